@@ -1,0 +1,324 @@
+// The loop shapes of reductions and of the maps beside them, each written once: along a row (contiguous, `n` elements)
+// and down columns (`r` rows, `stride` bytes apart; neighbouring columns share a vector). What a loop computes is an
+// op class, used as `changetype<F>(0).method(...)`, which leaves no call.
+//
+// A fold has identity() and combine(a, b): maximum, minimum, product.
+// A term has uses() and value(x, y, w, b, p, q, s, t): one element of a sum or of a map. x and y are streams that
+// advance with the element; w and b are streams that may be absent, and then read as 1 and 0; p, q, s and t are
+// parameters. uses() is a constant made of the flags below, so that what a term does not use costs nothing.
+//
+// Sums go by a fixed tree: short chains in f32 (8 additions a lane along a row, 16 rows down a column), joined in
+// f64. So the error does not grow with the length, and the value depends neither on how many rows there are nor on
+// their alignment.
+//
+// The loops are static methods because asc warns of every exported function that takes a v128.
+
+import { demotePair, expNegative, promoteHigh } from "./lanes";
+
+/** The term reads y. */
+@inline export const USES_Y: i32 = 1;
+/** The term reads w, 1 where the pointer is 0. */
+@inline export const USES_W: i32 = 2;
+/** The term reads b, 0 where the pointer is 0. */
+@inline export const USES_B: i32 = 4;
+/** A sum stores every term as well. */
+@inline export const KEEPS: i32 = 8;
+/** Down columns, p and q differ from row to row (and not from column to column). */
+@inline export const ROW_PARAMETERS: i32 = 16;
+
+const ROW_BLOCK_BYTES: usize = 512;
+const COLUMN_BLOCK_ROWS: i32 = 16;
+
+/** Loads and stores of less than a vector. */
+export class Part {
+  /** The `lanes` (1 to 3) elements at p; the other lanes keep `fill`. Reads nothing past the last element. */
+  static load(p: usize, lanes: i32, fill: v128): v128 {
+    if (lanes == 1) return v128.load32_lane(p, fill, 0);
+    const two = v128.load64_lane(p, fill, 0);
+    return lanes == 2 ? two : v128.load32_lane(p, two, 2, 8);
+  }
+
+  /** Stores the first `lanes` (1 to 3) lanes of v at p. */
+  static store(p: usize, v: v128, lanes: i32): void {
+    if (lanes == 1) {
+      v128.store32_lane(p, v, 0);
+      return;
+    }
+    v128.store64_lane(p, v, 0);
+    if (lanes == 3) v128.store32_lane(p, v, 2, 8);
+  }
+}
+
+/** The vector at p, or its first `lanes` elements and zeros. */
+@inline
+export function loadLanes(p: usize, lanes: i32): v128 {
+  return lanes == 4 ? v128.load(p) : Part.load(p, lanes, f32x4.splat(0));
+}
+
+/** Stores v, or its first `lanes` lanes, at p. */
+@inline
+export function storeLanes(p: usize, v: v128, lanes: i32): void {
+  if (lanes == 4) v128.store(p, v);
+  else Part.store(p, v, lanes);
+}
+
+/** All bits set in the first `lanes` lanes, none in the others. */
+@inline
+function lanesMask(lanes: i32): v128 {
+  return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(lanes));
+}
+
+/** The fold that gives a stable exponential its base. It passes over NaN, which shows in the sum that follows. */
+@final @unmanaged
+export class MaximumNumber {
+  @inline identity(): v128 { return f32x4.splat(-Infinity); }
+  @inline combine(a: v128, b: v128): v128 { return f32x4.pmax(a, b); }
+}
+
+/** The term x. */
+@final @unmanaged
+export class Value {
+  @inline uses(): i32 { return 0; }
+  @inline value(x: v128, y: v128, w: v128, b: v128, p: v128, q: v128, s: v128, t: v128): v128 { return x; }
+}
+
+/** The term x * y. */
+@final @unmanaged
+export class Product {
+  @inline uses(): i32 { return USES_Y; }
+  @inline value(x: v128, y: v128, w: v128, b: v128, p: v128, q: v128, s: v128, t: v128): v128 {
+    return f32x4.mul(x, y);
+  }
+}
+
+/** The term (x - mean)^2. */
+@final @unmanaged
+export class SquaredDeviation {
+  @inline uses(): i32 { return 0; }
+  @inline value(x: v128, y: v128, w: v128, b: v128, mean: v128, q: v128, s: v128, t: v128): v128 {
+    const d = f32x4.sub(x, mean);
+    return f32x4.mul(d, d);
+  }
+}
+
+/** The term exp(x - max), for max >= x. */
+@final @unmanaged
+export class ExpBelow {
+  @inline uses(): i32 { return 0; }
+  @inline value(x: v128, y: v128, w: v128, b: v128, max: v128, q: v128, s: v128, t: v128): v128 {
+    return expNegative(f32x4.sub(x, max));
+  }
+}
+
+/** The term at byte offset `at` of its streams. Lanes that are not there hold nothing of meaning. */
+@inline
+function valueAt<F>(
+  x: usize, y: usize, w: usize, b: usize, at: usize, lanes: i32, p: v128, q: v128, s: v128, t: v128,
+): v128 {
+  const f = changetype<F>(0);
+  let yv = f32x4.splat(0), wv = f32x4.splat(1), bv = f32x4.splat(0);
+  if (f.uses() & USES_Y) yv = loadLanes(y + at, lanes);
+  if (f.uses() & USES_W) if (w) wv = loadLanes(w + at, lanes);
+  if (f.uses() & USES_B) if (b) bv = loadLanes(b + at, lanes);
+  return f.value(loadLanes(x + at, lanes), yv, wv, bv, p, q, s, t);
+}
+
+/** As valueAt; a term that KEEPS is stored in out. */
+@inline
+function termAt<F>(out: usize, x: usize, y: usize, w: usize, at: usize, lanes: i32, p: v128, q: v128): v128 {
+  const v = valueAt<F>(x, y, w, 0, at, lanes, p, q, p, q);
+  if (changetype<F>(0).uses() & KEEPS) storeLanes(out + at, v, lanes);
+  return v;
+}
+
+/** Loops along one row of n elements. */
+export class Rows {
+  /** out[i] = value(x[i], y[i], w[i], b[i], p, q, s, t). out may be any of the streams. */
+  static map<F>(
+    out: usize, x: usize, y: usize, w: usize, b: usize, n: i32, p: v128, q: v128, s: v128, t: v128,
+  ): void {
+    const end = <usize>n << 2, vectorEnd = end & ~15;
+    let at: usize = 0;
+    for (; at < vectorEnd; at += 16) v128.store(out + at, valueAt<F>(x, y, w, b, at, 4, p, q, s, t));
+    if (at < end) Part.store(out + at, valueAt<F>(x, y, w, b, at, n & 3, p, q, s, t), n & 3);
+  }
+
+  /** The sum over i of value(x[i], y[i], w[i], _, p, q), 0 for n = 0. A term that KEEPS goes to out, which may be x. */
+  static sum<F>(out: usize, x: usize, y: usize, w: usize, n: i32, p: v128, q: v128): f64 {
+    const end = <usize>n << 2;
+    let low = f64x2.splat(0), high = f64x2.splat(0);
+    let at: usize = 0;
+    while (at < end) {
+      const blockEnd = min(at + ROW_BLOCK_BYTES, end);
+      let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
+      for (; at + 64 <= blockEnd; at += 64) {
+        a0 = f32x4.add(a0, termAt<F>(out, x, y, w, at, 4, p, q));
+        a1 = f32x4.add(a1, termAt<F>(out, x, y, w, at + 16, 4, p, q));
+        a2 = f32x4.add(a2, termAt<F>(out, x, y, w, at + 32, 4, p, q));
+        a3 = f32x4.add(a3, termAt<F>(out, x, y, w, at + 48, 4, p, q));
+      }
+      for (; at + 16 <= blockEnd; at += 16) a0 = f32x4.add(a0, termAt<F>(out, x, y, w, at, 4, p, q));
+      if (at < blockEnd) {
+        a1 = f32x4.add(a1, v128.and(termAt<F>(out, x, y, w, at, n & 3, p, q), lanesMask(n & 3)));
+        at = blockEnd;
+      }
+      a0 = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
+      low = f64x2.add(low, f64x2.promote_low_f32x4(a0));
+      high = f64x2.add(high, promoteHigh(a0));
+    }
+    low = f64x2.add(low, high);
+    return f64x2.extract_lane(low, 0) + f64x2.extract_lane(low, 1);
+  }
+
+  /** The fold of a row, identity() for n = 0. */
+  static fold<F>(x: usize, n: i32): f32 {
+    const f = changetype<F>(0);
+    let a0: v128 = f.identity(), a1 = a0, a2 = a0, a3 = a0;
+    const end = <usize>n << 2;
+    let at: usize = 0;
+    for (; at + 64 <= end; at += 64) {
+      a0 = f.combine(a0, v128.load(x + at));
+      a1 = f.combine(a1, v128.load(x + at, 16));
+      a2 = f.combine(a2, v128.load(x + at, 32));
+      a3 = f.combine(a3, v128.load(x + at, 48));
+    }
+    for (; at + 16 <= end; at += 16) a0 = f.combine(a0, v128.load(x + at));
+    if (at < end) a1 = f.combine(a1, Part.load(x + at, n & 3, f.identity()));
+    a0 = f.combine(f.combine(a0, a1), f.combine(a2, a3));
+    a0 = f.combine(a0, v128.shuffle<i32>(a0, a0, 2, 3, 0, 1));
+    a0 = f.combine(a0, v128.shuffle<i32>(a0, a0, 1, 0, 3, 2));
+    return f32x4.extract_lane(a0, 0);
+  }
+}
+
+/** Loops down columns. Names with a 4 do at most one vector of columns, whose first element is at the pointer. */
+export class Columns {
+  /** out[j] = value(x[j], y[j], _, _, p, q, s, t) in the first `lanes` (1 to 4) columns. out may be x or y. */
+  static map4<F>(
+    out: usize, x: usize, y: usize, r: i32, stride: usize, lanes: i32, p: v128, q: v128, s: v128, t: v128,
+  ): void {
+    let at: usize = 0;
+    for (let j = 0; j < r; j++, at += stride) {
+      storeLanes(out + at, valueAt<F>(x, y, 0, 0, at, lanes, p, q, s, t), lanes);
+    }
+  }
+
+  /**
+   * scale times the sum over j of value(x[j], y[j], _, _, p, q) in the first `lanes` (1 to 4) columns. A term with
+   * ROW_PARAMETERS has rowP[j] and rowQ[j] for p and q. A term that KEEPS goes to out, which may be x.
+   */
+  static sum4<F>(
+    out: usize, x: usize, y: usize, rowP: usize, rowQ: usize, p: v128, q: v128,
+    r: i32, stride: usize, lanes: i32, scale: f64,
+  ): v128 {
+    const f = changetype<F>(0);
+    let low = f64x2.splat(0), high = f64x2.splat(0);
+    let at: usize = 0;
+    for (let j = 0; j < r; ) {
+      const blockEnd = min(j + COLUMN_BLOCK_ROWS, r);
+      let a = f32x4.splat(0);
+      for (; j < blockEnd; j++, at += stride) {
+        if (f.uses() & ROW_PARAMETERS) {
+          p = v128.load32_splat(rowP + (<usize>j << 2));
+          q = v128.load32_splat(rowQ + (<usize>j << 2));
+        }
+        a = f32x4.add(a, termAt<F>(out, x, y, 0, at, lanes, p, q));
+      }
+      low = f64x2.add(low, f64x2.promote_low_f32x4(a));
+      high = f64x2.add(high, promoteHigh(a));
+    }
+    const factor = f64x2.splat(scale);
+    return demotePair(f64x2.mul(low, factor), f64x2.mul(high, factor));
+  }
+
+  /** As sum4 for sixteen columns at once, whole cache lines of every row; p and q point to parameters or are 0. */
+  private static sum16<F>(
+    out: usize, x: usize, y: usize, p: usize, q: usize, r: i32, stride: usize, scale: f64,
+  ): void {
+    const f = changetype<F>(0);
+    const zero = f32x4.splat(0);
+    let p0 = zero, p1 = zero, p2 = zero, p3 = zero, q0 = zero, q1 = zero, q2 = zero, q3 = zero;
+    if (!(f.uses() & ROW_PARAMETERS)) {
+      if (p) { p0 = v128.load(p); p1 = v128.load(p, 16); p2 = v128.load(p, 32); p3 = v128.load(p, 48); }
+      if (q) { q0 = v128.load(q); q1 = v128.load(q, 16); q2 = v128.load(q, 32); q3 = v128.load(q, 48); }
+    }
+    let s0 = zero, s1 = zero, s2 = zero, s3 = zero, s4 = zero, s5 = zero, s6 = zero, s7 = zero;
+    let at: usize = 0;
+    for (let j = 0; j < r; ) {
+      const blockEnd = min(j + COLUMN_BLOCK_ROWS, r);
+      let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
+      for (; j < blockEnd; j++, at += stride) {
+        if (f.uses() & ROW_PARAMETERS) {
+          p0 = p1 = p2 = p3 = v128.load32_splat(p + (<usize>j << 2));
+          q0 = q1 = q2 = q3 = v128.load32_splat(q + (<usize>j << 2));
+        }
+        a0 = f32x4.add(a0, valueAt<F>(x, y, 0, 0, at, 4, p0, q0, p0, q0));
+        a1 = f32x4.add(a1, valueAt<F>(x, y, 0, 0, at + 16, 4, p1, q1, p1, q1));
+        a2 = f32x4.add(a2, valueAt<F>(x, y, 0, 0, at + 32, 4, p2, q2, p2, q2));
+        a3 = f32x4.add(a3, valueAt<F>(x, y, 0, 0, at + 48, 4, p3, q3, p3, q3));
+      }
+      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(a0)); s1 = f64x2.add(s1, promoteHigh(a0));
+      s2 = f64x2.add(s2, f64x2.promote_low_f32x4(a1)); s3 = f64x2.add(s3, promoteHigh(a1));
+      s4 = f64x2.add(s4, f64x2.promote_low_f32x4(a2)); s5 = f64x2.add(s5, promoteHigh(a2));
+      s6 = f64x2.add(s6, f64x2.promote_low_f32x4(a3)); s7 = f64x2.add(s7, promoteHigh(a3));
+    }
+    const factor = f64x2.splat(scale);
+    v128.store(out, demotePair(f64x2.mul(s0, factor), f64x2.mul(s1, factor)));
+    v128.store(out, demotePair(f64x2.mul(s2, factor), f64x2.mul(s3, factor)), 16);
+    v128.store(out, demotePair(f64x2.mul(s4, factor), f64x2.mul(s5, factor)), 32);
+    v128.store(out, demotePair(f64x2.mul(s6, factor), f64x2.mul(s7, factor)), 48);
+  }
+
+  /**
+   * out[i] = scale times the sum over j of value(x[j, i], y[j, i], _, _, p, q), for x[r, inner]. p and q point to r
+   * parameters where the term has ROW_PARAMETERS, else to inner of them, or are 0. The order of a column's
+   * additions, and so its bits, depends on r alone.
+   */
+  static sum<F>(out: usize, x: usize, y: usize, p: usize, q: usize, r: i32, inner: i32, scale: f64): void {
+    const perRow = (changetype<F>(0).uses() & ROW_PARAMETERS) != 0;
+    const stride = <usize>inner << 2;
+    const zero = f32x4.splat(0);
+    let i = 0;
+    for (; i + 16 <= inner; i += 16) {
+      const at = <usize>i << 2;
+      const pAt = perRow || !p ? p : p + at, qAt = perRow || !q ? q : q + at;
+      Columns.sum16<F>(out + at, x + at, y + at, pAt, qAt, r, stride, scale);
+    }
+    for (; i < inner; i += 4) {
+      const at = <usize>i << 2, lanes = min(4, inner - i);
+      const pv = perRow || !p ? zero : loadLanes(p + at, lanes), qv = perRow || !q ? zero : loadLanes(q + at, lanes);
+      storeLanes(out + at, Columns.sum4<F>(0, x + at, y + at, p, q, pv, qv, r, stride, lanes, scale), lanes);
+    }
+  }
+
+  /** The fold of each of the first `lanes` (1 to 4) columns. */
+  static fold4<F>(x: usize, r: i32, stride: usize, lanes: i32): v128 {
+    const f = changetype<F>(0);
+    let a: v128 = f.identity();
+    for (let j = 0; j < r; j++, x += stride) a = f.combine(a, loadLanes(x, lanes));
+    return a;
+  }
+
+  private static fold16<F>(out: usize, x: usize, r: i32, stride: usize): void {
+    const f = changetype<F>(0);
+    let a0: v128 = f.identity(), a1 = a0, a2 = a0, a3 = a0;
+    for (let j = 0; j < r; j++, x += stride) {
+      a0 = f.combine(a0, v128.load(x));
+      a1 = f.combine(a1, v128.load(x, 16));
+      a2 = f.combine(a2, v128.load(x, 32));
+      a3 = f.combine(a3, v128.load(x, 48));
+    }
+    v128.store(out, a0); v128.store(out, a1, 16); v128.store(out, a2, 32); v128.store(out, a3, 48);
+  }
+
+  /** out[i] = the fold over j of x[j, i], for x[r, inner]. */
+  static fold<F>(out: usize, x: usize, r: i32, inner: i32): void {
+    const stride = <usize>inner << 2;
+    let i = 0;
+    for (; i + 16 <= inner; i += 16) Columns.fold16<F>(out + (<usize>i << 2), x + (<usize>i << 2), r, stride);
+    for (; i < inner; i += 4) {
+      const at = <usize>i << 2, lanes = min(4, inner - i);
+      storeLanes(out + at, Columns.fold4<F>(x + at, r, stride, lanes), lanes);
+    }
+  }
+}

@@ -1,0 +1,94 @@
+// The IDX format of MNIST: a magic number that names element type and rank, the sizes, then the elements; all big endian.
+import { FormatError, formatShape } from '../runtime/errors.ts';
+
+/** What an IDX file holds. `data` has one element for each position of `shape`, the last axis running fastest. */
+export type IdxArray =
+  | { dtype: 'u8'; shape: number[]; data: Uint8Array }
+  | { dtype: 'i8'; shape: number[]; data: Int8Array }
+  | { dtype: 'i16'; shape: number[]; data: Int16Array }
+  | { dtype: 'i32'; shape: number[]; data: Int32Array }
+  | { dtype: 'f32'; shape: number[]; data: Float32Array }
+  | { dtype: 'f64'; shape: number[]; data: Float64Array };
+
+interface IdxType {
+  readonly dtype: IdxArray['dtype'];
+  readonly size: number;
+  readonly read: (bytes: DataView, count: number) => IdxArray['data'];
+}
+
+/** Fills `out` from big-endian elements of `size` bytes. */
+function unpack<T extends Int16Array | Int32Array | Float32Array | Float64Array>(
+  out: T,
+  size: number,
+  get: (offset: number) => number,
+): T {
+  for (let i = 0; i < out.length; i++) out[i] = get(i * size);
+  return out;
+}
+
+const TYPES: ReadonlyMap<number, IdxType> = new Map<number, IdxType>([
+  [0x08, { dtype: 'u8', size: 1, read: (v, n) => new Uint8Array(v.buffer, v.byteOffset, n) }],
+  [0x09, { dtype: 'i8', size: 1, read: (v, n) => new Int8Array(v.buffer, v.byteOffset, n) }],
+  [0x0b, { dtype: 'i16', size: 2, read: (v, n) => unpack(new Int16Array(n), 2, (at) => v.getInt16(at)) }],
+  [0x0c, { dtype: 'i32', size: 4, read: (v, n) => unpack(new Int32Array(n), 4, (at) => v.getInt32(at)) }],
+  [0x0d, { dtype: 'f32', size: 4, read: (v, n) => unpack(new Float32Array(n), 4, (at) => v.getFloat32(at)) }],
+  [0x0e, { dtype: 'f64', size: 8, read: (v, n) => unpack(new Float64Array(n), 8, (at) => v.getFloat64(at)) }],
+]);
+
+const hex = (byte: number): string => `0x${byte.toString(16).padStart(2, '0')}`;
+
+/**
+ * Reads an IDX file (http://yann.lecun.com/exdb/mnist, "the IDX file format"): rank 1 to 255, any of its six types.
+ *
+ * One-byte elements are a view of `bytes` and are not copied; wider ones are converted from big endian into an array
+ * of their own. Nothing is allocated before the sizes agree with the number of bytes.
+ *
+ * @throws FormatError for a bad magic number, sizes that overflow, missing or trailing bytes.
+ */
+export function readIdx(bytes: Uint8Array): IdxArray {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 4) {
+    throw new FormatError(`readIdx: expected a magic number of 4 bytes, got a file of ${bytes.length}`);
+  }
+  if (view.getUint16(0) !== 0) {
+    const gzip = view.getUint16(0) === 0x1f8b ? ' (this is a gzip file; unpack it first)' : '';
+    throw new FormatError(
+      `readIdx: expected an IDX file to begin with 0x00 0x00, got ${hex(view.getUint8(0))} ${hex(view.getUint8(1))}${gzip}`,
+    );
+  }
+  const type = TYPES.get(view.getUint8(2));
+  if (type === undefined) {
+    const known = [...TYPES.keys()].map(hex).join(', ');
+    throw new FormatError(`readIdx: expected one of the type codes ${known} at byte 2, got ${hex(view.getUint8(2))}`);
+  }
+  const rank = view.getUint8(3);
+  const header = 4 + 4 * rank;
+  if (rank === 0) throw new FormatError('readIdx: expected a rank of at least 1 at byte 3, got 0');
+  if (bytes.length < header) {
+    throw new FormatError(
+      `readIdx: expected ${header} bytes of header for rank ${rank}, got a file of ${bytes.length}`,
+    );
+  }
+
+  const shape: number[] = [];
+  let count = 1;
+  for (let axis = 0; axis < rank; axis++) {
+    const size = view.getUint32(4 + 4 * axis);
+    shape.push(size);
+    count *= size;
+    if (!Number.isSafeInteger(count * type.size)) {
+      throw new FormatError(
+        `readIdx: expected sizes that fit the file, got an overflow at axis ${axis} of ${formatShape(shape)}`,
+      );
+    }
+  }
+  const expected = header + count * type.size;
+  if (bytes.length !== expected) {
+    const wrong = bytes.length < expected ? 'the file is cut short' : 'bytes are left over';
+    throw new FormatError(
+      `readIdx: expected ${expected} bytes for ${type.dtype} ${formatShape(shape)}, got ${bytes.length} (${wrong})`,
+    );
+  }
+  const payload = new DataView(bytes.buffer, bytes.byteOffset + header, count * type.size);
+  return { dtype: type.dtype, shape, data: type.read(payload, count) } as IdxArray;
+}

@@ -1,0 +1,126 @@
+// Datasets and the loader that cuts them into batches, in a seeded order, one scope a batch.
+import { noGrad } from '../autograd.ts';
+import { tensor } from '../creation.ts';
+import { methods } from '../methods.ts';
+import { ArgumentError, formatShape, ShapeError } from '../runtime/errors.ts';
+import { scoped } from '../scope.ts';
+import type { Tensor } from '../tensor.ts';
+import { Shuffle } from './shuffle.ts';
+
+/** A collection of examples that can be fetched by number. */
+export interface Dataset<B extends readonly Tensor[] = readonly Tensor[]> {
+  /** Number of examples. */
+  readonly length: number;
+  /** The examples at `indices` as one batch: tensors whose first dim is the number of examples. */
+  batch(indices: Int32Array): B;
+}
+
+/** Examples held in tensors whose first dims agree (PyTorch's `TensorDataset`). */
+export class TensorDataset implements Dataset<Tensor[]> {
+  readonly length: number;
+  readonly #tensors: readonly Tensor[];
+
+  constructor(...tensors: Tensor[]) {
+    const [first] = tensors;
+    if (!first || first.ndim === 0) throw new ArgumentError('TensorDataset: expected tensors of at least 1 dim, got none');
+    for (const x of tensors)
+      if (x.shape[0] !== first.shape[0])
+        throw new ShapeError(
+          `TensorDataset: expected tensors with one number of examples, got ${tensors.map((t) => formatShape(t.shape)).join(', ')}`,
+        );
+    this.length = first.shape[0] as number;
+    this.#tensors = tensors;
+  }
+
+  batch(indices: Int32Array): Tensor[] {
+    const index = tensor(indices);
+    try {
+      return noGrad(() => this.#tensors.map((x) => methods.indexSelect(x, 0, index)));
+    } finally {
+      index.dispose();
+    }
+  }
+}
+
+/** Options of {@link DataLoader}. */
+export interface LoaderOptions {
+  /** Examples a batch. Default 1. */
+  batchSize?: number;
+  /** Whether each pass goes in a new random order. Default false. */
+  shuffle?: boolean;
+  /** Seed of the orders; the same seed gives the same orders. Default 0. */
+  seed?: number;
+  /** Whether a last batch that is not full is left out. Default false. */
+  dropLast?: boolean;
+}
+
+/** Where a loader stands: what its loadState() needs to go on with the very next batch. */
+export interface LoaderState {
+  /** Passes begun before the current one. */
+  epoch: number;
+  /** Batches of the current pass that were given out. */
+  batch: number;
+}
+
+/**
+ * Iterates over a dataset in batches. Each `for … of` loop is one pass; each turn of it is a scope: tensors made in one turn
+ * are freed before the next, unless they are kept with keep().
+ */
+export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
+  readonly dataset: Dataset<B>;
+  readonly batchSize: number;
+  readonly #shuffle: boolean;
+  readonly #seed: number;
+  readonly #dropLast: boolean;
+  #epoch = 0;
+  #batch = 0;
+
+  constructor(dataset: Dataset<B>, { batchSize = 1, shuffle = false, seed = 0, dropLast = false }: LoaderOptions = {}) {
+    if (!(Number.isSafeInteger(batchSize) && batchSize >= 1))
+      throw new ArgumentError(`DataLoader: expected batchSize to be a whole number >= 1, got ${batchSize}`);
+    if (!(Number.isSafeInteger(seed) && seed >= 0)) throw new ArgumentError(`DataLoader: expected seed to be a whole number >= 0, got ${seed}`);
+    this.dataset = dataset;
+    this.batchSize = batchSize;
+    this.#shuffle = shuffle;
+    this.#seed = seed;
+    this.#dropLast = dropLast;
+  }
+
+  /** Batches of one pass. */
+  get length(): number {
+    const batches = this.dataset.length / this.batchSize;
+    return this.#dropLast ? Math.floor(batches) : Math.ceil(batches);
+  }
+
+  /** Where the loader stands, to be saved in a checkpoint. */
+  state(): LoaderState {
+    return { epoch: this.#epoch, batch: this.#batch };
+  }
+
+  /** Goes on from a state: the next loop starts with the batch that would have come. */
+  loadState({ epoch, batch }: LoaderState): void {
+    if (![epoch, batch].every((n) => Number.isSafeInteger(n) && n >= 0))
+      throw new ArgumentError(`DataLoader: expected a state of whole numbers >= 0, got epoch ${epoch}, batch ${batch}`);
+    this.#epoch = epoch;
+    this.#batch = batch;
+  }
+
+  [Symbol.iterator](): Generator<B, void, undefined> {
+    return scoped(this.#batches());
+  }
+
+  *#batches(): Generator<B, void, undefined> {
+    const { length } = this.dataset;
+    const order = this.#shuffle ? new Shuffle(this.#seed, this.#epoch).order(length) : Int32Array.from({ length }, (_, i) => i);
+    try {
+      for (let batch = this.#batch; batch < this.length; batch++) {
+        this.#batch = batch + 1;
+        yield this.dataset.batch(order.subarray(batch * this.batchSize, Math.min(length, (batch + 1) * this.batchSize)));
+      }
+    } finally {
+      // A pass that was left early is over as well; a checkpoint inside it took state() before.
+      this.#batch = 0;
+      this.#epoch++;
+    }
+  }
+}

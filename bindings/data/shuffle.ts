@@ -1,0 +1,54 @@
+// The order of examples in a pass. Its random numbers are its own, so that the model's (dropout, initialisers) and the
+// data's never disturb each other, and a pass can be repeated from its number alone.
+import { ArgumentError } from '../runtime/errors.ts';
+
+/** 32 random bits a call: Chris Doty-Humphrey's sfc32 (PractRand), seeded by three words. */
+function sfc32(seed: number, stream: number): () => number {
+  let a = seed | 0;
+  let b = (seed / 2 ** 32) | 0;
+  let c = stream | 0;
+  let counter = 1;
+  const next = (): number => {
+    const sum = (a + b + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = ((c << 21) | (c >>> 11)) + sum;
+    c |= 0;
+    return sum >>> 0;
+  };
+  for (let i = 0; i < 15; i++) next(); // what its author runs before the first number
+  return next;
+}
+
+/** Random orders, one for each seed and epoch. */
+export class Shuffle {
+  readonly #next: () => number;
+
+  constructor(seed: number, epoch: number) {
+    if (![seed, epoch].every((n) => Number.isSafeInteger(n) && n >= 0))
+      throw new ArgumentError(`Shuffle: expected seed and epoch to be whole numbers >= 0, got ${seed} and ${epoch}`);
+    this.#next = sfc32(seed, epoch);
+  }
+
+  /** A whole number below n, each as likely: words beyond the last whole multiple of n are drawn again. */
+  below(n: number): number {
+    const limit = 2 ** 32 - (2 ** 32 % n);
+    for (;;) {
+      const word = this.#next();
+      if (word < limit) return word % n;
+    }
+  }
+
+  /** The numbers 0 … n − 1 in random order (Fisher–Yates). */
+  order(n: number): Int32Array {
+    const order = Int32Array.from({ length: n }, (_, i) => i);
+    for (let i = n - 1; i > 0; i--) {
+      const j = this.below(i + 1);
+      const swap = order[i] as number;
+      order[i] = order[j] as number;
+      order[j] = swap;
+    }
+    return order;
+  }
+}

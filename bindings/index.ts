@@ -1,0 +1,28 @@
+// The public names.
+export { type BackwardOptions, backward, grad, isGradEnabled, noGrad } from './autograd.ts';
+export {
+  arange,
+  bernoulli,
+  eye,
+  full,
+  getRngState,
+  linspace,
+  manualSeed,
+  ones,
+  onesLike,
+  rand,
+  randint,
+  randn,
+  randperm,
+  setRngState,
+  type TensorOptions,
+  tensor,
+  zeros,
+  zerosLike,
+} from './creation.ts';
+export * as functional from './functional.ts';
+export * from './methods.ts';
+export * from './runtime/errors.ts';
+export { type Backend, backend, type InitOptions, init, shutdown } from './runtime/wasm.ts';
+export { scope } from './scope.ts';
+export { type Dtype, type NestedArray, type Shape, Tensor, type TypedArray } from './tensor.ts';

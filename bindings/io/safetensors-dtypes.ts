@@ -1,0 +1,139 @@
+// The dtypes of safetensors: what the library writes, and how each dtype that may be read becomes one of its own three.
+
+/** A tensor in a file: `data` holds the product of `shape` elements, the last axis running fastest. */
+export type FileTensor =
+  | { dtype: 'f32'; shape: readonly number[]; data: Float32Array }
+  | { dtype: 'i32'; shape: readonly number[]; data: Int32Array }
+  | { dtype: 'u8'; shape: readonly number[]; data: Uint8Array };
+
+type Dtype = FileTensor['dtype'];
+type Data = FileTensor['data'];
+
+/** `order` is the reference's order of alignment: the widest dtype stands first in a file. */
+export const WRITERS = {
+  f32: { code: 'F32', order: 2, array: Float32Array },
+  i32: { code: 'I32', order: 1, array: Int32Array },
+  u8: { code: 'U8', order: 0, array: Uint8Array },
+} as const satisfies Record<Dtype, unknown>;
+
+/** Makes the error for an element that has no place in the library's dtype. */
+type Refuse = (index: number, problem: string) => Error;
+
+/** How one dtype of the format is read. */
+export interface Reader {
+  /** Bytes an element takes in the file. */
+  readonly size: number;
+  /** What it becomes. */
+  readonly dtype: Dtype;
+  /** Reads `count` elements at byte `offset` of `buffer`; the range is inside it. */
+  readonly read: (buffer: ArrayBufferLike, offset: number, count: number, refuse: Refuse) => Data;
+}
+
+type ViewClass<T> = {
+  new (buffer: ArrayBufferLike, offset: number, count: number): T;
+  readonly BYTES_PER_ELEMENT: number;
+};
+
+/** A view where the alignment allows one, else of a copy. Engines with WebAssembly SIMD are little endian, as the format is. */
+function view<T>(Class: ViewClass<T>, buffer: ArrayBufferLike, offset: number, count: number): T {
+  if (offset % Class.BYTES_PER_ELEMENT === 0) return new Class(buffer, offset, count);
+  return new Class(buffer.slice(offset, offset + count * Class.BYTES_PER_ELEMENT), 0, count);
+}
+
+/** Read as it stands. */
+function same(dtype: Dtype, Class: ViewClass<Data>): Reader {
+  return { size: Class.BYTES_PER_ELEMENT, dtype, read: (buffer, offset, count) => view(Class, buffer, offset, count) };
+}
+
+/** Converted element by element to f32. */
+function toFloat<T extends ArrayLike<number>>(Class: ViewClass<T>, convert: (source: T) => Float32Array): Reader {
+  return {
+    size: Class.BYTES_PER_ELEMENT,
+    dtype: 'f32',
+    read: (buffer, offset, count) => convert(view(Class, buffer, offset, count)),
+  };
+}
+
+/** Converted to i32, where every value must fit. */
+function toInt(Class: ViewClass<ArrayLike<number | bigint>>): Reader {
+  return {
+    size: Class.BYTES_PER_ELEMENT,
+    dtype: 'i32',
+    read: (buffer, offset, count, refuse) => {
+      const source = view(Class, buffer, offset, count);
+      const out = new Int32Array(count);
+      for (let i = 0; i < count; i++) {
+        const value = source[i] as number | bigint;
+        if (value < -(2 ** 31) || value >= 2 ** 31) throw refuse(i, `expected a value that fits i32, got ${value}`);
+        out[i] = Number(value);
+      }
+      return out;
+    },
+  };
+}
+
+const bool: Reader = {
+  size: 1,
+  dtype: 'u8',
+  read: (buffer, offset, count, refuse) => {
+    const data = new Uint8Array(buffer, offset, count);
+    const index = data.findIndex((byte) => byte > 1);
+    if (index >= 0) throw refuse(index, `expected 0 or 1, got ${data[index]}`);
+    return data;
+  },
+};
+
+/** bfloat16 is the upper half of f32. */
+function fromBfloat16(source: Uint16Array): Float32Array {
+  const bits = new Uint32Array(source.length);
+  for (let i = 0; i < source.length; i++) bits[i] = (source[i] as number) << 16;
+  return new Float32Array(bits.buffer);
+}
+
+/** IEEE 754 binary16, by value; NaNs keep their sign and payload. */
+function fromFloat16(source: Uint16Array): Float32Array {
+  const out = new Float32Array(source.length);
+  const bits = new Uint32Array(out.buffer);
+  for (let i = 0; i < source.length; i++) {
+    const half = source[i] as number;
+    const sign = (half & 0x8000) << 16;
+    const exponent = (half >>> 10) & 0x1f;
+    const fraction = half & 0x3ff;
+    if (exponent === 0) {
+      // Zeros and denormals are whole multiples of 2^-24; OR-ing the sign bit in keeps -0.
+      out[i] = fraction * 2 ** -24;
+      bits[i] = (bits[i] as number) | sign;
+    } else {
+      const biased = exponent === 0x1f ? 0xff : exponent + 112;
+      bits[i] = sign | (biased << 23) | (fraction << 13);
+    }
+  }
+  return out;
+}
+
+/** Every dtype that can be read, by the name the format gives it. */
+export const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
+  ['F32', same('f32', Float32Array)],
+  ['I32', same('i32', Int32Array)],
+  ['U8', same('u8', Uint8Array)],
+  ['F64', toFloat(Float64Array, (source) => Float32Array.from(source))],
+  ['F16', toFloat(Uint16Array, fromFloat16)],
+  ['BF16', toFloat(Uint16Array, fromBfloat16)],
+  ['I8', toInt(Int8Array)],
+  ['I16', toInt(Int16Array)],
+  ['I64', toInt(BigInt64Array)],
+  ['U16', toInt(Uint16Array)],
+  ['U32', toInt(Uint32Array)],
+  ['U64', toInt(BigUint64Array)],
+  ['BOOL', bool],
+]);
+
+/** The reference sorts names by their UTF-8 bytes, which is the order of code points, not of UTF-16 units. */
+export function byName(a: string, b: string): number {
+  for (let i = 0; i < a.length && i < b.length; i++) {
+    const x = a.codePointAt(i) as number;
+    const y = b.codePointAt(i) as number;
+    if (x !== y) return x - y;
+  }
+  return a.length - b.length;
+}

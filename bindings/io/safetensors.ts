@@ -1,0 +1,227 @@
+// The safetensors format (https://github.com/huggingface/safetensors): 8 bytes with the header's length, a JSON header
+// that gives every tensor its dtype, shape and byte range, then the bytes. A pure codec: bytes in, bytes out.
+import { ArgumentError, FormatError, formatShape } from '../runtime/errors.ts';
+import { JsonCursor } from './json.ts';
+import { byName, type FileTensor, READERS, type Reader, WRITERS } from './safetensors-dtypes.ts';
+
+export type { FileTensor } from './safetensors-dtypes.ts';
+
+/** A decoded file. Both records have no prototype, so that every key in them came from the file. */
+export interface Safetensors {
+  tensors: Record<string, FileTensor>;
+  metadata: Record<string, string>;
+}
+
+/** The reference's limit: a header beyond it is an attack or an accident. */
+const MAX_HEADER_BYTES = 100_000_000;
+/** PyTorch's and NumPy's limit; no tensor that a program can use has more. */
+const MAX_RANK = 64;
+const METADATA_KEY = '__metadata__';
+
+/**
+ * Writes tensors as one safetensors file, byte for byte as the reference does: widest dtype first, then by name, no
+ * holes, the header padded with spaces so that the data starts at a multiple of 8.
+ *
+ * @param tensors name → dtype, shape and data, where data holds shape's product of elements.
+ * @param metadata free strings, kept under `__metadata__`.
+ * @throws ArgumentError where an entry cannot be written, or where the header would pass 100 MB.
+ */
+export function encodeSafetensors(tensors: Record<string, FileTensor>, metadata?: Record<string, string>): Uint8Array {
+  const entries = Object.entries(tensors).map(([name, tensor]) => ({ name, tensor, ...checked(name, tensor) }));
+  entries.sort((a, b) => b.order - a.order || byName(a.name, b.name));
+
+  const parts: string[] = [];
+  if (metadata !== undefined) parts.push(`${JSON.stringify(METADATA_KEY)}:${encodeMetadata(metadata)}`);
+  let offset = 0;
+  for (const { name, tensor, code } of entries) {
+    const end = offset + tensor.data.byteLength;
+    parts.push(
+      `${JSON.stringify(name)}:{"dtype":"${code}","shape":[${tensor.shape.join(',')}],"data_offsets":[${offset},${end}]}`,
+    );
+    offset = end;
+  }
+  const json = new TextEncoder().encode(`{${parts.join(',')}}`);
+  const header = Math.ceil(json.length / 8) * 8;
+  if (header > MAX_HEADER_BYTES) {
+    throw new ArgumentError(
+      `encodeSafetensors: expected a header of at most ${MAX_HEADER_BYTES} bytes, got ${header}; use fewer or shorter names and metadata`,
+    );
+  }
+
+  const file = new Uint8Array(8 + header + offset);
+  new DataView(file.buffer).setUint32(0, header, true);
+  file.set(json, 8);
+  file.fill(0x20, 8 + json.length, 8 + header);
+  let at = 8 + header;
+  for (const { tensor } of entries) {
+    file.set(new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength), at);
+    at += tensor.data.byteLength;
+  }
+  return file;
+}
+
+/** Refuses a tensor that would give a file no reader can take, and names its dtype as the format does. */
+function checked(name: string, { dtype, shape, data }: FileTensor): { code: string; order: number } {
+  checkKey(name, 'tensor names');
+  const writer = WRITERS[dtype];
+  if (writer === undefined || !(data instanceof writer.array)) {
+    const wanted = writer === undefined ? 'the dtype f32, i32 or u8' : `data of ${dtype} as ${writer.array.name}`;
+    throw new ArgumentError(
+      `encodeSafetensors: expected ${wanted}, got ${dtype} as ${Object.prototype.toString.call(data).slice(8, -1)} in ${JSON.stringify(name)}`,
+    );
+  }
+  const count = shape.every((size) => Number.isSafeInteger(size) && size >= 0) ? shape.reduce((a, b) => a * b, 1) : -1;
+  if (count !== data.length || shape.length > MAX_RANK) {
+    throw new ArgumentError(
+      `encodeSafetensors: expected data that fills shape ${formatShape(shape)}, got ${data.length} elements in ${JSON.stringify(name)}`,
+    );
+  }
+  return writer;
+}
+
+function encodeMetadata(metadata: Record<string, string>): string {
+  const parts = Object.entries(metadata).map(([key, value]) => {
+    checkKey(key, 'metadata keys');
+    if (typeof value !== 'string' || /\p{Surrogate}/u.test(value)) {
+      throw new ArgumentError(
+        `encodeSafetensors: expected metadata values to be well-formed strings, got ${typeof value} in ${JSON.stringify(key)}`,
+      );
+    }
+    return `${JSON.stringify(key)}:${JSON.stringify(value)}`;
+  });
+  return `{${parts.join(',')}}`;
+}
+
+function checkKey(key: string, what: string): void {
+  if (key === METADATA_KEY || key === '__proto__' || /\p{Surrogate}/u.test(key)) {
+    throw new ArgumentError(
+      `encodeSafetensors: expected ${what} other than __metadata__ and __proto__, without lone surrogates, got ${JSON.stringify(key)}`,
+    );
+  }
+}
+
+/** One tensor as the header declares it. */
+interface Entry {
+  readonly name: string;
+  readonly code: string;
+  readonly reader: Reader;
+  readonly shape: number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/**
+ * Reads a safetensors file. The header and every range are checked before a tensor is made.
+ *
+ * F32, I32 and U8 come as views of `bytes` where their alignment allows, so keep `bytes` unchanged or copy. Other dtypes
+ * are converted: F64, F16 and BF16 to f32 (rounded to nearest, beyond its range ±Infinity); I8, I16, I64, U16, U32 and
+ * U64 to i32, where every value must fit; BOOL to u8.
+ *
+ * @throws FormatError saying what is wrong and where, for every file that is not valid, and for dtypes without a conversion.
+ */
+export function decodeSafetensors(bytes: Uint8Array): Safetensors {
+  if (bytes.length < 8) throw bad(`expected 8 bytes with the header's length, got a file of ${bytes.length}`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const header = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
+  if (header > MAX_HEADER_BYTES) throw bad(`expected a header of at most ${MAX_HEADER_BYTES} bytes, got ${header}`);
+  if (8 + header > bytes.length) {
+    throw bad(`expected a header of ${header} bytes to end inside the file, got a file of ${bytes.length} bytes`);
+  }
+
+  const { entries, metadata } = readHeader(headerText(bytes, header));
+  checkRanges(entries, bytes.length - 8 - header);
+
+  const tensors: Record<string, FileTensor> = Object.create(null);
+  for (const { name, code, reader, shape, begin, end } of entries) {
+    const start = bytes.byteOffset + 8 + header;
+    const data = reader.read(bytes.buffer, start + begin, (end - begin) / reader.size, (index, problem) =>
+      bad(`${problem} at element ${index} of ${JSON.stringify(name)} (${code})`),
+    );
+    tensors[name] = { dtype: reader.dtype, shape, data } as FileTensor;
+  }
+  return { tensors, metadata };
+}
+
+const bad = (what: string): FormatError => new FormatError(`decodeSafetensors: ${what}`);
+
+function headerText(bytes: Uint8Array, length: number): string {
+  // Engines refuse to decode shared memory in place, so the header is copied out. Buffer.slice would not copy.
+  const copy = Uint8Array.prototype.slice.call(bytes, 8, 8 + length);
+  if (copy[0] !== 0x7b) throw bad("expected the header to begin with '{'");
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(copy);
+  } catch {
+    throw bad('expected the header to be valid UTF-8');
+  }
+}
+
+/** Parses the header: exactly the format's grammar, duplicate keys and unknown fields refused at every level. */
+function readHeader(text: string): { entries: Entry[]; metadata: Record<string, string> } {
+  const json = new JsonCursor(text, (what, at) => bad(`${what} at character ${at} of the header`));
+  const entries: Entry[] = [];
+  const metadata: Record<string, string> = Object.create(null);
+  json.object((name) => {
+    if (name === METADATA_KEY) {
+      json.object((key) => {
+        metadata[key] = json.string();
+      });
+    } else {
+      entries.push(readEntry(json, name));
+    }
+  });
+  json.end();
+  return { entries, metadata };
+}
+
+function readEntry(json: JsonCursor, name: string): Entry {
+  const at = json.at;
+  let code: string | undefined;
+  let shape: number[] | undefined;
+  let range: number[] | undefined;
+  json.object((field) => {
+    if (field === 'dtype') code = json.string();
+    else if (field === 'shape') shape = json.integers(MAX_RANK);
+    else if (field === 'data_offsets') range = json.integers(2);
+    else json.fail(`expected only dtype, shape and data_offsets, got the field ${JSON.stringify(field)}`);
+  });
+  const [begin, end] = range ?? [];
+  if (code === undefined || shape === undefined || begin === undefined || end === undefined) {
+    return json.fail(`expected dtype, shape and two data_offsets in ${JSON.stringify(name)}`, at);
+  }
+  const reader = READERS.get(code);
+  if (reader === undefined) {
+    const known = [...READERS.keys()].join(', ');
+    return json.fail(`expected a dtype of ${known}, got ${JSON.stringify(code)} in ${JSON.stringify(name)}`, at);
+  }
+  return { name, code, reader, shape, begin, end };
+}
+
+/** Sorts the entries by place and holds them to cover the data exactly, each by as many bytes as its shape and dtype need. */
+function checkRanges(entries: Entry[], dataBytes: number): void {
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  let covered = 0;
+  for (const { name, code, reader, shape, begin, end } of entries) {
+    const where = `in ${JSON.stringify(name)}`;
+    let need = reader.size;
+    for (const size of shape) {
+      need *= size;
+      if (!Number.isSafeInteger(need))
+        throw bad(`expected a shape that fits the file, got ${formatShape(shape)} ${where}`);
+    }
+    if (end < begin) throw bad(`expected data_offsets in order, got ${formatShape([begin, end])} ${where}`);
+    if (end - begin !== need) {
+      throw bad(
+        `expected ${need} bytes for ${code} ${formatShape(shape)}, got data_offsets ${formatShape([begin, end])} ${where}`,
+      );
+    }
+    if (begin !== covered) {
+      const wrong = begin < covered ? 'overlaps the tensor before it' : 'leaves a hole before it';
+      throw bad(`expected data_offsets to go on at ${covered}, got ${begin}, which ${wrong}, ${where}`);
+    }
+    covered = end;
+  }
+  if (covered !== dataBytes) {
+    const wrong = covered > dataBytes ? 'the file is cut short' : 'bytes are left over';
+    throw bad(`expected ${covered} bytes of data, got ${dataBytes} (${wrong})`);
+  }
+}

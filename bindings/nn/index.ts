@@ -1,0 +1,4 @@
+// Layers, named and laid out as PyTorch's torch.nn.
+export * as init from './init.ts';
+export * from './layers.ts';
+export { Module, type StateDict } from './module.ts';

@@ -1,0 +1,220 @@
+// The layers of this version: linear, activations, dropout, normalisation, containers.
+import * as F from '../functional.ts';
+import { methods } from '../methods.ts';
+import { ArgumentError } from '../runtime/errors.ts';
+import { runtime } from '../runtime/wasm.ts';
+import { Tensor } from '../tensor.ts';
+import * as init from './init.ts';
+import { Module } from './module.ts';
+
+/** A module from one tensor to one tensor, as Sequential takes them. */
+export abstract class Layer extends Module {
+  abstract override forward(x: Tensor): Tensor;
+}
+
+/** A trained tensor of `shape`, which lasts until disposed of. Contents are set by an initialiser. */
+function parameter(shape: readonly number[]): Tensor {
+  return Tensor.allocate(shape, 'f32', 'parameter').keep().requiresGrad_();
+}
+
+function buffer(shape: readonly number[], value: number): Tensor {
+  return init.constant_(Tensor.allocate(shape, 'f32', 'buffer').keep(), value);
+}
+
+function checkSizes(layer: string, sizes: Record<string, number>): void {
+  for (const [name, size] of Object.entries(sizes))
+    if (!(Number.isSafeInteger(size) && size >= 1)) throw new ArgumentError(`${layer}: expected ${name} to be a whole number >= 1, got ${size}`);
+}
+
+/** x Wᵀ + b. Weight [out, in] and bias [out] start uniform in ±1/√in (PyTorch's `nn.Linear`). */
+export class Linear extends Layer {
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+
+  constructor(inFeatures: number, outFeatures: number, { bias = true } = {}) {
+    super();
+    checkSizes('Linear', { inFeatures, outFeatures });
+    const bound = 1 / Math.sqrt(inFeatures);
+    this.weight = init.uniform_(parameter([outFeatures, inFeatures]), -bound, bound);
+    this.bias = bias ? init.uniform_(parameter([outFeatures]), -bound, bound) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    return F.linear(x, this.weight, this.bias);
+  }
+
+  protected override describe(): string {
+    const [out, inner] = this.weight.shape;
+    return `${inner} → ${out}${this.bias ? '' : ', no bias'}`;
+  }
+}
+
+/** A layer without parameters, from a function of functional.ts. */
+function activation<O extends object>(name: string, f: (x: Tensor, options: O) => Tensor): new (options?: Partial<O>) => Layer {
+  const layer = class extends Layer {
+    readonly #options: O;
+    constructor(options: Partial<O> = {}) {
+      super();
+      this.#options = options as O;
+    }
+    forward(x: Tensor): Tensor {
+      return f(x, this.#options);
+    }
+    protected override describe(): string {
+      return Object.entries(this.#options).map(([key, value]) => `${key}: ${value}`).join(', ');
+    }
+  };
+  Object.defineProperty(layer, 'name', { value: name });
+  return layer;
+}
+
+export const ReLU = activation('ReLU', (x) => F.relu(x));
+export const Sigmoid = activation('Sigmoid', (x) => F.sigmoid(x));
+export const Tanh = activation('Tanh', (x) => F.tanh(x));
+/** Option negativeSlope, default 0.01. */
+export const LeakyReLU = activation('LeakyReLU', (x, options: { negativeSlope: number }) => F.leakyRelu(x, options));
+/** Option alpha, default 1. */
+export const ELU = activation('ELU', (x, options: { alpha: number }) => F.elu(x, options));
+export const SELU = activation('SELU', (x) => F.selu(x));
+/** Option approximate: 'none' (default) or 'tanh'. */
+export const GELU = activation('GELU', (x, options: { approximate: 'none' | 'tanh' }) => F.gelu(x, options));
+export const SiLU = activation('SiLU', (x) => F.silu(x));
+/** Options beta, default 1, and threshold, default 20. */
+export const Softplus = activation('Softplus', (x, options: { beta: number; threshold: number }) => F.softplus(x, options));
+export const Softsign = activation('Softsign', (x) => F.softsign(x));
+/** Options minVal, default −1, and maxVal, default 1. */
+export const Hardtanh = activation('Hardtanh', (x, options: { minVal: number; maxVal: number }) => F.hardtanh(x, options));
+/** Option dim, default the last. */
+export const Softmax = activation('Softmax', (x, { dim = -1 }: { dim: number }) => F.softmax(x, dim));
+/** Option dim, default the last. */
+export const LogSoftmax = activation('LogSoftmax', (x, { dim = -1 }: { dim: number }) => F.logSoftmax(x, dim));
+
+/** Zeroes elements with probability p while training (PyTorch's `nn.Dropout`). */
+export class Dropout extends Layer {
+  readonly p: number;
+
+  constructor(p = 0.5) {
+    super();
+    if (!(p >= 0 && p <= 1)) throw new ArgumentError(`Dropout: expected p from 0 to 1, got ${p}`);
+    this.p = p;
+  }
+
+  forward(x: Tensor): Tensor {
+    return F.dropout(x, { p: this.p, training: this.training });
+  }
+
+  protected override describe(): string {
+    return `p: ${this.p}`;
+  }
+}
+
+/** Options of batch normalisation. */
+export interface BatchNormOptions {
+  eps?: number;
+  /** Share of the newest batch in the running statistics. Default 0.1. */
+  momentum?: number;
+  /** Whether it has a trained weight and bias. Default true. */
+  affine?: boolean;
+  /** Whether it keeps running statistics for evaluation. Default true. */
+  trackRunningStats?: boolean;
+}
+
+/** Batch normalisation of [n, features] or [n, features, length] (PyTorch's `nn.BatchNorm1d`). */
+export class BatchNorm1d extends Layer {
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+  readonly runningMean: Tensor | null;
+  readonly runningVar: Tensor | null;
+  /** Training batches so far, counted in f32 where PyTorch has i64. */
+  readonly numBatchesTracked: Tensor | null;
+  readonly eps: number;
+  readonly momentum: number;
+
+  constructor(numFeatures: number, { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true }: BatchNormOptions = {}) {
+    super();
+    checkSizes('BatchNorm1d', { numFeatures });
+    this.eps = eps;
+    this.momentum = momentum;
+    this.weight = affine ? init.ones_(parameter([numFeatures])) : null;
+    this.bias = affine ? init.zeros_(parameter([numFeatures])) : null;
+    this.runningMean = trackRunningStats ? buffer([numFeatures], 0) : null;
+    this.runningVar = trackRunningStats ? buffer([numFeatures], 1) : null;
+    this.numBatchesTracked = trackRunningStats ? buffer([], 0) : null;
+    for (const name of ['runningMean', 'runningVar', 'numBatchesTracked']) this.registerBuffer(name);
+  }
+
+  forward(x: Tensor): Tensor {
+    const { weight, bias, runningMean, runningVar, training, momentum, eps, numBatchesTracked } = this;
+    if (x.ndim !== 2 && x.ndim !== 3)
+      throw new ArgumentError(`BatchNorm1d: expected input of 2 or 3 dims, got ${x.ndim}`);
+    const y = F.batchNorm(x, runningMean, runningVar, { weight, bias, training: training || !runningMean, momentum, eps });
+    if (training && numBatchesTracked) runtime().kernels.advance_step(numBatchesTracked);
+    return y;
+  }
+}
+
+/** Normalises the last dims to mean 0 and variance 1 (PyTorch's `nn.LayerNorm`). */
+export class LayerNorm extends Layer {
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+  readonly normalizedShape: readonly number[];
+  readonly eps: number;
+
+  constructor(normalizedShape: number | readonly number[], { eps = 1e-5, elementwiseAffine = true } = {}) {
+    super();
+    this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
+    for (const size of this.normalizedShape) checkSizes('LayerNorm', { normalizedShape: size });
+    this.eps = eps;
+    this.weight = elementwiseAffine ? init.ones_(parameter(this.normalizedShape)) : null;
+    this.bias = elementwiseAffine ? init.zeros_(parameter(this.normalizedShape)) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    const { weight, bias, eps } = this;
+    return F.layerNorm(x, this.normalizedShape, { weight, bias, eps });
+  }
+}
+
+/** Joins dims startDim … endDim into one; by default all but the first. */
+export class Flatten extends Layer {
+  readonly #start: number;
+  readonly #end: number;
+
+  constructor({ startDim = 1, endDim = -1 } = {}) {
+    super();
+    this.#start = startDim;
+    this.#end = endDim;
+  }
+
+  forward(x: Tensor): Tensor {
+    return methods.flatten(x, this.#start, this.#end);
+  }
+}
+
+/** Returns its input. */
+export class Identity extends Layer {
+  forward(x: Tensor): Tensor {
+    return x;
+  }
+}
+
+/** Layers one after the other; children are named `0`, `1`, … (PyTorch's `nn.Sequential`). */
+export class Sequential extends Layer {
+  readonly #layers: readonly Layer[];
+
+  constructor(...layers: Layer[]) {
+    super();
+    layers.forEach((layer, i) => {
+      if (!(layer instanceof Module)) throw new ArgumentError(`Sequential: expected modules, got ${typeof layer} as argument ${i + 1}`);
+    });
+    this.#layers = layers;
+  }
+
+  override namedChildren(): [string, Module][] {
+    return this.#layers.map((layer, i) => [String(i), layer]);
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.#layers.reduce<Tensor>((y, layer) => layer.forward(y), x);
+  }
+}

@@ -1,0 +1,95 @@
+// Shape rules that several families share: broadcasting, axes, and the layouts that kernels take.
+import { DtypeError, formatShape, ShapeError } from '../runtime/errors.ts';
+import type { Dtype, Shape, Tensor } from '../tensor.ts';
+import type { Meta } from './types.ts';
+
+export function expectDtype(op: string, x: Tensor, ...dtypes: Dtype[]): void {
+  if (!dtypes.includes(x.dtype))
+    throw new DtypeError(`${op}: expected dtype ${dtypes.join(' or ')}, got ${x.dtype}; convert with .to('${dtypes[0]}')`);
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((size, d) => size === b[d]);
+}
+
+export function expectShape(op: string, what: string, x: Tensor, shape: Shape): void {
+  if (!sameShape(x.shape, shape))
+    throw new ShapeError(`${op}: expected ${what} of shape ${formatShape(shape)}, got ${formatShape(x.shape)}`);
+}
+
+/** Result of `x` with the same shape. */
+export function like(x: Tensor, dtype: Dtype = x.dtype): Meta {
+  return { shape: x.shape, dtype };
+}
+
+/** The common shape by NumPy's rules: aligned at the last dim, a size of 1 stretches. @throws ShapeError */
+export function broadcastShapes(op: string, ...shapes: readonly Shape[]): Shape {
+  const first = shapes[0] as Shape;
+  if (shapes.every((shape) => sameShape(shape, first))) return first;
+  const ndim = Math.max(...shapes.map((shape) => shape.length));
+  const out = new Array<number>(ndim).fill(1);
+  for (const shape of shapes)
+    for (let d = 0; d < shape.length; d++) {
+      const size = shape[d] as number;
+      const at = ndim - shape.length + d;
+      if (size === 1) continue;
+      if (out[at] !== 1 && out[at] !== size)
+        throw new ShapeError(
+          `${op}: expected shapes that broadcast together, got ${shapes.map(formatShape).join(' and ')}; ` +
+            `sizes at dim ${at} are ${out[at]} and ${size}, and neither is 1`,
+        );
+      out[at] = size;
+    }
+  return out;
+}
+
+/** Strides of `x` as a tensor of the larger `shape`: 0 along every stretched dim. */
+export function broadcastStrides(x: Tensor, shape: Shape): number[] {
+  const lead = shape.length - x.ndim;
+  return shape.map((size, d) =>
+    d < lead || (x.shape[d - lead] === 1 && size !== 1) ? 0 : (x.strides[d - lead] as number),
+  );
+}
+
+/**
+ * The `dims` operand of a strided kernel: `[rank, sizes…, strides of the first operand…, of the second…]` in elements, with
+ * neighbouring dims joined wherever all operands allow it, so that inner loops are long.
+ */
+export function loopDims(shape: Shape, ...operands: readonly (readonly number[])[]): number[] {
+  const sizes: number[] = [];
+  const strides: number[][] = operands.map(() => []);
+  for (let d = 0; d < shape.length; d++) {
+    const size = shape[d] as number;
+    if (size === 1) continue;
+    const last = sizes.length - 1;
+    const joins = last >= 0 && operands.every((s, i) => (strides[i] as number[])[last] === size * (s[d] as number));
+    if (joins) sizes[last] = (sizes[last] as number) * size;
+    else sizes.push(size);
+    const at = sizes.length - 1;
+    operands.forEach((s, i) => {
+      (strides[i] as number[])[at] = s[d] as number;
+    });
+  }
+  return [sizes.length, ...sizes, ...strides.flat()];
+}
+
+/** `dim` counted from the front. @throws ShapeError outside -ndim … ndim - 1 */
+export function normalizeDim(op: string, dim: number, ndim: number): number {
+  const range = Math.max(ndim, 1);
+  if (!Number.isInteger(dim) || dim < -range || dim >= range)
+    throw new ShapeError(`${op}: expected dim from ${-range} to ${range - 1}, got ${dim}`);
+  return dim < 0 ? dim + range : dim;
+}
+
+/** A contiguous tensor around the dims `start … end - 1`: [outer, r, inner] with r their product. */
+export function split3(shape: Shape, start: number, end = start + 1): [outer: number, r: number, inner: number] {
+  let outer = 1;
+  let r = 1;
+  let inner = 1;
+  shape.forEach((size, d) => {
+    if (d < start) outer *= size;
+    else if (d < end) r *= size;
+    else inner *= size;
+  });
+  return [outer, r, inner];
+}

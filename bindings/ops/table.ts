@@ -1,0 +1,40 @@
+// The op table: every op of the library, one row each. To find an op, find its family here.
+import { type BinaryOps, binaryRows } from './binary.ts';
+import { type IndexingOps, indexingRows } from './indexing.ts';
+import { type LossOps, lossRows } from './loss.ts';
+import { type MatmulOps, matmulRows } from './matmul.ts';
+import { type NormOps, normRows } from './norm.ts';
+import { type RandomOps, randomRows } from './random.ts';
+import { type ReduceOps, reduceRows } from './reduce.ts';
+import { type ShapeOps, shapeRows } from './shape.ts';
+import { type SoftmaxOps, softmaxRows } from './softmax.ts';
+import type { Row } from './types.ts';
+import { type UnaryOps, unaryRows } from './unary.ts';
+
+/** The signature of every op: tensors first (null where optional), then one object of attributes. */
+export interface Ops
+  extends UnaryOps,
+    BinaryOps,
+    ReduceOps,
+    SoftmaxOps,
+    MatmulOps,
+    ShapeOps,
+    IndexingOps,
+    RandomOps,
+    LossOps,
+    NormOps {}
+
+export type OpName = keyof Ops;
+
+export const table: { readonly [K in OpName]: Row<K> } = {
+  ...unaryRows,
+  ...binaryRows,
+  ...reduceRows,
+  ...softmaxRows,
+  ...matmulRows,
+  ...shapeRows,
+  ...indexingRows,
+  ...randomRows,
+  ...lossRows,
+  ...normRows,
+};
