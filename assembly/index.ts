@@ -1,4 +1,13 @@
 // The ABI: every export of the module. No logic.
+// elementwise
+export * from "./gemm/gemm";
+export * from "./indexing";
+export * from "./loss";
+export * from "./norm";
+export * from "./optim";
+export * from "./random";
+export * from "./reduce";
+export * from "./softmax";
 
 /** First address behind the module's static data. */
 export function heap_base(): usize {

@@ -2,7 +2,9 @@
 // xhat = (x - mean) * rstd throughout; variances are biased and taken in two passes. weight = 0 means ones, bias = 0
 // zeros. Every kernel overwrites its outputs unless said; dx may be g, out may be x.
 import { madd } from "./lanes";
-import { Columns, ROW_PARAMETERS, Rows, SquaredDeviation, USES_B, USES_W, USES_Y, Value, loadLanes } from "./reduceloops";
+import {
+  Columns, ROW_PARAMETERS, Rows, SquaredDeviation, USES_B, USES_W, USES_Y, Value, loadLanes,
+} from "./reduceloops";
 
 // --- layer norm
 

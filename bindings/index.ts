@@ -20,8 +20,12 @@ export {
   zeros,
   zerosLike,
 } from './creation.ts';
+export * as data from './data/index.ts';
 export * as functional from './functional.ts';
+export * as io from './io/index.ts';
 export * from './methods.ts';
+export * as nn from './nn/index.ts';
+export * as optim from './optim/index.ts';
 export * from './runtime/errors.ts';
 export { type Backend, backend, type InitOptions, init, shutdown } from './runtime/wasm.ts';
 export { scope } from './scope.ts';

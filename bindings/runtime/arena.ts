@@ -123,6 +123,14 @@ export class Arena {
     return block;
   }
 
+  /** Address of `bytes` that are never given back, for the runtime's own use. */
+  reserve(bytes: number): number {
+    const size = classBytes(sizeClass(bytes));
+    const ptr = this.#find(size);
+    this.#free -= size;
+    return ptr;
+  }
+
   /** Hands `block` to `scope` (null: it lasts until freed). */
   adopt(block: Block, scope: Scope | null): void {
     if (block.scope) {

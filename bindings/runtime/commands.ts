@@ -39,8 +39,8 @@ const DIMS_BYTES = 1024;
 
 /** The maker that calls each kernel at once. */
 export function eagerCommands(exports: Exports, arena: Arena): { kernels: Kernels; probes: Probes } {
-  const dims = arena.allocate(DIMS_BYTES, 'runtime').ptr;
-  const workspace = arena.allocate(Number(exports.gemm_workspace_bytes?.() ?? 64), 'runtime').ptr;
+  const dims = arena.reserve(DIMS_BYTES);
+  const workspace = arena.reserve(Number(exports.gemm_workspace_bytes?.()));
 
   function bind(name: string, kinds: readonly OperandKind[]): (...operands: unknown[]) => number {
     const call = exports[name];

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { readIdx } from '../../bindings/data/idx.ts';
+import { data } from 'retrograd';
 
 /** One of the two sets. Image i is `images.subarray(i * rows * cols, (i + 1) * rows * cols)`, 0 for paper to 255 for ink. */
 export interface DigitSet {
@@ -57,8 +57,8 @@ async function load(folder: string, name: FileName): Promise<Uint8Array> {
 
 async function loadSet(folder: string, prefix: 'train' | 't10k', limit = Infinity): Promise<DigitSet> {
   const [images, labels] = await Promise.all([
-    load(folder, `${prefix}-images-idx3-ubyte`).then(readIdx),
-    load(folder, `${prefix}-labels-idx1-ubyte`).then(readIdx),
+    load(folder, `${prefix}-images-idx3-ubyte`).then(data.readIdx),
+    load(folder, `${prefix}-labels-idx1-ubyte`).then(data.readIdx),
   ]);
   const [total = 0, rows = 0, cols = 0] = images.shape;
   if (images.dtype !== 'u8' || labels.dtype !== 'u8' || images.shape.length !== 3 || labels.data.length !== total) {

@@ -26,8 +26,6 @@ export interface Options {
   readonly help: boolean;
   /** How many training images to use; undefined for all. */
   readonly limit: number | undefined;
-  /** undefined leaves the choice to the library. */
-  readonly threads: number | undefined;
   /** The options that stood on the command line, so that --resume can tell a wish from a default. */
   readonly given: ReadonlySet<string>;
 }
@@ -54,7 +52,6 @@ Training
                                                 ${rates.slice(3).join(', ')})
   --seed <n>           start of every random number; same seed, same bits (default 1)
   --limit <n>          use only the first n training images             (default all)
-  --threads <n>        threads to compute with                          (default chosen for this machine)
 
 Files
   --out <folder>       where model.safetensors, metrics.jsonl and report.html go (default runs/mnist)
@@ -117,7 +114,6 @@ function split(argv: readonly string[]) {
         resume: flag,
         help: { ...flag, short: 'h' },
         limit: text,
-        threads: text,
       },
     }).values;
   } catch (error) {
@@ -151,7 +147,6 @@ export function parseOptions(argv: readonly string[]): Options {
     resume: values.resume ?? false,
     help,
     limit: values.limit === undefined ? undefined : whole('limit', values.limit, 1, 60_000),
-    threads: values.threads === undefined ? undefined : whole('threads', values.threads, 1, 256),
     given: new Set(Object.keys(values)),
   };
 }

@@ -19,13 +19,13 @@ describe('parseOptions', () => {
     const options = parseOptions([]);
     expect(options).toMatchObject({ model: 'mlp', epochs: 5, batchSize: 64, lr: 1e-3, optimizer: 'adam', seed: 1 });
     expect(options).toMatchObject({ out: 'runs/mnist', name: 'mnist', resume: false, help: false });
-    expect(options).toMatchObject({ data: undefined, limit: undefined, threads: undefined });
+    expect(options).toMatchObject({ data: undefined, limit: undefined });
     expect(options.given.size).toBe(0);
   });
 
   it('reads every option', () => {
     const line =
-      '--model mlp --epochs 2 --batch-size=32 --lr 5e-2 --optimizer sgd --seed 0 --out /tmp/a/b --data d --resume --limit 100 --threads 2';
+      '--model mlp --epochs 2 --batch-size=32 --lr 5e-2 --optimizer sgd --seed 0 --out /tmp/a/b --data d --resume --limit 100';
     const { given, ...options } = parseOptions(line.split(' '));
     expect(options).toEqual({
       model: 'mlp',
@@ -40,7 +40,6 @@ describe('parseOptions', () => {
       resume: true,
       help: false,
       limit: 100,
-      threads: 2,
     });
     expect(given.size).toBe(11);
     expect(given.has('batch-size')).toBe(true);
@@ -65,7 +64,6 @@ describe('parseOptions', () => {
       'resume',
       'help',
       'limit',
-      'threads',
     ]) {
       expect(HELP).toContain(`--${option}`);
     }
@@ -88,7 +86,6 @@ describe('parseOptions', () => {
     [['--seed=-1'], /--seed: .* got "-1"/],
     [['--seed', '4294967296'], /--seed: /],
     [['--limit', '0'], /--limit: /],
-    [['--threads', 'all'], /--threads: /],
     [['--out', ''], /--out: expected a folder/],
     [['--epochs'], /--epochs.*; see --help/],
     [['--epoch', '3'], /Unknown option '--epoch'; see --help/],

@@ -1,0 +1,99 @@
+// A whole training run in one file: weights, optimizer state, random state, place in the data. A run that continues from it
+// computes the same bits as one that was never stopped.
+import { getRngState, setRngState } from '../creation.ts';
+import type { LoaderState } from '../data/loader.ts';
+import type { Module } from '../nn/module.ts';
+import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
+import { FormatError } from '../runtime/errors.ts';
+import type { Tensor } from '../tensor.ts';
+import { readFileBytes, writeFileAtomic } from './files.ts';
+import { decodeSafetensors, encodeSafetensors, type FileTensor } from './safetensors.ts';
+
+const FORMAT = 'retrograd checkpoint 1';
+
+/** What takes part in a checkpoint; parts left out are neither saved nor restored. */
+export interface CheckpointParts {
+  model?: Module;
+  optimizer?: Optimizer<object>;
+  /** Anything with the state of a DataLoader. */
+  loader?: { state(): LoaderState; loadState(state: LoaderState): void };
+}
+
+/** The numbers of a tensor with its shape, copied out of the arena. */
+export function toFileTensor(x: Tensor): FileTensor {
+  return { dtype: x.dtype, shape: x.shape, data: x.data } as FileTensor;
+}
+
+const filed = (prefix: string, tensors: Record<string, Tensor>): [string, FileTensor][] =>
+  Object.entries(tensors).map(([key, x]) => [`${prefix}.${key}`, toFileTensor(x)]);
+
+/** A checkpoint as bytes. `extra` is any JSON value of the caller's own. */
+export function encodeCheckpoint({ model, optimizer, loader }: CheckpointParts, extra: unknown = null): Uint8Array {
+  const tensors: [string, FileTensor][] = model ? filed('model', model.stateDict()) : [];
+  const metadata: Record<string, string> = { format: FORMAT, random: JSON.stringify([...getRngState()]), extra: JSON.stringify(extra) };
+  if (optimizer) {
+    const { state, paramGroups } = optimizer.stateDict();
+    for (const [number, own] of Object.entries(state)) tensors.push(...filed(`optimizer.${number}`, own as Record<string, Tensor>));
+    metadata.optimizer = JSON.stringify(paramGroups);
+  }
+  if (loader) metadata.loader = JSON.stringify(loader.state());
+  return encodeSafetensors(Object.fromEntries(tensors), metadata);
+}
+
+function parse(metadata: Record<string, string>, name: string): unknown {
+  const text = metadata[name];
+  if (text === undefined) throw new FormatError(`checkpoint: expected metadata '${name}', got none; the file was saved without it`);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new FormatError(`checkpoint: expected JSON in metadata '${name}', got ${text.slice(0, 40)}`, { cause });
+  }
+}
+
+/**
+ * Restores what encodeCheckpoint() saved and returns its `extra`.
+ * @throws FormatError where the file is no checkpoint or lacks a part; ShapeError, ArgumentError where it is of another model
+ */
+export function decodeCheckpoint(bytes: Uint8Array, { model, optimizer, loader }: CheckpointParts): unknown {
+  const { tensors, metadata } = decodeSafetensors(bytes);
+  if (metadata.format !== FORMAT)
+    throw new FormatError(`checkpoint: expected a file of format '${FORMAT}', got '${metadata.format ?? 'none'}'`);
+  const under = (prefix: string): Record<string, FileTensor> =>
+    Object.fromEntries(Object.entries(tensors).flatMap(([key, x]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), x]] : [])));
+  const random = parse(metadata, 'random') as number[];
+  const extra = parse(metadata, 'extra');
+  const place = loader ? (parse(metadata, 'loader') as LoaderState) : null;
+  const paramGroups = optimizer ? (parse(metadata, 'optimizer') as OptimizerState['paramGroups']) : [];
+  const state: OptimizerState['state'] = {};
+  for (const [key, x] of Object.entries(under('optimizer.'))) {
+    const [number = '', name = ''] = key.split('.');
+    state[number] ??= {};
+    (state[number] as Record<string, FileTensor>)[name] = x;
+  }
+  model?.loadStateDict(under('model.'));
+  optimizer?.loadStateDict({ state, paramGroups });
+  if (place) loader?.loadState(place);
+  setRngState(random);
+  return extra;
+}
+
+/** Writes a checkpoint to `path` so that a crash at any moment leaves the old file or the new one, whole. Node only. */
+export async function saveCheckpoint(path: string, parts: CheckpointParts, extra: unknown = null): Promise<void> {
+  await writeFileAtomic(path, encodeCheckpoint(parts, extra));
+}
+
+/** Restores a checkpoint from `path`; see decodeCheckpoint(). Node only. */
+export async function loadCheckpoint(path: string, parts: CheckpointParts): Promise<unknown> {
+  return decodeCheckpoint(await readFileBytes(path), parts);
+}
+
+/** Writes tensors, such as a stateDict(), to a safetensors file, atomically. Node only. */
+export async function saveSafetensors(path: string, tensors: Record<string, Tensor>, metadata: Record<string, string> = {}): Promise<void> {
+  const entries = Object.entries(tensors).map(([key, x]) => [key, toFileTensor(x)] as const);
+  await writeFileAtomic(path, encodeSafetensors(Object.fromEntries(entries), metadata));
+}
+
+/** Reads a safetensors file; the result can be given to loadStateDict(). Node only. */
+export async function loadSafetensors(path: string): Promise<Record<string, FileTensor>> {
+  return decodeSafetensors(await readFileBytes(path)).tensors;
+}

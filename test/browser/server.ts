@@ -1,0 +1,71 @@
+// A local server for pages under test: files from a few places, chosen headers, and a place to post the result to.
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join, normalize } from 'node:path';
+
+const TYPES: Record<string, string> = {
+  '.bin': 'application/octet-stream',
+  '.css': 'text/css',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.map': 'application/json',
+  '.wasm': 'application/wasm',
+};
+
+export interface Site {
+  /** Folders by the path they are served under; the longest path that fits wins. */
+  readonly folders: Readonly<Record<string, string>>;
+  /** Files made up by the test, by path. */
+  readonly files: Readonly<Record<string, Uint8Array>>;
+  /** Sent with every answer. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface Running {
+  readonly origin: string;
+  /** What the page posts to /result. */
+  readonly result: Promise<unknown>;
+  close(): Promise<void>;
+}
+
+async function find({ folders, files }: Site, path: string): Promise<Uint8Array | undefined> {
+  if (files[path]) return files[path];
+  const under = Object.keys(folders).sort((a, b) => b.length - a.length);
+  const base = under.find((prefix) => path.startsWith(prefix));
+  if (base === undefined || normalize(path) !== path) return undefined;
+  return readFile(join(folders[base] as string, path.slice(base.length))).catch(() => undefined);
+}
+
+/** Serves `site` on a free port of 127.0.0.1. */
+export async function serve(site: Site): Promise<Running> {
+  let post: (result: unknown) => void = () => {};
+  const result = new Promise<unknown>((resolve) => {
+    post = resolve;
+  });
+  const server: Server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    if (request.method === 'POST' && pathname === '/result') {
+      let body = '';
+      for await (const chunk of request) body += chunk;
+      response.writeHead(204, site.headers).end();
+      post(JSON.parse(body));
+      return;
+    }
+    const found = await find(site, pathname === '/' ? '/index.html' : pathname);
+    // Browsers ask for an icon of their own accord.
+    const status = found ? 200 : pathname === '/favicon.ico' ? 204 : 404;
+    const type = TYPES[extname(pathname)] ?? (pathname === '/' ? TYPES['.html'] : 'application/octet-stream');
+    response.writeHead(status, { ...site.headers, 'Content-Type': type as string }).end(found);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    result,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

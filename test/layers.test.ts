@@ -1,0 +1,246 @@
+// Holds the import rules: a file imports only what stands above it, and the folders keep apart.
+import { readdirSync, readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { join, posix, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** The layers of bindings/, lowest first. A name that ends in / is a folder, whose files may import one another. */
+const LAYERS = [
+  'runtime/errors.ts',
+  'runtime/arena.ts',
+  'runtime/kernels.ts',
+  'runtime/commands.ts',
+  'runtime/threads.ts',
+  'runtime/wasm.ts',
+  'tensor.ts',
+  'scope.ts',
+  'ops/',
+  'autograd.ts',
+  'creation.ts',
+  'methods.ts',
+  'functional.ts',
+  'nn/',
+  'optim/',
+  'data/',
+  'io/',
+  'compile.ts',
+  'index.ts',
+  'tfjs/',
+];
+
+/** Which folders and packages the files of a folder may import; '*' is any package. */
+const FOLDERS: Record<string, { folders: readonly string[]; packages: readonly string[] }> = {
+  assembly: { folders: ['assembly'], packages: [] },
+  bindings: { folders: ['bindings'], packages: ['@assemblyscript/loader'] },
+  examples: { folders: ['examples'], packages: ['*'] },
+  bench: { folders: ['bindings', 'bench', 'examples'], packages: ['*'] },
+  test: { folders: ['bindings', 'examples', 'test'], packages: ['*'] },
+};
+
+interface Import {
+  readonly from: string;
+  readonly line: number;
+  /** `import type` or `export type`: gone at run time. */
+  readonly typeOnly: boolean;
+  /** import(), and whether it stands inside braces. */
+  readonly dynamic: boolean;
+  readonly nested: boolean;
+}
+
+/** The text with comments and strings blanked out, but for the names of what is imported. */
+const bare = (text: string): string =>
+  text.replace(
+    /'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`|\/\/[^\n]*|\/\*[\s\S]*?\*\//g,
+    (found, offset: number) =>
+      /\b(from|import|module)\s*\(?\s*$/.test(text.slice(Math.max(0, offset - 40), offset))
+        ? found
+        : found.replace(/[^\n]/g, ' '),
+  );
+
+/** All import and export … from statements, augmentations and import() calls of a file. */
+function importsOf(source: string): Import[] {
+  const text = bare(source);
+  const statement =
+    /^(?:import|export)\b(?<type>\s+type\b(?!\s*,|\s+from\b))?(?:[\w$\s{},*]*\bfrom)?\s*['"](?<static>[^'"]+)|\bdeclare\s+module\s+['"](?<module>[^'"]+)|\bimport\s*\(\s*(?:['"](?<dynamic>[^'"]+))?/gm;
+  return [...text.matchAll(statement)].map((match) => {
+    const groups = match.groups as Record<string, string | undefined>;
+    const before = text.slice(0, match.index);
+    const depth = before.replace(/[^{]/g, '').length - before.replace(/[^}]/g, '').length;
+    const name = groups.static ?? groups.module ?? groups.dynamic ?? '';
+    return {
+      from: name,
+      line: before.split('\n').length,
+      typeOnly: groups.type !== undefined || groups.module !== undefined,
+      dynamic: groups.static === undefined && groups.module === undefined,
+      nested: depth > 0,
+    };
+  });
+}
+
+const isWithin = (layer: string, file: string): boolean =>
+  file === layer || (layer.endsWith('/') && file.startsWith(layer));
+const layerOf = (file: string): number => LAYERS.findIndex((layer) => isWithin(layer, file));
+const folderOf = (path: string): string => path.slice(0, path.indexOf('/'));
+const isNodeModule = (name: string): boolean =>
+  name.startsWith('node:') || builtinModules.includes(name.split('/')[0] as string);
+
+/** What breaks the rules in `files`, a map from path to text. */
+function violations(files: ReadonlyMap<string, string>): string[] {
+  const found: string[] = [];
+  /** Imports between files of bindings that remain at run time. */
+  const edges = new Map<string, string[]>();
+  for (const [path, text] of files) {
+    const folder = folderOf(path);
+    const rule = FOLDERS[folder];
+    if (!rule) continue;
+    const own = path.slice(folder.length + 1);
+    if (folder === 'bindings' && layerOf(own) < 0)
+      found.push(`${path}: has no layer; give it one in LAYERS of test/layers.test.ts`);
+    for (const { from, line, typeOnly, dynamic, nested } of importsOf(text)) {
+      const fault = (why: string) => found.push(`${path}:${line}: imports '${from}': ${why}`);
+      if (!from.startsWith('.')) {
+        if (from === 'retrograd') {
+          if (folder === 'assembly' || folder === 'bindings') fault('the package does not import itself');
+        } else if (folder === 'bindings' && isNodeModule(from)) {
+          if (!dynamic || !nested) fault('Node modules are imported inside functions, by await import()');
+        } else if (!rule.packages.includes('*') && !rule.packages.includes(from))
+          fault(
+            `${folder}/ imports ${rule.packages.length > 0 ? `no package but ${rule.packages.join(', ')}` : 'no packages'}`,
+          );
+        continue;
+      }
+      const target = posix.join(posix.dirname(path), from);
+      if (!rule.folders.includes(folderOf(target))) {
+        fault(`${folder}/ imports only ${rule.folders.map((name) => `${name}/`).join(', ')}`);
+        continue;
+      }
+      const file = folder === 'assembly' && !target.endsWith('.ts') ? `${target}.ts` : target;
+      if (!files.has(file)) fault('there is no such file');
+      if (folder !== 'bindings') continue;
+      const below = target.slice('bindings/'.length);
+      const [here, there] = [layerOf(own), layerOf(below)];
+      // Within a folder files may import one another; a file of its own has a layer to itself.
+      if (there > here) fault(`${LAYERS[there]} stands above ${LAYERS[here]}`);
+      if (!typeOnly && !dynamic) edges.set(path, [...(edges.get(path) ?? []), target]);
+    }
+  }
+  return [...found, ...cycles(edges)];
+}
+
+/** Each cycle of imports once. */
+function cycles(edges: ReadonlyMap<string, readonly string[]>): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string, trail: readonly string[]): void => {
+    const at = trail.indexOf(path);
+    if (at >= 0)
+      found.push(`${[...trail.slice(at), path].join(' → ')}: imports in a circle; \`import type\` does not count`);
+    if (at >= 0 || done.has(path)) return;
+    for (const next of edges.get(path) ?? []) visit(next, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of edges.keys()) visit(path, []);
+  return found;
+}
+
+function project(): Map<string, string> {
+  const files = new Map<string, string>();
+  for (const folder of Object.keys(FOLDERS))
+    for (const entry of readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || !/\.(ts|js|mjs)$/.test(entry.name)) continue;
+      const path = join(entry.parentPath, entry.name);
+      files.set(path.slice(ROOT.length).split(sep).join('/'), readFileSync(path, 'utf8'));
+    }
+  return files;
+}
+
+describe('layers', () => {
+  it('are kept', () => {
+    const files = project();
+    expect(files.size).toBeGreaterThan(60);
+    expect(violations(files)).toEqual([]);
+  });
+
+  it('are in use: each names a file, but for those to come', () => {
+    const paths = [...project().keys()].map((path) => path.replace(/^bindings\//, ''));
+    const unused = LAYERS.filter((layer) => !paths.some((path) => isWithin(layer, path)));
+    expect(unused).toEqual(['runtime/threads.ts', 'compile.ts', 'tfjs/']);
+  });
+
+  const breaks: [name: string, files: Record<string, string>, message: RegExp][] = [
+    [
+      'a higher layer',
+      { 'bindings/tensor.ts': "import { x } from './autograd.ts';", 'bindings/autograd.ts': '' },
+      /tensor\.ts:1: .*stands above/,
+    ],
+    [
+      'a higher layer, over lines',
+      { 'bindings/tensor.ts': "\nimport {\n  a,\n  type B,\n} from './scope.ts';", 'bindings/scope.ts': '' },
+      /tensor\.ts:2/,
+    ],
+    [
+      'a higher layer by export',
+      { 'bindings/tensor.ts': "export * from './scope.ts';", 'bindings/scope.ts': '' },
+      /stands above/,
+    ],
+    [
+      'a higher layer by type',
+      { 'bindings/tensor.ts': "import type { A } from './scope.ts';", 'bindings/scope.ts': '' },
+      /stands above/,
+    ],
+    [
+      'a higher layer by import()',
+      { 'bindings/tensor.ts': "f(() => import('./scope.ts'));", 'bindings/scope.ts': '' },
+      /stands above/,
+    ],
+    ['a file without a layer', { 'bindings/misc.ts': '' }, /no layer/],
+    ['a file that is not there', { 'bindings/scope.ts': "import './tensor.ts';" }, /no such file/],
+    [
+      'a circle of values in a folder',
+      { 'bindings/ops/a.ts': "import { b } from './b.ts';", 'bindings/ops/b.ts': "import { a } from './a.ts';" },
+      /a\.ts → bindings\/ops\/b\.ts → bindings\/ops\/a\.ts: imports in a circle/,
+    ],
+    [
+      'AssemblyScript from bindings',
+      { 'bindings/tensor.ts': "import { madd } from '../assembly/lanes.ts';", 'assembly/lanes.ts': '' },
+      /only bindings/,
+    ],
+    [
+      'bindings from assembly',
+      { 'assembly/lanes.ts': 'import { a } from "../bindings/tensor";', 'bindings/tensor.ts': '' },
+      /only assembly/,
+    ],
+    ['a package from assembly', { 'assembly/lanes.ts': 'import { a } from "as-fft";' }, /no packages/],
+    ['a package from bindings', { 'bindings/tensor.ts': "import lodash from 'lodash';" }, /no package but/],
+    ['a Node module', { 'bindings/io/a.ts': "import { readFile } from 'node:fs/promises';" }, /inside functions/],
+    ["a Node module's types", { 'bindings/io/a.ts': "import type { Stats } from 'fs';" }, /inside functions/],
+    ['a Node module at the top', { 'bindings/io/a.ts': "const fs = await import('node:fs');" }, /inside functions/],
+    ['tests from an example', { 'examples/a.ts': "import '../test/a.ts';", 'test/a.ts': '' }, /only examples/],
+    [
+      'bindings from an example',
+      { 'examples/a.ts': "import '../bindings/index.ts';", 'bindings/index.ts': '' },
+      /only examples/,
+    ],
+    ['the bench from a test', { 'test/a.ts': "import '../bench/a.ts';", 'bench/a.ts': '' }, /only bindings/],
+  ];
+  it.each(breaks)('see %s', (_, files, message) => {
+    expect(violations(new Map(Object.entries(files)))).toEqual([expect.stringMatching(message)]);
+  });
+
+  it('allow what the rules allow', () => {
+    const files = {
+      'bindings/ops/a.ts':
+        "import type { B } from './b.ts';\n// import './nowhere.ts'\nconst text = \"import './nowhere.ts'\";",
+      'bindings/ops/b.ts': "import { a } from './a.ts';\ndeclare module './a.ts' {}",
+      'bindings/io/a.ts': "import { a } from '../ops/a.ts';\nasync function f() {\n  await import('node:fs');\n}",
+      'examples/a.ts': "import { x } from 'retrograd';\nimport bar from 'cli-progress';\nimport { b } from './b.ts';",
+      'examples/b.ts': "import { join } from 'node:path';",
+      'assembly/a.ts': 'export * from "./b/c";',
+      'assembly/b/c.ts': 'import { a } from "../a";',
+    };
+    expect(violations(new Map(Object.entries(files)))).toEqual([]);
+  });
+});

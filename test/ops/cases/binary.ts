@@ -1,0 +1,117 @@
+// Cases of the elementwise ops of two and three tensors.
+import type { BinaryOps } from '../../../bindings/ops/binary.ts';
+import type { Shape } from '../../../bindings/tensor.ts';
+import { zip } from '../../support/tensors.ts';
+import { argumentError, type Bad, type Case, type Cases, dtypeError, type Fill, f32, grid, i32, type Sample, shapeError, u8, uniform } from './types.ts';
+
+type Pair = readonly [a: Shape, b: Shape];
+/** Equal shapes, stretched dims on either side and on both, missing dims, sizes of none and of one, a prime. */
+const pairs: readonly Pair[] = [
+  [[2, 3], [2, 3]],
+  [[], []],
+  [[5], []],
+  [[], [2, 2]],
+  [[3, 4], [4]],
+  [[4], [3, 4]],
+  [[3, 4], [3, 1]],
+  [[2, 1, 3], [4, 1]],
+  [[1], [6]],
+  [[0, 3], [3]],
+  [[0, 3], [1, 3]],
+  [[1, 0], [2, 1]],
+  [[1009], [1009]],
+  [[7, 37], [37]],
+  [[7, 37], [7, 1]],
+  [[2, 1, 3, 1, 5], [1, 4, 1, 2, 5]],
+];
+
+const samples = (fill: Fill, other: Fill): Sample<'add'>[] => pairs.map(([a, b]) => ({ inputs: [f32(a, fill), f32(b, other)] }));
+const integers: readonly Sample<'add'>[] = pairs.map(([a, b]) => ({ inputs: [i32(a), i32(b)] }));
+
+const errors = (op: string, ...more: Bad[]): [Bad, Bad, Bad, Bad, ...Bad[]] => [
+  shapeError([f32([2, 3]), f32([4])], undefined, new RegExp(`^${op}: expected shapes that broadcast together, got \\[2, 3\\] and \\[4\\]`)),
+  shapeError([f32([2, 3]), f32([3, 2])], undefined, new RegExp(`^${op}: expected shapes that broadcast.*sizes at dim 0 are 2 and 3`)),
+  dtypeError([f32([2]), u8([2])], undefined, new RegExp(`^${op}: expected both of one dtype, got f32 and u8; convert one with .to\\('f32'\\)`)),
+  argumentError([f32([2]), { raw: 3n }], undefined, new RegExp(`^${op}: expected a tensor as argument 2, got bigint`)),
+  ...more,
+];
+const floatOnly = (op: string): Bad => dtypeError([i32([2]), i32([2])], undefined, new RegExp(`^${op}: expected dtype f32, got i32`));
+
+function arithmetic(op: string, f: (a: number, b: number) => number, relative: number, fill: Fill = uniform(), other = fill): Case<'add'> {
+  return {
+    samples: samples(fill, other),
+    reference: ([a, b]) => zip(f as (...values: number[]) => number, a, b),
+    tolerance: { relative },
+    gradients: 'all',
+    elementwise: true,
+    errors: errors(op, ...(['div', 'pow', 'maximum', 'minimum'].includes(op) ? [floatOnly(op)] : [])),
+  };
+}
+
+/** With samples of integers, which must be exact and wrap as 32-bit numbers do. */
+function withIntegers(base: Case<'add'>, f: (a: number, b: number) => number): Case<'add'> {
+  const large: Sample<'add'> = { inputs: [i32([3], () => [2 ** 31 - 1, -(2 ** 31), 65537]), i32([3], () => [1, -1, 65537])] };
+  return {
+    ...base,
+    samples: [...base.samples, ...integers, large],
+    reference: (inputs, attrs) => {
+      const [a, b] = inputs;
+      const wraps = [a, b].some((x) => x.data.includes(65537));
+      return wraps ? zip(f as (...values: number[]) => number, a, b) : base.reference(inputs, attrs);
+    },
+  };
+}
+
+function comparison(op: string, f: (a: number, b: number) => boolean): Case<'eq'> {
+  const fill = grid(1);
+  return {
+    samples: [...samples(fill, fill), ...integers],
+    reference: ([a, b]) => zip((x, y) => Number(f(x as number, y as number)), a, b),
+    dtype: 'u8',
+    tolerance: { relative: 0 },
+    gradients: 'none',
+    elementwise: true,
+    errors: errors(op),
+  };
+}
+
+/** The larger, or the smaller, and NaN if either is. */
+const pick = (f: (a: number, b: number) => number) => (a: number, b: number) => f(a, b);
+
+/** aᵇ as in C and IEEE 754: 1 to any power is 1, also to NaN and to an infinite one, which JavaScript differs in. */
+const power = (a: number, b: number): number => (a === 1 || (a === -1 && !Number.isFinite(b) && !Number.isNaN(b)) ? 1 : a ** b);
+
+export const binaryCases: Cases<BinaryOps> = {
+  add: withIntegers(arithmetic('add', (a, b) => a + b, 1e-7), (a, b) => (a + b) | 0),
+  sub: withIntegers(arithmetic('sub', (a, b) => a - b, 1e-7), (a, b) => (a - b) | 0),
+  mul: withIntegers(arithmetic('mul', (a, b) => a * b, 1e-7), Math.imul),
+  div: arithmetic('div', (a, b) => a / b, 1e-7, uniform(), uniform(-3, 3, -0.3, -0.2, -0.1, 0, 0.1, 0.2, 0.3)),
+  pow: arithmetic('pow', power, 3e-6, uniform(0.3, 3), uniform(-3, 3)),
+  // The two fills never meet, so that finite differences see no kink.
+  maximum: arithmetic('maximum', pick(Math.max), 0, grid(0.5), grid(0.5, 0.25)),
+  minimum: arithmetic('minimum', pick(Math.min), 0, grid(0.5), grid(0.5, 0.25)),
+  eq: comparison('eq', (a, b) => a === b),
+  ne: comparison('ne', (a, b) => a !== b),
+  lt: comparison('lt', (a, b) => a < b),
+  le: comparison('le', (a, b) => a <= b),
+  gt: comparison('gt', (a, b) => a > b),
+  ge: comparison('ge', (a, b) => a >= b),
+  where: {
+    samples: [
+      ...pairs.map(([a, b]) => ({ inputs: [u8(b), f32(a), f32(b)] }) as const),
+      { inputs: [u8([2, 3]), f32([3]), f32([2, 1])] },
+      { inputs: [u8([3], () => [255, 0, 2]), f32([4, 3]), f32([])] },
+      { inputs: [u8([]), f32([2, 2]), f32([2, 2])] },
+    ],
+    reference: ([condition, a, b]) => zip((c, x, y) => (c !== 0 ? (x as number) : (y as number)), condition, a, b),
+    tolerance: { relative: 0 },
+    gradients: [false, true, true],
+    elementwise: true,
+    errors: [
+      dtypeError([f32([2]), f32([2]), f32([2])], undefined, /^where: expected dtype u8, got f32/),
+      dtypeError([u8([2]), i32([2]), f32([2])], undefined, /^where: expected dtype f32, got i32/),
+      dtypeError([u8([2]), f32([2]), u8([2])], undefined, /^where: expected dtype f32, got u8/),
+      shapeError([u8([2]), f32([3]), f32([])], undefined, /^where: expected shapes that broadcast together, got \[2\] and \[3\] and \[\]/),
+    ],
+  },
+};

@@ -1,0 +1,194 @@
+// Cases of the reductions, and of the running sum.
+import type { ReduceAttrs, ReduceOps } from '../../../bindings/ops/reduce.ts';
+import { mapLanes, type Nd, reduceNd, restoreNd, zip } from '../../support/tensors.ts';
+import {
+  axisErrors, type Bad, type Case, type Cases, distinct, dtypeError, type Fill, f32, i32, list, type Sample, shapeError, type Spec, type Tolerance, u8, uniform,
+} from './types.ts';
+
+const over = (dim: number, end: number, keepdim = false): ReduceAttrs => ({ dim, end, keepdim });
+
+/** Shapes, and the dims that go: at the front, in the middle, at the end, all, none; runs of one element, short, prime and long. */
+const layouts: readonly (readonly [readonly number[], ReduceAttrs])[] = [
+  [[2, 3, 4], over(0, 1)],
+  [[2, 3, 4], over(1, 2)],
+  [[2, 3, 4], over(2, 3)],
+  [[2, 3, 4], over(0, 2)],
+  [[2, 3, 4], over(1, 3, true)],
+  [[2, 3, 4], over(0, 3)],
+  [[2, 3], over(1, 2, true)],
+  [[], over(0, 0)],
+  [[4], over(0, 0)],
+  [[1], over(0, 1)],
+  [[3, 1, 2], over(1, 2)],
+  [[37, 5], over(0, 1)],
+  [[5, 37], over(1, 2)],
+  [[2, 17, 13], over(1, 2)],
+  [[1009], over(0, 1)],
+  [[2, 509], over(1, 2)],
+  [[67, 19], over(0, 1)],
+  [[3, 0, 2], over(0, 1)], // nothing left
+];
+/** Nothing to reduce: the neutral element, or an error. */
+const empty: readonly (readonly [readonly number[], ReduceAttrs])[] = [
+  [[0], over(0, 1)],
+  [[2, 0, 3], over(1, 2)],
+  [[0, 2], over(0, 2, true)],
+];
+
+const samples = (fill: Fill, list = [...layouts, ...empty]): Sample<'sum'>[] => list.map(([shape, attrs]) => ({ inputs: [f32(shape, fill)], attrs }));
+
+const errors = (op: string, more: object = {}): [Bad, Bad, Bad, Bad] => [
+  dtypeError([i32([2, 3])], { ...over(0, 1), ...more }, new RegExp(`^${op}: expected dtype f32, got i32`)),
+  dtypeError([u8([2, 3])], { ...over(0, 1), ...more }, new RegExp(`^${op}: expected dtype f32, got u8`)),
+  shapeError([f32([2, 3])], { ...over(0, 3), ...more }, new RegExp(`^${op}: expected dims of a tensor of 2 dims, got 0 … 2`)),
+  shapeError([f32([2, 3])], { ...over(-1, 1), ...more }, new RegExp(`^${op}: expected dims of a tensor of 2 dims, got -1 … 0`)),
+];
+
+type Lane = readonly number[];
+const sum = (lane: Lane): number => lane.reduce((a, b) => a + b, 0);
+const mean = (lane: Lane): number => sum(lane) / lane.length;
+const product = (lane: Lane): number => lane.reduce((a, b) => a * b, 1);
+const logsumexp = (lane: Lane): number => {
+  const top = Math.max(...lane);
+  return top === Number.NEGATIVE_INFINITY ? top : top + Math.log(sum(lane.map((v) => Math.exp(v - top))));
+};
+
+function reduction(op: string, f: (lane: Lane) => number, tolerance: Tolerance, fill: Fill = uniform(), more: readonly Sample<'sum'>[] = []): Case<'sum'> {
+  return {
+    samples: [...samples(fill), ...more],
+    reference: ([x], attrs) => reduceNd(x, attrs, f),
+    tolerance,
+    gradients: 'all',
+    errors: errors(op),
+  };
+}
+
+/** Extremes have no neutral element. */
+function extreme(op: string, f: (...lane: number[]) => number): Case<'max'> {
+  const base = reduction(op, (lane) => f(...lane), { relative: 0 }, distinct());
+  const special = list(1, Number.NaN, Number.POSITIVE_INFINITY, 2, Number.NEGATIVE_INFINITY, 0, 3);
+  return {
+    ...base,
+    samples: [...samples(distinct(), [...layouts]), { inputs: [f32([7, 2], special)], attrs: over(1, 2) }],
+    errors: [...errors(op), shapeError([f32([2, 0])], over(1, 2), new RegExp(`^${op}: expected at least one element to reduce, got shape \\[2, 0\\]`))],
+  };
+}
+
+/** The first place of the extreme; NaN counts as it, as in PyTorch. */
+function place(op: string, better: (a: number, b: number) => boolean): Case<'argmax'> {
+  const first = (lane: Lane): number => {
+    const nan = lane.findIndex(Number.isNaN);
+    return nan >= 0 ? nan : lane.reduce((best, v, i) => (better(v, lane[best] as number) ? i : best), 0);
+  };
+  const ties = list(2, 5, 5, 1, 1, 5, 1, 3);
+  const special = list(1, Number.NEGATIVE_INFINITY, Number.NaN, 2, Number.POSITIVE_INFINITY, Number.NaN, 0);
+  return {
+    samples: [
+      ...samples(distinct(), [...layouts]),
+      ...[over(0, 1), over(1, 2), over(0, 2)].map((attrs) => ({ inputs: [f32([8, 9], ties)] as [Spec], attrs })),
+      ...[over(0, 1), over(1, 2)].map((attrs) => ({ inputs: [f32([7, 9], special)] as [Spec], attrs })),
+      { inputs: [f32([37], list(Number.NEGATIVE_INFINITY))], attrs: over(0, 1) },
+    ],
+    reference: ([x], attrs) => reduceNd(x, attrs, first),
+    dtype: 'i32',
+    tolerance: { relative: 0 },
+    gradients: 'none',
+    errors: [...errors(op), shapeError([f32([0])], over(0, 1), new RegExp(`^${op}: expected at least one element to reduce, got shape \\[0\\]`))],
+  };
+}
+
+const variance = (lane: Lane, correction: number): number => {
+  const m = mean(lane);
+  return sum(lane.map((v) => (v - m) ** 2)) / Math.max(0, lane.length - correction);
+};
+
+/** Without the runs of one element where no freedom is left: their derivative is NaN. */
+function spread(op: string, finish: (v: number) => number): Case<'variance'> {
+  const usable = layouts.filter(([shape, { dim, end }]) => shape.slice(dim, end).reduce((a, b) => a * b, 1) > 1);
+  const sample = (fill: Fill, correction: number) => usable.map(([shape, attrs]) => ({ inputs: [f32(shape, fill)] as [Spec], attrs: { ...attrs, correction } }));
+  return {
+    samples: [...sample(uniform(), 1), ...sample(uniform(), 0), ...sample(uniform(99, 103), 0.5)],
+    reference: ([x], attrs) => reduceNd(x, attrs, (lane) => finish(variance(lane, attrs.correction))),
+    tolerance: { relative: 3e-6 },
+    gradients: 'all',
+    // Around 100 the rounding of x − mean is that of numbers around 100.
+    gradientTolerance: 1e-4,
+    errors: errors(op, { correction: 1 }),
+  };
+}
+
+const scanErrors = axisErrors;
+const scans: readonly Sample<'cumsum'>[] = [
+  { inputs: [f32([5])], attrs: { dim: 0 } },
+  { inputs: [f32([2, 3, 4])], attrs: { dim: 0 } },
+  { inputs: [f32([2, 3, 4])], attrs: { dim: 1 } },
+  { inputs: [f32([2, 3, 4])], attrs: { dim: 2 } },
+  { inputs: [f32([3, 37])], attrs: { dim: -1 } },
+  { inputs: [f32([37, 3])], attrs: { dim: 0 } },
+  { inputs: [f32([])], attrs: { dim: 0 } },
+  { inputs: [f32([1, 1])], attrs: { dim: 1 } },
+  { inputs: [f32([0, 4])], attrs: { dim: 0 } },
+  { inputs: [f32([4, 0])], attrs: { dim: 0 } },
+  { inputs: [f32([509])], attrs: { dim: 0 } },
+];
+const alongAxis = (x: Nd, dim: number, f: (lane: number[]) => number[]): Nd => {
+  const d = dim < 0 ? dim + x.shape.length : dim;
+  return mapLanes(f, d, x.shape.length === 0 ? 0 : d + 1, x);
+};
+const runningSum = (lane: number[]): number[] => {
+  let total = 0;
+  return lane.map((v) => (total += v));
+};
+const scan = (op: string, f: (lane: number[]) => number[]): Case<'cumsum'> => ({
+  samples: scans,
+  reference: ([x], { dim }) => alongAxis(x, dim, f),
+  tolerance: { relative: 1e-6, absolute: 2e-5 },
+  gradients: 'all',
+  errors: scanErrors(op),
+});
+
+/** The product of all others, at each place. */
+const productOfOthers = (lane: number[]): number[] => lane.map((_, i) => product(lane.filter((__, j) => j !== i)));
+const zeros = list(2, 0, 3, 0.5, 0, -1, 1, 2, 4);
+const products = uniform(0.7, 1.4);
+const prodSamples: readonly Sample<'prod'>[] = [
+  { inputs: [f32([3, 3], zeros)], attrs: over(0, 1) },
+  { inputs: [f32([3, 3], zeros)], attrs: over(1, 2) },
+  { inputs: [f32([9], zeros)], attrs: over(0, 1) },
+  { inputs: [f32([3], list(2, 0, 3))], attrs: over(0, 1) },
+];
+
+export const reduceCases: Cases<ReduceOps> = {
+  sum: reduction('sum', sum, { relative: 1e-6, absolute: 2e-5 }),
+  mean: reduction('mean', mean, { relative: 1e-6, absolute: 1e-6 }),
+  prod: { ...reduction('prod', product, { relative: 2e-5 }, products, prodSamples), second: 'throws' },
+  prodBackward: {
+    samples: [...layouts, ...empty, ...prodSamples.map((s) => [s.inputs[0].shape, s.attrs as ReduceAttrs, s.inputs[0].fill] as const)].map(([shape, attrs, fill]) => ({
+      inputs: [f32(reduceNd({ shape, data: new Float64Array(shape.reduce((a, b) => a * b, 1)) }, attrs, () => 0).shape), f32(shape, fill ?? products)],
+      attrs,
+    })),
+    reference: ([g, x], attrs) => zip((a, b) => (a as number) * (b as number), restoreNd(g, x.shape, attrs), mapLanes(productOfOthers, attrs.dim, attrs.end, x)),
+    tolerance: { relative: 5e-5 },
+    gradients: ['throws', 'throws'],
+    errors: [
+      shapeError([f32([3]), f32([2, 3])], over(1, 2), /^prodBackward: expected the gradient of shape \[2\], got \[3\]/),
+      shapeError([f32([2]), f32([2, 3])], over(1, 2, true), /^prodBackward: expected the gradient of shape \[2, 1\], got \[2\]/),
+      dtypeError([f32([2]), i32([2, 3])], over(1, 2), /^prodBackward: expected dtype f32, got i32/),
+      dtypeError([u8([2]), f32([2, 3])], over(1, 2), /^prodBackward: expected dtype f32, got u8/),
+    ],
+  },
+  max: extreme('max', Math.max),
+  min: extreme('min', Math.min),
+  argmax: place('argmax', (a, b) => a > b),
+  argmin: place('argmin', (a, b) => a < b),
+  variance: spread('variance', (v) => v),
+  std: spread('std', Math.sqrt),
+  norm: reduction('norm', (lane) => Math.hypot(...lane), { relative: 2e-6 }, uniform(-2, 2, 0)),
+  logsumexp: {
+    ...reduction('logsumexp', logsumexp, { relative: 1e-6, absolute: 5e-7 }, uniform(), [
+      { inputs: [f32([2, 3], list(1000, 999, 0, -1000, -1001, -1000.5))], attrs: over(1, 2) },
+    ]),
+  },
+  cumsum: scan('cumsum', runningSum),
+  cumsumBackward: scan('cumsumBackward', (lane) => runningSum(lane.reverse()).reverse()),
+};

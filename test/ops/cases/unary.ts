@@ -1,0 +1,96 @@
+// Cases of the elementwise ops of one tensor, but for the activations.
+import type { UnaryOps } from '../../../bindings/ops/unary.ts';
+import { erf } from '../../support/reference.ts';
+import { zip } from '../../support/tensors.ts';
+import { argumentError, type Case, type Cases, dtypeError, type Fill, f32, i32, list, type Sample, u8, unaryErrors, uniform, whole } from './types.ts';
+import { type ActivationOps, activationCases } from './activation.ts';
+
+type Plain = Exclude<keyof UnaryOps, keyof ActivationOps | 'scale' | 'cast'>;
+
+/** Every size class, with and without dims, of the numbers that `fill` makes. */
+const samples = (fill: Fill): Sample<'neg'>[] => [
+  { inputs: [f32([2, 3], fill)] },
+  { inputs: [f32([], fill)] },
+  { inputs: [f32([1], fill)] },
+  { inputs: [f32([0, 3], fill)] },
+  { inputs: [f32([17], fill)] },
+  { inputs: [f32([1009], fill)] },
+  { inputs: [f32([2, 1, 5, 3], fill)] },
+];
+
+function unary(op: Plain, f: (x: number) => number, relative: number, fill: Fill = uniform(), absolute = 0): Case<'neg'> {
+  return {
+    samples: samples(fill),
+    reference: ([x]) => zip(f, x),
+    tolerance: { relative, absolute },
+    gradients: 'all',
+    elementwise: true,
+    errors: unaryErrors(op),
+  };
+}
+
+/** Four units in the last place. */
+const ULP4 = 2.4e-7 * 2;
+const steps = uniform(-3, 3, -3, -2.5, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5, 3);
+
+/** Half to even. */
+function round(x: number): number {
+  const floor = Math.floor(x);
+  if (x - floor !== 0.5) return Math.round(x);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+const saturate = (low: number, high: number) => (x: number): number => (Number.isNaN(x) ? 0 : Math.min(high, Math.max(low, Math.trunc(x))));
+const limits = { u8: [0, 255], i32: [-(2 ** 31), 2 ** 31 - 1] } as const;
+
+export const unaryCases: Cases<UnaryOps> = {
+  neg: unary('neg', (x) => -x, 0),
+  exp: unary('exp', Math.exp, ULP4, uniform(-8, 8)),
+  expm1: unary('expm1', Math.expm1, ULP4, uniform(-4, 4)),
+  log: unary('log', Math.log, ULP4, uniform(0.2, 9)),
+  log1p: unary('log1p', Math.log1p, ULP4, uniform(-0.7, 9)),
+  sqrt: unary('sqrt', Math.sqrt, 1e-7, uniform(0.2, 9)),
+  rsqrt: unary('rsqrt', (x) => 1 / Math.sqrt(x), ULP4, uniform(0.2, 9)),
+  reciprocal: unary('reciprocal', (x) => 1 / x, 1e-7, uniform(-3, 3, -0.2, -0.1, 0, 0.1, 0.2)),
+  square: unary('square', (x) => x * x, 1e-7),
+  sign: unary('sign', (x) => (x === 0 ? 0 : Math.sign(x)), 0, uniform(-2, 2, 0)),
+  floor: unary('floor', Math.floor, 0, steps),
+  ceil: unary('ceil', Math.ceil, 0, steps),
+  round: unary('round', round, 0, steps),
+  trunc: unary('trunc', Math.trunc, 0, steps),
+  sin: unary('sin', Math.sin, ULP4, uniform(-9, 9), 1e-7),
+  cos: unary('cos', Math.cos, ULP4, uniform(-9, 9), 1e-7),
+  erf: unary('erf', erf, ULP4, uniform(-4, 4)),
+  scale: {
+    samples: samples(uniform()).map((sample) => ({ ...sample, attrs: { alpha: -1.5, beta: 0.75 } })),
+    reference: ([x], { alpha, beta }) => zip((v) => alpha * v + beta, x),
+    tolerance: { relative: 2e-7, absolute: 2e-7 },
+    gradients: 'all',
+    elementwise: true,
+    errors: unaryErrors('scale', { alpha: 2, beta: 1 }),
+  },
+  cast: {
+    samples: [
+      { inputs: [f32([2, 9], uniform(-300, 300))], attrs: { dtype: 'i32' } },
+      { inputs: [f32([8], list(1e20, -1e20, 2147483520, 2147483648, -0.9, 0.9, Number.NaN, Number.POSITIVE_INFINITY))], attrs: { dtype: 'i32' } },
+      { inputs: [f32([2, 9], uniform(-300, 300))], attrs: { dtype: 'u8' } },
+      { inputs: [f32([9], list(255, 256, -1, -0.5, 0.99, 254.9, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY))], attrs: { dtype: 'u8' } },
+      { inputs: [i32([3, 7], whole(-(2 ** 31), 2 ** 31))], attrs: { dtype: 'f32' } },
+      { inputs: [i32([3, 7], whole(-300, 600))], attrs: { dtype: 'u8' } },
+      { inputs: [u8([19], whole(0, 256))], attrs: { dtype: 'f32' } },
+      { inputs: [u8([2, 19], whole(0, 256))], attrs: { dtype: 'i32' } },
+      { inputs: [u8([0])], attrs: { dtype: 'f32' } },
+      { inputs: [f32([])], attrs: { dtype: 'u8' } },
+    ],
+    reference: ([x], { dtype }) => zip(dtype === 'f32' ? Math.fround : saturate(...limits[dtype]), x),
+    dtype: ({ dtype }) => dtype,
+    tolerance: { relative: 0 },
+    gradients: 'none',
+    errors: [
+      dtypeError([f32([2])], { dtype: 'f32' }, /^cast: expected a dtype other than f32, got 'f32'/),
+      dtypeError([f32([2])], { dtype: 'f64' }, /^cast: expected a dtype .*got 'f64'/),
+      argumentError([{ raw: 3 }], { dtype: 'i32' }, /^cast: expected a tensor as argument 1, got number/),
+    ],
+  },
+  ...activationCases,
+};
