@@ -135,7 +135,7 @@ async function bundle(out) {
  * stay where they are, so that the source map does without a map of this.
  */
 const hideNodeModules = (code) => ({
-  code: `${code.replace(/\bimport\((['"])node:([\w/]+)\1\)/g, 'import(/* webpackIgnore: true */ /* @vite-ignore */ nodeModule("$2"))')}
+  code: `${code.replace(/(?<!typeof )\bimport\((['"])node:([\w/]+)\1\)/g, 'import(/* webpackIgnore: true */ /* @vite-ignore */ nodeModule("$2"))')}
 function nodeModule(name) { return "node:" + name; }`,
   map: null,
 });

@@ -1,5 +1,12 @@
 // The ABI: every export of the module. No logic.
-// elementwise
+export * from "./elementwise/activations";
+export * from "./elementwise/binary";
+export * from "./elementwise/cast";
+export * from "./elementwise/compare";
+export * from "./elementwise/move";
+export * from "./elementwise/trig";
+export * from "./elementwise/unary";
+export * from "./elementwise/where";
 export * from "./gemm/gemm";
 export * from "./indexing";
 export * from "./loss";

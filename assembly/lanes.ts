@@ -18,24 +18,34 @@ const TAIL_BIAS: f32 = 127 + 64;
 /** 2^-64, the factor that expTail leaves out. */
 export const TAIL_SCALE: f32 = 5.421010862427522e-20;
 
-/** The first `lanes` (1 to 4) elements at p, and zeros. Reads nothing past the last element. */
-@inline
-export function loadLanes(p: usize, lanes: i32): v128 {
-  if (lanes == 4) return v128.load(p);
+/** The first `lanes` (1 to 3) elements at p, and zeros. Reads nothing past the last element. */
+export function loadPart(p: usize, lanes: i32): v128 {
   if (lanes == 1) return v128.load32_zero(p);
   const two = v128.load64_zero(p);
   return lanes == 2 ? two : v128.load32_lane(p, two, 2, 8);
 }
 
-/** Stores the first `lanes` (1 to 4) lanes of v at p. */
+/** Stores the first `lanes` (1 to 3) lanes of v at p. */
+export function storePart(p: usize, v: v128, lanes: i32): void {
+  if (lanes == 1) {
+    v128.store32_lane(p, v, 0);
+    return;
+  }
+  v128.store64_lane(p, v, 0);
+  if (lanes == 3) v128.store32_lane(p, v, 2, 8);
+}
+
+/** The vector at p, or its first `lanes` (1 to 4) elements and zeros. */
+@inline
+export function loadLanes(p: usize, lanes: i32): v128 {
+  return lanes == 4 ? v128.load(p) : loadPart(p, lanes);
+}
+
+/** Stores v, or its first `lanes` (1 to 4) lanes, at p. */
 @inline
 export function storeLanes(p: usize, v: v128, lanes: i32): void {
   if (lanes == 4) v128.store(p, v);
-  else if (lanes == 1) v128.store32_lane(p, v, 0);
-  else {
-    v128.store64_lane(p, v, 0);
-    if (lanes == 3) v128.store32_lane(p, v, 2, 8);
-  }
+  else storePart(p, v, lanes);
 }
 
 /** a * b + c; one rounding where the engine has relaxed SIMD with FMA, else two. */
@@ -69,6 +79,18 @@ export function clamp(x: v128, low: v128, high: v128): v128 {
 @inline
 export function relu(x: v128): v128 {
   return f32x4.pmax(x, f32x4.splat(0));
+}
+
+/** |x|; cheaper than f32x4.abs where an engine builds its mask anew each time. */
+@inline
+export function magnitude(x: v128): v128 {
+  return v128.and(x, i32x4.splat(~SIGN));
+}
+
+/** -|x|. */
+@inline
+export function negative(x: v128): v128 {
+  return v128.or(x, i32x4.splat(SIGN));
 }
 
 /** y with the sign bit of x, for y without one. */
@@ -151,25 +173,28 @@ export function exp(x: v128): v128 {
   return f32x4.mul(f32x4.mul(p, i32x4.shl(half, 23)), i32x4.shl(i32x4.sub(shifted, half), 23));
 }
 
-/** e^r 2^(n + 64) for |r| <= ln 2 / 2, where the low nine bits of `shifted` hold n + 191. */
+/**
+ * factor e^r 2^(n + 64) for |r| <= ln 2 / 2, where the low nine bits of `shifted` hold n + 191. Never denormal for
+ * n > -190: what follows loses no bits, and TAIL_SCALE rounds once at the end.
+ */
 @inline
-export function expTailOf(r: v128, shifted: v128): v128 {
-  return f32x4.mul(expPolynomial(r), i32x4.shl(shifted, 23));
+export function scaledTail(factor: v128, r: v128, shifted: v128): v128 {
+  return f32x4.mul(madd(factor, expm1Polynomial(r), factor), i32x4.shl(shifted, 23));
 }
 
-/** e^x 2^64 for x <= 40, never denormal: what follows may lose no bits, and TAIL_SCALE rounds once at the end. */
+/** factor e^(x + low) 2^64 for a sum in [-120, 40] that one f32 does not hold. */
+@inline
+export function expTailSum(factor: v128, x: v128, low: v128): v128 {
+  const shifted = exponent(f32x4.add(x, low), TAIL_BIAS);
+  return scaledTail(factor, f32x4.add(remainder(x, shifted, TAIL_BIAS), low), shifted);
+}
+
+/** e^x 2^64 for x <= 40; below -110 as at -110. */
 @inline
 export function expTail(x: v128): v128 {
   x = f32x4.pmax(x, f32x4.splat(-110));
   const shifted = exponent(x, TAIL_BIAS);
-  return expTailOf(remainder(x, shifted, TAIL_BIAS), shifted);
-}
-
-/** e^(x + low) 2^64 for a sum in [-120, 40] that one f32 does not hold. */
-@inline
-export function expTailSum(x: v128, low: v128): v128 {
-  const shifted = exponent(f32x4.add(x, low), TAIL_BIAS);
-  return expTailOf(f32x4.add(remainder(x, shifted, TAIL_BIAS), low), shifted);
+  return f32x4.mul(expPolynomial(remainder(x, shifted, TAIL_BIAS)), i32x4.shl(shifted, 23));
 }
 
 /** e^x for x <= 40: exp without the care for overflow, as softmax needs it. Within 1 ulp. */
@@ -200,7 +225,7 @@ export function expm1(x: v128): v128 {
   const scale = i32x4.shl(shifted, 23);
   const half = madd(scale, q, f32x4.sub(scale, f32x4.splat(0.5)));
   // Below 2^-25 the answer is x itself; this keeps -0 and the last bit of denormals.
-  return select(f32x4.lt(f32x4.abs(x), f32x4.splat(2.98e-8)), x, f32x4.add(half, half));
+  return select(f32x4.lt(magnitude(x), f32x4.splat(2.98e-8)), x, f32x4.add(half, half));
 }
 
 // Logarithms: x = 2^e m with m in [sqrt(1/2), sqrt(2)), f = m - 1, w = f / (1 + f / 2). Then
@@ -289,14 +314,14 @@ export function sigmoid(x: v128): v128 {
 /** (e^x - e^-x) / (e^x + e^-x). Within 2 ulp; never beyond ±1. */
 @inline
 export function tanh(x: v128): v128 {
-  const e = oneMinusExp(f32x4.mul(f32x4.abs(x), f32x4.splat(-2)));
+  const e = oneMinusExp(f32x4.mul(magnitude(x), f32x4.splat(-2)));
   return withSign(f32x4.div(e, f32x4.sub(f32x4.splat(2), e)), x);
 }
 
 /** The error function, 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x. Within 3 ulp. */
 @inline
 export function erf(x: v128): v128 {
-  const a = f32x4.pmin(f32x4.abs(x), f32x4.splat(4));
+  const a = f32x4.pmin(magnitude(x), f32x4.splat(4));
   // erf = 1 - e^(-a P(a)), where a P(a) = -ln erfc(a): one polynomial serves from 0 to where erf is 1.
   const a2 = f32x4.mul(a, a);
   const c01 = madd(a, f32x4.splat(-0.6366194), f32x4.splat(-0.0033791717));

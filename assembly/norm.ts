@@ -211,33 +211,52 @@ function parameter(p: usize, at: usize, lanes: i32, absent: f32): v128 {
   return lanes ? loadLanes(p + at, lanes) : v128.load32_splat(p + at);
 }
 
-// Rows of one block of a [n, c] map: neighbouring strips of channels find its cache lines again.
-const BLOCK_ROWS: i32 = 64;
+/**
+ * What F makes of x and y at channel k: for lanes = 0 a row of s elements of it; for lanes > 0 that many neighbouring
+ * channels, one vector a row, `rows` rows with `stride` bytes between.
+ */
+@inline
+function mapChannel<F>(
+  out: usize, x: usize, y: usize, mean: usize, rstd: usize, weight: usize, bias: usize, dweight: usize, dbias: usize,
+  k: i32, s: i32, lanes: i32, rows: i32, stride: usize, inverse: v128,
+): void {
+  const f = changetype<F>(0), at = <usize>k << 2;
+  const m = parameter(mean, at, lanes, 0), r = parameter(rstd, at, lanes, 1), w = parameter(weight, at, lanes, 1);
+  const slope: v128 = f.slope(r, w, f32x4.mul(parameter(dweight, at, lanes, 0), inverse));
+  const gain: v128 = f.gain(r, w);
+  const db = f32x4.mul(parameter(dbias, at, lanes, 0), inverse);
+  const offset: v128 = f.offset(r, w, parameter(bias, at, lanes, 0), db);
+  if (lanes) Columns.map4<F>(out, x, y, rows, stride, lanes, m, slope, gain, offset);
+  else Rows.map<F>(out, x, y, 0, 0, s, m, slope, gain, offset);
+}
+
+// Rows that share what is made of a vector of channels in a [n, c] map.
+const SHARING_ROWS: i32 = 8;
 
 /** out[n, c, s] = the channel map F of x and y. */
 function mapChannels<F>(
   out: usize, x: usize, y: usize, mean: usize, rstd: usize, weight: usize, bias: usize, dweight: usize, dbias: usize,
   n: i32, c: i32, s: i32,
 ): void {
-  const f = changetype<F>(0);
   const inverse = f32x4.splat(<f32>(1 / (<f64>n * <f64>s)));
-  const rows = s == 1 ? BLOCK_ROWS : 1, channels = s == 1 ? 4 : 1;
-  const stride = (<usize>c * <usize>s) << 2;
-  for (let i = 0; i < n; i += rows) {
-    for (let k = 0; k < c; k += channels) {
-      const at = <usize>k << 2, lanes = s == 1 ? min(4, c - k) : 0;
-      const m = parameter(mean, at, lanes, 0), r = parameter(rstd, at, lanes, 1), w = parameter(weight, at, lanes, 1);
-      const slope: v128 = f.slope(r, w, f32x4.mul(parameter(dweight, at, lanes, 0), inverse));
-      const gain: v128 = f.gain(r, w);
-      const db = f32x4.mul(parameter(dbias, at, lanes, 0), inverse);
-      const offset: v128 = f.offset(r, w, parameter(bias, at, lanes, 0), db);
-      const here = <usize>i * stride + at * <usize>s;
-      if (s == 1) {
-        const count = min(rows, n - i);
-        Columns.map4<F>(out + here, x + here, y + here, count, stride, lanes, m, slope, gain, offset);
-      } else {
-        Rows.map<F>(out + here, x + here, y + here, 0, 0, s, m, slope, gain, offset);
+  const skip = <usize>s << 2, stride = <usize>c * skip;
+  const step = s == 1 ? SHARING_ROWS : 1;
+  for (let i = 0; i < n; i += step) {
+    const rows = min(step, n - i);
+    let k = 0, at = <usize>i * stride;
+    if (s == 1) {
+      for (; k + 4 <= c; k += 4, at += 16) {
+        mapChannel<F>(out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, s, 4, rows, stride, inverse);
       }
+      if (k < c) {
+        mapChannel<F>(
+          out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, s, c - k, rows, stride, inverse,
+        );
+      }
+      continue;
+    }
+    for (; k < c; k++, at += skip) {
+      mapChannel<F>(out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, s, 0, 0, 0, inverse);
     }
   }
 }

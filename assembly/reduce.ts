@@ -21,10 +21,13 @@ class ExpAbove {
   }
 }
 
+// A NaN a stays, for pmax and pmin give a where they cannot compare; a NaN b sets all bits, which is a NaN. f32x4.max does
+// the same in twice the instructions.
+
 @final @unmanaged
 class Maximum {
   @inline identity(): v128 { return f32x4.splat(-Infinity); }
-  @inline combine(a: v128, b: v128): v128 { return f32x4.max(a, b); }
+  @inline combine(a: v128, b: v128): v128 { return v128.or(f32x4.pmax(a, b), f32x4.ne(b, b)); }
   /** Where x takes the place of the best so far: it is greater, or the first NaN. */
   @inline beats(x: v128, best: v128): v128 { return v128.andnot(f32x4.eq(best, best), f32x4.le(x, best)); }
 }
@@ -32,7 +35,7 @@ class Maximum {
 @final @unmanaged
 class Minimum {
   @inline identity(): v128 { return f32x4.splat(Infinity); }
-  @inline combine(a: v128, b: v128): v128 { return f32x4.min(a, b); }
+  @inline combine(a: v128, b: v128): v128 { return v128.or(f32x4.pmin(a, b), f32x4.ne(b, b)); }
   @inline beats(x: v128, best: v128): v128 { return v128.andnot(f32x4.eq(best, best), f32x4.ge(x, best)); }
 }
 
@@ -247,4 +250,28 @@ export function cumsum_forward_f32(out: usize, x: usize, outer: i32, r: i32, inn
 /** dx[o, j, i] = g[o, j, i] + ... + g[o, r - 1, i], the gradient of cumsum. dx may be g. Overwrites. */
 export function cumsum_backward_f32(dx: usize, g: usize, outer: i32, r: i32, inner: i32): void {
   scans(dx, g, outer, r, inner, true);
+}
+
+/**
+ * Reverses prod_f32: dx[o, j, i] = g[o, i] * the product of all x[o, :, i] but x[o, j, i]. A zero among them makes the
+ * others' gradients 0 and is left out of its own, so that nothing is divided by it. Overwrites dx.
+ */
+export function prod_backward_f32(dx: usize, g: usize, x: usize, outer: i32, r: i32, inner: i32): void {
+  const stride = <usize>inner << 2, slab = <usize>r * stride;
+  for (let o = 0; o < outer; o++, x += slab, dx += slab) {
+    for (let i = 0; i < inner; i++, g += 4) {
+      const at = x + (<usize>i << 2), to = dx + (<usize>i << 2);
+      let zeros = 0, rest: f64 = 1;
+      for (let j: usize = 0; j < slab; j += stride) {
+        const value = load<f32>(at + j);
+        if (value == 0) zeros++;
+        else rest *= value;
+      }
+      const whole = rest * load<f32>(g);
+      for (let j: usize = 0; j < slab; j += stride) {
+        const value = load<f32>(at + j);
+        store<f32>(to + j, zeros > 1 ? 0 : zeros == 1 ? (value == 0 ? <f32>whole : 0) : <f32>(whole / value));
+      }
+    }
+  }
 }

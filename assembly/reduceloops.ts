@@ -194,7 +194,7 @@ export class Rows {
 /** Loops down columns. Names with a 4 do at most one vector of columns, whose first element is at the pointer. */
 export class Columns {
   /** out[j] = value(x[j], y[j], _, _, p, q, s, t) in the first `lanes` (1 to 4) columns. out may be x or y. */
-  static map4<F>(
+  @inline static map4<F>(
     out: usize, x: usize, y: usize, r: i32, stride: usize, lanes: i32, p: v128, q: v128, s: v128, t: v128,
   ): void {
     let at: usize = 0;

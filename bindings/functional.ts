@@ -2,7 +2,7 @@
 import { ops } from './autograd.ts';
 import { defaultGenerator } from './creation.ts';
 import { methods } from './methods.ts';
-import { normalizeDim } from './ops/shapes.ts';
+import { normalizeDim, sameShape } from './ops/shapes.ts';
 import { ArgumentError, formatShape, ShapeError } from './runtime/errors.ts';
 import { numelOf, type Tensor } from './tensor.ts';
 
@@ -48,11 +48,12 @@ export function hardtanh(x: Tensor, { minVal = -1, maxVal = 1 } = {}): Tensor {
  * @param x [..., in] @param weight [out, in] @param bias [out] @returns [..., out]
  */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
-  if (x.ndim === 2) return ops.linear(x, weight, bias);
+  const added = bias && methods.contiguous(bias);
+  if (x.ndim === 2) return ops.linear(x, weight, added);
   if (x.ndim === 0) throw new ShapeError('linear: expected input of at least 1 dim, got a single number');
   const lead = x.shape.slice(0, -1);
   const flat = methods.reshape(x, [numelOf(lead), x.shape.at(-1) as number]);
-  const y = ops.linear(flat, weight, bias);
+  const y = ops.linear(flat, weight, added);
   return ops.reshape(y, { shape: [...lead, y.shape[1] as number] });
 }
 
@@ -103,7 +104,7 @@ function reduce(op: string, losses: Tensor, reduction: Reduction): Tensor {
 }
 
 function expectSameShape(op: string, x: Tensor, target: Tensor): void {
-  if (formatShape(x.shape) !== formatShape(target.shape))
+  if (!sameShape(x.shape, target.shape))
     throw new ShapeError(
       `${op}: expected a target of the prediction's shape ${formatShape(x.shape)}, got ${formatShape(target.shape)}; reshape one of them`,
     );
@@ -191,7 +192,7 @@ function classLayout(op: string, x: Tensor): { n: number; classes: number; inner
 }
 
 function expectTargets(op: string, target: Tensor, shape: readonly number[]): void {
-  if (formatShape(target.shape) !== formatShape(shape))
+  if (!sameShape(target.shape, shape))
     throw new ShapeError(`${op}: expected class targets of shape ${formatShape(shape)}, got ${formatShape(target.shape)}`);
 }
 

@@ -1,6 +1,6 @@
 // The functions on tensors, written once: each is exported as a function and, from the same definition, a method of Tensor.
 import { type BackwardOptions, backward, ops } from './autograd.ts';
-import { expectDtype, normalizeDim } from './ops/shapes.ts';
+import { expectDtype, normalizeDim, sameShape } from './ops/shapes.ts';
 import type { ReduceAttrs } from './ops/reduce.ts';
 import { ArgumentError, formatShape, ShapeError } from './runtime/errors.ts';
 import { type Dtype, numelOf, type Shape, Tensor } from './tensor.ts';
@@ -154,7 +154,7 @@ export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   if (!first) throw new ArgumentError('stack: expected at least one tensor, got none');
   const d = normalizeDim('stack', dim, first.ndim + 1);
   for (const x of tensors)
-    if (formatShape(x.shape) !== formatShape(first.shape))
+    if (!sameShape(x.shape, first.shape))
       throw new ShapeError(`stack: expected tensors of one shape, got ${formatShape(first.shape)} and ${formatShape(x.shape)}`);
   return ops.concat(...tensors.map((x) => methods.unsqueeze(x, d)), { dim: d });
 }

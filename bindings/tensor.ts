@@ -197,10 +197,10 @@ export class Tensor implements Operand {
 
   /** The number in a tensor of one element. @throws ShapeError for any other */
   item(): number {
+    const index = this.address / bytesOf[this.dtype];
     if (this.size !== 1)
       throw new ShapeError(`item: expected one element, got shape ${formatShape(this.shape)}; use toArray() or data`);
     const { arena } = runtime();
-    const index = this.address / bytesOf[this.dtype];
     return (this.dtype === 'f32' ? arena.f32 : this.dtype === 'i32' ? arena.i32 : arena.u8)[index] as number;
   }
 

@@ -5,8 +5,10 @@
 //   slope(x) = x < 0 ? s : 1 - s, where s is the slope at -a
 //
 // so one formula serves both signs, and the tail is accurate relative to itself down to denormals: t is held times
-// 2^64 (see expTail), and scaled back last.
-import { TAIL_SCALE, demotePair, expTail, expTailOf, expTailSum, madd, nmadd, promoteHigh, relu, select } from "../lanes";
+// 2^64 (see scaledTail), and scaled back last.
+import {
+  TAIL_SCALE, demotePair, expTail, expTailSum, madd, magnitude, negative, nmadd, promoteHigh, relu, scaledTail, select,
+} from "../lanes";
 
 @inline
 function unitOf(x: v128, tailUnit: v128): v128 {
@@ -22,67 +24,59 @@ function slopeOf(x: v128, tailSlope: v128): v128 {
 /** |x|, but no more than where the tail is long 0. */
 @inline
 function distance(x: v128, most: f32): v128 {
-  return f32x4.pmin(f32x4.abs(x), f32x4.splat(most));
+  return f32x4.pmin(magnitude(x), f32x4.splat(most));
 }
 
-// gelu: the gate is the normal distribution's Phi. Phi(-a) = e^(-a^2/2) G(a), where G = P/Q has no exponential
-// left in it (a minimax fit, all of whose coefficients are positive, so that nothing cancels).
+// gelu: the gate is the normal distribution's Phi. Phi(-a) = e^(-a^2/2) G(a), where G has no exponential left in it:
+// G = D / (sqrt(2 pi) a D + N), a minimax fit. Nothing cancels, and D's errors do: in the far tail G is 1 / (sqrt(2 pi) a).
 
 const GELU_END: f32 = 15;
 
-/** e^(-a^2/2) 2^64. The square is held in two parts, because its last bit would be worth many of the result's. */
+/** factor e^(-a^2/2) 2^64. The square is held in two parts, because its last bit would be worth many of the result's. */
 @inline
-function normalTail(a: v128): v128 {
+function normalTail(factor: v128, a: v128): v128 {
   const high = v128.and(a, i32x4.splat(0xfffff000));
   const low = f32x4.mul(f32x4.add(a, high), f32x4.sub(a, high));
   const half = f32x4.splat(-0.5);
-  return expTailSum(f32x4.mul(f32x4.mul(high, half), high), f32x4.mul(low, half));
+  return expTailSum(factor, f32x4.mul(f32x4.mul(high, half), high), f32x4.mul(low, half));
 }
 
-/** (P(a) - 1/2) / a. */
+/** (D(a) - 1) / a. */
 @inline
 function numerator(a: v128): v128 {
-  const c12 = madd(a, f32x4.splat(0.18396962), f32x4.splat(0.4392841));
-  const c34 = madd(a, f32x4.splat(0.0041532554), f32x4.splat(0.040881302));
+  const c12 = madd(a, f32x4.splat(0.3962618), f32x4.splat(0.91612643));
+  const c34 = madd(a, f32x4.splat(0.009777914), f32x4.splat(0.09144439));
   return madd(f32x4.mul(a, a), c34, c12);
 }
 
-/** Q(a). */
+/** sqrt(2 pi) a D(a) + N(a), given a D(a); 2, which is the greatest part near 0, is added last. */
 @inline
-function denominator(a: v128): v128 {
-  const square = f32x4.mul(a, a);
-  const c01 = madd(a, f32x4.splat(1.6764531), f32x4.splat(1));
-  const c23 = madd(a, f32x4.splat(0.47141), f32x4.splat(1.2055503));
-  const c45 = madd(a, f32x4.splat(0.010410557), f32x4.splat(0.10248033));
-  return madd(square, madd(square, c45, c23), c01);
+function denominator(a: v128, aD: v128): v128 {
+  const c12 = madd(a, f32x4.splat(0.23127957), f32x4.splat(0.9213956));
+  const c34 = madd(a, f32x4.splat(2.2948134e-6), f32x4.splat(0.024403878));
+  const n = f32x4.mul(a, madd(f32x4.mul(a, a), c34, c12));
+  return f32x4.add(madd(aD, f32x4.splat(2.5066283), n), f32x4.splat(2));
 }
 
 /** x Phi(x). Within 4 ulp. */
 @inline
 export function gelu(x: v128): v128 {
   const a = distance(x, GELU_END);
-  // a P(a) in one sum, whose first term is exact.
-  const p = madd(f32x4.mul(a, a), numerator(a), f32x4.mul(a, f32x4.splat(0.5)));
-  return unitOf(x, f32x4.div(f32x4.mul(normalTail(a), p), denominator(a)));
+  const aD = madd(f32x4.mul(a, a), numerator(a), a);
+  return unitOf(x, f32x4.div(normalTail(aD, a), denominator(a, aD)));
 }
 
 /** Phi(x) + x phi(x), the derivative of gelu. */
 @inline
 export function geluSlope(x: v128): v128 {
   const a = distance(x, GELU_END);
-  const p = madd(a, numerator(a), f32x4.splat(0.5));
+  const d = madd(a, numerator(a), f32x4.splat(1));
+  const g = f32x4.div(d, denominator(a, f32x4.mul(a, d)));
   // phi(a) = e^(-a^2/2) / sqrt(2 pi)
-  const g = nmadd(a, f32x4.splat(0.3989423), f32x4.div(p, denominator(a)));
-  return slopeOf(x, f32x4.mul(normalTail(a), g));
+  return slopeOf(x, normalTail(nmadd(a, f32x4.splat(0.3989423), g), a));
 }
 
 // The logistic gate sigma(z(x)): tail = e / (1 + e) with e = e^(-z(a)), and the tail's slope = tail (1 - a z'(a) / (1 + e)).
-
-/** 1 / (1 + e), of e 2^64. */
-@inline
-function complement(e: v128): v128 {
-  return f32x4.div(f32x4.splat(1), madd(e, f32x4.splat(TAIL_SCALE), f32x4.splat(1)));
-}
 
 @inline
 function logisticUnit(x: v128, a: v128, e: v128): v128 {
@@ -91,7 +85,7 @@ function logisticUnit(x: v128, a: v128, e: v128): v128 {
 
 @inline
 function logisticSlope(x: v128, az: v128, e: v128): v128 {
-  const c = complement(e);
+  const c = f32x4.div(f32x4.splat(1), madd(e, f32x4.splat(TAIL_SCALE), f32x4.splat(1)));
   return slopeOf(x, f32x4.mul(f32x4.mul(e, c), nmadd(az, c, f32x4.splat(1))));
 }
 
@@ -101,14 +95,14 @@ const SILU_END: f32 = 110;
 @inline
 export function silu(x: v128): v128 {
   const a = distance(x, SILU_END);
-  return logisticUnit(x, a, expTail(f32x4.neg(a)));
+  return logisticUnit(x, a, expTail(negative(a)));
 }
 
 /** sigma(x) (1 + x sigma(-x)), the derivative of silu. */
 @inline
 export function siluSlope(x: v128): v128 {
   const a = distance(x, SILU_END);
-  return logisticSlope(x, a, expTail(f32x4.neg(a)));
+  return logisticSlope(x, a, expTail(negative(a)));
 }
 
 // gelu's tanh form: 1/2 (1 + tanh u) = sigma(2u), with 2u = 2 sqrt(2/pi) (x + 0.044715 x^3).
@@ -135,7 +129,8 @@ function cubicTail(a: v128): v128 {
   const fraction = demotePair(
     f64x2.sub(low, f64x2.sub(shiftedLow, round)), f64x2.sub(high, f64x2.sub(shiftedHigh, round)),
   );
-  return expTailOf(f32x4.mul(fraction, f32x4.splat(0.6931472)), v128.shuffle<i32>(shiftedLow, shiftedHigh, 0, 2, 4, 6));
+  const shifted = v128.shuffle<i32>(shiftedLow, shiftedHigh, 0, 2, 4, 6);
+  return scaledTail(f32x4.splat(1), f32x4.mul(fraction, f32x4.splat(0.6931472)), shifted);
 }
 
 /** x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). Within 3 ulp. */

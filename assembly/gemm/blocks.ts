@@ -3,7 +3,7 @@
 // Packed, a K block of B (NC columns) lies in the last cache, a block of A (MC rows) in the second, and one panel of B (NR
 // columns) in the first while all panels of A pass by. Source: Van Zee, van de Geijn, "BLIS: A Framework for Rapidly
 // Instantiating BLAS Functionality", 2015.
-import { finishTile, scaleRows } from "./epilogue";
+import { ACT_NONE, cutTile, finish, scaleRows } from "./epilogue";
 import { PACK_SLACK, packPanels } from "./pack";
 
 /** The K block. It fixes the order of additions, so it is the same for every tile: changing it changes the bits. */
@@ -12,6 +12,10 @@ import { PACK_SLACK, packPanels } from "./pack";
 @inline const MC: i32 = 144;
 /** Columns of a block of B: a multiple of every NR. */
 @inline const NC: i32 = 1024;
+/** Columns of a block of B when there is one block of A, which then need not be packed again for each. */
+@inline const NC_FEW_ROWS: i32 = 256;
+/** Bytes of a K block that may stay unpacked. */
+@inline const IN_PLACE_BYTES: usize = 16384;
 /** The largest tile, in bytes. */
 @inline const TILE_BYTES: i32 = 6 * 16 * 4;
 
@@ -21,31 +25,53 @@ import { PACK_SLACK, packPanels } from "./pack";
 /** Bytes of workspace a product needs: a block of A, a block of B and one tile. */
 @inline export const WORKSPACE_BYTES: i32 = TILE_BYTES + A_BYTES + B_BYTES;
 
-/** All tiles of a block: C[mb, nb] = or += packed A * packed B, with bias and activation when `last`. */
+/**
+ * Whether lines are read where they lie: neighbours, with all steps of the K block close enough to stay in the first
+ * cache. A tile counts its steps by the address in A, so that a stride of 0 must be packed.
+ */
+@inline
+function inPlace(lineBytes: usize, stepBytes: usize, kb: i32): bool {
+  return lineBytes == 4 && stepBytes != 0 && stepBytes * <usize>kb <= IN_PLACE_BYTES;
+}
+
+/**
+ * All tiles of a block: C[mb, nb] = act((add ? C : 0) + A B + bias).
+ *
+ * Panels of A start at `a`, `aNext` bytes apart, with steps of `aStep` bytes; a last panel of fewer rows is at `aEdge`, packed.
+ * B likewise.
+ */
 function blockTiles<T>(
-  c: usize, a: usize, b: usize, bias: usize, mb: i32, nb: i32, kb: i32, cBytes: usize, add: bool, act: i32,
+  c: usize, cRow: usize, a: usize, aStep: usize, aNext: usize, aEdge: usize,
+  b: usize, bStep: usize, bNext: usize, bEdge: usize, bias: usize, mb: i32, nb: i32, kb: i32, add: bool, act: i32,
   scratch: usize,
 ): void {
   const tile = changetype<T>(0);
   const mr = tile.mr(), nr = tile.nr();
-  const plain = bias == 0 && act == 0;
-  const aPanelBytes = <usize>kb * (<usize>mr << 2), bPanelBytes = <usize>kb * (<usize>nr << 2);
+  const finishes = bias != 0 || act != ACT_NONE;
   for (let j: i32 = 0; j < nb; j += nr) {
     const cols = min(nb - j, nr);
-    const whole = plain && cols == nr;
-    let ap = a, cp = c;
+    if (cols < nr) {
+      b = bEdge;
+      bStep = <usize>nr << 2;
+    }
+    let ap = a, as = aStep, cp = c;
     for (let i: i32 = 0; i < mb; i += mr) {
       const rows = min(mb - i, mr);
-      if (whole && rows == mr) {
-        tile.run(kb, ap, b, cp, cBytes, add);
-      } else {
-        tile.run(kb, ap, b, scratch, <usize>nr << 2, false);
-        finishTile(cp, cBytes, scratch, <usize>nr << 2, rows, cols, bias, add, act);
+      if (rows < mr) {
+        ap = aEdge;
+        as = <usize>mr << 2;
       }
-      ap += aPanelBytes;
-      cp += cBytes * <usize>mr;
+      if (rows == mr && cols == nr) {
+        tile.run(kb, ap, as, b, bStep, cp, cRow, add);
+      } else {
+        tile.run(kb, ap, as, b, bStep, scratch, <usize>nr << 2, false);
+        cutTile(cp, cRow, scratch, <usize>nr << 2, rows, cols, add);
+      }
+      if (finishes) finish(cp, cRow, rows, cols, bias, act);
+      ap += aNext;
+      cp += cRow * <usize>mr;
     }
-    b += bPanelBytes;
+    b += bNext;
     c += <usize>nr << 2;
     if (bias != 0) bias += <usize>nr << 2;
   }
@@ -64,23 +90,37 @@ export function gemmBlocks<T>(
   const mr = tile.mr(), nr = tile.nr();
   const packedA = workspace + TILE_BYTES, packedB = packedA + A_BYTES;
   if (beta != 0 && beta != 1) scaleRows(c, cRow, m, n, beta);
-  for (let jc: i32 = 0; jc < n; jc += NC) {
-    const nb = min(n - jc, NC);
-    let pc: i32 = 0;
-    do {
-      const kb = min(k - pc, KC);
-      const last = pc + kb == k;
-      const add = pc > 0 || beta != 0;
-      packPanels(packedB, b + <usize>jc * bCol + <usize>pc * bRow, nb, nr, kb, bCol, bRow);
+  const nc = m <= MC ? NC_FEW_ROWS : NC;
+  let pc: i32 = 0;
+  do {
+    const kb = min(k - pc, KC);
+    const add = pc > 0 || beta != 0;
+    const last = pc + kb == k;
+    const aInPlace = inPlace(aRow, aCol, kb), bInPlace = inPlace(bCol, bRow, kb);
+    const aStep = aInPlace ? aCol : <usize>mr << 2, bStep = bInPlace ? bRow : <usize>nr << 2;
+    const aNext = aInPlace ? <usize>mr << 2 : <usize>kb * (<usize>mr << 2);
+    const bNext = bInPlace ? <usize>nr << 2 : <usize>kb * (<usize>nr << 2);
+    for (let jc: i32 = 0; jc < n; jc += nc) {
+      const nb = min(n - jc, nc);
+      const bBlock = b + <usize>jc * bCol + <usize>pc * bRow;
+      const bKept = bInPlace ? nb - nb % nr : 0;
+      packPanels(packedB, bBlock + <usize>bKept * bCol, nb - bKept, nr, kb, bCol, bRow);
+      const bPanels = bInPlace ? bBlock : packedB;
+      const bEdge = bInPlace ? packedB : packedB + <usize>(nb / nr) * bNext;
       for (let ic: i32 = 0; ic < m; ic += MC) {
         const mb = min(m - ic, MC);
-        packPanels(packedA, a + <usize>ic * aRow + <usize>pc * aCol, mb, mr, kb, aRow, aCol);
+        const aBlock = a + <usize>ic * aRow + <usize>pc * aCol;
+        const aKept = aInPlace ? mb - mb % mr : 0;
+        // The only block of A serves all blocks of B.
+        if (jc == 0 || m > MC) packPanels(packedA, aBlock + <usize>aKept * aRow, mb - aKept, mr, kb, aRow, aCol);
         blockTiles<T>(
-          c + <usize>ic * cRow + (<usize>jc << 2), packedA, packedB, last && bias != 0 ? bias + (<usize>jc << 2) : 0,
-          mb, nb, kb, cRow, add, last ? act : 0, workspace,
+          c + <usize>ic * cRow + (<usize>jc << 2), cRow,
+          aInPlace ? aBlock : packedA, aStep, aNext, aInPlace ? packedA : packedA + <usize>(mb / mr) * aNext,
+          bPanels, bStep, bNext, bEdge, last && bias != 0 ? bias + (<usize>jc << 2) : 0,
+          mb, nb, kb, add, last ? act : 0, workspace,
         );
       }
-      pc += kb;
-    } while (pc < k);
-  }
+    }
+    pc += kb;
+  } while (pc < k);
 }

@@ -1,52 +1,62 @@
-// What happens to a tile of sums on its way into C: addition to C, bias, activation, and the cut at the edges of C.
+// What becomes of a tile of sums at the edges of C and behind the last K block, and of C before the first.
+import { Four, One } from "./vectors";
 
 /** No activation. */
 @inline export const ACT_NONE: i32 = 0;
 /** max(x, 0); NaN stays NaN. */
 @inline export const ACT_RELU: i32 = 1;
 
-/** act(x): the one place that knows what the codes mean. */
-@inline
-function activate(x: v128, act: i32): v128 {
-  return act == ACT_RELU ? f32x4.pmax(x, f32x4.splat(0)) : x;
-}
-
-/** Four neighbours. */
 @final @unmanaged
-class Four {
-  @inline load(p: usize): v128 { return v128.load(p); }
-  @inline store(p: usize, x: v128): void { v128.store(p, x); }
+class Identity {
+  @inline apply(x: v128): v128 { return x; }
 }
 
-/** One element, in the first lane. */
 @final @unmanaged
-class One {
-  @inline load(p: usize): v128 { return v128.load32_zero(p); }
-  @inline store(p: usize, x: v128): void { v128.store32_lane(p, x, 0); }
+class Relu {
+  @inline apply(x: v128): v128 { return f32x4.pmax(x, f32x4.splat(0)); }
+}
+
+/** One vector of W down the rows: C = F(C + bias). */
+@inline
+function finishColumns<F, W>(c: usize, cBytes: usize, rows: i32, bias: v128): void {
+  const f = changetype<F>(0), w = changetype<W>(0);
+  for (; rows > 0; rows--) {
+    w.store(c, f.apply(f32x4.add(w.load(c), bias)));
+    c += cBytes;
+  }
+}
+
+function finishWith<F>(c: usize, cBytes: usize, rows: i32, cols: i32, bias: usize): void {
+  const four = changetype<Four>(0), one = changetype<One>(0);
+  const vectorEnd = <usize>(cols & ~3) << 2, end = <usize>cols << 2;
+  // Adding -0 leaves every value as it is, -0 included.
+  const none = f32x4.splat(-0.0);
+  let j: usize = 0;
+  for (; j < vectorEnd; j += 16) finishColumns<F, Four>(c + j, cBytes, rows, bias != 0 ? four.load(bias + j) : none);
+  for (; j < end; j += 4) finishColumns<F, One>(c + j, cBytes, rows, bias != 0 ? one.load(bias + j) : none);
+}
+
+/** C[rows, cols] = act(C + bias[cols]), rows `cBytes` apart; bias 0 for none. The one place that knows the codes of act. */
+export function finish(c: usize, cBytes: usize, rows: i32, cols: i32, bias: usize, act: i32): void {
+  if (act == ACT_RELU) finishWith<Relu>(c, cBytes, rows, cols, bias);
+  else finishWith<Identity>(c, cBytes, rows, cols, bias);
 }
 
 @inline
-function finish<W>(c: usize, t: usize, bias: usize, j: usize, add: bool, act: i32): void {
-  const w = changetype<W>(0);
-  let x = w.load(t);
-  if (add) x = f32x4.add(w.load(c), x);
-  if (bias != 0) x = f32x4.add(x, w.load(bias + j));
-  w.store(c, activate(x, act));
+function moveOne<W>(c: usize, t: usize, add: bool): void {
+  const w = changetype<W>(0), x = w.load(t);
+  w.store(c, add ? f32x4.add(w.load(c), x) : x);
 }
 
-/**
- * C[rows, cols] = act((add ? C : 0) + T + bias), T a tile of sums.
- *
- * Rows of C lie `cBytes` apart, rows of T `tBytes`; bias: cols values, or 0 for none. Touches nothing outside.
- */
-export function finishTile(
-  c: usize, cBytes: usize, t: usize, tBytes: usize, rows: i32, cols: i32, bias: usize, add: bool, act: i32,
+/** C[rows, cols] = (add ? C : 0) + T: the part of a tile that lies inside C. Rows `cBytes` and `tBytes` apart. */
+export function cutTile(
+  c: usize, cBytes: usize, t: usize, tBytes: usize, rows: i32, cols: i32, add: bool,
 ): void {
   const vectorEnd = <usize>(cols & ~3) << 2, end = <usize>cols << 2;
   for (; rows > 0; rows--) {
     let j: usize = 0;
-    for (; j < vectorEnd; j += 16) finish<Four>(c + j, t + j, bias, j, add, act);
-    for (; j < end; j += 4) finish<One>(c + j, t + j, bias, j, add, act);
+    for (; j < vectorEnd; j += 16) moveOne<Four>(c + j, t + j, add);
+    for (; j < end; j += 4) moveOne<One>(c + j, t + j, add);
     c += cBytes;
     t += tBytes;
   }
@@ -54,12 +64,12 @@ export function finishTile(
 
 /** C[rows, cols] *= beta, rows `cBytes` apart. */
 export function scaleRows(c: usize, cBytes: usize, rows: i32, cols: i32, beta: f32): void {
-  const b = f32x4.splat(beta);
+  const b = f32x4.splat(beta), four = changetype<Four>(0), one = changetype<One>(0);
   const vectorEnd = <usize>(cols & ~3) << 2, end = <usize>cols << 2;
   for (; rows > 0; rows--) {
     let j: usize = 0;
-    for (; j < vectorEnd; j += 16) v128.store(c + j, f32x4.mul(v128.load(c + j), b));
-    for (; j < end; j += 4) v128.store32_lane(c + j, f32x4.mul(v128.load32_zero(c + j), b), 0);
+    for (; j < vectorEnd; j += 16) four.store(c + j, f32x4.mul(four.load(c + j), b));
+    for (; j < end; j += 4) one.store(c + j, f32x4.mul(one.load(c + j), b));
     c += cBytes;
   }
 }

@@ -1,5 +1,6 @@
 // Matrix products of every layout, alone and in batches.
 import { WORKSPACE_BYTES, gemmBlocks } from "./blocks";
+import { gemv } from "./gemv";
 import { Tile4x16, Tile4x8, Tile6x16, Tile6x8 } from "./tiles";
 
 export { madd_limit_f32 } from "./limit";
@@ -25,11 +26,19 @@ export function gemm_workspace_bytes(): i32 {
   return WORKSPACE_BYTES;
 }
 
-/** One product by the chosen tile; strides in bytes. */
+/** One product; strides in bytes. */
 function product(
   c: usize, a: usize, b: usize, bias: usize, m: i32, n: i32, k: i32,
   aRow: usize, aCol: usize, bRow: usize, bCol: usize, cRow: usize, beta: f32, act: i32, workspace: usize,
 ): void {
+  if (m == 1) {
+    gemv(c, cRow, true, a, aCol, b, bCol, bRow, bias, n, k, beta, act, workspace);
+    return;
+  }
+  if (n == 1) {
+    gemv(c, cRow, false, b, bRow, a, aRow, aCol, bias, m, k, beta, act, workspace);
+    return;
+  }
   switch (tile) {
     case 1:
       gemmBlocks<Tile6x8>(c, a, b, bias, m, n, k, aRow, aCol, bRow, bCol, cRow, beta, act, workspace);

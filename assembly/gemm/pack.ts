@@ -7,6 +7,7 @@
 //
 // A panel is packed by quads of 4 lines, the last quad first: for W = 6 it spills 2 values into the next group (or,
 // at the end, into the next panel or the slack behind the area), which the first quad then overwrites.
+import { gather, interleaveHigh, interleaveLow, joinHigh, joinLow } from "./vectors";
 
 /** Bytes that packing may write behind the last panel. */
 export const PACK_SLACK: usize = 16;
@@ -18,22 +19,19 @@ function packQuad(
   if (stepBytes == 4) {
     for (; k >= 4; k -= 4) {
       const x0 = v128.load(p0), x1 = v128.load(p1), x2 = v128.load(p2), x3 = v128.load(p3);
-      const lo01 = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5), hi01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
-      const lo23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5), hi23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
-      v128.store(dst, v128.shuffle<f64>(lo01, lo23, 0, 2));
-      dst += groupBytes;
-      v128.store(dst, v128.shuffle<f64>(lo01, lo23, 1, 3));
-      dst += groupBytes;
-      v128.store(dst, v128.shuffle<f64>(hi01, hi23, 0, 2));
-      dst += groupBytes;
-      v128.store(dst, v128.shuffle<f64>(hi01, hi23, 1, 3));
-      dst += groupBytes;
+      const low01 = interleaveLow(x0, x1), high01 = interleaveHigh(x0, x1);
+      const low23 = interleaveLow(x2, x3), high23 = interleaveHigh(x2, x3);
+      const dst2 = dst + (groupBytes << 1);
+      v128.store(dst, joinLow(low01, low23));
+      v128.store(dst + groupBytes, joinHigh(low01, low23));
+      v128.store(dst2, joinLow(high01, high23));
+      v128.store(dst2 + groupBytes, joinHigh(high01, high23));
+      dst = dst2 + (groupBytes << 1);
       p0 += 16; p1 += 16; p2 += 16; p3 += 16;
     }
   }
   for (; k > 0; k--) {
-    const x = v128.load32_lane(p1, v128.load32_zero(p0), 1);
-    v128.store(dst, v128.load32_lane(p3, v128.load32_lane(p2, x, 2), 3));
+    v128.store(dst, gather(p0, p1, p2, p3));
     dst += groupBytes;
     p0 += stepBytes; p1 += stepBytes; p2 += stepBytes; p3 += stepBytes;
   }

@@ -43,44 +43,47 @@ export class Tile4x8 {
   @inline mr(): i32 { return 4; }
   @inline nr(): i32 { return 8; }
 
-  run(k: i32, a: usize, b: usize, c: usize, rowBytes: usize, add: bool): void {
+  run(
+    k: i32, a: usize, aStep: usize, b: usize, bStep: usize, c: usize, rowBytes: usize, add: bool,
+  ): void {
     let c00 = f32x4.splat(0), c01 = f32x4.splat(0);
     let c10 = f32x4.splat(0), c11 = f32x4.splat(0);
     let c20 = f32x4.splat(0), c21 = f32x4.splat(0);
     let c30 = f32x4.splat(0), c31 = f32x4.splat(0);
     let x: v128, b0: v128, b1: v128;
-    if (k > 0) while (true) {
+    const end = a + aStep * <usize>k;
+    if (a != end) while (true) {
       b0 = v128.load(b); b1 = v128.load(b, 16);
       x = v128.load32_splat(a); c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
       x = v128.load32_splat(a, 4); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
       x = v128.load32_splat(a, 8); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
       x = v128.load32_splat(a, 12); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
-      a += 16; b += 32;
-      if (--k == 0) break;
+      a += aStep; b += bStep;
+      if (a == end) break;
 
       b0 = v128.load(b); b1 = v128.load(b, 16);
       x = v128.load32_splat(a); c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
       x = v128.load32_splat(a, 4); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
       x = v128.load32_splat(a, 8); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
       x = v128.load32_splat(a, 12); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
-      a += 16; b += 32;
-      if (--k == 0) break;
+      a += aStep; b += bStep;
+      if (a == end) break;
 
       b0 = v128.load(b); b1 = v128.load(b, 16);
       x = v128.load32_splat(a); c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
       x = v128.load32_splat(a, 4); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
       x = v128.load32_splat(a, 8); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
       x = v128.load32_splat(a, 12); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
-      a += 16; b += 32;
-      if (--k == 0) break;
+      a += aStep; b += bStep;
+      if (a == end) break;
 
       b0 = v128.load(b); b1 = v128.load(b, 16);
       x = v128.load32_splat(a); c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
       x = v128.load32_splat(a, 4); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
       x = v128.load32_splat(a, 8); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
       x = v128.load32_splat(a, 12); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
-      a += 16; b += 32;
-      if (--k == 0) break;
+      a += aStep; b += bStep;
+      if (a == end) break;
     }
     const r1 = c + rowBytes, r2 = r1 + rowBytes, r3 = r2 + rowBytes;
     if (add) {
@@ -103,7 +106,9 @@ export class Tile6x8 {
   @inline mr(): i32 { return 6; }
   @inline nr(): i32 { return 8; }
 
-  run(k: i32, a: usize, b: usize, c: usize, rowBytes: usize, add: bool): void {
+  run(
+    k: i32, a: usize, aStep: usize, b: usize, bStep: usize, c: usize, rowBytes: usize, add: bool,
+  ): void {
     let c00 = f32x4.splat(0), c01 = f32x4.splat(0);
     let c10 = f32x4.splat(0), c11 = f32x4.splat(0);
     let c20 = f32x4.splat(0), c21 = f32x4.splat(0);
@@ -119,7 +124,7 @@ export class Tile6x8 {
       x = v128.load32_splat(a, 12); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
       x = v128.load32_splat(a, 16); c40 = madd(x, b0, c40); c41 = madd(x, b1, c41);
       x = v128.load32_splat(a, 20); c50 = madd(x, b0, c50); c51 = madd(x, b1, c51);
-      a += 24; b += 32;
+      a += aStep; b += bStep;
     }
     const r1 = c + rowBytes, r2 = r1 + rowBytes, r3 = r2 + rowBytes, r4 = r3 + rowBytes, r5 = r4 + rowBytes;
     if (add) {
@@ -146,13 +151,16 @@ export class Tile4x16 {
   @inline mr(): i32 { return 4; }
   @inline nr(): i32 { return 16; }
 
-  run(k: i32, a: usize, b: usize, c: usize, rowBytes: usize, add: bool): void {
+  run(
+    k: i32, a: usize, aStep: usize, b: usize, bStep: usize, c: usize, rowBytes: usize, add: bool,
+  ): void {
     let c00 = f32x4.splat(0), c01 = f32x4.splat(0), c02 = f32x4.splat(0), c03 = f32x4.splat(0);
     let c10 = f32x4.splat(0), c11 = f32x4.splat(0), c12 = f32x4.splat(0), c13 = f32x4.splat(0);
     let c20 = f32x4.splat(0), c21 = f32x4.splat(0), c22 = f32x4.splat(0), c23 = f32x4.splat(0);
     let c30 = f32x4.splat(0), c31 = f32x4.splat(0), c32 = f32x4.splat(0), c33 = f32x4.splat(0);
     let x: v128, b0: v128, b1: v128, b2: v128, b3: v128;
-    if (k > 0) while (true) {
+    const end = a + aStep * <usize>k;
+    if (a != end) while (true) {
       b0 = v128.load(b); b1 = v128.load(b, 16); b2 = v128.load(b, 32); b3 = v128.load(b, 48);
       x = v128.load32_splat(a);
       c00 = madd(x, b0, c00); c01 = madd(x, b1, c01); c02 = madd(x, b2, c02); c03 = madd(x, b3, c03);
@@ -162,8 +170,8 @@ export class Tile4x16 {
       c20 = madd(x, b0, c20); c21 = madd(x, b1, c21); c22 = madd(x, b2, c22); c23 = madd(x, b3, c23);
       x = v128.load32_splat(a, 12);
       c30 = madd(x, b0, c30); c31 = madd(x, b1, c31); c32 = madd(x, b2, c32); c33 = madd(x, b3, c33);
-      a += 16; b += 64;
-      if (--k == 0) break;
+      a += aStep; b += bStep;
+      if (a == end) break;
 
       b0 = v128.load(b); b1 = v128.load(b, 16); b2 = v128.load(b, 32); b3 = v128.load(b, 48);
       x = v128.load32_splat(a);
@@ -174,8 +182,8 @@ export class Tile4x16 {
       c20 = madd(x, b0, c20); c21 = madd(x, b1, c21); c22 = madd(x, b2, c22); c23 = madd(x, b3, c23);
       x = v128.load32_splat(a, 12);
       c30 = madd(x, b0, c30); c31 = madd(x, b1, c31); c32 = madd(x, b2, c32); c33 = madd(x, b3, c33);
-      a += 16; b += 64;
-      if (--k == 0) break;
+      a += aStep; b += bStep;
+      if (a == end) break;
 
       b0 = v128.load(b); b1 = v128.load(b, 16); b2 = v128.load(b, 32); b3 = v128.load(b, 48);
       x = v128.load32_splat(a);
@@ -186,8 +194,8 @@ export class Tile4x16 {
       c20 = madd(x, b0, c20); c21 = madd(x, b1, c21); c22 = madd(x, b2, c22); c23 = madd(x, b3, c23);
       x = v128.load32_splat(a, 12);
       c30 = madd(x, b0, c30); c31 = madd(x, b1, c31); c32 = madd(x, b2, c32); c33 = madd(x, b3, c33);
-      a += 16; b += 64;
-      if (--k == 0) break;
+      a += aStep; b += bStep;
+      if (a == end) break;
 
       b0 = v128.load(b); b1 = v128.load(b, 16); b2 = v128.load(b, 32); b3 = v128.load(b, 48);
       x = v128.load32_splat(a);
@@ -198,8 +206,8 @@ export class Tile4x16 {
       c20 = madd(x, b0, c20); c21 = madd(x, b1, c21); c22 = madd(x, b2, c22); c23 = madd(x, b3, c23);
       x = v128.load32_splat(a, 12);
       c30 = madd(x, b0, c30); c31 = madd(x, b1, c31); c32 = madd(x, b2, c32); c33 = madd(x, b3, c33);
-      a += 16; b += 64;
-      if (--k == 0) break;
+      a += aStep; b += bStep;
+      if (a == end) break;
     }
     const r1 = c + rowBytes, r2 = r1 + rowBytes, r3 = r2 + rowBytes;
     if (add) {
@@ -222,7 +230,9 @@ export class Tile6x16 {
   @inline mr(): i32 { return 6; }
   @inline nr(): i32 { return 16; }
 
-  run(k: i32, a: usize, b: usize, c: usize, rowBytes: usize, add: bool): void {
+  run(
+    k: i32, a: usize, aStep: usize, b: usize, bStep: usize, c: usize, rowBytes: usize, add: bool,
+  ): void {
     let c00 = f32x4.splat(0), c01 = f32x4.splat(0), c02 = f32x4.splat(0), c03 = f32x4.splat(0);
     let c10 = f32x4.splat(0), c11 = f32x4.splat(0), c12 = f32x4.splat(0), c13 = f32x4.splat(0);
     let c20 = f32x4.splat(0), c21 = f32x4.splat(0), c22 = f32x4.splat(0), c23 = f32x4.splat(0);
@@ -244,7 +254,7 @@ export class Tile6x16 {
       c40 = madd(x, b0, c40); c41 = madd(x, b1, c41); c42 = madd(x, b2, c42); c43 = madd(x, b3, c43);
       x = v128.load32_splat(a, 20);
       c50 = madd(x, b0, c50); c51 = madd(x, b1, c51); c52 = madd(x, b2, c52); c53 = madd(x, b3, c53);
-      a += 24; b += 64;
+      a += aStep; b += bStep;
     }
     const r1 = c + rowBytes, r2 = r1 + rowBytes, r3 = r2 + rowBytes, r4 = r3 + rowBytes, r5 = r4 + rowBytes;
     if (add) {

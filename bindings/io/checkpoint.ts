@@ -70,8 +70,11 @@ export function decodeCheckpoint(bytes: Uint8Array, { model, optimizer, loader }
     state[number] ??= {};
     (state[number] as Record<string, FileTensor>)[name] = x;
   }
-  model?.loadStateDict(under('model.'));
-  optimizer?.loadStateDict({ state, paramGroups });
+  // All checks before the first change, so that a file of another run leaves everything as it was.
+  const commitModel = model?.prepareStateDict(under('model.'));
+  const commitOptimizer = optimizer?.prepareStateDict({ state, paramGroups });
+  commitModel?.();
+  commitOptimizer?.();
   if (place) loader?.loadState(place);
   setRngState(random);
   return extra;

@@ -102,6 +102,11 @@ export abstract class Module {
    * @throws ArgumentError for keys, ShapeError for shapes that differ
    */
   loadStateDict(state: StateDict, { strict = true } = {}): { missing: string[]; unexpected: string[] } {
+    return this.prepareStateDict(state, { strict })();
+  }
+
+  /** Internal: the checks of loadStateDict(); what it returns does the copying and cannot fail. */
+  prepareStateDict(state: StateDict, { strict = true } = {}): () => { missing: string[]; unexpected: string[] } {
     const own = this.stateDict();
     const missing = Object.keys(own).filter((key) => !Object.hasOwn(state, key));
     const unexpected = Object.keys(state).filter((key) => !Object.hasOwn(own, key));
@@ -118,10 +123,12 @@ export abstract class Module {
       if (data.length !== x.size) throw new ShapeError(`loadStateDict: expected ${x.size} numbers for ${key}, got ${data.length}`);
       return data;
     });
-    pairs.forEach(([, x], i) => {
-      write(x, values[i] as TypedArray);
-    });
-    return { missing, unexpected };
+    return () => {
+      pairs.forEach(([, x], i) => {
+        write(x, values[i] as TypedArray);
+      });
+      return { missing, unexpected };
+    };
   }
 
   /** `Linear(...)` and the like, one child a line. */

@@ -2,7 +2,7 @@
 import type { Kernels } from '../runtime/commands.ts';
 import { DtypeError } from '../runtime/errors.ts';
 import type { Dtype, Tensor } from '../tensor.ts';
-import { broadcastShapes, broadcastStrides, expectDtype, loopDims } from './shapes.ts';
+import { broadcastShapes, elementwiseDims, expectDtype } from './shapes.ts';
 import type { KernelRow, Ops, Rows, Saved, Saves } from './types.ts';
 
 export interface BinaryOps {
@@ -40,8 +40,7 @@ function broadcast(op: string, kernels: ByDtype, result: Dtype | 'same'): Omit<K
     forward: (k, [out], [a, b]) => {
       const y = out as Tensor;
       const kernel = a.dtype === 'i32' && kernels.i32 ? kernels.i32(k) : kernels.f32(k);
-      const { shape } = y;
-      kernel(y, a, b, loopDims(shape, broadcastStrides(a, shape), broadcastStrides(b, shape)));
+      kernel(y, a, b, elementwiseDims(y, a, b));
     },
   };
 }
@@ -129,8 +128,7 @@ export const binaryRows: Rows<BinaryOps> = {
     },
     forward: (k, [out], inputs) => {
       const y = out as Tensor;
-      const strides = inputs.map((x) => broadcastStrides(x, y.shape));
-      k.where_f32(y, ...inputs, loopDims(y.shape, ...strides));
+      k.where_f32(y, ...inputs, elementwiseDims(y, ...inputs));
     },
     saves: 'inputs',
     backward: (o, g, { inputs: [condition], needs }) => [

@@ -37,10 +37,22 @@ function checkTargets(op: string, probes: Probes, target: Tensor, classes: numbe
     );
 }
 
+/** The gradient of a loss has the shape of the losses. */
+function expectGradient(op: string, g: Tensor, shape: readonly number[]): void {
+  expectDtype(op, g, 'f32');
+  expectShape(op, 'the gradient', g, shape);
+}
+
 function expectWeight(op: string, weight: Tensor | null, classes: number): void {
   if (!weight) return;
   expectDtype(op, weight, 'f32');
   expectShape(op, 'weight', weight, [classes]);
+}
+
+function expectPosWeight(op: string, posWeight: Tensor | null, x: Tensor): void {
+  if (!posWeight) return;
+  expectDtype(op, posWeight, 'f32');
+  expectShape(op, 'posWeight', posWeight, x.shape.slice(-1));
 }
 
 const rowsAndClasses = (op: string, x: Tensor): [rows: number, classes: number] => {
@@ -82,7 +94,8 @@ function pointwiseBackward<A>(
 ): KernelRow<[Tensor, Tensor, Tensor], A> {
   return {
     infer: ([g, x, target]) => {
-      expectShape(op, 'the gradient', g, x.shape);
+      for (const input of [x, target]) expectDtype(op, input, 'f32');
+      expectGradient(op, g, x.shape);
       expectShape(op, 'the target', target, x.shape);
       return [like(x)];
     },
@@ -135,8 +148,15 @@ export const lossRows: Rows<LossOps> = {
     ],
   },
   crossEntropyBackward: {
-    infer: ([g, x]) => {
-      expectShape('crossEntropyBackward', 'the gradient', g, [x.shape[0] as number]);
+    infer: ([g, x, lse, target, weight]) => {
+      const op = 'crossEntropyBackward';
+      for (const input of [x, lse]) expectDtype(op, input, 'f32');
+      expectDtype(op, target, 'i32');
+      const [rows, classes] = rowsAndClasses(op, x);
+      expectGradient(op, g, [rows]);
+      expectShape(op, 'log Σ exp', lse, [rows]);
+      expectShape(op, 'the targets', target, [rows]);
+      expectWeight(op, weight, classes);
       return [like(x)];
     },
     forward: (k, [dx], [g, x, lse, target, weight], { ignoreIndex, labelSmoothing }) => {
@@ -183,8 +203,10 @@ export const lossRows: Rows<LossOps> = {
     ],
   },
   nllBackward: {
-    infer: ([g, target], { classes }) => {
-      expectShape('nllBackward', 'the gradient', g, target.shape);
+    infer: ([g, target, weight], { classes }) => {
+      expectDtype('nllBackward', target, 'i32');
+      expectGradient('nllBackward', g, target.shape);
+      expectWeight('nllBackward', weight, classes);
       const [n, inner] = target.shape as unknown as [number, number];
       return [{ shape: [n, classes, inner], dtype: 'f32' }];
     },
@@ -212,7 +234,7 @@ export const lossRows: Rows<LossOps> = {
       expectDtype('bceWithLogits', x, 'f32');
       expectDtype('bceWithLogits', target, 'f32');
       expectShape('bceWithLogits', 'the target', target, x.shape);
-      if (posWeight) expectShape('bceWithLogits', 'posWeight', posWeight, x.shape.slice(-1));
+      expectPosWeight('bceWithLogits', posWeight, x);
       return [like(x)];
     },
     forward: (k, [y], [x, target, posWeight]) =>
@@ -229,8 +251,12 @@ export const lossRows: Rows<LossOps> = {
     },
   },
   bceWithLogitsBackward: {
-    infer: ([g, x]) => {
-      expectShape('bceWithLogitsBackward', 'the gradient', g, x.shape);
+    infer: ([g, x, target, posWeight]) => {
+      const op = 'bceWithLogitsBackward';
+      for (const input of [x, target]) expectDtype(op, input, 'f32');
+      expectGradient(op, g, x.shape);
+      expectShape(op, 'the target', target, x.shape);
+      expectPosWeight(op, posWeight, x);
       return [like(x)];
     },
     forward: (k, [dx], [g, x, target, posWeight]) =>
@@ -244,8 +270,18 @@ export const lossRows: Rows<LossOps> = {
         const weight = posWeight ? o.scale(o.mul(o.scale(posWeight, { alpha: 1, beta: -1 }), target), { alpha: 1, beta: 1 }) : null;
         return o.mul(o.mul(h, g), weight ? o.mul(slope, weight) : slope);
       };
-      if (needs[2]) noSecondDerivative('bceWithLogits by the target')();
-      return [needs[0] ? o.bceWithLogitsBackward(h, x, target, posWeight) : null, needs[1] ? curve() : null, null, null];
+      // By t, f' changes by −1 − (w − 1) σ(−x).
+      const toTarget = (): Tensor => {
+        const both = o.neg(o.mul(h, g));
+        if (!posWeight) return both;
+        return o.mul(both, o.scale(o.mul(o.scale(posWeight, { alpha: 1, beta: -1 }), o.sigmoid(o.neg(x))), { alpha: 1, beta: 1 }));
+      };
+      return [
+        needs[0] ? o.bceWithLogitsBackward(h, x, target, posWeight) : null,
+        needs[1] ? curve() : null,
+        needs[2] ? toTarget() : null,
+        null,
+      ];
     },
   },
   bce: pointwise(
@@ -255,7 +291,7 @@ export const lossRows: Rows<LossOps> = {
     (o, g, p) => o.mul(g, o.sub(o.log1p(o.neg(p)), o.log(p))),
   ),
   bceBackward: pointwiseBackward<undefined>(
-    'bce',
+    'bceBackward',
     (k, dx, g, p, target) => k.bce_backward_f32(dx, g, p, target, p.size),
     null,
     (o, h, p, target) => o.bceBackward(h, p, target),

@@ -1,6 +1,7 @@
 // Layer and batch normalisation. Forward leaves the mean and 1/σ it used for backward.
 import { formatShape, ShapeError } from '../runtime/errors.ts';
 import { expectDtype, expectShape, like, sameShape, split3 } from './shapes.ts';
+import { numelOf } from '../tensor.ts';
 import { noSecondDerivative, type Rows, type Tensor } from './types.ts';
 
 type LayerNorm = { readonly normalizedShape: readonly number[]; readonly eps: number };
@@ -26,9 +27,9 @@ export interface NormOps {
   batchNormBackwardEval(g: Tensor, rstd: Tensor, weight: Tensor | null): Tensor;
 }
 
-/** x as [rows, cols], cols the normalised dims. */
+/** x as [rows, cols], cols the normalised dims: those behind the dims of the mean. */
 function rowsAndCols(x: Tensor, mean: Tensor): [rows: number, cols: number] {
-  return [mean.size, mean.size === 0 ? 0 : x.size / mean.size];
+  return [mean.size, numelOf(x.shape.slice(mean.ndim))];
 }
 
 function channels(x: Tensor): [n: number, c: number, s: number] {
@@ -41,9 +42,34 @@ const half = (params: Tensor, i: number): Tensor => {
   return params.view([n], [1], params.offset + i * n);
 };
 
+function expectFloats(op: string, what: string, x: Tensor | null, shape: readonly number[]): void {
+  if (!x) return;
+  expectDtype(op, x, 'f32');
+  expectShape(op, what, x, shape);
+}
+
 function expectAffine(op: string, weight: Tensor | null, bias: Tensor | null, shape: readonly number[]): void {
-  if (weight) expectShape(op, 'weight', weight, shape);
-  if (bias) expectShape(op, 'bias', bias, shape);
+  expectFloats(op, 'weight', weight, shape);
+  expectFloats(op, 'bias', bias, shape);
+}
+
+function expectChannels(op: string, x: Tensor): number {
+  expectDtype(op, x, 'f32');
+  if (x.ndim < 2) throw new ShapeError(`${op}: expected input [n, channels, ...], got ${formatShape(x.shape)}`);
+  return x.shape[1] as number;
+}
+
+/** What a backward pass takes: a gradient like the input, and a mean and 1/σ of shape `statistics`. */
+function expectSaved(op: string, g: Tensor, x: Tensor, mean: Tensor, rstd: Tensor, statistics: readonly number[]): void {
+  expectFloats(op, 'the gradient', g, x.shape);
+  expectDtype(op, x, 'f32');
+  expectFloats(op, 'the mean', mean, statistics);
+  expectFloats(op, '1/σ', rstd, statistics);
+}
+
+/** Layer norm's statistics have the dims of x in front of the normalised ones. */
+function expectRows(op: string, g: Tensor, x: Tensor, mean: Tensor, rstd: Tensor): void {
+  expectSaved(op, g, x, mean, rstd, x.shape.slice(0, mean.ndim));
 }
 
 export const normRows: Rows<NormOps> = {
@@ -75,14 +101,21 @@ export const normRows: Rows<NormOps> = {
     },
   },
   layerNormBackward: {
-    infer: ([, x]) => [like(x)],
+    infer: ([g, x, mean, rstd, weight]) => {
+      expectRows('layerNormBackward', g, x, mean, rstd);
+      expectFloats('layerNormBackward', 'weight', weight, x.shape.slice(mean.ndim));
+      return [like(x)];
+    },
     forward: (k, [dx], [g, x, mean, rstd, weight]) =>
       k.layer_norm_backward_f32(dx as Tensor, g, x, mean, rstd, weight, ...rowsAndCols(x, mean)),
     saves: 'none',
     backward: noSecondDerivative('layerNorm'),
   },
   layerNormBackwardParams: {
-    infer: ([, x, mean]) => [{ shape: [2, rowsAndCols(x, mean)[1]], dtype: 'f32' }],
+    infer: ([g, x, mean, rstd]) => {
+      expectRows('layerNormBackwardParams', g, x, mean, rstd);
+      return [{ shape: [2, rowsAndCols(x, mean)[1]], dtype: 'f32' }];
+    },
     forward: (k, [out], [g, x, mean, rstd]) => {
       const params = out as Tensor;
       k.layer_norm_backward_params_f32(half(params, 0), half(params, 1), g, x, mean, rstd, ...rowsAndCols(x, mean));
@@ -92,11 +125,13 @@ export const normRows: Rows<NormOps> = {
   },
   batchNorm: {
     infer: ([x, weight, bias], { running, training }) => {
-      expectDtype('batchNorm', x, 'f32');
-      if (x.ndim < 2) throw new ShapeError(`batchNorm: expected input [n, channels, ...], got ${formatShape(x.shape)}`);
+      expectChannels('batchNorm', x);
       const [n, c, s] = channels(x);
       expectAffine('batchNorm', weight, bias, [c]);
-      if (running) expectAffine('batchNorm', running.mean, running.variance, [c]);
+      if (running) {
+        expectFloats('batchNorm', 'the running mean', running.mean, [c]);
+        expectFloats('batchNorm', 'the running variance', running.variance, [c]);
+      }
       if ((training || !running) && n * s <= 1)
         throw new ShapeError(`batchNorm: expected more than 1 value per channel when training, got input ${formatShape(x.shape)}`);
       const perChannel = { shape: [c], dtype: 'f32' } as const;
@@ -131,7 +166,11 @@ export const normRows: Rows<NormOps> = {
     },
   },
   batchNormBackwardParams: {
-    infer: ([, x]) => [{ shape: [2, channels(x)[1]], dtype: 'f32' }],
+    infer: ([g, x, mean, rstd]) => {
+      const c = expectChannels('batchNormBackwardParams', x);
+      expectSaved('batchNormBackwardParams', g, x, mean, rstd, [c]);
+      return [{ shape: [2, c], dtype: 'f32' }];
+    },
     forward: (k, [out], [g, x, mean, rstd]) => {
       const params = out as Tensor;
       k.batch_norm_backward_params_f32(half(params, 0), half(params, 1), g, x, mean, rstd, ...channels(x));
@@ -140,14 +179,25 @@ export const normRows: Rows<NormOps> = {
     backward: noSecondDerivative('batchNorm'),
   },
   batchNormBackward: {
-    infer: ([, x]) => [like(x)],
+    infer: ([g, x, mean, rstd, weight, params]) => {
+      const c = expectChannels('batchNormBackward', x);
+      expectSaved('batchNormBackward', g, x, mean, rstd, [c]);
+      expectFloats('batchNormBackward', 'weight', weight, [c]);
+      expectFloats('batchNormBackward', "the parameters' gradients", params, [2, c]);
+      return [like(x)];
+    },
     forward: (k, [dx], [g, x, mean, rstd, weight, params]) =>
       k.batch_norm_backward_f32(dx as Tensor, g, x, mean, rstd, weight, half(params, 0), half(params, 1), ...channels(x)),
     saves: 'none',
     backward: noSecondDerivative('batchNorm'),
   },
   batchNormBackwardEval: {
-    infer: ([g]) => [like(g)],
+    infer: ([g, rstd, weight]) => {
+      const c = expectChannels('batchNormBackwardEval', g);
+      expectFloats('batchNormBackwardEval', '1/σ', rstd, [c]);
+      expectFloats('batchNormBackwardEval', 'weight', weight, [c]);
+      return [like(g)];
+    },
     forward: (k, [dx], [g, rstd, weight]) =>
       k.batch_norm_backward_eval_f32(dx as Tensor, g, rstd, weight, ...channels(g)),
     saves: 'inputs',

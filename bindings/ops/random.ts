@@ -3,7 +3,7 @@
 import type { Operand } from '../runtime/commands.ts';
 import { ArgumentError } from '../runtime/errors.ts';
 import { checkShape, type Shape } from '../tensor.ts';
-import { expectDtype, like } from './shapes.ts';
+import { expectDtype, expectShape, like } from './shapes.ts';
 import type { KernelRow, Rows, Tensor } from './types.ts';
 
 type State = { readonly state: Operand };
@@ -79,7 +79,12 @@ export const randomRows: Rows<RandomOps> = {
     backward: (o, g, { outputs: [, mask], attrs: { p } }) => [o.dropoutBackward(g, mask as Tensor, { p })],
   },
   dropoutBackward: {
-    infer: ([g]) => [like(g)],
+    infer: ([g, mask]) => {
+      expectDtype('dropoutBackward', g, 'f32');
+      expectDtype('dropoutBackward', mask, 'u8');
+      expectShape('dropoutBackward', 'the mask', mask, g.shape);
+      return [like(g)];
+    },
     forward: (k, [dx], [g, mask], { p }) => k.dropout_backward_f32(dx as Tensor, g, mask, g.size, p),
     saves: 'inputs',
     // Linear in g, so its derivative is itself.

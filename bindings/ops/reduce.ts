@@ -131,6 +131,7 @@ export const reduceRows: Rows<ReduceOps> = {
   ),
   prodBackward: {
     infer: ([g, x], attrs) => {
+      for (const input of [g, x]) expectDtype('prodBackward', input, 'f32');
       expectShape('prodBackward', 'the gradient', g, reducedShape(x.shape, attrs));
       return [like(x)];
     },

@@ -1,7 +1,7 @@
 // Views, which share memory, and the copies that join and lay out tensors anew.
 import { ArgumentError, formatShape, ShapeError } from '../runtime/errors.ts';
 import { checkShape, contiguousStrides, numelOf, type Shape, type Tensor } from '../tensor.ts';
-import { broadcastStrides, expectDtype, like, loopDims, normalizeDim, sameShape } from './shapes.ts';
+import { broadcastStrides, expectDtype, expectShape, like, loopDims, normalizeDim, sameShape } from './shapes.ts';
 import type { Kernels, Rows } from './types.ts';
 
 type Slice = { readonly dim: number; readonly start: number; readonly length: number; readonly step: number };
@@ -122,6 +122,7 @@ export const shapeRows: Rows<ShapeOps> = {
     infer: ([g], { shape, ...attrs }) => {
       expectDtype('sliceBackward', g, 'f32');
       checkSlice('sliceBackward', shape, attrs);
+      expectShape('sliceBackward', 'the gradient', g, shape.map((size, d) => (d === attrs.dim ? attrs.length : size)));
       return [{ shape, dtype: 'f32' }];
     },
     forward: (k, [out], [g], attrs) => {

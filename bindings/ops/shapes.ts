@@ -56,21 +56,35 @@ export function broadcastStrides(x: Tensor, shape: Shape): number[] {
  * neighbouring dims joined wherever all operands allow it, so that inner loops are long.
  */
 export function loopDims(shape: Shape, ...operands: readonly (readonly number[])[]): number[] {
+  const ends: number[] = []; // the last dim of each joined run
   const sizes: number[] = [];
-  const strides: number[][] = operands.map(() => []);
   for (let d = 0; d < shape.length; d++) {
     const size = shape[d] as number;
     if (size === 1) continue;
     const last = sizes.length - 1;
-    const joins = last >= 0 && operands.every((s, i) => (strides[i] as number[])[last] === size * (s[d] as number));
-    if (joins) sizes[last] = (sizes[last] as number) * size;
-    else sizes.push(size);
-    const at = sizes.length - 1;
-    operands.forEach((s, i) => {
-      (strides[i] as number[])[at] = s[d] as number;
-    });
+    let joins = last >= 0;
+    for (let i = 0; joins && i < operands.length; i++) {
+      const strides = operands[i] as readonly number[];
+      joins = strides[ends[last] as number] === size * (strides[d] as number);
+    }
+    if (joins) {
+      sizes[last] = (sizes[last] as number) * size;
+      ends[last] = d;
+    } else {
+      sizes.push(size);
+      ends.push(d);
+    }
   }
-  return [sizes.length, ...sizes, ...strides.flat()];
+  const dims = [sizes.length, ...sizes];
+  for (const strides of operands) for (const d of ends) dims.push(strides[d] as number);
+  return dims;
+}
+
+/** loopDims() of an elementwise op: `out` is contiguous, the inputs stretch to its shape. */
+export function elementwiseDims(out: Tensor, ...inputs: readonly Tensor[]): number[] {
+  const { shape } = out;
+  if (inputs.every((x) => x.size === out.size && x.isContiguous())) return [1, out.size, ...inputs.map(() => 1)];
+  return loopDims(shape, ...inputs.map((x) => broadcastStrides(x, shape)));
 }
 
 /** `dim` counted from the front. @throws ShapeError outside -ndim … ndim - 1 */

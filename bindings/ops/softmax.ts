@@ -14,7 +14,11 @@ export interface SoftmaxOps {
 
 type Sizes = [outer: number, r: number, inner: number];
 const sizesOf = (op: string, x: Tensor, dim: number): Sizes => split3(x.shape, normalizeDim(op, dim, x.ndim));
-const sumOver = (o: Ops, x: Tensor, dim: number): Tensor => o.sum(x, { dim, end: dim + 1, keepdim: true });
+/** Sum along `dim`, kept; of a single number, which has no dims, itself. */
+const sumOver = (o: Ops, x: Tensor, dim: number): Tensor => {
+  const d = normalizeDim('softmax', dim, x.ndim);
+  return o.sum(x, { dim: d, end: Math.min(d + 1, x.ndim), keepdim: true });
+};
 
 function forwardRow(
   op: string,

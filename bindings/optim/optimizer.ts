@@ -130,6 +130,11 @@ export abstract class Optimizer<O extends object> {
 
   /** Takes over settings and copies of the state. Everything is checked before anything changes. */
   loadStateDict(saved: OptimizerState): void {
+    this.prepareStateDict(saved)();
+  }
+
+  /** Internal: the checks and allocations of loadStateDict(); what it returns takes over and cannot fail. */
+  prepareStateDict(saved: OptimizerState): () => void {
     const sizes = (groups: readonly { params: readonly unknown[] }[]): string => groups.map(({ params }) => params.length).join(', ');
     if (sizes(saved.paramGroups) !== sizes(this.paramGroups))
       throw new ArgumentError(`loadStateDict: expected groups of ${sizes(this.paramGroups)} parameters, got ${sizes(saved.paramGroups)}`);
@@ -159,18 +164,23 @@ export abstract class Optimizer<O extends object> {
       for (const state of fresh.values()) for (const x of Object.values(state)) x.dispose();
       throw error;
     }
+    return () => {
+      this.#disposeState();
+      for (const [p, state] of fresh) this.#state.set(p, state);
+      settings.forEach((rest, i) => {
+        Object.assign(this.paramGroups[i] as object, rest);
+      });
+    };
+  }
+
+  #disposeState(): void {
     for (const state of this.#state.values()) for (const x of Object.values(state)) x.dispose();
     this.#state.clear();
-    for (const [p, state] of fresh) this.#state.set(p, state);
-    settings.forEach((rest, i) => {
-      Object.assign(this.paramGroups[i] as object, rest);
-    });
   }
 
   /** Gives back the memory of the state; the parameters stay. */
   dispose(): void {
-    for (const state of this.#state.values()) for (const x of Object.values(state)) x.dispose();
-    this.#state.clear();
+    this.#disposeState();
     for (const x of this.#hyper.values()) x.dispose();
     this.#hyper.clear();
   }

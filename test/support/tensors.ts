@@ -199,6 +199,12 @@ export function difference(
   return null;
 }
 
+/** @throws Error that names `what` and the first {@link difference} */
+export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: { relative: number; absolute?: number }, what: string): void {
+  const problem = difference(actual, expected, tolerance);
+  if (problem) throw new Error(`${what} ${problem}`);
+}
+
 /** The bits of the elements, to compare exactly: NaN equals itself and -0 differs from 0. */
 export function bits(x: Tensor): string {
   const { data } = x;

@@ -2,7 +2,7 @@
 import type { UnaryOps } from '../../../bindings/ops/unary.ts';
 import { erf } from '../../support/reference.ts';
 import { zip } from '../../support/tensors.ts';
-import { argumentError, type Bad, type Cases, type Fill, f32, gradientErrors, type Sample, type Tolerance, unaryErrors, uniform } from './types.ts';
+import { argumentError, type Bad, type Cases, f32, gradientErrors, type Sample, type Tolerance, unaryErrors, uniform } from './types.ts';
 
 type BackwardName = Extract<keyof UnaryOps, `${string}Backward`>;
 type ForwardName = BackwardName extends `${infer Name}Backward` ? Name : never;
@@ -20,9 +20,10 @@ interface Activation<A> {
   saved?: readonly [low: number, high: number];
   tolerance: Tolerance;
   errors?: readonly Bad[];
+  /** f' is constant between the kinks: backward has no gradient by what is saved. */
+  straight?: boolean;
 }
 
-const fillOf = ({ kinks, saved = [-4, 4] }: Pick<Activation<never>, 'kinks' | 'saved'>): Fill => uniform(...saved, ...kinks);
 const shapes = [[2, 3], [], [1], [0, 3], [31], [1009], [2, 1, 5, 3]];
 
 // What the generic parts below need to know of one op of the many; the exported table is typed op by op.
@@ -31,10 +32,10 @@ type AnyBackward = Cases<Pick<UnaryOps, 'eluBackward'>>['eluBackward'];
 
 function forward<A>(op: string, activation: Activation<A>): Any {
   const { attrs, f, kinks, tolerance, errors = [] } = activation;
-  const fill = fillOf({ kinks });
+  const fill = uniform(-4, 4, ...kinks);
   return {
-    samples: shapes.map((shape, i) => ({ inputs: [f32(shape, fill)], attrs: attrs[i % attrs.length] }) as Sample<'elu'>),
-    reference: ([x], a) => zip((v) => f(v, a as A), x),
+    samples: shapes.map((shape, i) => ({ inputs: [f32(shape, fill)], attrs: attrs[i % attrs.length] }) as unknown as Sample<'elu'>),
+    reference: ([x], a) => zip((v) => f(v as number, a as A), x),
     tolerance,
     gradients: 'all',
     elementwise: true,
@@ -42,17 +43,22 @@ function forward<A>(op: string, activation: Activation<A>): Any {
   };
 }
 
-function backward<A>(op: string, { attrs, slope, kinks, saved = [-4, 4] }: Activation<A>): AnyBackward {
+function backward<A>(op: string, { attrs, slope, kinks, saved = [-4, 4], straight = false }: Activation<A>): AnyBackward {
   return {
     samples: shapes.map(
-      (shape, i) => ({ inputs: [f32(shape), f32(shape, fillOf({ kinks, saved }))], attrs: attrs[i % attrs.length] }) as Sample<'eluBackward'>,
+      (shape, i) => ({ inputs: [f32(shape), f32(shape, uniform(...saved, ...kinks))], attrs: attrs[i % attrs.length] }) as unknown as Sample<'eluBackward'>,
     ),
-    reference: ([g, x], a) => zip((u, v) => u * slope(v, a as A), g, x),
+    reference: ([g, x], a) => zip((u, v) => (u as number) * slope(v as number, a as A), g, x),
     tolerance: { relative: 1e-6, absolute: 5e-7 },
-    gradients: 'all',
+    gradients: [true, !straight],
     errors: gradientErrors(op, attrs[0]),
   };
 }
+
+/** The cases of an op and of its backward. */
+const both =
+  <A>(activation: Activation<A>) =>
+  (op: string): Record<string, Any | AnyBackward> => ({ [op]: forward(op, activation), [`${op}Backward`]: backward(`${op}Backward`, activation) });
 
 const NONE = [undefined];
 const ULP4 = { relative: 4.8e-7, absolute: 1e-38 };
@@ -74,43 +80,45 @@ const range = (op: string): Activation<Range> => ({
   slope: (x, { min, max }) => (x > min && x < max ? 1 : 0),
   kinks: [-2.5, -1, 0.5, 1],
   tolerance: EXACT,
+  straight: true,
   errors: [argumentError([f32([2])], { min: 1, max: -1 }, new RegExp(`^${op}: expected min <= max, got 1 and -1`))],
 });
 
-const activations: { [K in ForwardName]: Activation<never> } = {
-  abs: { attrs: NONE, f: Math.abs, slope: Math.sign, kinks: [0], tolerance: EXACT },
-  tanh: { attrs: NONE, f: Math.tanh, slope: (y) => 1 - y * y, kinks: [], saved: [-1, 1], tolerance: ULP4 },
-  sigmoid: { attrs: NONE, f: sigmoid, slope: (y) => y * (1 - y), kinks: [], saved: [0, 1], tolerance: ULP4 },
-  relu: { attrs: NONE, f: (x) => (x > 0 || Number.isNaN(x) ? x : 0), slope: (y) => (y > 0 ? 1 : 0), kinks: [0], tolerance: EXACT },
-  leakyRelu: {
+const activations: { [K in ForwardName]: ReturnType<typeof both> } = {
+  abs: both({ attrs: NONE, f: Math.abs, slope: Math.sign, kinks: [0], tolerance: EXACT, straight: true }),
+  tanh: both({ attrs: NONE, f: Math.tanh, slope: (y) => 1 - y * y, kinks: [], saved: [-1, 1], tolerance: ULP4 }),
+  sigmoid: both({ attrs: NONE, f: sigmoid, slope: (y) => y * (1 - y), kinks: [], saved: [0, 1], tolerance: ULP4 }),
+  relu: both({ attrs: NONE, f: (x) => (x > 0 || Number.isNaN(x) ? x : 0), slope: (y) => (y > 0 ? 1 : 0), kinks: [0], tolerance: EXACT, straight: true }),
+  leakyRelu: both({
     attrs: [{ negativeSlope: 0.01 }, { negativeSlope: 0.3 }],
     f: (x, { negativeSlope }) => (x > 0 ? x : negativeSlope * x),
     slope: (x, { negativeSlope }) => (x > 0 ? 1 : negativeSlope),
     kinks: [0],
     tolerance: { relative: 2e-7, absolute: 1e-44 },
-  } satisfies Activation<{ negativeSlope: number }>,
-  elu: {
+    straight: true,
+  }),
+  elu: both({
     attrs: [{ alpha: 1 }, { alpha: 0.5 }],
     f: (x, { alpha }) => elu(x, alpha),
     slope: (x, { alpha }) => eluSlope(x, alpha),
     kinks: [0],
     tolerance: ULP4,
-  } satisfies Activation<{ alpha: number }>,
-  selu: {
+  }),
+  selu: both({
     attrs: NONE,
     f: (x) => SELU.scale * elu(x, SELU.alpha),
     slope: (x) => SELU.scale * eluSlope(x, SELU.alpha),
     kinks: [0],
     tolerance: ULP4,
-  },
-  gelu: {
+  }),
+  gelu: both({
     attrs: NONE,
     f: (x) => gated(x, normal(x)),
     slope: (x) => normal(x) + x * density(x),
     kinks: [],
     tolerance: { relative: 4.8e-7, absolute: 2e-7 },
-  },
-  geluTanh: {
+  }),
+  geluTanh: both({
     attrs: NONE,
     f: (x) => gated(x, (1 + Math.tanh(tanhArgument(x))) / 2),
     slope: (x) => {
@@ -119,35 +127,30 @@ const activations: { [K in ForwardName]: Activation<never> } = {
     },
     kinks: [],
     tolerance: { relative: 4.8e-7, absolute: 2e-7 },
-  },
-  silu: {
+  }),
+  silu: both({
     attrs: NONE,
     f: (x) => gated(x, sigmoid(x)),
     slope: (x) => sigmoid(x) * (1 + x * (1 - sigmoid(x))),
     kinks: [],
     tolerance: ULP4,
-  },
-  softplus: {
+  }),
+  softplus: both({
     attrs: [{ beta: 1, threshold: 20 }, { beta: 2, threshold: 3 }],
     f: (x, { beta, threshold }) => (beta * x > threshold ? x : Math.log1p(Math.exp(beta * x)) / beta),
     slope: (x, { beta, threshold }) => (beta * x > threshold ? 1 : sigmoid(beta * x)),
     kinks: [1.5],
     tolerance: ULP4,
-  } satisfies Activation<{ beta: number; threshold: number }>,
-  softsign: {
+  }),
+  softsign: both({
     attrs: NONE,
     f: (x) => (Number.isFinite(x) ? x / (1 + Math.abs(x)) : x / Math.abs(x)),
     slope: (x) => 1 / (1 + Math.abs(x)) ** 2,
     kinks: [0],
     tolerance: { relative: 4.8e-7, absolute: 1e-44 },
-  },
-  hardtanh: range('hardtanh'),
-  clamp: range('clamp'),
+  }),
+  hardtanh: both(range('hardtanh')),
+  clamp: both(range('clamp')),
 };
 
-export const activationCases = Object.fromEntries(
-  Object.entries(activations).flatMap(([op, activation]) => [
-    [op, forward(op, activation as Activation<unknown>)],
-    [`${op}Backward`, backward(`${op}Backward`, activation as Activation<unknown>)],
-  ]),
-) as unknown as Cases<ActivationOps>;
+export const activationCases = Object.assign({}, ...Object.entries(activations).map(([op, make]) => make(op))) as Cases<ActivationOps>;

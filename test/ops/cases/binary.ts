@@ -2,7 +2,7 @@
 import type { BinaryOps } from '../../../bindings/ops/binary.ts';
 import type { Shape } from '../../../bindings/tensor.ts';
 import { zip } from '../../support/tensors.ts';
-import { argumentError, type Bad, type Case, type Cases, dtypeError, type Fill, f32, grid, i32, type Sample, shapeError, u8, uniform } from './types.ts';
+import { argumentError, type Bad, type Case, type Cases, dtypeError, type Fill, f32, freedError, grid, i32, type Sample, shapeError, u8, uniform } from './types.ts';
 
 type Pair = readonly [a: Shape, b: Shape];
 /** Equal shapes, stretched dims on either side and on both, missing dims, sizes of none and of one, a prime. */
@@ -28,11 +28,12 @@ const pairs: readonly Pair[] = [
 const samples = (fill: Fill, other: Fill): Sample<'add'>[] => pairs.map(([a, b]) => ({ inputs: [f32(a, fill), f32(b, other)] }));
 const integers: readonly Sample<'add'>[] = pairs.map(([a, b]) => ({ inputs: [i32(a), i32(b)] }));
 
-const errors = (op: string, ...more: Bad[]): [Bad, Bad, Bad, Bad, ...Bad[]] => [
+const errors = (op: string, ...more: Bad[]): [Bad, Bad, Bad, ...Bad[]] => [
   shapeError([f32([2, 3]), f32([4])], undefined, new RegExp(`^${op}: expected shapes that broadcast together, got \\[2, 3\\] and \\[4\\]`)),
   shapeError([f32([2, 3]), f32([3, 2])], undefined, new RegExp(`^${op}: expected shapes that broadcast.*sizes at dim 0 are 2 and 3`)),
   dtypeError([f32([2]), u8([2])], undefined, new RegExp(`^${op}: expected both of one dtype, got f32 and u8; convert one with .to\\('f32'\\)`)),
-  argumentError([f32([2]), { raw: 3n }], undefined, new RegExp(`^${op}: expected a tensor as argument 2, got bigint`)),
+  argumentError([{ raw: 3n }, f32([2])], undefined, new RegExp(`^${op}: expected a tensor as argument 1, got bigint`)),
+  freedError([f32([2]), f32([2])], undefined, 1),
   ...more,
 ];
 const floatOnly = (op: string): Bad => dtypeError([i32([2]), i32([2])], undefined, new RegExp(`^${op}: expected dtype f32, got i32`));
@@ -104,6 +105,7 @@ export const binaryCases: Cases<BinaryOps> = {
       { inputs: [u8([]), f32([2, 2]), f32([2, 2])] },
     ],
     reference: ([condition, a, b]) => zip((c, x, y) => (c !== 0 ? (x as number) : (y as number)), condition, a, b),
+    dtype: 'f32',
     tolerance: { relative: 0 },
     gradients: [false, true, true],
     elementwise: true,

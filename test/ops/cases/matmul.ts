@@ -36,7 +36,7 @@ export const matmulCases: Cases<MatmulOps> = {
       shapeError([f32([3]), f32([3, 2])], undefined, /^matmul: expected at least 2 dims each, got \[3\] and \[3, 2\]/),
       shapeError([f32([2, 2, 3]), f32([3, 3, 2])], undefined, /^matmul: expected shapes that broadcast together, got \[2\] and \[3\]/),
       dtypeError([f32([2, 3]), i32([3, 2])], undefined, /^matmul: expected dtype f32, got i32/),
-      argumentError([f32([2, 3]), { raw: [[1], [2], [3]] }], undefined, /^matmul: expected a tensor as argument 2/),
+      argumentError([{ raw: [[1, 2, 3]] }, f32([3, 2])], undefined, /^matmul: expected a tensor as argument 1, got object/),
     ],
   },
   linear: {
@@ -52,6 +52,7 @@ export const matmulCases: Cases<MatmulOps> = {
     },
     tolerance: { relative: 1e-6, absolute: 2e-5 },
     gradients: 'all',
+    contiguousOnly: [2],
     errors: [
       shapeError([f32([2, 3]), f32([3, 2]), null], undefined, /^linear: expected input \[n, in\] and weight \[out, in\], got \[2, 3\] and \[3, 2\]/),
       shapeError([f32([2, 3]), f32([4, 3]), f32([3])], undefined, /^linear: expected bias of shape \[4\], got \[3\]/),

@@ -1,7 +1,7 @@
 // Cases of the views, and of the copies that join and lay out anew.
 import type { ShapeOps } from '../../../bindings/ops/shape.ts';
 import { at, build, type Nd, nd } from '../../support/tensors.ts';
-import { argumentError, type Cases, dtypeError, f32, i32, shapeError, u8, whole } from './types.ts';
+import { argumentError, type Cases, dtypeError, f32, freedError, i32, shapeError, u8, whole } from './types.ts';
 
 const EXACT = { relative: 0 };
 const slices = [
@@ -13,6 +13,7 @@ const slices = [
   { dim: 2, start: 0, length: 4, step: 1 },
 ];
 const sliced = [3, 5, 4];
+const backwards = [...slices.map((attrs) => ({ ...attrs, shape: sliced })), { dim: 0, start: 1, length: 1, step: 1, shape: [3] }];
 const take = (x: Nd, shape: readonly number[], toSource: (index: readonly number[]) => number[]): Nd => build(shape, (index) => at(x, toSource(index)));
 
 export const shapeCases: Cases<ShapeOps> = {
@@ -53,7 +54,6 @@ export const shapeCases: Cases<ShapeOps> = {
         });
         return source;
       }),
-    dtype: 'f32',
     tolerance: EXACT,
     gradients: 'all',
     errors: [
@@ -69,6 +69,7 @@ export const shapeCases: Cases<ShapeOps> = {
       { inputs: [f32([])], attrs: { shape: [2, 3] } },
       { inputs: [f32([2, 1, 3])], attrs: { shape: [4, 2, 5, 3] } },
       { inputs: [f32([1, 3])], attrs: { shape: [0, 3] } },
+      { inputs: [f32([0, 1])], attrs: { shape: [2, 0, 3] } },
       { inputs: [f32([7])], attrs: { shape: [7] } },
     ],
     reference: ([x], { shape }) => build(shape, (index) => at(x, index)),
@@ -120,6 +121,7 @@ export const shapeCases: Cases<ShapeOps> = {
       ...slices.map((attrs) => ({ inputs: [f32(sliced)] as const, attrs })),
       { inputs: [f32([0, 2])], attrs: { dim: 0, start: 0, length: 0, step: 1 } },
       { inputs: [f32([101])], attrs: { dim: 0, start: 2, length: 33, step: 3 } },
+      { inputs: [f32([1])], attrs: { dim: 0, start: 0, length: 1, step: 5 } },
     ],
     reference: ([x], { dim, start, length, step }) =>
       take(x, x.shape.map((s, d) => (d === dim ? length : s)), (index) => index.map((i, d) => (d === dim ? start + i * step : i))),
@@ -134,7 +136,7 @@ export const shapeCases: Cases<ShapeOps> = {
     ],
   },
   sliceBackward: {
-    samples: slices.map((attrs) => ({ inputs: [f32(sliced.map((s, d) => (d === attrs.dim ? attrs.length : s)))] as const, attrs: { ...attrs, shape: sliced } })),
+    samples: backwards.map((attrs) => ({ inputs: [f32(attrs.shape.map((s, d) => (d === attrs.dim ? attrs.length : s)))], attrs })),
     reference: ([g], { shape, dim, start, length, step }) =>
       build(shape, (index) => {
         const i = ((index[dim] as number) - start) / step;
@@ -160,9 +162,9 @@ export const shapeCases: Cases<ShapeOps> = {
     tolerance: EXACT,
     gradients: 'all',
     errors: [
-      argumentError([{ raw: 1 }], undefined, /^contiguous: expected a tensor as argument 1, got number/),
-      argumentError([{ raw: [1, 2] }], undefined, /^contiguous: expected a tensor as argument 1, got object/),
-      argumentError([{ raw: 'tensor' }], undefined, /^contiguous: expected a tensor as argument 1, got string/),
+      freedError([f32([2, 3])], undefined),
+      freedError([i32([3])], undefined),
+      freedError([u8([])], undefined),
     ],
   },
   concat: {

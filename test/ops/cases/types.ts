@@ -1,7 +1,7 @@
 // What a case of the op table is. The table of cases has a row for every row of the op table, or it does not compile.
 import type { AttrsOf, InputsOf } from '../../../bindings/ops/types.ts';
 import type { OpName } from '../../../bindings/ops/table.ts';
-import { ArgumentError, DtypeError, type RetrogradError, ShapeError } from '../../../bindings/runtime/errors.ts';
+import { ArgumentError, DtypeError, FreedError, type RetrogradError, ShapeError } from '../../../bindings/runtime/errors.ts';
 import type { Dtype, Shape } from '../../../bindings/tensor.ts';
 import { numelOf } from '../../../bindings/tensor.ts';
 import { at, type Nd, nd, random } from '../../support/tensors.ts';
@@ -17,18 +17,28 @@ export interface Spec {
 }
 
 type SpecOf<X> = null extends X ? Spec | null : Spec;
-type Specs<K extends OpName> = { readonly [I in keyof InputsOf<K>]: SpecOf<InputsOf<K>[I]> };
-type Arrays<K extends OpName> = { readonly [I in keyof InputsOf<K>]: null extends InputsOf<K>[I] ? Nd | null : Nd };
+type ArrayOf<X> = null extends X ? Nd | null : Nd;
+// Of a type parameter, so that tuples stay tuples.
+type EachSpec<T> = { readonly [I in keyof T]: SpecOf<T[I]> };
+type EachArray<T> = { readonly [I in keyof T]: ArrayOf<T[I]> };
+type Specs<K extends OpName> = EachSpec<InputsOf<K>>;
+type Arrays<K extends OpName> = EachArray<InputsOf<K>>;
 /** Attributes that hold tensors are made anew for each call. */
 type Lazy<A> = A | (() => A);
 type WithAttrs<A> = [A] extends [undefined] ? { readonly attrs?: undefined } : { readonly attrs: Lazy<A> };
 
 /** Inputs and attributes of one call. */
-export type Sample<K extends OpName> = { readonly inputs: Specs<K> } & WithAttrs<AttrsOf<K>>;
+export type Sample<K extends OpName> = {
+  readonly inputs: Specs<K>;
+  /** Values at which derivatives do not exist, or finite differences cannot find them. */
+  readonly valueOnly?: boolean;
+} & WithAttrs<AttrsOf<K>>;
 
-/** A call that must fail; `inputs` may hold what the types forbid. */
+/** A call that must fail; `inputs` may hold what the types forbid, and tensors that were freed. */
 export interface Bad {
   readonly inputs: readonly (Spec | null | { readonly raw: unknown })[];
+  /** The input that is freed before the call. */
+  readonly freed?: number;
   readonly attrs?: unknown;
   readonly error: new (...args: never[]) => RetrogradError;
   readonly message: RegExp;
@@ -47,7 +57,7 @@ export interface Case<K extends OpName> {
   readonly samples: readonly Sample<K>[];
   /** The result in f64, from the definition. */
   reference(inputs: Arrays<K>, attrs: AttrsOf<K>): Nd;
-  /** Default f32. */
+  /** Default: that of the first input, or f32. */
   readonly dtype?: Dtype | ((attrs: AttrsOf<K>) => Dtype);
   readonly tolerance: Tolerance;
   readonly gradients: 'none' | 'all' | readonly Differentiable[];
@@ -55,10 +65,10 @@ export interface Case<K extends OpName> {
   readonly gradientTolerance?: number;
   /** `throws`: a second derivative is a GradError. Default: it is checked wherever there is a first one. */
   readonly second?: 'throws';
+  /** Inputs that the op refuses with strides of their own, and functional.ts copies. */
+  readonly contiguousOnly?: readonly number[];
   /** Elementwise: NaN, infinities, zeros of both signs and denormals are tried in every f32 input. */
   readonly elementwise?: boolean;
-  /** Why no sample has size 0, where none can. */
-  readonly neverEmpty?: string;
   readonly errors: readonly [Bad, Bad, Bad, ...Bad[]];
 }
 
@@ -141,11 +151,14 @@ export const shapeError = (inputs: Bad['inputs'], attrs: unknown, message: RegEx
 export const dtypeError = (inputs: Bad['inputs'], attrs: unknown, message: RegExp): Bad => ({ inputs, attrs, error: DtypeError, message });
 export const argumentError = (inputs: Bad['inputs'], attrs: unknown, message: RegExp): Bad => ({ inputs, attrs, error: ArgumentError, message });
 
-/** An f32 op of one tensor: neither integers nor bytes nor what is no tensor. */
+/** The call after the input at `freed` was given back. */
+export const freedError = (inputs: Bad['inputs'], attrs: unknown, freed = 0): Bad => ({ inputs, attrs, freed, error: FreedError, message: /^test: expected a living tensor/ });
+
+/** An f32 op of one tensor: neither integers nor bytes nor what is gone. */
 export const unaryErrors = (op: string, attrs?: unknown): [Bad, Bad, Bad] => [
   dtypeError([i32([3])], attrs, new RegExp(`^${op}: expected dtype f32, got i32; convert`)),
   dtypeError([u8([3])], attrs, new RegExp(`^${op}: expected dtype f32, got u8; convert`)),
-  argumentError([{ raw: 'x' }], attrs, new RegExp(`^${op}: expected a tensor as argument 1, got string`)),
+  freedError([f32([3])], attrs),
 ];
 
 /** An op of a gradient and something of the same shape. */

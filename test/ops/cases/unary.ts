@@ -1,5 +1,6 @@
 // Cases of the elementwise ops of one tensor, but for the activations.
 import type { UnaryOps } from '../../../bindings/ops/unary.ts';
+import type { Dtype } from '../../../bindings/tensor.ts';
 import { erf } from '../../support/reference.ts';
 import { zip } from '../../support/tensors.ts';
 import { argumentError, type Case, type Cases, dtypeError, type Fill, f32, i32, list, type Sample, u8, unaryErrors, uniform, whole } from './types.ts';
@@ -40,8 +41,14 @@ function round(x: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-const saturate = (low: number, high: number) => (x: number): number => (Number.isNaN(x) ? 0 : Math.min(high, Math.max(low, Math.trunc(x))));
 const limits = { u8: [0, 255], i32: [-(2 ** 31), 2 ** 31 - 1] } as const;
+/** From floats it truncates and saturates; of an integer a byte is the lowest one. */
+const convert = (from: Dtype, to: Dtype, x: number): number => {
+  if (to === 'f32') return Math.fround(x);
+  if (from === 'i32') return x & 255;
+  const [low, high] = limits[to];
+  return Number.isNaN(x) ? 0 : Math.min(high, Math.max(low, Math.trunc(x)));
+};
 
 export const unaryCases: Cases<UnaryOps> = {
   neg: unary('neg', (x) => -x, 0),
@@ -82,7 +89,8 @@ export const unaryCases: Cases<UnaryOps> = {
       { inputs: [u8([0])], attrs: { dtype: 'f32' } },
       { inputs: [f32([])], attrs: { dtype: 'u8' } },
     ],
-    reference: ([x], { dtype }) => zip(dtype === 'f32' ? Math.fround : saturate(...limits[dtype]), x),
+    // The samples of floats hold fractions: whole numbers only are those of an integer dtype.
+    reference: ([x], { dtype }) => zip((v) => convert(x.data.every(Number.isInteger) ? 'i32' : 'f32', dtype, v as number), x),
     dtype: ({ dtype }) => dtype,
     tolerance: { relative: 0 },
     gradients: 'none',

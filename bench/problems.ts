@@ -1,0 +1,165 @@
+// What is benchmarked: problems with their inputs, the sides that solve them, and the work a problem takes.
+
+/** Which operand of C = A·B is stored transposed: NT is A·Bᵀ, TN is Aᵀ·B. */
+export type Layout = 'NN' | 'NT' | 'TN';
+
+/** C [m, n] = A·B. `a` is stored [m, k], or [k, m] for TN; `b` is stored [k, n], or [n, k] for NT. */
+export interface GemmProblem {
+  readonly kind: 'gemm';
+  readonly layout: Layout;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly a: Float32Array;
+  readonly b: Float32Array;
+}
+
+/** relu(x·weightᵀ + bias) with x [rows, inner], weight [out, inner]: the whole of a dense layer. */
+export interface LinearProblem {
+  readonly kind: 'linear';
+  readonly rows: number;
+  readonly inner: number;
+  readonly out: number;
+  readonly x: Float32Array;
+  readonly weight: Float32Array;
+  readonly bias: Float32Array;
+}
+
+export type OpName =
+  | 'add'
+  | 'bias+relu'
+  | 'sum'
+  | 'exp'
+  | 'tanh'
+  | 'sigmoid'
+  | 'gelu'
+  | 'softmax'
+  | 'layerNorm'
+  | 'dropout'
+  | 'crossEntropy'
+  | 'crossEntropy gradient'
+  | 'relu gradient'
+  | 'Adam';
+
+/** One op on x [rows, cols]. `y`: the second operand, the upstream gradient, or Adam's gradient, of x's shape. */
+export interface OpProblem {
+  readonly kind: 'op';
+  readonly op: OpName;
+  readonly rows: number;
+  readonly cols: number;
+  readonly x: Float32Array;
+  readonly y?: Float32Array;
+  /** [cols] */
+  readonly weight?: Float32Array;
+  /** [cols] */
+  readonly bias?: Float32Array;
+  /** Classes [rows]. */
+  readonly target?: Int32Array;
+}
+
+/** Step size of the `Adam` op and steps that its answer has taken. */
+export const ADAM = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, steps: 2 } as const;
+export const DROPOUT = 0.5;
+export const LAYER_NORM_EPS = 1e-5;
+
+/** A dense network and one batch; a repetition is one optimizer step. The answer is the losses of the first steps. */
+export interface TrainProblem {
+  readonly kind: 'train';
+  /** Features of the input, of each hidden layer, and of the output. */
+  readonly sizes: readonly number[];
+  readonly activation: 'tanh' | 'relu';
+  readonly loss: 'mse' | 'crossEntropy';
+  readonly optimizer: { readonly name: 'SGD' | 'Adam'; readonly lr: number };
+  readonly batch: number;
+  /** [batch, sizes[0]] */
+  readonly x: Float32Array;
+  /** [batch, outputs] for mse, classes [batch] for crossEntropy. */
+  readonly y: Float32Array | Int32Array;
+  /** First values of each layer: weight [out, in] and bias [out]. */
+  readonly layers: readonly { readonly weight: Float32Array; readonly bias: Float32Array }[];
+  /** Losses in the answer. */
+  readonly checked: number;
+}
+
+export type Problem = GemmProblem | LinearProblem | OpProblem | TrainProblem;
+
+/** A problem loaded into one side, ready to be repeated. Exactly one of run, runAsync and time is there. */
+export interface Run {
+  /** Solves the problem once and gives the numbers to be checked; called once, before anything is timed. */
+  answer(): Float32Array | Promise<Float32Array>;
+  /** Once more, done when it returns. */
+  run?(): void;
+  /** Once more, done when the promise is. */
+  runAsync?(): Promise<void>;
+  /** Seconds of `count` repetitions, for sides in another process. */
+  time?(count: number): Promise<number>;
+  /** Called before each sample: what is global and another side may have changed. */
+  enter?(): void;
+  dispose?(): void | Promise<void>;
+}
+
+/** One library or way to solve problems. */
+export interface Side {
+  readonly name: string;
+  /** Version and settings, as the report prints them. */
+  readonly version: string;
+  /** null: this side has no such thing. */
+  prepare(problem: Problem): Run | null | Promise<Run | null>;
+  close?(): void | Promise<void>;
+}
+
+/** The least that a problem must do, for the shares of the limits. */
+export interface Work {
+  /** Floating-point operations. */
+  readonly flops?: number;
+  /** Bytes read and written once each. */
+  readonly bytes?: number;
+  /** Exponentials. */
+  readonly exps?: number;
+  /** What the rate is given in. */
+  readonly unit: 'GFLOP/s' | 'GB/s';
+}
+
+/** Tells what is wrong with an answer, or null. */
+export type Check = (answer: Float32Array) => string | null;
+
+export interface Case {
+  readonly name: string;
+  readonly work: Work;
+  /** Builds inputs and reference, so that only the case at hand takes memory. */
+  make(): { readonly problem: Problem; readonly check: Check };
+  /** Sides of this case alone, besides those of the run. */
+  readonly sides?: readonly Side[];
+}
+
+export interface Family {
+  readonly name: string;
+  readonly cases: readonly Case[];
+  /** Cases that cannot run yet, and why. */
+  readonly skipped: readonly { readonly name: string; readonly reason: string }[];
+}
+
+/** Seeded random numbers in [0, 1): mulberry32. */
+export function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** `n` numbers in [low, high). */
+export function uniform(n: number, seed: number, low = -1, high = 1): Float32Array {
+  const next = generator(seed);
+  const values = new Float32Array(n);
+  for (let i = 0; i < n; i++) values[i] = low + (high - low) * next();
+  return values;
+}
+
+/** `n` whole numbers from 0 to below `classes`. */
+export function classes(n: number, count: number, seed: number): Int32Array {
+  const next = generator(seed);
+  return Int32Array.from({ length: n }, () => Math.floor(next() * count));
+}

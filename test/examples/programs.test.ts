@@ -1,0 +1,97 @@
+// The programs in examples/ run as a user runs them: built, in a process of their own.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { decodeSafetensors } from '../../bindings/io/safetensors.ts';
+
+const built = (name: string): string => fileURLToPath(new URL(`../../build/examples/${name}.js`, import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'retrograd-examples-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Ended {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+/** Runs a program; `onOutput` may send it a signal. */
+function run(name: string, args: string[] = [], onOutput?: (out: string, kill: (signal: NodeJS.Signals) => void) => void): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [built(name), ...args], { cwd: folder });
+    let out = '';
+    let err = '';
+    child.stdout.on('data', (chunk) => {
+      out += chunk;
+      onOutput?.(out, (signal) => child.kill(signal));
+    });
+    child.stderr.on('data', (chunk) => {
+      err += chunk;
+    });
+    child.on('close', (code) => resolve({ code, out, err }));
+  });
+}
+
+const weights = (path: string) => decodeSafetensors(readFileSync(path)).tensors;
+
+it('regression learns y = x₁ − x₂', async () => {
+  const { code, out, err } = await run('regression');
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  const losses = [...out.matchAll(/loss (\S+)/g)].map(([, loss]) => Number(loss));
+  expect(losses).toHaveLength(5);
+  expect(losses.at(-1)).toBeLessThan(5e-3);
+});
+
+describe('mnist', () => {
+  const small = ['--limit', '3000', '--epochs', '2', '--seed', '7'];
+
+  it('trains, tests, and leaves weights, metrics and a report', async () => {
+    const out = join(folder, 'whole');
+    const ended = await run('mnist/main', [...small, '--out', out]);
+    expect(ended.err).toBe('');
+    expect(ended.code).toBe(0);
+    const accuracy = Number(/Test accuracy\s+([\d.]+) %/.exec(ended.out)?.[1]);
+    expect(accuracy).toBeGreaterThan(85);
+    const records = readFileSync(join(out, 'metrics.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+    expect(records.filter((r) => r.type === 'epoch')).toHaveLength(2);
+    expect(records.filter((r) => r.type === 'step')).toHaveLength(2 * Math.ceil(3000 / 64));
+    expect(Object.keys(weights(join(out, 'model.safetensors')))).toContain('0.weight');
+    expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('<html');
+  });
+
+  it('stops at Ctrl-C with what it learned saved, and resumes to the same bits', async () => {
+    const out = join(folder, 'stopped');
+    const args = ['--limit', '6000', '--epochs', '3', '--seed', '7'];
+    const whole = await run('mnist/main', [...args, '--out', join(folder, 'unstopped')]);
+    expect(whole.code).toBe(0);
+    // Ctrl-C as soon as training shows, then again a moment into each resumed run.
+    let ended = await run('mnist/main', [...args, '--out', out], (text, kill) => text.includes('training and') && kill('SIGINT'));
+    expect(ended.code).toBe(0);
+    expect(ended.out).toMatch(/Stopped after step \d+; go on with/);
+    expect(existsSync(join(out, 'model.safetensors'))).toBe(true);
+    ended = await run('mnist/main', [...args, '--resume', '--out', out]);
+    expect(ended.code).toBe(0);
+    expect(weights(join(out, 'model.safetensors'))).toEqual(weights(join(folder, 'unstopped', 'model.safetensors')));
+    const steps = (name: string): string[] =>
+      readFileSync(join(folder, name, 'metrics.jsonl'), 'utf8').split('\n').filter((line) => line.includes('"step"') && line.includes('"type":"step"'));
+    expect(steps('stopped')).toEqual(steps('unstopped'));
+  });
+
+  it('explains itself and refuses what it cannot do', async () => {
+    expect((await run('mnist/main', ['--help'])).out).toContain('--resume');
+    for (const [args, message] of [
+      [['--epochs', 'many'], /--epochs: expected/],
+      [['--resume', '--out', join(folder, 'nowhere')], /--resume: expected a stopped run/],
+      [['--model', 'cnn'], /cnn/],
+      [['--data', folder], /expected the file/],
+    ] as const) {
+      const { code, err } = await run('mnist/main', [...args]);
+      expect(code).toBe(2);
+      expect(err).toMatch(message);
+      expect(err.trim().split('\n')).toHaveLength(1);
+    }
+  });
+});

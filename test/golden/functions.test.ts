@@ -1,0 +1,53 @@
+// Every public function with its options, values and gradients, against PyTorch. generate.py writes what to expect.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { init, scope, shutdown } from '../../bindings/index.ts';
+import { expectClose, toTensor } from '../support/tensors.ts';
+import { leaves, readCases, run, type Stored } from './golden.ts';
+
+/** Relative tolerance of a file's values, and of its gradients relative to the largest of each. */
+const files = [
+  ['elementwise', 1e-6],
+  ['reductions', 2e-6],
+  ['products', 1e-6],
+  ['layouts', 0],
+  ['norms', 1e-5],
+  ['losses', 2e-6],
+] as const;
+
+const largest = (values: Float64Array): number => values.reduce((top, v) => (Number.isFinite(v) ? Math.max(top, Math.abs(v)) : top), 0);
+
+describe.each(['strict', 'relaxed'] as const)('PyTorch, %s build', (simd) => {
+  beforeAll(() => init({ simd }));
+  afterAll(() => shutdown());
+
+  describe.each(files)('%s', (name, tolerance) => {
+    const file = readCases(name);
+
+    const matches = (what: string, actual: { shape: readonly number[]; data: ArrayLike<number> } | null, position: number): void => {
+      const expected = file.expected(position);
+      expect(actual?.shape, `${what}: shape`).toEqual(expected.shape);
+      const absolute = tolerance * largest(expected.data);
+      expectClose(actual?.data ?? [], expected.data, { relative: tolerance, absolute }, what);
+    };
+
+    it.each(file.cases.map((stored): [string, Stored] => [stored.name, stored]))('%s', (_, stored) => {
+      scope(() => {
+        const inputs = leaves(file, stored);
+        const y = run(stored, inputs);
+        expect(y.dtype).toBe(file.expected(stored.output).dtype);
+        matches('value', y, stored.output);
+        if (stored.gradOutput !== undefined) {
+          y.backward(toTensor(file.expected(stored.gradOutput)));
+          stored.grads?.forEach((position, i) => {
+            const { grad = null } = inputs[i] ?? {};
+            if (position === null) expect(grad, `gradient ${i}`).toBeNull();
+            else matches(`gradient ${i}`, grad, position);
+          });
+        }
+        stored.running?.forEach((position, i) => {
+          matches(`running statistic ${i}`, inputs[3 + i] ?? null, position);
+        });
+      });
+    });
+  });
+});

@@ -1,0 +1,213 @@
+import { describe, expect, it } from 'vitest';
+import { builds, KernelBench, sizes } from '../support/kernels.ts';
+
+type Words = [number, number, number, number];
+
+const high = (a: number, b: number) => Number((BigInt(a) * BigInt(b)) >> 32n);
+
+/** One block of Philox4x32-10, straight from the paper. */
+function philox(counter: Words, key: [number, number]): Words {
+  let [c0, c1, c2, c3] = counter;
+  let [k0, k1] = key;
+  for (let round = 0; round < 10; round++) {
+    [c0, c1, c2, c3] = [
+      (high(0xcd9e8d57, c2) ^ c1 ^ k0) >>> 0,
+      Math.imul(0xcd9e8d57, c2) >>> 0,
+      (high(0xd2511f53, c0) ^ c3 ^ k1) >>> 0,
+      Math.imul(0xd2511f53, c0) >>> 0,
+    ];
+    k0 = (k0 + 0x9e3779b9) >>> 0;
+    k1 = (k1 + 0xbb67ae85) >>> 0;
+  }
+  return [c0, c1, c2, c3];
+}
+
+/** key0, key1, counterLow, counterHigh. */
+type State = Words;
+
+/** The words a state gives, element by element. */
+const words = ([key0, key1, low, highWord]: State, n: number) =>
+  Uint32Array.from({ length: n }, (_, i) => {
+    const counter = (BigInt(low) + (BigInt(highWord) << 32n) + BigInt(i >> 2)) & 0xffff_ffff_ffff_ffffn;
+    const block = philox([Number(counter & 0xffff_ffffn), Number(counter >> 32n), 0, 0], [key0, key1]);
+    return block[i & 3] as number;
+  });
+
+const states: State[] = [
+  [0, 0, 0, 0],
+  [0xa4093822, 0x299f31d0, 0x243f6a88, 0x85a308d3],
+  [0xffffffff, 0xffffffff, 0xfffffffe, 7], // carries into the high word within a vector
+  [1, 2, 0xffffffff, 0xffffffff], // wraps around
+];
+const STATE: State = [12345, 678, 90, 0];
+
+const unit = (w: number) => (w >>> 8) * 2 ** -24;
+const moments = (x: Float32Array) => {
+  const mean = x.reduce((sum, v) => sum + v, 0) / x.length;
+  const central = (k: number) => x.reduce((sum, v) => sum + (v - mean) ** k, 0) / x.length;
+  const std = Math.sqrt(central(2));
+  return { mean, std, skew: central(3) / std ** 3, kurtosis: central(4) / std ** 4 };
+};
+
+it.each([
+  ['00000000 00000000 00000000 00000000', '00000000 00000000', '6627e8d5 e169c58d bc57ac4c 9b00dbd8'],
+  ['ffffffff ffffffff ffffffff ffffffff', 'ffffffff ffffffff', '408f276d 41c83b0e a20bc7c6 6d5451fd'],
+  ['243f6a88 85a308d3 13198a2e 03707344', 'a4093822 299f31d0', 'd16cfe09 94fdcceb 5001e420 24126ea1'],
+])('the reference here gives the answers published with Random123: %s', (counter, key, answer) => {
+  const hex = (text: string) => text.split(' ').map((w) => Number.parseInt(w, 16));
+  expect(philox(hex(counter) as Words, hex(key) as [number, number])).toEqual(hex(answer));
+});
+
+describe.each(builds)('%s', (build) => {
+  const bench = new KernelBench(build);
+  const statePointer = (state: State) => bench.i32(state.map((w) => w | 0));
+
+  /** n f32 of a kernel that takes (out, n, ...scalars, state). */
+  function drawn(kernel: string, n: number, scalars: number[], state: State = STATE) {
+    bench.reset();
+    const out = bench.f32(n);
+    bench.run(kernel, out, n, ...scalars, statePointer(state));
+    return bench.readF32(out, n);
+  }
+
+  it.each(states)('random_u32 is Philox under key %i %i from counter %i %i', (...state) => {
+    for (const n of [...sizes, 2, 6, 7, 19, 63, 64, 65]) {
+      bench.reset();
+      const [out, pointer] = [bench.i32(n), statePointer(state)];
+      bench.run('random_u32', out, n, pointer);
+      expect(Uint32Array.from(bench.readI32(out, n), (w) => w >>> 0)).toEqual(words(state, n));
+      expect([...bench.readI32(pointer, 4)].map((w) => w >>> 0)).toEqual(state);
+    }
+  });
+
+  it('random_advance moves by whole blocks, with the carry', () => {
+    for (const [n, low, expected] of [
+      [0, 5, [5, 1]],
+      [1, 5, [6, 1]],
+      [4, 5, [6, 1]],
+      [5, 5, [7, 1]],
+      [2 ** 31 - 1, 0, [2 ** 29, 1]],
+      [8, 0xffffffff, [1, 2]],
+    ] as const) {
+      bench.reset();
+      const pointer = statePointer([3, 4, low, 1]);
+      bench.run('random_advance', pointer, n);
+      expect([...bench.readI32(pointer, 4)].map((w) => w >>> 0)).toEqual([3, 4, ...expected]);
+    }
+  });
+
+  it('a draw cut at a block is the same draw', () => {
+    for (const [kernel, scalars] of [
+      ['uniform_f32', [-1, 1]],
+      ['normal_f32', [0, 1]],
+      ['bernoulli_f32', [0.3]],
+    ] as const) {
+      const whole = drawn(kernel, 100, [...scalars]);
+      for (const cut of [4, 36, 64]) {
+        const rest = drawn(kernel, 100 - cut, [...scalars], [STATE[0], STATE[1], STATE[2] + cut / 4, STATE[3]]);
+        expect([...drawn(kernel, cut, [...scalars]), ...rest]).toEqual([...whole]);
+      }
+    }
+  });
+
+  it.each([
+    [0, 1],
+    [-2, 3],
+    [1, 2],
+    [-2, -1],
+    [-1, 0],
+    [5, 5],
+  ])('uniform_f32 lies in [%d, %d) and is spread evenly', (low, top) => {
+    for (const n of sizes) {
+      const bits = words(STATE, n);
+      for (const [i, v] of drawn('uniform_f32', n, [low, top]).entries()) {
+        expect(v).toBeCloseTo(low + (top - low) * unit(bits[i] as number), 5);
+      }
+    }
+    const x = drawn('uniform_f32', 100_000, [low, top]);
+    expect(Math.min(...x.subarray(0, 50_000), ...x.subarray(50_000))).toBeGreaterThanOrEqual(low);
+    if (top > low) expect(x.every((v) => v < top)).toBe(true);
+    const { mean, std } = moments(x);
+    expect(mean).toBeCloseTo((low + top) / 2, 1);
+    expect(std).toBeCloseTo((top - low) / Math.sqrt(12), 1);
+  });
+
+  it('uniform_f32 does not reach its upper end by rounding', () => {
+    // f32 has eight numbers in this range, and every sixteenth draw is nearest to its end.
+    const top = 1 + 2 ** -20;
+    const x = drawn('uniform_f32', 1009, [1, top]);
+    expect(Math.max(...x)).toBe(top - 2 ** -23);
+    expect(Math.min(...x)).toBe(1);
+  });
+
+  it('normal_f32 is Box and Muller on pairs of words', () => {
+    for (const n of sizes) {
+      const bits = words(STATE, (n + 1) & ~1);
+      for (const [i, v] of drawn('normal_f32', n, [1, 2]).entries()) {
+        const u = (bits[i & ~1] as number) * 2 ** -32 + 2 ** -33;
+        const angle = 2 * Math.PI * unit(bits[i | 1] as number);
+        const z = Math.sqrt(-2 * Math.log(u)) * (i & 1 ? Math.sin(angle) : Math.cos(angle));
+        expect(v).toBeCloseTo(1 + 2 * z, 5);
+      }
+    }
+  });
+
+  it('normal_f32 has the moments and the tail of a normal distribution', () => {
+    const x = drawn('normal_f32', 1 << 20, [3, 2]);
+    const { mean, std, skew, kurtosis } = moments(x);
+    expect(mean).toBeCloseTo(3, 1.5);
+    expect(std).toBeCloseTo(2, 1.5);
+    expect(skew).toBeCloseTo(0, 1);
+    expect(kurtosis).toBeCloseTo(3, 1);
+    const beyond = x.filter((v) => Math.abs(v - 3) > 6).length / x.length;
+    expect(beyond).toBeCloseTo(0.0027, 3);
+    expect(x.every(Number.isFinite)).toBe(true);
+  });
+
+  it.each([
+    [0, 0],
+    [1, 1],
+    [0.5, 0.5],
+    [0.1, 0.1],
+  ])('bernoulli_f32 happens with probability %d', (p, expected) => {
+    for (const n of sizes) {
+      const threshold = Math.fround(p) * 2 ** 32;
+      const want = Float32Array.from(words(STATE, n), (w) => (w < threshold ? 1 : 0));
+      expect(drawn('bernoulli_f32', n, [p])).toEqual(want);
+    }
+    const { mean } = moments(drawn('bernoulli_f32', 100_000, [p]));
+    if (p === 0 || p === 1) expect(mean).toBe(expected);
+    else expect(mean).toBeCloseTo(expected, 2);
+  });
+
+  it.each([0, 0.1, 0.5, 1])('dropout with p = %d drops, scales and goes back by the same mask', (p) => {
+    for (const n of sizes) {
+      for (const inPlace of [false, true]) {
+        bench.reset();
+        const x = Float32Array.from({ length: n }, (_, i) => i + 1);
+        const [xp, mask, state] = [bench.f32(x), bench.u8(n), statePointer(STATE)];
+        const out = inPlace ? xp : bench.f32(n);
+        bench.run('dropout_forward_f32', out, mask, xp, n, p, state);
+        const scale = Math.fround(1 / Math.fround(1 - Math.fround(p)));
+        const kept = Array.from(words(STATE, n), (w) => (w < Math.fround(p) * 2 ** 32 ? 0 : 1));
+        const scaled = Float32Array.from(x, (v, i) => (kept[i] ? v * scale : 0));
+        expect([...bench.readU8(mask, n)]).toEqual(kept);
+        expect(bench.readF32(out, n)).toEqual(scaled);
+        const dx = bench.f32(n);
+        bench.run('dropout_backward_f32', dx, bench.f32(x), mask, n, p);
+        expect(bench.readF32(dx, n)).toEqual(scaled);
+      }
+    }
+  });
+
+  it('a dropped element is 0 whatever it was', () => {
+    for (const v of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      bench.reset();
+      const [x, out, mask] = [bench.f32(Array(7).fill(v)), bench.f32(7), bench.u8(7)];
+      bench.run('dropout_forward_f32', out, mask, x, 7, 1, statePointer(STATE));
+      expect([...bench.readF32(out, 7)]).toEqual(Array(7).fill(0));
+      bench.run('dropout_backward_f32', out, x, mask, 7, 1);
+      expect([...bench.readF32(out, 7)]).toEqual(Array(7).fill(0));
+    }
+  });
+});
