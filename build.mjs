@@ -1,6 +1,7 @@
 // Builds everything into build/. A step runs only where its inputs or outputs differ from what its last run left.
-//   node build.mjs [--force] [--debug]
-// --force runs every step; --debug adds the wasm build that keeps assertions and source maps, in build/debug.
+//   node build.mjs [--force] [--debug] [--bench]
+// --force runs every step; --debug adds the wasm build that keeps assertions and source maps, in build/debug; --bench
+// adds the benchmarks.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -24,7 +25,7 @@ const root = dirname(fileURLToPath(import.meta.url));
 process.chdir(root);
 
 const { values: options } = parseArgs({
-  options: { force: { type: 'boolean', default: false }, debug: { type: 'boolean', default: false } },
+  options: { force: { type: 'boolean' }, debug: { type: 'boolean' }, bench: { type: 'boolean' } },
 });
 
 /** Every file under `folder`, or `folder` itself where it is a file; sorted, with / between names. */
@@ -34,6 +35,7 @@ function filesOf(folder) {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).split(sep).join('/'))
+    .filter((file) => !file.includes('/node_modules/'))
     .sort();
 }
 
@@ -68,6 +70,17 @@ function wasm(target) {
   };
 }
 
+/** The programs of `folder`, file by file; they import the package by its name. */
+function programs(folder, config) {
+  return {
+    name: folder,
+    inputs: [folder, 'tsconfig.json', config],
+    into: `build/${folder}`,
+    owns: () => true,
+    run: (out) => run('typescript/bin/tsc', '-p', config, '--outDir', out),
+  };
+}
+
 const steps = [
   {
     name: 'lib',
@@ -83,13 +96,8 @@ const steps = [
     owns: (file) => file.endsWith('.d.ts'),
     run: declare,
   },
-  {
-    name: 'examples',
-    inputs: ['examples', 'tsconfig.json', 'tsconfig.examples.json'],
-    into: 'build/examples',
-    owns: () => true,
-    run: (out) => run('typescript/bin/tsc', '-p', 'tsconfig.examples.json', '--outDir', out),
-  },
+  programs('examples', 'tsconfig.examples.json'),
+  ...(options.bench ? [programs('bench', 'bench/tsconfig.build.json')] : []),
   ...['strict', 'relaxed', 'strict-threads', 'relaxed-threads'].map(wasm),
   ...(options.debug ? [wasm('debug')] : []),
 ];

@@ -146,7 +146,7 @@ function remainder(x: v128, shifted: v128, bias: f32): v128 {
   return nmadd(n, f32x4.splat(LN2_LO), nmadd(n, f32x4.splat(LN2_HI), x));
 }
 
-/** e^r - 1 for |r| <= ln 2 / 2, accurate relative to itself. Pairs of terms first: a chain of seven steps would stall. */
+/** e^r - 1 for |r| <= ln 2 / 2, accurate relative to itself. Terms go in pairs: a chain of seven steps would stall. */
 @inline
 function expm1Polynomial(r: v128): v128 {
   const square = f32x4.mul(r, r);
@@ -162,7 +162,7 @@ function expPolynomial(r: v128): v128 {
   return f32x4.add(expm1Polynomial(r), f32x4.splat(1));
 }
 
-/** e^x. Within 1 ulp. */
+/** e^x. Within 2 ulp. */
 @inline
 export function exp(x: v128): v128 {
   x = clamp(x, f32x4.splat(-104), f32x4.splat(89));
@@ -197,7 +197,7 @@ export function expTail(x: v128): v128 {
   return f32x4.mul(expPolynomial(remainder(x, shifted, TAIL_BIAS)), i32x4.shl(shifted, 23));
 }
 
-/** e^x for x <= 40: exp without the care for overflow, as softmax needs it. Within 1 ulp. */
+/** e^x for x <= 40: exp without the care for overflow, as softmax needs it. Within 2 ulp. */
 @inline
 export function expNegative(x: v128): v128 {
   return f32x4.mul(expTail(x), f32x4.splat(TAIL_SCALE));
@@ -304,14 +304,14 @@ export function log1pUnit(e: v128): v128 {
   return nmadd(w, nmadd(z, p, half), e);
 }
 
-/** 1 / (1 + e^-x). Within 2 ulp, denormal results too. */
+/** 1 / (1 + e^-x). Within 3 ulp, denormal results too. */
 @inline
 export function sigmoid(x: v128): v128 {
   const e = expNegative(f32x4.pmin(x, f32x4.splat(40)));
   return f32x4.div(e, f32x4.add(e, f32x4.splat(1)));
 }
 
-/** (e^x - e^-x) / (e^x + e^-x). Within 2 ulp; never beyond ±1. */
+/** (e^x - e^-x) / (e^x + e^-x). Within 3 ulp; never beyond ±1. */
 @inline
 export function tanh(x: v128): v128 {
   const e = oneMinusExp(f32x4.mul(magnitude(x), f32x4.splat(-2)));

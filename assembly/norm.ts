@@ -230,8 +230,9 @@ function mapChannel<F>(
   else Rows.map<F>(out, x, y, 0, 0, s, m, slope, gain, offset);
 }
 
-// Rows that share what is made of a vector of channels in a [n, c] map.
-const SHARING_ROWS: i32 = 8;
+// Rows that share what is made of a vector of channels in a [n, c] map. More would share a set of the cache, where c is
+// a power of 2.
+const SHARING_ROWS: i32 = 4;
 
 /** out[n, c, s] = the channel map F of x and y. */
 function mapChannels<F>(
@@ -240,23 +241,14 @@ function mapChannels<F>(
 ): void {
   const inverse = f32x4.splat(<f32>(1 / (<f64>n * <f64>s)));
   const skip = <usize>s << 2, stride = <usize>c * skip;
-  const step = s == 1 ? SHARING_ROWS : 1;
+  const step = s == 1 ? SHARING_ROWS : 1, width = s == 1 ? 4 : 1;
   for (let i = 0; i < n; i += step) {
     const rows = min(step, n - i);
-    let k = 0, at = <usize>i * stride;
-    if (s == 1) {
-      for (; k + 4 <= c; k += 4, at += 16) {
-        mapChannel<F>(out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, s, 4, rows, stride, inverse);
-      }
-      if (k < c) {
-        mapChannel<F>(
-          out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, s, c - k, rows, stride, inverse,
-        );
-      }
-      continue;
-    }
-    for (; k < c; k++, at += skip) {
-      mapChannel<F>(out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, s, 0, 0, 0, inverse);
+    for (let k = 0; k < c; k += width) {
+      const at = <usize>i * stride + <usize>k * skip, lanes = s == 1 ? min(4, c - k) : 0;
+      mapChannel<F>(
+        out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, s, lanes, rows, stride, inverse,
+      );
     }
   }
 }

@@ -191,16 +191,60 @@ export class Rows {
   }
 }
 
+// The loops below are compiled for four lanes and again for any number of them: a loop that may call Part keeps nothing
+// in registers.
+
+@inline
+function mapLanes<F>(
+  out: usize, x: usize, y: usize, r: i32, stride: usize, lanes: i32, p: v128, q: v128, s: v128, t: v128,
+): void {
+  let at: usize = 0;
+  for (let j = 0; j < r; j++, at += stride) {
+    storeLanes(out + at, valueAt<F>(x, y, 0, 0, at, lanes, p, q, s, t), lanes);
+  }
+}
+
+@inline
+function sumLanes<F>(
+  out: usize, x: usize, y: usize, rowP: usize, rowQ: usize, p: v128, q: v128,
+  r: i32, stride: usize, lanes: i32, scale: f64,
+): v128 {
+  const f = changetype<F>(0);
+  let low = f64x2.splat(0), high = f64x2.splat(0);
+  let at: usize = 0;
+  for (let j = 0; j < r; ) {
+    const blockEnd = min(j + COLUMN_BLOCK_ROWS, r);
+    let a = f32x4.splat(0);
+    for (; j < blockEnd; j++, at += stride) {
+      if (f.uses() & ROW_PARAMETERS) {
+        p = v128.load32_splat(rowP + (<usize>j << 2));
+        q = v128.load32_splat(rowQ + (<usize>j << 2));
+      }
+      a = f32x4.add(a, termAt<F>(out, x, y, 0, at, lanes, p, q));
+    }
+    low = f64x2.add(low, f64x2.promote_low_f32x4(a));
+    high = f64x2.add(high, promoteHigh(a));
+  }
+  const factor = f64x2.splat(scale);
+  return demotePair(f64x2.mul(low, factor), f64x2.mul(high, factor));
+}
+
+@inline
+function foldLanes<F>(x: usize, r: i32, stride: usize, lanes: i32): v128 {
+  const f = changetype<F>(0);
+  let a: v128 = f.identity();
+  for (let j = 0; j < r; j++, x += stride) a = f.combine(a, loadLanes(x, lanes));
+  return a;
+}
+
 /** Loops down columns. Names with a 4 do at most one vector of columns, whose first element is at the pointer. */
 export class Columns {
   /** out[j] = value(x[j], y[j], _, _, p, q, s, t) in the first `lanes` (1 to 4) columns. out may be x or y. */
-  @inline static map4<F>(
+  static map4<F>(
     out: usize, x: usize, y: usize, r: i32, stride: usize, lanes: i32, p: v128, q: v128, s: v128, t: v128,
   ): void {
-    let at: usize = 0;
-    for (let j = 0; j < r; j++, at += stride) {
-      storeLanes(out + at, valueAt<F>(x, y, 0, 0, at, lanes, p, q, s, t), lanes);
-    }
+    if (lanes == 4) mapLanes<F>(out, x, y, r, stride, 4, p, q, s, t);
+    else mapLanes<F>(out, x, y, r, stride, lanes, p, q, s, t);
   }
 
   /**
@@ -211,24 +255,8 @@ export class Columns {
     out: usize, x: usize, y: usize, rowP: usize, rowQ: usize, p: v128, q: v128,
     r: i32, stride: usize, lanes: i32, scale: f64,
   ): v128 {
-    const f = changetype<F>(0);
-    let low = f64x2.splat(0), high = f64x2.splat(0);
-    let at: usize = 0;
-    for (let j = 0; j < r; ) {
-      const blockEnd = min(j + COLUMN_BLOCK_ROWS, r);
-      let a = f32x4.splat(0);
-      for (; j < blockEnd; j++, at += stride) {
-        if (f.uses() & ROW_PARAMETERS) {
-          p = v128.load32_splat(rowP + (<usize>j << 2));
-          q = v128.load32_splat(rowQ + (<usize>j << 2));
-        }
-        a = f32x4.add(a, termAt<F>(out, x, y, 0, at, lanes, p, q));
-      }
-      low = f64x2.add(low, f64x2.promote_low_f32x4(a));
-      high = f64x2.add(high, promoteHigh(a));
-    }
-    const factor = f64x2.splat(scale);
-    return demotePair(f64x2.mul(low, factor), f64x2.mul(high, factor));
+    if (lanes == 4) return sumLanes<F>(out, x, y, rowP, rowQ, p, q, r, stride, 4, scale);
+    return sumLanes<F>(out, x, y, rowP, rowQ, p, q, r, stride, lanes, scale);
   }
 
   /** As sum4 for sixteen columns at once, whole cache lines of every row; p and q point to parameters or are 0. */
@@ -293,10 +321,8 @@ export class Columns {
 
   /** The fold of each of the first `lanes` (1 to 4) columns. */
   static fold4<F>(x: usize, r: i32, stride: usize, lanes: i32): v128 {
-    const f = changetype<F>(0);
-    let a: v128 = f.identity();
-    for (let j = 0; j < r; j++, x += stride) a = f.combine(a, loadLanes(x, lanes));
-    return a;
+    if (lanes == 4) return foldLanes<F>(x, r, stride, 4);
+    return foldLanes<F>(x, r, stride, lanes);
   }
 
   private static fold16<F>(out: usize, x: usize, r: i32, stride: usize): void {

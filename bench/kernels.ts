@@ -81,7 +81,7 @@ export class RawKernels {
   mark(): () => void {
     const top = this.#top;
     return () => {
-      this.#top = top;
+      this.#top = Math.min(this.#top, top);
     };
   }
 }

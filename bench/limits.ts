@@ -71,7 +71,7 @@ function copies(raw: RawKernels, footprint: number): Omit<Limit, 'rate'>[] {
 function exponentials(raw: RawKernels): Omit<Limit, 'rate'> | null {
   const { exp_forward_f32: kernel } = raw.exports;
   if (!kernel) return null;
-  const x = raw.f32(EXPS).valueOf();
+  const x = raw.f32(EXPS);
   const y = raw.f32(EXPS);
   return { kind: 'exps', name: 'exp in the first cache', run: { answer, run: () => void kernel(y, x, EXPS) }, amount: EXPS };
 }

@@ -176,6 +176,13 @@ class Pending {
     return this.#gradients.get(x);
   }
 
+  /** The whole gradient of `x`, about to be read: from here on others may share its memory. */
+  take(x: Tensor): Tensor | undefined {
+    const g = this.#gradients.get(x);
+    if (g) this.#owned.delete(g);
+    return g;
+  }
+
   add(x: Tensor, g: Tensor, createGraph: boolean): void {
     const before = this.#gradients.get(x);
     if (!before) this.#gradients.set(x, g);
@@ -259,7 +266,7 @@ function walk(
         reach(root, given[i] ?? ops.full({ shape: root.shape, value: 1 }));
       });
       for (const node of nodes) {
-        const g = pending.get(node.output);
+        const g = pending.take(node.output);
         if (g) visit(node, g);
         if (!reached.has(node.output)) pending.drop(node.output, temporary);
       }

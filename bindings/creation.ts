@@ -156,15 +156,13 @@ export function linspace(start: number, end: number, steps: number, options: Ten
 // The default generator: Philox key and counter, four u32 in the arena, read and moved on by kernels.
 let generator: Tensor | null = null;
 onStart(() => {
-  generator = null;
+  generator = tensor(new Int32Array(4)).keep();
 });
 
-/** The state that random ops read; seeded with 0 until manualSeed(). */
+/** The state that random ops read; seeded with 0 until manualSeed(). @throws BackendError before init() */
 export function defaultGenerator(): Tensor {
-  if (!generator || generator.block.freed) {
-    generator = tensor(new Int32Array(4)).keep();
-  }
-  return generator;
+  runtime();
+  return generator as Tensor;
 }
 
 /** Makes everything random from here on repeat to the bit (PyTorch's `manual_seed`). @param seed whole number from 0 to 2⁵³ − 1 */

@@ -157,6 +157,7 @@ export function klDivLoss(
   target: Tensor,
   { reduction = 'mean', logTarget = false }: { reduction?: Reduction | 'batchmean'; logTarget?: boolean } = {},
 ): Tensor {
+  expectSameShape('klDivLoss', x, target);
   let losses: Tensor;
   if (logTarget) losses = ops.mul(ops.exp(target), ops.sub(target, x));
   else {

@@ -52,7 +52,7 @@ function runs(dims: readonly number[]): [dim: number, end: number][] {
 
 /** Reductions that may be taken run by run. */
 const reduction =
-  (name: 'sum' | 'mean' | 'prod' | 'max' | 'min' | 'norm' | 'logsumexp') =>
+  (name: 'sum' | 'mean' | 'prod' | 'norm') =>
   (x: Tensor, dims?: Dims, { keepdim = false }: KeepDim = {}): Tensor => {
     const input = asTensor(name, x);
     return runs(reducedDims(name, input, dims)).reduce((y, [dim, end]) => ops[name](y, { dim, end, keepdim }), input);
@@ -68,6 +68,12 @@ function together(name: string, x: Tensor, dims: Dims | undefined, keepdim: bool
   const y = row(ops.permute(input, { dims: [...kept, ...reduced] }), { dim: kept.length, end: input.ndim, keepdim: false });
   return keepdim ? ops.reshape(y, { shape: input.shape.map((size, d) => (reduced.includes(d) ? 1 : size)) }) : y;
 }
+
+/** Run by run, equal extremes would not share evenly, and the softmax of a lane of −∞ would be NaN. */
+const whole =
+  (name: 'max' | 'min' | 'logsumexp') =>
+  (x: Tensor, dims?: Dims, { keepdim = false }: KeepDim = {}): Tensor =>
+    together(name, x, dims, keepdim, (input, attrs) => ops[name](input, attrs));
 
 const spread =
   (name: 'variance' | 'std') =>
@@ -232,11 +238,11 @@ export const methods = {
   /** Product over `dims`, all by default. */
   prod: reduction('prod'),
   /** Largest value over `dims`; equal ones share the gradient (PyTorch's `amax`). For indices see argmax. */
-  max: reduction('max'),
+  max: whole('max'),
   /** Smallest value over `dims` (PyTorch's `amin`). */
-  min: reduction('min'),
+  min: whole('min'),
   /** log Σ exp over `dims`, without overflow. */
-  logsumexp: reduction('logsumexp'),
+  logsumexp: whole('logsumexp'),
   /** p-norm over `dims`; default 2, also 1, Infinity and any other p > 0. */
   norm: (x: Tensor, dims?: Dims, { p = 2, keepdim = false }: KeepDim & { p?: number } = {}): Tensor => {
     if (p === 2) return reduction('norm')(x, dims, { keepdim });

@@ -11,11 +11,14 @@ if (!Symbol.dispose) Object.defineProperty(Symbol, 'dispose', { value: Symbol.fo
 export type Dtype = 'f32' | 'i32' | 'u8';
 /** Sizes, outermost first; `[]` is a single number. */
 export type Shape = readonly number[];
+/** What holds a tensor's numbers outside the arena: the kind that fits its dtype. */
 export type TypedArray = Float32Array | Int32Array | Uint8Array;
 /** A number, or arrays of arrays of numbers, all rows of one length. */
 export type NestedArray = number | boolean | readonly NestedArray[];
 
+/** Bytes of one element. */
 export const bytesOf: Readonly<Record<Dtype, number>> = { f32: 4, i32: 4, u8: 1 };
+/** The typed array of a dtype. */
 export const arrayOf = { f32: Float32Array, i32: Int32Array, u8: Uint8Array } as const;
 
 /** Number of elements of `shape`. */
@@ -65,6 +68,7 @@ export interface GradNode {
   readonly name: string;
 }
 
+/** Numbers in the arena with a shape; what ops take and give. See methods.ts for what can be called on it. */
 export class Tensor implements Operand {
   readonly block: Block;
   readonly dtype: Dtype;

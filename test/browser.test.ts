@@ -161,7 +161,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
         configFile: false,
         logLevel: 'error',
         worker: { format: 'es' },
-        build: { target: 'es2022', assetsInlineLimit: 0 },
+        build: { target: 'es2022' },
       });
       const { result, problems } = await visit({
         folders: { '/': join(folder, 'dist') },

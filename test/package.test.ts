@@ -52,14 +52,17 @@ const loader = new data.DataLoader(new data.TensorDataset(x, y), { batchSize: 2,
 for (const [images] of loader) images?.relu().dispose();
 const bytes: Uint8Array = io.encodeSafetensors({ x: { dtype: 'f32', shape: [1], data: new Float32Array(1) } as never });
 const isShape = (error: unknown): error is ShapeError => error instanceof ShapeError;
-// @ts-expect-error a string is no tensor
-x.add('1');
-// @ts-expect-error there is no such method
-x.addd(1);
-// @ts-expect-error there is no such option
-new optim.SGD(model.parameters(), { learningRate: 1 });
-// @ts-expect-error there is no such dtype
-tensor([1], { dtype: 'f64' });
+/** Compiled, and never called. */
+export function mistakes(): void {
+  // @ts-expect-error a string is no tensor
+  x.add('1');
+  // @ts-expect-error there is no such method
+  x.addd(1);
+  // @ts-expect-error there is no such option
+  new optim.SGD(model.parameters(), { learningRate: 1 });
+  // @ts-expect-error there is no such dtype
+  tensor([1], { dtype: 'f64' });
+}
 if (rows.length !== 2 || !Number.isFinite(value) || !found || !state || !bytes || isShape(0)) throw new Error('wrong');
 `;
 

@@ -1,6 +1,20 @@
 // Whole trainings: they learn, they repeat to the bit, they do not leak.
 import { afterEach, describe, expect, it } from 'vitest';
-import { backend, data, functional as F, init, manualSeed, nn, optim, rand, randn, scope, shutdown, type Tensor, tensor } from '../bindings/index.ts';
+import {
+  backend,
+  data,
+  functional as F,
+  init,
+  manualSeed,
+  nn,
+  optim,
+  rand,
+  randn,
+  scope,
+  shutdown,
+  type Tensor,
+  tensor,
+} from '../bindings/index.ts';
 
 afterEach(shutdown);
 
@@ -31,7 +45,14 @@ describe.each(['strict', 'relaxed'] as const)('training, %s', (simd) => {
 
   it('ends 10,000 steps with the bytes it began with', async () => {
     await init({ simd });
-    const model = new nn.Sequential(new nn.Linear(6, 8), new nn.BatchNorm1d(8), new nn.GELU(), new nn.Dropout(0.2), new nn.LayerNorm(8), new nn.Linear(8, 3));
+    const model = new nn.Sequential(
+      new nn.Linear(6, 8),
+      new nn.BatchNorm1d(8),
+      new nn.GELU(),
+      new nn.Dropout(0.2),
+      new nn.LayerNorm(8),
+      new nn.Linear(8, 3),
+    );
     const optimizer = new optim.AdamW(model.parameters());
     const dataset = new data.TensorDataset(randn([64, 6]), tensor(Int32Array.from({ length: 64 }, (_, i) => i % 3)));
     const loader = new data.DataLoader(dataset, { batchSize: 8, shuffle: true });
@@ -47,7 +68,7 @@ describe.each(['strict', 'relaxed'] as const)('training, %s', (simd) => {
     };
     epoch(); // the optimizer's state is allocated in the first step
     const { used, blocks, peak } = backend().memory;
-        for (let i = 0; i < 1250; i++) epoch();
+    for (let i = 0; i < 1250; i++) epoch();
     expect(backend().memory).toMatchObject({ used, blocks, peak });
   });
 });
@@ -56,7 +77,12 @@ it('computes the same bits in a run with other work in between', async () => {
   await init();
   const alone = learnDifference(50);
   const other = new nn.Linear(5, 5);
-  scope(() => other.forward(rand([7, 5])).sum().backward());
+  scope(() =>
+    other
+      .forward(rand([7, 5]))
+      .sum()
+      .backward(),
+  );
   expect(learnDifference(50)).toEqual(alone);
 });
 
@@ -69,7 +95,11 @@ it('learns digits-like clusters to full accuracy', async () => {
   const model = new nn.Sequential(new nn.Linear(16, 32), new nn.ReLU(), new nn.Linear(32, 10));
   const optimizer = new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });
   for (let i = 0; i < 10; i++)
-    for (const [images, classes] of new data.DataLoader(new data.TensorDataset(x, labels), { batchSize: 50, shuffle: true, seed: i })) {
+    for (const [images, classes] of new data.DataLoader(new data.TensorDataset(x, labels), {
+      batchSize: 50,
+      shuffle: true,
+      seed: i,
+    })) {
       optimizer.zeroGrad();
       F.crossEntropy(model.forward(images as Tensor), classes as Tensor).backward();
       optimizer.step();

@@ -1,6 +1,6 @@
-// Broadcasting binary ops: out[i] = a[i] op b[i] over dims = [rank, n_0 .., the strides of a, the strides of b], strides in
-// elements, non-negative, 0 where an operand is repeated; out is contiguous. out may be an operand that is contiguous
-// too. Every kernel overwrites out. Backward needs no kernel of its own: the gradients are products of these.
+// Broadcasting binary ops: out[i] = a[i] op b[i] over dims = [rank, n_0 .., the strides of a, the strides of b], the
+// strides in elements, non-negative, 0 where an operand is repeated; out is contiguous. out may be an operand that is
+// contiguous too. Every kernel overwrites out. Backward needs no kernel of its own: gradients are products of these.
 import { LongValues, Values, strided2 } from "../loops";
 import { pow } from "./pow";
 

@@ -1,6 +1,6 @@
-// Broadcasting comparisons: out[i] = a[i] op b[i] ? 1 : 0 as u8, over dims = [rank, n_0 .., the strides of a, the strides
-// of b], strides in elements, non-negative, 0 where an operand is repeated; out is contiguous and apart from both. NaN
-// compares as in IEEE 754: it differs from everything. Every kernel overwrites out.
+// Broadcasting comparisons: out[i] = a[i] op b[i] ? 1 : 0 as u8, over dims = [rank, n_0 .., the strides of a, the
+// strides of b], strides in elements, non-negative, 0 where an operand is repeated; out is contiguous and apart from
+// both. NaN compares as in IEEE 754: it differs from everything. Every kernel overwrites out.
 import { Flags, strided2 } from "../loops";
 
 @final @unmanaged

@@ -28,11 +28,12 @@ function distance(x: v128, most: f32): v128 {
 }
 
 // gelu: the gate is the normal distribution's Phi. Phi(-a) = e^(-a^2/2) G(a), where G has no exponential left in it:
-// G = D / (sqrt(2 pi) a D + N), a minimax fit. Nothing cancels, and D's errors do: in the far tail G is 1 / (sqrt(2 pi) a).
+// G = D / (sqrt(2 pi) a D + N), a minimax fit of polynomials with positive coefficients. D's errors cancel as a grows,
+// where G nears 1 / (sqrt(2 pi) a).
 
 const GELU_END: f32 = 15;
 
-/** factor e^(-a^2/2) 2^64. The square is held in two parts, because its last bit would be worth many of the result's. */
+/** factor e^(-a^2/2) 2^64. The square is held in two parts: its last bit would be worth many of the result's. */
 @inline
 function normalTail(factor: v128, a: v128): v128 {
   const high = v128.and(a, i32x4.splat(0xfffff000));
@@ -76,7 +77,8 @@ export function geluSlope(x: v128): v128 {
   return slopeOf(x, normalTail(nmadd(a, f32x4.splat(0.3989423), g), a));
 }
 
-// The logistic gate sigma(z(x)): tail = e / (1 + e) with e = e^(-z(a)), and the tail's slope = tail (1 - a z'(a) / (1 + e)).
+// The logistic gate sigma(z(x)): with e = e^(-z(a)), the tail is e / (1 + e), and the slope there is the tail times
+// 1 - a z'(a) / (1 + e).
 
 @inline
 function logisticUnit(x: v128, a: v128, e: v128): v128 {

@@ -1,6 +1,7 @@
-// Moves between strided layouts: dims = [rank, n_0 .., the strides of out, the strides of x], strides in elements and of
-// either sign. Two axes make a plane, the others recur around it: the axis along which out is contiguous, and the one
-// along which x is. Where they are one axis the plane is rows; where they are two it is a transposition.
+// Moves between strided layouts: dims = [rank, n_0 .., the strides of out, the strides of x], strides in elements and
+// of either sign. Two axes make a plane, the others recur around it: the axis along which out is contiguous, and the
+// one along which x is. Where they are one axis the plane is rows; where they are two it is a transposition.
+import { sizeOf, strideOf } from "../loops";
 
 /** Stores a vector, or an element, over what is there. */
 @final @unmanaged
@@ -24,15 +25,10 @@ const COPY_BYTES: usize = 1024;
 const TILE_ROWS: i32 = 8;
 const TILE_COLUMNS: i32 = 16;
 
-@inline
-function sizeOf(dims: usize, axis: i32): i32 {
-  return load<i32>(dims + (<usize>(1 + axis) << 2));
-}
-
 /** The stride of an axis in bytes: of out for operand 0, of x for operand 1. */
 @inline
 function stepOf<T>(dims: usize, operand: i32, axis: i32): usize {
-  return <usize>(load<i32>(dims + (<usize>(1 + (1 + operand) * load<i32>(dims) + axis) << 2)) * <i32>sizeof<T>());
+  return strideOf(dims, operand, axis) * sizeof<T>();
 }
 
 /** The last axis of more than one element with this operand's stride 1, or -1. */
@@ -45,20 +41,19 @@ function unitAxis<T>(dims: usize, operand: i32): i32 {
 @inline
 function row<M, T>(out: usize, x: usize, n: i32): void {
   const m = changetype<M>(0);
-  const bytes = <usize>n * sizeof<T>();
+  let bytes = <usize>n * sizeof<T>();
   if (m.copies() && bytes >= COPY_BYTES) {
     memory.copy(out, x, bytes);
     return;
   }
-  const end = out + bytes;
-  for (; out + 64 <= end; out += 64, x += 64) {
+  for (; bytes >= 64; bytes -= 64, out += 64, x += 64) {
     m.vector(out, v128.load(x));
     m.vector(out + 16, v128.load(x, 16));
     m.vector(out + 32, v128.load(x, 32));
     m.vector(out + 48, v128.load(x, 48));
   }
-  for (; out + 16 <= end; out += 16, x += 16) m.vector(out, v128.load(x));
-  for (; out < end; out += sizeof<T>(), x += sizeof<T>()) m.element<T>(out, load<T>(x));
+  for (; bytes >= 16; bytes -= 16, out += 16, x += 16) m.vector(out, v128.load(x));
+  for (; bytes > 0; bytes -= sizeof<T>(), out += sizeof<T>(), x += sizeof<T>()) m.element<T>(out, load<T>(x));
 }
 
 /** Four rows of x, xStep apart, become four columns of out. */
@@ -114,7 +109,7 @@ function transposition<M, T>(out: usize, x: usize, rows: i32, outRow: usize, col
   );
 }
 
-/** The axes from `axis` on but `inner` and `outer`, one inside the other, around the plane of these two (-1 for none). */
+/** The axes from `axis` on but `inner` and `outer`, around the plane of these two. Below 0: there is none. */
 function around<M, T>(out: usize, x: usize, dims: usize, axis: i32, outer: i32, inner: i32): void {
   while (axis == outer || axis == inner) axis++;
   if (axis < load<i32>(dims)) {
@@ -124,20 +119,11 @@ function around<M, T>(out: usize, x: usize, dims: usize, axis: i32, outer: i32, 
     }
     return;
   }
-  let rows = 1, n = 1;
-  let outRow: usize = 0, xRow: usize = 0, outStep: usize = sizeof<T>(), xStep: usize = sizeof<T>();
-  if (outer >= 0) {
-    rows = sizeOf(dims, outer);
-    outRow = stepOf<T>(dims, 0, outer);
-    xRow = stepOf<T>(dims, 1, outer);
-  }
-  if (inner >= 0) {
-    n = sizeOf(dims, inner);
-    outStep = stepOf<T>(dims, 0, inner);
-    xStep = stepOf<T>(dims, 1, inner);
-  }
+  const rows = sizeOf(dims, outer), n = sizeOf(dims, inner);
+  const outRow = stepOf<T>(dims, 0, outer), xRow = stepOf<T>(dims, 1, outer);
+  const outStep = stepOf<T>(dims, 0, inner), xStep = stepOf<T>(dims, 1, inner);
   if (outStep == sizeof<T>() && xStep == sizeof<T>()) {
-    for (; rows > 0; rows--, out += outRow, x += xRow) row<M, T>(out, x, n);
+    for (let i = 0; i < rows; i++, out += outRow, x += xRow) row<M, T>(out, x, n);
   } else if (outStep == sizeof<T>() && xRow == sizeof<T>()) {
     transposition<M, T>(out, x, rows, outRow, n, xStep);
   } else {
@@ -153,7 +139,10 @@ function move<M, T>(out: usize, x: usize, dims: usize): void {
   around<M, T>(out, x, dims, 0, outer, inner);
 }
 
-/** out = x, elements of 4 bytes between two strided layouts of the same dims (Tensor.contiguous, copy_). They may not overlap. Overwrites. */
+/**
+ * out = x, elements of 4 bytes between two strided layouts of the same dims (Tensor.contiguous, copy_). They may not
+ * overlap. Overwrites what out's strides name, and nothing between.
+ */
 export function copy_32(out: usize, x: usize, dims: usize): void {
   move<Put, u32>(out, x, dims);
 }
@@ -164,8 +153,8 @@ export function copy_8(out: usize, x: usize, dims: usize): void {
 }
 
 /**
- * out += x between two strided layouts of the same dims: the gradient of a view. They may not overlap. Accumulates, in
- * row-major order where a stride of 0 names an element of out more than once.
+ * out += x between two strided layouts of the same dims: the gradient of a view. They may not overlap. Accumulates;
+ * where a stride of 0 names an element of out again and again, it gets the sum, in an order that dims alone decide.
  */
 export function add_strided_f32(out: usize, x: usize, dims: usize): void {
   move<Accumulate, f32>(out, x, dims);

@@ -2,8 +2,8 @@
 import { demotePair, madd, magnitude, nmadd, promoteHigh, select, withSign } from "../lanes";
 import { mapLong } from "../loops";
 
-// x = k pi/2 + r with |r| <= pi/4. The reduction is done in f64 with pi/2 in two parts, the first of 25
-// bits (after fdlibm), so that its product with k is exact up to the bound. The polynomials are minimax.
+// x = k pi/2 + r with |r| <= pi/4. The reduction is done in f64 with pi/2 in two parts, the first of 25 bits (after
+// fdlibm), so that its product with k is exact up to the bound. The polynomials are minimax.
 
 const TRIG_BOUND: f32 = 268435456; // 2^28
 const TWO_OVER_PI: f64 = 0.6366197723675814;
@@ -39,12 +39,13 @@ function sinPolynomials(r: v128, k: v128): v128 {
 }
 
 /**
- * Quarter turns of a finite |x| >= 2^24, modulo 4, in units of 2^-62 (after Payne and Hanek): the mantissa times those
+ * Quarter turns of a finite |x| >= 2^25, modulo 4, in units of 2^-62 (after Payne and Hanek): the mantissa times those
  * 96 bits of 2/pi whose products are neither whole turns nor too small to matter.
  */
 function turnsFixed(x: f32): u64 {
   const bits = reinterpret<u32>(x);
-  const from = (bits >> 23 & 0xff) - 152; // of the bits of 2/pi, where the product with the mantissa's last bit is worth 2
+  // The first bit of 2/pi that counts: its product with the mantissa's last bit is worth 2.
+  const from = (bits >> 23 & 0xff) - 152;
   const near = from < 64;
   const w0: u64 = near ? 0xa2f9836e4e441529 : 0xfc2757d1f534ddc0;
   const w1: u64 = near ? 0xfc2757d1f534ddc0 : 0xdb6295993c439041;

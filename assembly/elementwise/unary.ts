@@ -1,5 +1,5 @@
-// Elementwise functions of n contiguous elements, out = f(x). out may be x. Every kernel overwrites out, and dx. Where a
-// backward is missing, the gradient is a product of other kernels' results, or zero.
+// Elementwise functions of n contiguous elements, out = f(x). out may be x. Every kernel overwrites out, or dx. Where
+// there is no backward, the gradient is a product of other kernels' results, or zero.
 import { erf, exp, expm1, log, log1p, madd, magnitude } from "../lanes";
 import { fill, grad1, map1, mapLong } from "../loops";
 

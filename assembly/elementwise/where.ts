@@ -62,9 +62,9 @@ function strided3(out: usize, cond: usize, a: usize, b: usize, dims: usize, axis
 }
 
 /**
- * out = cond ? a : b (torch.where), cond as u8, where any value but 0 is true. dims = [rank, n_0 .., the strides of cond, of a,
- * of b], strides in elements, non-negative, 0 where an operand is repeated; out is contiguous, and may be a or b where
- * that is contiguous too. Overwrites out.
+ * out = cond ? a : b (torch.where), cond as u8, any value but 0 being true. dims = [rank, n_0 .., the strides of cond,
+ * of a, of b], strides in elements, non-negative, 0 where an operand is repeated; out is contiguous, and may be a or b
+ * where that is contiguous too. Overwrites out.
  */
 export function where_f32(out: usize, cond: usize, a: usize, b: usize, dims: usize): void {
   strided3(out, cond, a, b, dims, 0);

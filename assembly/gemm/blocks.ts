@@ -1,94 +1,135 @@
-// One matrix product by the five loops of BLIS: blocks of columns, of K and of rows, then the tiles of a block.
+// One matrix product by the five loops of BLIS: blocks of K, of columns and of rows, then the tiles of a block.
 //
-// Packed, a K block of B (NC columns) lies in the last cache, a block of A (MC rows) in the second, and one panel of B (NR
-// columns) in the first while all panels of A pass by. Source: Van Zee, van de Geijn, "BLIS: A Framework for Rapidly
-// Instantiating BLAS Functionality", 2015.
+// A block of B (KC by NC) stays in the last cache, a block of A (MC by KC) in the second, and one panel of B in the
+// first, while all panels of A pass by it. Small blocks that lie as a tile reads them are not packed.
+// Source: Van Zee, van de Geijn, "BLIS: A Framework for Rapidly Instantiating BLAS Functionality", 2015.
 import { ACT_NONE, cutTile, finish, scaleRows } from "./epilogue";
 import { PACK_SLACK, packPanels } from "./pack";
 
 /** The K block. It fixes the order of additions, so it is the same for every tile: changing it changes the bits. */
-@inline export const KC: i32 = 256;
+@inline
+export const KC: i32 = 256;
 /** Rows of a block of A: a multiple of every MR. */
-@inline const MC: i32 = 144;
+@inline
+const MC: i32 = 144;
 /** Columns of a block of B: a multiple of every NR. */
-@inline const NC: i32 = 1024;
-/** Columns of a block of B when there is one block of A, which then need not be packed again for each. */
-@inline const NC_FEW_ROWS: i32 = 256;
-/** Bytes of a K block that may stay unpacked. */
-@inline const IN_PLACE_BYTES: usize = 16384;
+@inline
+const NC: i32 = 1024;
+/** Columns of a block of B when A is one block, packed once for all of them: such a block stays in the second cache. */
+@inline
+const NC_FEW_ROWS: i32 = 256;
+/** How far the steps of a block may reach for it to stay unpacked. */
+@inline
+const IN_PLACE_BYTES: usize = 16384;
 /** The largest tile, in bytes. */
-@inline const TILE_BYTES: i32 = 6 * 16 * 4;
+@inline
+const TILE_BYTES: i32 = 6 * 16 * 4;
 
-@inline const A_BYTES: i32 = (MC * KC * 4 + <i32>PACK_SLACK + 63) & ~63;
-@inline const B_BYTES: i32 = (NC * KC * 4 + <i32>PACK_SLACK + 63) & ~63;
+@inline
+const A_BYTES: i32 = (MC * KC * 4 + PACK_SLACK + 63) & ~63;
+@inline
+const B_BYTES: i32 = (NC * KC * 4 + PACK_SLACK + 63) & ~63;
 
 /** Bytes of workspace a product needs: a block of A, a block of B and one tile. */
-@inline export const WORKSPACE_BYTES: i32 = TILE_BYTES + A_BYTES + B_BYTES;
+@inline
+export const WORKSPACE_BYTES: i32 = TILE_BYTES + A_BYTES + B_BYTES;
 
 /**
  * Whether lines are read where they lie: neighbours, with all steps of the K block close enough to stay in the first
- * cache. A tile counts its steps by the address in A, so that a stride of 0 must be packed.
+ * cache. A tile counts its steps by the address in A, so a stride of 0 is packed.
  */
 @inline
 function inPlace(lineBytes: usize, stepBytes: usize, kb: i32): bool {
-  return lineBytes == 4 && stepBytes != 0 && stepBytes * <usize>kb <= IN_PLACE_BYTES;
+  return lineBytes == 4 && stepBytes - 1 < IN_PLACE_BYTES && stepBytes * <usize>kb <= IN_PLACE_BYTES;
 }
 
 /**
  * All tiles of a block: C[mb, nb] = act((add ? C : 0) + A B + bias).
  *
- * Panels of A start at `a`, `aNext` bytes apart, with steps of `aStep` bytes; a last panel of fewer rows is at `aEdge`, packed.
- * B likewise.
+ * Panels of A start at `a`, `aNext` bytes apart, with steps of `aStep` bytes; a last panel of fewer than MR rows is
+ * packed, at `aEdge`. B likewise.
  */
 function blockTiles<T>(
-  c: usize, cRow: usize, a: usize, aStep: usize, aNext: usize, aEdge: usize,
-  b: usize, bStep: usize, bNext: usize, bEdge: usize, bias: usize, mb: i32, nb: i32, kb: i32, add: bool, act: i32,
+  c: usize,
+  cRow: usize,
+  a: usize,
+  aStep: usize,
+  aNext: usize,
+  aEdge: usize,
+  b: usize,
+  bStep: usize,
+  bNext: usize,
+  bEdge: usize,
+  bias: usize,
+  mb: i32,
+  nb: i32,
+  kb: i32,
+  add: bool,
+  act: i32,
   scratch: usize,
 ): void {
   const tile = changetype<T>(0);
-  const mr = tile.mr(), nr = tile.nr();
+  const mr = tile.mr();
+  const nr = tile.nr();
   const finishes = bias != 0 || act != ACT_NONE;
   for (let j: i32 = 0; j < nb; j += nr) {
     const cols = min(nb - j, nr);
     if (cols < nr) {
       b = bEdge;
-      bStep = <usize>nr << 2;
+      bStep = (<usize>nr) << 2;
     }
-    let ap = a, as = aStep, cp = c;
+    let ap = a;
+    let step = aStep;
+    let cp = c;
     for (let i: i32 = 0; i < mb; i += mr) {
       const rows = min(mb - i, mr);
       if (rows < mr) {
         ap = aEdge;
-        as = <usize>mr << 2;
+        step = (<usize>mr) << 2;
       }
       if (rows == mr && cols == nr) {
-        tile.run(kb, ap, as, b, bStep, cp, cRow, add);
+        tile.run(kb, ap, step, b, bStep, cp, cRow, add);
       } else {
-        tile.run(kb, ap, as, b, bStep, scratch, <usize>nr << 2, false);
-        cutTile(cp, cRow, scratch, <usize>nr << 2, rows, cols, add);
+        tile.run(kb, ap, step, b, bStep, scratch, (<usize>nr) << 2, false);
+        cutTile(cp, cRow, scratch, (<usize>nr) << 2, rows, cols, add);
       }
       if (finishes) finish(cp, cRow, rows, cols, bias, act);
       ap += aNext;
       cp += cRow * <usize>mr;
     }
     b += bNext;
-    c += <usize>nr << 2;
-    if (bias != 0) bias += <usize>nr << 2;
+    c += (<usize>nr) << 2;
+    if (bias != 0) bias += (<usize>nr) << 2;
   }
 }
 
 /**
- * C[m, n] = act(beta * C + A[m, k] B[k, n] + bias[n]) by tile T; strides and arguments as in gemm_f32, in bytes.
+ * C[m, n] = act(beta * C + A[m, k] B[k, n] + bias[n]) by tile T. Arguments as in gemm_f32, strides in bytes.
  *
- * Each element is act((((beta * C) + S0) + S1) ... + bias), S the sums over the K blocks, each from 0 in the order of p.
+ * Each element is act((((beta * C) + S0) + S1) ... + bias), where S are the sums over the K blocks.
  */
 export function gemmBlocks<T>(
-  c: usize, a: usize, b: usize, bias: usize, m: i32, n: i32, k: i32,
-  aRow: usize, aCol: usize, bRow: usize, bCol: usize, cRow: usize, beta: f32, act: i32, workspace: usize,
+  c: usize,
+  a: usize,
+  b: usize,
+  bias: usize,
+  m: i32,
+  n: i32,
+  k: i32,
+  aRow: usize,
+  aCol: usize,
+  bRow: usize,
+  bCol: usize,
+  cRow: usize,
+  beta: f32,
+  act: i32,
+  workspace: usize,
 ): void {
   const tile = changetype<T>(0);
-  const mr = tile.mr(), nr = tile.nr();
-  const packedA = workspace + TILE_BYTES, packedB = packedA + A_BYTES;
+  const mr = tile.mr();
+  const nr = tile.nr();
+  const packedA = workspace + TILE_BYTES;
+  const packedB = packedA + A_BYTES;
   if (beta != 0 && beta != 1) scaleRows(c, cRow, m, n, beta);
   const nc = m <= MC ? NC_FEW_ROWS : NC;
   let pc: i32 = 0;
@@ -96,28 +137,43 @@ export function gemmBlocks<T>(
     const kb = min(k - pc, KC);
     const add = pc > 0 || beta != 0;
     const last = pc + kb == k;
-    const aInPlace = inPlace(aRow, aCol, kb), bInPlace = inPlace(bCol, bRow, kb);
-    const aStep = aInPlace ? aCol : <usize>mr << 2, bStep = bInPlace ? bRow : <usize>nr << 2;
-    const aNext = aInPlace ? <usize>mr << 2 : <usize>kb * (<usize>mr << 2);
-    const bNext = bInPlace ? <usize>nr << 2 : <usize>kb * (<usize>nr << 2);
+    const aInPlace = inPlace(aRow, aCol, kb);
+    const bInPlace = inPlace(bCol, bRow, kb);
+    const aStep = aInPlace ? aCol : (<usize>mr) << 2;
+    const bStep = bInPlace ? bRow : (<usize>nr) << 2;
+    const aNext = aInPlace ? (<usize>mr) << 2 : <usize>kb * ((<usize>mr) << 2);
+    const bNext = bInPlace ? (<usize>nr) << 2 : <usize>kb * ((<usize>nr) << 2);
     for (let jc: i32 = 0; jc < n; jc += nc) {
       const nb = min(n - jc, nc);
       const bBlock = b + <usize>jc * bCol + <usize>pc * bRow;
-      const bKept = bInPlace ? nb - nb % nr : 0;
+      const bKept = bInPlace ? nb - (nb % nr) : 0;
       packPanels(packedB, bBlock + <usize>bKept * bCol, nb - bKept, nr, kb, bCol, bRow);
       const bPanels = bInPlace ? bBlock : packedB;
       const bEdge = bInPlace ? packedB : packedB + <usize>(nb / nr) * bNext;
       for (let ic: i32 = 0; ic < m; ic += MC) {
         const mb = min(m - ic, MC);
         const aBlock = a + <usize>ic * aRow + <usize>pc * aCol;
-        const aKept = aInPlace ? mb - mb % mr : 0;
+        const aKept = aInPlace ? mb - (mb % mr) : 0;
         // The only block of A serves all blocks of B.
         if (jc == 0 || m > MC) packPanels(packedA, aBlock + <usize>aKept * aRow, mb - aKept, mr, kb, aRow, aCol);
         blockTiles<T>(
-          c + <usize>ic * cRow + (<usize>jc << 2), cRow,
-          aInPlace ? aBlock : packedA, aStep, aNext, aInPlace ? packedA : packedA + <usize>(mb / mr) * aNext,
-          bPanels, bStep, bNext, bEdge, last && bias != 0 ? bias + (<usize>jc << 2) : 0,
-          mb, nb, kb, add, last ? act : 0, workspace,
+          c + <usize>ic * cRow + ((<usize>jc) << 2),
+          cRow,
+          aInPlace ? aBlock : packedA,
+          aStep,
+          aNext,
+          aInPlace ? packedA : packedA + <usize>(mb / mr) * aNext,
+          bPanels,
+          bStep,
+          bNext,
+          bEdge,
+          last && bias != 0 ? bias + ((<usize>jc) << 2) : 0,
+          mb,
+          nb,
+          kb,
+          add,
+          last ? act : 0,
+          workspace,
         );
       }
     }

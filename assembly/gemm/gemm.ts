@@ -1,10 +1,11 @@
 // Matrix products of every layout, alone and in batches.
-import { WORKSPACE_BYTES, gemmBlocks } from "./blocks";
-import { gemv } from "./gemv";
-import { Tile4x16, Tile4x8, Tile6x16, Tile6x8 } from "./tiles";
+import { gemmBlocks, WORKSPACE_BYTES } from "./blocks";
+import { GEMV_BYTES, gemv } from "./gemv";
+import { Tile4x8, Tile4x16, Tile6x8, Tile6x16 } from "./tiles";
 
 export { madd_limit_f32 } from "./limit";
 
+/** What gemm_set_tile chose. */
 let tile: i32 = 0;
 
 /** How many tiles gemm_set_tile knows. */
@@ -15,7 +16,7 @@ export function gemm_tile_count(): i32 {
 /**
  * Chooses the register tile of later products in this instance: 0 is 4x8, 1 is 6x8, 2 is 4x16, 3 is 6x16.
  *
- * The choice changes the speed, never the bits. Which is fastest depends on the engine: time them.
+ * Other numbers choose 0. The choice changes the speed, never the bits. Which is fastest depends on the engine.
  */
 export function gemm_set_tile(id: i32): void {
   tile = id;
@@ -23,13 +24,26 @@ export function gemm_set_tile(id: i32): void {
 
 /** Bytes of the workspace that gemm_f32 packs into. */
 export function gemm_workspace_bytes(): i32 {
-  return WORKSPACE_BYTES;
+  return max(WORKSPACE_BYTES, GEMV_BYTES);
 }
 
-/** One product; strides in bytes. */
+/** One product by the chosen tile, or without tiles where one would be nearly empty. Strides in bytes. */
 function product(
-  c: usize, a: usize, b: usize, bias: usize, m: i32, n: i32, k: i32,
-  aRow: usize, aCol: usize, bRow: usize, bCol: usize, cRow: usize, beta: f32, act: i32, workspace: usize,
+  c: usize,
+  a: usize,
+  b: usize,
+  bias: usize,
+  m: i32,
+  n: i32,
+  k: i32,
+  aRow: usize,
+  aCol: usize,
+  bRow: usize,
+  bCol: usize,
+  cRow: usize,
+  beta: f32,
+  act: i32,
+  workspace: usize,
 ): void {
   if (m == 1) {
     gemv(c, cRow, true, a, aCol, b, bCol, bRow, bias, n, k, beta, act, workspace);
@@ -57,14 +71,14 @@ function product(
 /**
  * C[m, n] = act(beta * C + A[m, k] B[k, n] + bias[n]), for every batch of `dims`.
  *
- * Strides are in elements: A[i, p] is at a + 4 * (i * ars + p * acs), B[p, j] at b + 4 * (p * brs + j * bcs), C[i, j] at
- * c + 4 * (i * crs + j). Any strides of A and B do, 0 included. C must not overlap the others, nor its rows each other.
+ * Strides are in elements: A[i, p] is at a + 4 * (i * ars + p * acs), B[p, j] at b + 4 * (p * brs + j * bcs), and
+ * C[i, j] at c + 4 * (i * crs + j). A and B may have any strides, 0 included, and may overlap; C overlaps nothing.
  *
  * Overwrites C for beta 0, which never reads it; else accumulates. bias: n values, or 0 for none. act: 0 none, 1 relu;
  * both are applied once, to the whole sum. k = 0 leaves act(beta * C + bias); m or n = 0 does nothing.
  *
- * Each element is the sum over K blocks of 256, in order, of sums in the order of p, each from 0: the same bits whatever
- * the tile, the place in the matrix, the layout and the size of the rest. 
+ * Each element is the sum over K blocks of 256, in order, of sums in the order of p, each from 0: the same bits
+ * whatever the tile, the layout, m, n and the place in the matrix.
  *
  * workspace: gemm_workspace_bytes() bytes, aligned to 64. dims: i32 [rank, n[rank], a[rank], b[rank], c[rank]], the
  * sizes of the batch dimensions and the strides of A, B and C along them; 0 for one product. A stride 0 of A or B
@@ -73,27 +87,61 @@ function product(
  * Source: PyTorch's addmm, baddbmm and matmul.
  */
 export function gemm_f32(
-  c: usize, a: usize, b: usize, bias: usize, m: i32, n: i32, k: i32,
-  ars: i32, acs: i32, brs: i32, bcs: i32, crs: i32, beta: f32, act: i32, workspace: usize, dims: usize,
+  c: usize,
+  a: usize,
+  b: usize,
+  bias: usize,
+  m: i32,
+  n: i32,
+  k: i32,
+  ars: i32,
+  acs: i32,
+  brs: i32,
+  bcs: i32,
+  crs: i32,
+  beta: f32,
+  act: i32,
+  workspace: usize,
+  dims: usize,
 ): void {
   if (m <= 0 || n <= 0) return;
   const rank = dims != 0 ? load<i32>(dims) : 0;
   let batches: i32 = 1;
-  for (let d: i32 = 0; d < rank; d++) batches *= load<i32>(dims + 4 + (<usize>d << 2));
-  const sizes = dims + 4, aStrides = sizes + (<usize>rank << 2);
-  const bStrides = aStrides + (<usize>rank << 2), cStrides = bStrides + (<usize>rank << 2);
+  for (let d: i32 = 0; d < rank; d++) batches *= load<i32>(dims + 4 + ((<usize>d) << 2));
+  const sizes = dims + 4;
+  const aStrides = sizes + ((<usize>rank) << 2);
+  const bStrides = aStrides + ((<usize>rank) << 2);
+  const cStrides = bStrides + ((<usize>rank) << 2);
   for (let batch: i32 = 0; batch < batches; batch++) {
-    let rest = batch, aOffset: usize = 0, bOffset: usize = 0, cOffset: usize = 0;
+    let rest = batch;
+    let aOffset: usize = 0;
+    let bOffset: usize = 0;
+    let cOffset: usize = 0;
     for (let d = rank - 1; d >= 0; d--) {
-      const at = <usize>d << 2, size = load<i32>(sizes + at), i = rest % size;
+      const at = (<usize>d) << 2;
+      const size = load<i32>(sizes + at);
+      const i = rest % size;
       rest /= size;
       aOffset += <usize>i * <usize>load<i32>(aStrides + at);
       bOffset += <usize>i * <usize>load<i32>(bStrides + at);
       cOffset += <usize>i * <usize>load<i32>(cStrides + at);
     }
     product(
-      c + (cOffset << 2), a + (aOffset << 2), b + (bOffset << 2), bias, m, n, k,
-      <usize>ars << 2, <usize>acs << 2, <usize>brs << 2, <usize>bcs << 2, <usize>crs << 2, beta, act, workspace,
+      c + (cOffset << 2),
+      a + (aOffset << 2),
+      b + (bOffset << 2),
+      bias,
+      m,
+      n,
+      k,
+      (<usize>ars) << 2,
+      (<usize>acs) << 2,
+      (<usize>brs) << 2,
+      (<usize>bcs) << 2,
+      (<usize>crs) << 2,
+      beta,
+      act,
+      workspace,
     );
   }
 }

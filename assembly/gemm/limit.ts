@@ -11,6 +11,7 @@ const HALF: usize = memory.data<f32>([0.5, 0.5, 0.5, 0.5], 16);
  * Each chain is c = c/2 + 1/2, which goes to 1; returns the product of the twelve. Twelve chains hide the latency of a
  * multiplication and an addition on cores that start two of each a cycle.
  */
+// biome-ignore format: four chains in a line.
 export function madd_limit_f32(iterations: i32): f32 {
   const h = v128.load(HALF);
   let c0 = f32x4.splat(0), c1 = f32x4.splat(0.25), c2 = f32x4.splat(0.5), c3 = f32x4.splat(0.75);

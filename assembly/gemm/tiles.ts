@@ -1,7 +1,8 @@
-// The register tiles: C[MR, NR] = or += A[MR, k] B[k, NR] on packed panels, with the whole tile of C held in locals.
+// The register tiles: C[MR, NR] = or += A[MR, k] B[k, NR] on panels, with the whole tile of C held in locals.
 //
-// A is packed as k groups of MR values, B as k groups of NR. Each element of C is one sum over p = 0 .. k-1, in order,
-// from 0, whatever the tile; so every tile gives the same bits. `add` says whether that sum is added to C or replaces it.
+// A is k groups of MR values, `aStep` bytes (not 0) apart; B is k groups of NR values, `bStep` bytes apart. Each
+// element is one sum over p = 0 .. k-1, in order, from 0, so that every tile gives the same bits. `add` says whether the
+// sum is added to C or replaces it.
 //
 // How V8 schedules a block decides the speed: in a plainly unrolled loop it computes one element of C through all the
 // steps before the next, keeps the operands of all steps at once, and spills. A way out of the loop after every step
@@ -38,11 +39,17 @@ function add16(c: usize, v0: v128, v1: v128, v2: v128, v3: v128): void {
 }
 
 /** Eight accumulators: the fastest where the product is rounded on its own (strict). */
-@final @unmanaged
+@final
+@unmanaged
 export class Tile4x8 {
-  @inline mr(): i32 { return 4; }
-  @inline nr(): i32 { return 8; }
+  @inline mr(): i32 {
+    return 4;
+  }
+  @inline nr(): i32 {
+    return 8;
+  }
 
+  // biome-ignore format: a row of the tile in a line.
   run(
     k: i32, a: usize, aStep: usize, b: usize, bStep: usize, c: usize, rowBytes: usize, add: bool,
   ): void {
@@ -101,11 +108,17 @@ export class Tile4x8 {
 }
 
 /** Twelve accumulators, one operand and two of B: all 15 registers V8 has, so only for fused multiply-add. */
-@final @unmanaged
+@final
+@unmanaged
 export class Tile6x8 {
-  @inline mr(): i32 { return 6; }
-  @inline nr(): i32 { return 8; }
+  @inline mr(): i32 {
+    return 6;
+  }
+  @inline nr(): i32 {
+    return 8;
+  }
 
+  // biome-ignore format: a row of the tile in a line.
   run(
     k: i32, a: usize, aStep: usize, b: usize, bStep: usize, c: usize, rowBytes: usize, add: bool,
   ): void {
@@ -146,11 +159,17 @@ export class Tile6x8 {
 }
 
 /** Sixteen accumulators: for engines that join pairs of vectors into 256 bits. */
-@final @unmanaged
+@final
+@unmanaged
 export class Tile4x16 {
-  @inline mr(): i32 { return 4; }
-  @inline nr(): i32 { return 16; }
+  @inline mr(): i32 {
+    return 4;
+  }
+  @inline nr(): i32 {
+    return 16;
+  }
 
+  // biome-ignore format: a row of the tile in a line.
   run(
     k: i32, a: usize, aStep: usize, b: usize, bStep: usize, c: usize, rowBytes: usize, add: bool,
   ): void {
@@ -225,11 +244,17 @@ export class Tile4x16 {
 }
 
 /** Twenty-four accumulators: for engines that join pairs of vectors into 256 bits and fuse multiply-add. */
-@final @unmanaged
+@final
+@unmanaged
 export class Tile6x16 {
-  @inline mr(): i32 { return 6; }
-  @inline nr(): i32 { return 16; }
+  @inline mr(): i32 {
+    return 6;
+  }
+  @inline nr(): i32 {
+    return 16;
+  }
 
+  // biome-ignore format: a row of the tile in a line.
   run(
     k: i32, a: usize, aStep: usize, b: usize, bStep: usize, c: usize, rowBytes: usize, add: bool,
   ): void {

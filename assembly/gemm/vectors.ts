@@ -1,17 +1,27 @@
 // Vectors of a matrix: the two widths of a row, and the shuffles that transpose 4x4.
 
 /** Four neighbours. */
-@final @unmanaged
+@final
+@unmanaged
 export class Four {
-  @inline load(p: usize): v128 { return v128.load(p); }
-  @inline store(p: usize, x: v128): void { v128.store(p, x); }
+  @inline load(p: usize): v128 {
+    return v128.load(p);
+  }
+  @inline store(p: usize, x: v128): void {
+    v128.store(p, x);
+  }
 }
 
 /** One element, in the first lane: what is left of a row, by the same code. */
-@final @unmanaged
+@final
+@unmanaged
 export class One {
-  @inline load(p: usize): v128 { return v128.load32_zero(p); }
-  @inline store(p: usize, x: v128): void { v128.store32_lane(p, x, 0); }
+  @inline load(p: usize): v128 {
+    return v128.load32_zero(p);
+  }
+  @inline store(p: usize, x: v128): void {
+    v128.store32_lane(p, x, 0);
+  }
 }
 
 /** x0 y0 x1 y1. */

@@ -53,9 +53,11 @@ export function constant_(x: Tensor, value: number): Tensor {
   runtime().kernels.fill_f32(ready('constant_', x), x.size, value);
   return x;
 }
+/** 0 everywhere. */
 export function zeros_(x: Tensor): Tensor {
   return constant_(x, 0);
 }
+/** 1 everywhere. */
 export function ones_(x: Tensor): Tensor {
   return constant_(x, 1);
 }

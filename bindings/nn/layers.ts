@@ -68,19 +68,25 @@ function activation<O extends object>(name: string, f: (x: Tensor, options: O) =
   return layer;
 }
 
+/** max(x, 0). */
 export const ReLU = activation('ReLU', (x) => F.relu(x));
+/** 1 / (1 + e⁻ˣ). */
 export const Sigmoid = activation('Sigmoid', (x) => F.sigmoid(x));
+/** Hyperbolic tangent. */
 export const Tanh = activation('Tanh', (x) => F.tanh(x));
 /** Option negativeSlope, default 0.01. */
 export const LeakyReLU = activation('LeakyReLU', (x, options: { negativeSlope: number }) => F.leakyRelu(x, options));
 /** Option alpha, default 1. */
 export const ELU = activation('ELU', (x, options: { alpha: number }) => F.elu(x, options));
+/** Self-normalising ELU; no options. */
 export const SELU = activation('SELU', (x) => F.selu(x));
 /** Option approximate: 'none' (default) or 'tanh'. */
 export const GELU = activation('GELU', (x, options: { approximate: 'none' | 'tanh' }) => F.gelu(x, options));
+/** x · sigmoid(x). */
 export const SiLU = activation('SiLU', (x) => F.silu(x));
 /** Options beta, default 1, and threshold, default 20. */
 export const Softplus = activation('Softplus', (x, options: { beta: number; threshold: number }) => F.softplus(x, options));
+/** x / (1 + |x|). */
 export const Softsign = activation('Softsign', (x) => F.softsign(x));
 /** Options minVal, default −1, and maxVal, default 1. */
 export const Hardtanh = activation('Hardtanh', (x, options: { minVal: number; maxVal: number }) => F.hardtanh(x, options));

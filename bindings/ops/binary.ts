@@ -102,8 +102,9 @@ export const binaryRows: Rows<BinaryOps> = {
     },
     // aᵇ log a, and 0 (not 0 · −∞) where a = 0 and b ≥ 0.
     () => {
-      const slope = o.where(o.eq(y as Tensor, constant(o, 0)), constant(o, 0), o.mul(y as Tensor, o.log(a)));
-      return o.mul(g, slope);
+      const zero = constant(o, 0);
+      const slope = o.mul(y as Tensor, o.log(a));
+      return o.mul(g, o.where(o.eq(a, zero), o.where(o.ge(b, zero), zero, slope), slope));
     },
   ]),
   maximum: arithmetic('maximum', { f32: (k) => k.maximum_forward_f32 }, 'inputs', (o, g, { inputs }) =>

@@ -157,9 +157,11 @@ export const reduceRows: Rows<ReduceOps> = {
   logsumexp: reduction(
     'logsumexp',
     (k, y, x, sizes) => k.logsumexp_f32(y, x, ...sizes),
-    'both',
-    (o, g, { inputs: [x], outputs: [y], attrs }) => {
-      const softmax = o.exp(o.sub(x, restore(o, y as Tensor, x, attrs)));
+    'inputs',
+    (o, g, { inputs: [x], attrs }) => {
+      // softmax, and not exp(x − y): beside a result of 1000 the difference would keep four digits.
+      const lanes = o.reshape(x, { shape: split3(x.shape, attrs.dim, attrs.end) });
+      const softmax = o.reshape(o.softmax(lanes, { dim: 1 }), { shape: x.shape });
       return o.mul(softmax, restore(o, g, x, attrs));
     },
   ),

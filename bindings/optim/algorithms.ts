@@ -6,6 +6,7 @@ import { expectRange, Optimizer, type Params, type State } from './optimizer.ts'
 
 const flag = (on: boolean): number => (on ? 1 : 0);
 
+/** Settings of SGD. */
 export interface SGDOptions {
   lr: number;
   momentum: number;
@@ -39,6 +40,7 @@ export class SGD extends Optimizer<SGDOptions> {
   }
 }
 
+/** Settings of Adam and AdamW. */
 export interface AdamOptions {
   lr: number;
   /** Decay of the averages of the gradient and of its square. */
@@ -92,6 +94,7 @@ export class AdamW extends AdamFamily {
   }
 }
 
+/** Settings of RMSprop. */
 export interface RMSpropOptions {
   lr: number;
   /** Decay of the average of the squared gradient. */
@@ -124,6 +127,7 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
   }
 }
 
+/** Settings of Adagrad. */
 export interface AdagradOptions {
   lr: number;
   lrDecay: number;

@@ -44,12 +44,12 @@ export const HELP = `Train a classifier of handwritten digits (MNIST) from scrat
 Usage: npm start -- [options]
 
 Training
-  --model <name>       mlp: 784 → 128 → 10 with ReLU                    (default mlp)
+  --model <name>       mlp: 784 → 256 → 10 with ReLU                    (default mlp)
   --epochs <n>         passes over the training images                  (default 5)
   --batch-size <n>     images per step                                  (default 64)
   --optimizer <name>   ${Object.keys(LEARNING_RATES).join(', ')}     (default adam)
-  --lr <rate>          learning rate   (default ${rates.slice(0, 3).join(', ')},
-                                                ${rates.slice(3).join(', ')})
+  --lr <rate>          first learning rate, which falls to 0 in a straight line
+                       (default ${rates.join(', ')})
   --seed <n>           start of every random number; same seed, same bits (default 1)
   --limit <n>          use only the first n training images             (default all)
 

@@ -9,6 +9,7 @@ import type { Mistake } from './report.ts';
 const MEAN = 0.1307;
 const STD = 0.3081;
 const TEST_BATCH = 1000;
+const HIDDEN = 256;
 export const CLASSES = 10;
 
 /** Digits as batches: images f32 [n, rows · cols], normalised, and labels i32 [n]. Pixels stay bytes until they are used. */
@@ -84,12 +85,14 @@ export class Training {
   totals = noTotals();
   seconds = 0;
   readonly #optimizer: optim.Optimizer<object>;
+  readonly #options: Options;
   readonly #settings: Saved['settings'];
 
   constructor(options: Options, train: DigitSet) {
     const { seed, batchSize, lr, optimizer, model, limit } = options;
+    this.#options = options;
     manualSeed(seed);
-    this.model = new nn.Sequential(new nn.Linear(train.rows * train.cols, 128), new nn.ReLU(), new nn.Linear(128, CLASSES));
+    this.model = new nn.Sequential(new nn.Linear(train.rows * train.cols, HIDDEN), new nn.ReLU(), new nn.Linear(HIDDEN, CLASSES));
     this.#optimizer = optimizers[optimizer](this.model.parameters(), lr);
     this.loader = new data.DataLoader(new Digits(train), { batchSize, shuffle: true, seed });
     this.#settings = { model, optimizer, 'batch-size': batchSize, lr, seed, limit: limit ?? train.count };
@@ -110,6 +113,7 @@ export class Training {
   /** One optimizer step. */
   trainStep(images: Tensor, labels: Tensor): StepResult {
     const start = performance.now();
+    this.#setLearningRate();
     this.#optimizer.zeroGrad();
     const logits = this.model.forward(images);
     const loss = F.crossEntropy(logits, labels);
@@ -129,6 +133,13 @@ export class Training {
     totals.seconds += seconds;
     this.seconds += seconds;
     return result;
+  }
+
+  /** The learning rate falls in a straight line to 0 over the epochs asked for; the last steps only polish. */
+  #setLearningRate(): void {
+    const { lr, epochs } = this.#options;
+    const share = this.step / (epochs * this.loader.length);
+    for (const group of this.#optimizer.paramGroups) (group as { lr?: number }).lr = lr * Math.max(0, 1 - share);
   }
 
   #gradientNorms(): Record<string, number> {

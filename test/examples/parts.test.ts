@@ -41,7 +41,7 @@ describe('parseOptions', () => {
       help: false,
       limit: 100,
     });
-    expect(given.size).toBe(11);
+    expect(given.size).toBe(10);
     expect(given.has('batch-size')).toBe(true);
   });
 

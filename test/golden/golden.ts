@@ -77,9 +77,9 @@ export function run({ call, args, pick }: Stored, inputs: readonly Tensor[]): Te
   return pick === undefined ? (result as Tensor) : ((result as Tensor[])[pick] as Tensor);
 }
 
-/** Leaves for the inputs of a case; float ones ask for a gradient, as they did in PyTorch. */
-export const leaves = (file: File, { inputs }: Stored): Tensor[] =>
-  inputs.map((position) => {
+/** Leaves for the inputs of a case; those that had a gradient in PyTorch ask for one. */
+export const leaves = (file: File, { inputs, grads }: Stored): Tensor[] =>
+  inputs.map((position, i) => {
     const value = file.expected(position);
-    return toTensor(value, value.dtype).requiresGrad_(value.dtype === 'f32');
+    return toTensor(value, value.dtype).requiresGrad_(typeof grads?.[i] === 'number');
   });

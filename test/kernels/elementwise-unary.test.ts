@@ -43,16 +43,78 @@ const cases: { [K in keyof typeof unary]: Case } = {
   gelu: { ulps: 4, saved: 'input', cancels: 2 ** -21 },
   gelu_tanh: { ulps: 4, saved: 'input', cancels: 2 ** -21 },
   silu: { ulps: 4, saved: 'input', cancels: 2 ** -21 },
-  softplus: { ulps: 4, saved: 'input', scalars: [[1, 20], [2, 5], [0.5, 1e9]] },
+  softplus: {
+    ulps: 4,
+    saved: 'input',
+    scalars: [
+      [1, 20],
+      [2, 5],
+      [0.5, 1e9],
+    ],
+  },
   softsign: { ulps: 2, saved: 'input' },
-  hardtanh: { ulps: 0, saved: 'input', scalars: [[-1, 1], [0, 6]] },
-  clamp: { ulps: 0, saved: 'input', scalars: [[-1, 1], [2, Number.POSITIVE_INFINITY], [1, -1]] },
+  hardtanh: {
+    ulps: 0,
+    saved: 'input',
+    scalars: [
+      [-1, 1],
+      [0, 6],
+    ],
+  },
+  clamp: {
+    ulps: 0,
+    saved: 'input',
+    scalars: [
+      [-1, 1],
+      [2, Number.POSITIVE_INFINITY],
+      [1, -1],
+    ],
+  },
 };
 
 const specials = Float32Array.of(
-  0, -0, 1, -1, 0.5, -0.5, 1.5, 2.5, -2.5, 6, -6, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY,
-  2 ** -149, -(2 ** -149), 1e-40, -1e-40, 2 ** -126, -(2 ** -126), 3.4028235e38, -3.4028235e38, 1e-20, -1e-20,
-  88, 89, 104, -88, -100, -104, 16777216, 8388609.5, -8388609.5, 1e10, -1e10, 3e33, 5, -5, 10, -10, -13, -14,
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  -0.5,
+  1.5,
+  2.5,
+  -2.5,
+  6,
+  -6,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+  2 ** -149,
+  -(2 ** -149),
+  1e-40,
+  -1e-40,
+  2 ** -126,
+  -(2 ** -126),
+  3.4028235e38,
+  -3.4028235e38,
+  1e-20,
+  -1e-20,
+  88,
+  89,
+  104,
+  -88,
+  -100,
+  -104,
+  16777216,
+  8388609.5,
+  -8388609.5,
+  1e10,
+  -1e10,
+  3e33,
+  5,
+  -5,
+  10,
+  -10,
+  -13,
+  -14,
 );
 
 /** n numbers that repeat from run to run, most of them between -8 and 8. */
@@ -84,13 +146,22 @@ function forwardFaults(name: string, op: Unary, test: Case, x: Float32Array, y: 
   return faults;
 }
 
-function backwardFaults(name: string, op: Unary, test: Case, saved: Float32Array, g: Float32Array, dx: Float32Array, scalars: number[]) {
+function backwardFaults(
+  name: string,
+  op: Unary,
+  test: Case,
+  saved: Float32Array,
+  g: Float32Array,
+  dx: Float32Array,
+  scalars: number[],
+) {
   const [p = 0, q = 0] = scalars;
   const faults: string[] = [];
   saved.forEach((s, i) => {
     const gi = g[i] as number;
     const actual = dx[i] as number;
-    const derivative = test.saved === 'output' && op.derivativeOfOutput ? op.derivativeOfOutput(s) : op.derivative(s, p, q);
+    const derivative =
+      test.saved === 'output' && op.derivativeOfOutput ? op.derivativeOfOutput(s) : op.derivative(s, p, q);
     const expected = derivative === 0 ? 0 : gi * derivative;
     const cancelled = Math.abs(s) < 4 && Math.abs(actual - expected) <= Math.abs(gi) * (test.cancels ?? 0);
     if (!cancelled && ulps(actual, expected) > 8) faults.push(`${name}'(${s}) * ${gi} is ${actual}, not ${expected}`);

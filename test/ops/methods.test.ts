@@ -5,7 +5,10 @@ import * as r from '../../bindings/index.ts';
 import { ArgumentError, DtypeError, functional as F, ShapeError, type Tensor, tensor } from '../../bindings/index.ts';
 import { bits } from '../support/tensors.ts';
 
-beforeAll(() => r.init());
+beforeAll(async () => {
+  await r.init();
+  r.manualSeed(0); // the generator's state lasts
+});
 afterAll(() => r.shutdown());
 
 /** A test inside a scope that leaves no block behind. */

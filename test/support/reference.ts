@@ -80,12 +80,12 @@ export function power(a: number, b: number): number {
 
 const Z1 = 2 * Math.sqrt(2 / Math.PI);
 const Z3 = 0.044715 * Z1;
-const SELU_SCALE = 1.0507009873554804934;
-const SELU_ALPHA = 1.6732632423543772848;
+const SELU_SCALE = 1.0507009873554805;
+const SELU_ALPHA = 1.6732632423543772;
 
 function clampTo(x: number, low: number, high: number): number {
-  if (x > high) return high;
-  return x < low ? low : x;
+  const raised = x < low ? low : x;
+  return raised > high ? high : raised;
 }
 
 /** x gate(x), where 0 times infinity is the limit. */

@@ -1,41 +1,46 @@
-// Cases of the activations. One line declares f, f' and the kinks; it yields the case of the op and that of its backward.
+// Cases of the activations. One entry yields the case of the op and that of its backward.
 import type { UnaryOps } from '../../../bindings/ops/unary.ts';
-import { erf } from '../../support/reference.ts';
+import { type Unary, unary } from '../../support/reference.ts';
 import { zip } from '../../support/tensors.ts';
-import { argumentError, type Bad, type Cases, f32, gradientErrors, type Sample, type Tolerance, unaryErrors, uniform } from './types.ts';
+import { argumentError, type Bad, type Case, type Cases, f32, gradientErrors, type Sample, type Tolerance, unaryErrors, uniform } from './types.ts';
 
 type BackwardName = Extract<keyof UnaryOps, `${string}Backward`>;
 type ForwardName = BackwardName extends `${infer Name}Backward` ? Name : never;
 export type ActivationOps = Pick<UnaryOps, BackwardName | ForwardName>;
 
-interface Activation<A> {
-  /** The attributes to try. */
-  attrs: readonly A[];
-  f(x: number, attrs: A): number;
-  /** f' as a function of what backward saves. */
-  slope(saved: number, attrs: A): number;
+interface Activation {
+  readonly reference: Unary;
+  /** The attributes to try, and what the reference takes of them. */
+  readonly attrs: readonly unknown[];
+  scalars?(attrs: never): readonly [p?: number, q?: number];
   /** Where f or f' jumps. */
-  kinks: readonly number[];
-  /** Range of the saved values; default that of the inputs. */
-  saved?: readonly [low: number, high: number];
-  tolerance: Tolerance;
-  errors?: readonly Bad[];
+  readonly kinks: readonly number[];
+  readonly tolerance: Tolerance;
+  readonly errors?: readonly Bad[];
   /** f' is constant between the kinks: backward has no gradient by what is saved. */
-  straight?: boolean;
+  readonly straight?: boolean;
+  /** Tolerance of f'', where it is a sum of terms that cancel in the tails. Default 2e-5. */
+  readonly curveTolerance?: number;
+  /** Range of the outputs, where backward saves those. */
+  readonly outputs?: readonly [low: number, high: number];
 }
 
 const shapes = [[2, 3], [], [1], [0, 3], [31], [1009], [2, 1, 5, 3]];
+/** What all share: a case of one op of the many, which the exported table types op by op. */
+type Forward = Case<'elu'>;
+type Backward = Case<'eluBackward'>;
 
-// What the generic parts below need to know of one op of the many; the exported table is typed op by op.
-type Any = Cases<Pick<UnaryOps, 'elu'>>['elu'];
-type AnyBackward = Cases<Pick<UnaryOps, 'eluBackward'>>['eluBackward'];
+const scalarsOf = ({ scalars }: Activation, attrs: unknown): [number, number] => {
+  const [p = 0, q = 0] = scalars?.(attrs as never) ?? [];
+  return [p, q];
+};
 
-function forward<A>(op: string, activation: Activation<A>): Any {
-  const { attrs, f, kinks, tolerance, errors = [] } = activation;
+function forward(op: string, activation: Activation): Forward {
+  const { reference, attrs, kinks, tolerance, errors = [] } = activation;
   const fill = uniform(-4, 4, ...kinks);
   return {
-    samples: shapes.map((shape, i) => ({ inputs: [f32(shape, fill)], attrs: attrs[i % attrs.length] }) as unknown as Sample<'elu'>),
-    reference: ([x], a) => zip((v) => f(v as number, a as A), x),
+    samples: shapes.map((shape, i) => ({ inputs: [f32(shape, fill)], attrs: attrs[i % attrs.length] }) as Sample<'elu'>),
+    reference: ([x], a) => zip((v) => reference.forward(v as number, ...scalarsOf(activation, a)), x),
     tolerance,
     gradients: 'all',
     elementwise: true,
@@ -43,114 +48,77 @@ function forward<A>(op: string, activation: Activation<A>): Any {
   };
 }
 
-function backward<A>(op: string, { attrs, slope, kinks, saved = [-4, 4], straight = false }: Activation<A>): AnyBackward {
+/** g · f', f' as a function of what forward saves: its input, or where `outputs` is given its output. */
+function backward(op: string, activation: Activation): Backward {
+  const { reference, attrs, kinks, outputs, straight = false, curveTolerance = 2e-5 } = activation;
+  const fill = outputs ? uniform(...outputs, ...kinks) : uniform(-4, 4, ...kinks);
+  const slope = (outputs ? reference.derivativeOfOutput : reference.derivative) as Unary['derivative'];
   return {
-    samples: shapes.map(
-      (shape, i) => ({ inputs: [f32(shape), f32(shape, uniform(...saved, ...kinks))], attrs: attrs[i % attrs.length] }) as unknown as Sample<'eluBackward'>,
-    ),
-    reference: ([g, x], a) => zip((u, v) => (u as number) * slope(v as number, a as A), g, x),
+    samples: shapes.map((shape, i) => ({ inputs: [f32(shape), f32(shape, fill)], attrs: attrs[i % attrs.length] }) as Sample<'eluBackward'>),
+    reference: ([g, x], a) => zip((u, v) => (u as number) * slope(v as number, ...scalarsOf(activation, a)), g, x),
     tolerance: { relative: 1e-6, absolute: 5e-7 },
     gradients: [true, !straight],
+    gradientTolerance: curveTolerance,
     errors: gradientErrors(op, attrs[0]),
   };
 }
 
-/** The cases of an op and of its backward. */
-const both =
-  <A>(activation: Activation<A>) =>
-  (op: string): Record<string, Any | AnyBackward> => ({ [op]: forward(op, activation), [`${op}Backward`]: backward(`${op}Backward`, activation) });
-
 const NONE = [undefined];
 const ULP4 = { relative: 4.8e-7, absolute: 1e-38 };
 const EXACT = { relative: 0 };
-const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
-const density = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
-const normal = (x: number): number => (1 + erf(x / Math.SQRT2)) / 2;
-/** x · 0 is 0 for the infinite x where a gate is shut. */
-const gated = (x: number, gate: number): number => (gate === 0 && !Number.isNaN(x) ? 0 : x * gate);
-const elu = (x: number, alpha: number): number => (x > 0 ? x : alpha * Math.expm1(x));
-const eluSlope = (x: number, alpha: number): number => (x > 0 ? 1 : alpha * Math.exp(x));
-const SELU = { alpha: 1.6732632423543772, scale: 1.0507009873554805 };
-const tanhArgument = (x: number): number => Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3);
+/** Products that end near 0. */
+const GATE = { relative: 4.8e-7, absolute: 2e-7 };
 
 type Range = { min: number; max: number };
-const range = (op: string): Activation<Range> => ({
+const range = (op: 'hardtanh' | 'clamp'): Activation => ({
+  reference: unary[op],
   attrs: [{ min: -1, max: 1 }, { min: -2.5, max: 0.5 }, { min: Number.NEGATIVE_INFINITY, max: 1 }],
-  f: (x, { min, max }) => (Number.isNaN(x) ? x : Math.min(max, Math.max(min, x))),
-  slope: (x, { min, max }) => (x > min && x < max ? 1 : 0),
+  scalars: ({ min, max }: Range) => [min, max],
   kinks: [-2.5, -1, 0.5, 1],
   tolerance: EXACT,
   straight: true,
   errors: [argumentError([f32([2])], { min: 1, max: -1 }, new RegExp(`^${op}: expected min <= max, got 1 and -1`))],
 });
 
-const activations: { [K in ForwardName]: ReturnType<typeof both> } = {
-  abs: both({ attrs: NONE, f: Math.abs, slope: Math.sign, kinks: [0], tolerance: EXACT, straight: true }),
-  tanh: both({ attrs: NONE, f: Math.tanh, slope: (y) => 1 - y * y, kinks: [], saved: [-1, 1], tolerance: ULP4 }),
-  sigmoid: both({ attrs: NONE, f: sigmoid, slope: (y) => y * (1 - y), kinks: [], saved: [0, 1], tolerance: ULP4 }),
-  relu: both({ attrs: NONE, f: (x) => (x > 0 || Number.isNaN(x) ? x : 0), slope: (y) => (y > 0 ? 1 : 0), kinks: [0], tolerance: EXACT, straight: true }),
-  leakyRelu: both({
+const activations: { readonly [K in ForwardName]: Activation } = {
+  abs: { reference: unary.abs, attrs: NONE, kinks: [0], tolerance: EXACT, straight: true },
+  tanh: { reference: unary.tanh, attrs: NONE, kinks: [], outputs: [-1, 1], tolerance: ULP4 },
+  sigmoid: { reference: unary.sigmoid, attrs: NONE, kinks: [], outputs: [0, 1], tolerance: ULP4 },
+  relu: { reference: unary.relu, attrs: NONE, kinks: [0], outputs: [-4, 4], tolerance: EXACT, straight: true },
+  leakyRelu: {
+    reference: unary.leaky_relu,
     attrs: [{ negativeSlope: 0.01 }, { negativeSlope: 0.3 }],
-    f: (x, { negativeSlope }) => (x > 0 ? x : negativeSlope * x),
-    slope: (x, { negativeSlope }) => (x > 0 ? 1 : negativeSlope),
+    scalars: ({ negativeSlope }: { negativeSlope: number }) => [negativeSlope],
     kinks: [0],
     tolerance: { relative: 2e-7, absolute: 1e-44 },
     straight: true,
-  }),
-  elu: both({
+  },
+  elu: {
+    reference: unary.elu,
     attrs: [{ alpha: 1 }, { alpha: 0.5 }],
-    f: (x, { alpha }) => elu(x, alpha),
-    slope: (x, { alpha }) => eluSlope(x, alpha),
+    scalars: ({ alpha }: { alpha: number }) => [alpha],
     kinks: [0],
     tolerance: ULP4,
-  }),
-  selu: both({
-    attrs: NONE,
-    f: (x) => SELU.scale * elu(x, SELU.alpha),
-    slope: (x) => SELU.scale * eluSlope(x, SELU.alpha),
-    kinks: [0],
-    tolerance: ULP4,
-  }),
-  gelu: both({
-    attrs: NONE,
-    f: (x) => gated(x, normal(x)),
-    slope: (x) => normal(x) + x * density(x),
-    kinks: [],
-    tolerance: { relative: 4.8e-7, absolute: 2e-7 },
-  }),
-  geluTanh: both({
-    attrs: NONE,
-    f: (x) => gated(x, (1 + Math.tanh(tanhArgument(x))) / 2),
-    slope: (x) => {
-      const t = Math.tanh(tanhArgument(x));
-      return (1 + t) / 2 + (x / 2) * (1 - t * t) * Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * x * x);
-    },
-    kinks: [],
-    tolerance: { relative: 4.8e-7, absolute: 2e-7 },
-  }),
-  silu: both({
-    attrs: NONE,
-    f: (x) => gated(x, sigmoid(x)),
-    slope: (x) => sigmoid(x) * (1 + x * (1 - sigmoid(x))),
-    kinks: [],
-    tolerance: ULP4,
-  }),
-  softplus: both({
+  },
+  selu: { reference: unary.selu, attrs: NONE, kinks: [0], tolerance: ULP4 },
+  gelu: { reference: unary.gelu, attrs: NONE, kinks: [], tolerance: GATE },
+  geluTanh: { reference: unary.gelu_tanh, attrs: NONE, kinks: [], tolerance: GATE, curveTolerance: 1e-4 },
+  silu: { reference: unary.silu, attrs: NONE, kinks: [], tolerance: ULP4 },
+  softplus: {
+    reference: unary.softplus,
     attrs: [{ beta: 1, threshold: 20 }, { beta: 2, threshold: 3 }],
-    f: (x, { beta, threshold }) => (beta * x > threshold ? x : Math.log1p(Math.exp(beta * x)) / beta),
-    slope: (x, { beta, threshold }) => (beta * x > threshold ? 1 : sigmoid(beta * x)),
+    scalars: ({ beta, threshold }: { beta: number; threshold: number }) => [beta, threshold],
     kinks: [1.5],
     tolerance: ULP4,
-  }),
-  softsign: both({
-    attrs: NONE,
-    f: (x) => (Number.isFinite(x) ? x / (1 + Math.abs(x)) : x / Math.abs(x)),
-    slope: (x) => 1 / (1 + Math.abs(x)) ** 2,
-    kinks: [0],
-    tolerance: { relative: 4.8e-7, absolute: 1e-44 },
-  }),
-  hardtanh: both(range('hardtanh')),
-  clamp: both(range('clamp')),
+  },
+  softsign: { reference: unary.softsign, attrs: NONE, kinks: [0], tolerance: { relative: 4.8e-7, absolute: 1e-44 } },
+  hardtanh: range('hardtanh'),
+  clamp: range('clamp'),
 };
 
-export const activationCases = Object.assign({}, ...Object.entries(activations).map(([op, make]) => make(op))) as Cases<ActivationOps>;
+export const activationCases = Object.fromEntries(
+  Object.entries(activations).flatMap(([op, activation]) => [
+    [op, forward(op, activation)],
+    [`${op}Backward`, backward(`${op}Backward`, activation)],
+  ]),
+) as unknown as Cases<ActivationOps>;

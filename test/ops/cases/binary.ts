@@ -1,6 +1,7 @@
 // Cases of the elementwise ops of two and three tensors.
 import type { BinaryOps } from '../../../bindings/ops/binary.ts';
 import type { Shape } from '../../../bindings/tensor.ts';
+import { binary, comparison as comparisons } from '../../support/reference.ts';
 import { zip } from '../../support/tensors.ts';
 import { argumentError, type Bad, type Case, type Cases, dtypeError, type Fill, f32, freedError, grid, i32, type Sample, shapeError, u8, uniform } from './types.ts';
 
@@ -38,10 +39,10 @@ const errors = (op: string, ...more: Bad[]): [Bad, Bad, Bad, ...Bad[]] => [
 ];
 const floatOnly = (op: string): Bad => dtypeError([i32([2]), i32([2])], undefined, new RegExp(`^${op}: expected dtype f32, got i32`));
 
-function arithmetic(op: string, f: (a: number, b: number) => number, relative: number, fill: Fill = uniform(), other = fill): Case<'add'> {
+function arithmetic(op: keyof typeof binary, relative: number, fill: Fill = uniform(), other = fill): Case<'add'> {
   return {
     samples: samples(fill, other),
-    reference: ([a, b]) => zip(f as (...values: number[]) => number, a, b),
+    reference: ([a, b]) => zip(binary[op].forward as (...values: number[]) => number, a, b),
     tolerance: { relative },
     gradients: 'all',
     elementwise: true,
@@ -63,11 +64,11 @@ function withIntegers(base: Case<'add'>, f: (a: number, b: number) => number): C
   };
 }
 
-function comparison(op: string, f: (a: number, b: number) => boolean): Case<'eq'> {
+function comparison(op: keyof typeof comparisons): Case<'eq'> {
   const fill = grid(1);
   return {
     samples: [...samples(fill, fill), ...integers],
-    reference: ([a, b]) => zip((x, y) => Number(f(x as number, y as number)), a, b),
+    reference: ([a, b]) => zip((x, y) => Number(comparisons[op](x as number, y as number)), a, b),
     dtype: 'u8',
     tolerance: { relative: 0 },
     gradients: 'none',
@@ -76,27 +77,21 @@ function comparison(op: string, f: (a: number, b: number) => boolean): Case<'eq'
   };
 }
 
-/** The larger, or the smaller, and NaN if either is. */
-const pick = (f: (a: number, b: number) => number) => (a: number, b: number) => f(a, b);
-
-/** aᵇ as in C and IEEE 754: 1 to any power is 1, also to NaN and to an infinite one, which JavaScript differs in. */
-const power = (a: number, b: number): number => (a === 1 || (a === -1 && !Number.isFinite(b) && !Number.isNaN(b)) ? 1 : a ** b);
-
 export const binaryCases: Cases<BinaryOps> = {
-  add: withIntegers(arithmetic('add', (a, b) => a + b, 1e-7), (a, b) => (a + b) | 0),
-  sub: withIntegers(arithmetic('sub', (a, b) => a - b, 1e-7), (a, b) => (a - b) | 0),
-  mul: withIntegers(arithmetic('mul', (a, b) => a * b, 1e-7), Math.imul),
-  div: arithmetic('div', (a, b) => a / b, 1e-7, uniform(), uniform(-3, 3, -0.3, -0.2, -0.1, 0, 0.1, 0.2, 0.3)),
-  pow: arithmetic('pow', power, 3e-6, uniform(0.3, 3), uniform(-3, 3)),
+  add: withIntegers(arithmetic('add', 1e-7), (a, b) => (a + b) | 0),
+  sub: withIntegers(arithmetic('sub', 1e-7), (a, b) => (a - b) | 0),
+  mul: withIntegers(arithmetic('mul', 1e-7), Math.imul),
+  div: arithmetic('div', 1e-7, uniform(), uniform(-3, 3, -0.3, -0.2, -0.1, 0, 0.1, 0.2, 0.3)),
+  pow: arithmetic('pow', 3e-6, uniform(0.3, 3), uniform(-3, 3)),
   // The two fills never meet, so that finite differences see no kink.
-  maximum: arithmetic('maximum', pick(Math.max), 0, grid(0.5), grid(0.5, 0.25)),
-  minimum: arithmetic('minimum', pick(Math.min), 0, grid(0.5), grid(0.5, 0.25)),
-  eq: comparison('eq', (a, b) => a === b),
-  ne: comparison('ne', (a, b) => a !== b),
-  lt: comparison('lt', (a, b) => a < b),
-  le: comparison('le', (a, b) => a <= b),
-  gt: comparison('gt', (a, b) => a > b),
-  ge: comparison('ge', (a, b) => a >= b),
+  maximum: arithmetic('maximum', 0, grid(0.5), grid(0.5, 0.25)),
+  minimum: arithmetic('minimum', 0, grid(0.5), grid(0.5, 0.25)),
+  eq: comparison('eq'),
+  ne: comparison('ne'),
+  lt: comparison('lt'),
+  le: comparison('le'),
+  gt: comparison('gt'),
+  ge: comparison('ge'),
   where: {
     samples: [
       ...pairs.map(([a, b]) => ({ inputs: [u8(b), f32(a), f32(b)] }) as const),

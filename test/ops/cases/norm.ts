@@ -98,7 +98,7 @@ const layerStatistics = (shape: readonly number[], normalizedShape: readonly num
 const behind = (x: Nd, mean: Nd): number[] => x.shape.slice(mean.shape.length);
 
 // Batch norm.
-const batches: readonly (readonly number[])[] = [[5, 3], [4, 1], [3, 2, 4], [2, 2, 2, 3], [1, 3, 2], [3, 0, 2], [37, 5], [4, 3, 17]];
+const batches: readonly (readonly number[])[] = [[5, 3], [4, 1], [3, 2, 4], [2, 2, 2, 3], [1, 3, 4], [3, 0, 2], [37, 5], [4, 3, 17]];
 const channelStatistics = (shape: readonly number[], what: 'mean' | 'rstd'): Spec =>
   f32([shape[1] as number], from((_, x) => nd([shape[1] as number], statistics(x as Nd, byChannel(shape))[what])));
 const channelParameters = (shape: readonly number[]): Spec =>

@@ -2,7 +2,6 @@
 import type { RandomOps } from '../../../bindings/ops/random.ts';
 import type { Shape, Tensor } from '../../../bindings/tensor.ts';
 import { numelOf } from '../../../bindings/tensor.ts';
-import { philox } from '../../support/reference.ts';
 import { nd, toTensor, zip } from '../../support/tensors.ts';
 import { argumentError, type Bad, type Cases, dtypeError, f32, i32, shapeError, u8, unaryErrors } from './types.ts';
 
@@ -10,12 +9,29 @@ import { argumentError, type Bad, type Cases, dtypeError, f32, i32, shapeError, 
 const STATE = [0x12345678, -7, -3, 41];
 const state = (): Tensor => toTensor(nd([4], STATE), 'i32');
 
-/** The first n words that a generator in STATE gives. */
+const low = (x: bigint): number => Number(x & 0xffffffffn);
+const high = (x: bigint): number => Number(x >> 32n);
+
+/** Block `counter` of Philox4x32-10 under a key (Salmon et al. 2011). */
+function philox(counter: bigint, key0: number, key1: number): number[] {
+  let c = [low(counter), high(counter), 0, 0] as [number, number, number, number];
+  for (let round = 0, k0 = key0, k1 = key1; round < 10; round++) {
+    const a = BigInt(c[0]) * 0xd2511f53n;
+    const b = BigInt(c[2]) * 0xcd9e8d57n;
+    c = [(high(b) ^ c[1] ^ k0) >>> 0, low(b), (high(a) ^ c[3] ^ k1) >>> 0, low(a)];
+    k0 = (k0 + 0x9e3779b9) >>> 0;
+    k1 = (k1 + 0xbb67ae85) >>> 0;
+  }
+  return c;
+}
+
+/** The words that a generator in STATE gives, made when first asked for. */
+const drawn: number[] = [];
 function words(n: number): number[] {
-  const [k0, k1, low, high] = STATE.map((word) => word >>> 0) as [number, number, number, number];
-  const result: number[] = [];
-  for (let block = BigInt(low) + (BigInt(high) << 32n); result.length < n; block++) result.push(...philox(block, k0, k1));
-  return result.slice(0, n);
+  const [k0, k1, counterLow, counterHigh] = STATE.map((word) => word >>> 0) as [number, number, number, number];
+  const first = BigInt(counterLow) + (BigInt(counterHigh) << 32n);
+  while (drawn.length < n) drawn.push(...philox(first + BigInt(drawn.length / 4), k0, k1));
+  return drawn.slice(0, n);
 }
 const unit = (word: number): number => (word >>> 8) / 2 ** 24;
 const happens = (word: number, p: number): boolean => word < Math.fround(p) * 2 ** 32 || p >= 1;

@@ -35,7 +35,7 @@ const forward = (op: string, f: (lane: number[]) => number[]): Case<'softmax'> =
   samples: [
     ...layouts.map(([shape, dim]) => ({ inputs: [f32(shape)], attrs: { dim } }) as Sample<'softmax'>),
     // Neither overflows nor underflows to 0 / 0.
-    { inputs: [f32([2, 3], list(1000, 999, 998, -1000, -1001, -999))], attrs: { dim: 1 } },
+    { inputs: [f32([2, 3], list(1000, 999, 998, -1000, -1001, -999))], attrs: { dim: 1 }, valueOnly: true },
   ],
   reference: ([x], { dim }) => alongAxis(f, dim, x),
   tolerance: { relative: 2e-6, absolute: 5e-7 },

@@ -1,0 +1,169 @@
+// Runs cases: first every side answers and the answer is checked, then all sides that were right are timed in turn.
+import { binding, type Limit, leastSeconds } from './limits.ts';
+import { compare, measure, quantile, type Samples, type Timing } from './measure.ts';
+import type { Case, Check, Family, Problem, Run, Side, Work } from './problems.ts';
+
+/** One side of one case. */
+export interface Row {
+  readonly family: string;
+  readonly case: string;
+  readonly side: string;
+  /** Seconds a repetition: the median of the samples, their quartiles, and the least. */
+  readonly seconds: { readonly median: number; readonly low: number; readonly high: number; readonly best: number };
+  readonly samples: number;
+  /** At the median. */
+  readonly rate: number;
+  readonly unit: Work['unit'];
+  /** Median time over that of the first side; null where that one has none. */
+  readonly ratio: number | null;
+  /** Whether the samples tell it apart from the first side: -1 slower, 1 faster, 0 no. */
+  readonly apart: number;
+  /** Median over the rounds of the least time by the limit over the time, both of the same round; null without a limit. */
+  readonly share: number | null;
+  readonly limit: string | null;
+}
+
+export interface Remark {
+  readonly family: string;
+  readonly case: string;
+  /** '' for all sides. */
+  readonly side: string;
+  readonly reason: string;
+}
+
+export interface Outcome {
+  readonly rows: Row[];
+  /** Wrong answers, and ours that failed to answer. Any of them fails the run. */
+  readonly wrong: Remark[];
+  /** What was not measured, and why. */
+  readonly skipped: Remark[];
+}
+
+export interface Settings {
+  /** The first is ours, to which the others are compared. */
+  readonly sides: readonly Side[];
+  readonly limits: readonly Limit[];
+  readonly timing: Timing;
+  /** Only cases whose name contains this. */
+  readonly filter?: string | undefined;
+  /** Called after each case. */
+  readonly progress?: ((family: string, name: string, outcome: Outcome) => void) | undefined;
+}
+
+interface Entrant {
+  readonly side: Side;
+  readonly run: Run;
+  /** Seconds of its first repetition. */
+  readonly first: number;
+}
+
+const message = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0] as string;
+
+async function once(run: Run): Promise<number> {
+  if (run.time) return run.time(1);
+  run.enter?.();
+  const started = performance.now();
+  if (run.runAsync) await run.runAsync();
+  else run.run?.();
+  return (performance.now() - started) / 1000;
+}
+
+/** Prepares one side, checks its answer, and runs it once more; pushes to `outcome` why not. */
+async function admit(
+  side: Side,
+  ours: boolean,
+  { problem, check }: { problem: Problem; check: Check },
+  { patience }: Timing,
+  outcome: Outcome,
+  where: { family: string; case: string },
+): Promise<Entrant | null> {
+  const remark = (reason: string): Remark => ({ ...where, side: side.name, reason });
+  let run: Run | null = null;
+  try {
+    run = await side.prepare(problem);
+    if (!run) {
+      outcome.skipped.push(remark('has no such operation'));
+      return null;
+    }
+    run.enter?.();
+    const started = performance.now();
+    const fault = check(await run.answer());
+    const answered = (performance.now() - started) / 1000;
+    if (!fault) return { side, run, first: answered > patience ? answered : await once(run) };
+    outcome.wrong.push(remark(fault));
+  } catch (error) {
+    // A peer that cannot is left out; ours has to.
+    (ours ? outcome.wrong : outcome.skipped).push(remark(message(error)));
+  }
+  await run?.dispose?.();
+  return null;
+}
+
+export async function runCase(family: string, { make, name, work, sides: own = [] }: Case, settings: Settings): Promise<Outcome> {
+  const { sides, limits, timing } = settings;
+  const outcome: Outcome = { rows: [], wrong: [], skipped: [] };
+  const where = { family, case: name };
+  const made = make();
+  const entrants: Entrant[] = [];
+  try {
+    const [ours, ...peers] = sides;
+    for (const side of [...(ours ? [ours] : []), ...own, ...peers]) {
+      const entrant = await admit(side, side === ours || own.includes(side), made, timing, outcome, where);
+      if (entrant) entrants.push(entrant);
+    }
+    const limit = binding(work, limits);
+    const runs = [...entrants.map(({ run }) => run), ...(limit ? [limit.run] : [])];
+    const samples = await measure(runs, [...entrants.map(({ first }) => first), 0], timing);
+    const reference = entrants[0]?.side === ours ? samples[0] : undefined;
+    for (const [i, { side }] of entrants.entries())
+      outcome.rows.push(row(where, side.name, samples[i] as Samples, reference, work, limit, samples[entrants.length]));
+  } finally {
+    for (const { run } of entrants) await run.dispose?.();
+  }
+  return outcome;
+}
+
+function row(
+  where: { family: string; case: string },
+  side: string,
+  samples: Samples,
+  reference: Samples | undefined,
+  work: Work,
+  limit: Limit | null,
+  limitSamples: Samples | undefined,
+): Row {
+  const median = quantile(samples, 0.5);
+  const amount = (work.unit === 'GFLOP/s' ? work.flops : work.bytes) ?? 0;
+  const shareOf = (seconds: number, limitSeconds: number): number =>
+    leastSeconds(work, limit as Limit, (limit as Limit).amount / limitSeconds) / seconds;
+  const usual = limitSamples && limitSamples.length > 0 ? quantile(limitSamples, 0.5) : 0;
+  const shares =
+    limit && limitSamples ? samples.map((seconds, round) => shareOf(seconds, samples.length > 1 ? (limitSamples[round] as number) : usual)) : [];
+  return {
+    ...where,
+    side,
+    seconds: { median, low: quantile(samples, 0.25), high: quantile(samples, 0.75), best: quantile(samples, 0) },
+    samples: samples.length,
+    rate: amount / median / 1e9,
+    unit: work.unit,
+    ratio: reference ? median / quantile(reference, 0.5) : null,
+    apart: reference && reference !== samples && Math.min(samples.length, reference.length) >= 5 ? compare(samples, reference) : 0,
+    share: shares.length > 0 ? quantile(shares, 0.5) : null,
+    limit: limit?.name ?? null,
+  };
+}
+
+/** All cases of `families`, one after the other. */
+export async function runFamilies(families: readonly Family[], settings: Settings): Promise<Outcome> {
+  const all: Outcome = { rows: [], wrong: [], skipped: [] };
+  for (const family of families) {
+    for (const { name, reason } of family.skipped) all.skipped.push({ family: family.name, case: name, side: '', reason });
+    for (const item of family.cases) {
+      if (settings.filter && !item.name.includes(settings.filter)) continue;
+      const outcome = await runCase(family.name, item, settings);
+      for (const key of ['rows', 'wrong', 'skipped'] as const) (all[key] as unknown[]).push(...outcome[key]);
+      settings.progress?.(family.name, item.name, outcome);
+    }
+  }
+  return all;
+}

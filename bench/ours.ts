@@ -1,0 +1,214 @@
+// Our sides: the library by its public names, and the bare GEMM kernel.
+import * as retrograd from 'retrograd';
+import { functional as F, grad, nn, optim, scope, type Tensor, tensor } from 'retrograd';
+import type { RawKernels } from './kernels.ts';
+import { ADAM, DROPOUT, type GemmProblem, LAYER_NORM_EPS, type LinearProblem, type OpProblem, type Problem, type Run, type Side, type TrainProblem } from './problems.ts';
+
+/** A run of `solve`, whose result is freed each time; `inputs` are freed in the end. */
+function freeing(inputs: readonly (Tensor | null)[], solve: () => Tensor): Run {
+  return {
+    answer: () => scope(() => solve().data as Float32Array),
+    run: () => {
+      scope(() => {
+        solve();
+      });
+    },
+    dispose: () => {
+      for (const input of inputs) input?.dispose();
+    },
+  };
+}
+
+function gemm({ layout, m, n, k, a, b }: GemmProblem): Run {
+  const x = tensor(a, { shape: layout === 'TN' ? [k, m] : [m, k] });
+  const y = tensor(b, { shape: layout === 'NT' ? [n, k] : [k, n] });
+  if (layout === 'NT') return freeing([x, y], () => x.matmul(y.t()));
+  if (layout === 'TN') return freeing([x, y], () => x.t().matmul(y));
+  return freeing([x, y], () => x.matmul(y));
+}
+
+function linear({ rows, inner, out, ...problem }: LinearProblem): Run {
+  const x = tensor(problem.x, { shape: [rows, inner] });
+  const weight = tensor(problem.weight, { shape: [out, inner] });
+  const bias = tensor(problem.bias);
+  return freeing([x, weight, bias], () => F.linear(x, weight, bias).relu());
+}
+
+function op({ op, rows, cols, ...problem }: OpProblem): Run | null {
+  const shape = [rows, cols];
+  const x = tensor(problem.x, { shape });
+  const y = problem.y ? tensor(problem.y, { shape }) : null;
+  const weight = problem.weight ? tensor(problem.weight) : null;
+  const bias = problem.bias ? tensor(problem.bias) : null;
+  const target = problem.target ? tensor(problem.target) : null;
+  const inputs = [x, y, weight, bias, target];
+  const run = (solve: () => Tensor): Run => freeing(inputs, solve);
+  switch (op) {
+    case 'add':
+      return run(() => x.add(y as Tensor));
+    case 'bias+relu':
+      return run(() => x.add(bias as Tensor).relu());
+    case 'sum':
+      return run(() => x.sum());
+    case 'exp':
+    case 'tanh':
+    case 'sigmoid':
+      return run(() => x[op]());
+    case 'gelu':
+      return run(() => F.gelu(x));
+    case 'softmax':
+      return run(() => F.softmax(x, 1));
+    case 'layerNorm':
+      return run(() => F.layerNorm(x, [cols], { weight, bias, eps: LAYER_NORM_EPS }));
+    case 'dropout':
+      return run(() => F.dropout(x, { p: DROPOUT }));
+    case 'crossEntropy':
+      return run(() => F.crossEntropy(x, target as Tensor));
+    case 'crossEntropy gradient':
+      x.requiresGrad_();
+      return run(() => grad([F.crossEntropy(x, target as Tensor)], [x])[0] as Tensor);
+    case 'Adam':
+      return adam(inputs, x, y as Tensor);
+    case 'relu gradient': {
+      x.requiresGrad_();
+      const forward = x.relu();
+      inputs.push(forward);
+      return run(() => grad([forward], [x], { gradOutputs: [y as Tensor], retainGraph: true })[0] as Tensor);
+    }
+  }
+}
+
+function adam(inputs: readonly (Tensor | null)[], p: Tensor, g: Tensor): Run {
+  p.requiresGrad_();
+  p.grad = g;
+  const optimizer = new optim.Adam([p], { lr: ADAM.lr, betas: ADAM.betas, eps: ADAM.eps });
+  const run = (): void => optimizer.step();
+  return {
+    answer: () => {
+      for (let step = 0; step < ADAM.steps; step++) run();
+      return p.data as Float32Array;
+    },
+    run,
+    dispose: () => {
+      optimizer.dispose();
+      for (const input of inputs) input?.dispose();
+    },
+  };
+}
+
+/** A network with the weights of `problem`, its optimizer and batch; `step` frees all it makes but the loss it returns. */
+function network(problem: TrainProblem): { step: () => Tensor; dispose: () => void } {
+  const { sizes, activation, batch, loss, optimizer: chosen } = problem;
+  const layers = sizes.slice(1).flatMap((out, i) => {
+    const dense = new nn.Linear(sizes[i] as number, out);
+    return i < sizes.length - 2 ? [dense, activation === 'tanh' ? new nn.Tanh() : new nn.ReLU()] : [dense];
+  });
+  const model = new nn.Sequential(...layers);
+  const state = problem.layers.flatMap(({ weight, bias }, i) => [
+    [`${2 * i}.weight`, { shape: [sizes[i + 1] as number, sizes[i] as number], data: weight }] as const,
+    [`${2 * i}.bias`, { shape: [sizes[i + 1] as number], data: bias }] as const,
+  ]);
+  model.loadStateDict(Object.fromEntries(state));
+  const optimizer = new optim[chosen.name](model.parameters(), { lr: chosen.lr });
+  const x = tensor(problem.x, { shape: [batch, sizes[0] as number] });
+  const y = loss === 'mse' ? tensor(problem.y, { shape: [batch, sizes.at(-1) as number] }) : tensor(problem.y);
+  return {
+    step: () => {
+      optimizer.zeroGrad();
+      const value = loss === 'mse' ? F.mseLoss(model.forward(x), y) : F.crossEntropy(model.forward(x), y);
+      value.backward();
+      optimizer.step();
+      return value;
+    },
+    dispose: () => {
+      optimizer.zeroGrad();
+      optimizer.dispose();
+      model.dispose();
+      for (const input of [x, y]) input.dispose();
+    },
+  };
+}
+
+function train(problem: TrainProblem): Run {
+  const { step, dispose } = network(problem);
+  return {
+    answer: () => Float32Array.from({ length: problem.checked }, () => scope(() => step().item())),
+    run: () => {
+      scope(() => {
+        step();
+      });
+    },
+    dispose,
+  };
+}
+
+/** The library through its public names, each call as a user writes it. */
+export function ours(): Side {
+  const { build, threads } = retrograd.backend();
+  return {
+    name: 'retrograd',
+    version: `${build} SIMD, ${threads} thread${threads === 1 ? '' : 's'}`,
+    prepare: (problem) => {
+      switch (problem.kind) {
+        case 'gemm':
+          return gemm(problem);
+        case 'linear':
+          return linear(problem);
+        case 'op':
+          return op(problem);
+        case 'train':
+          return train(problem);
+      }
+    },
+  };
+}
+
+/** The GEMM kernel by itself, in the tile that is fastest here: what the library adds to it shows in the difference. */
+export function gemmKernel(raw: RawKernels): Side {
+  const gemm = raw.kernel('gemm_f32');
+  const workspace = raw.allocate(raw.kernel('gemm_workspace_bytes')());
+  const tile = fastestTile(raw, gemm, workspace);
+  return {
+    name: 'kernel',
+    version: `${raw.build} SIMD, tile ${tile}`,
+    prepare: (problem: Problem) => {
+      if (problem.kind !== 'gemm') return null;
+      const { layout, m, n, k } = problem;
+      const dispose = raw.mark();
+      const [c, a, b] = [raw.f32(m * n), raw.f32(problem.a), raw.f32(problem.b)];
+      const [aRow, aColumn] = layout === 'TN' ? [1, m] : [k, 1];
+      const [bRow, bColumn] = layout === 'NT' ? [1, k] : [n, 1];
+      const run = (): void => {
+        gemm(c, a, b, 0, m, n, k, aRow, aColumn, bRow, bColumn, n, 0, 0, workspace, 0);
+      };
+      return {
+        answer: () => {
+          run();
+          return raw.view(c, m * n).slice();
+        },
+        run,
+        dispose,
+      };
+    },
+  };
+}
+
+/** Tries each tile on a middling product, in turn, and leaves the fastest chosen. */
+function fastestTile(raw: RawKernels, gemm: (...args: number[]) => number, workspace: number): number {
+  const n = 192;
+  const release = raw.mark();
+  const [c, a, b] = [raw.f32(n * n), raw.f32(n * n), raw.f32(n * n)];
+  const count = raw.kernel('gemm_tile_count')();
+  const best = new Array<number>(count).fill(Number.POSITIVE_INFINITY);
+  for (let round = 0; round < 12; round++)
+    for (let tile = 0; tile < count; tile++) {
+      raw.kernel('gemm_set_tile')(tile);
+      const started = performance.now();
+      gemm(c, a, b, 0, n, n, n, n, 1, n, 1, n, 0, 0, workspace, 0);
+      best[tile] = Math.min(best[tile] as number, performance.now() - started);
+    }
+  release();
+  const tile = best.indexOf(Math.min(...best));
+  raw.kernel('gemm_set_tile')(tile);
+  return tile;
+}

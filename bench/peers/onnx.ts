@@ -1,0 +1,116 @@
+// ONNX Runtime Web, WebAssembly, on one thread. It runs graphs forward and does not train. Its times hold what its only way in
+// takes: copying the inputs into its memory and the output out of it.
+import { env, InferenceSession, Tensor } from 'onnxruntime-web';
+import { LAYER_NORM_EPS, type GemmProblem, type LinearProblem, type OpProblem, type Run, type Side } from '../problems.ts';
+import { model, type Node, type Value } from './onnx-model.ts';
+
+type Data = Float32Array | Int32Array;
+
+interface Graph {
+  readonly nodes: readonly Node[];
+  readonly inputs: readonly (Value & { readonly data: Data })[];
+  readonly output: Value;
+}
+
+const f32 = (name: string, shape: readonly number[], data: Float32Array): Value & { data: Data } => ({ name, type: 'f32', shape, data });
+const result = (...shape: number[]): Value => ({ name: 'out', type: 'f32', shape });
+
+function gemm({ layout, m, n, k, a, b }: GemmProblem): Graph {
+  const inputs = [f32('a', layout === 'TN' ? [k, m] : [m, k], a), f32('b', layout === 'NT' ? [n, k] : [k, n], b)];
+  const names = { inputs: ['a', 'b'], output: 'out' };
+  const node: Node =
+    layout === 'NN'
+      ? { op: 'MatMul', ...names }
+      : { op: 'Gemm', ...names, attributes: layout === 'TN' ? { transA: 1 } : { transB: 1 } };
+  return { nodes: [node], inputs, output: result(m, n) };
+}
+
+function linear({ rows, inner, out, x, weight, bias }: LinearProblem): Graph {
+  return {
+    nodes: [
+      { op: 'Gemm', inputs: ['x', 'weight', 'bias'], output: 'z', attributes: { transB: 1 } },
+      { op: 'Relu', inputs: ['z'], output: 'out' },
+    ],
+    inputs: [f32('x', [rows, inner], x), f32('weight', [out, inner], weight), f32('bias', [out], bias)],
+    output: result(rows, out),
+  };
+}
+
+function op({ op, rows, cols, x, y, weight, bias, target }: OpProblem): Graph | null {
+  const shape = [rows, cols];
+  const output = result(rows, cols);
+  const input = f32('x', shape, x);
+  const unary = (name: string, attributes: Node['attributes'] = {}): Graph => ({
+    nodes: [{ op: name, inputs: ['x'], output: 'out', attributes }],
+    inputs: [input],
+    output,
+  });
+  switch (op) {
+    case 'add':
+      return { nodes: [{ op: 'Add', inputs: ['x', 'y'], output: 'out' }], inputs: [input, f32('y', shape, y as Float32Array)], output };
+    case 'bias+relu':
+      return {
+        nodes: [{ op: 'Add', inputs: ['x', 'bias'], output: 'z' }, { op: 'Relu', inputs: ['z'], output: 'out' }],
+        inputs: [input, f32('bias', [cols], bias as Float32Array)],
+        output,
+      };
+    case 'sum':
+      return { ...unary('ReduceSum', { keepdims: 0 }), output: result() };
+    case 'exp':
+      return unary('Exp');
+    case 'tanh':
+      return unary('Tanh');
+    case 'sigmoid':
+      return unary('Sigmoid');
+    case 'gelu':
+      return unary('Gelu');
+    case 'softmax':
+      return unary('Softmax', { axis: 1 });
+    case 'layerNorm':
+      return {
+        nodes: [{ op: 'LayerNormalization', inputs: ['x', 'weight', 'bias'], output: 'out', attributes: { axis: 1, epsilon: { float: LAYER_NORM_EPS } } }],
+        inputs: [input, f32('weight', [cols], weight as Float32Array), f32('bias', [cols], bias as Float32Array)],
+        output,
+      };
+    case 'crossEntropy':
+      return {
+        nodes: [{ op: 'SoftmaxCrossEntropyLoss', inputs: ['x', 'target'], output: 'out' }],
+        inputs: [input, { name: 'target', type: 'i32', shape: [rows], data: target as Int32Array }],
+        output: result(),
+      };
+    case 'dropout':
+    case 'crossEntropy gradient':
+    case 'relu gradient':
+    case 'Adam':
+      return null;
+  }
+}
+
+async function start({ nodes, inputs, output }: Graph): Promise<Run> {
+  const session = await InferenceSession.create(model(nodes, inputs, output), { executionProviders: ['wasm'] });
+  const feeds = Object.fromEntries(
+    inputs.map(({ name, data, shape }) => [name, data instanceof Int32Array ? new Tensor('int32', data, shape) : new Tensor('float32', data, shape)]),
+  );
+  return {
+    answer: async () => (await session.run(feeds)).out?.data as Float32Array,
+    runAsync: async () => {
+      await session.run(feeds);
+    },
+    dispose: () => session.release(),
+  };
+}
+
+export async function load(): Promise<Side> {
+  env.wasm.numThreads = 1;
+  env.logLevel = 'error';
+  if (typeof document !== 'undefined') env.wasm.wasmPaths = '/peers/onnx/';
+  return {
+    name: 'onnx',
+    version: `ONNX Runtime Web ${env.versions.web ?? env.versions.common}, SIMD, 1 thread`,
+    prepare: async (problem) => {
+      if (problem.kind === 'train') return null;
+      const graph = problem.kind === 'gemm' ? gemm(problem) : problem.kind === 'linear' ? linear(problem) : op(problem);
+      return graph && start(graph);
+    },
+  };
+}

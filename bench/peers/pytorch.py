@@ -1,0 +1,162 @@
+"""Solves benchmark problems with PyTorch on one thread.
+
+Reads requests from standard input: a line of JSON, then the arrays it announces, as raw f32 or i32 in the machine's order.
+Answers each with a line of JSON, then an array of f32 where it says so.
+  {"do": "prepare", "problem": {...}, "arrays": [[name, dtype, length], ...]}  ->  {"known": bool}
+  {"do": "answer"}   ->  {"length": n} and n f32
+  {"do": "time", "count": n}  ->  {"seconds": s}
+Anything that goes wrong: {"error": text}.
+"""
+import json
+import os
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+
+torch.set_num_threads(1)
+torch.set_num_interop_threads(1)
+
+
+def blas():
+    """Name of the BLAS library in this process, which decides the speed of matrix products."""
+    with open("/proc/self/maps") as maps:
+        files = {os.path.basename(line.split()[-1]): line.split()[-1] for line in maps if "blas" in line or "mkl" in line}
+    return ", ".join(sorted(os.path.realpath(path).replace("/usr/lib/x86_64-linux-gnu/", "") for path in files.values()))
+
+
+class Repeat:
+    """`solve` gives the result; one repetition is a call whose result is dropped."""
+
+    def __init__(self, solve, answer=None):
+        self.solve = solve
+        self.answer = answer or (lambda: solve().detach())
+
+
+def gemm(p, arrays):
+    layout, m, n, k = p["layout"], p["m"], p["n"], p["k"]
+    a = arrays["a"].view((k, m) if layout == "TN" else (m, k))
+    b = arrays["b"].view((n, k) if layout == "NT" else (k, n))
+    a = a.t() if layout == "TN" else a
+    b = b.t() if layout == "NT" else b
+    return Repeat(lambda: torch.mm(a, b))
+
+
+def linear(p, arrays):
+    x = arrays["x"].view(p["rows"], p["inner"])
+    weight = arrays["weight"].view(p["out"], p["inner"])
+    return Repeat(lambda: F.relu(F.linear(x, weight, arrays["bias"])))
+
+
+def op(p, arrays):
+    shape = (p["rows"], p["cols"])
+    x = arrays["x"].view(shape)
+    y = arrays["y"].view(shape) if "y" in arrays else None
+    weight, bias = arrays.get("weight"), arrays.get("bias")
+    target = arrays["target"].long() if "target" in arrays else None
+    name = p["op"]
+    if name == "Adam":
+        q = torch.nn.Parameter(x.clone())
+        q.grad = y
+        optimizer = torch.optim.Adam([q], lr=p["adam"]["lr"], betas=tuple(p["adam"]["betas"]), eps=p["adam"]["eps"])
+
+        def answer():
+            for _ in range(p["adam"]["steps"]):
+                optimizer.step()
+            return q.detach().clone()
+
+        return Repeat(optimizer.step, answer)
+    if name == "crossEntropy gradient":
+        x.requires_grad_()
+        return Repeat(lambda: torch.autograd.grad(F.cross_entropy(x, target), x)[0])
+    if name == "relu gradient":
+        x.requires_grad_()
+        forward = F.relu(x)
+        return Repeat(lambda: torch.autograd.grad(forward, x, y, retain_graph=True)[0])
+    return Repeat(
+        {
+            "add": lambda: x + y,
+            "bias+relu": lambda: F.relu(x + bias),
+            "sum": lambda: x.sum(),
+            "exp": lambda: x.exp(),
+            "tanh": lambda: x.tanh(),
+            "sigmoid": lambda: x.sigmoid(),
+            "gelu": lambda: F.gelu(x),
+            "softmax": lambda: F.softmax(x, 1),
+            "layerNorm": lambda: F.layer_norm(x, (p["cols"],), weight, bias, p["eps"]),
+            "dropout": lambda: F.dropout(x, p["dropout"]),
+            "crossEntropy": lambda: F.cross_entropy(x, target),
+        }[name]
+    )
+
+
+def train(p, arrays):
+    sizes = p["sizes"]
+    layers = []
+    for i, (inner, out) in enumerate(zip(sizes, sizes[1:])):
+        layer = torch.nn.Linear(inner, out)
+        with torch.no_grad():
+            layer.weight.copy_(arrays["weight%d" % i].view(out, inner))
+            layer.bias.copy_(arrays["bias%d" % i])
+        layers.append(layer)
+        if i < len(sizes) - 2:
+            layers.append(torch.nn.Tanh() if p["activation"] == "tanh" else torch.nn.ReLU())
+    model = torch.nn.Sequential(*layers)
+    x = arrays["x"].view(p["batch"], sizes[0])
+    if p["loss"] == "mse":
+        y, loss_of = arrays["y"].view(p["batch"], sizes[-1]), F.mse_loss
+    else:
+        y, loss_of = arrays["y"].long(), F.cross_entropy
+    optimizer = getattr(torch.optim, p["optimizer"]["name"])(model.parameters(), lr=p["optimizer"]["lr"])
+
+    def step():
+        optimizer.zero_grad()
+        loss = loss_of(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return Repeat(step, lambda: torch.tensor([step().item() for _ in range(p["checked"])]))
+
+
+KINDS = {"gemm": gemm, "linear": linear, "op": op, "train": train}
+
+
+def read_array(dtype, length):
+    data = bytearray(sys.stdin.buffer.read(4 * length))
+    return torch.frombuffer(data, dtype=torch.float32 if dtype == "f32" else torch.int32)
+
+
+def main():
+    def reply(message, data=b""):
+        sys.stdout.buffer.write(json.dumps(message).encode() + b"\n" + data)
+        sys.stdout.buffer.flush()
+
+    torch.mm(torch.ones(2, 2), torch.ones(2, 2))
+    reply({"version": torch.__version__, "blas": blas()})
+    current = None
+    for line in iter(sys.stdin.buffer.readline, b""):
+        request = json.loads(line)
+        arrays = {name: read_array(dtype, length) for name, dtype, length in request.get("arrays", [])}
+        try:
+            if request["do"] == "prepare":
+                current = None
+                problem = request["problem"]
+                make = KINDS.get(problem["kind"])
+                current = make(problem, arrays) if make else None
+                reply({"known": current is not None})
+            elif request["do"] == "answer":
+                data = current.answer().contiguous().view(-1).numpy().tobytes()
+                reply({"length": len(data) // 4}, data)
+            else:
+                solve = current.solve
+                started = time.perf_counter()
+                for _ in range(request["count"]):
+                    solve()
+                reply({"seconds": time.perf_counter() - started})
+        except Exception as error:  # told to the other side, which goes on
+            reply({"error": "%s: %s" % (type(error).__name__, error)})
+
+
+main()

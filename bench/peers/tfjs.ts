@@ -1,0 +1,184 @@
+// TensorFlow.js on either of its backends; tfjs-cpu.ts and tfjs-wasm.ts choose one. Both live in one engine, so that each sample
+// first makes its own backend the current one.
+import * as tf from '@tensorflow/tfjs-core';
+import { ADAM, DROPOUT, type GemmProblem, LAYER_NORM_EPS, type LinearProblem, type OpProblem, type Run, type Side, type TrainProblem } from '../problems.ts';
+
+/** A run of `solve`, whose result is freed each time. Both backends compute at once, not when the result is read. */
+function freeing(solve: () => tf.Tensor): Run {
+  return {
+    answer: () => tf.tidy(() => Float32Array.from(solve().dataSync())),
+    run: () => {
+      tf.tidy(() => {
+        solve();
+      });
+    },
+  };
+}
+
+function gemm({ layout, m, n, k, a, b }: GemmProblem): Run {
+  const x = tf.tensor2d(a, layout === 'TN' ? [k, m] : [m, k]);
+  const y = tf.tensor2d(b, layout === 'NT' ? [n, k] : [k, n]);
+  return freeing(() => tf.matMul(x, y, layout === 'TN', layout === 'NT'));
+}
+
+function linear({ rows, inner, out, ...problem }: LinearProblem): Run {
+  const x = tf.tensor2d(problem.x, [rows, inner]);
+  // Its layers keep weights as [in, out]; transposed here, untimed, or it would take its slow path.
+  const weight = tf.tidy(() => tf.transpose<tf.Tensor2D>(tf.tensor2d(problem.weight, [out, inner])));
+  const bias = tf.tensor1d(problem.bias);
+  return freeing(() => tf.fused.matMul({ a: x, b: weight as tf.Tensor2D, bias, activation: "relu" }));
+}
+
+/** Its cross-entropy takes one-hot rows of floats. */
+const oneHot = (target: Int32Array, cols: number): tf.Tensor2D =>
+  tf.tidy(() => tf.cast<tf.Tensor2D>(tf.oneHot(tf.tensor1d(target, 'int32'), cols), 'float32'));
+
+function layerNorm(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+  const { mean, variance } = tf.moments(x, 1, true);
+  const scaled = tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, LAYER_NORM_EPS)));
+  return tf.add(tf.mul(scaled, weight), bias);
+}
+
+function op(problem: OpProblem): Run {
+  const { rows, cols } = problem;
+  const shape: [number, number] = [rows, cols];
+  const x = tf.tensor2d(problem.x, shape);
+  const y = problem.y ? tf.tensor2d(problem.y, shape) : x;
+  const vector = (data: Float32Array | undefined): tf.Tensor1D => tf.tensor1d(data ?? [0]);
+  const [weight, bias] = [vector(problem.weight), vector(problem.bias)];
+  const hot = problem.target ? oneHot(problem.target, cols) : x;
+  const loss = (logits: tf.Tensor): tf.Scalar => tf.losses.softmaxCrossEntropy(hot, logits);
+  switch (problem.op) {
+    case 'add':
+      return freeing(() => tf.add(x, y));
+    case 'bias+relu':
+      return freeing(() => tf.relu(tf.add(x, bias)));
+    case 'sum':
+      return freeing(() => tf.sum(x));
+    case 'exp':
+      return freeing(() => tf.exp(x));
+    case 'tanh':
+      return freeing(() => tf.tanh(x));
+    case 'sigmoid':
+      return freeing(() => tf.sigmoid(x));
+    case 'gelu':
+      return freeing(() => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1)));
+    case 'softmax':
+      return freeing(() => tf.softmax(x, 1));
+    case 'layerNorm':
+      return freeing(() => layerNorm(x, weight, bias));
+    case 'dropout':
+      return freeing(() => tf.dropout(x, DROPOUT));
+    case 'crossEntropy':
+      return freeing(() => loss(x));
+    case 'crossEntropy gradient': {
+      const gradient = tf.grad((logits) => loss(logits));
+      return freeing(() => gradient(x));
+    }
+    case 'relu gradient': {
+      const gradient = tf.grad((value) => tf.relu(value));
+      // TensorFlow.js cannot keep the forward pass: this times both.
+      return freeing(() => gradient(x, y));
+    }
+    case 'Adam': {
+      const p = tf.variable(x);
+      const optimizer = tf.train.adam(ADAM.lr, ...ADAM.betas, ADAM.eps);
+      const run = (): void => optimizer.applyGradients([{ name: p.name, tensor: y }]);
+      return {
+        answer: () => {
+          for (let step = 0; step < ADAM.steps; step++) run();
+          return Float32Array.from(p.dataSync());
+        },
+        run,
+        dispose: () => {
+          optimizer.dispose();
+          p.dispose();
+        },
+      };
+    }
+  }
+}
+
+function train(problem: TrainProblem): Run {
+  const { sizes, batch, activation, optimizer: chosen } = problem;
+  const layers = problem.layers.map(({ weight, bias }, i) => ({
+    weight: tf.tidy(() => tf.variable(tf.transpose<tf.Tensor2D>(tf.tensor2d(weight, [sizes[i + 1] as number, sizes[i] as number])))),
+    bias: tf.variable(tf.tensor1d(bias)),
+  }));
+  const x = tf.tensor2d(problem.x, [batch, sizes[0] as number]);
+  const outputs = sizes.at(-1) as number;
+  const y =
+    problem.loss === 'mse'
+      ? tf.tensor2d(problem.y, [batch, outputs])
+      : oneHot(problem.y as Int32Array, outputs);
+  const optimizer = chosen.name === 'SGD' ? tf.train.sgd(chosen.lr) : tf.train.adam(chosen.lr, ...ADAM.betas, ADAM.eps);
+  const output = (): tf.Tensor2D =>
+    layers.reduce<tf.Tensor2D>((value, { weight, bias }, i) => {
+      const last = i === layers.length - 1;
+      return tf.fused.matMul({ a: value, b: weight, bias, activation: last ? 'linear' : 'relu' }) as tf.Tensor2D;
+    }, x);
+  const outputOfTanh = (): tf.Tensor2D =>
+    layers.reduce<tf.Tensor2D>((value, { weight, bias }, i) => {
+      const z = tf.add<tf.Tensor2D>(tf.matMul(value, weight), bias);
+      return i === layers.length - 1 ? z : tf.tanh(z);
+    }, x);
+  const forward = activation === 'tanh' ? outputOfTanh : output;
+  const loss = (): tf.Scalar =>
+    problem.loss === 'mse' ? tf.losses.meanSquaredError(y, forward()) : tf.losses.softmaxCrossEntropy(y, forward());
+  return {
+    answer: () =>
+      Float32Array.from({ length: problem.checked }, () =>
+        tf.tidy(() => (optimizer.minimize(loss, true) as tf.Scalar).dataSync()[0] as number),
+      ),
+    run: () => {
+      optimizer.minimize(loss);
+    },
+    dispose: () => {
+      optimizer.dispose();
+      for (const { weight, bias } of layers) tf.dispose([weight, bias]);
+    },
+  };
+}
+
+/** A side on the backend `backend`, which is registered already. */
+export async function tfjsSide(backend: 'cpu' | 'wasm', version: string): Promise<Side> {
+  const enter = (): void => {
+    if (tf.getBackend() !== backend) tf.setBackend(backend);
+  };
+  await tf.setBackend(backend);
+  await tf.ready();
+  return {
+    name: `tfjs-${backend}`,
+    version,
+    prepare: (problem) => {
+      enter();
+      // Whatever is made while preparing is freed with the run.
+      const engine = tf.engine();
+      engine.startScope();
+      const end = (): void => {
+        enter();
+        engine.endScope();
+      };
+      try {
+        const run = solve(problem);
+        return { ...run, enter, dispose: () => void [run.dispose?.(), end()] };
+      } catch (error) {
+        end();
+        throw error;
+      }
+    },
+  };
+}
+
+function solve(problem: GemmProblem | LinearProblem | OpProblem | TrainProblem): Run {
+  switch (problem.kind) {
+    case 'gemm':
+      return gemm(problem);
+    case 'linear':
+      return linear(problem);
+    case 'op':
+      return op(problem);
+    case 'train':
+      return train(problem);
+  }
+}
