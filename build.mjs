@@ -84,7 +84,7 @@ function programs(folder, config) {
 const steps = [
   {
     name: 'lib',
-    inputs: ['bindings'],
+    inputs: ['bindings', 'package.json'],
     into: 'build/lib',
     owns: (file) => /\.js(\.map)?$/.test(file),
     run: bundle,
@@ -164,7 +164,7 @@ async function declare(out) {
 /** What a step's result depends on: its inputs, this file and the versions of the tools. */
 function hashInputs(step) {
   const hash = createHash('sha256');
-  for (const file of [...step.inputs.flatMap(filesOf), 'build.mjs', 'package.json', 'package-lock.json'])
+  for (const file of [...step.inputs.flatMap(filesOf), 'build.mjs', 'package-lock.json'])
     hash.update(`${file}\0${statSync(file).size}\0`).update(readFileSync(file));
   return hash.digest('hex');
 }

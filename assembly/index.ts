@@ -1,4 +1,5 @@
 // The ABI: every export of the module. No logic.
+export * from "./conv/conv";
 export * from "./elementwise/activations";
 export * from "./elementwise/binary";
 export * from "./elementwise/cast";

@@ -3,7 +3,7 @@
 // zeros. Every kernel overwrites its outputs unless said; dx may be g, out may be x.
 import { madd } from "./lanes";
 import {
-  Columns, ROW_PARAMETERS, Rows, SquaredDeviation, USES_B, USES_W, USES_Y, Value, loadLanes,
+  Columns, ROW_PARAMETERS, Rows, SquaredDeviation, USES_B, USES_W, USES_Y, Value, loadLanes, mapLanes,
 } from "./reduceloops";
 
 // --- layer norm
@@ -96,8 +96,11 @@ export function layer_norm_backward_f32(
 export function layer_norm_backward_params_f32(
   dweight: usize, dbias: usize, g: usize, x: usize, mean: usize, rstd: usize, rows: i32, cols: i32,
 ): void {
-  if (dweight) Columns.sum<RowCorrelation>(dweight, g, x, mean, rstd, rows, cols, 1);
-  if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, rows, cols, 1);
+  for (let i = 0; i < cols; i += 16) {
+    const end = min(i + 16, cols);
+    if (dweight) Columns.sum<RowCorrelation>(dweight, g, x, mean, rstd, rows, cols, 1, i, end);
+    if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, rows, cols, 1, i, end);
+  }
 }
 
 // --- batch norm
@@ -115,8 +118,8 @@ export function batch_norm_stats_f32(mean: usize, variance: usize, x: usize, n: 
   const zero = f32x4.splat(0), stride = (<usize>c * <usize>s) << 2;
   const scale = 1 / (<f64>n * <f64>s);
   if (s == 1) {
-    Columns.sum<Value>(mean, x, 0, 0, 0, n, c, scale);
-    Columns.sum<SquaredDeviation>(variance, x, 0, mean, 0, n, c, scale);
+    Columns.sum<Value>(mean, x, 0, 0, 0, n, c, scale, 0, c);
+    Columns.sum<SquaredDeviation>(variance, x, 0, mean, 0, n, c, scale, 0, c);
     return;
   }
   for (let k = 0; k < c; k++, x += <usize>s << 2, mean += 4, variance += 4) {
@@ -226,7 +229,7 @@ function mapChannel<F>(
   const gain: v128 = f.gain(r, w);
   const db = f32x4.mul(parameter(dbias, at, lanes, 0), inverse);
   const offset: v128 = f.offset(r, w, parameter(bias, at, lanes, 0), db);
-  if (lanes) Columns.map4<F>(out, x, y, rows, stride, lanes, m, slope, gain, offset);
+  if (lanes) mapLanes<F>(out, x, y, rows, stride, lanes, m, slope, gain, offset);
   else Rows.map<F>(out, x, y, 0, 0, s, m, slope, gain, offset);
 }
 
@@ -241,14 +244,18 @@ function mapChannels<F>(
 ): void {
   const inverse = f32x4.splat(<f32>(1 / (<f64>n * <f64>s)));
   const skip = <usize>s << 2, stride = <usize>c * skip;
-  const step = s == 1 ? SHARING_ROWS : 1, width = s == 1 ? 4 : 1;
+  const step = s == 1 ? SHARING_ROWS : 1;
   for (let i = 0; i < n; i += step) {
     const rows = min(step, n - i);
-    for (let k = 0; k < c; k += width) {
-      const at = <usize>i * stride + <usize>k * skip, lanes = s == 1 ? min(4, c - k) : 0;
-      mapChannel<F>(
-        out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, s, lanes, rows, stride, inverse,
-      );
+    let k = 0, at = <usize>i * stride;
+    if (s == 1) {
+      for (; k + 4 <= c; k += 4, at += 16) {
+        mapChannel<F>(out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, 1, 4, rows, stride, inverse);
+      }
+    }
+    for (; k < c; k++, at += skip) {
+      const lanes = s == 1 ? 1 : 0;
+      mapChannel<F>(out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, s, lanes, rows, stride, inverse);
     }
   }
 }
@@ -266,8 +273,8 @@ export function batch_norm_backward_params_f32(
 ): void {
   const zero = f32x4.splat(0), stride = (<usize>c * <usize>s) << 2;
   if (s == 1) {
-    if (dweight) Columns.sum<Correlation>(dweight, g, x, mean, rstd, n, c, 1);
-    if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, n, c, 1);
+    if (dweight) Columns.sum<Correlation>(dweight, g, x, mean, rstd, n, c, 1, 0, c);
+    if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, n, c, 1, 0, c);
     return;
   }
   for (let k = 0; k < c; k++, g += <usize>s << 2, x += <usize>s << 2) {

@@ -1,11 +1,22 @@
 // Max and average pooling over the last two axes of x[planes, h, w] into y[planes, outH, outW], contiguous f32, forward
 // beside backward. Pooling of one axis has h = 1. `dims` holds the two axes as they lie in Sliding, the rows (h) first.
 // Every kernel overwrites its outputs, which may not alias its inputs.
-import { loadLanes, madd, select, storeLanes } from "./lanes";
-import { Rows, Value } from "./reduceloops";
+//
+// Where a window lies is worked out once for a block of planes, and then they go through it one after the other: planes
+// are often small, and a first level of cache holds many.
+import { loadLanes, madd, storeLanes } from "./lanes";
+import { Part, Rows, Value } from "./reduceloops";
 import {
-  AXIS, Adaptive, Apart, FourNeighbours, FourOfSeven, Neighbours, Sliding, countPadding, divisorOf, fixedDivisor, shareOf,
+  AXIS, Adaptive, Alternate, Apart, Sliding, Together, countsPadding, divisorOf, fixedDivisor, shareOf,
 } from "./windows";
+
+const BLOCK_BYTES: usize = 16384;
+
+/** How many planes of so many bytes a block has. */
+@inline
+function blockOf(planes: i32, bytes: usize): i32 {
+  return min(planes, <i32>(BLOCK_BYTES / max<usize>(bytes, 4)) + 1);
+}
 
 /** The window's greatest element, and where it lies in the plane. */
 @final @unmanaged
@@ -14,8 +25,10 @@ class Largest {
   @inline start(): v128 { return f32x4.splat(-Infinity); }
   /** Where v, which comes after a, takes its place: the first of equals stays, and of NaNs the last one. */
   @inline takes(a: v128, v: v128): v128 { return v128.or(f32x4.gt(v, a), f32x4.ne(v, v)); }
-  @inline combine(a: v128, v: v128, taken: v128): v128 { return select(taken, v, a); }
-  @inline finish(a: v128, divisor: f32): v128 { return a; }
+  @inline combine(a: v128, v: v128): v128 { return v128.or(f32x4.pmax(a, v), f32x4.ne(v, v)); }
+  /** `here` where it is taken. What comes later has a higher place. */
+  @inline place(at: v128, here: v128, taken: v128): v128 { return i32x4.max_s(at, v128.and(here, taken)); }
+  @inline finish(a: v128, divisor: v128): v128 { return a; }
 
   /** Where b at i takes the place of a at j, whichever comes first. */
   @inline beats(b: v128, i: v128, a: v128, j: v128): v128 {
@@ -24,28 +37,36 @@ class Largest {
     return v128.or(v128.or(f32x4.gt(b, a), tie), nan);
   }
 
-  /** The window whose first element is at x: lanes are columns, and are joined at the end. */
-  lone<R>(
-    y: usize, index: usize, x: usize, r: i32, c: i32, line: usize, width: i32, step: i32, place: i32, divisor: f32,
-  ): void {
-    const reader = changetype<R>(0), bytes = <usize>step << 2, four = i32x4.splat(step << 2);
-    let a = this.start(), at = i32x4.splat(0), row = i32x4.mul(i32x4(0, 1, 2, 3), i32x4.splat(step));
-    for (; r > 0; r--, x += line, row = i32x4.add(row, i32x4.splat(width))) {
-      let p = x, here = row;
-      for (let left = c; left > 0; left -= 4, p += bytes << 2, here = i32x4.add(here, four)) {
-        const v: v128 = reader.load(p, bytes, min(left, 4), this.start());
-        const taken = this.takes(a, v);
-        at = select(taken, here, at);
-        a = select(taken, v, a);
+  /** One window: lanes are columns, two vectors of them at a time, and are joined at the end. */
+  @inline alone(y: usize, index: usize, x: usize, r: i32, c: i32, line: usize, width: i32, place: i32, divisor: f32): void {
+    const four = i32x4.splat(4), below = i32x4.splat(width);
+    let a = this.start(), b = a, at = i32x4.splat(0), bt = at, row = i32x4(0, 1, 2, 3);
+    for (; r > 0; r--, x += line, row = i32x4.add(row, below)) {
+      let p = x, here = row, left = c;
+      for (; left >= 8; left -= 8, p += 32) {
+        const v = v128.load(p), w = v128.load(p, 16);
+        at = this.place(at, here, this.takes(a, v));
+        a = this.combine(a, v);
+        here = i32x4.add(here, four);
+        bt = this.place(bt, here, this.takes(b, w));
+        b = this.combine(b, w);
+        here = i32x4.add(here, four);
+      }
+      for (; left > 0; left -= 4, p += 16, here = i32x4.add(here, four)) {
+        const v = left >= 4 ? v128.load(p) : Part.load(p, left, this.start());
+        at = this.place(at, here, this.takes(a, v));
+        a = this.combine(a, v);
       }
     }
-    let b = v128.shuffle<i32>(a, a, 2, 3, 0, 1), i = v128.shuffle<i32>(at, at, 2, 3, 0, 1);
-    let taken = this.beats(b, i, a, at);
-    a = select(taken, b, a); at = select(taken, i, at);
-    b = v128.shuffle<i32>(a, a, 1, 0, 3, 2); i = v128.shuffle<i32>(at, at, 1, 0, 3, 2);
-    taken = this.beats(b, i, a, at);
-    v128.store32_lane(y, select(taken, b, a), 0);
-    store<i32>(index, i32x4.extract_lane(select(taken, i, at), 0) + place);
+    let taken = this.beats(b, bt, a, at);
+    a = v128.bitselect(b, a, taken); at = v128.bitselect(bt, at, taken);
+    b = v128.shuffle<i32>(a, a, 2, 3, 0, 1); bt = v128.shuffle<i32>(at, at, 2, 3, 0, 1);
+    taken = this.beats(b, bt, a, at);
+    a = v128.bitselect(b, a, taken); at = v128.bitselect(bt, at, taken);
+    b = v128.shuffle<i32>(a, a, 1, 0, 3, 2); bt = v128.shuffle<i32>(at, at, 1, 0, 3, 2);
+    taken = this.beats(b, bt, a, at);
+    v128.store32_lane(y, v128.bitselect(b, a, taken), 0);
+    store<i32>(index, i32x4.extract_lane(v128.bitselect(bt, at, taken), 0) + place);
   }
 }
 
@@ -55,13 +76,11 @@ class Average {
   @inline places(): bool { return false; }
   @inline start(): v128 { return f32x4.splat(0); }
   @inline takes(a: v128, v: v128): v128 { return v; }
-  @inline combine(a: v128, v: v128, taken: v128): v128 { return f32x4.add(a, v); }
-  @inline finish(a: v128, divisor: f32): v128 { return f32x4.div(a, f32x4.splat(divisor)); }
+  @inline combine(a: v128, v: v128): v128 { return f32x4.add(a, v); }
+  @inline place(at: v128, here: v128, taken: v128): v128 { return at; }
+  @inline finish(a: v128, divisor: v128): v128 { return f32x4.div(a, divisor); }
 
-  /** The window whose first element is at x. There is no dilation. */
-  lone<R>(
-    y: usize, index: usize, x: usize, r: i32, c: i32, line: usize, width: i32, step: i32, place: i32, divisor: f32,
-  ): void {
+  @inline alone(y: usize, index: usize, x: usize, r: i32, c: i32, line: usize, width: i32, place: i32, divisor: f32): void {
     const zero = f32x4.splat(0);
     let sum: f64 = 0;
     for (; r > 0; r--, x += line) sum += Rows.sum<Value>(0, x, 0, 0, c, zero, zero);
@@ -71,74 +90,101 @@ class Average {
 
 /**
  * n windows side by side, each r rows of c columns that all lie on the plane: lanes are windows. `line` bytes and `width`
- * elements lead from row to row, `step` elements from column to column, `stride` from window to window. `place` is the
- * position of the first window's first element.
+ * elements lead from row to row, `step` elements from column to column, `stride` from window to window, `plane` and `out`
+ * bytes from plane to plane. `place` is the position of the first window's first element.
  */
 function across<F, R>(
-  y: usize, index: usize, x: usize, n: i32, r: i32, c: i32, line: usize, width: i32, step: i32, stride: i32,
-  place: i32, divisor: f32,
+  y: usize, index: usize, x: usize, planes: i32, plane: usize, out: usize, n: i32, r: i32, c: i32,
+  line: usize, width: i32, step: i32, stride: i32, place: i32, divisor: f32,
 ): void {
   const f = changetype<F>(0), reader = changetype<R>(0);
-  const bytes = <usize>stride << 2, next = <usize>step << 2;
-  const lane = i32x4.mul(i32x4(0, 1, 2, 3), i32x4.splat(stride)), one = i32x4.splat(step), below = i32x4.splat(width);
-  for (let o = 0; o < n; o += 4) {
-    // The last four windows may overlap those before, and come out the same again.
-    if (!reader.any() && o + 4 > n) o = n - 4;
-    const lanes = min(4, n - o);
-    let a: v128 = f.start(), at = i32x4.splat(0), row = at;
-    let q = x + <usize>o * bytes;
-    for (let i = r; i > 0; i--, q += line, row = i32x4.add(row, below)) {
-      let p = q, here = row;
-      for (let j = c; j > 0; j--, p += next, here = i32x4.add(here, one)) {
-        const v: v128 = reader.load(p, bytes, lanes, f.start()), taken: v128 = f.takes(a, v);
-        if (f.places()) at = select(taken, here, at);
-        a = f.combine(a, v, taken);
+  const lane = <usize>stride << 2, next = <usize>step << 2;
+  const one = i32x4.splat(step), below = i32x4.splat(width), divisors = f32x4.splat(divisor);
+  const places = i32x4.add(i32x4.mul(i32x4(0, 1, 2, 3), i32x4.splat(stride)), i32x4.splat(place));
+  for (; planes > 0; planes--, x += plane, y += out, index += out) {
+    for (let o = 0; o < n; o += 4) {
+      // The last four windows may overlap those before, and come out the same again.
+      if (!reader.part() && o + 4 > n) o = n - 4;
+      const lanes = reader.part() ? min(4, n - o) : 4;
+      let a: v128 = f.start(), at = i32x4.splat(0), row = at;
+      let q = x + <usize>o * lane;
+      for (let i = r; i > 0; i--, q += line, row = i32x4.add(row, below)) {
+        // Narrow windows are the usual ones, and a loop would cost more than their steps.
+        if (c == 1) {
+          const v: v128 = reader.one(q, lane, lanes, f.start());
+          at = f.place(at, row, f.takes(a, v));
+          a = f.combine(a, v);
+          continue;
+        }
+        const v0: v128 = reader.first(q, lane, lanes, f.start()), v1: v128 = reader.second(q, next, lane, lanes, f.start());
+        let here = i32x4.add(row, one);
+        at = f.place(at, row, f.takes(a, v0));
+        a = f.combine(a, v0);
+        at = f.place(at, here, f.takes(a, v1));
+        a = f.combine(a, v1);
+        let p = q + next;
+        for (let j = c - 2; j > 0; j--) {
+          p += next;
+          here = i32x4.add(here, one);
+          const v: v128 = reader.one(p, lane, lanes, f.start());
+          at = f.place(at, here, f.takes(a, v));
+          a = f.combine(a, v);
+        }
       }
+      const to = <usize>o << 2;
+      storeLanes(y + to, f.finish(a, divisors), lanes);
+      if (f.places()) storeLanes(index + to, i32x4.add(i32x4.add(at, places), i32x4.splat(o * stride)), lanes);
     }
-    const to = <usize>o << 2;
-    storeLanes(y + to, f.finish(a, divisor), lanes);
-    if (f.places()) storeLanes(index + to, i32x4.add(i32x4.add(at, lane), i32x4.splat(place + o * stride)), lanes);
+  }
+}
+
+/** One window of every plane, with neighbouring columns. */
+function alone<F>(
+  y: usize, index: usize, x: usize, planes: i32, plane: usize, out: usize, r: i32, c: i32,
+  line: usize, width: i32, place: i32, divisor: f32,
+): void {
+  if (c == width) {
+    // Whole rows, one behind the other.
+    c *= r;
+    r = 1;
+  }
+  for (; planes > 0; planes--, x += plane, y += out, index += out) {
+    changetype<F>(0).alone(y, index, x, r, c, line, width, place, divisor);
   }
 }
 
 /** y, and for F that places its element index, over x with axes of kind A. */
 function pool<F, A>(y: usize, index: usize, x: usize, planes: i32, dims: usize): void {
-  const f = changetype<F>(0);
   const rows = changetype<A>(dims), cols = changetype<A>(dims + AXIS);
-  const pads = countPadding(dims), fixed = fixedDivisor(dims);
-  const width = cols.size, windows = cols.windows, from = cols.wholeFrom(), to = cols.wholeTo();
+  const pads = countsPadding(dims), fixed = fixedDivisor(dims);
+  const width = cols.size, windows = cols.windows, from = cols.wholeFrom(), whole = cols.wholeTo() - from;
   const kernel = load<i32>(dims, AXIS + 8), stride = load<i32>(dims, AXIS + 12), step = load<i32>(dims, AXIS + 20);
   const below = width * load<i32>(dims, 20), line = <usize>below << 2;
-  // A few wide windows are sooner done one by one.
-  const side = to - from >= 4 || kernel < 4 ? to - from : 0;
-  const plane = (<usize>rows.size * width) << 2;
-  for (; planes > 0; planes--, x += plane) {
+  const plane = (<usize>rows.size * width) << 2, out = (<usize>rows.windows * windows) << 2;
+  // Three windows or two share a vector only where a row of one does not fill it.
+  const side = whole >= 4 || kernel < 4 ? whole : 0;
+  while (planes > 0) {
+    const some = blockOf(planes, plane);
+    let to = y, toIndex = index;
     for (let i = 0; i < rows.windows; i++) {
       const top = rows.first(i), r = rows.count(i), counted = rows.divisor(i, pads);
-      for (let o = 0; o < windows; ) {
-        const left = cols.first(o), place = top * width + left, p = x + (<usize>place << 2);
+      for (let o = 0, n = 1; o < windows; o += n, to += <usize>n << 2, toIndex += <usize>n << 2) {
+        const place = top * width + cols.first(o), p = x + (<usize>place << 2), c = cols.count(o);
         const divisor = divisorOf(fixed, counted, cols.divisor(o, pads));
-        let n = 1;
-        if (o == from && side > 0) {
-          n = side;
-          if (n < 4 || stride > 2) across<F, Apart>(y, index, p, n, r, kernel, line, below, step, stride, place, divisor);
-          else if (stride == 1) across<F, FourNeighbours>(y, index, p, n, r, kernel, line, below, step, 1, place, divisor);
-          else across<F, FourOfSeven>(y, index, p, n, r, kernel, line, below, step, 2, place, divisor);
-        } else {
-          let c = cols.count(o), height = r;
-          if (c == below && step == 1) {
-            // Whole rows, one behind the other.
-            c *= height;
-            height = 1;
-          }
-          if (step == 1) f.lone<Neighbours>(y, index, p, height, c, line, below, 1, place, divisor);
-          else f.lone<Apart>(y, index, p, height, c, line, below, step, place, divisor);
-        }
-        o += n;
-        y += <usize>n << 2;
-        if (f.places()) index += <usize>n << 2;
+        n = o == from && side > 0 ? side : 1;
+        if (n >= 4 && stride == 1) {
+          across<F, Together>(to, toIndex, p, some, plane, out, n, r, c, line, below, step, stride, place, divisor);
+        } else if (n >= 4 && stride == 2 && step == 1) {
+          across<F, Alternate>(to, toIndex, p, some, plane, out, n, r, c, line, below, step, stride, place, divisor);
+        } else if (n > 1 || step > 1) {
+          across<F, Apart>(to, toIndex, p, some, plane, out, n, r, c, line, below, step, stride, place, divisor);
+        } else alone<F>(to, toIndex, p, some, plane, out, r, c, line, below, place, divisor);
       }
     }
+    planes -= some;
+    x += <usize>some * plane;
+    y += <usize>some * out;
+    index += <usize>some * out;
   }
 }
 
@@ -161,12 +207,16 @@ export function adaptive_max_pool_forward_f32(y: usize, index: usize, x: usize, 
  */
 export function max_pool_backward_f32(dx: usize, g: usize, index: usize, planes: i32, size: i32, n: i32): void {
   const plane = <usize>size << 2, end = <usize>n << 2;
-  for (; planes > 0; planes--, dx += plane, g += end, index += end) {
-    memory.fill(dx, 0, plane);
-    for (let i: usize = 0; i < end; i += 4) {
-      const to = dx + (<usize>load<u32>(index + i) << 2);
-      store<f32>(to, load<f32>(to) + load<f32>(g + i));
+  while (planes > 0) {
+    const some = blockOf(planes, plane);
+    memory.fill(dx, 0, <usize>some * plane);
+    for (let p = some; p > 0; p--, dx += plane, g += end, index += end) {
+      for (let i: usize = 0; i < end; i += 4) {
+        const to = dx + (<usize>load<u32>(index + i) << 2);
+        store<f32>(to, load<f32>(to) + load<f32>(g + i));
+      }
     }
+    planes -= some;
   }
 }
 
@@ -197,8 +247,8 @@ function add(p: usize, v: v128, n: i32): void {
 }
 
 // The way back of an average gathers. With c + padding = q * stride + t, t < stride, column c lies in the windows q, q - 1,
-// ...: in N = ceil(kernel / stride) of them for t < rest, and in one less from there. So the columns of one q have two
-// values, `high` and `low`, and neighbouring q's find theirs in neighbouring lanes of g.
+// ...: for t < rest in 1 + more of them, more = (kernel - 1) / stride, and from there in one less. So the columns of one q
+// have two values, `high` and `low`, and neighbouring q's find theirs in neighbouring lanes of g.
 
 /** The columns of four q's at p: `rest` times high, then low, `stride` in all, lane after lane. */
 @inline
@@ -209,84 +259,129 @@ function spread(p: usize, high: v128, low: v128, stride: i32, rest: i32): void {
     v128.store(p, v128.shuffle<i32>(high, odd, 0, 4, 1, 5));
     v128.store(p, v128.shuffle<i32>(high, odd, 2, 6, 3, 7), 16);
   } else {
-    const one = <usize>stride << 2, to = <usize>rest << 2;
-    fill(p, v128.shuffle<i32>(high, high, 0, 0, 0, 0), rest);
-    fill(p + to, v128.shuffle<i32>(low, low, 0, 0, 0, 0), stride - rest);
-    fill(p + one, v128.shuffle<i32>(high, high, 1, 1, 1, 1), rest);
-    fill(p + one + to, v128.shuffle<i32>(low, low, 1, 1, 1, 1), stride - rest);
-    fill(p + 2 * one, v128.shuffle<i32>(high, high, 2, 2, 2, 2), rest);
-    fill(p + 2 * one + to, v128.shuffle<i32>(low, low, 2, 2, 2, 2), stride - rest);
-    fill(p + 3 * one, v128.shuffle<i32>(high, high, 3, 3, 3, 3), rest);
-    fill(p + 3 * one + to, v128.shuffle<i32>(low, low, 3, 3, 3, 3), stride - rest);
+    for (let l = 0; l < 4; l++, p += <usize>stride << 2) {
+      fill(p, v128.shuffle<i32>(high, high, 0, 0, 0, 0), rest);
+      fill(p + (<usize>rest << 2), v128.shuffle<i32>(low, low, 0, 0, 0, 0), stride - rest);
+      high = v128.shuffle<i32>(high, high, 1, 2, 3, 0);
+      low = v128.shuffle<i32>(low, low, 1, 2, 3, 0);
+    }
+  }
+}
+
+/**
+ * The columns of n q's of a row of dx, from the first of them: windows of all of them have kernel counted columns. `share`
+ * is 1 / divisor, or 0 where that differs from row to row.
+ */
+function gatherAcross(
+  dx: usize, g: usize, planes: i32, plane: usize, out: usize, n: i32, first: i32, last: i32, line: usize, dims: usize,
+  share: f32,
+): void {
+  const rows = changetype<Sliding>(dims), cols = changetype<Sliding>(dims + AXIS);
+  const pads = countsPadding(dims), fixed = fixedDivisor(dims);
+  const kernel = cols.kernel, stride = cols.stride, more = (kernel - 1) / stride, rest = kernel - more * stride;
+  for (; planes > 0; planes--, dx += plane, g += out) {
+    for (let q = 0; q < n; q += 4) {
+      if (q + 4 > n) q = n - 4;
+      let low = f32x4.splat(0), high = low, scale = f32x4.splat(share);
+      let row = g + (<usize>q << 2);
+      for (let i = first; i <= last; i++, row += line) {
+        if (share == 0) scale = f32x4.splat(shareOf(fixed, rows.divisor(i, pads), kernel));
+        let p = row;
+        for (let m = more; m > 0; m--, p -= 4) low = madd(v128.load(p), scale, low);
+        high = madd(v128.load(p), scale, high);
+      }
+      spread(dx + (<usize>(q * stride) << 2), f32x4.add(low, high), low, stride, rest);
+    }
+  }
+}
+
+/** The columns of one q of a row of dx, both from their start. `share` as in gatherAcross, but for all its windows. */
+function gatherAlone(
+  dx: usize, g: usize, planes: i32, plane: usize, out: usize, q: i32, first: i32, last: i32, line: usize, dims: usize,
+  share: f32,
+): void {
+  const rows = changetype<Sliding>(dims), cols = changetype<Sliding>(dims + AXIS);
+  const pads = countsPadding(dims), fixed = fixedDivisor(dims);
+  const more = (cols.kernel - 1) / cols.stride, rest = cols.kernel - more * cols.stride;
+  const from = max(q - more, 0), to = min(q, cols.windows - 1);
+  const start = max(cols.start(q), 0), turn = max(min(cols.start(q) + rest, cols.size), 0);
+  const highs = turn - start, lows = min(cols.start(q + 1), cols.size) - turn;
+  for (; planes > 0; planes--, dx += plane, g += out) {
+    let low: f32 = 0, high: f32 = 0;
+    for (let i = first; i <= last; i++) {
+      const row = g + <usize>(i - first) * line;
+      for (let o = from; o <= to; o++) {
+        const v = load<f32>(row + (<usize>o << 2));
+        const term = v * (share != 0 ? share : shareOf(fixed, rows.divisor(i, pads), cols.divisor(o, pads)));
+        if (o == q - more) high += term;
+        else low += term;
+      }
+    }
+    fill(dx + (<usize>start << 2), f32x4.splat(low + high), highs);
+    fill(dx + (<usize>turn << 2), f32x4.splat(low), lows);
   }
 }
 
 /** dx = the sum over the windows around an element of g / their divisors: the way back of avg_pool_forward_f32. */
 export function avg_pool_backward_f32(dx: usize, g: usize, planes: i32, dims: usize): void {
   const rows = changetype<Sliding>(dims), cols = changetype<Sliding>(dims + AXIS);
-  const pads = countPadding(dims), fixed = fixedDivisor(dims);
-  const h = rows.size, outH = rows.windows, heightN = (rows.kernel - 1) / rows.stride;
-  const w = cols.size, outW = cols.windows, kernel = cols.kernel, stride = cols.stride, padding = cols.padding;
-  const n = (kernel - 1) / stride, rest = kernel - n * stride; // n = N - 1
-  const line = <usize>outW << 2;
-  const wholeRow = rows.wholeFrom(), wholeRowEnd = rows.wholeTo();
-  // The q's of a row, and those of them that have whole windows and whole sets of columns only.
-  const qEnd = (w - 1 + padding) / stride + 1;
-  const from = cols.wholeFrom() + n, to = min(cols.wholeTo(), (w + padding) / stride);
-  const usual = shareOf(fixed, rows.kernel, kernel);
-  for (; planes > 0; planes--, g += <usize>outH * line) {
-    for (let y = 0; y < h; y++, dx += <usize>w << 2) {
-      const down = (y + rows.padding) / rows.stride;
-      const covers = down * rows.stride + rows.kernel - heightN * rows.stride > y + rows.padding;
-      const first = max(down - heightN + i32(!covers), 0), last = min(down, outH - 1);
-      const whole = first >= wholeRow && last < wholeRowEnd;
-      for (let q = padding / stride; q < qEnd; ) {
-        let low = f32x4.splat(0), high = low;
-        if (q >= from && to - from >= 4 && q < to) {
-          if (q + 4 > to) q = to - 4;
-          for (let i = first; i <= last; i++) {
-            const scale = f32x4.splat(whole ? usual : shareOf(fixed, rows.divisor(i, pads), kernel));
-            let p = g + <usize>i * line + (<usize>q << 2);
-            for (let m = n; m > 0; m--, p -= 4) low = madd(v128.load(p), scale, low);
-            high = madd(v128.load(p), scale, high);
-          }
-          spread(dx + (<usize>(q * stride - padding) << 2), f32x4.add(low, high), low, stride, rest);
-          q += 4;
-          continue;
+  const pads = countsPadding(dims), fixed = fixedDivisor(dims);
+  const w = cols.size, stride = cols.stride, line = <usize>cols.windows << 2;
+  const plane = (<usize>rows.size * w) << 2, out = <usize>rows.windows * line;
+  const more = (cols.kernel - 1) / stride, moreRows = (rows.kernel - 1) / rows.stride;
+  const share = shareOf(fixed, rows.kernel, cols.kernel);
+  const alikeRows = fixed || rows.alike(pads), alikeCols = fixed || cols.alike(pads);
+  // The q's that have all their columns, and windows of which all exist and count as many columns.
+  const from = (alikeCols ? (cols.padding + stride - 1) / stride : cols.wholeFrom()) + more;
+  const n = min(alikeCols ? cols.windows : cols.wholeTo(), (w + cols.padding) / stride) - from;
+  const end = (w - 1 + cols.padding) / stride + 1;
+  while (planes > 0) {
+    const some = blockOf(planes, plane);
+    for (let y = 0; y < rows.size; y++) {
+      const down = (y + rows.padding) / rows.stride, above = down - moreRows;
+      const first = max(rows.start(above) + rows.kernel > y ? above : above + 1, 0), last = min(down, rows.windows - 1);
+      const to = dx + ((<usize>y * w) << 2), windows = g + <usize>first * line;
+      const whole = alikeRows || (first >= rows.wholeFrom() && last < rows.wholeTo());
+      for (let q = cols.padding / stride; q < end; ) {
+        if (q == from && n >= 4) {
+          gatherAcross(
+            to + (<usize>cols.start(q) << 2), windows + (<usize>q << 2), some, plane, out, n, first, last, line, dims,
+            whole ? share : 0,
+          );
+          q += n;
+        } else {
+          gatherAlone(to, windows, some, plane, out, q, first, last, line, dims, whole && alikeCols ? share : 0);
+          q++;
         }
-        for (let i = first; i <= last; i++) {
-          const counted = rows.divisor(i, pads);
-          const p = g + <usize>i * line;
-          for (let o = max(q - n, 0); o <= min(q, outW - 1); o++) {
-            const term = f32x4.mul(
-              v128.load32_splat(p + (<usize>o << 2)), f32x4.splat(shareOf(fixed, counted, cols.divisor(o, pads))),
-            );
-            if (o == q - n) high = f32x4.add(high, term);
-            else low = f32x4.add(low, term);
-          }
-        }
-        const start = q * stride - padding, turn = min(start + rest, w);
-        fill(dx + (<usize>max(start, 0) << 2), f32x4.add(low, high), turn - max(start, 0));
-        fill(dx + (<usize>max(turn, 0) << 2), low, min(start + stride, w) - max(turn, 0));
-        q++;
       }
     }
+    planes -= some;
+    dx += <usize>some * plane;
+    g += <usize>some * out;
   }
 }
 
 /** As avg_pool_backward_f32 for adaptive_avg_pool_forward_f32: windows add to their elements in their order. */
 export function adaptive_avg_pool_backward_f32(dx: usize, g: usize, planes: i32, dims: usize): void {
   const rows = changetype<Adaptive>(dims), cols = changetype<Adaptive>(dims + AXIS);
-  const w = cols.size, line = <usize>w << 2, plane = <usize>rows.size * line;
-  for (; planes > 0; planes--, dx += plane) {
-    memory.fill(dx, 0, plane);
+  const line = <usize>cols.size << 2, plane = <usize>rows.size * line, out = (<usize>rows.windows * cols.windows) << 2;
+  while (planes > 0) {
+    const some = blockOf(planes, plane);
+    memory.fill(dx, 0, <usize>some * plane);
+    let from = g;
     for (let i = 0; i < rows.windows; i++) {
       const r = rows.count(i), top = dx + <usize>rows.first(i) * line;
-      for (let o = 0; o < cols.windows; o++, g += 4) {
-        const c = cols.count(o), v = f32x4.splat(load<f32>(g) / (<f32>r * <f32>c));
-        let p = top + (<usize>cols.first(o) << 2);
-        for (let j = r; j > 0; j--, p += line) add(p, v, c);
+      for (let o = 0; o < cols.windows; o++, from += 4) {
+        const c = cols.count(o), share = shareOf(0, r, c);
+        let to = top + (<usize>cols.first(o) << 2), at = from;
+        for (let k = some; k > 0; k--, to += plane, at += out) {
+          const v = f32x4.splat(load<f32>(at) * share);
+          for (let j = 0, p = to; j < r; j++, p += line) add(p, v, c);
+        }
       }
     }
+    planes -= some;
+    dx += <usize>some * plane;
+    g += <usize>some * out;
   }
 }

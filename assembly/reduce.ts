@@ -58,7 +58,7 @@ function sums<F>(out: usize, x: usize, p: usize, outer: i32, r: i32, inner: i32,
       const pv = p ? v128.load32_splat(p) : zero;
       store<f32>(out, <f32>(Rows.sum<F>(0, x, 0, 0, r, pv, zero) * scale));
     } else {
-      Columns.sum<F>(out, x, 0, p, 0, r, inner, scale);
+      Columns.sum<F>(out, x, 0, p, 0, r, inner, scale, 0, inner);
     }
     out += row;
     x += slab;
@@ -156,7 +156,8 @@ function argRow<F>(x: usize, r: i32): i32 {
 }
 
 /** The indices of the best in each of the first `lanes` columns. */
-function argColumns4<F>(out: usize, x: usize, r: i32, stride: usize, lanes: i32): void {
+@inline
+function argLanes<F>(out: usize, x: usize, r: i32, stride: usize, lanes: i32): void {
   const f = changetype<F>(0);
   let best: v128 = f.identity();
   let index = i32x4.splat(0);
@@ -175,9 +176,9 @@ function args<F>(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
       store<i32>(out, argRow<F>(x, r));
       continue;
     }
-    for (let i = 0; i < inner; i += 4) {
-      argColumns4<F>(out + (<usize>i << 2), x + (<usize>i << 2), r, row, min(4, inner - i));
-    }
+    let i = 0, at: usize = 0;
+    for (; i + 4 <= inner; i += 4, at += 16) argLanes<F>(out + at, x + at, r, row, 4);
+    if (i < inner) argLanes<F>(out + at, x + at, r, row, inner - i);
   }
 }
 
@@ -200,9 +201,10 @@ function reversed(v: v128): v128 {
 function scanRow(out: usize, x: usize, r: i32, backward: bool): void {
   const zero = f64x2.splat(0);
   let carry = zero;
-  for (let left = r; left > 0; left -= 4) {
-    const lanes = min(4, left), at = <usize>(backward ? max(left - 4, 0) : r - left) << 2;
-    let v = loadLanes(x + at, lanes);
+  let left = r;
+  for (; left >= 4; left -= 4) {
+    const at = <usize>(backward ? left - 4 : r - left) << 2;
+    let v = v128.load(x + at);
     if (backward) v = reversed(v);
     let low = f64x2.promote_low_f32x4(v), high = promoteHigh(v);
     low = f64x2.add(low, v128.shuffle<i64>(zero, low, 0, 2));
@@ -211,12 +213,19 @@ function scanRow(out: usize, x: usize, r: i32, backward: bool): void {
     let sums = demotePair(f64x2.add(low, carry), f64x2.add(high, carry));
     carry = f64x2.add(carry, v128.shuffle<i64>(high, high, 1, 1));
     if (backward) sums = reversed(sums);
-    storeLanes(out + at, sums, lanes);
+    v128.store(out + at, sums);
+  }
+  let sum = f64x2.extract_lane(carry, 0);
+  for (; left > 0; left--) {
+    const at = <usize>(backward ? left - 1 : r - left) << 2;
+    sum += load<f32>(x + at);
+    store<f32>(out + at, <f32>sum);
   }
 }
 
 /** The running sums down the first `lanes` columns, or up, carried in f64. */
-function scanColumns4(out: usize, x: usize, r: i32, stride: usize, lanes: i32, backward: bool): void {
+@inline
+function scanLanes(out: usize, x: usize, r: i32, stride: usize, lanes: i32, backward: bool): void {
   let low = f64x2.splat(0), high = f64x2.splat(0);
   let at: usize = backward ? <usize>(r - 1) * stride : 0;
   const step: usize = backward ? <usize>0 - stride : stride;
@@ -235,10 +244,9 @@ function scans(out: usize, x: usize, outer: i32, r: i32, inner: i32, backward: b
       scanRow(out, x, r, backward);
       continue;
     }
-    for (let i = 0; i < inner; i += 4) {
-      const at = <usize>i << 2;
-      scanColumns4(out + at, x + at, r, row, min(4, inner - i), backward);
-    }
+    let i = 0, at: usize = 0;
+    for (; i + 4 <= inner; i += 4, at += 16) scanLanes(out + at, x + at, r, row, 4, backward);
+    if (i < inner) scanLanes(out + at, x + at, r, row, inner - i, backward);
   }
 }
 

@@ -194,8 +194,9 @@ export class Rows {
 // The loops below are compiled for four lanes and again for any number of them: a loop that may call Part keeps nothing
 // in registers.
 
+/** As Columns.map4, inline, for lanes = 4 as a constant. */
 @inline
-function mapLanes<F>(
+export function mapLanes<F>(
   out: usize, x: usize, y: usize, r: i32, stride: usize, lanes: i32, p: v128, q: v128, s: v128, t: v128,
 ): void {
   let at: usize = 0;
@@ -302,18 +303,19 @@ export class Columns {
    * parameters where the term has ROW_PARAMETERS, else to inner of them, or are 0. The order of a column's
    * additions, and so its bits, depends on r alone.
    */
-  static sum<F>(out: usize, x: usize, y: usize, p: usize, q: usize, r: i32, inner: i32, scale: f64): void {
+  static sum<F>(
+    out: usize, x: usize, y: usize, p: usize, q: usize, r: i32, inner: i32, scale: f64, i: i32, end: i32,
+  ): void {
     const perRow = (changetype<F>(0).uses() & ROW_PARAMETERS) != 0;
     const stride = <usize>inner << 2;
     const zero = f32x4.splat(0);
-    let i = 0;
-    for (; i + 16 <= inner; i += 16) {
+    for (; i + 16 <= end; i += 16) {
       const at = <usize>i << 2;
       const pAt = perRow || !p ? p : p + at, qAt = perRow || !q ? q : q + at;
       Columns.sum16<F>(out + at, x + at, y + at, pAt, qAt, r, stride, scale);
     }
-    for (; i < inner; i += 4) {
-      const at = <usize>i << 2, lanes = min(4, inner - i);
+    for (; i < end; i += 4) {
+      const at = <usize>i << 2, lanes = min(4, end - i);
       const pv = perRow || !p ? zero : loadLanes(p + at, lanes), qv = perRow || !q ? zero : loadLanes(q + at, lanes);
       storeLanes(out + at, Columns.sum4<F>(0, x + at, y + at, p, q, pv, qv, r, stride, lanes, scale), lanes);
     }

@@ -8,18 +8,20 @@ export interface Row {
   readonly family: string;
   readonly case: string;
   readonly side: string;
-  /** Seconds a repetition: the median of the samples, their quartiles, and the least. */
-  readonly seconds: { readonly median: number; readonly low: number; readonly high: number; readonly best: number };
+  /**
+   * Seconds a repetition: the least of the samples, their median and their quartiles. Rate, ratio and share are those of the
+   * least ones: whatever else a machine does only adds to a time. The median and the quartiles show how much it did.
+   */
+  readonly seconds: { readonly best: number; readonly median: number; readonly low: number; readonly high: number };
   readonly samples: number;
-  /** At the median. */
   readonly rate: number;
   readonly unit: Work['unit'];
-  /** Median time over that of the first side; null where that one has none. */
+  /** Time over that of the first side; null where that one has none. */
   readonly ratio: number | null;
   /** Whether the samples tell it apart from the first side: -1 slower, 1 faster, 0 no. */
   readonly apart: number;
-  /** Median over the rounds of the least time by the limit over the time, both of the same round; null without a limit. */
-  readonly share: number | null;
+  /** The least time by the limit, at its best in the run, over the time; null without a limit. */
+  share: number | null;
   readonly limit: string | null;
 }
 
@@ -115,8 +117,9 @@ export async function runCase(family: string, { make, name, work, sides: own = [
     const runs = [...entrants.map(({ run }) => run), ...(limit ? [limit.run] : [])];
     const samples = await measure(runs, [...entrants.map(({ first }) => first), 0], timing);
     const reference = entrants[0]?.side === ours ? samples[0] : undefined;
+    if (limit) limit.rate = Math.max(limit.rate, limit.amount / quantile(samples[entrants.length] as Samples, 0));
     for (const [i, { side }] of entrants.entries())
-      outcome.rows.push(row(where, side.name, samples[i] as Samples, reference, work, limit, samples[entrants.length]));
+      outcome.rows.push(row(where, side.name, samples[i] as Samples, reference, work, limit));
   } finally {
     for (const { run } of entrants) await run.dispose?.();
   }
@@ -130,25 +133,20 @@ function row(
   reference: Samples | undefined,
   work: Work,
   limit: Limit | null,
-  limitSamples: Samples | undefined,
 ): Row {
-  const median = quantile(samples, 0.5);
+  const best = quantile(samples, 0);
   const amount = (work.unit === 'GFLOP/s' ? work.flops : work.bytes) ?? 0;
-  const shareOf = (seconds: number, limitSeconds: number): number =>
-    leastSeconds(work, limit as Limit, (limit as Limit).amount / limitSeconds) / seconds;
-  const usual = limitSamples && limitSamples.length > 0 ? quantile(limitSamples, 0.5) : 0;
-  const shares =
-    limit && limitSamples ? samples.map((seconds, round) => shareOf(seconds, samples.length > 1 ? (limitSamples[round] as number) : usual)) : [];
+  const comparable = reference && reference !== samples && Math.min(samples.length, reference.length) >= 5;
   return {
     ...where,
     side,
-    seconds: { median, low: quantile(samples, 0.25), high: quantile(samples, 0.75), best: quantile(samples, 0) },
+    seconds: { best, median: quantile(samples, 0.5), low: quantile(samples, 0.25), high: quantile(samples, 0.75) },
     samples: samples.length,
-    rate: amount / median / 1e9,
+    rate: amount / best / 1e9,
     unit: work.unit,
-    ratio: reference ? median / quantile(reference, 0.5) : null,
-    apart: reference && reference !== samples && Math.min(samples.length, reference.length) >= 5 ? compare(samples, reference) : 0,
-    share: shares.length > 0 ? quantile(shares, 0.5) : null,
+    ratio: reference ? best / quantile(reference, 0) : null,
+    apart: comparable ? compare(samples, reference) : 0,
+    share: limit && leastSeconds(work, limit) / best,
     limit: limit?.name ?? null,
   };
 }
@@ -156,14 +154,21 @@ function row(
 /** All cases of `families`, one after the other. */
 export async function runFamilies(families: readonly Family[], settings: Settings): Promise<Outcome> {
   const all: Outcome = { rows: [], wrong: [], skipped: [] };
+  const works = new Map<string, Work>();
   for (const family of families) {
     for (const { name, reason } of family.skipped) all.skipped.push({ family: family.name, case: name, side: '', reason });
     for (const item of family.cases) {
       if (settings.filter && !item.name.includes(settings.filter)) continue;
       const outcome = await runCase(family.name, item, settings);
+      works.set(`${family.name} ${item.name}`, item.work);
       for (const key of ['rows', 'wrong', 'skipped'] as const) (all[key] as unknown[]).push(...outcome[key]);
       settings.progress?.(family.name, item.name, outcome);
     }
+  }
+  // By the limits' best of the whole run, which later cases may have raised.
+  for (const item of all.rows) {
+    const limit = settings.limits.find(({ name }) => name === item.limit);
+    if (limit) item.share = leastSeconds(works.get(`${item.family} ${item.case}`) as Work, limit) / item.seconds.best;
   }
   return all;
 }

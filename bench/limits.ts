@@ -11,8 +11,8 @@ export interface Limit {
   readonly name: string;
   readonly run: Run;
   readonly amount: number;
-  /** Best rate seen when the limits were measured, a second. */
-  readonly rate: number;
+  /** Best rate seen so far in the run, a second; it is measured again beside every case. */
+  rate: number;
   /** For copies: bytes read and written by one repetition. */
   readonly footprint?: number;
 }
@@ -91,8 +91,8 @@ export async function measureLimits(raw: RawKernels, timing: Timing): Promise<Li
 }
 
 /** Seconds that `work` takes at least by `limit`; 0 where they have nothing in common. */
-export function leastSeconds(work: Work, limit: Limit, rate = limit.rate): number {
-  return (work[limit.kind] ?? 0) / rate;
+export function leastSeconds(work: Work, limit: Limit): number {
+  return (work[limit.kind] ?? 0) / limit.rate;
 }
 
 /**

@@ -1,16 +1,19 @@
 // The clock: Benchmark.js finds how often to repeat, runs the loop and times it. What this file adds is the order. Benchmark.js
 // runs one benchmark to its end and then the next, so that a slow minute of the machine hits one side only; here every side
-// gives one sample in turn, round after round, and a drift hits them all.
+// gives one sample in turn, round after round, and a drift hits them all. Samples are short and many: on a machine with other
+// work to do, some of them fall between its time slices.
 import Benchmark from 'benchmark';
 import type { Run } from './problems.ts';
 
 export interface Timing {
-  /** Rounds; each takes one sample of every side. */
+  /** Rounds; each takes one sample of every side, or of slow sides only some do. */
   readonly rounds: number;
   /** Seconds that a sample lasts at least. */
   readonly minTime: number;
   /** A side whose repetition takes longer than this many seconds gives one sample of one repetition. */
   readonly patience: number;
+  /** Seconds for all samples of one side, if that leaves it three. */
+  readonly budget: number;
 }
 
 /**
@@ -90,19 +93,27 @@ function selfTimed(run: Run, minTime: number): Sampler {
   };
 }
 
-/** What was measured of one side: seconds a repetition, one a round, in the order of the rounds. */
+/** What was measured of one side: seconds a repetition, in the order of the rounds. */
 export type Samples = readonly number[];
 
-/** `first[i]`: seconds that the first, unmeasured repetition of side i took. */
+/** How many samples a side gives whose repetition takes `seconds`: Benchmark.js repeats once before each to warm up. */
+function samplesOf(seconds: number, { rounds, patience, budget }: Timing): number {
+  if (seconds > patience) return 0;
+  return Math.min(rounds, Math.max(3, Math.floor(budget / (2 * seconds))));
+}
+
+/** `first[i]`: seconds that the first, unmeasured repetition of side i took; the only sample of those beyond patience. */
 export async function measure(runs: readonly Run[], first: readonly number[], timing: Timing): Promise<Samples[]> {
   const samples: number[][] = runs.map(() => []);
   const samplers = runs.map((run) => (run.time ? selfTimed : benchmark)(run, timing.minTime));
+  const counts = first.map((seconds) => samplesOf(seconds, timing));
   for (let round = 0; round < timing.rounds; round++)
     for (const [i, sampler] of samplers.entries()) {
-      if ((first[i] as number) <= timing.patience) samples[i]?.push(await sampler.sample());
-      else if (round === 0) samples[i]?.push(first[i] as number);
+      // The samples of slow sides are spread over the rounds.
+      const due = Math.floor(((round + 1) * (counts[i] as number)) / timing.rounds);
+      if (due > (samples[i]?.length as number)) samples[i]?.push(await sampler.sample());
     }
-  return samples;
+  return samples.map((own, i) => (own.length > 0 ? own : [first[i] as number]));
 }
 
 /** The q-quantile of `values`, linear between neighbours (NumPy's default). */

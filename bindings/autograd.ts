@@ -59,7 +59,8 @@ function apply(name: OpName, row: AnyRow, args: Inputs, attrs: unknown): Tensor 
   for (let i = 0; i < args.length; i++) {
     const x = args[i];
     if (!x) continue;
-    if (!(x instanceof Tensor)) throw new ArgumentError(`${name}: expected a tensor as argument ${i + 1}, got ${typeof x}`);
+    if (!(x instanceof Tensor))
+      throw new ArgumentError(`${name}: expected a tensor as argument ${i + 1}, got ${typeof x}`);
     void x.address; // throws for a freed one
     if (!row.strided && !x.isContiguous()) {
       if (inputs === args) inputs = [...args];
@@ -140,7 +141,9 @@ function reachable(roots: readonly Tensor[]): Node[] {
 function unlock(node: Node): Saved<Inputs, unknown> {
   const { saved, row, name } = node;
   if (!saved)
-    throw new GradError(`backward: expected the values that ${name} saved, got a graph that was walked already; pass { retainGraph: true } the first time`);
+    throw new GradError(
+      `backward: expected the values that ${name} saved, got a graph that was walked already; pass { retainGraph: true } the first time`,
+    );
   savedTensors(row, saved).forEach((x, i) => {
     if (!x) return;
     void x.address;
@@ -273,7 +276,8 @@ function walk(
       const results = new Map<Tensor, Tensor>();
       for (const x of reached) {
         const g = pending.get(x) as Tensor;
-        const exclusive = temporary && g.block.scope === temporary && !pending.shares(x) && g.isContiguous() && g.offset === 0;
+        const exclusive =
+          temporary && g.block.scope === temporary && !pending.shares(x) && g.isContiguous() && g.offset === 0;
         results.set(x, exclusive ? g : ops.contiguous(g));
       }
       if (!retainGraph) for (const node of nodes) release(node);

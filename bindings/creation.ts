@@ -2,7 +2,16 @@
 import { ops } from './autograd.ts';
 import { ArgumentError, DtypeError, formatShape, ShapeError } from './runtime/errors.ts';
 import { onStart, runtime } from './runtime/wasm.ts';
-import { arrayOf, checkShape, type Dtype, type NestedArray, numelOf, type Shape, Tensor, type TypedArray } from './tensor.ts';
+import {
+  arrayOf,
+  checkShape,
+  type Dtype,
+  type NestedArray,
+  numelOf,
+  type Shape,
+  Tensor,
+  type TypedArray,
+} from './tensor.ts';
 
 /** Options of every function that makes a tensor. */
 export interface TensorOptions {
@@ -13,7 +22,8 @@ export interface TensorOptions {
 }
 
 function checkDtype(op: string, dtype: Dtype): void {
-  if (!Object.hasOwn(arrayOf, dtype)) throw new DtypeError(`${op}: expected dtype 'f32', 'i32' or 'u8', got '${dtype}'`);
+  if (!Object.hasOwn(arrayOf, dtype))
+    throw new DtypeError(`${op}: expected dtype 'f32', 'i32' or 'u8', got '${dtype}'`);
 }
 
 /** The numbers of nested arrays in row-major order, and their shape. @throws ShapeError where rows differ in length */
@@ -24,25 +34,32 @@ function flatten(value: NestedArray): { shape: number[]; values: number[] } {
   const walk = (v: NestedArray, depth: number): void => {
     if (depth === shape.length) {
       if (typeof v !== 'number' && typeof v !== 'boolean')
-        throw new ShapeError(`tensor: expected numbers ${depth} levels deep, got ${Array.isArray(v) ? 'an array' : typeof v}`);
+        throw new ShapeError(
+          `tensor: expected numbers ${depth} levels deep, got ${Array.isArray(v) ? 'an array' : typeof v}`,
+        );
       values.push(Number(v));
       return;
     }
     if (!Array.isArray(v) || v.length !== shape[depth])
-      throw new ShapeError(`tensor: expected rows of one length in shape ${formatShape(shape)}, got ${Array.isArray(v) ? v.length : typeof v}`);
+      throw new ShapeError(
+        `tensor: expected rows of one length in shape ${formatShape(shape)}, got ${Array.isArray(v) ? v.length : typeof v}`,
+      );
     for (const item of v) walk(item, depth + 1);
   };
   walk(value, 0);
   return { shape, values };
 }
 
-const isTypedArray = (x: unknown): x is TypedArray & ArrayLike<number> => ArrayBuffer.isView(x) && !(x instanceof DataView);
+const isTypedArray = (x: unknown): x is TypedArray & ArrayLike<number> =>
+  ArrayBuffer.isView(x) && !(x instanceof DataView);
 
 function dtypeOfArray(array: ArrayBufferView): Dtype {
   if (array instanceof Uint8Array || array instanceof Uint8ClampedArray) return 'u8';
   if (array instanceof Float32Array || array instanceof Float64Array) return 'f32';
   if (array instanceof BigInt64Array || array instanceof BigUint64Array)
-    throw new DtypeError('tensor: expected a typed array of numbers, got one of bigints; convert it with Int32Array.from(x, Number)');
+    throw new DtypeError(
+      'tensor: expected a typed array of numbers, got one of bigints; convert it with Int32Array.from(x, Number)',
+    );
   return 'i32';
 }
 
@@ -53,7 +70,9 @@ function checkValues(values: ArrayLike<number>, dtype: Dtype): void {
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;
     if (!(Number.isInteger(value) && value >= low && value <= high))
-      throw new ArgumentError(`tensor: expected whole numbers from ${low} to ${high} for dtype ${dtype}, got ${value} at position ${i}`);
+      throw new ArgumentError(
+        `tensor: expected whole numbers from ${low} to ${high} for dtype ${dtype}, got ${value} at position ${i}`,
+      );
   }
 }
 
@@ -69,7 +88,9 @@ export function tensor(data: NestedArray | ArrayBufferView, options: TensorOptio
   checkDtype('tensor', dtype);
   checkShape('tensor', shape);
   if (numelOf(shape) !== flat.values.length)
-    throw new ShapeError(`tensor: expected ${numelOf(shape)} values for shape ${formatShape(shape)}, got ${flat.values.length}`);
+    throw new ShapeError(
+      `tensor: expected ${numelOf(shape)} values for shape ${formatShape(shape)}, got ${flat.values.length}`,
+    );
   const fits = typed && ((dtype === 'u8' && dtypeOfArray(data) === 'u8') || data instanceof Int32Array);
   if (!fits) checkValues(flat.values, dtype);
   const result = Tensor.allocate([...shape], dtype, 'tensor');
@@ -102,8 +123,13 @@ function finish(op: string, x: Tensor, { dtype = 'f32', requiresGrad = false }: 
 
 /** A tensor of `shape` filled with `value`. */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
-  if (options.dtype && options.dtype !== 'f32') checkValues([value], options.dtype);
-  return finish('full', ops.full({ shape: [...shape], value }), options);
+  const { dtype = 'f32' } = options;
+  checkDtype('full', dtype);
+  if (dtype === 'f32') return finish('full', ops.full({ shape: [...shape], value }), options);
+  checkShape('full', shape);
+  checkValues([value], dtype);
+  // Not by way of f32, which holds only 24 bits of an integer.
+  return tensor(new arrayOf[dtype](numelOf(shape)).fill(value), { ...options, shape });
 }
 /** A tensor of `shape` filled with 0. */
 export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
@@ -138,7 +164,10 @@ export function arange(start: number, end?: number, step = 1, options: TensorOpt
   checkShape('arange', [n]);
   const { dtype = 'f32' } = options;
   checkDtype('arange', dtype);
-  return tensor(Array.from({ length: n }, (_, i) => from + i * step), options);
+  return tensor(
+    Array.from({ length: n }, (_, i) => from + i * step),
+    options,
+  );
 }
 
 /** `steps` numbers from `start` to `end`, both included, evenly apart. */
@@ -147,7 +176,9 @@ export function linspace(start: number, end: number, steps: number, options: Ten
   return tensor(
     // From both ends, so that the last value is exactly `end`.
     Array.from({ length: steps }, (_, i) =>
-      i < steps / 2 ? start + (i * (end - start)) / Math.max(1, steps - 1) : end - ((steps - 1 - i) * (end - start)) / Math.max(1, steps - 1),
+      i < steps / 2
+        ? start + (i * (end - start)) / Math.max(1, steps - 1)
+        : end - ((steps - 1 - i) * (end - start)) / Math.max(1, steps - 1),
     ),
     options,
   );
@@ -167,7 +198,8 @@ export function defaultGenerator(): Tensor {
 
 /** Makes everything random from here on repeat to the bit (PyTorch's `manual_seed`). @param seed whole number from 0 to 2⁵³ − 1 */
 export function manualSeed(seed: number): void {
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new ArgumentError(`manualSeed: expected a whole number from 0, got ${seed}`);
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new ArgumentError(`manualSeed: expected a whole number from 0, got ${seed}`);
   setRngState(Int32Array.of(seed | 0, (seed / 2 ** 32) | 0, 0, 0));
 }
 
@@ -178,17 +210,24 @@ export function getRngState(): Int32Array {
 
 /** Continues where getRngState() was called. */
 export function setRngState(state: ArrayLike<number>): void {
-  if (state.length !== 4) throw new ArgumentError(`setRngState: expected the 4 words of getRngState(), got ${state.length}`);
+  if (state.length !== 4)
+    throw new ArgumentError(`setRngState: expected the 4 words of getRngState(), got ${state.length}`);
   runtime().arena.i32.set(state, defaultGenerator().address / 4);
 }
 
 /** Uniform numbers in [low, high) (PyTorch's `rand`, with bounds). */
-export function rand(shape: Shape, { low = 0, high = 1, ...options }: TensorOptions & { low?: number; high?: number } = {}): Tensor {
+export function rand(
+  shape: Shape,
+  { low = 0, high = 1, ...options }: TensorOptions & { low?: number; high?: number } = {},
+): Tensor {
   return finish('rand', ops.uniform({ shape: [...shape], low, high, state: defaultGenerator() }), options);
 }
 
 /** Normal numbers (PyTorch's `randn`, with mean and standard deviation). */
-export function randn(shape: Shape, { mean = 0, std = 1, ...options }: TensorOptions & { mean?: number; std?: number } = {}): Tensor {
+export function randn(
+  shape: Shape,
+  { mean = 0, std = 1, ...options }: TensorOptions & { mean?: number; std?: number } = {},
+): Tensor {
   return finish('randn', ops.normal({ shape: [...shape], mean, std, state: defaultGenerator() }), options);
 }
 

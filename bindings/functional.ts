@@ -1,12 +1,12 @@
 // Functions without state, named as in PyTorch's torch.nn.functional: activations, losses, linear, normalisation, dropout.
 import { ops } from './autograd.ts';
 import { defaultGenerator } from './creation.ts';
-import { methods } from './methods.ts';
+import * as fn from './functions/index.ts';
 import { normalizeDim, sameShape } from './ops/shapes.ts';
 import { ArgumentError, formatShape, ShapeError } from './runtime/errors.ts';
 import { numelOf, type Tensor } from './tensor.ts';
 
-export const { relu, sigmoid, tanh, softmax, logSoftmax } = methods;
+export const { relu, sigmoid, tanh, softmax, logSoftmax } = fn;
 
 /** x where x > 0, else negativeSlope · x. */
 export function leakyRelu(x: Tensor, { negativeSlope = 0.01 } = {}): Tensor {
@@ -48,11 +48,11 @@ export function hardtanh(x: Tensor, { minVal = -1, maxVal = 1 } = {}): Tensor {
  * @param x [..., in] @param weight [out, in] @param bias [out] @returns [..., out]
  */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
-  const added = bias && methods.contiguous(bias);
+  const added = bias && fn.contiguous(bias);
   if (x.ndim === 2) return ops.linear(x, weight, added);
   if (x.ndim === 0) throw new ShapeError('linear: expected input of at least 1 dim, got a single number');
   const lead = x.shape.slice(0, -1);
-  const flat = methods.reshape(x, [numelOf(lead), x.shape.at(-1) as number]);
+  const flat = fn.reshape(x, [numelOf(lead), x.shape.at(-1) as number]);
   const y = ops.linear(flat, weight, added);
   return ops.reshape(y, { shape: [...lead, y.shape[1] as number] });
 }
@@ -97,8 +97,8 @@ export type Reduction = 'mean' | 'sum' | 'none';
 type Reduced = { reduction?: Reduction };
 
 function reduce(op: string, losses: Tensor, reduction: Reduction): Tensor {
-  if (reduction === 'mean') return methods.mean(losses);
-  if (reduction === 'sum') return methods.sum(losses);
+  if (reduction === 'mean') return fn.mean(losses);
+  if (reduction === 'sum') return fn.sum(losses);
   if (reduction === 'none') return losses;
   throw new ArgumentError(`${op}: expected reduction 'mean', 'sum' or 'none', got '${reduction}'`);
 }
@@ -123,17 +123,29 @@ export function l1Loss(x: Tensor, target: Tensor, { reduction = 'mean' }: Reduce
 }
 
 /** (x − target)² / (2 beta) within beta, |x − target| − beta / 2 beyond. */
-export function smoothL1Loss(x: Tensor, target: Tensor, { reduction = 'mean', beta = 1 }: Reduced & { beta?: number } = {}): Tensor {
+export function smoothL1Loss(
+  x: Tensor,
+  target: Tensor,
+  { reduction = 'mean', beta = 1 }: Reduced & { beta?: number } = {},
+): Tensor {
   return reduce('smoothL1Loss', ops.smoothL1(x, target, { beta }), reduction);
 }
 
 /** (x − target)² / 2 within delta, delta (|x − target| − delta / 2) beyond (Huber 1964). */
-export function huberLoss(x: Tensor, target: Tensor, { reduction = 'mean', delta = 1 }: Reduced & { delta?: number } = {}): Tensor {
+export function huberLoss(
+  x: Tensor,
+  target: Tensor,
+  { reduction = 'mean', delta = 1 }: Reduced & { delta?: number } = {},
+): Tensor {
   return reduce('huberLoss', ops.huber(x, target, { delta }), reduction);
 }
 
 /** Binary cross-entropy of probabilities; its logarithms are cut off at −100, as PyTorch's. Prefer bceWithLogitsLoss. */
-export function bceLoss(x: Tensor, target: Tensor, { reduction = 'mean', weight = null }: Reduced & { weight?: Tensor | null } = {}): Tensor {
+export function bceLoss(
+  x: Tensor,
+  target: Tensor,
+  { reduction = 'mean', weight = null }: Reduced & { weight?: Tensor | null } = {},
+): Tensor {
   const losses = ops.bce(x, target);
   return reduce('bceLoss', weight ? ops.mul(losses, weight) : losses, reduction);
 }
@@ -142,7 +154,11 @@ export function bceLoss(x: Tensor, target: Tensor, { reduction = 'mean', weight 
 export function bceWithLogitsLoss(
   x: Tensor,
   target: Tensor,
-  { reduction = 'mean', weight = null, posWeight = null }: Reduced & { weight?: Tensor | null; posWeight?: Tensor | null } = {},
+  {
+    reduction = 'mean',
+    weight = null,
+    posWeight = null,
+  }: Reduced & { weight?: Tensor | null; posWeight?: Tensor | null } = {},
 ): Tensor {
   const losses = ops.bceWithLogits(x, target, posWeight);
   return reduce('bceWithLogitsLoss', weight ? ops.mul(losses, weight) : losses, reduction);
@@ -168,7 +184,7 @@ export function klDivLoss(
     losses = ops.sub(ops.mul(target, ops.log(ops.where(positive, target, one))), ops.mul(target, x));
   }
   if (reduction !== 'batchmean') return reduce('klDivLoss', losses, reduction);
-  return ops.scale(methods.sum(losses), { alpha: 1 / (x.shape[0] ?? 1), beta: 0 });
+  return ops.scale(fn.sum(losses), { alpha: 1 / (x.shape[0] ?? 1), beta: 0 });
 }
 
 interface ClassLoss extends Reduced {
@@ -181,7 +197,7 @@ interface ClassLoss extends Reduced {
 /** Weighted mean: the sum of the losses over the sum of their targets' weights. */
 function reduceWeighted(op: string, losses: Tensor, reduction: Reduction, weights: () => Tensor): Tensor {
   if (reduction !== 'mean') return reduce(op, losses, reduction);
-  return ops.div(methods.sum(losses), methods.sum(weights()));
+  return ops.div(fn.sum(losses), fn.sum(weights()));
 }
 
 /** x [n, classes, ...] as [n, classes, inner], and the shape of its targets. */
@@ -194,18 +210,24 @@ function classLayout(op: string, x: Tensor): { n: number; classes: number; inner
 
 function expectTargets(op: string, target: Tensor, shape: readonly number[]): void {
   if (!sameShape(target.shape, shape))
-    throw new ShapeError(`${op}: expected class targets of shape ${formatShape(shape)}, got ${formatShape(target.shape)}`);
+    throw new ShapeError(
+      `${op}: expected class targets of shape ${formatShape(shape)}, got ${formatShape(target.shape)}`,
+    );
 }
 
 /**
  * −log-probability of the target class.
  * @param x log-probabilities [n, classes, ...] or [classes] @param target i32 classes [n, ...]
  */
-export function nllLoss(x: Tensor, target: Tensor, { reduction = 'mean', weight = null, ignoreIndex = -100 }: ClassLoss = {}): Tensor {
+export function nllLoss(
+  x: Tensor,
+  target: Tensor,
+  { reduction = 'mean', weight = null, ignoreIndex = -100 }: ClassLoss = {},
+): Tensor {
   const { n, classes, inner, targets } = classLayout('nllLoss', x);
   expectTargets('nllLoss', target, targets);
-  const flat = methods.reshape(target, [n, inner]);
-  const losses = ops.nll(methods.reshape(x, [n, classes, inner]), flat, weight, { ignoreIndex });
+  const flat = fn.reshape(target, [n, inner]);
+  const losses = ops.nll(fn.reshape(x, [n, classes, inner]), flat, weight, { ignoreIndex });
   const shaped = ops.reshape(losses, { shape: targets });
   return reduceWeighted('nllLoss', shaped, reduction, () => ops.classWeights(flat, weight, { classes, ignoreIndex }));
 }
@@ -218,7 +240,12 @@ export function nllLoss(x: Tensor, target: Tensor, { reduction = 'mean', weight 
 export function crossEntropy(
   x: Tensor,
   target: Tensor,
-  { reduction = 'mean', weight = null, ignoreIndex = -100, labelSmoothing = 0 }: ClassLoss & { labelSmoothing?: number } = {},
+  {
+    reduction = 'mean',
+    weight = null,
+    ignoreIndex = -100,
+    labelSmoothing = 0,
+  }: ClassLoss & { labelSmoothing?: number } = {},
 ): Tensor {
   const { n, classes, inner, targets } = classLayout('crossEntropy', x);
   if (target.dtype === 'f32') return probabilityCrossEntropy(x, target, { reduction, weight, labelSmoothing, n });
@@ -226,18 +253,25 @@ export function crossEntropy(
   // Classes last: [n, inner, classes] as rows.
   const logits =
     inner === 1
-      ? methods.reshape(x, [n, classes])
-      : methods.reshape(methods.transpose(methods.reshape(x, [n, classes, inner]), 1, 2), [n * inner, classes]);
-  const flat = methods.reshape(target, [n * inner]);
+      ? fn.reshape(x, [n, classes])
+      : fn.reshape(fn.transpose(fn.reshape(x, [n, classes, inner]), 1, 2), [n * inner, classes]);
+  const flat = fn.reshape(target, [n * inner]);
   const losses = ops.crossEntropy(logits, flat, weight, { ignoreIndex, labelSmoothing });
   const shaped = reduction === 'none' ? ops.reshape(losses, { shape: targets }) : losses;
-  return reduceWeighted('crossEntropy', shaped, reduction, () => ops.classWeights(flat, weight, { classes, ignoreIndex }));
+  return reduceWeighted('crossEntropy', shaped, reduction, () =>
+    ops.classWeights(flat, weight, { classes, ignoreIndex }),
+  );
 }
 
 function probabilityCrossEntropy(
   x: Tensor,
   target: Tensor,
-  { reduction, weight, labelSmoothing, n }: { reduction: Reduction; weight: Tensor | null; labelSmoothing: number; n: number },
+  {
+    reduction,
+    weight,
+    labelSmoothing,
+    n,
+  }: { reduction: Reduction; weight: Tensor | null; labelSmoothing: number; n: number },
 ): Tensor {
   expectSameShape('crossEntropy', x, target);
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
@@ -249,19 +283,20 @@ function probabilityCrossEntropy(
   let terms = ops.mul(ops.logSoftmax(x, { dim }), smooth);
   if (weight) {
     const shape = x.shape.map((size, d) => (d === dim ? size : 1));
-    terms = ops.mul(terms, methods.reshape(weight, shape));
+    terms = ops.mul(terms, fn.reshape(weight, shape));
   }
-  const losses = ops.neg(methods.sum(terms, dim));
+  const losses = ops.neg(fn.sum(terms, dim));
   if (reduction !== 'mean') return reduce('crossEntropy', losses, reduction);
   // PyTorch divides by the number of targets, not by their weights.
-  return ops.scale(methods.sum(losses), { alpha: 1 / (n * numelOf(x.shape.slice(2))), beta: 0 });
+  return ops.scale(fn.sum(losses), { alpha: 1 / (n * numelOf(x.shape.slice(2))), beta: 0 });
 }
 
 /** One-hot rows of i32 classes: f32 [..., classes]. */
 export function oneHot(x: Tensor, classes: number): Tensor {
   normalizeDim('oneHot', 0, x.ndim);
-  if (!(Number.isInteger(classes) && classes >= 1)) throw new ArgumentError(`oneHot: expected classes >= 1, got ${classes}`);
-  const flat = methods.reshape(x, [x.size, 1]);
+  if (!(Number.isInteger(classes) && classes >= 1))
+    throw new ArgumentError(`oneHot: expected classes >= 1, got ${classes}`);
+  const flat = fn.reshape(x, [x.size, 1]);
   const empty = ops.full({ shape: [x.size, classes], value: 0 });
   const hot = ops.scatterAdd(empty, flat, ops.full({ shape: [x.size, 1], value: 1 }), { dim: 1 });
   return ops.reshape(hot, { shape: [...x.shape, classes] });

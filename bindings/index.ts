@@ -22,8 +22,11 @@ export {
 } from './creation.ts';
 export * as data from './data/index.ts';
 export * as functional from './functional.ts';
+export * from './functions/index.ts';
 export * as io from './io/index.ts';
-export * from './methods.ts';
+
+import './methods.ts';
+
 export * as nn from './nn/index.ts';
 export * as optim from './optim/index.ts';
 export * from './runtime/errors.ts';

@@ -22,7 +22,9 @@ export function scope<T>(fn: () => T): T {
   try {
     const result = fn();
     if (result instanceof Promise)
-      throw new ArgumentError('scope: expected a synchronous function, got one that returns a promise; await outside the scope');
+      throw new ArgumentError(
+        'scope: expected a synchronous function, got one that returns a promise; await outside the scope',
+      );
     forEachTensor(result, (x) => {
       if (x.block.scope === inner) arena.adopt(x.block, inner.parent);
     });

@@ -50,7 +50,9 @@ export function checkShape(op: string, shape: Shape): void {
     if (!Number.isSafeInteger(size) || size < 0)
       throw new ShapeError(`${op}: expected sizes to be whole numbers from 0, got ${formatShape(shape)}`);
   if (shape.length > MAX_DIMS)
-    throw new ShapeError(`${op}: expected at most ${MAX_DIMS} dims, got ${shape.length} in ${formatShape(shape)}; flatten some`);
+    throw new ShapeError(
+      `${op}: expected at most ${MAX_DIMS} dims, got ${shape.length} in ${formatShape(shape)}; flatten some`,
+    );
   // A size of 0 must not hide another that is too large for a stride.
   if (numelOf(shape.filter((size) => size > 0)) > MAX_ELEMENTS)
     throw new ShapeError(`${op}: expected at most ${MAX_ELEMENTS} elements, got ${formatShape(shape)}`);
@@ -161,7 +163,9 @@ export class Tensor implements Operand {
     if (on && this.dtype !== 'f32')
       throw new DtypeError(`requiresGrad_: expected f32, got ${this.dtype}; only f32 tensors have gradients`);
     if (!this.isLeaf && !on)
-      throw new ArgumentError('requiresGrad_: expected a leaf, got the result of a recorded op; use detach() for a copy without gradient');
+      throw new ArgumentError(
+        'requiresGrad_: expected a leaf, got the result of a recorded op; use detach() for a copy without gradient',
+      );
     this.requiresGrad = on;
     return this;
   }

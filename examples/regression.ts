@@ -22,6 +22,8 @@ scope(() => {
   const x = rand([4, 2], { low: -1, high: 1 });
   const predictions = model.forward(x).toArray() as number[][];
   (x.toArray() as [number, number][]).forEach(([a, b], i) => {
-    console.log(`${a.toFixed(3)} − ${b.toFixed(3)} = ${(a - b).toFixed(3)}, learned ${predictions[i]?.[0]?.toFixed(3)}`);
+    console.log(
+      `${a.toFixed(3)} − ${b.toFixed(3)} = ${(a - b).toFixed(3)}, learned ${predictions[i]?.[0]?.toFixed(3)}`,
+    );
   });
 });

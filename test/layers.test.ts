@@ -20,6 +20,7 @@ const LAYERS = [
   'ops/',
   'autograd.ts',
   'creation.ts',
+  'functions/',
   'methods.ts',
   'functional.ts',
   'nn/',

@@ -11,7 +11,7 @@ import { PACK_SLACK, packPanels } from "./pack";
 export const KC: i32 = 256;
 /** Rows of a block of A: a multiple of every MR. */
 @inline
-const MC: i32 = 144;
+export const MC: i32 = 144;
 /** Columns of a block of B: a multiple of every NR. */
 @inline
 const NC: i32 = 1024;
@@ -23,10 +23,10 @@ const NC_FEW_ROWS: i32 = 256;
 const IN_PLACE_BYTES: usize = 16384;
 /** The largest tile, in bytes. */
 @inline
-const TILE_BYTES: i32 = 6 * 16 * 4;
+export const TILE_BYTES: i32 = 6 * 16 * 4;
 
 @inline
-const A_BYTES: i32 = (MC * KC * 4 + PACK_SLACK + 63) & ~63;
+export const A_BYTES: i32 = (MC * KC * 4 + PACK_SLACK + 63) & ~63;
 @inline
 const B_BYTES: i32 = (NC * KC * 4 + PACK_SLACK + 63) & ~63;
 

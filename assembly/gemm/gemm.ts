@@ -1,12 +1,10 @@
 // Matrix products of every layout, alone and in batches.
 import { gemmBlocks, WORKSPACE_BYTES } from "./blocks";
+import { chooseTile, chosenTile } from "./choice";
 import { GEMV_BYTES, gemv } from "./gemv";
 import { Tile4x8, Tile4x16, Tile6x8, Tile6x16 } from "./tiles";
 
 export { madd_limit_f32 } from "./limit";
-
-/** What gemm_set_tile chose. */
-let tile: i32 = 0;
 
 /** How many tiles gemm_set_tile knows. */
 export function gemm_tile_count(): i32 {
@@ -19,7 +17,7 @@ export function gemm_tile_count(): i32 {
  * Other numbers choose 0. The choice changes the speed, never the bits. Which is fastest depends on the engine.
  */
 export function gemm_set_tile(id: i32): void {
-  tile = id;
+  chooseTile(id);
 }
 
 /** Bytes of the workspace that gemm_f32 packs into. */
@@ -53,7 +51,7 @@ function product(
     gemv(c, cRow, false, b, bRow, a, aRow, aCol, bias, m, k, beta, act, workspace);
     return;
   }
-  switch (tile) {
+  switch (chosenTile()) {
     case 1:
       gemmBlocks<Tile6x8>(c, a, b, bias, m, n, k, aRow, aCol, bRow, bCol, cRow, beta, act, workspace);
       break;

@@ -14,7 +14,7 @@ import { gather, interleaveHigh, interleaveLow, joinHigh, joinLow } from "./vect
 export const PACK_SLACK: i32 = 16;
 
 /** Packs 4 lines, at p0 .. p3, into k groups of `groupBytes`; transposes where the steps of a line are neighbours. */
-function packQuad(
+export function packQuad(
   dst: usize,
   groupBytes: usize,
   p0: usize,
@@ -74,7 +74,7 @@ function packPanel(dst: usize, src: usize, lines: i32, width: i32, k: i32, lineB
 }
 
 /** Packs one step (a row of neighbouring lines) into the same group of every panel. */
-function packStep(dst: usize, src: usize, panels: i32, width: i32, panelBytes: usize): void {
+export function packStep(dst: usize, src: usize, panels: i32, width: i32, panelBytes: usize): void {
   for (; panels > 0; panels--) {
     let i: i32 = 0;
     for (; i + 4 <= width; i += 4) v128.store(dst + ((<usize>i) << 2), v128.load(src + ((<usize>i) << 2)));
@@ -85,7 +85,7 @@ function packStep(dst: usize, src: usize, panels: i32, width: i32, panelBytes: u
 }
 
 /** Packs four steps at once, so that a panel gets whole cache lines: panels often lie a multiple of 4 KiB apart. */
-function packFourSteps(dst: usize, src: usize, panels: i32, width: i32, panelBytes: usize, stepBytes: usize): void {
+export function packFourSteps(dst: usize, src: usize, panels: i32, width: i32, panelBytes: usize, stepBytes: usize): void {
   const groupBytes = (<usize>width) << 2;
   for (; panels > 0; panels--) {
     let s = src;
@@ -130,7 +130,7 @@ export function packPanels(
 ): void {
   const panelBytes = ((<usize>width) << 2) * <usize>k;
   const panelLines = <usize>width * lineBytes;
-  if (lineBytes == 4) {
+  if (lineBytes == 4 && lines >= width) {
     const panels = lines / width;
     let d = dst;
     let s = src;

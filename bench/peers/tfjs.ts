@@ -21,17 +21,20 @@ function gemm({ layout, m, n, k, a, b }: GemmProblem): Run {
   return freeing(() => tf.matMul(x, y, layout === 'TN', layout === 'NT'));
 }
 
+/** Its layers keep weights as [in, out]; transposed here, untimed, or products would take its slow path. */
+const transposed = (weight: Float32Array, out: number, inner: number): tf.Tensor2D =>
+  tf.tidy(() => tf.transpose(tf.tensor2d(weight, [out, inner])) as tf.Tensor2D);
+
 function linear({ rows, inner, out, ...problem }: LinearProblem): Run {
   const x = tf.tensor2d(problem.x, [rows, inner]);
-  // Its layers keep weights as [in, out]; transposed here, untimed, or it would take its slow path.
-  const weight = tf.tidy(() => tf.transpose<tf.Tensor2D>(tf.tensor2d(problem.weight, [out, inner])));
+  const weight = transposed(problem.weight, out, inner);
   const bias = tf.tensor1d(problem.bias);
-  return freeing(() => tf.fused.matMul({ a: x, b: weight as tf.Tensor2D, bias, activation: "relu" }));
+  return freeing(() => tf.fused.matMul({ a: x, b: weight, bias, activation: 'relu' }));
 }
 
 /** Its cross-entropy takes one-hot rows of floats. */
 const oneHot = (target: Int32Array, cols: number): tf.Tensor2D =>
-  tf.tidy(() => tf.cast<tf.Tensor2D>(tf.oneHot(tf.tensor1d(target, 'int32'), cols), 'float32'));
+  tf.tidy(() => tf.cast(tf.oneHot(tf.tensor1d(target, 'int32'), cols), 'float32') as tf.Tensor2D);
 
 function layerNorm(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor {
   const { mean, variance } = tf.moments(x, 1, true);
@@ -102,7 +105,7 @@ function op(problem: OpProblem): Run {
 function train(problem: TrainProblem): Run {
   const { sizes, batch, activation, optimizer: chosen } = problem;
   const layers = problem.layers.map(({ weight, bias }, i) => ({
-    weight: tf.tidy(() => tf.variable(tf.transpose<tf.Tensor2D>(tf.tensor2d(weight, [sizes[i + 1] as number, sizes[i] as number])))),
+    weight: tf.variable(transposed(weight, sizes[i + 1] as number, sizes[i] as number)),
     bias: tf.variable(tf.tensor1d(bias)),
   }));
   const x = tf.tensor2d(problem.x, [batch, sizes[0] as number]);

@@ -1,7 +1,7 @@
 // Datasets and the loader that cuts them into batches, in a seeded order, one scope a batch.
 import { noGrad } from '../autograd.ts';
 import { tensor } from '../creation.ts';
-import { methods } from '../methods.ts';
+import * as fn from '../functions/index.ts';
 import { ArgumentError, formatShape, ShapeError } from '../runtime/errors.ts';
 import { scoped } from '../scope.ts';
 import type { Tensor } from '../tensor.ts';
@@ -22,7 +22,8 @@ export class TensorDataset implements Dataset<Tensor[]> {
 
   constructor(...tensors: Tensor[]) {
     const [first] = tensors;
-    if (!first || first.ndim === 0) throw new ArgumentError('TensorDataset: expected tensors of at least 1 dim, got none');
+    if (!first || first.ndim === 0)
+      throw new ArgumentError('TensorDataset: expected tensors of at least 1 dim, got none');
     for (const x of tensors)
       if (x.shape[0] !== first.shape[0])
         throw new ShapeError(
@@ -35,7 +36,7 @@ export class TensorDataset implements Dataset<Tensor[]> {
   batch(indices: Int32Array): Tensor[] {
     const index = tensor(indices);
     try {
-      return noGrad(() => this.#tensors.map((x) => methods.indexSelect(x, 0, index)));
+      return noGrad(() => this.#tensors.map((x) => fn.indexSelect(x, 0, index)));
     } finally {
       index.dispose();
     }
@@ -78,7 +79,8 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
   constructor(dataset: Dataset<B>, { batchSize = 1, shuffle = false, seed = 0, dropLast = false }: LoaderOptions = {}) {
     if (!(Number.isSafeInteger(batchSize) && batchSize >= 1))
       throw new ArgumentError(`DataLoader: expected batchSize to be a whole number >= 1, got ${batchSize}`);
-    if (!(Number.isSafeInteger(seed) && seed >= 0)) throw new ArgumentError(`DataLoader: expected seed to be a whole number >= 0, got ${seed}`);
+    if (!(Number.isSafeInteger(seed) && seed >= 0))
+      throw new ArgumentError(`DataLoader: expected seed to be a whole number >= 0, got ${seed}`);
     this.dataset = dataset;
     this.batchSize = batchSize;
     this.#shuffle = shuffle;
@@ -111,11 +113,15 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
 
   *#batches(): Generator<B, void, undefined> {
     const { length } = this.dataset;
-    const order = this.#shuffle ? new Shuffle(this.#seed, this.#epoch).order(length) : Int32Array.from({ length }, (_, i) => i);
+    const order = this.#shuffle
+      ? new Shuffle(this.#seed, this.#epoch).order(length)
+      : Int32Array.from({ length }, (_, i) => i);
     try {
       for (let batch = this.#batch; batch < this.length; batch++) {
         this.#batch = batch + 1;
-        yield this.dataset.batch(order.subarray(batch * this.batchSize, Math.min(length, (batch + 1) * this.batchSize)));
+        yield this.dataset.batch(
+          order.subarray(batch * this.batchSize, Math.min(length, (batch + 1) * this.batchSize)),
+        );
       }
     } finally {
       // A pass that was left early is over as well; a checkpoint inside it took state() before.

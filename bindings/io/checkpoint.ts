@@ -30,10 +30,15 @@ const filed = (prefix: string, tensors: Record<string, Tensor>): [string, FileTe
 /** A checkpoint as bytes. `extra` is any JSON value of the caller's own. */
 export function encodeCheckpoint({ model, optimizer, loader }: CheckpointParts, extra: unknown = null): Uint8Array {
   const tensors: [string, FileTensor][] = model ? filed('model', model.stateDict()) : [];
-  const metadata: Record<string, string> = { format: FORMAT, random: JSON.stringify([...getRngState()]), extra: JSON.stringify(extra) };
+  const metadata: Record<string, string> = {
+    format: FORMAT,
+    random: JSON.stringify([...getRngState()]),
+    extra: JSON.stringify(extra),
+  };
   if (optimizer) {
     const { state, paramGroups } = optimizer.stateDict();
-    for (const [number, own] of Object.entries(state)) tensors.push(...filed(`optimizer.${number}`, own as Record<string, Tensor>));
+    for (const [number, own] of Object.entries(state))
+      tensors.push(...filed(`optimizer.${number}`, own as Record<string, Tensor>));
     metadata.optimizer = JSON.stringify(paramGroups);
   }
   if (loader) metadata.loader = JSON.stringify(loader.state());
@@ -42,7 +47,8 @@ export function encodeCheckpoint({ model, optimizer, loader }: CheckpointParts, 
 
 function parse(metadata: Record<string, string>, name: string): unknown {
   const text = metadata[name];
-  if (text === undefined) throw new FormatError(`checkpoint: expected metadata '${name}', got none; the file was saved without it`);
+  if (text === undefined)
+    throw new FormatError(`checkpoint: expected metadata '${name}', got none; the file was saved without it`);
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -59,7 +65,9 @@ export function decodeCheckpoint(bytes: Uint8Array, { model, optimizer, loader }
   if (metadata.format !== FORMAT)
     throw new FormatError(`checkpoint: expected a file of format '${FORMAT}', got '${metadata.format ?? 'none'}'`);
   const under = (prefix: string): Record<string, FileTensor> =>
-    Object.fromEntries(Object.entries(tensors).flatMap(([key, x]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), x]] : [])));
+    Object.fromEntries(
+      Object.entries(tensors).flatMap(([key, x]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), x]] : [])),
+    );
   const random = parse(metadata, 'random') as number[];
   const extra = parse(metadata, 'extra');
   const place = loader ? (parse(metadata, 'loader') as LoaderState) : null;
@@ -91,7 +99,11 @@ export async function loadCheckpoint(path: string, parts: CheckpointParts): Prom
 }
 
 /** Writes tensors, such as a stateDict(), to a safetensors file, atomically. Node only. */
-export async function saveSafetensors(path: string, tensors: Record<string, Tensor>, metadata: Record<string, string> = {}): Promise<void> {
+export async function saveSafetensors(
+  path: string,
+  tensors: Record<string, Tensor>,
+  metadata: Record<string, string> = {},
+): Promise<void> {
   const entries = Object.entries(tensors).map(([key, x]) => [key, toFileTensor(x)] as const);
   await writeFileAtomic(path, encodeSafetensors(Object.fromEntries(entries), metadata));
 }

@@ -7,7 +7,9 @@ import { write } from './module.ts';
 
 function ready(op: string, x: Tensor): Tensor {
   if (x.dtype !== 'f32' || !x.isContiguous())
-    throw new ArgumentError(`${op}: expected a contiguous f32 tensor, got ${x.dtype} with strides ${formatShape(x.strides)}`);
+    throw new ArgumentError(
+      `${op}: expected a contiguous f32 tensor, got ${x.dtype} with strides ${formatShape(x.strides)}`,
+    );
   return x;
 }
 
@@ -34,7 +36,9 @@ export function normal_(x: Tensor, mean = 0, std = 1): Tensor {
 export function truncNormal_(x: Tensor, { mean = 0, std = 1, a = -2, b = 2 } = {}): Tensor {
   // Rejection needs a fair share of the mass inside; otherwise it would draw for ever.
   if (!(std > 0 && a < b && a <= mean + 2 * std && b >= mean - 2 * std))
-    throw new ArgumentError(`truncNormal_: expected std > 0 and bounds a < b within 2 std of the mean, got std ${std}, ${a} … ${b}, mean ${mean}`);
+    throw new ArgumentError(
+      `truncNormal_: expected std > 0 and bounds a < b within 2 std of the mean, got std ${std}, ${a} … ${b}, mean ${mean}`,
+    );
   const values = new Float32Array(x.size);
   let filled = 0;
   while (filled < values.length) {
@@ -87,7 +91,9 @@ export function calculateGain(nonlinearity: Nonlinearity, negativeSlope = 0.01):
     case 'selu':
       return 3 / 4;
     default:
-      throw new ArgumentError(`calculateGain: expected linear, sigmoid, tanh, relu, leakyRelu or selu, got '${nonlinearity}'`);
+      throw new ArgumentError(
+        `calculateGain: expected linear, sigmoid, tanh, relu, leakyRelu or selu, got '${nonlinearity}'`,
+      );
   }
 }
 
@@ -111,7 +117,8 @@ interface Kaiming {
   nonlinearity?: Nonlinearity;
 }
 function kaimingStd(x: Tensor, { a = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' }: Kaiming): number {
-  if (mode !== 'fanIn' && mode !== 'fanOut') throw new ArgumentError(`kaiming: expected mode 'fanIn' or 'fanOut', got '${mode}'`);
+  if (mode !== 'fanIn' && mode !== 'fanOut')
+    throw new ArgumentError(`kaiming: expected mode 'fanIn' or 'fanOut', got '${mode}'`);
   return calculateGain(nonlinearity, a) / Math.sqrt(calculateFanInAndFanOut(x)[mode]);
 }
 /** Uniform with the variance that keeps signals level through rectifiers (He et al. 2015). */
@@ -126,14 +133,17 @@ export function kaimingNormal_(x: Tensor, options: Kaiming = {}): Tensor {
 
 /** A (semi-)orthogonal matrix times gain (Saxe et al. 2014): Gram–Schmidt in f64 on normal numbers. */
 export function orthogonal_(x: Tensor, gain = 1): Tensor {
-  if (x.ndim < 2) throw new ShapeError(`orthogonal_: expected a tensor of at least 2 dims, got ${formatShape(x.shape)}`);
+  if (x.ndim < 2)
+    throw new ShapeError(`orthogonal_: expected a tensor of at least 2 dims, got ${formatShape(x.shape)}`);
   const rows = x.shape[0] as number;
   const columns = x.size / Math.max(1, rows);
   const draw = normal_(x).data;
   // Orthonormalises the shorter side: vector i is row i, or column i of a tall matrix.
   const [count, length] = rows <= columns ? [rows, columns] : [columns, rows];
   const at = (i: number, j: number): number => (rows <= columns ? i * columns + j : j * columns + i);
-  const vectors = Array.from({ length: count }, (_, i) => Float64Array.from({ length }, (_, j) => draw[at(i, j)] as number));
+  const vectors = Array.from({ length: count }, (_, i) =>
+    Float64Array.from({ length }, (_, j) => draw[at(i, j)] as number),
+  );
   vectors.forEach((v, i) => {
     // Twice, because one pass leaves rounding errors in nearly parallel vectors.
     for (let pass = 0; pass < 2; pass++)

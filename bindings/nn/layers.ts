@@ -1,6 +1,6 @@
 // The layers of this version: linear, activations, dropout, normalisation, containers.
 import * as F from '../functional.ts';
-import { methods } from '../methods.ts';
+import * as fn from '../functions/index.ts';
 import { ArgumentError } from '../runtime/errors.ts';
 import { runtime } from '../runtime/wasm.ts';
 import { Tensor } from '../tensor.ts';
@@ -23,7 +23,8 @@ function buffer(shape: readonly number[], value: number): Tensor {
 
 function checkSizes(layer: string, sizes: Record<string, number>): void {
   for (const [name, size] of Object.entries(sizes))
-    if (!(Number.isSafeInteger(size) && size >= 1)) throw new ArgumentError(`${layer}: expected ${name} to be a whole number >= 1, got ${size}`);
+    if (!(Number.isSafeInteger(size) && size >= 1))
+      throw new ArgumentError(`${layer}: expected ${name} to be a whole number >= 1, got ${size}`);
 }
 
 /** x Wᵀ + b. Weight [out, in] and bias [out] start uniform in ±1/√in (PyTorch's `nn.Linear`). */
@@ -50,7 +51,12 @@ export class Linear extends Layer {
 }
 
 /** A layer without parameters, from a function of functional.ts. */
-function activation<O extends object>(name: string, f: (x: Tensor, options: O) => Tensor): new (options?: Partial<O>) => Layer {
+function activation<O extends object>(
+  name: string,
+  f: (x: Tensor, options: O) => Tensor,
+): new (
+  options?: Partial<O>,
+) => Layer {
   const layer = class extends Layer {
     readonly #options: O;
     constructor(options: Partial<O> = {}) {
@@ -61,7 +67,9 @@ function activation<O extends object>(name: string, f: (x: Tensor, options: O) =
       return f(x, this.#options);
     }
     protected override describe(): string {
-      return Object.entries(this.#options).map(([key, value]) => `${key}: ${value}`).join(', ');
+      return Object.entries(this.#options)
+        .map(([key, value]) => `${key}: ${value}`)
+        .join(', ');
     }
   };
   Object.defineProperty(layer, 'name', { value: name });
@@ -85,11 +93,15 @@ export const GELU = activation('GELU', (x, options: { approximate: 'none' | 'tan
 /** x · sigmoid(x). */
 export const SiLU = activation('SiLU', (x) => F.silu(x));
 /** Options beta, default 1, and threshold, default 20. */
-export const Softplus = activation('Softplus', (x, options: { beta: number; threshold: number }) => F.softplus(x, options));
+export const Softplus = activation('Softplus', (x, options: { beta: number; threshold: number }) =>
+  F.softplus(x, options),
+);
 /** x / (1 + |x|). */
 export const Softsign = activation('Softsign', (x) => F.softsign(x));
 /** Options minVal, default −1, and maxVal, default 1. */
-export const Hardtanh = activation('Hardtanh', (x, options: { minVal: number; maxVal: number }) => F.hardtanh(x, options));
+export const Hardtanh = activation('Hardtanh', (x, options: { minVal: number; maxVal: number }) =>
+  F.hardtanh(x, options),
+);
 /** Option dim, default the last. */
 export const Softmax = activation('Softmax', (x, { dim = -1 }: { dim: number }) => F.softmax(x, dim));
 /** Option dim, default the last. */
@@ -136,7 +148,10 @@ export class BatchNorm1d extends Layer {
   readonly eps: number;
   readonly momentum: number;
 
-  constructor(numFeatures: number, { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true }: BatchNormOptions = {}) {
+  constructor(
+    numFeatures: number,
+    { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true }: BatchNormOptions = {},
+  ) {
     super();
     checkSizes('BatchNorm1d', { numFeatures });
     this.eps = eps;
@@ -153,7 +168,13 @@ export class BatchNorm1d extends Layer {
     const { weight, bias, runningMean, runningVar, training, momentum, eps, numBatchesTracked } = this;
     if (x.ndim !== 2 && x.ndim !== 3)
       throw new ArgumentError(`BatchNorm1d: expected input of 2 or 3 dims, got ${x.ndim}`);
-    const y = F.batchNorm(x, runningMean, runningVar, { weight, bias, training: training || !runningMean, momentum, eps });
+    const y = F.batchNorm(x, runningMean, runningVar, {
+      weight,
+      bias,
+      training: training || !runningMean,
+      momentum,
+      eps,
+    });
     if (training && numBatchesTracked) runtime().kernels.advance_step(numBatchesTracked);
     return y;
   }
@@ -193,7 +214,7 @@ export class Flatten extends Layer {
   }
 
   forward(x: Tensor): Tensor {
-    return methods.flatten(x, this.#start, this.#end);
+    return fn.flatten(x, this.#start, this.#end);
   }
 }
 
@@ -211,7 +232,8 @@ export class Sequential extends Layer {
   constructor(...layers: Layer[]) {
     super();
     layers.forEach((layer, i) => {
-      if (!(layer instanceof Module)) throw new ArgumentError(`Sequential: expected modules, got ${typeof layer} as argument ${i + 1}`);
+      if (!(layer instanceof Module))
+        throw new ArgumentError(`Sequential: expected modules, got ${typeof layer} as argument ${i + 1}`);
     });
     this.#layers = layers;
   }

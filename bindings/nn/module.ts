@@ -1,8 +1,9 @@
 // What every layer is: named parameters, buffers and children, a mode, and a state that can be saved.
+
+import { sameShape } from '../ops/shapes.ts';
 import { ArgumentError, formatShape, ShapeError } from '../runtime/errors.ts';
 import { runtime } from '../runtime/wasm.ts';
 import { Tensor, type TypedArray } from '../tensor.ts';
-import { sameShape } from '../ops/shapes.ts';
 
 /** What stateDict() gives and loadStateDict() takes: a tensor, or its shape and numbers. */
 export type StateDict = Record<string, Tensor | { readonly shape: readonly number[]; readonly data: TypedArray }>;
@@ -33,7 +34,11 @@ export abstract class Module {
 
   *#ownTensors(buffers: boolean): Generator<[string, Tensor]> {
     for (const [name, value] of Object.entries(this))
-      if (value instanceof Tensor && this.#buffers.has(name) === buffers && (buffers || value.requiresGrad || value.isLeaf))
+      if (
+        value instanceof Tensor &&
+        this.#buffers.has(name) === buffers &&
+        (buffers || value.requiresGrad || value.isLeaf)
+      )
         yield [name, value];
   }
 
@@ -92,7 +97,8 @@ export abstract class Module {
     const state: Record<string, Tensor> = {};
     for (const [path, module] of this.namedModules())
       for (const buffers of [false, true])
-        for (const [name, x] of module.#ownTensors(buffers)) state[[path, name].filter(Boolean).map(snakeCase).join('.')] = x;
+        for (const [name, x] of module.#ownTensors(buffers))
+          state[[path, name].filter(Boolean).map(snakeCase).join('.')] = x;
     return state;
   }
 
@@ -119,8 +125,11 @@ export abstract class Module {
     const values = pairs.map(([key, x]) => {
       const { shape, data } = state[key] as { shape: readonly number[]; data: TypedArray };
       if (!sameShape(shape, x.shape))
-        throw new ShapeError(`loadStateDict: expected ${key} of shape ${formatShape(x.shape)}, got ${formatShape(shape)}`);
-      if (data.length !== x.size) throw new ShapeError(`loadStateDict: expected ${x.size} numbers for ${key}, got ${data.length}`);
+        throw new ShapeError(
+          `loadStateDict: expected ${key} of shape ${formatShape(x.shape)}, got ${formatShape(shape)}`,
+        );
+      if (data.length !== x.size)
+        throw new ShapeError(`loadStateDict: expected ${x.size} numbers for ${key}, got ${data.length}`);
       return data;
     });
     return () => {
@@ -133,7 +142,9 @@ export abstract class Module {
 
   /** `Linear(...)` and the like, one child a line. */
   toString(): string {
-    const children = this.namedChildren().map(([name, child]) => `  (${name}): ${String(child).replaceAll('\n', '\n  ')}`);
+    const children = this.namedChildren().map(
+      ([name, child]) => `  (${name}): ${String(child).replaceAll('\n', '\n  ')}`,
+    );
     const head = `${this.constructor.name}(${this.describe()}`;
     return children.length > 0 ? `${head}\n${children.join('\n')}\n)` : `${head})`;
   }

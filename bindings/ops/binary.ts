@@ -34,7 +34,9 @@ function broadcast(op: string, kernels: ByDtype, result: Dtype | 'same'): Omit<K
       if (kernels.i32) expectDtype(op, a, 'f32', 'i32');
       else expectDtype(op, a, 'f32');
       if (a.dtype !== b.dtype)
-        throw new DtypeError(`${op}: expected both of one dtype, got ${a.dtype} and ${b.dtype}; convert one with .to('${a.dtype}')`);
+        throw new DtypeError(
+          `${op}: expected both of one dtype, got ${a.dtype} and ${b.dtype}; convert one with .to('${a.dtype}')`,
+        );
       return [{ shape: broadcastShapes(op, a.shape, b.shape), dtype: result === 'same' ? a.dtype : result }];
     },
     forward: (k, [out], [a, b]) => {
@@ -79,7 +81,10 @@ function pick(o: Ops, g: Tensor, [a, b]: Pair, wins: (x: Tensor, y: Tensor) => T
 }
 
 export const binaryRows: Rows<BinaryOps> = {
-  add: arithmetic('add', { f32: (k) => k.add_forward_f32, i32: (k) => k.add_forward_i32 }, 'none', (_, g) => [() => g, () => g]),
+  add: arithmetic('add', { f32: (k) => k.add_forward_f32, i32: (k) => k.add_forward_i32 }, 'none', (_, g) => [
+    () => g,
+    () => g,
+  ]),
   sub: arithmetic('sub', { f32: (k) => k.sub_forward_f32, i32: (k) => k.sub_forward_i32 }, 'none', (o, g) => [
     () => g,
     () => o.neg(g),

@@ -20,14 +20,17 @@ function checkIndex(op: string, probes: Probes, x: Tensor, index: Tensor, dim: n
   const size = x.shape[dim] as number;
   const bad = probes.check_index_i32(index, index.size, size);
   if (bad >= 0)
-    throw new ArgumentError(`${op}: expected indices from 0 to ${size - 1} for dim ${dim} of ${formatShape(x.shape)}, got ${index.data[bad]} at position ${bad}`);
+    throw new ArgumentError(
+      `${op}: expected indices from 0 to ${size - 1} for dim ${dim} of ${formatShape(x.shape)}, got ${index.data[bad]} at position ${bad}`,
+    );
 }
 
 function expectIndexed(op: string, x: Tensor, index: Tensor, dim: number): void {
   expectDtype(op, x, 'f32', 'i32');
   expectDtype(op, index, 'i32');
   normalizeDim(op, dim, x.ndim);
-  if (x.ndim === 0) throw new ShapeError(`${op}: expected a tensor of at least 1 dim, got a single number; reshape it to [1]`);
+  if (x.ndim === 0)
+    throw new ShapeError(`${op}: expected a tensor of at least 1 dim, got a single number; reshape it to [1]`);
 }
 
 const replaced = (x: Tensor, dim: number, size: number): number[] => x.shape.map((s, d) => (d === dim ? size : s));
@@ -52,11 +55,13 @@ export const indexingRows: Rows<IndexingOps> = {
   indexSelect: {
     infer: ([x, index], { dim }) => {
       expectIndexed('indexSelect', x, index, dim);
-      if (index.ndim !== 1) throw new ShapeError(`indexSelect: expected an index of 1 dim, got ${formatShape(index.shape)}`);
+      if (index.ndim !== 1)
+        throw new ShapeError(`indexSelect: expected an index of 1 dim, got ${formatShape(index.shape)}`);
       return [{ shape: replaced(x, dim, index.size), dtype: x.dtype }];
     },
     check: (probes, [x, index], { dim }) => checkIndex('indexSelect', probes, x, index, dim),
-    forward: (k, [out], [x, index], { dim }) => k.index_select_32(out as Tensor, x, index, ...sizes(x, index.size, dim)),
+    forward: (k, [out], [x, index], { dim }) =>
+      k.index_select_32(out as Tensor, x, index, ...sizes(x, index.size, dim)),
     saves: 'inputs',
     backward: (o, g, { inputs: [x, index], attrs }) => [o.indexAdd(o.full(zerosLike(x.shape)), index, g, attrs), null],
   },
@@ -65,7 +70,8 @@ export const indexingRows: Rows<IndexingOps> = {
       expectIndexed('indexAdd', x, index, dim);
       expectDtype('indexAdd', x, 'f32');
       expectDtype('indexAdd', src, 'f32');
-      if (index.ndim !== 1) throw new ShapeError(`indexAdd: expected an index of 1 dim, got ${formatShape(index.shape)}`);
+      if (index.ndim !== 1)
+        throw new ShapeError(`indexAdd: expected an index of 1 dim, got ${formatShape(index.shape)}`);
       expectShape('indexAdd', 'src', src, replaced(x, dim, index.size));
       return [like(x)];
     },
@@ -75,7 +81,11 @@ export const indexingRows: Rows<IndexingOps> = {
       k.index_add_f32(out as Tensor, src, index, ...sizes(x, index.size, dim));
     },
     saves: 'inputs',
-    backward: (o, g, { inputs: [, index], attrs, needs }) => [g, null, needs[2] ? o.indexSelect(g, index, attrs) : null],
+    backward: (o, g, { inputs: [, index], attrs, needs }) => [
+      g,
+      null,
+      needs[2] ? o.indexSelect(g, index, attrs) : null,
+    ],
   },
   gather: {
     infer: ([x, index], { dim }) => {
@@ -87,7 +97,10 @@ export const indexingRows: Rows<IndexingOps> = {
     forward: (k, [out], [x, index], { dim }) =>
       k.gather_32(out as Tensor, x, index, ...sizes(x, index.shape[dim] as number, dim)),
     saves: 'inputs',
-    backward: (o, g, { inputs: [x, index], attrs }) => [o.scatterAdd(o.full(zerosLike(x.shape)), index, g, attrs), null],
+    backward: (o, g, { inputs: [x, index], attrs }) => [
+      o.scatterAdd(o.full(zerosLike(x.shape)), index, g, attrs),
+      null,
+    ],
   },
   scatterAdd: {
     infer: ([x, index, src], { dim }) => {

@@ -12,7 +12,14 @@ type Delta = { readonly delta: number };
 export interface LossOps {
   /** Logits [n, classes], classes [n], class weights [classes] → [n]. */
   crossEntropy(x: Tensor, target: Tensor, weight: Tensor | null, attrs: CrossEntropy): Tensor;
-  crossEntropyBackward(g: Tensor, x: Tensor, lse: Tensor, target: Tensor, weight: Tensor | null, attrs: CrossEntropy): Tensor;
+  crossEntropyBackward(
+    g: Tensor,
+    x: Tensor,
+    lse: Tensor,
+    target: Tensor,
+    weight: Tensor | null,
+    attrs: CrossEntropy,
+  ): Tensor;
   /** Log-probabilities [n, classes, inner], classes [n, inner] → [n, inner]. */
   nll(logp: Tensor, target: Tensor, weight: Tensor | null, attrs: Nll): Tensor;
   nllBackward(g: Tensor, target: Tensor, weight: Tensor | null, attrs: Nll & { readonly classes: number }): Tensor;
@@ -105,7 +112,11 @@ function pointwiseBackward<A>(
       if ((needs[1] || needs[2]) && !second) noSecondDerivative(op)();
       const curve = second && (needs[1] || needs[2]) ? o.mul(o.mul(h, g), second(o, x, target, attrs)) : null;
       // These depend on x − target alone, so the target gets the opposite.
-      return [needs[0] ? again(o, h, x, target, attrs) : null, needs[1] ? curve : null, needs[2] && curve ? o.neg(curve) : null];
+      return [
+        needs[0] ? again(o, h, x, target, attrs) : null,
+        needs[1] ? curve : null,
+        needs[2] && curve ? o.neg(curve) : null,
+      ];
     },
   };
 }
@@ -138,7 +149,17 @@ export const lossRows: Rows<LossOps> = {
       checkTargets('crossEntropy', probes, target, x.shape[1] as number, ignoreIndex),
     forward: (k, [losses, lse], [x, target, weight], { ignoreIndex, labelSmoothing }) => {
       const [rows, classes] = rowsAndClasses('crossEntropy', x);
-      k.cross_entropy_forward_f32(losses as Tensor, lse as Tensor, x, target, weight, rows, classes, ignoreIndex, labelSmoothing);
+      k.cross_entropy_forward_f32(
+        losses as Tensor,
+        lse as Tensor,
+        x,
+        target,
+        weight,
+        rows,
+        classes,
+        ignoreIndex,
+        labelSmoothing,
+      );
     },
     saves: 'both',
     backward: (o, g, { inputs: [x, target, weight], outputs: [, lse], attrs }) => [
@@ -174,8 +195,13 @@ export const lossRows: Rows<LossOps> = {
       const own = o.classWeights(target, weight, { classes, ignoreIndex });
       const kept = o.classWeights(target, null, { classes, ignoreIndex });
       // What multiplies softmax in a row: (1 − s) w[target] + s / classes · Σ w.
-      const spread = weight ? o.mul(kept, o.sum(weight, { dim: 0, end: 1, keepdim: false })) : o.scale(kept, { alpha: classes, beta: 0 });
-      const scale = o.add(o.scale(own, { alpha: 1 - labelSmoothing, beta: 0 }), o.scale(spread, { alpha: labelSmoothing / classes, beta: 0 }));
+      const spread = weight
+        ? o.mul(kept, o.sum(weight, { dim: 0, end: 1, keepdim: false }))
+        : o.scale(kept, { alpha: classes, beta: 0 });
+      const scale = o.add(
+        o.scale(own, { alpha: 1 - labelSmoothing, beta: 0 }),
+        o.scale(spread, { alpha: labelSmoothing / classes, beta: 0 }),
+      );
       const rowScale = o.reshape(o.mul(g, scale), { shape: [g.size, 1] });
       return [toG, o.mul(o.softmaxBackward(h, o.softmax(x, { dim: 1 }), { dim: 1 }), rowScale), null, null, null];
     },
@@ -184,13 +210,15 @@ export const lossRows: Rows<LossOps> = {
     infer: ([logp, target, weight]) => {
       expectDtype('nll', logp, 'f32');
       expectDtype('nll', target, 'i32');
-      if (logp.ndim !== 3) throw new ShapeError(`nll: expected log-probabilities [n, classes, inner], got ${formatShape(logp.shape)}`);
+      if (logp.ndim !== 3)
+        throw new ShapeError(`nll: expected log-probabilities [n, classes, inner], got ${formatShape(logp.shape)}`);
       const [n, classes, inner] = logp.shape as unknown as [number, number, number];
       expectShape('nll', 'the targets', target, [n, inner]);
       expectWeight('nll', weight, classes);
       return [{ shape: [n, inner], dtype: 'f32' }];
     },
-    check: (probes, [logp, target], { ignoreIndex }) => checkTargets('nll', probes, target, logp.shape[1] as number, ignoreIndex),
+    check: (probes, [logp, target], { ignoreIndex }) =>
+      checkTargets('nll', probes, target, logp.shape[1] as number, ignoreIndex),
     forward: (k, [losses], [logp, target, weight], { ignoreIndex }) => {
       const [n, classes, inner] = logp.shape as unknown as [number, number, number];
       k.nll_forward_f32(losses as Tensor, logp, target, weight, n, classes, inner, ignoreIndex);
@@ -216,7 +244,11 @@ export const lossRows: Rows<LossOps> = {
     },
     saves: 'inputs',
     // Linear in g: the derivative picks, as forward does.
-    backward: (o, h, { inputs: [, target, weight], attrs: { ignoreIndex } }) => [o.nll(h, target, weight, { ignoreIndex }), null, null],
+    backward: (o, h, { inputs: [, target, weight], attrs: { ignoreIndex } }) => [
+      o.nll(h, target, weight, { ignoreIndex }),
+      null,
+      null,
+    ],
   },
   classWeights: {
     infer: ([target, weight], { classes }) => {
@@ -224,7 +256,8 @@ export const lossRows: Rows<LossOps> = {
       expectWeight('classWeights', weight, classes);
       return [like(target, 'f32')];
     },
-    check: (probes, [target], { classes, ignoreIndex }) => checkTargets('classWeights', probes, target, classes, ignoreIndex),
+    check: (probes, [target], { classes, ignoreIndex }) =>
+      checkTargets('classWeights', probes, target, classes, ignoreIndex),
     forward: (k, [out], [target, weight], { classes, ignoreIndex }) =>
       k.class_weights_f32(out as Tensor, target, weight, target.size, classes, ignoreIndex),
     saves: 'none',
@@ -267,14 +300,19 @@ export const lossRows: Rows<LossOps> = {
       const curve = (): Tensor => {
         const s = o.sigmoid(x);
         const slope = o.sigmoidBackward(o.full({ shape: x.shape, value: 1 }), s);
-        const weight = posWeight ? o.scale(o.mul(o.scale(posWeight, { alpha: 1, beta: -1 }), target), { alpha: 1, beta: 1 }) : null;
+        const weight = posWeight
+          ? o.scale(o.mul(o.scale(posWeight, { alpha: 1, beta: -1 }), target), { alpha: 1, beta: 1 })
+          : null;
         return o.mul(o.mul(h, g), weight ? o.mul(slope, weight) : slope);
       };
       // By t, f' changes by −1 − (w − 1) σ(−x).
       const toTarget = (): Tensor => {
         const both = o.neg(o.mul(h, g));
         if (!posWeight) return both;
-        return o.mul(both, o.scale(o.mul(o.scale(posWeight, { alpha: 1, beta: -1 }), o.sigmoid(o.neg(x))), { alpha: 1, beta: 1 }));
+        return o.mul(
+          both,
+          o.scale(o.mul(o.scale(posWeight, { alpha: 1, beta: -1 }), o.sigmoid(o.neg(x))), { alpha: 1, beta: 1 }),
+        );
       };
       return [
         needs[0] ? o.bceWithLogitsBackward(h, x, target, posWeight) : null,

@@ -25,7 +25,9 @@ const transposed = (o: Ops, x: Tensor): Tensor => {
 /** Batch dims in front of the last two, as strides over the broadcast batch `shape`. */
 function batchStrides(x: Tensor, shape: Shape): number[] {
   const lead = shape.length - (x.ndim - 2);
-  return shape.map((size, d) => (d < lead || (x.shape[d - lead] === 1 && size !== 1) ? 0 : (x.strides[d - lead] as number)));
+  return shape.map((size, d) =>
+    d < lead || (x.shape[d - lead] === 1 && size !== 1) ? 0 : (x.strides[d - lead] as number),
+  );
 }
 
 /** out = a · b + bias over all batches; `out` is contiguous, `a` and `b` have any strides. */
@@ -46,7 +48,9 @@ export const matmulRows: Rows<MatmulOps> = {
       expectDtype('matmul', a, 'f32');
       expectDtype('matmul', b, 'f32');
       if (a.ndim < 2 || b.ndim < 2)
-        throw new ShapeError(`matmul: expected at least 2 dims each, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`);
+        throw new ShapeError(
+          `matmul: expected at least 2 dims each, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+        );
       if (a.shape.at(-1) !== b.shape.at(-2))
         throw new ShapeError(
           `matmul: expected inner dimensions to match, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
@@ -71,7 +75,8 @@ export const matmulRows: Rows<MatmulOps> = {
         );
       const out = weight.shape[0] as number;
       if (bias) expectShape('linear', 'bias', bias, [out]);
-      if (bias && !bias.isContiguous()) throw new ShapeError('linear: expected a contiguous bias, got a strided one; use contiguous()');
+      if (bias && !bias.isContiguous())
+        throw new ShapeError('linear: expected a contiguous bias, got a strided one; use contiguous()');
       return [{ shape: [x.shape[0] as number, out], dtype: 'f32' }];
     },
     forward: (k, [out], [x, weight, bias]) => {

@@ -1,7 +1,7 @@
 // Layer and batch normalisation. Forward leaves the mean and 1/σ it used for backward.
 import { formatShape, ShapeError } from '../runtime/errors.ts';
-import { expectDtype, expectShape, like, sameShape, split3 } from './shapes.ts';
 import { numelOf } from '../tensor.ts';
+import { expectDtype, expectShape, like, sameShape, split3 } from './shapes.ts';
 import { noSecondDerivative, type Rows, type Tensor } from './types.ts';
 
 type LayerNorm = { readonly normalizedShape: readonly number[]; readonly eps: number };
@@ -60,7 +60,14 @@ function expectChannels(op: string, x: Tensor): number {
 }
 
 /** What a backward pass takes: a gradient like the input, and a mean and 1/σ of shape `statistics`. */
-function expectSaved(op: string, g: Tensor, x: Tensor, mean: Tensor, rstd: Tensor, statistics: readonly number[]): void {
+function expectSaved(
+  op: string,
+  g: Tensor,
+  x: Tensor,
+  mean: Tensor,
+  rstd: Tensor,
+  statistics: readonly number[],
+): void {
   expectFloats(op, 'the gradient', g, x.shape);
   expectDtype(op, x, 'f32');
   expectFloats(op, 'the mean', mean, statistics);
@@ -86,7 +93,16 @@ export const normRows: Rows<NormOps> = {
       return [like(x), rows, rows];
     },
     forward: (k, [y, mean, rstd], [x, weight, bias], { eps }) =>
-      k.layer_norm_forward_f32(y as Tensor, mean as Tensor, rstd as Tensor, x, weight, bias, ...rowsAndCols(x, mean as Tensor), eps),
+      k.layer_norm_forward_f32(
+        y as Tensor,
+        mean as Tensor,
+        rstd as Tensor,
+        x,
+        weight,
+        bias,
+        ...rowsAndCols(x, mean as Tensor),
+        eps,
+      ),
     saves: 'both',
     backward: (o, g, { inputs: [x, weight], outputs, attrs: { normalizedShape }, needs }) => {
       const [, mean, rstd] = outputs as [Tensor, Tensor, Tensor];
@@ -133,7 +149,9 @@ export const normRows: Rows<NormOps> = {
         expectFloats('batchNorm', 'the running variance', running.variance, [c]);
       }
       if ((training || !running) && n * s <= 1)
-        throw new ShapeError(`batchNorm: expected more than 1 value per channel when training, got input ${formatShape(x.shape)}`);
+        throw new ShapeError(
+          `batchNorm: expected more than 1 value per channel when training, got input ${formatShape(x.shape)}`,
+        );
       const perChannel = { shape: [c], dtype: 'f32' } as const;
       return [like(x), perChannel, perChannel, perChannel]; // result, mean, 1/σ, variance
     },
@@ -161,7 +179,9 @@ export const normRows: Rows<NormOps> = {
       const part = (i: number): Tensor =>
         o.reshape(o.slice(params as Tensor, { dim: 0, start: i, length: 1, step: 1 }), { shape: mean.shape });
       const toInput = (): Tensor =>
-        own ? o.batchNormBackward(g, x, mean, rstd, weight, params as Tensor) : o.batchNormBackwardEval(g, rstd, weight);
+        own
+          ? o.batchNormBackward(g, x, mean, rstd, weight, params as Tensor)
+          : o.batchNormBackwardEval(g, rstd, weight);
       return [needs[0] ? toInput() : null, needs[1] ? part(0) : null, needs[2] ? part(1) : null];
     },
   },
@@ -187,7 +207,17 @@ export const normRows: Rows<NormOps> = {
       return [like(x)];
     },
     forward: (k, [dx], [g, x, mean, rstd, weight, params]) =>
-      k.batch_norm_backward_f32(dx as Tensor, g, x, mean, rstd, weight, half(params, 0), half(params, 1), ...channels(x)),
+      k.batch_norm_backward_f32(
+        dx as Tensor,
+        g,
+        x,
+        mean,
+        rstd,
+        weight,
+        half(params, 0),
+        half(params, 1),
+        ...channels(x),
+      ),
     saves: 'none',
     backward: noSecondDerivative('batchNorm'),
   },

@@ -3,7 +3,15 @@ import type { Kernels } from '../runtime/commands.ts';
 import { formatShape, ShapeError } from '../runtime/errors.ts';
 import type { Dtype, Shape } from '../tensor.ts';
 import { expectDtype, expectShape, like, normalizeDim, split3 } from './shapes.ts';
-import { type KernelRow, noSecondDerivative, type Ops, type Rows, type Saved, type Saves, type Tensor } from './types.ts';
+import {
+  type KernelRow,
+  noSecondDerivative,
+  type Ops,
+  type Rows,
+  type Saved,
+  type Saves,
+  type Tensor,
+} from './types.ts';
 
 /** Which dims go: `dim … end - 1`, both counted from the front; `keepdim` leaves them with size 1. */
 export interface ReduceAttrs {
@@ -69,7 +77,11 @@ function reduction<A extends ReduceAttrs>(
 }
 
 /** The gradient is shared evenly among equal extremes (PyTorch's amax, amin). */
-function extremeBackward(o: Ops, g: Tensor, { inputs: [x], outputs: [y], attrs }: Saved<[Tensor], ReduceAttrs>): Tensor {
+function extremeBackward(
+  o: Ops,
+  g: Tensor,
+  { inputs: [x], outputs: [y], attrs }: Saved<[Tensor], ReduceAttrs>,
+): Tensor {
   const mask = o.cast(o.eq(x, restore(o, y as Tensor, x, attrs)), { dtype: 'f32' });
   return o.mul(mask, restore(o, o.div(g, o.sum(mask, attrs)), x, attrs));
 }
@@ -106,7 +118,11 @@ function guardedDivide(o: Ops, g: Tensor, y: Tensor): Tensor {
   return o.where(o.eq(y, zero), zero, o.div(g, y));
 }
 
-function scan(op: string, forward: (k: Kernels, y: Tensor, x: Tensor, sizes: Sizes) => void, again: (o: Ops, g: Tensor, attrs: Dim) => Tensor): KernelRow<[Tensor], Dim> {
+function scan(
+  op: string,
+  forward: (k: Kernels, y: Tensor, x: Tensor, sizes: Sizes) => void,
+  again: (o: Ops, g: Tensor, attrs: Dim) => Tensor,
+): KernelRow<[Tensor], Dim> {
   return {
     infer: ([x], { dim }) => {
       expectDtype(op, x, 'f32');
@@ -120,14 +136,23 @@ function scan(op: string, forward: (k: Kernels, y: Tensor, x: Tensor, sizes: Siz
 }
 
 export const reduceRows: Rows<ReduceOps> = {
-  sum: reduction('sum', (k, y, x, sizes) => k.sum_f32(y, x, ...sizes, 1), 'none', (o, g, { inputs: [x], attrs }) =>
-    restore(o, g, x, attrs),
+  sum: reduction(
+    'sum',
+    (k, y, x, sizes) => k.sum_f32(y, x, ...sizes, 1),
+    'none',
+    (o, g, { inputs: [x], attrs }) => restore(o, g, x, attrs),
   ),
-  mean: reduction('mean', (k, y, x, sizes) => k.sum_f32(y, x, ...sizes, 1 / sizes[1]), 'none', (o, g, { inputs: [x], attrs }) =>
-    restore(o, o.scale(g, { alpha: 1 / count(x, attrs), beta: 0 }), x, attrs),
+  mean: reduction(
+    'mean',
+    (k, y, x, sizes) => k.sum_f32(y, x, ...sizes, 1 / sizes[1]),
+    'none',
+    (o, g, { inputs: [x], attrs }) => restore(o, o.scale(g, { alpha: 1 / count(x, attrs), beta: 0 }), x, attrs),
   ),
-  prod: reduction('prod', (k, y, x, sizes) => k.prod_f32(y, x, ...sizes), 'inputs', (o, g, { inputs: [x], attrs }) =>
-    o.prodBackward(g, x, attrs),
+  prod: reduction(
+    'prod',
+    (k, y, x, sizes) => k.prod_f32(y, x, ...sizes),
+    'inputs',
+    (o, g, { inputs: [x], attrs }) => o.prodBackward(g, x, attrs),
   ),
   prodBackward: {
     infer: ([g, x], attrs) => {
@@ -135,14 +160,21 @@ export const reduceRows: Rows<ReduceOps> = {
       expectShape('prodBackward', 'the gradient', g, reducedShape(x.shape, attrs));
       return [like(x)];
     },
-    forward: (k, [dx], [g, x], attrs) => k.prod_backward_f32(dx as Tensor, g, x, ...split3(x.shape, attrs.dim, attrs.end)),
+    forward: (k, [dx], [g, x], attrs) =>
+      k.prod_backward_f32(dx as Tensor, g, x, ...split3(x.shape, attrs.dim, attrs.end)),
     saves: 'none',
     backward: noSecondDerivative('prod'),
   },
   max: reduction('max', (k, y, x, sizes) => k.max_f32(y, x, ...sizes), 'both', extremeBackward, { emptyFails: true }),
   min: reduction('min', (k, y, x, sizes) => k.min_f32(y, x, ...sizes), 'both', extremeBackward, { emptyFails: true }),
-  argmax: reduction('argmax', (k, y, x, sizes) => k.argmax_f32(y, x, ...sizes), 'none', null, { dtype: 'i32', emptyFails: true }),
-  argmin: reduction('argmin', (k, y, x, sizes) => k.argmin_f32(y, x, ...sizes), 'none', null, { dtype: 'i32', emptyFails: true }),
+  argmax: reduction('argmax', (k, y, x, sizes) => k.argmax_f32(y, x, ...sizes), 'none', null, {
+    dtype: 'i32',
+    emptyFails: true,
+  }),
+  argmin: reduction('argmin', (k, y, x, sizes) => k.argmin_f32(y, x, ...sizes), 'none', null, {
+    dtype: 'i32',
+    emptyFails: true,
+  }),
   variance: spread('variance', false),
   std: spread('std', true),
   norm: reduction(

@@ -32,7 +32,10 @@ function copy(k: Kernels, to: Tensor, from: Tensor): void {
 }
 
 /** The elements that a slice takes, as a tensor over the memory of `x`. */
-function sliceOf(x: Tensor, { dim, start, length, step }: Slice): { shape: number[]; strides: number[]; offset: number } {
+function sliceOf(
+  x: Tensor,
+  { dim, start, length, step }: Slice,
+): { shape: number[]; strides: number[]; offset: number } {
   const shape = [...x.shape];
   const strides = [...x.strides];
   const stride = strides[dim] as number;
@@ -44,7 +47,11 @@ function sliceOf(x: Tensor, { dim, start, length, step }: Slice): { shape: numbe
 function checkSlice(op: string, shape: Shape, { dim, start, length, step }: Slice): void {
   const size = shape[dim];
   const fits =
-    size !== undefined && start >= 0 && length >= 0 && step >= 1 && (length === 0 ? start <= size : start + (length - 1) * step < size);
+    size !== undefined &&
+    start >= 0 &&
+    length >= 0 &&
+    step >= 1 &&
+    (length === 0 ? start <= size : start + (length - 1) * step < size);
   if (!fits || ![start, length, step].every(Number.isInteger))
     throw new ShapeError(
       `${op}: expected start, length and step inside dim ${dim} of ${formatShape(shape)}, got ${start}, ${length} and ${step}`,
@@ -56,7 +63,9 @@ export const shapeRows: Rows<ShapeOps> = {
     view: ([x], { shape }) => {
       checkShape('reshape', shape);
       if (numelOf(shape) !== x.size)
-        throw new ShapeError(`reshape: expected a shape of ${x.size} elements for ${formatShape(x.shape)}, got ${formatShape(shape)}`);
+        throw new ShapeError(
+          `reshape: expected a shape of ${x.size} elements for ${formatShape(x.shape)}, got ${formatShape(shape)}`,
+        );
       return { shape, strides: contiguousStrides(shape), offset: x.offset };
     },
     saves: 'none',
@@ -66,7 +75,8 @@ export const shapeRows: Rows<ShapeOps> = {
     strided: true,
     view: ([x], { dims }) => {
       const valid = dims.length === x.ndim && [...dims].sort((a, b) => a - b).every((dim, d) => dim === d);
-      if (!valid) throw new ShapeError(`permute: expected each dim of ${formatShape(x.shape)} once, got ${formatShape(dims)}`);
+      if (!valid)
+        throw new ShapeError(`permute: expected each dim of ${formatShape(x.shape)} once, got ${formatShape(dims)}`);
       const shape = dims.map((dim) => x.shape[dim] as number);
       return { shape, strides: dims.map((dim) => x.strides[dim] as number), offset: x.offset };
     },
@@ -79,7 +89,10 @@ export const shapeRows: Rows<ShapeOps> = {
       checkShape('expand', shape);
       const lead = shape.length - x.ndim;
       const fits = lead >= 0 && x.shape.every((size, d) => size === shape[lead + d] || size === 1);
-      if (!fits) throw new ShapeError(`expand: expected a shape that ${formatShape(x.shape)} stretches to, got ${formatShape(shape)}`);
+      if (!fits)
+        throw new ShapeError(
+          `expand: expected a shape that ${formatShape(x.shape)} stretches to, got ${formatShape(shape)}`,
+        );
       return { shape, strides: broadcastStrides(x, shape), offset: x.offset };
     },
     saves: 'none',
@@ -122,7 +135,12 @@ export const shapeRows: Rows<ShapeOps> = {
     infer: ([g], { shape, ...attrs }) => {
       expectDtype('sliceBackward', g, 'f32');
       checkSlice('sliceBackward', shape, attrs);
-      expectShape('sliceBackward', 'the gradient', g, shape.map((size, d) => (d === attrs.dim ? attrs.length : size)));
+      expectShape(
+        'sliceBackward',
+        'the gradient',
+        g,
+        shape.map((size, d) => (d === attrs.dim ? attrs.length : size)),
+      );
       return [{ shape, dtype: 'f32' }];
     },
     forward: (k, [out], [g], attrs) => {

@@ -5,7 +5,9 @@ import type { Meta } from './types.ts';
 
 export function expectDtype(op: string, x: Tensor, ...dtypes: Dtype[]): void {
   if (!dtypes.includes(x.dtype))
-    throw new DtypeError(`${op}: expected dtype ${dtypes.join(' or ')}, got ${x.dtype}; convert with .to('${dtypes[0]}')`);
+    throw new DtypeError(
+      `${op}: expected dtype ${dtypes.join(' or ')}, got ${x.dtype}; convert with .to('${dtypes[0]}')`,
+    );
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {

@@ -30,7 +30,7 @@ export type InputsOf<K extends OpName> =
     : Parameters<Ops[K]>;
 /** … and the attributes behind them. */
 export type AttrsOf<K extends OpName> =
-  Parameters<Ops[K]> extends readonly [...readonly Input[], infer A] ? (A extends Input ? undefined : A) : undefined;
+  Parameters<Ops[K]> extends readonly [...(readonly Input[]), infer A] ? (A extends Input ? undefined : A) : undefined;
 
 /** What backward() finds again of the forward call. */
 export interface Saved<I, A> {
@@ -83,6 +83,8 @@ export type Rows<F> = { readonly [K in keyof F & OpName]: Row<K> };
 /** The backward of a backward row that has none of its own. @throws GradError always */
 export function noSecondDerivative(op: string): () => never {
   return () => {
-    throw new GradError(`${op}: expected one derivative, got a second one, which this op does not have; compose it of ops that do`);
+    throw new GradError(
+      `${op}: expected one derivative, got a second one, which this op does not have; compose it of ops that do`,
+    );
   };
 }

@@ -104,7 +104,11 @@ interface Activation<A> {
 }
 
 /** The row of an activation; `again` names its backward row. */
-function activation<A>(op: string, again: (o: Ops, g: Tensor, saved: Tensor, attrs: A) => Tensor, f: Activation<A>): Unary<A> {
+function activation<A>(
+  op: string,
+  again: (o: Ops, g: Tensor, saved: Tensor, attrs: A) => Tensor,
+  f: Activation<A>,
+): Unary<A> {
   const infer = inferUnary(op);
   return {
     infer: (inputs, attrs) => {
@@ -120,7 +124,11 @@ function activation<A>(op: string, again: (o: Ops, g: Tensor, saved: Tensor, att
 }
 
 /** The row of its backward: (g, saved) → g · f'(saved). */
-function activationBackward<A>(op: string, again: (o: Ops, g: Tensor, saved: Tensor, attrs: A) => Tensor, f: Activation<A>): Grad<A> {
+function activationBackward<A>(
+  op: string,
+  again: (o: Ops, g: Tensor, saved: Tensor, attrs: A) => Tensor,
+  f: Activation<A>,
+): Grad<A> {
   return {
     infer: ([g, saved]) => {
       expectDtype(op, g, 'f32');
@@ -269,38 +277,82 @@ const castKernel = (x: Tensor, to: Dtype): string | undefined =>
   (castKernels[x.dtype] as Partial<Record<Dtype, string>>)[to];
 
 export const unaryRows: Rows<UnaryOps> = {
-  neg: unary('neg', (k, y, x) => k.neg_forward_f32(y, x, x.size), 'none', (o, g) => o.neg(g)),
-  exp: unary('exp', (k, y, x) => k.exp_forward_f32(y, x, x.size), 'output', (o, g, { outputs: [y] }) => o.mul(g, y as Tensor)),
-  expm1: unary('expm1', (k, y, x) => k.expm1_forward_f32(y, x, x.size), 'output', (o, g, { outputs: [y] }) =>
-    o.mul(g, affine(o, y as Tensor, 1, 1)),
+  neg: unary(
+    'neg',
+    (k, y, x) => k.neg_forward_f32(y, x, x.size),
+    'none',
+    (o, g) => o.neg(g),
   ),
-  log: unary('log', (k, y, x) => k.log_forward_f32(y, x, x.size), 'inputs', (o, g, { inputs: [x] }) => o.div(g, x)),
-  log1p: unary('log1p', (k, y, x) => k.log1p_forward_f32(y, x, x.size), 'inputs', (o, g, { inputs: [x] }) =>
-    o.div(g, affine(o, x, 1, 1)),
+  exp: unary(
+    'exp',
+    (k, y, x) => k.exp_forward_f32(y, x, x.size),
+    'output',
+    (o, g, { outputs: [y] }) => o.mul(g, y as Tensor),
   ),
-  sqrt: unary('sqrt', (k, y, x) => k.sqrt_forward_f32(y, x, x.size), 'output', (o, g, { outputs: [y] }) =>
-    o.div(g, affine(o, y as Tensor, 2)),
+  expm1: unary(
+    'expm1',
+    (k, y, x) => k.expm1_forward_f32(y, x, x.size),
+    'output',
+    (o, g, { outputs: [y] }) => o.mul(g, affine(o, y as Tensor, 1, 1)),
   ),
-  rsqrt: unary('rsqrt', (k, y, x) => k.rsqrt_forward_f32(y, x, x.size), 'output', (o, g, { outputs: [y] }) =>
-    o.mul(g, o.mul(affine(o, y as Tensor, -0.5), o.square(y as Tensor))),
+  log: unary(
+    'log',
+    (k, y, x) => k.log_forward_f32(y, x, x.size),
+    'inputs',
+    (o, g, { inputs: [x] }) => o.div(g, x),
   ),
-  reciprocal: unary('reciprocal', (k, y, x) => k.reciprocal_forward_f32(y, x, x.size), 'output', (o, g, { outputs: [y] }) =>
-    o.neg(o.mul(g, o.square(y as Tensor))),
+  log1p: unary(
+    'log1p',
+    (k, y, x) => k.log1p_forward_f32(y, x, x.size),
+    'inputs',
+    (o, g, { inputs: [x] }) => o.div(g, affine(o, x, 1, 1)),
   ),
-  square: unary('square', (k, y, x) => k.square_forward_f32(y, x, x.size), 'inputs', (o, g, { inputs: [x] }) =>
-    o.mul(g, affine(o, x, 2)),
+  sqrt: unary(
+    'sqrt',
+    (k, y, x) => k.sqrt_forward_f32(y, x, x.size),
+    'output',
+    (o, g, { outputs: [y] }) => o.div(g, affine(o, y as Tensor, 2)),
+  ),
+  rsqrt: unary(
+    'rsqrt',
+    (k, y, x) => k.rsqrt_forward_f32(y, x, x.size),
+    'output',
+    (o, g, { outputs: [y] }) => o.mul(g, o.mul(affine(o, y as Tensor, -0.5), o.square(y as Tensor))),
+  ),
+  reciprocal: unary(
+    'reciprocal',
+    (k, y, x) => k.reciprocal_forward_f32(y, x, x.size),
+    'output',
+    (o, g, { outputs: [y] }) => o.neg(o.mul(g, o.square(y as Tensor))),
+  ),
+  square: unary(
+    'square',
+    (k, y, x) => k.square_forward_f32(y, x, x.size),
+    'inputs',
+    (o, g, { inputs: [x] }) => o.mul(g, affine(o, x, 2)),
   ),
   sign: step('sign', (k, y, x) => k.sign_forward_f32(y, x, x.size)),
   floor: step('floor', (k, y, x) => k.floor_forward_f32(y, x, x.size)),
   ceil: step('ceil', (k, y, x) => k.ceil_forward_f32(y, x, x.size)),
   round: step('round', (k, y, x) => k.round_forward_f32(y, x, x.size)),
   trunc: step('trunc', (k, y, x) => k.trunc_forward_f32(y, x, x.size)),
-  sin: unary('sin', (k, y, x) => k.sin_forward_f32(y, x, x.size), 'inputs', (o, g, { inputs: [x] }) => o.mul(g, o.cos(x))),
-  cos: unary('cos', (k, y, x) => k.cos_forward_f32(y, x, x.size), 'inputs', (o, g, { inputs: [x] }) =>
-    o.neg(o.mul(g, o.sin(x))),
+  sin: unary(
+    'sin',
+    (k, y, x) => k.sin_forward_f32(y, x, x.size),
+    'inputs',
+    (o, g, { inputs: [x] }) => o.mul(g, o.cos(x)),
   ),
-  erf: unary('erf', (k, y, x) => k.erf_forward_f32(y, x, x.size), 'inputs', (o, g, { inputs: [x] }) =>
-    o.mul(g, affine(o, o.exp(o.neg(o.square(x))), 2 / Math.sqrt(Math.PI))),
+  cos: unary(
+    'cos',
+    (k, y, x) => k.cos_forward_f32(y, x, x.size),
+    'inputs',
+    (o, g, { inputs: [x] }) => o.neg(o.mul(g, o.sin(x))),
+  ),
+  erf: unary(
+    'erf',
+    (k, y, x) => k.erf_forward_f32(y, x, x.size),
+    'inputs',
+    (o, g, { inputs: [x] }) => o.mul(g, affine(o, o.exp(o.neg(o.square(x))), 2 / Math.sqrt(Math.PI))),
   ),
   scale: {
     infer: inferUnary('scale'),

@@ -1,7 +1,7 @@
 // The optimizers. Formulas and defaults are PyTorch's; the numbers a kernel reads follow the layout in assembly/optim.ts.
 import type { Kernels } from '../runtime/commands.ts';
-import type { Tensor } from '../tensor.ts';
 import { ArgumentError } from '../runtime/errors.ts';
+import type { Tensor } from '../tensor.ts';
 import { expectRange, Optimizer, type Params, type State } from './optimizer.ts';
 
 const flag = (on: boolean): number => (on ? 1 : 0);
@@ -19,14 +19,24 @@ export interface SGDOptions {
 /** Stochastic gradient descent, with momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013). Default lr 1e-3. */
 export class SGD extends Optimizer<SGDOptions> {
   constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
-    super(params, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false, ...options });
+    super(params, {
+      lr: 1e-3,
+      momentum: 0,
+      dampening: 0,
+      weightDecay: 0,
+      nesterov: false,
+      maximize: false,
+      ...options,
+    });
   }
   protected check({ lr, momentum, dampening, weightDecay, nesterov }: SGDOptions): void {
     expectRange('SGD', 'lr', lr);
     expectRange('SGD', 'momentum', momentum);
     expectRange('SGD', 'weightDecay', weightDecay);
     if (nesterov && !(momentum > 0 && dampening === 0))
-      throw new ArgumentError(`SGD: expected momentum > 0 and dampening 0 with nesterov, got ${momentum} and ${dampening}`);
+      throw new ArgumentError(
+        `SGD: expected momentum > 0 and dampening 0 with nesterov, got ${momentum} and ${dampening}`,
+      );
   }
   protected hyper({ lr, momentum, dampening, weightDecay, nesterov, maximize }: SGDOptions): readonly number[] {
     return [lr, weightDecay, flag(maximize), momentum, 1 - dampening, flag(nesterov)];
@@ -51,7 +61,14 @@ export interface AdamOptions {
   amsgrad: boolean;
   maximize: boolean;
 }
-const adamDefaults: AdamOptions = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false };
+const adamDefaults: AdamOptions = {
+  lr: 1e-3,
+  betas: [0.9, 0.999],
+  eps: 1e-8,
+  weightDecay: 0,
+  amsgrad: false,
+  maximize: false,
+};
 
 abstract class AdamFamily extends Optimizer<AdamOptions> {
   /** Whether weight decay shrinks the weights themselves, not through the gradient. */
@@ -110,10 +127,20 @@ export interface RMSpropOptions {
 /** RMSprop (Tieleman and Hinton 2012). Default lr 1e-2. */
 export class RMSprop extends Optimizer<RMSpropOptions> {
   constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
-    super(params, { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, maximize: false, ...options });
+    super(params, {
+      lr: 1e-2,
+      alpha: 0.99,
+      eps: 1e-8,
+      weightDecay: 0,
+      momentum: 0,
+      centered: false,
+      maximize: false,
+      ...options,
+    });
   }
   protected check({ lr, alpha, eps, weightDecay, momentum }: RMSpropOptions): void {
-    for (const [name, value] of Object.entries({ lr, alpha, eps, weightDecay, momentum })) expectRange('RMSprop', name, value);
+    for (const [name, value] of Object.entries({ lr, alpha, eps, weightDecay, momentum }))
+      expectRange('RMSprop', name, value);
   }
   protected hyper({ lr, alpha, eps, weightDecay, momentum, maximize }: RMSpropOptions): readonly number[] {
     return [lr, weightDecay, flag(maximize), 1 - alpha, eps, momentum];
@@ -141,7 +168,15 @@ export interface AdagradOptions {
 /** Adagrad (Duchi et al. 2011). Default lr 1e-2. */
 export class Adagrad extends Optimizer<AdagradOptions> {
   constructor(params: Params<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
-    super(params, { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10, maximize: false, ...options });
+    super(params, {
+      lr: 1e-2,
+      lrDecay: 0,
+      weightDecay: 0,
+      initialAccumulatorValue: 0,
+      eps: 1e-10,
+      maximize: false,
+      ...options,
+    });
   }
   protected check(options: AdagradOptions): void {
     for (const name of ['lr', 'lrDecay', 'weightDecay', 'initialAccumulatorValue', 'eps'] as const)

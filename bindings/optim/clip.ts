@@ -1,6 +1,6 @@
 // Remedies for exploding gradients.
 import { noGrad, ops } from '../autograd.ts';
-import { methods, stack } from '../methods.ts';
+import * as fn from '../functions/index.ts';
 import { ArgumentError } from '../runtime/errors.ts';
 import { runtime } from '../runtime/wasm.ts';
 import { scope } from '../scope.ts';
@@ -25,10 +25,12 @@ export function clipGradNorm(
   return noGrad(() =>
     scope(() => {
       if (gradients.length === 0) return ops.full({ shape: [], value: 0 });
-      const norms = gradients.map((g) => methods.norm(g, undefined, { p: normType }));
-      const total = methods.norm(stack(norms), undefined, { p: normType });
+      const norms = gradients.map((g) => fn.norm(g, undefined, { p: normType }));
+      const total = fn.norm(fn.stack(norms), undefined, { p: normType });
       if (errorIfNonfinite && !Number.isFinite(total.item()))
-        throw new ArgumentError(`clipGradNorm: expected a finite norm of the gradients, got ${total.item()}; look for NaN with a smaller learning rate`);
+        throw new ArgumentError(
+          `clipGradNorm: expected a finite norm of the gradients, got ${total.item()}; look for NaN with a smaller learning rate`,
+        );
       const { kernels } = runtime();
       const factor = Tensor.allocate([], 'f32', 'clipGradNorm');
       kernels.clip_coefficient_f32(factor, ops.square(total), maxNorm);

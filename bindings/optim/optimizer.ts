@@ -1,8 +1,9 @@
 // What every optimizer shares: parameter groups, state tensors, and a step that is one fused kernel a parameter.
+
+import { sameShape } from '../ops/shapes.ts';
 import type { Kernels } from '../runtime/commands.ts';
 import { ArgumentError, formatShape, ShapeError } from '../runtime/errors.ts';
 import { runtime } from '../runtime/wasm.ts';
-import { sameShape } from '../ops/shapes.ts';
 import { Tensor, type TypedArray } from '../tensor.ts';
 
 /** Settings of a group: numbers and switches. */
@@ -39,7 +40,8 @@ export abstract class Optimizer<O extends object> {
     for (const p of all)
       if (!(p instanceof Tensor) || !p.isLeaf || p.dtype !== 'f32' || !p.isContiguous())
         throw new ArgumentError(`${name}: expected contiguous f32 leaves as parameters, got ${String(p)}`);
-    if (new Set(all).size !== all.length) throw new ArgumentError(`${name}: expected each parameter once, got one of them twice`);
+    if (new Set(all).size !== all.length)
+      throw new ArgumentError(`${name}: expected each parameter once, got one of them twice`);
     for (const group of this.paramGroups) this.check(group);
   }
 
@@ -68,7 +70,9 @@ export abstract class Optimizer<O extends object> {
         const g = p.grad;
         if (!g) continue;
         if (!sameShape(g.shape, p.shape) || !g.isContiguous())
-          throw new ShapeError(`step: expected a contiguous gradient of shape ${formatShape(p.shape)}, got ${formatShape(g.shape)}`);
+          throw new ShapeError(
+            `step: expected a contiguous gradient of shape ${formatShape(p.shape)}, got ${formatShape(g.shape)}`,
+          );
         const state = this.#state.get(p) as State;
         kernels.advance_step(state.step);
         this.update(kernels, p, g, state, hyper);
@@ -135,10 +139,15 @@ export abstract class Optimizer<O extends object> {
 
   /** Internal: the checks and allocations of loadStateDict(); what it returns takes over and cannot fail. */
   prepareStateDict(saved: OptimizerState): () => void {
-    const sizes = (groups: readonly { params: readonly unknown[] }[]): string => groups.map(({ params }) => params.length).join(', ');
+    const sizes = (groups: readonly { params: readonly unknown[] }[]): string =>
+      groups.map(({ params }) => params.length).join(', ');
     if (sizes(saved.paramGroups) !== sizes(this.paramGroups))
-      throw new ArgumentError(`loadStateDict: expected groups of ${sizes(this.paramGroups)} parameters, got ${sizes(saved.paramGroups)}`);
-    const numbered = this.paramGroups.flatMap((group, i) => group.params.map((p, j) => ({ group, p, number: saved.paramGroups[i]?.params[j] })));
+      throw new ArgumentError(
+        `loadStateDict: expected groups of ${sizes(this.paramGroups)} parameters, got ${sizes(saved.paramGroups)}`,
+      );
+    const numbered = this.paramGroups.flatMap((group, i) =>
+      group.params.map((p, j) => ({ group, p, number: saved.paramGroups[i]?.params[j] })),
+    );
     const fresh = new Map<Tensor, State>();
     const settings = saved.paramGroups.map(({ params: _, ...rest }) => rest);
     try {
@@ -193,5 +202,7 @@ function definedOnly<T extends object>(options: T): Partial<T> {
 /** @throws ArgumentError unless `value` is a finite number from `low` to, without, `high` */
 export function expectRange(op: string, name: string, value: number, low = 0, high = Number.POSITIVE_INFINITY): void {
   if (!(typeof value === 'number' && value >= low && value < high))
-    throw new ArgumentError(`${op}: expected ${name} >= ${low}${high < Number.POSITIVE_INFINITY ? ` and < ${high}` : ''}, got ${value}`);
+    throw new ArgumentError(
+      `${op}: expected ${name} >= ${low}${high < Number.POSITIVE_INFINITY ? ` and < ${high}` : ''}, got ${value}`,
+    );
 }

@@ -108,7 +108,22 @@ export const signatures = {
 
   // C = act(beta C + A B + bias).
   gemm_f32: [
-    'inout', 'in', 'in', 'in?', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'f32', 'i32', 'workspace', 'dims',
+    'inout',
+    'in',
+    'in',
+    'in?',
+    'i32',
+    'i32',
+    'i32',
+    'i32',
+    'i32',
+    'i32',
+    'i32',
+    'i32',
+    'f32',
+    'i32',
+    'workspace',
+    'dims',
   ],
 
   // Reductions of the middle axis of [outer, r, inner].

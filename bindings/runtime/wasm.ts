@@ -106,9 +106,13 @@ const hasRelaxed = (): boolean => WebAssembly.validate(probe(3, 0xfd, 0x85, 0x02
 const isNode = typeof process !== 'undefined' && !!process.versions?.node;
 
 /** Picks strict or relaxed, and says why. */
-async function pickBuild(simd: 'auto' | 'strict' | 'relaxed'): Promise<{ build: 'strict' | 'relaxed'; reason: string }> {
+async function pickBuild(
+  simd: 'auto' | 'strict' | 'relaxed',
+): Promise<{ build: 'strict' | 'relaxed'; reason: string }> {
   if (typeof WebAssembly === 'undefined' || !hasSimd())
-    throw new BackendError('init: expected an engine with WebAssembly SIMD, got one without; use Node 20, Chrome 91, Firefox 89, Safari 16.4 or later');
+    throw new BackendError(
+      'init: expected an engine with WebAssembly SIMD, got one without; use Node 20, Chrome 91, Firefox 89, Safari 16.4 or later',
+    );
   if (simd === 'strict') return { build: 'strict', reason: 'strict SIMD: asked for' };
   if (!hasRelaxed() && isNode) {
     // Node 20 has relaxed SIMD behind a flag that takes effect for modules compiled from then on.
@@ -116,7 +120,10 @@ async function pickBuild(simd: 'auto' | 'strict' | 'relaxed'): Promise<{ build: 
     v8.setFlagsFromString('--experimental-wasm-relaxed-simd');
   }
   if (hasRelaxed())
-    return { build: 'relaxed', reason: simd === 'relaxed' ? 'relaxed SIMD: asked for' : 'relaxed SIMD: the engine has it' };
+    return {
+      build: 'relaxed',
+      reason: simd === 'relaxed' ? 'relaxed SIMD: asked for' : 'relaxed SIMD: the engine has it',
+    };
   if (simd === 'relaxed')
     throw new BackendError("init: expected an engine with relaxed SIMD, got one without; use simd: 'auto' or 'strict'");
   return { build: 'strict', reason: 'strict SIMD: the engine has no relaxed SIMD' };

@@ -9,7 +9,7 @@ import { MetricsLog } from './metrics.ts';
 import { HELP, type Options, parseOptions, UsageError } from './options.ts';
 import { createProgress, formatDuration } from './progress.ts';
 import { renderReport } from './report.ts';
-import { CLASSES, noTotals, Training, type TestResult } from './training.ts';
+import { CLASSES, noTotals, type TestResult, Training } from './training.ts';
 
 /** How often a run looks for Ctrl-C, and how often it saves itself against a crash. */
 const LISTEN_EVERY_MS = 50;
@@ -28,7 +28,9 @@ async function run(options: Options): Promise<void> {
   const training = new Training(options, train);
   if (options.resume) {
     if (!existsSync(checkpoint))
-      throw new UsageError(`--resume: expected a stopped run in ${options.out}, got no ${checkpoint}; start one without --resume`);
+      throw new UsageError(
+        `--resume: expected a stopped run in ${options.out}, got no ${checkpoint}; start one without --resume`,
+      );
     await training.load(checkpoint);
   }
   const log = new MetricsLog(file('metrics.jsonl'), options.resume ? training.step : undefined);
@@ -40,7 +42,9 @@ async function run(options: Options): Promise<void> {
   process.once('SIGINT', stop).once('SIGTERM', stop);
 
   const { build } = backend();
-  console.log(`${train.count} training and ${test.count} test images; ${training.parameters} parameters; ${build} SIMD, one thread`);
+  console.log(
+    `${train.count} training and ${test.count} test images; ${training.parameters} parameters; ${build} SIMD, one thread`,
+  );
   const progress = createProgress({ epochs: options.epochs, images: train.count });
   let result: TestResult | undefined;
   try {
@@ -51,7 +55,9 @@ async function run(options: Options): Promise<void> {
     process.off('SIGINT', stop).off('SIGTERM', stop);
   }
   if (stopped) {
-    console.log(`Stopped after step ${training.step}; go on with: npm start -- --resume${options.out === 'runs/mnist' ? '' : ` --out ${options.out}`}`);
+    console.log(
+      `Stopped after step ${training.step}; go on with: npm start -- --resume${options.out === 'runs/mnist' ? '' : ` --out ${options.out}`}`,
+    );
   }
   await finish(result ?? training.test(test));
 
@@ -103,7 +109,8 @@ async function run(options: Options): Promise<void> {
 
   async function finish({ accuracy, loss, confusion, mistakes }: TestResult): Promise<void> {
     await io.saveSafetensors(file('model.safetensors'), training.model.stateDict(), { model: options.model });
-    const images = log.records.filter((record) => record.type === 'epoch').length * train.count + training.totals.images;
+    const images =
+      log.records.filter((record) => record.type === 'epoch').length * train.count + training.totals.images;
     const imagesPerSecond = rate(images, training.seconds);
     const { limit, epochs: count, batchSize, lr, optimizer, seed, model } = options;
     const html = renderReport({
@@ -118,7 +125,15 @@ async function run(options: Options): Promise<void> {
       seconds: training.seconds,
       imagesPerSecond,
       parameters: training.parameters,
-      settings: { model, epochs: count, 'batch size': batchSize, optimizer, 'learning rate': lr, seed, ...(limit && { limit }) },
+      settings: {
+        model,
+        epochs: count,
+        'batch size': batchSize,
+        optimizer,
+        'learning rate': lr,
+        seed,
+        ...(limit && { limit }),
+      },
       machine: {
         processor: cpus()[0]?.model.trim() ?? 'unknown',
         engine: `Node ${process.version}`,

@@ -92,7 +92,11 @@ export class Training {
     const { seed, batchSize, lr, optimizer, model, limit } = options;
     this.#options = options;
     manualSeed(seed);
-    this.model = new nn.Sequential(new nn.Linear(train.rows * train.cols, HIDDEN), new nn.ReLU(), new nn.Linear(HIDDEN, CLASSES));
+    this.model = new nn.Sequential(
+      new nn.Linear(train.rows * train.cols, HIDDEN),
+      new nn.ReLU(),
+      new nn.Linear(HIDDEN, CLASSES),
+    );
     this.#optimizer = optimizers[optimizer](this.model.parameters(), lr);
     this.loader = new data.DataLoader(new Digits(train), { batchSize, shuffle: true, seed });
     this.#settings = { model, optimizer, 'batch-size': batchSize, lr, seed, limit: limit ?? train.count };
@@ -189,8 +193,12 @@ export class Training {
     const { settings } = JSON.parse(metadata.extra ?? '{}') as Partial<Saved>;
     for (const [name, value] of Object.entries(this.#settings))
       if (settings?.[name] !== value)
-        throw new Error(`--resume: expected the run's own settings, got --${name} ${value} where the run has ${settings?.[name]}`);
-    const saved = scope(() => io.decodeCheckpoint(bytes, { model: this.model, optimizer: this.#optimizer, loader: this.loader })) as Saved;
+        throw new Error(
+          `--resume: expected the run's own settings, got --${name} ${value} where the run has ${settings?.[name]}`,
+        );
+    const saved = scope(() =>
+      io.decodeCheckpoint(bytes, { model: this.model, optimizer: this.#optimizer, loader: this.loader }),
+    ) as Saved;
     this.step = saved.step;
     this.totals = { ...saved.totals };
     this.seconds = saved.seconds;

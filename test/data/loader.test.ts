@@ -1,10 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { arange, backend, data, FreedError, init, noGrad, ShapeError, shutdown, type Tensor, tensor, zeros } from '../../bindings/index.ts';
+import {
+  arange,
+  backend,
+  data,
+  FreedError,
+  init,
+  noGrad,
+  ShapeError,
+  shutdown,
+  type Tensor,
+  tensor,
+  zeros,
+} from '../../bindings/index.ts';
 
 beforeAll(() => init());
 afterAll(shutdown);
 
-const numbers = (n: number): data.TensorDataset => new data.TensorDataset(arange(n), tensor(Int32Array.from({ length: n }, (_, i) => i * 10)));
+const numbers = (n: number): data.TensorDataset =>
+  new data.TensorDataset(arange(n), tensor(Int32Array.from({ length: n }, (_, i) => i * 10)));
 /** The first tensor's numbers, batch by batch. */
 const pass = (loader: data.DataLoader<Tensor[]>): number[][] => Array.from(loader, ([x]) => [...(x as Tensor).data]);
 
@@ -17,7 +30,10 @@ describe('DataLoader', () => {
 
   it('drops the last batch when asked, and has none for an empty dataset', () => {
     const loader = new data.DataLoader(numbers(7), { batchSize: 3, dropLast: true });
-    expect(pass(loader)).toEqual([[0, 1, 2], [3, 4, 5]]);
+    expect(pass(loader)).toEqual([
+      [0, 1, 2],
+      [3, 4, 5],
+    ]);
     expect(pass(new data.DataLoader(new data.TensorDataset(zeros([0, 2])), { batchSize: 3 }))).toEqual([]);
   });
 

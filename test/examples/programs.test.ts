@@ -18,7 +18,11 @@ interface Ended {
 }
 
 /** Runs a program; `onOutput` may send it a signal. */
-function run(name: string, args: string[] = [], onOutput?: (out: string, kill: (signal: NodeJS.Signals) => void) => void): Promise<Ended> {
+function run(
+  name: string,
+  args: string[] = [],
+  onOutput?: (out: string, kill: (signal: NodeJS.Signals) => void) => void,
+): Promise<Ended> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [built(name), ...args], { cwd: folder });
     let out = '';
@@ -55,7 +59,10 @@ describe('mnist', () => {
     expect(ended.code).toBe(0);
     const accuracy = Number(/Test accuracy\s+([\d.]+) %/.exec(ended.out)?.[1]);
     expect(accuracy).toBeGreaterThan(85);
-    const records = readFileSync(join(out, 'metrics.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+    const records = readFileSync(join(out, 'metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     expect(records.filter((r) => r.type === 'epoch')).toHaveLength(2);
     expect(records.filter((r) => r.type === 'step')).toHaveLength(2 * Math.ceil(3000 / 64));
     expect(Object.keys(weights(join(out, 'model.safetensors')))).toContain('0.weight');
@@ -81,7 +88,9 @@ describe('mnist', () => {
     expect(ended.code).toBe(0);
     expect(weights(join(out, 'model.safetensors'))).toEqual(weights(join(folder, 'unstopped', 'model.safetensors')));
     const steps = (name: string): string[] =>
-      readFileSync(join(folder, name, 'metrics.jsonl'), 'utf8').split('\n').filter((line) => line.includes('"step"') && line.includes('"type":"step"'));
+      readFileSync(join(folder, name, 'metrics.jsonl'), 'utf8')
+        .split('\n')
+        .filter((line) => line.includes('"step"') && line.includes('"type":"step"'));
     expect(steps('stopped')).toEqual(steps('unstopped'));
   });
 

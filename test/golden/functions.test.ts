@@ -1,6 +1,7 @@
 // Every public function with its options, values and gradients, against PyTorch. generate.py writes what to expect.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { init, scope, shutdown } from '../../bindings/index.ts';
+import * as functions from '../../bindings/functions/index.ts';
+import { functional, init, scope, shutdown } from '../../bindings/index.ts';
 import { expectClose, toTensor } from '../support/tensors.ts';
 import { leaves, readCases, run, type Stored } from './golden.ts';
 
@@ -47,5 +48,16 @@ describe.each(['strict', 'relaxed'] as const)('PyTorch, %s build', (simd) => {
         });
       });
     });
+  });
+});
+
+describe('coverage', () => {
+  /** What has no PyTorch value to compare with, or is compared in another test. */
+  const elsewhere = ['dropout', 'backward'];
+
+  it('every public function on tensors has a case', () => {
+    const called = new Set(files.flatMap(([name]) => readCases(name).cases.map(({ call }) => call.replace(/^\.|^F\./, ''))));
+    const names = [...Object.keys(functions), 'backward', ...Object.keys(functional)];
+    expect(names.filter((name) => !called.has(name) && !elsewhere.includes(name))).toEqual([]);
   });
 });

@@ -1,5 +1,22 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { backend, data, FormatError, functional as F, getRngState, init, io, manualSeed, nn, optim, rand, scope, setRngState, ShapeError, shutdown, type Tensor } from '../../bindings/index.ts';
+import {
+  backend,
+  data,
+  functional as F,
+  FormatError,
+  getRngState,
+  init,
+  io,
+  manualSeed,
+  nn,
+  optim,
+  rand,
+  ShapeError,
+  scope,
+  setRngState,
+  shutdown,
+  type Tensor,
+} from '../../bindings/index.ts';
 
 beforeAll(() => init());
 afterAll(shutdown);
@@ -19,8 +36,17 @@ const optimizers: Record<string, Make> = {
 function training(make: Make) {
   manualSeed(11);
   const x = rand([40, 3]);
-  const dataset = new data.TensorDataset(x, scope(() => x.sum(1, { keepdim: true })));
-  const model = new nn.Sequential(new nn.Linear(3, 8), new nn.BatchNorm1d(8), new nn.Tanh(), new nn.Dropout(0.3), new nn.Linear(8, 1));
+  const dataset = new data.TensorDataset(
+    x,
+    scope(() => x.sum(1, { keepdim: true })),
+  );
+  const model = new nn.Sequential(
+    new nn.Linear(3, 8),
+    new nn.BatchNorm1d(8),
+    new nn.Tanh(),
+    new nn.Dropout(0.3),
+    new nn.Linear(8, 1),
+  );
   const optimizer = make(model.parameters());
   const loader = new data.DataLoader(dataset, { batchSize: 16, shuffle: true, seed: 4 });
   const parts = { model, optimizer, loader };
@@ -79,17 +105,27 @@ describe('checkpoint', () => {
     const { parts, run } = training(optimizers.Adam as Make);
     const bytes = run(2);
     const model = new nn.Sequential(new nn.Linear(3, 9));
-    const wide = new nn.Sequential(new nn.Linear(3, 9), new nn.BatchNorm1d(9), new nn.Tanh(), new nn.Dropout(), new nn.Linear(9, 1));
+    const wide = new nn.Sequential(
+      new nn.Linear(3, 9),
+      new nn.BatchNorm1d(9),
+      new nn.Tanh(),
+      new nn.Dropout(),
+      new nn.Linear(9, 1),
+    );
     const before = io.encodeCheckpoint(parts);
     const blocks = backend().memory.blocks;
     expect(() => io.decodeCheckpoint(io.encodeSafetensors({}), parts)).toThrow(FormatError);
     expect(() => io.decodeCheckpoint(bytes.subarray(0, 100), parts)).toThrow(FormatError);
     expect(() => io.decodeCheckpoint(bytes, { model })).toThrow(/expected the keys/);
     expect(() => io.decodeCheckpoint(bytes, { model: wide })).toThrow(ShapeError);
-    expect(() => io.decodeCheckpoint(bytes, { optimizer: new optim.Adam(wide.parameters().slice(0, 2)) })).toThrow(/groups of 2/);
+    expect(() => io.decodeCheckpoint(bytes, { optimizer: new optim.Adam(wide.parameters().slice(0, 2)) })).toThrow(
+      /groups of 2/,
+    );
     // The optimizer fits, the model does not, and the other way round: neither is touched.
     expect(() => io.decodeCheckpoint(bytes, { ...parts, model: wide })).toThrow(ShapeError);
-    expect(() => io.decodeCheckpoint(bytes, { ...parts, optimizer: new optim.SGD(wide.parameters().slice(0, 1)) })).toThrow(/groups of 1/);
+    expect(() =>
+      io.decodeCheckpoint(bytes, { ...parts, optimizer: new optim.SGD(wide.parameters().slice(0, 1)) }),
+    ).toThrow(/groups of 1/);
     expect(backend().memory.blocks).toBe(blocks);
     expect(io.encodeCheckpoint(parts)).toEqual(before);
   });

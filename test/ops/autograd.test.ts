@@ -227,6 +227,26 @@ describe('the graph', () => {
   });
 });
 
+describe('freed tensors', () => {
+  test('no walk starts from one', () => {
+    const x = leaf([1, 2]);
+    const loss = x.sum();
+    loss.dispose();
+    expect(() => loss.backward()).toThrow(FreedError);
+    expect(() => r.grad(loss, [x])).toThrow(FreedError);
+    expect(x.grad).toBeNull();
+  });
+
+  test('none gets a gradient', () => {
+    const y = leaf([1]);
+    const loss = r.scope(() => leaf([1]).add(y).sum()); // add saves nothing, and its first input is gone
+    const { blocks } = r.backend().memory;
+    expect(() => loss.backward()).toThrow(FreedError);
+    expect(y.grad).toBeNull();
+    expect(r.backend().memory.blocks).toBe(blocks);
+  });
+});
+
 describe('grad', () => {
   test('answers without touching .grad', () => {
     const x = leaf([1, 2]);

@@ -70,7 +70,7 @@ describe('making tensors', () => {
     expect(r.zeros([2, 2]).toArray()).toEqual([[0, 0], [0, 0]]);
     expect(r.ones([2], { dtype: 'u8' }).data).toEqual(Uint8Array.of(1, 1));
     expect(r.full([2], -3, { dtype: 'i32' }).data).toEqual(Int32Array.of(-3, -3));
-    expect(r.full([], 2 ** 31 - 1, { dtype: 'i32' }).item()).toBe(2 ** 31 - 1);
+    for (const n of [2 ** 31 - 1, -(2 ** 31), 2 ** 24 + 1]) expect(r.full([], n, { dtype: 'i32' }).item()).toBe(n); // beyond f32's 24 bits
     expect(r.eye(2).toArray()).toEqual([[1, 0], [0, 1]]);
     expect(r.zerosLike(tensor([1, 2], { dtype: 'i32' })).data).toEqual(Int32Array.of(0, 0));
     expect(r.onesLike(counting(2, 1)).shape).toEqual([2, 1]);
@@ -335,6 +335,8 @@ describe('arithmetic', () => {
     const i = tensor([1, 2], { dtype: 'i32' });
     expect(i.add(i).data).toEqual(Int32Array.of(2, 4));
     expect(i.mul(3).dtype).toBe('i32');
+    for (const n of [2 ** 24 + 1, -(2 ** 24) - 3, 2 ** 31 - 9, -(2 ** 31)]) expect(i.sub(i).add(n).data).toEqual(Int32Array.of(n, n));
+    expect(() => i.add(2 ** 31)).toThrow(/add: expected a whole number of 32 bits beside an i32 tensor, got 2147483648/);
     expect(() => i.add(1.5)).toThrow(DtypeError);
     expect(() => i.div(i)).toThrow(/div: expected dtype f32, got i32/);
     const mask = x.gt(1.5);

@@ -26,7 +26,12 @@ export class KernelBench {
     const bytes = readFileSync(new URL(`../../build/wasm/retrograd.${build}.wasm`, import.meta.url));
     this.memory = new WebAssembly.Memory({ initial: 512, maximum: 65536 });
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-      env: { memory: this.memory, abort: () => { throw new Error('kernel aborted'); } },
+      env: {
+        memory: this.memory,
+        abort: () => {
+          throw new Error('kernel aborted');
+        },
+      },
     });
     (instance.exports._initialize as () => void)();
     this.exports = instance.exports as unknown as Record<string, Kernel>;
@@ -85,9 +90,15 @@ export class KernelBench {
     return ptr;
   }
 
-  readF32(ptr: number, n: number): Float32Array { return new Float32Array(this.memory.buffer, ptr, n).slice(); }
-  readI32(ptr: number, n: number): Int32Array { return new Int32Array(this.memory.buffer, ptr, n).slice(); }
-  readU8(ptr: number, n: number): Uint8Array { return new Uint8Array(this.memory.buffer, ptr, n).slice(); }
+  readF32(ptr: number, n: number): Float32Array {
+    return new Float32Array(this.memory.buffer, ptr, n).slice();
+  }
+  readI32(ptr: number, n: number): Int32Array {
+    return new Int32Array(this.memory.buffer, ptr, n).slice();
+  }
+  readU8(ptr: number, n: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, ptr, n).slice();
+  }
 
   /** Runs the export `name` and throws if it wrote outside its buffers. */
   run(name: string, ...args: number[]): number | undefined {
@@ -99,7 +110,8 @@ export class KernelBench {
       const before = this.#guards[i] as number;
       const end = this.#guards[i + 1] as number;
       for (let at = before; at < before + GUARD_BYTES; at += 4)
-        if (view.getUint32(at, true) !== GUARD_WORD) throw new Error(`${name} wrote ${before + GUARD_BYTES - at} bytes before buffer ${i / 2}`);
+        if (view.getUint32(at, true) !== GUARD_WORD)
+          throw new Error(`${name} wrote ${before + GUARD_BYTES - at} bytes before buffer ${i / 2}`);
       for (let at = end; at < end + GUARD_BYTES; at++)
         if (view.getUint8(at) !== 0xa5) throw new Error(`${name} wrote ${at - end} bytes behind buffer ${i / 2}`);
     }

@@ -1,0 +1,102 @@
+// What a convolution looks like: the `dims` operand of its kernels, and how taps reach the elements of an axis.
+//
+// dims: i32 [batch, groups, inChannels, outChannels, depth, rows, columns], channels of one group; an axis is
+// [size, outputs, kernel, stride, padding, dilation]. Output o takes element o * stride - padding + t * dilation at tap
+// t, or 0 where that is off the axis. Convolutions of fewer axes have size, outputs and kernel 1 in the first ones. The
+// padding behind an axis shows in `outputs` alone.
+
+/** An axis of a convolution. */
+@final @unmanaged
+export class Axis {
+  size: i32;
+  outputs: i32;
+  kernel: i32;
+  stride: i32;
+  padding: i32;
+  dilation: i32;
+}
+
+/** A convolution. "In" is the side that is padded, "out" the side of the strides. */
+@final @unmanaged
+export class Geometry {
+  batch: i32;
+  groups: i32;
+  inChannels: i32;
+  outChannels: i32;
+
+  @inline axis(i: i32): Axis {
+    return changetype<Axis>(changetype<usize>(this) + offsetof<Geometry>() + <usize>i * offsetof<Axis>());
+  }
+  @inline inPixels(): i32 { return this.axis(0).size * this.axis(1).size * this.axis(2).size; }
+  @inline outPixels(): i32 { return this.axis(0).outputs * this.axis(1).outputs * this.axis(2).outputs; }
+  @inline kernelSize(): i32 { return this.axis(0).kernel * this.axis(1).kernel * this.axis(2).kernel; }
+}
+
+/** Which element of an axis output o takes at tap t: number o * scale + shift + t * step, where that is on the axis. */
+@final @unmanaged
+export class Reach {
+  size: i32;
+  outputs: i32;
+  taps: i32;
+  scale: i32;
+  shift: i32;
+  step: i32;
+
+  /** As the convolution reads its input. */
+  forward(axis: Axis): void {
+    this.size = axis.size;
+    this.outputs = axis.outputs;
+    this.taps = axis.kernel;
+    this.scale = axis.stride;
+    this.shift = -axis.padding;
+    this.step = axis.dilation;
+  }
+
+  /** Whether output o takes element o. */
+  isIdentity(): bool {
+    return this.taps == 1 && this.scale == 1 && this.shift == 0 && this.size == this.outputs;
+  }
+
+  /** The first output whose tap t is not before the axis. */
+  first(t: i32): i32 {
+    const before = -(this.shift + t * this.step);
+    return before <= 0 ? 0 : min((before + this.scale - 1) / this.scale, this.outputs);
+  }
+
+  /** Behind the last output whose tap t is not behind the axis. */
+  end(t: i32): i32 {
+    const room = this.size - 1 - (this.shift + t * this.step);
+    return room < 0 ? 0 : min(room / this.scale + 1, this.outputs);
+  }
+}
+
+/**
+ * The part of an input axis that one remainder by the stride makes up: elements phase, phase + stride, ... all take the
+ * same taps, firstTap, firstTap + tapStep, ..., and neighbours among them take neighbouring outputs.
+ */
+@final @unmanaged
+export class Phase {
+  firstTap: i32;
+  tapStep: i32;
+
+  /** Sets `reach` to how the elements of a phase collect what the outputs' gradient sends back. */
+  backward(reach: Reach, axis: Axis, phase: i32): void {
+    const stride = axis.stride;
+    let common = axis.dilation, rest = stride;
+    while (rest != 0) {
+      const r = common % rest;
+      common = rest;
+      rest = r;
+    }
+    this.tapStep = stride / common;
+    let t: i32 = 0;
+    while (t < axis.kernel && (phase + axis.padding - t * axis.dilation) % stride != 0) t++;
+    this.firstTap = t;
+    reach.size = axis.outputs;
+    reach.outputs = axis.size > phase ? (axis.size - phase - 1) / stride + 1 : 0;
+    reach.taps = t < axis.kernel ? (axis.kernel - t - 1) / this.tapStep + 1 : 0;
+    reach.scale = 1;
+    reach.shift = (phase + axis.padding - t * axis.dilation) / stride;
+    reach.step = -(axis.dilation / common);
+  }
+}

@@ -1,0 +1,116 @@
+// npm run bench [-- gemm|conv|ops|train …] [--peers] [--quick] [--json FILE]; --help lists the rest.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus, release, totalmem, type } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { Outcome } from './harness.ts';
+import { formatHtml } from './html.ts';
+import { formatMarkdown, formatReport, formatSeconds, formatShare } from './report.ts';
+import { FAMILIES, type FamilyName, type Peers, run } from './run.ts';
+
+const HELP = `npm run bench -- [FAMILY …] [options]
+  FAMILY            ${FAMILIES.join(', ')}; all without one
+  --peers           also the other libraries
+  --peer NAME       one of them; may be repeated
+  --quick           checks every answer and times almost nothing
+  --filter TEXT     only cases whose name contains TEXT
+  --rounds N        samples of each side
+  --simd BUILD      strict or relaxed; the best by default
+  --json FILE       writes the report as data
+  --html FILE       writes the charts there, not to bench/report.html; '' for nowhere
+  --readme          puts the table into bench/README.md`;
+
+/** These files are in build/bench/ when they run. */
+const folder = fileURLToPath(new URL('../../bench/', import.meta.url));
+
+const PEERS: Peers = {
+  plain: () => import('./peers/plain.ts'),
+  'tfjs-cpu': () => import('./peers/tfjs-cpu.ts'),
+  'tfjs-wasm': () => import('./peers/tfjs-wasm.ts'),
+  onnx: () => import('./peers/onnx.ts'),
+  'jax-js': () => import('./peers/jax.ts'),
+  pytorch: () => import('./peers/pytorch.ts'),
+};
+
+function parse() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      peers: { type: 'boolean', default: false },
+      peer: { type: 'string', multiple: true, default: [] },
+      quick: { type: 'boolean', default: false },
+      filter: { type: 'string' },
+      rounds: { type: 'string' },
+      simd: { type: 'string', default: 'auto' },
+      json: { type: 'string' },
+      html: { type: 'string' },
+      readme: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const expect = (kind: string, names: readonly string[], known: readonly string[]): void => {
+    for (const name of names)
+      if (!known.includes(name)) throw new Error(`bench: expected ${kind} to be one of ${known.join(', ')}, got ${name}`);
+  };
+  expect('FAMILY', positionals, FAMILIES);
+  expect('--peer', values.peer, Object.keys(PEERS));
+  expect('--simd', [values.simd], ['auto', 'strict', 'relaxed']);
+  const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
+  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds >= 1))
+    throw new Error(`bench: expected --rounds to be a whole number from 1, got ${values.rounds}`);
+  return { ...values, rounds, families: (positionals.length > 0 ? positionals : FAMILIES) as readonly FamilyName[] };
+}
+
+function machine(): string {
+  const all = cpus();
+  const model = all[0]?.model.trim().replace(/\s+/g, ' ') || process.arch;
+  return `${model}, ${all.length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release().split('-')[0]}`;
+}
+
+/** One line a case while the run goes on. */
+function progress(family: string, name: string, { rows, wrong }: Outcome): void {
+  const [first] = rows;
+  const best = first ? `${formatSeconds(first.seconds.best)} ${formatShare(first.share)}` : '';
+  process.stderr.write(`${family}  ${name}  ${best}${wrong.length > 0 ? '  WRONG' : ''}\n`);
+}
+
+/** Puts the table between the two marks of README.md. */
+function updateReadme(table: string): void {
+  const file = `${folder}README.md`;
+  const text = readFileSync(file, 'utf8');
+  const marks = /(<!-- table -->\n)[\s\S]*(<!-- \/table -->)/;
+  if (!marks.test(text)) throw new Error(`bench: expected <!-- table --> and <!-- /table --> in ${file}, got none`);
+  writeFileSync(file, text.replace(marks, (_, open, close) => `${open}\n${table}\n\n${close}`));
+}
+
+async function main(): Promise<void> {
+  const options = parse();
+  if (options.help) {
+    console.log(HELP);
+    return;
+  }
+  const chosen = options.peers ? Object.keys(PEERS) : options.peer;
+  const report = await run({
+    families: options.families,
+    peers: Object.fromEntries(Object.entries(PEERS).filter(([name]) => chosen.includes(name))),
+    quick: options.quick,
+    simd: options.simd as 'auto' | 'strict' | 'relaxed',
+    rounds: options.rounds,
+    filter: options.filter,
+    machine: machine(),
+    engine: `Node ${process.versions.node} (V8 ${process.versions.v8.split('-')[0]})`,
+    progress,
+  });
+  console.log(formatReport(report));
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+  // A quick run has no times to show.
+  const html = options.html ?? (options.quick ? '' : `${folder}report.html`);
+  if (html) writeFileSync(html, formatHtml(report));
+  if (options.readme) updateReadme(formatMarkdown(report));
+  if (report.wrong.length > 0) process.exitCode = 1;
+}
+
+await main().catch((error) => {
+  console.error((error as Error).message);
+  process.exitCode = 1;
+});
