@@ -110,13 +110,7 @@ function pageData(data: ReportData): PageData {
     epochMarks: epochs.length <= MAX_MARKS ? epochs.map((record) => record.step) : [],
     gradNorm: layers.map((name) => ({
       name,
-      values: thin(
-        smooth(
-          steps.map((record) => record.gradNorm?.[name] ?? Number.NaN),
-          span,
-          true,
-        ),
-      ),
+      values: thin(smooth(held(steps.map((record) => record.gradNorm?.[name])), span, true)),
     })),
     span,
     digits: {
@@ -131,6 +125,15 @@ function pageData(data: ReportData): PageData {
       })),
     },
   };
+}
+
+/** Norms need not be measured at every step; each holds until the next. */
+function held(values: readonly (number | undefined)[]): number[] {
+  let latest = Number.NaN;
+  return values.map((value) => {
+    latest = value ?? latest;
+    return latest;
+  });
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;

@@ -124,6 +124,18 @@ describe('renderReport', () => {
     expect(new Set(gradNorm[0]?.values)).toEqual(new Set([3]));
   });
 
+  it('holds a gradient norm until the next one that was measured', () => {
+    const sparse = records().map(
+      (record): MetricsRecord =>
+        record.type === 'step'
+          ? ({ ...record, gradNorm: record.step % 10 === 1 ? { a: 3 } : undefined } as MetricsRecord)
+          : record,
+    );
+    const { gradNorm } = pageData(renderReport(report({ records: sparse })));
+    expect(gradNorm.map(({ name }) => name)).toEqual(['a']);
+    expect(new Set(gradNorm[0]?.values)).toEqual(new Set([3]));
+  });
+
   it('carries the digits, the most confident mistakes first', () => {
     const { digits } = pageData(html);
     expect(digits.items).toEqual([
