@@ -1,9 +1,9 @@
 // Layer norm over the columns of x[rows, cols] and batch norm over x[n, c, s], contiguous f32, forward beside backward.
 // xhat = (x - mean) * rstd throughout; variances are biased and taken in two passes. weight = 0 means ones, bias = 0
 // zeros. Every kernel overwrites its outputs unless said; dx may be g, out may be x.
-import { madd } from "./lanes";
+import { loadLanes, madd } from "./lanes";
 import {
-  Columns, ROW_PARAMETERS, Rows, SquaredDeviation, USES_B, USES_W, USES_Y, Value, loadLanes, mapLanes,
+  Columns, ROW_PARAMETERS, Rows, SquaredDeviation, USES_B, USES_W, USES_Y, Value, mapLanes,
 } from "./reduceloops";
 
 // --- layer norm
@@ -96,11 +96,8 @@ export function layer_norm_backward_f32(
 export function layer_norm_backward_params_f32(
   dweight: usize, dbias: usize, g: usize, x: usize, mean: usize, rstd: usize, rows: i32, cols: i32,
 ): void {
-  for (let i = 0; i < cols; i += 16) {
-    const end = min(i + 16, cols);
-    if (dweight) Columns.sum<RowCorrelation>(dweight, g, x, mean, rstd, rows, cols, 1, i, end);
-    if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, rows, cols, 1, i, end);
-  }
+  if (dweight) Columns.sum<RowCorrelation>(dweight, g, x, mean, rstd, rows, cols, 1);
+  if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, rows, cols, 1);
 }
 
 // --- batch norm
@@ -118,8 +115,8 @@ export function batch_norm_stats_f32(mean: usize, variance: usize, x: usize, n: 
   const zero = f32x4.splat(0), stride = (<usize>c * <usize>s) << 2;
   const scale = 1 / (<f64>n * <f64>s);
   if (s == 1) {
-    Columns.sum<Value>(mean, x, 0, 0, 0, n, c, scale, 0, c);
-    Columns.sum<SquaredDeviation>(variance, x, 0, mean, 0, n, c, scale, 0, c);
+    Columns.sum<Value>(mean, x, 0, 0, 0, n, c, scale);
+    Columns.sum<SquaredDeviation>(variance, x, 0, mean, 0, n, c, scale);
     return;
   }
   for (let k = 0; k < c; k++, x += <usize>s << 2, mean += 4, variance += 4) {
@@ -250,12 +247,16 @@ function mapChannels<F>(
     let k = 0, at = <usize>i * stride;
     if (s == 1) {
       for (; k + 4 <= c; k += 4, at += 16) {
-        mapChannel<F>(out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, 1, 4, rows, stride, inverse);
+        mapChannel<F>(
+          out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, 1, 4, rows, stride, inverse,
+        );
       }
     }
+    const lanes = s == 1 ? 1 : 0;
     for (; k < c; k++, at += skip) {
-      const lanes = s == 1 ? 1 : 0;
-      mapChannel<F>(out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, s, lanes, rows, stride, inverse);
+      mapChannel<F>(
+        out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, s, lanes, rows, stride, inverse,
+      );
     }
   }
 }
@@ -273,8 +274,8 @@ export function batch_norm_backward_params_f32(
 ): void {
   const zero = f32x4.splat(0), stride = (<usize>c * <usize>s) << 2;
   if (s == 1) {
-    if (dweight) Columns.sum<Correlation>(dweight, g, x, mean, rstd, n, c, 1, 0, c);
-    if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, n, c, 1, 0, c);
+    if (dweight) Columns.sum<Correlation>(dweight, g, x, mean, rstd, n, c, 1);
+    if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, n, c, 1);
     return;
   }
   for (let k = 0; k < c; k++, g += <usize>s << 2, x += <usize>s << 2) {

@@ -2,8 +2,7 @@
 // `counter` under a key gives four words, whoever asks and in whatever order. Element i of a draw is word i & 3 of
 // block counter + (i >> 2), so a draw is the same however it is cut. state is u32 [key0, key1, counterLow,
 // counterHigh], 16 bytes; the kernels leave it as it is, and random_advance moves it past a draw.
-import { log, madd } from "./lanes";
-import { loadLanes, storeLanes } from "./reduceloops";
+import { loadLanes, log, madd, storeLanes } from "./lanes";
 
 const MULTIPLIER_0: i32 = <i32>0xd2511f53;
 const MULTIPLIER_1: i32 = <i32>0xcd9e8d57;

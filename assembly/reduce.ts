@@ -1,8 +1,8 @@
 // Reductions and scans of the middle axis of x[outer, r, inner], contiguous f32. inner = 1 is a row, summed along the
 // vector; otherwise neighbouring columns share one. Every kernel overwrites its outputs, which may not alias x unless
 // said. Sizes may be 0: an empty sum is 0, an empty product 1, an empty maximum -Infinity.
-import { demotePair, exp, log, promoteHigh } from "./lanes";
-import { Columns, MaximumNumber, Rows, SquaredDeviation, Value, loadLanes, storeLanes } from "./reduceloops";
+import { demotePair, exp, loadLanes, log, promoteHigh, storeLanes } from "./lanes";
+import { Columns, MaximumNumber, Rows, SquaredDeviation, Value } from "./reduceloops";
 
 @final @unmanaged
 class Square {
@@ -21,8 +21,8 @@ class ExpAbove {
   }
 }
 
-// A NaN a stays, for pmax and pmin give a where they cannot compare; a NaN b sets all bits, which is a NaN. f32x4.max does
-// the same in twice the instructions.
+// A NaN a stays, for pmax and pmin give a where they cannot compare; a NaN b sets all bits, which is a NaN. f32x4.max
+// does the same in twice the instructions.
 
 @final @unmanaged
 class Maximum {
@@ -58,7 +58,7 @@ function sums<F>(out: usize, x: usize, p: usize, outer: i32, r: i32, inner: i32,
       const pv = p ? v128.load32_splat(p) : zero;
       store<f32>(out, <f32>(Rows.sum<F>(0, x, 0, 0, r, pv, zero) * scale));
     } else {
-      Columns.sum<F>(out, x, 0, p, 0, r, inner, scale, 0, inner);
+      Columns.sum<F>(out, x, 0, p, 0, r, inner, scale);
     }
     out += row;
     x += slab;

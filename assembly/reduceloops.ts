@@ -13,7 +13,7 @@
 //
 // The loops are static methods because asc warns of every exported function that takes a v128.
 
-import { demotePair, expNegative, promoteHigh } from "./lanes";
+import { demotePair, expNegative, loadLanes, loadPart, promoteHigh, storeLanes, storePart } from "./lanes";
 
 /** The term reads y. */
 @inline export const USES_Y: i32 = 1;
@@ -28,39 +28,6 @@ import { demotePair, expNegative, promoteHigh } from "./lanes";
 
 const ROW_BLOCK_BYTES: usize = 512;
 const COLUMN_BLOCK_ROWS: i32 = 16;
-
-/** Loads and stores of less than a vector. */
-export class Part {
-  /** The `lanes` (1 to 3) elements at p; the other lanes keep `fill`. Reads nothing past the last element. */
-  static load(p: usize, lanes: i32, fill: v128): v128 {
-    if (lanes == 1) return v128.load32_lane(p, fill, 0);
-    const two = v128.load64_lane(p, fill, 0);
-    return lanes == 2 ? two : v128.load32_lane(p, two, 2, 8);
-  }
-
-  /** Stores the first `lanes` (1 to 3) lanes of v at p. */
-  static store(p: usize, v: v128, lanes: i32): void {
-    if (lanes == 1) {
-      v128.store32_lane(p, v, 0);
-      return;
-    }
-    v128.store64_lane(p, v, 0);
-    if (lanes == 3) v128.store32_lane(p, v, 2, 8);
-  }
-}
-
-/** The vector at p, or its first `lanes` elements and zeros. */
-@inline
-export function loadLanes(p: usize, lanes: i32): v128 {
-  return lanes == 4 ? v128.load(p) : Part.load(p, lanes, f32x4.splat(0));
-}
-
-/** Stores v, or its first `lanes` lanes, at p. */
-@inline
-export function storeLanes(p: usize, v: v128, lanes: i32): void {
-  if (lanes == 4) v128.store(p, v);
-  else Part.store(p, v, lanes);
-}
 
 /** All bits set in the first `lanes` lanes, none in the others. */
 @inline
@@ -140,7 +107,7 @@ export class Rows {
     const end = <usize>n << 2, vectorEnd = end & ~15;
     let at: usize = 0;
     for (; at < vectorEnd; at += 16) v128.store(out + at, valueAt<F>(x, y, w, b, at, 4, p, q, s, t));
-    if (at < end) Part.store(out + at, valueAt<F>(x, y, w, b, at, n & 3, p, q, s, t), n & 3);
+    if (at < end) storePart(out + at, valueAt<F>(x, y, w, b, at, n & 3, p, q, s, t), n & 3);
   }
 
   /** The sum over i of value(x[i], y[i], w[i], _, p, q), 0 for n = 0. A term that KEEPS goes to out, which may be x. */
@@ -183,7 +150,9 @@ export class Rows {
       a3 = f.combine(a3, v128.load(x + at, 48));
     }
     for (; at + 16 <= end; at += 16) a0 = f.combine(a0, v128.load(x + at));
-    if (at < end) a1 = f.combine(a1, Part.load(x + at, n & 3, f.identity()));
+    if (at < end) {
+      a1 = f.combine(a1, v128.bitselect(loadPart(x + at, n & 3), f.identity(), lanesMask(n & 3)));
+    }
     a0 = f.combine(f.combine(a0, a1), f.combine(a2, a3));
     a0 = f.combine(a0, v128.shuffle<i32>(a0, a0, 2, 3, 0, 1));
     a0 = f.combine(a0, v128.shuffle<i32>(a0, a0, 1, 0, 3, 2));
@@ -191,8 +160,8 @@ export class Rows {
   }
 }
 
-// The loops below are compiled for four lanes and again for any number of them: a loop that may call Part keeps nothing
-// in registers.
+// The loops below are compiled for four lanes and again for any number of them: a loop that may call loadPart keeps
+// nothing in registers.
 
 /** As Columns.map4, inline, for lanes = 4 as a constant. */
 @inline
@@ -303,19 +272,18 @@ export class Columns {
    * parameters where the term has ROW_PARAMETERS, else to inner of them, or are 0. The order of a column's
    * additions, and so its bits, depends on r alone.
    */
-  static sum<F>(
-    out: usize, x: usize, y: usize, p: usize, q: usize, r: i32, inner: i32, scale: f64, i: i32, end: i32,
-  ): void {
+  static sum<F>(out: usize, x: usize, y: usize, p: usize, q: usize, r: i32, inner: i32, scale: f64): void {
     const perRow = (changetype<F>(0).uses() & ROW_PARAMETERS) != 0;
     const stride = <usize>inner << 2;
     const zero = f32x4.splat(0);
-    for (; i + 16 <= end; i += 16) {
+    let i = 0;
+    for (; i + 16 <= inner; i += 16) {
       const at = <usize>i << 2;
       const pAt = perRow || !p ? p : p + at, qAt = perRow || !q ? q : q + at;
       Columns.sum16<F>(out + at, x + at, y + at, pAt, qAt, r, stride, scale);
     }
-    for (; i < end; i += 4) {
-      const at = <usize>i << 2, lanes = min(4, end - i);
+    for (; i < inner; i += 4) {
+      const at = <usize>i << 2, lanes = min(4, inner - i);
       const pv = perRow || !p ? zero : loadLanes(p + at, lanes), qv = perRow || !q ? zero : loadLanes(q + at, lanes);
       storeLanes(out + at, Columns.sum4<F>(0, x + at, y + at, p, q, pv, qv, r, stride, lanes, scale), lanes);
     }

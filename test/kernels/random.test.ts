@@ -180,6 +180,12 @@ describe.each(builds)('%s', (build) => {
     else expect(mean).toBeCloseTo(expected, 2);
   });
 
+  it('what has probability 1 happens for the greatest word too', () => {
+    const state: State = [1, 2, 1560177888, 0];
+    expect(words(state, 4)[1]).toBe(0xffffffff);
+    expect([...drawn('bernoulli_f32', 4, [1], state)]).toEqual([1, 1, 1, 1]);
+  });
+
   it.each([0, 0.1, 0.5, 1])('dropout with p = %d drops, scales and goes back by the same mask', (p) => {
     for (const n of sizes) {
       for (const inPlace of [false, true]) {
