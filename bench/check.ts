@@ -21,8 +21,8 @@ const wrongLength = (answer: Float32Array, n: number): string | null =>
 const PLACES = 1 << 16;
 
 /** Every element where they are few, else every so many (a number coprime to vectors and rows), the first and the last. */
-export function checkElements(n: number, reference: (i: number) => number, tolerance: Tolerance): Check {
-  const step = n <= PLACES ? 1 : Math.floor(n / PLACES) | 1;
+export function checkElements(n: number, reference: (i: number) => number, tolerance: Tolerance, places = PLACES): Check {
+  const step = n <= places ? 1 : Math.floor(n / places) | 1;
   return (answer) => {
     const length = wrongLength(answer, n);
     if (length) return length;

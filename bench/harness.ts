@@ -1,6 +1,6 @@
 // Runs cases: first every side answers and the answer is checked, then all sides that were right are timed in turn.
 import { binding, type Limit, leastSeconds } from './limits.ts';
-import { compare, measure, quantile, type Samples, type Timing } from './measure.ts';
+import { compare, measure, once, quantile, type Samples, type Timing } from './measure.ts';
 import type { Case, Check, Family, Problem, Run, Side, Work } from './problems.ts';
 
 /** One side of one case. */
@@ -61,15 +61,6 @@ interface Entrant {
 
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0] as string;
 
-async function once(run: Run): Promise<number> {
-  if (run.time) return run.time(1);
-  run.enter?.();
-  const started = performance.now();
-  if (run.runAsync) await run.runAsync();
-  else run.run?.();
-  return (performance.now() - started) / 1000;
-}
-
 /** Prepares one side, checks its answer, and runs it once more; pushes to `outcome` why not. */
 async function admit(
   side: Side,
@@ -115,7 +106,8 @@ export async function runCase(family: string, { make, name, work, sides: own = [
     }
     const limit = binding(work, limits);
     const runs = [...entrants.map(({ run }) => run), ...(limit ? [limit.run] : [])];
-    const samples = await measure(runs, [...entrants.map(({ first }) => first), 0], timing);
+    const first = [...entrants.map((entrant) => entrant.first), ...(limit ? [await once(limit.run)] : [])];
+    const samples = await measure(runs, first, timing);
     const reference = entrants[0]?.side === ours ? samples[0] : undefined;
     if (limit) limit.rate = Math.max(limit.rate, limit.amount / quantile(samples[entrants.length] as Samples, 0));
     for (const [i, { side }] of entrants.entries())

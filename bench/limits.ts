@@ -1,7 +1,7 @@
 // What the machine can do: multiply-adds in registers, copies at several sizes, exponentials in the first cache. Measured in the
 // run they are compared in, in the same build (strict or relaxed), on one thread.
 import type { RawKernels } from './kernels.ts';
-import { measure, quantile, type Timing } from './measure.ts';
+import { measure, once, quantile, type Timing } from './measure.ts';
 import type { Run, Work } from './problems.ts';
 import { copyInstruction, maddLoop, streamLoop } from './wasm.ts';
 
@@ -20,20 +20,16 @@ export interface Limit {
 /** Numbers of accumulators to try; more than 14 spill on machines with 16 registers. */
 const UNROLLS = [4, 6, 8, 10, 12, 13, 14, 16, 24];
 const ITERATIONS = 4096;
-/** Bytes read and written by the copies: in the first and second level, in the last one, and beyond any. */
-const FOOTPRINTS = [32 << 10, 256 << 10, 4 << 20, 256 << 20];
+/** Bytes read and written by the copies: in each level of cache, and beyond any. */
+const FOOTPRINTS = [32 << 10, 256 << 10, 2 << 20, 8 << 20, 256 << 20];
 const EXPS = 1024;
 
-async function best<T extends Omit<Limit, 'rate'>>(candidates: readonly T[], timing: Timing): Promise<T & { rate: number }> {
-  const samples = await measure(
-    candidates.map(({ run }) => run),
-    candidates.map(() => 0),
-    timing,
-  );
-  const rated = candidates.map((candidate, i) => ({
-    ...candidate,
-    rate: candidate.amount / quantile(samples[i] as number[], 0),
-  }));
+async function best(candidates: readonly Omit<Limit, 'rate'>[], timing: Timing): Promise<Limit> {
+  const runs = candidates.map(({ run }) => run);
+  const first: number[] = [];
+  for (const run of runs) first.push(await once(run));
+  const samples = await measure(runs, first, timing);
+  const rated = candidates.map((candidate, i) => ({ ...candidate, rate: candidate.amount / quantile(samples[i] as number[], 0) }));
   return rated.reduce((a, b) => (b.rate > a.rate ? b : a));
 }
 

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem, type } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import type { Outcome } from './harness.ts';
 import { formatHtml } from './html.ts';
 import { formatMarkdown, formatReport, formatSeconds, formatShare } from './report.ts';
@@ -16,6 +17,8 @@ const HELP = `npm run bench -- [FAMILY …] [options]
   --filter TEXT     only cases whose name contains TEXT
   --rounds N        samples of each side
   --simd BUILD      strict or relaxed; the best by default
+  --tiles           the GEMM kernel in each of its register tiles
+  --revectorize     lets V8 widen vectors to 256 bits, where it can (Node 24)
   --json FILE       writes the report as data
   --html FILE       writes the charts there, not to bench/report.html; '' for nowhere
   --readme          puts the table into bench/README.md`;
@@ -42,6 +45,8 @@ function parse() {
       filter: { type: 'string' },
       rounds: { type: 'string' },
       simd: { type: 'string', default: 'auto' },
+      tiles: { type: 'boolean', default: false },
+      revectorize: { type: 'boolean', default: false },
       json: { type: 'string' },
       html: { type: 'string' },
       readme: { type: 'boolean', default: false },
@@ -70,8 +75,8 @@ function machine(): string {
 /** One line a case while the run goes on. */
 function progress(family: string, name: string, { rows, wrong }: Outcome): void {
   const [first] = rows;
-  const best = first ? `${formatSeconds(first.seconds.best)} ${formatShare(first.share)}` : '';
-  process.stderr.write(`${family}  ${name}  ${best}${wrong.length > 0 ? '  WRONG' : ''}\n`);
+  const best = first ? `${formatSeconds(first.seconds.best)}  ${formatShare(first.share)}` : '';
+  console.error(`${family}  ${name}  ${wrong.length > 0 ? 'WRONG' : best}`);
 }
 
 /** Puts the table between the two marks of README.md. */
@@ -89,17 +94,21 @@ async function main(): Promise<void> {
     console.log(HELP);
     return;
   }
+  // Before anything is compiled.
+  if (options.revectorize) setFlagsFromString('--experimental-wasm-revectorize');
   const chosen = options.peers ? Object.keys(PEERS) : options.peer;
   const report = await run({
     families: options.families,
     peers: Object.fromEntries(Object.entries(PEERS).filter(([name]) => chosen.includes(name))),
     quick: options.quick,
     simd: options.simd as 'auto' | 'strict' | 'relaxed',
+    tiles: options.tiles,
     rounds: options.rounds,
     filter: options.filter,
     machine: machine(),
-    engine: `Node ${process.versions.node} (V8 ${process.versions.v8.split('-')[0]})`,
-    progress,
+    engine: `Node ${process.versions.node} (V8 ${process.versions.v8.split('-')[0]}${options.revectorize ? ', revectorizing' : ''})`,
+    // In a quick run only what is wrong is worth a line.
+    ...(!options.quick && { progress }),
   });
   console.log(formatReport(report));
   if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);

@@ -93,13 +93,23 @@ function selfTimed(run: Run, minTime: number): Sampler {
   };
 }
 
+/** Seconds of one repetition. */
+export async function once(run: Run): Promise<number> {
+  if (run.time) return run.time(1);
+  run.enter?.();
+  const started = performance.now();
+  if (run.runAsync) await run.runAsync();
+  else run.run?.();
+  return (performance.now() - started) / 1000;
+}
+
 /** What was measured of one side: seconds a repetition, in the order of the rounds. */
 export type Samples = readonly number[];
 
 /** How many samples a side gives whose repetition takes `seconds`: Benchmark.js repeats once before each to warm up. */
 function samplesOf(seconds: number, { rounds, patience, budget }: Timing): number {
   if (seconds > patience) return 0;
-  return Math.min(rounds, Math.max(3, Math.floor(budget / (2 * seconds))));
+  return Math.min(rounds, Math.max(3, Math.floor(budget / (2 * Math.max(seconds, 1e-9)))));
 }
 
 /** `first[i]`: seconds that the first, unmeasured repetition of side i took; the only sample of those beyond patience. */

@@ -1,8 +1,7 @@
-// Our sides: the library by its public names, and the bare GEMM kernel.
+// Our side: the library by its public names, each call as a user writes it.
 import * as retrograd from 'retrograd';
 import { functional as F, grad, nn, optim, scope, type Tensor, tensor } from 'retrograd';
-import type { RawKernels } from './kernels.ts';
-import { ADAM, DROPOUT, type GemmProblem, LAYER_NORM_EPS, type LinearProblem, type OpProblem, type Problem, type Run, type Side, type TrainProblem } from './problems.ts';
+import { ADAM, type ConvProblem, DROPOUT, type GemmProblem, LAYER_NORM_EPS, type LinearProblem, type OpProblem, outputsOf, type Run, type Side, type TrainProblem } from './problems.ts';
 
 /** A run of `solve`, whose result is freed each time; `inputs` are freed in the end. */
 function freeing(inputs: readonly (Tensor | null)[], solve: () => Tensor): Run {
@@ -32,6 +31,18 @@ function linear({ rows, inner, out, ...problem }: LinearProblem): Run {
   const weight = tensor(problem.weight, { shape: [out, inner] });
   const bias = tensor(problem.bias);
   return freeing([x, weight, bias], () => F.linear(x, weight, bias).relu());
+}
+
+function conv({ direction, n, channels, height, width, filters, kernel, stride, padding, groups, ...problem }: ConvProblem): Run {
+  const x = tensor(problem.x, { shape: [n, channels, height, width] });
+  const weight = tensor(problem.weight, { shape: [filters, channels / groups, kernel, kernel] });
+  const forward = (): Tensor => F.conv2d(x, weight, null, { stride, padding, groups });
+  if (direction === 'forward') return freeing([x, weight], forward);
+  const g = tensor(problem.g, { shape: [n, filters, ...outputsOf({ height, width, kernel, stride, padding })] });
+  const by = direction === 'dInput' ? x : weight;
+  by.requiresGrad_();
+  const y = forward();
+  return freeing([x, weight, g, y], () => grad([y], [by], { gradOutputs: [g], retainGraph: true })[0] as Tensor);
 }
 
 function op({ op, rows, cols, ...problem }: OpProblem): Run | null {
@@ -142,7 +153,6 @@ function train(problem: TrainProblem): Run {
   };
 }
 
-/** The library through its public names, each call as a user writes it. */
 export function ours(): Side {
   const { build, threads } = retrograd.backend();
   return {
@@ -154,6 +164,8 @@ export function ours(): Side {
           return gemm(problem);
         case 'linear':
           return linear(problem);
+        case 'conv':
+          return conv(problem);
         case 'op':
           return op(problem);
         case 'train':
@@ -161,54 +173,4 @@ export function ours(): Side {
       }
     },
   };
-}
-
-/** The GEMM kernel by itself, in the tile that is fastest here: what the library adds to it shows in the difference. */
-export function gemmKernel(raw: RawKernels): Side {
-  const gemm = raw.kernel('gemm_f32');
-  const workspace = raw.allocate(raw.kernel('gemm_workspace_bytes')());
-  const tile = fastestTile(raw, gemm, workspace);
-  return {
-    name: 'kernel',
-    version: `${raw.build} SIMD, tile ${tile}`,
-    prepare: (problem: Problem) => {
-      if (problem.kind !== 'gemm') return null;
-      const { layout, m, n, k } = problem;
-      const dispose = raw.mark();
-      const [c, a, b] = [raw.f32(m * n), raw.f32(problem.a), raw.f32(problem.b)];
-      const [aRow, aColumn] = layout === 'TN' ? [1, m] : [k, 1];
-      const [bRow, bColumn] = layout === 'NT' ? [1, k] : [n, 1];
-      const run = (): void => {
-        gemm(c, a, b, 0, m, n, k, aRow, aColumn, bRow, bColumn, n, 0, 0, workspace, 0);
-      };
-      return {
-        answer: () => {
-          run();
-          return raw.view(c, m * n).slice();
-        },
-        run,
-        dispose,
-      };
-    },
-  };
-}
-
-/** Tries each tile on a middling product, in turn, and leaves the fastest chosen. */
-function fastestTile(raw: RawKernels, gemm: (...args: number[]) => number, workspace: number): number {
-  const n = 192;
-  const release = raw.mark();
-  const [c, a, b] = [raw.f32(n * n), raw.f32(n * n), raw.f32(n * n)];
-  const count = raw.kernel('gemm_tile_count')();
-  const best = new Array<number>(count).fill(Number.POSITIVE_INFINITY);
-  for (let round = 0; round < 12; round++)
-    for (let tile = 0; tile < count; tile++) {
-      raw.kernel('gemm_set_tile')(tile);
-      const started = performance.now();
-      gemm(c, a, b, 0, n, n, n, n, 1, n, 1, n, 0, 0, workspace, 0);
-      best[tile] = Math.min(best[tile] as number, performance.now() - started);
-    }
-  release();
-  const tile = best.indexOf(Math.min(...best));
-  raw.kernel('gemm_set_tile')(tile);
-  return tile;
 }

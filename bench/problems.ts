@@ -25,6 +25,33 @@ export interface LinearProblem {
   readonly bias: Float32Array;
 }
 
+/**
+ * A convolution of x [n, channels, height, width] by weight [filters, channels / groups, kernel, kernel], or one of its gradients
+ * for the upstream gradient g [n, filters, …outputsOf()].
+ */
+export interface ConvProblem {
+  readonly kind: 'conv';
+  readonly direction: 'forward' | 'dInput' | 'dWeight';
+  readonly n: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly filters: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: number;
+  readonly groups: number;
+  readonly x: Float32Array;
+  readonly weight: Float32Array;
+  readonly g: Float32Array;
+}
+
+/** Height and width of a convolution's result. */
+export function outputsOf({ height, width, kernel, stride, padding }: Pick<ConvProblem, 'height' | 'width' | 'kernel' | 'stride' | 'padding'>): [rows: number, cols: number] {
+  const size = (n: number): number => Math.floor((n + 2 * padding - kernel) / stride) + 1;
+  return [size(height), size(width)];
+}
+
 export type OpName =
   | 'add'
   | 'bias+relu'
@@ -81,7 +108,7 @@ export interface TrainProblem {
   readonly checked: number;
 }
 
-export type Problem = GemmProblem | LinearProblem | OpProblem | TrainProblem;
+export type Problem = GemmProblem | LinearProblem | ConvProblem | OpProblem | TrainProblem;
 
 /** A problem loaded into one side, ready to be repeated. Exactly one of run, runAsync and time is there. */
 export interface Run {

@@ -105,13 +105,16 @@ export function headerOf(report: Report): string[] {
 
 /** The whole report for a terminal. */
 export function formatReport(report: Report): string {
-  const lines = [...headerOf(report), '', 'Limits, best of the run'];
-  lines.push(...report.limits.map((limit) => `  ${formatLimit(limit)}`), '');
+  const lines = [...headerOf(report), ''];
+  if (!report.quick) lines.push('Limits, best of the run', ...report.limits.map((limit) => `  ${formatLimit(limit)}`), '');
   for (const family of familiesOf(report)) {
     const rows = report.rows.filter((row) => row.family === family);
-    const table = byCase(rows).flatMap((group) => group.map((row, i) => cells(row, i === 0)));
-    lines.push(family, ...align([HEAD, ...table], 2).map((line) => `  ${line}`), '');
+    const groups = byCase(rows);
+    const table = groups.flatMap((group) => group.map((row, i) => cells(row, i === 0)));
+    if (report.quick) lines.push(`${family}: ${rows.length} right answers to ${groups.length} problems`);
+    else lines.push(family, ...align([HEAD, ...table], 2).map((line) => `  ${line}`), '');
   }
+  if (report.quick) lines.push('');
   const list = (title: string, items: readonly string[]): void => {
     if (items.length > 0) lines.push(title, ...items.map((item) => `  ${item}`), '');
   };

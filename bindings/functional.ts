@@ -6,6 +6,9 @@ import { normalizeDim, sameShape } from './ops/shapes.ts';
 import { ArgumentError, formatShape, ShapeError } from './runtime/errors.ts';
 import { numelOf, type Tensor } from './tensor.ts';
 
+export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d } from './convolution.ts';
+export { groupNorm, type InstanceNormOptions, instanceNorm } from './normalization.ts';
+export * from './pooling.ts';
 export const { relu, sigmoid, tanh, softmax, logSoftmax } = fn;
 
 /** x where x > 0, else negativeSlope · x. */

@@ -3,7 +3,7 @@
 //
 // Columns run over all images, so that small images fill whole blocks and weights are packed once for many of them. The
 // loop over columns is the outermost: a block of the result stays in the second cache until it is done.
-import { A_BYTES, KC, MC, TILE_BYTES, WORKSPACE_BYTES } from "../gemm/blocks";
+import { A_BYTES, KC, MC, TILE_BYTES } from "../gemm/blocks";
 import { cutTile } from "../gemm/epilogue";
 import { PACK_SLACK } from "../gemm/pack";
 import { LINE, LINES_BYTES } from "./patches";
@@ -15,15 +15,14 @@ const NC: i32 = LINE;
 @inline
 const B_BYTES: usize = (<usize>(NC * KC * 4 + PACK_SLACK) + 63) & ~63;
 
-/** The workspace behind the blocks: the lines of patches, then the descriptions of operands and result. */
+/**
+ * The workspace behind the blocks: the lines of patches, then the descriptions of operands and result. Blocks of half the
+ * columns of gemm_f32 leave room for them in its workspace.
+ */
 @inline
 export const LINES_AT: usize = <usize>TILE_BYTES + <usize>A_BYTES + B_BYTES;
 @inline
 export const OPERANDS_AT: usize = LINES_AT + ((LINES_BYTES + 63) & ~63);
-/** Where the workspace of a product ends: it is that of gemm_f32. */
-@inline
-export const WORKSPACE_END: usize = WORKSPACE_BYTES;
-
 /** C[mb, nb] = (add ? C : 0) + A B for packed blocks, from row i and column j of the result. */
 function blockTiles<T>(
   c: Result, a: usize, b: usize, i: i32, mb: i32, j: i32, nb: i32, kb: i32, add: bool, scratch: usize,

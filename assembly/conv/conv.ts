@@ -4,8 +4,9 @@ import { chosenTile } from "../gemm/choice";
 import { ACT_NONE } from "../gemm/epilogue";
 import { Tile4x8, Tile4x16, Tile6x8, Tile6x16 } from "../gemm/tiles";
 import { convProduct, LINES_AT, OPERANDS_AT } from "./blocks";
+import { depthwiseBackwardInput, depthwiseBackwardWeight, depthwiseForward, isDepthwise } from "./depthwise";
 import { MapLines, WeightLines, WeightTaps } from "./factors";
-import { Geometry, Phase } from "./geometry";
+import { Axis, Geometry, Phase } from "./geometry";
 import { Patches, PixelLines, TapLines } from "./patches";
 import { finishPixels, Result, RESULT_BYTES } from "./result";
 
@@ -55,6 +56,10 @@ export function conv_forward_f32(
   const outBytes = (<usize>(g.outChannels * pixels)) << 2;
   const taps = g.inChannels * g.kernelSize();
   if (pixels == 0 || g.batch == 0) return;
+  if (isDepthwise(g, LINES_AT)) {
+    depthwiseForward(y, x, w, bias, act, workspace, g);
+    return;
+  }
   const c = changetype<Result>(workspace + OPERANDS_AT);
   const a = changetype<WeightLines>(workspace + FACTOR_AT);
   const b = changetype<Patches>(workspace + PATCHES_AT);
@@ -87,10 +92,17 @@ export function conv_backward_input_f32(
   const depth = shape.axis(0), height = shape.axis(1), width = shape.axis(2);
   const inPixels = shape.inPixels();
   if (inPixels == 0 || shape.batch == 0) return;
+  if (isDepthwise(shape, LINES_AT)) {
+    depthwiseBackwardInput(dx, g, w, bias, act, workspace, shape);
+    return;
+  }
   const inBytes = (<usize>(shape.inChannels * inPixels)) << 2;
   const outBytes = (<usize>(shape.outChannels * shape.outPixels())) << 2;
   const isDense = depth.stride == 1 && height.stride == 1 && width.stride == 1;
   const groups = <usize>shape.groups;
+  // Phases that no tap reaches are left out below.
+  const reached = everyPhase(depth) && everyPhase(height) && everyPhase(width);
+  if (!reached || shape.outChannels == 0) memory.fill(dx, 0, inBytes * groups * <usize>shape.batch);
   for (let group: usize = 0; group < groups; group++) {
     const to = dx + group * inBytes;
     const perChannel = bias != 0 ? bias + ((group * <usize>shape.inChannels) << 2) : 0;
@@ -103,7 +115,7 @@ export function conv_backward_input_f32(
           const from = weightTaps(w, shape, group, pd, ph, pw, workspace);
           if (!isDense) apart(c, b, shape, pd, ph, pw);
           const pixels = b.pixels();
-          if (pixels == 0) continue;
+          if (pixels == 0 || from == 0) continue;
           c.pixels = pixels;
           b.start(g + group * outBytes, outBytes * groups, workspace + LINES_AT);
           product<WeightTaps, PixelLines>(shape.inChannels, shape.batch * pixels, from, workspace);
@@ -114,6 +126,11 @@ export function conv_backward_input_f32(
     for (let n: usize = 0; n < <usize>shape.batch; n++)
       finishPixels(to + n * inBytes * groups, (<usize>inPixels) << 2, shape.inChannels, inPixels, perChannel, act);
   }
+}
+
+/** Whether taps reach the elements of every phase of an axis. */
+function everyPhase(axis: Axis): bool {
+  return axis.stride <= axis.kernel && (axis.stride == 1 || axis.dilation == 1);
 }
 
 /** Sets the reaches and the weights' taps of a phase; returns how many steps its product has. */
@@ -174,6 +191,10 @@ export function conv_backward_weight_f32(dw: usize, g: usize, x: usize, workspac
   const outBytes = (<usize>(shape.outChannels * pixels)) << 2;
   const taps = shape.inChannels * shape.kernelSize();
   if (taps == 0) return;
+  if (isDepthwise(shape, LINES_AT)) {
+    depthwiseBackwardWeight(dw, g, x, workspace, shape);
+    return;
+  }
   const groups = <usize>shape.groups;
   const c = changetype<Result>(workspace + OPERANDS_AT);
   const a = changetype<MapLines>(workspace + FACTOR_AT);

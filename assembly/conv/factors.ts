@@ -32,27 +32,46 @@ export class WeightTaps {
 
   pack(dst: usize, line: i32, lines: i32, width: i32, p: i32, k: i32): void {
     const group = (<usize>width) << 2;
+    const taps = this.depthTaps * this.rowTaps * this.columnTaps;
     const src = this.weight + <usize>line * this.lineBytes;
+    if (taps == 1) {
+      packPanels(dst, src + <usize>p * this.channelBytes, lines, width, k, this.lineBytes, this.channelBytes);
+      return;
+    }
+    const isWhole = (<usize>taps) << 2 == this.lineBytes;
     for (let i: i32 = 0; i < lines; i += width) {
       const last = lines - 1;
       // Widths that are no multiple of 4 spill into the next group, which the first quad then overwrites.
       for (let quad = (width - 1) & ~3; quad >= 0; quad -= 4) {
-        this.packFour(
-          dst + ((<usize>quad) << 2),
-          group,
-          src + <usize>min(i + quad, last) * this.lineBytes,
-          src + <usize>min(i + quad + 1, last) * this.lineBytes,
-          src + <usize>min(i + quad + 2, last) * this.lineBytes,
-          src + <usize>min(i + quad + 3, last) * this.lineBytes,
-          p,
-          k,
-        );
+        const to = dst + ((<usize>quad) << 2);
+        const p0 = src + <usize>min(i + quad, last) * this.lineBytes;
+        const p1 = src + <usize>min(i + quad + 1, last) * this.lineBytes;
+        const p2 = src + <usize>min(i + quad + 2, last) * this.lineBytes;
+        const p3 = src + <usize>min(i + quad + 3, last) * this.lineBytes;
+        if (isWhole) this.packKernels(to, group, p0, p1, p2, p3, taps, p, k);
+        else this.packTaps(to, group, p0, p1, p2, p3, p, k);
       }
       dst += group * <usize>k;
     }
   }
 
-  private packFour(
+  /** All taps of a kernel are neighbours. */
+  private packKernels(
+    dst: usize, group: usize, p0: usize, p1: usize, p2: usize, p3: usize, taps: i32, p: i32, k: i32,
+  ): void {
+    const channel = p / taps;
+    let at = <usize>channel * this.channelBytes;
+    for (let t = p - channel * taps; k > 0; t = 0) {
+      const n = min(k, taps - t);
+      const o = at + ((<usize>t) << 2);
+      packQuad(dst, group, p0 + o, p1 + o, p2 + o, p3 + o, n, 4);
+      dst += group * <usize>n;
+      k -= n;
+      at += this.channelBytes;
+    }
+  }
+
+  private packTaps(
     dst: usize, group: usize, p0: usize, p1: usize, p2: usize, p3: usize, p: i32, k: i32,
   ): void {
     let rest = p / this.columnTaps;

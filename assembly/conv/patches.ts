@@ -4,8 +4,8 @@
 // A tap is a channel and a place in the kernel, the last axis fastest; a pixel is an image and a place in the output. A
 // line of one tap is made for many pixels at once: runs of a row of the image between runs of zeros.
 import { packFourSteps, packPanels, packQuad, packStep } from "../gemm/pack";
-import { loadPart, storePart } from "../lanes";
 import { Reach } from "./geometry";
+import { copyElements, zeros } from "./rows";
 
 /** Most pixels of a line. */
 @inline
@@ -16,45 +16,6 @@ const LINE_BYTES: usize = (<usize>LINE + 16) << 2;
 /** Bytes of workspace for lines. */
 @inline
 export const LINES_BYTES: usize = 4 * LINE_BYTES;
-
-function zeros(dst: usize, end: usize): void {
-  for (; dst + 16 <= end; dst += 16) v128.store(dst, f32x4.splat(0));
-  for (; dst < end; dst += 4) store<f32>(dst, 0);
-}
-
-/** Neighbours: n > 0 elements. */
-function copyRun(dst: usize, src: usize, n: i32): void {
-  if (n < 4) {
-    storePart(dst, loadPart(src, n), n);
-    return;
-  }
-  const last = (<usize>(n - 4)) << 2;
-  for (let i: usize = 0; i < last; i += 16) v128.store(dst + i, v128.load(src + i));
-  // The last four may overlap those before.
-  v128.store(dst + last, v128.load(src + last));
-}
-
-/** Every second element: n > 0 of them. */
-function copySecond(dst: usize, src: usize, n: i32): void {
-  for (; n >= 4; n -= 4) {
-    v128.store(dst, v128.shuffle<i32>(v128.load(src), v128.load(src, 12), 0, 2, 5, 7));
-    dst += 16;
-    src += 32;
-  }
-  for (; n > 0; n--) {
-    store<f32>(dst, load<f32>(src));
-    dst += 4;
-    src += 8;
-  }
-}
-
-function copyApart(dst: usize, src: usize, n: i32, bytes: usize): void {
-  for (; n > 0; n--) {
-    store<f32>(dst, load<f32>(src));
-    dst += 4;
-    src += bytes;
-  }
-}
 
 /** Images [batch, channels, depth, rows, columns], contiguous but for the step from image to image, and their taps. */
 @final @unmanaged
@@ -116,9 +77,7 @@ export class Patches {
         const at = dst + ((<usize>(start - o)) << 2);
         const p = src + ((<usize>((z * h.size + y) * w.size)) << 2) + <usize>start * scale + shift;
         zeros(dst, at);
-        if (scale == 4) copyRun(at, p, count);
-        else if (scale == 8) copySecond(at, p, count);
-        else copyApart(at, p, count, scale);
+        copyElements(at, p, count, scale);
         zeros(at + ((<usize>count) << 2), next);
       } else zeros(dst, next);
       n -= end - o;

@@ -1,17 +1,86 @@
-// Convolutions. The library has none yet, so that this family lists what it will time, and why it does not.
-import * as retrograd from 'retrograd';
-import type { Family } from '../problems.ts';
+// Convolutions in the layout of PyTorch (NCHW): the layers of ResNet-18 and MobileNetV2, some small ones, each with its gradients.
+import { checkConv } from '../conv-reference.ts';
+import { type Case, type ConvProblem, type Family, outputsOf, uniform } from '../problems.ts';
 
-const PLANNED = [
-  'conv2d forward, dInput and dWeight: 3×3, 1×1, 5×5 and 7×7/2',
-  'depthwise 3×3',
-  'the layers of ResNet-18 and MobileNetV2',
+type Layer = Omit<ConvProblem, 'kind' | 'direction' | 'x' | 'weight' | 'g'>;
+
+/** `channels → filters` on size × size images. */
+function layer(n: number, channels: number, filters: number, size: number, kernel: number, stride = 1, groups = 1): Layer {
+  const padding = Math.floor(kernel / 2);
+  return { n, channels, height: size, width: size, filters, kernel, stride, padding, groups };
+}
+const depthwise = (n: number, channels: number, size: number, stride = 1): Layer =>
+  layer(n, channels, channels, size, 3, stride, channels);
+
+const LAYERS: readonly Layer[] = [
+  // LeNet's and MNIST's kind.
+  layer(64, 1, 16, 28, 3),
+  layer(64, 16, 32, 14, 5),
+  // ResNet-18.
+  layer(1, 3, 64, 224, 7, 2),
+  layer(1, 64, 64, 56, 3),
+  layer(1, 64, 128, 56, 3, 2),
+  layer(1, 64, 128, 56, 1, 2),
+  layer(1, 128, 128, 28, 3),
+  layer(1, 256, 256, 14, 3),
+  layer(1, 512, 512, 7, 3),
+  // MobileNetV2.
+  layer(1, 16, 96, 112, 1),
+  depthwise(1, 96, 112, 2),
+  layer(1, 96, 24, 56, 1),
+  depthwise(1, 144, 56),
+  depthwise(1, 384, 14),
+  layer(1, 384, 64, 14, 1),
+  layer(1, 320, 1280, 7, 1),
 ];
 
-export function convFamily(): Family {
-  const reason =
-    'conv2d' in retrograd.functional
-      ? 'functional.conv2d exists, but this family has no cases for it yet'
-      : 'the library has no functional.conv2d yet';
-  return { name: 'conv', cases: [], skipped: PLANNED.map((name) => ({ name, reason })) };
+const QUICK: readonly Layer[] = [
+  layer(2, 3, 5, 12, 3),
+  layer(2, 8, 16, 9, 5),
+  layer(1, 3, 8, 20, 7, 2),
+  layer(2, 6, 10, 7, 1),
+  layer(1, 32, 32, 8, 3),
+  depthwise(2, 10, 9),
+  depthwise(1, 10, 10, 2),
+];
+
+function nameOf({ n, channels, filters, height, width, kernel, stride, groups }: Layer): string {
+  const step = stride > 1 ? `/${stride}` : '';
+  const kind = groups > 1 ? `depthwise ${kernel}×${kernel}${step} ${channels}` : `${kernel}×${kernel}${step} ${channels}→${filters}`;
+  return `${kind} on ${n > 1 ? `${n}×` : ''}${height}×${width}`;
+}
+
+function cases(shape: Layer): Case[] {
+  const { n, channels, filters, height, width, kernel, groups } = shape;
+  const [rows, cols] = outputsOf(shape);
+  const sizes = {
+    x: n * channels * height * width,
+    weight: filters * (channels / groups) * kernel * kernel,
+    g: n * filters * rows * cols,
+  };
+  const work = {
+    flops: 2 * rows * cols * n * sizes.weight,
+    bytes: 4 * (sizes.x + sizes.weight + sizes.g),
+    unit: 'GFLOP/s',
+  } as const;
+  return (['forward', 'dInput', 'dWeight'] as const).map((direction) => ({
+    name: `${nameOf(shape)} ${direction}`,
+    work,
+    make: () => {
+      const problem: ConvProblem = {
+        kind: 'conv',
+        direction,
+        ...shape,
+        x: uniform(sizes.x, 1),
+        weight: uniform(sizes.weight, 2),
+        g: uniform(sizes.g, 3),
+      };
+      return { problem, check: checkConv(problem) };
+    },
+  }));
+}
+
+/** @param quick some small layers instead */
+export function convFamily(quick: boolean): Family {
+  return { name: 'conv', cases: (quick ? QUICK : LAYERS).flatMap(cases), skipped: [] };
 }

@@ -52,7 +52,7 @@ function step(name: string, network: Network): Case {
 }
 
 const LATER = [
-  { name: 'CNN 16-32 on 28×28, batch 64, Adam', needs: 'Conv2d' },
+  { name: 'CNN 16-32 on 28×28, batch 64, Adam', needs: 'MaxPool2d' },
   { name: 'LSTM 32→128, 50 steps, batch 32, Adam', needs: 'LSTM' },
   { name: 'character GPT, 4 layers of 128, context 64, batch 12, AdamW', needs: 'MultiheadAttention' },
 ];

@@ -1,7 +1,7 @@
 // jax-js on its WebAssembly backend, every function compiled by its jit(). Its functions take ownership of their arguments:
 // `.ref` keeps one for the next repetition.
-import { blockUntilReady, defaultDevice, init, jit, nn, numpy as np, random, valueAndGrad, grad } from '@jax-js/jax';
-import { ADAM, DROPOUT, type GemmProblem, LAYER_NORM_EPS, type LinearProblem, type OpProblem, type Run, type Side, type TrainProblem } from '../problems.ts';
+import { blockUntilReady, defaultDevice, grad, init, jit, lax, nn, numpy as np, random, valueAndGrad } from '@jax-js/jax';
+import { ADAM, type ConvProblem, DROPOUT, type GemmProblem, LAYER_NORM_EPS, type LinearProblem, type OpProblem, outputsOf, type Problem, type Run, type Side, type TrainProblem } from '../problems.ts';
 
 type NdArray = np.Array;
 type Compiled = ((...inputs: NdArray[]) => NdArray) & { dispose(): void };
@@ -28,6 +28,24 @@ function gemm({ layout, m, n, k, a, b }: GemmProblem): Run {
   if (layout === 'NT') return calling((x, y) => np.matmul(x as NdArray, (y as NdArray).transpose()), array(a, m, k), array(b, n, k));
   if (layout === 'TN') return calling((x, y) => np.matmul((x as NdArray).transpose(), y as NdArray), array(a, k, m), array(b, k, n));
   return calling((x, y) => np.matmul(x as NdArray, y as NdArray), array(a, m, k), array(b, k, n));
+}
+
+function conv({ direction, n, channels, height, width, filters, kernel, stride, padding, groups, ...problem }: ConvProblem): Run {
+  const x = array(problem.x, n, channels, height, width);
+  const weight = array(problem.weight, filters, channels / groups, kernel, kernel);
+  const sides: [number, number] = [padding, padding];
+  const forward = (input: NdArray, w: NdArray): NdArray =>
+    lax.convGeneralDilated(input, w, [stride, stride], [sides, sides], { featureGroupCount: groups });
+  if (direction === 'forward') return calling((input, w) => forward(input as NdArray, w as NdArray), x, weight);
+  const [rows, cols] = outputsOf({ height, width, kernel, stride, padding });
+  const g = array(problem.g, n, filters, rows, cols);
+  // Its derivative by one argument alone: the other is a constant.
+  const backward = (input: NdArray, w: NdArray, upstream: NdArray): NdArray => {
+    const by = direction === 'dInput' ? 0 : 1;
+    const inner = (a: NdArray, b: NdArray, c: NdArray): NdArray => forward(a, b).mul(c).sum();
+    return grad(inner, { argnums: by })(input, w, upstream) as NdArray;
+  };
+  return calling((input, w, upstream) => backward(input as NdArray, w as NdArray, upstream as NdArray), x, weight, g);
 }
 
 function linear({ rows, inner, out, x, weight, bias }: LinearProblem): Run {
@@ -216,24 +234,36 @@ function train(problem: TrainProblem): Run {
 }
 
 export async function load(): Promise<Side> {
-  // It takes a thread a core in pages that allow threads; Node has no global Worker, and so one thread.
-  if (typeof document !== 'undefined') Object.defineProperty(navigator, 'hardwareConcurrency', { value: 1 });
+  withoutThreads();
   if (!(await init('wasm')).includes('wasm')) throw new Error('jax-js: expected its wasm device, got none');
   defaultDevice('wasm');
   return {
     name: 'jax-js',
     version: 'jax-js, wasm, 1 thread',
     prepare: (problem) => {
-      switch (problem.kind) {
-        case 'gemm':
-          return gemm(problem);
-        case 'linear':
-          return linear(problem);
-        case 'op':
-          return op(problem);
-        case 'train':
-          return train(problem);
-      }
+      withoutThreads();
+      const run = solve(problem);
+      return run && { ...run, enter: withoutThreads };
     },
   };
+}
+
+function solve(problem: Problem): Run | null {
+  switch (problem.kind) {
+    case 'gemm':
+      return gemm(problem);
+    case 'linear':
+      return linear(problem);
+    case 'conv':
+      return conv(problem);
+    case 'op':
+      return op(problem);
+    case 'train':
+      return train(problem);
+  }
+}
+
+/** It starts a thread a core wherever there is a global Worker, which pages have, and other peers put into Node. */
+function withoutThreads(): void {
+  Reflect.set(globalThis, 'Worker', undefined);
 }

@@ -1,12 +1,12 @@
 // Writes ONNX models of one or two nodes: the few protobuf messages that takes, by hand.
 
-type Attribute = number | { readonly float: number };
+type Attribute = number | readonly number[] | { readonly float: number };
 
 export interface Node {
   readonly op: string;
   readonly inputs: readonly string[];
   readonly output: string;
-  /** Whole numbers, or floats marked as such. */
+  /** Whole numbers, lists of them, or floats marked as such. */
   readonly attributes?: Readonly<Record<string, Attribute>>;
 }
 
@@ -34,8 +34,9 @@ const float = (field: number, value: number): number[] => [
 
 /** AttributeProto. */
 function attribute(name: string, value: Attribute): number[] {
-  const isFloat = typeof value === 'object';
-  return [...text(1, name), ...(isFloat ? float(2, value.float) : int(3, value)), ...int(20, isFloat ? 1 : 2)];
+  if (typeof value === 'number') return [...text(1, name), ...int(3, value), ...int(20, 2)];
+  if ('float' in value) return [...text(1, name), ...float(2, value.float), ...int(20, 1)];
+  return [...text(1, name), ...value.flatMap((item) => int(8, item)), ...int(20, 7)];
 }
 
 /** NodeProto. */

@@ -1,7 +1,7 @@
 // ONNX Runtime Web, WebAssembly, on one thread. It runs graphs forward and does not train. Its times hold what its only way in
 // takes: copying the inputs into its memory and the output out of it.
 import { env, InferenceSession, Tensor } from 'onnxruntime-web';
-import { LAYER_NORM_EPS, type GemmProblem, type LinearProblem, type OpProblem, type Run, type Side } from '../problems.ts';
+import { type ConvProblem, type GemmProblem, LAYER_NORM_EPS, type LinearProblem, type OpProblem, outputsOf, type Problem, type Run, type Side } from '../problems.ts';
 import { model, type Node, type Value } from './onnx-model.ts';
 
 type Data = Float32Array | Int32Array;
@@ -34,6 +34,47 @@ function linear({ rows, inner, out, x, weight, bias }: LinearProblem): Graph {
     inputs: [f32('x', [rows, inner], x), f32('weight', [out, inner], weight), f32('bias', [out], bias)],
     output: result(rows, out),
   };
+}
+
+function conv(problem: ConvProblem): Graph | null {
+  const { direction, n, channels, height, width, filters, kernel, stride, padding, groups, x, weight, g } = problem;
+  const [rows, cols] = outputsOf(problem);
+  const attributes = {
+    group: groups,
+    kernel_shape: [kernel, kernel],
+    pads: [padding, padding, padding, padding],
+    strides: [stride, stride],
+  };
+  const w = f32('weight', [filters, channels / groups, kernel, kernel], weight);
+  if (direction === 'forward')
+    return {
+      nodes: [{ op: 'Conv', inputs: ['x', 'weight'], output: 'out', attributes }],
+      inputs: [f32('x', [n, channels, height, width], x), w],
+      output: result(n, filters, rows, cols),
+    };
+  if (direction === 'dWeight') return null;
+  // What the last window leaves of the image, which has to be asked for.
+  const rest = [height, width].map((size, d) => size - (((d === 0 ? rows : cols) - 1) * stride - 2 * padding + kernel));
+  return {
+    nodes: [{ op: 'ConvTranspose', inputs: ['g', 'weight'], output: 'out', attributes: { ...attributes, output_padding: rest } }],
+    inputs: [f32('g', [n, filters, rows, cols], g), w],
+    output: result(n, channels, height, width),
+  };
+}
+
+function graphOf(problem: Problem): Graph | null {
+  switch (problem.kind) {
+    case 'gemm':
+      return gemm(problem);
+    case 'linear':
+      return linear(problem);
+    case 'conv':
+      return conv(problem);
+    case 'op':
+      return op(problem);
+    case 'train':
+      return null;
+  }
 }
 
 function op({ op, rows, cols, x, y, weight, bias, target }: OpProblem): Graph | null {
@@ -108,8 +149,7 @@ export async function load(): Promise<Side> {
     name: 'onnx',
     version: `ONNX Runtime Web ${env.versions.web ?? env.versions.common}, SIMD, 1 thread`,
     prepare: async (problem) => {
-      if (problem.kind === 'train') return null;
-      const graph = problem.kind === 'gemm' ? gemm(problem) : problem.kind === 'linear' ? linear(problem) : op(problem);
+      const graph = graphOf(problem);
       return graph && start(graph);
     },
   };

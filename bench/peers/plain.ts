@@ -1,5 +1,5 @@
 // The loops that a JavaScript programmer writes: Float32Array in, Float32Array out, no library.
-import { ADAM, DROPOUT, type GemmProblem, LAYER_NORM_EPS, type LinearProblem, type OpProblem, type Run, type Side } from '../problems.ts';
+import { ADAM, type ConvProblem, DROPOUT, type GemmProblem, LAYER_NORM_EPS, type LinearProblem, type OpProblem, outputsOf, type Run, type Side } from '../problems.ts';
 
 /** C = A·B in the order of loops that walks memory forwards. */
 function multiply({ layout, m, n, k, a, b }: GemmProblem, c: Float32Array): void {
@@ -29,6 +29,40 @@ function dense({ rows, inner, out, x, weight, bias }: LinearProblem, y: Float32A
       for (let p = 0; p < inner; p++) sum += (x[i * inner + p] as number) * (weight[o * inner + p] as number);
       y[i * out + o] = sum > 0 ? sum : 0;
     }
+}
+
+/** All three directions are one nest of loops, which runs along the rows of the result. */
+function convolve(problem: ConvProblem, out: Float32Array): void {
+  const { direction, n, channels, height, width, filters, kernel, stride, padding, groups, x, weight, g } = problem;
+  const [rows, cols] = outputsOf(problem);
+  const [inner, outer] = [channels / groups, filters / groups];
+  out.fill(0);
+  for (let b = 0; b < n; b++)
+    for (let o = 0; o < filters; o++)
+      for (let c = 0; c < inner; c++) {
+        const image = (b * channels + Math.floor(o / outer) * inner + c) * height;
+        for (let ky = 0; ky < kernel; ky++)
+          for (let kx = 0; kx < kernel; kx++) {
+            const tap = ((o * inner + c) * kernel + ky) * kernel + kx;
+            const w = weight[tap] as number;
+            // The results for which this tap lies in the image.
+            const start = Math.max(0, Math.ceil((padding - kx) / stride));
+            const end = Math.min(cols, Math.floor((width - 1 + padding - kx) / stride) + 1);
+            let sum = 0;
+            for (let p = 0; p < rows; p++) {
+              const i = p * stride - padding + ky;
+              if (i < 0 || i >= height) continue;
+              const to = ((b * filters + o) * rows + p) * cols;
+              const from = (image + i) * width - padding + kx;
+              if (direction === 'forward')
+                for (let q = start; q < end; q++) out[to + q] = (out[to + q] as number) + w * (x[from + q * stride] as number);
+              else if (direction === 'dInput')
+                for (let q = start; q < end; q++) out[from + q * stride] = (out[from + q * stride] as number) + w * (g[to + q] as number);
+              else for (let q = start; q < end; q++) sum += (g[to + q] as number) * (x[from + q * stride] as number);
+            }
+            if (direction === 'dWeight') out[tap] = (out[tap] as number) + sum;
+          }
+      }
 }
 
 /** Softmax of one row, in place in `y`. */
@@ -173,6 +207,9 @@ function op(problem: OpProblem): Run | null {
   }
 }
 
+/** Whose shape the result of a convolution has. */
+const RESULT = { forward: 'g', dInput: 'x', dWeight: 'weight' } as const;
+
 export async function load(): Promise<Side> {
   return {
     name: 'plain',
@@ -180,6 +217,7 @@ export async function load(): Promise<Side> {
     prepare: (problem) => {
       if (problem.kind === 'gemm') return loop(problem.m * problem.n, (c) => multiply(problem, c));
       if (problem.kind === 'linear') return loop(problem.rows * problem.out, (y) => dense(problem, y));
+      if (problem.kind === 'conv') return loop(problem[RESULT[problem.direction]].length, (out) => convolve(problem, out));
       return problem.kind === 'op' ? op(problem) : null;
     },
   };

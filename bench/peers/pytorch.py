@@ -49,6 +49,22 @@ def linear(p, arrays):
     return Repeat(lambda: F.relu(F.linear(x, weight, arrays["bias"])))
 
 
+def conv(p, arrays):
+    x = arrays["x"].view(p["n"], p["channels"], p["height"], p["width"])
+    weight = arrays["weight"].view(p["filters"], p["channels"] // p["groups"], p["kernel"], p["kernel"])
+
+    def forward():
+        return F.conv2d(x, weight, None, p["stride"], p["padding"], 1, p["groups"])
+
+    if p["direction"] == "forward":
+        return Repeat(forward)
+    by = x if p["direction"] == "dInput" else weight
+    by.requires_grad_()
+    y = forward()
+    g = arrays["g"].view(y.shape)
+    return Repeat(lambda: torch.autograd.grad(y, by, g, retain_graph=True)[0])
+
+
 def op(p, arrays):
     shape = (p["rows"], p["cols"])
     x = arrays["x"].view(shape)
@@ -120,7 +136,7 @@ def train(p, arrays):
     return Repeat(step, lambda: torch.tensor([step().item() for _ in range(p["checked"])]))
 
 
-KINDS = {"gemm": gemm, "linear": linear, "op": op, "train": train}
+KINDS = {"gemm": gemm, "linear": linear, "conv": conv, "op": op, "train": train}
 
 
 def read_array(dtype, length):

@@ -1,7 +1,9 @@
 // TensorFlow.js on either of its backends; tfjs-cpu.ts and tfjs-wasm.ts choose one. Both live in one engine, so that each sample
 // first makes its own backend the current one.
 import * as tf from '@tensorflow/tfjs-core';
-import { ADAM, DROPOUT, type GemmProblem, LAYER_NORM_EPS, type LinearProblem, type OpProblem, type Run, type Side, type TrainProblem } from '../problems.ts';
+// For the gradients: where Node finds the core, they are not in it.
+import '@tensorflow/tfjs-layers';
+import { ADAM, type ConvProblem, DROPOUT, type GemmProblem, LAYER_NORM_EPS, type LinearProblem, type OpProblem, outputsOf, type Problem, type Run, type Side, type TrainProblem } from '../problems.ts';
 
 /** A run of `solve`, whose result is freed each time. Both backends compute at once, not when the result is read. */
 function freeing(solve: () => tf.Tensor): Run {
@@ -19,6 +21,30 @@ function gemm({ layout, m, n, k, a, b }: GemmProblem): Run {
   const x = tf.tensor2d(a, layout === 'TN' ? [k, m] : [m, k]);
   const y = tf.tensor2d(b, layout === 'NT' ? [n, k] : [k, n]);
   return freeing(() => tf.matMul(x, y, layout === 'TN', layout === 'NT'));
+}
+
+/** In NHWC, the only layout it knows; what is checked is put back into NCHW. Each direction is a kernel of its own. */
+function conv(problem: ConvProblem): Run {
+  const { direction, n, channels, height, width, filters, kernel, stride, padding, groups } = problem;
+  if (groups !== 1 && !(groups === channels && groups === filters)) throw new Error('no convolution in groups');
+  const depthwise = groups !== 1;
+  const [rows, cols] = outputsOf(problem);
+  const images = (data: Float32Array, c: number, h: number, w: number): tf.Tensor =>
+    tf.tidy(() => tf.transpose(tf.tensor4d(data, [n, c, h, w]), [0, 2, 3, 1]));
+  const x = images(problem.x, channels, height, width);
+  const dy = images(problem.g, filters, rows, cols);
+  // [kernel, kernel, in, out]; a depthwise one has its channels as `in` and 1 as `out`.
+  const order = depthwise ? [2, 3, 0, 1] : [2, 3, 1, 0];
+  const filter = tf.tidy(() => tf.transpose(tf.tensor4d(problem.weight, [filters, channels / groups, kernel, kernel]), order));
+  const attrs: tf.NamedAttrMap = { strides: [stride, stride], pad: padding, dilations: [1, 1], dataFormat: 'NHWC', inputShape: [...x.shape], filterShape: [...filter.shape] };
+  const run = (name: string, inputs: Record<string, tf.Tensor>): tf.Tensor => tf.engine().runKernel(name, inputs, attrs);
+  const solve = {
+    forward: () => run(depthwise ? 'DepthwiseConv2dNative' : 'Conv2D', { x, filter }),
+    dInput: () => run(depthwise ? 'DepthwiseConv2dNativeBackpropInput' : 'Conv2DBackpropInput', { dy, filter }),
+    dWeight: () => run(depthwise ? 'DepthwiseConv2dNativeBackpropFilter' : 'Conv2DBackpropFilter', { x, dy }),
+  }[direction];
+  const back = direction !== 'dWeight' ? [0, 3, 1, 2] : depthwise ? [2, 3, 0, 1] : [3, 2, 0, 1];
+  return { ...freeing(solve), answer: () => tf.tidy(() => Float32Array.from(tf.transpose(solve(), back).dataSync())) };
 }
 
 /** Its layers keep weights as [in, out]; transposed here, untimed, or products would take its slow path. */
@@ -148,6 +174,8 @@ export async function tfjsSide(backend: 'cpu' | 'wasm', version: string): Promis
   const enter = (): void => {
     if (tf.getBackend() !== backend) tf.setBackend(backend);
   };
+  // As it recommends for speed: no checks for NaN, no advice.
+  tf.enableProdMode();
   await tf.setBackend(backend);
   await tf.ready();
   return {
@@ -173,12 +201,14 @@ export async function tfjsSide(backend: 'cpu' | 'wasm', version: string): Promis
   };
 }
 
-function solve(problem: GemmProblem | LinearProblem | OpProblem | TrainProblem): Run {
+function solve(problem: Problem): Run {
   switch (problem.kind) {
     case 'gemm':
       return gemm(problem);
     case 'linear':
       return linear(problem);
+    case 'conv':
+      return conv(problem);
     case 'op':
       return op(problem);
     case 'train':

@@ -1,31 +1,13 @@
-// The layers of this version: linear, activations, dropout, normalisation, containers.
+// Linear layers, activations, dropout, and what joins layers.
 import * as F from '../functional.ts';
 import * as fn from '../functions/index.ts';
 import { ArgumentError } from '../runtime/errors.ts';
-import { runtime } from '../runtime/wasm.ts';
-import { Tensor } from '../tensor.ts';
+import type { Tensor } from '../tensor.ts';
 import * as init from './init.ts';
+import { checkSizes, Layer, parameter } from './layer.ts';
 import { Module } from './module.ts';
 
-/** A module from one tensor to one tensor, as Sequential takes them. */
-export abstract class Layer extends Module {
-  abstract override forward(x: Tensor): Tensor;
-}
-
-/** A trained tensor of `shape`, which lasts until disposed of. Contents are set by an initialiser. */
-function parameter(shape: readonly number[]): Tensor {
-  return Tensor.allocate(shape, 'f32', 'parameter').keep().requiresGrad_();
-}
-
-function buffer(shape: readonly number[], value: number): Tensor {
-  return init.constant_(Tensor.allocate(shape, 'f32', 'buffer').keep(), value);
-}
-
-function checkSizes(layer: string, sizes: Record<string, number>): void {
-  for (const [name, size] of Object.entries(sizes))
-    if (!(Number.isSafeInteger(size) && size >= 1))
-      throw new ArgumentError(`${layer}: expected ${name} to be a whole number >= 1, got ${size}`);
-}
+export { Layer } from './layer.ts';
 
 /** x Wᵀ + b. Weight [out, in] and bias [out] start uniform in ±1/√in (PyTorch's `nn.Linear`). */
 export class Linear extends Layer {
@@ -123,82 +105,6 @@ export class Dropout extends Layer {
 
   protected override describe(): string {
     return `p: ${this.p}`;
-  }
-}
-
-/** Options of batch normalisation. */
-export interface BatchNormOptions {
-  eps?: number;
-  /** Share of the newest batch in the running statistics. Default 0.1. */
-  momentum?: number;
-  /** Whether it has a trained weight and bias. Default true. */
-  affine?: boolean;
-  /** Whether it keeps running statistics for evaluation. Default true. */
-  trackRunningStats?: boolean;
-}
-
-/** Batch normalisation of [n, features] or [n, features, length] (PyTorch's `nn.BatchNorm1d`). */
-export class BatchNorm1d extends Layer {
-  readonly weight: Tensor | null;
-  readonly bias: Tensor | null;
-  readonly runningMean: Tensor | null;
-  readonly runningVar: Tensor | null;
-  /** Training batches so far, counted in f32 where PyTorch has i64. */
-  readonly numBatchesTracked: Tensor | null;
-  readonly eps: number;
-  readonly momentum: number;
-
-  constructor(
-    numFeatures: number,
-    { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true }: BatchNormOptions = {},
-  ) {
-    super();
-    checkSizes('BatchNorm1d', { numFeatures });
-    this.eps = eps;
-    this.momentum = momentum;
-    this.weight = affine ? init.ones_(parameter([numFeatures])) : null;
-    this.bias = affine ? init.zeros_(parameter([numFeatures])) : null;
-    this.runningMean = trackRunningStats ? buffer([numFeatures], 0) : null;
-    this.runningVar = trackRunningStats ? buffer([numFeatures], 1) : null;
-    this.numBatchesTracked = trackRunningStats ? buffer([], 0) : null;
-    for (const name of ['runningMean', 'runningVar', 'numBatchesTracked']) this.registerBuffer(name);
-  }
-
-  forward(x: Tensor): Tensor {
-    const { weight, bias, runningMean, runningVar, training, momentum, eps, numBatchesTracked } = this;
-    if (x.ndim !== 2 && x.ndim !== 3)
-      throw new ArgumentError(`BatchNorm1d: expected input of 2 or 3 dims, got ${x.ndim}`);
-    const y = F.batchNorm(x, runningMean, runningVar, {
-      weight,
-      bias,
-      training: training || !runningMean,
-      momentum,
-      eps,
-    });
-    if (training && numBatchesTracked) runtime().kernels.advance_step(numBatchesTracked);
-    return y;
-  }
-}
-
-/** Normalises the last dims to mean 0 and variance 1 (PyTorch's `nn.LayerNorm`). */
-export class LayerNorm extends Layer {
-  readonly weight: Tensor | null;
-  readonly bias: Tensor | null;
-  readonly normalizedShape: readonly number[];
-  readonly eps: number;
-
-  constructor(normalizedShape: number | readonly number[], { eps = 1e-5, elementwiseAffine = true } = {}) {
-    super();
-    this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
-    for (const size of this.normalizedShape) checkSizes('LayerNorm', { normalizedShape: size });
-    this.eps = eps;
-    this.weight = elementwiseAffine ? init.ones_(parameter(this.normalizedShape)) : null;
-    this.bias = elementwiseAffine ? init.zeros_(parameter(this.normalizedShape)) : null;
-  }
-
-  forward(x: Tensor): Tensor {
-    const { weight, bias, eps } = this;
-    return F.layerNorm(x, this.normalizedShape, { weight, bias, eps });
   }
 }
 

@@ -126,6 +126,11 @@ export const signatures = {
     'dims',
   ],
 
+  // Convolutions.
+  conv_forward_f32: ['out', 'in', 'in', 'in?', 'i32', 'workspace', 'dims'],
+  conv_backward_input_f32: ['out', 'in', 'in', 'in?', 'i32', 'workspace', 'dims'],
+  conv_backward_weight_f32: ['out', 'in', 'in', 'workspace', 'dims'],
+
   // Reductions of the middle axis of [outer, r, inner].
   sum_f32: ['out', 'in', 'i32', 'i32', 'i32', 'f32'],
   sum_squares_f32: reduce,
@@ -155,6 +160,20 @@ export const signatures = {
   batch_norm_backward_params_f32: ['out', 'out', 'in', 'in', 'in', 'in', 'i32', 'i32', 'i32'],
   batch_norm_backward_f32: ['out', 'in', 'in', 'in', 'in', 'in?', 'in', 'in', 'i32', 'i32', 'i32'],
   batch_norm_backward_eval_f32: ['out', 'in', 'in', 'in?', 'i32', 'i32', 'i32'],
+
+  // Normalisation of groups of channels.
+  group_norm_forward_f32: ['out', 'out', 'out', 'in', 'in?', 'in?', 'i32', 'i32', 'i32', 'i32', 'f32'],
+  group_norm_backward_f32: ['out', 'in', 'in', 'in', 'in', 'in?', 'i32', 'i32', 'i32', 'i32'],
+  group_norm_backward_params_f32: ['out?', 'out?', 'in', 'in', 'in', 'in', 'i32', 'i32', 'i32', 'i32'],
+
+  // Pooling of planes.
+  max_pool_forward_f32: ['out', 'out', 'in', 'i32', 'dims'],
+  adaptive_max_pool_forward_f32: ['out', 'out', 'in', 'i32', 'dims'],
+  max_pool_backward_f32: ['out', 'in', 'in', 'i32', 'i32', 'i32'],
+  avg_pool_forward_f32: ['out', 'in', 'i32', 'dims'],
+  avg_pool_backward_f32: ['out', 'in', 'i32', 'dims'],
+  adaptive_avg_pool_forward_f32: ['out', 'in', 'i32', 'dims'],
+  adaptive_avg_pool_backward_f32: ['out', 'in', 'i32', 'dims'],
 
   // Losses.
   cross_entropy_forward_f32: ['out', 'out', 'in', 'in', 'in?', 'i32', 'i32', 'i32', 'f32'],

@@ -57,7 +57,8 @@ function fill(arg: unknown, inputs: readonly Tensor[]): unknown {
     return arg.endsWith('Infinity') ? Number(arg) : arg;
   }
   if (Array.isArray(arg)) return arg.map((item) => fill(item, inputs));
-  if (arg && typeof arg === 'object') return Object.fromEntries(Object.entries(arg).map(([key, value]) => [key, fill(value, inputs)]));
+  if (arg && typeof arg === 'object')
+    return Object.fromEntries(Object.entries(arg).map(([key, value]) => [key, fill(value, inputs)]));
   return arg;
 }
 

@@ -9,9 +9,24 @@ interface File {
   readonly shapes: readonly (readonly number[])[];
   readonly start: readonly Numbers[];
   readonly steps: readonly (readonly Numbers[])[];
-  readonly runs: readonly { optimizer: Name; options: Record<string, unknown>; after: readonly (readonly Numbers[])[] }[];
-  readonly grouped: { groups: readonly Record<string, number>[]; lr: number; lrFromStep5: number; after: readonly (readonly Numbers[])[] };
-  readonly clips: readonly { kind: 'norm' | 'value'; limit: number; normType?: number | string; total?: number; after: readonly Numbers[] }[];
+  readonly runs: readonly {
+    optimizer: Name;
+    options: Record<string, unknown>;
+    after: readonly (readonly Numbers[])[];
+  }[];
+  readonly grouped: {
+    groups: readonly Record<string, number>[];
+    lr: number;
+    lrFromStep5: number;
+    after: readonly (readonly Numbers[])[];
+  };
+  readonly clips: readonly {
+    kind: 'norm' | 'value';
+    limit: number;
+    normType?: number | string;
+    total?: number;
+    after: readonly Numbers[];
+  }[];
 }
 type Name = 'SGD' | 'RMSprop' | 'Adagrad' | 'Adam' | 'AdamW';
 type Anyone = new (params: readonly unknown[], options: object) => optim.Optimizer<object>;
@@ -20,7 +35,8 @@ const file = read('optimizers') as File;
 /** After ten steps in f32, relative to weights of about 1. */
 const TOLERANCE = { relative: 2e-6, absolute: 2e-6 };
 
-const make = (values: readonly Numbers[]): Tensor[] => values.map((data, i) => toTensor(nd(file.shapes[i] as number[], data)));
+const make = (values: readonly Numbers[]): Tensor[] =>
+  values.map((data, i) => toTensor(nd(file.shapes[i] as number[], data)));
 const setGradients = (params: readonly Tensor[], values: readonly Numbers[]): void => {
   make(values).forEach((g, i) => {
     (params[i] as Tensor).grad = g;
@@ -58,7 +74,10 @@ describe.each(['strict', 'relaxed'] as const)('optimizers, %s build', (simd) => 
     scope(() => {
       const { groups, lr, lrFromStep5, after } = file.grouped;
       const params = make(file.start).map((p) => p.requiresGrad_());
-      const optimizer = new optim.SGD(groups.map(({ params: at, ...settings }) => ({ ...settings, params: [params[at as number] as Tensor] })), { lr });
+      const optimizer = new optim.SGD(
+        groups.map(({ params: at, ...settings }) => ({ ...settings, params: [params[at as number] as Tensor] })),
+        { lr },
+      );
       file.steps.forEach((gradients, step) => {
         if (step === 5) (optimizer.paramGroups[0] as { lr: number }).lr = lrFromStep5;
         setGradients(params, gradients);
@@ -72,7 +91,8 @@ describe.each(['strict', 'relaxed'] as const)('optimizers, %s build', (simd) => 
   it('a run goes on to the same bits from a saved state', () => {
     scope(() => {
       for (const { optimizer: name, options } of file.runs) {
-        const create = (params: readonly Tensor[]): optim.Optimizer<object> => new (optim[name] as unknown as Anyone)(params, options);
+        const create = (params: readonly Tensor[]): optim.Optimizer<object> =>
+          new (optim[name] as unknown as Anyone)(params, options);
         const whole = make(file.start).map((p) => p.requiresGrad_());
         const one = create(whole);
         const run = (optimizer: optim.Optimizer<object>, params: readonly Tensor[], from: number, to: number): void => {
@@ -87,7 +107,10 @@ describe.each(['strict', 'relaxed'] as const)('optimizers, %s build', (simd) => 
         two.loadStateDict(one.stateDict());
         run(one, whole, 5, 10);
         run(two, resumed, 5, 10);
-        expect(resumed.map((p) => p.toArray()), name).toEqual(whole.map((p) => p.toArray()));
+        expect(
+          resumed.map((p) => p.toArray()),
+          name,
+        ).toEqual(whole.map((p) => p.toArray()));
         one.dispose();
         two.dispose();
       }
@@ -103,7 +126,11 @@ describe.each(['strict', 'relaxed'] as const)('optimizers, %s build', (simd) => 
         const norm = optim.clipGradNorm(params, limit, { normType: Number(normType) });
         expectClose([norm.item()], [total as number], { relative: 1e-6 }, 'value');
       }
-      matches(params.map((p) => p.grad as Tensor), after.map(numbers), 'gradients');
+      matches(
+        params.map((p) => p.grad as Tensor),
+        after.map(numbers),
+        'gradients',
+      );
     });
   });
 });

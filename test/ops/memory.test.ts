@@ -1,10 +1,17 @@
-// Lifetimes, the arena and its limits.
+// Lifetimes, and the limits of the memory.
 import { afterEach, describe, expect, it } from 'vitest';
 import * as r from '../../bindings/index.ts';
-import { ArgumentError, BackendError, FreedError, functional as F, OutOfMemoryError, type Tensor, tensor } from '../../bindings/index.ts';
-import { Arena, type Block } from '../../bindings/runtime/arena.ts';
+import {
+  ArgumentError,
+  BackendError,
+  functional as F,
+  FreedError,
+  OutOfMemoryError,
+  type Tensor,
+  tensor,
+} from '../../bindings/index.ts';
 import { scoped } from '../../bindings/scope.ts';
-import { bits, random } from '../support/tensors.ts';
+import { bits } from '../support/tensors.ts';
 
 const MIB = 2 ** 20;
 afterEach(() => r.shutdown());
@@ -25,7 +32,9 @@ describe('init and shutdown', () => {
     const before = bits(r.rand([4]));
     await r.init(); // nothing happens
     expect(x.toArray()).toEqual([1, 2]);
-    await expect(r.init({ maxBytes: 64 * MIB })).rejects.toThrow(/expected the options of the running backend, got others; call shutdown\(\) first/);
+    await expect(r.init({ maxBytes: 64 * MIB })).rejects.toThrow(
+      /expected the options of the running backend, got others; call shutdown\(\) first/,
+    );
     r.shutdown();
     r.shutdown();
     expect(() => x.data).toThrow();
@@ -43,7 +52,9 @@ describe('init and shutdown', () => {
     await expect(r.init({ simd: 'fast' as never })).rejects.toThrow(ArgumentError);
     await expect(r.init({ maxBytes: 1000 })).rejects.toThrow(ArgumentError);
     await expect(r.init({ maxBytes: 2 ** 33 })).rejects.toThrow(ArgumentError);
-    await expect(r.init({ locate: (file) => `./nowhere/${file}` })).rejects.toThrow(/init: expected a wasm module at .*nowhere/);
+    await expect(r.init({ locate: (file) => `./nowhere/${file}` })).rejects.toThrow(
+      /init: expected a wasm module at .*nowhere/,
+    );
     await r.init(); // a failed start may be tried again
     expect(r.backend().engine).toBe('WebAssembly SIMD');
   });
@@ -74,7 +85,9 @@ describe('scope', () => {
     expect((list[0] as Tensor).toArray()).toEqual([4]);
     expect(kept?.toArray()).toEqual([2]);
     expect(() => lost?.data).toThrow(FreedError);
-    expect(() => lost?.data).toThrow(/^tensor: expected a living tensor, got one of shape \[1\] whose memory was given back/);
+    expect(() => lost?.data).toThrow(
+      /^tensor: expected a living tensor, got one of shape \[1\] whose memory was given back/,
+    );
     expect(() => lost?.keep()).toThrow(FreedError);
     expect(String(lost)).toBe('Tensor f32 [1] (freed)');
   });
@@ -93,9 +106,25 @@ describe('scope', () => {
   it('ends with a throw as well, and takes no promise', async () => {
     await r.init();
     const { blocks } = r.backend().memory;
-    expect(() => r.scope(() => { tensor([1]); throw new Error('inside'); })).toThrow('inside');
-    expect(() => r.scope(async () => tensor([1]))).toThrow(/scope: expected a synchronous function, got one that returns a promise/);
+    expect(() =>
+      r.scope(() => {
+        tensor([1]);
+        throw new Error('inside');
+      }),
+    ).toThrow('inside');
+    expect(() => r.scope(async () => tensor([1]))).toThrow(
+      /scope: expected a synchronous function, got one that returns a promise/,
+    );
     expect(r.backend().memory.blocks).toBe(blocks);
+  });
+
+  it('leaves a kept result kept', async () => {
+    await r.init();
+    let kept: Tensor | undefined;
+    r.scope(() => {
+      kept = r.scope(() => tensor([1]).keep());
+    });
+    expect(kept?.toArray()).toEqual([1]);
   });
 
   it('leaves alone what was made outside', async () => {
@@ -118,7 +147,12 @@ describe('scope', () => {
     }
     expect(r.backend().memory.blocks).toBe(blocks);
     expect(made.every((x) => x.block.freed)).toBe(true);
-    expect(() => { for (const _ of scoped([1])) { tensor([1]); throw new Error('in the loop'); } }).toThrow('in the loop');
+    expect(() => {
+      for (const _ of scoped([1])) {
+        tensor([1]);
+        throw new Error('in the loop');
+      }
+    }).toThrow('in the loop');
     expect(r.backend().memory.blocks).toBe(blocks);
   });
 });
@@ -154,10 +188,24 @@ describe('dispose', () => {
 describe('out of memory', () => {
   it('leaves living tensors as they were, and training goes on', async () => {
     await r.init({ maxBytes: 4 * MIB });
-    const w = tensor([[1, -1], [0.5, 2]], { requiresGrad: true });
+    const w = tensor(
+      [
+        [1, -1],
+        [0.5, 2],
+      ],
+      { requiresGrad: true },
+    );
     const step = (): number =>
       r.scope(() => {
-        const loss = F.linear(tensor([[1, 2], [3, 4]]), w).square().mean();
+        const loss = F.linear(
+          tensor([
+            [1, 2],
+            [3, 4],
+          ]),
+          w,
+        )
+          .square()
+          .mean();
         loss.backward();
         return loss.item();
       });
@@ -178,7 +226,9 @@ describe('out of memory', () => {
     expect(requested).toBeGreaterThanOrEqual(400_000);
     expect(usedThen).toBeGreaterThan(used);
     expect(limit).toBe(4 * MIB);
-    expect(message).toMatch(/out of memory: expected room for \d+ bytes, got \d+ of 4194304 bytes free; run each step in scope/);
+    expect(message).toMatch(
+      /out of memory: expected room for \d+ bytes, got \d+ of 4194304 bytes free; run each step in scope/,
+    );
     expect([bits(w), bits(w.grad as Tensor)]).toEqual(image);
     expect(r.backend().memory.used).toBe(used);
     expect(r.backend().memory.blocks).toBe(blocks);
@@ -213,9 +263,21 @@ describe('beyond 2 GiB', () => {
     }
     const high = big[4] as Tensor;
     expect(high.block.ptr).toBeGreaterThan(2 ** 31);
-    const x = tensor([[1, 2, 3], [4, 5, 6]], { requiresGrad: true });
+    const x = tensor(
+      [
+        [1, 2, 3],
+        [4, 5, 6],
+      ],
+      { requiresGrad: true },
+    );
     expect(x.block.ptr).toBeGreaterThan(2 ** 31);
-    const w = tensor([[1, 0, -1], [2, 1, 0]], { requiresGrad: true });
+    const w = tensor(
+      [
+        [1, 0, -1],
+        [2, 1, 0],
+      ],
+      { requiresGrad: true },
+    );
     const y = F.linear(x, w).softmax(1);
     y.square().sum().backward();
     const results = [y, x.grad as Tensor, w.grad as Tensor].map((t) => t.toArray());
@@ -228,110 +290,5 @@ describe('beyond 2 GiB', () => {
     const again = F.linear(low, lowW).softmax(1);
     again.square().sum().backward();
     expect([again, low.grad as Tensor, lowW.grad as Tensor].map((t) => t.toArray())).toEqual(results);
-  });
-});
-
-describe('the arena', () => {
-  it.each([1, 2, 3, 4])('random life and death, run %i: blocks never overlap and nothing is lost', (seed) => {
-    const next = random(`arena ${seed}`);
-    const arena = new Arena(new WebAssembly.Memory({ initial: 2, maximum: 512 }), 1000, 512 * 65536);
-    const start = { used: arena.used, count: arena.count };
-    const living: Block[] = [];
-    let stamp = 1;
-    const stamps = new Map<Block, number>();
-    const size = (): number => {
-      const kind = next();
-      if (kind < 0.1) return 0;
-      if (kind < 0.6) return Math.floor(next() * 300);
-      if (kind < 0.95) return Math.floor(next() * 20_000);
-      return Math.floor(next() * 1_500_000);
-    };
-    for (let i = 0; i < 4000; i++) {
-      if (living.length > 0 && (next() < 0.45 || living.length > 150)) {
-        const at = Math.floor(next() * living.length);
-        const block = living[at] as Block;
-        living[at] = living.at(-1) as Block;
-        living.pop();
-        const mark = stamps.get(block) as number;
-        const words = arena.i32.subarray(block.ptr / 4, (block.ptr + block.bytes) / 4);
-        expect([words[0], words.at(-1)], 'nobody wrote into it').toEqual([mark, mark]);
-        block.free();
-        block.free();
-        expect(block.freed).toBe(true);
-        continue;
-      }
-      const bytes = size();
-      const block = arena.allocate(bytes, 'test');
-      expect(block.ptr % 64).toBe(0);
-      expect(block.ptr).toBeGreaterThan(0);
-      expect(block.bytes).toBeGreaterThanOrEqual(Math.max(1, bytes));
-      expect(block.bytes).toBeLessThanOrEqual(Math.max(64, bytes * 1.125 + 64));
-      expect(block.ptr + block.bytes).toBeLessThanOrEqual(arena.memory.buffer.byteLength);
-      arena.i32.fill(stamp, block.ptr / 4, (block.ptr + block.bytes) / 4);
-      stamps.set(block, stamp++);
-      living.push(block);
-      if (i % 97 === 0) {
-        const sorted = [...living].sort((a, b) => a.ptr - b.ptr);
-        sorted.slice(1).forEach((b, k) => {
-          const a = sorted[k] as Block;
-          expect(a.ptr + a.bytes).toBeLessThanOrEqual(b.ptr);
-        });
-        expect(arena.used).toBe(start.used + living.reduce((sum, b) => sum + b.bytes, 0));
-        expect(arena.count).toBe(start.count + living.length);
-      }
-    }
-    for (const block of living) block.free();
-    expect({ used: arena.used, count: arena.count }).toEqual(start);
-    expect(arena.peak).toBeGreaterThan(0);
-    // Everything is free again and joins up: one block may have nearly all of it.
-    const most = Math.floor((arena.memory.buffer.byteLength - 2000) / 1.13);
-    const { byteLength } = arena.memory.buffer;
-    expect(arena.allocate(most, 'test').bytes).toBeGreaterThanOrEqual(most);
-    expect(arena.memory.buffer.byteLength).toBe(byteLength);
-  });
-
-  it('steps that ask for the same sizes do not grow it', () => {
-    const arena = new Arena(new WebAssembly.Memory({ initial: 1, maximum: 512 }), 0, 512 * 65536);
-    const step = (): void => {
-      const scope = arena.open();
-      for (const bytes of [100, 5000, 100_000, 64, 5000]) arena.allocate(bytes, 'test');
-      arena.close(scope);
-    };
-    step();
-    const { byteLength } = arena.memory.buffer;
-    const { peak } = arena;
-    for (let i = 0; i < 1000; i++) step();
-    expect(arena.memory.buffer.byteLength).toBe(byteLength);
-    expect(arena.peak).toBe(peak);
-    expect(arena.count).toBe(0);
-  });
-
-  it('reaches its limit to the last block and no farther', () => {
-    const limit = 40 * 65536;
-    const arena = new Arena(new WebAssembly.Memory({ initial: 1, maximum: 40 }), 0, limit);
-    const blocks: Block[] = [];
-    expect(() => {
-      for (;;) blocks.push(arena.allocate(64 * 1024, 'test'));
-    }).toThrow(OutOfMemoryError);
-    expect(blocks.length).toBe(39); // the first 64 bytes are never given out
-    expect(() => arena.allocate(2 ** 40, 'test')).toThrow(OutOfMemoryError);
-    expect(arena.used).toBe(39 * 65536);
-    (blocks[7] as Block).free();
-    expect(arena.allocate(64 * 1024, 'test').ptr).toBe((blocks[7] as Block).ptr);
-  });
-
-  it('closing an outer scope closes the inner ones', () => {
-    const arena = new Arena(new WebAssembly.Memory({ initial: 1, maximum: 8 }), 0, 8 * 65536);
-    const outer = arena.open();
-    const first = arena.allocate(10, 'test');
-    const inner = arena.open();
-    const second = arena.allocate(10, 'test');
-    const third = arena.allocate(10, 'test');
-    arena.adopt(third, null);
-    arena.close(outer);
-    arena.close(inner);
-    expect([first.freed, second.freed, third.freed]).toEqual([true, true, false]);
-    expect(arena.scope).toBeNull();
-    expect(arena.count).toBe(1);
   });
 });

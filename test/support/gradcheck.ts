@@ -34,14 +34,40 @@ export function partial(
 }
 
 /** Σ over the inputs of directions[i] · d reference / d inputs[i], an array of the result's shape. */
-export function alongDirection(reference: Reference, inputs: readonly (Nd | null)[], directions: readonly (Nd | null)[], h: number): Nd {
+export function alongDirection(
+  reference: Reference,
+  inputs: readonly (Nd | null)[],
+  directions: readonly (Nd | null)[],
+  h: number,
+): Nd {
   const moved = (sign: number): Nd =>
-    reference(inputs.map((x, i) => {
-      const u = directions[i];
-      return x && u ? nd(x.shape, x.data.map((v, j) => v + sign * h * (u.data[j] as number))) : x;
-    }));
+    reference(
+      inputs.map((x, i) => {
+        const u = directions[i];
+        return x && u
+          ? nd(
+              x.shape,
+              x.data.map((v, j) => v + sign * h * (u.data[j] as number)),
+            )
+          : x;
+      }),
+    );
   const [after, before] = [moved(1), moved(-1)];
-  return nd(after.shape, after.data.map((v, j) => (v - (before.data[j] as number)) / (2 * h)));
+  return nd(
+    after.shape,
+    after.data.map((v, j) => (v - (before.data[j] as number)) / (2 * h)),
+  );
+}
+
+const known = new Map<string, ArrayLike<number>>();
+
+/** What `compute` gives, computed once for each key: differences of a reference are the same for every build. */
+export function once<T extends ArrayLike<number>>(key: string, compute: () => T): T {
+  const found = known.get(key) as T | undefined;
+  if (found) return found;
+  const result = compute();
+  known.set(key, result);
+  return result;
 }
 
 /** Positions to try in an array of n elements: all of them, or `most` spread evenly with both ends. */

@@ -115,7 +115,10 @@ function lanes(x: Nd, dim: number, end: number, visit: (lane: number[], position
   for (let o = 0; o < outer; o++)
     for (let i = 0; i < inner; i++) {
       const positions = Array.from({ length: r }, (_, j) => (o * r + j) * inner + i);
-      visit(positions.map((p) => x.data[p] as number), positions);
+      visit(
+        positions.map((p) => x.data[p] as number),
+        positions,
+      );
     }
 }
 
@@ -132,7 +135,12 @@ export function reduceNd(
 }
 
 /** Each lane along dims `dim … end - 1` of all (same shape) replaced by what f makes of it. */
-export function mapLanes(f: (...lanes: number[][]) => readonly number[], dim: number, end: number, ...xs: readonly Nd[]): Nd {
+export function mapLanes(
+  f: (...lanes: number[][]) => readonly number[],
+  dim: number,
+  end: number,
+  ...xs: readonly Nd[]
+): Nd {
   const [first] = xs as [Nd];
   const data = new Float64Array(first.data.length);
   lanes(first, dim, end, (_, positions) => {
@@ -146,7 +154,10 @@ export function mapLanes(f: (...lanes: number[][]) => readonly number[], dim: nu
 
 /** A reduced array in the shape it had before, repeated along the reduced dims. */
 export function restoreNd(y: Nd, shape: Shape, { dim, end }: { readonly dim: number; readonly end: number }): Nd {
-  const kept = nd(shape.map((size, d) => (d >= dim && d < end ? 1 : size)), y.data);
+  const kept = nd(
+    shape.map((size, d) => (d >= dim && d < end ? 1 : size)),
+    y.data,
+  );
   return build(shape, (index) => at(kept, index));
 }
 
@@ -158,7 +169,10 @@ export function matmulNd(a: Nd, b: Nd): Nd {
   const data = new Float64Array(numelOf(batch) * m * n);
   const positions = (x: Nd): Nd => {
     const lead = x.shape.slice(0, -2);
-    return nd(lead, Array.from({ length: numelOf(lead) }, (_, i) => i));
+    return nd(
+      lead,
+      Array.from({ length: numelOf(lead) }, (_, i) => i),
+    );
   };
   const [aBatch, bBatch] = [positions(a), positions(b)];
   let out = 0;
@@ -168,7 +182,8 @@ export function matmulNd(a: Nd, b: Nd): Nd {
     for (let i = 0; i < m; i++)
       for (let j = 0; j < n; j++) {
         let sum = 0;
-        for (let p = 0; p < k; p++) sum += (a.data[aFrom + i * k + p] as number) * (b.data[bFrom + p * n + j] as number);
+        for (let p = 0; p < k; p++)
+          sum += (a.data[aFrom + i * k + p] as number) * (b.data[bFrom + p * n + j] as number);
         data[out++] = sum;
       }
   });
@@ -206,7 +221,12 @@ export function difference(
 }
 
 /** @throws Error that names `what` and the first {@link difference} */
-export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: { relative: number; absolute?: number }, what: string): void {
+export function expectClose(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  tolerance: { relative: number; absolute?: number },
+  what: string,
+): void {
   const problem = difference(actual, expected, tolerance);
   if (problem) throw new Error(`${what} ${problem}`);
 }

@@ -2,7 +2,18 @@
 import type { UnaryOps } from '../../../bindings/ops/unary.ts';
 import { type Unary, unary } from '../../support/reference.ts';
 import { zip } from '../../support/tensors.ts';
-import { argumentError, type Bad, type Case, type Cases, f32, gradientErrors, type Sample, type Tolerance, unaryErrors, uniform } from './types.ts';
+import {
+  argumentError,
+  type Bad,
+  type Case,
+  type Cases,
+  f32,
+  gradientErrors,
+  type Sample,
+  type Tolerance,
+  unaryErrors,
+  uniform,
+} from './types.ts';
 
 type BackwardName = Extract<keyof UnaryOps, `${string}Backward`>;
 type ForwardName = BackwardName extends `${infer Name}Backward` ? Name : never;
@@ -39,7 +50,9 @@ function forward(op: string, activation: Activation): Forward {
   const { reference, attrs, kinks, tolerance, errors = [] } = activation;
   const fill = uniform(-4, 4, ...kinks);
   return {
-    samples: shapes.map((shape, i) => ({ inputs: [f32(shape, fill)], attrs: attrs[i % attrs.length] }) as Sample<'elu'>),
+    samples: shapes.map(
+      (shape, i) => ({ inputs: [f32(shape, fill)], attrs: attrs[i % attrs.length] }) as Sample<'elu'>,
+    ),
     reference: ([x], a) => zip((v) => reference.forward(v as number, ...scalarsOf(activation, a)), x),
     tolerance,
     gradients: 'all',
@@ -54,7 +67,10 @@ function backward(op: string, activation: Activation): Backward {
   const fill = outputs ? uniform(...outputs, ...kinks) : uniform(-4, 4, ...kinks);
   const slope = (outputs ? reference.derivativeOfOutput : reference.derivative) as Unary['derivative'];
   return {
-    samples: shapes.map((shape, i) => ({ inputs: [f32(shape), f32(shape, fill)], attrs: attrs[i % attrs.length] }) as Sample<'eluBackward'>),
+    samples: shapes.map(
+      (shape, i) =>
+        ({ inputs: [f32(shape), f32(shape, fill)], attrs: attrs[i % attrs.length] }) as Sample<'eluBackward'>,
+    ),
     reference: ([g, x], a) => zip((u, v) => (u as number) * slope(v as number, ...scalarsOf(activation, a)), g, x),
     tolerance: { relative: 1e-6, absolute: 5e-7 },
     gradients: [true, !straight],
@@ -72,7 +88,11 @@ const GATE = { relative: 4.8e-7, absolute: 2e-7 };
 type Range = { min: number; max: number };
 const range = (op: 'hardtanh' | 'clamp'): Activation => ({
   reference: unary[op],
-  attrs: [{ min: -1, max: 1 }, { min: -2.5, max: 0.5 }, { min: Number.NEGATIVE_INFINITY, max: 1 }],
+  attrs: [
+    { min: -1, max: 1 },
+    { min: -2.5, max: 0.5 },
+    { min: Number.NEGATIVE_INFINITY, max: 1 },
+  ],
   scalars: ({ min, max }: Range) => [min, max],
   kinks: [-2.5, -1, 0.5, 1],
   tolerance: EXACT,
@@ -106,7 +126,10 @@ const activations: { readonly [K in ForwardName]: Activation } = {
   silu: { reference: unary.silu, attrs: NONE, kinks: [], tolerance: ULP4 },
   softplus: {
     reference: unary.softplus,
-    attrs: [{ beta: 1, threshold: 20 }, { beta: 2, threshold: 3 }],
+    attrs: [
+      { beta: 1, threshold: 20 },
+      { beta: 2, threshold: 3 },
+    ],
     scalars: ({ beta, threshold }: { beta: number; threshold: number }) => [beta, threshold],
     kinks: [1.5],
     tolerance: ULP4,

@@ -3,41 +3,91 @@ import type { BinaryOps } from '../../../bindings/ops/binary.ts';
 import type { Shape } from '../../../bindings/tensor.ts';
 import { binary, comparison as comparisons } from '../../support/reference.ts';
 import { zip } from '../../support/tensors.ts';
-import { argumentError, type Bad, type Case, type Cases, dtypeError, type Fill, f32, freedError, grid, i32, type Sample, shapeError, u8, uniform } from './types.ts';
+import {
+  argumentError,
+  type Bad,
+  type Case,
+  type Cases,
+  dtypeError,
+  type Fill,
+  f32,
+  freedError,
+  grid,
+  i32,
+  type Sample,
+  shapeError,
+  u8,
+  uniform,
+} from './types.ts';
 
 type Pair = readonly [a: Shape, b: Shape];
 /** Equal shapes, stretched dims on either side and on both, missing dims, sizes of none and of one, a prime. */
 const pairs: readonly Pair[] = [
-  [[2, 3], [2, 3]],
+  [
+    [2, 3],
+    [2, 3],
+  ],
   [[], []],
   [[5], []],
   [[], [2, 2]],
   [[3, 4], [4]],
   [[4], [3, 4]],
-  [[3, 4], [3, 1]],
-  [[2, 1, 3], [4, 1]],
+  [
+    [3, 4],
+    [3, 1],
+  ],
+  [
+    [2, 1, 3],
+    [4, 1],
+  ],
   [[1], [6]],
   [[0, 3], [3]],
-  [[0, 3], [1, 3]],
-  [[1, 0], [2, 1]],
+  [
+    [0, 3],
+    [1, 3],
+  ],
+  [
+    [1, 0],
+    [2, 1],
+  ],
   [[1009], [1009]],
   [[7, 37], [37]],
-  [[7, 37], [7, 1]],
-  [[2, 1, 3, 1, 5], [1, 4, 1, 2, 5]],
+  [
+    [7, 37],
+    [7, 1],
+  ],
+  [
+    [2, 1, 3, 1, 5],
+    [1, 4, 1, 2, 5],
+  ],
 ];
 
-const samples = (fill: Fill, other: Fill): Sample<'add'>[] => pairs.map(([a, b]) => ({ inputs: [f32(a, fill), f32(b, other)] }));
+const samples = (fill: Fill, other: Fill): Sample<'add'>[] =>
+  pairs.map(([a, b]) => ({ inputs: [f32(a, fill), f32(b, other)] }));
 const integers: readonly Sample<'add'>[] = pairs.map(([a, b]) => ({ inputs: [i32(a), i32(b)] }));
 
 const errors = (op: string, ...more: Bad[]): [Bad, Bad, Bad, ...Bad[]] => [
-  shapeError([f32([2, 3]), f32([4])], undefined, new RegExp(`^${op}: expected shapes that broadcast together, got \\[2, 3\\] and \\[4\\]`)),
-  shapeError([f32([2, 3]), f32([3, 2])], undefined, new RegExp(`^${op}: expected shapes that broadcast.*sizes at dim 0 are 2 and 3`)),
-  dtypeError([f32([2]), u8([2])], undefined, new RegExp(`^${op}: expected both of one dtype, got f32 and u8; convert one with .to\\('f32'\\)`)),
+  shapeError(
+    [f32([2, 3]), f32([4])],
+    undefined,
+    new RegExp(`^${op}: expected shapes that broadcast together, got \\[2, 3\\] and \\[4\\]`),
+  ),
+  shapeError(
+    [f32([2, 3]), f32([3, 2])],
+    undefined,
+    new RegExp(`^${op}: expected shapes that broadcast.*sizes at dim 0 are 2 and 3`),
+  ),
+  dtypeError(
+    [f32([2]), u8([2])],
+    undefined,
+    new RegExp(`^${op}: expected both of one dtype, got f32 and u8; convert one with .to\\('f32'\\)`),
+  ),
   argumentError([{ raw: 3n }, f32([2])], undefined, new RegExp(`^${op}: expected a tensor as argument 1, got bigint`)),
   freedError([f32([2]), f32([2])], undefined, 1),
   ...more,
 ];
-const floatOnly = (op: string): Bad => dtypeError([i32([2]), i32([2])], undefined, new RegExp(`^${op}: expected dtype f32, got i32`));
+const floatOnly = (op: string): Bad =>
+  dtypeError([i32([2]), i32([2])], undefined, new RegExp(`^${op}: expected dtype f32, got i32`));
 
 function arithmetic(op: keyof typeof binary, relative: number, fill: Fill = uniform(), other = fill): Case<'add'> {
   return {
@@ -52,7 +102,9 @@ function arithmetic(op: keyof typeof binary, relative: number, fill: Fill = unif
 
 /** With samples of integers, which must be exact and wrap as 32-bit numbers do. */
 function withIntegers(base: Case<'add'>, f: (a: number, b: number) => number): Case<'add'> {
-  const large: Sample<'add'> = { inputs: [i32([3], () => [2 ** 31 - 1, -(2 ** 31), 65537]), i32([3], () => [1, -1, 65537])] };
+  const large: Sample<'add'> = {
+    inputs: [i32([3], () => [2 ** 31 - 1, -(2 ** 31), 65537]), i32([3], () => [1, -1, 65537])],
+  };
   return {
     ...base,
     samples: [...base.samples, ...integers, large],
@@ -108,7 +160,11 @@ export const binaryCases: Cases<BinaryOps> = {
       dtypeError([f32([2]), f32([2]), f32([2])], undefined, /^where: expected dtype u8, got f32/),
       dtypeError([u8([2]), i32([2]), f32([2])], undefined, /^where: expected dtype f32, got i32/),
       dtypeError([u8([2]), f32([2]), u8([2])], undefined, /^where: expected dtype f32, got u8/),
-      shapeError([u8([2]), f32([3]), f32([])], undefined, /^where: expected shapes that broadcast together, got \[2\] and \[3\] and \[\]/),
+      shapeError(
+        [u8([2]), f32([3]), f32([])],
+        undefined,
+        /^where: expected shapes that broadcast together, got \[2\] and \[3\] and \[\]/,
+      ),
     ],
   },
 };

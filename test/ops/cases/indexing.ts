@@ -1,7 +1,19 @@
 // Cases of the ops that read or write by index.
 import type { IndexingOps } from '../../../bindings/ops/indexing.ts';
 import { at, build, forEachIndex, type Nd, nd } from '../../support/tensors.ts';
-import { argumentError, type Bad, type Cases, dtypeError, f32, i32, list, type Sample, type Spec, shapeError, whole } from './types.ts';
+import {
+  argumentError,
+  type Bad,
+  type Cases,
+  dtypeError,
+  f32,
+  i32,
+  list,
+  type Sample,
+  type Spec,
+  shapeError,
+  whole,
+} from './types.ts';
 
 /** x, number of indices, dim; indices repeat. */
 const layouts: readonly (readonly [x: readonly number[], m: number, dim: number])[] = [
@@ -16,13 +28,16 @@ const layouts: readonly (readonly [x: readonly number[], m: number, dim: number]
   [[31, 7], 40, 0],
   [[7, 31], 40, 1],
 ];
-const replaced = (shape: readonly number[], dim: number, size: number): number[] => shape.map((s, d) => (d === dim ? size : s));
+const replaced = (shape: readonly number[], dim: number, size: number): number[] =>
+  shape.map((s, d) => (d === dim ? size : s));
 /** Index i of the result, with what the index list says at `dim`. */
-const moved = (index: readonly number[], dim: number, to: number): number[] => index.map((i, d) => (d === dim ? to : i));
+const moved = (index: readonly number[], dim: number, to: number): number[] =>
+  index.map((i, d) => (d === dim ? to : i));
 
 const EXACT = { relative: 0 };
 const SUMS = { relative: 1e-6, absolute: 2e-6 };
-const position = (x: Nd, index: readonly number[]): number => index.reduce((p, i, d) => p * (x.shape[d] as number) + i, 0);
+const position = (x: Nd, index: readonly number[]): number =>
+  index.reduce((p, i, d) => p * (x.shape[d] as number) + i, 0);
 
 /** A copy of x with the elements of src added where `to` says. */
 function added(x: Nd, src: Nd, to: (index: readonly number[]) => number[]): Nd {
@@ -36,8 +51,16 @@ function added(x: Nd, src: Nd, to: (index: readonly number[]) => number[]): Nd {
 
 /** Errors of the index itself: first input, then one that is out of range at both ends, then a wrong dtype. */
 const indexErrors = (op: string, x: Spec, shape: readonly number[], ...src: Spec[]): [Bad, Bad, Bad, Bad] => [
-  argumentError([x, i32(shape, list(0, 1, x.shape[0] as number)), ...src], { dim: 0 }, new RegExp(`^${op}: expected indices from 0 to 2 for dim 0 of \\[3.*got 3 at position 2`)),
-  argumentError([x, i32(shape, list(0, -1)), ...src], { dim: 0 }, new RegExp(`^${op}: expected indices from 0 to 2 .*got -1 at position 1`)),
+  argumentError(
+    [x, i32(shape, list(0, 1, x.shape[0] as number)), ...src],
+    { dim: 0 },
+    new RegExp(`^${op}: expected indices from 0 to 2 for dim 0 of \\[3.*got 3 at position 2`),
+  ),
+  argumentError(
+    [x, i32(shape, list(0, -1)), ...src],
+    { dim: 0 },
+    new RegExp(`^${op}: expected indices from 0 to 2 .*got -1 at position 1`),
+  ),
   dtypeError([x, f32(shape), ...src], { dim: 0 }, new RegExp(`^${op}: expected dtype i32, got f32`)),
   shapeError([x, i32(shape, whole(0, 2)), ...src], { dim: 5 }, new RegExp(`^${op}: expected dim from`)),
 ];
@@ -47,27 +70,44 @@ const gathered = layouts.map(([x, m, dim]) => ({ shape: replaced(x, dim, m), hig
 export const indexingCases: Cases<IndexingOps> = {
   indexSelect: {
     samples: [
-      ...layouts.map(([x, m, dim]) => ({ inputs: [f32(x), i32([m], whole(0, x[dim] as number))] as const, attrs: { dim } })),
+      ...layouts.map(([x, m, dim]) => ({
+        inputs: [f32(x), i32([m], whole(0, x[dim] as number))] as const,
+        attrs: { dim },
+      })),
       { inputs: [i32([5, 2]), i32([3], list(4, 0, 4))], attrs: { dim: 0 } },
     ],
     reference: ([x, index], { dim }) =>
-      build(replaced(x.shape, dim, index.data.length), (i) => at(x, moved(i, dim, index.data[i[dim] as number] as number))),
+      build(replaced(x.shape, dim, index.data.length), (i) =>
+        at(x, moved(i, dim, index.data[i[dim] as number] as number)),
+      ),
     tolerance: EXACT,
     gradients: [true, false],
     errors: [
       ...indexErrors('indexSelect', f32([3, 2]), [3]),
-      shapeError([f32([3, 2]), i32([2, 2], list(0))], { dim: 0 }, /^indexSelect: expected an index of 1 dim, got \[2, 2\]/),
+      shapeError(
+        [f32([3, 2]), i32([2, 2], list(0))],
+        { dim: 0 },
+        /^indexSelect: expected an index of 1 dim, got \[2, 2\]/,
+      ),
       shapeError([f32([]), i32([1], list(0))], { dim: 0 }, /^indexSelect: expected a tensor of at least 1 dim/),
     ],
   },
   indexAdd: {
-    samples: layouts.map(([x, m, dim]) => ({ inputs: [f32(x), i32([m], whole(0, x[dim] as number)), f32(replaced(x, dim, m))], attrs: { dim } })),
-    reference: ([x, index, src], { dim }) => added(x, src, (i) => moved(i, dim, index.data[i[dim] as number] as number)),
+    samples: layouts.map(([x, m, dim]) => ({
+      inputs: [f32(x), i32([m], whole(0, x[dim] as number)), f32(replaced(x, dim, m))],
+      attrs: { dim },
+    })),
+    reference: ([x, index, src], { dim }) =>
+      added(x, src, (i) => moved(i, dim, index.data[i[dim] as number] as number)),
     tolerance: SUMS,
     gradients: [true, false, true],
     errors: [
       ...indexErrors('indexAdd', f32([3, 2]), [3], f32([3, 2])),
-      shapeError([f32([3, 2]), i32([2], list(0)), f32([3, 2])], { dim: 0 }, /^indexAdd: expected src of shape \[2, 2\], got \[3, 2\]/),
+      shapeError(
+        [f32([3, 2]), i32([2], list(0)), f32([3, 2])],
+        { dim: 0 },
+        /^indexAdd: expected src of shape \[2, 2\], got \[3, 2\]/,
+      ),
       dtypeError([i32([3, 2]), i32([3], list(0)), f32([3, 2])], { dim: 0 }, /^indexAdd: expected dtype f32, got i32/),
     ],
   },
@@ -84,22 +124,37 @@ export const indexingCases: Cases<IndexingOps> = {
     gradients: [true, false],
     errors: [
       ...indexErrors('gather', f32([3, 2]), [3, 2]),
-      shapeError([f32([3, 2]), i32([3, 3], list(0))], { dim: 0 }, /^gather: expected index to have the shape \[3, 2\] but for dim 0, got \[3, 3\]/),
+      shapeError(
+        [f32([3, 2]), i32([3, 3], list(0))],
+        { dim: 0 },
+        /^gather: expected index to have the shape \[3, 2\] but for dim 0, got \[3, 3\]/,
+      ),
       shapeError([f32([3, 2]), i32([3], list(0))], { dim: 0 }, /^gather: expected index to have the shape/),
     ],
   },
   scatterAdd: {
     samples: layouts.map(([x, , dim], i) => {
       const { shape, high } = gathered[i] as (typeof gathered)[number];
-      return { inputs: [f32(x), i32(shape, whole(0, high)), f32(shape)], attrs: { dim } } satisfies Sample<'scatterAdd'>;
+      return {
+        inputs: [f32(x), i32(shape, whole(0, high)), f32(shape)],
+        attrs: { dim },
+      } satisfies Sample<'scatterAdd'>;
     }),
     reference: ([x, index, src], { dim }) => added(x, src, (i) => moved(i, dim, at(index, i))),
     tolerance: SUMS,
     gradients: [true, false, true],
     errors: [
       ...indexErrors('scatterAdd', f32([3, 2]), [3, 2], f32([3, 2])),
-      shapeError([f32([3, 2]), i32([2, 2], list(0)), f32([3, 2])], { dim: 0 }, /^scatterAdd: expected src of shape \[2, 2\], got \[3, 2\]/),
-      shapeError([f32([3, 2]), i32([3, 3], list(0)), f32([3, 3])], { dim: 0 }, /^scatterAdd: expected index to have the shape/),
+      shapeError(
+        [f32([3, 2]), i32([2, 2], list(0)), f32([3, 2])],
+        { dim: 0 },
+        /^scatterAdd: expected src of shape \[2, 2\], got \[3, 2\]/,
+      ),
+      shapeError(
+        [f32([3, 2]), i32([3, 3], list(0)), f32([3, 3])],
+        { dim: 0 },
+        /^scatterAdd: expected index to have the shape/,
+      ),
     ],
   },
 };

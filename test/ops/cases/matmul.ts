@@ -5,25 +5,77 @@ import { argumentError, type Cases, dtypeError, f32, i32, shapeError } from './t
 
 /** Around the tile and its edges, with no rows, no columns and nothing to sum; batches broadcast. */
 const shapes: readonly (readonly [readonly number[], readonly number[]])[] = [
-  [[2, 3], [3, 4]],
-  [[1, 1], [1, 1]],
-  [[1, 7], [7, 1]],
-  [[5, 1], [1, 6]],
-  [[4, 8], [8, 8]],
-  [[9, 17], [17, 13]],
-  [[0, 3], [3, 2]],
-  [[2, 3], [3, 0]],
-  [[2, 0], [0, 3]],
-  [[3, 2, 4], [3, 4, 5]],
-  [[2, 3], [4, 3, 2]],
-  [[4, 2, 3], [3, 2]],
-  [[2, 1, 2, 3], [3, 3, 2]],
-  [[1, 2, 3], [5, 3, 2]],
-  [[0, 2, 3], [3, 2]],
-  [[33, 67], [67, 31]],
+  [
+    [2, 3],
+    [3, 4],
+  ],
+  [
+    [1, 1],
+    [1, 1],
+  ],
+  [
+    [1, 7],
+    [7, 1],
+  ],
+  [
+    [5, 1],
+    [1, 6],
+  ],
+  [
+    [4, 8],
+    [8, 8],
+  ],
+  [
+    [9, 17],
+    [17, 13],
+  ],
+  [
+    [0, 3],
+    [3, 2],
+  ],
+  [
+    [2, 3],
+    [3, 0],
+  ],
+  [
+    [2, 0],
+    [0, 3],
+  ],
+  [
+    [3, 2, 4],
+    [3, 4, 5],
+  ],
+  [
+    [2, 3],
+    [4, 3, 2],
+  ],
+  [
+    [4, 2, 3],
+    [3, 2],
+  ],
+  [
+    [2, 1, 2, 3],
+    [3, 3, 2],
+  ],
+  [
+    [1, 2, 3],
+    [5, 3, 2],
+  ],
+  [
+    [0, 2, 3],
+    [3, 2],
+  ],
+  [
+    [33, 67],
+    [67, 31],
+  ],
 ];
 
-const transposed = (x: Nd): Nd => build([x.shape[1] as number, x.shape[0] as number], ([i, j]) => x.data[(j as number) * (x.shape[1] as number) + (i as number)] as number);
+const transposed = (x: Nd): Nd =>
+  build(
+    [x.shape[1] as number, x.shape[0] as number],
+    ([i, j]) => x.data[(j as number) * (x.shape[1] as number) + (i as number)] as number,
+  );
 
 export const matmulCases: Cases<MatmulOps> = {
   matmul: {
@@ -32,16 +84,37 @@ export const matmulCases: Cases<MatmulOps> = {
     tolerance: { relative: 1e-6, absolute: 2e-5 },
     gradients: 'all',
     errors: [
-      shapeError([f32([2, 3]), f32([4, 5])], undefined, /^matmul: expected inner dimensions to match, got \[2, 3\] and \[4, 5\]/),
+      shapeError(
+        [f32([2, 3]), f32([4, 5])],
+        undefined,
+        /^matmul: expected inner dimensions to match, got \[2, 3\] and \[4, 5\]/,
+      ),
       shapeError([f32([3]), f32([3, 2])], undefined, /^matmul: expected at least 2 dims each, got \[3\] and \[3, 2\]/),
-      shapeError([f32([2, 2, 3]), f32([3, 3, 2])], undefined, /^matmul: expected shapes that broadcast together, got \[2\] and \[3\]/),
+      shapeError(
+        [f32([2, 2, 3]), f32([3, 3, 2])],
+        undefined,
+        /^matmul: expected shapes that broadcast together, got \[2\] and \[3\]/,
+      ),
       dtypeError([f32([2, 3]), i32([3, 2])], undefined, /^matmul: expected dtype f32, got i32/),
-      argumentError([{ raw: [[1, 2, 3]] }, f32([3, 2])], undefined, /^matmul: expected a tensor as argument 1, got object/),
+      argumentError(
+        [{ raw: [[1, 2, 3]] }, f32([3, 2])],
+        undefined,
+        /^matmul: expected a tensor as argument 1, got object/,
+      ),
     ],
   },
   linear: {
     samples: [
-      ...[[2, 3, 4], [1, 1, 1], [5, 7, 3], [0, 3, 2], [3, 0, 2], [3, 2, 0], [17, 33, 9], [8, 37, 10]].flatMap(([n, inner, out]) => [
+      ...[
+        [2, 3, 4],
+        [1, 1, 1],
+        [5, 7, 3],
+        [0, 3, 2],
+        [3, 0, 2],
+        [3, 2, 0],
+        [17, 33, 9],
+        [8, 37, 10],
+      ].flatMap(([n, inner, out]) => [
         { inputs: [f32([n, inner] as number[]), f32([out, inner] as number[]), f32([out] as number[])] as const },
         { inputs: [f32([n, inner] as number[]), f32([out, inner] as number[]), null] as const },
       ]),
@@ -54,7 +127,11 @@ export const matmulCases: Cases<MatmulOps> = {
     gradients: 'all',
     contiguousOnly: [2],
     errors: [
-      shapeError([f32([2, 3]), f32([3, 2]), null], undefined, /^linear: expected input \[n, in\] and weight \[out, in\], got \[2, 3\] and \[3, 2\]/),
+      shapeError(
+        [f32([2, 3]), f32([3, 2]), null],
+        undefined,
+        /^linear: expected input \[n, in\] and weight \[out, in\], got \[2, 3\] and \[3, 2\]/,
+      ),
       shapeError([f32([2, 3]), f32([4, 3]), f32([3])], undefined, /^linear: expected bias of shape \[4\], got \[3\]/),
       shapeError([f32([2, 2, 3]), f32([4, 3]), null], undefined, /^linear: expected input \[n, in\]/),
       dtypeError([f32([2, 3]), i32([4, 3]), null], undefined, /^linear: expected dtype f32, got i32/),

@@ -49,8 +49,16 @@ function normals(n: number): number[] {
 
 const shapes: readonly Shape[] = [[2, 3], [], [1], [0, 3], [4, 4], [17], [1009]];
 const badShapes = (op: string, more: object): [Bad, Bad, Bad] => [
-  shapeError([], { shape: [-1], ...more }, new RegExp(`^${op}: expected sizes to be whole numbers from 0, got \\[-1\\]`)),
-  shapeError([], { shape: [2, 0.5], ...more }, new RegExp(`^${op}: expected sizes to be whole numbers from 0, got \\[2, 0.5\\]`)),
+  shapeError(
+    [],
+    { shape: [-1], ...more },
+    new RegExp(`^${op}: expected sizes to be whole numbers from 0, got \\[-1\\]`),
+  ),
+  shapeError(
+    [],
+    { shape: [2, 0.5], ...more },
+    new RegExp(`^${op}: expected sizes to be whole numbers from 0, got \\[2, 0.5\\]`),
+  ),
   shapeError([], { shape: [2 ** 31], ...more }, new RegExp(`^${op}: expected at most 2147483647 elements`)),
 ];
 const withState = (attrs: object) => () => ({ ...attrs, state: state() });
@@ -60,55 +68,100 @@ const kernelScale = (p: number): number => Math.fround(1 / Math.fround(1 - Math.
 
 export const randomCases: Cases<RandomOps> = {
   full: {
-    samples: shapes.flatMap((shape) => [0, -1.5, 1e38].map((value) => ({ inputs: [] as const, attrs: { shape, value } }))),
+    samples: shapes.flatMap((shape) =>
+      [0, -1.5, 1e38].map((value) => ({ inputs: [] as const, attrs: { shape, value } })),
+    ),
     reference: (_, { shape, value }) => nd(shape, new Float64Array(numelOf(shape)).fill(Math.fround(value))),
     tolerance: { relative: 0 },
     gradients: 'none',
     errors: badShapes('full', { value: 1 }),
   },
   uniform: {
-    samples: shapes.flatMap((shape) => [[0, 1] as const, [-3, 5] as const].map(([low, high]) => ({ inputs: [] as const, attrs: () => ({ shape, low, high, state: state() }) }))),
-    reference: (_, { shape, low, high }) => nd(shape, words(numelOf(shape)).map((word) => low + (high - low) * unit(word))),
+    samples: shapes.flatMap((shape) =>
+      [[0, 1] as const, [-3, 5] as const].map(([low, high]) => ({
+        inputs: [] as const,
+        attrs: () => ({ shape, low, high, state: state() }),
+      })),
+    ),
+    reference: (_, { shape, low, high }) =>
+      nd(
+        shape,
+        words(numelOf(shape)).map((word) => low + (high - low) * unit(word)),
+      ),
     tolerance: { relative: 2e-7, absolute: 5e-7 },
     gradients: 'none',
-    errors: badShapes('uniform', { low: 0, high: 1 }).map((bad) => ({ ...bad, attrs: withState(bad.attrs as object) })) as unknown as [Bad, Bad, Bad],
+    errors: badShapes('uniform', { low: 0, high: 1 }).map((bad) => ({
+      ...bad,
+      attrs: withState(bad.attrs as object),
+    })) as unknown as [Bad, Bad, Bad],
   },
   normal: {
-    samples: shapes.flatMap((shape) => [[0, 1] as const, [3, 0.5] as const].map(([mean, std]) => ({ inputs: [] as const, attrs: () => ({ shape, mean, std, state: state() }) }))),
-    reference: (_, { shape, mean, std }) => nd(shape, normals(numelOf(shape)).map((z) => mean + std * z)),
+    samples: shapes.flatMap((shape) =>
+      [[0, 1] as const, [3, 0.5] as const].map(([mean, std]) => ({
+        inputs: [] as const,
+        attrs: () => ({ shape, mean, std, state: state() }),
+      })),
+    ),
+    reference: (_, { shape, mean, std }) =>
+      nd(
+        shape,
+        normals(numelOf(shape)).map((z) => mean + std * z),
+      ),
     tolerance: { relative: 2e-6, absolute: 2e-6 },
     gradients: 'none',
     errors: [
-      ...(badShapes('normal', { mean: 0, std: 1 }).map((bad) => ({ ...bad, attrs: withState(bad.attrs as object) })) as unknown as [Bad, Bad, Bad]),
+      ...(badShapes('normal', { mean: 0, std: 1 }).map((bad) => ({
+        ...bad,
+        attrs: withState(bad.attrs as object),
+      })) as unknown as [Bad, Bad, Bad]),
       argumentError([], withState({ shape: [2], mean: 0, std: -1 }), /^normal: expected std >= 0, got -1/),
     ],
   },
   bernoulli: {
-    samples: shapes.flatMap((shape) => [0, 0.3, 1].map((p) => ({ inputs: [] as const, attrs: () => ({ shape, p, state: state() }) }))),
-    reference: (_, { shape, p }) => nd(shape, words(numelOf(shape)).map((word) => Number(happens(word, p)))),
+    samples: shapes.flatMap((shape) =>
+      [0, 0.3, 1].map((p) => ({ inputs: [] as const, attrs: () => ({ shape, p, state: state() }) })),
+    ),
+    reference: (_, { shape, p }) =>
+      nd(
+        shape,
+        words(numelOf(shape)).map((word) => Number(happens(word, p))),
+      ),
     tolerance: { relative: 0 },
     gradients: 'none',
     errors: [
-      ...(badShapes('bernoulli', { p: 0.5 }).map((bad) => ({ ...bad, attrs: withState(bad.attrs as object) })) as unknown as [Bad, Bad, Bad]),
+      ...(badShapes('bernoulli', { p: 0.5 }).map((bad) => ({
+        ...bad,
+        attrs: withState(bad.attrs as object),
+      })) as unknown as [Bad, Bad, Bad]),
       argumentError([], withState({ shape: [2], p: 1.5 }), /^bernoulli: expected p from 0 to 1, got 1.5/),
       argumentError([], withState({ shape: [2], p: Number.NaN }), /^bernoulli: expected p from 0 to 1, got NaN/),
     ],
   },
   dropout: {
-    samples: shapes.flatMap((shape) => [0, 0.3, 0.5, 1].map((p) => ({ inputs: [f32(shape)] as const, attrs: () => ({ p, state: state() }) }))),
+    samples: shapes.flatMap((shape) =>
+      [0, 0.3, 0.5, 1].map((p) => ({ inputs: [f32(shape)] as const, attrs: () => ({ p, state: state() }) })),
+    ),
     reference: ([x], { p }) => {
       const mask = kept(x.data.length, p);
-      return nd(x.shape, x.data.map((v, i) => (mask[i] ? v * kernelScale(p) : 0)));
+      return nd(
+        x.shape,
+        x.data.map((v, i) => (mask[i] ? v * kernelScale(p) : 0)),
+      );
     },
     tolerance: { relative: 1e-7 },
     gradients: 'all',
     errors: [
-      ...(unaryErrors('dropout', { p: 0.5 }).map((bad) => ({ ...bad, attrs: withState(bad.attrs as object) })) as unknown as [Bad, Bad, Bad]),
+      ...(unaryErrors('dropout', { p: 0.5 }).map((bad) => ({
+        ...bad,
+        attrs: withState(bad.attrs as object),
+      })) as unknown as [Bad, Bad, Bad]),
       argumentError([f32([2])], withState({ p: -0.1 }), /^dropout: expected p from 0 to 1, got -0.1/),
     ],
   },
   dropoutBackward: {
-    samples: shapes.flatMap((shape) => [0, 0.3].map((p) => ({ inputs: [f32(shape), u8(shape)] as const, attrs: { p } }))),
+    samples: shapes.flatMap((shape) =>
+      [0, 0.3].map((p) => ({ inputs: [f32(shape), u8(shape)] as const, attrs: { p } })),
+    ),
     reference: ([g, mask], { p }) => zip((a, m) => (m ? (a as number) * kernelScale(p) : 0), g, mask),
     tolerance: { relative: 1e-7 },
     gradients: [true, false],

@@ -2,7 +2,22 @@
 import type { ReduceAttrs, ReduceOps } from '../../../bindings/ops/reduce.ts';
 import { mapLanes, type Nd, reduceNd, restoreNd, zip } from '../../support/tensors.ts';
 import {
-  axisErrors, type Bad, type Case, type Cases, distinct, dtypeError, type Fill, f32, i32, list, type Sample, shapeError, type Spec, type Tolerance, u8, uniform,
+  axisErrors,
+  type Bad,
+  type Case,
+  type Cases,
+  distinct,
+  dtypeError,
+  type Fill,
+  f32,
+  i32,
+  list,
+  type Sample,
+  type Spec,
+  shapeError,
+  type Tolerance,
+  u8,
+  uniform,
 } from './types.ts';
 
 const over = (dim: number, end: number, keepdim = false): ReduceAttrs => ({ dim, end, keepdim });
@@ -35,13 +50,22 @@ const empty: readonly (readonly [readonly number[], ReduceAttrs])[] = [
   [[0, 2], over(0, 2, true)],
 ];
 
-const samples = (fill: Fill, list = [...layouts, ...empty]): Sample<'sum'>[] => list.map(([shape, attrs]) => ({ inputs: [f32(shape, fill)], attrs }));
+const samples = (fill: Fill, list = [...layouts, ...empty]): Sample<'sum'>[] =>
+  list.map(([shape, attrs]) => ({ inputs: [f32(shape, fill)], attrs }));
 
 const errors = (op: string, more: object = {}): [Bad, Bad, Bad, Bad] => [
   dtypeError([i32([2, 3])], { ...over(0, 1), ...more }, new RegExp(`^${op}: expected dtype f32, got i32`)),
   dtypeError([u8([2, 3])], { ...over(0, 1), ...more }, new RegExp(`^${op}: expected dtype f32, got u8`)),
-  shapeError([f32([2, 3])], { ...over(0, 3), ...more }, new RegExp(`^${op}: expected dims of a tensor of 2 dims, got 0 … 2`)),
-  shapeError([f32([2, 3])], { ...over(-1, 1), ...more }, new RegExp(`^${op}: expected dims of a tensor of 2 dims, got -1 … 0`)),
+  shapeError(
+    [f32([2, 3])],
+    { ...over(0, 3), ...more },
+    new RegExp(`^${op}: expected dims of a tensor of 2 dims, got 0 … 2`),
+  ),
+  shapeError(
+    [f32([2, 3])],
+    { ...over(-1, 1), ...more },
+    new RegExp(`^${op}: expected dims of a tensor of 2 dims, got -1 … 0`),
+  ),
 ];
 
 type Lane = readonly number[];
@@ -53,7 +77,13 @@ const logsumexp = (lane: Lane): number => {
   return top === Number.NEGATIVE_INFINITY ? top : top + Math.log(sum(lane.map((v) => Math.exp(v - top))));
 };
 
-function reduction(op: string, f: (lane: Lane) => number, tolerance: Tolerance, fill: Fill = uniform(), more: readonly Sample<'sum'>[] = []): Case<'sum'> {
+function reduction(
+  op: string,
+  f: (lane: Lane) => number,
+  tolerance: Tolerance,
+  fill: Fill = uniform(),
+  more: readonly Sample<'sum'>[] = [],
+): Case<'sum'> {
   return {
     samples: [...samples(fill), ...more],
     reference: ([x], attrs) => reduceNd(x, attrs, f),
@@ -69,8 +99,18 @@ function extreme(op: string, f: (...lane: number[]) => number): Case<'max'> {
   const special = list(1, Number.NaN, Number.POSITIVE_INFINITY, 2, Number.NEGATIVE_INFINITY, 0, 3);
   return {
     ...base,
-    samples: [...samples(distinct(), [...layouts]), { inputs: [f32([7, 2], special)], attrs: over(1, 2), valueOnly: true }],
-    errors: [...errors(op), shapeError([f32([2, 0])], over(1, 2), new RegExp(`^${op}: expected at least one element to reduce, got shape \\[2, 0\\]`))],
+    samples: [
+      ...samples(distinct(), [...layouts]),
+      { inputs: [f32([7, 2], special)], attrs: over(1, 2), valueOnly: true },
+    ],
+    errors: [
+      ...errors(op),
+      shapeError(
+        [f32([2, 0])],
+        over(1, 2),
+        new RegExp(`^${op}: expected at least one element to reduce, got shape \\[2, 0\\]`),
+      ),
+    ],
   };
 }
 
@@ -93,7 +133,14 @@ function place(op: string, better: (a: number, b: number) => boolean): Case<'arg
     dtype: 'i32',
     tolerance: { relative: 0 },
     gradients: 'none',
-    errors: [...errors(op), shapeError([f32([0])], over(0, 1), new RegExp(`^${op}: expected at least one element to reduce, got shape \\[0\\]`))],
+    errors: [
+      ...errors(op),
+      shapeError(
+        [f32([0])],
+        over(0, 1),
+        new RegExp(`^${op}: expected at least one element to reduce, got shape \\[0\\]`),
+      ),
+    ],
   };
 }
 
@@ -105,9 +152,15 @@ const variance = (lane: Lane, correction: number): number => {
 /** Without the runs of one element where no freedom is left: their derivative is NaN. */
 function spread(op: string, finish: (v: number) => number): Case<'variance'> {
   const usable = layouts.filter(([shape, { dim, end }]) => shape.slice(dim, end).reduce((a, b) => a * b, 1) > 1);
-  const sample = (fill: Fill, correction: number) => usable.map(([shape, attrs]) => ({ inputs: [f32(shape, fill)] as [Spec], attrs: { ...attrs, correction } }));
+  const sample = (fill: Fill, correction: number) =>
+    usable.map(([shape, attrs]) => ({ inputs: [f32(shape, fill)] as [Spec], attrs: { ...attrs, correction } }));
   return {
-    samples: [...sample(distinct(), 1), ...sample(distinct(), 0), ...sample(distinct(9, 13), 0.5), { inputs: [f32([1])], attrs: { ...over(0, 1), correction: 0 }, valueOnly: true }],
+    samples: [
+      ...sample(distinct(), 1),
+      ...sample(distinct(), 0),
+      ...sample(distinct(9, 13), 0.5),
+      { inputs: [f32([1])], attrs: { ...over(0, 1), correction: 0 }, valueOnly: true },
+    ],
     reference: ([x], attrs) => reduceNd(x, attrs, (lane) => finish(variance(lane, attrs.correction))),
     tolerance: { relative: 3e-6 },
     gradients: 'all',
@@ -163,23 +216,40 @@ const lse = reduction('logsumexp', logsumexp, { relative: 1e-6, absolute: 5e-7 }
   { inputs: [f32([2, 3], list(1000, 999, 0, -1000, -1001, -1000.5))], attrs: over(1, 2), valueOnly: true },
 ]);
 /** Of no elements the norm is 0, at its kink, and the logarithm of their sum is infinite: there are no derivatives. */
-const withoutEmpty = (all: readonly Sample<'sum'>[]): Sample<'sum'>[] => all.map((sample) => ({ ...sample, valueOnly: sample.valueOnly || sample.inputs[0].shape.includes(0) }));
+const withoutEmpty = (all: readonly Sample<'sum'>[]): Sample<'sum'>[] =>
+  all.map((sample) => ({ ...sample, valueOnly: sample.valueOnly || sample.inputs[0].shape.includes(0) }));
 
 export const reduceCases: Cases<ReduceOps> = {
   sum: reduction('sum', sum, { relative: 1e-6, absolute: 2e-5 }),
   mean: reduction('mean', mean, { relative: 1e-6, absolute: 1e-6 }),
   prod: { ...reduction('prod', product, { relative: 2e-5 }, products, prodSamples), second: 'throws' },
   prodBackward: {
-    samples: [...layouts, ...empty, ...prodSamples.map((s) => [s.inputs[0].shape, s.attrs as ReduceAttrs, s.inputs[0].fill] as const)].map(([shape, attrs, fill]) => ({
-      inputs: [f32(reduceNd({ shape, data: new Float64Array(shape.reduce((a, b) => a * b, 1)) }, attrs, () => 0).shape), f32(shape, fill ?? products)],
+    samples: [
+      ...layouts,
+      ...empty,
+      ...prodSamples.map((s) => [s.inputs[0].shape, s.attrs as ReduceAttrs, s.inputs[0].fill] as const),
+    ].map(([shape, attrs, fill]) => ({
+      inputs: [
+        f32(reduceNd({ shape, data: new Float64Array(shape.reduce((a, b) => a * b, 1)) }, attrs, () => 0).shape),
+        f32(shape, fill ?? products),
+      ],
       attrs,
     })),
-    reference: ([g, x], attrs) => zip((a, b) => (a as number) * (b as number), restoreNd(g, x.shape, attrs), mapLanes(productOfOthers, attrs.dim, attrs.end, x)),
+    reference: ([g, x], attrs) =>
+      zip(
+        (a, b) => (a as number) * (b as number),
+        restoreNd(g, x.shape, attrs),
+        mapLanes(productOfOthers, attrs.dim, attrs.end, x),
+      ),
     tolerance: { relative: 5e-5 },
     gradients: ['throws', 'throws'],
     errors: [
       shapeError([f32([3]), f32([2, 3])], over(1, 2), /^prodBackward: expected the gradient of shape \[2\], got \[3\]/),
-      shapeError([f32([2]), f32([2, 3])], over(1, 2, true), /^prodBackward: expected the gradient of shape \[2, 1\], got \[2\]/),
+      shapeError(
+        [f32([2]), f32([2, 3])],
+        over(1, 2, true),
+        /^prodBackward: expected the gradient of shape \[2, 1\], got \[2\]/,
+      ),
       dtypeError([f32([2]), i32([2, 3])], over(1, 2), /^prodBackward: expected dtype f32, got i32/),
       dtypeError([u8([2]), f32([2, 3])], over(1, 2), /^prodBackward: expected dtype f32, got u8/),
     ],

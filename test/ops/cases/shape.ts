@@ -13,8 +13,12 @@ const slices = [
   { dim: 2, start: 0, length: 4, step: 1 },
 ];
 const sliced = [3, 5, 4];
-const backwards = [...slices.map((attrs) => ({ ...attrs, shape: sliced })), { dim: 0, start: 1, length: 1, step: 1, shape: [3] }];
-const take = (x: Nd, shape: readonly number[], toSource: (index: readonly number[]) => number[]): Nd => build(shape, (index) => at(x, toSource(index)));
+const backwards = [
+  ...slices.map((attrs) => ({ ...attrs, shape: sliced })),
+  { dim: 0, start: 1, length: 1, step: 1, shape: [3] },
+];
+const take = (x: Nd, shape: readonly number[], toSource: (index: readonly number[]) => number[]): Nd =>
+  build(shape, (index) => at(x, toSource(index)));
 
 export const shapeCases: Cases<ShapeOps> = {
   reshape: {
@@ -31,7 +35,11 @@ export const shapeCases: Cases<ShapeOps> = {
     gradients: 'all',
     errors: [
       shapeError([f32([2, 3])], { shape: [4] }, /^reshape: expected a shape of 6 elements for \[2, 3\], got \[4\]/),
-      shapeError([f32([2, 3])], { shape: [-2, -3] }, /^reshape: expected sizes to be whole numbers from 0, got \[-2, -3\]/),
+      shapeError(
+        [f32([2, 3])],
+        { shape: [-2, -3] },
+        /^reshape: expected sizes to be whole numbers from 0, got \[-2, -3\]/,
+      ),
       shapeError([f32([2, 3])], { shape: [1.5, 4] }, /^reshape: expected sizes to be whole numbers/),
       shapeError([f32([1])], { shape: [1, 1, 1, 1, 1, 1, 1, 1, 1] }, /^reshape: expected at most 8 dims, got 9/),
     ],
@@ -47,13 +55,17 @@ export const shapeCases: Cases<ShapeOps> = {
       { inputs: [i32([3, 2])], attrs: { dims: [1, 0] } },
     ],
     reference: ([x], { dims }) =>
-      take(x, dims.map((d) => x.shape[d] as number), (index) => {
-        const source: number[] = [];
-        dims.forEach((d, i) => {
-          source[d] = index[i] as number;
-        });
-        return source;
-      }),
+      take(
+        x,
+        dims.map((d) => x.shape[d] as number),
+        (index) => {
+          const source: number[] = [];
+          dims.forEach((d, i) => {
+            source[d] = index[i] as number;
+          });
+          return source;
+        },
+      ),
     tolerance: EXACT,
     gradients: 'all',
     errors: [
@@ -77,7 +89,11 @@ export const shapeCases: Cases<ShapeOps> = {
     gradients: 'all',
     errors: [
       shapeError([f32([2, 3])], { shape: [3] }, /^expand: expected a shape that \[2, 3\] stretches to, got \[3\]/),
-      shapeError([f32([2, 3])], { shape: [4, 3] }, /^expand: expected a shape that \[2, 3\] stretches to, got \[4, 3\]/),
+      shapeError(
+        [f32([2, 3])],
+        { shape: [4, 3] },
+        /^expand: expected a shape that \[2, 3\] stretches to, got \[4, 3\]/,
+      ),
       shapeError([f32([2])], { shape: [-1, 2] }, /^expand: expected sizes to be whole numbers from 0/),
       shapeError([f32([1])], { shape: [2 ** 16, 2 ** 16] }, /^expand: expected at most 2147483647 elements/),
     ],
@@ -124,11 +140,19 @@ export const shapeCases: Cases<ShapeOps> = {
       { inputs: [f32([1])], attrs: { dim: 0, start: 0, length: 1, step: 5 } },
     ],
     reference: ([x], { dim, start, length, step }) =>
-      take(x, x.shape.map((s, d) => (d === dim ? length : s)), (index) => index.map((i, d) => (d === dim ? start + i * step : i))),
+      take(
+        x,
+        x.shape.map((s, d) => (d === dim ? length : s)),
+        (index) => index.map((i, d) => (d === dim ? start + i * step : i)),
+      ),
     tolerance: EXACT,
     gradients: 'all',
     errors: [
-      shapeError([f32([4])], { dim: 0, start: 3, length: 2, step: 1 }, /^slice: expected start, length and step inside dim 0 of \[4\], got 3, 2 and 1/),
+      shapeError(
+        [f32([4])],
+        { dim: 0, start: 3, length: 2, step: 1 },
+        /^slice: expected start, length and step inside dim 0 of \[4\], got 3, 2 and 1/,
+      ),
       shapeError([f32([4])], { dim: 0, start: -1, length: 2, step: 1 }, /^slice: expected .* got -1, 2 and 1/),
       shapeError([f32([4])], { dim: 0, start: 0, length: 2, step: 0 }, /^slice: expected .* got 0, 2 and 0/),
       shapeError([f32([4])], { dim: 1, start: 0, length: 1, step: 1 }, /^slice: expected .* inside dim 1 of \[4\]/),
@@ -136,18 +160,38 @@ export const shapeCases: Cases<ShapeOps> = {
     ],
   },
   sliceBackward: {
-    samples: backwards.map((attrs) => ({ inputs: [f32(attrs.shape.map((s, d) => (d === attrs.dim ? attrs.length : s)))], attrs })),
+    samples: backwards.map((attrs) => ({
+      inputs: [f32(attrs.shape.map((s, d) => (d === attrs.dim ? attrs.length : s)))],
+      attrs,
+    })),
     reference: ([g], { shape, dim, start, length, step }) =>
       build(shape, (index) => {
         const i = ((index[dim] as number) - start) / step;
-        return Number.isInteger(i) && i >= 0 && i < length ? at({ ...g, shape: g.shape }, index.map((v, d) => (d === dim ? i : v))) : 0;
+        return Number.isInteger(i) && i >= 0 && i < length
+          ? at(
+              { ...g, shape: g.shape },
+              index.map((v, d) => (d === dim ? i : v)),
+            )
+          : 0;
       }),
     tolerance: EXACT,
     gradients: 'all',
     errors: [
-      shapeError([f32([2])], { dim: 0, start: 3, length: 2, step: 1, shape: [4] }, /^sliceBackward: expected start, length and step inside dim 0 of \[4\]/),
-      shapeError([f32([3])], { dim: 0, start: 0, length: 2, step: 1, shape: [4] }, /^sliceBackward: expected the gradient of shape \[2\], got \[3\]/),
-      dtypeError([i32([2])], { dim: 0, start: 0, length: 2, step: 1, shape: [4] }, /^sliceBackward: expected dtype f32, got i32/),
+      shapeError(
+        [f32([2])],
+        { dim: 0, start: 3, length: 2, step: 1, shape: [4] },
+        /^sliceBackward: expected start, length and step inside dim 0 of \[4\]/,
+      ),
+      shapeError(
+        [f32([3])],
+        { dim: 0, start: 0, length: 2, step: 1, shape: [4] },
+        /^sliceBackward: expected the gradient of shape \[2\], got \[3\]/,
+      ),
+      dtypeError(
+        [i32([2])],
+        { dim: 0, start: 0, length: 2, step: 1, shape: [4] },
+        /^sliceBackward: expected dtype f32, got i32/,
+      ),
     ],
   },
   contiguous: {
@@ -161,11 +205,7 @@ export const shapeCases: Cases<ShapeOps> = {
     reference: ([x]) => x,
     tolerance: EXACT,
     gradients: 'all',
-    errors: [
-      freedError([f32([2, 3])], undefined),
-      freedError([i32([3])], undefined),
-      freedError([u8([])], undefined),
-    ],
+    errors: [freedError([f32([2, 3])], undefined), freedError([i32([3])], undefined), freedError([u8([])], undefined)],
   },
   concat: {
     samples: [
@@ -182,18 +222,28 @@ export const shapeCases: Cases<ShapeOps> = {
       const parts = xs as readonly Nd[];
       const first = parts[0] as Nd;
       const size = parts.reduce((sum, x) => sum + (x.shape[dim] as number), 0);
-      return build(first.shape.map((s, d) => (d === dim ? size : s)), (index) => {
-        let i = index[dim] as number;
-        let part = 0;
-        while (i >= ((parts[part] as Nd).shape[dim] as number)) i -= (parts[part++] as Nd).shape[dim] as number;
-        return at(parts[part] as Nd, index.map((v, d) => (d === dim ? i : v)));
-      });
+      return build(
+        first.shape.map((s, d) => (d === dim ? size : s)),
+        (index) => {
+          let i = index[dim] as number;
+          let part = 0;
+          while (i >= ((parts[part] as Nd).shape[dim] as number)) i -= (parts[part++] as Nd).shape[dim] as number;
+          return at(
+            parts[part] as Nd,
+            index.map((v, d) => (d === dim ? i : v)),
+          );
+        },
+      );
     },
     tolerance: EXACT,
     gradients: 'all',
     errors: [
       argumentError([], { dim: 0 }, /^concat: expected at least one tensor, got none/),
-      shapeError([f32([2, 3]), f32([2, 4])], { dim: 0 }, /^concat: expected shapes that differ in dim 0 only, got \[2, 3\] and \[2, 4\]/),
+      shapeError(
+        [f32([2, 3]), f32([2, 4])],
+        { dim: 0 },
+        /^concat: expected shapes that differ in dim 0 only, got \[2, 3\] and \[2, 4\]/,
+      ),
       shapeError([f32([2, 3]), f32([3])], { dim: 0 }, /^concat: expected shapes that differ in dim 0 only/),
       shapeError([f32([2, 3]), f32([2, 3])], { dim: 2 }, /^concat: expected dim from -2 to 1, got 2/),
       dtypeError([f32([2]), u8([2], whole(0, 9))], { dim: 0 }, /^concat: expected dtype f32, got u8/),

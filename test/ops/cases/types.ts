@@ -1,7 +1,14 @@
 // What a case of the op table is. The table of cases has a row for every row of the op table, or it does not compile.
-import type { AttrsOf, InputsOf } from '../../../bindings/ops/types.ts';
+
 import type { OpName } from '../../../bindings/ops/table.ts';
-import { ArgumentError, DtypeError, FreedError, type RetrogradError, ShapeError } from '../../../bindings/runtime/errors.ts';
+import type { AttrsOf, InputsOf } from '../../../bindings/ops/types.ts';
+import {
+  ArgumentError,
+  DtypeError,
+  FreedError,
+  type RetrogradError,
+  ShapeError,
+} from '../../../bindings/runtime/errors.ts';
 import type { Dtype, Shape } from '../../../bindings/tensor.ts';
 import { numelOf } from '../../../bindings/tensor.ts';
 import { at, type Nd, nd, random } from '../../support/tensors.ts';
@@ -147,12 +154,33 @@ export function fillInputs(seed: string, specs: readonly (Spec | null)[]): (Nd |
 
 // Errors that many ops share.
 
-export const shapeError = (inputs: Bad['inputs'], attrs: unknown, message: RegExp): Bad => ({ inputs, attrs, error: ShapeError, message });
-export const dtypeError = (inputs: Bad['inputs'], attrs: unknown, message: RegExp): Bad => ({ inputs, attrs, error: DtypeError, message });
-export const argumentError = (inputs: Bad['inputs'], attrs: unknown, message: RegExp): Bad => ({ inputs, attrs, error: ArgumentError, message });
+export const shapeError = (inputs: Bad['inputs'], attrs: unknown, message: RegExp): Bad => ({
+  inputs,
+  attrs,
+  error: ShapeError,
+  message,
+});
+export const dtypeError = (inputs: Bad['inputs'], attrs: unknown, message: RegExp): Bad => ({
+  inputs,
+  attrs,
+  error: DtypeError,
+  message,
+});
+export const argumentError = (inputs: Bad['inputs'], attrs: unknown, message: RegExp): Bad => ({
+  inputs,
+  attrs,
+  error: ArgumentError,
+  message,
+});
 
 /** The call after the input at `freed` was given back. */
-export const freedError = (inputs: Bad['inputs'], attrs: unknown, freed = 0): Bad => ({ inputs, attrs, freed, error: FreedError, message: /^test: expected a living tensor/ });
+export const freedError = (inputs: Bad['inputs'], attrs: unknown, freed = 0): Bad => ({
+  inputs,
+  attrs,
+  freed,
+  error: FreedError,
+  message: /^test: expected a living tensor/,
+});
 
 /** An f32 op of one tensor: neither integers nor bytes nor what is gone. */
 export const unaryErrors = (op: string, attrs?: unknown): [Bad, Bad, Bad] => [
@@ -164,7 +192,11 @@ export const unaryErrors = (op: string, attrs?: unknown): [Bad, Bad, Bad] => [
 /** An op of a gradient and something of the same shape. */
 export const gradientErrors = (op: string, attrs?: unknown): [Bad, Bad, Bad, Bad] => [
   shapeError([f32([3]), f32([2])], attrs, new RegExp(`^${op}: expected the gradient of shape \\[2\\], got \\[3\\]`)),
-  shapeError([f32([2, 3]), f32([3])], attrs, new RegExp(`^${op}: expected the gradient of shape \\[3\\], got \\[2, 3\\]`)),
+  shapeError(
+    [f32([2, 3]), f32([3])],
+    attrs,
+    new RegExp(`^${op}: expected the gradient of shape \\[3\\], got \\[2, 3\\]`),
+  ),
   dtypeError([i32([3]), f32([3])], attrs, new RegExp(`^${op}: expected dtype f32, got i32`)),
   dtypeError([f32([3]), u8([3])], attrs, new RegExp(`^${op}: expected dtype f32, got u8`)),
 ];

@@ -3,8 +3,22 @@ import type { UnaryOps } from '../../../bindings/ops/unary.ts';
 import type { Dtype } from '../../../bindings/tensor.ts';
 import { unary as references } from '../../support/reference.ts';
 import { zip } from '../../support/tensors.ts';
-import { argumentError, type Case, type Cases, dtypeError, type Fill, f32, i32, list, type Sample, u8, unaryErrors, uniform, whole } from './types.ts';
 import { type ActivationOps, activationCases } from './activation.ts';
+import {
+  argumentError,
+  type Case,
+  type Cases,
+  dtypeError,
+  type Fill,
+  f32,
+  i32,
+  list,
+  type Sample,
+  u8,
+  unaryErrors,
+  uniform,
+  whole,
+} from './types.ts';
 
 type Plain = Exclude<keyof UnaryOps, keyof ActivationOps | 'scale' | 'cast'>;
 
@@ -72,9 +86,20 @@ export const unaryCases: Cases<UnaryOps> = {
   cast: {
     samples: [
       { inputs: [f32([2, 9], uniform(-300, 300))], attrs: { dtype: 'i32' } },
-      { inputs: [f32([8], list(1e20, -1e20, 2147483520, 2147483648, -0.9, 0.9, Number.NaN, Number.POSITIVE_INFINITY))], attrs: { dtype: 'i32' } },
+      {
+        inputs: [f32([8], list(1e20, -1e20, 2147483520, 2147483648, -0.9, 0.9, Number.NaN, Number.POSITIVE_INFINITY))],
+        attrs: { dtype: 'i32' },
+      },
       { inputs: [f32([2, 9], uniform(-300, 300))], attrs: { dtype: 'u8' } },
-      { inputs: [f32([9], list(255, 256, -1, -0.5, 0.99, 254.9, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY))], attrs: { dtype: 'u8' } },
+      {
+        inputs: [
+          f32(
+            [9],
+            list(255, 256, -1, -0.5, 0.99, 254.9, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
+          ),
+        ],
+        attrs: { dtype: 'u8' },
+      },
       { inputs: [i32([3, 7], whole(-(2 ** 31), 2 ** 31))], attrs: { dtype: 'f32' } },
       { inputs: [i32([3, 7], whole(-300, 600))], attrs: { dtype: 'u8' } },
       { inputs: [u8([19], whole(0, 256))], attrs: { dtype: 'f32' } },
@@ -83,7 +108,8 @@ export const unaryCases: Cases<UnaryOps> = {
       { inputs: [f32([])], attrs: { dtype: 'u8' } },
     ],
     // The samples of floats hold fractions: whole numbers only are those of an integer dtype.
-    reference: ([x], { dtype }) => zip((v) => convert(x.data.every(Number.isInteger) ? 'i32' : 'f32', dtype, v as number), x),
+    reference: ([x], { dtype }) =>
+      zip((v) => convert(x.data.every(Number.isInteger) ? 'i32' : 'f32', dtype, v as number), x),
     dtype: ({ dtype }) => dtype,
     tolerance: { relative: 0 },
     gradients: 'none',

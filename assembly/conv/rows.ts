@@ -1,0 +1,67 @@
+// Runs of a row of an image, as patches and padded rows are made of them.
+import { loadPart, storePart } from "../lanes";
+
+/** Fills dst .. end with zeros. */
+export function zeros(dst: usize, end: usize): void {
+  for (; dst + 16 <= end; dst += 16) v128.store(dst, f32x4.splat(0));
+  for (; dst < end; dst += 4) store<f32>(dst, 0);
+}
+
+/** Neighbours: n > 0 elements. */
+function copyRun(dst: usize, src: usize, n: i32): void {
+  if (n < 4) {
+    storePart(dst, loadPart(src, n), n);
+    return;
+  }
+  const last = (<usize>(n - 4)) << 2;
+  for (let i: usize = 0; i < last; i += 16) v128.store(dst + i, v128.load(src + i));
+  // The last four may overlap those before.
+  v128.store(dst + last, v128.load(src + last));
+}
+
+/** Every second element: n > 0 of them. */
+function copySecond(dst: usize, src: usize, n: i32): void {
+  for (; n >= 4; n -= 4) {
+    v128.store(dst, v128.shuffle<i32>(v128.load(src), v128.load(src, 12), 0, 2, 5, 7));
+    dst += 16;
+    src += 32;
+  }
+  copyApart(dst, src, n, 8);
+}
+
+function copyApart(dst: usize, src: usize, n: i32, bytes: usize): void {
+  for (; n > 0; n--) {
+    store<f32>(dst, load<f32>(src));
+    dst += 4;
+    src += bytes;
+  }
+}
+
+/** n > 0 elements, `bytes` apart, to neighbours. */
+@inline
+export function copyElements(dst: usize, src: usize, n: i32, bytes: usize): void {
+  if (bytes == 4) copyRun(dst, src, n);
+  else if (bytes == 8) copySecond(dst, src, n);
+  else copyApart(dst, src, n, bytes);
+}
+
+/** n neighbours to places `step` elements apart; between them, and up to the next place behind the last, come zeros. */
+export function spreadElements(dst: usize, src: usize, n: i32, step: i32): void {
+  if (step == 2) {
+    const zero = f32x4.splat(0);
+    for (; n >= 4; n -= 4) {
+      const v = v128.load(src);
+      v128.store(dst, v128.shuffle<i32>(v, zero, 0, 4, 1, 5));
+      v128.store(dst, v128.shuffle<i32>(v, zero, 2, 6, 3, 7), 16);
+      src += 16;
+      dst += 32;
+    }
+  }
+  const bytes = (<usize>step) << 2;
+  for (; n > 0; n--) {
+    store<f32>(dst, load<f32>(src));
+    zeros(dst + 4, dst + bytes);
+    src += 4;
+    dst += bytes;
+  }
+}

@@ -1,0 +1,151 @@
+// The way over the planes that all poolings share: window by window in row-major order, one block of planes at a time. Where
+// a window lies is worked out once for a block, and then its planes go through it one after the other: planes are often
+// small, and a first level of cache holds many.
+//
+// What is made of a window is an op class: start(), takes(a, v), combine(a, v), place(at, here, taken), finish(a, divisor)
+// for lanes that are windows, alone(...) for one window, and places(), whether it has an index beside its value.
+import { storeLanes } from "../lanes";
+import { AXIS, Alternate, Apart, Sliding, Together, countsPadding, divisorOf, fixedDivisor } from "./windows";
+
+const BLOCK_BYTES: usize = 16384;
+
+/** How many planes of so many bytes a block has. */
+@inline
+export function blockOf(planes: i32, bytes: usize): i32 {
+  return min(planes, <i32>(BLOCK_BYTES / max<usize>(bytes, 4)) + 1);
+}
+
+// How many columns a window has: the usual numbers, step after step, or any, in a loop that costs more than its steps.
+
+@final @unmanaged
+class Two {
+  @inline columns(): i32 { return 2; }
+}
+
+@final @unmanaged
+class Three {
+  @inline columns(): i32 { return 3; }
+}
+
+@final @unmanaged
+class Any {
+  @inline columns(): i32 { return 0; }
+}
+
+/**
+ * n windows side by side, each r rows of c columns (those of K) that all lie on the plane: lanes are windows. x is the first
+ * element of the first window and `place` its position; `plane` and `out` bytes lead from plane to plane.
+ */
+function across<F, R, K>(
+  y: usize, index: usize, x: usize, planes: i32, plane: usize, out: usize, n: i32, r: i32, c: i32, dims: usize, place: i32,
+  divisor: f32,
+): void {
+  const f = changetype<F>(0), reader = changetype<R>(0), columns = changetype<K>(0).columns();
+  const cols = changetype<Sliding>(dims + AXIS), stride = cols.stride;
+  const width = cols.size * changetype<Sliding>(dims).dilation, line = <usize>width << 2;
+  const lane = <usize>stride << 2, next = <usize>cols.dilation << 2;
+  const one = i32x4.splat(cols.dilation), below = i32x4.splat(width);
+  const divisors = f32x4.splat(divisor), start: v128 = f.start();
+  const places = i32x4.add(i32x4.mul(i32x4(0, 1, 2, 3), i32x4.splat(stride)), i32x4.splat(place));
+  for (; planes > 0; planes--, x += plane, y += out, index += out) {
+    for (let o = 0; o < n; o += 4) {
+      // The last four windows may overlap those before, and come out the same again.
+      if (!reader.part() && o + 4 > n) o = n - 4;
+      const lanes = reader.part() ? min(4, n - o) : 4;
+      let a = start, at = i32x4.splat(0), row = at;
+      let p = x + <usize>o * lane, i = r;
+      if (columns == 2) {
+        // The first element needs no comparison: of four that is much.
+        a = reader.first(p, lane, lanes, start);
+        const v: v128 = reader.second(p, next, lane, lanes, start);
+        at = f.place(at, one, f.takes(a, v));
+        a = f.combine(a, v);
+        row = below;
+        p += line;
+        i--;
+      }
+      for (; i > 0; i--, p += line) {
+        let here = row;
+        if (columns) {
+          let v: v128 = reader.first(p, lane, lanes, start);
+          at = f.place(at, here, f.takes(a, v));
+          a = f.combine(a, v);
+          here = i32x4.add(here, one);
+          v = reader.second(p, next, lane, lanes, start);
+          at = f.place(at, here, f.takes(a, v));
+          a = f.combine(a, v);
+          if (columns == 3) {
+            here = i32x4.add(here, one);
+            v = reader.one(p + (next << 1), lane, lanes, start);
+            at = f.place(at, here, f.takes(a, v));
+            a = f.combine(a, v);
+          }
+        } else {
+          for (let j = c, q = p; j > 0; j--, q += next) {
+            const v: v128 = reader.one(q, lane, lanes, start);
+            at = f.place(at, here, f.takes(a, v));
+            a = f.combine(a, v);
+            if (f.places()) here = i32x4.add(here, one);
+          }
+        }
+        if (f.places()) row = i32x4.add(row, below);
+      }
+      const to = <usize>o << 2;
+      storeLanes(y + to, f.finish(a, divisors), lanes);
+      if (f.places()) storeLanes(index + to, i32x4.add(i32x4.add(at, places), i32x4.splat(o * stride)), lanes);
+    }
+  }
+}
+
+/** One window of every plane, r rows of c neighbouring columns, `width` elements from row to row. */
+function alone<F>(
+  y: usize, index: usize, x: usize, planes: i32, plane: usize, out: usize, r: i32, c: i32, width: i32, place: i32,
+  divisor: f32,
+): void {
+  if (c == width) {
+    // Whole rows, one behind the other.
+    c *= r;
+    r = 1;
+  }
+  for (; planes > 0; planes--, x += plane, y += out, index += out) {
+    changetype<F>(0).alone(y, index, x, r, c, width, place, divisor);
+  }
+}
+
+/** y[planes, outH, outW] = F of the windows of x[planes, h, w], with axes of kind A; for F that places, index beside it. */
+export function scan<F, A>(y: usize, index: usize, x: usize, planes: i32, dims: usize): void {
+  const rows = changetype<A>(dims), cols = changetype<A>(dims + AXIS);
+  const pads = countsPadding(dims), fixed = fixedDivisor(dims);
+  const windows = cols.windows, from = cols.wholeFrom(), whole = cols.wholeTo() - from;
+  const kernel = changetype<Sliding>(dims + AXIS).kernel, stride = changetype<Sliding>(dims + AXIS).stride;
+  const step = changetype<Sliding>(dims + AXIS).dilation, width = cols.size * changetype<Sliding>(dims).dilation;
+  const plane = (<usize>rows.size * cols.size) << 2, out = (<usize>rows.windows * windows) << 2;
+  // Three windows or two share a vector only where a row of one does not fill it.
+  const side = whole >= 4 || kernel < 4 ? whole : 0;
+  while (planes > 0) {
+    const some = blockOf(planes, plane);
+    let to = y, toIndex = index;
+    for (let i = 0; i < rows.windows; i++) {
+      const top = rows.first(i) * cols.size, r = rows.count(i), counted = rows.divisor(i, pads);
+      for (let o = 0, n = 1; o < windows; o += n, to += <usize>n << 2, toIndex += <usize>n << 2) {
+        const place = top + cols.first(o), p = x + (<usize>place << 2), c = cols.count(o);
+        const divisor = divisorOf(fixed, counted, cols.divisor(o, pads));
+        n = o == from && side > 0 ? side : 1;
+        if (n >= 4 && stride == 1) {
+          if (c == 3) across<F, Together, Three>(to, toIndex, p, some, plane, out, n, r, c, dims, place, divisor);
+          else across<F, Together, Any>(to, toIndex, p, some, plane, out, n, r, c, dims, place, divisor);
+        } else if (n >= 4 && stride == 2 && step == 1) {
+          if (c == 2) across<F, Alternate, Two>(to, toIndex, p, some, plane, out, n, r, c, dims, place, divisor);
+          else if (c == 3) across<F, Alternate, Three>(to, toIndex, p, some, plane, out, n, r, c, dims, place, divisor);
+          else across<F, Alternate, Any>(to, toIndex, p, some, plane, out, n, r, c, dims, place, divisor);
+        } else if (n > 1 || step > 1) {
+          across<F, Apart, Any>(to, toIndex, p, some, plane, out, n, r, c, dims, place, divisor);
+        } else alone<F>(to, toIndex, p, some, plane, out, r, c, width, place, divisor);
+      }
+    }
+    planes -= some;
+    x += <usize>some * plane;
+    y += <usize>some * out;
+    index += <usize>some * out;
+  }
+}

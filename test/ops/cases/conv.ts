@@ -1,0 +1,259 @@
+// Cases of convolutions and of what their gradients are made of.
+import type { ConvAttrs, ConvOps } from '../../../bindings/ops/conv.ts';
+import { numelOf, type Shape } from '../../../bindings/tensor.ts';
+import { type Nd, nd } from '../../support/tensors.ts';
+import { argumentError, type Cases, dtypeError, f32, i32, type Sample, shapeError } from './types.ts';
+
+/** Input, weight and the numbers of a convolution, square in all dims. */
+interface Example {
+  readonly x: Shape;
+  readonly weight: Shape;
+  readonly stride?: number;
+  readonly padding?: readonly [number, number];
+  readonly dilation?: number;
+  readonly groups?: number;
+}
+
+const examples: readonly Example[] = [
+  { x: [1, 1, 1], weight: [1, 1, 1] },
+  { x: [2, 3, 9], weight: [4, 3, 3], padding: [1, 1] },
+  { x: [2, 2, 8], weight: [2, 2, 2], padding: [0, 1] },
+  { x: [1, 2, 10], weight: [3, 2, 3], stride: 3, padding: [2, 1], dilation: 2 },
+  { x: [2, 3, 5, 6], weight: [4, 3, 1, 1] },
+  { x: [2, 2, 6, 5], weight: [3, 2, 3, 3], padding: [1, 1] },
+  { x: [1, 3, 7, 9], weight: [2, 3, 3, 2], stride: 2, padding: [1, 1] },
+  { x: [1, 4, 6, 6], weight: [6, 2, 3, 3], groups: 2, padding: [1, 1], stride: 2 },
+  { x: [2, 3, 6, 7], weight: [3, 1, 3, 3], groups: 3, padding: [1, 1] },
+  { x: [1, 2, 7, 7], weight: [4, 1, 3, 3], groups: 2, padding: [1, 1], stride: 2 },
+  { x: [1, 2, 9, 8], weight: [2, 2, 2, 3], dilation: 3, padding: [2, 2] },
+  { x: [1, 2, 4, 3], weight: [2, 2, 2, 2], stride: 3, padding: [1, -1] },
+  { x: [1, 2, 3, 4, 5], weight: [3, 2, 2, 2, 3], padding: [1, 1] },
+  { x: [1, 2, 4, 3, 4], weight: [2, 1, 2, 1, 2], groups: 2, stride: 2 },
+  { x: [0, 2, 4, 4], weight: [3, 2, 2, 2] },
+];
+
+const spatialOf = (shape: Shape): number => shape.length - 2;
+const attrsOf = ({ x, stride = 1, padding = [0, 0], dilation = 1, groups = 1 }: Example): ConvAttrs => {
+  const each = <T>(value: T): T[] => new Array<T>(spatialOf(x)).fill(value);
+  return { stride: each(stride), padding: each(padding), dilation: each(dilation), groups };
+};
+const outputsOf = (x: Shape, weight: Shape, { stride, padding, dilation }: ConvAttrs): number[] =>
+  stride.map((step, d) => {
+    const [before, behind] = padding[d] as readonly [number, number];
+    const room = (x[d + 2] as number) + before + behind - (dilation[d] as number) * ((weight[d + 2] as number) - 1) - 1;
+    return Math.floor(room / step) + 1;
+  });
+const resultOf = (e: Example): number[] => [
+  e.x[0] as number,
+  e.weight[0] as number,
+  ...outputsOf(e.x, e.weight, attrsOf(e)),
+];
+
+/** Three spatial dims, by adding ones in front. */
+const padded = (shape: Shape): [number, number, number, number, number] => {
+  const [n, c, ...rest] = shape as [number, number, ...number[]];
+  const [d, h, w] = [...new Array<number>(3 - rest.length).fill(1), ...rest] as [number, number, number];
+  return [n, c, d, h, w];
+};
+
+/** Calls `visit` with the positions of each triple (result, input, weight) that a convolution multiplies and sums. */
+function forEachTerm(
+  x: Shape,
+  weight: Shape,
+  y: Shape,
+  attrs: ConvAttrs,
+  visit: (y: number, x: number, w: number) => void,
+): void {
+  const [batch, , D, H, W] = padded(x);
+  const [out, channels, kd, kh, kw] = padded(weight);
+  const [, , od, oh, ow] = padded(y);
+  const fill = (list: readonly number[], value: number): number[] => [
+    ...new Array<number>(3 - list.length).fill(value),
+    ...list,
+  ];
+  const [sd, sh, sw] = fill(attrs.stride, 1) as [number, number, number];
+  const [ld, lh, lw] = fill(attrs.dilation, 1) as [number, number, number];
+  const [pd, ph, pw] = fill(
+    attrs.padding.map(([before]) => before),
+    0,
+  ) as [number, number, number];
+  const perGroup = out / attrs.groups;
+  const reach = (size: number, from: number, count: number, step: number): [tap: number, at: number][] =>
+    Array.from({ length: count }, (_, t): [number, number] => [t, from + t * step]).filter(
+      ([, at]) => at >= 0 && at < size,
+    );
+  for (let n = 0; n < batch; n++)
+    for (let o = 0; o < out; o++)
+      for (let p = 0; p < od * oh * ow; p++) {
+        const [a, b, c] = [Math.floor(p / (oh * ow)), Math.floor(p / ow) % oh, p % ow];
+        const [zs, ys, xs] = [
+          reach(D, a * sd - pd, kd, ld),
+          reach(H, b * sh - ph, kh, lh),
+          reach(W, c * sw - pw, kw, lw),
+        ];
+        for (let ch = 0; ch < channels; ch++) {
+          const plane = n * channels * attrs.groups + Math.floor(o / perGroup) * channels + ch;
+          for (const [i, z] of zs)
+            for (const [j, r] of ys)
+              for (const [k, s] of xs)
+                visit(
+                  (n * out + o) * od * oh * ow + p,
+                  ((plane * D + z) * H + r) * W + s,
+                  (((o * channels + ch) * kd + i) * kh + j) * kw + k,
+                );
+        }
+      }
+}
+
+/** A sum over all terms of a product of two of the three. */
+function summed(
+  shape: Shape,
+  terms: Parameters<typeof forEachTerm>,
+  into: 0 | 1 | 2,
+  one: readonly [0 | 1 | 2, Nd],
+  other: readonly [0 | 1 | 2, Nd],
+): Nd {
+  const [x, weight, y, attrs] = terms;
+  const data = new Float64Array(numelOf(shape));
+  const [[i, a], [j, b]] = [one, other];
+  forEachTerm(x, weight, y, attrs, (...at) => {
+    const to = at[into];
+    data[to] = (data[to] as number) + (a.data[at[i]] as number) * (b.data[at[j]] as number);
+  });
+  return nd(shape, data);
+}
+const nothing = (): void => {};
+
+const withBias = (y: Nd, bias: Nd | null): Nd => {
+  if (!bias) return y;
+  const inner = numelOf(y.shape.slice(2));
+  return nd(
+    y.shape,
+    y.data.map((v, i) => v + (bias.data[Math.floor(i / inner) % (y.shape[1] as number)] as number)),
+  );
+};
+
+const plain: ConvAttrs = {
+  stride: [1, 1],
+  padding: [
+    [0, 0],
+    [0, 0],
+  ],
+  dilation: [1, 1],
+  groups: 1,
+};
+const tolerance = { relative: 1e-5, absolute: 2e-5 };
+
+export const convCases: Cases<ConvOps> = {
+  conv: {
+    samples: examples.map(
+      (e, i): Sample<'conv'> => ({
+        inputs: [f32(e.x), f32(e.weight), i % 2 === 0 ? f32([e.weight[0] as number]) : null],
+        attrs: attrsOf(e),
+      }),
+    ),
+    reference: ([x, weight, bias], attrs) => {
+      const shape = [x.shape[0] as number, weight.shape[0] as number, ...outputsOf(x.shape, weight.shape, attrs)];
+      return withBias(summed(shape, [x.shape, weight.shape, shape, attrs, nothing], 0, [1, x], [2, weight]), bias);
+    },
+    tolerance,
+    gradients: 'all',
+    errors: [
+      shapeError(
+        [f32([1, 2, 4, 4]), f32([3, 3, 2, 2]), null],
+        plain,
+        /^conv2d: expected weight \[out, in \/ groups, \.\.\.kernel\] of 4 dims for 2 channels in 1 groups, got \[3, 3, 2, 2\]/,
+      ),
+      shapeError(
+        [f32([1, 2, 4, 4]), f32([3, 1, 2, 2]), null],
+        { ...plain, groups: 2 },
+        /^conv2d: expected output channels that divide into 2 groups/,
+      ),
+      shapeError(
+        [f32([1, 2, 4, 4]), f32([3, 2, 5, 2]), null],
+        plain,
+        /^conv2d: expected a kernel of at least 1 that fits the padded input \[4, 4\], got \[5, 2\]/,
+      ),
+      shapeError(
+        [f32([1, 2, 4, 4]), f32([3, 2, 2, 2]), f32([2])],
+        plain,
+        /^conv2d: expected bias of shape \[3\], got \[2\]/,
+      ),
+      shapeError([f32([2, 4]), f32([3, 2]), null], plain, /^conv1d: expected input \[n, channels, \.\.\.\]/),
+      argumentError(
+        [f32([1, 2, 4, 4]), f32([3, 2, 2, 2]), null],
+        { ...plain, stride: [0, 1] },
+        /^conv2d: expected stride of 2 whole numbers >= 1, got \[0, 1\]/,
+      ),
+      argumentError([f32([1, 2, 4, 4]), f32([3, 2, 2, 2]), null], { ...plain, groups: 0 }, /^conv2d: expected groups/),
+      dtypeError([i32([1, 2, 4, 4]), f32([3, 2, 2, 2]), null], plain, /^conv2d: expected dtype f32, got i32/),
+    ],
+  },
+  convBackwardInput: {
+    samples: examples.map(
+      (e, i): Sample<'convBackwardInput'> => ({
+        inputs: [f32(resultOf(e)), f32(e.weight), i % 2 === 0 ? f32([e.x[1] as number]) : null],
+        attrs: { ...attrsOf(e), size: e.x.slice(2) },
+      }),
+    ),
+    reference: ([g, weight, bias], { size, ...attrs }) => {
+      const shape = [g.shape[0] as number, (weight.shape[1] as number) * attrs.groups, ...size];
+      return withBias(summed(shape, [shape, weight.shape, g.shape, attrs, nothing], 1, [0, g], [2, weight]), bias);
+    },
+    tolerance,
+    gradients: 'all',
+    errors: [
+      shapeError(
+        [f32([1, 3, 3, 3]), f32([3, 2, 2, 2]), null],
+        { ...plain, size: [5, 4] },
+        /^convBackwardInput: expected a gradient of shape \[1, 3, 4, 3\]/,
+      ),
+      shapeError(
+        [f32([1, 3, 3, 3]), f32([3, 2, 2, 2]), f32([3])],
+        { ...plain, size: [4, 4] },
+        /^convBackwardInput: expected bias of shape \[2\], got \[3\]/,
+      ),
+      argumentError(
+        [f32([1, 3, 3, 3]), f32([3, 2, 2, 2]), null],
+        { ...plain, size: [4] },
+        /^convBackwardInput: expected a size of 2 whole numbers, got \[4\]/,
+      ),
+      dtypeError(
+        [f32([1, 3, 3, 3]), i32([3, 2, 2, 2]), null],
+        { ...plain, size: [4, 4] },
+        /^convBackwardInput: expected dtype f32, got i32/,
+      ),
+    ],
+  },
+  convBackwardWeight: {
+    samples: examples.map(
+      (e): Sample<'convBackwardWeight'> => ({
+        inputs: [f32(resultOf(e)), f32(e.x)],
+        attrs: { ...attrsOf(e), kernel: e.weight.slice(2) },
+      }),
+    ),
+    reference: ([g, x], { kernel, ...attrs }) => {
+      const shape = [g.shape[1] as number, (x.shape[1] as number) / attrs.groups, ...kernel];
+      return summed(shape, [x.shape, shape, g.shape, attrs, nothing], 2, [0, g], [1, x]);
+    },
+    tolerance,
+    gradients: 'all',
+    errors: [
+      shapeError(
+        [f32([1, 3, 3, 3]), f32([1, 2, 4, 4])],
+        { ...plain, kernel: [3, 2] },
+        /^convBackwardWeight: expected a gradient of shape \[1, 3, 2, 3\]/,
+      ),
+      shapeError(
+        [f32([1, 3, 3, 3]), f32([1, 2, 4, 4])],
+        { ...plain, kernel: [2] },
+        /^convBackwardWeight: expected weight/,
+      ),
+      dtypeError(
+        [f32([1, 3, 3, 3]), i32([1, 2, 4, 4])],
+        { ...plain, kernel: [2, 2] },
+        /^convBackwardWeight: expected dtype f32, got i32/,
+      ),
+    ],
+  },
+};
