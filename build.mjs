@@ -119,6 +119,8 @@ async function bundle(out) {
     external: /^node:/,
     platform: 'browser',
     tsconfig: false,
+    // `sideEffects` of package.json speaks of the bundle; in its sources, `import './methods.ts'` has one.
+    treeshake: { moduleSideEffects: true },
     transform: { target: 'es2022' },
     plugins: [
       { name: 'hide-node-modules', transform: { filter: { code: /\bimport\(['"]node:/ }, handler: hideNodeModules } },

@@ -1,44 +1,56 @@
-// Group norm over x[n, groups * c, s], contiguous f32, forward beside backward: the c channels of a group have one mean and
-// one rstd, weight and bias belong to the channel. xhat = (x - mean) * rstd; variances are biased and taken in two passes.
-// weight = 0 means ones, bias = 0 zeros. Every kernel overwrites its outputs; dx may be g, out may be x. Instance norm has
-// groups of one channel, layer norm over everything but n has one group.
+// Group norm over x[n, groups * c, s], contiguous f32, forward beside backward: the c channels of a group have one mean
+// and one rstd, weight and bias belong to the channel. xhat = (x - mean) * rstd; variances are biased and taken in two
+// passes. weight = 0 means ones, bias = 0 zeros. Every kernel overwrites its outputs; dx may be g, out may be x.
+// Instance norm has groups of one channel, layer norm over everything but n has one group.
 import { madd } from "./lanes";
 import { Rows, SquaredDeviation, USES_B, USES_W, USES_Y, Value } from "./reduceloops";
 
-// A group is walked in runs that share a weight: a channel each; or all of it, with weights as a stream, where channels have
-// one element or there are no weights.
+// A group is walked in runs that share a weight: a channel each; or all of it, with weights as a stream, where channels
+// have one element or there are no weights.
 
 /** (x - mean) * slope * w + (offset + b). */
-@final @unmanaged
+@final
+@unmanaged
 class Normalize {
-  @inline uses(): i32 { return USES_W | USES_B; }
+  @inline uses(): i32 {
+    return USES_W | USES_B;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, mean: v128, slope: v128, offset: v128, t: v128): v128 {
     return madd(f32x4.mul(f32x4.sub(x, mean), slope), w, f32x4.add(offset, b));
   }
 }
 
 /** g * w. */
-@final @unmanaged
+@final
+@unmanaged
 class Weighted {
-  @inline uses(): i32 { return USES_W; }
+  @inline uses(): i32 {
+    return USES_W;
+  }
   @inline value(g: v128, y: v128, w: v128, b: v128, p: v128, q: v128, s: v128, t: v128): v128 {
     return f32x4.mul(g, w);
   }
 }
 
 /** g * w * xhat. */
-@final @unmanaged
+@final
+@unmanaged
 class Correlation {
-  @inline uses(): i32 { return USES_Y | USES_W; }
+  @inline uses(): i32 {
+    return USES_Y | USES_W;
+  }
   @inline value(g: v128, x: v128, w: v128, b: v128, mean: v128, rstd: v128, s: v128, t: v128): v128 {
     return f32x4.mul(f32x4.mul(g, w), f32x4.mul(f32x4.sub(x, mean), rstd));
   }
 }
 
 /** g * w * gain - ((x - mean) * slope + offset). */
-@final @unmanaged
+@final
+@unmanaged
 class Gradient {
-  @inline uses(): i32 { return USES_Y | USES_W; }
+  @inline uses(): i32 {
+    return USES_Y | USES_W;
+  }
   @inline value(g: v128, x: v128, w: v128, b: v128, mean: v128, gain: v128, slope: v128, offset: v128): v128 {
     return f32x4.sub(f32x4.mul(f32x4.mul(g, w), gain), madd(f32x4.sub(x, mean), slope, offset));
   }
@@ -47,15 +59,29 @@ class Gradient {
 /** Element i of p, or `absent` where p is 0. */
 @inline
 function elementOf(p: usize, i: i32, absent: f32): f32 {
-  return p ? load<f32>(p + (<usize>i << 2)) : absent;
+  return p ? load<f32>(p + ((<usize>i) << 2)) : absent;
 }
 
 /** out = xhat * weight + bias, with mean[n, groups] and rstd[n, groups] kept for the way back (torch group_norm). */
 export function group_norm_forward_f32(
-  out: usize, mean: usize, rstd: usize, x: usize, weight: usize, bias: usize, n: i32, groups: i32, c: i32, s: i32, eps: f32,
+  out: usize,
+  mean: usize,
+  rstd: usize,
+  x: usize,
+  weight: usize,
+  bias: usize,
+  n: i32,
+  groups: i32,
+  c: i32,
+  s: i32,
+  eps: f32,
 ): void {
-  const zero = f32x4.splat(0), size = c * s, streams = s == 1 || !(weight | bias);
-  const run = streams ? size : s, runs = streams ? 1 : c, bytes = <usize>run << 2;
+  const zero = f32x4.splat(0),
+    size = c * s,
+    streams = s == 1 || !(weight | bias);
+  const run = streams ? size : s,
+    runs = streams ? 1 : c,
+    bytes = (<usize>run) << 2;
   for (let i = 0; i < n; i++) {
     for (let k = 0; k < groups; k++, mean += 4, rstd += 4) {
       store<f32>(mean, <f32>(Rows.sum<Value>(0, x, 0, 0, size, zero, zero) / size));
@@ -63,7 +89,9 @@ export function group_norm_forward_f32(
       store<f32>(rstd, <f32>(1 / sqrt(Rows.sum<SquaredDeviation>(0, x, 0, 0, size, m, zero) / size + eps)));
       const r = load<f32>(rstd);
       for (let j = 0, channel = k * c; j < runs; j++, channel++, out += bytes, x += bytes) {
-        const w = streams && weight ? weight + (<usize>channel << 2) : 0, b = streams && bias ? bias + (<usize>channel << 2) : 0;
+        const at = (<usize>channel) << 2,
+          w = streams && weight ? weight + at : 0,
+          b = streams && bias ? bias + at : 0;
         const slope = f32x4.splat(streams ? r : r * elementOf(weight, channel, 1));
         const offset = f32x4.splat(streams ? 0 : elementOf(bias, channel, 0));
         Rows.map<Normalize>(out, x, 0, w, b, run, m, slope, offset, zero);
@@ -74,24 +102,44 @@ export function group_norm_forward_f32(
 
 /** dx = rstd * (gw - mean of gw - xhat * mean of gw * xhat), gw = g * weight, the means over the group. */
 export function group_norm_backward_f32(
-  dx: usize, g: usize, x: usize, mean: usize, rstd: usize, weight: usize, n: i32, groups: i32, c: i32, s: i32,
+  dx: usize,
+  g: usize,
+  x: usize,
+  mean: usize,
+  rstd: usize,
+  weight: usize,
+  n: i32,
+  groups: i32,
+  c: i32,
+  s: i32,
 ): void {
-  const zero = f32x4.splat(0), size = c * s, streams = s == 1 || !weight;
-  const run = streams ? size : s, runs = streams ? 1 : c, bytes = <usize>run << 2, all = <usize>size << 2;
+  const zero = f32x4.splat(0),
+    size = c * s,
+    streams = s == 1 || !weight;
+  const run = streams ? size : s,
+    runs = streams ? 1 : c,
+    bytes = (<usize>run) << 2,
+    all = (<usize>size) << 2;
   for (let i = 0; i < n; i++) {
     for (let k = 0; k < groups; k++, mean += 4, rstd += 4, dx += all, g += all, x += all) {
-      const m = v128.load32_splat(mean), r = v128.load32_splat(rstd), own = weight ? weight + ((<usize>k * c) << 2) : 0;
+      const m = v128.load32_splat(mean),
+        r = v128.load32_splat(rstd),
+        own = weight ? weight + ((<usize>k * c) << 2) : 0;
       const stream = streams ? own : 0;
-      let sum: f64 = 0, correlation: f64 = 0;
+      let sum: f64 = 0,
+        correlation: f64 = 0;
       for (let j = 0; j < runs; j++) {
-        const at = <usize>j * bytes, w: f64 = streams ? 1 : load<f32>(own + (<usize>j << 2));
+        const at = <usize>j * bytes,
+          w: f64 = streams ? 1 : load<f32>(own + ((<usize>j) << 2));
         sum += w * Rows.sum<Weighted>(0, g + at, 0, stream, run, zero, zero);
         correlation += w * Rows.sum<Correlation>(0, g + at, x + at, stream, run, m, r);
       }
       const factor = <f64>load<f32>(rstd) / size;
-      const offset = f32x4.splat(<f32>(sum * factor)), slope = f32x4.splat(<f32>(correlation * factor * load<f32>(rstd)));
+      const offset = f32x4.splat(<f32>(sum * factor));
+      const slope = f32x4.splat(<f32>(correlation * factor * load<f32>(rstd)));
       for (let j = 0; j < runs; j++) {
-        const at = <usize>j * bytes, gain = streams ? r : f32x4.mul(r, v128.load32_splat(own + (<usize>j << 2)));
+        const at = <usize>j * bytes,
+          gain = streams ? r : f32x4.mul(r, v128.load32_splat(own + ((<usize>j) << 2)));
         Rows.map<Gradient>(dx + at, g + at, x + at, stream, 0, run, m, gain, slope, offset);
       }
     }
@@ -100,19 +148,34 @@ export function group_norm_backward_f32(
 
 /** dweight[groups * c] = sum over n and s of g * xhat, dbias = sum over n and s of g; one that is 0 is left out. */
 export function group_norm_backward_params_f32(
-  dweight: usize, dbias: usize, g: usize, x: usize, mean: usize, rstd: usize, n: i32, groups: i32, c: i32, s: i32,
+  dweight: usize,
+  dbias: usize,
+  g: usize,
+  x: usize,
+  mean: usize,
+  rstd: usize,
+  n: i32,
+  groups: i32,
+  c: i32,
+  s: i32,
 ): void {
-  const zero = f32x4.splat(0), channels = groups * c, step = (<usize>channels * s) << 2;
+  const zero = f32x4.splat(0),
+    channels = groups * c,
+    step = (<usize>channels * s) << 2;
   for (let k = 0; k < channels; k++) {
-    let correlation: f64 = 0, sum: f64 = 0, at = (<usize>k * s) << 2, group = <usize>(k / c) << 2;
-    for (let i = 0; i < n; i++, at += step, group += <usize>groups << 2) {
+    let correlation: f64 = 0,
+      sum: f64 = 0,
+      at = (<usize>k * s) << 2,
+      group = (<usize>(k / c)) << 2;
+    for (let i = 0; i < n; i++, at += step, group += (<usize>groups) << 2) {
       if (dweight) {
-        const m = v128.load32_splat(mean + group), r = v128.load32_splat(rstd + group);
+        const m = v128.load32_splat(mean + group),
+          r = v128.load32_splat(rstd + group);
         correlation += Rows.sum<Correlation>(0, g + at, x + at, 0, s, m, r);
       }
       if (dbias) sum += Rows.sum<Value>(0, g + at, 0, 0, s, zero, zero);
     }
-    if (dweight) store<f32>(dweight + (<usize>k << 2), <f32>correlation);
-    if (dbias) store<f32>(dbias + (<usize>k << 2), <f32>sum);
+    if (dweight) store<f32>(dweight + ((<usize>k) << 2), <f32>correlation);
+    if (dbias) store<f32>(dbias + ((<usize>k) << 2), <f32>sum);
   }
 }

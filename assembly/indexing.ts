@@ -2,9 +2,12 @@
 // ends in 32. Indices are i32, lie within [0, n) and are checked before (check_index_i32).
 import { Rows, USES_Y, Value } from "./reduceloops";
 
-@final @unmanaged
+@final
+@unmanaged
 class Sum {
-  @inline uses(): i32 { return USES_Y; }
+  @inline uses(): i32 {
+    return USES_Y;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, p: v128, q: v128, s: v128, t: v128): v128 {
     return f32x4.add(x, y);
   }
@@ -12,10 +15,12 @@ class Sum {
 
 /** out[o, j, i] = x[o, index[j], i], x[outer, n, inner], index[m] (torch.index_select, an embedding). Overwrites. */
 export function index_select_32(out: usize, x: usize, index: usize, outer: i32, n: i32, m: i32, inner: i32): void {
-  const zero = f32x4.splat(0), row = <usize>inner << 2, slab = <usize>n * row;
+  const zero = f32x4.splat(0),
+    row = (<usize>inner) << 2,
+    slab = <usize>n * row;
   for (let o = 0; o < outer; o++, x += slab) {
     for (let j = 0; j < m; j++, out += row) {
-      const from = x + <usize>load<i32>(index + (<usize>j << 2)) * row;
+      const from = x + <usize>load<i32>(index + ((<usize>j) << 2)) * row;
       if (inner == 1) store<u32>(out, load<u32>(from));
       else Rows.map<Value>(out, from, 0, 0, 0, inner, zero, zero, zero, zero);
     }
@@ -27,10 +32,12 @@ export function index_select_32(out: usize, x: usize, index: usize, outer: i32, 
  * (torch.index_add): the way back of index_select. Accumulates.
  */
 export function index_add_f32(dx: usize, g: usize, index: usize, outer: i32, n: i32, m: i32, inner: i32): void {
-  const zero = f32x4.splat(0), row = <usize>inner << 2, slab = <usize>n * row;
+  const zero = f32x4.splat(0),
+    row = (<usize>inner) << 2,
+    slab = <usize>n * row;
   for (let o = 0; o < outer; o++, dx += slab) {
     for (let j = 0; j < m; j++, g += row) {
-      const to = dx + <usize>load<i32>(index + (<usize>j << 2)) * row;
+      const to = dx + <usize>load<i32>(index + ((<usize>j) << 2)) * row;
       if (inner == 1) store<f32>(to, load<f32>(to) + load<f32>(g));
       else Rows.map<Sum>(to, to, g, 0, 0, inner, zero, zero, zero, zero);
     }
@@ -39,7 +46,8 @@ export function index_add_f32(dx: usize, g: usize, index: usize, outer: i32, n: 
 
 /** out[o, j, i] = x[o, index[o, j, i], i], index[outer, m, inner], x[outer, n, inner] (torch.gather). Overwrites. */
 export function gather_32(out: usize, x: usize, index: usize, outer: i32, n: i32, m: i32, inner: i32): void {
-  const row = <usize>inner << 2, slab = <usize>n * row;
+  const row = (<usize>inner) << 2,
+    slab = <usize>n * row;
   for (let o = 0; o < outer; o++, x += slab) {
     for (let j = 0; j < m; j++) {
       for (let at: usize = 0; at < row; at += 4, out += 4, index += 4) {
@@ -54,7 +62,8 @@ export function gather_32(out: usize, x: usize, index: usize, outer: i32, n: i32
  * (torch.scatter_add): the way back of gather. Accumulates.
  */
 export function scatter_add_f32(out: usize, index: usize, src: usize, outer: i32, n: i32, m: i32, inner: i32): void {
-  const row = <usize>inner << 2, slab = <usize>n * row;
+  const row = (<usize>inner) << 2,
+    slab = <usize>n * row;
   for (let o = 0; o < outer; o++, out += slab) {
     for (let j = 0; j < m; j++) {
       for (let at: usize = 0; at < row; at += 4, src += 4, index += 4) {
@@ -71,11 +80,11 @@ export function check_index_i32(index: usize, count: i32, n: i32): i32 {
   let j = 0;
   // Unsigned, so that a negative index is too large.
   for (; j + 4 <= count; j += 4) {
-    const bad = i32x4.ge_u(v128.load(index + (<usize>j << 2)), limit);
+    const bad = i32x4.ge_u(v128.load(index + ((<usize>j) << 2)), limit);
     if (v128.any_true(bad)) return j + ctz(i32x4.bitmask(bad));
   }
   for (; j < count; j++) {
-    if (load<u32>(index + (<usize>j << 2)) >= <u32>n) return j;
+    if (load<u32>(index + ((<usize>j) << 2)) >= <u32>n) return j;
   }
   return -1;
 }

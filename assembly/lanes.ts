@@ -5,7 +5,7 @@
 const LOG2E: f32 = 1.44269504;
 // ln 2 in two parts; the first has 9 bits, so that its product with an exponent is exact.
 const LN2_HI: f32 = 0.693359375;
-const LN2_LO: f32 = -2.12194440e-4;
+const LN2_LO: f32 = -2.1219444e-4;
 const LN2: f32 = 0.69314718;
 // 1.5 * 2^23: adding it rounds to an integer, which the low bits of the sum then hold.
 const ROUND: f32 = 12582912;

@@ -7,42 +7,85 @@
 import { loadLanes, loadPart, storeLanes, storePart } from "./lanes";
 
 /** Neighbouring elements. Strides are in bytes here. */
-@final @unmanaged
+@final
+@unmanaged
 export class Along {
-  @inline gathers(): bool { return false; }
-  @inline at(p: usize, stride: usize, i: usize): usize { return p + (i << 2); }
-  @inline load(p: usize, stride: usize): v128 { return v128.load(p); }
-  @inline load4(p: usize, stride: usize): v128 { return v128.load(p, 16); }
-  @inline load8(p: usize, stride: usize): v128 { return v128.load(p, 32); }
-  @inline load12(p: usize, stride: usize): v128 { return v128.load(p, 48); }
-  @inline loadPart(p: usize, stride: usize, lanes: i32): v128 { return loadPart(p, lanes); }
+  @inline gathers(): bool {
+    return false;
+  }
+  @inline at(p: usize, stride: usize, i: usize): usize {
+    return p + (i << 2);
+  }
+  @inline load(p: usize, stride: usize): v128 {
+    return v128.load(p);
+  }
+  @inline load4(p: usize, stride: usize): v128 {
+    return v128.load(p, 16);
+  }
+  @inline load8(p: usize, stride: usize): v128 {
+    return v128.load(p, 32);
+  }
+  @inline load12(p: usize, stride: usize): v128 {
+    return v128.load(p, 48);
+  }
+  @inline loadPart(p: usize, stride: usize, lanes: i32): v128 {
+    return loadPart(p, lanes);
+  }
 }
 
 /** One element, repeated. */
-@final @unmanaged
+@final
+@unmanaged
 export class Fixed {
-  @inline gathers(): bool { return false; }
-  @inline at(p: usize, stride: usize, i: usize): usize { return p; }
-  @inline load(p: usize, stride: usize): v128 { return v128.load32_splat(p); }
-  @inline load4(p: usize, stride: usize): v128 { return v128.load32_splat(p); }
-  @inline load8(p: usize, stride: usize): v128 { return v128.load32_splat(p); }
-  @inline load12(p: usize, stride: usize): v128 { return v128.load32_splat(p); }
-  @inline loadPart(p: usize, stride: usize, lanes: i32): v128 { return v128.load32_splat(p); }
+  @inline gathers(): bool {
+    return false;
+  }
+  @inline at(p: usize, stride: usize, i: usize): usize {
+    return p;
+  }
+  @inline load(p: usize, stride: usize): v128 {
+    return v128.load32_splat(p);
+  }
+  @inline load4(p: usize, stride: usize): v128 {
+    return v128.load32_splat(p);
+  }
+  @inline load8(p: usize, stride: usize): v128 {
+    return v128.load32_splat(p);
+  }
+  @inline load12(p: usize, stride: usize): v128 {
+    return v128.load32_splat(p);
+  }
+  @inline loadPart(p: usize, stride: usize, lanes: i32): v128 {
+    return v128.load32_splat(p);
+  }
 }
 
 /** Elements `stride` apart, gathered. */
-@final @unmanaged
+@final
+@unmanaged
 export class Strided {
-  @inline gathers(): bool { return true; }
-  @inline at(p: usize, stride: usize, i: usize): usize { return p + i * stride; }
+  @inline gathers(): bool {
+    return true;
+  }
+  @inline at(p: usize, stride: usize, i: usize): usize {
+    return p + i * stride;
+  }
   @inline load(p: usize, stride: usize): v128 {
     const two = v128.load32_lane(p + stride, v128.load32_zero(p), 1);
     return v128.load32_lane(p + 3 * stride, v128.load32_lane(p + 2 * stride, two, 2), 3);
   }
-  @inline load4(p: usize, stride: usize): v128 { return this.load(p + 4 * stride, stride); }
-  @inline load8(p: usize, stride: usize): v128 { return this.load(p + 8 * stride, stride); }
-  @inline load12(p: usize, stride: usize): v128 { return this.load(p + 12 * stride, stride); }
-  @inline loadPart(p: usize, stride: usize, lanes: i32): v128 { return gatherPart(p, stride, lanes); }
+  @inline load4(p: usize, stride: usize): v128 {
+    return this.load(p + 4 * stride, stride);
+  }
+  @inline load8(p: usize, stride: usize): v128 {
+    return this.load(p + 8 * stride, stride);
+  }
+  @inline load12(p: usize, stride: usize): v128 {
+    return this.load(p + 12 * stride, stride);
+  }
+  @inline loadPart(p: usize, stride: usize, lanes: i32): v128 {
+    return gatherPart(p, stride, lanes);
+  }
 }
 
 function gatherPart(p: usize, stride: usize, lanes: i32): v128 {
@@ -55,7 +98,8 @@ function gatherPart(p: usize, stride: usize, lanes: i32): v128 {
 @inline
 function map<F>(out: usize, x: usize, n: i32, p: f32, q: f32, deep: bool): void {
   const f = changetype<F>(0);
-  const pv = f32x4.splat(p), qv = f32x4.splat(q);
+  const pv = f32x4.splat(p),
+    qv = f32x4.splat(q);
   if (deep) {
     for (; n >= 16; n -= 16, out += 64, x += 64) {
       v128.store(out, f.forward(v128.load(x), pv, qv));
@@ -72,7 +116,10 @@ function map<F>(out: usize, x: usize, n: i32, p: f32, q: f32, deep: bool): void 
 export function fill(out: usize, n: i32, value: f32): void {
   const v = f32x4.splat(value);
   for (; n >= 16; n -= 16, out += 64) {
-    v128.store(out, v); v128.store(out, v, 16); v128.store(out, v, 32); v128.store(out, v, 48);
+    v128.store(out, v);
+    v128.store(out, v, 16);
+    v128.store(out, v, 32);
+    v128.store(out, v, 48);
   }
   for (; n >= 4; n -= 4, out += 16) v128.store(out, v);
   if (n > 0) storePart(out, v, n);
@@ -95,67 +142,135 @@ export function mapLong<F>(out: usize, x: usize, n: i32, p: f32, q: f32): void {
 // reading costs little beside it.
 
 /** Values of 4 bytes, F.forward(a, b). */
-@final @unmanaged
+@final
+@unmanaged
 export class Values<F> {
-  @inline deep(): bool { return true; }
-  @inline gathers(): bool { return false; }
-  @inline bytes(): usize { return 4; }
-  @inline step(a: v128, b: v128, p: v128, q: v128): v128 { return changetype<F>(0).forward(a, b); }
-  @inline store(out: usize, v: v128): void { v128.store(out, v); }
-  @inline storePart(out: usize, v: v128, lanes: i32): void { storePart(out, v, lanes); }
+  @inline deep(): bool {
+    return true;
+  }
+  @inline gathers(): bool {
+    return false;
+  }
+  @inline bytes(): usize {
+    return 4;
+  }
+  @inline step(a: v128, b: v128, p: v128, q: v128): v128 {
+    return changetype<F>(0).forward(a, b);
+  }
+  @inline store(out: usize, v: v128): void {
+    v128.store(out, v);
+  }
+  @inline storePart(out: usize, v: v128, lanes: i32): void {
+    storePart(out, v, lanes);
+  }
 }
 
 /** As Values, for long ops (see mapLong). */
-@final @unmanaged
+@final
+@unmanaged
 export class LongValues<F> {
-  @inline deep(): bool { return false; }
-  @inline gathers(): bool { return true; }
-  @inline bytes(): usize { return 4; }
-  @inline step(a: v128, b: v128, p: v128, q: v128): v128 { return changetype<F>(0).forward(a, b); }
-  @inline store(out: usize, v: v128): void { v128.store(out, v); }
-  @inline storePart(out: usize, v: v128, lanes: i32): void { storePart(out, v, lanes); }
+  @inline deep(): bool {
+    return false;
+  }
+  @inline gathers(): bool {
+    return true;
+  }
+  @inline bytes(): usize {
+    return 4;
+  }
+  @inline step(a: v128, b: v128, p: v128, q: v128): v128 {
+    return changetype<F>(0).forward(a, b);
+  }
+  @inline store(out: usize, v: v128): void {
+    v128.store(out, v);
+  }
+  @inline storePart(out: usize, v: v128, lanes: i32): void {
+    storePart(out, v, lanes);
+  }
 }
 
 /** Bytes, 1 where F.test(a, b), and else 0. */
-@final @unmanaged
+@final
+@unmanaged
 export class Flags<F> {
-  @inline deep(): bool { return false; }
-  @inline gathers(): bool { return false; }
-  @inline bytes(): usize { return 1; }
+  @inline deep(): bool {
+    return false;
+  }
+  @inline gathers(): bool {
+    return false;
+  }
+  @inline bytes(): usize {
+    return 1;
+  }
   @inline step(a: v128, b: v128, p: v128, q: v128): v128 {
     const flags = i32x4.shr_u(changetype<F>(0).test(a, b), 31);
     return narrowed(flags, flags, flags, flags);
   }
-  @inline store(out: usize, v: v128): void { v128.store32_lane(out, v, 0); }
-  @inline storePart(out: usize, v: v128, lanes: i32): void { storeBytes(out, v, lanes); }
+  @inline store(out: usize, v: v128): void {
+    v128.store32_lane(out, v, 0);
+  }
+  @inline storePart(out: usize, v: v128, lanes: i32): void {
+    storeBytes(out, v, lanes);
+  }
 }
 
 /** Gradients of 4 bytes, F.backward(g, saved, p, q). */
-@final @unmanaged
+@final
+@unmanaged
 class Gradients<F> {
-  @inline deep(): bool { return true; }
-  @inline step(g: v128, saved: v128, p: v128, q: v128): v128 { return changetype<F>(0).backward(g, saved, p, q); }
-  @inline bytes(): usize { return 4; }
-  @inline store(out: usize, v: v128): void { v128.store(out, v); }
-  @inline storePart(out: usize, v: v128, lanes: i32): void { storePart(out, v, lanes); }
+  @inline deep(): bool {
+    return true;
+  }
+  @inline step(g: v128, saved: v128, p: v128, q: v128): v128 {
+    return changetype<F>(0).backward(g, saved, p, q);
+  }
+  @inline bytes(): usize {
+    return 4;
+  }
+  @inline store(out: usize, v: v128): void {
+    v128.store(out, v);
+  }
+  @inline storePart(out: usize, v: v128, lanes: i32): void {
+    storePart(out, v, lanes);
+  }
 }
 
 /** As Gradients, for long ops (see mapLong). */
-@final @unmanaged
+@final
+@unmanaged
 class LongGradients<F> {
-  @inline deep(): bool { return false; }
-  @inline step(g: v128, saved: v128, p: v128, q: v128): v128 { return changetype<F>(0).backward(g, saved, p, q); }
-  @inline bytes(): usize { return 4; }
-  @inline store(out: usize, v: v128): void { v128.store(out, v); }
-  @inline storePart(out: usize, v: v128, lanes: i32): void { storePart(out, v, lanes); }
+  @inline deep(): bool {
+    return false;
+  }
+  @inline step(g: v128, saved: v128, p: v128, q: v128): v128 {
+    return changetype<F>(0).backward(g, saved, p, q);
+  }
+  @inline bytes(): usize {
+    return 4;
+  }
+  @inline store(out: usize, v: v128): void {
+    v128.store(out, v);
+  }
+  @inline storePart(out: usize, v: v128, lanes: i32): void {
+    storePart(out, v, lanes);
+  }
 }
 
 /** One row of out. Gives the address behind it. out may be a or b where that is read Along. */
 @inline
 function row2<K, A, B>(
-  out: usize, a: usize, b: usize, n: i32, strideA: usize, strideB: usize, p: v128, q: v128,
+  out: usize,
+  a: usize,
+  b: usize,
+  n: i32,
+  strideA: usize,
+  strideB: usize,
+  p: v128,
+  q: v128,
 ): usize {
-  const k = changetype<K>(0), x = changetype<A>(0), y = changetype<B>(0);
+  const k = changetype<K>(0),
+    x = changetype<A>(0),
+    y = changetype<B>(0);
   if (k.deep() && !x.gathers() && !y.gathers()) {
     for (; n >= 16; n -= 16, out += 64) {
       v128.store(out, k.step(x.load(a, strideA), y.load(b, strideB), p, q));
@@ -224,7 +339,8 @@ function narrowed(a: v128, b: v128, c: v128, d: v128): v128 {
 export function mapToBytes<F>(out: usize, x: usize, n: i32): void {
   const f = changetype<F>(0);
   for (; n >= 16; n -= 16, out += 16, x += 64) {
-    const a = f.forward(v128.load(x)), b = f.forward(v128.load(x, 16));
+    const a = f.forward(v128.load(x)),
+      b = f.forward(v128.load(x, 16));
     v128.store(out, narrowed(a, b, f.forward(v128.load(x, 32)), f.forward(v128.load(x, 48))));
   }
   for (; n > 0; n -= 4, out += 4, x += 16) {
@@ -252,17 +368,25 @@ export function mapFromBytes<F>(out: usize, x: usize, n: i32): void {
 
 /** The size of an axis; 1 for axis -1, which stands for none. */
 export function sizeOf(dims: usize, axis: i32): i32 {
-  return axis < 0 ? 1 : load<i32>(dims + (<usize>(1 + axis) << 2));
+  return axis < 0 ? 1 : load<i32>(dims + ((<usize>(1 + axis)) << 2));
 }
 
 /** The stride of an axis for operand 0, 1 or 2, in elements; 0 for axis -1. */
 export function strideOf(dims: usize, operand: i32, axis: i32): usize {
-  return axis < 0 ? 0 : <usize>load<i32>(dims + (<usize>(1 + (1 + operand) * load<i32>(dims) + axis) << 2));
+  return axis < 0 ? 0 : <usize>load<i32>(dims + ((<usize>(1 + (1 + operand) * load<i32>(dims) + axis)) << 2));
 }
 
 @inline
 function rows2<K, A, B>(
-  out: usize, a: usize, b: usize, rows: i32, n: i32, rowA: usize, rowB: usize, strideA: usize, strideB: usize,
+  out: usize,
+  a: usize,
+  b: usize,
+  rows: i32,
+  n: i32,
+  rowA: usize,
+  rowB: usize,
+  strideA: usize,
+  strideB: usize,
 ): usize {
   const none = f32x4.splat(0);
   for (; rows > 0; rows--, a += rowA, b += rowB) out = row2<K, A, B>(out, a, b, n, strideA, strideB, none, none);
@@ -276,14 +400,18 @@ function rows2<K, A, B>(
 export function strided2<K>(out: usize, a: usize, b: usize, dims: usize, axis: i32): usize {
   const last = load<i32>(dims) - 1;
   if (axis < last - 1) {
-    const stepA = strideOf(dims, 0, axis) << 2, stepB = strideOf(dims, 1, axis) << 2;
+    const stepA = strideOf(dims, 0, axis) << 2,
+      stepB = strideOf(dims, 1, axis) << 2;
     for (let i = sizeOf(dims, axis); i > 0; i--, a += stepA, b += stepB) out = strided2<K>(out, a, b, dims, axis + 1);
     return out;
   }
   const outer = axis < last ? axis : -1;
-  const rows = sizeOf(dims, outer), n = sizeOf(dims, last);
-  const rowA = strideOf(dims, 0, outer) << 2, rowB = strideOf(dims, 1, outer) << 2;
-  const strideA = strideOf(dims, 0, last) << 2, strideB = strideOf(dims, 1, last) << 2;
+  const rows = sizeOf(dims, outer),
+    n = sizeOf(dims, last);
+  const rowA = strideOf(dims, 0, outer) << 2,
+    rowB = strideOf(dims, 1, outer) << 2;
+  const strideA = strideOf(dims, 0, last) << 2,
+    strideB = strideOf(dims, 1, last) << 2;
   if (!changetype<K>(0).gathers()) {
     if (strideA == 4 && strideB == 4) return rows2<K, Along, Along>(out, a, b, rows, n, rowA, rowB, 4, 4);
     if (strideA == 4 && strideB == 0) return rows2<K, Along, Fixed>(out, a, b, rows, n, rowA, rowB, 4, 0);

@@ -6,24 +6,30 @@ import { ExpBelow, MaximumNumber, Rows, USES_B, USES_W, USES_Y, Value } from "./
 
 @inline
 function classWeight(weight: usize, target: i32): f32 {
-  return weight ? load<f32>(weight + (<usize>target << 2)) : 1;
+  return weight ? load<f32>(weight + ((<usize>target) << 2)) : 1;
 }
 
 // --- cross-entropy: softmax, logarithm and choice in one, on logits
 
 /** weight * -log p, by log p = (x - max) - logSum. */
-@final @unmanaged
+@final
+@unmanaged
 class WeightedSurprise {
-  @inline uses(): i32 { return USES_W; }
+  @inline uses(): i32 {
+    return USES_W;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, max: v128, logSum: v128, s: v128, t: v128): v128 {
     return f32x4.mul(w, f32x4.add(f32x4.sub(max, x), logSum));
   }
 }
 
 /** p * pull - weight * smooth. */
-@final @unmanaged
+@final
+@unmanaged
 class CrossEntropyGradient {
-  @inline uses(): i32 { return USES_W; }
+  @inline uses(): i32 {
+    return USES_W;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, max: v128, logSum: v128, pull: v128, smooth: v128): v128 {
     const p = expNegative(f32x4.sub(f32x4.sub(x, max), logSum));
     return f32x4.sub(f32x4.mul(p, pull), f32x4.mul(w, smooth));
@@ -37,12 +43,21 @@ class CrossEntropyGradient {
  * finds it again: beside a logit of 1e4 the rest would keep four digits. weight[classes] = 0 means ones.
  */
 export function cross_entropy_forward_f32(
-  losses: usize, lse: usize, x: usize, target: usize, weight: usize,
-  rows: i32, classes: i32, ignoreIndex: i32, smoothing: f32,
+  losses: usize,
+  lse: usize,
+  x: usize,
+  target: usize,
+  weight: usize,
+  rows: i32,
+  classes: i32,
+  ignoreIndex: i32,
+  smoothing: f32,
 ): void {
-  const zero = f32x4.splat(0), stride = <usize>classes << 2;
+  const zero = f32x4.splat(0),
+    stride = (<usize>classes) << 2;
   for (let i = 0; i < rows; i++, losses += 4, lse += 4, target += 4, x += stride) {
-    const max = Rows.fold<MaximumNumber>(x, classes), maxV = f32x4.splat(max);
+    const max = Rows.fold<MaximumNumber>(x, classes),
+      maxV = f32x4.splat(max);
     const logSumV = log(f32x4.splat(<f32>Rows.sum<ExpBelow>(0, x, 0, 0, classes, maxV, zero)));
     const logSum = f32x4.extract_lane(logSumV, 0);
     store<f32>(lse, logSum);
@@ -51,10 +66,10 @@ export function cross_entropy_forward_f32(
       store<f32>(losses, 0);
       continue;
     }
-    const surprise = max - load<f32>(x + (<usize>t << 2)) + logSum;
+    const surprise = max - load<f32>(x + ((<usize>t) << 2)) + logSum;
     let loss = <f64>(1 - smoothing) * classWeight(weight, t) * surprise;
     if (smoothing != 0) {
-      loss += <f64>smoothing / classes * Rows.sum<WeightedSurprise>(0, x, 0, weight, classes, maxV, logSumV);
+      loss += (<f64>smoothing / classes) * Rows.sum<WeightedSurprise>(0, x, 0, weight, classes, maxV, logSumV);
     }
     store<f32>(losses, <f32>loss);
   }
@@ -65,10 +80,19 @@ export function cross_entropy_forward_f32(
  * with W the sum of the weights and lse as cross_entropy_forward_f32 left it. dx may be x.
  */
 export function cross_entropy_backward_f32(
-  dx: usize, g: usize, x: usize, lse: usize, target: usize, weight: usize,
-  rows: i32, classes: i32, ignoreIndex: i32, smoothing: f32,
+  dx: usize,
+  g: usize,
+  x: usize,
+  lse: usize,
+  target: usize,
+  weight: usize,
+  rows: i32,
+  classes: i32,
+  ignoreIndex: i32,
+  smoothing: f32,
 ): void {
-  const zero = f32x4.splat(0), stride = <usize>classes << 2;
+  const zero = f32x4.splat(0),
+    stride = (<usize>classes) << 2;
   const spread = <f64>smoothing / classes;
   const total = weight ? Rows.sum<Value>(0, weight, 0, 0, classes, zero, zero) : <f64>classes;
   for (let i = 0; i < rows; i++, g += 4, lse += 4, target += 4, x += stride, dx += stride) {
@@ -83,7 +107,7 @@ export function cross_entropy_backward_f32(
     const smooth = f32x4.splat(<f32>(gradient * spread));
     const max = f32x4.splat(Rows.fold<MaximumNumber>(x, classes));
     Rows.map<CrossEntropyGradient>(dx, x, 0, weight, 0, classes, max, v128.load32_splat(lse), pull, smooth);
-    const at = dx + (<usize>t << 2);
+    const at = dx + ((<usize>t) << 2);
     store<f32>(at, load<f32>(at) - <f32>chosen);
   }
 }
@@ -92,7 +116,14 @@ export function cross_entropy_backward_f32(
 
 /** losses[rows, inner] = -weight[t] * logp[row, t, i], t = target[row, i] (torch.nn.functional.nll_loss). */
 export function nll_forward_f32(
-  losses: usize, logp: usize, target: usize, weight: usize, rows: i32, classes: i32, inner: i32, ignoreIndex: i32,
+  losses: usize,
+  logp: usize,
+  target: usize,
+  weight: usize,
+  rows: i32,
+  classes: i32,
+  inner: i32,
+  ignoreIndex: i32,
 ): void {
   const slab = (<usize>classes * <usize>inner) << 2;
   for (let row = 0; row < rows; row++, logp += slab) {
@@ -106,7 +137,14 @@ export function nll_forward_f32(
 
 /** dx[row, t, i] = -weight[t] * g[row, i], t = target[row, i], and 0 elsewhere. */
 export function nll_backward_f32(
-  dx: usize, g: usize, target: usize, weight: usize, rows: i32, classes: i32, inner: i32, ignoreIndex: i32,
+  dx: usize,
+  g: usize,
+  target: usize,
+  weight: usize,
+  rows: i32,
+  classes: i32,
+  inner: i32,
+  ignoreIndex: i32,
 ): void {
   const slab = (<usize>classes * <usize>inner) << 2;
   memory.fill(dx, 0, <usize>rows * slab);
@@ -124,7 +162,12 @@ export function nll_backward_f32(
  * PyTorch's weighted mean.
  */
 export function class_weights_f32(
-  out: usize, target: usize, weight: usize, rows: i32, classes: i32, ignoreIndex: i32,
+  out: usize,
+  target: usize,
+  weight: usize,
+  rows: i32,
+  classes: i32,
+  ignoreIndex: i32,
 ): void {
   for (let i = 0; i < rows; i++, out += 4, target += 4) {
     const t = load<i32>(target);
@@ -144,9 +187,12 @@ export function check_targets_i32(target: usize, n: i32, classes: i32, ignoreInd
 // --- binary cross-entropy
 
 /** (1 - t) * x + (1 + (weight - 1) * t) * log(1 + exp(-x)). */
-@final @unmanaged
+@final
+@unmanaged
 class BceWithLogits {
-  @inline uses(): i32 { return USES_Y | USES_W; }
+  @inline uses(): i32 {
+    return USES_Y | USES_W;
+  }
   @inline value(x: v128, t: v128, w: v128, b: v128, factor: v128, q: v128, s: v128, u: v128): v128 {
     const one = f32x4.splat(1);
     const weight = madd(f32x4.sub(f32x4.mul(w, factor), one), t, one);
@@ -157,11 +203,15 @@ class BceWithLogits {
 }
 
 /** g * ((1 + (weight - 1) * t) * sigmoid(x) - weight * t); g comes as the stream b. */
-@final @unmanaged
+@final
+@unmanaged
 class BceWithLogitsGradient {
-  @inline uses(): i32 { return USES_Y | USES_W | USES_B; }
+  @inline uses(): i32 {
+    return USES_Y | USES_W | USES_B;
+  }
   @inline value(x: v128, t: v128, w: v128, g: v128, factor: v128, q: v128, s: v128, u: v128): v128 {
-    const one = f32x4.splat(1), positive = f32x4.mul(f32x4.mul(w, factor), t);
+    const one = f32x4.splat(1),
+      positive = f32x4.mul(f32x4.mul(w, factor), t);
     const weight = f32x4.add(positive, f32x4.sub(one, t));
     return f32x4.mul(g, f32x4.sub(f32x4.mul(weight, sigmoid(x)), positive));
   }
@@ -176,7 +226,7 @@ function alongLastAxis<F>(out: usize, x: usize, t: usize, posWeight: usize, g: u
     return;
   }
   for (let i = 0; i < n; i += inner) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     Rows.map<F>(out + at, x + at, t + at, posWeight, g + at, inner, one, one, one, one);
   }
 }
@@ -186,30 +236,47 @@ function alongLastAxis<F>(out: usize, x: usize, t: usize, posWeight: usize, g: u
  * (torch.nn.functional.binary_cross_entropy_with_logits). posWeight[inner] runs along the last axis; 0: ones.
  */
 export function bce_with_logits_forward_f32(
-  out: usize, x: usize, t: usize, posWeight: usize, n: i32, inner: i32,
+  out: usize,
+  x: usize,
+  t: usize,
+  posWeight: usize,
+  n: i32,
+  inner: i32,
 ): void {
   alongLastAxis<BceWithLogits>(out, x, t, posWeight, 0, n, inner);
 }
 
 /** dx[n] = g * ((1 + (posWeight - 1) * t) * sigmoid(x) - posWeight * t). dx may be any input. */
 export function bce_with_logits_backward_f32(
-  dx: usize, g: usize, x: usize, t: usize, posWeight: usize, n: i32, inner: i32,
+  dx: usize,
+  g: usize,
+  x: usize,
+  t: usize,
+  posWeight: usize,
+  n: i32,
+  inner: i32,
 ): void {
   alongLastAxis<BceWithLogitsGradient>(dx, x, t, posWeight, g, n, inner);
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Bce {
-  @inline uses(): i32 { return USES_Y; }
+  @inline uses(): i32 {
+    return USES_Y;
+  }
   @inline value(p: v128, t: v128, w: v128, b: v128, floor: v128, q: v128, s: v128, u: v128): v128 {
     const off = f32x4.mul(f32x4.sub(t, f32x4.splat(1)), f32x4.max(log1p(f32x4.neg(p)), floor));
     return f32x4.sub(off, f32x4.mul(t, f32x4.max(log(p), floor)));
   }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class BceGradient {
-  @inline uses(): i32 { return USES_Y | USES_B; }
+  @inline uses(): i32 {
+    return USES_Y | USES_B;
+  }
   @inline value(p: v128, t: v128, w: v128, g: v128, floor: v128, q: v128, s: v128, u: v128): v128 {
     const variance = f32x4.mul(f32x4.sub(f32x4.splat(1), p), p);
     return f32x4.div(f32x4.mul(g, f32x4.sub(p, t)), f32x4.max(variance, floor));
@@ -230,9 +297,12 @@ export function bce_backward_f32(dp: usize, g: usize, p: usize, t: usize, n: i32
 
 // --- smooth L1 and Huber, of d = x - t
 
-@final @unmanaged
+@final
+@unmanaged
 class SmoothL1 {
-  @inline uses(): i32 { return USES_Y; }
+  @inline uses(): i32 {
+    return USES_Y;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, beta: v128, half: v128, s: v128, t: v128): v128 {
     const d = f32x4.abs(f32x4.sub(x, y));
     const square = f32x4.div(f32x4.mul(f32x4.mul(half, d), d), beta);
@@ -240,11 +310,15 @@ class SmoothL1 {
   }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class SmoothL1Gradient {
-  @inline uses(): i32 { return USES_Y | USES_B; }
+  @inline uses(): i32 {
+    return USES_Y | USES_B;
+  }
   @inline value(x: v128, y: v128, w: v128, g: v128, beta: v128, one: v128, s: v128, t: v128): v128 {
-    const d = f32x4.sub(x, y), slope = clamp(f32x4.div(d, beta), f32x4.neg(one), one);
+    const d = f32x4.sub(x, y),
+      slope = clamp(f32x4.div(d, beta), f32x4.neg(one), one);
     // 0 / 0 for beta = 0, where the gradient of |d| at 0 is 0.
     return f32x4.mul(g, v128.bitselect(d, slope, f32x4.eq(d, f32x4.splat(0))));
   }
@@ -262,9 +336,12 @@ export function smooth_l1_backward_f32(dx: usize, g: usize, x: usize, t: usize, 
   Rows.map<SmoothL1Gradient>(dx, x, t, 0, g, n, f32x4.splat(beta), one, one, one);
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Huber {
-  @inline uses(): i32 { return USES_Y; }
+  @inline uses(): i32 {
+    return USES_Y;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, delta: v128, half: v128, s: v128, t: v128): v128 {
     const d = f32x4.abs(f32x4.sub(x, y));
     const line = f32x4.mul(delta, f32x4.sub(d, f32x4.mul(half, delta)));
@@ -272,9 +349,12 @@ class Huber {
   }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class HuberGradient {
-  @inline uses(): i32 { return USES_Y | USES_B; }
+  @inline uses(): i32 {
+    return USES_Y | USES_B;
+  }
   @inline value(x: v128, y: v128, w: v128, g: v128, delta: v128, q: v128, s: v128, t: v128): v128 {
     return f32x4.mul(g, clamp(f32x4.sub(x, y), f32x4.neg(delta), delta));
   }

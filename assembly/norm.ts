@@ -3,60 +3,86 @@
 // zeros. Every kernel overwrites its outputs unless said; dx may be g, out may be x.
 import { loadLanes, madd } from "./lanes";
 import {
-  Columns, ROW_PARAMETERS, Rows, SquaredDeviation, USES_B, USES_W, USES_Y, Value, mapLanes,
+  Columns,
+  mapLanes,
+  ROW_PARAMETERS,
+  Rows,
+  SquaredDeviation,
+  USES_B,
+  USES_W,
+  USES_Y,
+  Value,
 } from "./reduceloops";
 
 // --- layer norm
 
 /** xhat * weight + bias. */
-@final @unmanaged
+@final
+@unmanaged
 class Normalize {
-  @inline uses(): i32 { return USES_W | USES_B; }
+  @inline uses(): i32 {
+    return USES_W | USES_B;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, mean: v128, rstd: v128, s: v128, t: v128): v128 {
     return madd(f32x4.mul(f32x4.sub(x, mean), rstd), w, b);
   }
 }
 
 /** g * weight. */
-@final @unmanaged
+@final
+@unmanaged
 class Weighted {
-  @inline uses(): i32 { return USES_W; }
+  @inline uses(): i32 {
+    return USES_W;
+  }
   @inline value(g: v128, y: v128, w: v128, b: v128, p: v128, q: v128, s: v128, t: v128): v128 {
     return f32x4.mul(g, w);
   }
 }
 
 /** g * weight * xhat, of a gradient g and the x beside it. */
-@final @unmanaged
+@final
+@unmanaged
 class WeightedCorrelation {
-  @inline uses(): i32 { return USES_Y | USES_W; }
+  @inline uses(): i32 {
+    return USES_Y | USES_W;
+  }
   @inline value(g: v128, x: v128, w: v128, b: v128, mean: v128, rstd: v128, s: v128, t: v128): v128 {
     return f32x4.mul(f32x4.mul(g, w), f32x4.mul(f32x4.sub(x, mean), rstd));
   }
 }
 
 /** g * xhat; mean and rstd belong to the column. */
-@final @unmanaged
+@final
+@unmanaged
 class Correlation {
-  @inline uses(): i32 { return USES_Y; }
+  @inline uses(): i32 {
+    return USES_Y;
+  }
   @inline value(g: v128, x: v128, w: v128, b: v128, mean: v128, rstd: v128, s: v128, t: v128): v128 {
     return f32x4.mul(g, f32x4.mul(f32x4.sub(x, mean), rstd));
   }
 }
 
 /** g * xhat; mean and rstd belong to the row. */
-@final @unmanaged
+@final
+@unmanaged
 class RowCorrelation {
-  @inline uses(): i32 { return USES_Y | ROW_PARAMETERS; }
+  @inline uses(): i32 {
+    return USES_Y | ROW_PARAMETERS;
+  }
   @inline value(g: v128, x: v128, w: v128, b: v128, mean: v128, rstd: v128, s: v128, t: v128): v128 {
     return f32x4.mul(g, f32x4.mul(f32x4.sub(x, mean), rstd));
   }
 }
 
 /** g * weight * rstd - ((x - mean) * slope + offset). */
-@final @unmanaged
+@final
+@unmanaged
 class LayerNormGradient {
-  @inline uses(): i32 { return USES_Y | USES_W; }
+  @inline uses(): i32 {
+    return USES_Y | USES_W;
+  }
   @inline value(g: v128, x: v128, w: v128, b: v128, mean: v128, rstd: v128, slope: v128, offset: v128): v128 {
     return f32x4.sub(f32x4.mul(f32x4.mul(g, w), rstd), madd(f32x4.sub(x, mean), slope, offset));
   }
@@ -67,9 +93,18 @@ class LayerNormGradient {
  * for the way back (torch.nn.functional.layer_norm).
  */
 export function layer_norm_forward_f32(
-  out: usize, mean: usize, rstd: usize, x: usize, weight: usize, bias: usize, rows: i32, cols: i32, eps: f32,
+  out: usize,
+  mean: usize,
+  rstd: usize,
+  x: usize,
+  weight: usize,
+  bias: usize,
+  rows: i32,
+  cols: i32,
+  eps: f32,
 ): void {
-  const zero = f32x4.splat(0), stride = <usize>cols << 2;
+  const zero = f32x4.splat(0),
+    stride = (<usize>cols) << 2;
   for (let i = 0; i < rows; i++, out += stride, x += stride, mean += 4, rstd += 4) {
     store<f32>(mean, <f32>(Rows.sum<Value>(0, x, 0, 0, cols, zero, zero) / cols));
     const m = v128.load32_splat(mean);
@@ -80,11 +115,20 @@ export function layer_norm_forward_f32(
 
 /** dx = rstd * (gw - mean of gw - xhat * mean of gw * xhat), gw = g * weight, the means over the row. */
 export function layer_norm_backward_f32(
-  dx: usize, g: usize, x: usize, mean: usize, rstd: usize, weight: usize, rows: i32, cols: i32,
+  dx: usize,
+  g: usize,
+  x: usize,
+  mean: usize,
+  rstd: usize,
+  weight: usize,
+  rows: i32,
+  cols: i32,
 ): void {
-  const zero = f32x4.splat(0), stride = <usize>cols << 2;
+  const zero = f32x4.splat(0),
+    stride = (<usize>cols) << 2;
   for (let i = 0; i < rows; i++, dx += stride, g += stride, x += stride, mean += 4, rstd += 4) {
-    const m = v128.load32_splat(mean), r = v128.load32_splat(rstd);
+    const m = v128.load32_splat(mean),
+      r = v128.load32_splat(rstd);
     const factor = <f64>load<f32>(rstd) / cols;
     const offset = <f32>(Rows.sum<Weighted>(0, g, 0, weight, cols, zero, zero) * factor);
     const slope = <f32>(Rows.sum<WeightedCorrelation>(0, g, x, weight, cols, m, r) * factor * load<f32>(rstd));
@@ -94,7 +138,14 @@ export function layer_norm_backward_f32(
 
 /** dweight[cols] = sum over rows of g * xhat, dbias[cols] = sum over rows of g; one that is 0 is left out. */
 export function layer_norm_backward_params_f32(
-  dweight: usize, dbias: usize, g: usize, x: usize, mean: usize, rstd: usize, rows: i32, cols: i32,
+  dweight: usize,
+  dbias: usize,
+  g: usize,
+  x: usize,
+  mean: usize,
+  rstd: usize,
+  rows: i32,
+  cols: i32,
 ): void {
   if (dweight) Columns.sum<RowCorrelation>(dweight, g, x, mean, rstd, rows, cols, 1);
   if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, rows, cols, 1);
@@ -112,23 +163,27 @@ function channelSum<F>(x: usize, y: usize, n: i32, s: i32, stride: usize, p: v12
 
 /** mean[c] and biased variance[c] of x[n, c, s] over n and s. */
 export function batch_norm_stats_f32(mean: usize, variance: usize, x: usize, n: i32, c: i32, s: i32): void {
-  const zero = f32x4.splat(0), stride = (<usize>c * <usize>s) << 2;
+  const zero = f32x4.splat(0),
+    stride = (<usize>c * <usize>s) << 2;
   const scale = 1 / (<f64>n * <f64>s);
   if (s == 1) {
     Columns.sum<Value>(mean, x, 0, 0, 0, n, c, scale);
     Columns.sum<SquaredDeviation>(variance, x, 0, mean, 0, n, c, scale);
     return;
   }
-  for (let k = 0; k < c; k++, x += <usize>s << 2, mean += 4, variance += 4) {
+  for (let k = 0; k < c; k++, x += (<usize>s) << 2, mean += 4, variance += 4) {
     store<f32>(mean, <f32>(channelSum<Value>(x, 0, n, s, stride, zero, zero) * scale));
     const m = v128.load32_splat(mean);
     store<f32>(variance, <f32>(channelSum<SquaredDeviation>(x, 0, n, s, stride, m, zero) * scale));
   }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Interpolate {
-  @inline uses(): i32 { return USES_Y; }
+  @inline uses(): i32 {
+    return USES_Y;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, keep: v128, take: v128, s: v128, t: v128): v128 {
     return f32x4.add(f32x4.mul(x, keep), f32x4.mul(y, take));
   }
@@ -139,17 +194,27 @@ class Interpolate {
  * where unbias = N / (N - 1) for N values a channel. In place.
  */
 export function batch_norm_update_f32(
-  runningMean: usize, runningVar: usize, mean: usize, variance: usize, c: i32, momentum: f32, unbias: f32,
+  runningMean: usize,
+  runningVar: usize,
+  mean: usize,
+  variance: usize,
+  c: i32,
+  momentum: f32,
+  unbias: f32,
 ): void {
-  const zero = f32x4.splat(0), keep = f32x4.splat(1 - momentum);
+  const zero = f32x4.splat(0),
+    keep = f32x4.splat(1 - momentum);
   Rows.map<Interpolate>(runningMean, runningMean, mean, 0, 0, c, keep, f32x4.splat(momentum), zero, zero);
   const take = f32x4.splat(momentum * unbias);
   Rows.map<Interpolate>(runningVar, runningVar, variance, 0, 0, c, keep, take, zero, zero);
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class InverseRoot {
-  @inline uses(): i32 { return 0; }
+  @inline uses(): i32 {
+    return 0;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, eps: v128, q: v128, s: v128, t: v128): v128 {
     return f32x4.div(f32x4.splat(1), f32x4.sqrt(f32x4.add(x, eps)));
   }
@@ -165,25 +230,39 @@ export function rstd_f32(out: usize, variance: usize, n: i32, eps: f32): void {
 // slope(rstd, weight, dweight / N), gain(rstd, weight) and offset(rstd, weight, bias, dbias / N).
 
 /** (x - mean) * slope + offset. */
-@final @unmanaged
+@final
+@unmanaged
 class BatchNorm {
-  @inline uses(): i32 { return 0; }
-  @inline slope(rstd: v128, w: v128, dw: v128): v128 { return f32x4.mul(rstd, w); }
-  @inline gain(rstd: v128, w: v128): v128 { return rstd; }
-  @inline offset(rstd: v128, w: v128, b: v128, db: v128): v128 { return b; }
+  @inline uses(): i32 {
+    return 0;
+  }
+  @inline slope(rstd: v128, w: v128, dw: v128): v128 {
+    return f32x4.mul(rstd, w);
+  }
+  @inline gain(rstd: v128, w: v128): v128 {
+    return rstd;
+  }
+  @inline offset(rstd: v128, w: v128, b: v128, db: v128): v128 {
+    return b;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, mean: v128, slope: v128, gain: v128, offset: v128): v128 {
     return madd(f32x4.sub(x, mean), slope, offset);
   }
 }
 
 /** g * gain + (x - mean) * slope + offset. */
-@final @unmanaged
+@final
+@unmanaged
 class BatchNormGradient {
-  @inline uses(): i32 { return USES_Y; }
+  @inline uses(): i32 {
+    return USES_Y;
+  }
   @inline slope(rstd: v128, w: v128, dw: v128): v128 {
     return f32x4.neg(f32x4.mul(f32x4.mul(rstd, w), f32x4.mul(rstd, dw)));
   }
-  @inline gain(rstd: v128, w: v128): v128 { return f32x4.mul(rstd, w); }
+  @inline gain(rstd: v128, w: v128): v128 {
+    return f32x4.mul(rstd, w);
+  }
   @inline offset(rstd: v128, w: v128, b: v128, db: v128): v128 {
     return f32x4.neg(f32x4.mul(f32x4.mul(rstd, w), db));
   }
@@ -193,12 +272,21 @@ class BatchNormGradient {
 }
 
 /** g * gain. */
-@final @unmanaged
+@final
+@unmanaged
 class BatchNormEvalGradient {
-  @inline uses(): i32 { return 0; }
-  @inline slope(rstd: v128, w: v128, dw: v128): v128 { return rstd; }
-  @inline gain(rstd: v128, w: v128): v128 { return f32x4.mul(rstd, w); }
-  @inline offset(rstd: v128, w: v128, b: v128, db: v128): v128 { return rstd; }
+  @inline uses(): i32 {
+    return 0;
+  }
+  @inline slope(rstd: v128, w: v128, dw: v128): v128 {
+    return rstd;
+  }
+  @inline gain(rstd: v128, w: v128): v128 {
+    return f32x4.mul(rstd, w);
+  }
+  @inline offset(rstd: v128, w: v128, b: v128, db: v128): v128 {
+    return rstd;
+  }
   @inline value(g: v128, y: v128, w: v128, b: v128, mean: v128, slope: v128, gain: v128, offset: v128): v128 {
     return f32x4.mul(g, gain);
   }
@@ -217,11 +305,27 @@ function parameter(p: usize, at: usize, lanes: i32, absent: f32): v128 {
  */
 @inline
 function mapChannel<F>(
-  out: usize, x: usize, y: usize, mean: usize, rstd: usize, weight: usize, bias: usize, dweight: usize, dbias: usize,
-  k: i32, s: i32, lanes: i32, rows: i32, stride: usize, inverse: v128,
+  out: usize,
+  x: usize,
+  y: usize,
+  mean: usize,
+  rstd: usize,
+  weight: usize,
+  bias: usize,
+  dweight: usize,
+  dbias: usize,
+  k: i32,
+  s: i32,
+  lanes: i32,
+  rows: i32,
+  stride: usize,
+  inverse: v128,
 ): void {
-  const f = changetype<F>(0), at = <usize>k << 2;
-  const m = parameter(mean, at, lanes, 0), r = parameter(rstd, at, lanes, 1), w = parameter(weight, at, lanes, 1);
+  const f = changetype<F>(0),
+    at = (<usize>k) << 2;
+  const m = parameter(mean, at, lanes, 0),
+    r = parameter(rstd, at, lanes, 1),
+    w = parameter(weight, at, lanes, 1);
   const slope: v128 = f.slope(r, w, f32x4.mul(parameter(dweight, at, lanes, 0), inverse));
   const gain: v128 = f.gain(r, w);
   const db = f32x4.mul(parameter(dbias, at, lanes, 0), inverse);
@@ -236,26 +340,66 @@ const SHARING_ROWS: i32 = 4;
 
 /** out[n, c, s] = the channel map F of x and y. */
 function mapChannels<F>(
-  out: usize, x: usize, y: usize, mean: usize, rstd: usize, weight: usize, bias: usize, dweight: usize, dbias: usize,
-  n: i32, c: i32, s: i32,
+  out: usize,
+  x: usize,
+  y: usize,
+  mean: usize,
+  rstd: usize,
+  weight: usize,
+  bias: usize,
+  dweight: usize,
+  dbias: usize,
+  n: i32,
+  c: i32,
+  s: i32,
 ): void {
   const inverse = f32x4.splat(<f32>(1 / (<f64>n * <f64>s)));
-  const skip = <usize>s << 2, stride = <usize>c * skip;
+  const skip = (<usize>s) << 2,
+    stride = <usize>c * skip;
   const step = s == 1 ? SHARING_ROWS : 1;
   for (let i = 0; i < n; i += step) {
     const rows = min(step, n - i);
-    let k = 0, at = <usize>i * stride;
+    let k = 0,
+      at = <usize>i * stride;
     if (s == 1) {
       for (; k + 4 <= c; k += 4, at += 16) {
         mapChannel<F>(
-          out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, 1, 4, rows, stride, inverse,
+          out + at,
+          x + at,
+          y + at,
+          mean,
+          rstd,
+          weight,
+          bias,
+          dweight,
+          dbias,
+          k,
+          1,
+          4,
+          rows,
+          stride,
+          inverse,
         );
       }
     }
     const lanes = s == 1 ? 1 : 0;
     for (; k < c; k++, at += skip) {
       mapChannel<F>(
-        out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, s, lanes, rows, stride, inverse,
+        out + at,
+        x + at,
+        y + at,
+        mean,
+        rstd,
+        weight,
+        bias,
+        dweight,
+        dbias,
+        k,
+        s,
+        lanes,
+        rows,
+        stride,
+        inverse,
       );
     }
   }
@@ -263,25 +407,43 @@ function mapChannels<F>(
 
 /** out[n, c, s] = xhat * weight[c] + bias[c], by mean[c] and rstd[c] (torch.nn.functional.batch_norm). */
 export function batch_norm_forward_f32(
-  out: usize, x: usize, mean: usize, rstd: usize, weight: usize, bias: usize, n: i32, c: i32, s: i32,
+  out: usize,
+  x: usize,
+  mean: usize,
+  rstd: usize,
+  weight: usize,
+  bias: usize,
+  n: i32,
+  c: i32,
+  s: i32,
 ): void {
   mapChannels<BatchNorm>(out, x, 0, mean, rstd, weight, bias, 0, 0, n, c, s);
 }
 
 /** dweight[c] = sum over n and s of g * xhat, dbias[c] = sum over n and s of g; one that is 0 is left out. */
 export function batch_norm_backward_params_f32(
-  dweight: usize, dbias: usize, g: usize, x: usize, mean: usize, rstd: usize, n: i32, c: i32, s: i32,
+  dweight: usize,
+  dbias: usize,
+  g: usize,
+  x: usize,
+  mean: usize,
+  rstd: usize,
+  n: i32,
+  c: i32,
+  s: i32,
 ): void {
-  const zero = f32x4.splat(0), stride = (<usize>c * <usize>s) << 2;
+  const zero = f32x4.splat(0),
+    stride = (<usize>c * <usize>s) << 2;
   if (s == 1) {
     if (dweight) Columns.sum<Correlation>(dweight, g, x, mean, rstd, n, c, 1);
     if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, n, c, 1);
     return;
   }
-  for (let k = 0; k < c; k++, g += <usize>s << 2, x += <usize>s << 2) {
-    const at = <usize>k << 2;
+  for (let k = 0; k < c; k++, g += (<usize>s) << 2, x += (<usize>s) << 2) {
+    const at = (<usize>k) << 2;
     if (dweight) {
-      const m = v128.load32_splat(mean + at), r = v128.load32_splat(rstd + at);
+      const m = v128.load32_splat(mean + at),
+        r = v128.load32_splat(rstd + at);
       store<f32>(dweight + at, <f32>channelSum<Correlation>(g, x, n, s, stride, m, r));
     }
     if (dbias) store<f32>(dbias + at, <f32>channelSum<Value>(g, 0, n, s, stride, zero, zero));
@@ -293,15 +455,30 @@ export function batch_norm_backward_params_f32(
  * variance, with dweight = sum of g * xhat and dbias = sum of g.
  */
 export function batch_norm_backward_f32(
-  dx: usize, g: usize, x: usize, mean: usize, rstd: usize, weight: usize, dweight: usize, dbias: usize,
-  n: i32, c: i32, s: i32,
+  dx: usize,
+  g: usize,
+  x: usize,
+  mean: usize,
+  rstd: usize,
+  weight: usize,
+  dweight: usize,
+  dbias: usize,
+  n: i32,
+  c: i32,
+  s: i32,
 ): void {
   mapChannels<BatchNormGradient>(dx, g, x, mean, rstd, weight, 0, dweight, dbias, n, c, s);
 }
 
 /** dx = g * weight * rstd: the gradient where mean and rstd are constants (eval mode). */
 export function batch_norm_backward_eval_f32(
-  dx: usize, g: usize, rstd: usize, weight: usize, n: i32, c: i32, s: i32,
+  dx: usize,
+  g: usize,
+  rstd: usize,
+  weight: usize,
+  n: i32,
+  c: i32,
+  s: i32,
 ): void {
   mapChannels<BatchNormEvalGradient>(dx, g, 0, 0, rstd, weight, 0, 0, 0, n, c, s);
 }

@@ -19,7 +19,7 @@ const MAXIMIZE: i32 = 2;
 
 @inline
 function hyperAt(hyper: usize, index: i32): f32 {
-  return load<f32>(hyper + (<usize>index << 2));
+  return load<f32>(hyper + ((<usize>index) << 2));
 }
 
 /** The gradient as the formulas want it: its sign turned to maximize, weight decay (L2) added. */
@@ -33,24 +33,64 @@ function decayed(g: v128, p: v128, sign: v128, decay: v128): v128 {
  * the parameter p, its gradient g and its state a, b and c; the k are constants.
  */
 function pass<F>(
-  p: usize, g: usize, a: usize, b: usize, c: usize, n: i32, flag: bool,
-  k0: f32, k1: f32, k2: f32, k3: f32, k4: f32, k5: f32 = 0, k6: f32 = 0, k7: f32 = 0, k8: f32 = 0, k9: f32 = 0,
+  p: usize,
+  g: usize,
+  a: usize,
+  b: usize,
+  c: usize,
+  n: i32,
+  flag: bool,
+  k0: f32,
+  k1: f32,
+  k2: f32,
+  k3: f32,
+  k4: f32,
+  k5: f32 = 0,
+  k6: f32 = 0,
+  k7: f32 = 0,
+  k8: f32 = 0,
+  k9: f32 = 0,
 ): void {
   const f = changetype<F>(0);
-  const v0 = f32x4.splat(k0), v1 = f32x4.splat(k1), v2 = f32x4.splat(k2), v3 = f32x4.splat(k3), v4 = f32x4.splat(k4);
-  const v5 = f32x4.splat(k5), v6 = f32x4.splat(k6), v7 = f32x4.splat(k7), v8 = f32x4.splat(k8), v9 = f32x4.splat(k9);
-  const end = <usize>n << 2, vectorEnd = end & ~15;
+  const v0 = f32x4.splat(k0),
+    v1 = f32x4.splat(k1),
+    v2 = f32x4.splat(k2),
+    v3 = f32x4.splat(k3),
+    v4 = f32x4.splat(k4);
+  const v5 = f32x4.splat(k5),
+    v6 = f32x4.splat(k6),
+    v7 = f32x4.splat(k7),
+    v8 = f32x4.splat(k8),
+    v9 = f32x4.splat(k9);
+  const end = (<usize>n) << 2,
+    vectorEnd = end & ~15;
   let at: usize = 0;
   for (; at < vectorEnd; at += 16) f.step(p, g, a, b, c, at, 4, flag, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9);
   if (at < end) f.step(p, g, a, b, c, at, n & 3, flag, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9);
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Sgd {
   @inline step(
-    p: usize, g: usize, buffer: usize, b: usize, c: usize, at: usize, lanes: i32, nesterov: bool,
-    sign: v128, decay: v128, lr: v128, momentum: v128, take: v128, first: v128,
-    k6: v128, k7: v128, k8: v128, k9: v128,
+    p: usize,
+    g: usize,
+    buffer: usize,
+    b: usize,
+    c: usize,
+    at: usize,
+    lanes: i32,
+    nesterov: bool,
+    sign: v128,
+    decay: v128,
+    lr: v128,
+    momentum: v128,
+    take: v128,
+    first: v128,
+    k6: v128,
+    k7: v128,
+    k8: v128,
+    k9: v128,
   ): void {
     const pv = loadLanes(p + at, lanes);
     let d = decayed(loadLanes(g + at, lanes), pv, sign, decay);
@@ -70,18 +110,44 @@ class Sgd {
  */
 export function sgd_step_f32(p: usize, g: usize, momentumBuffer: usize, step: usize, hyper: usize, n: i32): void {
   pass<Sgd>(
-    p, g, momentumBuffer, 0, 0, n, hyperAt(hyper, 5) != 0,
-    1 - 2 * hyperAt(hyper, MAXIMIZE), hyperAt(hyper, WEIGHT_DECAY), hyperAt(hyper, LR),
-    hyperAt(hyper, 3), hyperAt(hyper, 4), load<f32>(step) <= 1 ? 1 : 0,
+    p,
+    g,
+    momentumBuffer,
+    0,
+    0,
+    n,
+    hyperAt(hyper, 5) != 0,
+    1 - 2 * hyperAt(hyper, MAXIMIZE),
+    hyperAt(hyper, WEIGHT_DECAY),
+    hyperAt(hyper, LR),
+    hyperAt(hyper, 3),
+    hyperAt(hyper, 4),
+    load<f32>(step) <= 1 ? 1 : 0,
   );
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Adam {
   @inline step(
-    p: usize, g: usize, m: usize, v: usize, vmax: usize, at: usize, lanes: i32, flag: bool,
-    sign: v128, decay: v128, shrink: v128, keep1: v128, take1: v128, keep2: v128, take2: v128,
-    size: v128, root: v128, eps: v128,
+    p: usize,
+    g: usize,
+    m: usize,
+    v: usize,
+    vmax: usize,
+    at: usize,
+    lanes: i32,
+    flag: bool,
+    sign: v128,
+    decay: v128,
+    shrink: v128,
+    keep1: v128,
+    take1: v128,
+    keep2: v128,
+    take2: v128,
+    size: v128,
+    root: v128,
+    eps: v128,
   ): void {
     let pv = loadLanes(p + at, lanes);
     const d = decayed(loadLanes(g + at, lanes), pv, sign, decay);
@@ -111,26 +177,66 @@ function power(base: f64, n: i32): f64 {
  * beta2^t) + eps), t the step. With vmax (AMSGrad, else 0) vmax = max(vmax, v) takes the place of v in the root.
  */
 export function adam_step_f32(
-  p: usize, g: usize, m: usize, v: usize, vmax: usize, step: usize, hyper: usize, n: i32,
+  p: usize,
+  g: usize,
+  m: usize,
+  v: usize,
+  vmax: usize,
+  step: usize,
+  hyper: usize,
+  n: i32,
 ): void {
-  const lr = <f64>hyperAt(hyper, LR), decay = hyperAt(hyper, WEIGHT_DECAY), decoupled = hyperAt(hyper, 6) != 0;
-  const take1 = hyperAt(hyper, 3), take2 = hyperAt(hyper, 4);
-  const beta1 = 1 - <f64>take1, beta2 = 1 - <f64>take2;
+  const lr = <f64>hyperAt(hyper, LR),
+    decay = hyperAt(hyper, WEIGHT_DECAY),
+    decoupled = hyperAt(hyper, 6) != 0;
+  const take1 = hyperAt(hyper, 3),
+    take2 = hyperAt(hyper, 4);
+  const beta1 = 1 - <f64>take1,
+    beta2 = 1 - <f64>take2;
   const t = <i32>load<f32>(step);
   pass<Adam>(
-    p, g, m, v, vmax, n, false,
-    1 - 2 * hyperAt(hyper, MAXIMIZE), decoupled ? 0 : decay, decoupled ? <f32>(1 - lr * decay) : 1,
-    <f32>beta1, take1, <f32>beta2, take2,
-    <f32>(lr / (1 - power(beta1, t))), <f32>(1 / sqrt(1 - power(beta2, t))), hyperAt(hyper, 5),
+    p,
+    g,
+    m,
+    v,
+    vmax,
+    n,
+    false,
+    1 - 2 * hyperAt(hyper, MAXIMIZE),
+    decoupled ? 0 : decay,
+    decoupled ? <f32>(1 - lr * decay) : 1,
+    <f32>beta1,
+    take1,
+    <f32>beta2,
+    take2,
+    <f32>(lr / (1 - power(beta1, t))),
+    <f32>(1 / sqrt(1 - power(beta2, t))),
+    hyperAt(hyper, 5),
   );
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class RmsProp {
   @inline step(
-    p: usize, g: usize, average: usize, mean: usize, buffer: usize, at: usize, lanes: i32, flag: bool,
-    sign: v128, decay: v128, lr: v128, keep: v128, take: v128, eps: v128, momentum: v128,
-    k7: v128, k8: v128, k9: v128,
+    p: usize,
+    g: usize,
+    average: usize,
+    mean: usize,
+    buffer: usize,
+    at: usize,
+    lanes: i32,
+    flag: bool,
+    sign: v128,
+    decay: v128,
+    lr: v128,
+    keep: v128,
+    take: v128,
+    eps: v128,
+    momentum: v128,
+    k7: v128,
+    k8: v128,
+    k9: v128,
   ): void {
     const pv = loadLanes(p + at, lanes);
     const d = decayed(loadLanes(g + at, lanes), pv, sign, decay);
@@ -159,21 +265,56 @@ class RmsProp {
  * buffer + u in place of u; p -= lr * u. gradAvg = 0: not centered. The step is not used.
  */
 export function rmsprop_step_f32(
-  p: usize, g: usize, squareAvg: usize, gradAvg: usize, momentumBuffer: usize, step: usize, hyper: usize, n: i32,
+  p: usize,
+  g: usize,
+  squareAvg: usize,
+  gradAvg: usize,
+  momentumBuffer: usize,
+  step: usize,
+  hyper: usize,
+  n: i32,
 ): void {
   const take = hyperAt(hyper, 3);
   pass<RmsProp>(
-    p, g, squareAvg, gradAvg, momentumBuffer, n, false,
-    1 - 2 * hyperAt(hyper, MAXIMIZE), hyperAt(hyper, WEIGHT_DECAY), hyperAt(hyper, LR),
-    <f32>(1 - <f64>take), take, hyperAt(hyper, 4), hyperAt(hyper, 5),
+    p,
+    g,
+    squareAvg,
+    gradAvg,
+    momentumBuffer,
+    n,
+    false,
+    1 - 2 * hyperAt(hyper, MAXIMIZE),
+    hyperAt(hyper, WEIGHT_DECAY),
+    hyperAt(hyper, LR),
+    <f32>(1 - <f64>take),
+    take,
+    hyperAt(hyper, 4),
+    hyperAt(hyper, 5),
   );
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Adagrad {
   @inline step(
-    p: usize, g: usize, sum: usize, b: usize, c: usize, at: usize, lanes: i32, flag: bool,
-    sign: v128, decay: v128, lr: v128, eps: v128, k4: v128, k5: v128, k6: v128, k7: v128, k8: v128, k9: v128,
+    p: usize,
+    g: usize,
+    sum: usize,
+    b: usize,
+    c: usize,
+    at: usize,
+    lanes: i32,
+    flag: bool,
+    sign: v128,
+    decay: v128,
+    lr: v128,
+    eps: v128,
+    k4: v128,
+    k5: v128,
+    k6: v128,
+    k7: v128,
+    k8: v128,
+    k9: v128,
   ): void {
     const pv = loadLanes(p + at, lanes);
     const d = decayed(loadLanes(g + at, lanes), pv, sign, decay);
@@ -190,8 +331,18 @@ class Adagrad {
 export function adagrad_step_f32(p: usize, g: usize, sum: usize, step: usize, hyper: usize, n: i32): void {
   const lr = hyperAt(hyper, LR) / (1 + (<f64>load<f32>(step) - 1) * hyperAt(hyper, 3));
   pass<Adagrad>(
-    p, g, sum, 0, 0, n, false,
-    1 - 2 * hyperAt(hyper, MAXIMIZE), hyperAt(hyper, WEIGHT_DECAY), <f32>lr, hyperAt(hyper, 4), 0,
+    p,
+    g,
+    sum,
+    0,
+    0,
+    n,
+    false,
+    1 - 2 * hyperAt(hyper, MAXIMIZE),
+    hyperAt(hyper, WEIGHT_DECAY),
+    <f32>lr,
+    hyperAt(hyper, 4),
+    0,
   );
 }
 
@@ -208,9 +359,12 @@ export function clip_coefficient_f32(out: usize, sumOfSquares: usize, maxNorm: f
   store<f32>(out, min<f32>(1, maxNorm / (sqrt<f32>(load<f32>(sumOfSquares)) + 1e-6)));
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Scale {
-  @inline uses(): i32 { return 0; }
+  @inline uses(): i32 {
+    return 0;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, factor: v128, q: v128, s: v128, t: v128): v128 {
     return f32x4.mul(x, factor);
   }

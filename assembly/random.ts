@@ -28,18 +28,23 @@ function lowWords(a: v128, b: v128): v128 {
  */
 function draw<F>(out: usize, mask: usize, x: usize, n: i32, state: usize, p: v128, q: v128, s: v128): void {
   const f = changetype<F>(0);
-  const m0 = i32x4.splat(MULTIPLIER_0), m1 = i32x4.splat(MULTIPLIER_1);
+  const m0 = i32x4.splat(MULTIPLIER_0),
+    m1 = i32x4.splat(MULTIPLIER_1);
   let counter = load<u64>(state, 8);
   let at: usize = 0;
   for (let left = n; left > 0; left -= 16, counter += 4) {
     const low = i32x4.splat(<i32>counter);
     let c0 = i32x4.add(low, i32x4(0, 1, 2, 3));
     let c1 = i32x4.sub(i32x4.splat(<i32>(counter >> 32)), i32x4.lt_u(c0, low)); // the carry is -1
-    let c2 = i32x4.splat(0), c3 = c2;
-    let k0 = v128.load32_splat(state), k1 = v128.load32_splat(state, 4);
+    let c2 = i32x4.splat(0),
+      c3 = c2;
+    let k0 = v128.load32_splat(state),
+      k1 = v128.load32_splat(state, 4);
     for (let round = 0; round < ROUNDS; round++) {
-      const a = i64x2.extmul_low_i32x4_u(c0, m0), b = i64x2.extmul_high_i32x4_u(c0, m0);
-      const c = i64x2.extmul_low_i32x4_u(c2, m1), d = i64x2.extmul_high_i32x4_u(c2, m1);
+      const a = i64x2.extmul_low_i32x4_u(c0, m0),
+        b = i64x2.extmul_high_i32x4_u(c0, m0);
+      const c = i64x2.extmul_low_i32x4_u(c2, m1),
+        d = i64x2.extmul_high_i32x4_u(c2, m1);
       c0 = v128.xor(v128.xor(highWords(c, d), c1), k0);
       c2 = v128.xor(v128.xor(highWords(a, b), c3), k1);
       c1 = lowWords(c, d);
@@ -47,14 +52,21 @@ function draw<F>(out: usize, mask: usize, x: usize, n: i32, state: usize, p: v12
       k0 = i32x4.add(k0, i32x4.splat(WEYL_0));
       k1 = i32x4.add(k1, i32x4.splat(WEYL_1));
     }
-    const r0: v128 = f.prepare(c0), r2: v128 = f.prepare(c2);
-    const w0: v128 = f.first(r0, c1), w1: v128 = f.second(r0, c1);
-    const w2: v128 = f.first(r2, c3), w3: v128 = f.second(r2, c3);
+    const r0: v128 = f.prepare(c0),
+      r2: v128 = f.prepare(c2);
+    const w0: v128 = f.first(r0, c1),
+      w1: v128 = f.second(r0, c1);
+    const w2: v128 = f.first(r2, c3),
+      w3: v128 = f.second(r2, c3);
     // From a vector a word to a vector a block.
-    const t0 = v128.shuffle<i32>(w0, w1, 0, 4, 1, 5), t1 = v128.shuffle<i32>(w2, w3, 0, 4, 1, 5);
-    const t2 = v128.shuffle<i32>(w0, w1, 2, 6, 3, 7), t3 = v128.shuffle<i32>(w2, w3, 2, 6, 3, 7);
-    let e0 = v128.shuffle<i64>(t0, t1, 0, 2), e1 = v128.shuffle<i64>(t0, t1, 1, 3);
-    let e2 = v128.shuffle<i64>(t2, t3, 0, 2), e3 = v128.shuffle<i64>(t2, t3, 1, 3);
+    const t0 = v128.shuffle<i32>(w0, w1, 0, 4, 1, 5),
+      t1 = v128.shuffle<i32>(w2, w3, 0, 4, 1, 5);
+    const t2 = v128.shuffle<i32>(w0, w1, 2, 6, 3, 7),
+      t3 = v128.shuffle<i32>(w2, w3, 2, 6, 3, 7);
+    let e0 = v128.shuffle<i64>(t0, t1, 0, 2),
+      e1 = v128.shuffle<i64>(t0, t1, 1, 3);
+    let e2 = v128.shuffle<i64>(t2, t3, 0, 2),
+      e3 = v128.shuffle<i64>(t2, t3, 1, 3);
     if (left >= 16) {
       f.emit(out, mask, x, at, 4, e0, p, q, s);
       f.emit(out, mask, x, at + 16, 4, e1, p, q, s);
@@ -75,12 +87,19 @@ function draw<F>(out: usize, mask: usize, x: usize, n: i32, state: usize, p: v12
 /** A distribution that takes word by word. */
 @unmanaged
 class Words {
-  @inline prepare(w: v128): v128 { return w; }
-  @inline first(w: v128, next: v128): v128 { return w; }
-  @inline second(w: v128, next: v128): v128 { return next; }
+  @inline prepare(w: v128): v128 {
+    return w;
+  }
+  @inline first(w: v128, next: v128): v128 {
+    return w;
+  }
+  @inline second(w: v128, next: v128): v128 {
+    return next;
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Bits extends Words {
   @inline emit(out: usize, mask: usize, x: usize, at: usize, lanes: i32, w: v128, p: v128, q: v128, s: v128): void {
     storeLanes(out + at, w, lanes);
@@ -93,10 +112,19 @@ function unit(w: v128): v128 {
   return f32x4.mul(f32x4.convert_i32x4_u(i32x4.shr_u(w, 8)), f32x4.splat(5.9604644775390625e-8));
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Uniform extends Words {
   @inline emit(
-    out: usize, mask: usize, x: usize, at: usize, lanes: i32, w: v128, low: v128, range: v128, top: v128,
+    out: usize,
+    mask: usize,
+    x: usize,
+    at: usize,
+    lanes: i32,
+    w: v128,
+    low: v128,
+    range: v128,
+    top: v128,
   ): void {
     storeLanes(out + at, f32x4.pmin(madd(unit(w), range, low), top), lanes);
   }
@@ -114,13 +142,12 @@ function sinTurn(t: v128): v128 {
 }
 
 /** Box and Muller: two words u, v make the normals sqrt(-2 ln u) cos(2 pi v) and sqrt(-2 ln u) sin(2 pi v). */
-@final @unmanaged
+@final
+@unmanaged
 class Normal {
   /** sqrt(-2 ln u), for u in (0, 1] by all 32 bits, so that the tail reaches 6.7 and is never infinite. */
   @inline prepare(w: v128): v128 {
-    const u = madd(
-      f32x4.convert_i32x4_u(w), f32x4.splat(2.3283064365386963e-10), f32x4.splat(1.1641532182693481e-10),
-    );
+    const u = madd(f32x4.convert_i32x4_u(w), f32x4.splat(2.3283064365386963e-10), f32x4.splat(1.1641532182693481e-10));
     return f32x4.sqrt(f32x4.mul(log(u), f32x4.splat(-2)));
   }
   // With t = v - 1/2: cos(2 pi v) = sin(2 pi (|t| - 1/4)), and sin(2 pi v) = -sin(2 pi t), folded to |t| <= 1/4.
@@ -134,7 +161,15 @@ class Normal {
     return f32x4.mul(radius, sinTurn(v128.bitselect(t, folded, f32x4.splat(-0.0))));
   }
   @inline emit(
-    out: usize, mask: usize, x: usize, at: usize, lanes: i32, z: v128, mean: v128, std: v128, s: v128,
+    out: usize,
+    mask: usize,
+    x: usize,
+    at: usize,
+    lanes: i32,
+    z: v128,
+    mean: v128,
+    std: v128,
+    s: v128,
   ): void {
     storeLanes(out + at, madd(z, std, mean), lanes);
   }
@@ -148,7 +183,7 @@ function happens(w: v128, threshold: v128, always: v128): v128 {
 
 @inline
 function threshold(p: f32): v128 {
-  return i32x4.splat(<i32><u32>min<f64>(<f64>p * 4294967296, 4294967295));
+  return i32x4.splat(<i32>(<u32>min<f64>(<f64>p * 4294967296, 4294967295)));
 }
 
 @inline
@@ -156,25 +191,44 @@ function always(p: f32): v128 {
   return i32x4.splat(p >= 1 ? -1 : 0);
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Bernoulli extends Words {
   @inline emit(
-    out: usize, mask: usize, x: usize, at: usize, lanes: i32, w: v128, limit: v128, q: v128, certain: v128,
+    out: usize,
+    mask: usize,
+    x: usize,
+    at: usize,
+    lanes: i32,
+    w: v128,
+    limit: v128,
+    q: v128,
+    certain: v128,
   ): void {
     storeLanes(out + at, v128.and(happens(w, limit, certain), f32x4.splat(1)), lanes);
   }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Dropout extends Words {
   @inline emit(
-    out: usize, mask: usize, x: usize, at: usize, lanes: i32, w: v128, limit: v128, scale: v128, certain: v128,
+    out: usize,
+    mask: usize,
+    x: usize,
+    at: usize,
+    lanes: i32,
+    w: v128,
+    limit: v128,
+    scale: v128,
+    certain: v128,
   ): void {
     const keep = v128.not(happens(w, limit, certain));
     storeLanes(out + at, v128.and(f32x4.mul(loadLanes(x + at, lanes), scale), keep), lanes);
     // The low byte of every lane, one after the other.
     const bytes = v128.and(
-      i8x16.shuffle(keep, keep, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12), i8x16.splat(1),
+      i8x16.shuffle(keep, keep, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12),
+      i8x16.splat(1),
     );
     mask += at >> 2;
     if (lanes == 4) {
@@ -226,12 +280,13 @@ export function dropout_forward_f32(out: usize, mask: usize, x: usize, n: i32, p
 
 /** dx[n] = mask * g / (1 - p), zeros for p = 1. dx may be g. */
 export function dropout_backward_f32(dx: usize, g: usize, mask: usize, n: i32, p: f32): void {
-  const scale = f32x4.splat(1 / (1 - p)), zero = f32x4.splat(0);
+  const scale = f32x4.splat(1 / (1 - p)),
+    zero = f32x4.splat(0);
   for (let left = n; left > 0; left -= 4, dx += 16, g += 16, mask += 4) {
     const lanes = min(4, left);
     let word: u32 = 0;
     if (lanes == 4) word = load<u32>(mask);
-    else for (let i = 0; i < lanes; i++) word |= <u32>load<u8>(mask + i) << (i << 3);
+    else for (let i = 0; i < lanes; i++) word |= (<u32>load<u8>(mask + i)) << (i << 3);
     const bytes = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(i32x4.splat(word)));
     storeLanes(dx, v128.and(f32x4.mul(loadLanes(g, lanes), scale), i32x4.ne(bytes, zero)), lanes);
   }

@@ -4,18 +4,24 @@
 import { demotePair, exp, loadLanes, log, promoteHigh, storeLanes } from "./lanes";
 import { Columns, MaximumNumber, Rows, SquaredDeviation, Value } from "./reduceloops";
 
-@final @unmanaged
+@final
+@unmanaged
 class Square {
-  @inline uses(): i32 { return 0; }
+  @inline uses(): i32 {
+    return 0;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, p: v128, q: v128, s: v128, t: v128): v128 {
     return f32x4.mul(x, x);
   }
 }
 
 /** exp(x - base), where x may be +Infinity. */
-@final @unmanaged
+@final
+@unmanaged
 class ExpAbove {
-  @inline uses(): i32 { return 0; }
+  @inline uses(): i32 {
+    return 0;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, base: v128, q: v128, s: v128, t: v128): v128 {
     return exp(f32x4.sub(x, base));
   }
@@ -24,25 +30,44 @@ class ExpAbove {
 // A NaN a stays, for pmax and pmin give a where they cannot compare; a NaN b sets all bits, which is a NaN. f32x4.max
 // does the same in twice the instructions.
 
-@final @unmanaged
+@final
+@unmanaged
 class Maximum {
-  @inline identity(): v128 { return f32x4.splat(-Infinity); }
-  @inline combine(a: v128, b: v128): v128 { return v128.or(f32x4.pmax(a, b), f32x4.ne(b, b)); }
+  @inline identity(): v128 {
+    return f32x4.splat(-Infinity);
+  }
+  @inline combine(a: v128, b: v128): v128 {
+    return v128.or(f32x4.pmax(a, b), f32x4.ne(b, b));
+  }
   /** Where x takes the place of the best so far: it is greater, or the first NaN. */
-  @inline beats(x: v128, best: v128): v128 { return v128.andnot(f32x4.eq(best, best), f32x4.le(x, best)); }
+  @inline beats(x: v128, best: v128): v128 {
+    return v128.andnot(f32x4.eq(best, best), f32x4.le(x, best));
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Minimum {
-  @inline identity(): v128 { return f32x4.splat(Infinity); }
-  @inline combine(a: v128, b: v128): v128 { return v128.or(f32x4.pmin(a, b), f32x4.ne(b, b)); }
-  @inline beats(x: v128, best: v128): v128 { return v128.andnot(f32x4.eq(best, best), f32x4.ge(x, best)); }
+  @inline identity(): v128 {
+    return f32x4.splat(Infinity);
+  }
+  @inline combine(a: v128, b: v128): v128 {
+    return v128.or(f32x4.pmin(a, b), f32x4.ne(b, b));
+  }
+  @inline beats(x: v128, best: v128): v128 {
+    return v128.andnot(f32x4.eq(best, best), f32x4.ge(x, best));
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Times {
-  @inline identity(): v128 { return f32x4.splat(1); }
-  @inline combine(a: v128, b: v128): v128 { return f32x4.mul(a, b); }
+  @inline identity(): v128 {
+    return f32x4.splat(1);
+  }
+  @inline combine(a: v128, b: v128): v128 {
+    return f32x4.mul(a, b);
+  }
 }
 
 @inline
@@ -52,7 +77,9 @@ function bytes(r: i32, inner: i32): usize {
 
 /** out[o, i] = scale * sum over j of value(x[o, j, i], p[o, i]); p is 0 where the term takes no parameter. */
 function sums<F>(out: usize, x: usize, p: usize, outer: i32, r: i32, inner: i32, scale: f64): void {
-  const zero = f32x4.splat(0), slab = bytes(r, inner), row = bytes(1, inner);
+  const zero = f32x4.splat(0),
+    slab = bytes(r, inner),
+    row = bytes(1, inner);
   for (let o = 0; o < outer; o++) {
     if (inner == 1) {
       const pv = p ? v128.load32_splat(p) : zero;
@@ -68,7 +95,8 @@ function sums<F>(out: usize, x: usize, p: usize, outer: i32, r: i32, inner: i32,
 
 /** out[o, i] = the fold over j of x[o, j, i]. */
 function folds<F>(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
-  const slab = bytes(r, inner), row = bytes(1, inner);
+  const slab = bytes(r, inner),
+    row = bytes(1, inner);
   for (let o = 0; o < outer; o++, out += row, x += slab) {
     if (inner == 1) store<f32>(out, Rows.fold<F>(x, r));
     else Columns.fold<F>(out, x, r, inner);
@@ -104,9 +132,7 @@ export function prod_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32): 
  * mean[outer, inner] = sum over r of x / r, out[outer, inner] = sum over r of (x - mean)^2 / max(0, r - correction)
  * (torch.var_mean), in two passes. Where nothing is left to divide by: NaN, or Infinity as torch has it.
  */
-export function variance_f32(
-  out: usize, mean: usize, x: usize, outer: i32, r: i32, inner: i32, correction: f32,
-): void {
+export function variance_f32(out: usize, mean: usize, x: usize, outer: i32, r: i32, inner: i32, correction: f32): void {
   sums<Value>(mean, x, 0, outer, r, inner, 1 / <f64>r);
   sums<SquaredDeviation>(out, x, mean, outer, r, inner, 1 / max<f64>(0, <f64>r - correction));
 }
@@ -119,10 +145,13 @@ function finite(max: v128): v128 {
 
 /** out[outer, inner] = log of the sum over r of exp(x) (torch.logsumexp), without overflow. */
 export function logsumexp_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
-  const zero = f32x4.splat(0), row = bytes(1, inner), slab = bytes(r, inner);
+  const zero = f32x4.splat(0),
+    row = bytes(1, inner),
+    slab = bytes(r, inner);
   for (let o = 0; o < outer; o++, out += row, x += slab) {
     for (let i = 0; i < inner; i += 4) {
-      const lanes = min(4, inner - i), at = <usize>i << 2;
+      const lanes = min(4, inner - i),
+        at = (<usize>i) << 2;
       let base: v128, sum: v128;
       if (inner == 1) {
         base = finite(f32x4.splat(Rows.fold<MaximumNumber>(x, r)));
@@ -142,14 +171,14 @@ function argRow<F>(x: usize, r: i32): i32 {
   const unordered = f32x4.ne(best, best);
   let j = 0;
   for (; j + 4 <= r; j += 4) {
-    const v = v128.load(x + (<usize>j << 2));
+    const v = v128.load(x + ((<usize>j) << 2));
     const hit = v128.or(f32x4.eq(v, best), v128.and(unordered, f32x4.ne(v, v)));
     if (v128.any_true(hit)) return j + ctz(i32x4.bitmask(hit));
   }
   // The best is among the last elements, and the fold has found it.
   const last = f32x4.extract_lane(best, 0);
   for (; j + 1 < r; j++) {
-    const v = load<f32>(x + (<usize>j << 2));
+    const v = load<f32>(x + ((<usize>j) << 2));
     if (v == last || (v != v && last != last)) break;
   }
   return j;
@@ -162,7 +191,8 @@ function argLanes<F>(out: usize, x: usize, r: i32, stride: usize, lanes: i32): v
   let best: v128 = f.identity();
   let index = i32x4.splat(0);
   for (let j = 0; j < r; j++, x += stride) {
-    const v = loadLanes(x, lanes), beats = f.beats(v, best);
+    const v = loadLanes(x, lanes),
+      beats = f.beats(v, best);
     best = v128.bitselect(v, best, beats);
     index = v128.bitselect(i32x4.splat(j), index, beats);
   }
@@ -170,13 +200,15 @@ function argLanes<F>(out: usize, x: usize, r: i32, stride: usize, lanes: i32): v
 }
 
 function args<F>(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
-  const slab = bytes(r, inner), row = bytes(1, inner);
+  const slab = bytes(r, inner),
+    row = bytes(1, inner);
   for (let o = 0; o < outer; o++, out += row, x += slab) {
     if (inner == 1) {
       store<i32>(out, argRow<F>(x, r));
       continue;
     }
-    let i = 0, at: usize = 0;
+    let i = 0,
+      at: usize = 0;
     for (; i + 4 <= inner; i += 4, at += 16) argLanes<F>(out + at, x + at, r, row, 4);
     if (i < inner) argLanes<F>(out + at, x + at, r, row, inner - i);
   }
@@ -203,10 +235,11 @@ function scanRow(out: usize, x: usize, r: i32, backward: bool): void {
   let carry = zero;
   let left = r;
   for (; left >= 4; left -= 4) {
-    const at = <usize>(backward ? left - 4 : r - left) << 2;
+    const at = (<usize>(backward ? left - 4 : r - left)) << 2;
     let v = v128.load(x + at);
     if (backward) v = reversed(v);
-    let low = f64x2.promote_low_f32x4(v), high = promoteHigh(v);
+    let low = f64x2.promote_low_f32x4(v),
+      high = promoteHigh(v);
     low = f64x2.add(low, v128.shuffle<i64>(zero, low, 0, 2));
     high = f64x2.add(high, v128.shuffle<i64>(zero, high, 0, 2));
     high = f64x2.add(high, v128.shuffle<i64>(low, low, 1, 1));
@@ -217,7 +250,7 @@ function scanRow(out: usize, x: usize, r: i32, backward: bool): void {
   }
   let sum = f64x2.extract_lane(carry, 0);
   for (; left > 0; left--) {
-    const at = <usize>(backward ? left - 1 : r - left) << 2;
+    const at = (<usize>(backward ? left - 1 : r - left)) << 2;
     sum += load<f32>(x + at);
     store<f32>(out + at, <f32>sum);
   }
@@ -226,7 +259,8 @@ function scanRow(out: usize, x: usize, r: i32, backward: bool): void {
 /** The running sums down the first `lanes` columns, or up, carried in f64. */
 @inline
 function scanLanes(out: usize, x: usize, r: i32, stride: usize, lanes: i32, backward: bool): void {
-  let low = f64x2.splat(0), high = f64x2.splat(0);
+  let low = f64x2.splat(0),
+    high = f64x2.splat(0);
   let at: usize = backward ? <usize>(r - 1) * stride : 0;
   const step: usize = backward ? <usize>0 - stride : stride;
   for (let j = 0; j < r; j++, at += step) {
@@ -238,13 +272,15 @@ function scanLanes(out: usize, x: usize, r: i32, stride: usize, lanes: i32, back
 }
 
 function scans(out: usize, x: usize, outer: i32, r: i32, inner: i32, backward: bool): void {
-  const slab = bytes(r, inner), row = bytes(1, inner);
+  const slab = bytes(r, inner),
+    row = bytes(1, inner);
   for (let o = 0; o < outer; o++, out += slab, x += slab) {
     if (inner == 1) {
       scanRow(out, x, r, backward);
       continue;
     }
-    let i = 0, at: usize = 0;
+    let i = 0,
+      at: usize = 0;
     for (; i + 4 <= inner; i += 4, at += 16) scanLanes(out + at, x + at, r, row, 4, backward);
     if (i < inner) scanLanes(out + at, x + at, r, row, inner - i, backward);
   }
@@ -265,11 +301,14 @@ export function cumsum_backward_f32(dx: usize, g: usize, outer: i32, r: i32, inn
  * others' gradients 0 and is left out of its own, so that nothing is divided by it. Overwrites dx.
  */
 export function prod_backward_f32(dx: usize, g: usize, x: usize, outer: i32, r: i32, inner: i32): void {
-  const stride = <usize>inner << 2, slab = <usize>r * stride;
+  const stride = (<usize>inner) << 2,
+    slab = <usize>r * stride;
   for (let o = 0; o < outer; o++, x += slab, dx += slab) {
     for (let i = 0; i < inner; i++, g += 4) {
-      const at = x + (<usize>i << 2), to = dx + (<usize>i << 2);
-      let zeros = 0, rest: f64 = 1;
+      const at = x + ((<usize>i) << 2),
+        to = dx + ((<usize>i) << 2);
+      let zeros = 0,
+        rest: f64 = 1;
       for (let j: usize = 0; j < slab; j += stride) {
         const value = load<f32>(at + j);
         if (value == 0) zeros++;

@@ -36,32 +36,48 @@ function lanesMask(lanes: i32): v128 {
 }
 
 /** The fold that gives a stable exponential its base. It passes over NaN, which shows in the sum that follows. */
-@final @unmanaged
+@final
+@unmanaged
 export class MaximumNumber {
-  @inline identity(): v128 { return f32x4.splat(-Infinity); }
-  @inline combine(a: v128, b: v128): v128 { return f32x4.pmax(a, b); }
+  @inline identity(): v128 {
+    return f32x4.splat(-Infinity);
+  }
+  @inline combine(a: v128, b: v128): v128 {
+    return f32x4.pmax(a, b);
+  }
 }
 
 /** The term x. */
-@final @unmanaged
+@final
+@unmanaged
 export class Value {
-  @inline uses(): i32 { return 0; }
-  @inline value(x: v128, y: v128, w: v128, b: v128, p: v128, q: v128, s: v128, t: v128): v128 { return x; }
+  @inline uses(): i32 {
+    return 0;
+  }
+  @inline value(x: v128, y: v128, w: v128, b: v128, p: v128, q: v128, s: v128, t: v128): v128 {
+    return x;
+  }
 }
 
 /** The term x * y. */
-@final @unmanaged
+@final
+@unmanaged
 export class Product {
-  @inline uses(): i32 { return USES_Y; }
+  @inline uses(): i32 {
+    return USES_Y;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, p: v128, q: v128, s: v128, t: v128): v128 {
     return f32x4.mul(x, y);
   }
 }
 
 /** The term (x - mean)^2. */
-@final @unmanaged
+@final
+@unmanaged
 export class SquaredDeviation {
-  @inline uses(): i32 { return 0; }
+  @inline uses(): i32 {
+    return 0;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, mean: v128, q: v128, s: v128, t: v128): v128 {
     const d = f32x4.sub(x, mean);
     return f32x4.mul(d, d);
@@ -69,9 +85,12 @@ export class SquaredDeviation {
 }
 
 /** The term exp(x - max), for max >= x. */
-@final @unmanaged
+@final
+@unmanaged
 export class ExpBelow {
-  @inline uses(): i32 { return 0; }
+  @inline uses(): i32 {
+    return 0;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, max: v128, q: v128, s: v128, t: v128): v128 {
     return expNegative(f32x4.sub(x, max));
   }
@@ -80,10 +99,21 @@ export class ExpBelow {
 /** The term at byte offset `at` of its streams. Lanes that are not there hold nothing of meaning. */
 @inline
 function valueAt<F>(
-  x: usize, y: usize, w: usize, b: usize, at: usize, lanes: i32, p: v128, q: v128, s: v128, t: v128,
+  x: usize,
+  y: usize,
+  w: usize,
+  b: usize,
+  at: usize,
+  lanes: i32,
+  p: v128,
+  q: v128,
+  s: v128,
+  t: v128,
 ): v128 {
   const f = changetype<F>(0);
-  let yv = f32x4.splat(0), wv = f32x4.splat(1), bv = f32x4.splat(0);
+  let yv = f32x4.splat(0),
+    wv = f32x4.splat(1),
+    bv = f32x4.splat(0);
   if (f.uses() & USES_Y) yv = loadLanes(y + at, lanes);
   if (f.uses() & USES_W) if (w) wv = loadLanes(w + at, lanes);
   if (f.uses() & USES_B) if (b) bv = loadLanes(b + at, lanes);
@@ -101,10 +131,9 @@ function termAt<F>(out: usize, x: usize, y: usize, w: usize, at: usize, lanes: i
 /** Loops along one row of n elements. */
 export class Rows {
   /** out[i] = value(x[i], y[i], w[i], b[i], p, q, s, t). out may be any of the streams. */
-  static map<F>(
-    out: usize, x: usize, y: usize, w: usize, b: usize, n: i32, p: v128, q: v128, s: v128, t: v128,
-  ): void {
-    const end = <usize>n << 2, vectorEnd = end & ~15;
+  static map<F>(out: usize, x: usize, y: usize, w: usize, b: usize, n: i32, p: v128, q: v128, s: v128, t: v128): void {
+    const end = (<usize>n) << 2,
+      vectorEnd = end & ~15;
     let at: usize = 0;
     for (; at < vectorEnd; at += 16) v128.store(out + at, valueAt<F>(x, y, w, b, at, 4, p, q, s, t));
     if (at < end) storePart(out + at, valueAt<F>(x, y, w, b, at, n & 3, p, q, s, t), n & 3);
@@ -112,12 +141,16 @@ export class Rows {
 
   /** The sum over i of value(x[i], y[i], w[i], _, p, q), 0 for n = 0. A term that KEEPS goes to out, which may be x. */
   static sum<F>(out: usize, x: usize, y: usize, w: usize, n: i32, p: v128, q: v128): f64 {
-    const end = <usize>n << 2;
-    let low = f64x2.splat(0), high = f64x2.splat(0);
+    const end = (<usize>n) << 2;
+    let low = f64x2.splat(0),
+      high = f64x2.splat(0);
     let at: usize = 0;
     while (at < end) {
       const blockEnd = min(at + ROW_BLOCK_BYTES, end);
-      let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
+      let a0 = f32x4.splat(0),
+        a1 = a0,
+        a2 = a0,
+        a3 = a0;
       for (; at + 64 <= blockEnd; at += 64) {
         a0 = f32x4.add(a0, termAt<F>(out, x, y, w, at, 4, p, q));
         a1 = f32x4.add(a1, termAt<F>(out, x, y, w, at + 16, 4, p, q));
@@ -140,8 +173,11 @@ export class Rows {
   /** The fold of a row, identity() for n = 0. */
   static fold<F>(x: usize, n: i32): f32 {
     const f = changetype<F>(0);
-    let a0: v128 = f.identity(), a1 = a0, a2 = a0, a3 = a0;
-    const end = <usize>n << 2;
+    let a0: v128 = f.identity(),
+      a1 = a0,
+      a2 = a0,
+      a3 = a0;
+    const end = (<usize>n) << 2;
     let at: usize = 0;
     for (; at + 64 <= end; at += 64) {
       a0 = f.combine(a0, v128.load(x + at));
@@ -166,7 +202,16 @@ export class Rows {
 /** As Columns.map4, inline, for lanes = 4 as a constant. */
 @inline
 export function mapLanes<F>(
-  out: usize, x: usize, y: usize, r: i32, stride: usize, lanes: i32, p: v128, q: v128, s: v128, t: v128,
+  out: usize,
+  x: usize,
+  y: usize,
+  r: i32,
+  stride: usize,
+  lanes: i32,
+  p: v128,
+  q: v128,
+  s: v128,
+  t: v128,
 ): void {
   let at: usize = 0;
   for (let j = 0; j < r; j++, at += stride) {
@@ -176,19 +221,29 @@ export function mapLanes<F>(
 
 @inline
 function sumLanes<F>(
-  out: usize, x: usize, y: usize, rowP: usize, rowQ: usize, p: v128, q: v128,
-  r: i32, stride: usize, lanes: i32, scale: f64,
+  out: usize,
+  x: usize,
+  y: usize,
+  rowP: usize,
+  rowQ: usize,
+  p: v128,
+  q: v128,
+  r: i32,
+  stride: usize,
+  lanes: i32,
+  scale: f64,
 ): v128 {
   const f = changetype<F>(0);
-  let low = f64x2.splat(0), high = f64x2.splat(0);
+  let low = f64x2.splat(0),
+    high = f64x2.splat(0);
   let at: usize = 0;
   for (let j = 0; j < r; ) {
     const blockEnd = min(j + COLUMN_BLOCK_ROWS, r);
     let a = f32x4.splat(0);
     for (; j < blockEnd; j++, at += stride) {
       if (f.uses() & ROW_PARAMETERS) {
-        p = v128.load32_splat(rowP + (<usize>j << 2));
-        q = v128.load32_splat(rowQ + (<usize>j << 2));
+        p = v128.load32_splat(rowP + ((<usize>j) << 2));
+        q = v128.load32_splat(rowQ + ((<usize>j) << 2));
       }
       a = f32x4.add(a, termAt<F>(out, x, y, 0, at, lanes, p, q));
     }
@@ -211,7 +266,16 @@ function foldLanes<F>(x: usize, r: i32, stride: usize, lanes: i32): v128 {
 export class Columns {
   /** out[j] = value(x[j], y[j], _, _, p, q, s, t) in the first `lanes` (1 to 4) columns. out may be x or y. */
   static map4<F>(
-    out: usize, x: usize, y: usize, r: i32, stride: usize, lanes: i32, p: v128, q: v128, s: v128, t: v128,
+    out: usize,
+    x: usize,
+    y: usize,
+    r: i32,
+    stride: usize,
+    lanes: i32,
+    p: v128,
+    q: v128,
+    s: v128,
+    t: v128,
   ): void {
     if (lanes == 4) mapLanes<F>(out, x, y, r, stride, 4, p, q, s, t);
     else mapLanes<F>(out, x, y, r, stride, lanes, p, q, s, t);
@@ -222,43 +286,81 @@ export class Columns {
    * ROW_PARAMETERS has rowP[j] and rowQ[j] for p and q. A term that KEEPS goes to out, which may be x.
    */
   static sum4<F>(
-    out: usize, x: usize, y: usize, rowP: usize, rowQ: usize, p: v128, q: v128,
-    r: i32, stride: usize, lanes: i32, scale: f64,
+    out: usize,
+    x: usize,
+    y: usize,
+    rowP: usize,
+    rowQ: usize,
+    p: v128,
+    q: v128,
+    r: i32,
+    stride: usize,
+    lanes: i32,
+    scale: f64,
   ): v128 {
     if (lanes == 4) return sumLanes<F>(out, x, y, rowP, rowQ, p, q, r, stride, 4, scale);
     return sumLanes<F>(out, x, y, rowP, rowQ, p, q, r, stride, lanes, scale);
   }
 
   /** As sum4 for sixteen columns at once, whole cache lines of every row; p and q point to parameters or are 0. */
-  private static sum16<F>(
-    out: usize, x: usize, y: usize, p: usize, q: usize, r: i32, stride: usize, scale: f64,
-  ): void {
+  private static sum16<F>(out: usize, x: usize, y: usize, p: usize, q: usize, r: i32, stride: usize, scale: f64): void {
     const f = changetype<F>(0);
     const zero = f32x4.splat(0);
-    let p0 = zero, p1 = zero, p2 = zero, p3 = zero, q0 = zero, q1 = zero, q2 = zero, q3 = zero;
+    let p0 = zero,
+      p1 = zero,
+      p2 = zero,
+      p3 = zero,
+      q0 = zero,
+      q1 = zero,
+      q2 = zero,
+      q3 = zero;
     if (!(f.uses() & ROW_PARAMETERS)) {
-      if (p) { p0 = v128.load(p); p1 = v128.load(p, 16); p2 = v128.load(p, 32); p3 = v128.load(p, 48); }
-      if (q) { q0 = v128.load(q); q1 = v128.load(q, 16); q2 = v128.load(q, 32); q3 = v128.load(q, 48); }
+      if (p) {
+        p0 = v128.load(p);
+        p1 = v128.load(p, 16);
+        p2 = v128.load(p, 32);
+        p3 = v128.load(p, 48);
+      }
+      if (q) {
+        q0 = v128.load(q);
+        q1 = v128.load(q, 16);
+        q2 = v128.load(q, 32);
+        q3 = v128.load(q, 48);
+      }
     }
-    let s0 = zero, s1 = zero, s2 = zero, s3 = zero, s4 = zero, s5 = zero, s6 = zero, s7 = zero;
+    let s0 = zero,
+      s1 = zero,
+      s2 = zero,
+      s3 = zero,
+      s4 = zero,
+      s5 = zero,
+      s6 = zero,
+      s7 = zero;
     let at: usize = 0;
     for (let j = 0; j < r; ) {
       const blockEnd = min(j + COLUMN_BLOCK_ROWS, r);
-      let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
+      let a0 = zero,
+        a1 = zero,
+        a2 = zero,
+        a3 = zero;
       for (; j < blockEnd; j++, at += stride) {
         if (f.uses() & ROW_PARAMETERS) {
-          p0 = p1 = p2 = p3 = v128.load32_splat(p + (<usize>j << 2));
-          q0 = q1 = q2 = q3 = v128.load32_splat(q + (<usize>j << 2));
+          p0 = p1 = p2 = p3 = v128.load32_splat(p + ((<usize>j) << 2));
+          q0 = q1 = q2 = q3 = v128.load32_splat(q + ((<usize>j) << 2));
         }
         a0 = f32x4.add(a0, valueAt<F>(x, y, 0, 0, at, 4, p0, q0, p0, q0));
         a1 = f32x4.add(a1, valueAt<F>(x, y, 0, 0, at + 16, 4, p1, q1, p1, q1));
         a2 = f32x4.add(a2, valueAt<F>(x, y, 0, 0, at + 32, 4, p2, q2, p2, q2));
         a3 = f32x4.add(a3, valueAt<F>(x, y, 0, 0, at + 48, 4, p3, q3, p3, q3));
       }
-      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(a0)); s1 = f64x2.add(s1, promoteHigh(a0));
-      s2 = f64x2.add(s2, f64x2.promote_low_f32x4(a1)); s3 = f64x2.add(s3, promoteHigh(a1));
-      s4 = f64x2.add(s4, f64x2.promote_low_f32x4(a2)); s5 = f64x2.add(s5, promoteHigh(a2));
-      s6 = f64x2.add(s6, f64x2.promote_low_f32x4(a3)); s7 = f64x2.add(s7, promoteHigh(a3));
+      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(a0));
+      s1 = f64x2.add(s1, promoteHigh(a0));
+      s2 = f64x2.add(s2, f64x2.promote_low_f32x4(a1));
+      s3 = f64x2.add(s3, promoteHigh(a1));
+      s4 = f64x2.add(s4, f64x2.promote_low_f32x4(a2));
+      s5 = f64x2.add(s5, promoteHigh(a2));
+      s6 = f64x2.add(s6, f64x2.promote_low_f32x4(a3));
+      s7 = f64x2.add(s7, promoteHigh(a3));
     }
     const factor = f64x2.splat(scale);
     v128.store(out, demotePair(f64x2.mul(s0, factor), f64x2.mul(s1, factor)));
@@ -274,17 +376,20 @@ export class Columns {
    */
   static sum<F>(out: usize, x: usize, y: usize, p: usize, q: usize, r: i32, inner: i32, scale: f64): void {
     const perRow = (changetype<F>(0).uses() & ROW_PARAMETERS) != 0;
-    const stride = <usize>inner << 2;
+    const stride = (<usize>inner) << 2;
     const zero = f32x4.splat(0);
     let i = 0;
     for (; i + 16 <= inner; i += 16) {
-      const at = <usize>i << 2;
-      const pAt = perRow || !p ? p : p + at, qAt = perRow || !q ? q : q + at;
+      const at = (<usize>i) << 2;
+      const pAt = perRow || !p ? p : p + at,
+        qAt = perRow || !q ? q : q + at;
       Columns.sum16<F>(out + at, x + at, y + at, pAt, qAt, r, stride, scale);
     }
     for (; i < inner; i += 4) {
-      const at = <usize>i << 2, lanes = min(4, inner - i);
-      const pv = perRow || !p ? zero : loadLanes(p + at, lanes), qv = perRow || !q ? zero : loadLanes(q + at, lanes);
+      const at = (<usize>i) << 2,
+        lanes = min(4, inner - i);
+      const pv = perRow || !p ? zero : loadLanes(p + at, lanes),
+        qv = perRow || !q ? zero : loadLanes(q + at, lanes);
       storeLanes(out + at, Columns.sum4<F>(0, x + at, y + at, p, q, pv, qv, r, stride, lanes, scale), lanes);
     }
   }
@@ -297,23 +402,30 @@ export class Columns {
 
   private static fold16<F>(out: usize, x: usize, r: i32, stride: usize): void {
     const f = changetype<F>(0);
-    let a0: v128 = f.identity(), a1 = a0, a2 = a0, a3 = a0;
+    let a0: v128 = f.identity(),
+      a1 = a0,
+      a2 = a0,
+      a3 = a0;
     for (let j = 0; j < r; j++, x += stride) {
       a0 = f.combine(a0, v128.load(x));
       a1 = f.combine(a1, v128.load(x, 16));
       a2 = f.combine(a2, v128.load(x, 32));
       a3 = f.combine(a3, v128.load(x, 48));
     }
-    v128.store(out, a0); v128.store(out, a1, 16); v128.store(out, a2, 32); v128.store(out, a3, 48);
+    v128.store(out, a0);
+    v128.store(out, a1, 16);
+    v128.store(out, a2, 32);
+    v128.store(out, a3, 48);
   }
 
   /** out[i] = the fold over j of x[j, i], for x[r, inner]. */
   static fold<F>(out: usize, x: usize, r: i32, inner: i32): void {
-    const stride = <usize>inner << 2;
+    const stride = (<usize>inner) << 2;
     let i = 0;
-    for (; i + 16 <= inner; i += 16) Columns.fold16<F>(out + (<usize>i << 2), x + (<usize>i << 2), r, stride);
+    for (; i + 16 <= inner; i += 16) Columns.fold16<F>(out + ((<usize>i) << 2), x + ((<usize>i) << 2), r, stride);
     for (; i < inner; i += 4) {
-      const at = <usize>i << 2, lanes = min(4, inner - i);
+      const at = (<usize>i) << 2,
+        lanes = min(4, inner - i);
       storeLanes(out + at, Columns.fold4<F>(x + at, r, stride, lanes), lanes);
     }
   }

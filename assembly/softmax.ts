@@ -5,41 +5,56 @@ import { expNegative, log } from "./lanes";
 import { Columns, ExpBelow, KEEPS, MaximumNumber, Product, Rows, USES_Y, Value } from "./reduceloops";
 
 /** As ExpBelow, and stored. */
-@final @unmanaged
+@final
+@unmanaged
 class KeptExpBelow {
-  @inline uses(): i32 { return KEEPS; }
+  @inline uses(): i32 {
+    return KEEPS;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, max: v128, q: v128, s: v128, t: v128): v128 {
     return expNegative(f32x4.sub(x, max));
   }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Scale {
-  @inline uses(): i32 { return 0; }
+  @inline uses(): i32 {
+    return 0;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, factor: v128, q: v128, s: v128, t: v128): v128 {
     return f32x4.mul(x, factor);
   }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class SoftmaxGradient {
-  @inline uses(): i32 { return USES_Y; }
+  @inline uses(): i32 {
+    return USES_Y;
+  }
   @inline value(g: v128, y: v128, w: v128, b: v128, dot: v128, q: v128, s: v128, t: v128): v128 {
     return f32x4.mul(y, f32x4.sub(g, dot));
   }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class LogProbability {
-  @inline uses(): i32 { return 0; }
+  @inline uses(): i32 {
+    return 0;
+  }
   @inline value(x: v128, y: v128, w: v128, b: v128, max: v128, logSum: v128, s: v128, t: v128): v128 {
     return f32x4.sub(f32x4.sub(x, max), logSum);
   }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class LogSoftmaxGradient {
-  @inline uses(): i32 { return USES_Y; }
+  @inline uses(): i32 {
+    return USES_Y;
+  }
   @inline value(g: v128, y: v128, w: v128, b: v128, sum: v128, q: v128, s: v128, t: v128): v128 {
     return f32x4.sub(g, f32x4.mul(expNegative(y), sum));
   }
@@ -52,7 +67,9 @@ function inverse(v: v128): v128 {
 
 /** out = exp(x) / sum over r of exp(x) (torch.softmax). Overwrites; out may be x. */
 export function softmax_forward_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
-  const zero = f32x4.splat(0), stride = <usize>inner << 2, skip = <usize>r * stride;
+  const zero = f32x4.splat(0),
+    stride = (<usize>inner) << 2,
+    skip = <usize>r * stride;
   for (let o = 0; o < outer; o++, out += skip, x += skip) {
     if (inner == 1) {
       const max = f32x4.splat(Rows.fold<MaximumNumber>(x, r));
@@ -61,7 +78,9 @@ export function softmax_forward_f32(out: usize, x: usize, outer: i32, r: i32, in
       continue;
     }
     for (let i = 0; i < inner; i += 4) {
-      const lanes = min(4, inner - i), xi = x + (<usize>i << 2), oi = out + (<usize>i << 2);
+      const lanes = min(4, inner - i),
+        xi = x + ((<usize>i) << 2),
+        oi = out + ((<usize>i) << 2);
       const max = Columns.fold4<MaximumNumber>(xi, r, stride, lanes);
       const sum = Columns.sum4<KeptExpBelow>(oi, xi, 0, 0, 0, max, zero, r, stride, lanes, 1);
       Columns.map4<Scale>(oi, oi, 0, r, stride, lanes, inverse(sum), zero, zero, zero);
@@ -76,7 +95,9 @@ export function softmax_backward_f32(dx: usize, g: usize, y: usize, outer: i32, 
 
 /** out = x - log of the sum over r of exp(x) (torch.log_softmax). Overwrites; out may be x. */
 export function log_softmax_forward_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
-  const zero = f32x4.splat(0), stride = <usize>inner << 2, skip = <usize>r * stride;
+  const zero = f32x4.splat(0),
+    stride = (<usize>inner) << 2,
+    skip = <usize>r * stride;
   for (let o = 0; o < outer; o++, out += skip, x += skip) {
     if (inner == 1) {
       const max = f32x4.splat(Rows.fold<MaximumNumber>(x, r));
@@ -85,7 +106,9 @@ export function log_softmax_forward_f32(out: usize, x: usize, outer: i32, r: i32
       continue;
     }
     for (let i = 0; i < inner; i += 4) {
-      const lanes = min(4, inner - i), xi = x + (<usize>i << 2), oi = out + (<usize>i << 2);
+      const lanes = min(4, inner - i),
+        xi = x + ((<usize>i) << 2),
+        oi = out + ((<usize>i) << 2);
       const max = Columns.fold4<MaximumNumber>(xi, r, stride, lanes);
       const sum = Columns.sum4<ExpBelow>(0, xi, 0, 0, 0, max, zero, r, stride, lanes, 1);
       Columns.map4<LogProbability>(oi, xi, 0, r, stride, lanes, max, log(sum), zero, zero);
@@ -100,7 +123,9 @@ export function log_softmax_backward_f32(dx: usize, g: usize, y: usize, outer: i
 
 /** dx = Gradient(g, y, sum over r of Term(g, y)). */
 function backward<Term, Gradient>(dx: usize, g: usize, y: usize, outer: i32, r: i32, inner: i32): void {
-  const zero = f32x4.splat(0), stride = <usize>inner << 2, skip = <usize>r * stride;
+  const zero = f32x4.splat(0),
+    stride = (<usize>inner) << 2,
+    skip = <usize>r * stride;
   for (let o = 0; o < outer; o++, dx += skip, g += skip, y += skip) {
     if (inner == 1) {
       const sum = f32x4.splat(<f32>Rows.sum<Term>(0, g, y, 0, r, zero, zero));
@@ -108,7 +133,8 @@ function backward<Term, Gradient>(dx: usize, g: usize, y: usize, outer: i32, r: 
       continue;
     }
     for (let i = 0; i < inner; i += 4) {
-      const at = <usize>i << 2, lanes = min(4, inner - i);
+      const at = (<usize>i) << 2,
+        lanes = min(4, inner - i);
       const sum = Columns.sum4<Term>(0, g + at, y + at, 0, 0, zero, zero, r, stride, lanes, 1);
       Columns.map4<Gradient>(dx + at, g + at, y + at, r, stride, lanes, sum, zero, zero, zero);
     }

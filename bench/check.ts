@@ -21,7 +21,12 @@ const wrongLength = (answer: Float32Array, n: number): string | null =>
 const PLACES = 1 << 16;
 
 /** Every element where they are few, else every so many (a number coprime to vectors and rows), the first and the last. */
-export function checkElements(n: number, reference: (i: number) => number, tolerance: Tolerance, places = PLACES): Check {
+export function checkElements(
+  n: number,
+  reference: (i: number) => number,
+  tolerance: Tolerance,
+  places = PLACES,
+): Check {
   const step = n <= places ? 1 : Math.floor(n / places) | 1;
   return (answer) => {
     const length = wrongLength(answer, n);
@@ -39,7 +44,12 @@ export function checkElements(n: number, reference: (i: number) => number, toler
 }
 
 /** Whole rows of [rows, cols]: all where they are few, else some spread evenly, with the first and the last. */
-export function checkRows(rows: number, cols: number, reference: (row: number) => ArrayLike<number>, tolerance: Tolerance): Check {
+export function checkRows(
+  rows: number,
+  cols: number,
+  reference: (row: number) => ArrayLike<number>,
+  tolerance: Tolerance,
+): Check {
   const count = Math.max(2, Math.min(rows, Math.ceil(PLACES / cols)));
   const picked = spread(rows, count);
   return (answer) => {
@@ -49,7 +59,8 @@ export function checkRows(rows: number, cols: number, reference: (row: number) =
       const expected = reference(row);
       for (let j = 0; j < cols; j++) {
         const i = row * cols + j;
-        if (differs(answer[i] as number, expected[j] as number, tolerance)) return report(i, answer[i] as number, expected[j] as number);
+        if (differs(answer[i] as number, expected[j] as number, tolerance))
+          return report(i, answer[i] as number, expected[j] as number);
       }
     }
     return null;
@@ -96,7 +107,9 @@ export function checkProduct(
     if (length) return length;
     const wrong = (i: number, j: number): string | null => {
       const [actual, expected] = [answer[i * n + j] as number, element(i, j)];
-      return differs(actual, expected, { relative: 0, absolute }) ? `C[${i}, ${j}]: got ${actual}, expected ${expected}` : null;
+      return differs(actual, expected, { relative: 0, absolute })
+        ? `C[${i}, ${j}]: got ${actual}, expected ${expected}`
+        : null;
     };
     for (const i of rows)
       for (let j = 0; j < n; j++) {

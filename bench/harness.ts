@@ -59,7 +59,8 @@ interface Entrant {
   readonly first: number;
 }
 
-const message = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0] as string;
+const message = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split('\n')[0] as string;
 
 /** Prepares one side, checks its answer, and runs it once more; pushes to `outcome` why not. */
 async function admit(
@@ -92,7 +93,11 @@ async function admit(
   return null;
 }
 
-export async function runCase(family: string, { make, name, work, sides: own = [] }: Case, settings: Settings): Promise<Outcome> {
+export async function runCase(
+  family: string,
+  { make, name, work, sides: own = [] }: Case,
+  settings: Settings,
+): Promise<Outcome> {
   const { sides, limits, timing } = settings;
   const outcome: Outcome = { rows: [], wrong: [], skipped: [] };
   const where = { family, case: name };
@@ -148,7 +153,8 @@ export async function runFamilies(families: readonly Family[], settings: Setting
   const all: Outcome = { rows: [], wrong: [], skipped: [] };
   const works = new Map<string, Work>();
   for (const family of families) {
-    for (const { name, reason } of family.skipped) all.skipped.push({ family: family.name, case: name, side: '', reason });
+    for (const { name, reason } of family.skipped)
+      all.skipped.push({ family: family.name, case: name, side: '', reason });
     for (const item of family.cases) {
       if (settings.filter && !item.name.includes(settings.filter)) continue;
       const outcome = await runCase(family.name, item, settings);

@@ -1,9 +1,20 @@
 // report.html: a run as bar charts in one file that loads nothing.
 import type { Row } from './harness.ts';
-import { byCase, familiesOf, formatLimit, formatRate, formatRatio, formatSeconds, formatShare, formatSpread, headerOf, reasonsOf, type Report } from './report.ts';
+import {
+  byCase,
+  familiesOf,
+  formatLimit,
+  formatRate,
+  formatRatio,
+  formatSeconds,
+  formatShare,
+  formatSpread,
+  headerOf,
+  type Report,
+  reasonsOf,
+} from './report.ts';
 
-const escape = (text: string): string =>
-  text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
 const STYLE = `
 :root { color-scheme: light dark; --paper: #f5f6f8; --card: #fff; --text: #14171c; --soft: #5c6672; --grid: #e3e7ec; --ours: #2563eb; --other: #a8b2bf; --limit: #ea580c; }
@@ -38,29 +49,38 @@ function chart(rows: readonly Row[], ours: string): string {
     const { side, seconds } = row;
     const y = i * LINE;
     const middle = y + LINE / 2;
-    const words = [formatSeconds(seconds.best), formatRate(row), formatShare(row.share) && `${formatShare(row.share)} of limit`, `median ${formatSeconds(seconds.median)} ${formatSpread(row)}`];
+    const words = [
+      formatSeconds(seconds.best),
+      formatRate(row),
+      formatShare(row.share) && `${formatShare(row.share)} of limit`,
+      `median ${formatSeconds(seconds.median)} ${formatSpread(row)}`,
+    ];
     const ratio = side === ours ? '' : formatRatio(row);
-    return `<text x="${BAR_FROM - 8}" y="${middle + 4}" text-anchor="end">${escape(side)}</text>
+    return `<text x="${BAR_FROM - 8}" y="${middle + 4}" text-anchor="end">${escaped(side)}</text>
 <rect class="${side === ours ? 'ours' : 'other'}" x="${BAR_FROM}" y="${y + 4}" width="${at(Math.max(1, x(speed(seconds.best)) - BAR_FROM))}" height="${LINE - 8}" rx="2"/>
 <line class="spread" x1="${at(x(speed(seconds.high)))}" x2="${at(x(speed(seconds.low)))}" y1="${middle}" y2="${middle}"/>
-<text x="${BAR_TO + 16}" y="${middle + 4}">${escape(words.filter(Boolean).join(' · '))}</text>
-<text class="soft" x="${WIDTH - 4}" y="${middle + 4}" text-anchor="end">${escape(ratio)}</text>`;
+<text x="${BAR_TO + 16}" y="${middle + 4}">${escaped(words.filter(Boolean).join(' · '))}</text>
+<text class="soft" x="${WIDTH - 4}" y="${middle + 4}" text-anchor="end">${escaped(ratio)}</text>`;
   });
-  const mark = limit === null ? '' : `<line class="limit" x1="${at(x(limit))}" x2="${at(x(limit))}" y1="0" y2="${rows.length * LINE}"/>`;
+  const mark =
+    limit === null
+      ? ''
+      : `<line class="limit" x1="${at(x(limit))}" x2="${at(x(limit))}" y1="0" y2="${rows.length * LINE}"/>`;
   return `<svg viewBox="0 0 ${WIDTH} ${rows.length * LINE}" role="img">${bars.join('\n')}${mark}</svg>`;
 }
 
 const list = (items: readonly string[], kind = ''): string =>
-  items.length > 0 ? `<ul class="${kind}">${items.map((item) => `<li>${escape(item)}</li>`).join('')}</ul>` : '';
+  items.length > 0 ? `<ul class="${kind}">${items.map((item) => `<li>${escaped(item)}</li>`).join('')}</ul>` : '';
 
-const section = (title: string, body: string): string => (body ? `<section><h2>${escape(title)}</h2>${body}</section>` : '');
+const section = (title: string, body: string): string =>
+  body ? `<section><h2>${escaped(title)}</h2>${body}</section>` : '';
 
 export function formatHtml(report: Report): string {
   const ours = report.sides[0]?.name ?? '';
   const families = familiesOf(report).map((family) => {
     const cases = byCase(report.rows.filter((row) => row.family === family)).map((rows) => {
       const [{ case: name, limit }] = rows as [Row];
-      return `<div class="case"><h3>${escape(name)}${limit ? ` <small class="soft">limit: ${escape(limit)}</small>` : ''}</h3>${chart(rows, ours)}</div>`;
+      return `<div class="case"><h3>${escaped(name)}${limit ? ` <small class="soft">limit: ${escaped(limit)}</small>` : ''}</h3>${chart(rows, ours)}</div>`;
     });
     return section(family, `<div class="cases">${cases.join('\n')}</div>`);
   });
@@ -69,9 +89,17 @@ export function formatHtml(report: Report): string {
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>retrograd: benchmarks</title><style>${STYLE}</style></head>
 <body><main>
 <h1>retrograd: benchmarks</h1>
-${headerOf(report).map((line) => `<p>${escape(line)}</p>`).join('\n')}
+${headerOf(report)
+  .map((line) => `<p>${escaped(line)}</p>`)
+  .join('\n')}
 <p>A longer bar is faster. The dashed line is the measured limit; the thin line spans the quartiles; × is the time over ours.</p>
-${section('wrong answers', list(report.wrong.map(({ case: name, side, reason }) => `${name}, ${side}: ${reason}`), 'wrong'))}
+${section(
+  'wrong answers',
+  list(
+    report.wrong.map(({ case: name, side, reason }) => `${name}, ${side}: ${reason}`),
+    'wrong',
+  ),
+)}
 ${families.join('\n')}
 ${section('limits', list(report.limits.map(formatLimit)))}
 ${section('sides', list(report.sides.map(({ name, version }) => `${name}: ${version}`)))}

@@ -29,7 +29,10 @@ async function best(candidates: readonly Omit<Limit, 'rate'>[], timing: Timing):
   const first: number[] = [];
   for (const run of runs) first.push(await once(run));
   const samples = await measure(runs, first, timing);
-  const rated = candidates.map((candidate, i) => ({ ...candidate, rate: candidate.amount / quantile(samples[i] as number[], 0) }));
+  const rated = candidates.map((candidate, i) => ({
+    ...candidate,
+    rate: candidate.amount / quantile(samples[i] as number[], 0),
+  }));
   return rated.reduce((a, b) => (b.rate > a.rate ? b : a));
 }
 
@@ -69,7 +72,12 @@ function exponentials(raw: RawKernels): Omit<Limit, 'rate'> | null {
   if (!kernel) return null;
   const x = raw.f32(EXPS);
   const y = raw.f32(EXPS);
-  return { kind: 'exps', name: 'exp in the first cache', run: { answer, run: () => void kernel(y, x, EXPS) }, amount: EXPS };
+  return {
+    kind: 'exps',
+    name: 'exp in the first cache',
+    run: { answer, run: () => void kernel(y, x, EXPS) },
+    amount: EXPS,
+  };
 }
 
 export function formatBytes(bytes: number): string {

@@ -55,7 +55,8 @@ function parse() {
   });
   const expect = (kind: string, names: readonly string[], known: readonly string[]): void => {
     for (const name of names)
-      if (!known.includes(name)) throw new Error(`bench: expected ${kind} to be one of ${known.join(', ')}, got ${name}`);
+      if (!known.includes(name))
+        throw new Error(`bench: expected ${kind} to be one of ${known.join(', ')}, got ${name}`);
   };
   expect('FAMILY', positionals, FAMILIES);
   expect('--peer', values.peer, Object.keys(PEERS));
@@ -85,7 +86,10 @@ function updateReadme(table: string): void {
   const text = readFileSync(file, 'utf8');
   const marks = /(<!-- table -->\n)[\s\S]*(<!-- \/table -->)/;
   if (!marks.test(text)) throw new Error(`bench: expected <!-- table --> and <!-- /table --> in ${file}, got none`);
-  writeFileSync(file, text.replace(marks, (_, open, close) => `${open}\n${table}\n\n${close}`));
+  writeFileSync(
+    file,
+    text.replace(marks, (_, open, close) => `${open}\n${table}\n\n${close}`),
+  );
 }
 
 async function main(): Promise<void> {

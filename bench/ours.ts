@@ -1,7 +1,20 @@
 // Our side: the library by its public names, each call as a user writes it.
 import * as retrograd from 'retrograd';
 import { functional as F, grad, nn, optim, scope, type Tensor, tensor } from 'retrograd';
-import { ADAM, type ConvProblem, DROPOUT, type GemmProblem, LAYER_NORM_EPS, type LinearProblem, type OpProblem, outputsOf, type Run, type Side, type TrainProblem } from './problems.ts';
+import {
+  ADAM,
+  type ConvProblem,
+  DROPOUT,
+  type GemmProblem,
+  LAYER_NORM_EPS,
+  type Layer,
+  type LinearProblem,
+  type OpProblem,
+  outputsOf,
+  type Run,
+  type Side,
+  type TrainProblem,
+} from './problems.ts';
 
 /** A run of `solve`, whose result is freed each time; `inputs` are freed in the end. */
 function freeing(inputs: readonly (Tensor | null)[], solve: () => Tensor): Run {
@@ -33,7 +46,19 @@ function linear({ rows, inner, out, ...problem }: LinearProblem): Run {
   return freeing([x, weight, bias], () => F.linear(x, weight, bias).relu());
 }
 
-function conv({ direction, n, channels, height, width, filters, kernel, stride, padding, groups, ...problem }: ConvProblem): Run {
+function conv({
+  direction,
+  n,
+  channels,
+  height,
+  width,
+  filters,
+  kernel,
+  stride,
+  padding,
+  groups,
+  ...problem
+}: ConvProblem): Run {
   const x = tensor(problem.x, { shape: [n, channels, height, width] });
   const weight = tensor(problem.weight, { shape: [filters, channels / groups, kernel, kernel] });
   const forward = (): Tensor => F.conv2d(x, weight, null, { stride, padding, groups });
@@ -107,22 +132,40 @@ function adam(inputs: readonly (Tensor | null)[], p: Tensor, g: Tensor): Run {
   };
 }
 
-/** A network with the weights of `problem`, its optimizer and batch; `step` frees all it makes but the loss it returns. */
+function layerOf(layer: Layer): nn.Layer {
+  switch (layer.kind) {
+    case 'linear':
+      return new nn.Linear(layer.inputs, layer.outputs);
+    case 'conv':
+      return new nn.Conv2d(layer.channels, layer.filters, layer.kernel, { padding: 'same' });
+    case 'pool':
+      return new nn.MaxPool2d(2);
+    case 'relu':
+      return new nn.ReLU();
+    case 'tanh':
+      return new nn.Tanh();
+    case 'flatten':
+      return new nn.Flatten();
+  }
+}
+
+/** A network with the weights of `problem`, its optimizer and batch; `step` gives the loss. */
 function network(problem: TrainProblem): { step: () => Tensor; dispose: () => void } {
-  const { sizes, activation, batch, loss, optimizer: chosen } = problem;
-  const layers = sizes.slice(1).flatMap((out, i) => {
-    const dense = new nn.Linear(sizes[i] as number, out);
-    return i < sizes.length - 2 ? [dense, activation === 'tanh' ? new nn.Tanh() : new nn.ReLU()] : [dense];
-  });
-  const model = new nn.Sequential(...layers);
-  const state = problem.layers.flatMap(({ weight, bias }, i) => [
-    [`${2 * i}.weight`, { shape: [sizes[i + 1] as number, sizes[i] as number], data: weight }] as const,
-    [`${2 * i}.bias`, { shape: [sizes[i + 1] as number], data: bias }] as const,
-  ]);
+  const { batch, loss, optimizer: chosen, input, outputs } = problem;
+  const model = new nn.Sequential(...problem.layers.map(layerOf));
+  const own = model.stateDict();
+  const state = problem.layers.flatMap((layer, i) =>
+    'weight' in layer
+      ? (['weight', 'bias'] as const).map((name) => {
+          const key = `${i}.${name}`;
+          return [key, { shape: (own[key] as Tensor).shape, data: layer[name] }] as const;
+        })
+      : [],
+  );
   model.loadStateDict(Object.fromEntries(state));
   const optimizer = new optim[chosen.name](model.parameters(), { lr: chosen.lr });
-  const x = tensor(problem.x, { shape: [batch, sizes[0] as number] });
-  const y = loss === 'mse' ? tensor(problem.y, { shape: [batch, sizes.at(-1) as number] }) : tensor(problem.y);
+  const x = tensor(problem.x, { shape: [batch, ...input] });
+  const y = loss === 'mse' ? tensor(problem.y, { shape: [batch, outputs] }) : tensor(problem.y);
   return {
     step: () => {
       optimizer.zeroGrad();
@@ -135,7 +178,8 @@ function network(problem: TrainProblem): { step: () => Tensor; dispose: () => vo
       optimizer.zeroGrad();
       optimizer.dispose();
       model.dispose();
-      for (const input of [x, y]) input.dispose();
+      x.dispose();
+      y.dispose();
     },
   };
 }

@@ -47,7 +47,13 @@ export interface ConvProblem {
 }
 
 /** Height and width of a convolution's result. */
-export function outputsOf({ height, width, kernel, stride, padding }: Pick<ConvProblem, 'height' | 'width' | 'kernel' | 'stride' | 'padding'>): [rows: number, cols: number] {
+export function outputsOf({
+  height,
+  width,
+  kernel,
+  stride,
+  padding,
+}: Pick<ConvProblem, 'height' | 'width' | 'kernel' | 'stride' | 'padding'>): [rows: number, cols: number] {
   const size = (n: number): number => Math.floor((n + 2 * padding - kernel) / stride) + 1;
   return [size(height), size(width)];
 }
@@ -89,21 +95,45 @@ export const ADAM = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, steps: 2 } as co
 export const DROPOUT = 0.5;
 export const LAYER_NORM_EPS = 1e-5;
 
-/** A dense network and one batch; a repetition is one optimizer step. The answer is the losses of the first steps. */
+/** One layer of a network, with its first weights in PyTorch's layout. */
+export type Layer =
+  | { readonly kind: 'relu' | 'tanh' }
+  | {
+      readonly kind: 'linear';
+      readonly inputs: number;
+      readonly outputs: number;
+      readonly weight: Float32Array;
+      readonly bias: Float32Array;
+    }
+  /** Stride 1 and as much padding as keeps the size, of size × size images. */
+  | {
+      readonly kind: 'conv';
+      readonly channels: number;
+      readonly filters: number;
+      readonly kernel: number;
+      readonly size: number;
+      readonly weight: Float32Array;
+      readonly bias: Float32Array;
+    }
+  /** The largest of every 2 × 2. */
+  | { readonly kind: 'pool'; readonly channels: number; readonly size: number }
+  | { readonly kind: 'flatten'; readonly channels: number; readonly size: number };
+
+/** A network and one batch; a repetition is one optimizer step. The answer is the losses of the first steps. */
 export interface TrainProblem {
   readonly kind: 'train';
-  /** Features of the input, of each hidden layer, and of the output. */
-  readonly sizes: readonly number[];
-  readonly activation: 'tanh' | 'relu';
+  readonly layers: readonly Layer[];
+  /** Numbers that come out for each input. */
+  readonly outputs: number;
   readonly loss: 'mse' | 'crossEntropy';
   readonly optimizer: { readonly name: 'SGD' | 'Adam'; readonly lr: number };
   readonly batch: number;
-  /** [batch, sizes[0]] */
+  /** Shape of one input: [features], or [channels, height, width]. */
+  readonly input: readonly number[];
+  /** [batch, ...input] */
   readonly x: Float32Array;
   /** [batch, outputs] for mse, classes [batch] for crossEntropy. */
   readonly y: Float32Array | Int32Array;
-  /** First values of each layer: weight [out, in] and bias [out]. */
-  readonly layers: readonly { readonly weight: Float32Array; readonly bias: Float32Array }[];
   /** Losses in the answer. */
   readonly checked: number;
 }

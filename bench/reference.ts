@@ -1,6 +1,6 @@
 // What answers are held against: plain loops in f64, written from the definitions and not for speed.
 import { checkElements, checkRows, type Tolerance } from './check.ts';
-import { ADAM, type Check, DROPOUT, LAYER_NORM_EPS, type OpProblem, type TrainProblem } from './problems.ts';
+import { ADAM, type Check, DROPOUT, LAYER_NORM_EPS, type OpProblem } from './problems.ts';
 
 /** erf by its Taylor series near 0, and by the continued fraction of erfc beyond (Abramowitz and Stegun 7.1.5, 7.1.14). */
 export function erf(x: number): number {
@@ -19,7 +19,8 @@ export function erf(x: number): number {
   return Math.sign(x) * (1 - Math.exp(-a * a) / (Math.sqrt(Math.PI) * fraction));
 }
 
-function softmax(row: ArrayLike<number>): Float64Array {
+/** Softmax of one row. */
+export function softmax(row: ArrayLike<number>): Float64Array {
   const { length } = row;
   let max = Number.NEGATIVE_INFINITY;
   for (let j = 0; j < length; j++) max = Math.max(max, row[j] as number);
@@ -56,7 +57,8 @@ function checkDropout(x: Float32Array): Check {
     for (let i = 0; i < x.length; i++) {
       const kept = (x[i] as number) / (1 - DROPOUT);
       if (answer[i] === 0) dropped++;
-      else if (!(Math.abs((answer[i] as number) - kept) <= 1e-6 * Math.abs(kept))) return `position ${i}: got ${answer[i]}, expected 0 or ${kept}`;
+      else if (!(Math.abs((answer[i] as number) - kept) <= 1e-6 * Math.abs(kept)))
+        return `position ${i}: got ${answer[i]}, expected 0 or ${kept}`;
     }
     const off = Math.abs(dropped - x.length * DROPOUT) / Math.sqrt(x.length * DROPOUT * (1 - DROPOUT));
     return off > 6 ? `${dropped} of ${x.length} dropped, where ${x.length * DROPOUT} were expected` : null;
@@ -111,112 +113,9 @@ export function checkOp({ op, rows, cols, x, y, weight, bias, target }: OpProble
       return checkElements(1, () => sum / rows, { relative: 1e-5, absolute: 0 });
     }
     case 'crossEntropy gradient':
-      return checkRows(
-        rows,
-        cols,
-        (i) => softmax(row(i)).map((p, j) => (p - (j === at(target, i) ? 1 : 0)) / rows),
-        { relative: 1e-4, absolute: 1e-9 },
-      );
-  }
-}
-
-/** [out, in]·x for each row of x, plus the bias. */
-function affine(x: Float64Array, weight: Float64Array, bias: Float64Array, batch: number): Float64Array {
-  const out = bias.length;
-  const inner = weight.length / out;
-  const y = new Float64Array(batch * out);
-  for (let i = 0; i < batch; i++)
-    for (let o = 0; o < out; o++) {
-      let sum = bias[o] as number;
-      for (let p = 0; p < inner; p++) sum += (x[i * inner + p] as number) * (weight[o * inner + p] as number);
-      y[i * out + o] = sum;
-    }
-  return y;
-}
-
-/** The loss and its gradient by the network's output. */
-function lossOf({ loss, batch, y }: TrainProblem, output: Float64Array): [loss: number, gradient: Float64Array] {
-  const n = output.length;
-  if (loss === 'mse') {
-    const difference = output.map((value, i) => value - (y[i] as number));
-    return [difference.reduce((sum, d) => sum + d * d, 0) / n, difference.map((d) => (2 * d) / n)];
-  }
-  const classes = n / batch;
-  const gradient = new Float64Array(n);
-  let sum = 0;
-  for (let i = 0; i < batch; i++) {
-    const p = softmax(output.subarray(i * classes, (i + 1) * classes));
-    const target = y[i] as number;
-    sum -= Math.log(p[target] as number);
-    for (let j = 0; j < classes; j++) gradient[i * classes + j] = ((p[j] as number) - (j === target ? 1 : 0)) / batch;
-  }
-  return [sum / batch, gradient];
-}
-
-/** Steps one list of parameters in place. */
-function updater({ name, lr }: TrainProblem['optimizer'], n: number): (p: Float64Array, g: Float64Array, t: number) => void {
-  if (name === 'SGD')
-    return (p, g) => {
-      for (let i = 0; i < n; i++) p[i] = (p[i] as number) - lr * (g[i] as number);
-    };
-  const [beta1, beta2] = ADAM.betas;
-  const [m, v] = [new Float64Array(n), new Float64Array(n)];
-  return (p, g, t) => {
-    for (let i = 0; i < n; i++) {
-      const gi = g[i] as number;
-      const mi = beta1 * (m[i] as number) + (1 - beta1) * gi;
-      const vi = beta2 * (v[i] as number) + (1 - beta2) * gi * gi;
-      m[i] = mi;
-      v[i] = vi;
-      p[i] = (p[i] as number) - (lr * (mi / (1 - beta1 ** t))) / (Math.sqrt(vi / (1 - beta2 ** t)) + ADAM.eps);
-    }
-  };
-}
-
-/** The first losses of training, each before its step. */
-export function trainReference(problem: TrainProblem): Float64Array {
-  const { batch, activation, optimizer, checked } = problem;
-  const layers = problem.layers.map(({ weight, bias }) => ({
-    weight: Float64Array.from(weight),
-    bias: Float64Array.from(bias),
-    stepWeight: updater(optimizer, weight.length),
-    stepBias: updater(optimizer, bias.length),
-  }));
-  const losses = new Float64Array(checked);
-  for (let t = 1; t <= checked; t++) {
-    const inputs: Float64Array[] = [Float64Array.from(problem.x)];
-    for (const [i, { weight, bias }] of layers.entries()) {
-      const y = affine(inputs[i] as Float64Array, weight, bias, batch);
-      const last = i === layers.length - 1;
-      inputs.push(last ? y : y.map((value) => (activation === 'tanh' ? Math.tanh(value) : Math.max(0, value))));
-    }
-    const [loss, gradient] = lossOf(problem, inputs.at(-1) as Float64Array);
-    let g: Float64Array = gradient;
-    losses[t - 1] = loss;
-    if (t === checked) break; // nobody sees the last step
-    for (let i = layers.length - 1; i >= 0; i--) {
-      const { weight, bias, stepWeight, stepBias } = layers[i] as (typeof layers)[number];
-      const x = inputs[i] as Float64Array;
-      const [out, inner] = [bias.length, weight.length / bias.length];
-      const [dWeight, dBias, dx] = [new Float64Array(out * inner), new Float64Array(out), new Float64Array(batch * inner)];
-      for (let b = 0; b < batch; b++)
-        for (let o = 0; o < out; o++) {
-          const go = g[b * out + o] as number;
-          dBias[o] = (dBias[o] as number) + go;
-          if (go === 0) continue;
-          for (let p = 0, w = o * inner, at = b * inner; p < inner; p++, w++, at++) {
-            dWeight[w] = (dWeight[w] as number) + go * (x[at] as number);
-            dx[at] = (dx[at] as number) + go * (weight[w] as number);
-          }
-        }
-      stepWeight(weight, dWeight, t);
-      stepBias(bias, dBias, t);
-      // x is this layer's input: the activation of the one before.
-      g = dx.map((value, at) => {
-        const y = x[at] as number;
-        return value * (activation === 'tanh' ? 1 - y * y : y > 0 ? 1 : 0);
+      return checkRows(rows, cols, (i) => softmax(row(i)).map((p, j) => (p - (j === at(target, i) ? 1 : 0)) / rows), {
+        relative: 1e-4,
+        absolute: 1e-9,
       });
-    }
   }
-  return losses;
 }

@@ -19,7 +19,13 @@ export interface Report extends Outcome {
 
 export function formatSeconds(seconds: number): string {
   const [value, unit] =
-    seconds < 1e-6 ? [seconds * 1e9, 'ns'] : seconds < 1e-3 ? [seconds * 1e6, 'µs'] : seconds < 1 ? [seconds * 1e3, 'ms'] : [seconds, 's'];
+    seconds < 1e-6
+      ? [seconds * 1e9, 'ns']
+      : seconds < 1e-3
+        ? [seconds * 1e6, 'µs']
+        : seconds < 1
+          ? [seconds * 1e3, 'ms']
+          : [seconds, 's'];
   return `${value.toPrecision(value >= 1000 ? 4 : 3)} ${unit}`;
 }
 
@@ -89,7 +95,10 @@ export function reasonsOf({ skipped }: Pick<Report, 'skipped'>): string[] {
     const key = side ? `${side}: ${reason}` : reason;
     grouped.set(key, [...(grouped.get(key) ?? []), name]);
   }
-  return [...grouped].map(([reason, names]) => `${reason} (${names.length > 4 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ')})`);
+  return [...grouped].map(
+    ([reason, names]) =>
+      `${reason} (${names.length > 4 ? `${names.slice(0, 3).join('; ')} and ${names.length - 3} more` : names.join('; ')})`,
+  );
 }
 
 /** The lines above a table: where and how it was measured. */
@@ -106,7 +115,8 @@ export function headerOf(report: Report): string[] {
 /** The whole report for a terminal. */
 export function formatReport(report: Report): string {
   const lines = [...headerOf(report), ''];
-  if (!report.quick) lines.push('Limits, best of the run', ...report.limits.map((limit) => `  ${formatLimit(limit)}`), '');
+  if (!report.quick)
+    lines.push('Limits, best of the run', ...report.limits.map((limit) => `  ${formatLimit(limit)}`), '');
   for (const family of familiesOf(report)) {
     const rows = report.rows.filter((row) => row.family === family);
     const groups = byCase(rows);
@@ -118,10 +128,19 @@ export function formatReport(report: Report): string {
   const list = (title: string, items: readonly string[]): void => {
     if (items.length > 0) lines.push(title, ...items.map((item) => `  ${item}`), '');
   };
-  list('Sides', report.sides.map(({ name, version }) => `${name}: ${version}`));
-  list('Not here', report.missing.map(({ name, reason }) => `${name}: ${reason}`));
+  list(
+    'Sides',
+    report.sides.map(({ name, version }) => `${name}: ${version}`),
+  );
+  list(
+    'Not here',
+    report.missing.map(({ name, reason }) => `${name}: ${reason}`),
+  );
   list('Skipped', reasonsOf(report));
-  list('WRONG', report.wrong.map(({ family, case: name, side, reason }) => `${family} ${name}, ${side}: ${reason}`));
+  list(
+    'WRONG',
+    report.wrong.map(({ family, case: name, side, reason }) => `${family} ${name}, ${side}: ${reason}`),
+  );
   return lines.join('\n');
 }
 
@@ -129,16 +148,29 @@ const row = (items: readonly string[]): string => `| ${items.join(' | ')} |`;
 
 /** The report as Markdown: a line a case, ours in full and the others as multiples of our time. */
 export function formatMarkdown(report: Report): string {
-  const lines = [headerOf(report).join('; '), '', 'Limits, best of the run:', ...report.limits.map((limit) => `- ${formatLimit(limit)}`), ''];
+  const lines = [
+    headerOf(report).join('; '),
+    '',
+    'Limits, best of the run:',
+    ...report.limits.map((limit) => `- ${formatLimit(limit)}`),
+    '',
+  ];
   for (const family of familiesOf(report)) {
     const groups = byCase(report.rows.filter((item) => item.family === family));
     const ours = report.sides[0]?.name as string;
     const others = [...new Set(groups.flat().map(({ side }) => side))].filter((side) => side !== ours);
-    lines.push(`### ${family}`, '', row(['case', `${ours}: best`, 'median', 'spread', 'rate', 'of limit', ...others]), row(['---', ...new Array<string>(5 + others.length).fill('---:')]));
+    lines.push(
+      `### ${family}`,
+      '',
+      row(['case', `${ours}: best`, 'median', 'spread', 'rate', 'of limit', ...others]),
+      row(['---', ...new Array<string>(5 + others.length).fill('---:')]),
+    );
     for (const group of groups) {
       const own = group.find(({ side }) => side === ours);
       const { best = 0, median = 0 } = own?.seconds ?? {};
-      const full = own ? [formatSeconds(best), formatSeconds(median), formatSpread(own), formatRate(own), formatShare(own.share)] : new Array<string>(5).fill('');
+      const full = own
+        ? [formatSeconds(best), formatSeconds(median), formatSpread(own), formatRate(own), formatShare(own.share)]
+        : new Array<string>(5).fill('');
       const rest = others.map((side) => {
         const found = group.find((item) => item.side === side);
         return found ? formatRatio(found) || formatSeconds(found.seconds.best) : '–';
@@ -150,8 +182,14 @@ export function formatMarkdown(report: Report): string {
   const list = (title: string, items: readonly string[]): void => {
     if (items.length > 0) lines.push(`${title}:`, ...items.map((item) => `- ${item}`), '');
   };
-  list('Sides', report.sides.map(({ name, version }) => `${name}: ${version}`));
-  list('Not here', report.missing.map(({ name, reason }) => `${name}: ${reason}`));
+  list(
+    'Sides',
+    report.sides.map(({ name, version }) => `${name}: ${version}`),
+  );
+  list(
+    'Not here',
+    report.missing.map(({ name, reason }) => `${name}: ${reason}`),
+  );
   list('Skipped', reasonsOf(report));
   return lines.join('\n').trimEnd();
 }

@@ -74,7 +74,11 @@ export function maddLoop(
       ...chains.flatMap((i) => [...get(chain(i)), ...get(h), ...step, ...set(chain(i))]),
       ...increase(iterations, -1),
     ),
-    ...store(pointer, 0, chains.flatMap((i) => [...get(chain(i)), ...(i > 0 ? ops.add : [])])),
+    ...store(
+      pointer,
+      0,
+      chains.flatMap((i) => [...get(chain(i)), ...(i > 0 ? ops.add : [])]),
+    ),
   ];
   return link(memory, 2, unroll + 1, body) as (iterations: number, pointer: number) => void;
 }
@@ -96,7 +100,16 @@ export function streamLoop(
   const offsets = [0, 16, 32, 48];
   const body = until0(
     bytes,
-    ...offsets.flatMap((at) => store(0, at, value(pointers.slice(1).map((p) => load(p, at)), load(0, at)))),
+    ...offsets.flatMap((at) =>
+      store(
+        0,
+        at,
+        value(
+          pointers.slice(1).map((p) => load(p, at)),
+          load(0, at),
+        ),
+      ),
+    ),
     ...pointers.flatMap((p) => increase(p, TURN)),
     ...increase(bytes, -TURN),
   );

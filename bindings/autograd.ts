@@ -35,7 +35,12 @@ export function setGradEnabled<T>(on: boolean, fn: () => T): T {
   const before = recording;
   recording = on;
   try {
-    return fn();
+    const result = fn();
+    if (result instanceof Promise)
+      throw new ArgumentError(
+        'noGrad: expected a synchronous function, got one that returns a promise; await outside of it',
+      );
+    return result;
   } finally {
     recording = before;
   }
@@ -102,14 +107,16 @@ function record(name: OpName, row: AnyRow, inputs: Inputs, outputs: Tensor[], at
   output.node = { sequence: sequence++, name, row, output, saved, versions } satisfies Node as GradNode;
 }
 
-const isInput = (x: unknown): boolean => x === null || x instanceof Tensor;
+/** Attributes are a plain object; anything else stands where a tensor should, and apply() says so. */
+const isAttrs = (x: unknown): boolean =>
+  typeof x === 'object' && x !== null && Object.getPrototypeOf(x) === Object.prototype;
 
 /** Every op of the table, ready to call: checks, computes, records. Inputs first, attributes last. */
 export const ops = Object.fromEntries(
   Object.entries(table).map(([name, row]) => [
     name,
     (...args: unknown[]) => {
-      const attrs = args.length > 0 && !isInput(args.at(-1)) ? args.pop() : undefined;
+      const attrs = isAttrs(args.at(-1)) ? args.pop() : undefined;
       return apply(name as OpName, row as unknown as AnyRow, args as Inputs, attrs);
     },
   ]),
@@ -239,7 +246,9 @@ function walk(
 
   function reach(x: Tensor, g: Tensor): void {
     pending.add(x, g, createGraph);
-    if (wanted(x)) reached.add(x);
+    if (!wanted(x)) return;
+    void x.address; // a freed tensor would keep its gradient for ever
+    reached.add(x);
   }
 
   function visit(node: Node, g: Tensor): void {
@@ -298,6 +307,7 @@ function release(node: Node): void {
 }
 
 function checkRoot(op: string, root: Tensor, gradient: Tensor | undefined): void {
+  void root.address; // throws for a freed one
   if (!root.requiresGrad)
     throw new GradError(
       `${op}: expected a result that depends on a tensor with requiresGrad, got one that does not (made in noGrad, or of plain tensors)`,

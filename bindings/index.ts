@@ -29,7 +29,17 @@ import './methods.ts';
 
 export * as nn from './nn/index.ts';
 export * as optim from './optim/index.ts';
-export * from './runtime/errors.ts';
+export {
+  ArgumentError,
+  BackendError,
+  DtypeError,
+  FormatError,
+  FreedError,
+  GradError,
+  OutOfMemoryError,
+  RetrogradError,
+  ShapeError,
+} from './runtime/errors.ts';
 export { type Backend, backend, type InitOptions, init, shutdown } from './runtime/wasm.ts';
 export { scope } from './scope.ts';
 export { type Dtype, type NestedArray, type Shape, Tensor, type TypedArray } from './tensor.ts';

@@ -26,7 +26,11 @@ export interface InstanceNormOptions extends Affine {
  * weight · x + bias (Wu and He 2018).
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export function groupNorm(x: Tensor, numGroups: number, { weight = null, bias = null, eps = 1e-5 }: Affine = {}): Tensor {
+export function groupNorm(
+  x: Tensor,
+  numGroups: number,
+  { weight = null, bias = null, eps = 1e-5 }: Affine = {},
+): Tensor {
   return ops.groupNorm(x, weight, bias, { groups: numGroups, eps });
 }
 
@@ -55,17 +59,19 @@ export function instanceNorm(
       `instanceNorm: expected input [n, channels, ...] of more than 1 value per channel, got ${formatShape(x.shape)}`,
     );
   if (!running) return ops.groupNorm(x, weight, bias, { groups: channels, eps });
-  // Every channel of every sample is a channel of one large sample.
+  // Every channel of every sample is a channel of one large sample. Of a single sample they are the channels themselves.
   const repeat = (values: Tensor): Tensor =>
     ops.reshape(ops.expand(values, { shape: [n, channels] }), { shape: [n * channels] });
   const each = noGrad(() => ({ mean: repeat(running.mean), variance: repeat(running.variance) }));
   const flat = ops.reshape(x, { shape: [1, n * channels, ...rest] });
   const attrs = { running: each, training: true, momentum, eps };
   const y = ops.batchNorm(flat, weight && repeat(weight), bias && repeat(bias), attrs);
-  const { kernels } = runtime();
-  if (n > 0) {
+  if (n > 1) {
+    const { kernels } = runtime();
     kernels.sum_f32(running.mean, each.mean, 1, n, channels, 1 / n);
     kernels.sum_f32(running.variance, each.variance, 1, n, channels, 1 / n);
+    each.mean.dispose();
+    each.variance.dispose();
   }
   return ops.reshape(y, { shape: x.shape });
 }

@@ -57,7 +57,9 @@ function avgAttrs(pooled: number, kernelSize: Sizes, options: AvgPool2dOptions):
 }
 
 function adaptiveAttrs(op: string, x: Tensor, outputSize: OutputSize, pooled: number): AdaptivePool {
-  const sizes = Array.isArray(outputSize) ? outputSize : new Array<number | null>(pooled).fill(outputSize as number | null);
+  const sizes = Array.isArray(outputSize)
+    ? outputSize
+    : new Array<number | null>(pooled).fill(outputSize as number | null);
   if (sizes.length !== pooled)
     throw new ArgumentError(`${op}: expected outputSize of one number, or ${pooled}, got ${sizes.length}`);
   if (x.ndim < pooled) throw new ShapeError(`${op}: expected input of at least ${pooled + 1} dims, got ${x.ndim}`);
@@ -65,8 +67,8 @@ function adaptiveAttrs(op: string, x: Tensor, outputSize: OutputSize, pooled: nu
 }
 
 /**
- * A max pool. With `returnIndices` it also says where the maxima lie: i32 positions in their planes, row by row. It has no
- * gradient by them.
+ * A max pool. With `returnIndices` it also says where the maxima lie: i32 positions in their planes, row by row. It has
+ * no gradient by them.
  */
 export interface MaxPooling<S, O> {
   (x: Tensor, size: S, options: O & { returnIndices: true }): [output: Tensor, indices: Tensor];
@@ -93,7 +95,8 @@ function adaptiveMaxPooling(pooled: number): MaxPooling<OutputSize, object> {
 }
 
 /**
- * The greatest element of each window of the last dim. A NaN is greater than all. Of equals the first gets the gradient.
+ * The greatest element of each window of the last dim. A NaN is greater than all. Of equals the first gets the
+ * gradient.
  * @param x [n, channels, length] or [channels, length]
  * @returns [n, channels, ⌊(length + 2 padding − dilation (kernelSize − 1) − 1) / stride⌋ + 1]
  * @throws ShapeError, ArgumentError, DtypeError
@@ -109,7 +112,9 @@ export const maxPool2d = maxPooling(2);
  * @throws ShapeError, ArgumentError, DtypeError
  */
 export const adaptiveMaxPool1d = adaptiveMaxPooling(1);
-/** {@link adaptiveMaxPool1d} over the last two dims. @param x [n, channels, height, width] or [channels, height, width] */
+/**
+ * {@link adaptiveMaxPool1d} over the last two dims. @param x [n, channels, height, width] or [channels, height, width]
+ */
 export const adaptiveMaxPool2d = adaptiveMaxPooling(2);
 
 /**
@@ -132,7 +137,9 @@ export function adaptiveAvgPool1d(x: Tensor, outputSize: OutputSize): Tensor {
   return ops.adaptiveAvgPool(x, adaptiveAttrs('adaptiveAvgPool1d', x, outputSize, 1));
 }
 
-/** {@link adaptiveAvgPool1d} over the last two dims. @param x [n, channels, height, width] or [channels, height, width] */
+/**
+ * {@link adaptiveAvgPool1d} over the last two dims. @param x [n, channels, height, width] or [channels, height, width]
+ */
 export function adaptiveAvgPool2d(x: Tensor, outputSize: OutputSize): Tensor {
   return ops.adaptiveAvgPool(x, adaptiveAttrs('adaptiveAvgPool2d', x, outputSize, 2));
 }

@@ -25,11 +25,22 @@ export const LINES_AT: usize = <usize>TILE_BYTES + <usize>A_BYTES + B_BYTES;
 export const OPERANDS_AT: usize = LINES_AT + ((LINES_BYTES + 63) & ~63);
 /** C[mb, nb] = (add ? C : 0) + A B for packed blocks, from row i and column j of the result. */
 function blockTiles<T>(
-  c: Result, a: usize, b: usize, i: i32, mb: i32, j: i32, nb: i32, kb: i32, add: bool, scratch: usize,
+  c: Result,
+  a: usize,
+  b: usize,
+  i: i32,
+  mb: i32,
+  j: i32,
+  nb: i32,
+  kb: i32,
+  add: bool,
+  scratch: usize,
 ): void {
   const tile = changetype<T>(0);
-  const mr = tile.mr(), nr = tile.nr();
-  const aStep = (<usize>mr) << 2, bStep = (<usize>nr) << 2;
+  const mr = tile.mr(),
+    nr = tile.nr();
+  const aStep = (<usize>mr) << 2,
+    bStep = (<usize>nr) << 2;
   const rowBytes = c.rowBytes;
   const end = j + nb;
   for (; j < end; j += nr) {
@@ -56,7 +67,8 @@ function blockTiles<T>(
 /** C[m, n] = act(A[m, k] B[k, n] + bias[m]), each element summed as in gemm_f32: overwrites C. */
 export function convProduct<T, A, B>(c: Result, a: A, b: B, m: i32, n: i32, k: i32, workspace: usize): void {
   const tile = changetype<T>(0);
-  const mr = tile.mr(), nr = tile.nr();
+  const mr = tile.mr(),
+    nr = tile.nr();
   const packedA = workspace + TILE_BYTES;
   const packedB = packedA + A_BYTES;
   const oneBlock = m <= MC && k <= KC;

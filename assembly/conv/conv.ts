@@ -8,7 +8,7 @@ import { depthwiseBackwardInput, depthwiseBackwardWeight, depthwiseForward, isDe
 import { MapLines, WeightLines, WeightTaps } from "./factors";
 import { Axis, Geometry, Phase } from "./geometry";
 import { Patches, PixelLines, TapLines } from "./patches";
-import { finishPixels, Result, RESULT_BYTES } from "./result";
+import { finishPixels, RESULT_BYTES, Result } from "./result";
 
 // Where operands are described in the workspace.
 @inline
@@ -48,7 +48,13 @@ function product<A, B>(m: i32, n: i32, k: i32, workspace: usize): void {
  * Source: PyTorch's conv1d, conv2d and conv3d.
  */
 export function conv_forward_f32(
-  y: usize, x: usize, w: usize, bias: usize, act: i32, workspace: usize, dims: usize,
+  y: usize,
+  x: usize,
+  w: usize,
+  bias: usize,
+  act: i32,
+  workspace: usize,
+  dims: usize,
 ): void {
   const g = changetype<Geometry>(dims);
   const inBytes = (<usize>(g.inChannels * g.inPixels())) << 2;
@@ -86,10 +92,18 @@ export function conv_forward_f32(
  * Source: PyTorch's conv_transpose1d and conv_transpose2d, where g is the input.
  */
 export function conv_backward_input_f32(
-  dx: usize, g: usize, w: usize, bias: usize, act: i32, workspace: usize, dims: usize,
+  dx: usize,
+  g: usize,
+  w: usize,
+  bias: usize,
+  act: i32,
+  workspace: usize,
+  dims: usize,
 ): void {
   const shape = changetype<Geometry>(dims);
-  const depth = shape.axis(0), height = shape.axis(1), width = shape.axis(2);
+  const depth = shape.axis(0),
+    height = shape.axis(1),
+    width = shape.axis(2);
   const inPixels = shape.inPixels();
   if (inPixels == 0 || shape.batch == 0) return;
   if (isDepthwise(shape, LINES_AT)) {
@@ -134,9 +148,7 @@ function everyPhase(axis: Axis): bool {
 }
 
 /** Sets the reaches and the weights' taps of a phase; returns how many steps its product has. */
-function weightTaps(
-  w: usize, shape: Geometry, group: usize, depth: i32, row: i32, column: i32, workspace: usize,
-): i32 {
+function weightTaps(w: usize, shape: Geometry, group: usize, depth: i32, row: i32, column: i32, workspace: usize): i32 {
   const b = changetype<Patches>(workspace + PATCHES_AT);
   const a = changetype<WeightTaps>(workspace + FACTOR_AT);
   const phase = changetype<Phase>(workspace);

@@ -3,7 +3,8 @@ import { packPanels, packQuad } from "../gemm/pack";
 import { gather } from "../gemm/vectors";
 
 /** Weights as they lie, [outChannels, taps]. */
-@final @unmanaged
+@final
+@unmanaged
 export class WeightLines {
   weight: usize;
   lineBytes: usize;
@@ -15,7 +16,8 @@ export class WeightLines {
 }
 
 /** Weights as the input's gradient takes them: a line an input channel, a step an output channel and a tap of a phase. */
-@final @unmanaged
+@final
+@unmanaged
 export class WeightTaps {
   weight: usize;
   /** From input channel to input channel: the size of a kernel. */
@@ -57,7 +59,15 @@ export class WeightTaps {
 
   /** All taps of a kernel are neighbours. */
   private packKernels(
-    dst: usize, group: usize, p0: usize, p1: usize, p2: usize, p3: usize, taps: i32, p: i32, k: i32,
+    dst: usize,
+    group: usize,
+    p0: usize,
+    p1: usize,
+    p2: usize,
+    p3: usize,
+    taps: i32,
+    p: i32,
+    k: i32,
   ): void {
     const channel = p / taps;
     let at = <usize>channel * this.channelBytes;
@@ -71,9 +81,7 @@ export class WeightTaps {
     }
   }
 
-  private packTaps(
-    dst: usize, group: usize, p0: usize, p1: usize, p2: usize, p3: usize, p: i32, k: i32,
-  ): void {
+  private packTaps(dst: usize, group: usize, p0: usize, p1: usize, p2: usize, p3: usize, p: i32, k: i32): void {
     let rest = p / this.columnTaps;
     let column = p - rest * this.columnTaps;
     p = rest / this.rowTaps;
@@ -82,7 +90,8 @@ export class WeightTaps {
     let depth = p - rest * this.depthTaps;
     let channel = <usize>rest * this.channelBytes;
     for (; k > 0; k--) {
-      const at = channel + <usize>depth * this.depthBytes + <usize>row * this.rowBytes + <usize>column * this.columnBytes;
+      const at =
+        channel + <usize>depth * this.depthBytes + <usize>row * this.rowBytes + <usize>column * this.columnBytes;
       v128.store(dst, gather(p0 + at, p1 + at, p2 + at, p3 + at));
       dst += group;
       if (++column < this.columnTaps) continue;
@@ -97,7 +106,8 @@ export class WeightTaps {
 }
 
 /** The outputs' gradient, [channels, images and pixels]. */
-@final @unmanaged
+@final
+@unmanaged
 export class MapLines {
   maps: usize;
   imageBytes: usize;
@@ -111,8 +121,10 @@ export class MapLines {
     const last = lines - 1;
     for (let i: i32 = 0; i < lines; i += width) {
       for (let quad = (width - 1) & ~3; quad >= 0; quad -= 4) {
-        const o0 = <usize>min(i + quad, last) * lineBytes, o1 = <usize>min(i + quad + 1, last) * lineBytes;
-        const o2 = <usize>min(i + quad + 2, last) * lineBytes, o3 = <usize>min(i + quad + 3, last) * lineBytes;
+        const o0 = <usize>min(i + quad, last) * lineBytes,
+          o1 = <usize>min(i + quad + 1, last) * lineBytes;
+        const o2 = <usize>min(i + quad + 2, last) * lineBytes,
+          o3 = <usize>min(i + quad + 3, last) * lineBytes;
         let to = dst + ((<usize>quad) << 2);
         let src = this.maps + <usize>image * this.imageBytes + <usize>line * lineBytes;
         for (let at = first, left = k; left > 0; at = 0) {

@@ -6,7 +6,8 @@
 // padding behind an axis shows in `outputs` alone.
 
 /** An axis of a convolution. */
-@final @unmanaged
+@final
+@unmanaged
 export class Axis {
   size: i32;
   outputs: i32;
@@ -17,7 +18,8 @@ export class Axis {
 }
 
 /** A convolution. "In" is the side that is padded, "out" the side of the strides. */
-@final @unmanaged
+@final
+@unmanaged
 export class Geometry {
   batch: i32;
   groups: i32;
@@ -27,13 +29,20 @@ export class Geometry {
   @inline axis(i: i32): Axis {
     return changetype<Axis>(changetype<usize>(this) + offsetof<Geometry>() + <usize>i * offsetof<Axis>());
   }
-  @inline inPixels(): i32 { return this.axis(0).size * this.axis(1).size * this.axis(2).size; }
-  @inline outPixels(): i32 { return this.axis(0).outputs * this.axis(1).outputs * this.axis(2).outputs; }
-  @inline kernelSize(): i32 { return this.axis(0).kernel * this.axis(1).kernel * this.axis(2).kernel; }
+  @inline inPixels(): i32 {
+    return this.axis(0).size * this.axis(1).size * this.axis(2).size;
+  }
+  @inline outPixels(): i32 {
+    return this.axis(0).outputs * this.axis(1).outputs * this.axis(2).outputs;
+  }
+  @inline kernelSize(): i32 {
+    return this.axis(0).kernel * this.axis(1).kernel * this.axis(2).kernel;
+  }
 }
 
 /** Which element of an axis output o takes at tap t: number o * scale + shift + t * step, where that is on the axis. */
-@final @unmanaged
+@final
+@unmanaged
 export class Reach {
   size: i32;
   outputs: i32;
@@ -74,7 +83,8 @@ export class Reach {
  * The part of an input axis that one remainder by the stride makes up: elements phase, phase + stride, ... all take the
  * same taps, firstTap, firstTap + tapStep, ..., and neighbours among them take neighbouring outputs.
  */
-@final @unmanaged
+@final
+@unmanaged
 export class Phase {
   firstTap: i32;
   tapStep: i32;
@@ -82,7 +92,8 @@ export class Phase {
   /** Sets `reach` to how the elements of a phase collect what the outputs' gradient sends back. */
   backward(reach: Reach, axis: Axis, phase: i32): void {
     const stride = axis.stride;
-    let common = axis.dilation, rest = stride;
+    let common = axis.dilation,
+      rest = stride;
     while (rest != 0) {
       const r = common % rest;
       common = rest;

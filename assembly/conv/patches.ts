@@ -18,7 +18,8 @@ const LINE_BYTES: usize = (<usize>LINE + 16) << 2;
 export const LINES_BYTES: usize = 4 * LINE_BYTES;
 
 /** Images [batch, channels, depth, rows, columns], contiguous but for the step from image to image, and their taps. */
-@final @unmanaged
+@final
+@unmanaged
 export class Patches {
   images: usize;
   imageBytes: usize;
@@ -31,12 +32,18 @@ export class Patches {
   @inline reach(i: i32): Reach {
     return changetype<Reach>(changetype<usize>(this) + offsetof<Patches>() + <usize>i * offsetof<Reach>());
   }
-  @inline taps(): i32 { return this.reach(0).taps * this.reach(1).taps * this.reach(2).taps; }
-  @inline pixels(): i32 { return this.reach(0).outputs * this.reach(1).outputs * this.reach(2).outputs; }
+  @inline taps(): i32 {
+    return this.reach(0).taps * this.reach(1).taps * this.reach(2).taps;
+  }
+  @inline pixels(): i32 {
+    return this.reach(0).outputs * this.reach(1).outputs * this.reach(2).outputs;
+  }
 
   /** Takes the reaches as they are now. */
   start(images: usize, imageBytes: usize, lines: usize): void {
-    const d = this.reach(0), h = this.reach(1), w = this.reach(2);
+    const d = this.reach(0),
+      h = this.reach(1),
+      w = this.reach(2);
     this.images = images;
     this.imageBytes = imageBytes;
     this.channelBytes = (<usize>(d.size * h.size * w.size)) << 2;
@@ -50,14 +57,17 @@ export class Patches {
 
   /** Makes the line of tap `tap` for the pixels j .. j + n - 1. */
   fill(dst: usize, tap: i32, j: i32, n: i32): void {
-    const d = this.reach(0), h = this.reach(1), w = this.reach(2);
+    const d = this.reach(0),
+      h = this.reach(1),
+      w = this.reach(2);
     let rest = tap / w.taps;
     const tw = tap - rest * w.taps;
     tap = rest / h.taps;
     const shiftRow = h.shift + (rest - tap * h.taps) * h.step;
     const channel = tap / d.taps;
     const shiftPlane = d.shift + (tap - channel * d.taps) * d.step;
-    const from = w.first(tw), to = w.end(tw);
+    const from = w.first(tw),
+      to = w.end(tw);
     const scale = (<usize>w.scale) << 2;
     const shift = (w.shift + tw * w.step) << 2;
 
@@ -71,8 +81,10 @@ export class Patches {
     while (n > 0) {
       const end = min(o + n, w.outputs);
       const next = dst + ((<usize>(end - o)) << 2);
-      const y = row * h.scale + shiftRow, z = plane * d.scale + shiftPlane;
-      const start = max(o, from), count = min(end, to) - start;
+      const y = row * h.scale + shiftRow,
+        z = plane * d.scale + shiftPlane;
+      const start = max(o, from),
+        count = min(end, to) - start;
       if (count > 0 && <u32>y < <u32>h.size && <u32>z < <u32>d.size) {
         const at = dst + ((<usize>(start - o)) << 2);
         const p = src + ((<usize>((z * h.size + y) * w.size)) << 2) + <usize>start * scale + shift;
@@ -95,7 +107,8 @@ export class Patches {
 }
 
 /** Panels of pixels, a step a tap: what the forward and the input's product read. */
-@final @unmanaged
+@final
+@unmanaged
 export class PixelLines {
   /** Packs taps p .. p + k - 1 of `lines` pixels from j, as packPanels does. */
   pack(dst: usize, j: i32, lines: i32, width: i32, p: i32, k: i32): void {
@@ -128,13 +141,17 @@ export class PixelLines {
 }
 
 /** Panels of taps, a step a pixel: what the weight's product reads. */
-@final @unmanaged
+@final
+@unmanaged
 export class TapLines {
   /** Packs pixels j .. j + k - 1 of `lines` taps from p. */
   pack(dst: usize, p: i32, lines: i32, width: i32, j: i32, k: i32): void {
     const s = changetype<Patches>(this);
     const group = (<usize>width) << 2;
-    const l0 = s.lines, l1 = l0 + LINE_BYTES, l2 = l1 + LINE_BYTES, l3 = l2 + LINE_BYTES;
+    const l0 = s.lines,
+      l1 = l0 + LINE_BYTES,
+      l2 = l1 + LINE_BYTES,
+      l3 = l2 + LINE_BYTES;
     for (; lines > 0; lines -= width) {
       for (let quad: i32 = 0; quad < min(width, lines); quad += 4) {
         const count = min(lines - quad, 4);

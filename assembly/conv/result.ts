@@ -7,7 +7,8 @@ import { loadLanes, relu, storeLanes } from "../lanes";
 const COLUMNS: usize = 16;
 
 /** Columns of images whose pixels lie side by side, or `depthBytes`, `lineBytes` and `columnBytes` apart. */
-@final @unmanaged
+@final
+@unmanaged
 export class Result {
   base: usize;
   /** From channel to channel. */
@@ -123,7 +124,8 @@ export function finishPixels(c: usize, rowBytes: usize, m: i32, n: i32, bias: us
     // Adding -0 leaves every value as it is.
     const b = bias != 0 ? v128.load32_splat(bias + ((<usize>i) << 2)) : f32x4.splat(-0.0);
     for (let j: i32 = 0; j < n; j += 4) {
-      const lanes = min(n - j, 4), at = c + ((<usize>j) << 2);
+      const lanes = min(n - j, 4),
+        at = c + ((<usize>j) << 2);
       const x = f32x4.add(loadLanes(at, lanes), b);
       storeLanes(at, act == ACT_RELU ? relu(x) : x, lanes);
     }

@@ -1,7 +1,16 @@
 // Activations of n contiguous elements: out = f(x), and dx = g f'(x) from what forward saved, its input x or its output
 // y. out may be x, and dx may be g or what was saved. Every kernel overwrites out, or dx.
 import {
-  clamp, exp, expNegative, log1pUnit, magnitude, negative, oneMinusExp, relu, select, sigmoid, tanh,
+  clamp,
+  expNegative,
+  log1pUnit,
+  magnitude,
+  negative,
+  oneMinusExp,
+  relu,
+  select,
+  sigmoid,
+  tanh,
 } from "../lanes";
 import { grad1, gradLong, map1, mapLong } from "../loops";
 import { gelu, geluSlope, geluTanh, geluTanhSlope, silu, siluSlope } from "./gates";
@@ -11,9 +20,12 @@ function positive(x: v128): v128 {
   return f32x4.gt(x, f32x4.splat(0));
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Tanh {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return tanh(x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return tanh(x);
+  }
   // (1 - y)(1 + y) keeps what 1 - y^2 would round away near ±1.
   @inline backward(g: v128, y: v128, _p: v128, _q: v128): v128 {
     const one = f32x4.splat(1);
@@ -21,31 +33,41 @@ class Tanh {
   }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Sigmoid {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return sigmoid(x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return sigmoid(x);
+  }
   @inline backward(g: v128, y: v128, _p: v128, _q: v128): v128 {
     return f32x4.mul(f32x4.mul(g, f32x4.sub(f32x4.splat(1), y)), y);
   }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Relu {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return relu(x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return relu(x);
+  }
   @inline backward(g: v128, y: v128, _p: v128, _q: v128): v128 {
     return v128.andnot(g, f32x4.le(y, f32x4.splat(0)));
   }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class LeakyRelu {
-  @inline forward(x: v128, slope: v128, _q: v128): v128 { return select(positive(x), x, f32x4.mul(x, slope)); }
+  @inline forward(x: v128, slope: v128, _q: v128): v128 {
+    return select(positive(x), x, f32x4.mul(x, slope));
+  }
   @inline backward(g: v128, x: v128, slope: v128, _q: v128): v128 {
     return select(positive(x), g, f32x4.mul(g, slope));
   }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Elu {
   // What is not below 0 passes, so that -0 and NaN do.
   @inline forward(x: v128, alpha: v128, _q: v128): v128 {
@@ -60,7 +82,8 @@ class Elu {
 const SELU_SCALE: f32 = 1.0507009873554805;
 const SELU_SCALE_ALPHA: f32 = 1.7580993408473766; // scale times alpha = 1.6732632423543772
 
-@final @unmanaged
+@final
+@unmanaged
 class Selu {
   @inline forward(x: v128, _p: v128, _q: v128): v128 {
     const below = f32x4.mul(f32x4.splat(-SELU_SCALE_ALPHA), oneMinusExp(x));
@@ -72,25 +95,41 @@ class Selu {
   }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Gelu {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return gelu(x); }
-  @inline backward(g: v128, x: v128, _p: v128, _q: v128): v128 { return f32x4.mul(g, geluSlope(x)); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return gelu(x);
+  }
+  @inline backward(g: v128, x: v128, _p: v128, _q: v128): v128 {
+    return f32x4.mul(g, geluSlope(x));
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class GeluTanh {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return geluTanh(x); }
-  @inline backward(g: v128, x: v128, _p: v128, _q: v128): v128 { return f32x4.mul(g, geluTanhSlope(x)); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return geluTanh(x);
+  }
+  @inline backward(g: v128, x: v128, _p: v128, _q: v128): v128 {
+    return f32x4.mul(g, geluTanhSlope(x));
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Silu {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return silu(x); }
-  @inline backward(g: v128, x: v128, _p: v128, _q: v128): v128 { return f32x4.mul(g, siluSlope(x)); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return silu(x);
+  }
+  @inline backward(g: v128, x: v128, _p: v128, _q: v128): v128 {
+    return f32x4.mul(g, siluSlope(x));
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Softplus {
   // ln(1 + e^z) = max(z, 0) + ln(1 + e^-|z|), which does not overflow.
   @inline forward(x: v128, beta: v128, threshold: v128): v128 {
@@ -104,7 +143,8 @@ class Softplus {
   }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Softsign {
   // Inf / Inf is kept away: the greatest f32 gives the limit.
   @inline forward(x: v128, _p: v128, _q: v128): v128 {
@@ -117,17 +157,23 @@ class Softsign {
   }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Hardtanh {
-  @inline forward(x: v128, low: v128, high: v128): v128 { return clamp(x, low, high); }
+  @inline forward(x: v128, low: v128, high: v128): v128 {
+    return clamp(x, low, high);
+  }
   @inline backward(g: v128, x: v128, low: v128, high: v128): v128 {
     return v128.andnot(g, v128.or(f32x4.le(x, low), f32x4.ge(x, high)));
   }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Clamp {
-  @inline forward(x: v128, low: v128, high: v128): v128 { return clamp(x, low, high); }
+  @inline forward(x: v128, low: v128, high: v128): v128 {
+    return clamp(x, low, high);
+  }
   @inline backward(g: v128, x: v128, low: v128, high: v128): v128 {
     return v128.and(g, v128.and(f32x4.ge(x, low), f32x4.le(x, high)));
   }

@@ -1,57 +1,87 @@
 // Broadcasting binary ops: out[i] = a[i] op b[i] over dims = [rank, n_0 .., the strides of a, the strides of b], the
 // strides in elements, non-negative, 0 where an operand is repeated; out is contiguous. out may be an operand that is
 // contiguous too. Every kernel overwrites out. Backward needs no kernel of its own: gradients are products of these.
-import { LongValues, Values, strided2 } from "../loops";
+import { LongValues, strided2, Values } from "../loops";
 import { pow } from "./pow";
 
-@final @unmanaged
+@final
+@unmanaged
 class Add {
-  @inline forward(a: v128, b: v128): v128 { return f32x4.add(a, b); }
+  @inline forward(a: v128, b: v128): v128 {
+    return f32x4.add(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Sub {
-  @inline forward(a: v128, b: v128): v128 { return f32x4.sub(a, b); }
+  @inline forward(a: v128, b: v128): v128 {
+    return f32x4.sub(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Mul {
-  @inline forward(a: v128, b: v128): v128 { return f32x4.mul(a, b); }
+  @inline forward(a: v128, b: v128): v128 {
+    return f32x4.mul(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Div {
-  @inline forward(a: v128, b: v128): v128 { return f32x4.div(a, b); }
+  @inline forward(a: v128, b: v128): v128 {
+    return f32x4.div(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Pow {
-  @inline forward(a: v128, b: v128): v128 { return pow(a, b); }
+  @inline forward(a: v128, b: v128): v128 {
+    return pow(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Maximum {
-  @inline forward(a: v128, b: v128): v128 { return f32x4.max(a, b); }
+  @inline forward(a: v128, b: v128): v128 {
+    return f32x4.max(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Minimum {
-  @inline forward(a: v128, b: v128): v128 { return f32x4.min(a, b); }
+  @inline forward(a: v128, b: v128): v128 {
+    return f32x4.min(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class AddInt {
-  @inline forward(a: v128, b: v128): v128 { return i32x4.add(a, b); }
+  @inline forward(a: v128, b: v128): v128 {
+    return i32x4.add(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class SubInt {
-  @inline forward(a: v128, b: v128): v128 { return i32x4.sub(a, b); }
+  @inline forward(a: v128, b: v128): v128 {
+    return i32x4.sub(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class MulInt {
-  @inline forward(a: v128, b: v128): v128 { return i32x4.mul(a, b); }
+  @inline forward(a: v128, b: v128): v128 {
+    return i32x4.mul(a, b);
+  }
 }
 
 /** out = a + b (torch.add). */

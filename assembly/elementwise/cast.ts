@@ -2,34 +2,52 @@
 // not fit becomes the nearest number that does, and NaN becomes 0. Every kernel overwrites out.
 import { map1, mapFromBytes, mapToBytes } from "../loops";
 
-@final @unmanaged
+@final
+@unmanaged
 class FloatToInt {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return i32x4.trunc_sat_f32x4_s(x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return i32x4.trunc_sat_f32x4_s(x);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class IntToFloat {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return f32x4.convert_i32x4_s(x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return f32x4.convert_i32x4_s(x);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class FloatToByte {
-  @inline forward(x: v128): v128 { return i32x4.trunc_sat_f32x4_s(x); }
+  @inline forward(x: v128): v128 {
+    return i32x4.trunc_sat_f32x4_s(x);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class IntToByte {
-  @inline forward(x: v128): v128 { return v128.and(x, i32x4.splat(0xff)); }
+  @inline forward(x: v128): v128 {
+    return v128.and(x, i32x4.splat(0xff));
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class ByteToFloat {
-  @inline forward(x: v128): v128 { return f32x4.convert_i32x4_s(x); }
+  @inline forward(x: v128): v128 {
+    return f32x4.convert_i32x4_s(x);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class ByteToInt {
-  @inline forward(x: v128): v128 { return x; }
+  @inline forward(x: v128): v128 {
+    return x;
+  }
 }
 
 /** out = x as i32, saturating. out may be x. */

@@ -3,64 +3,100 @@
 // both. NaN compares as in IEEE 754: it differs from everything. Every kernel overwrites out.
 import { Flags, strided2 } from "../loops";
 
-@final @unmanaged
+@final
+@unmanaged
 class Eq {
-  @inline test(a: v128, b: v128): v128 { return f32x4.eq(a, b); }
+  @inline test(a: v128, b: v128): v128 {
+    return f32x4.eq(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Ne {
-  @inline test(a: v128, b: v128): v128 { return f32x4.ne(a, b); }
+  @inline test(a: v128, b: v128): v128 {
+    return f32x4.ne(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Lt {
-  @inline test(a: v128, b: v128): v128 { return f32x4.lt(a, b); }
+  @inline test(a: v128, b: v128): v128 {
+    return f32x4.lt(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Le {
-  @inline test(a: v128, b: v128): v128 { return f32x4.le(a, b); }
+  @inline test(a: v128, b: v128): v128 {
+    return f32x4.le(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Gt {
-  @inline test(a: v128, b: v128): v128 { return f32x4.gt(a, b); }
+  @inline test(a: v128, b: v128): v128 {
+    return f32x4.gt(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Ge {
-  @inline test(a: v128, b: v128): v128 { return f32x4.ge(a, b); }
+  @inline test(a: v128, b: v128): v128 {
+    return f32x4.ge(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class EqInt {
-  @inline test(a: v128, b: v128): v128 { return i32x4.eq(a, b); }
+  @inline test(a: v128, b: v128): v128 {
+    return i32x4.eq(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class NeInt {
-  @inline test(a: v128, b: v128): v128 { return i32x4.ne(a, b); }
+  @inline test(a: v128, b: v128): v128 {
+    return i32x4.ne(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class LtInt {
-  @inline test(a: v128, b: v128): v128 { return i32x4.lt_s(a, b); }
+  @inline test(a: v128, b: v128): v128 {
+    return i32x4.lt_s(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class LeInt {
-  @inline test(a: v128, b: v128): v128 { return i32x4.le_s(a, b); }
+  @inline test(a: v128, b: v128): v128 {
+    return i32x4.le_s(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class GtInt {
-  @inline test(a: v128, b: v128): v128 { return i32x4.gt_s(a, b); }
+  @inline test(a: v128, b: v128): v128 {
+    return i32x4.gt_s(a, b);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class GeInt {
-  @inline test(a: v128, b: v128): v128 { return i32x4.ge_s(a, b); }
+  @inline test(a: v128, b: v128): v128 {
+    return i32x4.ge_s(a, b);
+  }
 }
 
 /** out = a == b (torch.eq). */

@@ -7,7 +7,18 @@
 // so one formula serves both signs, and the tail is accurate relative to itself down to denormals: t is held times
 // 2^64 (see scaledTail), and scaled back last.
 import {
-  TAIL_SCALE, demotePair, expTail, expTailSum, madd, magnitude, negative, nmadd, promoteHigh, relu, scaledTail, select,
+  demotePair,
+  expTail,
+  expTailSum,
+  madd,
+  magnitude,
+  negative,
+  nmadd,
+  promoteHigh,
+  relu,
+  scaledTail,
+  select,
+  TAIL_SCALE,
 } from "../lanes";
 
 @inline
@@ -125,11 +136,14 @@ function cubic(a: v128): v128 {
 /** e^(-z(a)) 2^64. */
 @inline
 function cubicTail(a: v128): v128 {
-  const low = cubic(f64x2.promote_low_f32x4(a)), high = cubic(promoteHigh(a));
+  const low = cubic(f64x2.promote_low_f32x4(a)),
+    high = cubic(promoteHigh(a));
   const round = f64x2.splat(ROUND_F64 + 191);
-  const shiftedLow = f64x2.add(low, round), shiftedHigh = f64x2.add(high, round);
+  const shiftedLow = f64x2.add(low, round),
+    shiftedHigh = f64x2.add(high, round);
   const fraction = demotePair(
-    f64x2.sub(low, f64x2.sub(shiftedLow, round)), f64x2.sub(high, f64x2.sub(shiftedHigh, round)),
+    f64x2.sub(low, f64x2.sub(shiftedLow, round)),
+    f64x2.sub(high, f64x2.sub(shiftedHigh, round)),
   );
   const shifted = v128.shuffle<i32>(shiftedLow, shiftedHigh, 0, 2, 4, 6);
   return scaledTail(f32x4.splat(1), f32x4.mul(fraction, f32x4.splat(0.6931472)), shifted);

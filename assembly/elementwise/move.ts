@@ -4,19 +4,33 @@
 import { sizeOf, strideOf } from "../loops";
 
 /** Stores a vector, or an element, over what is there. */
-@final @unmanaged
+@final
+@unmanaged
 class Put {
-  @inline copies(): bool { return true; }
-  @inline vector(p: usize, v: v128): void { v128.store(p, v); }
-  @inline element<T>(p: usize, v: T): void { store<T>(p, v); }
+  @inline copies(): bool {
+    return true;
+  }
+  @inline vector(p: usize, v: v128): void {
+    v128.store(p, v);
+  }
+  @inline element<T>(p: usize, v: T): void {
+    store<T>(p, v);
+  }
 }
 
 /** Adds a vector, or an element, of f32 to what is there. */
-@final @unmanaged
+@final
+@unmanaged
 class Accumulate {
-  @inline copies(): bool { return false; }
-  @inline vector(p: usize, v: v128): void { v128.store(p, f32x4.add(v128.load(p), v)); }
-  @inline element<T>(p: usize, v: T): void { store<T>(p, load<T>(p) + v); }
+  @inline copies(): bool {
+    return false;
+  }
+  @inline vector(p: usize, v: v128): void {
+    v128.store(p, f32x4.add(v128.load(p), v));
+  }
+  @inline element<T>(p: usize, v: T): void {
+    store<T>(p, load<T>(p) + v);
+  }
 }
 
 /** Below this many bytes a loop is sooner done than the engine's call for memory.copy. */
@@ -60,9 +74,14 @@ function row<M, T>(out: usize, x: usize, n: i32): void {
 @inline
 function transpose4<M>(out: usize, outStep: usize, x: usize, xStep: usize): void {
   const m = changetype<M>(0);
-  const a = v128.load(x), b = v128.load(x + xStep), c = v128.load(x + 2 * xStep), d = v128.load(x + 3 * xStep);
-  const abLow = v128.shuffle<i32>(a, b, 0, 4, 1, 5), abHigh = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
-  const cdLow = v128.shuffle<i32>(c, d, 0, 4, 1, 5), cdHigh = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
+  const a = v128.load(x),
+    b = v128.load(x + xStep),
+    c = v128.load(x + 2 * xStep),
+    d = v128.load(x + 3 * xStep);
+  const abLow = v128.shuffle<i32>(a, b, 0, 4, 1, 5),
+    abHigh = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
+  const cdLow = v128.shuffle<i32>(c, d, 0, 4, 1, 5),
+    cdHigh = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
   m.vector(out, v128.shuffle<i64>(abLow, cdLow, 0, 2));
   m.vector(out + outStep, v128.shuffle<i64>(abLow, cdLow, 1, 3));
   m.vector(out + 2 * outStep, v128.shuffle<i64>(abHigh, cdHigh, 0, 2));
@@ -72,7 +91,14 @@ function transpose4<M>(out: usize, outStep: usize, x: usize, xStep: usize): void
 /** The plane element by element. */
 @inline
 function plane<M, T>(
-  out: usize, x: usize, rows: i32, outRow: usize, xRow: usize, n: i32, outStep: usize, xStep: usize,
+  out: usize,
+  x: usize,
+  rows: i32,
+  outRow: usize,
+  xRow: usize,
+  n: i32,
+  outStep: usize,
+  xStep: usize,
 ): void {
   const m = changetype<M>(0);
   for (; rows > 0; rows--, out += outRow, x += xRow) {
@@ -85,7 +111,8 @@ function plane<M, T>(
  * the blocks in tiles, so that both sides use whole cache lines; what is left at the edges goes by elements.
  */
 function transposition<M, T>(out: usize, x: usize, rows: i32, outRow: usize, columns: i32, xColumn: usize): void {
-  const blockRows = sizeof<T>() == 4 ? rows & ~3 : 0, blockColumns = columns & ~3;
+  const blockRows = sizeof<T>() == 4 ? rows & ~3 : 0,
+    blockColumns = columns & ~3;
   for (let i0 = 0; i0 < blockRows; i0 += TILE_ROWS) {
     const iEnd = min(i0 + TILE_ROWS, blockRows);
     for (let j0 = 0; j0 < blockColumns; j0 += TILE_COLUMNS) {
@@ -93,19 +120,36 @@ function transposition<M, T>(out: usize, x: usize, rows: i32, outRow: usize, col
       for (let i = i0; i < iEnd; i += 4) {
         for (let j = j0; j < jEnd; j += 4) {
           transpose4<M>(
-            out + <usize>i * outRow + (<usize>j << 2), outRow, x + <usize>j * xColumn + (<usize>i << 2), xColumn,
+            out + <usize>i * outRow + ((<usize>j) << 2),
+            outRow,
+            x + <usize>j * xColumn + ((<usize>i) << 2),
+            xColumn,
           );
         }
       }
     }
   }
-  const done = <usize>blockColumns, left = <usize>blockRows;
+  const done = <usize>blockColumns,
+    left = <usize>blockRows;
   plane<M, T>(
-    out + done * sizeof<T>(), x + done * xColumn, blockRows, outRow, sizeof<T>(),
-    columns - blockColumns, sizeof<T>(), xColumn,
+    out + done * sizeof<T>(),
+    x + done * xColumn,
+    blockRows,
+    outRow,
+    sizeof<T>(),
+    columns - blockColumns,
+    sizeof<T>(),
+    xColumn,
   );
   plane<M, T>(
-    out + left * outRow, x + left * sizeof<T>(), rows - blockRows, outRow, sizeof<T>(), columns, sizeof<T>(), xColumn,
+    out + left * outRow,
+    x + left * sizeof<T>(),
+    rows - blockRows,
+    outRow,
+    sizeof<T>(),
+    columns,
+    sizeof<T>(),
+    xColumn,
   );
 }
 
@@ -113,15 +157,19 @@ function transposition<M, T>(out: usize, x: usize, rows: i32, outRow: usize, col
 function around<M, T>(out: usize, x: usize, dims: usize, axis: i32, outer: i32, inner: i32): void {
   while (axis == outer || axis == inner) axis++;
   if (axis < load<i32>(dims)) {
-    const outStep = stepOf<T>(dims, 0, axis), xStep = stepOf<T>(dims, 1, axis);
+    const outStep = stepOf<T>(dims, 0, axis),
+      xStep = stepOf<T>(dims, 1, axis);
     for (let i = sizeOf(dims, axis); i > 0; i--, out += outStep, x += xStep) {
       around<M, T>(out, x, dims, axis + 1, outer, inner);
     }
     return;
   }
-  const rows = sizeOf(dims, outer), n = sizeOf(dims, inner);
-  const outRow = stepOf<T>(dims, 0, outer), xRow = stepOf<T>(dims, 1, outer);
-  const outStep = stepOf<T>(dims, 0, inner), xStep = stepOf<T>(dims, 1, inner);
+  const rows = sizeOf(dims, outer),
+    n = sizeOf(dims, inner);
+  const outRow = stepOf<T>(dims, 0, outer),
+    xRow = stepOf<T>(dims, 1, outer);
+  const outStep = stepOf<T>(dims, 0, inner),
+    xStep = stepOf<T>(dims, 1, inner);
   if (outStep == sizeof<T>() && xStep == sizeof<T>()) {
     for (let i = 0; i < rows; i++, out += outRow, x += xRow) row<M, T>(out, x, n);
   } else if (outStep == sizeof<T>() && xRow == sizeof<T>()) {
@@ -133,7 +181,8 @@ function around<M, T>(out: usize, x: usize, dims: usize, axis: i32, outer: i32, 
 
 function move<M, T>(out: usize, x: usize, dims: usize): void {
   const last = load<i32>(dims) - 1;
-  let inner = unitAxis<T>(dims, 0), outer = unitAxis<T>(dims, 1);
+  let inner = unitAxis<T>(dims, 0),
+    outer = unitAxis<T>(dims, 1);
   if (inner < 0) inner = outer < last ? last : last - 1;
   if (outer < 0 || outer == inner) outer = inner < last ? last : last - 1;
   around<M, T>(out, x, dims, 0, outer, inner);

@@ -46,7 +46,8 @@ function bounded(x: v128): v128 {
 /** x^y for finite x > 0 and finite y. */
 @inline
 function powPositive(x: v128, y: v128): v128 {
-  const low = f64x2.promote_low_f32x4(x), high = promoteHigh(x);
+  const low = f64x2.promote_low_f32x4(x),
+    high = promoteHigh(x);
   // The four upper words split into exponent and mantissa at once; denormal f32s are normal here.
   const words = v128.shuffle<i32>(low, high, 1, 3, 5, 7);
   const e = i32x4.shr_s(i32x4.sub(words, i32x4.splat(SQRT_HALF_HIGH)), 20);
@@ -62,8 +63,11 @@ function powPositive(x: v128, y: v128): v128 {
 
 /** x^y for any x and y, by C's rules: what powPositive gives, and then each special case over it. */
 function powAny(x: v128, y: v128): v128 {
-  const zero = f32x4.splat(0), one = f32x4.splat(1), infinity = f32x4.splat(Infinity);
-  const a = magnitude(x), b = magnitude(y);
+  const zero = f32x4.splat(0),
+    one = f32x4.splat(1),
+    infinity = f32x4.splat(Infinity);
+  const a = magnitude(x),
+    b = magnitude(y);
   let z = powPositive(a, y);
   // Bases 0 and Inf: 0 or Inf, whichever side of 0 the exponent is.
   const vanishes = v128.xor(f32x4.eq(a, infinity), f32x4.gt(y, zero));

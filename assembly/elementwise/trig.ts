@@ -45,17 +45,17 @@ function sinPolynomials(r: v128, k: v128): v128 {
 function turnsFixed(x: f32): u64 {
   const bits = reinterpret<u32>(x);
   // The first bit of 2/pi that counts: its product with the mantissa's last bit is worth 2.
-  const from = (bits >> 23 & 0xff) - 152;
+  const from = ((bits >> 23) & 0xff) - 152;
   const near = from < 64;
   const w0: u64 = near ? 0xa2f9836e4e441529 : 0xfc2757d1f534ddc0;
   const w1: u64 = near ? 0xfc2757d1f534ddc0 : 0xdb6295993c439041;
   const w2: u64 = near ? 0xdb6295993c439041 : 0xfe5163abdebbc561;
   const shift = <u64>(from & 63);
   // Two shifts, because a shift by 64 is a shift by 0.
-  const high = w0 << shift | w1 >> 1 >> (63 - shift);
-  const low = (w1 << shift | w2 >> 1 >> (63 - shift)) >> 32;
-  const mantissa = <u64>(bits & 0x7fffff | 0x800000);
-  const turns = mantissa * high + (mantissa * low >> 32);
+  const high = (w0 << shift) | ((w1 >> 1) >> (63 - shift));
+  const low = ((w1 << shift) | ((w2 >> 1) >> (63 - shift))) >> 32;
+  const mantissa = <u64>((bits & 0x7fffff) | 0x800000);
+  const turns = mantissa * high + ((mantissa * low) >> 32);
   return bits >> 31 ? 0 - turns : turns;
 }
 
@@ -66,7 +66,7 @@ function sinFar(x: v128, r: v128, k: v128, turns: i32): v128 {
     if (distance > TRIG_BOUND && distance < Infinity) {
       const fixed = turnsFixed(f32x4.extract_lane(x, 0));
       r = f32x4.replace_lane(r, 0, <f32>(<f64>(<i64>(fixed << 2)) * HALF_PI_FIXED));
-      k = i32x4.replace_lane(k, 0, <i32>((fixed + (<u64>1 << 61)) >> 62));
+      k = i32x4.replace_lane(k, 0, <i32>((fixed + ((<u64>1) << 61)) >> 62));
     }
     x = v128.shuffle<i32>(x, x, 1, 2, 3, 0);
     r = v128.shuffle<i32>(r, r, 1, 2, 3, 0);
@@ -78,22 +78,30 @@ function sinFar(x: v128, r: v128, k: v128, turns: i32): v128 {
 /** sin(x + turns pi/2). */
 @inline
 function sinTurned(x: v128, turns: i32): v128 {
-  const low = f64x2.promote_low_f32x4(x), high = promoteHigh(x);
-  const kLow = quarterTurns(low), kHigh = quarterTurns(high);
+  const low = f64x2.promote_low_f32x4(x),
+    high = promoteHigh(x);
+  const kLow = quarterTurns(low),
+    kHigh = quarterTurns(high);
   const r = demotePair(lessTurns(low, kLow), lessTurns(high, kHigh));
   const k = v128.shuffle<i32>(kLow, kHigh, 0, 2, 4, 6);
   if (v128.any_true(f32x4.gt(magnitude(x), f32x4.splat(TRIG_BOUND)))) return sinFar(x, r, k, turns);
   return sinPolynomials(r, i32x4.add(k, i32x4.splat(turns)));
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Sin {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return sinTurned(x, 0); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return sinTurned(x, 0);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Cos {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return sinTurned(x, 1); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return sinTurned(x, 1);
+  }
 }
 
 /** out = sin x (torch.sin), n elements. Within 2 ulp; NaN at ±Inf. out may be x. Overwrites out. */

@@ -3,103 +3,160 @@
 import { erf, exp, expm1, log, log1p, madd, magnitude } from "../lanes";
 import { fill, grad1, map1, mapLong } from "../loops";
 
-@final @unmanaged
+@final
+@unmanaged
 class Neg {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return v128.xor(x, i32x4.splat(0x80000000)); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return v128.xor(x, i32x4.splat(0x80000000));
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Exp {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return exp(x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return exp(x);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Log {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return log(x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return log(x);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Log1p {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return log1p(x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return log1p(x);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Expm1 {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return expm1(x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return expm1(x);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Erf {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return erf(x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return erf(x);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Sqrt {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return f32x4.sqrt(x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return f32x4.sqrt(x);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Rsqrt {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return f32x4.div(f32x4.splat(1), f32x4.sqrt(x)); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return f32x4.div(f32x4.splat(1), f32x4.sqrt(x));
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Reciprocal {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return f32x4.div(f32x4.splat(1), x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return f32x4.div(f32x4.splat(1), x);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Square {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return f32x4.mul(x, x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return f32x4.mul(x, x);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Floor {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return f32x4.floor(x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return f32x4.floor(x);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Ceil {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return f32x4.ceil(x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return f32x4.ceil(x);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Round {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return f32x4.nearest(x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return f32x4.nearest(x);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Trunc {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return f32x4.trunc(x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return f32x4.trunc(x);
+  }
 }
 
 /** 1, -1, or 0, which is also NaN's. */
 @inline
 function sign(x: v128): v128 {
-  const zero = f32x4.splat(0), one = f32x4.splat(1);
+  const zero = f32x4.splat(0),
+    one = f32x4.splat(1);
   return f32x4.sub(v128.and(f32x4.gt(x, zero), one), v128.and(f32x4.lt(x, zero), one));
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Sign {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return sign(x); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return sign(x);
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Abs {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 { return magnitude(x); }
-  @inline backward(g: v128, x: v128, _p: v128, _q: v128): v128 { return f32x4.mul(g, sign(x)); }
+  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+    return magnitude(x);
+  }
+  @inline backward(g: v128, x: v128, _p: v128, _q: v128): v128 {
+    return f32x4.mul(g, sign(x));
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Scale {
-  @inline forward(x: v128, alpha: v128, beta: v128): v128 { return madd(x, alpha, beta); }
+  @inline forward(x: v128, alpha: v128, beta: v128): v128 {
+    return madd(x, alpha, beta);
+  }
 }
 
 /** y + alpha x, as the step of a loop over y and x. */
-@final @unmanaged
+@final
+@unmanaged
 class Axpy {
-  @inline backward(y: v128, x: v128, alpha: v128, _q: v128): v128 { return madd(x, alpha, y); }
+  @inline backward(y: v128, x: v128, alpha: v128, _q: v128): v128 {
+    return madd(x, alpha, y);
+  }
 }
 
 /** out = -x (torch.neg). */

@@ -3,7 +3,11 @@
 let tile: i32 = 0;
 
 @inline
-export function chosenTile(): i32 { return tile; }
+export function chosenTile(): i32 {
+  return tile;
+}
 
 @inline
-export function chooseTile(id: i32): void { tile = id; }
+export function chooseTile(id: i32): void {
+  tile = id;
+}

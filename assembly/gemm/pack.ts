@@ -85,7 +85,14 @@ export function packStep(dst: usize, src: usize, panels: i32, width: i32, panelB
 }
 
 /** Packs four steps at once, so that a panel gets whole cache lines: panels often lie a multiple of 4 KiB apart. */
-export function packFourSteps(dst: usize, src: usize, panels: i32, width: i32, panelBytes: usize, stepBytes: usize): void {
+export function packFourSteps(
+  dst: usize,
+  src: usize,
+  panels: i32,
+  width: i32,
+  panelBytes: usize,
+  stepBytes: usize,
+): void {
   const groupBytes = (<usize>width) << 2;
   for (; panels > 0; panels--) {
     let s = src;

@@ -1,25 +1,39 @@
 // Average pooling over the last two axes of x[planes, h, w] into y[planes, outH, outW], contiguous f32, forward beside
-// backward. Pooling of one axis has h = 1. `dims` holds the axes as they lie in Sliding, the rows (h) first; then whether
-// positions in the padding count, and the divisor of all windows or 0. Outputs are overwritten and may not alias inputs.
+// backward. Pooling of one axis has h = 1. `dims` holds the axes as they lie in Sliding, the rows (h) first; then
+// whether positions in the padding count, and the divisor of all windows or 0. Outputs are overwritten and may not
+// alias inputs.
 import { loadLanes, madd, storeLanes } from "../lanes";
 import { Rows, Value } from "../reduceloops";
 import { blockOf, scan } from "./scan";
-import { AXIS, Adaptive, Sliding, countsPadding, fixedDivisor, shareOf } from "./windows";
+import { Adaptive, AXIS, countsPadding, fixedDivisor, Sliding, shareOf } from "./windows";
 
 /** The window's mean, or its sum over a given divisor. */
-@final @unmanaged
+@final
+@unmanaged
 class Average {
-  @inline places(): bool { return false; }
-  @inline start(): v128 { return f32x4.splat(0); }
-  @inline takes(a: v128, v: v128): v128 { return v; }
-  @inline combine(a: v128, v: v128): v128 { return f32x4.add(a, v); }
-  @inline place(at: v128, here: v128, taken: v128): v128 { return at; }
-  @inline finish(a: v128, divisor: v128): v128 { return f32x4.div(a, divisor); }
+  @inline places(): bool {
+    return false;
+  }
+  @inline start(): v128 {
+    return f32x4.splat(0);
+  }
+  @inline takes(a: v128, v: v128): v128 {
+    return v;
+  }
+  @inline combine(a: v128, v: v128): v128 {
+    return f32x4.add(a, v);
+  }
+  @inline place(at: v128, here: v128, taken: v128): v128 {
+    return at;
+  }
+  @inline finish(a: v128, divisor: v128): v128 {
+    return f32x4.div(a, divisor);
+  }
 
   @inline alone(y: usize, index: usize, x: usize, r: i32, c: i32, width: i32, place: i32, divisor: f32): void {
     const zero = f32x4.splat(0);
     let sum: f64 = 0;
-    for (; r > 0; r--, x += <usize>width << 2) sum += Rows.sum<Value>(0, x, 0, 0, c, zero, zero);
+    for (; r > 0; r--, x += (<usize>width) << 2) sum += Rows.sum<Value>(0, x, 0, 0, c, zero, zero);
     store<f32>(y, <f32>(sum / divisor));
   }
 }
@@ -50,9 +64,9 @@ function add(p: usize, v: v128, n: i32): void {
   }
 }
 
-// The way back of an average gathers. With c + padding = q * stride + t, t < stride, column c lies in the windows q, q - 1,
-// ...: for t < rest in 1 + more of them, more = (kernel - 1) / stride, and from there in one less. So the columns of one q
-// have two values, `high` and `low`, and neighbouring q's find theirs in neighbouring lanes of g.
+// The way back of an average gathers. With c + padding = q * stride + t, t < stride, column c lies in the windows q, q
+// - 1, ...: for t < rest in 1 + more of them, more = (kernel - 1) / stride, and from there in one less. So the columns
+// of one q have two values, `high` and `low`, and neighbouring q's find theirs in neighbouring lanes of g.
 
 /** The columns of four q's at p: `rest` times high, then low, `stride` in all, lane after lane. */
 @inline
@@ -63,13 +77,14 @@ function spread(p: usize, high: v128, low: v128, stride: i32, rest: i32): void {
     v128.store(p, v128.shuffle<i32>(high, odd, 0, 4, 1, 5));
     v128.store(p, v128.shuffle<i32>(high, odd, 2, 6, 3, 7), 16);
   } else {
-    const turn = <usize>rest << 2;
-    for (let l = 0; l < 4; l++, p += <usize>stride << 2) {
-      const h = v128.shuffle<i32>(high, high, 0, 0, 0, 0), k = v128.shuffle<i32>(low, low, 0, 0, 0, 0);
+    const turn = (<usize>rest) << 2;
+    for (let l = 0; l < 4; l++, p += (<usize>stride) << 2) {
+      const h = v128.shuffle<i32>(high, high, 0, 0, 0, 0),
+        k = v128.shuffle<i32>(low, low, 0, 0, 0, 0);
       if (l < 3) {
         // What is too much the next lane overwrites.
         for (let t: usize = 0; t < turn; t += 16) v128.store(p + t, h);
-        for (let t = turn; t < <usize>stride << 2; t += 16) v128.store(p + t, k);
+        for (let t = turn; t < (<usize>stride) << 2; t += 16) v128.store(p + t, k);
       } else {
         fill(p, h, rest);
         fill(p + turn, k, stride - rest);
@@ -81,50 +96,87 @@ function spread(p: usize, high: v128, low: v128, stride: i32, rest: i32): void {
 }
 
 // Windows along a row: the usual ones, whose steps are known, and any (0).
-@final @unmanaged
+@final
+@unmanaged
 class Halves {
-  @inline kernel(): i32 { return 2; }
-  @inline stride(): i32 { return 2; }
+  @inline kernel(): i32 {
+    return 2;
+  }
+  @inline stride(): i32 {
+    return 2;
+  }
 }
-@final @unmanaged
+@final
+@unmanaged
 class OverlappingHalves {
-  @inline kernel(): i32 { return 3; }
-  @inline stride(): i32 { return 2; }
+  @inline kernel(): i32 {
+    return 3;
+  }
+  @inline stride(): i32 {
+    return 2;
+  }
 }
-@final @unmanaged
+@final
+@unmanaged
 class Triples {
-  @inline kernel(): i32 { return 3; }
-  @inline stride(): i32 { return 1; }
+  @inline kernel(): i32 {
+    return 3;
+  }
+  @inline stride(): i32 {
+    return 1;
+  }
 }
-@final @unmanaged
+@final
+@unmanaged
 class AnyRow {
-  @inline kernel(): i32 { return 0; }
-  @inline stride(): i32 { return 0; }
+  @inline kernel(): i32 {
+    return 0;
+  }
+  @inline stride(): i32 {
+    return 0;
+  }
 }
 
 /**
- * The columns of n q's of a row of dx, from the first of them, out of rows first to last of g: windows of all of them have
- * kernel counted columns. `share` is 1 / divisor where the rows count alike.
+ * The columns of n q's of a row of dx, from the first of them, out of rows first to last of g: windows of all of them
+ * have kernel counted columns. `share` is 1 / divisor where the rows count alike.
  */
 function gatherAcross<K>(
-  dx: usize, g: usize, planes: i32, plane: usize, out: usize, n: i32, first: i32, last: i32, line: usize, dims: usize,
-  share: f32, alike: bool,
+  dx: usize,
+  g: usize,
+  planes: i32,
+  plane: usize,
+  out: usize,
+  n: i32,
+  first: i32,
+  last: i32,
+  line: usize,
+  dims: usize,
+  share: f32,
+  alike: bool,
 ): void {
   const k = changetype<K>(0);
-  const rows = changetype<Sliding>(dims), cols = changetype<Sliding>(dims + AXIS);
-  const pads = countsPadding(dims), fixed = fixedDivisor(dims);
-  const kernel = k.kernel() ? k.kernel() : cols.kernel, stride = k.stride() ? k.stride() : cols.stride;
-  const more = (kernel - 1) / stride, rest = kernel - more * stride, lane = <usize>stride << 2;
+  const rows = changetype<Sliding>(dims),
+    cols = changetype<Sliding>(dims + AXIS);
+  const pads = countsPadding(dims),
+    fixed = fixedDivisor(dims);
+  const kernel = k.kernel() ? k.kernel() : cols.kernel,
+    stride = k.stride() ? k.stride() : cols.stride;
+  const more = (kernel - 1) / stride,
+    rest = kernel - more * stride,
+    lane = (<usize>stride) << 2;
   for (; planes > 0; planes--, dx += plane, g += out) {
     for (let q = 0; q < n; q += 4) {
       if (q + 4 > n) q = n - 4;
-      let low = f32x4.splat(0), high = low, scale = f32x4.splat(share);
-      let row = g + (<usize>q << 2);
+      let low = f32x4.splat(0),
+        high = low,
+        scale = f32x4.splat(share);
+      let row = g + ((<usize>q) << 2);
       for (let i = first; i <= last; i++, row += line) {
         if (!alike) scale = f32x4.splat(shareOf(fixed, rows.divisor(i, pads), kernel));
         if (more > 0) low = madd(v128.load(row), scale, low);
         if (more > 1) low = madd(v128.load(row - 4), scale, low);
-        let p = row - (<usize>more << 2);
+        let p = row - ((<usize>more) << 2);
         if (more > 2) for (let q = p + 4; q < row - 4; q += 4) low = madd(v128.load(q), scale, low);
         high = madd(v128.load(p), scale, high);
       }
@@ -135,18 +187,35 @@ function gatherAcross<K>(
 
 /** The columns of one q of a row of dx, all from their start. `alike`: all its windows are. */
 function gatherAlone(
-  dx: usize, g: usize, planes: i32, plane: usize, out: usize, q: i32, first: i32, last: i32, line: usize, dims: usize,
-  more: i32, share: f32, alike: bool,
+  dx: usize,
+  g: usize,
+  planes: i32,
+  plane: usize,
+  out: usize,
+  q: i32,
+  first: i32,
+  last: i32,
+  line: usize,
+  dims: usize,
+  more: i32,
+  share: f32,
+  alike: bool,
 ): void {
-  const rows = changetype<Sliding>(dims), cols = changetype<Sliding>(dims + AXIS);
-  const pads = countsPadding(dims), fixed = fixedDivisor(dims);
-  const start = cols.start(q), turn = min(start + cols.kernel - more * cols.stride, cols.size);
+  const rows = changetype<Sliding>(dims),
+    cols = changetype<Sliding>(dims + AXIS);
+  const pads = countsPadding(dims),
+    fixed = fixedDivisor(dims);
+  const start = cols.start(q),
+    turn = min(start + cols.kernel - more * cols.stride, cols.size);
   const end = min(start + cols.stride, cols.size);
-  const from = max(q - more, 0), to = min(q, cols.windows - 1);
-  dx += <usize>max(start, 0) << 2;
-  g += <usize>from << 2;
+  const from = max(q - more, 0),
+    to = min(q, cols.windows - 1);
+  dx += (<usize>max(start, 0)) << 2;
+  g += (<usize>from) << 2;
   for (; planes > 0; planes--, dx += plane, g += out) {
-    let low: f32 = 0, high: f32 = 0, row = g;
+    let low: f32 = 0,
+      high: f32 = 0,
+      row = g;
     for (let i = first; i <= last; i++, row += line) {
       let p = row;
       for (let o = from; o <= to; o++, p += 4) {
@@ -158,35 +227,50 @@ function gatherAlone(
     const highs = turn - max(start, 0);
     if (highs > 0) fill(dx, f32x4.splat(low + high), highs);
     const at = max(highs, 0);
-    fill(dx + (<usize>at << 2), f32x4.splat(low), end - max(start, 0) - at);
+    fill(dx + ((<usize>at) << 2), f32x4.splat(low), end - max(start, 0) - at);
   }
 }
 
 /** dx = the sum over the windows around an element of g / their divisors: the way back of avg_pool_forward_f32. */
 export function avg_pool_backward_f32(dx: usize, g: usize, planes: i32, dims: usize): void {
-  const rows = changetype<Sliding>(dims), cols = changetype<Sliding>(dims + AXIS);
-  const pads = countsPadding(dims), fixed = fixedDivisor(dims);
-  const h = rows.size, w = cols.size, stride = cols.stride, line = <usize>cols.windows << 2;
-  const plane = (<usize>h * w) << 2, out = <usize>rows.windows * line;
-  const kernel = cols.kernel, more = (kernel - 1) / stride, moreRows = (rows.kernel - 1) / rows.stride;
+  const rows = changetype<Sliding>(dims),
+    cols = changetype<Sliding>(dims + AXIS);
+  const pads = countsPadding(dims),
+    fixed = fixedDivisor(dims);
+  const h = rows.size,
+    w = cols.size,
+    stride = cols.stride,
+    line = (<usize>cols.windows) << 2;
+  const plane = (<usize>h * w) << 2,
+    out = <usize>rows.windows * line;
+  const kernel = cols.kernel,
+    more = (kernel - 1) / stride,
+    moreRows = (rows.kernel - 1) / rows.stride;
   const share = shareOf(fixed, rows.kernel, kernel);
-  const alikeRows = fixed || rows.alike(pads), alikeCols = fixed || cols.alike(pads);
-  const wholeFrom = alikeRows ? 0 : rows.wholeFrom(), wholeTo = alikeRows ? rows.windows : rows.wholeTo();
-  // The q's of a row, and those of them that have all their columns, and windows of which all exist and count as many columns.
-  const start = cols.padding / stride, end = (w - 1 + cols.padding) / stride + 1;
+  const alikeRows = fixed || rows.alike(pads),
+    alikeCols = fixed || cols.alike(pads);
+  const wholeFrom = alikeRows ? 0 : rows.wholeFrom(),
+    wholeTo = alikeRows ? rows.windows : rows.wholeTo();
+  // The q's of a row, and those of them that have all their columns, and windows of which all exist and count as many
+  // columns.
+  const start = cols.padding / stride,
+    end = (w - 1 + cols.padding) / stride + 1;
   const from = (alikeCols ? (cols.padding + stride - 1) / stride : cols.wholeFrom()) + more;
   const n = min(alikeCols ? cols.windows : cols.wholeTo(), (w + cols.padding) / stride) - from;
   while (planes > 0) {
     const some = blockOf(planes, plane);
     let to = dx;
-    for (let y = 0; y < h; y++, to += <usize>w << 2) {
-      const down = (y + rows.padding) / rows.stride, above = down - moreRows;
-      const first = max(rows.start(above) + rows.kernel > y ? above : above + 1, 0), last = min(down, rows.windows - 1);
+    for (let y = 0; y < h; y++, to += (<usize>w) << 2) {
+      const down = (y + rows.padding) / rows.stride,
+        above = down - moreRows;
+      const first = max(rows.start(above) + rows.kernel > y ? above : above + 1, 0),
+        last = min(down, rows.windows - 1);
       const row = g + <usize>first * line;
       const alike = first >= wholeFrom && last < wholeTo;
       for (let q = start; q < end; ) {
         if (q == from && n >= 4) {
-          const p = to + (<usize>cols.start(q) << 2), from = row + (<usize>q << 2);
+          const p = to + ((<usize>cols.start(q)) << 2),
+            from = row + ((<usize>q) << 2);
           if (kernel == 2 && stride == 2) {
             gatherAcross<Halves>(p, from, some, plane, out, n, first, last, line, dims, share, alike);
           } else if (kernel == 3 && stride == 2) {
@@ -209,17 +293,23 @@ export function avg_pool_backward_f32(dx: usize, g: usize, planes: i32, dims: us
 
 /** As avg_pool_backward_f32 for adaptive_avg_pool_forward_f32: windows add to their elements in their order. */
 export function adaptive_avg_pool_backward_f32(dx: usize, g: usize, planes: i32, dims: usize): void {
-  const rows = changetype<Adaptive>(dims), cols = changetype<Adaptive>(dims + AXIS);
-  const line = <usize>cols.size << 2, plane = <usize>rows.size * line, out = (<usize>rows.windows * cols.windows) << 2;
+  const rows = changetype<Adaptive>(dims),
+    cols = changetype<Adaptive>(dims + AXIS);
+  const line = (<usize>cols.size) << 2,
+    plane = <usize>rows.size * line,
+    out = (<usize>rows.windows * cols.windows) << 2;
   while (planes > 0) {
     const some = blockOf(planes, plane);
     memory.fill(dx, 0, <usize>some * plane);
     let from = g;
     for (let i = 0; i < rows.windows; i++) {
-      const r = rows.count(i), top = dx + <usize>rows.first(i) * line;
+      const r = rows.count(i),
+        top = dx + <usize>rows.first(i) * line;
       for (let o = 0; o < cols.windows; o++, from += 4) {
-        const c = cols.count(o), share = shareOf(0, r, c);
-        let to = top + (<usize>cols.first(o) << 2), at = from;
+        const c = cols.count(o),
+          share = shareOf(0, r, c);
+        let to = top + ((<usize>cols.first(o)) << 2),
+          at = from;
         for (let k = some; k > 0; k--, to += plane, at += out) {
           const v = f32x4.splat(load<f32>(at) * share);
           for (let j = 0, p = to; j < r; j++, p += line) add(p, v, c);

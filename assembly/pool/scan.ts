@@ -1,11 +1,12 @@
-// The way over the planes that all poolings share: window by window in row-major order, one block of planes at a time. Where
-// a window lies is worked out once for a block, and then its planes go through it one after the other: planes are often
-// small, and a first level of cache holds many.
+// The way over the planes that all poolings share: window by window in row-major order, one block of planes at a time.
+// Where a window lies is worked out once for a block, and then its planes go through it one after the other: planes are
+// often small, and a first level of cache holds many.
 //
-// What is made of a window is an op class: start(), takes(a, v), combine(a, v), place(at, here, taken), finish(a, divisor)
-// for lanes that are windows, alone(...) for one window, and places(), whether it has an index beside its value.
+// What is made of a window is an op class: start(), takes(a, v), combine(a, v), place(at, here, taken), finish(a,
+// divisor) for lanes that are windows, alone(...) for one window, and places(), whether it has an index beside its
+// value.
 import { storeLanes } from "../lanes";
-import { AXIS, Alternate, Apart, Sliding, Together, countsPadding, divisorOf, fixedDivisor } from "./windows";
+import { Alternate, Apart, AXIS, countsPadding, divisorOf, fixedDivisor, Sliding, Together } from "./windows";
 
 const BLOCK_BYTES: usize = 16384;
 
@@ -17,43 +18,72 @@ export function blockOf(planes: i32, bytes: usize): i32 {
 
 // How many columns a window has: the usual numbers, step after step, or any, in a loop that costs more than its steps.
 
-@final @unmanaged
+@final
+@unmanaged
 class Two {
-  @inline columns(): i32 { return 2; }
+  @inline columns(): i32 {
+    return 2;
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Three {
-  @inline columns(): i32 { return 3; }
+  @inline columns(): i32 {
+    return 3;
+  }
 }
 
-@final @unmanaged
+@final
+@unmanaged
 class Any {
-  @inline columns(): i32 { return 0; }
+  @inline columns(): i32 {
+    return 0;
+  }
 }
 
 /**
- * n windows side by side, each r rows of c columns (those of K) that all lie on the plane: lanes are windows. x is the first
- * element of the first window and `place` its position; `plane` and `out` bytes lead from plane to plane.
+ * n windows side by side, each r rows of c columns (those of K) that all lie on the plane: lanes are windows. x is the
+ * first element of the first window and `place` its position; `plane` and `out` bytes lead from plane to plane.
  */
 function across<F, R, K>(
-  y: usize, index: usize, x: usize, planes: i32, plane: usize, out: usize, n: i32, r: i32, c: i32, dims: usize, place: i32,
+  y: usize,
+  index: usize,
+  x: usize,
+  planes: i32,
+  plane: usize,
+  out: usize,
+  n: i32,
+  r: i32,
+  c: i32,
+  dims: usize,
+  place: i32,
   divisor: f32,
 ): void {
-  const f = changetype<F>(0), reader = changetype<R>(0), columns = changetype<K>(0).columns();
-  const cols = changetype<Sliding>(dims + AXIS), stride = cols.stride;
-  const width = cols.size * changetype<Sliding>(dims).dilation, line = <usize>width << 2;
-  const lane = <usize>stride << 2, next = <usize>cols.dilation << 2;
-  const one = i32x4.splat(cols.dilation), below = i32x4.splat(width);
-  const divisors = f32x4.splat(divisor), start: v128 = f.start();
+  const f = changetype<F>(0),
+    reader = changetype<R>(0),
+    columns = changetype<K>(0).columns();
+  const cols = changetype<Sliding>(dims + AXIS),
+    stride = cols.stride;
+  const width = cols.size * changetype<Sliding>(dims).dilation,
+    line = (<usize>width) << 2;
+  const lane = (<usize>stride) << 2,
+    next = (<usize>cols.dilation) << 2;
+  const one = i32x4.splat(cols.dilation),
+    below = i32x4.splat(width);
+  const divisors = f32x4.splat(divisor),
+    start: v128 = f.start();
   const places = i32x4.add(i32x4.mul(i32x4(0, 1, 2, 3), i32x4.splat(stride)), i32x4.splat(place));
   for (; planes > 0; planes--, x += plane, y += out, index += out) {
     for (let o = 0; o < n; o += 4) {
       // The last four windows may overlap those before, and come out the same again.
       if (!reader.part() && o + 4 > n) o = n - 4;
       const lanes = reader.part() ? min(4, n - o) : 4;
-      let a = start, at = i32x4.splat(0), row = at;
-      let p = x + <usize>o * lane, i = r;
+      let a = start,
+        at = i32x4.splat(0),
+        row = at;
+      let p = x + <usize>o * lane,
+        i = r;
       if (columns == 2) {
         // The first element needs no comparison: of four that is much.
         a = reader.first(p, lane, lanes, start);
@@ -90,7 +120,7 @@ function across<F, R, K>(
         }
         if (f.places()) row = i32x4.add(row, below);
       }
-      const to = <usize>o << 2;
+      const to = (<usize>o) << 2;
       storeLanes(y + to, f.finish(a, divisors), lanes);
       if (f.places()) storeLanes(index + to, i32x4.add(i32x4.add(at, places), i32x4.splat(o * stride)), lanes);
     }
@@ -99,7 +129,16 @@ function across<F, R, K>(
 
 /** One window of every plane, r rows of c neighbouring columns, `width` elements from row to row. */
 function alone<F>(
-  y: usize, index: usize, x: usize, planes: i32, plane: usize, out: usize, r: i32, c: i32, width: i32, place: i32,
+  y: usize,
+  index: usize,
+  x: usize,
+  planes: i32,
+  plane: usize,
+  out: usize,
+  r: i32,
+  c: i32,
+  width: i32,
+  place: i32,
   divisor: f32,
 ): void {
   if (c == width) {
@@ -112,23 +151,37 @@ function alone<F>(
   }
 }
 
-/** y[planes, outH, outW] = F of the windows of x[planes, h, w], with axes of kind A; for F that places, index beside it. */
+/**
+ * y[planes, outH, outW] = F of the windows of x[planes, h, w], with axes of kind A; for F that places, index beside it.
+ */
 export function scan<F, A>(y: usize, index: usize, x: usize, planes: i32, dims: usize): void {
-  const rows = changetype<A>(dims), cols = changetype<A>(dims + AXIS);
-  const pads = countsPadding(dims), fixed = fixedDivisor(dims);
-  const windows = cols.windows, from = cols.wholeFrom(), whole = cols.wholeTo() - from;
-  const kernel = changetype<Sliding>(dims + AXIS).kernel, stride = changetype<Sliding>(dims + AXIS).stride;
-  const step = changetype<Sliding>(dims + AXIS).dilation, width = cols.size * changetype<Sliding>(dims).dilation;
-  const plane = (<usize>rows.size * cols.size) << 2, out = (<usize>rows.windows * windows) << 2;
+  const rows = changetype<A>(dims),
+    cols = changetype<A>(dims + AXIS);
+  const pads = countsPadding(dims),
+    fixed = fixedDivisor(dims);
+  const windows = cols.windows,
+    from = cols.wholeFrom(),
+    whole = cols.wholeTo() - from;
+  const kernel = changetype<Sliding>(dims + AXIS).kernel,
+    stride = changetype<Sliding>(dims + AXIS).stride;
+  const step = changetype<Sliding>(dims + AXIS).dilation,
+    width = cols.size * changetype<Sliding>(dims).dilation;
+  const plane = (<usize>rows.size * cols.size) << 2,
+    out = (<usize>rows.windows * windows) << 2;
   // Three windows or two share a vector only where a row of one does not fill it.
   const side = whole >= 4 || kernel < 4 ? whole : 0;
   while (planes > 0) {
     const some = blockOf(planes, plane);
-    let to = y, toIndex = index;
+    let to = y,
+      toIndex = index;
     for (let i = 0; i < rows.windows; i++) {
-      const top = rows.first(i) * cols.size, r = rows.count(i), counted = rows.divisor(i, pads);
-      for (let o = 0, n = 1; o < windows; o += n, to += <usize>n << 2, toIndex += <usize>n << 2) {
-        const place = top + cols.first(o), p = x + (<usize>place << 2), c = cols.count(o);
+      const top = rows.first(i) * cols.size,
+        r = rows.count(i),
+        counted = rows.divisor(i, pads);
+      for (let o = 0, n = 1; o < windows; o += n, to += (<usize>n) << 2, toIndex += (<usize>n) << 2) {
+        const place = top + cols.first(o),
+          p = x + ((<usize>place) << 2),
+          c = cols.count(o);
         const divisor = divisorOf(fixed, counted, cols.divisor(o, pads));
         n = o == from && side > 0 ? side : 1;
         if (n >= 4 && stride == 1) {

@@ -5,7 +5,15 @@ import { type Case, type ConvProblem, type Family, outputsOf, uniform } from '..
 type Layer = Omit<ConvProblem, 'kind' | 'direction' | 'x' | 'weight' | 'g'>;
 
 /** `channels → filters` on size × size images. */
-function layer(n: number, channels: number, filters: number, size: number, kernel: number, stride = 1, groups = 1): Layer {
+function layer(
+  n: number,
+  channels: number,
+  filters: number,
+  size: number,
+  kernel: number,
+  stride = 1,
+  groups = 1,
+): Layer {
   const padding = Math.floor(kernel / 2);
   return { n, channels, height: size, width: size, filters, kernel, stride, padding, groups };
 }
@@ -46,7 +54,10 @@ const QUICK: readonly Layer[] = [
 
 function nameOf({ n, channels, filters, height, width, kernel, stride, groups }: Layer): string {
   const step = stride > 1 ? `/${stride}` : '';
-  const kind = groups > 1 ? `depthwise ${kernel}×${kernel}${step} ${channels}` : `${kernel}×${kernel}${step} ${channels}→${filters}`;
+  const kind =
+    groups > 1
+      ? `depthwise ${kernel}×${kernel}${step} ${channels}`
+      : `${kernel}×${kernel}${step} ${channels}→${filters}`;
   return `${kind} on ${n > 1 ? `${n}×` : ''}${height}×${width}`;
 }
 

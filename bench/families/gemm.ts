@@ -47,11 +47,10 @@ function dense(rows: number, inner: number, out: number): Case {
         weight: uniform(out * inner, 2),
         bias: uniform(out, 3),
       };
-      const check = checkProduct(
-        matrix(problem.x, rows, inner, false),
-        matrix(problem.weight, inner, out, true),
-        { bias: (j) => problem.bias[j] as number, activation: (x) => Math.max(x, 0) },
-      );
+      const check = checkProduct(matrix(problem.x, rows, inner, false), matrix(problem.weight, inner, out, true), {
+        bias: (j) => problem.bias[j] as number,
+        activation: (x) => Math.max(x, 0),
+      });
       return { problem, check };
     },
   };
@@ -73,7 +72,9 @@ const SKINNY: readonly (readonly [Layout, number, number, number])[] = [
 /** @param quick a few small products @param sides of this family alone, such as the bare kernel */
 export function gemmFamily(quick: boolean, sides: readonly Side[]): Family {
   const square = quick ? [16, 64, 127, 256] : [16, 32, 64, 128, 256, 512, 1024, 2048, 127, 509, 1021];
-  const skinny = quick ? SKINNY.map(([layout, ...dims]) => [layout, ...dims.map((d) => (d > 8 ? 200 : d))] as const) : SKINNY;
+  const skinny = quick
+    ? SKINNY.map(([layout, ...dims]) => [layout, ...dims.map((d) => (d > 8 ? 200 : d))] as const)
+    : SKINNY;
   return {
     name: 'gemm',
     cases: [

@@ -1,6 +1,15 @@
 // Elementwise ops, reductions, row ops and the optimizer: what is bound by memory, and what by the exponential.
 import type { RawKernels } from '../kernels.ts';
-import { type Case, classes, type Family, type OpName, type OpProblem, type Side, uniform, type Work } from '../problems.ts';
+import {
+  type Case,
+  classes,
+  type Family,
+  type OpName,
+  type OpProblem,
+  type Side,
+  uniform,
+  type Work,
+} from '../problems.ts';
 import { checkOp } from '../reference.ts';
 import { ops as lane, streamLoop } from '../wasm.ts';
 
@@ -25,7 +34,13 @@ const COST: Readonly<Record<OpName, { readonly bytes: number; readonly exps?: nu
 };
 
 /** rows × cols in a second-level cache, and beyond every cache. */
-const SIZES = { quick: [[16, 250]], full: [[64, 256], [16384, 1024]] } as const;
+const SIZES = {
+  quick: [[16, 250]],
+  full: [
+    [64, 256],
+    [16384, 1024],
+  ],
+} as const;
 
 function problemOf(op: OpName, rows: number, cols: number): OpProblem {
   const n = rows * cols;
@@ -69,9 +84,19 @@ function opCase(op: OpName, rows: number, cols: number, raw: RawKernels): Case {
  * add to it. The library overwrites; these show what that is worth.
  */
 function gradientSides(raw: RawKernels): Side[] {
-  const masked = (g: readonly number[], x: readonly number[]): number[] => [...x, ...lane.zero, ...lane.gt, ...g, ...lane.and];
+  const masked = (g: readonly number[], x: readonly number[]): number[] => [
+    ...x,
+    ...lane.zero,
+    ...lane.gt,
+    ...g,
+    ...lane.and,
+  ];
   const overwrite = streamLoop(raw.memory, 2, ([g, x]) => masked(g as number[], x as number[]));
-  const accumulate = streamLoop(raw.memory, 2, ([g, x], old) => [...masked(g as number[], x as number[]), ...old, ...lane.add]);
+  const accumulate = streamLoop(raw.memory, 2, ([g, x], old) => [
+    ...masked(g as number[], x as number[]),
+    ...old,
+    ...lane.add,
+  ]);
   const fill = streamLoop(raw.memory, 0, () => lane.zero);
   const side = (name: string, solve: (dx: number, g: number, x: number, bytes: number) => void): Side => ({
     name,

@@ -1,42 +1,84 @@
 // One optimizer step of whole networks: forward, loss, backward, update.
 import * as retrograd from 'retrograd';
 import { checkElements } from '../check.ts';
-import { type Case, classes, type Family, type TrainProblem, uniform } from '../problems.ts';
-import { trainReference } from '../reference.ts';
+import { type Case, classes, type Family, type Layer, type TrainProblem, uniform } from '../problems.ts';
+import { trainReference } from '../train-reference.ts';
 
-type Network = Pick<TrainProblem, 'sizes' | 'activation' | 'loss' | 'optimizer' | 'batch' | 'checked'>;
+type Network = Pick<TrainProblem, 'input' | 'outputs' | 'loss' | 'optimizer' | 'batch' | 'checked'> & {
+  /** Made when the case is: the weights take memory. */
+  readonly layers: () => Layer[];
+};
+
+/** Weight and bias as PyTorch starts them: uniform in ±1/√inputs. */
+function weights(outputs: number, inputs: number, seed: number): { weight: Float32Array; bias: Float32Array } {
+  const bound = 1 / Math.sqrt(inputs);
+  return {
+    weight: uniform(outputs * inputs, seed, -bound, bound),
+    bias: uniform(outputs, seed + 1, -bound, bound),
+  };
+}
+
+const linear = (inputs: number, outputs: number, seed: number): Layer => ({
+  kind: 'linear',
+  inputs,
+  outputs,
+  ...weights(outputs, inputs, seed),
+});
+const conv = (channels: number, filters: number, kernel: number, size: number, seed: number): Layer => ({
+  kind: 'conv',
+  channels,
+  filters,
+  kernel,
+  size,
+  ...weights(filters, channels * kernel * kernel, seed),
+});
+
+/** Dense layers of these sizes with an activation between them. */
+function mlp(sizes: readonly number[], activation: 'relu' | 'tanh'): Layer[] {
+  return sizes.slice(1).flatMap((out, i) => {
+    const dense = linear(sizes[i] as number, out, 10 + 2 * i);
+    return i < sizes.length - 2 ? [dense, { kind: activation }] : [dense];
+  });
+}
+
+/** Two convolutions of 3×3, each pooled to half its size, and a dense layer. */
+const cnn = (): Layer[] => [
+  conv(1, 16, 3, 28, 10),
+  { kind: 'relu' },
+  { kind: 'pool', channels: 16, size: 28 },
+  conv(16, 32, 3, 14, 12),
+  { kind: 'relu' },
+  { kind: 'pool', channels: 32, size: 14 },
+  { kind: 'flatten', channels: 32, size: 7 },
+  linear(32 * 7 * 7, 10, 14),
+];
 
 /**
  * Inputs come in pairs of equal ones with targets of their own, so that no amount of training makes the loss 0: gradients that
  * vanish would become denormals, which some machines take many times longer for.
  */
-function problemOf(network: Network): TrainProblem {
-  const { sizes, loss, batch } = network;
-  const [inputs, outputs] = [sizes[0] as number, sizes.at(-1) as number];
-  const half = uniform((batch / 2) * inputs, 1);
-  const x = new Float32Array(batch * inputs);
+function problemOf({ layers, ...network }: Network): TrainProblem {
+  const { input, outputs, loss, batch } = network;
+  const features = input.reduce((a, b) => a * b, 1);
+  const half = uniform((batch / 2) * features, 1);
+  const x = new Float32Array(batch * features);
   x.set(half);
   x.set(half, half.length);
-  return {
-    kind: 'train',
-    ...network,
-    x,
-    y: loss === 'mse' ? uniform(batch * outputs, 2) : classes(batch, outputs, 2),
-    layers: sizes.slice(1).map((out, i) => {
-      const inner = sizes[i] as number;
-      const bound = 1 / Math.sqrt(inner);
-      return {
-        weight: uniform(out * inner, 3 + 2 * i, -bound, bound),
-        bias: uniform(out, 4 + 2 * i, -bound, bound),
-      };
-    }),
-  };
+  const y = loss === 'mse' ? uniform(batch * outputs, 2) : classes(batch, outputs, 2);
+  return { kind: 'train', ...network, layers: layers(), x, y };
+}
+
+/** Multiply-adds of one sample in layers with weights, the first one first. */
+function products(layers: readonly Layer[]): number[] {
+  return layers.flatMap((layer) => {
+    if (layer.kind === 'linear') return [layer.weight.length];
+    return layer.kind === 'conv' ? [layer.weight.length * layer.size ** 2] : [];
+  });
 }
 
 function step(name: string, network: Network): Case {
-  const { sizes, batch } = network;
   // Forward and the weights' gradients of every layer, the input's gradient of all but the first.
-  const flops = sizes.slice(1).reduce((sum, out, i) => sum + (i === 0 ? 4 : 6) * batch * out * (sizes[i] as number), 0);
+  const flops = products(network.layers()).reduce((sum, n, i) => sum + (i === 0 ? 4 : 6) * network.batch * n, 0);
   return {
     name,
     work: { flops, unit: 'GFLOP/s' },
@@ -51,52 +93,60 @@ function step(name: string, network: Network): Case {
   };
 }
 
+const adam = { name: 'Adam', lr: 1e-3 } as const;
+const classify = { loss: 'crossEntropy', outputs: 10, optimizer: adam } as const;
+
+const SMALL: readonly Case[] = [
+  step('MLP 2-4-1, batch 32, SGD', {
+    layers: () => mlp([2, 4, 1], 'tanh'),
+    input: [2],
+    outputs: 1,
+    loss: 'mse',
+    optimizer: { name: 'SGD', lr: 0.1 },
+    batch: 32,
+    checked: 5,
+  }),
+  step('MLP 784-128-10, batch 64, Adam', {
+    layers: () => mlp([784, 128, 10], 'relu'),
+    input: [784],
+    ...classify,
+    batch: 64,
+    checked: 4,
+  }),
+];
+const LARGE = (): Case[] => [
+  step('MLP 784-1024-1024-10, batch 256, Adam', {
+    layers: () => mlp([784, 1024, 1024, 10], 'relu'),
+    input: [784],
+    ...classify,
+    batch: 256,
+    checked: 3,
+  }),
+];
+const CNN = (batch: number): Case =>
+  step(`CNN 16-32 on 28×28, batch ${batch}, Adam`, {
+    layers: cnn,
+    input: [1, 28, 28],
+    ...classify,
+    batch,
+    checked: 3,
+  });
+
+/** Networks to come, and the layer each waits for. */
 const LATER = [
-  { name: 'CNN 16-32 on 28×28, batch 64, Adam', needs: 'MaxPool2d' },
   { name: 'LSTM 32→128, 50 steps, batch 32, Adam', needs: 'LSTM' },
   { name: 'character GPT, 4 layers of 128, context 64, batch 12, AdamW', needs: 'MultiheadAttention' },
 ];
 
-/** @param quick leaves out the large network */
+/** @param quick leaves out the large network, and most of the CNN's batch */
 export function trainFamily(quick: boolean): Family {
-  const adam = { name: 'Adam', lr: 1e-3 } as const;
-  const large: Case[] = quick
-    ? []
-    : [
-        step('MLP 784-1024-1024-10, batch 256, Adam', {
-          sizes: [784, 1024, 1024, 10],
-          activation: 'relu',
-          loss: 'crossEntropy',
-          optimizer: adam,
-          batch: 256,
-          checked: 3,
-        }),
-      ];
   return {
     name: 'train',
-    cases: [
-      step('MLP 2-4-1, batch 32, SGD', {
-        sizes: [2, 4, 1],
-        activation: 'tanh',
-        loss: 'mse',
-        optimizer: { name: 'SGD', lr: 0.1 },
-        batch: 32,
-        checked: 5,
-      }),
-      step('MLP 784-128-10, batch 64, Adam', {
-        sizes: [784, 128, 10],
-        activation: 'relu',
-        loss: 'crossEntropy',
-        optimizer: adam,
-        batch: 64,
-        checked: 4,
-      }),
-      ...large,
-    ],
+    cases: [...SMALL, ...(quick ? [] : LARGE()), CNN(quick ? 4 : 64)],
     skipped: LATER.map(({ name, needs }) => ({
       name,
       reason:
-        needs in retrograd.nn ? `nn.${needs} exists, but this family has no such network yet` : `the library has no nn.${needs} yet`,
+        needs in retrograd.nn ? `this family has no network of nn.${needs} yet` : `the library has no nn.${needs} yet`,
     })),
   };
 }

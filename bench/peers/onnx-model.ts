@@ -25,7 +25,11 @@ function varint(n: number): number[] {
   return n < 0x80 ? [n] : [(n & 0x7f) | 0x80, ...varint(Math.floor(n / 128))];
 }
 const int = (field: number, n: number): number[] => [...varint(field << 3), ...varint(n)];
-const bytes = (field: number, body: readonly number[]): number[] => [...varint((field << 3) | 2), ...varint(body.length), ...body];
+const bytes = (field: number, body: readonly number[]): number[] => [
+  ...varint((field << 3) | 2),
+  ...varint(body.length),
+  ...body,
+];
 const text = (field: number, value: string): number[] => bytes(field, [...new TextEncoder().encode(value)]);
 const float = (field: number, value: number): number[] => [
   ...varint((field << 3) | 5),

@@ -1,7 +1,17 @@
 // ONNX Runtime Web, WebAssembly, on one thread. It runs graphs forward and does not train. Its times hold what its only way in
 // takes: copying the inputs into its memory and the output out of it.
 import { env, InferenceSession, Tensor } from 'onnxruntime-web';
-import { type ConvProblem, type GemmProblem, LAYER_NORM_EPS, type LinearProblem, type OpProblem, outputsOf, type Problem, type Run, type Side } from '../problems.ts';
+import {
+  type ConvProblem,
+  type GemmProblem,
+  LAYER_NORM_EPS,
+  type LinearProblem,
+  type OpProblem,
+  outputsOf,
+  type Problem,
+  type Run,
+  type Side,
+} from '../problems.ts';
 import { model, type Node, type Value } from './onnx-model.ts';
 
 type Data = Float32Array | Int32Array;
@@ -12,7 +22,12 @@ interface Graph {
   readonly output: Value;
 }
 
-const f32 = (name: string, shape: readonly number[], data: Float32Array): Value & { data: Data } => ({ name, type: 'f32', shape, data });
+const f32 = (name: string, shape: readonly number[], data: Float32Array): Value & { data: Data } => ({
+  name,
+  type: 'f32',
+  shape,
+  data,
+});
 const result = (...shape: number[]): Value => ({ name: 'out', type: 'f32', shape });
 
 function gemm({ layout, m, n, k, a, b }: GemmProblem): Graph {
@@ -56,7 +71,14 @@ function conv(problem: ConvProblem): Graph | null {
   // What the last window leaves of the image, which has to be asked for.
   const rest = [height, width].map((size, d) => size - (((d === 0 ? rows : cols) - 1) * stride - 2 * padding + kernel));
   return {
-    nodes: [{ op: 'ConvTranspose', inputs: ['g', 'weight'], output: 'out', attributes: { ...attributes, output_padding: rest } }],
+    nodes: [
+      {
+        op: 'ConvTranspose',
+        inputs: ['g', 'weight'],
+        output: 'out',
+        attributes: { ...attributes, output_padding: rest },
+      },
+    ],
     inputs: [f32('g', [n, filters, rows, cols], g), w],
     output: result(n, channels, height, width),
   };
@@ -88,10 +110,17 @@ function op({ op, rows, cols, x, y, weight, bias, target }: OpProblem): Graph | 
   });
   switch (op) {
     case 'add':
-      return { nodes: [{ op: 'Add', inputs: ['x', 'y'], output: 'out' }], inputs: [input, f32('y', shape, y as Float32Array)], output };
+      return {
+        nodes: [{ op: 'Add', inputs: ['x', 'y'], output: 'out' }],
+        inputs: [input, f32('y', shape, y as Float32Array)],
+        output,
+      };
     case 'bias+relu':
       return {
-        nodes: [{ op: 'Add', inputs: ['x', 'bias'], output: 'z' }, { op: 'Relu', inputs: ['z'], output: 'out' }],
+        nodes: [
+          { op: 'Add', inputs: ['x', 'bias'], output: 'z' },
+          { op: 'Relu', inputs: ['z'], output: 'out' },
+        ],
         inputs: [input, f32('bias', [cols], bias as Float32Array)],
         output,
       };
@@ -109,7 +138,14 @@ function op({ op, rows, cols, x, y, weight, bias, target }: OpProblem): Graph | 
       return unary('Softmax', { axis: 1 });
     case 'layerNorm':
       return {
-        nodes: [{ op: 'LayerNormalization', inputs: ['x', 'weight', 'bias'], output: 'out', attributes: { axis: 1, epsilon: { float: LAYER_NORM_EPS } } }],
+        nodes: [
+          {
+            op: 'LayerNormalization',
+            inputs: ['x', 'weight', 'bias'],
+            output: 'out',
+            attributes: { axis: 1, epsilon: { float: LAYER_NORM_EPS } },
+          },
+        ],
         inputs: [input, f32('weight', [cols], weight as Float32Array), f32('bias', [cols], bias as Float32Array)],
         output,
       };
@@ -130,7 +166,10 @@ function op({ op, rows, cols, x, y, weight, bias, target }: OpProblem): Graph | 
 async function start({ nodes, inputs, output }: Graph): Promise<Run> {
   const session = await InferenceSession.create(model(nodes, inputs, output), { executionProviders: ['wasm'] });
   const feeds = Object.fromEntries(
-    inputs.map(({ name, data, shape }) => [name, data instanceof Int32Array ? new Tensor('int32', data, shape) : new Tensor('float32', data, shape)]),
+    inputs.map(({ name, data, shape }) => [
+      name,
+      data instanceof Int32Array ? new Tensor('int32', data, shape) : new Tensor('float32', data, shape),
+    ]),
   );
   return {
     answer: async () => (await session.run(feeds)).out?.data as Float32Array,

@@ -1,5 +1,16 @@
 // The loops that a JavaScript programmer writes: Float32Array in, Float32Array out, no library.
-import { ADAM, type ConvProblem, DROPOUT, type GemmProblem, LAYER_NORM_EPS, type LinearProblem, type OpProblem, outputsOf, type Run, type Side } from '../problems.ts';
+import {
+  ADAM,
+  type ConvProblem,
+  DROPOUT,
+  type GemmProblem,
+  LAYER_NORM_EPS,
+  type LinearProblem,
+  type OpProblem,
+  outputsOf,
+  type Run,
+  type Side,
+} from '../problems.ts';
 
 /** C = A·B in the order of loops that walks memory forwards. */
 function multiply({ layout, m, n, k, a, b }: GemmProblem, c: Float32Array): void {
@@ -55,9 +66,11 @@ function convolve(problem: ConvProblem, out: Float32Array): void {
               const to = ((b * filters + o) * rows + p) * cols;
               const from = (image + i) * width - padding + kx;
               if (direction === 'forward')
-                for (let q = start; q < end; q++) out[to + q] = (out[to + q] as number) + w * (x[from + q * stride] as number);
+                for (let q = start; q < end; q++)
+                  out[to + q] = (out[to + q] as number) + w * (x[from + q * stride] as number);
               else if (direction === 'dInput')
-                for (let q = start; q < end; q++) out[from + q * stride] = (out[from + q * stride] as number) + w * (g[to + q] as number);
+                for (let q = start; q < end; q++)
+                  out[from + q * stride] = (out[from + q * stride] as number) + w * (g[to + q] as number);
               else for (let q = start; q < end; q++) sum += (g[to + q] as number) * (x[from + q * stride] as number);
             }
             if (direction === 'dWeight') out[tap] = (out[tap] as number) + sum;
@@ -86,7 +99,8 @@ function layerNormRow(x: Float32Array, y: Float32Array, from: number, weight: Fl
   let squares = 0;
   for (let j = 0; j < length; j++) squares += ((x[from + j] as number) - mean) ** 2;
   const scale = 1 / Math.sqrt(squares / length + LAYER_NORM_EPS);
-  for (let j = 0; j < length; j++) y[from + j] = ((x[from + j] as number) - mean) * scale * (weight[j] as number) + (bias[j] as number);
+  for (let j = 0; j < length; j++)
+    y[from + j] = ((x[from + j] as number) - mean) * scale * (weight[j] as number) + (bias[j] as number);
 }
 
 /** The loss, and its gradient where `dx` is given. */
@@ -158,7 +172,8 @@ function op(problem: OpProblem): Run | null {
     case 'bias+relu':
       return loop(n, (y) => {
         for (let i = 0, at = 0; i < rows; i++)
-          for (let j = 0; j < cols; j++, at++) y[at] = Math.max(0, (x[at] as number) + ((bias as Float32Array)[j] as number));
+          for (let j = 0; j < cols; j++, at++)
+            y[at] = Math.max(0, (x[at] as number) + ((bias as Float32Array)[j] as number));
       });
     case 'sum':
       return loop(1, (y) => {
@@ -217,7 +232,8 @@ export async function load(): Promise<Side> {
     prepare: (problem) => {
       if (problem.kind === 'gemm') return loop(problem.m * problem.n, (c) => multiply(problem, c));
       if (problem.kind === 'linear') return loop(problem.rows * problem.out, (y) => dense(problem, y));
-      if (problem.kind === 'conv') return loop(problem[RESULT[problem.direction]].length, (out) => convolve(problem, out));
+      if (problem.kind === 'conv')
+        return loop(problem[RESULT[problem.direction]].length, (out) => convolve(problem, out));
       return problem.kind === 'op' ? op(problem) : null;
     },
   };

@@ -20,10 +20,13 @@ torch.set_num_interop_threads(1)
 
 
 def blas():
-    """Name of the BLAS library in this process, which decides the speed of matrix products."""
+    """The BLAS library in this process, which decides the speed of matrix products."""
     with open("/proc/self/maps") as maps:
-        files = {os.path.basename(line.split()[-1]): line.split()[-1] for line in maps if "blas" in line or "mkl" in line}
-    return ", ".join(sorted(os.path.realpath(path).replace("/usr/lib/x86_64-linux-gnu/", "") for path in files.values()))
+        paths = {line.split()[-1] for line in maps if "/" in line}
+    names = sorted({os.path.basename(os.path.realpath(path)) for path in paths})
+    fast = [name for name in names if any(kind in name for kind in ("openblas", "mkl", "blis", "atlas"))]
+    plain = [name for name in names if name.startswith("libblas")]
+    return ", ".join(fast or ["the reference BLAS, %s" % name for name in plain])
 
 
 class Repeat:
@@ -108,20 +111,21 @@ def op(p, arrays):
 
 
 def train(p, arrays):
-    sizes = p["sizes"]
-    layers = []
-    for i, (inner, out) in enumerate(zip(sizes, sizes[1:])):
-        layer = torch.nn.Linear(inner, out)
-        with torch.no_grad():
-            layer.weight.copy_(arrays["weight%d" % i].view(out, inner))
-            layer.bias.copy_(arrays["bias%d" % i])
-        layers.append(layer)
-        if i < len(sizes) - 2:
-            layers.append(torch.nn.Tanh() if p["activation"] == "tanh" else torch.nn.ReLU())
-    model = torch.nn.Sequential(*layers)
-    x = arrays["x"].view(p["batch"], sizes[0])
+    make = {
+        "linear": lambda q: torch.nn.Linear(q["inputs"], q["outputs"]),
+        "conv": lambda q: torch.nn.Conv2d(q["channels"], q["filters"], q["kernel"], padding="same"),
+        "pool": lambda q: torch.nn.MaxPool2d(2),
+        "flatten": lambda q: torch.nn.Flatten(),
+        "relu": lambda q: torch.nn.ReLU(),
+        "tanh": lambda q: torch.nn.Tanh(),
+    }
+    model = torch.nn.Sequential(*(make[layer["kind"]](layer) for layer in p["layers"]))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(arrays["layers." + name].view(parameter.shape))
+    x = arrays["x"].view(p["batch"], *p["input"])
     if p["loss"] == "mse":
-        y, loss_of = arrays["y"].view(p["batch"], sizes[-1]), F.mse_loss
+        y, loss_of = arrays["y"].view(p["batch"], p["outputs"]), F.mse_loss
     else:
         y, loss_of = arrays["y"].long(), F.cross_entropy
     optimizer = getattr(torch.optim, p["optimizer"]["name"])(model.parameters(), lr=p["optimizer"]["lr"])

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { ADAM, DROPOUT, LAYER_NORM_EPS, type Problem, type Side } from '../problems.ts';
+import { ADAM, DROPOUT, LAYER_NORM_EPS, type Side } from '../problems.ts';
 
 // This runs in build/bench/peers/.
 const SCRIPT = fileURLToPath(new URL('../../../bench/peers/pytorch.py', import.meta.url));
@@ -64,27 +64,28 @@ class Wire {
 
   async ask(request: Message, arrays: readonly (Float32Array | Int32Array)[] = []): Promise<Message> {
     this.#out.write(`${JSON.stringify(request)}\n`);
-    for (const { buffer, byteOffset, byteLength } of arrays) this.#out.write(new Uint8Array(buffer, byteOffset, byteLength));
+    for (const { buffer, byteOffset, byteLength } of arrays)
+      this.#out.write(new Uint8Array(buffer, byteOffset, byteLength));
     return this.read();
   }
 }
 
-/** The problem without its arrays, and these by name. */
-function split(problem: Problem): { plain: Message; arrays: [string, Float32Array | Int32Array][] } {
-  const plain: Message = { adam: ADAM, dropout: DROPOUT, eps: LAYER_NORM_EPS };
-  const arrays: [string, Float32Array | Int32Array][] = [];
-  for (const [name, value] of Object.entries(problem))
-    if (ArrayBuffer.isView(value)) arrays.push([name, value as Float32Array | Int32Array]);
-    else if (name === 'layers')
-      (value as Record<string, Float32Array>[]).forEach((layer, i) => {
-        for (const [key, data] of Object.entries(layer)) arrays.push([`${key}${i}`, data]);
-      });
-    else plain[name] = value;
-  return { plain, arrays };
+/** `value` without its arrays, which are put into `arrays` by their paths, such as `layers.0.weight`. */
+function split(value: unknown, path: string, arrays: [string, Float32Array | Int32Array][]): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Float32Array || value instanceof Int32Array) {
+    arrays.push([path, value]);
+    return undefined;
+  }
+  const under = (key: string | number): string => (path ? `${path}.${key}` : String(key));
+  if (Array.isArray(value)) return value.map((item, i) => split(item, under(i), arrays));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, split(item, under(key), arrays)]));
 }
 
 async function connect(python: string): Promise<{ child: ChildProcess; wire: Wire; version: string }> {
-  const child = spawn(python, [SCRIPT], { stdio: ['pipe', 'pipe', 'pipe'] });
+  // Its BLAS may have threads of its own.
+  const env = { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', MKL_NUM_THREADS: '1' };
+  const child = spawn(python, [SCRIPT], { stdio: ['pipe', 'pipe', 'pipe'], env });
   const failed = new Promise<never>((_, reject) => child.on('error', reject));
   const wire = new Wire(child);
   const hello = await Promise.race([wire.read(), failed]);
@@ -110,10 +111,14 @@ function side({ child, wire, version }: Awaited<ReturnType<typeof connect>>): Si
     name: 'pytorch',
     version,
     prepare: async (problem) => {
-      const { plain, arrays } = split(problem);
+      const arrays: [string, Float32Array | Int32Array][] = [];
+      const plain = split({ ...problem, adam: ADAM, dropout: DROPOUT, eps: LAYER_NORM_EPS }, '', arrays);
       const announced = arrays.map(([name, data]) => [name, data instanceof Int32Array ? 'i32' : 'f32', data.length]);
       const request = { do: 'prepare', problem: plain, arrays: announced };
-      const { known } = await wire.ask(request, arrays.map(([, data]) => data));
+      const { known } = await wire.ask(
+        request,
+        arrays.map(([, data]) => data),
+      );
       if (!known) return null;
       return {
         answer: async () => {

@@ -3,7 +3,21 @@
 import * as tf from '@tensorflow/tfjs-core';
 // For the gradients: where Node finds the core, they are not in it.
 import '@tensorflow/tfjs-layers';
-import { ADAM, type ConvProblem, DROPOUT, type GemmProblem, LAYER_NORM_EPS, type LinearProblem, type OpProblem, outputsOf, type Problem, type Run, type Side, type TrainProblem } from '../problems.ts';
+import {
+  ADAM,
+  type ConvProblem,
+  DROPOUT,
+  type GemmProblem,
+  LAYER_NORM_EPS,
+  type Layer,
+  type LinearProblem,
+  type OpProblem,
+  outputsOf,
+  type Problem,
+  type Run,
+  type Side,
+  type TrainProblem,
+} from '../problems.ts';
 
 /** A run of `solve`, whose result is freed each time. Both backends compute at once, not when the result is read. */
 function freeing(solve: () => tf.Tensor): Run {
@@ -35,9 +49,19 @@ function conv(problem: ConvProblem): Run {
   const dy = images(problem.g, filters, rows, cols);
   // [kernel, kernel, in, out]; a depthwise one has its channels as `in` and 1 as `out`.
   const order = depthwise ? [2, 3, 0, 1] : [2, 3, 1, 0];
-  const filter = tf.tidy(() => tf.transpose(tf.tensor4d(problem.weight, [filters, channels / groups, kernel, kernel]), order));
-  const attrs: tf.NamedAttrMap = { strides: [stride, stride], pad: padding, dilations: [1, 1], dataFormat: 'NHWC', inputShape: [...x.shape], filterShape: [...filter.shape] };
-  const run = (name: string, inputs: Record<string, tf.Tensor>): tf.Tensor => tf.engine().runKernel(name, inputs, attrs);
+  const filter = tf.tidy(() =>
+    tf.transpose(tf.tensor4d(problem.weight, [filters, channels / groups, kernel, kernel]), order),
+  );
+  const attrs: tf.NamedAttrMap = {
+    strides: [stride, stride],
+    pad: padding,
+    dilations: [1, 1],
+    dataFormat: 'NHWC',
+    inputShape: [...x.shape],
+    filterShape: [...filter.shape],
+  };
+  const run = (name: string, inputs: Record<string, tf.Tensor>): tf.Tensor =>
+    tf.engine().runKernel(name, inputs, attrs);
   const solve = {
     forward: () => run(depthwise ? 'DepthwiseConv2dNative' : 'Conv2D', { x, filter }),
     dInput: () => run(depthwise ? 'DepthwiseConv2dNativeBackpropInput' : 'Conv2DBackpropInput', { dy, filter }),
@@ -128,32 +152,61 @@ function op(problem: OpProblem): Run {
   }
 }
 
+/** A layer as a function, and its variables. */
+interface Part {
+  readonly forward: (x: tf.Tensor) => tf.Tensor;
+  readonly variables: readonly tf.Variable[];
+}
+
+/** The columns of a dense weight behind flattened images, reordered from NCHW to NHWC. */
+const imageColumns = (weight: tf.Tensor2D, { channels, size }: Layer & { kind: 'flatten' }): tf.Tensor2D => {
+  const [outputs, inputs] = weight.shape;
+  const images = tf.reshape(weight, [outputs, channels, size, size]);
+  return tf.reshape(tf.transpose(images, [0, 2, 3, 1]), [outputs, inputs]);
+};
+
+function partOf(layer: Layer, before: Layer | undefined): Part {
+  switch (layer.kind) {
+    case 'linear': {
+      const rows = tf.tensor2d(layer.weight, [layer.outputs, layer.inputs]);
+      const ordered = before?.kind === 'flatten' ? imageColumns(rows, before) : rows;
+      const [weight, bias] = [tf.variable(tf.transpose<tf.Tensor2D>(ordered)), tf.variable(tf.tensor1d(layer.bias))];
+      return { forward: (x) => tf.add(tf.matMul(x as tf.Tensor2D, weight), bias), variables: [weight, bias] };
+    }
+    case 'conv': {
+      const { channels, filters, kernel } = layer;
+      const filter = tf.variable(
+        tf.transpose<tf.Tensor4D>(tf.tensor4d(layer.weight, [filters, channels, kernel, kernel]), [2, 3, 1, 0]),
+      );
+      const bias = tf.variable(tf.tensor1d(layer.bias));
+      return {
+        forward: (x) => tf.add(tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, 'same'), bias),
+        variables: [filter, bias],
+      };
+    }
+    case 'pool':
+      return { forward: (x) => tf.maxPool(x as tf.Tensor4D, 2, 2, 'valid'), variables: [] };
+    case 'relu':
+      return { forward: (x) => tf.relu(x), variables: [] };
+    case 'tanh':
+      return { forward: (x) => tf.tanh(x), variables: [] };
+    case 'flatten':
+      return { forward: (x) => tf.reshape(x, [x.shape[0] as number, -1]), variables: [] };
+  }
+}
+
 function train(problem: TrainProblem): Run {
-  const { sizes, batch, activation, optimizer: chosen } = problem;
-  const layers = problem.layers.map(({ weight, bias }, i) => ({
-    weight: tf.variable(transposed(weight, sizes[i + 1] as number, sizes[i] as number)),
-    bias: tf.variable(tf.tensor1d(bias)),
-  }));
-  const x = tf.tensor2d(problem.x, [batch, sizes[0] as number]);
-  const outputs = sizes.at(-1) as number;
+  const { batch, optimizer: chosen, input, outputs, layers } = problem;
+  const parts = layers.map((layer, i) => partOf(layer, layers[i - 1]));
+  const flat = tf.tensor(problem.x, [batch, ...input]);
+  const x = input.length === 3 ? tf.transpose(flat, [0, 2, 3, 1]) : flat;
   const y =
-    problem.loss === 'mse'
-      ? tf.tensor2d(problem.y, [batch, outputs])
-      : oneHot(problem.y as Int32Array, outputs);
+    problem.loss === 'mse' ? tf.tensor2d(problem.y, [batch, outputs]) : oneHot(problem.y as Int32Array, outputs);
   const optimizer = chosen.name === 'SGD' ? tf.train.sgd(chosen.lr) : tf.train.adam(chosen.lr, ...ADAM.betas, ADAM.eps);
-  const output = (): tf.Tensor2D =>
-    layers.reduce<tf.Tensor2D>((value, { weight, bias }, i) => {
-      const last = i === layers.length - 1;
-      return tf.fused.matMul({ a: value, b: weight, bias, activation: last ? 'linear' : 'relu' }) as tf.Tensor2D;
-    }, x);
-  const outputOfTanh = (): tf.Tensor2D =>
-    layers.reduce<tf.Tensor2D>((value, { weight, bias }, i) => {
-      const z = tf.add<tf.Tensor2D>(tf.matMul(value, weight), bias);
-      return i === layers.length - 1 ? z : tf.tanh(z);
-    }, x);
-  const forward = activation === 'tanh' ? outputOfTanh : output;
-  const loss = (): tf.Scalar =>
-    problem.loss === 'mse' ? tf.losses.meanSquaredError(y, forward()) : tf.losses.softmaxCrossEntropy(y, forward());
+  const loss = (): tf.Scalar => {
+    const output = parts.reduce<tf.Tensor>((value, { forward }) => forward(value), x);
+    return problem.loss === 'mse' ? tf.losses.meanSquaredError(y, output) : tf.losses.softmaxCrossEntropy(y, output);
+  };
   return {
     answer: () =>
       Float32Array.from({ length: problem.checked }, () =>
@@ -164,7 +217,7 @@ function train(problem: TrainProblem): Run {
     },
     dispose: () => {
       optimizer.dispose();
-      for (const { weight, bias } of layers) tf.dispose([weight, bias]);
+      for (const { variables } of parts) tf.dispose([...variables]);
     },
   };
 }

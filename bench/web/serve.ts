@@ -70,7 +70,11 @@ const TYPES: Record<string, string> = {
   '.wasm': 'application/wasm',
 };
 /** Isolated, for the finest clock that a browser gives to pages. */
-const HEADERS = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp', 'Cache-Control': 'no-store' };
+const HEADERS = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'Cache-Control': 'no-store',
+};
 
 const folderOf = (name: string): string => dirname(require.resolve(name));
 

@@ -16,11 +16,11 @@ export interface Dataset<B extends readonly Tensor[] = readonly Tensor[]> {
 }
 
 /** Examples held in tensors whose first dims agree (PyTorch's `TensorDataset`). */
-export class TensorDataset implements Dataset<Tensor[]> {
+export class TensorDataset<T extends Tensor[]> implements Dataset<T> {
   readonly length: number;
-  readonly #tensors: readonly Tensor[];
+  readonly #tensors: T;
 
-  constructor(...tensors: Tensor[]) {
+  constructor(...tensors: T) {
     const [first] = tensors;
     if (!first || first.ndim === 0)
       throw new ArgumentError('TensorDataset: expected tensors of at least 1 dim, got none');
@@ -33,10 +33,10 @@ export class TensorDataset implements Dataset<Tensor[]> {
     this.#tensors = tensors;
   }
 
-  batch(indices: Int32Array): Tensor[] {
+  batch(indices: Int32Array): T {
     const index = tensor(indices);
     try {
-      return noGrad(() => this.#tensors.map((x) => fn.indexSelect(x, 0, index)));
+      return noGrad(() => this.#tensors.map((x) => fn.indexSelect(x, 0, index))) as T;
     } finally {
       index.dispose();
     }

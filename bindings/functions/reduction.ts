@@ -8,9 +8,9 @@ import { asTensor, type Dims } from './arguments.ts';
 
 type KeepDim = { keepdim?: boolean };
 
-/** The dims of `x` to reduce, sorted; all of them without `dims`. */
+/** The dims of `x` to reduce, sorted; all of them without `dims`, or with an empty list, as in PyTorch. */
 function reducedDims(op: string, x: Tensor, dims: Dims | undefined): number[] {
-  if (dims === undefined) return x.shape.map((_, d) => d);
+  if (dims === undefined || (typeof dims !== 'number' && dims.length === 0)) return x.shape.map((_, d) => d);
   const list = (typeof dims === 'number' ? [dims] : [...dims]).map((dim) => normalizeDim(op, dim, x.ndim));
   if (new Set(list).size !== list.length)
     throw new ShapeError(`${op}: expected each dim once, got ${formatShape(list)}`);

@@ -45,7 +45,7 @@ abstract class ConvLayer<O extends { readonly groups?: number }> extends Layer {
       ? [inChannels, outChannels / groups, ...kernel]
       : [outChannels, inChannels / groups, ...kernel];
     // kaimingUniform_ with a = √5, as PyTorch starts both: ±1 / √fanIn.
-    const { fanIn } = { fanIn: shape.slice(1).reduce((a, b) => a * b, 1) };
+    const fanIn = shape.slice(1).reduce((a, b) => a * b, 1);
     const bound = 1 / Math.sqrt(fanIn);
     this.weight = uniformParameter(shape, bound);
     this.bias = bias ? uniformParameter([outChannels], bound) : null;

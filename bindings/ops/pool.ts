@@ -34,7 +34,9 @@ export interface PoolOps {
   maxPoolIndices(x: Tensor, attrs: MaxPool): Tensor;
   adaptiveMaxPool(x: Tensor, attrs: AdaptivePool): Tensor;
   adaptiveMaxPoolIndices(x: Tensor, attrs: AdaptivePool): Tensor;
-  /** Zeros of `shape`, with g added at `index`: positions in planes of the last `pooled` dims, as a max pool makes them. */
+  /**
+   * Zeros of `shape`, with g added at `index`: positions in planes of the last `pooled` dims, as a max pool makes them.
+   */
   maxPoolBackward(g: Tensor, index: Tensor, attrs: Of & { readonly pooled: number }): Tensor;
   avgPool(x: Tensor, attrs: AvgPool): Tensor;
   avgPoolBackward(g: Tensor, attrs: AvgPool & Of): Tensor;
@@ -107,22 +109,25 @@ function sliding(op: string, x: Shape, attrs: Windows, dilation?: readonly numbe
     let windows = (ceilMode ? Math.ceil(room) : Math.floor(room)) + 1;
     // The last one starts on the input or the padding before it.
     if (ceilMode && (windows - 1) * step >= size + pad) windows--;
-    // A longer step than the axis takes nobody anywhere, and would not fit the kernel's numbers.
+    // A stride beyond the axis makes one window, however long it is: kept short, positions fit the kernel's i32.
     return { size, windows, kernel, stride: Math.min(step, size + pad), padding: pad, dilation: steps[d] as number };
   });
   if (axes.some(({ size, windows }) => size < 1 || windows < 1))
     throw new ShapeError(
-      `${op}: expected windows that fit the padded input, got kernelSize ${formatShape(kernelSize)} over ${formatShape(reach)} ` +
-        `elements for input ${formatShape(x)}; use a smaller kernel or dilation`,
+      `${op}: expected windows that fit the padded input, got kernelSize ${formatShape(kernelSize)} over ` +
+        `${formatShape(reach)} elements for input ${formatShape(x)}; use a smaller kernel or dilation`,
     );
   if (axes.some(misses))
     throw new ShapeError(
-      `${op}: expected every window to reach the input, got dilation ${formatShape(steps)} and padding ${formatShape(padding)} for input ${formatShape(x)}; use less of them`,
+      `${op}: expected every window to reach the input, got dilation ${formatShape(steps)} and padding ` +
+        `${formatShape(padding)} for input ${formatShape(x)}; use less of them`,
     );
   return axes;
 }
 
-/** x cut into outputSize windows. Even cuts are windows that slide, which is faster. @throws ShapeError, ArgumentError */
+/**
+ * x cut into outputSize windows. Even cuts are windows that slide, which is faster. @throws ShapeError, ArgumentError
+ */
 function adaptive(op: string, x: Shape, { outputSize }: AdaptivePool): Geometry {
   const pooled = outputSize.length;
   const sizes = pooledSizes(op, x, pooled);
@@ -209,7 +214,8 @@ function places<A>(op: string, measure: Measure<A>): KernelRow<[Tensor], A> {
   };
 }
 
-const meanKernel = (k: Kernels, { uneven }: Geometry) => (uneven ? k.adaptive_avg_pool_forward_f32 : k.avg_pool_forward_f32);
+const meanKernel = (k: Kernels, { uneven }: Geometry) =>
+  uneven ? k.adaptive_avg_pool_forward_f32 : k.avg_pool_forward_f32;
 const meanGradientKernel = (k: Kernels, { uneven }: Geometry) =>
   uneven ? k.adaptive_avg_pool_backward_f32 : k.avg_pool_backward_f32;
 
@@ -269,7 +275,7 @@ export const poolRows: Rows<PoolOps> = {
       const lead = shape.length - pooled;
       if (!sameShape(g.shape.slice(0, lead), shape.slice(0, lead)))
         throw new ShapeError(
-          `maxPoolBackward: expected a gradient of the ${lead} dims in front of ${formatShape(shape)}, got ${formatShape(g.shape)}`,
+          `maxPoolBackward: expected a gradient that begins as ${formatShape(shape)} does, got ${formatShape(g.shape)}`,
         );
       return [{ shape, dtype: 'f32' }];
     },

@@ -136,7 +136,9 @@ const files = {
 };
 
 async function load(build: 'strict' | 'relaxed', locate?: (file: string) => string | URL): Promise<WebAssembly.Module> {
-  const url = locate ? new URL(locate(`retrograd.${build}.wasm`), import.meta.url) : files[build]();
+  // Relative to the page where there is one: bundlers may turn import.meta.url into a path of the machine they ran on.
+  const here = import.meta.url;
+  const url = locate ? new URL(locate(`retrograd.${build}.wasm`), globalThis.location?.href ?? here) : files[build]();
   try {
     if (url.protocol === 'file:' && isNode) {
       const { readFile } = await import('node:fs/promises');

@@ -2,17 +2,16 @@
 import { createHash } from 'node:crypto';
 import { data, functional as F, io, manualSeed, nn, noGrad, optim, scope, type Tensor, tensor } from 'retrograd';
 import type { DigitSet } from './dataset.ts';
-import type { OptimizerName, Options } from './options.ts';
+import type { ModelName, OptimizerName, Options } from './options.ts';
 import type { Mistake } from './report.ts';
 
 /** Mean and standard deviation of the training pixels, 0 to 1. */
 const MEAN = 0.1307;
 const STD = 0.3081;
 const TEST_BATCH = 1000;
-const HIDDEN = 256;
 export const CLASSES = 10;
 
-/** Digits as batches: images f32 [n, rows · cols], normalised, and labels i32 [n]. Pixels stay bytes until they are used. */
+/** Digits as batches: images f32 [n, 1, rows, cols], normalised, and labels i32 [n]. Pixels stay bytes until they are used. */
 export class Digits implements data.Dataset<[images: Tensor, labels: Tensor]> {
   readonly length: number;
   readonly #set: DigitSet;
@@ -29,10 +28,34 @@ export class Digits implements data.Dataset<[images: Tensor, labels: Tensor]> {
     indices.forEach((index, i) => {
       pixels.set(images.subarray(index * size, (index + 1) * size), i * size);
     });
-    const x = tensor(pixels, { shape: [indices.length, size] }).to('f32');
+    const x = tensor(pixels, { shape: [indices.length, 1, rows, cols] }).to('f32');
     return [x.sub(MEAN * 255).div(STD * 255), tensor(indices.map((index) => labels[index] as number))];
   }
 }
+
+/** The networks, for images of rows × cols. */
+const models: Record<ModelName, (rows: number, cols: number) => nn.Sequential> = {
+  mlp: (rows, cols) =>
+    new nn.Sequential(new nn.Flatten(), new nn.Linear(rows * cols, 256), new nn.ReLU(), new nn.Linear(256, CLASSES)),
+  cnn: (rows, cols) => {
+    const block = (from: number, to: number): nn.Layer[] => [
+      new nn.Conv2d(from, to, 3, { padding: 1 }),
+      new nn.BatchNorm2d(to),
+      new nn.ReLU(),
+      new nn.MaxPool2d(2),
+    ];
+    const features = 32 * Math.floor(rows / 4) * Math.floor(cols / 4);
+    return new nn.Sequential(
+      ...block(1, 16),
+      ...block(16, 32),
+      new nn.Flatten(),
+      new nn.Dropout(0.25),
+      new nn.Linear(features, 128),
+      new nn.ReLU(),
+      new nn.Linear(128, CLASSES),
+    );
+  },
+};
 
 const optimizers: Record<OptimizerName, (params: Tensor[], lr: number) => optim.Optimizer<object>> = {
   sgd: (params, lr) => new optim.SGD(params, { lr }),
@@ -92,11 +115,7 @@ export class Training {
     const { seed, batchSize, lr, optimizer, model, limit } = options;
     this.#options = options;
     manualSeed(seed);
-    this.model = new nn.Sequential(
-      new nn.Linear(train.rows * train.cols, HIDDEN),
-      new nn.ReLU(),
-      new nn.Linear(HIDDEN, CLASSES),
-    );
+    this.model = models[model](train.rows, train.cols);
     this.#optimizer = optimizers[optimizer](this.model.parameters(), lr);
     this.loader = new data.DataLoader(new Digits(train), { batchSize, shuffle: true, seed });
     this.#settings = { model, optimizer, 'batch-size': batchSize, lr, seed, limit: limit ?? train.count };

@@ -16,10 +16,11 @@ import {
 beforeAll(() => init());
 afterAll(shutdown);
 
-const numbers = (n: number): data.TensorDataset =>
+const numbers = (n: number): data.TensorDataset<[Tensor, Tensor]> =>
   new data.TensorDataset(arange(n), tensor(Int32Array.from({ length: n }, (_, i) => i * 10)));
 /** The first tensor's numbers, batch by batch. */
-const pass = (loader: data.DataLoader<Tensor[]>): number[][] => Array.from(loader, ([x]) => [...(x as Tensor).data]);
+const pass = (loader: data.DataLoader<readonly Tensor[]>): number[][] =>
+  Array.from(loader, ([x]) => [...(x as Tensor).data]);
 
 describe('DataLoader', () => {
   it('cuts a dataset into batches in order, the last one smaller', () => {

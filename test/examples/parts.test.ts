@@ -71,7 +71,7 @@ describe('parseOptions', () => {
   });
 
   it.each([
-    [['--model', 'cnn'], /--model: expected mlp, got "cnn", which comes with the convolutions/],
+    [['--model', 'rnn'], /--model: expected one of mlp, cnn, got "rnn"/],
     [['--model', 'vit'], /--model: expected one of mlp, got "vit"/],
     [['--epochs', '0'], /--epochs: expected a whole number from 1 to 100000, got "0"/],
     [['--epochs', '1.5'], /--epochs: .* got "1.5"/],

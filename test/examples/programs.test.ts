@@ -65,8 +65,16 @@ describe('mnist', () => {
       .map((line) => JSON.parse(line));
     expect(records.filter((r) => r.type === 'epoch')).toHaveLength(2);
     expect(records.filter((r) => r.type === 'step')).toHaveLength(2 * Math.ceil(3000 / 64));
-    expect(Object.keys(weights(join(out, 'model.safetensors')))).toContain('0.weight');
+    expect(Object.keys(weights(join(out, 'model.safetensors')))).toContain('1.weight');
     expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('<html');
+  });
+
+  it('trains the convolutional network', async () => {
+    const out = join(folder, 'cnn');
+    const ended = await run('mnist/main', ['--model', 'cnn', '--limit', '2000', '--epochs', '1', '--out', out]);
+    expect(ended.err).toBe('');
+    expect(Number(/Test accuracy\s+([\d.]+) %/.exec(ended.out)?.[1])).toBeGreaterThan(85);
+    expect(weights(join(out, 'model.safetensors'))['1.running_mean']?.shape).toEqual([16]);
   });
 
   it('stops at Ctrl-C with what it learned saved, and resumes to the same bits', async () => {
@@ -99,7 +107,7 @@ describe('mnist', () => {
     for (const [args, message] of [
       [['--epochs', 'many'], /--epochs: expected/],
       [['--resume', '--out', join(folder, 'nowhere')], /--resume: expected a stopped run/],
-      [['--model', 'cnn'], /cnn/],
+      [['--model', 'rnn'], /--model: expected one of mlp, cnn/],
       [['--data', folder], /expected the file/],
     ] as const) {
       const { code, err } = await run('mnist/main', [...args]);

@@ -13,7 +13,8 @@ sys.dont_write_bytecode = True  # no caches beside the sources
 
 from functions import elementwise, layouts, norms, products, reductions
 from losses import losses
+from pool import layers, pools
 from training import modules, optimizers
 
-for write in (elementwise, reductions, products, layouts, norms, losses, optimizers, modules):
+for write in (elementwise, reductions, products, layouts, norms, losses, optimizers, modules, pools, layers):
     write()

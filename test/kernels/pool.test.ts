@@ -9,7 +9,8 @@ const dims = ({ rows, cols, countPadding = true, divisor = 0 }: Pooling): number
   divisor,
 ];
 
-const noise = (n: number, seed: number): Float32Array => Float32Array.from({ length: n }, (_, i) => 2 * Math.sin(seed + i * i * 1.37));
+const noise = (n: number, seed: number): Float32Array =>
+  Float32Array.from({ length: n }, (_, i) => 2 * Math.sin(seed + i * i * 1.37));
 /** Few different numbers, so that windows have ties. */
 const tied = (n: number, seed: number): Float32Array => noise(n, seed).map(Math.round);
 const plane = ({ rows, cols }: Pooling): number => rows.size * cols.size;
@@ -38,13 +39,27 @@ const sliding = widths.flatMap((size) =>
 );
 /** Those whose every window has an element. */
 const fits = (a: Axis): boolean => a.windows > 0 && windowsOf(a).every(({ positions }) => positions.length > 0);
-const cuts = [[1, 1], [5, 1], [7, 3], [13, 6], [9, 9], [4, 7], [3, 11], [33, 5], [67, 2]].map(([size, windows]) => adaptive(size as number, windows as number));
+const cuts = [
+  [1, 1],
+  [5, 1],
+  [7, 3],
+  [13, 6],
+  [9, 9],
+  [4, 7],
+  [3, 11],
+  [33, 5],
+  [67, 2],
+].map(([size, windows]) => adaptive(size as number, windows as number));
 
 /** Rows of a few kinds beside every kind of columns. */
 const rowsOfKind = [axis(1, 1), axis(5, 2), axis(6, 3, 2, 1), axis(4, 3, 1, 1), axis(5, 3, 2, 1, 1, true)];
 const dilatedRows = [axis(7, 3, 1, 1, 2), axis(9, 2, 3, 0, 4)];
-const beside = (rows: Axis[], cols: Axis[]): Pooling[] => cols.filter(fits).map((c, i) => ({ rows: rows[i % rows.length] as Axis, cols: c }));
-const maxima = [...beside([...rowsOfKind, ...dilatedRows], sliding), ...beside([axis(3, 3, 3, 1), axis(9, 9)], [axis(9, 9), axis(40, 32, 1), axis(67, 67), axis(50, 17, 16, 8)])];
+const beside = (rows: Axis[], cols: Axis[]): Pooling[] =>
+  cols.filter(fits).map((c, i) => ({ rows: rows[i % rows.length] as Axis, cols: c }));
+const maxima = [
+  ...beside([...rowsOfKind, ...dilatedRows], sliding),
+  ...beside([axis(3, 3, 3, 1), axis(9, 9)], [axis(9, 9), axis(40, 32, 1), axis(67, 67), axis(50, 17, 16, 8)]),
+];
 const means: Pooling[] = maxima
   .filter(({ rows, cols }) => rows.dilation * cols.dilation === 1)
   .flatMap((pooling) => [pooling, { ...pooling, countPadding: false }, { ...pooling, divisor: 7 }]);
@@ -58,7 +73,10 @@ describe.each(builds)('%s', (build) => {
 
   /** Each value lies within a few roundings of the terms it is the sum of, whose magnitudes add up to `scale`. */
   function expectClose(got: Float32Array, expected: Float64Array, scale: Float64Array, what: () => string): void {
-    const worst = got.reduce((most, v, k) => Math.max(most, Math.abs(v - (expected[k] as number)) / ((scale[k] as number) + 1e-30)), 0);
+    const worst = got.reduce(
+      (most, v, k) => Math.max(most, Math.abs(v - (expected[k] as number)) / ((scale[k] as number) + 1e-30)),
+      0,
+    );
     if (!(worst < 2 ** -20)) expect(worst, what()).toBeLessThan(2 ** -20);
   }
 
@@ -72,23 +90,44 @@ describe.each(builds)('%s', (build) => {
         bench.reset();
         const [n, m] = [plane(pooling), windowCount(pooling)];
         const x = make(PLANES * n, 1);
-        const [y, index, xp, dp] = [bench.f32(PLANES * m), bench.i32(PLANES * m), bench.f32(x), bench.i32(dims(pooling))];
+        const [y, index, xp, dp] = [
+          bench.f32(PLANES * m),
+          bench.i32(PLANES * m),
+          bench.f32(x),
+          bench.i32(dims(pooling)),
+        ];
         bench.run(kernel, y, index, xp, PLANES, dp);
         const expected: [number, number][] = [];
-        for (let p = 0; p < PLANES; p++) eachWindow(pooling, (positions) => expected.push(largest(x.subarray(p * n), positions)));
+        for (let p = 0; p < PLANES; p++)
+          eachWindow(pooling, (positions) => expected.push(largest(x.subarray(p * n), positions)));
         expect([...bench.readF32(y, PLANES * m)], label(pooling)).toEqual(expected.map(([v]) => v));
         expect([...bench.readI32(index, PLANES * m)], label(pooling)).toEqual(expected.map(([, at]) => at));
       }
   });
 
   it.each(maxPools)('%s lets NaN through and orders infinities and zeros', (kernel, poolings) => {
-    const special = [Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 0, -0, 1e-40, -1e-40, 3e38, Number.NEGATIVE_INFINITY, -0, 0, Number.NEGATIVE_INFINITY];
+    const special = [
+      Number.NaN,
+      Number.NEGATIVE_INFINITY,
+      Number.POSITIVE_INFINITY,
+      0,
+      -0,
+      1e-40,
+      -1e-40,
+      3e38,
+      Number.NEGATIVE_INFINITY,
+      -0,
+      0,
+      Number.NEGATIVE_INFINITY,
+    ];
     for (const pooling of poolings) {
       bench.reset();
       const [n, m] = [plane(pooling), windowCount(pooling)];
       for (const rare of [1, 5, 100]) {
         // Sparse ones as well, so that windows hold one NaN, several, or infinities alone.
-        const x = Float32Array.from({ length: n }, (_, i) => ((i * i) % rare ? Number.NEGATIVE_INFINITY : (special[(i * 7 + i * i) % special.length] as number)));
+        const x = Float32Array.from({ length: n }, (_, i) =>
+          (i * i) % rare ? Number.NEGATIVE_INFINITY : (special[(i * 7 + i * i) % special.length] as number),
+        );
         const [y, index, xp, dp] = [bench.f32(m), bench.i32(m), bench.f32(x), bench.i32(dims(pooling))];
         bench.run(kernel, y, index, xp, 1, dp);
         const expected: [number, number][] = [];
@@ -100,7 +139,14 @@ describe.each(builds)('%s', (build) => {
   });
 
   it('max_pool_backward_f32 adds up where windows agree', () => {
-    for (const [size, n] of [[1, 1], [0, 0], [5, 0], [3, 40], [64, 17], [1009, 333]] as const) {
+    for (const [size, n] of [
+      [1, 1],
+      [0, 0],
+      [5, 0],
+      [3, 40],
+      [64, 17],
+      [1009, 333],
+    ] as const) {
       bench.reset();
       const g = noise(3 * n, 1);
       const index = Int32Array.from({ length: 3 * n }, (_, i) => (i * i * 7) % size);
@@ -125,7 +171,13 @@ describe.each(builds)('%s', (build) => {
       bench.reset();
       const [n, m] = [plane(pooling), windowCount(pooling)];
       const [x, g] = [noise(PLANES * n, 1), noise(PLANES * m, 2)];
-      const [y, dx, xp, gp, dp] = [bench.f32(PLANES * m), bench.f32(PLANES * n), bench.f32(x), bench.f32(g), bench.i32(dims(pooling))];
+      const [y, dx, xp, gp, dp] = [
+        bench.f32(PLANES * m),
+        bench.f32(PLANES * n),
+        bench.f32(x),
+        bench.f32(g),
+        bench.i32(dims(pooling)),
+      ];
       bench.run(`${kernel}_forward_f32`, y, xp, PLANES, dp);
       bench.run(`${kernel}_backward_f32`, dx, gp, PLANES, dp);
       const [forward, backward] = [new Float64Array(PLANES * m), new Float64Array(PLANES * n)];
@@ -151,8 +203,14 @@ describe.each(builds)('%s', (build) => {
     bench.reset();
     const pooling = { rows: axis(4, 2), cols: axis(9, 2) };
     const [empty, dp] = [bench.f32(0), bench.i32(dims(pooling))];
-    for (const kernel of ['max_pool_forward_f32', 'adaptive_max_pool_forward_f32']) bench.run(kernel, empty, empty, empty, 0, dp);
-    for (const kernel of ['avg_pool_forward_f32', 'avg_pool_backward_f32', 'adaptive_avg_pool_forward_f32', 'adaptive_avg_pool_backward_f32'])
+    for (const kernel of ['max_pool_forward_f32', 'adaptive_max_pool_forward_f32'])
+      bench.run(kernel, empty, empty, empty, 0, dp);
+    for (const kernel of [
+      'avg_pool_forward_f32',
+      'avg_pool_backward_f32',
+      'adaptive_avg_pool_forward_f32',
+      'adaptive_avg_pool_backward_f32',
+    ])
       bench.run(kernel, empty, empty, 0, dp);
     bench.run('max_pool_backward_f32', empty, empty, empty, 0, 36, 8);
   });

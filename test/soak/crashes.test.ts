@@ -15,7 +15,9 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** Runs the job; SIGKILL after `ms`, if given. Whether it came to its end. */
 function run(out: string, args: readonly string[], ms?: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [program, '--epochs', '6', '--seed', '3', '--out', out, ...args], { stdio: 'ignore' });
+    const child = spawn(process.execPath, [program, '--epochs', '6', '--seed', '3', '--out', out, ...args], {
+      stdio: 'ignore',
+    });
     const timer = ms === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), ms);
     child.on('close', (code) => {
       clearTimeout(timer);

@@ -1,13 +1,30 @@
 // A long training with changing shapes: the arena ends with the bytes it began with, and stays as small as it was.
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { backend, functional as F, init, manualSeed, nn, optim, randint, randn, scope, shutdown } from '../../bindings/index.ts';
+import {
+  backend,
+  functional as F,
+  init,
+  manualSeed,
+  nn,
+  optim,
+  randint,
+  randn,
+  scope,
+  shutdown,
+} from '../../bindings/index.ts';
 
 beforeAll(() => init());
 afterAll(shutdown);
 
 it('ends 200,000 steps of changing batch sizes with the bytes it began with', () => {
   manualSeed(5);
-  const model = new nn.Sequential(new nn.Linear(16, 32), new nn.BatchNorm1d(32), new nn.SiLU(), new nn.Dropout(0.1), new nn.Linear(32, 4));
+  const model = new nn.Sequential(
+    new nn.Linear(16, 32),
+    new nn.BatchNorm1d(32),
+    new nn.SiLU(),
+    new nn.Dropout(0.1),
+    new nn.Linear(32, 4),
+  );
   const optimizer = new optim.Adam(model.parameters(), { amsgrad: true });
   const step = (batch: number): number =>
     scope(() => {

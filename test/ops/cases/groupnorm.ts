@@ -2,7 +2,19 @@
 import type { GroupNormOps } from '../../../bindings/ops/groupnorm.ts';
 import { numelOf, type Shape } from '../../../bindings/tensor.ts';
 import { type Nd, nd } from '../../support/tensors.ts';
-import { argumentError, type Bad, type Cases, dtypeError, f32, from, i32, type Sample, shapeError, type Spec, uniform } from './types.ts';
+import {
+  argumentError,
+  type Bad,
+  type Cases,
+  dtypeError,
+  f32,
+  from,
+  i32,
+  type Sample,
+  type Spec,
+  shapeError,
+  uniform,
+} from './types.ts';
 
 const EPS = 1e-5;
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
@@ -13,7 +25,8 @@ function groupsOf(shape: Shape, groups: number): number[][] {
   const size = (channels / groups) * numelOf(rest);
   return Array.from({ length: n * groups }, (_, k) => Array.from({ length: size }, (__, i) => k * size + i));
 }
-const channelOf = (shape: Shape, position: number): number => Math.floor(position / numelOf(shape.slice(2))) % (shape[1] as number);
+const channelOf = (shape: Shape, position: number): number =>
+  Math.floor(position / numelOf(shape.slice(2))) % (shape[1] as number);
 const parameter = (w: Nd | null, shape: Shape, position: number, absent: number): number =>
   w ? (w.data[channelOf(shape, position)] as number) : absent;
 
@@ -29,7 +42,9 @@ function normalized(x: Nd, groups: number, weight: Nd | null, bias: Nd | null): 
   for (const positions of groupsOf(x.shape, groups)) {
     const own = statistics(x, positions);
     for (const p of positions)
-      y.data[p] = ((x.data[p] as number) - own.mean) * own.rstd * parameter(weight, x.shape, p, 1) + parameter(bias, x.shape, p, 0);
+      y.data[p] =
+        ((x.data[p] as number) - own.mean) * own.rstd * parameter(weight, x.shape, p, 1) +
+        parameter(bias, x.shape, p, 0);
   }
   return y;
 }
@@ -79,18 +94,44 @@ const spread = uniform(-3, 5);
 const some = uniform(0.3, 2);
 const left = (shape: Shape, groups: number, what: 'mean' | 'rstd'): Spec => {
   const made = [shape[0] as number, groups];
-  return f32(made, from((_, x) => nd(made, groupsOf(shape, groups).map((positions) => statistics(x as Nd, positions)[what]))));
+  return f32(
+    made,
+    from((_, x) =>
+      nd(
+        made,
+        groupsOf(shape, groups).map((positions) => statistics(x as Nd, positions)[what]),
+      ),
+    ),
+  );
 };
 const THROWS = ['throws', 'throws', 'throws', 'throws'] as const;
 const x24 = f32([2, 4]);
 const v22 = f32([2, 2]);
 
 const savedErrors = (op: string, rest: readonly (Spec | null)[]): [Bad, Bad, Bad, Bad, Bad] => [
-  shapeError([f32([4, 2]), x24, v22, v22, ...rest], undefined, new RegExp(`^${op}: expected the gradient of shape \\[2, 4\\], got \\[4, 2\\]`)),
+  shapeError(
+    [f32([4, 2]), x24, v22, v22, ...rest],
+    undefined,
+    new RegExp(`^${op}: expected the gradient of shape \\[2, 4\\], got \\[4, 2\\]`),
+  ),
   dtypeError([i32([2, 4]), x24, v22, v22, ...rest], undefined, new RegExp(`^${op}: expected dtype f32, got i32`)),
-  argumentError([x24, x24, f32([2, 3]), v22, ...rest], undefined, new RegExp(`^${op}: expected groups to be a whole number >= 1 that divides the channels of input \\[2, 4\\], got 3`)),
-  shapeError([x24, x24, f32([3, 2]), v22, ...rest], undefined, new RegExp(`^${op}: expected the mean of shape \\[2, 2\\], got \\[3, 2\\]`)),
-  shapeError([x24, x24, v22, f32([7]), ...rest], undefined, new RegExp(`^${op}: expected 1/σ of shape \\[2, 2\\], got \\[7\\]`)),
+  argumentError(
+    [x24, x24, f32([2, 3]), v22, ...rest],
+    undefined,
+    new RegExp(
+      `^${op}: expected groups to be a whole number >= 1 that divides the channels of input \\[2, 4\\], got 3`,
+    ),
+  ),
+  shapeError(
+    [x24, x24, f32([3, 2]), v22, ...rest],
+    undefined,
+    new RegExp(`^${op}: expected the mean of shape \\[2, 2\\], got \\[3, 2\\]`),
+  ),
+  shapeError(
+    [x24, x24, v22, f32([7]), ...rest],
+    undefined,
+    new RegExp(`^${op}: expected 1/σ of shape \\[2, 2\\], got \\[7\\]`),
+  ),
 ];
 
 export const groupNormCases: Cases<GroupNormOps> = {
@@ -111,10 +152,26 @@ export const groupNormCases: Cases<GroupNormOps> = {
     gradientTolerance: 5e-5,
     second: 'throws',
     errors: [
-      shapeError([f32([3]), null, null], { groups: 1, eps: EPS }, /^groupNorm: expected input \[n, channels, \.\.\.\], got \[3\]/),
-      argumentError([x24, null, null], { groups: 3, eps: EPS }, /^groupNorm: expected groups to be a whole number >= 1 that divides the channels of input \[2, 4\], got 3/),
-      argumentError([x24, null, null], { groups: 0, eps: EPS }, /^groupNorm: expected groups to be a whole number >= 1/),
-      shapeError([x24, f32([2]), null], { groups: 2, eps: EPS }, /^groupNorm: expected weight of shape \[4\], got \[2\]/),
+      shapeError(
+        [f32([3]), null, null],
+        { groups: 1, eps: EPS },
+        /^groupNorm: expected input \[n, channels, \.\.\.\], got \[3\]/,
+      ),
+      argumentError(
+        [x24, null, null],
+        { groups: 3, eps: EPS },
+        /^groupNorm: expected groups to be a whole number >= 1 that divides the channels of input \[2, 4\], got 3/,
+      ),
+      argumentError(
+        [x24, null, null],
+        { groups: 0, eps: EPS },
+        /^groupNorm: expected groups to be a whole number >= 1/,
+      ),
+      shapeError(
+        [x24, f32([2]), null],
+        { groups: 2, eps: EPS },
+        /^groupNorm: expected weight of shape \[4\], got \[2\]/,
+      ),
       shapeError([x24, null, f32([2])], { groups: 2, eps: EPS }, /^groupNorm: expected bias of shape \[4\], got \[2\]/),
       dtypeError([i32([2, 4]), null, null], { groups: 2, eps: EPS }, /^groupNorm: expected dtype f32, got i32/),
       dtypeError([x24, i32([4]), null], { groups: 2, eps: EPS }, /^groupNorm: expected dtype f32, got i32/),
@@ -131,7 +188,11 @@ export const groupNormCases: Cases<GroupNormOps> = {
     gradients: [...THROWS, 'throws'],
     errors: [
       ...savedErrors('groupNormBackward', [null]),
-      shapeError([x24, x24, v22, v22, f32([2])], undefined, /^groupNormBackward: expected weight of shape \[4\], got \[2\]/),
+      shapeError(
+        [x24, x24, v22, v22, f32([2])],
+        undefined,
+        /^groupNormBackward: expected weight of shape \[4\], got \[2\]/,
+      ),
     ],
   },
   groupNormBackwardParams: {

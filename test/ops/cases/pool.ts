@@ -3,7 +3,19 @@ import type { AvgPool, MaxPool, PoolOps } from '../../../bindings/ops/pool.ts';
 import { numelOf, type Shape } from '../../../bindings/tensor.ts';
 import { type Nd, nd } from '../../support/tensors.ts';
 import { adaptive, axis, eachWindow, largest, type Pooling } from '../../support/windows.ts';
-import { argumentError, type Bad, type Cases, distinct, dtypeError, f32, from, i32, type Sample, shapeError, u8 } from './types.ts';
+import {
+  argumentError,
+  type Bad,
+  type Cases,
+  distinct,
+  dtypeError,
+  f32,
+  from,
+  i32,
+  type Sample,
+  shapeError,
+  u8,
+} from './types.ts';
 
 /** Input and windows, the same in all dims. */
 interface Example {
@@ -37,10 +49,23 @@ const dilated: readonly Example[] = [
   { x: [2, 12], kernelSize: 3, dilation: 4, stride: 1, pooled: 1 },
 ];
 
-function attrsOf({ kernelSize, stride, padding = 0, dilation = 1, ceilMode = false, pooled = 2 as 1 | 2 }: Omit<Example, 'pooled'> & { pooled?: 1 | 2 }): MaxPool {
+function attrsOf({
+  kernelSize,
+  stride,
+  padding = 0,
+  dilation = 1,
+  ceilMode = false,
+  pooled = 2 as 1 | 2,
+}: Omit<Example, 'pooled'> & { pooled?: 1 | 2 }): MaxPool {
   const each = (value: number): number[] => new Array<number>(pooled).fill(value);
   const kernel = typeof kernelSize === 'number' ? each(kernelSize) : kernelSize;
-  return { kernelSize: kernel, stride: stride === undefined ? kernel : each(stride), padding: each(padding), dilation: each(dilation), ceilMode };
+  return {
+    kernelSize: kernel,
+    stride: stride === undefined ? kernel : each(stride),
+    padding: each(padding),
+    dilation: each(dilation),
+    ceilMode,
+  };
 }
 const maxSamples = [...plain, ...dilated].map((example) => ({ x: example.x, attrs: attrsOf(example) }));
 const avgSamples = plain.flatMap((example) => {
@@ -55,25 +80,59 @@ const avgSamples = plain.flatMap((example) => {
 /** Inputs and the sizes of their results; the last dims of both are pooled. */
 const adaptiveSamples = (
   [
-    [[1, 1, 1, 1], [1, 1]],
-    [[2, 3, 4, 6], [2, 3]],
-    [[2, 5, 7], [1, 1]],
-    [[1, 2, 7, 5], [3, 2]],
-    [[2, 3, 2], [5, 3]],
-    [[0, 2, 3, 3], [2, 2]],
+    [
+      [1, 1, 1, 1],
+      [1, 1],
+    ],
+    [
+      [2, 3, 4, 6],
+      [2, 3],
+    ],
+    [
+      [2, 5, 7],
+      [1, 1],
+    ],
+    [
+      [1, 2, 7, 5],
+      [3, 2],
+    ],
+    [
+      [2, 3, 2],
+      [5, 3],
+    ],
+    [
+      [0, 2, 3, 3],
+      [2, 2],
+    ],
     [[2, 3, 10], [4]],
     [[3, 6], [3]],
   ] as const
 ).map(([x, outputSize]) => ({ x: x as Shape, attrs: { outputSize } }));
 
-type Slides = Omit<MaxPool, 'dilation'> & { readonly dilation?: readonly number[]; readonly countIncludePad?: boolean; readonly divisorOverride?: number | null };
+type Slides = Omit<MaxPool, 'dilation'> & {
+  readonly dilation?: readonly number[];
+  readonly countIncludePad?: boolean;
+  readonly divisorOverride?: number | null;
+};
 function slidingOver(shape: Shape, attrs: Slides): Pooling {
   const pooled = attrs.kernelSize.length;
   const axes = attrs.kernelSize.map((kernel, d) =>
-    axis(shape.at(d - pooled) as number, kernel, attrs.stride[d], attrs.padding[d], attrs.dilation?.[d] ?? 1, attrs.ceilMode),
+    axis(
+      shape.at(d - pooled) as number,
+      kernel,
+      attrs.stride[d],
+      attrs.padding[d],
+      attrs.dilation?.[d] ?? 1,
+      attrs.ceilMode,
+    ),
   );
   const [rows = axis(1, 1), cols] = pooled === 1 ? [undefined, axes[0]] : axes;
-  return { rows, cols: cols as typeof rows, countPadding: attrs.countIncludePad ?? true, divisor: attrs.divisorOverride ?? 0 };
+  return {
+    rows,
+    cols: cols as typeof rows,
+    countPadding: attrs.countIncludePad ?? true,
+    divisor: attrs.divisorOverride ?? 0,
+  };
 }
 function adaptiveOver(shape: Shape, { outputSize }: { readonly outputSize: readonly number[] }): Pooling {
   const axes = outputSize.map((windows, d) => adaptive(shape.at(d - outputSize.length) as number, windows));
@@ -81,8 +140,9 @@ function adaptiveOver(shape: Shape, { outputSize }: { readonly outputSize: reado
   return { rows, cols: cols as typeof rows };
 }
 
-const pooledOf = (attrs: { readonly kernelSize: readonly number[] } | { readonly outputSize: readonly number[] }): number =>
-  'kernelSize' in attrs ? attrs.kernelSize.length : attrs.outputSize.length;
+const pooledOf = (
+  attrs: { readonly kernelSize: readonly number[] } | { readonly outputSize: readonly number[] },
+): number => ('kernelSize' in attrs ? attrs.kernelSize.length : attrs.outputSize.length);
 const resultShape = (shape: Shape, { rows, cols }: Pooling, pooled: number): number[] => [
   ...shape.slice(0, -pooled),
   ...(pooled === 1 ? [] : [rows.windows]),
@@ -90,16 +150,27 @@ const resultShape = (shape: Shape, { rows, cols }: Pooling, pooled: number): num
 ];
 
 /** f of every window of every plane: the plane's first position, the window's positions in it, and its divisor. */
-function pool(shape: Shape, pooling: Pooling, pooled: number, f: (plane: number, positions: readonly number[], divisor: number) => number): Nd {
+function pool(
+  shape: Shape,
+  pooling: Pooling,
+  pooled: number,
+  f: (plane: number, positions: readonly number[], divisor: number) => number,
+): Nd {
   const values: number[] = [];
   const size = numelOf(shape.slice(-pooled));
-  for (let plane = 0; plane < numelOf(shape); plane += size) eachWindow(pooling, (positions, divisor) => values.push(f(plane, positions, divisor)));
+  for (let plane = 0; plane < numelOf(shape); plane += size)
+    eachWindow(pooling, (positions, divisor) => values.push(f(plane, positions, divisor)));
   return nd(resultShape(shape, pooling, pooled), values);
 }
 const maxima = (x: Nd, pooling: Pooling, pooled: number, what: 0 | 1): Nd =>
   pool(x.shape, pooling, pooled, (plane, positions) => largest(x.data.subarray(plane), positions)[what]);
 const means = (x: Nd, pooling: Pooling, pooled: number): Nd =>
-  pool(x.shape, pooling, pooled, (plane, positions, divisor) => positions.reduce((sum, at) => sum + (x.data[plane + at] as number), 0) / divisor);
+  pool(
+    x.shape,
+    pooling,
+    pooled,
+    (plane, positions, divisor) => positions.reduce((sum, at) => sum + (x.data[plane + at] as number), 0) / divisor,
+  );
 /** Each window gives its gradient, divided, to its elements. */
 function meansBackward(g: Nd, shape: Shape, pooling: Pooling, pooled: number): Nd {
   const dx = nd(shape, new Float64Array(numelOf(shape)));
@@ -120,26 +191,72 @@ const two = attrsOf({ x: [], kernelSize: 2 });
 const windowErrors = (op: string, name: string, attrs: Slides): Bad[] => [
   dtypeError([i32([1, 4, 5])], attrs, new RegExp(`^${op}: expected dtype f32, got i32`)),
   dtypeError([u8([1, 4, 5])], attrs, new RegExp(`^${op}: expected dtype f32, got u8`)),
-  shapeError([f32([4, 5])], attrs, new RegExp(`^${name}2d: expected input \\[n, channels, height, width\\], with or without n, got \\[4, 5\\]`)),
+  shapeError(
+    [f32([4, 5])],
+    attrs,
+    new RegExp(`^${name}2d: expected input \\[n, channels, height, width\\], with or without n, got \\[4, 5\\]`),
+  ),
   shapeError([f32([1, 1, 1, 4, 5])], attrs, new RegExp(`^${name}2d: expected input`)),
-  shapeError([f32([1, 1, 5])], attrs, new RegExp(`^${name}2d: expected windows that fit the padded input, got kernelSize \\[2, 2\\] over \\[2, 2\\] elements for input \\[1, 1, 5\\]`)),
+  shapeError(
+    [f32([1, 1, 5])],
+    attrs,
+    new RegExp(
+      `^${name}2d: expected windows that fit the padded input, got kernelSize \\[2, 2\\] over \\[2, 2\\] elements for input \\[1, 1, 5\\]`,
+    ),
+  ),
   shapeError([f32([2, 0, 4])], attrs, new RegExp(`^${name}2d: expected windows that fit`)),
-  argumentError([x45], { ...attrs, kernelSize: [2, 0] }, new RegExp(`^${name}2d: expected kernelSize of 2 whole numbers >= 1, got \\[2, 0\\]`)),
-  argumentError([x45], { ...attrs, stride: [2] }, new RegExp(`^${name}2d: expected stride of 2 whole numbers >= 1, got \\[2\\]`)),
-  argumentError([x45], { ...attrs, stride: [2, 1.5] }, new RegExp(`^${name}2d: expected stride of 2 whole numbers >= 1, got \\[2, 1.5\\]`)),
-  argumentError([x45], { ...attrs, padding: [0, -1] }, new RegExp(`^${name}2d: expected padding of 2 whole numbers >= 0, got \\[0, -1\\]`)),
-  argumentError([x45], { ...attrs, padding: [1, 2] }, new RegExp(`^${name}2d: expected padding of at most half the kernelSize \\[2, 2\\], got \\[1, 2\\]`)),
+  argumentError(
+    [x45],
+    { ...attrs, kernelSize: [2, 0] },
+    new RegExp(`^${name}2d: expected kernelSize of 2 whole numbers >= 1, got \\[2, 0\\]`),
+  ),
+  argumentError(
+    [x45],
+    { ...attrs, stride: [2] },
+    new RegExp(`^${name}2d: expected stride of 2 whole numbers >= 1, got \\[2\\]`),
+  ),
+  argumentError(
+    [x45],
+    { ...attrs, stride: [2, 1.5] },
+    new RegExp(`^${name}2d: expected stride of 2 whole numbers >= 1, got \\[2, 1.5\\]`),
+  ),
+  argumentError(
+    [x45],
+    { ...attrs, padding: [0, -1] },
+    new RegExp(`^${name}2d: expected padding of 2 whole numbers >= 0, got \\[0, -1\\]`),
+  ),
+  argumentError(
+    [x45],
+    { ...attrs, padding: [1, 2] },
+    new RegExp(`^${name}2d: expected padding of at most half the kernelSize \\[2, 2\\], got \\[1, 2\\]`),
+  ),
   argumentError([{ raw: [1] }], attrs, new RegExp(`^${op}: expected a tensor as argument 1, got object`)),
 ];
 const maxErrors = (op: string): [Bad, Bad, Bad, ...Bad[]] => [
   ...(windowErrors(op, 'maxPool', two) as [Bad, Bad, Bad]),
-  argumentError([x45], { ...two, dilation: [0, 1] }, /^maxPool2d: expected dilation of 2 whole numbers >= 1, got \[0, 1\]/),
-  shapeError([f32([1, 4])], { ...attrsOf({ x: [], kernelSize: 2, pooled: 1 }), stride: [1], padding: [1], dilation: [5] }, /^maxPool1d: expected every window to reach the input, got dilation \[5\] and padding \[1\]/),
+  argumentError(
+    [x45],
+    { ...two, dilation: [0, 1] },
+    /^maxPool2d: expected dilation of 2 whole numbers >= 1, got \[0, 1\]/,
+  ),
+  shapeError(
+    [f32([1, 4])],
+    { ...attrsOf({ x: [], kernelSize: 2, pooled: 1 }), stride: [1], padding: [1], dilation: [5] },
+    /^maxPool1d: expected every window to reach the input, got dilation \[5\] and padding \[1\]/,
+  ),
 ];
 const adaptiveErrors = (op: string): [Bad, Bad, Bad, ...Bad[]] => [
   dtypeError([i32([1, 4, 5])], { outputSize: [2, 2] }, new RegExp(`^${op}: expected dtype f32, got i32`)),
-  shapeError([f32([4, 5])], { outputSize: [2, 2] }, /Pool2d: expected input \[n, channels, height, width\], with or without n, got \[4, 5\]/),
-  shapeError([f32([2])], { outputSize: [2] }, /Pool1d: expected input \[n, channels, length\], with or without n, got \[2\]/),
+  shapeError(
+    [f32([4, 5])],
+    { outputSize: [2, 2] },
+    /Pool2d: expected input \[n, channels, height, width\], with or without n, got \[4, 5\]/,
+  ),
+  shapeError(
+    [f32([2])],
+    { outputSize: [2] },
+    /Pool1d: expected input \[n, channels, length\], with or without n, got \[2\]/,
+  ),
   argumentError([x45], { outputSize: [2, 0] }, /Pool2d: expected outputSize of 2 whole numbers >= 1, got \[2, 0\]/),
   shapeError([f32([1, 0, 5])], { outputSize: [2, 2] }, /Pool2d: expected sizes of at least 1, got input \[1, 0, 5\]/),
 ];
@@ -184,7 +301,12 @@ export const poolCases: Cases<PoolOps> = {
       const shape = resultShape(x, pooling, pooled);
       const size = numelOf(x.slice(-pooled));
       // Positions that windows share.
-      const places = from((g) => nd(g.shape, g.data.map((_, i) => (i * i) % size)));
+      const places = from((g) =>
+        nd(
+          g.shape,
+          g.data.map((_, i) => (i * i) % size),
+        ),
+      );
       return { inputs: [f32(shape), i32(shape, places)], attrs: { shape: x, pooled } };
     }),
     reference: ([g, index], { shape, pooled }) => {
@@ -200,10 +322,22 @@ export const poolCases: Cases<PoolOps> = {
     tolerance: CLOSE,
     gradients: [true, false],
     errors: [
-      dtypeError([i32([1, 2, 2]), i32([1, 2, 2])], { shape: [1, 4, 5], pooled: 2 }, /^maxPoolBackward: expected dtype f32, got i32/),
+      dtypeError(
+        [i32([1, 2, 2]), i32([1, 2, 2])],
+        { shape: [1, 4, 5], pooled: 2 },
+        /^maxPoolBackward: expected dtype f32, got i32/,
+      ),
       dtypeError([g22, g22], { shape: [1, 4, 5], pooled: 2 }, /^maxPoolBackward: expected dtype i32, got f32/),
-      shapeError([g22, i32([1, 2, 3])], { shape: [1, 4, 5], pooled: 2 }, /^maxPoolBackward: expected the gradient of shape \[1, 2, 3\], got \[1, 2, 2\]/),
-      shapeError([g22, i32([1, 2, 2])], { shape: [2, 4, 5], pooled: 2 }, /^maxPoolBackward: expected a gradient of the 1 dims in front of \[2, 4, 5\], got \[1, 2, 2\]/),
+      shapeError(
+        [g22, i32([1, 2, 3])],
+        { shape: [1, 4, 5], pooled: 2 },
+        /^maxPoolBackward: expected the gradient of shape \[1, 2, 3\], got \[1, 2, 2\]/,
+      ),
+      shapeError(
+        [g22, i32([1, 2, 2])],
+        { shape: [2, 4, 5], pooled: 2 },
+        /^maxPoolBackward: expected a gradient that begins as \[2, 4, 5\] does, got \[1, 2, 2\]/,
+      ),
     ],
   },
   avgPool: {
@@ -213,8 +347,16 @@ export const poolCases: Cases<PoolOps> = {
     gradients: 'all',
     errors: [
       ...(windowErrors('avgPool', 'avgPool', avgTwo) as [Bad, Bad, Bad]),
-      argumentError([x45], { ...avgTwo, divisorOverride: 0 }, /^avgPool2d: expected divisorOverride to be a whole number but 0, got 0/),
-      argumentError([x45], { ...avgTwo, divisorOverride: 1.5 }, /^avgPool2d: expected divisorOverride to be a whole number but 0, got 1.5/),
+      argumentError(
+        [x45],
+        { ...avgTwo, divisorOverride: 0 },
+        /^avgPool2d: expected divisorOverride to be a whole number but 0, got 0/,
+      ),
+      argumentError(
+        [x45],
+        { ...avgTwo, divisorOverride: 1.5 },
+        /^avgPool2d: expected divisorOverride to be a whole number but 0, got 1.5/,
+      ),
     ],
   },
   avgPoolBackward: {
@@ -227,8 +369,16 @@ export const poolCases: Cases<PoolOps> = {
     gradients: 'all',
     errors: [
       dtypeError([i32([1, 2, 2])], { ...avgTwo, shape: [1, 4, 5] }, /^avgPoolBackward: expected dtype f32, got i32/),
-      shapeError([f32([1, 2, 3])], { ...avgTwo, shape: [1, 4, 5] }, /^avgPoolBackward: expected the gradient of shape \[1, 2, 2\], got \[1, 2, 3\]/),
-      argumentError([{ raw: 1 }], { ...avgTwo, shape: [1, 4, 5] }, /^avgPoolBackward: expected a tensor as argument 1, got number/),
+      shapeError(
+        [f32([1, 2, 3])],
+        { ...avgTwo, shape: [1, 4, 5] },
+        /^avgPoolBackward: expected the gradient of shape \[1, 2, 2\], got \[1, 2, 3\]/,
+      ),
+      argumentError(
+        [{ raw: 1 }],
+        { ...avgTwo, shape: [1, 4, 5] },
+        /^avgPoolBackward: expected a tensor as argument 1, got number/,
+      ),
     ],
   },
   adaptiveAvgPool: {
@@ -247,9 +397,21 @@ export const poolCases: Cases<PoolOps> = {
     tolerance: CLOSE,
     gradients: 'all',
     errors: [
-      dtypeError([i32([1, 2, 2])], { outputSize: [2, 2], shape: [1, 4, 5] }, /^adaptiveAvgPoolBackward: expected dtype f32, got i32/),
-      shapeError([f32([1, 2, 3])], { outputSize: [2, 2], shape: [1, 4, 5] }, /^adaptiveAvgPoolBackward: expected the gradient of shape \[1, 2, 2\], got \[1, 2, 3\]/),
-      argumentError([{ raw: 1 }], { outputSize: [2, 2], shape: [1, 4, 5] }, /^adaptiveAvgPoolBackward: expected a tensor as argument 1, got number/),
+      dtypeError(
+        [i32([1, 2, 2])],
+        { outputSize: [2, 2], shape: [1, 4, 5] },
+        /^adaptiveAvgPoolBackward: expected dtype f32, got i32/,
+      ),
+      shapeError(
+        [f32([1, 2, 3])],
+        { outputSize: [2, 2], shape: [1, 4, 5] },
+        /^adaptiveAvgPoolBackward: expected the gradient of shape \[1, 2, 2\], got \[1, 2, 3\]/,
+      ),
+      argumentError(
+        [{ raw: 1 }],
+        { outputSize: [2, 2], shape: [1, 4, 5] },
+        /^adaptiveAvgPoolBackward: expected a tensor as argument 1, got number/,
+      ),
     ],
   },
 };

@@ -1,0 +1,146 @@
+// A plane of an image, band by band padded with zeros into the workspace, where all taps of a kernel read it without a word
+// about edges.
+//
+// A padded row is cut into `scale` parts, of every scale-th element, so that the elements that one tap reads for
+// neighbouring outputs are neighbours, whatever the stride.
+import { Reach } from "./geometry";
+import { copyElements, spreadElements, zeros } from "./rows";
+
+/** Most taps of a kernel. */
+@inline
+export const TAPS: usize = 512;
+/** What a band takes where it can: it stays in the first cache. */
+@inline
+export const BAND_BYTES: i32 = 24576;
+
+/** A plane and how its outputs read it, in the workspace. */
+@final
+@unmanaged
+export class Plane {
+  image: usize;
+  /** Elements of the plane lie `spread` apart, with zeros between them. */
+  spread: i32;
+  /** Elements of a part of a padded row, and bytes of the row. */
+  part: i32;
+  rowBytes: usize;
+
+  @inline height(): Reach {
+    return changetype<Reach>(changetype<usize>(this) + offsetof<Plane>());
+  }
+  @inline width(): Reach {
+    return changetype<Reach>(changetype<usize>(this) + offsetof<Plane>() + offsetof<Reach>());
+  }
+  @inline private tables(): usize {
+    return changetype<usize>(this) + 128;
+  }
+  /** Where tap t reads, in bytes from the element of tap 0. */
+  @inline offset(t: usize): usize {
+    return this.tables() + (t << 2);
+  }
+  @inline weight(t: usize): usize {
+    return this.tables() + 4 * TAPS + (t << 2);
+  }
+  @inline sum(t: usize): usize {
+    return this.tables() + 8 * TAPS + (t << 4);
+  }
+  @inline band(): usize {
+    return this.tables() + 24 * TAPS;
+  }
+
+  /** Lays rows and taps out; the reaches and `spread` are set. */
+  start(): void {
+    const h = this.height(),
+      w = this.width();
+    // A whole vector is read for the last outputs.
+    this.part = ((w.outputs + 3) & ~3) + ((w.taps - 1) * w.step) / w.scale + 1;
+    this.rowBytes = (<usize>(this.part * w.scale)) << 2;
+    let t: usize = 0;
+    for (let i: i32 = 0; i < h.taps; i++) {
+      for (let j: i32 = 0; j < w.taps; j++) {
+        const ahead = j * w.step;
+        const at = <usize>((ahead % w.scale) * this.part + ahead / w.scale);
+        store<usize>(this.offset(t++), <usize>(i * h.step) * this.rowBytes + (at << 2));
+      }
+    }
+  }
+
+  /** The output rows of a band: as many as fit. */
+  bandRows(): i32 {
+    const h = this.height();
+    const fit = BAND_BYTES / <i32>this.rowBytes - (h.taps - 1) * h.step - 1;
+    return max(fit / h.scale + 1, 1);
+  }
+
+  /** Makes the padded rows that output rows o .. o + n - 1 read. */
+  fill(o: i32, n: i32): void {
+    const h = this.height(),
+      w = this.width();
+    const rows = (n - 1) * h.scale + (h.taps - 1) * h.step + 1;
+    const y = o * h.scale + h.shift;
+    if (this.spread > 1) {
+      this.fillSpread(y, rows);
+      return;
+    }
+    const scale = w.scale,
+      rowBytes = this.rowBytes;
+    const partBytes = (<usize>this.part) << 2,
+      lineBytes = (<usize>w.size) << 2;
+    const start = max(y, 0),
+      end = max(min(y + rows, h.size), start);
+    const top = this.band();
+    const first = top + <usize>(start - y) * rowBytes;
+    const behind = first + <usize>(end - start) * rowBytes;
+    zeros(top, min(first, top + <usize>rows * rowBytes));
+    zeros(behind, top + <usize>rows * rowBytes);
+    for (let r: i32 = 0; r < scale; r++) {
+      const shift = w.shift + r;
+      // The elements of this part that lie on the row.
+      const from = shift >= 0 ? 0 : min((scale - 1 - shift) / scale, this.part);
+      const room = w.size - 1 - shift;
+      const count = max(min(room < 0 ? 0 : room / scale + 1, this.part) - from, 0);
+      const before = (<usize>from) << 2,
+        after = before + ((<usize>count) << 2);
+      let src = this.image + <usize>start * lineBytes + ((<usize>(from * scale + shift)) << 2);
+      for (let dst = first + <usize>r * partBytes; dst < behind; dst += rowBytes) {
+        zeros(dst, dst + before);
+        if (count > 0) copyElements(dst + before, src, count, (<usize>scale) << 2);
+        zeros(dst + after, dst + partBytes);
+        src += lineBytes;
+      }
+    }
+  }
+
+  private fillSpread(y: i32, rows: i32): void {
+    const h = this.height(),
+      w = this.width();
+    const lineBytes = (<usize>((w.size - 1) / this.spread + 1)) << 2;
+    let dst = this.band();
+    for (; rows > 0; rows--) {
+      const row = y / this.spread;
+      const end = dst + this.rowBytes;
+      if (y < 0 || y >= h.size || row * this.spread != y) zeros(dst, end);
+      else this.spreadRow(dst, end, this.image + <usize>row * lineBytes, w.shift);
+      y++;
+      dst = end;
+    }
+  }
+
+  /** A row of elements that lie apart; scale is 1. */
+  private spreadRow(dst: usize, end: usize, src: usize, shift: i32): void {
+    const spread = this.spread;
+    const first = shift <= 0 ? 0 : (shift + spread - 1) / spread;
+    const start = first * spread - shift;
+    // Elements whose zeros behind them fit as well; one more may follow.
+    const there = (this.width().size - 1) / spread + 1 - first;
+    const count = max(min((this.part - start) / spread, there), 0);
+    let at = dst + ((<usize>min(start, this.part)) << 2);
+    zeros(dst, at);
+    spreadElements(at, src + ((<usize>first) << 2), count, spread);
+    at += (<usize>(count * spread)) << 2;
+    if (count < there && at < end) {
+      store<f32>(at, load<f32>(src + ((<usize>(first + count)) << 2)));
+      at += 4;
+    }
+    zeros(at, end);
+  }
+}
