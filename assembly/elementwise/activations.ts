@@ -1,17 +1,6 @@
 // Activations of n contiguous elements: out = f(x), and dx = g f'(x) from what forward saved, its input x or its output
 // y. out may be x, and dx may be g or what was saved. Every kernel overwrites out, or dx.
-import {
-  clamp,
-  expNegative,
-  log1pUnit,
-  magnitude,
-  negative,
-  oneMinusExp,
-  relu,
-  select,
-  sigmoid,
-  tanh,
-} from "../lanes";
+import { clamp, expNegative, log1pUnit, magnitude, negative, oneMinusExp, relu, select, sigmoid, tanh } from "../lanes";
 import { grad1, gradLong, map1, mapLong } from "../loops";
 import { gelu, geluSlope, geluTanh, geluTanhSlope, silu, siluSlope } from "./gates";
 

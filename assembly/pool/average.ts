@@ -31,9 +31,13 @@ class Average {
   }
 
   @inline alone(y: usize, index: usize, x: usize, r: i32, c: i32, width: i32, place: i32, divisor: f32): void {
-    const zero = f32x4.splat(0);
+    const zero = f32x4.splat(0),
+      columns = (<usize>c) << 2;
     let sum: f64 = 0;
-    for (; r > 0; r--, x += (<usize>width) << 2) sum += Rows.sum<Value>(0, x, 0, 0, c, zero, zero);
+    for (; r > 0; r--, x += (<usize>width) << 2) {
+      if (c >= 4) sum += Rows.sum<Value>(0, x, 0, 0, c, zero, zero);
+      else for (let at: usize = 0; at < columns; at += 4) sum += load<f32>(x + at);
+    }
     store<f32>(y, <f32>(sum / divisor));
   }
 }

@@ -72,7 +72,7 @@ describe('parseOptions', () => {
 
   it.each([
     [['--model', 'rnn'], /--model: expected one of mlp, cnn, got "rnn"/],
-    [['--model', 'vit'], /--model: expected one of mlp, got "vit"/],
+    [['--model', 'vit'], /--model: expected one of mlp, cnn, got "vit"/],
     [['--epochs', '0'], /--epochs: expected a whole number from 1 to 100000, got "0"/],
     [['--epochs', '1.5'], /--epochs: .* got "1.5"/],
     [['--epochs', ''], /--epochs: .* got ""/],

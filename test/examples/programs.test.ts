@@ -71,7 +71,7 @@ describe('mnist', () => {
 
   it('trains the convolutional network', async () => {
     const out = join(folder, 'cnn');
-    const ended = await run('mnist/main', ['--model', 'cnn', '--limit', '2000', '--epochs', '1', '--out', out]);
+    const ended = await run('mnist/main', ['--model', 'cnn', '--limit', '2000', '--epochs', '2', '--out', out]);
     expect(ended.err).toBe('');
     expect(Number(/Test accuracy\s+([\d.]+) %/.exec(ended.out)?.[1])).toBeGreaterThan(85);
     expect(weights(join(out, 'model.safetensors'))['1.running_mean']?.shape).toEqual([16]);
