@@ -21,8 +21,9 @@ export class KernelBench {
   readonly #guards: number[] = [];
 
   constructor(build: Build) {
-    // Node 20 knows relaxed SIMD only behind its flag; later engines ignore the line.
-    if (build === 'relaxed') v8.setFlagsFromString('--experimental-wasm-relaxed-simd');
+    // Node 20 knows relaxed SIMD only behind its flag.
+    if (build === 'relaxed' && Number.parseInt(process.versions.node, 10) < 22)
+      v8.setFlagsFromString('--experimental-wasm-relaxed-simd');
     const bytes = readFileSync(new URL(`../../build/wasm/retrograd.${build}.wasm`, import.meta.url));
     this.memory = new WebAssembly.Memory({ initial: 512, maximum: 65536 });
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
