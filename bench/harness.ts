@@ -83,7 +83,8 @@ async function admit(
     const started = performance.now();
     const fault = check(await run.answer());
     const answered = (performance.now() - started) / 1000;
-    if (!fault) return { side, run, first: answered > patience ? answered : await once(run) };
+    // The first answer also warms up; only one that took very long is its own measure.
+    if (!fault) return { side, run, first: answered > 4 * patience ? answered : await once(run) };
     outcome.wrong.push(remark(fault));
   } catch (error) {
     // A peer that cannot is left out; ours has to.
@@ -93,10 +94,15 @@ async function admit(
   return null;
 }
 
+/**
+ * One case. `fastest`: the best rate of each side so far, where the caller keeps it; a peer that would take very long even at
+ * that rate is left out.
+ */
 export async function runCase(
   family: string,
   { make, name, work, sides: own = [] }: Case,
   settings: Settings,
+  fastest = new Map<string, number>(),
 ): Promise<Outcome> {
   const { sides, limits, timing } = settings;
   const outcome: Outcome = { rows: [], wrong: [], skipped: [] };
@@ -106,7 +112,13 @@ export async function runCase(
   try {
     const [ours, ...peers] = sides;
     for (const side of [...(ours ? [ours] : []), ...own, ...peers]) {
-      const entrant = await admit(side, side === ours || own.includes(side), made, timing, outcome, where);
+      const isOurs = side === ours || own.includes(side);
+      const seconds = amountOf(work) / 1e9 / (fastest.get(side.name) ?? Number.POSITIVE_INFINITY);
+      if (seconds > 4 * timing.patience && !isOurs) {
+        outcome.skipped.push({ ...where, side: side.name, reason: 'would take too long' });
+        continue;
+      }
+      const entrant = await admit(side, isOurs, made, timing, outcome, where);
       if (entrant) entrants.push(entrant);
     }
     const limit = binding(work, limits);
@@ -115,13 +127,20 @@ export async function runCase(
     const samples = await measure(runs, first, timing);
     const reference = entrants[0]?.side === ours ? samples[0] : undefined;
     if (limit) limit.rate = Math.max(limit.rate, limit.amount / quantile(samples[entrants.length] as Samples, 0));
-    for (const [i, { side }] of entrants.entries())
-      outcome.rows.push(row(where, side.name, samples[i] as Samples, reference, work, limit));
+    for (const [i, { side }] of entrants.entries()) {
+      const item = row(where, side.name, samples[i] as Samples, reference, work, limit);
+      outcome.rows.push(item);
+      // The rate of what takes less is mostly that of the calls.
+      if (item.seconds.best > 0.02) fastest.set(side.name, Math.max(item.rate, fastest.get(side.name) ?? 0));
+    }
   } finally {
     for (const { run } of entrants) await run.dispose?.();
   }
   return outcome;
 }
+
+/** What the rate of `work` counts. */
+const amountOf = (work: Work): number => (work.unit === 'GFLOP/s' ? work.flops : work.bytes) ?? 0;
 
 function row(
   where: { family: string; case: string },
@@ -132,14 +151,13 @@ function row(
   limit: Limit | null,
 ): Row {
   const best = quantile(samples, 0);
-  const amount = (work.unit === 'GFLOP/s' ? work.flops : work.bytes) ?? 0;
   const comparable = reference && reference !== samples && Math.min(samples.length, reference.length) >= 5;
   return {
     ...where,
     side,
     seconds: { best, median: quantile(samples, 0.5), low: quantile(samples, 0.25), high: quantile(samples, 0.75) },
     samples: samples.length,
-    rate: amount / best / 1e9,
+    rate: amountOf(work) / best / 1e9,
     unit: work.unit,
     ratio: reference ? best / quantile(reference, 0) : null,
     apart: comparable ? compare(samples, reference) : 0,
@@ -153,11 +171,12 @@ export async function runFamilies(families: readonly Family[], settings: Setting
   const all: Outcome = { rows: [], wrong: [], skipped: [] };
   const works = new Map<string, Work>();
   for (const family of families) {
+    const fastest = new Map<string, number>();
     for (const { name, reason } of family.skipped)
       all.skipped.push({ family: family.name, case: name, side: '', reason });
     for (const item of family.cases) {
       if (settings.filter && !item.name.includes(settings.filter)) continue;
-      const outcome = await runCase(family.name, item, settings);
+      const outcome = await runCase(family.name, item, settings, fastest);
       works.set(`${family.name} ${item.name}`, item.work);
       for (const key of ['rows', 'wrong', 'skipped'] as const) (all[key] as unknown[]).push(...outcome[key]);
       settings.progress?.(family.name, item.name, outcome);

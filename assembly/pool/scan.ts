@@ -16,7 +16,8 @@ export function blockOf(planes: i32, bytes: usize): i32 {
   return min(planes, <i32>(BLOCK_BYTES / max<usize>(bytes, 4)) + 1);
 }
 
-// How many columns a window has: the usual numbers, step after step, or any, in a loop that costs more than its steps.
+// How many columns a window has: the usual numbers, of neighbours, step after step, or any, in a loop that costs more than
+// its steps.
 
 @final
 @unmanaged
@@ -63,13 +64,14 @@ function across<F, R, K>(
   const f = changetype<F>(0),
     reader = changetype<R>(0),
     columns = changetype<K>(0).columns();
-  const cols = changetype<Sliding>(dims + AXIS),
-    stride = cols.stride;
+  const cols = changetype<Sliding>(dims + AXIS);
+  const stride = reader.stride() ? reader.stride() : cols.stride,
+    step = columns ? 1 : cols.dilation;
   const width = cols.size * changetype<Sliding>(dims).dilation,
     line = (<usize>width) << 2;
   const lane = (<usize>stride) << 2,
-    next = (<usize>cols.dilation) << 2;
-  const one = i32x4.splat(cols.dilation),
+    next = (<usize>step) << 2;
+  const one = i32x4.splat(step),
     below = i32x4.splat(width);
   const divisors = f32x4.splat(divisor),
     start: v128 = f.start();
@@ -185,7 +187,8 @@ export function scan<F, A>(y: usize, index: usize, x: usize, planes: i32, dims: 
         const divisor = divisorOf(fixed, counted, cols.divisor(o, pads));
         n = o == from && side > 0 ? side : 1;
         if (n >= 4 && stride == 1) {
-          if (c == 3) across<F, Together, Three>(to, toIndex, p, some, plane, out, n, r, c, dims, place, divisor);
+          if (c == 3 && step == 1)
+            across<F, Together, Three>(to, toIndex, p, some, plane, out, n, r, c, dims, place, divisor);
           else across<F, Together, Any>(to, toIndex, p, some, plane, out, n, r, c, dims, place, divisor);
         } else if (n >= 4 && stride == 2 && step == 1) {
           if (c == 2) across<F, Alternate, Two>(to, toIndex, p, some, plane, out, n, r, c, dims, place, divisor);

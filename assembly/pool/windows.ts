@@ -118,7 +118,8 @@ export function shareOf(fixed: i32, r: i32, c: i32): f32 {
 }
 
 // Readers of a vector whose lanes are `lane` bytes apart, at p, and of the one `next` bytes behind it. Where part()
-// there may be fewer than four lanes; the others then hold `fill`. None reads past the last element.
+// there may be fewer than four lanes; the others then hold `fill`. None reads past the last element. stride() is in
+// elements, 0 for any.
 
 /** Neighbours. */
 @final
@@ -126,6 +127,9 @@ export function shareOf(fixed: i32, r: i32, c: i32): f32 {
 export class Together {
   @inline part(): bool {
     return false;
+  }
+  @inline stride(): i32 {
+    return 1;
   }
   @inline one(p: usize, lane: usize, lanes: i32, fill: v128): v128 {
     return v128.load(p);
@@ -145,6 +149,9 @@ export class Alternate {
   @inline part(): bool {
     return false;
   }
+  @inline stride(): i32 {
+    return 2;
+  }
   @inline one(p: usize, lane: usize, lanes: i32, fill: v128): v128 {
     return v128.shuffle<i32>(v128.load(p), v128.load(p, 12), 0, 2, 5, 7);
   }
@@ -162,6 +169,9 @@ export class Alternate {
 export class Apart {
   @inline part(): bool {
     return true;
+  }
+  @inline stride(): i32 {
+    return 0;
   }
   @inline one(p: usize, lane: usize, lanes: i32, fill: v128): v128 {
     let v = v128.load32_lane(p, fill, 0);

@@ -199,6 +199,37 @@ describe.each(builds)('%s', (build) => {
     }
   });
 
+  it('takes planes one by one or many at a time to the same bits', () => {
+    // Blocks of three planes, then of hundreds, with a rest.
+    for (const [pooling, planes] of [
+      [{ rows: axis(33, 3, 2, 1), cols: axis(40, 3, 2, 1) }, 7],
+      [{ rows: axis(33, 2), cols: axis(40, 2) }, 7],
+      [{ rows: adaptive(33, 4), cols: adaptive(40, 7) }, 7],
+      [{ rows: axis(2, 2), cols: axis(4, 2) }, 1100],
+    ] as [Pooling, number][]) {
+      const [n, m] = [plane(pooling), windowCount(pooling)];
+      const kind = pooling.rows.kernel === 0 ? 'adaptive_' : '';
+      bench.reset();
+      const dp = bench.i32(dims(pooling));
+      const x = bench.f32(noise(planes * n, 1));
+      const g = bench.f32(noise(planes * m, 2));
+      const results = [1, planes].map((some) => {
+        const [y, index, mean] = [bench.f32(planes * m), bench.i32(planes * m), bench.f32(planes * m)];
+        const [dx, dMean] = [bench.f32(planes * n), bench.f32(planes * n)];
+        for (let p = 0; p < planes; p += some) {
+          const [from, to] = [p * n * 4, p * m * 4];
+          bench.run(`${kind}max_pool_forward_f32`, y + to, index + to, x + from, some, dp);
+          bench.run('max_pool_backward_f32', dx + from, g + to, index + to, some, n, m);
+          bench.run(`${kind}avg_pool_forward_f32`, mean + to, x + from, some, dp);
+          bench.run(`${kind}avg_pool_backward_f32`, dMean + from, g + to, some, dp);
+        }
+        const floats = [y, mean].map((p) => bench.readF32(p, planes * m));
+        return [...floats, bench.readI32(index, planes * m), ...[dx, dMean].map((p) => bench.readF32(p, planes * n))];
+      });
+      expect(results[1]).toEqual(results[0]);
+    }
+  });
+
   it('no planes are nothing to do', () => {
     bench.reset();
     const pooling = { rows: axis(4, 2), cols: axis(9, 2) };
