@@ -58,7 +58,7 @@ function wasm(target) {
   const { outFile } = JSON.parse(readFileSync('asconfig.json', 'utf8')).targets[target];
   return {
     name: `wasm ${target}`,
-    inputs: ['assembly', 'asconfig.json'],
+    inputs: ['assembly', 'asconfig.json', 'bindings/runtime/kernels.ts'],
     into: dirname(outFile),
     owns: (file) => file.startsWith(`retrograd.${target}.`),
     run: (out) => {
@@ -163,6 +163,48 @@ async function declare(out) {
   }
 }
 
+/**
+ * The switch from the number of a kernel to the kernel, which a program needs: a kernel's number is its place in the table
+ * of signatures, probes after all others.
+ */
+async function writeDispatch() {
+  const { rolldown } = await import('rolldown');
+  const bundle = await rolldown({ input: 'bindings/runtime/kernels.ts', tsconfig: false });
+  const { output } = await bundle.generate({ format: 'esm' });
+  await bundle.close();
+  const source = Buffer.from(output[0].code).toString('base64');
+  const { signatures, probeSignatures } = await import(`data:text/javascript;base64,${source}`);
+  let number = 0;
+  const cases = (table, answers) =>
+    Object.entries(table).map(([name, kinds]) => {
+      let at = 0;
+      const args = kinds.map((kind) => {
+        if (kind === 'workspace') return 'workspace';
+        const type = kind === 'f32' || kind === 'i32' ? kind : 'usize';
+        return `load<${type}>(p, ${4 * at++})`;
+      });
+      const call = `k.${name}(${args.join(', ')})`;
+      return `    case ${number++}:\n      ${answers ? `return ${call};` : `${call};\n      return -1;`}\n`;
+    });
+  const text = `// Written by build.mjs out of bindings/runtime/kernels.ts.
+import * as k from "../kernels";
+import { workspace } from "./team";
+
+/** Calls a kernel with the arguments at p. A probe gives its answer, a kernel -1. */
+export function dispatch(kernel: i32, p: usize): i32 {
+  switch (kernel) {
+${[...cases(signatures, false), ...cases(probeSignatures, true)].join('')}    default:
+      return -1;
+  }
+}
+
+/** The number of a loop, which is no kernel. */
+export const LOOP: i32 = ${number};
+`;
+  const file = 'assembly/program/dispatch.ts';
+  if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileSync(file, text);
+}
+
 /** What a step's result depends on: its inputs, this file and the versions of the tools. */
 function hashInputs(step) {
   const hash = createHash('sha256');
@@ -225,6 +267,7 @@ function report() {
   }
 }
 
+await writeDispatch();
 const waiting = steps
   .map((step) => ({ step, inputs: hashInputs(step) }))
   .filter(({ step, inputs }) => options.force || !isCurrent(step, inputs));

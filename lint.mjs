@@ -31,7 +31,9 @@ function checkAssembly() {
       .replace('"!assembly", ', '');
     writeFileSync(join(copy, 'biome.jsonc'), config);
     mkdirSync(join(copy, 'assembly'));
-    const names = readdirSync(join(root, 'assembly'), { recursive: true }).filter((name) => name.endsWith('.ts'));
+    const names = readdirSync(join(root, 'assembly'), { recursive: true }).filter(
+      (name) => name.endsWith('.ts') && !name.endsWith('dispatch.ts'), // that is written by the build
+    );
     for (const name of names) {
       mkdirSync(dirname(join(copy, 'assembly', name)), { recursive: true });
       writeFileSync(join(copy, 'assembly', name), hide(readFileSync(join(root, 'assembly', name), 'utf8')));

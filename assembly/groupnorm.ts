@@ -146,7 +146,10 @@ export function group_norm_backward_f32(
   }
 }
 
-/** dweight[groups * c] = sum over n and s of g * xhat, dbias = sum over n and s of g; one that is 0 is left out. */
+/**
+ * dweight[groups * c] = sum over n and s of g * xhat, dbias = sum over n and s of g; one that is 0 is left out. Does
+ * `channels` of them from channel `first` on; the pointers are those of the whole.
+ */
 export function group_norm_backward_params_f32(
   dweight: usize,
   dbias: usize,
@@ -158,11 +161,12 @@ export function group_norm_backward_params_f32(
   groups: i32,
   c: i32,
   s: i32,
+  first: i32,
+  channels: i32,
 ): void {
   const zero = f32x4.splat(0),
-    channels = groups * c,
-    step = (<usize>channels * s) << 2;
-  for (let k = 0; k < channels; k++) {
+    step = (<usize>groups * c * s) << 2;
+  for (let k = first; k < first + channels; k++) {
     let correlation: f64 = 0,
       sum: f64 = 0,
       at = (<usize>k * s) << 2,

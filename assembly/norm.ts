@@ -1,6 +1,8 @@
 // Layer norm over the columns of x[rows, cols] and batch norm over x[n, c, s], contiguous f32, forward beside backward.
-// xhat = (x - mean) * rstd throughout; variances are biased and taken in two passes. weight = 0 means ones, bias = 0
-// zeros. Every kernel overwrites its outputs unless said; dx may be g, out may be x.
+// `stride` is the distance from sample to sample, in elements: cols, or c * s; more where a kernel does a part of the
+// columns or channels, which get the bits they would have had among the others. xhat = (x - mean) * rstd throughout;
+// variances are biased and taken in two passes. weight = 0 means ones, bias = 0 zeros. Every kernel overwrites its
+// outputs unless said; dx may be g, out may be x.
 import { loadLanes, madd } from "./lanes";
 import {
   Columns,
@@ -106,9 +108,10 @@ export function layer_norm_forward_f32(
   const zero = f32x4.splat(0),
     stride = (<usize>cols) << 2;
   for (let i = 0; i < rows; i++, out += stride, x += stride, mean += 4, rstd += 4) {
-    store<f32>(mean, <f32>(Rows.sum<Value>(0, x, 0, 0, cols, zero, zero) / cols));
+    store<f32>(mean, <f32>(Rows.sumNear<Value>(out, x, 0, 0, cols, zero, zero) / cols));
+    const next = i + 1 < rows ? x + stride : x;
     const m = v128.load32_splat(mean);
-    store<f32>(rstd, <f32>(1 / sqrt(Rows.sum<SquaredDeviation>(0, x, 0, 0, cols, m, zero) / cols + eps)));
+    store<f32>(rstd, <f32>(1 / sqrt(Rows.sumNear<SquaredDeviation>(next, x, 0, 0, cols, m, zero) / cols + eps)));
     Rows.map<Normalize>(out, x, 0, weight, bias, cols, m, v128.load32_splat(rstd), zero, zero);
   }
 }
@@ -146,9 +149,11 @@ export function layer_norm_backward_params_f32(
   rstd: usize,
   rows: i32,
   cols: i32,
+  stride: i32,
 ): void {
-  if (dweight) Columns.sum<RowCorrelation>(dweight, g, x, mean, rstd, rows, cols, 1);
-  if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, rows, cols, 1);
+  const row = (<usize>stride) << 2;
+  if (dweight) Columns.sum<RowCorrelation>(dweight, g, x, mean, rstd, rows, cols, row, 1);
+  if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, rows, cols, row, 1);
 }
 
 // --- batch norm
@@ -162,19 +167,27 @@ function channelSum<F>(x: usize, y: usize, n: i32, s: i32, stride: usize, p: v12
 }
 
 /** mean[c] and biased variance[c] of x[n, c, s] over n and s. */
-export function batch_norm_stats_f32(mean: usize, variance: usize, x: usize, n: i32, c: i32, s: i32): void {
+export function batch_norm_stats_f32(
+  mean: usize,
+  variance: usize,
+  x: usize,
+  n: i32,
+  c: i32,
+  s: i32,
+  stride: i32,
+): void {
   const zero = f32x4.splat(0),
-    stride = (<usize>c * <usize>s) << 2;
+    sample = (<usize>stride) << 2;
   const scale = 1 / (<f64>n * <f64>s);
   if (s == 1) {
-    Columns.sum<Value>(mean, x, 0, 0, 0, n, c, scale);
-    Columns.sum<SquaredDeviation>(variance, x, 0, mean, 0, n, c, scale);
+    Columns.sum<Value>(mean, x, 0, 0, 0, n, c, sample, scale);
+    Columns.sum<SquaredDeviation>(variance, x, 0, mean, 0, n, c, sample, scale);
     return;
   }
   for (let k = 0; k < c; k++, x += (<usize>s) << 2, mean += 4, variance += 4) {
-    store<f32>(mean, <f32>(channelSum<Value>(x, 0, n, s, stride, zero, zero) * scale));
+    store<f32>(mean, <f32>(channelSum<Value>(x, 0, n, s, sample, zero, zero) * scale));
     const m = v128.load32_splat(mean);
-    store<f32>(variance, <f32>(channelSum<SquaredDeviation>(x, 0, n, s, stride, m, zero) * scale));
+    store<f32>(variance, <f32>(channelSum<SquaredDeviation>(x, 0, n, s, sample, m, zero) * scale));
   }
 }
 
@@ -338,7 +351,7 @@ function mapChannel<F>(
 // a power of 2.
 const SHARING_ROWS: i32 = 4;
 
-/** out[n, c, s] = the channel map F of x and y. */
+/** out[n, c, s] = the channel map F of x and y, samples `stride` elements apart. */
 function mapChannels<F>(
   out: usize,
   x: usize,
@@ -352,15 +365,16 @@ function mapChannels<F>(
   n: i32,
   c: i32,
   s: i32,
+  stride: i32,
 ): void {
   const inverse = f32x4.splat(<f32>(1 / (<f64>n * <f64>s)));
   const skip = (<usize>s) << 2,
-    stride = <usize>c * skip;
+    sample = (<usize>stride) << 2;
   const step = s == 1 ? SHARING_ROWS : 1;
   for (let i = 0; i < n; i += step) {
     const rows = min(step, n - i);
     let k = 0,
-      at = <usize>i * stride;
+      at = <usize>i * sample;
     if (s == 1) {
       for (; k + 4 <= c; k += 4, at += 16) {
         mapChannel<F>(
@@ -377,7 +391,7 @@ function mapChannels<F>(
           1,
           4,
           rows,
-          stride,
+          sample,
           inverse,
         );
       }
@@ -398,7 +412,7 @@ function mapChannels<F>(
         s,
         lanes,
         rows,
-        stride,
+        sample,
         inverse,
       );
     }
@@ -416,8 +430,9 @@ export function batch_norm_forward_f32(
   n: i32,
   c: i32,
   s: i32,
+  stride: i32,
 ): void {
-  mapChannels<BatchNorm>(out, x, 0, mean, rstd, weight, bias, 0, 0, n, c, s);
+  mapChannels<BatchNorm>(out, x, 0, mean, rstd, weight, bias, 0, 0, n, c, s, stride);
 }
 
 /** dweight[c] = sum over n and s of g * xhat, dbias[c] = sum over n and s of g; one that is 0 is left out. */
@@ -431,12 +446,13 @@ export function batch_norm_backward_params_f32(
   n: i32,
   c: i32,
   s: i32,
+  stride: i32,
 ): void {
   const zero = f32x4.splat(0),
-    stride = (<usize>c * <usize>s) << 2;
+    sample = (<usize>stride) << 2;
   if (s == 1) {
-    if (dweight) Columns.sum<Correlation>(dweight, g, x, mean, rstd, n, c, 1);
-    if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, n, c, 1);
+    if (dweight) Columns.sum<Correlation>(dweight, g, x, mean, rstd, n, c, sample, 1);
+    if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, n, c, sample, 1);
     return;
   }
   for (let k = 0; k < c; k++, g += (<usize>s) << 2, x += (<usize>s) << 2) {
@@ -444,9 +460,9 @@ export function batch_norm_backward_params_f32(
     if (dweight) {
       const m = v128.load32_splat(mean + at),
         r = v128.load32_splat(rstd + at);
-      store<f32>(dweight + at, <f32>channelSum<Correlation>(g, x, n, s, stride, m, r));
+      store<f32>(dweight + at, <f32>channelSum<Correlation>(g, x, n, s, sample, m, r));
     }
-    if (dbias) store<f32>(dbias + at, <f32>channelSum<Value>(g, 0, n, s, stride, zero, zero));
+    if (dbias) store<f32>(dbias + at, <f32>channelSum<Value>(g, 0, n, s, sample, zero, zero));
   }
 }
 
@@ -466,8 +482,9 @@ export function batch_norm_backward_f32(
   n: i32,
   c: i32,
   s: i32,
+  stride: i32,
 ): void {
-  mapChannels<BatchNormGradient>(dx, g, x, mean, rstd, weight, 0, dweight, dbias, n, c, s);
+  mapChannels<BatchNormGradient>(dx, g, x, mean, rstd, weight, 0, dweight, dbias, n, c, s, stride);
 }
 
 /** dx = g * weight * rstd: the gradient where mean and rstd are constants (eval mode). */
@@ -479,6 +496,7 @@ export function batch_norm_backward_eval_f32(
   n: i32,
   c: i32,
   s: i32,
+  stride: i32,
 ): void {
-  mapChannels<BatchNormEvalGradient>(dx, g, 0, 0, rstd, weight, 0, 0, 0, n, c, s);
+  mapChannels<BatchNormEvalGradient>(dx, g, 0, 0, rstd, weight, 0, 0, 0, n, c, s, stride);
 }

@@ -1,7 +1,8 @@
 // Random numbers by Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): block number
 // `counter` under a key gives four words, whoever asks and in whatever order. Element i of a draw is word i & 3 of
-// block counter + (i >> 2), so a draw is the same however it is cut. state is u32 [key0, key1, counterLow,
-// counterHigh], 16 bytes; the kernels leave it as it is, and random_advance moves it past a draw.
+// block counter + (i >> 2), so a draw is the same however it is cut: a kernel makes n elements of it from element
+// `first` on, a multiple of 4. state is u32 [key0, key1, counterLow, counterHigh], 16 bytes; the kernels leave it as it
+// is, and random_advance moves it past a draw.
 import { loadLanes, log, madd, storeLanes } from "./lanes";
 
 const MULTIPLIER_0: i32 = <i32>0xd2511f53;
@@ -22,15 +23,15 @@ function lowWords(a: v128, b: v128): v128 {
 }
 
 /**
- * Draws n elements. A distribution F turns the words (w0, w1, w2, w3) of four blocks at once, a vector a word, into
+ * Draws n elements from element `first` on. A distribution F turns the words (w0, w1, w2, w3) of four blocks at once, a vector a word, into
  * first(r, w1), second(r, w1), first(s, w3), second(s, w3) with r = prepare(w0), s = prepare(w2), and then, in the
  * order of the elements, emits them at byte offset `at`.
  */
-function draw<F>(out: usize, mask: usize, x: usize, n: i32, state: usize, p: v128, q: v128, s: v128): void {
+function draw<F>(out: usize, mask: usize, x: usize, n: i32, first: i32, state: usize, p: v128, q: v128, s: v128): void {
   const f = changetype<F>(0);
   const m0 = i32x4.splat(MULTIPLIER_0),
     m1 = i32x4.splat(MULTIPLIER_1);
-  let counter = load<u64>(state, 8);
+  let counter = load<u64>(state, 8) + (first >> 2);
   let at: usize = 0;
   for (let left = n; left > 0; left -= 16, counter += 4) {
     const low = i32x4.splat(<i32>counter);
@@ -241,9 +242,9 @@ class Dropout extends Words {
 }
 
 /** out[n], u32 = the generator's words. */
-export function random_u32(out: usize, n: i32, state: usize): void {
+export function random_u32(out: usize, n: i32, first: i32, state: usize): void {
   const zero = f32x4.splat(0);
-  draw<Bits>(out, 0, 0, n, state, zero, zero, zero);
+  draw<Bits>(out, 0, 0, n, first, state, zero, zero, zero);
 }
 
 /** The greatest f32 below a finite x. */
@@ -254,28 +255,28 @@ function below(x: f32): f32 {
 }
 
 /** out[n] = low + (high - low) * u, u in [0, 1) by 24 bits; in [low, high), or low if that is empty. */
-export function uniform_f32(out: usize, n: i32, low: f32, high: f32, state: usize): void {
+export function uniform_f32(out: usize, n: i32, first: i32, low: f32, high: f32, state: usize): void {
   // low + (high - low) * u can round up to high.
   const top = f32x4.splat(high > low ? below(high) : low);
-  draw<Uniform>(out, 0, 0, n, state, f32x4.splat(low), f32x4.splat(high - low), top);
+  draw<Uniform>(out, 0, 0, n, first, state, f32x4.splat(low), f32x4.splat(high - low), top);
 }
 
 /** out[n] = mean + std * z, z normal, by pairs of words of one block. */
-export function normal_f32(out: usize, n: i32, mean: f32, std: f32, state: usize): void {
-  draw<Normal>(out, 0, 0, n, state, f32x4.splat(mean), f32x4.splat(std), f32x4.splat(0));
+export function normal_f32(out: usize, n: i32, first: i32, mean: f32, std: f32, state: usize): void {
+  draw<Normal>(out, 0, 0, n, first, state, f32x4.splat(mean), f32x4.splat(std), f32x4.splat(0));
 }
 
 /** out[n] = 1 with probability p, else 0; always for p = 1, never for p = 0. */
-export function bernoulli_f32(out: usize, n: i32, p: f32, state: usize): void {
-  draw<Bernoulli>(out, 0, 0, n, state, threshold(p), f32x4.splat(0), always(p));
+export function bernoulli_f32(out: usize, n: i32, first: i32, p: f32, state: usize): void {
+  draw<Bernoulli>(out, 0, 0, n, first, state, threshold(p), f32x4.splat(0), always(p));
 }
 
 /**
  * mask[n], u8 = 0 with probability p, else 1; out[n] = mask * x / (1 - p), zeros for p = 1
  * (torch.nn.functional.dropout). out may be x.
  */
-export function dropout_forward_f32(out: usize, mask: usize, x: usize, n: i32, p: f32, state: usize): void {
-  draw<Dropout>(out, mask, x, n, state, threshold(p), f32x4.splat(1 / (1 - p)), always(p));
+export function dropout_forward_f32(out: usize, mask: usize, x: usize, n: i32, first: i32, p: f32, state: usize): void {
+  draw<Dropout>(out, mask, x, n, first, state, threshold(p), f32x4.splat(1 / (1 - p)), always(p));
 }
 
 /** dx[n] = mask * g / (1 - p), zeros for p = 1. dx may be g. */

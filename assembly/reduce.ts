@@ -1,6 +1,8 @@
-// Reductions and scans of the middle axis of x[outer, r, inner], contiguous f32. inner = 1 is a row, summed along the
-// vector; otherwise neighbouring columns share one. Every kernel overwrites its outputs, which may not alias x unless
-// said. Sizes may be 0: an empty sum is 0, an empty product 1, an empty maximum -Infinity.
+// Reductions and scans of the middle axis of x[outer, r, inner], contiguous f32. stride is inner, and 1 means a row,
+// summed along the vector; otherwise neighbouring columns share one. Of a single matrix (outer = 1) a kernel also does
+// some columns: inner of them, beside each other, out of rows of `stride` elements; they get the bits they would have
+// had among the others. Every kernel overwrites its outputs, which may not alias x unless said. Sizes may be 0: an
+// empty sum is 0, an empty product 1, an empty maximum -Infinity.
 import { demotePair, exp, loadLanes, log, promoteHigh, storeLanes } from "./lanes";
 import { Columns, MaximumNumber, Rows, SquaredDeviation, Value } from "./reduceloops";
 
@@ -71,21 +73,21 @@ class Times {
 }
 
 @inline
-function bytes(r: i32, inner: i32): usize {
-  return (<usize>r * <usize>inner) << 2;
+function bytes(r: i32, stride: i32): usize {
+  return (<usize>r * <usize>stride) << 2;
 }
 
 /** out[o, i] = scale * sum over j of value(x[o, j, i], p[o, i]); p is 0 where the term takes no parameter. */
-function sums<F>(out: usize, x: usize, p: usize, outer: i32, r: i32, inner: i32, scale: f64): void {
+function sums<F>(out: usize, x: usize, p: usize, outer: i32, r: i32, inner: i32, stride: i32, scale: f64): void {
   const zero = f32x4.splat(0),
-    slab = bytes(r, inner),
-    row = bytes(1, inner);
+    slab = bytes(r, stride),
+    row = bytes(1, stride);
   for (let o = 0; o < outer; o++) {
-    if (inner == 1) {
+    if (stride == 1) {
       const pv = p ? v128.load32_splat(p) : zero;
       store<f32>(out, <f32>(Rows.sum<F>(0, x, 0, 0, r, pv, zero) * scale));
     } else {
-      Columns.sum<F>(out, x, 0, p, 0, r, inner, scale);
+      Columns.sum<F>(out, x, 0, p, 0, r, inner, row, scale);
     }
     out += row;
     x += slab;
@@ -94,47 +96,56 @@ function sums<F>(out: usize, x: usize, p: usize, outer: i32, r: i32, inner: i32,
 }
 
 /** out[o, i] = the fold over j of x[o, j, i]. */
-function folds<F>(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
-  const slab = bytes(r, inner),
-    row = bytes(1, inner);
+function folds<F>(out: usize, x: usize, outer: i32, r: i32, inner: i32, stride: i32): void {
+  const slab = bytes(r, stride),
+    row = bytes(1, stride);
   for (let o = 0; o < outer; o++, out += row, x += slab) {
-    if (inner == 1) store<f32>(out, Rows.fold<F>(x, r));
-    else Columns.fold<F>(out, x, r, inner);
+    if (stride == 1) store<f32>(out, Rows.fold<F>(x, r));
+    else Columns.fold<F>(out, x, r, inner, row);
   }
 }
 
 /** out[outer, inner] = scale * sum over r of x (torch.sum; torch.mean with scale 1 / r). */
-export function sum_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32, scale: f32): void {
-  sums<Value>(out, x, 0, outer, r, inner, scale);
+export function sum_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32, stride: i32, scale: f32): void {
+  sums<Value>(out, x, 0, outer, r, inner, stride, scale);
 }
 
 /** out[outer, inner] = sum over r of x * x. */
-export function sum_squares_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
-  sums<Square>(out, x, 0, outer, r, inner, 1);
+export function sum_squares_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32, stride: i32): void {
+  sums<Square>(out, x, 0, outer, r, inner, stride, 1);
 }
 
 /** out[outer, inner] = max over r of x, NaN if any is (torch.amax). */
-export function max_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
-  folds<Maximum>(out, x, outer, r, inner);
+export function max_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32, stride: i32): void {
+  folds<Maximum>(out, x, outer, r, inner, stride);
 }
 
 /** out[outer, inner] = min over r of x, NaN if any is (torch.amin). */
-export function min_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
-  folds<Minimum>(out, x, outer, r, inner);
+export function min_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32, stride: i32): void {
+  folds<Minimum>(out, x, outer, r, inner, stride);
 }
 
 /** out[outer, inner] = product over r of x (torch.prod). */
-export function prod_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
-  folds<Times>(out, x, outer, r, inner);
+export function prod_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32, stride: i32): void {
+  folds<Times>(out, x, outer, r, inner, stride);
 }
 
 /**
  * mean[outer, inner] = sum over r of x / r, out[outer, inner] = sum over r of (x - mean)^2 / max(0, r - correction)
  * (torch.var_mean), in two passes. Where nothing is left to divide by: NaN, or Infinity as torch has it.
  */
-export function variance_f32(out: usize, mean: usize, x: usize, outer: i32, r: i32, inner: i32, correction: f32): void {
-  sums<Value>(mean, x, 0, outer, r, inner, 1 / <f64>r);
-  sums<SquaredDeviation>(out, x, mean, outer, r, inner, 1 / max<f64>(0, <f64>r - correction));
+export function variance_f32(
+  out: usize,
+  mean: usize,
+  x: usize,
+  outer: i32,
+  r: i32,
+  inner: i32,
+  stride: i32,
+  correction: f32,
+): void {
+  sums<Value>(mean, x, 0, outer, r, inner, stride, 1 / <f64>r);
+  sums<SquaredDeviation>(out, x, mean, outer, r, inner, stride, 1 / max<f64>(0, <f64>r - correction));
 }
 
 /** max where it is finite, else 0: subtracting an infinite maximum would make NaN of what has a limit. */
@@ -144,16 +155,16 @@ function finite(max: v128): v128 {
 }
 
 /** out[outer, inner] = log of the sum over r of exp(x) (torch.logsumexp), without overflow. */
-export function logsumexp_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
+export function logsumexp_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32, stride: i32): void {
   const zero = f32x4.splat(0),
-    row = bytes(1, inner),
-    slab = bytes(r, inner);
+    row = bytes(1, stride),
+    slab = bytes(r, stride);
   for (let o = 0; o < outer; o++, out += row, x += slab) {
     for (let i = 0; i < inner; i += 4) {
       const lanes = min(4, inner - i),
         at = (<usize>i) << 2;
       let base: v128, sum: v128;
-      if (inner == 1) {
+      if (stride == 1) {
         base = finite(f32x4.splat(Rows.fold<MaximumNumber>(x, r)));
         sum = f32x4.splat(<f32>Rows.sum<ExpAbove>(0, x, 0, 0, r, base, zero));
       } else {
@@ -199,11 +210,11 @@ function argLanes<F>(out: usize, x: usize, r: i32, stride: usize, lanes: i32): v
   storeLanes(out, index, lanes);
 }
 
-function args<F>(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
-  const slab = bytes(r, inner),
-    row = bytes(1, inner);
+function args<F>(out: usize, x: usize, outer: i32, r: i32, inner: i32, stride: i32): void {
+  const slab = bytes(r, stride),
+    row = bytes(1, stride);
   for (let o = 0; o < outer; o++, out += row, x += slab) {
-    if (inner == 1) {
+    if (stride == 1) {
       store<i32>(out, argRow<F>(x, r));
       continue;
     }
@@ -215,13 +226,13 @@ function args<F>(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
 }
 
 /** out[outer, inner], i32 = index along r of the first maximum; NaN counts as one (torch.argmax). r must not be 0. */
-export function argmax_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
-  args<Maximum>(out, x, outer, r, inner);
+export function argmax_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32, stride: i32): void {
+  args<Maximum>(out, x, outer, r, inner, stride);
 }
 
 /** out[outer, inner], i32 = index along r of the first minimum; NaN counts as one (torch.argmin). r must not be 0. */
-export function argmin_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
-  args<Minimum>(out, x, outer, r, inner);
+export function argmin_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32, stride: i32): void {
+  args<Minimum>(out, x, outer, r, inner, stride);
 }
 
 @inline
@@ -271,11 +282,11 @@ function scanLanes(out: usize, x: usize, r: i32, stride: usize, lanes: i32, back
   }
 }
 
-function scans(out: usize, x: usize, outer: i32, r: i32, inner: i32, backward: bool): void {
-  const slab = bytes(r, inner),
-    row = bytes(1, inner);
+function scans(out: usize, x: usize, outer: i32, r: i32, inner: i32, stride: i32, backward: bool): void {
+  const slab = bytes(r, stride),
+    row = bytes(1, stride);
   for (let o = 0; o < outer; o++, out += slab, x += slab) {
-    if (inner == 1) {
+    if (stride == 1) {
       scanRow(out, x, r, backward);
       continue;
     }
@@ -287,35 +298,35 @@ function scans(out: usize, x: usize, outer: i32, r: i32, inner: i32, backward: b
 }
 
 /** out[o, j, i] = x[o, 0, i] + ... + x[o, j, i] (torch.cumsum). out may be x. */
-export function cumsum_forward_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
-  scans(out, x, outer, r, inner, false);
+export function cumsum_forward_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32, stride: i32): void {
+  scans(out, x, outer, r, inner, stride, false);
 }
 
 /** dx[o, j, i] = g[o, j, i] + ... + g[o, r - 1, i], the gradient of cumsum. dx may be g. Overwrites. */
-export function cumsum_backward_f32(dx: usize, g: usize, outer: i32, r: i32, inner: i32): void {
-  scans(dx, g, outer, r, inner, true);
+export function cumsum_backward_f32(dx: usize, g: usize, outer: i32, r: i32, inner: i32, stride: i32): void {
+  scans(dx, g, outer, r, inner, stride, true);
 }
 
 /**
  * Reverses prod_f32: dx[o, j, i] = g[o, i] * the product of all x[o, :, i] but x[o, j, i]. A zero among them makes the
  * others' gradients 0 and is left out of its own, so that nothing is divided by it. Overwrites dx.
  */
-export function prod_backward_f32(dx: usize, g: usize, x: usize, outer: i32, r: i32, inner: i32): void {
-  const stride = (<usize>inner) << 2,
-    slab = <usize>r * stride;
+export function prod_backward_f32(dx: usize, g: usize, x: usize, outer: i32, r: i32, inner: i32, stride: i32): void {
+  const slab = bytes(r, stride),
+    row = bytes(1, stride);
   for (let o = 0; o < outer; o++, x += slab, dx += slab) {
     for (let i = 0; i < inner; i++, g += 4) {
       const at = x + ((<usize>i) << 2),
         to = dx + ((<usize>i) << 2);
       let zeros = 0,
         rest: f64 = 1;
-      for (let j: usize = 0; j < slab; j += stride) {
+      for (let j: usize = 0; j < slab; j += row) {
         const value = load<f32>(at + j);
         if (value == 0) zeros++;
         else rest *= value;
       }
       const whole = rest * load<f32>(g);
-      for (let j: usize = 0; j < slab; j += stride) {
+      for (let j: usize = 0; j < slab; j += row) {
         const value = load<f32>(at + j);
         store<f32>(to + j, zeros > 1 ? 0 : zeros == 1 ? (value == 0 ? <f32>whole : 0) : <f32>(whole / value));
       }

@@ -26,7 +26,7 @@ import { demotePair, expNegative, loadLanes, loadPart, promoteHigh, storeLanes, 
 /** Down columns, p and q differ from row to row (and not from column to column). */
 @inline export const ROW_PARAMETERS: i32 = 16;
 
-const ROW_BLOCK_BYTES: usize = 512;
+const ROW_BLOCK: i32 = 128;
 const COLUMN_BLOCK_ROWS: i32 = 16;
 
 /** All bits set in the first `lanes` lanes, none in the others. */
@@ -96,7 +96,35 @@ export class ExpBelow {
   }
 }
 
-/** The term at byte offset `at` of its streams. Lanes that are not there hold nothing of meaning. */
+/**
+ * The term of the vectors at x, y, w and b, which read w where hasW and b where hasB. Lanes that are not there hold
+ * nothing of meaning.
+ */
+@inline
+function valueOf<F>(
+  x: usize,
+  y: usize,
+  w: usize,
+  b: usize,
+  hasW: bool,
+  hasB: bool,
+  lanes: i32,
+  p: v128,
+  q: v128,
+  s: v128,
+  t: v128,
+): v128 {
+  const f = changetype<F>(0);
+  let yv = f32x4.splat(0),
+    wv = f32x4.splat(1),
+    bv = f32x4.splat(0);
+  if (f.uses() & USES_Y) yv = loadLanes(y, lanes);
+  if (f.uses() & USES_W) if (hasW) wv = loadLanes(w, lanes);
+  if (f.uses() & USES_B) if (hasB) bv = loadLanes(b, lanes);
+  return f.value(loadLanes(x, lanes), yv, wv, bv, p, q, s, t);
+}
+
+/** The term at byte offset `at` of its streams. */
 @inline
 function valueAt<F>(
   x: usize,
@@ -110,14 +138,7 @@ function valueAt<F>(
   s: v128,
   t: v128,
 ): v128 {
-  const f = changetype<F>(0);
-  let yv = f32x4.splat(0),
-    wv = f32x4.splat(1),
-    bv = f32x4.splat(0);
-  if (f.uses() & USES_Y) yv = loadLanes(y + at, lanes);
-  if (f.uses() & USES_W) if (w) wv = loadLanes(w + at, lanes);
-  if (f.uses() & USES_B) if (b) bv = loadLanes(b + at, lanes);
-  return f.value(loadLanes(x + at, lanes), yv, wv, bv, p, q, s, t);
+  return valueOf<F>(x + at, y + at, w + at, b + at, w != 0, b != 0, lanes, p, q, s, t);
 }
 
 /** As valueAt; a term that KEEPS is stored in out. */
@@ -128,46 +149,109 @@ function termAt<F>(out: usize, x: usize, y: usize, w: usize, at: usize, lanes: i
   return v;
 }
 
+/** Rows.map, for w and b that are there or not. */
+@inline
+function mapRow<F>(
+  out: usize,
+  x: usize,
+  y: usize,
+  w: usize,
+  b: usize,
+  hasW: bool,
+  hasB: bool,
+  n: i32,
+  p: v128,
+  q: v128,
+  s: v128,
+  t: v128,
+): void {
+  for (; n >= 16; n -= 16, out += 64, x += 64, y += 64, w += 64, b += 64) {
+    v128.store(out, valueOf<F>(x, y, w, b, hasW, hasB, 4, p, q, s, t));
+    v128.store(out, valueOf<F>(x + 16, y + 16, w + 16, b + 16, hasW, hasB, 4, p, q, s, t), 16);
+    v128.store(out, valueOf<F>(x + 32, y + 32, w + 32, b + 32, hasW, hasB, 4, p, q, s, t), 32);
+    v128.store(out, valueOf<F>(x + 48, y + 48, w + 48, b + 48, hasW, hasB, 4, p, q, s, t), 48);
+  }
+  for (; n >= 4; n -= 4, out += 16, x += 16, y += 16, w += 16, b += 16) {
+    v128.store(out, valueOf<F>(x, y, w, b, hasW, hasB, 4, p, q, s, t));
+  }
+  if (n > 0) storePart(out, valueOf<F>(x, y, w, b, hasW, hasB, n, p, q, s, t), n);
+}
+
+/** The term at the pointers; one that KEEPS is stored in out. */
+@inline
+function termOf<F>(out: usize, x: usize, y: usize, w: usize, hasW: bool, lanes: i32, p: v128, q: v128): v128 {
+  const v = valueOf<F>(x, y, w, 0, hasW, false, lanes, p, q, p, q);
+  if (changetype<F>(0).uses() & KEEPS) storeLanes(out, v, lanes);
+  return v;
+}
+
+/** Rows.sum, for a w that is there or not. */
+@inline
+function sumRow<F>(
+  out: usize,
+  x: usize,
+  y: usize,
+  w: usize,
+  hasW: bool,
+  n: i32,
+  p: v128,
+  q: v128,
+  touch: usize,
+  touches: bool,
+): f64 {
+  let low = f64x2.splat(0),
+    high = f64x2.splat(0);
+  while (n > 0) {
+    let left = min(n, ROW_BLOCK);
+    n -= left;
+    let a0 = f32x4.splat(0),
+      a1 = a0,
+      a2 = a0,
+      a3 = a0;
+    for (; left >= 16; left -= 16, out += 64, x += 64, y += 64, w += 64) {
+      if (touches) {
+        v128.load32_zero(touch);
+        touch += 64;
+      }
+      a0 = f32x4.add(a0, termOf<F>(out, x, y, w, hasW, 4, p, q));
+      a1 = f32x4.add(a1, termOf<F>(out + 16, x + 16, y + 16, w + 16, hasW, 4, p, q));
+      a2 = f32x4.add(a2, termOf<F>(out + 32, x + 32, y + 32, w + 32, hasW, 4, p, q));
+      a3 = f32x4.add(a3, termOf<F>(out + 48, x + 48, y + 48, w + 48, hasW, 4, p, q));
+    }
+    for (; left >= 4; left -= 4, out += 16, x += 16, y += 16, w += 16) {
+      a0 = f32x4.add(a0, termOf<F>(out, x, y, w, hasW, 4, p, q));
+    }
+    if (left > 0) a1 = f32x4.add(a1, v128.and(termOf<F>(out, x, y, w, hasW, left, p, q), lanesMask(left)));
+    a0 = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
+    low = f64x2.add(low, f64x2.promote_low_f32x4(a0));
+    high = f64x2.add(high, promoteHigh(a0));
+  }
+  low = f64x2.add(low, high);
+  return f64x2.extract_lane(low, 0) + f64x2.extract_lane(low, 1);
+}
+
 /** Loops along one row of n elements. */
 export class Rows {
   /** out[i] = value(x[i], y[i], w[i], b[i], p, q, s, t). out may be any of the streams. */
   static map<F>(out: usize, x: usize, y: usize, w: usize, b: usize, n: i32, p: v128, q: v128, s: v128, t: v128): void {
-    const end = (<usize>n) << 2,
-      vectorEnd = end & ~15;
-    let at: usize = 0;
-    for (; at < vectorEnd; at += 16) v128.store(out + at, valueAt<F>(x, y, w, b, at, 4, p, q, s, t));
-    if (at < end) storePart(out + at, valueAt<F>(x, y, w, b, at, n & 3, p, q, s, t), n & 3);
+    const uses = changetype<F>(0).uses();
+    // Whether w and b are there is asked once, not at every vector.
+    if (uses & USES_W && w != 0) {
+      if (uses & USES_B && b != 0) mapRow<F>(out, x, y, w, b, true, true, n, p, q, s, t);
+      else mapRow<F>(out, x, y, w, b, true, false, n, p, q, s, t);
+    } else if (uses & USES_B && b != 0) mapRow<F>(out, x, y, w, b, false, true, n, p, q, s, t);
+    else mapRow<F>(out, x, y, w, b, false, false, n, p, q, s, t);
   }
 
   /** The sum over i of value(x[i], y[i], w[i], _, p, q), 0 for n = 0. A term that KEEPS goes to out, which may be x. */
   static sum<F>(out: usize, x: usize, y: usize, w: usize, n: i32, p: v128, q: v128): f64 {
-    const end = (<usize>n) << 2;
-    let low = f64x2.splat(0),
-      high = f64x2.splat(0);
-    let at: usize = 0;
-    while (at < end) {
-      const blockEnd = min(at + ROW_BLOCK_BYTES, end);
-      let a0 = f32x4.splat(0),
-        a1 = a0,
-        a2 = a0,
-        a3 = a0;
-      for (; at + 64 <= blockEnd; at += 64) {
-        a0 = f32x4.add(a0, termAt<F>(out, x, y, w, at, 4, p, q));
-        a1 = f32x4.add(a1, termAt<F>(out, x, y, w, at + 16, 4, p, q));
-        a2 = f32x4.add(a2, termAt<F>(out, x, y, w, at + 32, 4, p, q));
-        a3 = f32x4.add(a3, termAt<F>(out, x, y, w, at + 48, 4, p, q));
-      }
-      for (; at + 16 <= blockEnd; at += 16) a0 = f32x4.add(a0, termAt<F>(out, x, y, w, at, 4, p, q));
-      if (at < blockEnd) {
-        a1 = f32x4.add(a1, v128.and(termAt<F>(out, x, y, w, at, n & 3, p, q), lanesMask(n & 3)));
-        at = blockEnd;
-      }
-      a0 = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
-      low = f64x2.add(low, f64x2.promote_low_f32x4(a0));
-      high = f64x2.add(high, promoteHigh(a0));
-    }
-    low = f64x2.add(low, high);
-    return f64x2.extract_lane(low, 0) + f64x2.extract_lane(low, 1);
+    if (changetype<F>(0).uses() & USES_W && w != 0) return sumRow<F>(out, x, y, w, true, n, p, q, 0, false);
+    return sumRow<F>(out, x, y, w, false, n, p, q, 0, false);
+  }
+
+  static sumNear<F>(touch: usize, x: usize, y: usize, w: usize, n: i32, p: v128, q: v128): f64 {
+    if (changetype<F>(0).uses() & USES_W && w != 0) return sumRow<F>(0, x, y, w, true, n, p, q, touch, true);
+    return sumRow<F>(0, x, y, w, false, n, p, q, touch, true);
   }
 
   /** The fold of a row, identity() for n = 0. */
@@ -370,13 +454,22 @@ export class Columns {
   }
 
   /**
-   * out[i] = scale times the sum over j of value(x[j, i], y[j, i], _, _, p, q), for x[r, inner]. p and q point to r
-   * parameters where the term has ROW_PARAMETERS, else to inner of them, or are 0. The order of a column's
-   * additions, and so its bits, depends on r alone.
+   * out[i] = scale times the sum over j of value(x[j, i], y[j, i], _, _, p, q), for r rows of inner columns, `stride`
+   * bytes apart. p and q point to r parameters where the term has ROW_PARAMETERS, else to inner of them, or are 0. The
+   * order of a column's additions, and so its bits, depends on r alone.
    */
-  static sum<F>(out: usize, x: usize, y: usize, p: usize, q: usize, r: i32, inner: i32, scale: f64): void {
+  static sum<F>(
+    out: usize,
+    x: usize,
+    y: usize,
+    p: usize,
+    q: usize,
+    r: i32,
+    inner: i32,
+    stride: usize,
+    scale: f64,
+  ): void {
     const perRow = (changetype<F>(0).uses() & ROW_PARAMETERS) != 0;
-    const stride = (<usize>inner) << 2;
     const zero = f32x4.splat(0);
     let i = 0;
     for (; i + 16 <= inner; i += 16) {
@@ -418,9 +511,8 @@ export class Columns {
     v128.store(out, a3, 48);
   }
 
-  /** out[i] = the fold over j of x[j, i], for x[r, inner]. */
-  static fold<F>(out: usize, x: usize, r: i32, inner: i32): void {
-    const stride = (<usize>inner) << 2;
+  /** out[i] = the fold over j of x[j, i], for r rows of inner columns, `stride` bytes apart. */
+  static fold<F>(out: usize, x: usize, r: i32, inner: i32, stride: usize): void {
     let i = 0;
     for (; i + 16 <= inner; i += 16) Columns.fold16<F>(out + ((<usize>i) << 2), x + ((<usize>i) << 2), r, stride);
     for (; i < inner; i += 4) {

@@ -1,4 +1,6 @@
-// Softmax and its logarithm over the middle axis of [outer, r, inner], contiguous f32, forward beside backward.
+// Softmax and its logarithm over the middle axis of [outer, r, inner], contiguous f32, forward beside backward. stride is
+// inner, and 1 means a row; of a single matrix (outer = 1) a kernel also does `inner` columns beside each other out of
+// rows of `stride` elements, in all its operands alike.
 // The maximum is taken off first, so that no logit overflows: exp of what is left lies in [0, 1]. A row of nothing but
 // -Infinity, or with a NaN or +Infinity in it, is NaN throughout, as PyTorch has it.
 import { expNegative, log } from "./lanes";
@@ -66,12 +68,12 @@ function inverse(v: v128): v128 {
 }
 
 /** out = exp(x) / sum over r of exp(x) (torch.softmax). Overwrites; out may be x. */
-export function softmax_forward_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
+export function softmax_forward_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32, stride: i32): void {
   const zero = f32x4.splat(0),
-    stride = (<usize>inner) << 2,
-    skip = <usize>r * stride;
+    row = (<usize>stride) << 2,
+    skip = <usize>r * row;
   for (let o = 0; o < outer; o++, out += skip, x += skip) {
-    if (inner == 1) {
+    if (stride == 1) {
       const max = f32x4.splat(Rows.fold<MaximumNumber>(x, r));
       const sum = f32x4.splat(<f32>Rows.sum<KeptExpBelow>(out, x, 0, 0, r, max, zero));
       Rows.map<Scale>(out, out, 0, 0, 0, r, inverse(sum), zero, zero, zero);
@@ -81,25 +83,25 @@ export function softmax_forward_f32(out: usize, x: usize, outer: i32, r: i32, in
       const lanes = min(4, inner - i),
         xi = x + ((<usize>i) << 2),
         oi = out + ((<usize>i) << 2);
-      const max = Columns.fold4<MaximumNumber>(xi, r, stride, lanes);
-      const sum = Columns.sum4<KeptExpBelow>(oi, xi, 0, 0, 0, max, zero, r, stride, lanes, 1);
-      Columns.map4<Scale>(oi, oi, 0, r, stride, lanes, inverse(sum), zero, zero, zero);
+      const max = Columns.fold4<MaximumNumber>(xi, r, row, lanes);
+      const sum = Columns.sum4<KeptExpBelow>(oi, xi, 0, 0, 0, max, zero, r, row, lanes, 1);
+      Columns.map4<Scale>(oi, oi, 0, r, row, lanes, inverse(sum), zero, zero, zero);
     }
   }
 }
 
 /** dx = y * (g - sum over r of g * y), for y = softmax(x). Overwrites; dx may be g or y. */
-export function softmax_backward_f32(dx: usize, g: usize, y: usize, outer: i32, r: i32, inner: i32): void {
-  backward<Product, SoftmaxGradient>(dx, g, y, outer, r, inner);
+export function softmax_backward_f32(dx: usize, g: usize, y: usize, outer: i32, r: i32, inner: i32, stride: i32): void {
+  backward<Product, SoftmaxGradient>(dx, g, y, outer, r, inner, stride);
 }
 
 /** out = x - log of the sum over r of exp(x) (torch.log_softmax). Overwrites; out may be x. */
-export function log_softmax_forward_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32): void {
+export function log_softmax_forward_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32, stride: i32): void {
   const zero = f32x4.splat(0),
-    stride = (<usize>inner) << 2,
-    skip = <usize>r * stride;
+    row = (<usize>stride) << 2,
+    skip = <usize>r * row;
   for (let o = 0; o < outer; o++, out += skip, x += skip) {
-    if (inner == 1) {
+    if (stride == 1) {
       const max = f32x4.splat(Rows.fold<MaximumNumber>(x, r));
       const sum = f32x4.splat(<f32>Rows.sum<ExpBelow>(0, x, 0, 0, r, max, zero));
       Rows.map<LogProbability>(out, x, 0, 0, 0, r, max, log(sum), zero, zero);
@@ -109,25 +111,33 @@ export function log_softmax_forward_f32(out: usize, x: usize, outer: i32, r: i32
       const lanes = min(4, inner - i),
         xi = x + ((<usize>i) << 2),
         oi = out + ((<usize>i) << 2);
-      const max = Columns.fold4<MaximumNumber>(xi, r, stride, lanes);
-      const sum = Columns.sum4<ExpBelow>(0, xi, 0, 0, 0, max, zero, r, stride, lanes, 1);
-      Columns.map4<LogProbability>(oi, xi, 0, r, stride, lanes, max, log(sum), zero, zero);
+      const max = Columns.fold4<MaximumNumber>(xi, r, row, lanes);
+      const sum = Columns.sum4<ExpBelow>(0, xi, 0, 0, 0, max, zero, r, row, lanes, 1);
+      Columns.map4<LogProbability>(oi, xi, 0, r, row, lanes, max, log(sum), zero, zero);
     }
   }
 }
 
 /** dx = g - exp(y) * sum over r of g, for y = log_softmax(x). Overwrites; dx may be g or y. */
-export function log_softmax_backward_f32(dx: usize, g: usize, y: usize, outer: i32, r: i32, inner: i32): void {
-  backward<Value, LogSoftmaxGradient>(dx, g, y, outer, r, inner);
+export function log_softmax_backward_f32(
+  dx: usize,
+  g: usize,
+  y: usize,
+  outer: i32,
+  r: i32,
+  inner: i32,
+  stride: i32,
+): void {
+  backward<Value, LogSoftmaxGradient>(dx, g, y, outer, r, inner, stride);
 }
 
 /** dx = Gradient(g, y, sum over r of Term(g, y)). */
-function backward<Term, Gradient>(dx: usize, g: usize, y: usize, outer: i32, r: i32, inner: i32): void {
+function backward<Term, Gradient>(dx: usize, g: usize, y: usize, outer: i32, r: i32, inner: i32, stride: i32): void {
   const zero = f32x4.splat(0),
-    stride = (<usize>inner) << 2,
-    skip = <usize>r * stride;
+    row = (<usize>stride) << 2,
+    skip = <usize>r * row;
   for (let o = 0; o < outer; o++, dx += skip, g += skip, y += skip) {
-    if (inner == 1) {
+    if (stride == 1) {
       const sum = f32x4.splat(<f32>Rows.sum<Term>(0, g, y, 0, r, zero, zero));
       Rows.map<Gradient>(dx, g, y, 0, 0, r, sum, zero, zero, zero);
       continue;
@@ -135,8 +145,8 @@ function backward<Term, Gradient>(dx: usize, g: usize, y: usize, outer: i32, r: 
     for (let i = 0; i < inner; i += 4) {
       const at = (<usize>i) << 2,
         lanes = min(4, inner - i);
-      const sum = Columns.sum4<Term>(0, g + at, y + at, 0, 0, zero, zero, r, stride, lanes, 1);
-      Columns.map4<Gradient>(dx + at, g + at, y + at, r, stride, lanes, sum, zero, zero, zero);
+      const sum = Columns.sum4<Term>(0, g + at, y + at, 0, 0, zero, zero, r, row, lanes, 1);
+      Columns.map4<Gradient>(dx + at, g + at, y + at, r, row, lanes, sum, zero, zero, zero);
     }
   }
 }

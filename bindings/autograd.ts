@@ -85,9 +85,14 @@ function look(row: ViewRow<Inputs, unknown>, inputs: Inputs, attrs: unknown): Te
 }
 
 function compute(name: OpName, row: AnyKernelRow, inputs: Inputs, attrs: unknown): Tensor[] {
-  const { kernels, probes } = runtime();
+  const { kernels, probes, recorder } = runtime();
   const metas = row.infer(inputs, attrs);
-  row.check?.(probes, inputs, attrs);
+  if (recorder)
+    recorder.check(
+      (recorded) => row.check?.(recorded, inputs, attrs),
+      () => row.check?.(runtime().probes, inputs, attrs),
+    );
+  else row.check?.(probes, inputs, attrs);
   const outputs: Tensor[] = [];
   try {
     for (const { shape, dtype } of metas) outputs.push(Tensor.allocate(shape, dtype, name));

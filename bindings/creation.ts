@@ -1,7 +1,7 @@
 // Ways to make tensors, and the generator behind the random ones.
 import { ops } from './autograd.ts';
 import { ArgumentError, DtypeError, formatShape, ShapeError } from './runtime/errors.ts';
-import { onStart, runtime } from './runtime/wasm.ts';
+import { aside, onStart, recording, runtime } from './runtime/wasm.ts';
 import {
   arrayOf,
   checkShape,
@@ -93,12 +93,20 @@ export function tensor(data: NestedArray | ArrayBufferView, options: TensorOptio
     );
   const fits = typed && ((dtype === 'u8' && dtypeOfArray(data) === 'u8') || data instanceof Int32Array);
   if (!fits) checkValues(flat.values, dtype);
-  const result = Tensor.allocate([...shape], dtype, 'tensor');
+  const result = aside(() => fill(Tensor.allocate([...shape], dtype, 'tensor'), flat.values));
+  // A program that writes to it has to find the numbers again in its next run.
+  const recorder = recording();
+  recorder?.constants.set(result.block, Array.from(flat.values));
+  const fresh = recorder ? ops.contiguous(result.keep()) : result;
+  return requiresGrad ? withGrad(fresh) : fresh;
+}
+
+function fill(x: Tensor, values: ArrayLike<number>): Tensor {
   const { arena } = runtime();
-  if (dtype === 'f32') arena.f32.set(flat.values, result.address / 4);
-  else if (dtype === 'i32') arena.i32.set(flat.values, result.address / 4);
-  else arena.u8.set(flat.values, result.address);
-  return requiresGrad ? withGrad(result) : result;
+  if (x.dtype === 'f32') arena.f32.set(values, x.address / 4);
+  else if (x.dtype === 'i32') arena.i32.set(values, x.address / 4);
+  else arena.u8.set(values, x.address);
+  return x;
 }
 
 function withGrad(x: Tensor): Tensor {
@@ -212,6 +220,7 @@ export function getRngState(): Int32Array {
 export function setRngState(state: ArrayLike<number>): void {
   if (state.length !== 4)
     throw new ArgumentError(`setRngState: expected the 4 words of getRngState(), got ${state.length}`);
+  recording()?.refuse('setRngState', 'seed outside of the compiled function');
   runtime().arena.i32.set(state, defaultGenerator().address / 4);
 }
 
@@ -242,7 +251,7 @@ function randomWords(n: number): Uint32Array {
   const state = defaultGenerator();
   const words = Tensor.allocate([n], 'i32', 'random');
   try {
-    kernels.random_u32(words, n, state);
+    kernels.random_u32(words, n, 0, state);
     kernels.random_advance(state, n);
     return new Uint32Array((words.data as Int32Array).buffer as ArrayBuffer);
   } finally {

@@ -1,5 +1,6 @@
 // The public names.
 export { type BackwardOptions, backward, grad, isGradEnabled, noGrad } from './autograd.ts';
+export { type Compiled, compile } from './compile.ts';
 export {
   arange,
   bernoulli,
@@ -37,8 +38,10 @@ export {
   FreedError,
   GradError,
   OutOfMemoryError,
+  RecordingError,
   RetrogradError,
   ShapeError,
+  WorkerError,
 } from './runtime/errors.ts';
 export { type Backend, backend, type InitOptions, init, shutdown } from './runtime/wasm.ts';
 export { scope } from './scope.ts';

@@ -68,8 +68,8 @@ export function instanceNorm(
   const y = ops.batchNorm(flat, weight && repeat(weight), bias && repeat(bias), attrs);
   if (n > 1) {
     const { kernels } = runtime();
-    kernels.sum_f32(running.mean, each.mean, 1, n, channels, 1 / n);
-    kernels.sum_f32(running.variance, each.variance, 1, n, channels, 1 / n);
+    kernels.sum_f32(running.mean, each.mean, 1, n, channels, channels, 1 / n);
+    kernels.sum_f32(running.variance, each.variance, 1, n, channels, channels, 1 / n);
     each.mean.dispose();
     each.variance.dispose();
   }

@@ -70,6 +70,21 @@ export interface GradNode {
   readonly name: string;
 }
 
+/** Watches `.grad` of all tensors while compile() records. */
+export interface GradientWatch {
+  /** @returns what the reader shall get */
+  read(x: Tensor, grad: Tensor | null): Tensor | null;
+  /** @param before what will be replaced */
+  write(x: Tensor, before: Tensor | null): void;
+}
+
+let gradients: GradientWatch | null = null;
+
+/** Sets or, with null, ends the watch. */
+export function watchGradients(watch: GradientWatch | null): void {
+  gradients = watch;
+}
+
 /** Numbers in the arena with a shape; what ops take and give. See methods.ts for what can be called on it. */
 export class Tensor implements Operand {
   readonly block: Block;
@@ -83,13 +98,12 @@ export class Tensor implements Operand {
   readonly size: number;
   /** Set through {@link requiresGrad_} or `tensor(…, { requiresGrad })`. */
   requiresGrad = false;
-  /** The gradient that backward() left here, or null. Accumulates until zeroGrad(). */
-  grad: Tensor | null = null;
   /** The op that made it while gradients were recorded; null for leaves. */
   node: GradNode | null = null;
   /** Whether backward() keeps the gradient of this tensor although it is no leaf. */
   retainsGrad = false;
   #contiguous: boolean | undefined;
+  #grad: Tensor | null = null;
 
   /** Internal: users make tensors with `tensor()`, `zeros()` and the like. */
   constructor(block: Block, dtype: Dtype, shape: Shape, strides?: readonly number[], offset = 0) {
@@ -114,6 +128,23 @@ export class Tensor implements Operand {
   /** Internal: other shape and strides over the same memory, without history. */
   view(shape: Shape, strides: readonly number[], offset: number): Tensor {
     return new Tensor(this.block, this.dtype, shape, strides, offset);
+  }
+
+  /** The gradient that backward() left here, or null. Accumulates until zeroGrad(). */
+  get grad(): Tensor | null {
+    return gradients ? gradients.read(this, this.#grad) : this.#grad;
+  }
+
+  set grad(value: Tensor | null) {
+    if (gradients) gradients.write(this, this.#grad);
+    this.#grad = value;
+  }
+
+  /** Lets go of the gradient and its memory. */
+  clearGrad(): void {
+    // While recording, what was there before belongs to what goes on if the recording fails.
+    if (!gradients) this.#grad?.dispose();
+    this.grad = null;
   }
 
   /** Number of dims. */
@@ -184,7 +215,8 @@ export class Tensor implements Operand {
   /** A typed-array copy of the elements in row-major order. @throws FreedError */
   get data(): TypedArray {
     const from = this.address / bytesOf[this.dtype];
-    const { arena } = runtime();
+    const { arena, recorder } = runtime();
+    recorder?.refuse('data', 'return the tensor from the compiled function and read it outside');
     const memory = this.dtype === 'f32' ? arena.f32 : this.dtype === 'i32' ? arena.i32 : arena.u8;
     // Not slice(): its result would be shared memory when the arena is.
     const copy = new arrayOf[this.dtype](this.size);
@@ -208,7 +240,11 @@ export class Tensor implements Operand {
     const index = this.address / bytesOf[this.dtype];
     if (this.size !== 1)
       throw new ShapeError(`item: expected one element, got shape ${formatShape(this.shape)}; use toArray() or data`);
-    const { arena } = runtime();
+    const { arena, recorder } = runtime();
+    recorder?.refuse(
+      'item',
+      'return the tensor from the compiled function and read it outside, or choose with where() and not with if',
+    );
     return (this.dtype === 'f32' ? arena.f32 : this.dtype === 'i32' ? arena.i32 : arena.u8)[index] as number;
   }
 
@@ -233,8 +269,7 @@ export class Tensor implements Operand {
   /** Gives the memory back, which it shares with its views. Using them afterwards throws FreedError; a second call does nothing. */
   dispose(): void {
     this.block.free();
-    this.grad?.dispose();
-    this.grad = null;
+    if (this.#grad) this.clearGrad();
   }
 
   [Symbol.dispose](): void {

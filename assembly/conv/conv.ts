@@ -9,6 +9,8 @@ import { MapLines, WeightLines, WeightTaps } from "./factors";
 import { Axis, Geometry, Phase } from "./geometry";
 import { Patches, PixelLines, TapLines } from "./patches";
 import { finishPixels, RESULT_BYTES, Result } from "./result";
+import { isWinograd, Winograd } from "./winograd";
+import { isWinogradWeight, WinogradWeight } from "./winogradweight";
 
 // Where operands are described in the workspace.
 @inline
@@ -36,12 +38,30 @@ function product<A, B>(m: i32, n: i32, k: i32, workspace: usize): void {
   }
 }
 
+/** By the register tile that gemm_set_tile chose. */
+function winograd<S>(s: S): void {
+  switch (chosenTile()) {
+    case 1:
+      s.run<Tile6x8>();
+      break;
+    case 2:
+      s.run<Tile4x16>();
+      break;
+    case 3:
+      s.run<Tile6x16>();
+      break;
+    default:
+      s.run<Tile4x8>();
+  }
+}
+
 /**
  * y[n, o, p] = act(sum over c, t of w[o, c, t] x[n, c, at(p, t)] + bias[o]), group by group: a convolution.
  *
  * x: [batch, groups inChannels, ...sizes], w: [groups outChannels, inChannels, ...kernel], bias: [groups outChannels] or
  * 0, y: [batch, groups outChannels, ...outputs], contiguous; y overlaps nothing. dims: see geometry.ts. act: 0 none, 1
- * relu. workspace: gemm_workspace_bytes() bytes, aligned to 64. Overwrites y.
+ * relu. workspace: gemm_workspace_bytes() bytes, aligned to 64. Overwrites y. Slices of images, of groups, or of the
+ * output channels of one group have the bits of the whole.
  *
  * Each element is summed as in gemm_f32, over taps in the order of w: the same bits for any tile and any batch.
  *
@@ -66,17 +86,30 @@ export function conv_forward_f32(
     depthwiseForward(y, x, w, bias, act, workspace, g);
     return;
   }
+  if (isWinograd(g)) {
+    const s = changetype<Winograd>(workspace);
+    s.forward(g, act);
+    for (let group: usize = 0; group < <usize>g.groups; group++) {
+      const channel = (group * <usize>g.outChannels) << 2;
+      s.bands().images = x + group * inBytes;
+      s.bands().to = y + group * outBytes;
+      s.weights = w + channel * <usize>taps;
+      s.bias = bias != 0 ? bias + channel : 0;
+      winograd<Winograd>(s);
+    }
+    return;
+  }
   const c = changetype<Result>(workspace + OPERANDS_AT);
   const a = changetype<WeightLines>(workspace + FACTOR_AT);
   const b = changetype<Patches>(workspace + PATCHES_AT);
   for (let group: usize = 0; group < <usize>g.groups; group++) {
     const channel = (group * <usize>g.outChannels) << 2;
     for (let i = 0; i < 3; i++) b.reach(i).forward(g.axis(i));
-    b.start(x + group * inBytes, inBytes * <usize>g.groups, workspace + LINES_AT);
+    b.start(x + group * inBytes, g.inImageBytes(), workspace + LINES_AT);
     a.lineBytes = (<usize>taps) << 2;
     a.weight = w + channel * <usize>taps;
     const perChannel = bias != 0 ? bias + channel : 0;
-    c.dense(y + group * outBytes, (<usize>pixels) << 2, outBytes * <usize>g.groups, pixels, perChannel, act);
+    c.dense(y + group * outBytes, (<usize>pixels) << 2, g.outImageBytes(), pixels, perChannel, act);
     product<WeightLines, PixelLines>(g.outChannels, g.batch * pixels, taps, workspace);
   }
 }
@@ -86,7 +119,7 @@ export function conv_forward_f32(
  * y = ... w[o, c, t] x[n, c, at(p, t)] ... of conv_forward_f32 by x.
  *
  * Shapes as there, with dx in the place of x and g in that of y; bias: [groups inChannels] or 0. Overwrites dx, also where
- * no tap reaches. Elements that lie a stride apart are a product of their own, over the taps that reach them, so that no
+ * no tap reaches. Slices of images or of groups have the bits of the whole. Elements that lie a stride apart are a product of their own, over the taps that reach them, so that no
  * product has a zero that the stride put there.
  *
  * Source: PyTorch's conv_transpose1d and conv_transpose2d, where g is the input.
@@ -112,11 +145,24 @@ export function conv_backward_input_f32(
   }
   const inBytes = (<usize>(shape.inChannels * inPixels)) << 2;
   const outBytes = (<usize>(shape.outChannels * shape.outPixels())) << 2;
+  if (isWinograd(shape)) {
+    const s = changetype<Winograd>(workspace);
+    s.backward(shape, act);
+    for (let group: usize = 0; group < <usize>shape.groups; group++) {
+      s.bands().images = g + group * outBytes;
+      s.bands().to = dx + group * inBytes;
+      s.weights = w + ((group * <usize>(shape.outChannels * shape.inChannels)) << 2) * 9;
+      s.bias = bias != 0 ? bias + ((group * <usize>shape.inChannels) << 2) : 0;
+      winograd<Winograd>(s);
+    }
+    return;
+  }
   const isDense = depth.stride == 1 && height.stride == 1 && width.stride == 1;
   const groups = <usize>shape.groups;
   // Phases that no tap reaches are left out below.
   const reached = everyPhase(depth) && everyPhase(height) && everyPhase(width);
-  if (!reached || shape.outChannels == 0) memory.fill(dx, 0, inBytes * groups * <usize>shape.batch);
+  if (!reached || shape.outChannels == 0)
+    for (let n: usize = 0; n < <usize>shape.batch; n++) memory.fill(dx + n * shape.inImageBytes(), 0, inBytes * groups);
   for (let group: usize = 0; group < groups; group++) {
     const to = dx + group * inBytes;
     const perChannel = bias != 0 ? bias + ((group * <usize>shape.inChannels) << 2) : 0;
@@ -125,20 +171,27 @@ export function conv_backward_input_f32(
         for (let pw: i32 = 0; pw < width.stride; pw++) {
           const c = changetype<Result>(workspace + OPERANDS_AT);
           const b = changetype<Patches>(workspace + PATCHES_AT);
-          c.dense(to, (<usize>inPixels) << 2, inBytes * groups, inPixels, isDense ? perChannel : 0, isDense ? act : 0);
+          c.dense(
+            to,
+            (<usize>inPixels) << 2,
+            shape.inImageBytes(),
+            inPixels,
+            isDense ? perChannel : 0,
+            isDense ? act : 0,
+          );
           const from = weightTaps(w, shape, group, pd, ph, pw, workspace);
           if (!isDense) apart(c, b, shape, pd, ph, pw);
           const pixels = b.pixels();
           if (pixels == 0 || from == 0) continue;
           c.pixels = pixels;
-          b.start(g + group * outBytes, outBytes * groups, workspace + LINES_AT);
+          b.start(g + group * outBytes, shape.outImageBytes(), workspace + LINES_AT);
           product<WeightTaps, PixelLines>(shape.inChannels, shape.batch * pixels, from, workspace);
         }
       }
     }
     if (isDense || (perChannel == 0 && act == ACT_NONE)) continue;
     for (let n: usize = 0; n < <usize>shape.batch; n++)
-      finishPixels(to + n * inBytes * groups, (<usize>inPixels) << 2, shape.inChannels, inPixels, perChannel, act);
+      finishPixels(to + n * shape.inImageBytes(), (<usize>inPixels) << 2, shape.inChannels, inPixels, perChannel, act);
   }
 }
 
@@ -192,7 +245,7 @@ function apart(c: Result, b: Patches, shape: Geometry, depth: i32, row: i32, col
  * conv_forward_f32 by w.
  *
  * Shapes as there, with g in the place of y and dw in that of w. Overwrites dw. Sums run over all images and pixels in
- * order, in K blocks as in gemm_f32.
+ * order, in K blocks as in gemm_f32. Slices of groups, or of the output channels of one group, have the bits of the whole.
  *
  * Source: PyTorch's conv2d_weight.
  */
@@ -208,14 +261,25 @@ export function conv_backward_weight_f32(dw: usize, g: usize, x: usize, workspac
     return;
   }
   const groups = <usize>shape.groups;
+  if (isWinogradWeight(shape)) {
+    const s = changetype<WinogradWeight>(workspace);
+    s.forward(shape);
+    for (let group: usize = 0; group < groups; group++) {
+      s.bands().images = x + group * inBytes;
+      s.bands().to = g + group * outBytes;
+      s.result = dw + ((group * <usize>(shape.outChannels * taps)) << 2);
+      winograd<WinogradWeight>(s);
+    }
+    return;
+  }
   const c = changetype<Result>(workspace + OPERANDS_AT);
   const a = changetype<MapLines>(workspace + FACTOR_AT);
   const b = changetype<Patches>(workspace + PATCHES_AT);
   for (let group: usize = 0; group < groups; group++) {
     for (let i = 0; i < 3; i++) b.reach(i).forward(shape.axis(i));
-    b.start(x + group * inBytes, inBytes * groups, workspace + LINES_AT);
+    b.start(x + group * inBytes, shape.inImageBytes(), workspace + LINES_AT);
     a.maps = g + group * outBytes;
-    a.imageBytes = outBytes * groups;
+    a.imageBytes = shape.outImageBytes();
     a.pixels = pixels;
     const lineBytes = (<usize>taps) << 2;
     c.dense(dw + group * <usize>shape.outChannels * lineBytes, lineBytes, 0, taps, 0, ACT_NONE);

@@ -21,7 +21,7 @@ export function isDepthwise(g: Geometry, bytes: usize): bool {
   const d = g.axis(0),
     h = g.axis(1),
     w = g.axis(2);
-  if (g.inChannels != 1 || g.outChannels != 1) return false;
+  if (!g.isChannelwise()) return false;
   if (d.size != 1 || d.outputs != 1 || d.kernel != 1 || d.padding != 0) return false;
   // One spread serves both axes: that of one output has none.
   if (<usize>(h.kernel * w.kernel) > TAPS || (h.stride != w.stride && h.outputs != 1)) return false;
@@ -46,7 +46,7 @@ export function depthwiseForward(
   plane.width().forward(g.axis(2));
   plane.spread = 1;
   plane.start();
-  planes(plane, y, x, w, bias, act, g, g.outPixels(), g.inPixels(), false);
+  planes(plane, y, x, w, bias, act, g, false);
 }
 
 /** conv_backward_input_f32 for depthwise convolutions. */
@@ -64,9 +64,10 @@ export function depthwiseBackwardInput(
   backward(plane.width(), g.axis(2));
   plane.spread = g.axis(2).stride;
   plane.start();
-  planes(plane, dx, dy, w, bias, act, g, g.inPixels(), g.outPixels(), true);
+  planes(plane, dx, dy, w, bias, act, g, true);
 }
 
+/** All planes; `turned` for the gradient, from y to x. */
 function planes(
   plane: Plane,
   to: usize,
@@ -75,11 +76,16 @@ function planes(
   bias: usize,
   act: i32,
   g: Geometry,
-  toPixels: i32,
-  fromPixels: i32,
   turned: bool,
 ): void {
   const taps = <usize>g.kernelSize();
+  const inBytes = (<usize>g.inPixels()) << 2,
+    outBytes = (<usize>g.outPixels()) << 2;
+  const toBytes = turned ? inBytes : outBytes,
+    fromBytes = turned ? outBytes : inBytes;
+  // Behind the channels of a slice lie those of the others.
+  const toRest = (turned ? g.inImageBytes() : g.outImageBytes()) - toBytes * <usize>g.groups;
+  const fromRest = (turned ? g.outImageBytes() : g.inImageBytes()) - fromBytes * <usize>g.groups;
   for (let n: i32 = 0; n < g.batch; n++) {
     for (let c: usize = 0; c < <usize>g.groups; c++) {
       const weights = w + ((c * taps) << 2);
@@ -87,9 +93,11 @@ function planes(
         store<f32>(plane.weight(t), load<f32>(weights + ((turned ? taps - 1 - t : t) << 2)));
       plane.image = from;
       apply(plane, to, bias != 0 ? v128.load32_splat(bias + (c << 2)) : f32x4.splat(-0.0), act);
-      to += (<usize>toPixels) << 2;
-      from += (<usize>fromPixels) << 2;
+      to += toBytes;
+      from += fromBytes;
     }
+    to += toRest;
+    from += fromRest;
   }
 }
 
@@ -107,8 +115,8 @@ export function depthwiseBackwardWeight(dw: usize, dy: usize, x: usize, workspac
   for (let c: usize = 0; c < channels; c++) {
     memory.fill(plane.sum(0), 0, taps << 4);
     for (let n: usize = 0; n < <usize>g.batch; n++) {
-      plane.image = x + (n * channels + c) * inBytes;
-      collect(plane, dy + (n * channels + c) * outBytes);
+      plane.image = x + n * g.inImageBytes() + c * inBytes;
+      collect(plane, dy + n * g.outImageBytes() + c * outBytes);
     }
     for (let t: usize = 0; t < taps; t++) {
       store<f32>(dw, horizontalSum(v128.load(plane.sum(t))));

@@ -1,9 +1,17 @@
 // What a convolution looks like: the `dims` operand of its kernels, and how taps reach the elements of an axis.
 //
-// dims: i32 [batch, groups, inChannels, outChannels, depth, rows, columns], channels of one group; an axis is
-// [size, outputs, kernel, stride, padding, dilation]. Output o takes element o * stride - padding + t * dilation at tap
-// t, or 0 where that is off the axis. Convolutions of fewer axes have size, outputs and kernel 1 in the first ones. The
-// padding behind an axis shows in `outputs` alone.
+// dims: i32 [batch, groups, inChannels, outChannels, inImage, outImage, depth, rows, columns]: channels of one group;
+// elements from image to image of x and of y; and axes of [size, outputs, kernel, stride, padding, dilation]. Output o
+// takes element o * stride - padding + t * dilation at tap t, or 0 where that is off the axis. Convolutions of fewer axes
+// have size, outputs and kernel 1 in the first ones. The padding behind an axis shows in `outputs` alone.
+//
+// The steps from image to image are those of the whole tensors, groups * channels * pixels, also where a call makes a
+// slice of a convolution. The slices of one call have the bits that the whole has:
+// - images: fewer of them, with x and y (or dx and g) from the first of the slice. Not for the weight's gradient, whose
+//   sums run over the images.
+// - groups: fewer of them, with x, y, w and bias (or their gradients) from the first channel of the slice.
+// - output channels, where there is one group, of conv_forward_f32 and conv_backward_weight_f32: fewer of them, with y
+//   (or g), w (or dw) and bias from the first of the slice.
 
 /** An axis of a convolution. */
 @final
@@ -25,6 +33,8 @@ export class Geometry {
   groups: i32;
   inChannels: i32;
   outChannels: i32;
+  inImage: i32;
+  outImage: i32;
 
   @inline axis(i: i32): Axis {
     return changetype<Axis>(changetype<usize>(this) + offsetof<Geometry>() + <usize>i * offsetof<Axis>());
@@ -37,6 +47,25 @@ export class Geometry {
   }
   @inline kernelSize(): i32 {
     return this.axis(0).kernel * this.axis(1).kernel * this.axis(2).kernel;
+  }
+  @inline inImageBytes(): usize {
+    return (<usize>this.inImage) << 2;
+  }
+  @inline outImageBytes(): usize {
+    return (<usize>this.outImage) << 2;
+  }
+
+  /** Output channels of a group, also in a slice of them. */
+  wholeOutChannels(): i32 {
+    const isAll = this.groups == 1 && this.inImage == this.inChannels * this.inPixels();
+    const pixels = this.outPixels();
+    return isAll && pixels > 0 ? this.outImage / pixels : this.outChannels;
+  }
+
+  /** Whether each group is one channel, in the whole convolution as well as in a slice of one output channel. */
+  isChannelwise(): bool {
+    if (this.inChannels != 1 || this.outChannels != 1) return false;
+    return <i64>this.inImage * this.outPixels() == <i64>this.outImage * this.inPixels();
   }
 }
 

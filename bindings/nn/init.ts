@@ -17,7 +17,7 @@ function ready(op: string, x: Tensor): Tensor {
 export function uniform_(x: Tensor, a = 0, b = 1): Tensor {
   const { kernels } = runtime();
   const state = defaultGenerator();
-  kernels.uniform_f32(ready('uniform_', x), x.size, a, b, state);
+  kernels.uniform_f32(ready('uniform_', x), x.size, 0, a, b, state);
   kernels.random_advance(state, x.size);
   return x;
 }
@@ -27,7 +27,7 @@ export function normal_(x: Tensor, mean = 0, std = 1): Tensor {
   if (!(std >= 0)) throw new ArgumentError(`normal_: expected std >= 0, got ${std}`);
   const { kernels } = runtime();
   const state = defaultGenerator();
-  kernels.normal_f32(ready('normal_', x), x.size, mean, std, state);
+  kernels.normal_f32(ready('normal_', x), x.size, 0, mean, std, state);
   kernels.random_advance(state, x.size);
   return x;
 }

@@ -2,7 +2,7 @@
 
 import { sameShape } from '../ops/shapes.ts';
 import { ArgumentError, formatShape, ShapeError } from '../runtime/errors.ts';
-import { runtime } from '../runtime/wasm.ts';
+import { recording, runtime } from '../runtime/wasm.ts';
 import { Tensor, type TypedArray } from '../tensor.ts';
 
 /** What stateDict() gives and loadStateDict() takes: a tensor, or its shape and numbers. */
@@ -10,11 +10,22 @@ export type StateDict = Record<string, Tensor | { readonly shape: readonly numbe
 
 /** Base class of all layers (PyTorch's `nn.Module`). Tensors and modules stored in fields are found by their field names. */
 export abstract class Module {
-  /** Whether dropout drops and batch norm uses its batch; set by train() and eval(). */
-  training = true;
+  #training = true;
   readonly #buffers = new Set<string>();
 
   abstract forward(...inputs: Tensor[]): Tensor | readonly unknown[];
+
+  /** Whether dropout drops and batch norm uses its batch; set by train() and eval(). */
+  get training(): boolean {
+    const mode = this.#training;
+    // A program holds for the mode it was recorded in.
+    recording()?.guards.push(() => this.#training === mode);
+    return mode;
+  }
+
+  set training(mode: boolean) {
+    this.#training = mode;
+  }
 
   /** Declares that field `name` holds a tensor that is saved but not trained. */
   protected registerBuffer(name: string): void {
@@ -81,8 +92,7 @@ export abstract class Module {
   /** Lets go of all gradients. */
   zeroGrad(): void {
     for (const parameter of this.parameters()) {
-      parameter.grad?.dispose();
-      parameter.grad = null;
+      parameter.clearGrad();
     }
   }
 
@@ -164,7 +174,8 @@ const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `
 
 /** Overwrites the contents of a contiguous tensor, and tells the tape. */
 export function write(x: Tensor, data: ArrayLike<number>): void {
-  const { arena } = runtime();
+  const { arena, recorder } = runtime();
+  recorder?.refuse('loadStateDict', 'load weights outside of the compiled function');
   if (x.dtype === 'f32') arena.f32.set(data, x.address / 4);
   else if (x.dtype === 'i32') arena.i32.set(data, x.address / 4);
   else arena.u8.set(data, x.address);

@@ -41,6 +41,8 @@ interface Parts {
 /** The `dims` of the kernels: see assembly/conv/geometry.ts. */
 function geometry({ x, weight, y }: Parts, { stride, padding, dilation, groups }: ConvAttrs): number[] {
   const dims = [x[0] as number, groups, weight[1] as number, (weight[0] as number) / groups];
+  // From image to image.
+  dims.push(...[x, y].map((shape) => shape.slice(1).reduce((a, b) => a * b, 1)));
   const missing = 5 - x.length;
   for (let i = 0; i < missing; i++) dims.push(1, 1, 1, 1, 0, 1);
   stride.forEach((step, d) => {

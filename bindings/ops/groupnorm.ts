@@ -112,6 +112,8 @@ export const groupNormRows: Rows<GroupNormOps> = {
         mean,
         rstd,
         ...sizes('groupNormBackwardParams', x, mean.shape[1] as number),
+        0,
+        x.shape[1] as number,
       );
     },
     saves: 'none',

@@ -32,8 +32,9 @@ function rowsAndCols(x: Tensor, mean: Tensor): [rows: number, cols: number] {
   return [mean.size, numelOf(x.shape.slice(mean.ndim))];
 }
 
-function channels(x: Tensor): [n: number, c: number, s: number] {
-  return split3(x.shape, 1);
+function channels(x: Tensor): [n: number, c: number, s: number, stride: number] {
+  const [n, c, s] = split3(x.shape, 1);
+  return [n, c, s, c * s];
 }
 
 /** Row `i` of a [2, n] tensor. */
@@ -134,7 +135,8 @@ export const normRows: Rows<NormOps> = {
     },
     forward: (k, [out], [g, x, mean, rstd]) => {
       const params = out as Tensor;
-      k.layer_norm_backward_params_f32(half(params, 0), half(params, 1), g, x, mean, rstd, ...rowsAndCols(x, mean));
+      const [rows, cols] = rowsAndCols(x, mean);
+      k.layer_norm_backward_params_f32(half(params, 0), half(params, 1), g, x, mean, rstd, rows, cols, cols);
     },
     saves: 'none',
     backward: noSecondDerivative('layerNorm'),
@@ -157,9 +159,9 @@ export const normRows: Rows<NormOps> = {
     },
     forward: (k, outputs, [x, weight, bias], { running, training, momentum, eps }) => {
       const [y, mean, rstd, variance] = outputs as [Tensor, Tensor, Tensor, Tensor];
-      const [n, c, s] = channels(x);
+      const [n, c, s, stride] = channels(x);
       const own = training || !running;
-      if (own) k.batch_norm_stats_f32(mean, variance, x, n, c, s);
+      if (own) k.batch_norm_stats_f32(mean, variance, x, n, c, s, stride);
       else {
         k.copy_32(mean, running.mean, [1, c, 1, 1]);
         k.copy_32(variance, running.variance, [1, c, 1, 1]);
@@ -169,7 +171,7 @@ export const normRows: Rows<NormOps> = {
         k.batch_norm_update_f32(running.mean, running.variance, mean, variance, c, momentum, count / (count - 1));
       }
       k.rstd_f32(rstd, variance, c, eps);
-      k.batch_norm_forward_f32(y, x, mean, rstd, weight, bias, n, c, s);
+      k.batch_norm_forward_f32(y, x, mean, rstd, weight, bias, n, c, s, stride);
     },
     saves: 'both',
     backward: (o, g, { inputs: [x, weight], outputs, attrs: { running, training }, needs }) => {

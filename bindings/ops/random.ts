@@ -42,14 +42,14 @@ export const randomRows: Rows<RandomOps> = {
   full: source('full', (k, [y], _, { value }) => k.fill_f32(y as Tensor, (y as Tensor).size, value)),
   uniform: source('uniform', (k, [out], _, { low, high, state }) => {
     const y = out as Tensor;
-    k.uniform_f32(y, y.size, low, high, state);
+    k.uniform_f32(y, y.size, 0, low, high, state);
     k.random_advance(state, y.size);
   }),
   normal: source(
     'normal',
     (k, [out], _, { mean, std, state }) => {
       const y = out as Tensor;
-      k.normal_f32(y, y.size, mean, std, state);
+      k.normal_f32(y, y.size, 0, mean, std, state);
       k.random_advance(state, y.size);
     },
     ({ std }) => {
@@ -60,7 +60,7 @@ export const randomRows: Rows<RandomOps> = {
     'bernoulli',
     (k, [out], _, { p, state }) => {
       const y = out as Tensor;
-      k.bernoulli_f32(y, y.size, p, state);
+      k.bernoulli_f32(y, y.size, 0, p, state);
       k.random_advance(state, y.size);
     },
     ({ p }) => checkProbability('bernoulli', p),
@@ -72,7 +72,7 @@ export const randomRows: Rows<RandomOps> = {
       return [like(x), like(x, 'u8')]; // the result and which elements were kept
     },
     forward: (k, [y, mask], [x], { p, state }) => {
-      k.dropout_forward_f32(y as Tensor, mask as Tensor, x, x.size, p, state);
+      k.dropout_forward_f32(y as Tensor, mask as Tensor, x, x.size, 0, p, state);
       k.random_advance(state, x.size);
     },
     saves: 'output',

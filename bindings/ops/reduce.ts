@@ -52,7 +52,13 @@ function restore(o: Ops, y: Tensor, x: Tensor, attrs: ReduceAttrs): Tensor {
 
 const count = (x: Tensor, { dim, end }: ReduceAttrs): number => split3(x.shape, dim, end)[1];
 
-type Sizes = [outer: number, r: number, inner: number];
+type Sizes = [outer: number, r: number, inner: number, stride: number];
+
+/** x as the kernels take it: with the dims `start … end - 1` as the middle one. */
+function sizesOf(x: Tensor, start: number, end = start + 1): Sizes {
+  const [outer, r, inner] = split3(x.shape, start, end);
+  return [outer, r, inner, inner];
+}
 
 function reduction<A extends ReduceAttrs>(
   op: string,
@@ -70,7 +76,7 @@ function reduction<A extends ReduceAttrs>(
         throw new ShapeError(`${op}: expected at least one element to reduce, got shape ${formatShape(x.shape)}`);
       return [{ shape: reducedShape(x.shape, attrs), dtype }];
     },
-    forward: (k, [y], [x], attrs) => forward(k, y as Tensor, x, split3(x.shape, attrs.dim, attrs.end), attrs),
+    forward: (k, [y], [x], attrs) => forward(k, y as Tensor, x, sizesOf(x, attrs.dim, attrs.end), attrs),
     saves,
     ...(backward && { backward: (o: Ops, g: Tensor, saved: Saved<[Tensor], A>) => [backward(o, g, saved)] }),
   };
@@ -97,7 +103,7 @@ function spread(op: string, root: boolean): KernelRow<[Tensor], VarianceAttrs> {
     },
     forward: (k, [y, mean], [x], attrs) => {
       const result = y as Tensor;
-      k.variance_f32(result, mean as Tensor, x, ...split3(x.shape, attrs.dim, attrs.end), attrs.correction);
+      k.variance_f32(result, mean as Tensor, x, ...sizesOf(x, attrs.dim, attrs.end), attrs.correction);
       if (root) k.sqrt_forward_f32(result, result, result.size);
     },
     backward: (o, g, { inputs: [x], outputs: [y], attrs }) => {
@@ -129,7 +135,7 @@ function scan(
       normalizeDim(op, dim, x.ndim);
       return [like(x)];
     },
-    forward: (k, [y], [x], { dim }) => forward(k, y as Tensor, x, split3(x.shape, normalizeDim(op, dim, x.ndim))),
+    forward: (k, [y], [x], { dim }) => forward(k, y as Tensor, x, sizesOf(x, normalizeDim(op, dim, x.ndim))),
     saves: 'none',
     backward: (o, g, { attrs }) => [again(o, g, attrs)],
   };
@@ -160,8 +166,7 @@ export const reduceRows: Rows<ReduceOps> = {
       expectShape('prodBackward', 'the gradient', g, reducedShape(x.shape, attrs));
       return [like(x)];
     },
-    forward: (k, [dx], [g, x], attrs) =>
-      k.prod_backward_f32(dx as Tensor, g, x, ...split3(x.shape, attrs.dim, attrs.end)),
+    forward: (k, [dx], [g, x], attrs) => k.prod_backward_f32(dx as Tensor, g, x, ...sizesOf(x, attrs.dim, attrs.end)),
     saves: 'none',
     backward: noSecondDerivative('prod'),
   },

@@ -12,8 +12,11 @@ export interface SoftmaxOps {
   logSoftmaxBackward(g: Tensor, y: Tensor, attrs: Dim): Tensor;
 }
 
-type Sizes = [outer: number, r: number, inner: number];
-const sizesOf = (op: string, x: Tensor, dim: number): Sizes => split3(x.shape, normalizeDim(op, dim, x.ndim));
+type Sizes = [outer: number, r: number, inner: number, stride: number];
+function sizesOf(op: string, x: Tensor, dim: number): Sizes {
+  const [outer, r, inner] = split3(x.shape, normalizeDim(op, dim, x.ndim));
+  return [outer, r, inner, inner];
+}
 /** Sum along `dim`, kept; of a single number, which has no dims, itself. */
 const sumOver = (o: Ops, x: Tensor, dim: number): Tensor => {
   const d = normalizeDim('softmax', dim, x.ndim);

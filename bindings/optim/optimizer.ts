@@ -3,7 +3,7 @@
 import { sameShape } from '../ops/shapes.ts';
 import type { Kernels } from '../runtime/commands.ts';
 import { ArgumentError, formatShape, ShapeError } from '../runtime/errors.ts';
-import { runtime } from '../runtime/wasm.ts';
+import { aside, runtime } from '../runtime/wasm.ts';
 import { Tensor, type TypedArray } from '../tensor.ts';
 
 /** Settings of a group: numbers and switches. */
@@ -56,13 +56,22 @@ export abstract class Optimizer<O extends object> {
 
   /** Updates every parameter that has a gradient. @throws OutOfMemoryError before any is changed */
   step(): void {
-    const { kernels } = runtime();
+    const { kernels, recorder } = runtime();
     // State first: when memory runs out here, no parameter has been touched.
-    for (const group of this.paramGroups) {
-      this.check(group);
-      this.#writeHyper(group);
-      const wanted = { step: 0, ...this.stateOf(group) };
-      for (const p of group.params) if (p.grad) this.#state.set(p, this.#complete(this.#state.get(p), wanted, p));
+    aside(() => {
+      for (const group of this.paramGroups) {
+        this.#settle(group);
+        const wanted = { step: 0, ...this.stateOf(group) };
+        for (const p of group.params) if (p.grad) this.#state.set(p, this.#complete(this.#state.get(p), wanted, p));
+      }
+    });
+    if (recorder) {
+      const kind = this.#kind();
+      recorder.guards.push(() => this.#kind() === kind);
+      // Settings may change between steps, and kernels read them where this writes them.
+      recorder.hooks.push(() => {
+        for (const group of this.paramGroups) this.#settle(group);
+      });
     }
     for (const group of this.paramGroups) {
       const hyper = this.#hyper.get(group) as Tensor;
@@ -80,7 +89,16 @@ export abstract class Optimizer<O extends object> {
     }
   }
 
-  #writeHyper(group: ParamGroup<O>): void {
+  /** On what the kernels of a step depend, besides the numbers that they read. */
+  #kind(): string {
+    return this.paramGroups
+      .map((group) => `${group.params.length} ${Object.keys(this.stateOf(group)).join(' ')}`)
+      .join(', ');
+  }
+
+  /** Checks the settings of a group and writes them where kernels read them. */
+  #settle(group: ParamGroup<O>): void {
+    this.check(group);
     const values = this.hyper(group);
     let hyper = this.#hyper.get(group);
     if (!hyper) {
@@ -110,11 +128,7 @@ export abstract class Optimizer<O extends object> {
 
   /** Lets go of the gradients of all parameters. */
   zeroGrad(): void {
-    for (const group of this.paramGroups)
-      for (const p of group.params) {
-        p.grad?.dispose();
-        p.grad = null;
-      }
+    for (const group of this.paramGroups) for (const p of group.params) p.clearGrad();
   }
 
   /** State and settings; the tensors are the living ones, not copies. Parameters are numbered across the groups. */

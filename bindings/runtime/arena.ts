@@ -9,34 +9,56 @@ const ALIGN = 64;
 const SMALL = 1024; // up to here a class every 64 bytes, beyond it eight classes an octave (at most 12.5 % unused)
 const SMALL_CLASSES = SMALL / ALIGN;
 
+/** What a block takes its memory from and gives it back to. */
+export interface Owner {
+  /** The memory is gone and with it every block. */
+  readonly abandoned: boolean;
+  release(block: Block): void;
+}
+
 /** A piece of the arena with an owner. All views of a tensor share one. */
 export class Block {
-  readonly ptr: number;
+  /** Byte address; that of a block without memory says nothing. */
+  ptr: number;
   readonly bytes: number;
   /** The op that made it, for messages. */
   readonly maker: string;
+  /** Where it was made: in an arena, or in a recording. */
+  readonly origin: Owner;
   /** The scope that frees it, or null when it lasts until it is disposed of. */
   scope: Scope | null = null;
   /** Counts the writes, so that backward() notices a saved value that was overwritten. */
   version = 0;
-  /** Its arena; null once freed. */
-  #arena: Arena | null;
+  /** Null once freed. */
+  #owner: Owner | null;
 
-  constructor(arena: Arena, ptr: number, bytes: number, maker: string) {
-    this.#arena = arena;
+  constructor(owner: Owner, ptr: number, bytes: number, maker: string) {
+    this.#owner = owner;
+    this.origin = owner;
     this.ptr = ptr;
     this.bytes = bytes;
     this.maker = maker;
   }
 
   get freed(): boolean {
-    return this.#arena === null || this.#arena.abandoned;
+    return this.#owner === null || this.#owner.abandoned;
+  }
+
+  /** Whether it takes its memory from `owner`. */
+  ownedBy(owner: Owner): boolean {
+    return this.#owner === owner;
+  }
+
+  /** Gives a block of a recording its memory; see Arena.back(). */
+  settle(owner: Owner | null, ptr: number): void {
+    this.#owner = owner;
+    this.ptr = ptr;
   }
 
   /** Gives the memory back; a second call does nothing. */
   free(): void {
-    this.#arena?.release(this);
-    this.#arena = null;
+    this.#owner?.release(this);
+    this.#owner = null;
   }
 }
 
@@ -63,9 +85,12 @@ function classBytes(index: number): number {
   return 2 ** octave + (((index - SMALL_CLASSES) % 8) + 1) * 2 ** (octave - 3);
 }
 
+/** Where blocks without memory are: an address that no view of the memory has, so that a read or a write fails at once. */
+const NOWHERE = 2 ** 40;
+
 const CLASSES = sizeClass(2 ** 32) + 1;
 
-export class Arena {
+export class Arena implements Owner {
   readonly memory: WebAssembly.Memory;
   /** Bytes the arena may reach. */
   readonly limit: number;
@@ -87,6 +112,8 @@ export class Arena {
   readonly #bins: number[][] = Array.from({ length: CLASSES }, () => []);
   #holes: { ptr: number; bytes: number }[] = [];
   #scope: Scope | null = null;
+  /** While it is set, blocks are made without memory and are its own; see recorder.ts. */
+  stand: Owner | null = null;
   /** The last net under lasting blocks whose tensors were dropped without dispose(). */
   readonly #net: FinalizationRegistry<{ ptr: number; bytes: number }>;
 
@@ -111,16 +138,41 @@ export class Arena {
   allocate(bytes: number, maker: string): Block {
     // Beyond the last class no block can be had, and the class arithmetic would overflow.
     if (bytes > this.limit) throw new OutOfMemoryError(bytes, this.used, this.limit);
-    const index = sizeClass(bytes);
-    const size = classBytes(index);
-    const ptr = this.#bins[index]?.pop() ?? this.#find(size);
+    const size = classBytes(sizeClass(bytes));
+    const block = this.stand
+      ? new Block(this.stand, NOWHERE, size, maker)
+      : new Block(this, this.#take(size), size, maker);
+    block.scope = this.#scope;
+    if (this.#scope) this.#scope.blocks.push(block);
+    else this.#catch(block);
+    return block;
+  }
+
+  /** A block that no scope frees. */
+  lasting(bytes: number, maker: string): Block {
+    const block = this.allocate(bytes, maker);
+    this.adopt(block, null);
+    return block;
+  }
+
+  /** Gives a block that was made without memory some of its own. */
+  back(block: Block): void {
+    block.settle(this, this.#take(block.bytes));
+    if (!block.scope) this.#catch(block);
+  }
+
+  /** Puts the last net under a lasting block. */
+  #catch(block: Block): void {
+    if (block.ownedBy(this)) this.#net.register(block, { ptr: block.ptr, bytes: block.bytes }, block);
+  }
+
+  #take(size: number): number {
+    const ptr = this.#bins[sizeClass(size)]?.pop() ?? this.#find(size);
     this.used += size;
     this.#free -= size;
     this.count++;
     if (this.used > this.peak) this.peak = this.used;
-    const block = new Block(this, ptr, size, maker);
-    this.adopt(block, this.#scope);
-    return block;
+    return ptr;
   }
 
   /** Address of `bytes` that are never given back, for the runtime's own use. */
@@ -139,7 +191,7 @@ export class Arena {
     block.scope = scope;
     // A block that changed scopes stays in the old list; close() looks at `scope` before it frees.
     if (scope) scope.blocks.push(block);
-    else this.#net.register(block, { ptr: block.ptr, bytes: block.bytes }, block);
+    else this.#catch(block);
   }
 
   /** What Block.free() calls; use that. */

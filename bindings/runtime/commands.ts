@@ -41,6 +41,8 @@ const DIMS_BYTES = 1024;
 export function eagerCommands(exports: Exports, arena: Arena): { kernels: Kernels; probes: Probes } {
   const dims = arena.reserve(DIMS_BYTES);
   const workspace = arena.reserve(Number(exports.gemm_workspace_bytes?.()));
+  const scratch = arena.reserve(Number(exports.program_scratch_bytes?.()));
+  exports.thread_start?.(0, 1, 0, workspace, scratch, 1);
 
   function bind(name: string, kinds: readonly OperandKind[]): (...operands: unknown[]) => number {
     const call = exports[name];

@@ -40,6 +40,16 @@ export class FormatError extends RetrogradError {
   override name = 'FormatError';
 }
 
+/** A function cannot be recorded by compile(), or a recording does not fit what it is called with. */
+export class RecordingError extends RetrogradError {
+  override name = 'RecordingError';
+}
+
+/** A thread is gone. */
+export class WorkerError extends RetrogradError {
+  override name = 'WorkerError';
+}
+
 /** The arena cannot grow to hold a block. Every living tensor is as it was. */
 export class OutOfMemoryError extends RetrogradError {
   override name = 'OutOfMemoryError';

@@ -15,9 +15,9 @@ const grad = ['out', 'in', 'in', 'i32'] as const;
 const grad1 = ['out', 'in', 'in', 'i32', 'f32'] as const;
 const grad2 = ['out', 'in', 'in', 'i32', 'f32', 'f32'] as const;
 const broadcast = ['out', 'in', 'in', 'dims'] as const;
-const reduce = ['out', 'in', 'i32', 'i32', 'i32'] as const;
-const reduceGrad = ['out', 'in', 'in', 'i32', 'i32', 'i32'] as const;
-const fill = ['out', 'i32', 'f32', 'f32', 'in'] as const;
+const reduce = ['out', 'in', 'i32', 'i32', 'i32', 'i32'] as const;
+const reduceGrad = ['out', 'in', 'in', 'i32', 'i32', 'i32', 'i32'] as const;
+const fill = ['out', 'i32', 'i32', 'f32', 'f32', 'in'] as const;
 
 export const signatures = {
   // Elementwise, contiguous.
@@ -131,8 +131,8 @@ export const signatures = {
   conv_backward_input_f32: ['out', 'in', 'in', 'in?', 'i32', 'workspace', 'dims'],
   conv_backward_weight_f32: ['out', 'in', 'in', 'workspace', 'dims'],
 
-  // Reductions of the middle axis of [outer, r, inner].
-  sum_f32: ['out', 'in', 'i32', 'i32', 'i32', 'f32'],
+  // Reductions of the middle axis of [outer, r, inner], and the row stride.
+  sum_f32: ['out', 'in', 'i32', 'i32', 'i32', 'i32', 'f32'],
   sum_squares_f32: reduce,
   prod_f32: reduce,
   prod_backward_f32: reduceGrad,
@@ -141,7 +141,7 @@ export const signatures = {
   argmax_f32: reduce,
   argmin_f32: reduce,
   logsumexp_f32: reduce,
-  variance_f32: ['out', 'out', 'in', 'i32', 'i32', 'i32', 'f32'],
+  variance_f32: ['out', 'out', 'in', 'i32', 'i32', 'i32', 'i32', 'f32'],
   cumsum_forward_f32: reduce,
   cumsum_backward_f32: reduce,
   softmax_forward_f32: reduce,
@@ -152,19 +152,19 @@ export const signatures = {
   // Normalisation.
   layer_norm_forward_f32: ['out', 'out', 'out', 'in', 'in?', 'in?', 'i32', 'i32', 'f32'],
   layer_norm_backward_f32: ['out', 'in', 'in', 'in', 'in', 'in?', 'i32', 'i32'],
-  layer_norm_backward_params_f32: ['out?', 'out?', 'in', 'in', 'in', 'in', 'i32', 'i32'],
-  batch_norm_stats_f32: ['out', 'out', 'in', 'i32', 'i32', 'i32'],
+  layer_norm_backward_params_f32: ['out?', 'out?', 'in', 'in', 'in', 'in', 'i32', 'i32', 'i32'],
+  batch_norm_stats_f32: ['out', 'out', 'in', 'i32', 'i32', 'i32', 'i32'],
   batch_norm_update_f32: ['inout', 'inout', 'in', 'in', 'i32', 'f32', 'f32'],
-  batch_norm_forward_f32: ['out', 'in', 'in', 'in', 'in?', 'in?', 'i32', 'i32', 'i32'],
+  batch_norm_forward_f32: ['out', 'in', 'in', 'in', 'in?', 'in?', 'i32', 'i32', 'i32', 'i32'],
   rstd_f32: ['out', 'in', 'i32', 'f32'],
-  batch_norm_backward_params_f32: ['out', 'out', 'in', 'in', 'in', 'in', 'i32', 'i32', 'i32'],
-  batch_norm_backward_f32: ['out', 'in', 'in', 'in', 'in', 'in?', 'in', 'in', 'i32', 'i32', 'i32'],
-  batch_norm_backward_eval_f32: ['out', 'in', 'in', 'in?', 'i32', 'i32', 'i32'],
+  batch_norm_backward_params_f32: ['out', 'out', 'in', 'in', 'in', 'in', 'i32', 'i32', 'i32', 'i32'],
+  batch_norm_backward_f32: ['out', 'in', 'in', 'in', 'in', 'in?', 'in', 'in', 'i32', 'i32', 'i32', 'i32'],
+  batch_norm_backward_eval_f32: ['out', 'in', 'in', 'in?', 'i32', 'i32', 'i32', 'i32'],
 
   // Normalisation of groups of channels.
   group_norm_forward_f32: ['out', 'out', 'out', 'in', 'in?', 'in?', 'i32', 'i32', 'i32', 'i32', 'f32'],
   group_norm_backward_f32: ['out', 'in', 'in', 'in', 'in', 'in?', 'i32', 'i32', 'i32', 'i32'],
-  group_norm_backward_params_f32: ['out?', 'out?', 'in', 'in', 'in', 'in', 'i32', 'i32', 'i32', 'i32'],
+  group_norm_backward_params_f32: ['out?', 'out?', 'in', 'in', 'in', 'in', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
 
   // Pooling of planes.
   max_pool_forward_f32: ['out', 'out', 'in', 'i32', 'dims'],
@@ -190,12 +190,12 @@ export const signatures = {
   huber_forward_f32: ['out', 'in', 'in', 'i32', 'f32'],
   huber_backward_f32: ['out', 'in', 'in', 'in', 'i32', 'f32'],
 
-  // Random numbers.
-  random_u32: ['out', 'i32', 'in'],
+  // Random numbers: n of them, and which of the draw is the first.
+  random_u32: ['out', 'i32', 'i32', 'in'],
   uniform_f32: fill,
   normal_f32: fill,
-  bernoulli_f32: ['out', 'i32', 'f32', 'in'],
-  dropout_forward_f32: ['out', 'out', 'in', 'i32', 'f32', 'in'],
+  bernoulli_f32: ['out', 'i32', 'i32', 'f32', 'in'],
+  dropout_forward_f32: ['out', 'out', 'in', 'i32', 'i32', 'f32', 'in'],
   dropout_backward_f32: ['out', 'in', 'in', 'i32', 'f32'],
   random_advance: ['inout', 'i32'],
 
@@ -222,3 +222,4 @@ export const probeSignatures = {
 } as const satisfies Record<string, readonly OperandKind[]>;
 
 export type KernelName = keyof typeof signatures;
+export type ProbeName = keyof typeof probeSignatures;

@@ -1,8 +1,11 @@
 // Finds the best build the engine can run, loads it, and holds the one running instance.
-import { instantiate } from '@assemblyscript/loader';
 import { Arena } from './arena.ts';
+import { type BuildName, engineName, instantiateBuild, type Locate, loadBuild, pickSimd, type Simd } from './builds.ts';
 import { type Exports, eagerCommands, type Kernels, type Probes } from './commands.ts';
 import { ArgumentError, BackendError } from './errors.ts';
+import type { Recorder } from './recorder.ts';
+import { revectorize } from './revectorize.ts';
+import { pickTile, setTile, TILES, type Tile } from './tile.ts';
 
 const PAGE = 65536;
 const MAX_BYTES = 65536 * PAGE;
@@ -13,18 +16,32 @@ export interface InitOptions {
    * `'strict'`: the same bits on every engine. `'relaxed'`: fused multiply-add, faster. `'auto'` (default): relaxed where
    * the engine has it.
    */
-  simd?: 'auto' | 'strict' | 'relaxed';
+  simd?: 'auto' | Simd;
+  /** The register tile of matrix products; `'auto'` (default) times them. It changes the speed, never the bits. */
+  tile?: 'auto' | Tile;
+  /**
+   * Lets V8 join pairs of vectors into 256 bits, an experiment of the engine (Node 24): about 0.5 s at start, and products
+   * up to twice as fast. Every kernel is checked against the plain build first, which runs where one differs. Default false.
+   */
+  revectorize?: boolean;
   /** Most bytes the arena may use; default and maximum 4 GiB. */
   maxBytes?: number;
   /** Where a wasm file is found, for bundlers that move it; default beside the module. */
-  locate?: (file: string) => string | URL;
+  locate?: Locate;
 }
+
+type Settings = Required<Omit<InitOptions, 'locate'>>;
 
 /** What runs and why; see {@link backend}. */
 export interface Backend {
+  /** Such as 'V8 11.3 (Node 20.20)'. */
   readonly engine: string;
-  readonly build: 'strict' | 'relaxed';
+  readonly build: Simd;
   readonly threads: number;
+  /** The register tile of matrix products. */
+  readonly tile: Tile;
+  /** Whether pairs of vectors are joined into 256 bits. */
+  readonly revectorized: boolean;
   /** One sentence per choice that was made. */
   readonly reasons: readonly string[];
   /** Bytes in living tensors, their highest so far, and the most there may be; and the number of living blocks. */
@@ -36,7 +53,14 @@ export interface Runtime {
   readonly arena: Arena;
   readonly kernels: Kernels;
   readonly probes: Probes;
-  readonly build: 'strict' | 'relaxed';
+  readonly exports: Exports;
+  /** While compile() records: what `kernels` and `probes` append to. */
+  readonly recorder: Recorder | null;
+  /** The instance that computes, while compile() records. */
+  readonly eager: Runtime | null;
+  readonly build: Simd;
+  readonly tile: Tile;
+  readonly revectorized: boolean;
   readonly reasons: readonly string[];
 }
 
@@ -55,23 +79,58 @@ export function runtime(): Runtime {
   return running;
 }
 
+/** The recorder, while compile() records. */
+export function recording(): Recorder | null {
+  return running?.recorder ?? null;
+}
+
+/** Calls `fn` with `change` made to the running instance. */
+function changed<T>(change: Partial<Runtime>, fn: () => T): T {
+  const before = runtime();
+  const { arena, recorder } = before;
+  running = { ...before, ...change };
+  arena.stand = running.recorder;
+  try {
+    return fn();
+  } finally {
+    running = before;
+    arena.stand = recorder;
+  }
+}
+
+/** Calls `fn` so that all it does goes to `recorder`, and nothing is computed. */
+export function record<T>(recorder: Recorder, fn: () => T): T {
+  return changed({ recorder, kernels: recorder.kernels, probes: recorder.probes, eager: runtime() }, fn);
+}
+
+/** Calls `fn` at once also while compile() records, without being a part of the program. */
+export function aside<T>(fn: () => T): T {
+  const { recorder, eager } = runtime();
+  return recorder ? changed(eager as Runtime, fn) : fn();
+}
+
 /**
  * Loads the best build for this engine. Call it once, before anything else; a second call with the same options does nothing.
  * @throws BackendError where the engine lacks WebAssembly SIMD, the file cannot be read, or other options are running already
  */
 export async function init(options: InitOptions = {}): Promise<void> {
-  const { simd = 'auto', maxBytes = MAX_BYTES } = options;
+  const { simd = 'auto', tile = 'auto', revectorize = false, maxBytes = MAX_BYTES } = options;
   if (!['auto', 'strict', 'relaxed'].includes(simd))
     throw new ArgumentError(`init: expected simd 'auto', 'strict' or 'relaxed', got '${simd}'`);
+  if (tile !== 'auto' && !TILES.includes(tile))
+    throw new ArgumentError(`init: expected tile 'auto', '${TILES.join("', '")}', got '${tile}'`);
+  if (typeof revectorize !== 'boolean')
+    throw new ArgumentError(`init: expected revectorize true or false, got ${revectorize}`);
   if (!(maxBytes >= 32 * PAGE && maxBytes <= MAX_BYTES))
     throw new ArgumentError(`init: expected maxBytes from ${32 * PAGE} to ${MAX_BYTES}, got ${maxBytes}`);
-  const settings = `${simd} ${maxBytes}`;
+  const settings = { simd, tile, revectorize, maxBytes };
+  const named = Object.values(settings).join(' ');
   if (starting) {
-    if (starting.settings !== settings)
+    if (starting.settings !== named)
       throw new BackendError('init: expected the options of the running backend, got others; call shutdown() first');
     return starting.done;
   }
-  const attempt = { settings, done: start(simd, maxBytes, options.locate) };
+  const attempt = { settings: named, done: start(settings, options.locate) };
   starting = attempt;
   attempt.done.catch(() => {
     if (starting === attempt) starting = null; // a failed start may be tried again
@@ -88,87 +147,44 @@ export function shutdown(): void {
 
 /** What runs and why. @throws BackendError before `await init()` */
 export function backend(): Backend {
-  const { arena, build, reasons } = runtime();
+  const { arena, build, tile, revectorized, reasons } = runtime();
   const { used, peak, limit, count } = arena;
-  return { engine: 'WebAssembly SIMD', build, threads: 1, reasons, memory: { used, peak, limit, blocks: count } };
+  const memory = { used, peak, limit, blocks: count };
+  return { engine: engineName(), build, threads: 1, tile, revectorized, reasons, memory };
 }
 
-// The smallest module with one function that runs `op` on `operands` zero vectors and drops the result.
-function probe(operands: number, ...op: number[]): Uint8Array<ArrayBuffer> {
-  const zero = [0xfd, 12, ...new Array<number>(16).fill(0)];
-  const body = [0, ...Array.from({ length: operands }, () => zero).flat(), ...op, 0x1a, 0x0b];
-  const header = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 10];
-  return Uint8Array.from([...header, body.length + 2, 1, body.length, ...body]);
-}
-const hasSimd = (): boolean => WebAssembly.validate(probe(2, 0xfd, 0xe4, 0x01)); // f32x4.add
-const hasRelaxed = (): boolean => WebAssembly.validate(probe(3, 0xfd, 0x85, 0x02)); // f32x4.relaxed_madd
+/** The reason for 128-bit vectors where nothing else was asked for. */
+const PLAIN = '128-bit vectors: init({ revectorize: true }) was not asked for';
 
-const isNode = typeof process !== 'undefined' && !!process.versions?.node;
-
-/** Picks strict or relaxed, and says why. */
-async function pickBuild(
-  simd: 'auto' | 'strict' | 'relaxed',
-): Promise<{ build: 'strict' | 'relaxed'; reason: string }> {
-  if (typeof WebAssembly === 'undefined' || !hasSimd())
-    throw new BackendError(
-      'init: expected an engine with WebAssembly SIMD, got one without; use Node 20, Chrome 91, Firefox 89, Safari 16.4 or later',
-    );
-  if (simd === 'strict') return { build: 'strict', reason: 'strict SIMD: asked for' };
-  if (!hasRelaxed() && isNode) {
-    // Node 20 has relaxed SIMD behind a flag that takes effect for modules compiled from then on.
-    const v8 = await import('node:v8');
-    v8.setFlagsFromString('--experimental-wasm-relaxed-simd');
-  }
-  if (hasRelaxed())
-    return {
-      build: 'relaxed',
-      reason: simd === 'relaxed' ? 'relaxed SIMD: asked for' : 'relaxed SIMD: the engine has it',
-    };
-  if (simd === 'relaxed')
-    throw new BackendError("init: expected an engine with relaxed SIMD, got one without; use simd: 'auto' or 'strict'");
-  return { build: 'strict', reason: 'strict SIMD: the engine has no relaxed SIMD' };
-}
-
-// Literal URLs, so that bundlers see the files. They are right from bindings/runtime/ and from build/lib/ alike.
-const files = {
-  strict: () => new URL('../../build/wasm/retrograd.strict.wasm', import.meta.url),
-  relaxed: () => new URL('../../build/wasm/retrograd.relaxed.wasm', import.meta.url),
-};
-
-async function load(build: 'strict' | 'relaxed', locate?: (file: string) => string | URL): Promise<WebAssembly.Module> {
-  // Relative to the page where there is one: bundlers may turn import.meta.url into a path of the machine they ran on.
-  const here = import.meta.url;
-  const url = locate ? new URL(locate(`retrograd.${build}.wasm`), globalThis.location?.href ?? here) : files[build]();
-  try {
-    if (url.protocol === 'file:' && isNode) {
-      const { readFile } = await import('node:fs/promises');
-      return await WebAssembly.compile(await readFile(url));
-    }
-    const response = await fetch(url);
-    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
-    return await WebAssembly.compile(await response.arrayBuffer());
-  } catch (cause) {
-    throw new BackendError(
-      `init: expected a wasm module at ${url}, got: ${(cause as Error).message}; serve build/wasm beside build/lib, or pass init({ locate })`,
-      { cause },
-    );
-  }
-}
-
-async function start(
-  simd: 'auto' | 'strict' | 'relaxed',
-  maxBytes: number,
-  locate?: (file: string) => string | URL,
-): Promise<void> {
-  const { build, reason } = await pickBuild(simd);
-  const module = await load(build, locate);
-  const memory = new WebAssembly.Memory({ initial: 16, maximum: Math.floor(maxBytes / PAGE) });
-  // The loader's own exports wrap every function; the raw ones are the fast ones.
-  const { instance } = await instantiate(module, { env: { memory } });
-  const exports = instance.exports as unknown as Exports;
-  exports._initialize?.();
-  const arena = new Arena(memory, Number(exports.heap_base?.()) >>> 0, maxBytes);
-  const reasons = [reason, 'one thread'];
-  running = { arena, ...eagerCommands(exports, arena), build, reasons };
+async function start(settings: Settings, locate?: Locate): Promise<void> {
+  const { simd, reason } = await pickSimd(settings.simd);
+  const build: BuildName = simd;
+  const { bytes, module: plain } = await loadBuild(build, locate);
+  const wide = settings.revectorize ? await revectorize(bytes, plain, build) : { module: null, reason: PLAIN };
+  const module = wide.module ?? plain;
+  const revectorized = wide.module !== null;
+  const asked = settings.tile !== 'auto';
+  const tile = settings.tile === 'auto' ? await pickTile(module, build, wide.module ? 'wide' : 'plain') : settings.tile;
+  const memory = new WebAssembly.Memory({ initial: 16, maximum: Math.floor(settings.maxBytes / PAGE) });
+  const exports = await instantiateBuild(module, memory);
+  setTile(exports, tile);
+  const arena = new Arena(memory, Number(exports.heap_base?.()) >>> 0, settings.maxBytes);
+  const reasons = [
+    reason,
+    'one thread',
+    wide.reason,
+    `tile ${tile}: ${asked ? 'asked for' : 'the fastest in a short timing'}`,
+  ];
+  running = {
+    arena,
+    exports,
+    recorder: null,
+    eager: null,
+    ...eagerCommands(exports, arena),
+    build: simd,
+    tile,
+    revectorized,
+    reasons,
+  };
   for (const hook of startHooks) hook(running);
 }

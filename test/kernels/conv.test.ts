@@ -58,6 +58,7 @@ const shapes: readonly (readonly [string, Shape])[] = [
   ['depthwise 5x5, dilation 2', square([1, 1], axis(13, 5, 1, 3, 2), { groups: 3 })],
   ['depthwise 3x3, small', square([1, 1], axis(3, 3, 1, 1), { groups: 3, batch: 2 })],
   ['depthwise over one axis', { batch: 2, groups: 3, ins: 1, outs: 1, axes: [NONE, NONE, axis(19, 4, 2, 1)] }],
+  ['more outputs than one', square([1, 5], axis(9, 3, 1, 1), { batch: 2 })],
   ['one axis', { batch: 3, groups: 1, ins: 4, outs: 6, axes: [NONE, NONE, axis(37, 5, 2, 2)] }],
   ['three axes', { batch: 2, groups: 2, ins: 2, outs: 3, axes: [axis(4, 2), axis(5, 3, 2, 1), axis(6, 3, 1, 1, 2)] }],
   [
@@ -65,6 +66,17 @@ const shapes: readonly (readonly [string, Shape])[] = [
     { batch: 1, groups: 3, ins: 1, outs: 1, axes: [axis(4, 2), axis(5, 3, 1, 1), axis(6, 3)] },
   ],
   ['no images', square([2, 3], axis(5, 3), { batch: 0 })],
+];
+
+/** The `dims` operand of a convolution, or of a slice of it whose tensors are those of `whole`. */
+const dimsOf = (shape: Shape, whole = shape): number[] => [
+  shape.batch,
+  shape.groups,
+  shape.ins,
+  shape.outs,
+  whole.groups * whole.ins * inPixels(whole),
+  whole.groups * whole.outs * outPixels(whole),
+  ...shape.axes.flat(),
 ];
 
 const product = (values: readonly number[]): number => values.reduce((a, b) => a * b, 1);
@@ -151,7 +163,7 @@ function run(bench: KernelBench, shape: Shape, { x, w, g }: Tensors, { outBias, 
   const [y, dx, dw] = [bench.f32(g.length), bench.f32(x.length), bench.f32(w.length)];
   const [po, pi] = [outBias ? bench.f32(outBias) : 0, inBias ? bench.f32(inBias) : 0];
   const workspace = bench.f32((bench.run('gemm_workspace_bytes') as number) / 4);
-  const dims = bench.i32([shape.batch, shape.groups, shape.ins, shape.outs, ...shape.axes.flat()]);
+  const dims = bench.i32(dimsOf(shape));
   bench.run('conv_forward_f32', y, px, pw, po, act, workspace, dims);
   bench.run('conv_backward_input_f32', dx, pg, pw, pi, act, workspace, dims);
   bench.run('conv_backward_weight_f32', dw, pg, px, workspace, dims);
@@ -232,6 +244,91 @@ describe.each(builds)('convolution, %s', (build) => {
     }
   });
 
+  it('gives slices of images, groups and output channels the bits of the whole', () => {
+    for (const [name, shape] of shapes.filter(([, { batch }]) => batch > 0)) {
+      const next = random(name);
+      const given = tensors(shape, next);
+      const outBias = Float32Array.from({ length: shape.groups * shape.outs }, next);
+      const inBias = Float32Array.from({ length: shape.groups * shape.ins }, next);
+      const whole = run(bench, shape, given, { outBias, inBias, act: 1 });
+      const [px, pw, pg] = [bench.f32(given.x), bench.f32(given.w), bench.f32(given.g)];
+      const [po, pi] = [bench.f32(outBias), bench.f32(inBias)];
+      const [y, dx, dw] = [bench.f32(given.g.length), bench.f32(given.x.length), bench.f32(given.w.length)];
+      const workspace = bench.f32((bench.run('gemm_workspace_bytes') as number) / 4);
+      const { groups, ins, outs } = shape;
+      const [inImage, outImage] = [groups * ins * inPixels(shape), groups * outs * outPixels(shape)];
+      /** Calls `each` with the dims of some slices along a side, and where each begins. */
+      const slices = (side: 'batch' | 'groups' | 'outs', each: (at: number, dims: number) => void): void => {
+        const n = shape[side];
+        const cuts = [...new Set([0, 1, n >> 1, n - 1, n])].filter((cut) => cut >= 0).sort((a, b) => a - b);
+        cuts.slice(1).forEach((end, i) => {
+          const at = cuts[i] as number;
+          each(at, bench.i32(dimsOf({ ...shape, [side]: end - at }, shape)));
+        });
+      };
+      const forward = (image: number, out: number, group: number, dims: number): void => {
+        const from = px + 4 * (image * inImage + group * ins * inPixels(shape));
+        const weights = pw + 4 * out * ins * taps(shape);
+        bench.run(
+          'conv_forward_f32',
+          y + 4 * (image * outImage + out * outPixels(shape)),
+          from,
+          weights,
+          po + 4 * out,
+          1,
+          workspace,
+          dims,
+        );
+      };
+      const input = (image: number, group: number, dims: number): void => {
+        const to = dx + 4 * (image * inImage + group * ins * inPixels(shape));
+        const from = pg + 4 * (image * outImage + group * outs * outPixels(shape));
+        bench.run(
+          'conv_backward_input_f32',
+          to,
+          from,
+          pw + 4 * group * outs * ins * taps(shape),
+          pi + 4 * group * ins,
+          1,
+          workspace,
+          dims,
+        );
+      };
+      const weight = (out: number, group: number, dims: number): void => {
+        const [g, x] = [pg + 4 * out * outPixels(shape), px + 4 * group * ins * inPixels(shape)];
+        bench.run('conv_backward_weight_f32', dw + 4 * out * ins * taps(shape), g, x, workspace, dims);
+      };
+      const same = (part: 'y' | 'dx' | 'dw', side: string): void => {
+        const [at, { length }] = { y: [y, whole.y] as const, dx: [dx, whole.dx] as const, dw: [dw, whole.dw] as const }[
+          part
+        ];
+        expect(bits(bench.readF32(at, length)), `${name}: ${part} by ${side}`).toEqual(bits(whole[part]));
+        new Float32Array(bench.memory.buffer, at, length).fill(Number.NaN);
+      };
+      slices('batch', (image, dims) => {
+        forward(image, 0, 0, dims);
+        input(image, 0, dims);
+      });
+      same('y', 'images');
+      same('dx', 'images');
+      slices('groups', (group, dims) => {
+        forward(0, group * outs, group, dims);
+        input(0, group, dims);
+        weight(group * outs, group, dims);
+      });
+      same('y', 'groups');
+      same('dx', 'groups');
+      same('dw', 'groups');
+      if (groups > 1) continue;
+      slices('outs', (out, dims) => {
+        forward(0, out, 0, dims);
+        weight(out, 0, dims);
+      });
+      same('y', 'channels');
+      same('dw', 'channels');
+    }
+  });
+
   it('keeps NaN and infinity where they belong', () => {
     for (const [name, shape] of shapes.filter(([, { batch }]) => batch > 0)) {
       const next = random(name);
@@ -277,7 +374,7 @@ describe.each(builds)('convolution, %s', (build) => {
     const end = bench.memory.buffer.byteLength;
     for (const [, shape] of shapes) {
       const { x, w, g } = tensors(shape, () => 0);
-      const dims = bench.i32([shape.batch, shape.groups, shape.ins, shape.outs, ...shape.axes.flat()]);
+      const dims = bench.i32(dimsOf(shape));
       const tail = ({ length }: Float32Array): number => end - 4 * length;
       const forward = (y: number, a: number, b: number): unknown =>
         bench.run('conv_forward_f32', y, a, b, 0, 1, workspace, dims);

@@ -125,7 +125,7 @@ describe.each(builds)('%s', (build) => {
       expectClose(bench.readF32(out, n), expected.out, `out [${rows}, ${cols}]`, steep);
       bench.run('layer_norm_backward_f32', dx, gp, xp, mean, rstd, wp, rows, cols);
       expectClose(bench.readF32(dx, n), expected.dx, `dx [${rows}, ${cols}]`, 2 * steep);
-      bench.run('layer_norm_backward_params_f32', dweight, dbias, gp, xp, mean, rstd, rows, cols);
+      bench.run('layer_norm_backward_params_f32', dweight, dbias, gp, xp, mean, rstd, rows, cols, cols);
       expectClose(bench.readF32(dweight, cols), expected.dweight, `dweight [${rows}, ${cols}]`, steep * (1 + rows));
       expectClose(bench.readF32(dbias, cols), expected.dbias, `dbias [${rows}, ${cols}]`, 1 + rows);
       // In place, and over what is read.
@@ -155,29 +155,29 @@ describe.each(builds)('%s', (build) => {
       ];
       const out = bench.f32(layout.size);
       const count = n * s;
-      bench.run('batch_norm_stats_f32', mean, variance, xp, n, c, s);
+      bench.run('batch_norm_stats_f32', mean, variance, xp, n, c, s, c * s);
       expectClose(bench.readF32(mean, c), expected.mean, `mean ${label}`, 3);
       expectClose(bench.readF32(variance, c), expected.variance, `variance ${label}`);
       bench.run('rstd_f32', rstd, variance, c, EPS);
       const steep = count === 1 ? 1 / Math.sqrt(EPS) : 8;
       expectClose(bench.readF32(rstd, c), expected.rstd, `rstd ${label}`, steep);
-      bench.run('batch_norm_forward_f32', out, xp, mean, rstd, wp, bp, n, c, s);
+      bench.run('batch_norm_forward_f32', out, xp, mean, rstd, wp, bp, n, c, s, c * s);
       expectClose(bench.readF32(out, layout.size), expected.out, `out ${label}`, steep);
-      bench.run('batch_norm_backward_params_f32', dweight, dbias, gp, xp, mean, rstd, n, c, s);
+      bench.run('batch_norm_backward_params_f32', dweight, dbias, gp, xp, mean, rstd, n, c, s, c * s);
       expectClose(bench.readF32(dweight, c), expected.dweight, `dweight ${label}`, steep * count);
       expectClose(bench.readF32(dbias, c), expected.dbias, `dbias ${label}`, count);
-      bench.run('batch_norm_backward_f32', out, gp, xp, mean, rstd, wp, dweight, dbias, n, c, s);
+      bench.run('batch_norm_backward_f32', out, gp, xp, mean, rstd, wp, dweight, dbias, n, c, s, c * s);
       expectClose(bench.readF32(out, layout.size), expected.dx, `dx ${label}`, 4 * steep);
-      bench.run('batch_norm_backward_eval_f32', out, gp, rstd, wp, n, c, s);
+      bench.run('batch_norm_backward_eval_f32', out, gp, rstd, wp, n, c, s, c * s);
       expectClose(bench.readF32(out, layout.size), expected.dxEval, `dx in eval mode ${label}`, steep);
     }
   });
 
   it('leaves out a parameter gradient that nobody wants', () => {
     for (const [kernel, ...shape] of [
-      ['layer_norm_backward_params_f32', 4, 6],
-      ['batch_norm_backward_params_f32', 4, 6, 1],
-      ['batch_norm_backward_params_f32', 2, 6, 2],
+      ['layer_norm_backward_params_f32', 4, 6, 6],
+      ['batch_norm_backward_params_f32', 4, 6, 1, 6],
+      ['batch_norm_backward_params_f32', 2, 6, 2, 12],
     ] as const) {
       bench.reset();
       const [g, x, mean, rstd] = [noise(24, 1), noise(24, 2), noise(6, 3), noise(6, 4)].map((v) => bench.f32(v)) as [
@@ -203,7 +203,7 @@ describe.each(builds)('%s', (build) => {
       bench.reset();
       const x = noise(n * c * s, 1).map((v) => v + 1000);
       const [mean, variance] = [bench.f32(c), bench.f32(c)];
-      bench.run('batch_norm_stats_f32', mean, variance, bench.f32(x), n, c, s);
+      bench.run('batch_norm_stats_f32', mean, variance, bench.f32(x), n, c, s, c * s);
       const layout = batches(n, c, s);
       const means = gather(layout, 'group', (k) => at(x, k) / (n * s));
       const variances = gather(layout, 'group', (k) => (at(x, k) - at(means, layout.group(k))) ** 2 / (n * s));
@@ -249,7 +249,7 @@ describe.each(builds)('%s', (build) => {
     bench.run('layer_norm_forward_f32', out, mean, rstd, xp, 0, 0, 3, 5, EPS);
     const rowOf = [...bench.readF32(out, 15)].map((v, k) => [Math.floor(k / 5), Number.isNaN(v)] as const);
     for (const [row, bad] of rowOf) expect(bad).toBe(row === 1);
-    bench.run('batch_norm_stats_f32', mean, rstd, xp, 3, 5, 1);
+    bench.run('batch_norm_stats_f32', mean, rstd, xp, 3, 5, 1, 5);
     expect([...bench.readF32(mean, 5)].map(Number.isNaN)).toEqual([false, false, true, false, false]);
     expect([...bench.readF32(rstd, 5)].map(Number.isNaN)).toEqual([false, false, true, false, false]);
   });

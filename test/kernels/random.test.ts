@@ -62,11 +62,11 @@ describe.each(builds)('%s', (build) => {
   const bench = new KernelBench(build);
   const statePointer = (state: State) => bench.i32(state.map((w) => w | 0));
 
-  /** n f32 of a kernel that takes (out, n, ...scalars, state). */
+  /** n f32 of a kernel that takes (out, n, first, ...scalars, state). */
   function drawn(kernel: string, n: number, scalars: number[], state: State = STATE) {
     bench.reset();
     const out = bench.f32(n);
-    bench.run(kernel, out, n, ...scalars, statePointer(state));
+    bench.run(kernel, out, n, 0, ...scalars, statePointer(state));
     return bench.readF32(out, n);
   }
 
@@ -74,7 +74,7 @@ describe.each(builds)('%s', (build) => {
     for (const n of [...sizes, 2, 6, 7, 19, 63, 64, 65]) {
       bench.reset();
       const [out, pointer] = [bench.i32(n), statePointer(state)];
-      bench.run('random_u32', out, n, pointer);
+      bench.run('random_u32', out, n, 0, pointer);
       expect(Uint32Array.from(bench.readI32(out, n), (w) => w >>> 0)).toEqual(words(state, n));
       expect([...bench.readI32(pointer, 4)].map((w) => w >>> 0)).toEqual(state);
     }
@@ -193,7 +193,7 @@ describe.each(builds)('%s', (build) => {
         const x = Float32Array.from({ length: n }, (_, i) => i + 1);
         const [xp, mask, state] = [bench.f32(x), bench.u8(n), statePointer(STATE)];
         const out = inPlace ? xp : bench.f32(n);
-        bench.run('dropout_forward_f32', out, mask, xp, n, p, state);
+        bench.run('dropout_forward_f32', out, mask, xp, n, 0, p, state);
         const scale = Math.fround(1 / Math.fround(1 - Math.fround(p)));
         const kept = Array.from(words(STATE, n), (w) => (w < Math.fround(p) * 2 ** 32 ? 0 : 1));
         const scaled = Float32Array.from(x, (v, i) => (kept[i] ? v * scale : 0));
@@ -210,7 +210,7 @@ describe.each(builds)('%s', (build) => {
     for (const v of [Number.NaN, Number.POSITIVE_INFINITY]) {
       bench.reset();
       const [x, out, mask] = [bench.f32(Array(7).fill(v)), bench.f32(7), bench.u8(7)];
-      bench.run('dropout_forward_f32', out, mask, x, 7, 1, statePointer(STATE));
+      bench.run('dropout_forward_f32', out, mask, x, 7, 0, 1, statePointer(STATE));
       expect([...bench.readF32(out, 7)]).toEqual(Array(7).fill(0));
       bench.run('dropout_backward_f32', out, x, mask, 7, 1);
       expect([...bench.readF32(out, 7)]).toEqual(Array(7).fill(0));

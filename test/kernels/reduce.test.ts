@@ -97,7 +97,7 @@ function reduced(
 ) {
   bench.reset();
   const out = bench.f32(outer * inner);
-  bench.run(kernel, out, bench.f32(x), outer, r, inner, ...scalars);
+  bench.run(kernel, out, bench.f32(x), outer, r, inner, inner, ...scalars);
   return bench.readF32(out, outer * inner);
 }
 
@@ -173,7 +173,7 @@ describe.each(builds)('%s', (build) => {
     for (const inner of [1, 3, 21]) {
       bench.reset();
       const out = bench.i32(3 * inner);
-      bench.run(kernel, out, bench.f32(spread(values, 3, inner)), 3, values.length, inner);
+      bench.run(kernel, out, bench.f32(spread(values, 3, inner)), 3, values.length, inner, inner);
       expect([...bench.readI32(out, 3 * inner)]).toEqual(Array(3 * inner).fill(expected));
     }
   });
@@ -186,7 +186,7 @@ describe.each(builds)('%s', (build) => {
       bench.reset();
       const x = noise(outer * r * inner, r).map((v) => Math.round(v * 4));
       const out = bench.i32(outer * inner);
-      bench.run(kernel, out, bench.f32(x), outer, r, inner);
+      bench.run(kernel, out, bench.f32(x), outer, r, inner, inner);
       const expected = outputs(outer, inner).map(([o, i]) => {
         const c = column(x, r, inner, o, i);
         return c.indexOf(best(...c));
@@ -201,7 +201,7 @@ describe.each(builds)('%s', (build) => {
       const x = noise(outer * r * inner, r).map((v) => v + 30);
       const out = bench.f32(outer * inner);
       const mean = bench.f32(outer * inner);
-      bench.run('variance_f32', out, mean, bench.f32(x), outer, r, inner, correction);
+      bench.run('variance_f32', out, mean, bench.f32(x), outer, r, inner, inner, correction);
       const [means, variances] = [bench.readF32(mean, outer * inner), bench.readF32(out, outer * inner)];
       for (const [k, [o, i]] of outputs(outer, inner).entries()) {
         const c = column(x, r, inner, o, i);
@@ -216,7 +216,7 @@ describe.each(builds)('%s', (build) => {
   it('variance_f32 of equal values far from 0 is as good as nothing', () => {
     bench.reset();
     const out = bench.f32(1);
-    bench.run('variance_f32', out, bench.f32(1), bench.f32(new Float32Array(1000).fill(1e4)), 1, 1000, 1, 1);
+    bench.run('variance_f32', out, bench.f32(1), bench.f32(new Float32Array(1000).fill(1e4)), 1, 1000, 1, 1, 1);
     expect(bench.readF32(out, 1)[0]).toBe(0);
   });
 
@@ -268,7 +268,7 @@ describe.each(builds)('%s', (build) => {
         const x = noise(outer * r * inner);
         const from = bench.f32(x);
         const out = inPlace ? from : bench.f32(x.length);
-        bench.run(kernel, out, from, outer, r, inner);
+        bench.run(kernel, out, from, outer, r, inner, inner);
         const got = bench.readF32(out, x.length);
         for (const [o, i] of outputs(outer, inner)) {
           const c = column(x, r, inner, o, i);
@@ -285,7 +285,7 @@ describe.each(builds)('%s', (build) => {
     for (const inner of [1, 2]) {
       bench.reset();
       const out = bench.f32(values.length * inner);
-      bench.run('cumsum_forward_f32', out, bench.f32(spread(values, 1, inner)), 1, values.length, inner);
+      bench.run('cumsum_forward_f32', out, bench.f32(spread(values, 1, inner)), 1, values.length, inner, inner);
       expect(column(bench.readF32(out, values.length * inner), values.length, inner, 0, 0)).toEqual([
         1,
         3,
@@ -304,7 +304,7 @@ describe.each(builds)('%s', (build) => {
       const x = noise(outer * r * inner).map((v, k) => (Math.floor(k / inner) % r < zeros ? 0 : v + Math.sign(v)));
       const g = noise(outer * inner, 5);
       const dx = bench.f32(x.length);
-      bench.run('prod_backward_f32', dx, bench.f32(g), bench.f32(x), outer, r, inner);
+      bench.run('prod_backward_f32', dx, bench.f32(g), bench.f32(x), outer, r, inner, inner);
       const got = bench.readF32(dx, x.length);
       for (const [k, [o, i]] of outputs(outer, inner).entries()) {
         const c = column(x, r, inner, o, i);
@@ -340,7 +340,7 @@ describe.each(builds)('%s', (build) => {
         const out = bench.f32(r * inner);
         const x = bench.memory.buffer.byteLength - 4 * r * inner;
         new Float32Array(bench.memory.buffer, x, r * inner).fill(1);
-        expect(() => bench.run(kernel, out, x, 1, r, inner, ...scalars)).not.toThrow();
+        expect(() => bench.run(kernel, out, x, 1, r, inner, inner, ...scalars)).not.toThrow();
       }
     }
   });

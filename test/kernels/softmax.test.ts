@@ -102,7 +102,7 @@ describe.each(builds)('%s', (build) => {
         const x = noise(shape[0] * shape[1] * shape[2], shape[1]);
         const from = bench.f32(x);
         const out = inPlace ? from : bench.f32(x.length);
-        bench.run(kernel, out, from, ...shape);
+        bench.run(kernel, out, from, ...shape, shape[2]);
         const error = worst(bench.readF32(out, x.length), byColumn(shape, reference, x), floor);
         expect(error, `${shape}`).toBeLessThan(16 * EPSILON);
       }
@@ -119,7 +119,7 @@ describe.each(builds)('%s', (build) => {
         bench.reset();
         const [gradient, saved] = [bench.f32(g), bench.f32(y)];
         const dx = target === 'g' ? gradient : target === 'y' ? saved : bench.f32(n);
-        bench.run(kernel, dx, gradient, saved, ...shape);
+        bench.run(kernel, dx, gradient, saved, ...shape, shape[2]);
         // The sum over a column of r terms of size 3 is what rounds.
         expect(worst(bench.readF32(dx, n), expected, 3 + shape[1] / 100), `${shape}`).toBeLessThan(16 * EPSILON);
       }
@@ -139,6 +139,7 @@ describe.each(builds)('%s', (build) => {
         2,
         values.length,
         inner,
+        inner,
       );
       for (const [k, v] of bench.readF32(out, n).entries()) {
         expect(ulps(v, expected[at(k)] as number), `inner ${inner} at ${k}`).toBeLessThanOrEqual(1);
@@ -150,7 +151,7 @@ describe.each(builds)('%s', (build) => {
     bench.reset();
     const n = 1 << 20;
     const out = bench.f32(n);
-    bench.run('softmax_forward_f32', out, bench.f32(new Float32Array(n).fill(5)), 1, n, 1);
+    bench.run('softmax_forward_f32', out, bench.f32(new Float32Array(n).fill(5)), 1, n, 1, 1);
     expect(sum([...bench.readF32(out, n)])).toBeCloseTo(1, 6);
   });
 });

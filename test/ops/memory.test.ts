@@ -56,7 +56,7 @@ describe('init and shutdown', () => {
       /init: expected a wasm module at .*nowhere/,
     );
     await r.init(); // a failed start may be tried again
-    expect(r.backend().engine).toBe('WebAssembly SIMD');
+    expect(r.backend().engine).toMatch(/^V8 /);
   });
 
   it('names the build it runs and why', async () => {

@@ -1,0 +1,150 @@
+// Runs a recorded program: commands one behind the other in memory, each a kernel and its arguments. Of a command that
+// falls into independent units (elements, rows, samples) every thread takes a slice; what does not is thread 0's.
+//
+// A command is a list of words:
+//   kernel, words, sync, units, grain, count, args, inner, then the arguments and, for each, its step.
+//   words    of the whole command, so that the next one follows
+//   sync     1: all threads wait for each other first
+//   units    what can be cut; 0 when nothing can
+//   grain    slices begin at its multiples
+//   count    which argument holds the number of units; or, negative, ~which word of the list that the last argument points to
+//   args     how many arguments
+//   inner    of a loop: how many commands are its body
+// A slice from unit `lo` is the kernel called with arguments[i] + lo * steps[i] and a smaller count.
+//
+// A loop's body follows it: elementwise commands of the same units. They run block by block, so that what one leaves for
+// the next stays in the first cache. Arguments of the body with step SCRATCH are offsets into this thread's scratch.
+import { dispatch, LOOP } from "./dispatch";
+import {
+  await_epoch,
+  barrier,
+  beat,
+  post,
+  postedBegin,
+  postedEnd,
+  scratch,
+  stop,
+  stopped,
+  thread,
+  threads,
+} from "./team";
+
+export { thread_control_bytes, thread_start, thread_stop } from "./team";
+
+const WORDS: usize = 4;
+const SYNC: usize = 8;
+const UNITS: usize = 12;
+const GRAIN: usize = 16;
+const COUNT: usize = 20;
+const ARGS: usize = 24;
+const INNER: usize = 28;
+const HEADER: usize = 32;
+
+/** The step of an argument that is an offset into the scratch. */
+const SCRATCH: i32 = -1;
+/** At the start of the scratch: room for the arguments of one call, then for one list, then the intermediates. */
+const LIST: usize = 256;
+const INTERMEDIATES: usize = 1024;
+
+/** What program_run() gives when a thread is gone. */
+const GONE: usize = 1;
+
+/** Bytes of the scratch of one thread. */
+export function program_scratch_bytes(): i32 {
+  return <i32>INTERMEDIATES + 32 * 1024;
+}
+
+/** Where the intermediates of a loop may lie: the bytes behind the arguments. */
+export function program_intermediate_bytes(): i32 {
+  return program_scratch_bytes() - <i32>INTERMEDIATES;
+}
+
+/** Runs units [lo, hi) of the command at `p`. A check answers with what is wrong, or -1. */
+function slice(p: usize, lo: i32, hi: i32): i32 {
+  const args = load<i32>(p, ARGS),
+    count = load<i32>(p, COUNT),
+    to = scratch;
+  const from = p + HEADER,
+    steps = from + ((<usize>args) << 2);
+  for (let i: usize = 0; i < (<usize>args) << 2; i += 4) {
+    const step = load<i32>(steps + i),
+      value = load<i32>(from + i);
+    store<i32>(to + i, step == SCRATCH ? <i32>(scratch + INTERMEDIATES) + value : value + step * lo);
+  }
+  if (count >= 0) store<i32>(to + ((<usize>count) << 2), hi - lo);
+  else {
+    const last = to + ((<usize>args - 1) << 2);
+    memory.copy(to + LIST, load<usize>(last), LIST);
+    store<i32>(to + LIST + ((<usize>~count) << 2), hi - lo);
+    store<usize>(last, to + LIST);
+  }
+  return dispatch(load<i32>(p), to);
+}
+
+/** Units [lo, hi) of the loop at `p`, block by block through its body. */
+function loop(p: usize, lo: i32, hi: i32): void {
+  const block = load<i32>(p, GRAIN),
+    inner = load<i32>(p, INNER);
+  for (let at = lo; at < hi; at += block) {
+    const end = min(at + block, hi);
+    let q = p + HEADER;
+    for (let i = 0; i < inner; ++i) {
+      slice(q, at, end);
+      q += (<usize>load<i32>(q, WORDS)) << 2;
+    }
+  }
+}
+
+/** This thread's slice of the command at `p`. */
+@inline
+function share(p: usize): i32 {
+  const units = load<i32>(p, UNITS),
+    kernel = load<i32>(p);
+  if (threads == 1 && kernel != LOOP) return dispatch(kernel, p + HEADER);
+  const grain = load<i32>(p, GRAIN),
+    chunks = max(1, units / grain);
+  // The last slice has what is left over.
+  const lo = grain * <i32>((<i64>chunks * thread) / threads),
+    hi = thread == threads - 1 ? units : grain * <i32>((<i64>chunks * (thread + 1)) / threads);
+  if (lo >= hi) return -1;
+  if (kernel == LOOP) loop(p, lo, hi);
+  else slice(p, lo, hi);
+  return -1;
+}
+
+/** Runs the commands from `begin` to `end` on this thread and, where there are others, with them. */
+function run(begin: usize, end: usize): usize {
+  for (let p = begin; p < end; p += (<usize>load<i32>(p, WORDS)) << 2) {
+    if (ASC_FEATURE_THREADS) {
+      if (threads > 1 && load<i32>(p, SYNC)) {
+        if (!barrier()) return GONE;
+        if (stopped()) break;
+      }
+    }
+    if (load<i32>(p, UNITS)) share(p);
+    else if (thread == 0 && dispatch(load<i32>(p), p + HEADER) >= 0) {
+      if (threads == 1) return p;
+      stop(p);
+    }
+    beat();
+  }
+  if (ASC_FEATURE_THREADS) {
+    if (threads > 1) return barrier() ? stopped() : GONE;
+  }
+  return 0;
+}
+
+/**
+ * Runs the commands that lie from `begin` to `end`.
+ *
+ * @returns 0; the address of the check that found something wrong, after which nothing was run; or 1 when a thread is gone
+ */
+export function program_run(begin: usize, end: usize): usize {
+  if (threads > 1) post(begin, end);
+  return run(begin, end);
+}
+
+/** What a thread other than 0 does: takes part in every program until it is sent away. */
+export function thread_run(): void {
+  for (let epoch = 0; await_epoch(epoch); ++epoch) if (run(postedBegin(), postedEnd()) == GONE) return;
+}

@@ -1,0 +1,137 @@
+// The maker that appends each kernel call to a list. While it stands in for the arena, blocks have no memory: what a
+// program needs is known, and planned, when the recording is over.
+import type { Block, Owner } from './arena.ts';
+import type { Kernels, Operand, Probes } from './commands.ts';
+import { RecordingError } from './errors.ts';
+import { type KernelName, type OperandKind, type ProbeName, probeSignatures, signatures } from './kernels.ts';
+
+/** A place in a block; shape and dtype are for people. */
+export interface Ref {
+  readonly block: Block;
+  /** Bytes from the start of the block. */
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly dtype: string;
+}
+
+/** One argument: a place, null where an optional one is absent, a number, or a list of them. */
+export type Argument = Ref | null | number | readonly number[];
+
+/** One recorded kernel call. Arguments follow the kernel's signature without its workspace. */
+export interface Command {
+  readonly kernel: KernelName | ProbeName;
+  readonly args: readonly Argument[];
+  /** Of a check: throws what the eager call would have thrown. */
+  readonly complain?: (() => void) | undefined;
+}
+
+export const isRef = (x: Argument): x is Ref => typeof x === 'object' && x !== null && 'block' in x;
+
+/** What the arguments of a kernel are, its workspace left out. */
+export const kindsOf: (kernel: string) => readonly OperandKind[] = (() => {
+  const all = Object.entries({ ...signatures, ...probeSignatures } as Record<string, readonly OperandKind[]>);
+  const kinds = new Map(all.map(([name, list]) => [name, list.filter((kind) => kind !== 'workspace')]));
+  return (kernel) => kinds.get(kernel) as readonly OperandKind[];
+})();
+
+/** Where in the program of the user a call came from: the first line of the stack that is not the library's. */
+function callSite(): string {
+  const home = new URL('.', import.meta.url).href.replace(/runtime\/$/, '');
+  const lines = (new Error().stack ?? '').split('\n').slice(1);
+  const plain = home.replace(/^file:\/\//, '');
+  const line = lines.find((text) => !text.includes(home) && !text.includes(plain));
+  return line ? ` (${line.trim()})` : '';
+}
+
+/** Records what is called through `kernels` and `probes`, and on what outside of it the recording depends. */
+export class Recorder implements Owner {
+  readonly abandoned = false;
+  readonly commands: Command[] = [];
+  /** All that has to hold for the recording to be of use again. */
+  readonly guards: (() => boolean)[] = [];
+  /** What is done before each run, such as writing a learning rate where kernels read it. */
+  readonly hooks: (() => void)[] = [];
+  readonly kernels: Kernels;
+  readonly probes: Probes;
+  /** Blocks from outside, with the version each had when the recording first met it. */
+  readonly versions = new Map<Block, number>();
+  /** Blocks that were filled from JavaScript while it recorded, and with what. */
+  readonly constants = new Map<Block, ArrayLike<number>>();
+  #complain: (() => void) | undefined;
+  readonly #seen = new Set<unknown>();
+
+  constructor() {
+    const recordAll = (table: object, answer?: number): unknown =>
+      Object.fromEntries(Object.keys(table).map((name) => [name, this.#record(name as KernelName, answer)]));
+    this.kernels = recordAll(signatures) as Kernels;
+    this.probes = recordAll(probeSignatures, -1) as Probes;
+  }
+
+  #record(kernel: KernelName | ProbeName, answer?: number): (...operands: unknown[]) => number | undefined {
+    const kinds = kindsOf(kernel);
+    return (...operands) => {
+      const args = operands.map((operand, i): Argument => {
+        if (typeof operand === 'number' || operand === null) return operand;
+        if (kinds[i] === 'dims') return [...(operand as readonly number[])];
+        const { block, address, shape = [], dtype = '' } = operand as Operand & { shape?: number[]; dtype?: string };
+        if (block.origin !== this) this.#depend(operand as Operand & { requiresGrad?: boolean });
+        if (kinds[i] !== 'in' && kinds[i] !== 'in?') block.version++;
+        return { block, offset: address - block.ptr, shape, dtype };
+      });
+      this.commands.push({ kernel, args, complain: answer === undefined ? undefined : this.#complain });
+      return answer;
+    };
+  }
+
+  /** Notes an operand from outside. */
+  #depend(operand: Operand & { readonly requiresGrad?: boolean }): void {
+    if (this.#seen.has(operand)) return;
+    this.#seen.add(operand);
+    const { block, requiresGrad } = operand;
+    if (!this.versions.has(block)) this.versions.set(block, block.version);
+    // A tensor that is frozen, or no longer, has another program.
+    this.guards.push(() => operand.requiresGrad === requiresGrad);
+  }
+
+  /** Compares with a second recording of the same. @returns what it does differently first, or null */
+  differs(other: Recorder): string | null {
+    const numbers = [new Map<Block, number>(), new Map<Block, number>()] as const;
+    const describe = (recorder: Recorder, i: 0 | 1, arg: Argument): unknown => {
+      if (!isRef(arg)) return Array.isArray(arg) ? arg.join() : arg;
+      const constant = recorder.constants.get(arg.block);
+      if (constant) return Array.from(constant).join(); // made anew with each recording
+      if (arg.block.origin !== recorder) return arg.block;
+      const own = numbers[i].get(arg.block) ?? numbers[i].size;
+      numbers[i].set(arg.block, own);
+      return own * 2 ** 32 + arg.offset;
+    };
+    const length = Math.max(this.commands.length, other.commands.length);
+    for (let at = 0; at < length; at++) {
+      const [a, b] = [this.commands[at], other.commands[at]];
+      if (!a || !b)
+        return `${length - Math.min(this.commands.length, other.commands.length)} kernels more or less, from ${(a ?? b)?.kernel} on`;
+      if (a.kernel !== b.kernel) return `${b.kernel} where it had been ${a.kernel}`;
+      for (let i = 0; i < a.args.length; i++)
+        if (!Object.is(describe(this, 0, a.args[i] as Argument), describe(other, 1, b.args[i] as Argument)))
+          return `another argument ${i + 1} of ${a.kernel}`;
+    }
+    return null;
+  }
+
+  /** Records the checks of values that `check` makes; where one fails in a run, `again` is called, to throw. */
+  check(check: (probes: Probes) => void, again: () => void): void {
+    this.#complain = again;
+    check(this.probes);
+    this.#complain = undefined;
+  }
+
+  /** A block of the recording is freed: later uses are errors, and nothing is given back. */
+  release(): void {}
+
+  /** @throws RecordingError always: a program has no values while it is recorded */
+  refuse(what: string, cure: string): never {
+    throw new RecordingError(
+      `${what}: expected no read or write of values while compile() records, got one${callSite()}; ${cure}`,
+    );
+  }
+}
