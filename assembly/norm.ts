@@ -4,6 +4,7 @@
 // variances are biased and taken in two passes. weight = 0 means ones, bias = 0 zeros. Every kernel overwrites its
 // outputs unless said; dx may be g, out may be x.
 import { loadLanes, madd } from "./lanes";
+import { Moments } from "./moments";
 import {
   Columns,
   mapLanes,
@@ -108,11 +109,12 @@ export function layer_norm_forward_f32(
   const zero = f32x4.splat(0),
     stride = (<usize>cols) << 2;
   for (let i = 0; i < rows; i++, out += stride, x += stride, mean += 4, rstd += 4) {
-    store<f32>(mean, <f32>(Rows.sumNear<Value>(out, x, 0, 0, cols, zero, zero) / cols));
-    const next = i + 1 < rows ? x + stride : x;
-    const m = v128.load32_splat(mean);
-    store<f32>(rstd, <f32>(1 / sqrt(Rows.sumNear<SquaredDeviation>(next, x, 0, 0, cols, m, zero) / cols + eps)));
-    Rows.map<Normalize>(out, x, 0, weight, bias, cols, m, v128.load32_splat(rstd), zero, zero);
+    const moments = Moments.of(x, 1, cols, 0);
+    const m = <f32>f64x2.extract_lane(moments, 0),
+      r = <f32>(1 / sqrt(f64x2.extract_lane(moments, 1) + eps));
+    store<f32>(mean, m);
+    store<f32>(rstd, r);
+    Rows.map<Normalize>(out, x, 0, weight, bias, cols, f32x4.splat(m), f32x4.splat(r), zero, zero);
   }
 }
 

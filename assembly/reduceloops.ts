@@ -26,7 +26,8 @@ import { demotePair, expNegative, loadLanes, loadPart, promoteHigh, storeLanes, 
 /** Down columns, p and q differ from row to row (and not from column to column). */
 @inline export const ROW_PARAMETERS: i32 = 16;
 
-const ROW_BLOCK: i32 = 128;
+/** Elements of a row that are summed in f32 before they join in f64. */
+@inline export const ROW_BLOCK: i32 = 128;
 const COLUMN_BLOCK_ROWS: i32 = 16;
 
 /** All bits set in the first `lanes` lanes, none in the others. */
@@ -195,10 +196,7 @@ function sumRow<F>(
   hasW: bool,
   n: i32,
   p: v128,
-  q: v128,
-  touch: usize,
-  touches: bool,
-): f64 {
+  q: v128): f64 {
   let low = f64x2.splat(0),
     high = f64x2.splat(0);
   while (n > 0) {
@@ -209,10 +207,6 @@ function sumRow<F>(
       a2 = a0,
       a3 = a0;
     for (; left >= 16; left -= 16, out += 64, x += 64, y += 64, w += 64) {
-      if (touches) {
-        v128.load32_zero(touch);
-        touch += 64;
-      }
       a0 = f32x4.add(a0, termOf<F>(out, x, y, w, hasW, 4, p, q));
       a1 = f32x4.add(a1, termOf<F>(out + 16, x + 16, y + 16, w + 16, hasW, 4, p, q));
       a2 = f32x4.add(a2, termOf<F>(out + 32, x + 32, y + 32, w + 32, hasW, 4, p, q));
@@ -245,13 +239,8 @@ export class Rows {
 
   /** The sum over i of value(x[i], y[i], w[i], _, p, q), 0 for n = 0. A term that KEEPS goes to out, which may be x. */
   static sum<F>(out: usize, x: usize, y: usize, w: usize, n: i32, p: v128, q: v128): f64 {
-    if (changetype<F>(0).uses() & USES_W && w != 0) return sumRow<F>(out, x, y, w, true, n, p, q, 0, false);
-    return sumRow<F>(out, x, y, w, false, n, p, q, 0, false);
-  }
-
-  static sumNear<F>(touch: usize, x: usize, y: usize, w: usize, n: i32, p: v128, q: v128): f64 {
-    if (changetype<F>(0).uses() & USES_W && w != 0) return sumRow<F>(0, x, y, w, true, n, p, q, touch, true);
-    return sumRow<F>(0, x, y, w, false, n, p, q, touch, true);
+    if (changetype<F>(0).uses() & USES_W && w != 0) return sumRow<F>(out, x, y, w, true, n, p, q);
+    return sumRow<F>(out, x, y, w, false, n, p, q);
   }
 
   /** The fold of a row, identity() for n = 0. */

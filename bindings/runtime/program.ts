@@ -53,7 +53,7 @@ export function encode(
     else if (typeof arg === 'number') list.push(arg);
     else list.push(arg === null ? 0 : base + 4 * (start + HEADER + 2 * args.length));
   });
-  args.forEach((_, i) => list.push(scratch[i] ? SCRATCH : (split?.steps[i] ?? 0)));
+  for (let i = 0; i < args.length; i++) list.push(scratch[i] ? SCRATCH : (split?.steps[i] ?? 0));
   if (Array.isArray(dims)) list.push(...dims);
   list[start + 1] = list.length - start;
 }

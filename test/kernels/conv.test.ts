@@ -68,6 +68,21 @@ const shapes: readonly (readonly [string, Shape])[] = [
   ['no images', square([2, 3], axis(5, 3), { batch: 0 })],
 ];
 
+/** Those of 3x3 taps with enough channels go by Winograd's algorithm: tiles of 4x4 outputs, all of an image or parts. */
+const tiled: readonly (readonly [string, Shape])[] = [
+  ['tiles, one of four', square([16, 16], axis(4, 3, 1, 1), { batch: 3 })],
+  ['tiles cut off, channels that fill no vector', square([17, 19], axis(9, 3, 1, 1), { batch: 2 })],
+  ['tiles, several blocks', square([16, 18], axis(35, 3, 1, 1))],
+  ['tiles, several blocks of channels', square([131, 29], axis(6, 3, 1, 1), { batch: 5 })],
+  ['tiles, several blocks of lines', square([70, 53], axis(7, 3, 1, 1), { batch: 4 })],
+  ['tiles without padding', square([18, 16], axis(10, 3), { batch: 2 })],
+  ['tiles, more padding than taps', square([16, 17], axis(5, 3, 1, 4))],
+  ['tiles, more padding behind', square([16, 16], axis(6, 3, 1, 1, 1, 3), { batch: 2 })],
+  ['tiles, wide', { batch: 1, groups: 1, ins: 16, outs: 16, axes: [NONE, axis(5, 3, 1, 1), axis(270, 3, 1, 1)] }],
+  ['tiles in groups', square([16, 20], axis(8, 3, 1, 1), { groups: 2, batch: 2 })],
+];
+const all = [...shapes, ...tiled];
+
 /** The `dims` operand of a convolution, or of a slice of it whose tensors are those of `whole`. */
 const dimsOf = (shape: Shape, whole = shape): number[] => [
   shape.batch,
@@ -185,7 +200,7 @@ describe.each(builds)('convolution, %s', (build) => {
   const bench = new KernelBench(build);
   const tiles = Array.from({ length: bench.run('gemm_tile_count') as number }, (_, id) => id);
 
-  it.each(shapes)('%s: agrees with f64, the same bits for every tile', (name, shape) => {
+  it.each(all)('%s: agrees with f64, the same bits for every tile', (name, shape) => {
     const given = tensors(shape, random(name));
     const expected = define(shape, given);
     let first: ReturnType<typeof run> | undefined;
@@ -200,7 +215,7 @@ describe.each(builds)('convolution, %s', (build) => {
     }
   });
 
-  it.each(shapes)('%s: bias and relu', (name, shape) => {
+  it.each(all)('%s: bias and relu', (name, shape) => {
     const next = random(name);
     const given = tensors(shape, next);
     const expected = define(shape, given);
@@ -234,7 +249,7 @@ describe.each(builds)('convolution, %s', (build) => {
   });
 
   it('gives an image the bits that it has alone', () => {
-    for (const [name, shape] of shapes.filter(([, { batch }]) => batch > 1)) {
+    for (const [name, shape] of all.filter(([, { batch }]) => batch > 1)) {
       const given = tensors(shape, random(name));
       const whole = run(bench, shape, given);
       const cut = (all: Float32Array): Float32Array => all.slice(-all.length / shape.batch);
@@ -245,7 +260,7 @@ describe.each(builds)('convolution, %s', (build) => {
   });
 
   it('gives slices of images, groups and output channels the bits of the whole', () => {
-    for (const [name, shape] of shapes.filter(([, { batch }]) => batch > 0)) {
+    for (const [name, shape] of all.filter(([, { batch }]) => batch > 0)) {
       const next = random(name);
       const given = tensors(shape, next);
       const outBias = Float32Array.from({ length: shape.groups * shape.outs }, next);
@@ -366,13 +381,52 @@ describe.each(builds)('convolution, %s', (build) => {
     }
   });
 
+  it('keeps NaN and infinity of a tile in its image and channel', () => {
+    for (const [name, shape] of tiled) {
+      const next = random(name);
+      const given = tensors(shape, next);
+      for (const bad of [Number.NaN, Number.POSITIVE_INFINITY])
+        for (const part of ['x', 'g'] as const) {
+          const spoilt = { ...given, [part]: given[part].slice() };
+          const image = given[part].length / shape.batch;
+          const at = Math.floor(next() * given[part].length);
+          spoilt[part][at] = bad;
+          const actual = run(bench, shape, spoilt);
+          const reached = part === 'x' ? actual.y : actual.dx;
+          const must = new Set<number>();
+          forEachTerm(shape, (i, j) => {
+            if (part === 'x' && j === at) must.add(i);
+            if (part === 'g' && i === at) must.add(j);
+          });
+          for (const i of must) expect(reached[i], `${name}: ${part}`).not.toSatisfy(Number.isFinite);
+          reached.forEach((value, i) => {
+            const elsewhere = Math.floor(i / (reached.length / shape.batch)) !== Math.floor(at / image);
+            if (elsewhere && !Number.isFinite(value)) expect.fail(`${name}: ${part}[${at}] reached ${i}`);
+          });
+        }
+    }
+  });
+
+  it('is within 1e-5 of the norm where it multiplies in tiles', () => {
+    for (const [name, shape] of tiled) {
+      const given = tensors(shape, random(name));
+      const expected = define(shape, given);
+      const actual = run(bench, shape, given);
+      for (const part of ['y', 'dx', 'dw'] as const) {
+        const norm = Math.hypot(...expected[part].value);
+        const error = Math.hypot(...actual[part].map((v, i) => v - (expected[part].value[i] as number)));
+        expect(error / norm, `${name}: ${part}`).toBeLessThan(1e-5);
+      }
+    }
+  });
+
   it('reads nothing behind its operands at the end of memory', () => {
     bench.reset();
     const workspace = bench.f32((bench.run('gemm_workspace_bytes') as number) / 4);
     const scratch = bench.f32(1 << 17);
     bench.memory.grow(1);
     const end = bench.memory.buffer.byteLength;
-    for (const [, shape] of shapes) {
+    for (const [, shape] of all) {
       const { x, w, g } = tensors(shape, () => 0);
       const dims = bench.i32(dimsOf(shape));
       const tail = ({ length }: Float32Array): number => end - 4 * length;
