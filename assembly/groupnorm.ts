@@ -3,7 +3,8 @@
 // passes. weight = 0 means ones, bias = 0 zeros. Every kernel overwrites its outputs; dx may be g, out may be x.
 // Instance norm has groups of one channel, layer norm over everything but n has one group.
 import { madd } from "./lanes";
-import { Rows, SquaredDeviation, USES_B, USES_W, USES_Y, Value } from "./reduceloops";
+import { Moments } from "./moments";
+import { Rows, USES_B, USES_W, USES_Y } from "./reduceloops";
 
 // A group is walked in runs that share a weight: a channel each; or all of it, with weights as a stream, where channels
 // have one element or there are no weights.
@@ -17,30 +18,6 @@ class Normalize {
   }
   @inline value(x: v128, y: v128, w: v128, b: v128, mean: v128, slope: v128, offset: v128, t: v128): v128 {
     return madd(f32x4.mul(f32x4.sub(x, mean), slope), w, f32x4.add(offset, b));
-  }
-}
-
-/** g * w. */
-@final
-@unmanaged
-class Weighted {
-  @inline uses(): i32 {
-    return USES_W;
-  }
-  @inline value(g: v128, y: v128, w: v128, b: v128, p: v128, q: v128, s: v128, t: v128): v128 {
-    return f32x4.mul(g, w);
-  }
-}
-
-/** g * w * xhat. */
-@final
-@unmanaged
-class Correlation {
-  @inline uses(): i32 {
-    return USES_Y | USES_W;
-  }
-  @inline value(g: v128, x: v128, w: v128, b: v128, mean: v128, rstd: v128, s: v128, t: v128): v128 {
-    return f32x4.mul(f32x4.mul(g, w), f32x4.mul(f32x4.sub(x, mean), rstd));
   }
 }
 
@@ -84,10 +61,11 @@ export function group_norm_forward_f32(
     bytes = (<usize>run) << 2;
   for (let i = 0; i < n; i++) {
     for (let k = 0; k < groups; k++, mean += 4, rstd += 4) {
-      store<f32>(mean, <f32>(Rows.sum<Value>(0, x, 0, 0, size, zero, zero) / size));
-      const m = v128.load32_splat(mean);
-      store<f32>(rstd, <f32>(1 / sqrt(Rows.sum<SquaredDeviation>(0, x, 0, 0, size, m, zero) / size + eps)));
-      const r = load<f32>(rstd);
+      const moments = Moments.of(x, size);
+      const m = f32x4.splat(<f32>f64x2.extract_lane(moments, 0)),
+        r = <f32>(1 / sqrt(f64x2.extract_lane(moments, 1) + eps));
+      v128.store32_lane(mean, m, 0);
+      store<f32>(rstd, r);
       for (let j = 0, channel = k * c; j < runs; j++, channel++, out += bytes, x += bytes) {
         const at = (<usize>channel) << 2,
           w = streams && weight ? weight + at : 0,
@@ -126,17 +104,15 @@ export function group_norm_backward_f32(
         r = v128.load32_splat(rstd),
         own = weight ? weight + ((<usize>k * c) << 2) : 0;
       const stream = streams ? own : 0;
-      let sum: f64 = 0,
-        correlation: f64 = 0;
+      let sums = f64x2.splat(0);
       for (let j = 0; j < runs; j++) {
         const at = <usize>j * bytes,
           w: f64 = streams ? 1 : load<f32>(own + ((<usize>j) << 2));
-        sum += w * Rows.sum<Weighted>(0, g + at, 0, stream, run, zero, zero);
-        correlation += w * Rows.sum<Correlation>(0, g + at, x + at, stream, run, m, r);
+        sums = f64x2.add(sums, f64x2.mul(Moments.gradient(g + at, x + at, stream, run, m, r), f64x2.splat(w)));
       }
       const factor = <f64>load<f32>(rstd) / size;
-      const offset = f32x4.splat(<f32>(sum * factor));
-      const slope = f32x4.splat(<f32>(correlation * factor * load<f32>(rstd)));
+      const offset = f32x4.splat(<f32>(f64x2.extract_lane(sums, 0) * factor));
+      const slope = f32x4.splat(<f32>(f64x2.extract_lane(sums, 1) * factor * load<f32>(rstd)));
       for (let j = 0; j < runs; j++) {
         const at = <usize>j * bytes,
           gain = streams ? r : f32x4.mul(r, v128.load32_splat(own + ((<usize>j) << 2)));
@@ -149,6 +125,7 @@ export function group_norm_backward_f32(
 /**
  * dweight[groups * c] = sum over n and s of g * xhat, dbias = sum over n and s of g; one that is 0 is left out. Does
  * `channels` of them from channel `first` on; the pointers are those of the whole.
+ * workspace: at least 16 KiB, aligned to 16.
  */
 export function group_norm_backward_params_f32(
   dweight: usize,
@@ -163,23 +140,9 @@ export function group_norm_backward_params_f32(
   s: i32,
   first: i32,
   channels: i32,
+  workspace: usize,
 ): void {
-  const zero = f32x4.splat(0),
-    step = (<usize>groups * c * s) << 2;
-  for (let k = first; k < first + channels; k++) {
-    let correlation: f64 = 0,
-      sum: f64 = 0,
-      at = (<usize>k * s) << 2,
-      group = (<usize>(k / c)) << 2;
-    for (let i = 0; i < n; i++, at += step, group += (<usize>groups) << 2) {
-      if (dweight) {
-        const m = v128.load32_splat(mean + group),
-          r = v128.load32_splat(rstd + group);
-        correlation += Rows.sum<Correlation>(0, g + at, x + at, 0, s, m, r);
-      }
-      if (dbias) sum += Rows.sum<Value>(0, g + at, 0, 0, s, zero, zero);
-    }
-    if (dweight) store<f32>(dweight + ((<usize>k) << 2), <f32>correlation);
-    if (dbias) store<f32>(dbias + ((<usize>k) << 2), <f32>sum);
-  }
+  const sample = (<usize>groups * c * s) << 2,
+    end = first + channels;
+  Moments.gradients(dweight, dbias, g, x, mean, rstd, n, groups, c, s, first, end, sample, workspace);
 }

@@ -1,7 +1,7 @@
 // Losses, unreduced, forward beside backward: cross-entropy and NLL on i32 class targets, BCE with and without logits,
 // smooth L1 and Huber. Contiguous f32. Every kernel overwrites its outputs; gradients g are of the unreduced losses.
 // Class targets are checked before (check_targets_i32); one equal to ignoreIndex gives a loss and a gradient of 0.
-import { clamp, expNegative, log, log1p, log1pUnit, madd, sigmoid } from "./lanes";
+import { clamp, expNegative, log, log1p, log1pUnit, madd, sigmoid, TAIL_SCALE } from "./lanes";
 import { ExpBelow, MaximumNumber, Rows, USES_B, USES_W, USES_Y, Value } from "./reduceloops";
 
 @inline
@@ -58,7 +58,8 @@ export function cross_entropy_forward_f32(
   for (let i = 0; i < rows; i++, losses += 4, lse += 4, target += 4, x += stride) {
     const max = Rows.fold<MaximumNumber>(x, classes),
       maxV = f32x4.splat(max);
-    const logSumV = log(f32x4.splat(<f32>Rows.sum<ExpBelow>(0, x, 0, 0, classes, maxV, zero)));
+    const sum = Rows.sum<ExpBelow>(0, x, 0, 0, classes, maxV, zero) * TAIL_SCALE;
+    const logSumV = log(f32x4.splat(<f32>sum));
     const logSum = f32x4.extract_lane(logSumV, 0);
     store<f32>(lse, logSum);
     const t = load<i32>(target);

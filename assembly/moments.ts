@@ -1,12 +1,65 @@
-// The mean and the variance of a channel, in one pass over it: of a value's distance d to a shift near the mean, mean =
-// shift + E[d] and variance = E[d^2] - E[d]^2, which loses few digits while E[d]^2 is not large beside the variance.
-// The shift is the mean of the channel's first elements. Where it has missed (elements in order of size, say, or all
-// the same), a second pass takes the variance about the mean.
-import { madd, promoteHigh } from "./lanes";
-import { ROW_BLOCK, Rows, SquaredDeviation, Value } from "./reduceloops";
+// Two sums in one pass: of a term, and of the term times a factor. They are the moments a norm divides by on its way
+// forward, and what its gradient takes of them on the way back.
+import { loadLanes, madd, promoteHigh } from "./lanes";
+import { lanesMask, ROW_BLOCK, Rows, SquaredDeviation, USES_W, USES_Y, Value } from "./reduceloops";
 
-/** E[d]^2 may be so many variances. */
-const TOLERANCE: f64 = 4;
+/** The term x - shift, and as its factor itself. */
+@final
+@unmanaged
+class Deviation {
+  @inline uses(): i32 {
+    return 0;
+  }
+  @inline term(x: v128, w: v128, shift: v128): v128 {
+    return f32x4.sub(x, shift);
+  }
+  @inline factor(d: v128, y: v128, shift: v128, q: v128): v128 {
+    return d;
+  }
+}
+
+/** The term g * weight, and as its factor xhat, with x for y. */
+@final
+@unmanaged
+class WeightedGradient {
+  @inline uses(): i32 {
+    return USES_Y | USES_W;
+  }
+  @inline term(g: v128, w: v128, mean: v128): v128 {
+    return f32x4.mul(g, w);
+  }
+  @inline factor(gw: v128, x: v128, mean: v128, rstd: v128): v128 {
+    return f32x4.mul(f32x4.sub(x, mean), rstd);
+  }
+}
+
+/** The term g, and as its factor xhat, with x for y. */
+@final
+@unmanaged
+class PlainGradient {
+  @inline uses(): i32 {
+    return USES_Y;
+  }
+  @inline term(g: v128, w: v128, mean: v128): v128 {
+    return g;
+  }
+  @inline factor(g: v128, x: v128, mean: v128, rstd: v128): v128 {
+    return f32x4.mul(f32x4.sub(x, mean), rstd);
+  }
+}
+
+@inline
+function termAt<F>(x: usize, w: usize, lanes: i32, p: v128): v128 {
+  const f = changetype<F>(0);
+  return f.term(loadLanes(x, lanes), f.uses() & USES_W ? loadLanes(w, lanes) : f32x4.splat(1), p);
+}
+
+/** sum + term * factor. */
+@inline
+function product<F>(sum: v128, term: v128, y: usize, lanes: i32, p: v128, q: v128): v128 {
+  const f = changetype<F>(0);
+  return madd(term, f.factor(term, f.uses() & USES_Y ? loadLanes(y, lanes) : term, p, q), sum);
+}
 
 /** Both halves of a vector, added in f64. */
 @inline
@@ -14,73 +67,177 @@ function paired(v: v128): v128 {
   return f64x2.add(f64x2.promote_low_f32x4(v), promoteHigh(v));
 }
 
-@inline
-function total(v: v128): f64 {
-  return f64x2.extract_lane(v, 0) + f64x2.extract_lane(v, 1);
-}
+/** E[d]^2 may be so many variances. */
+const TOLERANCE: f64 = 4;
+/**
+ * Channels whose sums a workspace holds at a time: 16 KiB. With all of them a sample is read from its front to its end;
+ * one channel after the other, every row would begin far from the last.
+ */
+const CHANNELS_AT_ONCE: i32 = 1024;
 
 export class Moments {
-  /** [mean, biased variance], as f64x2, of n rows of s elements, `stride` bytes apart. */
-  static of(x: usize, n: i32, s: i32, stride: usize): v128 {
-    const zero = f32x4.splat(0),
-      some = min(s, ROW_BLOCK),
-      count = <f64>n * <f64>s;
-    const shift = <f32>(Rows.sum<Value>(0, x, 0, 0, some, zero, zero) / some),
-      base = f32x4.splat(shift);
+  /** [the sum of F's terms, the sum of terms times factors], as f64x2, along a row of n elements; by Rows.sum's tree. */
+  static pair<F>(x: usize, y: usize, w: usize, n: i32, p: v128, q: v128): v128 {
+    const zero = f32x4.splat(0);
     let sums = f64x2.splat(0),
-      squares = sums,
-      row = x;
-    for (let i = n; i > 0; i--, row += stride) {
-      let left = s,
-        p = row;
-      while (left >= 4) {
-        let block = min(left & ~3, ROW_BLOCK);
-        left -= block;
-        let a0 = zero,
-          a1 = zero,
-          a2 = zero,
-          a3 = zero,
-          b0 = zero,
-          b1 = zero,
-          b2 = zero,
-          b3 = zero;
-        for (; block >= 16; block -= 16, p += 64) {
-          const d0 = f32x4.sub(v128.load(p), base),
-            d1 = f32x4.sub(v128.load(p + 16), base),
-            d2 = f32x4.sub(v128.load(p + 32), base),
-            d3 = f32x4.sub(v128.load(p + 48), base);
-          a0 = f32x4.add(a0, d0);
-          b0 = madd(d0, d0, b0);
-          a1 = f32x4.add(a1, d1);
-          b1 = madd(d1, d1, b1);
-          a2 = f32x4.add(a2, d2);
-          b2 = madd(d2, d2, b2);
-          a3 = f32x4.add(a3, d3);
-          b3 = madd(d3, d3, b3);
-        }
-        for (; block > 0; block -= 4, p += 16) {
-          const d = f32x4.sub(v128.load(p), base);
-          a0 = f32x4.add(a0, d);
-          b0 = madd(d, d, b0);
-        }
-        sums = f64x2.add(sums, paired(f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3))));
-        squares = f64x2.add(squares, paired(f32x4.add(f32x4.add(b0, b1), f32x4.add(b2, b3))));
+      products = sums;
+    while (n > 0) {
+      let left = min(n, ROW_BLOCK);
+      n -= left;
+      let a0 = zero,
+        a1 = zero,
+        a2 = zero,
+        a3 = zero,
+        b0 = zero,
+        b1 = zero,
+        b2 = zero,
+        b3 = zero;
+      for (; left >= 16; left -= 16, x += 64, y += 64, w += 64) {
+        const t0 = termAt<F>(x, w, 4, p),
+          t1 = termAt<F>(x + 16, w + 16, 4, p),
+          t2 = termAt<F>(x + 32, w + 32, 4, p),
+          t3 = termAt<F>(x + 48, w + 48, 4, p);
+        a0 = f32x4.add(a0, t0);
+        b0 = product<F>(b0, t0, y, 4, p, q);
+        a1 = f32x4.add(a1, t1);
+        b1 = product<F>(b1, t1, y + 16, 4, p, q);
+        a2 = f32x4.add(a2, t2);
+        b2 = product<F>(b2, t2, y + 32, 4, p, q);
+        a3 = f32x4.add(a3, t3);
+        b3 = product<F>(b3, t3, y + 48, 4, p, q);
       }
-      for (; left > 0; left--, p += 4) {
-        const d = <f64>load<f32>(p) - <f64>shift;
-        sums = f64x2.add(sums, f64x2.replace_lane(f64x2.splat(0), 0, d));
-        squares = f64x2.add(squares, f64x2.replace_lane(f64x2.splat(0), 0, d * d));
+      for (; left >= 4; left -= 4, x += 16, y += 16, w += 16) {
+        const t = termAt<F>(x, w, 4, p);
+        a0 = f32x4.add(a0, t);
+        b0 = product<F>(b0, t, y, 4, p, q);
       }
+      if (left > 0) {
+        const t = v128.and(termAt<F>(x, w, left, p), lanesMask(left));
+        a1 = f32x4.add(a1, t);
+        b1 = product<F>(b1, t, y, left, p, q);
+      }
+      sums = f64x2.add(sums, paired(f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3))));
+      products = f64x2.add(products, paired(f32x4.add(f32x4.add(b0, b1), f32x4.add(b2, b3))));
     }
-    const offset = total(sums) / count,
+    return f64x2.add(v128.shuffle<i64>(sums, products, 0, 2), v128.shuffle<i64>(sums, products, 1, 3));
+  }
+
+  /** A number near the mean of the values that begin with the row of s elements at x: the mean of the first of them. */
+  private static shift(x: usize, s: i32): f32 {
+    const zero = f32x4.splat(0),
+      some = min(s, ROW_BLOCK);
+    return <f32>(Rows.sum<Value>(0, x, 0, 0, some, zero, zero) / some);
+  }
+
+  /** What pair<Deviation> sums along a row. */
+  @inline
+  private static deviations(x: usize, s: i32, shift: f32): v128 {
+    return Moments.pair<Deviation>(x, 0, 0, s, f32x4.splat(shift), f32x4.splat(0));
+  }
+
+  /** [mean, biased variance], as f64x2, of n rows of s elements, `stride` bytes apart, from the sums of deviations. */
+  private static finish(sums: v128, shift: f32, x: usize, n: i32, s: i32, stride: usize): v128 {
+    const count = <f64>n * <f64>s,
+      offset = f64x2.extract_lane(sums, 0) / count,
       mean = shift + offset;
-    let variance = total(squares) / count - offset * offset;
+    let variance = f64x2.extract_lane(sums, 1) / count - offset * offset;
     if (!(offset * offset <= TOLERANCE * variance)) {
       const m = f32x4.splat(<f32>mean);
       variance = 0;
-      for (let i = n; i > 0; i--, x += stride) variance += Rows.sum<SquaredDeviation>(0, x, 0, 0, s, m, zero);
+      for (let i = n; i > 0; i--, x += stride) variance += Rows.sum<SquaredDeviation>(0, x, 0, 0, s, m, m);
       variance /= count;
     }
     return f64x2.replace_lane(f64x2.splat(mean), 1, variance);
+  }
+
+  /**
+   * [mean, biased variance], as f64x2, of a row of s elements, in one pass: of the distance d to a shift near the mean,
+   * mean = shift + E[d] and variance = E[d^2] - E[d]^2, which loses few digits while E[d]^2 is not large beside the
+   * variance. Where the shift has missed the mean (values in order of size, say, or all the same), a second pass takes
+   * the variance about the mean.
+   */
+  static of(x: usize, s: i32): v128 {
+    const shift = Moments.shift(x, s);
+    return Moments.finish(Moments.deviations(x, s, shift), shift, x, 1, s, 0);
+  }
+
+  /** As `of` for c channels of n rows of s elements each: samples lie `stride` bytes apart, their channels together. */
+  static ofChannels(
+    mean: usize,
+    variance: usize,
+    x: usize,
+    n: i32,
+    c: i32,
+    s: i32,
+    stride: usize,
+    workspace: usize,
+  ): void {
+    const row = (<usize>s) << 2;
+    for (; c > 0; c -= CHANNELS_AT_ONCE) {
+      const some = min(c, CHANNELS_AT_ONCE);
+      memory.fill(workspace, 0, (<usize>some) << 4);
+      // Shifts lie where the means will.
+      for (let k = 0; k < some; k++) {
+        store<f32>(mean + ((<usize>k) << 2), Moments.shift(x + <usize>k * row, s));
+      }
+      for (let i = 0, sample = x; i < n; i++, sample += stride) {
+        for (let k = 0, at = sample, sums = workspace; k < some; k++, at += row, sums += 16) {
+          const deviations = Moments.deviations(at, s, load<f32>(mean + ((<usize>k) << 2)));
+          v128.store(sums, f64x2.add(v128.load(sums), deviations));
+        }
+      }
+      for (let k = 0; k < some; k++, mean += 4, variance += 4, x += row) {
+        const moments = Moments.finish(v128.load(workspace + ((<usize>k) << 4)), load<f32>(mean), x, n, s, stride);
+        store<f32>(mean, <f32>f64x2.extract_lane(moments, 0));
+        store<f32>(variance, <f32>f64x2.extract_lane(moments, 1));
+      }
+    }
+  }
+
+  /** [the sum of g * weight, the sum of g * weight * xhat], as f64x2, along a row; w = 0 means ones. */
+  static gradient(g: usize, x: usize, w: usize, n: i32, mean: v128, rstd: v128): v128 {
+    if (w) return Moments.pair<WeightedGradient>(g, x, w, n, mean, rstd);
+    return Moments.pair<PlainGradient>(g, x, 0, n, mean, rstd);
+  }
+
+  /**
+   * dweight[k] = the sum of g * xhat and dbias[k] = the sum of g over n samples, `stride` bytes apart, of the channels k
+   * from `first` to before `end`; a pointer that is 0 is left out. Channel k of sample i has element i * groups + k / c
+   * of mean and rstd.
+   */
+  static gradients(
+    dweight: usize,
+    dbias: usize,
+    g: usize,
+    x: usize,
+    mean: usize,
+    rstd: usize,
+    n: i32,
+    groups: i32,
+    c: i32,
+    s: i32,
+    first: i32,
+    end: i32,
+    stride: usize,
+    workspace: usize,
+  ): void {
+    const row = (<usize>s) << 2;
+    for (; first < end; first += CHANNELS_AT_ONCE) {
+      const until = min(first + CHANNELS_AT_ONCE, end);
+      memory.fill(workspace, 0, (<usize>(until - first)) << 4);
+      for (let i = 0; i < n; i++) {
+        let at = <usize>i * stride + <usize>first * row;
+        for (let k = first, sums = workspace; k < until; k++, at += row, sums += 16) {
+          const group = (<usize>(i * groups + k / c)) << 2;
+          const m = v128.load32_splat(mean + group),
+            r = v128.load32_splat(rstd + group);
+          v128.store(sums, f64x2.add(v128.load(sums), Moments.gradient(g + at, x + at, 0, s, m, r)));
+        }
+      }
+      for (let k = first, sums = workspace; k < until; k++, sums += 16) {
+        if (dbias) store<f32>(dbias + ((<usize>k) << 2), <f32>load<f64>(sums));
+        if (dweight) store<f32>(dweight + ((<usize>k) << 2), <f32>load<f64>(sums, 8));
+      }
+    }
   }
 }

@@ -1,8 +1,8 @@
 // Layer norm over the columns of x[rows, cols] and batch norm over x[n, c, s], contiguous f32, forward beside backward.
 // `stride` is the distance from sample to sample, in elements: cols, or c * s; more where a kernel does a part of the
 // columns or channels, which get the bits they would have had among the others. xhat = (x - mean) * rstd throughout;
-// variances are biased and taken in two passes. weight = 0 means ones, bias = 0 zeros. Every kernel overwrites its
-// outputs unless said; dx may be g, out may be x.
+// variances are biased and taken in two passes. weight = 0 means ones, bias = 0 zeros. workspace: at
+// least 16 KiB, aligned to 16. Every kernel overwrites its outputs unless said; dx may be g, out may be x.
 import { loadLanes, madd } from "./lanes";
 import { Moments } from "./moments";
 import {
@@ -28,30 +28,6 @@ class Normalize {
   }
   @inline value(x: v128, y: v128, w: v128, b: v128, mean: v128, rstd: v128, s: v128, t: v128): v128 {
     return madd(f32x4.mul(f32x4.sub(x, mean), rstd), w, b);
-  }
-}
-
-/** g * weight. */
-@final
-@unmanaged
-class Weighted {
-  @inline uses(): i32 {
-    return USES_W;
-  }
-  @inline value(g: v128, y: v128, w: v128, b: v128, p: v128, q: v128, s: v128, t: v128): v128 {
-    return f32x4.mul(g, w);
-  }
-}
-
-/** g * weight * xhat, of a gradient g and the x beside it. */
-@final
-@unmanaged
-class WeightedCorrelation {
-  @inline uses(): i32 {
-    return USES_Y | USES_W;
-  }
-  @inline value(g: v128, x: v128, w: v128, b: v128, mean: v128, rstd: v128, s: v128, t: v128): v128 {
-    return f32x4.mul(f32x4.mul(g, w), f32x4.mul(f32x4.sub(x, mean), rstd));
   }
 }
 
@@ -109,7 +85,7 @@ export function layer_norm_forward_f32(
   const zero = f32x4.splat(0),
     stride = (<usize>cols) << 2;
   for (let i = 0; i < rows; i++, out += stride, x += stride, mean += 4, rstd += 4) {
-    const moments = Moments.of(x, 1, cols, 0);
+    const moments = Moments.of(x, cols);
     const m = <f32>f64x2.extract_lane(moments, 0),
       r = <f32>(1 / sqrt(f64x2.extract_lane(moments, 1) + eps));
     store<f32>(mean, m);
@@ -135,8 +111,9 @@ export function layer_norm_backward_f32(
     const m = v128.load32_splat(mean),
       r = v128.load32_splat(rstd);
     const factor = <f64>load<f32>(rstd) / cols;
-    const offset = <f32>(Rows.sum<Weighted>(0, g, 0, weight, cols, zero, zero) * factor);
-    const slope = <f32>(Rows.sum<WeightedCorrelation>(0, g, x, weight, cols, m, r) * factor * load<f32>(rstd));
+    const sums = Moments.gradient(g, x, weight, cols, m, r);
+    const offset = <f32>(f64x2.extract_lane(sums, 0) * factor);
+    const slope = <f32>(f64x2.extract_lane(sums, 1) * factor * load<f32>(rstd));
     Rows.map<LayerNormGradient>(dx, g, x, weight, 0, cols, m, r, f32x4.splat(slope), f32x4.splat(offset));
   }
 }
@@ -152,21 +129,14 @@ export function layer_norm_backward_params_f32(
   rows: i32,
   cols: i32,
   stride: i32,
+  workspace: usize,
 ): void {
   const row = (<usize>stride) << 2;
-  if (dweight) Columns.sum<RowCorrelation>(dweight, g, x, mean, rstd, rows, cols, row, 1);
-  if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, rows, cols, row, 1);
+  if (dweight) Columns.sum<RowCorrelation>(dweight, g, x, mean, rstd, rows, cols, row, 1, workspace);
+  if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, rows, cols, row, 1, workspace);
 }
 
 // --- batch norm
-
-/** The sum of F over the n rows of s elements of one channel, `stride` bytes apart. */
-@inline
-function channelSum<F>(x: usize, y: usize, n: i32, s: i32, stride: usize, p: v128, q: v128): f64 {
-  let sum: f64 = 0;
-  for (let i = 0; i < n; i++, x += stride, y += stride) sum += Rows.sum<F>(0, x, y, 0, s, p, q);
-  return sum;
-}
 
 /** mean[c] and biased variance[c] of x[n, c, s] over n and s. */
 export function batch_norm_stats_f32(
@@ -177,20 +147,17 @@ export function batch_norm_stats_f32(
   c: i32,
   s: i32,
   stride: i32,
+  workspace: usize,
 ): void {
   const zero = f32x4.splat(0),
     sample = (<usize>stride) << 2;
   const scale = 1 / (<f64>n * <f64>s);
   if (s == 1) {
-    Columns.sum<Value>(mean, x, 0, 0, 0, n, c, sample, scale);
-    Columns.sum<SquaredDeviation>(variance, x, 0, mean, 0, n, c, sample, scale);
+    Columns.sum<Value>(mean, x, 0, 0, 0, n, c, sample, scale, workspace);
+    Columns.sum<SquaredDeviation>(variance, x, 0, mean, 0, n, c, sample, scale, workspace);
     return;
   }
-  for (let k = 0; k < c; k++, x += (<usize>s) << 2, mean += 4, variance += 4) {
-    store<f32>(mean, <f32>(channelSum<Value>(x, 0, n, s, sample, zero, zero) * scale));
-    const m = v128.load32_splat(mean);
-    store<f32>(variance, <f32>(channelSum<SquaredDeviation>(x, 0, n, s, sample, m, zero) * scale));
-  }
+  Moments.ofChannels(mean, variance, x, n, c, s, sample, workspace);
 }
 
 @final
@@ -449,23 +416,16 @@ export function batch_norm_backward_params_f32(
   c: i32,
   s: i32,
   stride: i32,
+  workspace: usize,
 ): void {
   const zero = f32x4.splat(0),
     sample = (<usize>stride) << 2;
   if (s == 1) {
-    if (dweight) Columns.sum<Correlation>(dweight, g, x, mean, rstd, n, c, sample, 1);
-    if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, n, c, sample, 1);
+    if (dweight) Columns.sum<Correlation>(dweight, g, x, mean, rstd, n, c, sample, 1, workspace);
+    if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, n, c, sample, 1, workspace);
     return;
   }
-  for (let k = 0; k < c; k++, g += (<usize>s) << 2, x += (<usize>s) << 2) {
-    const at = (<usize>k) << 2;
-    if (dweight) {
-      const m = v128.load32_splat(mean + at),
-        r = v128.load32_splat(rstd + at);
-      store<f32>(dweight + at, <f32>channelSum<Correlation>(g, x, n, s, sample, m, r));
-    }
-    if (dbias) store<f32>(dbias + at, <f32>channelSum<Value>(g, 0, n, s, sample, zero, zero));
-  }
+  Moments.gradients(dweight, dbias, g, x, mean, rstd, n, 0, 1, s, 0, c, sample, workspace);
 }
 
 /**

@@ -1,7 +1,7 @@
 // Reductions and scans of the middle axis of x[outer, r, inner], contiguous f32. stride is inner, and 1 means a row,
 // summed along the vector; otherwise neighbouring columns share one. Of a single matrix (outer = 1) a kernel also does
 // some columns: inner of them, beside each other, out of rows of `stride` elements; they get the bits they would have
-// had among the others. Every kernel overwrites its outputs, which may not alias x unless said. Sizes may be 0: an
+// had among the others. workspace: at least 16 KiB, aligned to 16. Every kernel overwrites its outputs, which may not alias x unless said. Sizes may be 0: an
 // empty sum is 0, an empty product 1, an empty maximum -Infinity.
 import { demotePair, exp, loadLanes, log, promoteHigh, storeLanes } from "./lanes";
 import { Columns, MaximumNumber, Rows, SquaredDeviation, Value } from "./reduceloops";
@@ -78,7 +78,17 @@ function bytes(r: i32, stride: i32): usize {
 }
 
 /** out[o, i] = scale * sum over j of value(x[o, j, i], p[o, i]); p is 0 where the term takes no parameter. */
-function sums<F>(out: usize, x: usize, p: usize, outer: i32, r: i32, inner: i32, stride: i32, scale: f64): void {
+function sums<F>(
+  out: usize,
+  x: usize,
+  p: usize,
+  outer: i32,
+  r: i32,
+  inner: i32,
+  stride: i32,
+  scale: f64,
+  workspace: usize,
+): void {
   const zero = f32x4.splat(0),
     slab = bytes(r, stride),
     row = bytes(1, stride);
@@ -87,7 +97,7 @@ function sums<F>(out: usize, x: usize, p: usize, outer: i32, r: i32, inner: i32,
       const pv = p ? v128.load32_splat(p) : zero;
       store<f32>(out, <f32>(Rows.sum<F>(0, x, 0, 0, r, pv, zero) * scale));
     } else {
-      Columns.sum<F>(out, x, 0, p, 0, r, inner, row, scale);
+      Columns.sum<F>(out, x, 0, p, 0, r, inner, row, scale, workspace);
     }
     out += row;
     x += slab;
@@ -106,13 +116,30 @@ function folds<F>(out: usize, x: usize, outer: i32, r: i32, inner: i32, stride: 
 }
 
 /** out[outer, inner] = scale * sum over r of x (torch.sum; torch.mean with scale 1 / r). */
-export function sum_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32, stride: i32, scale: f32): void {
-  sums<Value>(out, x, 0, outer, r, inner, stride, scale);
+export function sum_f32(
+  out: usize,
+  x: usize,
+  outer: i32,
+  r: i32,
+  inner: i32,
+  stride: i32,
+  scale: f32,
+  workspace: usize,
+): void {
+  sums<Value>(out, x, 0, outer, r, inner, stride, scale, workspace);
 }
 
 /** out[outer, inner] = sum over r of x * x. */
-export function sum_squares_f32(out: usize, x: usize, outer: i32, r: i32, inner: i32, stride: i32): void {
-  sums<Square>(out, x, 0, outer, r, inner, stride, 1);
+export function sum_squares_f32(
+  out: usize,
+  x: usize,
+  outer: i32,
+  r: i32,
+  inner: i32,
+  stride: i32,
+  workspace: usize,
+): void {
+  sums<Square>(out, x, 0, outer, r, inner, stride, 1, workspace);
 }
 
 /** out[outer, inner] = max over r of x, NaN if any is (torch.amax). */
@@ -143,9 +170,10 @@ export function variance_f32(
   inner: i32,
   stride: i32,
   correction: f32,
+  workspace: usize,
 ): void {
-  sums<Value>(mean, x, 0, outer, r, inner, stride, 1 / <f64>r);
-  sums<SquaredDeviation>(out, x, mean, outer, r, inner, stride, 1 / max<f64>(0, <f64>r - correction));
+  sums<Value>(mean, x, 0, outer, r, inner, stride, 1 / <f64>r, workspace);
+  sums<SquaredDeviation>(out, x, mean, outer, r, inner, stride, 1 / max<f64>(0, <f64>r - correction), workspace);
 }
 
 /** max where it is finite, else 0: subtracting an infinite maximum would make NaN of what has a limit. */

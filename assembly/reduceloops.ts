@@ -13,7 +13,7 @@
 //
 // The loops are static methods because asc warns of every exported function that takes a v128.
 
-import { demotePair, expNegative, loadLanes, loadPart, promoteHigh, storeLanes, storePart } from "./lanes";
+import { demotePair, expTail, loadLanes, loadPart, promoteHigh, storeLanes, storePart } from "./lanes";
 
 /** The term reads y. */
 @inline export const USES_Y: i32 = 1;
@@ -29,10 +29,12 @@ import { demotePair, expNegative, loadLanes, loadPart, promoteHigh, storeLanes, 
 /** Elements of a row that are summed in f32 before they join in f64. */
 @inline export const ROW_BLOCK: i32 = 128;
 const COLUMN_BLOCK_ROWS: i32 = 16;
+/** Columns whose sums the workspace holds at a time: 16 KiB. */
+const COLUMNS_AT_ONCE: i32 = 2048;
 
 /** All bits set in the first `lanes` lanes, none in the others. */
 @inline
-function lanesMask(lanes: i32): v128 {
+export function lanesMask(lanes: i32): v128 {
   return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(lanes));
 }
 
@@ -85,7 +87,7 @@ export class SquaredDeviation {
   }
 }
 
-/** The term exp(x - max), for max >= x. */
+/** The term exp(x - max) 2^64, for max >= x; a sum of them is multiplied by TAIL_SCALE once. */
 @final
 @unmanaged
 export class ExpBelow {
@@ -93,7 +95,7 @@ export class ExpBelow {
     return 0;
   }
   @inline value(x: v128, y: v128, w: v128, b: v128, max: v128, q: v128, s: v128, t: v128): v128 {
-    return expNegative(f32x4.sub(x, max));
+    return expTail(f32x4.sub(x, max));
   }
 }
 
@@ -150,7 +152,7 @@ function termAt<F>(out: usize, x: usize, y: usize, w: usize, at: usize, lanes: i
   return v;
 }
 
-/** Rows.map, for w and b that are there or not. */
+/** Rows.map, for w and b that are there or not; four vectors at a time where `deep`, worked out before they are stored. */
 @inline
 function mapRow<F>(
   out: usize,
@@ -160,17 +162,24 @@ function mapRow<F>(
   b: usize,
   hasW: bool,
   hasB: bool,
+  deep: bool,
   n: i32,
   p: v128,
   q: v128,
   s: v128,
   t: v128,
 ): void {
-  for (; n >= 16; n -= 16, out += 64, x += 64, y += 64, w += 64, b += 64) {
-    v128.store(out, valueOf<F>(x, y, w, b, hasW, hasB, 4, p, q, s, t));
-    v128.store(out, valueOf<F>(x + 16, y + 16, w + 16, b + 16, hasW, hasB, 4, p, q, s, t), 16);
-    v128.store(out, valueOf<F>(x + 32, y + 32, w + 32, b + 32, hasW, hasB, 4, p, q, s, t), 32);
-    v128.store(out, valueOf<F>(x + 48, y + 48, w + 48, b + 48, hasW, hasB, 4, p, q, s, t), 48);
+  if (deep) {
+    for (; n >= 16; n -= 16, out += 64, x += 64, y += 64, w += 64, b += 64) {
+      const v0 = valueOf<F>(x, y, w, b, hasW, hasB, 4, p, q, s, t),
+        v1 = valueOf<F>(x + 16, y + 16, w + 16, b + 16, hasW, hasB, 4, p, q, s, t),
+        v2 = valueOf<F>(x + 32, y + 32, w + 32, b + 32, hasW, hasB, 4, p, q, s, t),
+        v3 = valueOf<F>(x + 48, y + 48, w + 48, b + 48, hasW, hasB, 4, p, q, s, t);
+      v128.store(out, v0);
+      v128.store(out, v1, 16);
+      v128.store(out, v2, 32);
+      v128.store(out, v3, 48);
+    }
   }
   for (; n >= 4; n -= 4, out += 16, x += 16, y += 16, w += 16, b += 16) {
     v128.store(out, valueOf<F>(x, y, w, b, hasW, hasB, 4, p, q, s, t));
@@ -188,15 +197,7 @@ function termOf<F>(out: usize, x: usize, y: usize, w: usize, hasW: bool, lanes: 
 
 /** Rows.sum, for a w that is there or not. */
 @inline
-function sumRow<F>(
-  out: usize,
-  x: usize,
-  y: usize,
-  w: usize,
-  hasW: bool,
-  n: i32,
-  p: v128,
-  q: v128): f64 {
+function sumRow<F>(out: usize, x: usize, y: usize, w: usize, hasW: bool, n: i32, p: v128, q: v128): f64 {
   let low = f64x2.splat(0),
     high = f64x2.splat(0);
   while (n > 0) {
@@ -207,10 +208,20 @@ function sumRow<F>(
       a2 = a0,
       a3 = a0;
     for (; left >= 16; left -= 16, out += 64, x += 64, y += 64, w += 64) {
-      a0 = f32x4.add(a0, termOf<F>(out, x, y, w, hasW, 4, p, q));
-      a1 = f32x4.add(a1, termOf<F>(out + 16, x + 16, y + 16, w + 16, hasW, 4, p, q));
-      a2 = f32x4.add(a2, termOf<F>(out + 32, x + 32, y + 32, w + 32, hasW, 4, p, q));
-      a3 = f32x4.add(a3, termOf<F>(out + 48, x + 48, y + 48, w + 48, hasW, 4, p, q));
+      const t0 = valueOf<F>(x, y, w, 0, hasW, false, 4, p, q, p, q),
+        t1 = valueOf<F>(x + 16, y + 16, w + 16, 0, hasW, false, 4, p, q, p, q),
+        t2 = valueOf<F>(x + 32, y + 32, w + 32, 0, hasW, false, 4, p, q, p, q),
+        t3 = valueOf<F>(x + 48, y + 48, w + 48, 0, hasW, false, 4, p, q, p, q);
+      if (changetype<F>(0).uses() & KEEPS) {
+        v128.store(out, t0);
+        v128.store(out, t1, 16);
+        v128.store(out, t2, 32);
+        v128.store(out, t3, 48);
+      }
+      a0 = f32x4.add(a0, t0);
+      a1 = f32x4.add(a1, t1);
+      a2 = f32x4.add(a2, t2);
+      a3 = f32x4.add(a3, t3);
     }
     for (; left >= 4; left -= 4, out += 16, x += 16, y += 16, w += 16) {
       a0 = f32x4.add(a0, termOf<F>(out, x, y, w, hasW, 4, p, q));
@@ -229,12 +240,10 @@ export class Rows {
   /** out[i] = value(x[i], y[i], w[i], b[i], p, q, s, t). out may be any of the streams. */
   static map<F>(out: usize, x: usize, y: usize, w: usize, b: usize, n: i32, p: v128, q: v128, s: v128, t: v128): void {
     const uses = changetype<F>(0).uses();
-    // Whether w and b are there is asked once, not at every vector.
-    if (uses & USES_W && w != 0) {
-      if (uses & USES_B && b != 0) mapRow<F>(out, x, y, w, b, true, true, n, p, q, s, t);
-      else mapRow<F>(out, x, y, w, b, true, false, n, p, q, s, t);
-    } else if (uses & USES_B && b != 0) mapRow<F>(out, x, y, w, b, false, true, n, p, q, s, t);
-    else mapRow<F>(out, x, y, w, b, false, false, n, p, q, s, t);
+    // What is there need not be asked for at every vector.
+    if ((!(uses & USES_W) || w != 0) && (!(uses & USES_B) || b != 0)) {
+      mapRow<F>(out, x, y, w, b, true, true, true, n, p, q, s, t);
+    } else mapRow<F>(out, x, y, w, b, w != 0, b != 0, false, n, p, q, s, t);
   }
 
   /** The sum over i of value(x[i], y[i], w[i], _, p, q), 0 for n = 0. A term that KEEPS goes to out, which may be x. */
@@ -327,6 +336,19 @@ function sumLanes<F>(
   return demotePair(f64x2.mul(low, factor), f64x2.mul(high, factor));
 }
 
+/** The vector at p + at, or zeros where p is 0. */
+@inline
+function vectorAt(p: usize, at: usize): v128 {
+  return p ? v128.load(p + at) : f32x4.splat(0);
+}
+
+/** Adds v to four sums in f64. */
+@inline
+function addPromoted(sums: usize, v: v128): void {
+  v128.store(sums, f64x2.add(v128.load(sums), f64x2.promote_low_f32x4(v)));
+  v128.store(sums, f64x2.add(v128.load(sums, 16), promoteHigh(v)), 16);
+}
+
 @inline
 function foldLanes<F>(x: usize, r: i32, stride: usize, lanes: i32): v128 {
   const f = changetype<F>(0);
@@ -375,77 +397,67 @@ export class Columns {
     return sumLanes<F>(out, x, y, rowP, rowQ, p, q, r, stride, lanes, scale);
   }
 
-  /** As sum4 for sixteen columns at once, whole cache lines of every row; p and q point to parameters or are 0. */
-  private static sum16<F>(out: usize, x: usize, y: usize, p: usize, q: usize, r: i32, stride: usize, scale: f64): void {
-    const f = changetype<F>(0);
-    const zero = f32x4.splat(0);
-    let p0 = zero,
-      p1 = zero,
-      p2 = zero,
-      p3 = zero,
-      q0 = zero,
-      q1 = zero,
-      q2 = zero,
-      q3 = zero;
-    if (!(f.uses() & ROW_PARAMETERS)) {
-      if (p) {
-        p0 = v128.load(p);
-        p1 = v128.load(p, 16);
-        p2 = v128.load(p, 32);
-        p3 = v128.load(p, 48);
+  /** Adds r rows of sixteen columns, whole cache lines, to their sums; p and q point to parameters or are 0. */
+  private static add16<F>(sums: usize, x: usize, y: usize, p: usize, q: usize, r: i32, stride: usize): void {
+    const perRow = (changetype<F>(0).uses() & ROW_PARAMETERS) != 0;
+    let p0 = vectorAt(perRow ? 0 : p, 0),
+      p1 = vectorAt(perRow ? 0 : p, 16),
+      p2 = vectorAt(perRow ? 0 : p, 32),
+      p3 = vectorAt(perRow ? 0 : p, 48),
+      q0 = vectorAt(perRow ? 0 : q, 0),
+      q1 = vectorAt(perRow ? 0 : q, 16),
+      q2 = vectorAt(perRow ? 0 : q, 32),
+      q3 = vectorAt(perRow ? 0 : q, 48);
+    let a0 = f32x4.splat(0),
+      a1 = a0,
+      a2 = a0,
+      a3 = a0;
+    for (; r > 0; r--, x += stride, y += stride) {
+      if (perRow) {
+        p0 = p1 = p2 = p3 = v128.load32_splat(p);
+        q0 = q1 = q2 = q3 = v128.load32_splat(q);
+        p += 4;
+        q += 4;
       }
-      if (q) {
-        q0 = v128.load(q);
-        q1 = v128.load(q, 16);
-        q2 = v128.load(q, 32);
-        q3 = v128.load(q, 48);
-      }
+      a0 = f32x4.add(a0, valueOf<F>(x, y, 0, 0, false, false, 4, p0, q0, p0, q0));
+      a1 = f32x4.add(a1, valueOf<F>(x + 16, y + 16, 0, 0, false, false, 4, p1, q1, p1, q1));
+      a2 = f32x4.add(a2, valueOf<F>(x + 32, y + 32, 0, 0, false, false, 4, p2, q2, p2, q2));
+      a3 = f32x4.add(a3, valueOf<F>(x + 48, y + 48, 0, 0, false, false, 4, p3, q3, p3, q3));
     }
-    let s0 = zero,
-      s1 = zero,
-      s2 = zero,
-      s3 = zero,
-      s4 = zero,
-      s5 = zero,
-      s6 = zero,
-      s7 = zero;
-    let at: usize = 0;
-    for (let j = 0; j < r; ) {
-      const blockEnd = min(j + COLUMN_BLOCK_ROWS, r);
-      let a0 = zero,
-        a1 = zero,
-        a2 = zero,
-        a3 = zero;
-      for (; j < blockEnd; j++, at += stride) {
-        if (f.uses() & ROW_PARAMETERS) {
-          p0 = p1 = p2 = p3 = v128.load32_splat(p + ((<usize>j) << 2));
-          q0 = q1 = q2 = q3 = v128.load32_splat(q + ((<usize>j) << 2));
-        }
-        a0 = f32x4.add(a0, valueAt<F>(x, y, 0, 0, at, 4, p0, q0, p0, q0));
-        a1 = f32x4.add(a1, valueAt<F>(x, y, 0, 0, at + 16, 4, p1, q1, p1, q1));
-        a2 = f32x4.add(a2, valueAt<F>(x, y, 0, 0, at + 32, 4, p2, q2, p2, q2));
-        a3 = f32x4.add(a3, valueAt<F>(x, y, 0, 0, at + 48, 4, p3, q3, p3, q3));
-      }
-      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(a0));
-      s1 = f64x2.add(s1, promoteHigh(a0));
-      s2 = f64x2.add(s2, f64x2.promote_low_f32x4(a1));
-      s3 = f64x2.add(s3, promoteHigh(a1));
-      s4 = f64x2.add(s4, f64x2.promote_low_f32x4(a2));
-      s5 = f64x2.add(s5, promoteHigh(a2));
-      s6 = f64x2.add(s6, f64x2.promote_low_f32x4(a3));
-      s7 = f64x2.add(s7, promoteHigh(a3));
+    addPromoted(sums, a0);
+    addPromoted(sums + 32, a1);
+    addPromoted(sums + 64, a2);
+    addPromoted(sums + 96, a3);
+  }
+
+  /** As add16 for the first `lanes` (1 to 4) columns. */
+  private static add4<F>(sums: usize, x: usize, y: usize, p: usize, q: usize, r: i32, stride: usize, lanes: i32): void {
+    const perRow = (changetype<F>(0).uses() & ROW_PARAMETERS) != 0;
+    let pv = f32x4.splat(0),
+      qv = pv,
+      a = pv;
+    if (!perRow) {
+      if (p) pv = loadLanes(p, lanes);
+      if (q) qv = loadLanes(q, lanes);
     }
-    const factor = f64x2.splat(scale);
-    v128.store(out, demotePair(f64x2.mul(s0, factor), f64x2.mul(s1, factor)));
-    v128.store(out, demotePair(f64x2.mul(s2, factor), f64x2.mul(s3, factor)), 16);
-    v128.store(out, demotePair(f64x2.mul(s4, factor), f64x2.mul(s5, factor)), 32);
-    v128.store(out, demotePair(f64x2.mul(s6, factor), f64x2.mul(s7, factor)), 48);
+    for (; r > 0; r--, x += stride, y += stride) {
+      if (perRow) {
+        pv = v128.load32_splat(p);
+        qv = v128.load32_splat(q);
+        p += 4;
+        q += 4;
+      }
+      a = f32x4.add(a, valueOf<F>(x, y, 0, 0, false, false, lanes, pv, qv, pv, qv));
+    }
+    addPromoted(sums, a);
   }
 
   /**
    * out[i] = scale times the sum over j of value(x[j, i], y[j, i], _, _, p, q), for r rows of inner columns, `stride`
    * bytes apart. p and q point to r parameters where the term has ROW_PARAMETERS, else to inner of them, or are 0. The
-   * order of a column's additions, and so its bits, depends on r alone.
+   * order of a column's additions, and so its bits, depends on r alone. The workspace holds the columns' sums in f64, so
+   * that x is walked once, row block by row block: whole columns, one after the other, would take a tall x from
+   * memory line by line.
    */
   static sum<F>(
     out: usize,
@@ -457,22 +469,51 @@ export class Columns {
     inner: i32,
     stride: usize,
     scale: f64,
+    workspace: usize,
   ): void {
     const perRow = (changetype<F>(0).uses() & ROW_PARAMETERS) != 0;
-    const zero = f32x4.splat(0);
-    let i = 0;
-    for (; i + 16 <= inner; i += 16) {
-      const at = (<usize>i) << 2;
-      const pAt = perRow || !p ? p : p + at,
-        qAt = perRow || !q ? q : q + at;
-      Columns.sum16<F>(out + at, x + at, y + at, pAt, qAt, r, stride, scale);
-    }
-    for (; i < inner; i += 4) {
-      const at = (<usize>i) << 2,
-        lanes = min(4, inner - i);
-      const pv = perRow || !p ? zero : loadLanes(p + at, lanes),
-        qv = perRow || !q ? zero : loadLanes(q + at, lanes);
-      storeLanes(out + at, Columns.sum4<F>(0, x + at, y + at, p, q, pv, qv, r, stride, lanes, scale), lanes);
+    const factor = f64x2.splat(scale);
+    for (let left = inner; left > 0; left -= COLUMNS_AT_ONCE) {
+      const n = min(left, COLUMNS_AT_ONCE),
+        width = (<usize>n) << 2;
+      memory.fill(workspace, 0, ((<usize>n + 3) & ~3) << 3);
+      let from = x,
+        beside = y,
+        pRow = p,
+        qRow = q;
+      for (let j = 0; j < r; j += COLUMN_BLOCK_ROWS) {
+        const rows = min(COLUMN_BLOCK_ROWS, r - j);
+        for (let at: usize = 0; at < width; ) {
+          const pAt = perRow || !p ? pRow : p + at,
+            qAt = perRow || !q ? qRow : q + at;
+          if (at + 64 <= width) {
+            Columns.add16<F>(workspace + 2 * at, from + at, beside + at, pAt, qAt, rows, stride);
+            at += 64;
+          } else {
+            const lanes = min(4, <i32>((width - at) >> 2));
+            Columns.add4<F>(workspace + 2 * at, from + at, beside + at, pAt, qAt, rows, stride, lanes);
+            at += 16;
+          }
+        }
+        from += <usize>rows * stride;
+        beside += <usize>rows * stride;
+        if (perRow) {
+          pRow += (<usize>rows) << 2;
+          qRow += (<usize>rows) << 2;
+        }
+      }
+      for (let at: usize = 0; at < width; at += 16) {
+        const low = f64x2.mul(v128.load(workspace + 2 * at), factor),
+          high = f64x2.mul(v128.load(workspace + 2 * at, 16), factor);
+        storeLanes(out + at, demotePair(low, high), min(4, <i32>((width - at) >> 2)));
+      }
+      out += width;
+      x += width;
+      y += width;
+      if (!perRow) {
+        if (p) p += width;
+        if (q) q += width;
+      }
     }
   }
 
@@ -482,13 +523,14 @@ export class Columns {
     return foldLanes<F>(x, r, stride, lanes);
   }
 
+  /** Folds r rows of sixteen columns into out. */
   private static fold16<F>(out: usize, x: usize, r: i32, stride: usize): void {
     const f = changetype<F>(0);
-    let a0: v128 = f.identity(),
-      a1 = a0,
-      a2 = a0,
-      a3 = a0;
-    for (let j = 0; j < r; j++, x += stride) {
+    let a0 = v128.load(out),
+      a1 = v128.load(out, 16),
+      a2 = v128.load(out, 32),
+      a3 = v128.load(out, 48);
+    for (; r > 0; r--, x += stride) {
       a0 = f.combine(a0, v128.load(x));
       a1 = f.combine(a1, v128.load(x, 16));
       a2 = f.combine(a2, v128.load(x, 32));
@@ -500,11 +542,16 @@ export class Columns {
     v128.store(out, a3, 48);
   }
 
-  /** out[i] = the fold over j of x[j, i], for r rows of inner columns, `stride` bytes apart. */
+  /** out[i] = the fold over j of x[j, i], for r rows of inner columns, `stride` bytes apart; row block by row block. */
   static fold<F>(out: usize, x: usize, r: i32, inner: i32, stride: usize): void {
-    let i = 0;
-    for (; i + 16 <= inner; i += 16) Columns.fold16<F>(out + ((<usize>i) << 2), x + ((<usize>i) << 2), r, stride);
-    for (; i < inner; i += 4) {
+    const identity: v128 = changetype<F>(0).identity();
+    const whole = (<usize>inner & ~15) << 2;
+    for (let at: usize = 0; at < whole; at += 16) v128.store(out + at, identity);
+    for (let j = 0, from = x; j < r; j += COLUMN_BLOCK_ROWS, from += <usize>COLUMN_BLOCK_ROWS * stride) {
+      const rows = min(COLUMN_BLOCK_ROWS, r - j);
+      for (let at: usize = 0; at < whole; at += 64) Columns.fold16<F>(out + at, from + at, rows, stride);
+    }
+    for (let i = inner & ~15; i < inner; i += 4) {
       const at = (<usize>i) << 2,
         lanes = min(4, inner - i);
       storeLanes(out + at, Columns.fold4<F>(x + at, r, stride, lanes), lanes);

@@ -3,7 +3,7 @@
 // rows of `stride` elements, in all its operands alike.
 // The maximum is taken off first, so that no logit overflows: exp of what is left lies in [0, 1]. A row of nothing but
 // -Infinity, or with a NaN or +Infinity in it, is NaN throughout, as PyTorch has it.
-import { expNegative, log } from "./lanes";
+import { expNegative, expTail, log, TAIL_SCALE } from "./lanes";
 import { Columns, ExpBelow, KEEPS, MaximumNumber, Product, Rows, USES_Y, Value } from "./reduceloops";
 
 /** As ExpBelow, and stored. */
@@ -14,7 +14,7 @@ class KeptExpBelow {
     return KEEPS;
   }
   @inline value(x: v128, y: v128, w: v128, b: v128, max: v128, q: v128, s: v128, t: v128): v128 {
-    return expNegative(f32x4.sub(x, max));
+    return expTail(f32x4.sub(x, max));
   }
 }
 
@@ -103,7 +103,7 @@ export function log_softmax_forward_f32(out: usize, x: usize, outer: i32, r: i32
   for (let o = 0; o < outer; o++, out += skip, x += skip) {
     if (stride == 1) {
       const max = f32x4.splat(Rows.fold<MaximumNumber>(x, r));
-      const sum = f32x4.splat(<f32>Rows.sum<ExpBelow>(0, x, 0, 0, r, max, zero));
+      const sum = f32x4.splat(<f32>(Rows.sum<ExpBelow>(0, x, 0, 0, r, max, zero) * TAIL_SCALE));
       Rows.map<LogProbability>(out, x, 0, 0, 0, r, max, log(sum), zero, zero);
       continue;
     }
@@ -112,7 +112,7 @@ export function log_softmax_forward_f32(out: usize, x: usize, outer: i32, r: i32
         xi = x + ((<usize>i) << 2),
         oi = out + ((<usize>i) << 2);
       const max = Columns.fold4<MaximumNumber>(xi, r, row, lanes);
-      const sum = Columns.sum4<ExpBelow>(0, xi, 0, 0, 0, max, zero, r, row, lanes, 1);
+      const sum = Columns.sum4<ExpBelow>(0, xi, 0, 0, 0, max, zero, r, row, lanes, TAIL_SCALE);
       Columns.map4<LogProbability>(oi, xi, 0, r, row, lanes, max, log(sum), zero, zero);
     }
   }

@@ -106,7 +106,7 @@ export class Recording {
 
   /** Calls `fn` once, with tensors that have no values. @throws whatever it throws; nothing has changed then */
   constructor(fn: (...args: unknown[]) => unknown, args: readonly unknown[], { tensors, values }: Key) {
-    const { arena, exports } = runtime();
+    const { arena, team } = runtime();
     this.#arena = arena;
     this.#values = values;
     const recorder = new Recorder();
@@ -144,7 +144,7 @@ export class Recording {
     });
     const outside = new Set([...this.#outputs, ...this.#lasting.keys(), ...this.#inputs.map(({ block }) => block)]);
     const alive = (block: Block): boolean => block.origin !== recorder || outside.has(block);
-    this.#program = new Program(arena, exports, recorder, outside, alive);
+    this.#program = new Program(arena, team, recorder, outside, alive);
   }
 
   /** How to make `result` again from the blocks of another call. */

@@ -16,7 +16,7 @@ import { isWinogradWeight, WinogradWeight } from "./winogradweight";
 @inline
 const FACTOR_AT: usize = OPERANDS_AT + RESULT_BYTES;
 @inline
-const PATCHES_AT: usize = FACTOR_AT + 64;
+const PATCHES_AT: usize = FACTOR_AT + 128;
 
 /** By the register tile that gemm_set_tile chose. */
 function product<A, B>(m: i32, n: i32, k: i32, workspace: usize): void {

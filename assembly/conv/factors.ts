@@ -31,16 +31,24 @@ export class WeightTaps {
   depthTaps: i32;
   rowTaps: i32;
   columnTaps: i32;
+  // The step that comes next.
+  private channel: usize;
+  private depth: i32;
+  private row: i32;
+  private column: i32;
 
   pack(dst: usize, line: i32, lines: i32, width: i32, p: i32, k: i32): void {
     const group = (<usize>width) << 2;
     const taps = this.depthTaps * this.rowTaps * this.columnTaps;
     const src = this.weight + <usize>line * this.lineBytes;
-    if (taps == 1) {
+    if (this.lineBytes == 4) {
       packPanels(dst, src + <usize>p * this.channelBytes, lines, width, k, this.lineBytes, this.channelBytes);
       return;
     }
-    const isWhole = (<usize>taps) << 2 == this.lineBytes;
+    if ((<usize>taps) << 2 != this.lineBytes) {
+      this.packTaps(dst, src, lines, width, p, k);
+      return;
+    }
     for (let i: i32 = 0; i < lines; i += width) {
       const last = lines - 1;
       // Widths that are no multiple of 4 spill into the next group, which the first quad then overwrites.
@@ -50,8 +58,7 @@ export class WeightTaps {
         const p1 = src + <usize>min(i + quad + 1, last) * this.lineBytes;
         const p2 = src + <usize>min(i + quad + 2, last) * this.lineBytes;
         const p3 = src + <usize>min(i + quad + 3, last) * this.lineBytes;
-        if (isWhole) this.packKernels(to, group, p0, p1, p2, p3, taps, p, k);
-        else this.packTaps(to, group, p0, p1, p2, p3, p, k);
+        this.packKernels(to, group, p0, p1, p2, p3, taps, p, k);
       }
       dst += group * <usize>k;
     }
@@ -81,28 +88,71 @@ export class WeightTaps {
     }
   }
 
-  private packTaps(dst: usize, group: usize, p0: usize, p1: usize, p2: usize, p3: usize, p: i32, k: i32): void {
-    let rest = p / this.columnTaps;
-    let column = p - rest * this.columnTaps;
-    p = rest / this.rowTaps;
-    let row = rest - p * this.rowTaps;
-    rest = p / this.depthTaps;
-    let depth = p - rest * this.depthTaps;
-    let channel = <usize>rest * this.channelBytes;
-    for (; k > 0; k--) {
-      const at =
-        channel + <usize>depth * this.depthBytes + <usize>row * this.rowBytes + <usize>column * this.columnBytes;
-      v128.store(dst, gather(p0 + at, p1 + at, p2 + at, p3 + at));
-      dst += group;
-      if (++column < this.columnTaps) continue;
-      column = 0;
-      if (++row < this.rowTaps) continue;
-      row = 0;
-      if (++depth < this.depthTaps) continue;
-      depth = 0;
-      channel += this.channelBytes;
+  /** Any taps: four steps of all panels at a time, so that kernels are read in the order in which they lie. */
+  private packTaps(dst: usize, src: usize, lines: i32, width: i32, p: i32, k: i32): void {
+    const group = (<usize>width) << 2;
+    const panelBytes = group * <usize>k;
+    const last = lines - 1;
+    this.seek(p);
+    for (; k > 0; k -= 4) {
+      const at0 = this.next(),
+        at1 = k > 1 ? this.next() : at0,
+        at2 = k > 2 ? this.next() : at0,
+        at3 = k > 3 ? this.next() : at0;
+      let panel = dst;
+      for (let i: i32 = 0; i < lines; i += width) {
+        for (let quad: i32 = 0; quad < width; quad += 4) {
+          const to = panel + ((<usize>quad) << 2);
+          const p0 = src + <usize>min(i + quad, last) * this.lineBytes;
+          const p1 = src + <usize>min(i + quad + 1, last) * this.lineBytes;
+          const p2 = src + <usize>min(i + quad + 2, last) * this.lineBytes;
+          const p3 = src + <usize>min(i + quad + 3, last) * this.lineBytes;
+          const isWhole = quad + 4 <= width;
+          putStep(to, gather(p0 + at0, p1 + at0, p2 + at0, p3 + at0), isWhole);
+          if (k > 1) putStep(to + group, gather(p0 + at1, p1 + at1, p2 + at1, p3 + at1), isWhole);
+          if (k > 2) putStep(to + 2 * group, gather(p0 + at2, p1 + at2, p2 + at2, p3 + at2), isWhole);
+          if (k > 3) putStep(to + 3 * group, gather(p0 + at3, p1 + at3, p2 + at3, p3 + at3), isWhole);
+        }
+        panel += panelBytes;
+      }
+      dst += group << 2;
     }
   }
+
+  /** Goes to step p. */
+  private seek(p: i32): void {
+    let rest = p / this.columnTaps;
+    this.column = p - rest * this.columnTaps;
+    p = rest / this.rowTaps;
+    this.row = rest - p * this.rowTaps;
+    rest = p / this.depthTaps;
+    this.depth = p - rest * this.depthTaps;
+    this.channel = <usize>rest * this.channelBytes;
+  }
+
+  /** Where the weight of a step is in a line; goes to the next step. */
+  private next(): usize {
+    const at =
+      this.channel +
+      <usize>this.depth * this.depthBytes +
+      <usize>this.row * this.rowBytes +
+      <usize>this.column * this.columnBytes;
+    if (++this.column < this.columnTaps) return at;
+    this.column = 0;
+    if (++this.row < this.rowTaps) return at;
+    this.row = 0;
+    if (++this.depth < this.depthTaps) return at;
+    this.depth = 0;
+    this.channel += this.channelBytes;
+    return at;
+  }
+}
+
+/** Four values of a group, or the two at the end of one of six. */
+@inline
+function putStep(to: usize, x: v128, isWhole: bool): void {
+  if (isWhole) v128.store(to, x);
+  else v128.store64_lane(to, x, 0);
 }
 
 /** The outputs' gradient, [channels, images and pixels]. */

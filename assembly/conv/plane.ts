@@ -4,7 +4,7 @@
 // A padded row is cut into `scale` parts, of every scale-th element, so that the elements that one tap reads for
 // neighbouring outputs are neighbours, whatever the stride.
 import { Reach } from "./geometry";
-import { copyElements, spreadElements, zeros } from "./rows";
+import { copyRows, splitElements, spreadElements, zeros } from "./rows";
 
 /** Most taps of a kernel. */
 @inline
@@ -17,18 +17,30 @@ export const BAND_BYTES: i32 = 24576;
 @final
 @unmanaged
 export class Plane {
+  /** From the offset of a tap to its weight. */
+  @inline static readonly WEIGHTS: usize = 4 * TAPS;
+
   image: usize;
   /** Elements of the plane lie `spread` apart, with zeros between them. */
   spread: i32;
   /** Elements of a part of a padded row, and bytes of the row. */
   part: i32;
   rowBytes: usize;
+  /** Most output rows of a band. */
+  most: i32;
 
   @inline height(): Reach {
     return changetype<Reach>(changetype<usize>(this) + offsetof<Plane>());
   }
   @inline width(): Reach {
     return changetype<Reach>(changetype<usize>(this) + offsetof<Plane>() + offsetof<Reach>());
+  }
+  @inline taps(): usize {
+    return <usize>(this.height().taps * this.width().taps);
+  }
+  /** Room for what describes a block of outputs. */
+  @inline scratch(): usize {
+    return changetype<usize>(this) + 80;
   }
   @inline private tables(): usize {
     return changetype<usize>(this) + 128;
@@ -38,7 +50,7 @@ export class Plane {
     return this.tables() + (t << 2);
   }
   @inline weight(t: usize): usize {
-    return this.tables() + 4 * TAPS + (t << 2);
+    return this.offset(t) + Plane.WEIGHTS;
   }
   @inline sum(t: usize): usize {
     return this.tables() + 8 * TAPS + (t << 4);
@@ -62,20 +74,23 @@ export class Plane {
         store<usize>(this.offset(t++), <usize>(i * h.step) * this.rowBytes + (at << 2));
       }
     }
+    const fit = BAND_BYTES / <i32>this.rowBytes - (h.taps - 1) * h.step - 1;
+    this.most = max(fit / h.scale + 1, 1);
+    // The zeros beside the rows stay where they are, for all bands and planes.
+    memory.fill(this.band(), 0, <usize>this.paddedRows(min(this.most, h.outputs)) * this.rowBytes);
   }
 
-  /** The output rows of a band: as many as fit. */
-  bandRows(): i32 {
+  /** Rows that n rows of outputs read. */
+  @inline private paddedRows(n: i32): i32 {
     const h = this.height();
-    const fit = BAND_BYTES / <i32>this.rowBytes - (h.taps - 1) * h.step - 1;
-    return max(fit / h.scale + 1, 1);
+    return (n - 1) * h.scale + (h.taps - 1) * h.step + 1;
   }
 
   /** Makes the padded rows that output rows o .. o + n - 1 read. */
   fill(o: i32, n: i32): void {
     const h = this.height(),
       w = this.width();
-    const rows = (n - 1) * h.scale + (h.taps - 1) * h.step + 1;
+    const rows = this.paddedRows(n);
     const y = o * h.scale + h.shift;
     if (this.spread > 1) {
       this.fillSpread(y, rows);
@@ -90,23 +105,43 @@ export class Plane {
     const top = this.band();
     const first = top + <usize>(start - y) * rowBytes;
     const behind = first + <usize>(end - start) * rowBytes;
-    zeros(top, min(first, top + <usize>rows * rowBytes));
-    zeros(behind, top + <usize>rows * rowBytes);
+    if (this.most < h.outputs) {
+      zeros(top, min(first, top + <usize>rows * rowBytes));
+      zeros(behind, top + <usize>rows * rowBytes);
+    }
+    if (scale == 2) {
+      this.fillHalves(first, start, end);
+      return;
+    }
     for (let r: i32 = 0; r < scale; r++) {
       const shift = w.shift + r;
       // The elements of this part that lie on the row.
       const from = shift >= 0 ? 0 : min((scale - 1 - shift) / scale, this.part);
       const room = w.size - 1 - shift;
       const count = max(min(room < 0 ? 0 : room / scale + 1, this.part) - from, 0);
-      const before = (<usize>from) << 2,
-        after = before + ((<usize>count) << 2);
-      let src = this.image + <usize>start * lineBytes + ((<usize>(from * scale + shift)) << 2);
-      for (let dst = first + <usize>r * partBytes; dst < behind; dst += rowBytes) {
-        zeros(dst, dst + before);
-        if (count > 0) copyElements(dst + before, src, count, (<usize>scale) << 2);
-        zeros(dst + after, dst + partBytes);
-        src += lineBytes;
-      }
+      if (count == 0) continue;
+      const src = this.image + <usize>start * lineBytes + ((<usize>(from * scale + shift)) << 2);
+      const dst = first + <usize>r * partBytes + ((<usize>from) << 2);
+      copyRows(dst, rowBytes, src, lineBytes, end - start, count, scale);
+    }
+  }
+
+  /** Rows start .. end - 1 of the image, to padded rows of two parts from `dst` on. */
+  private fillHalves(dst: usize, start: i32, end: i32): void {
+    const w = this.width();
+    const lineBytes = (<usize>w.size) << 2;
+    // Element 0 is padded element -shift; the odd ones go to the other part.
+    const even = -w.shift,
+      odd = even + 1;
+    const evens = max(min((w.size + 1) >> 1, this.part - (even >> 1)), 0),
+      odds = max(min(w.size >> 1, this.part - (odd >> 1)), 0);
+    const toEven = (<usize>((even & 1) * this.part + (even >> 1))) << 2,
+      toOdd = (<usize>((odd & 1) * this.part + (odd >> 1))) << 2;
+    let src = this.image + <usize>start * lineBytes;
+    for (; start < end; start++) {
+      splitElements(dst + toEven, evens, dst + toOdd, odds, src);
+      dst += this.rowBytes;
+      src += lineBytes;
     }
   }
 
@@ -118,8 +153,9 @@ export class Plane {
     for (; rows > 0; rows--) {
       const row = y / this.spread;
       const end = dst + this.rowBytes;
-      if (y < 0 || y >= h.size || row * this.spread != y) zeros(dst, end);
-      else this.spreadRow(dst, end, this.image + <usize>row * lineBytes, w.shift);
+      if (y < 0 || y >= h.size || row * this.spread != y) {
+        if (this.most < h.outputs) zeros(dst, end);
+      } else this.spreadRow(dst, end, this.image + <usize>row * lineBytes, w.shift);
       y++;
       dst = end;
     }

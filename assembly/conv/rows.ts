@@ -21,12 +21,16 @@ function copyRun(dst: usize, src: usize, n: i32): void {
 
 /** Every second element: n > 0 of them. */
 function copySecond(dst: usize, src: usize, n: i32): void {
-  for (; n >= 4; n -= 4) {
-    v128.store(dst, v128.shuffle<i32>(v128.load(src), v128.load(src, 12), 0, 2, 5, 7));
-    dst += 16;
-    src += 32;
+  if (n < 4) {
+    copyApart(dst, src, n, 8);
+    return;
   }
-  copyApart(dst, src, n, 8);
+  for (let i: i32 = 0; i < n; i += 4) {
+    // The last four may overlap those before.
+    const at = (<usize>min(i, n - 4)) << 2,
+      p = src + (at << 1);
+    v128.store(dst + at, v128.shuffle<i32>(v128.load(p), v128.load(p, 12), 0, 2, 5, 7));
+  }
 }
 
 function copyApart(dst: usize, src: usize, n: i32, bytes: usize): void {
@@ -43,6 +47,46 @@ export function copyElements(dst: usize, src: usize, n: i32, bytes: usize): void
   if (bytes == 4) copyRun(dst, src, n);
   else if (bytes == 8) copySecond(dst, src, n);
   else copyApart(dst, src, n, bytes);
+}
+
+/** `rows` rows of n > 0 elements, `step` apart, to rows of neighbours. */
+export function copyRows(dst: usize, dstRow: usize, src: usize, srcRow: usize, rows: i32, n: i32, step: i32): void {
+  if (step != 1 || n < 4) {
+    for (; rows > 0; rows--) {
+      copyElements(dst, src, n, (<usize>step) << 2);
+      dst += dstRow;
+      src += srcRow;
+    }
+    return;
+  }
+  const last = (<usize>(n - 4)) << 2;
+  for (; rows > 0; rows--) {
+    for (let i: usize = 0; i < last; i += 16) v128.store(dst + i, v128.load(src + i));
+    v128.store(dst + last, v128.load(src + last));
+    dst += dstRow;
+    src += srcRow;
+  }
+}
+
+/** Every second element of a row to `even`, and those behind them to `odd`: as many as said, which differ by few. */
+export function splitElements(even: usize, evens: i32, odd: usize, odds: i32, src: usize): void {
+  const both = min(evens, odds);
+  let done: i32 = 0;
+  if (both >= 4) {
+    done = both;
+    for (let i: i32 = 0; i < both; i += 4) {
+      // The last four may overlap those before.
+      const at = (<usize>min(i, both - 4)) << 2,
+        p = src + (at << 1);
+      const x = v128.load(p),
+        y = v128.load(p, 16);
+      v128.store(even + at, v128.shuffle<i32>(x, y, 0, 2, 4, 6));
+      v128.store(odd + at, v128.shuffle<i32>(x, y, 1, 3, 5, 7));
+    }
+  }
+  const at = (<usize>done) << 2;
+  copyApart(even + at, src + (at << 1), evens - done, 8);
+  copyApart(odd + at, src + (at << 1) + 4, odds - done, 8);
 }
 
 /** n neighbours to places `step` elements apart; between them, and up to the next place behind the last, come zeros. */

@@ -2,86 +2,13 @@
 //
 // 3x3 has loops of its own. They are bound by loads: one that neighbours share is a quarter of the time.
 import { ACT_RELU } from "../gemm/epilogue";
-import { loadLanes, madd, storeLanes } from "../lanes";
+import { loadPart, madd, storePart } from "../lanes";
+import { rowsAny } from "./blocks8";
 import { Plane } from "./plane";
 
-/** `rows` rows of outputs of a 3x3 kernel, eight at a time; `floor` is what the activation lets through at least. */
-function rows9(plane: Plane, y: usize, rows: i32, bias: v128, floor: v128): void {
-  const n = plane.width().outputs;
-  const c1 = load<usize>(plane.offset(1)),
-    c2 = load<usize>(plane.offset(2));
-  const r1 = load<usize>(plane.offset(3)),
-    r2 = load<usize>(plane.offset(6));
-  const next = <usize>plane.height().scale * plane.rowBytes;
-  const weights = plane.weight(0);
-  // Tap 0 has no offset and no pointer is 0, but engines do not know it: a way out to the end, for which the
-  // sums so far must be ready, keeps them from loading the elements of all taps first and spilling them.
-  const never = load<usize>(plane.offset(0));
-  let line = plane.band();
-  for (; rows > 0; rows--) {
-    let i: i32 = 0;
-    for (; n >= 8 && i < n; i += 8) {
-      // The last outputs may overlap those before, and come out the same again.
-      i = min(i, n - 8);
-      const at = (<usize>i) << 2;
-      let p = line + at,
-        q = p + c1,
-        r = p + c2;
-      let w = v128.load32_splat(weights);
-      let s0 = f32x4.mul(w, v128.load(p)),
-        s1 = f32x4.mul(w, v128.load(p, 16));
-      do {
-        if (p == never) break;
-        w = v128.load32_splat(weights, 4);
-        s0 = madd(w, v128.load(q), s0);
-        s1 = madd(w, v128.load(q, 16), s1);
-        if (q == never) break;
-        w = v128.load32_splat(weights, 8);
-        s0 = madd(w, v128.load(r), s0);
-        s1 = madd(w, v128.load(r, 16), s1);
-        if (r == never) break;
-        p += r1;
-        q += r1;
-        r += r1;
-        w = v128.load32_splat(weights, 12);
-        s0 = madd(w, v128.load(p), s0);
-        s1 = madd(w, v128.load(p, 16), s1);
-        if (p == never) break;
-        w = v128.load32_splat(weights, 16);
-        s0 = madd(w, v128.load(q), s0);
-        s1 = madd(w, v128.load(q, 16), s1);
-        if (q == never) break;
-        w = v128.load32_splat(weights, 20);
-        s0 = madd(w, v128.load(r), s0);
-        s1 = madd(w, v128.load(r, 16), s1);
-        if (r == never) break;
-        p += r2 - r1;
-        q += r2 - r1;
-        r += r2 - r1;
-        w = v128.load32_splat(weights, 24);
-        s0 = madd(w, v128.load(p), s0);
-        s1 = madd(w, v128.load(p, 16), s1);
-        if (p == never) break;
-        w = v128.load32_splat(weights, 28);
-        s0 = madd(w, v128.load(q), s0);
-        s1 = madd(w, v128.load(q, 16), s1);
-        if (q == never) break;
-        w = v128.load32_splat(weights, 32);
-        s0 = madd(w, v128.load(r), s0);
-        s1 = madd(w, v128.load(r, 16), s1);
-      } while (false);
-      v128.store(y + at, f32x4.pmax(f32x4.add(s0, bias), floor));
-      v128.store(y + at, f32x4.pmax(f32x4.add(s1, bias), floor), 16);
-    }
-    if (i < n) outputs(plane, y, line, i, n, 9, bias, floor);
-    y += (<usize>n) << 2;
-    line += next;
-  }
-}
-
 /**
- * rows9 for neighbouring taps and a stride of 1: two rows of outputs at a time, which share half of what they read. Four
- * or more outputs a row.
+ * `rows` rows of four or more outputs of a 3x3 kernel of neighbouring taps, with a stride of 1; `floor` is what the
+ * activation lets through at least. Two rows at a time share half of what they read, and all weights stay in registers.
  */
 function pairs9(plane: Plane, y: usize, rows: i32, bias: v128, floor: v128): void {
   const n = plane.width().outputs;
@@ -96,7 +23,8 @@ function pairs9(plane: Plane, y: usize, rows: i32, bias: v128, floor: v128): voi
   const w6 = v128.load32_splat(plane.weight(6)),
     w7 = v128.load32_splat(plane.weight(7));
   const w8 = v128.load32_splat(plane.weight(8));
-  // As in rows9.
+  // Tap 0 has no offset and no pointer is 0, but engines do not know it: a way out to the end, for which the
+  // sums so far must be ready, keeps them from loading the elements of all taps first and spilling them.
   const never = load<usize>(plane.offset(0));
   let line = plane.band();
   for (; rows > 0; rows -= 2) {
@@ -153,49 +81,19 @@ function pairs9(plane: Plane, y: usize, rows: i32, bias: v128, floor: v128): voi
   }
 }
 
-/** Outputs i .. n - 1 of a row, four at a time. */
-@inline
-function outputs(plane: Plane, y: usize, line: usize, i: i32, n: i32, taps: usize, bias: v128, floor: v128): void {
-  for (; i < n; i += 4) {
-    const p = line + ((<usize>i) << 2);
-    let s = f32x4.splat(0);
-    for (let t: usize = 0; t < taps; t++)
-      s = madd(v128.load32_splat(plane.weight(t)), v128.load(p + load<usize>(plane.offset(t))), s);
-    storeLanes(y + ((<usize>i) << 2), f32x4.pmax(f32x4.add(s, bias), floor), min(n - i, 4));
-  }
-}
-
-/** `rows` rows of outputs of any kernel, 16 outputs at a time where there are as many. */
-function rowsAny(plane: Plane, y: usize, rows: i32, taps: usize, bias: v128, floor: v128): void {
+/** `rows` rows of fewer than four outputs. */
+function rowsFew(plane: Plane, y: usize, rows: i32, bias: v128, floor: v128): void {
   const n = plane.width().outputs;
   const next = <usize>plane.height().scale * plane.rowBytes;
-  let line = plane.band();
+  const end = plane.offset(plane.taps());
+  let p = plane.band();
   for (; rows > 0; rows--) {
-    let i: i32 = 0;
-    for (; n >= 16 && i < n; i += 16) {
-      i = min(i, n - 16);
-      const p = line + ((<usize>i) << 2),
-        to = y + ((<usize>i) << 2);
-      let s0 = f32x4.splat(0),
-        s1 = s0,
-        s2 = s0,
-        s3 = s0;
-      for (let t: usize = 0; t < taps; t++) {
-        const w = v128.load32_splat(plane.weight(t)),
-          q = p + load<usize>(plane.offset(t));
-        s0 = madd(w, v128.load(q), s0);
-        s1 = madd(w, v128.load(q, 16), s1);
-        s2 = madd(w, v128.load(q, 32), s2);
-        s3 = madd(w, v128.load(q, 48), s3);
-      }
-      v128.store(to, f32x4.pmax(f32x4.add(s0, bias), floor));
-      v128.store(to, f32x4.pmax(f32x4.add(s1, bias), floor), 16);
-      v128.store(to, f32x4.pmax(f32x4.add(s2, bias), floor), 32);
-      v128.store(to, f32x4.pmax(f32x4.add(s3, bias), floor), 48);
-    }
-    if (i < n) outputs(plane, y, line, i, n, taps, bias, floor);
+    let s = f32x4.splat(0);
+    for (let t = plane.offset(0); t < end; t += 4)
+      s = madd(v128.load32_splat(t, Plane.WEIGHTS), v128.load(p + load<usize>(t)), s);
+    storePart(y, f32x4.pmax(f32x4.add(s, bias), floor), n);
     y += (<usize>n) << 2;
-    line += next;
+    p += next;
   }
 }
 
@@ -206,20 +104,31 @@ export function apply(plane: Plane, y: usize, bias: v128, act: i32): void {
   const floor = f32x4.splat(act == ACT_RELU ? 0 : -Infinity);
   const steps = h.scale | w.scale | h.step | w.step;
   const isPlain = h.taps == 3 && w.taps == 3 && steps == 1 && w.outputs >= 4;
-  const most = plane.bandRows();
+  const most = plane.most;
   for (let o: i32 = 0; o < h.outputs; o += most) {
     const rows = min(most, h.outputs - o);
     plane.fill(o, rows);
     if (isPlain) pairs9(plane, y, rows, bias, floor);
-    else if (h.taps == 3 && w.taps == 3) rows9(plane, y, rows, bias, floor);
-    else rowsAny(plane, y, rows, <usize>(h.taps * w.taps), bias, floor);
+    else if (w.outputs >= 4) rowsAny(plane, y, rows, bias, floor);
+    else rowsFew(plane, y, rows, bias, floor);
     y += (<usize>(rows * w.outputs)) << 2;
   }
 }
 
-/** The first `lanes` lanes. */
-function maskOf(lanes: i32): v128 {
-  return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(lanes));
+// The last outputs of a row that fill no vector. Where there are four before them, they are the last lanes of a vector
+// that starts `back` bytes earlier. What other lanes hold is masked on both sides: an infinity must not meet a zero.
+
+@inline
+function restBack(n: i32): usize {
+  return n >= 4 ? (<usize>(4 - (n & 3))) << 2 : 0;
+}
+function restMask(n: i32): v128 {
+  const lanes = i32x4(0, 1, 2, 3);
+  return n >= 4 ? i32x4.ge_s(lanes, i32x4.splat(4 - (n & 3))) : i32x4.lt_s(lanes, i32x4.splat(n));
+}
+@inline
+function restOf(g: usize, n: i32, mask: v128, back: usize): v128 {
+  return n >= 4 ? v128.and(v128.load(g - back), mask) : loadPart(g, n);
 }
 
 /** sum[t] += g x[at(., t)] for the whole plane, band by band. */
@@ -228,22 +137,80 @@ export function collect(plane: Plane, g: usize): void {
     w = plane.width();
   const taps = <usize>(h.taps * w.taps);
   const nine = h.taps == 3 && w.taps == 3;
-  const most = plane.bandRows();
+  const most = plane.most;
   for (let o: i32 = 0; o < h.outputs; o += most) {
     const rows = min(most, h.outputs - o);
     plane.fill(o, rows);
     if (nine) collect9(plane, g, rows);
-    else for (let t: usize = 0; t < taps; t++) collectOne(plane, g, rows, t);
+    else {
+      let t: usize = 0;
+      for (; t + 5 <= taps; t += 5) collect5(plane, g, rows, t);
+      for (; t < taps; t++) collectOne(plane, g, rows, t);
+    }
     g += (<usize>(rows * w.outputs)) << 2;
   }
 }
 
-function collectOne(plane: Plane, g: usize, rows: i32, t: usize): void {
+/** Five taps from t, which read each vector of the gradient once. */
+function collect5(plane: Plane, g: usize, rows: i32, t: usize): void {
   const w = plane.width();
   const next = <usize>plane.height().scale * plane.rowBytes;
-  const vectorEnd = w.outputs & ~3,
-    rest = w.outputs & 3;
-  const mask = maskOf(rest);
+  const n = w.outputs,
+    vectorEnd = n & ~3,
+    rest = n & 3;
+  const mask = restMask(n),
+    back = restBack(n);
+  const never = load<usize>(plane.offset(0));
+  let line = plane.band() + load<usize>(plane.offset(t));
+  const first = load<usize>(plane.offset(t));
+  const c1 = load<usize>(plane.offset(t + 1)) - first,
+    c2 = load<usize>(plane.offset(t + 2)) - first;
+  const c3 = load<usize>(plane.offset(t + 3)) - first,
+    c4 = load<usize>(plane.offset(t + 4)) - first;
+  let s0 = f32x4.splat(0),
+    s1 = s0,
+    s2 = s0,
+    s3 = s0,
+    s4 = s0;
+  for (; rows > 0; rows--) {
+    let p = line;
+    for (let i: i32 = 0; i < vectorEnd; i += 4) {
+      const v = v128.load(g);
+      s0 = madd(v, v128.load(p), s0);
+      s1 = madd(v, v128.load(p + c1), s1);
+      if (p == never) break;
+      s2 = madd(v, v128.load(p + c2), s2);
+      s3 = madd(v, v128.load(p + c3), s3);
+      s4 = madd(v, v128.load(p + c4), s4);
+      g += 16;
+      p += 16;
+    }
+    if (rest > 0) {
+      const v = restOf(g, n, mask, back);
+      p -= back;
+      s0 = madd(v, v128.and(v128.load(p), mask), s0);
+      s1 = madd(v, v128.and(v128.load(p + c1), mask), s1);
+      s2 = madd(v, v128.and(v128.load(p + c2), mask), s2);
+      s3 = madd(v, v128.and(v128.load(p + c3), mask), s3);
+      s4 = madd(v, v128.and(v128.load(p + c4), mask), s4);
+      g += (<usize>rest) << 2;
+    }
+    line += next;
+  }
+  addSum(plane, t, s0);
+  addSum(plane, t + 1, s1);
+  addSum(plane, t + 2, s2);
+  addSum(plane, t + 3, s3);
+  addSum(plane, t + 4, s4);
+}
+
+function collectOne(plane: Plane, g: usize, rows: i32, t: usize): void {
+  const next = <usize>plane.height().scale * plane.rowBytes;
+  const n = plane.width().outputs,
+    vectorEnd = n & ~3,
+    rest = n & 3;
+  const mask = restMask(n),
+    back = restBack(n);
   let line = plane.band() + load<usize>(plane.offset(t));
   let s = f32x4.splat(0);
   for (; rows > 0; rows--) {
@@ -254,20 +221,22 @@ function collectOne(plane: Plane, g: usize, rows: i32, t: usize): void {
       p += 16;
     }
     if (rest > 0) {
-      s = madd(loadLanes(g, rest), v128.and(v128.load(p), mask), s);
+      s = madd(restOf(g, n, mask, back), v128.and(v128.load(p - back), mask), s);
       g += (<usize>rest) << 2;
     }
     line += next;
   }
-  v128.store(plane.sum(t), f32x4.add(v128.load(plane.sum(t)), s));
+  addSum(plane, t, s);
 }
 
 function collect9(plane: Plane, g: usize, rows: i32): void {
   const w = plane.width();
   const next = <usize>plane.height().scale * plane.rowBytes;
-  const vectorEnd = w.outputs & ~3,
-    rest = w.outputs & 3;
-  const mask = maskOf(rest);
+  const n = w.outputs,
+    vectorEnd = n & ~3,
+    rest = n & 3;
+  const mask = restMask(n),
+    back = restBack(n);
   const c1 = load<usize>(plane.offset(1)),
     c2 = load<usize>(plane.offset(2));
   const r1 = load<usize>(plane.offset(3)),
@@ -306,8 +275,10 @@ function collect9(plane: Plane, g: usize, rows: i32): void {
       p2 += 16;
     }
     if (rest > 0) {
-      // Behind the last output lie elements of other outputs: an infinity there must not meet a zero.
-      const v = loadLanes(g, rest);
+      const v = restOf(g, n, mask, back);
+      p0 -= back;
+      p1 -= back;
+      p2 -= back;
       s0 = madd(v, v128.and(v128.load(p0), mask), s0);
       s1 = madd(v, v128.and(v128.load(p0 + c1), mask), s1);
       s2 = madd(v, v128.and(v128.load(p0 + c2), mask), s2);

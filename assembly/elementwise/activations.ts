@@ -1,7 +1,7 @@
 // Activations of n contiguous elements: out = f(x), and dx = g f'(x) from what forward saved, its input x or its output
 // y. out may be x, and dx may be g or what was saved. Every kernel overwrites out, or dx.
 import { clamp, expNegative, log1pUnit, magnitude, negative, oneMinusExp, relu, select, sigmoid, tanh } from "../lanes";
-import { grad1, gradLong, map1, mapLong } from "../loops";
+import { grad1, gradLong, map1 } from "../loops";
 import { gelu, geluSlope, geluTanh, geluTanhSlope, silu, siluSlope } from "./gates";
 
 @inline
@@ -170,7 +170,7 @@ class Clamp {
 
 /** out = tanh x (torch.tanh). Within 3 ulp. */
 export function tanh_forward_f32(out: usize, x: usize, n: i32): void {
-  mapLong<Tanh>(out, x, n, 0, 0);
+  map1<Tanh>(out, x, n, 0, 0);
 }
 
 /** dx = g (1 - y^2); reverses tanh_forward_f32 from its output. */
@@ -180,7 +180,7 @@ export function tanh_backward_f32(dx: usize, g: usize, y: usize, n: i32): void {
 
 /** out = 1 / (1 + e^-x) (torch.sigmoid). Within 3 ulp. */
 export function sigmoid_forward_f32(out: usize, x: usize, n: i32): void {
-  mapLong<Sigmoid>(out, x, n, 0, 0);
+  map1<Sigmoid>(out, x, n, 0, 0);
 }
 
 /** dx = g y (1 - y); reverses sigmoid_forward_f32 from its output. */
@@ -210,7 +210,7 @@ export function leaky_relu_backward_f32(dx: usize, g: usize, x: usize, n: i32, s
 
 /** out = x >= 0 ? x : alpha (e^x - 1), accurate near 0 too (torch.nn.functional.elu). Within 2 ulp. */
 export function elu_forward_f32(out: usize, x: usize, n: i32, alpha: f32): void {
-  mapLong<Elu>(out, x, n, alpha, 0);
+  map1<Elu>(out, x, n, alpha, 0);
 }
 
 /** dx = x > 0 ? g : g alpha e^x; reverses elu_forward_f32. */
@@ -220,7 +220,7 @@ export function elu_backward_f32(dx: usize, g: usize, x: usize, n: i32, alpha: f
 
 /** out = scale (x >= 0 ? x : alpha (e^x - 1)), scale = 1.0507..., alpha = 1.6732... (torch.nn.functional.selu). */
 export function selu_forward_f32(out: usize, x: usize, n: i32): void {
-  mapLong<Selu>(out, x, n, 0, 0);
+  map1<Selu>(out, x, n, 0, 0);
 }
 
 /** dx = g scale (x > 0 ? 1 : alpha e^x); reverses selu_forward_f32. */
@@ -230,7 +230,7 @@ export function selu_backward_f32(dx: usize, g: usize, x: usize, n: i32): void {
 
 /** out = x Phi(x), Phi the normal distribution (torch.nn.functional.gelu). Within 4 ulp. */
 export function gelu_forward_f32(out: usize, x: usize, n: i32): void {
-  mapLong<Gelu>(out, x, n, 0, 0);
+  map1<Gelu>(out, x, n, 0, 0);
 }
 
 /** dx = g (Phi(x) + x phi(x)); reverses gelu_forward_f32. */
@@ -240,7 +240,7 @@ export function gelu_backward_f32(dx: usize, g: usize, x: usize, n: i32): void {
 
 /** out = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (gelu with approximate='tanh'). Within 3 ulp. */
 export function gelu_tanh_forward_f32(out: usize, x: usize, n: i32): void {
-  mapLong<GeluTanh>(out, x, n, 0, 0);
+  map1<GeluTanh>(out, x, n, 0, 0);
 }
 
 /** dx = g times the derivative; reverses gelu_tanh_forward_f32. */
@@ -250,7 +250,7 @@ export function gelu_tanh_backward_f32(dx: usize, g: usize, x: usize, n: i32): v
 
 /** out = x / (1 + e^-x) (torch.nn.functional.silu). Within 3 ulp. */
 export function silu_forward_f32(out: usize, x: usize, n: i32): void {
-  mapLong<Silu>(out, x, n, 0, 0);
+  map1<Silu>(out, x, n, 0, 0);
 }
 
 /** dx = g s (1 + x (1 - s)), s = 1 / (1 + e^-x); reverses silu_forward_f32. */
@@ -260,7 +260,7 @@ export function silu_backward_f32(dx: usize, g: usize, x: usize, n: i32): void {
 
 /** out = beta x > threshold ? x : ln(1 + e^(beta x)) / beta (torch.nn.functional.softplus). */
 export function softplus_forward_f32(out: usize, x: usize, n: i32, beta: f32, threshold: f32): void {
-  mapLong<Softplus>(out, x, n, beta, threshold);
+  map1<Softplus>(out, x, n, beta, threshold);
 }
 
 /** dx = beta x > threshold ? g : g / (1 + e^(-beta x)); reverses softplus_forward_f32. */

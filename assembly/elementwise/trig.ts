@@ -1,6 +1,6 @@
 // sin and cos, for every f32.
 import { demotePair, madd, magnitude, nmadd, promoteHigh, select, withSign } from "../lanes";
-import { mapLong } from "../loops";
+import { map1 } from "../loops";
 
 // x = k pi/2 + r with |r| <= pi/4. The reduction is done in f64 with pi/2 in two parts, the first of 25 bits (after
 // fdlibm), so that its product with k is exact up to the bound. The polynomials are minimax.
@@ -106,10 +106,10 @@ class Cos {
 
 /** out = sin x (torch.sin), n elements. Within 2 ulp; NaN at ±Inf. out may be x. Overwrites out. */
 export function sin_forward_f32(out: usize, x: usize, n: i32): void {
-  mapLong<Sin>(out, x, n, 0, 0);
+  map1<Sin>(out, x, n, 0, 0);
 }
 
 /** out = cos x (torch.cos), n elements. Within 2 ulp; NaN at ±Inf. out may be x. Overwrites out. */
 export function cos_forward_f32(out: usize, x: usize, n: i32): void {
-  mapLong<Cos>(out, x, n, 0, 0);
+  map1<Cos>(out, x, n, 0, 0);
 }

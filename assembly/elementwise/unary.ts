@@ -1,7 +1,7 @@
 // Elementwise functions of n contiguous elements, out = f(x). out may be x. Every kernel overwrites out, or dx. Where
 // there is no backward, the gradient is a product of other kernels' results, or zero.
 import { erf, exp, expm1, log, log1p, madd, magnitude } from "../lanes";
-import { fill, grad1, map1, mapLong } from "../loops";
+import { fill, grad1, map1 } from "../loops";
 
 @final
 @unmanaged
@@ -166,27 +166,27 @@ export function neg_forward_f32(out: usize, x: usize, n: i32): void {
 
 /** out = e^x (torch.exp). Within 2 ulp. */
 export function exp_forward_f32(out: usize, x: usize, n: i32): void {
-  mapLong<Exp>(out, x, n, 0, 0);
+  map1<Exp>(out, x, n, 0, 0);
 }
 
 /** out = ln x (torch.log). Within 2 ulp; -Inf at 0, NaN below. */
 export function log_forward_f32(out: usize, x: usize, n: i32): void {
-  mapLong<Log>(out, x, n, 0, 0);
+  map1<Log>(out, x, n, 0, 0);
 }
 
 /** out = ln(1 + x) (torch.log1p), accurate relative to itself. Within 2 ulp. */
 export function log1p_forward_f32(out: usize, x: usize, n: i32): void {
-  mapLong<Log1p>(out, x, n, 0, 0);
+  map1<Log1p>(out, x, n, 0, 0);
 }
 
 /** out = e^x - 1 (torch.expm1), accurate relative to itself. Within 2 ulp. */
 export function expm1_forward_f32(out: usize, x: usize, n: i32): void {
-  mapLong<Expm1>(out, x, n, 0, 0);
+  map1<Expm1>(out, x, n, 0, 0);
 }
 
 /** out = the error function (torch.erf). Within 3 ulp. */
 export function erf_forward_f32(out: usize, x: usize, n: i32): void {
-  mapLong<Erf>(out, x, n, 0, 0);
+  map1<Erf>(out, x, n, 0, 0);
 }
 
 /** out = the square root (torch.sqrt); NaN below 0. */

@@ -18,6 +18,9 @@ const NC: i32 = 1024;
 /** Columns of a block of B when A is one block, packed once for all of them: such a block stays in the second cache. */
 @inline
 const NC_FEW_ROWS: i32 = 256;
+/** Columns of C too few for packing A to pay. */
+@inline
+const DIRECT_COLUMNS: i32 = 128;
 /** How far the steps of a block may reach for it to stay unpacked. */
 @inline
 const IN_PLACE_BYTES: usize = 16384;
@@ -39,19 +42,21 @@ export const WORKSPACE_BYTES: i32 = TILE_BYTES + A_BYTES + B_BYTES;
  * cache. A tile counts its steps by the address in A, so a stride of 0 is packed.
  */
 @inline
-function inPlace(lineBytes: usize, stepBytes: usize, kb: i32): bool {
+export function inPlace(lineBytes: usize, stepBytes: usize, kb: i32): bool {
   return lineBytes == 4 && stepBytes - 1 < IN_PLACE_BYTES && stepBytes * <usize>kb <= IN_PLACE_BYTES;
 }
 
 /**
- * All tiles of a block: C[mb, nb] = act((add ? C : 0) + A B + bias).
+ * All tiles of T in some rows of a block: C[mb, nb] = act((add ? C : 0) + A B + bias).
  *
- * Panels of A start at `a`, `aNext` bytes apart, with steps of `aStep` bytes; a last panel of fewer than MR rows is
- * packed, at `aEdge`. B likewise.
+ * Panels of A start at `a`, `aNext` bytes apart, with steps of `aStep` bytes; where `rows` is set they are rows as they
+ * lie in A, `aStep` bytes apart, with neighbouring steps. A last panel of fewer than MR rows is packed, at `aEdge`. B
+ * likewise, always with steps.
  */
 function blockTiles<T>(
   c: usize,
   cRow: usize,
+  rows: bool,
   a: usize,
   aStep: usize,
   aNext: usize,
@@ -72,6 +77,7 @@ function blockTiles<T>(
   const mr = tile.mr();
   const nr = tile.nr();
   const finishes = bias != 0 || act != ACT_NONE;
+  const whole = mb - (mb % mr);
   for (let j: i32 = 0; j < nb; j += nr) {
     const cols = min(nb - j, nr);
     if (cols < nr) {
@@ -79,21 +85,24 @@ function blockTiles<T>(
       bStep = (<usize>nr) << 2;
     }
     let ap = a;
-    let step = aStep;
     let cp = c;
-    for (let i: i32 = 0; i < mb; i += mr) {
-      const rows = min(mb - i, mr);
-      if (rows < mr) {
-        ap = aEdge;
-        step = (<usize>mr) << 2;
+    let i: i32 = 0;
+    if (cols == nr) {
+      for (; i < whole; i += mr) {
+        if (rows) tile.runRows(kb, ap, aStep, b, bStep, cp, cRow, add);
+        else tile.run(kb, ap, aStep, b, bStep, cp, cRow, add);
+        if (finishes) finish(cp, cRow, mr, nr, bias, act);
+        ap += aNext;
+        cp += cRow * <usize>mr;
       }
-      if (rows == mr && cols == nr) {
-        tile.run(kb, ap, step, b, bStep, cp, cRow, add);
-      } else {
-        tile.run(kb, ap, step, b, bStep, scratch, (<usize>nr) << 2, false);
-        cutTile(cp, cRow, scratch, (<usize>nr) << 2, rows, cols, add);
-      }
-      if (finishes) finish(cp, cRow, rows, cols, bias, act);
+    }
+    for (; i < mb; i += mr) {
+      const lines = min(mb - i, mr);
+      if (lines < mr) tile.run(kb, aEdge, (<usize>mr) << 2, b, bStep, scratch, (<usize>nr) << 2, false);
+      else if (rows) tile.runRows(kb, ap, aStep, b, bStep, scratch, (<usize>nr) << 2, false);
+      else tile.run(kb, ap, aStep, b, bStep, scratch, (<usize>nr) << 2, false);
+      cutTile(cp, cRow, scratch, (<usize>nr) << 2, lines, cols, add);
+      if (finishes) finish(cp, cRow, lines, cols, bias, act);
       ap += aNext;
       cp += cRow * <usize>mr;
     }
@@ -104,11 +113,24 @@ function blockTiles<T>(
 }
 
 /**
- * C[m, n] = act(beta * C + A[m, k] B[k, n] + bias[n]) by tile T. Arguments as in gemm_f32, strides in bytes.
+ * How many of `rows` rows go by panels of 6, so that the rest fills panels of 4 but for one row at most: the tiles of 4
+ * rows waste less of themselves at the end of C.
+ */
+@inline
+function tallRows(rows: i32): i32 {
+  const even = (rows + 1) & ~1;
+  const over = even % 6;
+  const low = over == 0 ? 0 : over == 4 ? 4 : 8;
+  return even < low ? 0 : min(rows, even - low);
+}
+
+/**
+ * C[m, n] = act(beta * C + A[m, k] B[k, n] + bias[n]) by tile T, and by U, of 4 rows and as many columns, at the end of
+ * a block of rows. Arguments as in gemm_f32, strides in bytes.
  *
  * Each element is act((((beta * C) + S0) + S1) ... + bias), where S are the sums over the K blocks.
  */
-export function gemmBlocks<T>(
+export function gemmBlocks<T, U>(
   c: usize,
   a: usize,
   b: usize,
@@ -125,56 +147,100 @@ export function gemmBlocks<T>(
   act: i32,
   workspace: usize,
 ): void {
-  const tile = changetype<T>(0);
-  const mr = tile.mr();
-  const nr = tile.nr();
+  const tall = changetype<T>(0).mr();
+  const low = changetype<U>(0).mr();
+  const nr = changetype<T>(0).nr();
   const packedA = workspace + TILE_BYTES;
   const packedB = packedA + A_BYTES;
   if (beta != 0 && beta != 1) scaleRows(c, cRow, m, n, beta);
   const nc = m <= MC ? NC_FEW_ROWS : NC;
+  // Rows of A are read where they lie when few tiles would read them packed.
+  const rows = aCol == 4 && (m <= MC || n <= DIRECT_COLUMNS);
   let pc: i32 = 0;
   do {
     const kb = min(k - pc, KC);
     const add = pc > 0 || beta != 0;
     const last = pc + kb == k;
-    const aInPlace = inPlace(aRow, aCol, kb);
+    const aKept = rows || inPlace(aRow, aCol, kb);
     const bInPlace = inPlace(bCol, bRow, kb);
-    const aStep = aInPlace ? aCol : (<usize>mr) << 2;
     const bStep = bInPlace ? bRow : (<usize>nr) << 2;
-    const aNext = aInPlace ? (<usize>mr) << 2 : <usize>kb * ((<usize>mr) << 2);
     const bNext = bInPlace ? (<usize>nr) << 2 : <usize>kb * ((<usize>nr) << 2);
     for (let jc: i32 = 0; jc < n; jc += nc) {
       const nb = min(n - jc, nc);
       const bBlock = b + <usize>jc * bCol + <usize>pc * bRow;
       const bKept = bInPlace ? nb - (nb % nr) : 0;
-      packPanels(packedB, bBlock + <usize>bKept * bCol, nb - bKept, nr, kb, bCol, bRow);
+      if (bKept < nb) packPanels(packedB, bBlock + <usize>bKept * bCol, nb - bKept, nr, kb, bCol, bRow);
       const bPanels = bInPlace ? bBlock : packedB;
       const bEdge = bInPlace ? packedB : packedB + <usize>(nb / nr) * bNext;
       for (let ic: i32 = 0; ic < m; ic += MC) {
         const mb = min(m - ic, MC);
-        const aBlock = a + <usize>ic * aRow + <usize>pc * aCol;
-        const aKept = aInPlace ? mb - (mb % mr) : 0;
-        // The only block of A serves all blocks of B.
-        if (jc == 0 || m > MC) packPanels(packedA, aBlock + <usize>aKept * aRow, mb - aKept, mr, kb, aRow, aCol);
-        blockTiles<T>(
-          c + <usize>ic * cRow + ((<usize>jc) << 2),
-          cRow,
-          aInPlace ? aBlock : packedA,
-          aStep,
-          aNext,
-          aInPlace ? packedA : packedA + <usize>(mb / mr) * aNext,
-          bPanels,
-          bStep,
-          bNext,
-          bEdge,
-          last && bias != 0 ? bias + ((<usize>jc) << 2) : 0,
-          mb,
-          nb,
-          kb,
-          add,
-          last ? act : 0,
-          workspace,
-        );
+        let at = ic;
+        let left = tall == 4 ? mb : tallRows(mb);
+        let packed = packedA;
+        // The rows of the tall tile, then those of the low one.
+        for (let turn = 0; turn < 2; turn++) {
+          if (left > 0) {
+            const mr = turn == 0 ? tall : low;
+            const source = a + <usize>at * aRow + <usize>pc * aCol;
+            const kept = aKept ? left - (left % mr) : 0;
+            const panelBytes = <usize>kb * ((<usize>mr) << 2);
+            // The only block of A serves all blocks of B.
+            if (kept < left && (jc == 0 || m > MC))
+              packPanels(packed, source + <usize>kept * aRow, left - kept, mr, kb, aRow, aCol);
+            const panels = aKept ? source : packed;
+            const step = rows ? aRow : aKept ? aCol : (<usize>mr) << 2;
+            const next = aKept ? aRow * <usize>mr : panelBytes;
+            const edge = aKept ? packed : packed + <usize>(left / mr) * panelBytes;
+            const to = c + <usize>at * cRow + ((<usize>jc) << 2);
+            const biasNow = last && bias != 0 ? bias + ((<usize>jc) << 2) : 0;
+            const actNow = last ? act : ACT_NONE;
+            if (turn == 0)
+              blockTiles<T>(
+                to,
+                cRow,
+                rows,
+                panels,
+                step,
+                next,
+                edge,
+                bPanels,
+                bStep,
+                bNext,
+                bEdge,
+                biasNow,
+                left,
+                nb,
+                kb,
+                add,
+                actNow,
+                workspace,
+              );
+            else
+              blockTiles<U>(
+                to,
+                cRow,
+                rows,
+                panels,
+                step,
+                next,
+                edge,
+                bPanels,
+                bStep,
+                bNext,
+                bEdge,
+                biasNow,
+                left,
+                nb,
+                kb,
+                add,
+                actNow,
+                workspace,
+              );
+            packed += <usize>((left - kept + mr - 1) / mr) * panelBytes;
+          }
+          at += left;
+          left = ic + mb - at;
+        }
       }
     }
     pc += kb;

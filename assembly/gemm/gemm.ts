@@ -1,7 +1,8 @@
 // Matrix products of every layout, alone and in batches.
 import { gemmBlocks, WORKSPACE_BYTES } from "./blocks";
 import { chooseTile, chosenTile } from "./choice";
-import { GEMV_BYTES, gemv } from "./gemv";
+import { SKINNY_BYTES, skinny } from "./skinny";
+import { gemmSmall, isSmall } from "./small";
 import { Tile4x8, Tile4x16, Tile6x8, Tile6x16 } from "./tiles";
 
 export { madd_limit_f32 } from "./limit";
@@ -22,10 +23,17 @@ export function gemm_set_tile(id: i32): void {
 
 /** Bytes of the workspace that gemm_f32 packs into. */
 export function gemm_workspace_bytes(): i32 {
-  return max(WORKSPACE_BYTES, GEMV_BYTES);
+  return max(WORKSPACE_BYTES, (SKINNY_BYTES + 63) & ~63);
 }
 
-/** One product by the chosen tile, or without tiles where one would be nearly empty. Strides in bytes. */
+/** Rows, columns or steps up to which a product is skinny: along B's rows, and across lines of steps. */
+@inline
+const SKINNY: i32 = 8;
+@inline
+const SKINNY_ACROSS: i32 = 4;
+
+/** One product, the way its shape asks for; all ways give the same bits. Strides in bytes. */
+@inline
 function product(
   c: usize,
   a: usize,
@@ -43,26 +51,34 @@ function product(
   act: i32,
   workspace: usize,
 ): void {
-  if (m == 1) {
-    gemv(c, cRow, true, a, aCol, b, bCol, bRow, bias, n, k, beta, act, workspace);
+  const wide = chosenTile() > 1;
+  if (wide ? isSmall<Tile4x16>(m, n, k, aRow, aCol, bRow, bCol) : isSmall<Tile4x8>(m, n, k, aRow, aCol, bRow, bCol)) {
+    if (wide) gemmSmall<Tile4x16>(c, a, b, bias, m, n, k, aRow, aCol, bRow, bCol, cRow, beta, act, workspace);
+    else gemmSmall<Tile4x8>(c, a, b, bias, m, n, k, aRow, aCol, bRow, bCol, cRow, beta, act, workspace);
     return;
   }
-  if (n == 1) {
-    gemv(c, cRow, false, b, bRow, a, aRow, aCol, bias, m, k, beta, act, workspace);
+  const fewRows = m <= n && m <= (bCol == 4 ? SKINNY : SKINNY_ACROSS);
+  // With few steps the time is that of writing C, which rows do from front to back.
+  if (fewRows || (bCol == 4 && k <= SKINNY && n > SKINNY)) {
+    skinny(c, cRow, true, a, aRow, aCol, m, b, bCol, bRow, bias, n, k, beta, act, workspace);
+    return;
+  }
+  if (n <= (aRow == 4 ? SKINNY : SKINNY_ACROSS)) {
+    skinny(c, cRow, false, b, bCol, bRow, n, a, aRow, aCol, bias, m, k, beta, act, workspace);
     return;
   }
   switch (chosenTile()) {
     case 1:
-      gemmBlocks<Tile6x8>(c, a, b, bias, m, n, k, aRow, aCol, bRow, bCol, cRow, beta, act, workspace);
+      gemmBlocks<Tile6x8, Tile4x8>(c, a, b, bias, m, n, k, aRow, aCol, bRow, bCol, cRow, beta, act, workspace);
       break;
     case 2:
-      gemmBlocks<Tile4x16>(c, a, b, bias, m, n, k, aRow, aCol, bRow, bCol, cRow, beta, act, workspace);
+      gemmBlocks<Tile4x16, Tile4x16>(c, a, b, bias, m, n, k, aRow, aCol, bRow, bCol, cRow, beta, act, workspace);
       break;
     case 3:
-      gemmBlocks<Tile6x16>(c, a, b, bias, m, n, k, aRow, aCol, bRow, bCol, cRow, beta, act, workspace);
+      gemmBlocks<Tile6x16, Tile4x16>(c, a, b, bias, m, n, k, aRow, aCol, bRow, bCol, cRow, beta, act, workspace);
       break;
     default:
-      gemmBlocks<Tile4x8>(c, a, b, bias, m, n, k, aRow, aCol, bRow, bCol, cRow, beta, act, workspace);
+      gemmBlocks<Tile4x8, Tile4x8>(c, a, b, bias, m, n, k, aRow, aCol, bRow, bCol, cRow, beta, act, workspace);
   }
 }
 

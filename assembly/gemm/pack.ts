@@ -13,6 +13,25 @@ import { gather, interleaveHigh, interleaveLow, joinHigh, joinLow } from "./vect
 @inline
 export const PACK_SLACK: i32 = 16;
 
+/** Packs 4 neighbouring steps of 4 lines into 4 groups; gives the address behind them. */
+@inline
+function packFour(dst: usize, groupBytes: usize, p0: usize, p1: usize, p2: usize, p3: usize): usize {
+  const x0 = v128.load(p0);
+  const x1 = v128.load(p1);
+  const x2 = v128.load(p2);
+  const x3 = v128.load(p3);
+  const low01 = interleaveLow(x0, x1);
+  const high01 = interleaveHigh(x0, x1);
+  const low23 = interleaveLow(x2, x3);
+  const high23 = interleaveHigh(x2, x3);
+  const dst2 = dst + (groupBytes << 1);
+  v128.store(dst, joinLow(low01, low23));
+  v128.store(dst + groupBytes, joinHigh(low01, low23));
+  v128.store(dst2, joinLow(high01, high23));
+  v128.store(dst2 + groupBytes, joinHigh(high01, high23));
+  return dst2 + (groupBytes << 1);
+}
+
 /** Packs 4 lines, at p0 .. p3, into k groups of `groupBytes`; transposes where the steps of a line are neighbours. */
 export function packQuad(
   dst: usize,
@@ -26,20 +45,7 @@ export function packQuad(
 ): void {
   if (stepBytes == 4) {
     for (; k >= 4; k -= 4) {
-      const x0 = v128.load(p0);
-      const x1 = v128.load(p1);
-      const x2 = v128.load(p2);
-      const x3 = v128.load(p3);
-      const low01 = interleaveLow(x0, x1);
-      const high01 = interleaveHigh(x0, x1);
-      const low23 = interleaveLow(x2, x3);
-      const high23 = interleaveHigh(x2, x3);
-      const dst2 = dst + (groupBytes << 1);
-      v128.store(dst, joinLow(low01, low23));
-      v128.store(dst + groupBytes, joinHigh(low01, low23));
-      v128.store(dst2, joinLow(high01, high23));
-      v128.store(dst2 + groupBytes, joinHigh(high01, high23));
-      dst = dst2 + (groupBytes << 1);
+      dst = packFour(dst, groupBytes, p0, p1, p2, p3);
       p0 += 16;
       p1 += 16;
       p2 += 16;
@@ -70,6 +76,27 @@ function packPanel(dst: usize, src: usize, lines: i32, width: i32, k: i32, lineB
       k,
       stepBytes,
     );
+  }
+}
+
+/** As packPanels for whole quads of lines and of neighbouring steps, without its calls, which are most of the time for few. */
+export function packWholeLines(dst: usize, src: usize, lines: i32, width: i32, k: i32, lineBytes: usize): void {
+  const groupBytes = (<usize>width) << 2;
+  const panelBytes = groupBytes * <usize>k;
+  for (let line: i32 = 0; line < lines; line += 4) {
+    let d = dst + <usize>(line / width) * panelBytes + ((<usize>(line % width)) << 2);
+    let p0 = src;
+    let p1 = p0 + lineBytes;
+    let p2 = p1 + lineBytes;
+    let p3 = p2 + lineBytes;
+    for (let n = k; n > 0; n -= 4) {
+      d = packFour(d, groupBytes, p0, p1, p2, p3);
+      p0 += 16;
+      p1 += 16;
+      p2 += 16;
+      p3 += 16;
+    }
+    src += lineBytes << 2;
   }
 }
 

@@ -53,3 +53,30 @@ export function joinHigh(x: v128, y: v128): v128 {
 export function gather(p0: usize, p1: usize, p2: usize, p3: usize): v128 {
   return v128.load32_lane(p3, v128.load32_lane(p2, v128.load32_lane(p1, v128.load32_zero(p0), 1), 2), 3);
 }
+
+/** Stores 8 neighbours. */
+@inline
+export function put8(c: usize, v0: v128, v1: v128): void {
+  v128.store(c, v0);
+  v128.store(c, v1, 16);
+}
+
+/** Adds to 8 neighbours. */
+@inline
+export function add8(c: usize, v0: v128, v1: v128): void {
+  put8(c, f32x4.add(v128.load(c), v0), f32x4.add(v128.load(c, 16), v1));
+}
+
+/** Stores 16 neighbours. */
+@inline
+export function put16(c: usize, v0: v128, v1: v128, v2: v128, v3: v128): void {
+  put8(c, v0, v1);
+  put8(c + 32, v2, v3);
+}
+
+/** Adds to 16 neighbours. */
+@inline
+export function add16(c: usize, v0: v128, v1: v128, v2: v128, v3: v128): void {
+  add8(c, v0, v1);
+  add8(c + 32, v2, v3);
+}

@@ -18,8 +18,8 @@ const BEATS: usize = 320; // a line for each thread: counts signs of life
 const SPINS: i32 = 20000;
 /** Looks at the epoch before an idle thread sleeps: some milliseconds. */
 const IDLE_SPINS: i32 = 1000000;
-/** Nanoseconds of one sleep, and how long without a sign of life from any thread is too long, in milliseconds. */
-const NAP: i64 = 10_000_000;
+/** Milliseconds of one sleep at a barrier, and how long without a sign of life from any thread is too long. */
+const NAP: f64 = 10;
 const PATIENCE: f64 = 1500;
 
 /** This thread's number and how many there are. */
@@ -34,6 +34,13 @@ let canSleep: bool = false;
 /** Milliseconds of a steady clock, from outside. */
 @external("env", "now")
 declare function now(): f64;
+
+/**
+ * Sleeps while the word at `address` is `expected`, at most `milliseconds`. From outside, because V8 11.3 loses a local
+ * variable of the function that has the instruction for it.
+ */
+@external("env", "sleep")
+declare function sleep(address: usize, expected: i32, milliseconds: f64): void;
 
 /** Bytes of the control block of `count` threads. */
 export function thread_control_bytes(count: i32): i32 {
@@ -92,7 +99,7 @@ export function barrier(): bool {
     if (atomic.load<i32>(control, FAILED)) return false;
     if (canSleep) {
       atomic.add<i32>(control, 1, SLEEPERS);
-      atomic.wait<i32>(control + PHASE, phase, NAP);
+      sleep(control + PHASE, phase, NAP);
       atomic.sub<i32>(control, 1, SLEEPERS);
     } else spins = 0;
     if (thread) continue; // the driver alone decides that somebody is gone
@@ -125,7 +132,7 @@ export function post(begin: usize, end: usize): void {
 export function await_epoch(epoch: i32): bool {
   if (!ASC_FEATURE_THREADS) return false;
   for (let spins = 0; atomic.load<i32>(control, EPOCH) == epoch; ++spins)
-    if (spins > IDLE_SPINS) atomic.wait<i32>(control + EPOCH, epoch, -1);
+    if (spins > IDLE_SPINS) sleep(control + EPOCH, epoch, Infinity);
   return atomic.load<i32>(control, STOP) == 0 && atomic.load<i32>(control, FAILED) == 0;
 }
 

@@ -38,11 +38,12 @@ export type Exports = Readonly<Record<string, (...args: number[]) => number>>;
 const DIMS_BYTES = 1024;
 
 /** The maker that calls each kernel at once. */
-export function eagerCommands(exports: Exports, arena: Arena): { kernels: Kernels; probes: Probes } {
+export function eagerCommands(
+  exports: Exports,
+  arena: Arena,
+  workspace: number,
+): { kernels: Kernels; probes: Probes } {
   const dims = arena.reserve(DIMS_BYTES);
-  const workspace = arena.reserve(Number(exports.gemm_workspace_bytes?.()));
-  const scratch = arena.reserve(Number(exports.program_scratch_bytes?.()));
-  exports.thread_start?.(0, 1, 0, workspace, scratch, 1);
 
   function bind(name: string, kinds: readonly OperandKind[]): (...operands: unknown[]) => number {
     const call = exports[name];

@@ -132,8 +132,8 @@ export const signatures = {
   conv_backward_weight_f32: ['out', 'in', 'in', 'workspace', 'dims'],
 
   // Reductions of the middle axis of [outer, r, inner], and the row stride.
-  sum_f32: ['out', 'in', 'i32', 'i32', 'i32', 'i32', 'f32'],
-  sum_squares_f32: reduce,
+  sum_f32: ['out', 'in', 'i32', 'i32', 'i32', 'i32', 'f32', 'workspace'],
+  sum_squares_f32: [...reduce, 'workspace'],
   prod_f32: reduce,
   prod_backward_f32: reduceGrad,
   max_f32: reduce,
@@ -141,7 +141,7 @@ export const signatures = {
   argmax_f32: reduce,
   argmin_f32: reduce,
   logsumexp_f32: reduce,
-  variance_f32: ['out', 'out', 'in', 'i32', 'i32', 'i32', 'i32', 'f32'],
+  variance_f32: ['out', 'out', 'in', 'i32', 'i32', 'i32', 'i32', 'f32', 'workspace'],
   cumsum_forward_f32: reduce,
   cumsum_backward_f32: reduce,
   softmax_forward_f32: reduce,
@@ -152,19 +152,33 @@ export const signatures = {
   // Normalisation.
   layer_norm_forward_f32: ['out', 'out', 'out', 'in', 'in?', 'in?', 'i32', 'i32', 'f32'],
   layer_norm_backward_f32: ['out', 'in', 'in', 'in', 'in', 'in?', 'i32', 'i32'],
-  layer_norm_backward_params_f32: ['out?', 'out?', 'in', 'in', 'in', 'in', 'i32', 'i32', 'i32'],
-  batch_norm_stats_f32: ['out', 'out', 'in', 'i32', 'i32', 'i32', 'i32'],
+  layer_norm_backward_params_f32: ['out?', 'out?', 'in', 'in', 'in', 'in', 'i32', 'i32', 'i32', 'workspace'],
+  batch_norm_stats_f32: ['out', 'out', 'in', 'i32', 'i32', 'i32', 'i32', 'workspace'],
   batch_norm_update_f32: ['inout', 'inout', 'in', 'in', 'i32', 'f32', 'f32'],
   batch_norm_forward_f32: ['out', 'in', 'in', 'in', 'in?', 'in?', 'i32', 'i32', 'i32', 'i32'],
   rstd_f32: ['out', 'in', 'i32', 'f32'],
-  batch_norm_backward_params_f32: ['out', 'out', 'in', 'in', 'in', 'in', 'i32', 'i32', 'i32', 'i32'],
+  batch_norm_backward_params_f32: ['out', 'out', 'in', 'in', 'in', 'in', 'i32', 'i32', 'i32', 'i32', 'workspace'],
   batch_norm_backward_f32: ['out', 'in', 'in', 'in', 'in', 'in?', 'in', 'in', 'i32', 'i32', 'i32', 'i32'],
   batch_norm_backward_eval_f32: ['out', 'in', 'in', 'in?', 'i32', 'i32', 'i32', 'i32'],
 
   // Normalisation of groups of channels.
   group_norm_forward_f32: ['out', 'out', 'out', 'in', 'in?', 'in?', 'i32', 'i32', 'i32', 'i32', 'f32'],
   group_norm_backward_f32: ['out', 'in', 'in', 'in', 'in', 'in?', 'i32', 'i32', 'i32', 'i32'],
-  group_norm_backward_params_f32: ['out?', 'out?', 'in', 'in', 'in', 'in', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+  group_norm_backward_params_f32: [
+    'out?',
+    'out?',
+    'in',
+    'in',
+    'in',
+    'in',
+    'i32',
+    'i32',
+    'i32',
+    'i32',
+    'i32',
+    'i32',
+    'workspace',
+  ],
 
   // Pooling of planes.
   max_pool_forward_f32: ['out', 'out', 'in', 'i32', 'dims'],

@@ -1,7 +1,7 @@
 // What makes a recording smaller and faster before it becomes a program: nothing here changes a bit of the results.
 import type { Block } from './arena.ts';
 import { type Command, isRef, kindsOf, type Ref } from './recorder.ts';
-import { type Call, type Split, splitOf } from './splits.ts';
+import { type Call, type Split, splitOf, WORTH_SHARING } from './splits.ts';
 
 /** A place that a command touches. */
 export interface Touch {
@@ -24,9 +24,6 @@ export interface Step {
   readonly tasks: readonly Task[];
   readonly loop: boolean;
 }
-
-/** Nanoseconds that a call has to take for threads to share it. */
-const WORTH_SHARING = 20_000;
 
 const GEMM = { beta: 12, act: 13 };
 const CONV = { act: 4 };

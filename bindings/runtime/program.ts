@@ -1,6 +1,5 @@
 // A recording laid out in memory, as assembly/program/program.ts reads it, and run by one call.
 import type { Arena, Block } from './arena.ts';
-import type { Exports } from './commands.ts';
 import { probeSignatures, signatures } from './kernels.ts';
 import { optimize, type Step, type Task } from './passes.ts';
 import { type Plan, planMemory } from './plan.ts';
@@ -79,12 +78,20 @@ interface Access {
   readonly slices: string | null;
 }
 
+/** What runs the words of a program: this thread, or a team of them. */
+export interface Runner {
+  /** @returns the address of the check that stopped it, or 0 @throws WorkerError */
+  run(from: number, to: number): number;
+  /** Bytes of the scratch for intermediates of loops. */
+  readonly intermediateBytes: number;
+}
+
 export class Program {
   readonly infos: StepInfo[] = [];
   /** Bytes of the intermediates together. */
   readonly planned: number;
   readonly #patches: Patches = new Map();
-  readonly #exports: Exports;
+  readonly #runner: Runner;
   readonly #arena: Arena;
   readonly #code: Block;
   readonly #memory: Block | null;
@@ -98,16 +105,16 @@ export class Program {
    */
   constructor(
     arena: Arena,
-    exports: Exports,
+    runner: Runner,
     recorder: Recorder,
     outside: ReadonlySet<Block>,
     alive: (block: Block) => boolean,
   ) {
     this.#arena = arena;
-    this.#exports = exports;
+    this.#runner = runner;
     const inside = (block: Block): boolean => block.origin === recorder && !outside.has(block);
     const steps = optimize(recorder.commands, inside, alive);
-    const plan = planMemory(steps, inside, Number(exports.program_intermediate_bytes?.()));
+    const plan = planMemory(steps, inside, runner.intermediateBytes);
     this.planned = plan.bytes;
     this.#plan = plan;
     this.#memory = plan.bytes > 0 ? arena.lasting(plan.bytes, 'compile') : null;
@@ -203,7 +210,7 @@ export class Program {
 
   /** Runs it. @returns the check that stopped it, or null */
   run(from = this.#begin, to = this.#end): Command | null {
-    const answer = Number(this.#exports.program_run?.(from, to)) >>> 0;
+    const answer = this.#runner.run(from, to);
     if (answer === 0) return null;
     const found = this.infos.find((info) => info.from === answer);
     return found?.step.tasks[0]?.command ?? null;

@@ -26,6 +26,9 @@ export interface Call {
 
 type Rule = (call: Call) => Split | null;
 
+/** Nanoseconds that a call has to take for threads to share it. */
+export const WORTH_SHARING = 20_000;
+
 const FLOAT = 4;
 /** Elements: as many as two cache lines, so that threads do not write to the same one; and enough to be worth a call. */
 const GRAIN = 1024;

@@ -4,6 +4,7 @@ import { type BuildName, engineName, instantiateBuild, type Locate, loadBuild, p
 import { type Exports, eagerCommands, type Kernels, type Probes } from './commands.ts';
 import { ArgumentError, BackendError } from './errors.ts';
 import type { Recorder } from './recorder.ts';
+import { availableThreads, checkThreads, missingForThreads, Team } from './threads.ts';
 import { revectorize } from './revectorize.ts';
 import { pickTile, setTile, TILES, type Tile } from './tile.ts';
 
@@ -17,6 +18,11 @@ export interface InitOptions {
    * the engine has it.
    */
   simd?: 'auto' | Simd;
+  /**
+   * Threads that share large kernels and compiled programs, this one included; `'auto'` (default): as many as the engine has
+   * processors for. Pages have threads where they are cross-origin isolated, otherwise one. It changes the speed, never the bits.
+   */
+  threads?: number | 'auto';
   /** The register tile of matrix products; `'auto'` (default) times them. It changes the speed, never the bits. */
   tile?: 'auto' | Tile;
   /**
@@ -54,6 +60,7 @@ export interface Runtime {
   readonly kernels: Kernels;
   readonly probes: Probes;
   readonly exports: Exports;
+  readonly team: Team;
   /** While compile() records: what `kernels` and `probes` append to. */
   readonly recorder: Recorder | null;
   /** The instance that computes, while compile() records. */
@@ -114,16 +121,17 @@ export function aside<T>(fn: () => T): T {
  * @throws BackendError where the engine lacks WebAssembly SIMD, the file cannot be read, or other options are running already
  */
 export async function init(options: InitOptions = {}): Promise<void> {
-  const { simd = 'auto', tile = 'auto', revectorize = false, maxBytes = MAX_BYTES } = options;
+  const { simd = 'auto', threads = 'auto', tile = 'auto', revectorize = false, maxBytes = MAX_BYTES } = options;
   if (!['auto', 'strict', 'relaxed'].includes(simd))
     throw new ArgumentError(`init: expected simd 'auto', 'strict' or 'relaxed', got '${simd}'`);
+  checkThreads(threads);
   if (tile !== 'auto' && !TILES.includes(tile))
     throw new ArgumentError(`init: expected tile 'auto', '${TILES.join("', '")}', got '${tile}'`);
   if (typeof revectorize !== 'boolean')
     throw new ArgumentError(`init: expected revectorize true or false, got ${revectorize}`);
   if (!(maxBytes >= 32 * PAGE && maxBytes <= MAX_BYTES))
     throw new ArgumentError(`init: expected maxBytes from ${32 * PAGE} to ${MAX_BYTES}, got ${maxBytes}`);
-  const settings = { simd, tile, revectorize, maxBytes };
+  const settings = { simd, threads, tile, revectorize, maxBytes };
   const named = Object.values(settings).join(' ');
   if (starting) {
     if (starting.settings !== named)
@@ -140,6 +148,7 @@ export async function init(options: InitOptions = {}): Promise<void> {
 
 /** Stops the backend and gives its memory back. All tensors are gone; `init()` starts afresh. */
 export function shutdown(): void {
+  running?.team.stop();
   running?.arena.abandon();
   running = null;
   starting = null;
@@ -147,44 +156,62 @@ export function shutdown(): void {
 
 /** What runs and why. @throws BackendError before `await init()` */
 export function backend(): Backend {
-  const { arena, build, tile, revectorized, reasons } = runtime();
+  const { arena, build, team, tile, revectorized, reasons } = runtime();
   const { used, peak, limit, count } = arena;
   const memory = { used, peak, limit, blocks: count };
-  return { engine: engineName(), build, threads: 1, tile, revectorized, reasons, memory };
+  return { engine: engineName(), build, threads: team.size, tile, revectorized, reasons, memory };
 }
 
 /** The reason for 128-bit vectors where nothing else was asked for. */
 const PLAIN = '128-bit vectors: init({ revectorize: true }) was not asked for';
 
+/** How many threads, and why. */
+async function pickThreads(threads: number | 'auto'): Promise<{ threads: number; reason: string }> {
+  const one = (reason: string) => ({ threads: 1, reason: `one thread: ${reason}` });
+  const missing = missingForThreads();
+  if (threads === 1) return one('asked for');
+  if (missing) return one(missing);
+  if (threads !== 'auto') return { threads, reason: `${threads} threads: asked for` };
+  const available = await availableThreads();
+  if (available === 1) return one('the engine has one processor');
+  return { threads: available, reason: `${available} threads: as many as processors` };
+}
+
+/** A page may forbid workers: then it works alone, and says so. */
+async function startTeam(team: Team, reasons: string[]): Promise<void> {
+  try {
+    await team.start();
+  } catch (error) {
+    reasons.push(`one thread after all: no worker started (${(error as Error).message})`);
+  }
+}
+
 async function start(settings: Settings, locate?: Locate): Promise<void> {
   const { simd, reason } = await pickSimd(settings.simd);
-  const build: BuildName = simd;
+  const crew = await pickThreads(settings.threads);
+  const build: BuildName = crew.threads > 1 ? `${simd}-threads` : simd;
   const { bytes, module: plain } = await loadBuild(build, locate);
   const wide = settings.revectorize ? await revectorize(bytes, plain, build) : { module: null, reason: PLAIN };
   const module = wide.module ?? plain;
   const revectorized = wide.module !== null;
   const asked = settings.tile !== 'auto';
   const tile = settings.tile === 'auto' ? await pickTile(module, build, wide.module ? 'wide' : 'plain') : settings.tile;
-  const memory = new WebAssembly.Memory({ initial: 16, maximum: Math.floor(settings.maxBytes / PAGE) });
+  const maximum = Math.floor(settings.maxBytes / PAGE);
+  const memory = new WebAssembly.Memory({ initial: 16, maximum, shared: crew.threads > 1 });
   const exports = await instantiateBuild(module, memory);
   setTile(exports, tile);
   const arena = new Arena(memory, Number(exports.heap_base?.()) >>> 0, settings.maxBytes);
   const reasons = [
     reason,
-    'one thread',
+    crew.reason,
     wide.reason,
     `tile ${tile}: ${asked ? 'asked for' : 'the fastest in a short timing'}`,
   ];
-  running = {
-    arena,
-    exports,
-    recorder: null,
-    eager: null,
-    ...eagerCommands(exports, arena),
-    build: simd,
-    tile,
-    revectorized,
-    reasons,
-  };
+  const team = new Team(arena, exports, module, TILES.indexOf(tile), crew.threads);
+  const { kernels, probes } = eagerCommands(exports, arena, team.workspace);
+  if (crew.threads > 1) await startTeam(team, reasons);
+  const shared = crew.threads > 1 ? team.share(kernels) : kernels;
+  const common = { arena, exports, team, recorder: null, eager: null, build: simd, tile, revectorized, reasons };
+  running = { ...common, kernels: shared, probes };
   for (const hook of startHooks) hook(running);
 }

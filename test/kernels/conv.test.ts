@@ -73,12 +73,12 @@ const tiled: readonly (readonly [string, Shape])[] = [
   ['tiles, one of four', square([16, 16], axis(4, 3, 1, 1), { batch: 3 })],
   ['tiles cut off, channels that fill no vector', square([17, 19], axis(9, 3, 1, 1), { batch: 2 })],
   ['tiles, several blocks', square([16, 18], axis(35, 3, 1, 1))],
-  ['tiles, several blocks of channels', square([131, 29], axis(6, 3, 1, 1), { batch: 5 })],
+  ['tiles, several blocks of channels', square([131, 29], axis(6, 3, 1, 1), { batch: 2 })],
   ['tiles, several blocks of lines', square([70, 53], axis(7, 3, 1, 1), { batch: 4 })],
   ['tiles without padding', square([18, 16], axis(10, 3), { batch: 2 })],
   ['tiles, more padding than taps', square([16, 17], axis(5, 3, 1, 4))],
   ['tiles, more padding behind', square([16, 16], axis(6, 3, 1, 1, 1, 3), { batch: 2 })],
-  ['tiles, wide', { batch: 1, groups: 1, ins: 16, outs: 16, axes: [NONE, axis(5, 3, 1, 1), axis(270, 3, 1, 1)] }],
+  ['tiles, wide', { batch: 1, groups: 1, ins: 16, outs: 16, axes: [NONE, axis(4, 3, 1, 1), axis(270, 3, 1, 1)] }],
   ['tiles in groups', square([16, 20], axis(8, 3, 1, 1), { groups: 2, batch: 2 })],
 ];
 const all = [...shapes, ...tiled];
@@ -167,6 +167,15 @@ function define(shape: Shape, { x, w, g }: Tensors): { y: Sums; dx: Sums; dw: Su
   return { y, dx, dw };
 }
 
+/** Operands and what they should give, made once for each name. */
+const problems = new Map<string, { given: Tensors; expected: ReturnType<typeof define> }>();
+function problem(name: string, shape: Shape) {
+  const given = problems.get(name)?.given ?? tensors(shape, random(name));
+  const made = problems.get(name) ?? { given, expected: define(shape, given) };
+  problems.set(name, made);
+  return made;
+}
+
 interface Options {
   readonly outBias?: Float32Array;
   readonly inBias?: Float32Array;
@@ -185,10 +194,12 @@ function run(bench: KernelBench, shape: Shape, { x, w, g }: Tensors, { outBias, 
   return { y: bench.readF32(y, g.length), dx: bench.readF32(dx, x.length), dw: bench.readF32(dw, w.length) };
 }
 
-function close(what: string, actual: Float32Array, { value, size }: Sums): void {
+/** `name` says of what shape: tiles also hold traces of what is added and taken away in the tile. */
+function close(name: string, what: string, actual: Float32Array, { value, size }: Sums): void {
+  const trace = tiled.some(([other]) => other === name) ? size.reduce((a, b) => a + b, 0) / size.length : 0;
   for (let i = 0; i < actual.length; i++) {
     // Each product is rounded a few times on its way into a sum of this many terms.
-    const bound = (size[i] as number) * 600 * 2 ** -24;
+    const bound = Math.max(size[i] as number, trace) * 600 * 2 ** -24;
     if (!(Math.abs((actual[i] as number) - (value[i] as number)) <= bound))
       expect.fail(`${what}[${i}] = ${actual[i]}, expected ${value[i]}`);
   }
@@ -201,14 +212,13 @@ describe.each(builds)('convolution, %s', (build) => {
   const tiles = Array.from({ length: bench.run('gemm_tile_count') as number }, (_, id) => id);
 
   it.each(all)('%s: agrees with f64, the same bits for every tile', (name, shape) => {
-    const given = tensors(shape, random(name));
-    const expected = define(shape, given);
+    const { given, expected } = problem(name, shape);
     let first: ReturnType<typeof run> | undefined;
     for (const tile of tiles) {
       bench.run('gemm_set_tile', tile);
       const actual = run(bench, shape, given);
       for (const part of ['y', 'dx', 'dw'] as const) {
-        close(part, actual[part], expected[part]);
+        close(name, part, actual[part], expected[part]);
         if (first) expect(bits(actual[part]), part).toEqual(bits(first[part]));
       }
       first ??= actual;
@@ -216,9 +226,8 @@ describe.each(builds)('convolution, %s', (build) => {
   });
 
   it.each(all)('%s: bias and relu', (name, shape) => {
-    const next = random(name);
-    const given = tensors(shape, next);
-    const expected = define(shape, given);
+    const next = random(`bias of ${name}`);
+    const { given, expected } = problem(name, shape);
     const bias = (channels: number): Float32Array =>
       Float32Array.from({ length: shape.groups * channels }, () => next() * 4 - 2);
     const [outBias, inBias] = [bias(shape.outs), bias(shape.ins)];
@@ -230,8 +239,8 @@ describe.each(builds)('convolution, %s', (build) => {
       };
     };
     const actual = run(bench, shape, given, { outBias, inBias, act: 1 });
-    close('y', actual.y, finish(expected.y, outBias, outPixels(shape)));
-    close('dx', actual.dx, finish(expected.dx, inBias, inPixels(shape)));
+    close(name, 'y', actual.y, finish(expected.y, outBias, outPixels(shape)));
+    close(name, 'dx', actual.dx, finish(expected.dx, inBias, inPixels(shape)));
   });
 
   it('adds in the order of taps and, for weights, of pixels, to the bit', () => {
@@ -398,7 +407,8 @@ describe.each(builds)('convolution, %s', (build) => {
             if (part === 'x' && j === at) must.add(i);
             if (part === 'g' && i === at) must.add(j);
           });
-          for (const i of must) expect(reached[i], `${name}: ${part}`).not.toSatisfy(Number.isFinite);
+          const missed = [...must].filter((i) => Number.isFinite(reached[i]));
+          expect(missed, `${name}: ${part}[${at}]`).toEqual([]);
           reached.forEach((value, i) => {
             const elsewhere = Math.floor(i / (reached.length / shape.batch)) !== Math.floor(at / image);
             if (elsewhere && !Number.isFinite(value)) expect.fail(`${name}: ${part}[${at}] reached ${i}`);
@@ -409,8 +419,7 @@ describe.each(builds)('convolution, %s', (build) => {
 
   it('is within 1e-5 of the norm where it multiplies in tiles', () => {
     for (const [name, shape] of tiled) {
-      const given = tensors(shape, random(name));
-      const expected = define(shape, given);
+      const { given, expected } = problem(name, shape);
       const actual = run(bench, shape, given);
       for (const part of ['y', 'dx', 'dw'] as const) {
         const norm = Math.hypot(...expected[part].value);

@@ -226,6 +226,11 @@ describe.each(builds)('gemm, %s', (build) => {
           [37, 45, 130],
           [150, 11, 256],
           [37, 19, 5],
+          [64, 64, 64], // small
+          [16, 32, 20],
+          [3, 530, 300], // skinny: few rows, few columns, few steps
+          [530, 4, 257],
+          [33, 530, 7],
         ] as const);
         const p = product(m, n, k, layout);
         const c = run(bench, p);
@@ -244,7 +249,7 @@ describe.each(builds)('gemm, %s', (build) => {
       const whole = run(bench, p);
       for (let trial = 0; trial < 12; trial++) {
         const [i, j] = [Math.floor(random() * m), Math.floor(random() * n)];
-        // A part of one row or one column goes another way than a tile.
+        // A part of few rows or columns goes another way than a tile.
         const rows = trial % 3 === 1 ? 1 : 1 + Math.floor(random() * (m - i));
         const cols = trial % 3 === 2 ? 1 : 1 + Math.floor(random() * (n - j));
         const part = run(bench, {
@@ -257,6 +262,52 @@ describe.each(builds)('gemm, %s', (build) => {
         for (let r = 0; r < rows; r++) {
           const expected = whole.subarray((i + r) * n + j, (i + r) * n + j + cols);
           expect(bits(part.subarray(r * cols, (r + 1) * cols))).toEqual(bits(expected));
+        }
+      }
+    });
+
+    it('gives slices of rows and of columns the bits of the whole', () => {
+      start();
+      // What threads do: at least 8 rows from a multiple of 8, or 16 columns from a multiple of 16, by shifted addresses.
+      for (const [m, n, k] of [
+        [40, 48, 300],
+        [64, 64, 64],
+        [150, 17, 40],
+        [13, 200, 3],
+        [8, 530, 260],
+        [530, 8, 260],
+        [1, 90, 70],
+        [90, 1, 70],
+        [100, 100, 1],
+      ] as const) {
+        for (const layout of layouts) {
+          const beta = pick([0, 1, 0.5]);
+          const c = Float32Array.from({ length: m * n }, () => random() - 0.5);
+          const bias = Float32Array.from({ length: n }, () => random() - 0.5);
+          const p: Product = { ...product(m, n, k, layout), c, bias, beta, act: RELU };
+          const whole = bits(run(bench, p));
+          const { a, b } = p;
+          const row = m < 16 ? 0 : 8 * (1 + Math.floor(random() * (m / 8 - 1)));
+          const column = n < 32 ? 0 : 16 * (1 + Math.floor(random() * (n / 16 - 1)));
+          for (const [from, to] of [
+            [0, row],
+            [row, m],
+          ] as const) {
+            const part = { ...a, data: a.data.subarray(from * a.rs) };
+            const slice = run(bench, { ...p, m: to - from, a: part, c: c.slice(from * n, to * n) });
+            expect(bits(slice)).toEqual(whole.subarray(from * n, to * n));
+          }
+          for (const [from, to] of [
+            [0, column],
+            [column, n],
+          ] as const) {
+            if (to === from) continue;
+            const part = { ...b, data: b.data.subarray(from * b.cs) };
+            const old = c.slice(from, (m - 1) * n + to);
+            const slice = run(bench, { ...p, n: to - from, b: part, c: old, crs: n, bias: bias.slice(from, to) });
+            for (let i = 0; i < m; i++)
+              expect(bits(slice.subarray(i * n, i * n + to - from))).toEqual(whole.subarray(i * n + from, i * n + to));
+          }
         }
       }
     });
