@@ -16,7 +16,7 @@
 // the next stays in the first cache. Arguments of the body with step SCRATCH are offsets into this thread's scratch.
 import { dispatch, LOOP } from "./dispatch";
 import {
-  await_epoch,
+  awaitPost,
   barrier,
   beat,
   post,
@@ -146,5 +146,5 @@ export function program_run(begin: usize, end: usize): usize {
 
 /** What a thread other than 0 does: takes part in every program until it is sent away. */
 export function thread_run(): void {
-  for (let epoch = 0; await_epoch(epoch); ++epoch) if (run(postedBegin(), postedEnd()) == GONE) return;
+  while (awaitPost()) if (run(postedBegin(), postedEnd()) == GONE) return;
 }

@@ -18,8 +18,8 @@ const BEATS: usize = 320; // a line for each thread: counts signs of life
 const SPINS: i32 = 20000;
 /** Looks at the epoch before an idle thread sleeps: some milliseconds. */
 const IDLE_SPINS: i32 = 1000000;
-/** Milliseconds of one sleep at a barrier, and how long without a sign of life from any thread is too long. */
-const NAP: f64 = 10;
+/** Nanoseconds of one sleep at a barrier, and how long without a sign of life from any thread is too long, in milliseconds. */
+const NAP: i64 = 10_000_000;
 const PATIENCE: f64 = 1500;
 
 /** This thread's number and how many there are. */
@@ -34,13 +34,6 @@ let canSleep: bool = false;
 /** Milliseconds of a steady clock, from outside. */
 @external("env", "now")
 declare function now(): f64;
-
-/**
- * Sleeps while the word at `address` is `expected`, at most `milliseconds`. From outside, because V8 11.3 loses a local
- * variable of the function that has the instruction for it.
- */
-@external("env", "sleep")
-declare function sleep(address: usize, expected: i32, milliseconds: f64): void;
 
 /** Bytes of the control block of `count` threads. */
 export function thread_control_bytes(count: i32): i32 {
@@ -63,6 +56,7 @@ export function thread_start(index: i32, count: i32, block: usize, packing: usiz
   workspace = packing;
   scratch = room;
   canSleep = sleeps;
+  epoch = 0;
 }
 
 /** A sign of life, to be given every few milliseconds by what takes long. */
@@ -81,40 +75,52 @@ function beats(): i32 {
   return sum;
 }
 
+// What a wait remembers is in globals and not in local variables: V8 11.3 loses those over a memory.atomic.wait32.
+let phase: i32 = 0;
+let epoch: i32 = 0;
+let quiet: f64 = 0;
+let living: i32 = 0;
+let before: f64 = 0;
+
 /** Waits for all threads. False when one of them is gone, and the program has to be left. */
 export function barrier(): bool {
   if (!ASC_FEATURE_THREADS) return true;
-  const phase = atomic.load<i32>(control, PHASE);
+  phase = atomic.load<i32>(control, PHASE);
   if (atomic.add<i32>(control, 1, ARRIVED) == threads - 1) {
     atomic.store<i32>(control, 0, ARRIVED);
     atomic.add<i32>(control, 1, PHASE);
     if (atomic.load<i32>(control, SLEEPERS)) atomic.notify(control + PHASE, -1);
-    return atomic.load<i32>(control, FAILED) == 0;
-  }
-  let seen = -1,
-    quiet = 0.0,
-    before = 0.0;
-  for (let spins = 0; atomic.load<i32>(control, PHASE) == phase; ++spins) {
-    if (spins < SPINS) continue;
-    if (atomic.load<i32>(control, FAILED)) return false;
-    if (canSleep) {
-      atomic.add<i32>(control, 1, SLEEPERS);
-      sleep(control + PHASE, phase, NAP);
-      atomic.sub<i32>(control, 1, SLEEPERS);
-    } else spins = 0;
-    if (thread) continue; // the driver alone decides that somebody is gone
-    const living = beats(),
-      time = now();
-    // A gap of the clock (a suspended machine) counts as one short wait.
-    quiet = living == seen && before > 0 ? quiet + min(time - before, 50) : 0;
-    seen = living;
-    before = time;
-    if (quiet < PATIENCE) continue;
-    atomic.store<i32>(control, 1, FAILED);
-    atomic.notify(control + PHASE, -1);
-    return false;
+  } else {
+    for (let spins = 0; spins < SPINS; ++spins) if (atomic.load<i32>(control, PHASE) != phase) break;
+    living = -1;
+    while (atomic.load<i32>(control, PHASE) == phase && !atomic.load<i32>(control, FAILED)) {
+      if (canSleep) nap();
+      if (thread == 0) look();
+    }
   }
   return atomic.load<i32>(control, FAILED) == 0;
+}
+
+/** Sleeps until the next phase, or a little. */
+function nap(): void {
+  if (!ASC_FEATURE_THREADS) return;
+  atomic.add<i32>(control, 1, SLEEPERS);
+  atomic.wait<i32>(control + PHASE, phase, NAP);
+  atomic.sub<i32>(control, 1, SLEEPERS);
+}
+
+/** What thread 0 does while it waits: it alone decides that somebody is gone. */
+function look(): void {
+  if (!ASC_FEATURE_THREADS) return;
+  const sum = beats(),
+    time = now();
+  if (sum != living) quiet = 0;
+  else quiet += min(time - before, 50); // a gap of the clock (a suspended machine) counts as one short wait
+  living = sum;
+  before = time;
+  if (quiet < PATIENCE) return;
+  atomic.store<i32>(control, 1, FAILED);
+  atomic.notify(control + PHASE, -1);
 }
 
 /** Hands a program to the other threads. */
@@ -128,11 +134,12 @@ export function post(begin: usize, end: usize): void {
   atomic.notify(control + EPOCH, -1);
 }
 
-/** Waits for the next program after `epoch`. False when there will be none. */
-export function await_epoch(epoch: i32): bool {
+/** Waits for the next program. False when there will be none. */
+export function awaitPost(): bool {
   if (!ASC_FEATURE_THREADS) return false;
-  for (let spins = 0; atomic.load<i32>(control, EPOCH) == epoch; ++spins)
-    if (spins > IDLE_SPINS) sleep(control + EPOCH, epoch, Infinity);
+  for (let spins = 0; spins < IDLE_SPINS; ++spins) if (atomic.load<i32>(control, EPOCH) != epoch) break;
+  while (atomic.load<i32>(control, EPOCH) == epoch) atomic.wait<i32>(control + EPOCH, epoch, -1);
+  ++epoch;
   return atomic.load<i32>(control, STOP) == 0 && atomic.load<i32>(control, FAILED) == 0;
 }
 

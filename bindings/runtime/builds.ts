@@ -81,19 +81,12 @@ async function read(url: URL): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-/** What threads need from outside. */
-function clock(memory: WebAssembly.Memory): Record<string, unknown> {
-  return {
-    now: () => performance.now(),
-    sleep: (address: number, expected: number, milliseconds: number) =>
-      Atomics.wait(new Int32Array(memory.buffer), address >>> 2, expected, milliseconds),
-  };
-}
-
 /** Exports of a module over `memory`. */
 export async function instantiateBuild(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Exports> {
   // The loader's own exports wrap every function; the raw ones are the fast ones.
-  const { instance } = await instantiate(module, { env: { memory, ...clock(memory) } });
+  const { instance } = await instantiate(module, {
+    env: { memory, now: () => performance.now() } as Record<string, unknown>,
+  });
   const exports = instance.exports as unknown as Exports;
   exports._initialize?.();
   return exports;

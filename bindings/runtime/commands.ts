@@ -38,11 +38,7 @@ export type Exports = Readonly<Record<string, (...args: number[]) => number>>;
 const DIMS_BYTES = 1024;
 
 /** The maker that calls each kernel at once. */
-export function eagerCommands(
-  exports: Exports,
-  arena: Arena,
-  workspace: number,
-): { kernels: Kernels; probes: Probes } {
+export function eagerCommands(exports: Exports, arena: Arena, workspace: number): { kernels: Kernels; probes: Probes } {
   const dims = arena.reserve(DIMS_BYTES);
 
   function bind(name: string, kinds: readonly OperandKind[]): (...operands: unknown[]) => number {

@@ -163,7 +163,7 @@ const images =
     return split(call, batch, 1, ~0, convolutionWork(dims), { [x]: FLOAT * inImage, [y]: FLOAT * outImage });
   };
 
-/** dw, x, g: by output channels, or by groups where there are several. */
+/** dw, g, x: by output channels, or by groups where there are several. */
 const convolutionWeight: Rule = (call) => {
   const { dims } = call;
   const [, groups = 0, input = 0, output = 0] = dims;
@@ -176,8 +176,8 @@ const convolutionWeight: Rule = (call) => {
     taps *= dims[axis + 2] as number;
   }
   const work = convolutionWork(dims);
-  if (groups === 1) return split(call, output, 8, ~3, work, { 0: FLOAT * input * taps, 2: FLOAT * outPlane });
-  const steps = { 0: FLOAT * output * input * taps, 1: FLOAT * input * inPlane, 2: FLOAT * output * outPlane };
+  if (groups === 1) return split(call, output, 8, ~3, work, { 0: FLOAT * input * taps, 1: FLOAT * outPlane });
+  const steps = { 0: FLOAT * output * input * taps, 1: FLOAT * output * outPlane, 2: FLOAT * input * inPlane };
   return split(call, groups, 1, ~1, work, steps);
 };
 

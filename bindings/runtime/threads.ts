@@ -16,12 +16,7 @@ const GONE = 1;
 // A worker is this text, so that no bundler has to find a file for it. `serve` gets what the team sends.
 const WORKER = `
 const serve = ({ module, memory, index, count, control, workspace, scratch, tile }, ready) => {
-  const env = {
-    memory,
-    abort() {},
-    now: () => performance.now(),
-    sleep: (address, expected, ms) => { Atomics.wait(new Int32Array(memory.buffer), address >>> 2, expected, ms); },
-  };
+  const env = { memory, now: () => performance.now(), abort() {} };
   const { exports } = new WebAssembly.Instance(module, { env });
   exports._initialize?.();
   exports.gemm_set_tile(tile);
@@ -48,7 +43,8 @@ interface Hand {
 async function hire(data: object, lost: () => void): Promise<Hand> {
   if (isNode) {
     const { Worker } = await import('node:worker_threads');
-    const worker = new Worker(NODE_WORKER, { eval: true, workerData: data });
+    // Without the flags of this process, some of which say how a program given as text is read.
+    const worker = new Worker(NODE_WORKER, { eval: true, workerData: data, execArgv: [] });
     worker.unref(); // the process may end while it waits
     const ready = new Promise<void>((resolve, reject) => {
       worker.once('message', () => resolve());

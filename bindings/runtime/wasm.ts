@@ -4,8 +4,8 @@ import { type BuildName, engineName, instantiateBuild, type Locate, loadBuild, p
 import { type Exports, eagerCommands, type Kernels, type Probes } from './commands.ts';
 import { ArgumentError, BackendError } from './errors.ts';
 import type { Recorder } from './recorder.ts';
-import { availableThreads, checkThreads, missingForThreads, Team } from './threads.ts';
 import { revectorize } from './revectorize.ts';
+import { availableThreads, checkThreads, missingForThreads, Team } from './threads.ts';
 import { pickTile, setTile, TILES, type Tile } from './tile.ts';
 
 const PAGE = 65536;
