@@ -124,6 +124,18 @@ function aligned(tasks: readonly Task[]): boolean {
   return true;
 }
 
+/** Whether `task` may as well come before those of `run`. */
+function independent(task: Task, run: readonly Task[]): boolean {
+  return (
+    !task.command.complain &&
+    run.every(({ touches }) =>
+      touches.every(({ ref, writes }) =>
+        task.touches.every((other) => other.ref.block !== ref.block || !(writes || other.writes)),
+      ),
+    )
+  );
+}
+
 /** Elementwise commands of the same elements that follow one another, and share operands, become one loop. */
 function makeLoops(tasks: readonly Task[]): Step[] {
   const steps: Step[] = [];
@@ -136,7 +148,8 @@ function makeLoops(tasks: readonly Task[]): Step[] {
   for (const task of tasks) {
     const { split, touches } = task;
     if (!split?.elementwise || split.units < LEAST_ELEMENTS) {
-      close();
+      // Such as a constant that is made between two links of a chain: before the chain it does as well.
+      if (!independent(task, run)) close();
       steps.push({ tasks: [task], loop: false });
       continue;
     }
