@@ -41,9 +41,9 @@ async function run(options: Options): Promise<void> {
   };
   process.once('SIGINT', stop).once('SIGTERM', stop);
 
-  const { build } = backend();
+  const { build, threads } = backend();
   console.log(
-    `${train.count} training and ${test.count} test images; ${training.parameters} parameters; ${build} SIMD, one thread`,
+    `${train.count} training and ${test.count} test images; ${training.parameters} parameters; ${build} SIMD, ${threads === 1 ? 'one thread' : `${threads} threads`}`,
   );
   const progress = createProgress({ epochs: options.epochs, images: train.count });
   let result: TestResult | undefined;
@@ -137,7 +137,7 @@ async function run(options: Options): Promise<void> {
       machine: {
         processor: cpus()[0]?.model.trim() ?? 'unknown',
         engine: `Node ${process.version}`,
-        backend: `${build} SIMD, one thread`,
+        backend: `${build} SIMD, ${threads === 1 ? 'one thread' : `${threads} threads`}`,
       },
     });
     writeFileSync(file('report.html'), html);
@@ -145,7 +145,7 @@ async function run(options: Options): Promise<void> {
       [
         '',
         `Test accuracy   ${percent(accuracy)}  (${mistakes.length} of ${test.count} wrong, loss ${loss.toFixed(4)})`,
-        `Training        ${formatDuration(training.seconds)}, ${training.step} steps, ${imagesPerSecond} images/s on one thread`,
+        `Training        ${formatDuration(training.seconds)}, ${training.step} steps, ${imagesPerSecond} images/s`,
         `Memory          ${(backend().memory.peak / 2 ** 20).toFixed(1)} MiB at its peak`,
         `Weights         ${file('model.safetensors')}  (SHA-256 of the numbers: ${training.fingerprint().slice(0, 16)})`,
         `Report          ${file('report.html')}`,

@@ -1,6 +1,6 @@
 // The network, its training step and its test: all that knows about tensors.
 import { createHash } from 'node:crypto';
-import { data, functional as F, io, manualSeed, nn, noGrad, optim, scope, type Tensor, tensor } from 'retrograd';
+import { compile, data, functional as F, io, manualSeed, nn, noGrad, optim, scope, type Tensor, tensor } from 'retrograd';
 import type { DigitSet } from './dataset.ts';
 import type { ModelName, OptimizerName, Options } from './options.ts';
 import type { Mistake } from './report.ts';
@@ -110,6 +110,20 @@ export class Training {
   readonly #optimizer: optim.Optimizer<object>;
   readonly #options: Options;
   readonly #settings: Saved['settings'];
+  /** One step, as one call into WebAssembly from the second time on. */
+  readonly #trainBatch = compile((images: Tensor, labels: Tensor) => {
+    this.#optimizer.zeroGrad();
+    const logits = this.model.forward(images);
+    const loss = F.crossEntropy(logits, labels);
+    loss.backward();
+    this.#optimizer.step();
+    return { loss, accuracy: logits.argmax(1).eq(labels).to('f32').mean() };
+  });
+  readonly #testBatch = compile((images: Tensor, labels: Tensor) => {
+    const logits = this.model.forward(images);
+    const loss = F.crossEntropy(logits, labels, { reduction: 'sum' });
+    return { loss, predictions: logits.argmax(1), confidences: F.softmax(logits, 1).max(1) };
+  });
 
   constructor(options: Options, train: DigitSet) {
     const { seed, batchSize, lr, optimizer, model, limit } = options;
@@ -137,15 +151,11 @@ export class Training {
   trainStep(images: Tensor, labels: Tensor): StepResult {
     const start = performance.now();
     this.#setLearningRate();
-    this.#optimizer.zeroGrad();
-    const logits = this.model.forward(images);
-    const loss = F.crossEntropy(logits, labels);
-    loss.backward();
-    this.#optimizer.step();
+    const { loss, accuracy } = this.#trainBatch(images, labels);
     this.step++;
     const result = {
       loss: loss.item(),
-      accuracy: logits.argmax(1).eq(labels).to('f32').mean().item(),
+      accuracy: accuracy.item(),
       gradNorm: this.step % GRAD_NORM_EVERY === 1 ? this.#gradientNorms() : undefined,
     };
     const { totals } = this;
@@ -180,10 +190,10 @@ export class Training {
     this.model.eval();
     for (const [images, labels] of new data.DataLoader(new Digits(set), { batchSize: TEST_BATCH }))
       noGrad(() => {
-        const logits = this.model.forward(images);
-        loss += F.crossEntropy(logits, labels, { reduction: 'sum' }).item();
-        const predictions = logits.argmax(1).data;
-        const confidences = F.softmax(logits, 1).max(1).data;
+        const result = this.#testBatch(images, labels);
+        loss += result.loss.item();
+        const predictions = result.predictions.data;
+        const confidences = result.confidences.data;
         labels.data.forEach((label, i) => {
           const predicted = predictions[i] as number;
           (confusion[label] as number[])[predicted] = ((confusion[label] as number[])[predicted] as number) + 1;
