@@ -4,7 +4,8 @@
 // Instance norm has groups of one channel, layer norm over everything but n has one group.
 import { madd } from "./lanes";
 import { Moments } from "./moments";
-import { Rows, USES_B, USES_W, USES_Y } from "./reduceloops";
+import { Rows } from "./rowloops";
+import { USES_B, USES_W, USES_Y } from "./terms";
 
 // A group is walked in runs that share a weight: a channel each; or all of it, with weights as a stream, where channels
 // have one element or there are no weights.
@@ -18,6 +19,30 @@ class Normalize {
   }
   @inline value(x: v128, y: v128, w: v128, b: v128, mean: v128, slope: v128, offset: v128, t: v128): v128 {
     return madd(f32x4.mul(f32x4.sub(x, mean), slope), w, f32x4.add(offset, b));
+  }
+}
+
+/** (x - mean) * slope + offset: Normalize without streams. */
+@final
+@unmanaged
+class NormalizeRun {
+  @inline uses(): i32 {
+    return 0;
+  }
+  @inline value(x: v128, y: v128, w: v128, b: v128, mean: v128, slope: v128, offset: v128, t: v128): v128 {
+    return madd(f32x4.sub(x, mean), slope, offset);
+  }
+}
+
+/** g * gain - ((x - mean) * slope + offset): Gradient without a stream. */
+@final
+@unmanaged
+class GradientRun {
+  @inline uses(): i32 {
+    return USES_Y;
+  }
+  @inline value(g: v128, x: v128, w: v128, b: v128, mean: v128, gain: v128, slope: v128, offset: v128): v128 {
+    return f32x4.sub(f32x4.mul(g, gain), madd(f32x4.sub(x, mean), slope, offset));
   }
 }
 
@@ -72,7 +97,8 @@ export function group_norm_forward_f32(
           b = streams && bias ? bias + at : 0;
         const slope = f32x4.splat(streams ? r : r * elementOf(weight, channel, 1));
         const offset = f32x4.splat(streams ? 0 : elementOf(bias, channel, 0));
-        Rows.map<Normalize>(out, x, 0, w, b, run, m, slope, offset, zero);
+        if (w | b) Rows.map<Normalize>(out, x, 0, w, b, run, m, slope, offset, zero);
+        else Rows.map<NormalizeRun>(out, x, 0, 0, 0, run, m, slope, offset, zero);
       }
     }
   }
@@ -91,8 +117,7 @@ export function group_norm_backward_f32(
   c: i32,
   s: i32,
 ): void {
-  const zero = f32x4.splat(0),
-    size = c * s,
+  const size = c * s,
     streams = s == 1 || !weight;
   const run = streams ? size : s,
     runs = streams ? 1 : c,
@@ -116,7 +141,8 @@ export function group_norm_backward_f32(
       for (let j = 0; j < runs; j++) {
         const at = <usize>j * bytes,
           gain = streams ? r : f32x4.mul(r, v128.load32_splat(own + ((<usize>j) << 2)));
-        Rows.map<Gradient>(dx + at, g + at, x + at, stream, 0, run, m, gain, slope, offset);
+        if (stream) Rows.map<Gradient>(dx + at, g + at, x + at, stream, 0, run, m, gain, slope, offset);
+        else Rows.map<GradientRun>(dx + at, g + at, x + at, 0, 0, run, m, gain, slope, offset);
       }
     }
   }

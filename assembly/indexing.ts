@@ -1,6 +1,7 @@
 // Reading and writing by index along the middle axis of [outer, n, inner]. The elements are any 4 bytes where the name
 // ends in 32. Indices are i32, lie within [0, n) and are checked before (check_index_i32).
-import { Rows, USES_Y, Value } from "./reduceloops";
+import { Rows } from "./rowloops";
+import { USES_Y, Value } from "./terms";
 
 @final
 @unmanaged

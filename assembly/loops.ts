@@ -159,7 +159,7 @@ export class Values<F> {
   }
 }
 
-/** As Values, for long ops (see mapLong). */
+/** As Values, for long ops: one vector at a time, and gathered. */
 @final
 @unmanaged
 export class LongValues<F> {
@@ -229,7 +229,7 @@ class Gradients<F> {
   }
 }
 
-/** As Gradients, for long ops (see mapLong). */
+/** As Gradients, for long ops: one vector at a time, which is shorter. */
 @final
 @unmanaged
 class LongGradients<F> {
@@ -291,7 +291,7 @@ export function grad1<F>(dx: usize, g: usize, saved: usize, n: i32, p: f32, q: f
   row2<Gradients<F>, Along, Along>(dx, g, saved, n, 4, 4, f32x4.splat(p), f32x4.splat(q));
 }
 
-/** As grad1, for long ops (see mapLong). */
+/** As grad1, for long ops (see LongGradients). */
 @inline
 export function gradLong<F>(dx: usize, g: usize, saved: usize, n: i32, p: f32, q: f32): void {
   row2<LongGradients<F>, Along, Along>(dx, g, saved, n, 4, 4, f32x4.splat(p), f32x4.splat(q));

@@ -2,7 +2,8 @@
 // smooth L1 and Huber. Contiguous f32. Every kernel overwrites its outputs; gradients g are of the unreduced losses.
 // Class targets are checked before (check_targets_i32); one equal to ignoreIndex gives a loss and a gradient of 0.
 import { clamp, expNegative, log, log1p, log1pUnit, madd, sigmoid, TAIL_SCALE } from "./lanes";
-import { ExpBelow, MaximumNumber, Rows, USES_B, USES_W, USES_Y, Value } from "./reduceloops";
+import { Rows } from "./rowloops";
+import { ExpBelow, MaximumNumber, USES_B, USES_W, USES_Y, Value } from "./terms";
 
 @inline
 function classWeight(weight: usize, target: i32): f32 {

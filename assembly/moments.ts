@@ -1,7 +1,8 @@
 // Two sums in one pass: of a term, and of the term times a factor. They are the moments a norm divides by on its way
 // forward, and what its gradient takes of them on the way back.
 import { loadLanes, madd, promoteHigh } from "./lanes";
-import { lanesMask, ROW_BLOCK, Rows, SquaredDeviation, USES_W, USES_Y, Value } from "./reduceloops";
+import { ROW_BLOCK, Rows } from "./rowloops";
+import { lanesMask, SquaredDeviation, USES_W, USES_Y, Value } from "./terms";
 
 /** The term x - shift, and as its factor itself. */
 @final
@@ -67,6 +68,8 @@ function paired(v: v128): v128 {
   return f64x2.add(f64x2.promote_low_f32x4(v), promoteHigh(v));
 }
 
+/** Elements whose mean is the shift. */
+const SAMPLE: i32 = 16;
 /** E[d]^2 may be so many variances. */
 const TOLERANCE: f64 = 4;
 /**
@@ -125,7 +128,7 @@ export class Moments {
   /** A number near the mean of the values that begin with the row of s elements at x: the mean of the first of them. */
   private static shift(x: usize, s: i32): f32 {
     const zero = f32x4.splat(0),
-      some = min(s, ROW_BLOCK);
+      some = min(s, SAMPLE);
     return <f32>(Rows.sum<Value>(0, x, 0, 0, some, zero, zero) / some);
   }
 

@@ -3,19 +3,12 @@
 // columns or channels, which get the bits they would have had among the others. xhat = (x - mean) * rstd throughout;
 // variances are biased and taken in two passes. weight = 0 means ones, bias = 0 zeros. workspace: at
 // least 16 KiB, aligned to 16. Every kernel overwrites its outputs unless said; dx may be g, out may be x.
+
+import { Columns, mapLanes } from "./columnloops";
 import { loadLanes, madd } from "./lanes";
 import { Moments } from "./moments";
-import {
-  Columns,
-  mapLanes,
-  ROW_PARAMETERS,
-  Rows,
-  SquaredDeviation,
-  USES_B,
-  USES_W,
-  USES_Y,
-  Value,
-} from "./reduceloops";
+import { Rows } from "./rowloops";
+import { ROW_PARAMETERS, SquaredDeviation, USES_B, USES_W, USES_Y, Value } from "./terms";
 
 // --- layer norm
 
@@ -105,8 +98,7 @@ export function layer_norm_backward_f32(
   rows: i32,
   cols: i32,
 ): void {
-  const zero = f32x4.splat(0),
-    stride = (<usize>cols) << 2;
+  const stride = (<usize>cols) << 2;
   for (let i = 0; i < rows; i++, dx += stride, g += stride, x += stride, mean += 4, rstd += 4) {
     const m = v128.load32_splat(mean),
       r = v128.load32_splat(rstd);
@@ -149,8 +141,7 @@ export function batch_norm_stats_f32(
   stride: i32,
   workspace: usize,
 ): void {
-  const zero = f32x4.splat(0),
-    sample = (<usize>stride) << 2;
+  const sample = (<usize>stride) << 2;
   const scale = 1 / (<f64>n * <f64>s);
   if (s == 1) {
     Columns.sum<Value>(mean, x, 0, 0, 0, n, c, sample, scale, workspace);
@@ -418,8 +409,7 @@ export function batch_norm_backward_params_f32(
   stride: i32,
   workspace: usize,
 ): void {
-  const zero = f32x4.splat(0),
-    sample = (<usize>stride) << 2;
+  const sample = (<usize>stride) << 2;
   if (s == 1) {
     if (dweight) Columns.sum<Correlation>(dweight, g, x, mean, rstd, n, c, sample, 1, workspace);
     if (dbias) Columns.sum<Value>(dbias, g, 0, 0, 0, n, c, sample, 1, workspace);

@@ -11,7 +11,7 @@
 // Flags are 0 or 1. Of a decay b close to 1, 1 - b is kept: as f32 it has all its digits, and b follows from it in f64.
 // `decoupled` is AdamW: the weights decay by themselves and not through the gradient.
 import { loadLanes, madd, nmadd, storeLanes } from "./lanes";
-import { Rows } from "./reduceloops";
+import { Rows } from "./rowloops";
 
 const LR: i32 = 0;
 const WEIGHT_DECAY: i32 = 1;

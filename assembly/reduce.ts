@@ -3,8 +3,11 @@
 // some columns: inner of them, beside each other, out of rows of `stride` elements; they get the bits they would have
 // had among the others. workspace: at least 16 KiB, aligned to 16. Every kernel overwrites its outputs, which may not alias x unless said. Sizes may be 0: an
 // empty sum is 0, an empty product 1, an empty maximum -Infinity.
+
+import { Columns } from "./columnloops";
 import { demotePair, exp, loadLanes, log, promoteHigh, storeLanes } from "./lanes";
-import { Columns, MaximumNumber, Rows, SquaredDeviation, Value } from "./reduceloops";
+import { Rows } from "./rowloops";
+import { MaximumNumber, SquaredDeviation, Value } from "./terms";
 
 @final
 @unmanaged

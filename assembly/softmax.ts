@@ -3,8 +3,11 @@
 // rows of `stride` elements, in all its operands alike.
 // The maximum is taken off first, so that no logit overflows: exp of what is left lies in [0, 1]. A row of nothing but
 // -Infinity, or with a NaN or +Infinity in it, is NaN throughout, as PyTorch has it.
+
+import { Columns } from "./columnloops";
 import { expNegative, expTail, log, TAIL_SCALE } from "./lanes";
-import { Columns, ExpBelow, KEEPS, MaximumNumber, Product, Rows, USES_Y, Value } from "./reduceloops";
+import { Rows } from "./rowloops";
+import { ExpBelow, KEEPS, MaximumNumber, Product, USES_Y, Value } from "./terms";
 
 /** As ExpBelow, and stored. */
 @final

@@ -10,13 +10,16 @@ import { formatMarkdown, formatReport, formatSeconds, formatShare } from './repo
 import { FAMILIES, type FamilyName, type Peers, run } from './run.ts';
 
 const HELP = `npm run bench -- [FAMILY …] [options]
-  FAMILY            ${FAMILIES.join(', ')}; all without one
+  FAMILY            ${FAMILIES.join(', ')}; all without one; or, alone, one of
+                    compile   what compile() saves: calls, memory, passes over memory
+                    threads   how large kernels and training steps scale with threads
   --peers           also the other libraries
   --peer NAME       one of them; may be repeated
   --quick           checks every answer and times almost nothing
   --filter TEXT     only cases whose name contains TEXT
   --rounds N        samples of each side
   --simd BUILD      strict or relaxed; the best by default
+  --threads N       threads of our side; 1 by default
   --tiles           the GEMM kernel in each of its register tiles
   --revectorize     lets V8 widen vectors to 256 bits, where it can (Node 24)
   --json FILE       writes the report as data
@@ -35,6 +38,12 @@ const PEERS: Peers = {
   pytorch: () => import('./peers/pytorch.ts'),
 };
 
+/** What is no race against others: tables of its own. */
+const TABLES = {
+  compile: () => import('./compile.ts'),
+  threads: () => import('./threads.ts'),
+};
+
 function parse() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -45,6 +54,7 @@ function parse() {
       filter: { type: 'string' },
       rounds: { type: 'string' },
       simd: { type: 'string', default: 'auto' },
+      threads: { type: 'string', default: '1' },
       tiles: { type: 'boolean', default: false },
       revectorize: { type: 'boolean', default: false },
       json: { type: 'string' },
@@ -58,13 +68,19 @@ function parse() {
       if (!known.includes(name))
         throw new Error(`bench: expected ${kind} to be one of ${known.join(', ')}, got ${name}`);
   };
-  expect('FAMILY', positionals, FAMILIES);
+  const tables = positionals.filter((name): name is keyof typeof TABLES => name in TABLES);
+  expect('FAMILY', positionals, tables.length === 1 && positionals.length === 1 ? tables : FAMILIES);
   expect('--peer', values.peer, Object.keys(PEERS));
   expect('--simd', [values.simd], ['auto', 'strict', 'relaxed']);
   const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
   if (rounds !== undefined && !(Number.isInteger(rounds) && rounds >= 1))
     throw new Error(`bench: expected --rounds to be a whole number from 1, got ${values.rounds}`);
-  return { ...values, rounds, families: (positionals.length > 0 ? positionals : FAMILIES) as readonly FamilyName[] };
+  return {
+    ...values,
+    rounds,
+    tables,
+    families: (positionals.length > 0 ? positionals : FAMILIES) as readonly FamilyName[],
+  };
 }
 
 function machine(): string {
@@ -98,6 +114,12 @@ async function main(): Promise<void> {
     console.log(HELP);
     return;
   }
+  const [tables] = options.tables;
+  if (tables) {
+    const { table } = await TABLES[tables]();
+    console.log(await table(options.simd as 'auto' | 'strict' | 'relaxed', options.quick));
+    return;
+  }
   // Before anything is compiled.
   if (options.revectorize) setFlagsFromString('--experimental-wasm-revectorize');
   const chosen = options.peers ? Object.keys(PEERS) : options.peer;
@@ -106,6 +128,7 @@ async function main(): Promise<void> {
     peers: Object.fromEntries(Object.entries(PEERS).filter(([name]) => chosen.includes(name))),
     quick: options.quick,
     simd: options.simd as 'auto' | 'strict' | 'relaxed',
+    threads: options.threads === 'auto' ? 'auto' : Number(options.threads),
     tiles: options.tiles,
     rounds: options.rounds,
     filter: options.filter,

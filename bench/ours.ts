@@ -1,6 +1,6 @@
 // Our side: the library by its public names, each call as a user writes it.
 import * as retrograd from 'retrograd';
-import { functional as F, grad, nn, optim, scope, type Tensor, tensor } from 'retrograd';
+import { type Compiled, compile, functional as F, grad, nn, optim, scope, type Tensor, tensor } from 'retrograd';
 import {
   ADAM,
   type ConvProblem,
@@ -150,7 +150,7 @@ function layerOf(layer: Layer): nn.Layer {
 }
 
 /** A network with the weights of `problem`, its optimizer and batch; `step` gives the loss. */
-function network(problem: TrainProblem): { step: () => Tensor; dispose: () => void } {
+export function network(problem: TrainProblem): { step: () => Tensor; dispose: () => void } {
   const { batch, loss, optimizer: chosen, input, outputs } = problem;
   const model = new nn.Sequential(...problem.layers.map(layerOf));
   const own = model.stateDict();
@@ -184,8 +184,9 @@ function network(problem: TrainProblem): { step: () => Tensor; dispose: () => vo
   };
 }
 
-function train(problem: TrainProblem): Run {
-  const { step, dispose } = network(problem);
+function train(problem: TrainProblem, compiled: boolean): Run {
+  const { step: eager, dispose } = network(problem);
+  const step = compiled ? compile(eager) : eager;
   return {
     answer: () => Float32Array.from({ length: problem.checked }, () => scope(() => step().item())),
     run: () => {
@@ -193,7 +194,19 @@ function train(problem: TrainProblem): Run {
         step();
       });
     },
-    dispose,
+    dispose: () => {
+      if (compiled) (step as Compiled<[], Tensor>).dispose();
+      dispose();
+    },
+  };
+}
+
+/** The same steps without compile(). */
+export function oursEager(): Side {
+  return {
+    name: 'retrograd, eager',
+    version: 'without compile()',
+    prepare: (problem) => (problem.kind === 'train' ? train(problem, false) : null),
   };
 }
 
@@ -213,7 +226,7 @@ export function ours(): Side {
         case 'op':
           return op(problem);
         case 'train':
-          return train(problem);
+          return train(problem, true);
       }
     },
   };

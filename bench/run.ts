@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly peers: Peers;
   readonly quick: boolean;
   readonly simd: 'auto' | 'strict' | 'relaxed';
+  /** Threads of our side; the peers have one. */
+  readonly threads: number | 'auto';
   /** Each register tile of the GEMM kernel, and not the fastest alone. */
   readonly tiles: boolean;
   readonly rounds?: number | undefined;
@@ -49,8 +51,8 @@ async function loadPeers(peers: Peers): Promise<{ sides: Side[]; missing: Report
   return { sides, missing };
 }
 
-export async function run({ quick, simd, tiles, filter, progress, ...options }: RunOptions): Promise<Report> {
-  await retrograd.init({ simd });
+export async function run({ quick, simd, threads, tiles, filter, progress, ...options }: RunOptions): Promise<Report> {
+  await retrograd.init({ simd, threads });
   const { build } = retrograd.backend();
   const timing = { ...(quick ? QUICK : FULL), ...(options.rounds !== undefined && { rounds: options.rounds }) };
   const raw = await RawKernels.load(build);

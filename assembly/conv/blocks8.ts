@@ -28,16 +28,7 @@ function put(to: usize, s: v128, bias: v128, floor: v128): void {
  * One block from `p` in the band; of the rows of the first two places and of the others, `rows` and `rows2` exist. The
  * sums of rows that do not exist are made of other workspace.
  */
-function eight(
-  plane: Plane,
-  block: Block,
-  p: usize,
-  to: usize,
-  rows: i32,
-  rows2: i32,
-  bias: v128,
-  floor: v128,
-): void {
+function eight(plane: Plane, block: Block, p: usize, to: usize, rows: i32, rows2: i32, bias: v128, floor: v128): void {
   const w = plane.width();
   const next = <usize>plane.height().scale * plane.rowBytes;
   const c1 = block.from1,
@@ -56,7 +47,7 @@ function eight(
   const never = load<usize>(t);
   let x: v128;
   if (plane.height().scale == plane.height().step) {
-    const line = <usize>w.taps << 2;
+    const line = (<usize>w.taps) << 2;
     for (const behind = t + line; t < behind; t += 4) {
       const wa = v128.load32_splat(t, Plane.WEIGHTS);
       const q = p + load<usize>(t);

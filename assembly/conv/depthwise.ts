@@ -1,6 +1,8 @@
 // Depthwise convolutions: each channel has a kernel of its own, so that there is no product of matrices in them and what
-// counts is the way through memory. A stride's zeros between the elements of a gradient are multiplied like others.
+// counts is the way through memory. The zeros of a stride above 2 between the
+// elements of a gradient are multiplied like others.
 import { horizontalSum } from "../lanes";
+import { depthwiseInput2, isHalving } from "./depthwise2";
 import { Axis, Geometry, Reach } from "./geometry";
 import { BAND_BYTES, Plane, TAPS } from "./plane";
 import { apply, collect } from "./taps";
@@ -59,6 +61,10 @@ export function depthwiseBackwardInput(
   workspace: usize,
   g: Geometry,
 ): void {
+  if (isHalving(g)) {
+    depthwiseInput2(dx, dy, w, bias, act, workspace, g);
+    return;
+  }
   const plane = changetype<Plane>(workspace);
   backward(plane.height(), g.axis(1));
   backward(plane.width(), g.axis(2));

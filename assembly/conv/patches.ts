@@ -5,7 +5,7 @@
 // line of one tap is made for many pixels at once: runs of a row of the image between runs of zeros.
 import { packFourSteps, packPanels, packQuad, packStep } from "../gemm/pack";
 import { Reach } from "./geometry";
-import { copyElements, zeros } from "./rows";
+import { copyElements, padRow, zeros } from "./rows";
 
 /** Most pixels of a line. */
 @inline
@@ -88,9 +88,8 @@ export class Patches {
       if (count > 0 && <u32>y < <u32>h.size && <u32>z < <u32>d.size) {
         const at = dst + ((<usize>(start - o)) << 2);
         const p = src + ((<usize>((z * h.size + y) * w.size)) << 2) + <usize>start * scale + shift;
-        zeros(dst, at);
+        padRow(dst, at, at + ((<usize>count) << 2), next);
         copyElements(at, p, count, scale);
-        zeros(at + ((<usize>count) << 2), next);
       } else zeros(dst, next);
       n -= end - o;
       dst = next;

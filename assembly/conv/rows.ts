@@ -7,7 +7,20 @@ export function zeros(dst: usize, end: usize): void {
   for (; dst < end; dst += 4) store<f32>(dst, 0);
 }
 
+/** Zeros at dst .. from and to .. end, and maybe between, where a copy comes next: edges are mostly narrow. */
+@inline
+export function padRow(dst: usize, from: usize, to: usize, end: usize): void {
+  if (end - dst >= 16 && from - dst <= 16 && end - to <= 16) {
+    v128.store(dst, f32x4.splat(0));
+    v128.store(end - 16, f32x4.splat(0));
+  } else {
+    zeros(dst, from);
+    zeros(to, end);
+  }
+}
+
 /** Neighbours: n > 0 elements. */
+@inline
 function copyRun(dst: usize, src: usize, n: i32): void {
   if (n < 4) {
     storePart(dst, loadPart(src, n), n);
@@ -68,25 +81,29 @@ export function copyRows(dst: usize, dstRow: usize, src: usize, srcRow: usize, r
   }
 }
 
+@inline
+function splitEight(even: usize, odd: usize, src: usize): void {
+  const x = v128.load(src),
+    y = v128.load(src, 16);
+  v128.store(even, v128.shuffle<i32>(x, y, 0, 2, 4, 6));
+  v128.store(odd, v128.shuffle<i32>(x, y, 1, 3, 5, 7));
+}
+
 /** Every second element of a row to `even`, and those behind them to `odd`: as many as said, which differ by few. */
+@inline
 export function splitElements(even: usize, evens: i32, odd: usize, odds: i32, src: usize): void {
   const both = min(evens, odds);
   let done: i32 = 0;
   if (both >= 4) {
     done = both;
-    for (let i: i32 = 0; i < both; i += 4) {
-      // The last four may overlap those before.
-      const at = (<usize>min(i, both - 4)) << 2,
-        p = src + (at << 1);
-      const x = v128.load(p),
-        y = v128.load(p, 16);
-      v128.store(even + at, v128.shuffle<i32>(x, y, 0, 2, 4, 6));
-      v128.store(odd + at, v128.shuffle<i32>(x, y, 1, 3, 5, 7));
-    }
+    const last = (<usize>(both - 4)) << 2;
+    for (let i: usize = 0; i < last; i += 16) splitEight(even + i, odd + i, src + (i << 1));
+    // The last four may overlap those before.
+    splitEight(even + last, odd + last, src + (last << 1));
   }
   const at = (<usize>done) << 2;
-  copyApart(even + at, src + (at << 1), evens - done, 8);
-  copyApart(odd + at, src + (at << 1) + 4, odds - done, 8);
+  if (evens > done) copyApart(even + at, src + (at << 1), evens - done, 8);
+  if (odds > done) copyApart(odd + at, src + (at << 1) + 4, odds - done, 8);
 }
 
 /** n neighbours to places `step` elements apart; between them, and up to the next place behind the last, come zeros. */

@@ -127,8 +127,8 @@ export class TileBands {
       const to = this.to + <usize>image * this.toImageBytes + <usize>(row * TILE) * lineBytes;
       for (let t: i32 = 0; t < count; t++) {
         const place = this.place(i++);
-        place.from = <usize>(runs * SPAN) * this.rowBytes + (<usize>t << 4);
-        place.to = to + (<usize>(column + t) << 4);
+        place.from = <usize>(runs * SPAN) * this.rowBytes + ((<usize>t) << 4);
+        place.to = to + ((<usize>(column + t)) << 4);
         place.rows = min(this.toRows - row * TILE, TILE);
         place.columns = min(this.toColumns - (column + t) * TILE, TILE);
       }

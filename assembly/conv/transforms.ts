@@ -250,7 +250,7 @@ export function transformGradient(
     const low23 = interleaveLow(x2, x3),
       high23 = interleaveHigh(x2, x3);
     gradientLine(
-      stage + (<usize>i * 96),
+      stage + <usize>i * 96,
       16,
       joinLow(low01, low23),
       joinHigh(low01, low23),

@@ -194,7 +194,7 @@ export class Winograd {
         for (let t: i32 = 0; t < min(n - j, 4); t++) {
           const place = bands.place(j + t);
           let to = place.to + at,
-            from = out + (<usize>t << 6);
+            from = out + ((<usize>t) << 6);
           const columns = place.columns;
           for (let r = place.rows; r > 0; r--) {
             let x = v128.load(from);

@@ -28,8 +28,9 @@ function addTransposed(
   return madd(x3, joinHigh(high01, high23), madd(x2, joinLow(high01, high23), s));
 }
 
-/** sums[16] = x M for 16 lines of neighbouring steps, k a multiple of 4: four chains of additions hide their latency. */
-export function sumSixteen(sums: usize, x: usize, xStep: usize, m: usize, lineBytes: usize, k: i32): void {
+/** sums[16] = x M for 16 lines of neighbouring steps, or sums[8] for 8; k is a multiple of 4. */
+@inline
+function sumTransposed(sixteen: bool, sums: usize, x: usize, xStep: usize, m: usize, lineBytes: usize, k: i32): void {
   let p0 = m;
   let p1 = p0 + lineBytes;
   let p2 = p1 + lineBytes;
@@ -48,10 +49,12 @@ export function sumSixteen(sums: usize, x: usize, xStep: usize, m: usize, lineBy
     s0 = addTransposed(s0, p0, p1, p2, p3, v0, v1, v2, v3);
     let q = quad;
     s1 = addTransposed(s1, p0 + q, p1 + q, p2 + q, p3 + q, v0, v1, v2, v3);
-    q += quad;
-    s2 = addTransposed(s2, p0 + q, p1 + q, p2 + q, p3 + q, v0, v1, v2, v3);
-    q += quad;
-    s3 = addTransposed(s3, p0 + q, p1 + q, p2 + q, p3 + q, v0, v1, v2, v3);
+    if (sixteen) {
+      q += quad;
+      s2 = addTransposed(s2, p0 + q, p1 + q, p2 + q, p3 + q, v0, v1, v2, v3);
+      q += quad;
+      s3 = addTransposed(s3, p0 + q, p1 + q, p2 + q, p3 + q, v0, v1, v2, v3);
+    }
     x += xStep << 2;
     p0 += 16;
     p1 += 16;
@@ -60,8 +63,19 @@ export function sumSixteen(sums: usize, x: usize, xStep: usize, m: usize, lineBy
   }
   v128.store(sums, s0);
   v128.store(sums, s1, 16);
-  v128.store(sums, s2, 32);
-  v128.store(sums, s3, 48);
+  if (sixteen) {
+    v128.store(sums, s2, 32);
+    v128.store(sums, s3, 48);
+  }
+}
+
+/** Four chains of additions, which hide their latency. */
+export function sumSixteen(sums: usize, x: usize, xStep: usize, m: usize, lineBytes: usize, k: i32): void {
+  sumTransposed(true, sums, x, xStep, m, lineBytes, k);
+}
+
+export function sumEight(sums: usize, x: usize, xStep: usize, m: usize, lineBytes: usize, k: i32): void {
+  sumTransposed(false, sums, x, xStep, m, lineBytes, k);
 }
 
 /** sums[4, 8] = X M for lines 0 .. last (at most 7) of M, the last one repeated, and a packed group of vectors. */

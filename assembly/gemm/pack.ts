@@ -83,8 +83,9 @@ function packPanel(dst: usize, src: usize, lines: i32, width: i32, k: i32, lineB
 export function packWholeLines(dst: usize, src: usize, lines: i32, width: i32, k: i32, lineBytes: usize): void {
   const groupBytes = (<usize>width) << 2;
   const panelBytes = groupBytes * <usize>k;
-  for (let line: i32 = 0; line < lines; line += 4) {
-    let d = dst + <usize>(line / width) * panelBytes + ((<usize>(line % width)) << 2);
+  let place: usize = 0;
+  for (; lines > 0; lines -= 4) {
+    let d = dst + place;
     let p0 = src;
     let p1 = p0 + lineBytes;
     let p2 = p1 + lineBytes;
@@ -97,6 +98,11 @@ export function packWholeLines(dst: usize, src: usize, lines: i32, width: i32, k
       p3 += 16;
     }
     src += lineBytes << 2;
+    place += 16;
+    if (place == groupBytes) {
+      place = 0;
+      dst += panelBytes;
+    }
   }
 }
 

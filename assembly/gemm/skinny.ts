@@ -6,7 +6,7 @@
 // m + i * lineBytes + p * stepBytes.
 import { KC } from "./blocks";
 import { ACT_NONE, cutTile, finish, scaleRows } from "./epilogue";
-import { sumLines, sumSixteen } from "./lines";
+import { sumEight, sumLines, sumSixteen } from "./lines";
 import { sumNeighbours } from "./neighbours";
 import { PACK_SLACK, packPanels } from "./pack";
 
@@ -75,11 +75,18 @@ export function skinny(
           if (neighbours) {
             sumNeighbours(workspace, STRIP_BYTES, xb, xNext, xStep, vectors, mb, stepBytes, lines, kb);
           } else {
-            packPanels(packed, xb, vectors, GROUP, kb, xNext, xStep);
             let l: i32 = 0;
-            if (vectors == 1 && stepBytes == 4 && kb % 4 == 0)
-              for (; l + 16 <= lines; l += 16)
-                sumSixteen(workspace + ((<usize>l) << 2), xb, xStep, mb + <usize>l * lineBytes, lineBytes, kb);
+            if (vectors == 1 && stepBytes == 4 && kb % 4 == 0) {
+              // The first cache holds 8 lines a multiple of 4 KiB apart, and no more.
+              const group = (lineBytes & 4095) == 0 ? 8 : 16;
+              for (; l + group <= lines; l += group) {
+                const sums = workspace + ((<usize>l) << 2);
+                const lineAt = mb + <usize>l * lineBytes;
+                if (group == 8) sumEight(sums, xb, xStep, lineAt, lineBytes, kb);
+                else sumSixteen(sums, xb, xStep, lineAt, lineBytes, kb);
+              }
+            }
+            if (l < lines) packPanels(packed, xb, vectors, GROUP, kb, xNext, xStep);
             for (; l < lines; l += LINES) {
               const last = min(lines - l, LINES) - 1;
               const sums = workspace + ((<usize>l) << 2);

@@ -3,7 +3,8 @@
 // whether positions in the padding count, and the divisor of all windows or 0. Outputs are overwritten and may not
 // alias inputs.
 import { loadLanes, madd, storeLanes } from "../lanes";
-import { Rows, Value } from "../reduceloops";
+import { Rows } from "../rowloops";
+import { Value } from "../terms";
 import { blockOf, scan } from "./scan";
 import { Adaptive, AXIS, countsPadding, fixedDivisor, Sliding, shareOf } from "./windows";
 
@@ -189,7 +190,18 @@ function gatherAcross<K>(
   }
 }
 
-/** The columns of one q of a row of dx, all from their start. `alike`: all its windows are. */
+/** A lane of v, n times over, in a row of each of four planes. */
+@inline
+function spreadPlanes(p: usize, plane: usize, v: v128, n: i32): void {
+  for (; n > 0; n--, p += 4) {
+    v128.store32_lane(p, v, 0);
+    v128.store32_lane(p + plane, v, 1);
+    v128.store32_lane(p + 2 * plane, v, 2);
+    v128.store32_lane(p + 3 * plane, v, 3);
+  }
+}
+
+/** The columns of one q of a row of dx, all from their start; lanes are planes. `alike`: all its windows are. */
 function gatherAlone(
   dx: usize,
   g: usize,
@@ -216,6 +228,28 @@ function gatherAlone(
     to = min(q, cols.windows - 1);
   dx += (<usize>max(start, 0)) << 2;
   g += (<usize>from) << 2;
+  const highs = turn - max(start, 0),
+    at = max(highs, 0),
+    lows = end - max(start, 0) - at,
+    behind = (<usize>at) << 2;
+  for (; planes >= 4; planes -= 4, dx += plane << 2, g += out << 2) {
+    let low = f32x4.splat(0),
+      high = low,
+      row = g;
+    for (let i = first; i <= last; i++, row += line) {
+      let p = row;
+      for (let o = from; o <= to; o++, p += 4) {
+        const s = alike ? share : shareOf(fixed, rows.divisor(i, pads), cols.divisor(o, pads));
+        const two = v128.load32_lane(p + out, v128.load32_zero(p), 1);
+        const four = v128.load32_lane(p + 3 * out, v128.load32_lane(p + 2 * out, two, 2), 3);
+        const term = f32x4.mul(four, f32x4.splat(s));
+        if (o == q - more) high = f32x4.add(high, term);
+        else low = f32x4.add(low, term);
+      }
+    }
+    spreadPlanes(dx, plane, f32x4.add(low, high), highs);
+    spreadPlanes(dx + behind, plane, low, lows);
+  }
   for (; planes > 0; planes--, dx += plane, g += out) {
     let low: f32 = 0,
       high: f32 = 0,
@@ -228,10 +262,8 @@ function gatherAlone(
         else low += term;
       }
     }
-    const highs = turn - max(start, 0);
     if (highs > 0) fill(dx, f32x4.splat(low + high), highs);
-    const at = max(highs, 0);
-    fill(dx + ((<usize>at) << 2), f32x4.splat(low), end - max(start, 0) - at);
+    fill(dx + behind, f32x4.splat(low), lows);
   }
 }
 

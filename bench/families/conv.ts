@@ -17,8 +17,8 @@ function layer(
   const padding = Math.floor(kernel / 2);
   return { n, channels, height: size, width: size, filters, kernel, stride, padding, groups };
 }
-const depthwise = (n: number, channels: number, size: number, stride = 1): Layer =>
-  layer(n, channels, channels, size, 3, stride, channels);
+const depthwise = (n: number, channels: number, size: number, stride = 1, kernel = 3): Layer =>
+  layer(n, channels, channels, size, kernel, stride, channels);
 
 const LAYERS: readonly Layer[] = [
   // LeNet's and MNIST's kind.
@@ -32,6 +32,8 @@ const LAYERS: readonly Layer[] = [
   layer(1, 128, 128, 28, 3),
   layer(1, 256, 256, 14, 3),
   layer(1, 512, 512, 7, 3),
+  layer(8, 64, 64, 56, 3),
+  layer(8, 512, 512, 7, 3),
   // MobileNetV2.
   layer(1, 16, 96, 112, 1),
   depthwise(1, 96, 112, 2),
@@ -40,6 +42,9 @@ const LAYERS: readonly Layer[] = [
   depthwise(1, 384, 14),
   layer(1, 384, 64, 14, 1),
   layer(1, 320, 1280, 7, 1),
+  depthwise(1, 960, 7),
+  // EfficientNet's.
+  depthwise(1, 672, 14, 1, 5),
 ];
 
 const QUICK: readonly Layer[] = [

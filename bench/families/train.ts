@@ -1,6 +1,7 @@
 // One optimizer step of whole networks: forward, loss, backward, update.
 import * as retrograd from 'retrograd';
 import { checkElements } from '../check.ts';
+import { oursEager } from '../ours.ts';
 import { type Case, classes, type Family, type Layer, type TrainProblem, uniform } from '../problems.ts';
 import { trainReference } from '../train-reference.ts';
 
@@ -82,6 +83,7 @@ function step(name: string, network: Network): Case {
   return {
     name,
     work: { flops, unit: 'GFLOP/s' },
+    sides: [oursEager()],
     make: () => {
       const problem = problemOf(network);
       const losses = trainReference(problem);

@@ -26,6 +26,7 @@ async function start(chosen: URLSearchParams): Promise<unknown> {
     peers: chosen.has('peers') ? PEERS : {},
     quick: chosen.has('quick'),
     simd: 'auto',
+    threads: 1,
     tiles: false,
     filter: chosen.get('filter') ?? undefined,
     machine: `${navigator.hardwareConcurrency} cores`,

@@ -39,7 +39,7 @@ export function listing(program: Program, profile: number): string {
     return `${String(i).padStart(4)}  ${share}${kilobytes(bytes).padStart(9)}  ${step.loop ? 'loop\n      ' : ''}${text}`;
   });
   return [
-    `program of ${program.infos.length} steps, ${kilobytes(program.planned)} of intermediates${total > 0 ? `, ${(total * 1e6).toFixed(1)} µs` : ''}`,
+    `program of ${program.infos.length} steps, ${kilobytes(program.planned)} of intermediates${total > 0 ? `, kernels ${(total * 1e6).toFixed(1)} µs` : ''}`,
     ...lines,
   ].join('\n');
 }

@@ -1,6 +1,18 @@
 // The network, its training step and its test: all that knows about tensors.
 import { createHash } from 'node:crypto';
-import { compile, data, functional as F, io, manualSeed, nn, noGrad, optim, scope, type Tensor, tensor } from 'retrograd';
+import {
+  compile,
+  data,
+  functional as F,
+  io,
+  manualSeed,
+  nn,
+  noGrad,
+  optim,
+  scope,
+  type Tensor,
+  tensor,
+} from 'retrograd';
 import type { DigitSet } from './dataset.ts';
 import type { ModelName, OptimizerName, Options } from './options.ts';
 import type { Mistake } from './report.ts';

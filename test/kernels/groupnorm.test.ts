@@ -98,13 +98,58 @@ describe.each(builds)('%s', (build) => {
       expectClose(bench.readF32(out, size), expected.out, `out ${label}`, steep);
       bench.run('group_norm_backward_f32', dx, gp, xp, mean, rstd, wp, n, groups, c, s);
       expectClose(bench.readF32(dx, size), expected.dx, `dx ${label}`, 4 * steep);
-      bench.run('group_norm_backward_params_f32', dweight, dbias, gp, xp, mean, rstd, n, groups, c, s, 0, channels);
+      bench.run(
+        'group_norm_backward_params_f32',
+        dweight,
+        dbias,
+        gp,
+        xp,
+        mean,
+        rstd,
+        n,
+        groups,
+        c,
+        s,
+        0,
+        channels,
+        bench.f32(4096),
+      );
       expectClose(bench.readF32(dweight, channels), expected.dweight, `dweight ${label}`, steep * (1 + n * s));
       expectClose(bench.readF32(dbias, channels), expected.dbias, `dbias ${label}`, 1 + n * s);
       // One that nobody wants is left out.
       const [weightOnly, biasOnly] = [bench.f32(channels), bench.f32(channels)];
-      bench.run('group_norm_backward_params_f32', weightOnly, 0, gp, xp, mean, rstd, n, groups, c, s, 0, channels);
-      bench.run('group_norm_backward_params_f32', 0, biasOnly, gp, xp, mean, rstd, n, groups, c, s, 0, channels);
+      bench.run(
+        'group_norm_backward_params_f32',
+        weightOnly,
+        0,
+        gp,
+        xp,
+        mean,
+        rstd,
+        n,
+        groups,
+        c,
+        s,
+        0,
+        channels,
+        bench.f32(4096),
+      );
+      bench.run(
+        'group_norm_backward_params_f32',
+        0,
+        biasOnly,
+        gp,
+        xp,
+        mean,
+        rstd,
+        n,
+        groups,
+        c,
+        s,
+        0,
+        channels,
+        bench.f32(4096),
+      );
       expect(bench.readF32(weightOnly, channels)).toEqual(bench.readF32(dweight, channels));
       expect(bench.readF32(biasOnly, channels)).toEqual(bench.readF32(dbias, channels));
       // In place.

@@ -125,7 +125,19 @@ describe.each(builds)('%s', (build) => {
       expectClose(bench.readF32(out, n), expected.out, `out [${rows}, ${cols}]`, steep);
       bench.run('layer_norm_backward_f32', dx, gp, xp, mean, rstd, wp, rows, cols);
       expectClose(bench.readF32(dx, n), expected.dx, `dx [${rows}, ${cols}]`, 2 * steep);
-      bench.run('layer_norm_backward_params_f32', dweight, dbias, gp, xp, mean, rstd, rows, cols, cols);
+      bench.run(
+        'layer_norm_backward_params_f32',
+        dweight,
+        dbias,
+        gp,
+        xp,
+        mean,
+        rstd,
+        rows,
+        cols,
+        cols,
+        bench.f32(4096),
+      );
       expectClose(bench.readF32(dweight, cols), expected.dweight, `dweight [${rows}, ${cols}]`, steep * (1 + rows));
       expectClose(bench.readF32(dbias, cols), expected.dbias, `dbias [${rows}, ${cols}]`, 1 + rows);
       // In place, and over what is read.
@@ -155,7 +167,7 @@ describe.each(builds)('%s', (build) => {
       ];
       const out = bench.f32(layout.size);
       const count = n * s;
-      bench.run('batch_norm_stats_f32', mean, variance, xp, n, c, s, c * s);
+      bench.run('batch_norm_stats_f32', mean, variance, xp, n, c, s, c * s, bench.f32(4096));
       expectClose(bench.readF32(mean, c), expected.mean, `mean ${label}`, 3);
       expectClose(bench.readF32(variance, c), expected.variance, `variance ${label}`);
       bench.run('rstd_f32', rstd, variance, c, EPS);
@@ -163,7 +175,7 @@ describe.each(builds)('%s', (build) => {
       expectClose(bench.readF32(rstd, c), expected.rstd, `rstd ${label}`, steep);
       bench.run('batch_norm_forward_f32', out, xp, mean, rstd, wp, bp, n, c, s, c * s);
       expectClose(bench.readF32(out, layout.size), expected.out, `out ${label}`, steep);
-      bench.run('batch_norm_backward_params_f32', dweight, dbias, gp, xp, mean, rstd, n, c, s, c * s);
+      bench.run('batch_norm_backward_params_f32', dweight, dbias, gp, xp, mean, rstd, n, c, s, c * s, bench.f32(4096));
       expectClose(bench.readF32(dweight, c), expected.dweight, `dweight ${label}`, steep * count);
       expectClose(bench.readF32(dbias, c), expected.dbias, `dbias ${label}`, count);
       bench.run('batch_norm_backward_f32', out, gp, xp, mean, rstd, wp, dweight, dbias, n, c, s, c * s);
@@ -186,10 +198,10 @@ describe.each(builds)('%s', (build) => {
         number,
         number,
       ];
-      const [dweight, dbias, both] = [bench.f32(6), bench.f32(6), bench.f32(12)];
-      bench.run(kernel, both, both + 24, g, x, mean, rstd, ...shape);
-      bench.run(kernel, dweight, 0, g, x, mean, rstd, ...shape);
-      bench.run(kernel, 0, dbias, g, x, mean, rstd, ...shape);
+      const [dweight, dbias, both, workspace] = [bench.f32(6), bench.f32(6), bench.f32(12), bench.f32(4096)];
+      bench.run(kernel, both, both + 24, g, x, mean, rstd, ...shape, workspace);
+      bench.run(kernel, dweight, 0, g, x, mean, rstd, ...shape, workspace);
+      bench.run(kernel, 0, dbias, g, x, mean, rstd, ...shape, workspace);
       expect([...bench.readF32(dweight, 6), ...bench.readF32(dbias, 6)]).toEqual([...bench.readF32(both, 12)]);
     }
   });
@@ -203,7 +215,7 @@ describe.each(builds)('%s', (build) => {
       bench.reset();
       const x = noise(n * c * s, 1).map((v) => v + 1000);
       const [mean, variance] = [bench.f32(c), bench.f32(c)];
-      bench.run('batch_norm_stats_f32', mean, variance, bench.f32(x), n, c, s, c * s);
+      bench.run('batch_norm_stats_f32', mean, variance, bench.f32(x), n, c, s, c * s, bench.f32(4096));
       const layout = batches(n, c, s);
       const means = gather(layout, 'group', (k) => at(x, k) / (n * s));
       const variances = gather(layout, 'group', (k) => (at(x, k) - at(means, layout.group(k))) ** 2 / (n * s));
@@ -212,6 +224,28 @@ describe.each(builds)('%s', (build) => {
         expect(Math.abs(at(bench.readF32(variance, c), k) / at(variances, k) - 1)).toBeLessThan(1e-6);
       }
     }
+  });
+
+  // The variance is taken about the mean of the first elements, and again where that lies far from the mean of all.
+  it.each([
+    ['in order of size', (i: number) => i - 500],
+    ['far apart in its first block', (i: number) => (i < 128 ? 1000 : Math.sin(i))],
+    ['far apart in its last element', (i: number) => (i < 1008 ? Math.sin(i) : 1e6)],
+    ['all but equal', (i: number) => 300 + (i % 2) / 1024],
+    ['all equal', () => 0.1],
+  ])('the statistics of a row %s are as good as any', (_, value) => {
+    const cols = 1009;
+    bench.reset();
+    const x = Float32Array.from({ length: cols }, (_unused, i) => value(i));
+    const [out, mean, rstd, variance] = [bench.f32(cols), bench.f32(1), bench.f32(1), bench.f32(1)];
+    const expectedMean = x.reduce((sum, v) => sum + v / cols, 0);
+    const expected = x.reduce((sum, v) => sum + (v - expectedMean) ** 2 / cols, 0);
+    const p = bench.f32(x);
+    bench.run('layer_norm_forward_f32', out, mean, rstd, p, 0, 0, 1, cols, EPS);
+    expect(ulps(at(bench.readF32(mean, 1), 0), expectedMean)).toBeLessThanOrEqual(2);
+    expect(at(bench.readF32(rstd, 1), 0) * Math.sqrt(expected + EPS)).toBeCloseTo(1, 5);
+    bench.run('batch_norm_stats_f32', mean, variance, p, 1, 1, cols, cols, bench.f32(4096));
+    expect(Math.abs(at(bench.readF32(variance, 1), 0) - expected)).toBeLessThanOrEqual(1e-6 * expected + 1e-14);
   });
 
   it('batch_norm_update_f32 moves the running statistics by the momentum', () => {
@@ -249,7 +283,7 @@ describe.each(builds)('%s', (build) => {
     bench.run('layer_norm_forward_f32', out, mean, rstd, xp, 0, 0, 3, 5, EPS);
     const rowOf = [...bench.readF32(out, 15)].map((v, k) => [Math.floor(k / 5), Number.isNaN(v)] as const);
     for (const [row, bad] of rowOf) expect(bad).toBe(row === 1);
-    bench.run('batch_norm_stats_f32', mean, rstd, xp, 3, 5, 1, 5);
+    bench.run('batch_norm_stats_f32', mean, rstd, xp, 3, 5, 1, 5, bench.f32(4096));
     expect([...bench.readF32(mean, 5)].map(Number.isNaN)).toEqual([false, false, true, false, false]);
     expect([...bench.readF32(rstd, 5)].map(Number.isNaN)).toEqual([false, false, true, false, false]);
   });

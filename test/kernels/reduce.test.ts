@@ -86,6 +86,10 @@ const spread = (values: Column, outer: number, inner: number) =>
     (_, k) => values[Math.floor(k / inner) % values.length] as number,
   );
 
+/** What kernels that sum columns take behind their other arguments. */
+const SUMMING = new Set(['sum_f32', 'sum_squares_f32', 'variance_f32']);
+const workspaceFor = (bench: KernelBench, kernel: string): number[] => (SUMMING.has(kernel) ? [bench.f32(4096)] : []);
+
 function reduced(
   bench: KernelBench,
   kernel: string,
@@ -97,7 +101,7 @@ function reduced(
 ) {
   bench.reset();
   const out = bench.f32(outer * inner);
-  bench.run(kernel, out, bench.f32(x), outer, r, inner, inner, ...scalars);
+  bench.run(kernel, out, bench.f32(x), outer, r, inner, inner, ...scalars, ...workspaceFor(bench, kernel));
   return bench.readF32(out, outer * inner);
 }
 
@@ -201,7 +205,7 @@ describe.each(builds)('%s', (build) => {
       const x = noise(outer * r * inner, r).map((v) => v + 30);
       const out = bench.f32(outer * inner);
       const mean = bench.f32(outer * inner);
-      bench.run('variance_f32', out, mean, bench.f32(x), outer, r, inner, inner, correction);
+      bench.run('variance_f32', out, mean, bench.f32(x), outer, r, inner, inner, correction, bench.f32(4096));
       const [means, variances] = [bench.readF32(mean, outer * inner), bench.readF32(out, outer * inner)];
       for (const [k, [o, i]] of outputs(outer, inner).entries()) {
         const c = column(x, r, inner, o, i);
@@ -216,7 +220,18 @@ describe.each(builds)('%s', (build) => {
   it('variance_f32 of equal values far from 0 is as good as nothing', () => {
     bench.reset();
     const out = bench.f32(1);
-    bench.run('variance_f32', out, bench.f32(1), bench.f32(new Float32Array(1000).fill(1e4)), 1, 1000, 1, 1, 1);
+    bench.run(
+      'variance_f32',
+      out,
+      bench.f32(1),
+      bench.f32(new Float32Array(1000).fill(1e4)),
+      1,
+      1000,
+      1,
+      1,
+      1,
+      bench.f32(4096),
+    );
     expect(bench.readF32(out, 1)[0]).toBe(0);
   });
 
@@ -340,7 +355,8 @@ describe.each(builds)('%s', (build) => {
         const out = bench.f32(r * inner);
         const x = bench.memory.buffer.byteLength - 4 * r * inner;
         new Float32Array(bench.memory.buffer, x, r * inner).fill(1);
-        expect(() => bench.run(kernel, out, x, 1, r, inner, inner, ...scalars)).not.toThrow();
+        const workspace = workspaceFor(bench, kernel);
+        expect(() => bench.run(kernel, out, x, 1, r, inner, inner, ...scalars, ...workspace)).not.toThrow();
       }
     }
   });

@@ -32,6 +32,8 @@ const state = (n: number, step: number): Operand => ({ values: positive(n, ++see
 const count = (counts = 1): Operand => ({ counts, step: 0 });
 const number = (value: number, step = 0): Operand => ({ number: value, step });
 const none = number(0);
+/** Room for the sums of columns. */
+const workspace: Operand = { values: new Float32Array(4096), step: 0 };
 
 interface Case {
   readonly kernel: string;
@@ -149,6 +151,7 @@ for (const [outer, r, inner] of [
   [11, 19, 5],
   [1, 67, 53],
   [1, 1009, 19],
+  [1, 40, 2083],
 ] as const) {
   const units = outer > 1 ? outer : inner;
   const out = outer > 1 ? inner : 1; // elements of a result, and of x, in a unit
@@ -161,6 +164,7 @@ for (const [outer, r, inner] of [
       input(n, x),
       ...sizes,
       ...(name === 'sum' ? [number(0.3)] : []),
+      ...(name.startsWith('sum') ? [workspace] : []),
     ]);
   add('variance_f32', units, 1, [
     output(outer * inner, out),
@@ -168,6 +172,7 @@ for (const [outer, r, inner] of [
     input(n, x),
     ...sizes,
     number(1),
+    workspace,
   ]);
   add('prod_backward_f32', units, 1, [output(n, x), input(outer * inner, out), input(n, x), ...sizes]);
   for (const name of maps) add(`${name}_f32`, units, 1, [output(n, x), input(n, x), ...sizes]);
@@ -192,23 +197,33 @@ for (const [rows, cols] of [
   for (const bias of [output(cols, 1), none])
     add('layer_norm_backward_params_f32', cols, 1, [
       ...[output(cols, 1), bias, input(n, 1), input(n, 1), input(rows, 0), input(rows, 0)],
-      ...[number(rows), count(), number(cols)],
+      ...[number(rows), count(), number(cols), workspace],
     ]);
 }
 for (const [n, c, s] of [
   [9, 37, 1],
   [3, 11, 21],
+  [3, 1030, 3],
 ] as const) {
   const size = n * c * s;
   const sizes = [number(n), count(), number(s), number(c * s)];
   const [x, channel] = [(): Operand => input(size, s), (): Operand => input(c, 1)];
-  add('batch_norm_stats_f32', c, 1, [output(c, 1), output(c, 1), x(), ...sizes]);
+  add('batch_norm_stats_f32', c, 1, [output(c, 1), output(c, 1), x(), ...sizes, workspace]);
   add('batch_norm_forward_f32', c, 1, [output(size, s), x(), channel(), channel(), channel(), channel(), ...sizes]);
   add('batch_norm_forward_f32', n, 1, [
     ...[output(size, c * s), input(size, c * s), input(c, 0), input(c, 0), input(c, 0), none],
     ...[count(), number(c), number(s), number(c * s)],
   ]);
-  add('batch_norm_backward_params_f32', c, 1, [output(c, 1), output(c, 1), x(), x(), channel(), channel(), ...sizes]);
+  add('batch_norm_backward_params_f32', c, 1, [
+    output(c, 1),
+    output(c, 1),
+    x(),
+    x(),
+    channel(),
+    channel(),
+    ...sizes,
+    workspace,
+  ]);
   add('batch_norm_backward_f32', c, 1, [
     ...[output(size, s), x(), x(), channel(), channel(), channel(), channel(), channel()],
     ...sizes,
@@ -226,6 +241,7 @@ for (const [n, c, s] of [
 }
 for (const [n, groups, c, s] of [
   [5, 3, 4, 7],
+  [3, 515, 2, 3],
   [7, 1, 17, 1],
 ] as const) {
   const [sample, size, channels] = [groups * c * s, n * groups * c * s, groups * c];
@@ -240,7 +256,7 @@ for (const [n, groups, c, s] of [
   ]);
   add('group_norm_backward_params_f32', channels, 1, [
     ...[output(channels, 0), output(channels, 0), input(size, 0), input(size, 0), input(n * groups, 0)],
-    ...[input(n * groups, 0), number(n), ...sizes, number(0, 1), count()],
+    ...[input(n * groups, 0), number(n), ...sizes, number(0, 1), count(), workspace],
   ]);
 }
 

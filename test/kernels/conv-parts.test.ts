@@ -1,0 +1,220 @@
+// What parts of convolutions share with the whole, and what does not reach beyond a part.
+import { describe, expect, it } from 'vitest';
+import {
+  all,
+  axis,
+  bits,
+  dimsOf,
+  forEachTerm,
+  inPixels,
+  outPixels,
+  run,
+  shapes,
+  square,
+  taps,
+  tensors,
+  tiled,
+} from '../support/convolutions.ts';
+import { builds, KernelBench } from '../support/kernels.ts';
+import { random } from '../support/tensors.ts';
+
+describe.each(builds)('convolution, %s', (build) => {
+  const bench = new KernelBench(build);
+
+  it('gives an image the bits that it has alone', () => {
+    for (const [name, shape] of all.filter(([, { batch }]) => batch > 1)) {
+      const given = tensors(shape, random(name));
+      const whole = run(bench, shape, given);
+      const cut = (all: Float32Array): Float32Array => all.slice(-all.length / shape.batch);
+      const alone = run(bench, { ...shape, batch: 1 }, { x: cut(given.x), w: given.w, g: cut(given.g) });
+      expect(bits(cut(whole.y)), name).toEqual(bits(alone.y));
+      expect(bits(cut(whole.dx)), name).toEqual(bits(alone.dx));
+    }
+  });
+
+  it('gives slices of images, groups and output channels the bits of the whole', () => {
+    for (const [name, shape] of all.filter(([, { batch }]) => batch > 0)) {
+      const next = random(name);
+      const given = tensors(shape, next);
+      const outBias = Float32Array.from({ length: shape.groups * shape.outs }, next);
+      const inBias = Float32Array.from({ length: shape.groups * shape.ins }, next);
+      const whole = run(bench, shape, given, { outBias, inBias, act: 1 });
+      const [px, pw, pg] = [bench.f32(given.x), bench.f32(given.w), bench.f32(given.g)];
+      const [po, pi] = [bench.f32(outBias), bench.f32(inBias)];
+      const [y, dx, dw] = [bench.f32(given.g.length), bench.f32(given.x.length), bench.f32(given.w.length)];
+      const workspace = bench.f32((bench.run('gemm_workspace_bytes') as number) / 4);
+      const { groups, ins, outs } = shape;
+      const [inImage, outImage] = [groups * ins * inPixels(shape), groups * outs * outPixels(shape)];
+      /** Calls `each` with the dims of some slices along a side, and where each begins. */
+      const slices = (side: 'batch' | 'groups' | 'outs', each: (at: number, dims: number) => void): void => {
+        const n = shape[side];
+        const cuts = [...new Set([0, 1, n >> 1, n - 1, n])].filter((cut) => cut >= 0).sort((a, b) => a - b);
+        cuts.slice(1).forEach((end, i) => {
+          const at = cuts[i] as number;
+          each(at, bench.i32(dimsOf({ ...shape, [side]: end - at }, shape)));
+        });
+      };
+      const forward = (image: number, out: number, group: number, dims: number): void => {
+        const from = px + 4 * (image * inImage + group * ins * inPixels(shape));
+        const weights = pw + 4 * out * ins * taps(shape);
+        bench.run(
+          'conv_forward_f32',
+          y + 4 * (image * outImage + out * outPixels(shape)),
+          from,
+          weights,
+          po + 4 * out,
+          1,
+          workspace,
+          dims,
+        );
+      };
+      const input = (image: number, group: number, dims: number): void => {
+        const to = dx + 4 * (image * inImage + group * ins * inPixels(shape));
+        const from = pg + 4 * (image * outImage + group * outs * outPixels(shape));
+        bench.run(
+          'conv_backward_input_f32',
+          to,
+          from,
+          pw + 4 * group * outs * ins * taps(shape),
+          pi + 4 * group * ins,
+          1,
+          workspace,
+          dims,
+        );
+      };
+      const weight = (out: number, group: number, dims: number): void => {
+        const [g, x] = [pg + 4 * out * outPixels(shape), px + 4 * group * ins * inPixels(shape)];
+        bench.run('conv_backward_weight_f32', dw + 4 * out * ins * taps(shape), g, x, workspace, dims);
+      };
+      const same = (part: 'y' | 'dx' | 'dw', side: string): void => {
+        const [at, { length }] = { y: [y, whole.y] as const, dx: [dx, whole.dx] as const, dw: [dw, whole.dw] as const }[
+          part
+        ];
+        expect(bits(bench.readF32(at, length)), `${name}: ${part} by ${side}`).toEqual(bits(whole[part]));
+        new Float32Array(bench.memory.buffer, at, length).fill(Number.NaN);
+      };
+      slices('batch', (image, dims) => {
+        forward(image, 0, 0, dims);
+        input(image, 0, dims);
+      });
+      same('y', 'images');
+      same('dx', 'images');
+      slices('groups', (group, dims) => {
+        forward(0, group * outs, group, dims);
+        input(0, group, dims);
+        weight(group * outs, group, dims);
+      });
+      same('y', 'groups');
+      same('dx', 'groups');
+      same('dw', 'groups');
+      if (groups > 1) continue;
+      slices('outs', (out, dims) => {
+        forward(0, out, 0, dims);
+        weight(out, 0, dims);
+      });
+      same('y', 'channels');
+      same('dw', 'channels');
+    }
+  });
+
+  it('keeps NaN and infinity where they belong', () => {
+    for (const [name, shape] of shapes.filter(([, { batch }]) => batch > 0)) {
+      const next = random(name);
+      const given = tensors(shape, next);
+      for (const bad of [Number.NaN, Number.POSITIVE_INFINITY])
+        for (const part of ['x', 'g'] as const) {
+          const spoilt = { ...given, [part]: given[part].slice() };
+          const at = Math.floor(next() * given[part].length);
+          spoilt[part][at] = bad;
+          const [y, dw, dx] = [new Set<number>(), new Set<number>(), new Set<number>()];
+          forEachTerm(shape, (i, j, k) => {
+            if (part === 'x' && j === at) y.add(i);
+            if (part === 'g' && i === at) dx.add(j);
+            if ((part === 'x' ? j : i) === at) dw.add(k);
+          });
+          const actual = run(bench, shape, spoilt);
+          const unusual = (values: Float32Array): number[] =>
+            [...values.entries()].filter(([, v]) => !Number.isFinite(v)).map(([i]) => i);
+          const sorted = (set: Set<number>): number[] => [...set].sort((a, b) => a - b);
+          expect(unusual(actual.y), `${name}: y`).toEqual(sorted(y));
+          expect(unusual(actual.dx), `${name}: dx`).toEqual(sorted(dx));
+          const spoiltTaps = unusual(actual.dw);
+          if (part === 'x') expect(spoiltTaps, `${name}: dw`).toEqual(sorted(dw));
+          else {
+            // Zeros of the padding times NaN are NaN: within the channel of the gradient all taps may be.
+            const row = shape.ins * taps(shape);
+            const channel = Math.floor(at / outPixels(shape)) % (shape.groups * shape.outs);
+            expect(spoiltTaps).toEqual(expect.arrayContaining(sorted(dw)));
+            expect(
+              spoiltTaps.filter((k) => Math.floor(k / row) !== channel),
+              `${name}: dw`,
+            ).toEqual([]);
+          }
+        }
+    }
+  });
+
+  it('keeps NaN and infinity of a tile in its image and channel', () => {
+    for (const [name, shape] of tiled) {
+      const next = random(name);
+      const given = tensors(shape, next);
+      for (const bad of [Number.NaN, Number.POSITIVE_INFINITY])
+        for (const part of ['x', 'g'] as const) {
+          const spoilt = { ...given, [part]: given[part].slice() };
+          const image = given[part].length / shape.batch;
+          const at = Math.floor(next() * given[part].length);
+          spoilt[part][at] = bad;
+          const actual = run(bench, shape, spoilt);
+          const reached = part === 'x' ? actual.y : actual.dx;
+          const must = new Set<number>();
+          forEachTerm(shape, (i, j) => {
+            if (part === 'x' && j === at) must.add(i);
+            if (part === 'g' && i === at) must.add(j);
+          });
+          const missed = [...must].filter((i) => Number.isFinite(reached[i]));
+          expect(missed, `${name}: ${part}[${at}]`).toEqual([]);
+          reached.forEach((value, i) => {
+            const elsewhere = Math.floor(i / (reached.length / shape.batch)) !== Math.floor(at / image);
+            if (elsewhere && !Number.isFinite(value)) expect.fail(`${name}: ${part}[${at}] reached ${i}`);
+          });
+        }
+    }
+  });
+
+  it('stays within its workspace where blocks are full', () => {
+    for (const channels of [64, 128])
+      for (let tile = 0; tile < (bench.run('gemm_tile_count') as number); tile++) {
+        const shape = square([channels, 50], axis(30, 3, 1, 1));
+        bench.run('gemm_set_tile', tile);
+        run(bench, shape, tensors(shape, random('full')));
+      }
+  });
+
+  it('reads nothing behind its operands at the end of memory', () => {
+    bench.reset();
+    const workspace = bench.f32((bench.run('gemm_workspace_bytes') as number) / 4);
+    const scratch = bench.f32(1 << 17);
+    bench.memory.grow(1);
+    const end = bench.memory.buffer.byteLength;
+    for (const [, shape] of all) {
+      const { x, w, g } = tensors(shape, () => 0);
+      const dims = bench.i32(dimsOf(shape));
+      const tail = ({ length }: Float32Array): number => end - 4 * length;
+      const forward = (y: number, a: number, b: number): unknown =>
+        bench.run('conv_forward_f32', y, a, b, 0, 1, workspace, dims);
+      const input = (dx: number, a: number, b: number): unknown =>
+        bench.run('conv_backward_input_f32', dx, a, b, 0, 1, workspace, dims);
+      const weight = (dw: number, a: number, b: number): unknown =>
+        bench.run('conv_backward_weight_f32', dw, a, b, workspace, dims);
+      forward(tail(g), scratch, scratch);
+      forward(scratch, tail(x), scratch);
+      forward(scratch, scratch, tail(w));
+      input(tail(x), scratch, scratch);
+      input(scratch, tail(g), scratch);
+      input(scratch, scratch, tail(w));
+      weight(tail(w), scratch, scratch);
+      weight(scratch, tail(g), scratch);
+      weight(scratch, scratch, tail(x));
+    }
+  });
+});

@@ -1,0 +1,228 @@
+// Convolutions that kernels are tried on, and what they give by definition, in f64.
+import { expect } from 'vitest';
+import type { KernelBench } from './kernels.ts';
+import { random } from './tensors.ts';
+
+/** [size, outputs, kernel, stride, padding, dilation]; the padding behind shows in the outputs. */
+export type Axis = readonly [
+  size: number,
+  outputs: number,
+  kernel: number,
+  stride: number,
+  padding: number,
+  dilation: number,
+];
+
+export interface Shape {
+  readonly batch: number;
+  readonly groups: number;
+  /** Channels of a group. */
+  readonly ins: number;
+  readonly outs: number;
+  readonly axes: readonly [Axis, Axis, Axis];
+}
+
+const NONE: Axis = [1, 1, 1, 1, 0, 1];
+export const axis = (size: number, kernel: number, stride = 1, padding = 0, dilation = 1, behind = padding): Axis => [
+  size,
+  Math.floor((size + padding + behind - (kernel - 1) * dilation - 1) / stride) + 1,
+  kernel,
+  stride,
+  padding,
+  dilation,
+];
+export const square = (channels: readonly [number, number], a: Axis, { batch = 1, groups = 1 } = {}): Shape => ({
+  batch,
+  groups,
+  ins: channels[0],
+  outs: channels[1],
+  axes: [NONE, a, a],
+});
+
+export const shapes: readonly (readonly [string, Shape])[] = [
+  ['one element', square([1, 1], axis(1, 1))],
+  ['1x1', square([9, 7], axis(5, 1), { batch: 2 })],
+  ['1x1, more pixels than a block has', square([3, 5], axis(24, 1))],
+  ['1x1, stride 2', square([3, 5], axis(9, 1, 2))],
+  ['3x3', square([5, 9], axis(11, 3, 1, 1), { batch: 2 })],
+  ['3x3, images of one block', square([4, 6], axis(7, 3, 1, 1), { batch: 13 })],
+  ['3x3, several K blocks', square([61, 10], axis(6, 3, 1, 1))],
+  ['3x3, several blocks of rows', square([2, 151], axis(5, 3, 1, 1))],
+  ['3x3, stride 2', square([5, 6], axis(12, 3, 2, 1), { batch: 2 })],
+  ['2x2, stride 3: elements that no tap reaches', square([3, 4], axis(11, 2, 3, 1))],
+  ['3x3, stride 4, dilation 2: a common factor', square([3, 4], axis(13, 3, 4, 2, 2))],
+  ['3x3, dilation 3', square([3, 4], axis(13, 3, 1, 3, 3))],
+  ['4x4, more padding behind', square([3, 4], axis(9, 4, 1, 1, 1, 2))],
+  ['3x3, less than no padding behind', square([3, 4], axis(9, 3, 2, 1, 1, -1))],
+  ['5x5, padding as wide as the kernel', square([2, 3], axis(6, 5, 1, 5))],
+  ['7x7, stride 2', square([3, 9], axis(23, 7, 2, 3))],
+  ['groups', square([3, 4], axis(9, 3, 1, 1), { groups: 3, batch: 2 })],
+  ['groups of one input', square([1, 2], axis(9, 3, 2, 1), { groups: 5 })],
+  ['depthwise 3x3', square([1, 1], axis(14, 3, 1, 1), { groups: 5, batch: 2 })],
+  ['depthwise 3x3, wider than a band', square([1, 1], axis(131, 3, 1, 1), { groups: 2 })],
+  ['depthwise 3x3, stride 2', square([1, 1], axis(15, 3, 2, 1), { groups: 5, batch: 2 })],
+  ['depthwise 3x3, stride 3', square([1, 1], axis(16, 3, 3, 2), { groups: 2 })],
+  ['depthwise 5x5, dilation 2', square([1, 1], axis(13, 5, 1, 3, 2), { groups: 3 })],
+  ['depthwise 3x3, stride 2, several bands', square([1, 1], axis(151, 3, 2, 1))],
+  ['depthwise 5x5', square([1, 1], axis(14, 5, 1, 2), { groups: 3, batch: 2 })],
+  ['depthwise 5x5, narrow', square([1, 1], axis(7, 5, 1, 2), { groups: 3 })],
+  ['depthwise 5x5, stride 2', square([1, 1], axis(35, 5, 2, 2), { groups: 2 })],
+  ['depthwise 2x2, stride 2, dilation 2', square([1, 1], axis(12, 2, 2, 1, 2), { groups: 2 })],
+  ['depthwise 1x1, stride 2', square([1, 1], axis(9, 1, 2), { groups: 2 })],
+  ['depthwise 7x7', square([1, 1], axis(37, 7, 1, 3), { groups: 2 })],
+  ['depthwise 7x7, band by band', square([1, 1], axis(83, 7, 1, 3))],
+  ['depthwise 3x3, small', square([1, 1], axis(3, 3, 1, 1), { groups: 3, batch: 2 })],
+  ['depthwise over one axis', { batch: 2, groups: 3, ins: 1, outs: 1, axes: [NONE, NONE, axis(19, 4, 2, 1)] }],
+  ['more outputs than one', square([1, 5], axis(9, 3, 1, 1), { batch: 2 })],
+  ['one axis', { batch: 3, groups: 1, ins: 4, outs: 6, axes: [NONE, NONE, axis(37, 5, 2, 2)] }],
+  ['three axes', { batch: 2, groups: 2, ins: 2, outs: 3, axes: [axis(4, 2), axis(5, 3, 2, 1), axis(6, 3, 1, 1, 2)] }],
+  [
+    'depthwise over three axes',
+    { batch: 1, groups: 3, ins: 1, outs: 1, axes: [axis(4, 2), axis(5, 3, 1, 1), axis(6, 3)] },
+  ],
+  ['no images', square([2, 3], axis(5, 3), { batch: 0 })],
+];
+
+/** Those of 3x3 taps with enough channels go by Winograd's algorithm: tiles of 4x4 outputs, all of an image or parts. */
+export const tiled: readonly (readonly [string, Shape])[] = [
+  ['tiles, one of four', square([16, 16], axis(4, 3, 1, 1), { batch: 3 })],
+  ['tiles cut off, channels that fill no vector', square([17, 19], axis(9, 3, 1, 1), { batch: 2 })],
+  ['tiles, several blocks', square([16, 18], axis(35, 3, 1, 1))],
+  ['tiles, several blocks of channels', square([131, 29], axis(6, 3, 1, 1), { batch: 2 })],
+  ['tiles, several blocks of lines', square([70, 53], axis(7, 3, 1, 1), { batch: 4 })],
+  ['tiles without padding', square([18, 16], axis(10, 3), { batch: 2 })],
+  ['tiles, more padding than taps', square([16, 17], axis(5, 3, 1, 4))],
+  ['tiles, more padding behind', square([16, 16], axis(6, 3, 1, 1, 1, 3), { batch: 2 })],
+  ['tiles, wide', { batch: 1, groups: 1, ins: 16, outs: 16, axes: [NONE, axis(4, 3, 1, 1), axis(270, 3, 1, 1)] }],
+  ['tiles in groups', square([16, 20], axis(8, 3, 1, 1), { groups: 2, batch: 2 })],
+];
+export const all = [...shapes, ...tiled];
+
+/** The `dims` operand of a convolution, or of a slice of it whose tensors are those of `whole`. */
+export const dimsOf = (shape: Shape, whole = shape): number[] => [
+  shape.batch,
+  shape.groups,
+  shape.ins,
+  shape.outs,
+  whole.groups * whole.ins * inPixels(whole),
+  whole.groups * whole.outs * outPixels(whole),
+  ...shape.axes.flat(),
+];
+
+const product = (values: readonly number[]): number => values.reduce((a, b) => a * b, 1);
+export const inPixels = ({ axes }: Shape): number => product(axes.map(([size]) => size));
+export const outPixels = ({ axes }: Shape): number => product(axes.map(([, outputs]) => outputs));
+export const taps = ({ axes }: Shape): number => product(axes.map(([, , kernel]) => kernel));
+
+/** Calls `visit` with the positions in y, x and w of all factors, in the order in which y and dw are summed. */
+export function forEachTerm(
+  { batch, groups, ins, outs, axes }: Shape,
+  visit: (y: number, x: number, w: number) => void,
+): void {
+  const [d, h, w] = axes;
+  const reach = ([size, , kernel, stride, padding, dilation]: Axis, o: number): [tap: number, at: number][] =>
+    Array.from({ length: kernel }, (_, t): [number, number] => [t, o * stride - padding + t * dilation]).filter(
+      ([, at]) => at >= 0 && at < size,
+    );
+  const columns = Array.from({ length: w[1] }, (_, o) => reach(w, o));
+  for (let image = 0; image < batch * groups; image++)
+    for (let o = 0; o < outs; o++)
+      for (let a = 0; a < d[1]; a++)
+        for (let b = 0; b < h[1]; b++)
+          columns.forEach((column, c) => {
+            const y = (((image * outs + o) * d[1] + a) * h[1] + b) * w[1] + c;
+            for (let i = 0; i < ins; i++)
+              for (const [tz, z] of reach(d, a))
+                for (const [ty, r] of reach(h, b))
+                  for (const [tx, s] of column)
+                    visit(
+                      y,
+                      (((image * ins + i) * d[0] + z) * h[0] + r) * w[0] + s,
+                      (((((image % groups) * outs + o) * ins + i) * d[2] + tz) * h[2] + ty) * w[2] + tx,
+                    );
+          });
+}
+
+export interface Tensors {
+  readonly x: Float32Array;
+  readonly w: Float32Array;
+  readonly g: Float32Array;
+}
+export function tensors(shape: Shape, next: () => number): Tensors {
+  const { batch, groups, ins, outs } = shape;
+  const make = (length: number): Float32Array => Float32Array.from({ length }, () => next() * 2 - 1);
+  return {
+    x: make(batch * groups * ins * inPixels(shape)),
+    w: make(groups * outs * ins * taps(shape)),
+    g: make(batch * groups * outs * outPixels(shape)),
+  };
+}
+
+/** Sums of products, and of their sizes. */
+export interface Sums {
+  readonly value: Float64Array;
+  readonly size: Float64Array;
+}
+export function define(shape: Shape, { x, w, g }: Tensors): { y: Sums; dx: Sums; dw: Sums } {
+  const sums = ({ length }: Float32Array): Sums => ({
+    value: new Float64Array(length),
+    size: new Float64Array(length),
+  });
+  const [y, dx, dw] = [sums(g), sums(x), sums(w)];
+  const add = (to: Sums, at: number, term: number): void => {
+    to.value[at] = (to.value[at] as number) + term;
+    to.size[at] = (to.size[at] as number) + Math.abs(term);
+  };
+  forEachTerm(shape, (i, j, k) => {
+    const [gi, xj, wk] = [g[i], x[j], w[k]] as [number, number, number];
+    add(y, i, xj * wk);
+    add(dx, j, gi * wk);
+    add(dw, k, gi * xj);
+  });
+  return { y, dx, dw };
+}
+
+/** Operands and what they should give, made once for each name. */
+const problems = new Map<string, { given: Tensors; expected: ReturnType<typeof define> }>();
+export function problem(name: string, shape: Shape) {
+  const given = problems.get(name)?.given ?? tensors(shape, random(name));
+  const made = problems.get(name) ?? { given, expected: define(shape, given) };
+  problems.set(name, made);
+  return made;
+}
+
+export interface Options {
+  readonly outBias?: Float32Array;
+  readonly inBias?: Float32Array;
+  readonly act?: number;
+}
+export function run(
+  bench: KernelBench,
+  shape: Shape,
+  { x, w, g }: Tensors,
+  { outBias, inBias, act = 0 }: Options = {},
+) {
+  bench.reset();
+  const [px, pw, pg] = [bench.f32(x), bench.f32(w), bench.f32(g)];
+  const [y, dx, dw] = [bench.f32(g.length), bench.f32(x.length), bench.f32(w.length)];
+  const [po, pi] = [outBias ? bench.f32(outBias) : 0, inBias ? bench.f32(inBias) : 0];
+  const workspace = bench.f32((bench.run('gemm_workspace_bytes') as number) / 4);
+  const dims = bench.i32(dimsOf(shape));
+  bench.run('conv_forward_f32', y, px, pw, po, act, workspace, dims);
+  bench.run('conv_backward_input_f32', dx, pg, pw, pi, act, workspace, dims);
+  bench.run('conv_backward_weight_f32', dw, pg, px, workspace, dims);
+  return { y: bench.readF32(y, g.length), dx: bench.readF32(dx, x.length), dw: bench.readF32(dw, w.length) };
+}
+
+/** `name` says of what shape: tiles also hold traces of what is added and taken away in the tile. */
+export function close(name: string, what: string, actual: Float32Array, { value, size }: Sums): void {
+  const trace = tiled.some(([other]) => other === name) ? size.reduce((a, b) => a + b, 0) / size.length : 0;
+  for (let i = 0; i < actual.length; i++) {
+    // Each product is rounded a few times on its way into a sum of this many terms.
+    const bound = Math.max(size[i] as number, trace) * 600 * 2 ** -24;
+    if (!(Math.abs((actual[i] as number) - (value[i] as number)) <= bound))
+      expect.fail(`${what}[${i}] = ${actual[i]}, expected ${value[i]}`);
+  }
+}
+
+export const bits = (x: Float32Array): Uint32Array => new Uint32Array(x.buffer, x.byteOffset, x.length);
