@@ -72,8 +72,17 @@ describe('npm run bench', () => {
     const rows = await rowsOf('--filter', '16', ...peers.flatMap((name) => ['--peer', name]), 'ops', 'gemm');
     for (const name of peers) expect(rows.filter(({ side }) => side === name).length).toBeGreaterThan(10);
     const trained = await rowsOf('--filter', 'MLP', '--peer', 'tfjs-wasm', '--peer', 'jax-js', 'train');
-    expect(trained.map(({ side }) => side)).toEqual(Array(2).fill(['retrograd', 'tfjs-wasm', 'jax-js']).flat());
+    expect(trained.map(({ side }) => side)).toEqual(
+      Array(2).fill(['retrograd', 'retrograd, eager', 'tfjs-wasm', 'jax-js']).flat(),
+    );
   }, 120_000);
+
+  it.each(['compile', 'threads'])('prints the table of %s', async (name) => {
+    const { status, output, errors } = await bench(name, '--quick');
+    expect(errors).toBe('');
+    expect(output).toMatch(/^\| CNN 16-32 .* × /m);
+    expect(status).toBe(0);
+  });
 
   it('says what it expected', async () => {
     expect(await bench('sorting')).toMatchObject({
@@ -98,7 +107,7 @@ describe('npm run bench', () => {
         '--quick',
       );
       expect(errors).toBe('');
-      expect(output).toMatch(/^train: 3 right answers to 3 problems$/m);
+      expect(output).toMatch(/^train: 6 right answers to 3 problems$/m);
       expect(output).toContain('Chrome');
       expect(status).toBe(0);
     },

@@ -33,6 +33,7 @@ async function digits(): Promise<Uint8Array> {
 interface Trained {
   readonly error?: string;
   readonly isolated: boolean;
+  readonly threads: number;
   readonly difference: { first: number; last: number };
   readonly digits: { first: number; last: number; trainAccuracy: number; testAccuracy: number };
 }
@@ -119,17 +120,32 @@ describe.skipIf(!executablePath)('in a browser', () => {
 
   it('trains in a cross-origin isolated page, to the same bits', async () => {
     const isolation = {
-      'Content-Security-Policy': POLICY,
+      'Content-Security-Policy': `${POLICY}; worker-src 'self' blob:`,
       'Cross-Origin-Opener-Policy': 'same-origin',
       'Cross-Origin-Embedder-Policy': 'require-corp',
     };
     const { result, problems } = await visit(await plain(isolation));
     expectTrained(result.page, true);
+    expect(result.page.threads).toBeGreaterThan(1);
     expect(result.worker).toEqual(result.page);
     expect(result.violations).toEqual([]);
     expect(problems).toEqual([]);
     const apart = await visit(await plain({ 'Content-Security-Policy': POLICY }));
+    expect(apart.result.page.threads).toBe(1);
     expect(result.page.digits).toEqual(apart.result.page.digits);
+    expect(result.page.difference).toEqual(apart.result.page.difference);
+  });
+
+  it('trains alone where an isolated page forbids workers made of text', async () => {
+    const headers = {
+      'Content-Security-Policy': POLICY,
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cross-Origin-Embedder-Policy': 'require-corp',
+    };
+    const { result } = await visit(await plain(headers));
+    expectTrained(result.page, true);
+    expect(result.page.threads).toBe(1);
+    expect(result.violations).toEqual(['worker-src blob']);
   });
 
   it('says what is wrong where the policy forbids WebAssembly', async () => {

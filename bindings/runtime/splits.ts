@@ -176,8 +176,8 @@ const convolutionWeight: Rule = (call) => {
     taps *= dims[axis + 2] as number;
   }
   const work = convolutionWork(dims);
-  // Each slice reads, and where it pays transforms, all of x.
-  if (groups === 1) return split(call, output, 16, ~3, work, { 0: FLOAT * input * taps, 1: FLOAT * outPlane });
+  // Each slice packs all of x anew, or transforms it.
+  if (groups === 1) return split(call, output, 8, ~3, work, { 0: FLOAT * input * taps, 1: FLOAT * outPlane });
   const steps = { 0: FLOAT * output * input * taps, 1: FLOAT * output * outPlane, 2: FLOAT * input * inPlane };
   return split(call, groups, 1, ~1, work, steps);
 };

@@ -59,7 +59,7 @@ async function hire(data: object, lost: () => void): Promise<Hand> {
   const ready = new Promise<void>((resolve, reject) => {
     worker.onmessage = () => resolve();
     worker.onerror = (event) => {
-      reject(new Error(event.message));
+      reject(new Error(event.message || 'the page forbids workers made of text: worker-src blob:'));
       lost();
     };
   });
@@ -140,19 +140,21 @@ export class Team implements Runner {
     const control = this.#arena.reserve(bytes);
     this.#arena.u8.fill(0, control, control + bytes);
     const lost = (): void => {
-      // Between two programs: the others wait, and a new team starts.
-      if (generation === this.#generation && !this.#stopped) this.#restart();
+      // Between two programs: the others wait, and a new team starts. A team that never was complete stays alone.
+      if (generation === this.#generation && this.#size > 1 && !this.#stopped) this.#restart();
     };
     const { memory } = this.#arena;
     const indices = Array.from({ length: this.#wanted - 1 }, (_, i) => i + 1);
-    const hands = await Promise.all(
-      indices.map((index) => {
+    const hands: Hand[] = [];
+    try {
+      for (const index of indices) {
         const [workspace, scratch] = [this.#workspaces[index], this.#scratches[index]];
         const places = { index, count: this.#wanted, control, workspace, scratch };
-        return hire({ ...places, module: this.#module, memory, tile: this.#tile }, lost);
-      }),
-    );
-    try {
+        const hand = await hire({ ...places, module: this.#module, memory, tile: this.#tile }, lost);
+        hands.push(hand);
+        // Where a page forbids the first, the others need not be asked for.
+        if (!isNode && hands.length === 1) await hand.ready;
+      }
       await Promise.all(hands.map(({ ready }) => ready));
     } catch (error) {
       for (const hand of hands) hand.terminate();
