@@ -85,7 +85,13 @@ describe.skipIf(!executablePath)('in a browser', () => {
       });
       page.on('requestfailed', (request) => problems.push(`request: ${request.url()}`));
       page.on('request', (request) => {
-        if (!request.url().startsWith(server.origin)) problems.push(`foreign request: ${request.url()}`);
+        if (
+          !request
+            .url()
+            .replace(/^blob:/, '')
+            .startsWith(server.origin)
+        )
+          problems.push(`foreign request: ${request.url()}`);
       });
       await page.goto(server.origin);
       const failed = new Promise<never>((_, reject) => {

@@ -6,6 +6,7 @@
 import { A_BYTES, KC, MC, TILE_BYTES } from "../gemm/blocks";
 import { cutTile } from "../gemm/epilogue";
 import { PACK_SLACK } from "../gemm/pack";
+import { beat } from "../program/team";
 import { LINE, LINES_BYTES } from "./patches";
 import { Result } from "./result";
 
@@ -79,6 +80,7 @@ export function convProduct<T, A, B>(c: Result, a: A, b: B, m: i32, n: i32, k: i
       const kb = min(k - pc, KC);
       b.pack(packedB, jc, nb, nr, pc, kb);
       for (let ic: i32 = 0; ic < m; ic += MC) {
+        beat();
         const mb = min(m - ic, MC);
         if (!oneBlock || jc == 0) a.pack(packedA, ic, mb, mr, pc, kb);
         blockTiles<T>(c, packedA, packedB, ic, mb, jc, nb, kb, pc > 0, workspace);

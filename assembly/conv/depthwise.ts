@@ -1,7 +1,9 @@
 // Depthwise convolutions: each channel has a kernel of its own, so that there is no product of matrices in them and what
 // counts is the way through memory. The zeros of a stride above 2 between the
 // elements of a gradient are multiplied like others.
+
 import { horizontalSum } from "../lanes";
+import { beat } from "../program/team";
 import { depthwiseInput2, isHalving } from "./depthwise2";
 import { Axis, Geometry, Reach } from "./geometry";
 import { BAND_BYTES, Plane, TAPS } from "./plane";
@@ -94,6 +96,7 @@ function planes(
   const fromRest = (turned ? g.outImageBytes() : g.inImageBytes()) - fromBytes * <usize>g.groups;
   for (let n: i32 = 0; n < g.batch; n++) {
     for (let c: usize = 0; c < <usize>g.groups; c++) {
+      beat();
       const weights = w + ((c * taps) << 2);
       for (let t: usize = 0; t < taps; t++)
         store<f32>(plane.weight(t), load<f32>(weights + ((turned ? taps - 1 - t : t) << 2)));
@@ -119,6 +122,7 @@ export function depthwiseBackwardWeight(dw: usize, dy: usize, x: usize, workspac
   const inBytes = (<usize>g.inPixels()) << 2,
     outBytes = (<usize>g.outPixels()) << 2;
   for (let c: usize = 0; c < channels; c++) {
+    beat();
     memory.fill(plane.sum(0), 0, taps << 4);
     for (let n: usize = 0; n < <usize>g.batch; n++) {
       plane.image = x + n * g.inImageBytes() + c * inBytes;

@@ -5,6 +5,7 @@
 // by place, by the register tiles of gemm_f32; no more than a block is ever written down. Tiles run over all images.
 import { ACT_RELU } from "../gemm/epilogue";
 import { loadPart, storePart } from "../lanes";
+import { beat } from "../program/team";
 import { Geometry } from "./geometry";
 import { BAND_BYTES, MOST_TILES, TileBands } from "./tilebands";
 import { PLACES, STAGE_BYTES, transformInput, transformOutput, transformWeight } from "./transforms";
@@ -52,6 +53,7 @@ export function multiplyPlaces<T>(
     nr = tile.nr();
   const aStep = (<usize>mr) << 2,
     bStep = (<usize>nr) << 2;
+  beat();
   for (let s: usize = 0; s < PLACES; s++) {
     let bp = b + s * bPlace,
       column = c + s * cPlace;

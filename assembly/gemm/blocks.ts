@@ -3,6 +3,8 @@
 // A block of B (KC by NC) stays in the last cache, a block of A (MC by KC) in the second, and one panel of B in the
 // first, while all panels of A pass by it. Small blocks that lie as a tile reads them are not packed.
 // Source: Van Zee, van de Geijn, "BLIS: A Framework for Rapidly Instantiating BLAS Functionality", 2015.
+
+import { beat } from "../program/team";
 import { ACT_NONE, cutTile, finish, scaleRows } from "./epilogue";
 import { PACK_SLACK, packPanels } from "./pack";
 
@@ -173,6 +175,7 @@ export function gemmBlocks<T, U>(
       const bPanels = bInPlace ? bBlock : packedB;
       const bEdge = bInPlace ? packedB : packedB + <usize>(nb / nr) * bNext;
       for (let ic: i32 = 0; ic < m; ic += MC) {
+        beat();
         const mb = min(m - ic, MC);
         let at = ic;
         let left = tall == 4 ? mb : tallRows(mb);
