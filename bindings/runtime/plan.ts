@@ -64,8 +64,9 @@ function planLoop(
   let slots = 0;
   const intervals = [...own.values()];
   step.tasks.forEach((_, at) => {
+    // A result may take the place of an operand that is read for the last time.
+    for (const interval of intervals) if (interval.last === at && interval.first < at) free.push(interval.slot);
     for (const interval of intervals) if (interval.first === at) interval.slot = free.pop() ?? slots++;
-    for (const interval of intervals) if (interval.last === at) free.push(interval.slot);
   });
   const elements = Math.max(64, Math.min(BLOCK_ELEMENTS, Math.floor(capacity / 4 / Math.max(1, slots) / 64) * 64));
   const offsets = new Map([...own].map(([block, { slot }]) => [block, slot * elements * 4]));
