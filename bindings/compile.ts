@@ -27,7 +27,7 @@ const MAX_PROGRAMS = 64;
  * them as one call, without running `fn`. Arguments and results are tensors, other values, and arrays or plain objects of
  * them. There is a program for each combination of shapes, dtypes and other arguments, and for each mode (training or
  * evaluation, with or without gradients). Tensors that `fn` uses from outside (weights, optimizer state) are read and written
- * in place. Results are new tensors without history.
+ * in place. Results are new tensors without history; gradients that it leaves are overwritten by its next run.
  *
  * `fn` has to do the same each time: values that change are arguments, and tensors are not read inside.
  * @throws RecordingError where `fn` reads a value, or differs from its recording; and what `fn` throws

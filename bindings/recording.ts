@@ -116,11 +116,12 @@ export class Recording {
       throw new GradError(
         `compile: expected arguments without requiresGrad, got one of shape ${formatShape(asked.shape)}; pass detach() of it, or let the function use it from outside`,
       );
-    const stands = new Map<Tensor, Tensor>();
+    // One for each place: two arguments that are the same tensor now may be different ones in the next call.
+    const stands: Tensor[] = [];
     const stand = (x: Tensor): Tensor => {
-      const known = stands.get(x) ?? Tensor.allocate(x.shape, x.dtype, 'compile');
-      stands.set(x, known);
-      return known;
+      const made = Tensor.allocate(x.shape, x.dtype, 'compile');
+      stands.push(made);
+      return made;
     };
     this.#gradients = new Gradients();
     const scope = arena.open();
@@ -132,7 +133,7 @@ export class Recording {
         throw new RecordingError(
           'compile: expected a synchronous function, got one that returns a promise; await outside of it',
         );
-      this.#inputs = tensors.map((x) => stands.get(x) as Tensor);
+      this.#inputs = stands;
       this.#build = this.#builder(result, scope);
     } finally {
       arena.close(scope);

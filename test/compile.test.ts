@@ -166,6 +166,16 @@ describe('compile', () => {
     });
   });
 
+  it('tells arguments apart that were one tensor when it recorded', () => {
+    scope(() => {
+      const f = compile((a: Tensor, b: Tensor) => a.sub(b));
+      const x = tensor([5, 7]);
+      expect(f(x, x).toArray()).toEqual([0, 0]);
+      expect(f(x, tensor([1, 2])).toArray()).toEqual([4, 5]);
+      expect(f.programs).toBe(1);
+    });
+  });
+
   it('gives a new tensor with each call', () => {
     scope(() => {
       const f = compile((x: Tensor) => x.add(1));

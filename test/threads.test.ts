@@ -5,9 +5,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import * as rg from '../bindings/index.ts';
 import { compile, functional as F, nn, optim, scope, type Tensor } from '../bindings/index.ts';
 import type { Block } from '../bindings/runtime/arena.ts';
-import { type KernelName, type OperandKind, signatures } from '../bindings/runtime/kernels.ts';
+import type { KernelName } from '../bindings/runtime/kernels.ts';
 import { encode, Words } from '../bindings/runtime/program.ts';
-import type { Argument } from '../bindings/runtime/recorder.ts';
+import { commandOf, forEachWritten } from '../bindings/runtime/recorder.ts';
 import { splitOf } from '../bindings/runtime/splits.ts';
 import { runtime } from '../bindings/runtime/wasm.ts';
 import * as checks from './ops/cases/checks.ts';
@@ -28,26 +28,18 @@ function checkSlices(): Map<string, number> {
   const buffer = arena.reserve(4096);
   for (const name of Object.keys(kernels) as KernelName[]) {
     const whole = (kernels as unknown as Record<string, Call>)[name] as Call;
-    const kinds = (signatures[name] as readonly OperandKind[]).filter((kind) => kind !== 'workspace');
     writable[name] = (...operands) => {
-      const numbers = operands.map((x) => (typeof x === 'number' ? x : x === null ? 0 : 1));
-      const dims = kinds.at(-1) === 'dims' ? (operands.at(-1) as readonly number[]) : [];
-      const split = splitOf(name, { numbers, dims });
-      const written = operands.flatMap((x, i) =>
-        typeof x === 'object' && x && kinds[i] !== 'dims' && !kinds[i]?.startsWith('in?') && kinds[i] !== 'in'
-          ? [(x as Tensor).block]
-          : [],
-      );
+      const command = commandOf(name, operands);
+      const split = splitOf(command);
+      const written: Block[] = [];
+      forEachWritten(command, ({ block }) => {
+        written.push(block);
+      });
       const bytesOf = (block: Block): Uint8Array => arena.u8.slice(block.ptr, block.ptr + block.bytes);
       const before = written.map(bytesOf);
       whole(...operands);
       if (!split || split.units < 2) return;
       const after = written.map(bytesOf);
-      const args = operands.map((x, i): Argument => {
-        if (typeof x !== 'object' || x === null || kinds[i] === 'dims') return x as Argument;
-        const { block, address } = x as Tensor;
-        return { block, offset: address - block.ptr, shape: [], dtype: '' };
-      });
       // Slices smaller than those that pay, but for those that have to be what they are.
       const grain = /^(gemm|conv)/.test(name) ? split.grain : Math.min(split.grain, 16);
       for (const threads of [2, 3, 5]) {
@@ -55,10 +47,10 @@ function checkSlices(): Map<string, number> {
           arena.u8.set(before[i] as Uint8Array, block.ptr);
         });
         const words = new Words();
-        encode(words, { kernel: name, args }, { ...split, grain }, false, buffer, (arg) => {
-          const { block, offset } = args[arg] as { block: Block; offset: number };
-          return { value: block.ptr + offset, scratch: false };
-        });
+        encode(words, command, { ...split, grain }, false, buffer, ({ block, offset }) => ({
+          value: block.ptr + offset,
+          scratch: false,
+        }));
         arena.i32.set(words.list, buffer / 4);
         for (let thread = 0; thread < threads; thread++) {
           exports.thread_start?.(thread, threads, 0, workspace, scratch, 1);
@@ -69,7 +61,7 @@ function checkSlices(): Map<string, number> {
           const same = Buffer.compare(bytesOf(block), after[i] as Uint8Array) === 0;
           if (!same)
             throw new Error(
-              `${name} in ${threads} slices differs: ${numbers.join(' ')} [${dims}] ${JSON.stringify(split)}`,
+              `${name} in ${threads} slices differs: ${command.args.filter((x) => typeof x !== 'object' || Array.isArray(x)).join(' ')} ${JSON.stringify(split)}`,
             );
         });
       }

@@ -1,7 +1,7 @@
 // What makes a recording smaller and faster before it becomes a program: nothing here changes a bit of the results.
 import type { Block } from './arena.ts';
 import { type Command, isRef, kindsOf, type Ref } from './recorder.ts';
-import { type Call, type Split, splitOf, WORTH_SHARING } from './splits.ts';
+import { type Split, splitOf, WORTH_SHARING } from './splits.ts';
 
 /** A place that a command touches. */
 export interface Touch {
@@ -39,17 +39,8 @@ function touchesOf({ kernel, args }: Command): Touch[] {
   });
 }
 
-/** The arguments as a split rule reads them. */
-export function callOf({ args }: Command): Call {
-  const last = args.at(-1);
-  return {
-    numbers: args.map((x) => (typeof x === 'number' ? x : x === null ? 0 : 1)),
-    dims: Array.isArray(last) ? last : [],
-  };
-}
-
 function taskOf(command: Command): Task {
-  return { command, touches: touchesOf(command), split: splitOf(command.kernel, callOf(command)) };
+  return { command, touches: touchesOf(command), split: splitOf(command) };
 }
 
 /** Leaves out what nobody reads. @param alive blocks that are read when the program is over */

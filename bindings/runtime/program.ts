@@ -3,7 +3,7 @@ import type { Arena, Block } from './arena.ts';
 import { probeSignatures, signatures } from './kernels.ts';
 import { optimize, type Step, type Task } from './passes.ts';
 import { type Plan, planMemory } from './plan.ts';
-import { type Command, isRef, kindsOf, type Recorder } from './recorder.ts';
+import { type Command, isRef, kindsOf, type Recorder, type Ref } from './recorder.ts';
 import type { Split } from './splits.ts';
 
 const names = [...Object.keys(signatures), ...Object.keys(probeSignatures)];
@@ -33,7 +33,7 @@ export function encode(
   split: Split | null,
   sync: boolean,
   base: number,
-  place: (arg: number, at: number) => { value: number; scratch: boolean },
+  place: (ref: Ref, at: number) => { value: number; scratch: boolean },
 ): void {
   const { list } = words;
   const start = list.length;
@@ -45,7 +45,7 @@ export function encode(
   const dims = args.at(-1);
   args.forEach((arg, i) => {
     if (isRef(arg)) {
-      const placed = place(i, list.length);
+      const placed = place(arg, list.length);
       scratch[i] = placed.scratch;
       list.push(placed.value);
     } else if (typeof arg === 'number' && kinds[i] === 'f32') words.f32(arg);
@@ -144,8 +144,7 @@ export class Program {
       const [first] = step.tasks as [Task];
       if (loop) list.push(LOOP, 0, Number(sync), first.split?.units as number, loop.elements, 0, 0, step.tasks.length);
       for (const { command, split } of step.tasks)
-        encode(words, command, split, !loop && sync, base, (arg, at) => {
-          const { block, offset } = command.args[arg] as { block: Block; offset: number };
+        encode(words, command, split, !loop && sync, base, ({ block, offset }, at) => {
           const slot = loop?.offsets.get(block);
           if (slot !== undefined) return { value: slot, scratch: true };
           const inside = plan.offsets.get(block);

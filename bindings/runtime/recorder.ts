@@ -34,6 +34,24 @@ export const kindsOf: (kernel: string) => readonly OperandKind[] = (() => {
   return (kernel) => kinds.get(kernel) as readonly OperandKind[];
 })();
 
+/** A kernel call as a command. @param operands those of the kernel's signature, without its workspace */
+export function commandOf(kernel: KernelName | ProbeName, operands: readonly unknown[]): Command {
+  const args = operands.map((operand): Argument => {
+    if (typeof operand !== 'object' || operand === null || Array.isArray(operand)) return operand as Argument;
+    const { block, address, shape = [], dtype = '' } = operand as Operand & { shape?: number[]; dtype?: string };
+    return { block, offset: address - block.ptr, shape, dtype };
+  });
+  return { kernel, args };
+}
+
+/** Calls `visit` with each place that a command writes. */
+export function forEachWritten({ kernel, args }: Command, visit: (ref: Ref) => void): void {
+  const kinds = kindsOf(kernel);
+  args.forEach((arg, i) => {
+    if (isRef(arg) && !kinds[i]?.match(/^in\??$/)) visit(arg);
+  });
+}
+
 /** Where in the program of the user a call came from: the first line of the stack that is not the library's. */
 function callSite(): string {
   const home = new URL('.', import.meta.url).href.replace(/runtime\/$/, '');
@@ -68,17 +86,16 @@ export class Recorder implements Owner {
   }
 
   #record(kernel: KernelName | ProbeName, answer?: number): (...operands: unknown[]) => number | undefined {
-    const kinds = kindsOf(kernel);
     return (...operands) => {
-      const args = operands.map((operand, i): Argument => {
-        if (typeof operand === 'number' || operand === null) return operand;
-        if (kinds[i] === 'dims') return [...(operand as readonly number[])];
-        const { block, address, shape = [], dtype = '' } = operand as Operand & { shape?: number[]; dtype?: string };
-        if (block.origin !== this) this.#depend(operand as Operand & { requiresGrad?: boolean });
-        if (kinds[i] !== 'in' && kinds[i] !== 'in?') block.version++;
-        return { block, offset: address - block.ptr, shape, dtype };
+      const command = commandOf(kernel, operands);
+      operands.forEach((operand, i) => {
+        const arg = command.args[i] as Argument;
+        if (isRef(arg) && arg.block.origin !== this) this.#depend(operand as Operand);
       });
-      this.commands.push({ kernel, args, complain: answer === undefined ? undefined : this.#complain });
+      forEachWritten(command, ({ block }) => {
+        block.version++;
+      });
+      this.commands.push(answer === undefined ? command : { ...command, complain: this.#complain });
       return answer;
     };
   }

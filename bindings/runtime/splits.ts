@@ -2,6 +2,7 @@
 // by block. A slice is the same kernel with its pointers moved on and a smaller count; the kernels say which slices give the
 // same bits. What has no rule here is run in one piece.
 import { type KernelName, type ProbeName, signatures } from './kernels.ts';
+import type { Command } from './recorder.ts';
 
 /** How a call is cut. */
 export interface Split {
@@ -277,7 +278,11 @@ for (const [name, kinds] of Object.entries(signatures)) {
   else if (list === 'out in in dims') rules[kernel] = broadcast(/^(eq|ne|lt|le|gt|ge)_/.test(name) ? 1 : 4, 4, 4);
 }
 
-/** How a call of `kernel` is cut; null where it is not. */
-export function splitOf(kernel: KernelName | ProbeName, call: Call): Split | null {
-  return rules[kernel]?.(call) ?? null;
+/** How a call is cut; null where it is not. */
+export function splitOf({ kernel, args }: Command): Split | null {
+  const rule = rules[kernel];
+  if (!rule) return null;
+  const numbers = args.map((x) => (typeof x === 'number' ? x : x === null ? 0 : 1));
+  const last = args.at(-1);
+  return rule({ numbers, dims: Array.isArray(last) ? last : [] });
 }

@@ -2,9 +2,9 @@
 import type { Arena } from './arena.ts';
 import type { Exports, Kernels } from './commands.ts';
 import { ArgumentError, WorkerError } from './errors.ts';
-import { type KernelName, type OperandKind, signatures } from './kernels.ts';
+import type { KernelName } from './kernels.ts';
 import { encode, type Runner, Words } from './program.ts';
-import type { Argument } from './recorder.ts';
+import { type Command, commandOf, forEachWritten } from './recorder.ts';
 import { splitOf, WORTH_SHARING } from './splits.ts';
 
 const isNode = typeof process !== 'undefined' && !!process.versions?.node;
@@ -209,32 +209,26 @@ export class Team implements Runner {
     const entries = Object.entries(kernels) as [KernelName, (...operands: unknown[]) => void][];
     return Object.fromEntries(
       entries.map(([name, alone]) => {
-        const kinds = (signatures[name] as readonly OperandKind[]).filter((kind) => kind !== 'workspace');
         const shared = (...operands: unknown[]): void => {
-          if (this.#size === 1 || !this.#run(name, kinds, operands, buffer)) alone(...operands);
+          if (this.#size === 1 || !this.#share(commandOf(name, operands), buffer)) alone(...operands);
         };
         return [name, shared];
       }),
     ) as unknown as Kernels;
   }
 
-  /** Runs one kernel on all threads, where that is worth it. */
-  #run(kernel: KernelName, kinds: readonly OperandKind[], operands: readonly unknown[], buffer: number): boolean {
-    const numbers = operands.map((x) => (typeof x === 'number' ? x : x === null ? 0 : 1));
-    const dims = kinds.at(-1) === 'dims' ? (operands.at(-1) as readonly number[]) : [];
-    const split = splitOf(kernel, { numbers, dims });
+  /** Runs one command on all threads, where that is worth it. */
+  #share(command: Command, buffer: number): boolean {
+    const split = splitOf(command);
     if (!split || split.cost < WORTH_SHARING) return false;
-    const args = operands.map((x, i): Argument => {
-      if (typeof x !== 'object' || x === null || kinds[i] === 'dims') return x as Argument;
-      const { block, address } = x as { block: { version: number; ptr: number }; address: number };
-      if (kinds[i] !== 'in' && kinds[i] !== 'in?') block.version++;
-      return { block, offset: address - block.ptr, shape: [], dtype: '' } as unknown as Argument;
+    forEachWritten(command, ({ block }) => {
+      block.version++;
     });
     const words = new Words();
-    encode(words, { kernel, args }, split, false, buffer, (arg) => {
-      const { block, offset } = args[arg] as { block: { ptr: number }; offset: number };
-      return { value: block.ptr + offset, scratch: false };
-    });
+    encode(words, command, split, false, buffer, ({ block, offset }) => ({
+      value: block.ptr + offset,
+      scratch: false,
+    }));
     this.#arena.i32.set(words.list, buffer / 4);
     this.run(buffer, buffer + 4 * words.list.length);
     return true;
