@@ -187,6 +187,10 @@ describe('teams', () => {
     await rg.init({ threads: 1 });
     expect(rg.backend().reasons.join()).toMatch(/one thread: asked for/);
     rg.shutdown();
+    await expect(rg.init({ threads: 8, maxBytes: 2 ** 23 })).rejects.toThrow(rg.ArgumentError);
+    await rg.init({ maxBytes: 2 ** 21 });
+    expect(rg.backend().threads).toBe(1);
+    rg.shutdown();
     for (const threads of [0, 1.5, 65, -1, 'many'])
       await expect(rg.init({ threads: threads as number })).rejects.toThrow(rg.ArgumentError);
   });

@@ -20,7 +20,7 @@ export interface InitOptions {
   simd?: 'auto' | Simd;
   /**
    * Threads that share large kernels and compiled programs, this one included; `'auto'` (default): as many as the engine has
-   * processors for. Pages have threads where they are cross-origin isolated, otherwise one. It changes the speed, never the bits.
+   * processors for, up to 16. Pages have threads where they are cross-origin isolated, otherwise one. It changes the speed, never the bits.
    */
   threads?: number | 'auto';
   /** The register tile of matrix products; `'auto'` (default) times them. It changes the speed, never the bits. */
@@ -131,6 +131,10 @@ export async function init(options: InitOptions = {}): Promise<void> {
     throw new ArgumentError(`init: expected revectorize true or false, got ${revectorize}`);
   if (!(maxBytes >= 32 * PAGE && maxBytes <= MAX_BYTES))
     throw new ArgumentError(`init: expected maxBytes from ${32 * PAGE} to ${MAX_BYTES}, got ${maxBytes}`);
+  if (threads !== 'auto' && maxBytes < threads * THREAD_BYTES)
+    throw new ArgumentError(
+      `init: expected maxBytes from ${threads * THREAD_BYTES} for ${threads} threads, got ${maxBytes}; ask for fewer threads or more memory`,
+    );
   const settings = { simd, threads, tile, revectorize, maxBytes };
   const named = Object.values(settings).join(' ');
   if (starting) {
@@ -165,16 +169,29 @@ export function backend(): Backend {
 /** The reason for 128-bit vectors where nothing else was asked for. */
 const PLAIN = '128-bit vectors: init({ revectorize: true }) was not asked for';
 
+/** What each thread needs to pack in, and more threads than 'auto' starts. */
+const THREAD_BYTES = 2 ** 21;
+const MOST_BY_ITSELF = 16;
+
 /** How many threads, and why. */
-async function pickThreads(threads: number | 'auto'): Promise<{ threads: number; reason: string }> {
+async function pickThreads(threads: number | 'auto', maxBytes: number): Promise<{ threads: number; reason: string }> {
   const one = (reason: string) => ({ threads: 1, reason: `one thread: ${reason}` });
   const missing = missingForThreads();
   if (threads === 1) return one('asked for');
   if (missing) return one(missing);
   if (threads !== 'auto') return { threads, reason: `${threads} threads: asked for` };
-  const available = await availableThreads();
-  if (available === 1) return one('the engine has one processor');
-  return { threads: available, reason: `${available} threads: as many as processors` };
+  const processors = await availableThreads();
+  const room = Math.floor(maxBytes / (8 * THREAD_BYTES));
+  const count = Math.min(processors, MOST_BY_ITSELF, room);
+  if (processors === 1) return one('the engine has one processor');
+  if (count <= 1) return one(`maxBytes ${maxBytes} has no room for more`);
+  const limit =
+    count === processors
+      ? 'as many as processors'
+      : count === room
+        ? 'as many as maxBytes has room for'
+        : 'more have to be asked for';
+  return { threads: count, reason: `${count} threads: ${limit}` };
 }
 
 /** A page may forbid workers: then it works alone, and says so. */
@@ -188,7 +205,7 @@ async function startTeam(team: Team, reasons: string[]): Promise<void> {
 
 async function start(settings: Settings, locate?: Locate): Promise<void> {
   const { simd, reason } = await pickSimd(settings.simd);
-  const crew = await pickThreads(settings.threads);
+  const crew = await pickThreads(settings.threads, settings.maxBytes);
   const build: BuildName = crew.threads > 1 ? `${simd}-threads` : simd;
   const { bytes, module: plain } = await loadBuild(build, locate);
   const wide = settings.revectorize ? await revectorize(bytes, plain, build) : { module: null, reason: PLAIN };

@@ -6,6 +6,7 @@ import {
   close,
   forEachTerm,
   inPixels,
+  layouts,
   outPixels,
   problem,
   run,
@@ -17,7 +18,9 @@ import {
 import { builds, KernelBench } from '../support/kernels.ts';
 import { random } from '../support/tensors.ts';
 
-describe.each(builds)('convolution, %s', (build) => {
+const variants = builds.flatMap((build) => layouts.map((layout) => [build, layout] as const));
+
+describe.each(variants)('convolution, %s, %s', (build, layout) => {
   const bench = new KernelBench(build);
   const tiles = Array.from({ length: bench.run('gemm_tile_count') as number }, (_, id) => id);
 
@@ -26,7 +29,7 @@ describe.each(builds)('convolution, %s', (build) => {
     let first: ReturnType<typeof run> | undefined;
     for (const tile of tiles) {
       bench.run('gemm_set_tile', tile);
-      const actual = run(bench, shape, given);
+      const actual = run(bench, shape, given, { layout });
       for (const part of ['y', 'dx', 'dw'] as const) {
         close(name, part, actual[part], expected[part]);
         if (first) expect(bits(actual[part]), part).toEqual(bits(first[part]));
@@ -48,7 +51,7 @@ describe.each(builds)('convolution, %s', (build) => {
         size: sums.size.map((v, i) => v + Math.abs(at(i))),
       };
     };
-    const actual = run(bench, shape, given, { outBias, inBias, act: 1 });
+    const actual = run(bench, shape, given, { outBias, inBias, act: 1, layout });
     close(name, 'y', actual.y, finish(expected.y, outBias, outPixels(shape)));
     close(name, 'dx', actual.dx, finish(expected.dx, inBias, inPixels(shape)));
   });
@@ -56,7 +59,7 @@ describe.each(builds)('convolution, %s', (build) => {
   it('is within 1e-5 of the norm where it multiplies in tiles', () => {
     for (const [name, shape] of tiled) {
       const { given, expected } = problem(name, shape);
-      const actual = run(bench, shape, given);
+      const actual = run(bench, shape, given, { layout });
       for (const part of ['y', 'dx', 'dw'] as const) {
         const norm = Math.hypot(...expected[part].value);
         const error = Math.hypot(...actual[part].map((v, i) => v - (expected[part].value[i] as number)));
@@ -66,16 +69,16 @@ describe.each(builds)('convolution, %s', (build) => {
   });
 
   it('adds in the order of taps and, for weights, of pixels, to the bit', () => {
-    for (const [, shape] of shapes.filter(([name]) =>
-      ['3x3', '3x3, stride 2', 'depthwise 3x3', 'groups'].includes(name),
-    )) {
+    // The terms come in the order of NCHW, which is that of NHWC too where there is one input channel.
+    const names = layout === 'nchw' ? ['3x3', '3x3, stride 2', 'groups'] : ['more outputs than one', 'groups of one input'];
+    for (const [, shape] of shapes.filter(([name]) => ['depthwise 3x3', ...names].includes(name))) {
       const given = tensors(shape, random('order'));
       const y = new Float32Array(given.g.length);
       forEachTerm(shape, (i, j, k) => {
         y[i] = (y[i] as number) + Math.fround((given.x[j] as number) * (given.w[k] as number));
       });
       // The relaxed build rounds a product and a sum once, which f64 cannot show.
-      if (build === 'strict') expect(bits(run(bench, shape, given).y)).toEqual(bits(y));
+      if (build === 'strict') expect(bits(run(bench, shape, given, { layout }).y)).toEqual(bits(y));
     }
   });
 });

@@ -191,27 +191,65 @@ export function problem(name: string, shape: Shape) {
   return made;
 }
 
+/** [a, b, c] as [a, c, b]. */
+function swapped(values: Float32Array, b: number, c: number): Float32Array {
+  const [plane, result] = [b * c, new Float32Array(values.length)];
+  for (let i = 0; i < values.length; i++) {
+    const at = i % plane;
+    result[i - at + (at % c) * b + Math.floor(at / c)] = values[i] as number;
+  }
+  return result;
+}
+
+/** NCHW: x [n, channels, ...pixels], w [out, in, ...kernel]; NHWC: x [n, ...pixels, channels], w [...kernel, in, out]. */
+export type Layout = 'nchw' | 'nhwc';
+export const layouts: readonly Layout[] = ['nchw', 'nhwc'];
+
+/** Tensors laid out channels last, or back. */
+export function channelsLast<T extends { [name: string]: Float32Array }>(shape: Shape, given: T, back = false): T {
+  const { groups, ins, outs } = shape;
+  const pair = (a: number, b: number): [number, number] => (back ? [b, a] : [a, b]);
+  const inMap = pair(groups * ins, inPixels(shape));
+  const outMap = pair(groups * outs, outPixels(shape));
+  const turn = (name: string, values: Float32Array): Float32Array => {
+    if (name === 'x' || name === 'dx') return swapped(values, ...inMap);
+    if (name === 'y' || name === 'g') return swapped(values, ...outMap);
+    // [out, in, kernel], [out, kernel, in], [kernel, in, out].
+    const rows = ins * taps(shape);
+    return back
+      ? swapped(swapped(values, rows, groups * outs), taps(shape), ins)
+      : swapped(swapped(values, ins, taps(shape)), groups * outs, rows);
+  };
+  return Object.fromEntries(Object.entries(given).map(([name, values]) => [name, turn(name, values)])) as T;
+}
+
 export interface Options {
   readonly outBias?: Float32Array;
   readonly inBias?: Float32Array;
   readonly act?: number;
+  readonly layout?: Layout;
 }
+/** The kernels of a layout, on tensors that are NCHW. */
 export function run(
   bench: KernelBench,
   shape: Shape,
-  { x, w, g }: Tensors,
-  { outBias, inBias, act = 0 }: Options = {},
+  tensors: Tensors,
+  { outBias, inBias, act = 0, layout = 'nchw' }: Options = {},
 ) {
+  const nhwc = layout === 'nhwc';
+  const { x, w, g } = nhwc ? channelsLast(shape, { ...tensors }) : tensors;
+  const prefix = nhwc ? 'conv_nhwc' : 'conv';
   bench.reset();
   const [px, pw, pg] = [bench.f32(x), bench.f32(w), bench.f32(g)];
   const [y, dx, dw] = [bench.f32(g.length), bench.f32(x.length), bench.f32(w.length)];
   const [po, pi] = [outBias ? bench.f32(outBias) : 0, inBias ? bench.f32(inBias) : 0];
   const workspace = bench.f32((bench.run('gemm_workspace_bytes') as number) / 4);
   const dims = bench.i32(dimsOf(shape));
-  bench.run('conv_forward_f32', y, px, pw, po, act, workspace, dims);
-  bench.run('conv_backward_input_f32', dx, pg, pw, pi, act, workspace, dims);
-  bench.run('conv_backward_weight_f32', dw, pg, px, workspace, dims);
-  return { y: bench.readF32(y, g.length), dx: bench.readF32(dx, x.length), dw: bench.readF32(dw, w.length) };
+  bench.run(`${prefix}_forward_f32`, y, px, pw, po, act, workspace, dims);
+  bench.run(`${prefix}_backward_input_f32`, dx, pg, pw, pi, act, workspace, dims);
+  bench.run(`${prefix}_backward_weight_f32`, dw, pg, px, workspace, dims);
+  const made = { y: bench.readF32(y, g.length), dx: bench.readF32(dx, x.length), dw: bench.readF32(dw, w.length) };
+  return nhwc ? channelsLast(shape, made, true) : made;
 }
 
 /** `name` says of what shape: tiles also hold traces of what is added and taken away in the tile. */
