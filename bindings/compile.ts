@@ -40,7 +40,7 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R): Compiled
     if (recording()) return fn(...args); // a part of the program around it
     const key = keyOf(args);
     let entry = recordings.find((candidate) => candidate.recording.fits(key));
-    const make = (): Recording => new Recording(fn as (...args: unknown[]) => unknown, args, key);
+    const make = (sites = false): Recording => new Recording(fn as (...args: unknown[]) => unknown, args, key, sites);
     if (!entry) {
       recordings = recordings.filter(({ recording: old }) => {
         if (old.dead) old.dispose();
@@ -55,7 +55,7 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R): Compiled
       recordings.unshift(entry);
     } else if (entry.runs === 1) {
       // A second look shows what fn does differently though its arguments are alike.
-      const again = make();
+      const again = make(true);
       const difference = entry.recording.differs(again);
       again.discard();
       if (difference)

@@ -104,12 +104,12 @@ export class Recording {
   readonly #captured = new Set<Block>();
   readonly #written = new Set<Block>();
 
-  /** Calls `fn` once, with tensors that have no values. @throws whatever it throws; nothing has changed then */
-  constructor(fn: (...args: unknown[]) => unknown, args: readonly unknown[], { tensors, values }: Key) {
+  /** Calls `fn` once, with tensors that have no values. @param sites notes where each kernel was called @throws whatever it throws; nothing has changed then */
+  constructor(fn: (...args: unknown[]) => unknown, args: readonly unknown[], { tensors, values }: Key, sites = false) {
     const { arena, team } = runtime();
     this.#arena = arena;
     this.#values = values;
-    const recorder = new Recorder();
+    const recorder = new Recorder(sites);
     this.#recorder = recorder;
     const asked = tensors.find((x) => x.requiresGrad);
     if (asked && this.#gradEnabled)

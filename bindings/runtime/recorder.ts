@@ -23,6 +23,8 @@ export interface Command {
   readonly args: readonly Argument[];
   /** Of a check: throws what the eager call would have thrown. */
   readonly complain?: (() => void) | undefined;
+  /** Where the user's program made it, where that was asked for. */
+  readonly site?: string | undefined;
 }
 
 export const isRef = (x: Argument): x is Ref => typeof x === 'object' && x !== null && 'block' in x;
@@ -55,9 +57,12 @@ export function forEachWritten({ kernel, args }: Command, visit: (ref: Ref) => v
 /** Where in the program of the user a call came from: the first line of the stack that is not the library's. */
 function callSite(): string {
   const home = new URL('.', import.meta.url).href.replace(/runtime\/$/, '');
-  const lines = (new Error().stack ?? '').split('\n').slice(1);
-  const plain = home.replace(/^file:\/\//, '');
-  const line = lines.find((text) => !text.includes(home) && !text.includes(plain));
+  const path = home.replace(/^file:\/\//, '');
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 100; // networks are nested deeply
+  const { stack = '' } = new Error();
+  Error.stackTraceLimit = limit;
+  const line = stack.split('\n').find((text, i) => i > 0 && !text.includes(home) && !text.includes(path));
   return line ? ` (${line.trim()})` : '';
 }
 
@@ -77,8 +82,11 @@ export class Recorder implements Owner {
   readonly constants = new Map<Block, ArrayLike<number>>();
   #complain: (() => void) | undefined;
   readonly #seen = new Set<unknown>();
+  readonly #sites: boolean;
 
-  constructor() {
+  /** @param sites notes for each command where it comes from, which takes longer */
+  constructor(sites = false) {
+    this.#sites = sites;
     const recordAll = (table: object, answer?: number): unknown =>
       Object.fromEntries(Object.keys(table).map((name) => [name, this.#record(name as KernelName, answer)]));
     this.kernels = recordAll(signatures) as Kernels;
@@ -95,7 +103,8 @@ export class Recorder implements Owner {
       forEachWritten(command, ({ block }) => {
         block.version++;
       });
-      this.commands.push(answer === undefined ? command : { ...command, complain: this.#complain });
+      const complain = answer === undefined ? undefined : this.#complain;
+      this.commands.push({ ...command, complain, site: this.#sites ? callSite() : undefined });
       return answer;
     };
   }
@@ -127,10 +136,10 @@ export class Recorder implements Owner {
       const [a, b] = [this.commands[at], other.commands[at]];
       if (!a || !b)
         return `${length - Math.min(this.commands.length, other.commands.length)} kernels more or less, from ${(a ?? b)?.kernel} on`;
-      if (a.kernel !== b.kernel) return `${b.kernel} where it had been ${a.kernel}`;
+      if (a.kernel !== b.kernel) return `${b.kernel} where it had been ${a.kernel}${b.site}`;
       for (let i = 0; i < a.args.length; i++)
         if (!Object.is(describe(this, 0, a.args[i] as Argument), describe(other, 1, b.args[i] as Argument)))
-          return `another argument ${i + 1} of ${a.kernel}`;
+          return `another argument ${i + 1} of ${a.kernel}${b.site}`;
     }
     return null;
   }
