@@ -1,5 +1,6 @@
 // Every kernel. No logic.
 export * from "./conv/conv";
+export * from "./conv/nhwc";
 export * from "./elementwise/activations";
 export * from "./elementwise/binary";
 export * from "./elementwise/cast";

@@ -17,17 +17,32 @@ export function checkConv(problem: ConvProblem): Check {
   const { direction, n, channels, height, width, filters, kernel, stride, padding, groups, x, weight, g } = problem;
   const [rows, cols] = outputsOf(problem);
   const [inner, outer] = [channels / groups, filters / groups];
-  const xAt = (b: number, c: number, i: number, j: number): number =>
-    i < 0 || j < 0 || i >= height || j >= width ? 0 : (x[((b * channels + c) * height + i) * width + j] as number);
+  const nhwc = problem.kind === 'conv nhwc';
+  const xAt = (b: number, c: number, i: number, j: number): number => {
+    if (i < 0 || j < 0 || i >= height || j >= width) return 0;
+    return x[
+      nhwc ? ((b * height + i) * width + j) * channels + c : ((b * channels + c) * height + i) * width + j
+    ] as number;
+  };
   const wAt = (o: number, c: number, ky: number, kx: number): number =>
-    weight[((o * inner + c) * kernel + ky) * kernel + kx] as number;
-  const gAt = (b: number, o: number, p: number, q: number): number =>
-    p < 0 || q < 0 || p >= rows || q >= cols ? 0 : (g[((b * filters + o) * rows + p) * cols + q] as number);
+    weight[
+      nhwc ? ((ky * kernel + kx) * inner + c) * filters + o : ((o * inner + c) * kernel + ky) * kernel + kx
+    ] as number;
+  const gAt = (b: number, o: number, p: number, q: number): number => {
+    if (p < 0 || q < 0 || p >= rows || q >= cols) return 0;
+    return g[nhwc ? ((b * rows + p) * cols + q) * filters + o : ((b * filters + o) * rows + p) * cols + q] as number;
+  };
+  /** Image, channel, row and column. */
+  const place = (at: number, depth: number, high: number, wide: number): [number, number, number, number] => {
+    if (!nhwc) return unravel(at, depth, high, wide);
+    const [b, i, j, c] = unravel(at, high, wide, depth);
+    return [b, c, i, j];
+  };
   const from = (p: number, tap: number): number => p * stride - padding + tap;
   const taps = Array.from({ length: kernel * kernel }, (_, t) => [Math.floor(t / kernel), t % kernel] as const);
 
   const forward = (at: number): number => {
-    const [b, o, p, q] = unravel(at, filters, rows, cols);
+    const [b, o, p, q] = place(at, filters, rows, cols);
     const first = Math.floor(o / outer) * inner;
     let sum = 0;
     for (let c = 0; c < inner; c++)
@@ -36,7 +51,7 @@ export function checkConv(problem: ConvProblem): Check {
   };
   // x[i] took part in y[p] with the tap i - p·stride + padding, so that p = (i + padding - tap) / stride.
   const dInput = (at: number): number => {
-    const [b, c, i, j] = unravel(at, channels, height, width);
+    const [b, c, i, j] = place(at, channels, height, width);
     const first = Math.floor(c / inner) * outer;
     let sum = 0;
     for (const [ky, kx] of taps) {
@@ -46,8 +61,13 @@ export function checkConv(problem: ConvProblem): Check {
     }
     return sum;
   };
+  const weightPlace = (at: number): [number, number, number, number] => {
+    if (!nhwc) return unravel(at, inner, kernel, kernel);
+    const [ky, kx, c, o] = unravel(at, kernel, inner, filters);
+    return [o, c, ky, kx];
+  };
   const dWeight = (at: number): number => {
-    const [o, c, ky, kx] = unravel(at, inner, kernel, kernel);
+    const [o, c, ky, kx] = weightPlace(at);
     const channel = Math.floor(o / outer) * inner + c;
     let sum = 0;
     for (let b = 0; b < n; b++)

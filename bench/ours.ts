@@ -47,6 +47,7 @@ function linear({ rows, inner, out, ...problem }: LinearProblem): Run {
 }
 
 function conv({
+  kind,
   direction,
   n,
   channels,
@@ -59,11 +60,17 @@ function conv({
   groups,
   ...problem
 }: ConvProblem): Run {
-  const x = tensor(problem.x, { shape: [n, channels, height, width] });
-  const weight = tensor(problem.weight, { shape: [filters, channels / groups, kernel, kernel] });
-  const forward = (): Tensor => F.conv2d(x, weight, null, { stride, padding, groups });
+  const layout = kind === 'conv' ? 'nchw' : 'nhwc';
+  const image = (count: number, size: readonly number[]): number[] =>
+    layout === 'nchw' ? [n, count, ...size] : [n, ...size, count];
+  const inner = channels / groups;
+  const x = tensor(problem.x, { shape: image(channels, [height, width]) });
+  const weight = tensor(problem.weight, {
+    shape: layout === 'nchw' ? [filters, inner, kernel, kernel] : [kernel, kernel, inner, filters],
+  });
+  const forward = (): Tensor => F.conv2d(x, weight, null, { stride, padding, groups, layout });
   if (direction === 'forward') return freeing([x, weight], forward);
-  const g = tensor(problem.g, { shape: [n, filters, ...outputsOf({ height, width, kernel, stride, padding })] });
+  const g = tensor(problem.g, { shape: image(filters, outputsOf({ height, width, kernel, stride, padding })) });
   const by = direction === 'dInput' ? x : weight;
   by.requiresGrad_();
   const y = forward();
@@ -222,6 +229,7 @@ export function ours(): Side {
         case 'linear':
           return linear(problem);
         case 'conv':
+        case 'conv nhwc':
           return conv(problem);
         case 'op':
           return op(problem);

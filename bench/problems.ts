@@ -27,10 +27,11 @@ export interface LinearProblem {
 
 /**
  * A convolution of x [n, channels, height, width] by weight [filters, channels / groups, kernel, kernel], or one of its gradients
- * for the upstream gradient g [n, filters, …outputsOf()].
+ * for the upstream gradient g [n, filters, …outputsOf()]. `conv nhwc`: in TensorFlow's layout, x [n, height, width, channels],
+ * weight [kernel, kernel, channels / groups, filters], g [n, …outputsOf(), filters].
  */
 export interface ConvProblem {
-  readonly kind: 'conv';
+  readonly kind: 'conv' | 'conv nhwc';
   readonly direction: 'forward' | 'dInput' | 'dWeight';
   readonly n: number;
   readonly channels: number;

@@ -1,6 +1,6 @@
 // Convolutions and transposed convolutions, named as in PyTorch's torch.nn.functional.
 import { ops } from './autograd.ts';
-import type { ConvAttrs } from './ops/conv.ts';
+import type { ConvAttrs, ConvLayout } from './ops/conv.ts';
 import { ArgumentError, formatShape, ShapeError } from './runtime/errors.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -17,6 +17,12 @@ export interface ConvOptions {
   dilation?: Sizes;
   /** Input and output channels are connected within this many groups only. Default 1. */
   groups?: number;
+  /**
+   * `'nhwc'`, TensorFlow's layout: input and result have their channels last, [n, height, width, channels], and the weight
+   * is [height, width, in / groups, out]. A depthwise kernel of TensorFlow, [height, width, in, multiplier], is such a
+   * weight by `reshape([height, width, 1, in * multiplier])` with `groups` as many as input channels. Default `'nchw'`.
+   */
+  layout?: ConvLayout;
 }
 
 /** Options of transposed convolutions. */
@@ -44,40 +50,48 @@ export function eachDim(op: string, name: string, value: Sizes, spatial: number,
 }
 
 function convAttrs(op: string, weight: Tensor, spatial: number, options: ConvOptions): ConvAttrs {
-  const { padding = 0, groups = 1 } = options;
+  const { padding = 0, groups = 1, layout = 'nchw' } = options;
   const stride = eachDim(op, 'stride', options.stride ?? 1, spatial, 1);
   const dilation = eachDim(op, 'dilation', options.dilation ?? 1, spatial, 1);
   if (padding === 'same') {
     if (stride.some((step) => step !== 1))
       throw new ArgumentError(`${op}: expected stride 1 with padding 'same', got ${formatShape(stride)}`);
     // An odd number of zeros has the greater half behind.
-    const zeros = dilation.map((step, d) => step * ((weight.shape[d + 2] ?? 1) - 1));
-    return { stride, dilation, groups, padding: zeros.map((n) => [n >> 1, n - (n >> 1)] as const) };
+    const first = layout === 'nhwc' ? 0 : 2;
+    const zeros = dilation.map((step, d) => step * ((weight.shape[d + first] ?? 1) - 1));
+    return { stride, dilation, groups, layout, padding: zeros.map((n) => [n >> 1, n - (n >> 1)] as const) };
   }
   if (typeof padding === 'string' && padding !== 'valid')
     throw new ArgumentError(`${op}: expected padding 'same', 'valid' or whole numbers, got '${padding}'`);
   const sides = eachDim(op, 'padding', padding === 'valid' ? 0 : padding, spatial, 0);
-  return { stride, dilation, groups, padding: sides.map((n) => [n, n] as const) };
+  return { stride, dilation, groups, layout, padding: sides.map((n) => [n, n] as const) };
 }
 
-/** Calls f on [n, channels, ...], adding and removing the batch of an input without one. */
-function batched(op: string, x: Tensor, spatial: number, f: (x: Tensor) => Tensor): Tensor {
+/** Calls f on images with a batch, adding and removing that of an input without one. */
+function batched(
+  op: string,
+  x: Tensor,
+  spatial: number,
+  f: (x: Tensor) => Tensor,
+  layout: ConvLayout = 'nchw',
+): Tensor {
   if (x.ndim === spatial + 2) return f(x);
   if (x.ndim === spatial + 1) return ops.squeeze(f(ops.unsqueeze(x, { dim: 0 })), { dim: 0 });
   const dims = ['length', 'height, width', 'depth, height, width'][spatial - 1];
-  throw new ShapeError(`${op}: expected input [n, channels, ${dims}], with or without n, got ${formatShape(x.shape)}`);
+  const shape = layout === 'nhwc' ? `[n, ${dims}, channels]` : `[n, channels, ${dims}]`;
+  throw new ShapeError(`${op}: expected input ${shape}, with or without n, got ${formatShape(x.shape)}`);
 }
 
 function conv(spatial: number, x: Tensor, weight: Tensor, bias: Tensor | null, options: ConvOptions): Tensor {
   const op = `conv${spatial}d`;
   const attrs = convAttrs(op, weight, spatial, options);
-  return batched(op, x, spatial, (batch) => ops.conv(batch, weight, bias, attrs));
+  return batched(op, x, spatial, (batch) => ops.conv(batch, weight, bias, attrs), attrs.layout);
 }
 
 /**
  * Convolution over one dim: y[n, o, p] = Σ w[o, c, t] x[n, c, p stride − padding + t dilation] + bias[o].
  * @param x [n, in, length] or [in, length] @param weight [out, in / groups, kernel] @param bias [out]
- * @returns [n, out, ⌊(length + 2 padding − dilation (kernel − 1) − 1) / stride⌋ + 1]
+ * @returns [n, out, ⌊(length + 2 padding − dilation (kernel − 1) − 1) / stride⌋ + 1]; channels last with layout 'nhwc'
  * @throws ShapeError, ArgumentError, DtypeError
  */
 export function conv1d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {

@@ -4,7 +4,7 @@ import { A_BYTES, KC, MC, TILE_BYTES } from "../gemm/blocks";
 import { ACT_NONE, cutTile, finish } from "../gemm/epilogue";
 import { PACK_SLACK, packPanels } from "../gemm/pack";
 import { beat } from "../program/team";
-import { PATCH_LINES_BYTES } from "./patchrows";
+import { LINES_BYTES } from "./patches";
 
 /** Columns of a block: a multiple of every NR. Half of gemm_f32's leave room for the rest in its workspace. */
 @inline
@@ -12,11 +12,11 @@ const NC: i32 = 512;
 @inline
 const B_BYTES: usize = (<usize>(NC * KC * 4 + PACK_SLACK) + 63) & ~63;
 
-/** The workspace behind the blocks: the lines of patches, then the descriptions of operands and result. */
+/** The workspace behind the blocks: the lines of patches (of planes, which are the longer), then the descriptions of operands and result. */
 @inline
 export const PATCH_LINES_AT: usize = <usize>TILE_BYTES + <usize>A_BYTES + B_BYTES;
 @inline
-export const NHWC_OPERANDS_AT: usize = PATCH_LINES_AT + ((PATCH_LINES_BYTES + 63) & ~63);
+export const NHWC_OPERANDS_AT: usize = PATCH_LINES_AT + ((LINES_BYTES + 63) & ~63);
 
 /** Rows `rowBytes` apart, or, where `columns` is set, those of pixels of images that lie apart. */
 @final
@@ -201,7 +201,7 @@ export class TurnedTaps {
           <usize>(tap - row * this.columnTaps) * this.columnStep +
           ((<usize>channel) << 2);
         packPanels(dst, src, min(lines, width), width, count, this.rowBytes, 4);
-        dst += <usize>(width * count) << 2;
+        dst += (<usize>(width * count)) << 2;
         at += count;
       }
       from += panelLines;

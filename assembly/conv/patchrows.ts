@@ -3,18 +3,14 @@
 //
 // A tap is a place in the kernel and a channel, channels fastest; a pixel is an image and a place in the output. What one
 // pixel takes is runs of neighbouring channels, or zeros where a tap is off the image.
-import { KC, MC } from "../gemm/blocks";
+import { KC } from "../gemm/blocks";
 import { packFourSteps, packQuad, packStep } from "../gemm/pack";
 import { Reach } from "./geometry";
 import { copyElements, zeros } from "./rows";
 
-/** Lines lie a little more than a multiple of the cache's ways apart. */
+/** A line has the steps of a K block, or the lines of a block of A: MC is less. A little more than that apart. */
 @inline
-const LINE_BYTES: usize = (<usize>max(KC, MC) + 16) << 2;
-/** Bytes of workspace for lines. */
-@inline
-export const PATCH_LINES_BYTES: usize = 4 * LINE_BYTES;
-
+const LINE_BYTES: usize = (<usize>KC + 16) << 2;
 /** Images [batch, depth, rows, columns, channels] or some channels of them, and their taps. */
 @final
 @unmanaged
@@ -26,7 +22,7 @@ export class PatchRows {
   channels: i32;
   /** Whether neighbouring taps of a row lie side by side in the image. */
   joins: i32;
-  /** PATCH_LINES_BYTES of workspace. */
+  /** Workspace for four lines, which those of patches.ts have room for. */
   lines: usize;
 
   @inline reach(i: i32): Reach {
@@ -67,12 +63,18 @@ export class PatchRows {
     const joined = this.joins && x0 >= 0 && x0 + w.taps <= w.size;
     const run = joined ? this.channels * w.taps : this.channels,
       taps = joined ? 1 : w.taps;
-    rest = p / run;
-    let c = p - rest * run;
-    let row = rest / taps;
-    let tx = rest - row * taps;
-    let tz = row / h.taps;
-    let ty = row - tz * h.taps;
+    let c: i32 = 0,
+      tx: i32 = 0,
+      ty: i32 = 0,
+      tz: i32 = 0;
+    if (p != 0) {
+      rest = p / run;
+      c = p - rest * run;
+      const row = rest / taps;
+      tx = rest - row * taps;
+      tz = row / h.taps;
+      ty = row - tz * h.taps;
+    }
     let to = line;
     while (true) {
       const count = min(run - c, n);

@@ -20,7 +20,7 @@ const SPINS: i32 = 20000;
 const IDLE_SPINS: i32 = 1000000;
 /** Nanoseconds of one sleep at a barrier, and how long without a sign of life from any thread is too long, in milliseconds. */
 const NAP: i64 = 10_000_000;
-const PATIENCE: f64 = 1500;
+const PATIENCE: f64 = 1200;
 
 /** This thread's number and how many there are. */
 export let thread: i32 = 0;

@@ -1,8 +1,9 @@
-// Convolutions in the layout of PyTorch (NCHW): the layers of ResNet-18 and MobileNetV2, some small ones, each with its gradients.
+// Convolutions in the layout of PyTorch (NCHW), and some in that of TensorFlow (NHWC): the layers of ResNet-18 and MobileNetV2,
+// some small ones, each with its gradients.
 import { checkConv } from '../conv-reference.ts';
 import { type Case, type ConvProblem, type Family, outputsOf, uniform } from '../problems.ts';
 
-type Layer = Omit<ConvProblem, 'kind' | 'direction' | 'x' | 'weight' | 'g'>;
+type Layer = Omit<ConvProblem, 'direction' | 'x' | 'weight' | 'g'>;
 
 /** `channels → filters` on size × size images. */
 function layer(
@@ -15,10 +16,11 @@ function layer(
   groups = 1,
 ): Layer {
   const padding = Math.floor(kernel / 2);
-  return { n, channels, height: size, width: size, filters, kernel, stride, padding, groups };
+  return { kind: 'conv', n, channels, height: size, width: size, filters, kernel, stride, padding, groups };
 }
 const depthwise = (n: number, channels: number, size: number, stride = 1, kernel = 3): Layer =>
   layer(n, channels, channels, size, kernel, stride, channels);
+const nhwc = (shape: Layer): Layer => ({ ...shape, kind: 'conv nhwc' });
 
 const LAYERS: readonly Layer[] = [
   // LeNet's and MNIST's kind.
@@ -45,6 +47,12 @@ const LAYERS: readonly Layer[] = [
   depthwise(1, 960, 7),
   // EfficientNet's.
   depthwise(1, 672, 14, 1, 5),
+  nhwc(layer(1, 64, 64, 56, 3)),
+  nhwc(layer(1, 256, 64, 56, 1)),
+  nhwc(layer(1, 3, 64, 224, 7, 2)),
+  nhwc(layer(1, 512, 512, 7, 3)),
+  nhwc(depthwise(1, 144, 56)),
+  nhwc(depthwise(1, 96, 112, 2)),
 ];
 
 const QUICK: readonly Layer[] = [
@@ -55,15 +63,18 @@ const QUICK: readonly Layer[] = [
   layer(1, 32, 32, 8, 3),
   depthwise(2, 10, 9),
   depthwise(1, 10, 10, 2),
+  nhwc(layer(2, 8, 16, 9, 5)),
+  nhwc(layer(1, 3, 8, 20, 7, 2)),
+  nhwc(depthwise(2, 10, 9)),
 ];
 
-function nameOf({ n, channels, filters, height, width, kernel, stride, groups }: Layer): string {
+function nameOf({ kind: layout, n, channels, filters, height, width, kernel, stride, groups }: Layer): string {
   const step = stride > 1 ? `/${stride}` : '';
   const kind =
     groups > 1
       ? `depthwise ${kernel}×${kernel}${step} ${channels}`
       : `${kernel}×${kernel}${step} ${channels}→${filters}`;
-  return `${kind} on ${n > 1 ? `${n}×` : ''}${height}×${width}`;
+  return `${kind} on ${n > 1 ? `${n}×` : ''}${height}×${width}${layout === 'conv' ? '' : ' NHWC'}`;
 }
 
 function cases(shape: Layer): Case[] {
@@ -84,7 +95,6 @@ function cases(shape: Layer): Case[] {
     work,
     make: () => {
       const problem: ConvProblem = {
-        kind: 'conv',
         direction,
         ...shape,
         x: uniform(sizes.x, 1),

@@ -171,6 +171,8 @@ export function solve(problem: Problem): Run {
       return linear(problem);
     case 'conv':
       return conv(problem);
+    case 'conv nhwc':
+      throw new Error('no convolution in this layout here; see NCHW');
     case 'op':
       return op(problem);
     case 'train':

@@ -92,6 +92,8 @@ function graphOf(problem: Problem): Graph | null {
       return linear(problem);
     case 'conv':
       return conv(problem);
+    case 'conv nhwc':
+      return null;
     case 'op':
       return op(problem);
     case 'train':

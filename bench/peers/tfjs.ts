@@ -262,6 +262,8 @@ function solve(problem: Problem): Run {
       return linear(problem);
     case 'conv':
       return conv(problem);
+    case 'conv nhwc':
+      throw new Error('only in NHWC: the rows of NCHW are it');
     case 'op':
       return op(problem);
     case 'train':

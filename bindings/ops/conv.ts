@@ -12,10 +12,15 @@ export interface ConvAttrs {
   readonly padding: readonly (readonly [before: number, behind: number])[];
   readonly dilation: readonly number[];
   readonly groups: number;
+  /** Default 'nchw'. */
+  readonly layout?: ConvLayout | undefined;
 }
+/** Where channels are: PyTorch's layout, whose shapes are below, or TensorFlow's. */
+export type ConvLayout = 'nchw' | 'nhwc';
 type InputAttrs = ConvAttrs & { readonly size: readonly number[] };
 type WeightAttrs = ConvAttrs & { readonly kernel: readonly number[] };
 
+/** With layout 'nhwc', x and results are [n, ...size, channels], and weights are [...kernel, in / groups, out]. */
 export interface ConvOps {
   /** x [n, in, ...size], weight [out, in / groups, ...kernel], bias [out] → [n, out, ...outputs]. */
   conv(x: Tensor, weight: Tensor, bias: Tensor | null, attrs: ConvAttrs): Tensor;
@@ -30,9 +35,31 @@ export interface ConvOps {
 
 const NO_ACTIVATION = 0;
 
+/** Shapes as those of layout 'nchw', and back. */
+interface Order {
+  readonly image: (shape: Shape) => Shape;
+  readonly weight: (shape: Shape) => Shape;
+  readonly imageBack: (shape: Shape) => Shape;
+  readonly weightBack: (shape: Shape) => Shape;
+  /** Of the weight, for errors. */
+  readonly name: string;
+}
+const same = (shape: Shape): Shape => shape;
+const ORDERS: Readonly<Record<ConvLayout, Order>> = {
+  nchw: { image: same, weight: same, imageBack: same, weightBack: same, name: '[out, in / groups, ...kernel]' },
+  nhwc: {
+    image: (shape) => [...shape.slice(0, 1), ...shape.slice(-1), ...shape.slice(1, -1)],
+    weight: (shape) => [...shape.slice(-1), ...shape.slice(-2, -1), ...shape.slice(0, -2)],
+    imageBack: (shape) => [...shape.slice(0, 1), ...shape.slice(2), ...shape.slice(1, 2)],
+    weightBack: (shape) => [...shape.slice(2), ...shape.slice(1, 2), ...shape.slice(0, 1)],
+    name: '[...kernel, in / groups, out]',
+  },
+};
+const orderOf = ({ layout = 'nchw' }: ConvAttrs): Order => ORDERS[layout];
+
 /** What a convolution connects. */
 interface Parts {
-  /** Shapes of input, weight and result. */
+  /** Shapes of input, weight and result, as those of layout 'nchw'. */
   readonly x: Shape;
   readonly weight: Shape;
   readonly y: Shape;
@@ -57,11 +84,12 @@ const whole = (values: readonly number[], least: number): boolean =>
   values.every((value) => Number.isSafeInteger(value) && value >= least);
 
 /** Checks ranks and attributes. */
-function checkAttrs(op: string, shape: Shape, { stride, padding, dilation, groups }: ConvAttrs): void {
+function checkAttrs(op: string, shape: Shape, { stride, padding, dilation, groups, layout = 'nchw' }: ConvAttrs): void {
+  if (!(layout in ORDERS)) throw new ArgumentError(`${op}: expected layout 'nchw' or 'nhwc', got '${layout}'`);
   const spatial = shape.length - 2;
   if (spatial < 1 || spatial > 3)
     throw new ShapeError(
-      `${op}: expected input [n, channels, ...] with 1 to 3 further dims, got ${formatShape(shape)}`,
+      `${op}: expected input ${layout === 'nchw' ? '[n, channels, ...]' : '[n, ..., channels]'} with 1 to 3 further dims, got ${formatShape(shape)}`,
     );
   for (const [name, values, least] of [
     ['stride', stride, 1],
@@ -91,25 +119,29 @@ function outputs(op: string, size: Shape, kernel: Shape, { stride, padding, dila
   return reach.map((r, d) => Math.floor(((padded[d] as number) - r) / (stride[d] as number)) + 1);
 }
 
-function checkWeight(op: string, weight: Shape, channels: number, ndim: number, groups: number): void {
+/** @param weight as of layout 'nchw' */
+function checkWeight(op: string, weight: Shape, channels: number, ndim: number, attrs: ConvAttrs): void {
   const [out = 0, inner] = weight;
+  const { groups } = attrs;
+  const { name, weightBack } = orderOf(attrs);
   if (weight.length !== ndim || channels % groups !== 0 || inner !== channels / groups)
     throw new ShapeError(
-      `${op}: expected weight [out, in / groups, ...kernel] of ${ndim} dims for ${channels} channels in ${groups} groups, got ${formatShape(weight)}`,
+      `${op}: expected weight ${name} of ${ndim} dims for ${channels} channels in ${groups} groups, got ${formatShape(weightBack(weight))}`,
     );
   if (out % groups !== 0)
     throw new ShapeError(
-      `${op}: expected output channels that divide into ${groups} groups, got weight ${formatShape(weight)}`,
+      `${op}: expected output channels that divide into ${groups} groups, got weight ${formatShape(weightBack(weight))}`,
     );
 }
 
-/** Checks that g is what a convolution of `x` by `weight` makes. */
+/** Checks that g is what a convolution of `x` by `weight` makes, whose shapes are as of layout 'nchw'. */
 function checkGradient(op: string, g: Tensor, x: Shape, weight: Shape, attrs: ConvAttrs): void {
+  const { imageBack, weightBack } = orderOf(attrs);
   const made = outputs(op, x.slice(2), weight.slice(2), attrs);
-  const shape = [x[0] as number, weight[0] as number, ...made];
+  const shape = imageBack([x[0] as number, weight[0] as number, ...made]);
   if (!sameShape(g.shape, shape))
     throw new ShapeError(
-      `${op}: expected a gradient of shape ${formatShape(shape)} for input ${formatShape(x)} and weight ${formatShape(weight)}, got ${formatShape(g.shape)}`,
+      `${op}: expected a gradient of shape ${formatShape(shape)} for input ${formatShape(imageBack(x))} and weight ${formatShape(weightBack(weight))}, got ${formatShape(g.shape)}`,
     );
 }
 
@@ -117,15 +149,29 @@ function expectFloats(op: string, ...inputs: readonly (Tensor | null)[]): void {
   for (const input of inputs) if (input) expectDtype(op, input, 'f32');
 }
 
-const plain = ({ stride, padding, dilation, groups }: ConvAttrs): ConvAttrs => ({ stride, padding, dilation, groups });
+const plain = ({ stride, padding, dilation, groups, layout }: ConvAttrs): ConvAttrs => ({
+  stride,
+  padding,
+  dilation,
+  groups,
+  layout,
+});
 
-/** The sum of every channel of [n, channels, ...]. */
-function channelSums(o: Ops, g: Tensor): Tensor {
+/** The sum of every channel. */
+function channelSums(o: Ops, g: Tensor, { layout }: ConvAttrs): Tensor {
+  if (layout === 'nhwc') return o.sum(g, { dim: 0, end: g.ndim - 1, keepdim: false });
   const overSpace = o.sum(g, { dim: 2, end: g.ndim, keepdim: false });
   return o.sum(overSpace, { dim: 0, end: 1, keepdim: false });
 }
 
-const spatial = (x: Tensor): Shape => x.shape.slice(2);
+const spatial = (x: Tensor, attrs: ConvAttrs): Shape => orderOf(attrs).image(x.shape).slice(2);
+const taps = (weight: Tensor, attrs: ConvAttrs): Shape => orderOf(attrs).weight(weight.shape).slice(2);
+
+/** The `dims` of the kernels for x, weight and y. */
+function dimsOf(x: Tensor, weight: Tensor, y: Tensor, attrs: ConvAttrs): number[] {
+  const order = orderOf(attrs);
+  return geometry({ x: order.image(x.shape), weight: order.weight(weight.shape), y: order.image(y.shape) }, attrs);
+}
 
 export const convRows: Rows<ConvOps> = {
   conv: {
@@ -133,21 +179,24 @@ export const convRows: Rows<ConvOps> = {
       const op = `conv${Math.max(1, x.ndim - 2)}d`;
       expectFloats(op, x, weight, bias);
       checkAttrs(op, x.shape, attrs);
-      checkWeight(op, weight.shape, x.shape[1] as number, x.ndim, attrs.groups);
-      const [n, out] = [x.shape[0] as number, weight.shape[0] as number];
+      const order = orderOf(attrs);
+      const [from, by] = [order.image(x.shape), order.weight(weight.shape)];
+      checkWeight(op, by, from[1] as number, x.ndim, attrs);
+      const [n, out] = [from[0] as number, by[0] as number];
       if (bias) expectShape(op, 'bias', bias, [out]);
-      return [{ shape: [n, out, ...outputs(op, spatial(x), spatial(weight), attrs)], dtype: 'f32' }];
+      return [{ shape: order.imageBack([n, out, ...outputs(op, from.slice(2), by.slice(2), attrs)]), dtype: 'f32' }];
     },
     forward: (k, [out], [x, weight, bias], attrs) => {
       const y = out as Tensor;
-      const parts = { x: x.shape, weight: weight.shape, y: y.shape };
-      k.conv_forward_f32(y, x, weight, bias, NO_ACTIVATION, geometry(parts, attrs));
+      const dims = dimsOf(x, weight, y, attrs);
+      if (attrs.layout === 'nhwc') k.conv_nhwc_forward_f32(y, x, weight, bias, NO_ACTIVATION, dims);
+      else k.conv_forward_f32(y, x, weight, bias, NO_ACTIVATION, dims);
     },
     saves: 'inputs',
     backward: (o, g, { inputs: [x, weight], attrs, needs }) => [
-      needs[0] ? o.convBackwardInput(g, weight, null, { ...plain(attrs), size: spatial(x) }) : null,
-      needs[1] ? o.convBackwardWeight(g, x, { ...plain(attrs), kernel: spatial(weight) }) : null,
-      needs[2] ? channelSums(o, g) : null,
+      needs[0] ? o.convBackwardInput(g, weight, null, { ...plain(attrs), size: spatial(x, attrs) }) : null,
+      needs[1] ? o.convBackwardWeight(g, x, { ...plain(attrs), kernel: taps(weight, attrs) }) : null,
+      needs[2] ? channelSums(o, g, attrs) : null,
     ],
   },
   convBackwardInput: {
@@ -155,25 +204,28 @@ export const convRows: Rows<ConvOps> = {
       const op = 'convBackwardInput';
       expectFloats(op, g, weight, bias);
       checkAttrs(op, g.shape, attrs);
-      const channels = (weight.shape[1] ?? 0) * attrs.groups;
-      checkWeight(op, weight.shape, channels, g.ndim, attrs.groups);
+      const order = orderOf(attrs);
+      const by = order.weight(weight.shape);
+      const channels = (by[1] ?? 0) * attrs.groups;
+      checkWeight(op, by, channels, g.ndim, attrs);
       if (size.length !== g.ndim - 2 || !whole(size, 0))
         throw new ArgumentError(`${op}: expected a size of ${g.ndim - 2} whole numbers, got ${formatShape(size)}`);
       const shape = [g.shape[0] as number, channels, ...size];
-      checkGradient(op, g, shape, weight.shape, attrs);
+      checkGradient(op, g, shape, by, attrs);
       if (bias) expectShape(op, 'bias', bias, [channels]);
-      return [{ shape, dtype: 'f32' }];
+      return [{ shape: order.imageBack(shape), dtype: 'f32' }];
     },
     forward: (k, [out], [g, weight, bias], attrs) => {
       const dx = out as Tensor;
-      const parts = { x: dx.shape, weight: weight.shape, y: g.shape };
-      k.conv_backward_input_f32(dx, g, weight, bias, NO_ACTIVATION, geometry(parts, attrs));
+      const dims = dimsOf(dx, weight, g, attrs);
+      if (attrs.layout === 'nhwc') k.conv_nhwc_backward_input_f32(dx, g, weight, bias, NO_ACTIVATION, dims);
+      else k.conv_backward_input_f32(dx, g, weight, bias, NO_ACTIVATION, dims);
     },
     saves: 'inputs',
     backward: (o, h, { inputs: [g, weight], attrs, needs }) => [
       needs[0] ? o.conv(h, weight, null, plain(attrs)) : null,
-      needs[1] ? o.convBackwardWeight(g, h, { ...plain(attrs), kernel: spatial(weight) }) : null,
-      needs[2] ? channelSums(o, h) : null,
+      needs[1] ? o.convBackwardWeight(g, h, { ...plain(attrs), kernel: taps(weight, attrs) }) : null,
+      needs[2] ? channelSums(o, h, attrs) : null,
     ],
   },
   convBackwardWeight: {
@@ -181,20 +233,24 @@ export const convRows: Rows<ConvOps> = {
       const op = 'convBackwardWeight';
       expectFloats(op, g, x);
       checkAttrs(op, x.shape, attrs);
-      const [channels, out] = [x.shape[1] as number, g.shape[1] ?? 0];
+      const order = orderOf(attrs);
+      const from = order.image(x.shape);
+      const [channels, out] = [from[1] as number, order.image(g.shape)[1] ?? 0];
       const shape = [out, channels / attrs.groups, ...kernel];
-      checkWeight(op, shape, channels, x.ndim, attrs.groups);
-      checkGradient(op, g, x.shape, shape, attrs);
-      return [{ shape, dtype: 'f32' }];
+      checkWeight(op, shape, channels, x.ndim, attrs);
+      checkGradient(op, g, from, shape, attrs);
+      return [{ shape: order.weightBack(shape), dtype: 'f32' }];
     },
     forward: (k, [out], [g, x], attrs) => {
       const dw = out as Tensor;
-      k.conv_backward_weight_f32(dw, g, x, geometry({ x: x.shape, weight: dw.shape, y: g.shape }, attrs));
+      const dims = dimsOf(x, dw, g, attrs);
+      if (attrs.layout === 'nhwc') k.conv_nhwc_backward_weight_f32(dw, g, x, dims);
+      else k.conv_backward_weight_f32(dw, g, x, dims);
     },
     saves: 'inputs',
     backward: (o, h, { inputs: [g, x], attrs, needs }) => [
       needs[0] ? o.conv(x, h, null, plain(attrs)) : null,
-      needs[1] ? o.convBackwardInput(g, h, null, { ...plain(attrs), size: spatial(x) }) : null,
+      needs[1] ? o.convBackwardInput(g, h, null, { ...plain(attrs), size: spatial(x, attrs) }) : null,
     ],
   },
 };

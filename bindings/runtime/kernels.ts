@@ -130,6 +130,9 @@ export const signatures = {
   conv_forward_f32: ['out', 'in', 'in', 'in?', 'i32', 'workspace', 'dims'],
   conv_backward_input_f32: ['out', 'in', 'in', 'in?', 'i32', 'workspace', 'dims'],
   conv_backward_weight_f32: ['out', 'in', 'in', 'workspace', 'dims'],
+  conv_nhwc_forward_f32: ['out', 'in', 'in', 'in?', 'i32', 'workspace', 'dims'],
+  conv_nhwc_backward_input_f32: ['out', 'in', 'in', 'in?', 'i32', 'workspace', 'dims'],
+  conv_nhwc_backward_weight_f32: ['out', 'in', 'in', 'workspace', 'dims'],
 
   // Reductions of the middle axis of [outer, r, inner], and the row stride.
   sum_f32: ['out', 'in', 'i32', 'i32', 'i32', 'i32', 'f32', 'workspace'],

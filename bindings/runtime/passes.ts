@@ -80,8 +80,10 @@ function fuseActivations(tasks: readonly Task[], inside: (block: Block) => boole
 }
 
 function fuseRelu(before: Command, relu: Command, only: (block: Block) => boolean): Command | null {
-  const act = before.kernel === 'gemm_f32' ? GEMM.act : before.kernel === 'conv_forward_f32' ? CONV.act : -1;
-  if (act < 0 || before.args[act] !== 0 || relu.kernel !== 'relu_forward_f32') return null;
+  const act = { gemm_f32: GEMM.act, conv_forward_f32: CONV.act, conv_nhwc_forward_f32: CONV.act }[
+    before.kernel as string
+  ];
+  if (act === undefined || before.args[act] !== 0 || relu.kernel !== 'relu_forward_f32') return null;
   const [result, input] = [before.args[0], relu.args[1]] as [Ref, Ref];
   if (result.block !== input.block || result.offset !== input.offset || !only(result.block)) return null;
   const elements = result.shape.reduce((a, b) => a * b, 1);

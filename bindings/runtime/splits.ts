@@ -183,6 +183,16 @@ const convolutionWeight: Rule = (call) => {
   return split(call, groups, 1, ~1, work, steps);
 };
 
+/** Likewise where channels lie side by side: threads should not write to the same cache line. */
+const channelsLastWeight: Rule = (call) => {
+  const { dims } = call;
+  const [, groups = 0, input = 0, output = 0] = dims;
+  const work = convolutionWork(dims);
+  if (groups === 1) return split(call, output, 16, ~3, work, { 0: FLOAT, 1: FLOAT });
+  const steps = { 0: FLOAT * output, 1: FLOAT * output, 2: FLOAT * input };
+  return split(call, groups, Math.ceil(16 / Math.max(1, output)), ~1, work, steps);
+};
+
 /** Pooled planes, argument `at` of them; dims = two axes. Operands of whole planes, and of one number a window. */
 const planes =
   (at: number, whole: readonly number[], windows: readonly number[]): Rule =>
@@ -225,6 +235,9 @@ const rules: Partial<Record<KernelName | ProbeName, Rule>> = {
   conv_forward_f32: images(1, 0),
   conv_backward_input_f32: images(0, 1),
   conv_backward_weight_f32: convolutionWeight,
+  conv_nhwc_forward_f32: images(1, 0),
+  conv_nhwc_backward_input_f32: images(0, 1),
+  conv_nhwc_backward_weight_f32: channelsLastWeight,
   sum_f32: reduction(2, [0], [1]),
   max_f32: reduction(2, [0], [1]),
   min_f32: reduction(2, [0], [1]),

@@ -198,7 +198,7 @@ export class Team implements Runner {
     if (answer !== GONE) return answer;
     this.#restart();
     throw new WorkerError(
-      'threads: expected all threads to finish, got none for 1.5 seconds from one of them, which was ended from outside; ' +
+      'threads: expected all threads to finish, got no sign of life for 1.2 seconds from one of them, which was ended from outside; ' +
         'what was being computed is incomplete (after an optimizer step also the weights): restore a checkpoint. New threads are starting',
     );
   }

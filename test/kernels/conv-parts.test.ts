@@ -4,9 +4,11 @@ import {
   all,
   axis,
   bits,
+  channelsLast,
   dimsOf,
   forEachTerm,
   inPixels,
+  layouts,
   outPixels,
   run,
   shapes,
@@ -18,15 +20,19 @@ import {
 import { builds, KernelBench } from '../support/kernels.ts';
 import { random } from '../support/tensors.ts';
 
-describe.each(builds)('convolution, %s', (build) => {
+const variants = builds.flatMap((build) => layouts.map((layout) => [build, layout] as const));
+
+describe.each(variants)('convolution, %s, %s', (build, layout) => {
   const bench = new KernelBench(build);
+  const nhwc = layout === 'nhwc';
+  const kernel = (name: string): string => `conv_${nhwc ? 'nhwc_' : ''}${name}_f32`;
 
   it('gives an image the bits that it has alone', () => {
     for (const [name, shape] of all.filter(([, { batch }]) => batch > 1)) {
       const given = tensors(shape, random(name));
-      const whole = run(bench, shape, given);
+      const whole = run(bench, shape, given, { layout });
       const cut = (all: Float32Array): Float32Array => all.slice(-all.length / shape.batch);
-      const alone = run(bench, { ...shape, batch: 1 }, { x: cut(given.x), w: given.w, g: cut(given.g) });
+      const alone = run(bench, { ...shape, batch: 1 }, { x: cut(given.x), w: given.w, g: cut(given.g) }, { layout });
       expect(bits(cut(whole.y)), name).toEqual(bits(alone.y));
       expect(bits(cut(whole.dx)), name).toEqual(bits(alone.dx));
     }
@@ -38,12 +44,16 @@ describe.each(builds)('convolution, %s', (build) => {
       const given = tensors(shape, next);
       const outBias = Float32Array.from({ length: shape.groups * shape.outs }, next);
       const inBias = Float32Array.from({ length: shape.groups * shape.ins }, next);
-      const whole = run(bench, shape, given, { outBias, inBias, act: 1 });
-      const [px, pw, pg] = [bench.f32(given.x), bench.f32(given.w), bench.f32(given.g)];
+      const whole = run(bench, shape, given, { outBias, inBias, act: 1, layout });
+      const { x, w, g } = nhwc ? channelsLast(shape, given) : given;
+      const [px, pw, pg] = [bench.f32(x), bench.f32(w), bench.f32(g)];
       const [po, pi] = [bench.f32(outBias), bench.f32(inBias)];
       const [y, dx, dw] = [bench.f32(given.g.length), bench.f32(given.x.length), bench.f32(given.w.length)];
       const workspace = bench.f32((bench.run('gemm_workspace_bytes') as number) / 4);
       const { groups, ins, outs } = shape;
+      // From channel to channel of x, y and the weights.
+      const [inStep, outStep] = nhwc ? [1, 1] : [inPixels(shape), outPixels(shape)];
+      const weightStep = nhwc ? 1 : ins * taps(shape);
       const [inImage, outImage] = [groups * ins * inPixels(shape), groups * outs * outPixels(shape)];
       /** Calls `each` with the dims of some slices along a side, and where each begins. */
       const slices = (side: 'batch' | 'groups' | 'outs', each: (at: number, dims: number) => void): void => {
@@ -55,11 +65,11 @@ describe.each(builds)('convolution, %s', (build) => {
         });
       };
       const forward = (image: number, out: number, group: number, dims: number): void => {
-        const from = px + 4 * (image * inImage + group * ins * inPixels(shape));
-        const weights = pw + 4 * out * ins * taps(shape);
+        const from = px + 4 * (image * inImage + group * ins * inStep);
+        const weights = pw + 4 * out * weightStep;
         bench.run(
-          'conv_forward_f32',
-          y + 4 * (image * outImage + out * outPixels(shape)),
+          kernel('forward'),
+          y + 4 * (image * outImage + out * outStep),
           from,
           weights,
           po + 4 * out,
@@ -69,13 +79,13 @@ describe.each(builds)('convolution, %s', (build) => {
         );
       };
       const input = (image: number, group: number, dims: number): void => {
-        const to = dx + 4 * (image * inImage + group * ins * inPixels(shape));
-        const from = pg + 4 * (image * outImage + group * outs * outPixels(shape));
+        const to = dx + 4 * (image * inImage + group * ins * inStep);
+        const from = pg + 4 * (image * outImage + group * outs * outStep);
         bench.run(
-          'conv_backward_input_f32',
+          kernel('backward_input'),
           to,
           from,
-          pw + 4 * group * outs * ins * taps(shape),
+          pw + 4 * group * outs * weightStep,
           pi + 4 * group * ins,
           1,
           workspace,
@@ -83,14 +93,16 @@ describe.each(builds)('convolution, %s', (build) => {
         );
       };
       const weight = (out: number, group: number, dims: number): void => {
-        const [g, x] = [pg + 4 * out * outPixels(shape), px + 4 * group * ins * inPixels(shape)];
-        bench.run('conv_backward_weight_f32', dw + 4 * out * ins * taps(shape), g, x, workspace, dims);
+        const [g, x] = [pg + 4 * out * outStep, px + 4 * group * ins * inStep];
+        bench.run(kernel('backward_weight'), dw + 4 * out * weightStep, g, x, workspace, dims);
       };
       const same = (part: 'y' | 'dx' | 'dw', side: string): void => {
         const [at, { length }] = { y: [y, whole.y] as const, dx: [dx, whole.dx] as const, dw: [dw, whole.dw] as const }[
           part
         ];
-        expect(bits(bench.readF32(at, length)), `${name}: ${part} by ${side}`).toEqual(bits(whole[part]));
+        const made = { [part]: bench.readF32(at, length) };
+        const actual = (nhwc ? channelsLast(shape, made, true) : made)[part] as Float32Array;
+        expect(bits(actual), `${name}: ${part} by ${side}`).toEqual(bits(whole[part]));
         new Float32Array(bench.memory.buffer, at, length).fill(Number.NaN);
       };
       slices('batch', (image, dims) => {
@@ -132,7 +144,7 @@ describe.each(builds)('convolution, %s', (build) => {
             if (part === 'g' && i === at) dx.add(j);
             if ((part === 'x' ? j : i) === at) dw.add(k);
           });
-          const actual = run(bench, shape, spoilt);
+          const actual = run(bench, shape, spoilt, { layout });
           const unusual = (values: Float32Array): number[] =>
             [...values.entries()].filter(([, v]) => !Number.isFinite(v)).map(([i]) => i);
           const sorted = (set: Set<number>): number[] => [...set].sort((a, b) => a - b);
@@ -164,7 +176,7 @@ describe.each(builds)('convolution, %s', (build) => {
           const image = given[part].length / shape.batch;
           const at = Math.floor(next() * given[part].length);
           spoilt[part][at] = bad;
-          const actual = run(bench, shape, spoilt);
+          const actual = run(bench, shape, spoilt, { layout });
           const reached = part === 'x' ? actual.y : actual.dx;
           const must = new Set<number>();
           forEachTerm(shape, (i, j) => {
@@ -186,7 +198,7 @@ describe.each(builds)('convolution, %s', (build) => {
       for (let tile = 0; tile < (bench.run('gemm_tile_count') as number); tile++) {
         const shape = square([channels, 50], axis(30, 3, 1, 1));
         bench.run('gemm_set_tile', tile);
-        run(bench, shape, tensors(shape, random('full')));
+        run(bench, shape, tensors(shape, random('full')), { layout });
       }
   });
 
@@ -201,11 +213,11 @@ describe.each(builds)('convolution, %s', (build) => {
       const dims = bench.i32(dimsOf(shape));
       const tail = ({ length }: Float32Array): number => end - 4 * length;
       const forward = (y: number, a: number, b: number): unknown =>
-        bench.run('conv_forward_f32', y, a, b, 0, 1, workspace, dims);
+        bench.run(kernel('forward'), y, a, b, 0, 1, workspace, dims);
       const input = (dx: number, a: number, b: number): unknown =>
-        bench.run('conv_backward_input_f32', dx, a, b, 0, 1, workspace, dims);
+        bench.run(kernel('backward_input'), dx, a, b, 0, 1, workspace, dims);
       const weight = (dw: number, a: number, b: number): unknown =>
-        bench.run('conv_backward_weight_f32', dw, a, b, workspace, dims);
+        bench.run(kernel('backward_weight'), dw, a, b, workspace, dims);
       forward(tail(g), scratch, scratch);
       forward(scratch, tail(x), scratch);
       forward(scratch, scratch, tail(w));

@@ -70,8 +70,11 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
 
   it('adds in the order of taps and, for weights, of pixels, to the bit', () => {
     // The terms come in the order of NCHW, which is that of NHWC too where there is one input channel.
-    const names = layout === 'nchw' ? ['3x3', '3x3, stride 2', 'groups'] : ['more outputs than one', 'groups of one input'];
-    for (const [, shape] of shapes.filter(([name]) => ['depthwise 3x3', ...names].includes(name))) {
+    const names = {
+      nchw: ['3x3', '3x3, stride 2', 'depthwise 3x3', 'groups'],
+      nhwc: ['more outputs than one', 'groups of one input', 'depthwise 5x5'],
+    }[layout];
+    for (const [, shape] of shapes.filter(([name]) => names.includes(name))) {
       const given = tensors(shape, random('order'));
       const y = new Float32Array(given.g.length);
       forEachTerm(shape, (i, j, k) => {

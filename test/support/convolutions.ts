@@ -206,7 +206,7 @@ export type Layout = 'nchw' | 'nhwc';
 export const layouts: readonly Layout[] = ['nchw', 'nhwc'];
 
 /** Tensors laid out channels last, or back. */
-export function channelsLast<T extends { [name: string]: Float32Array }>(shape: Shape, given: T, back = false): T {
+export function channelsLast<T extends object>(shape: Shape, given: T, back = false): T {
   const { groups, ins, outs } = shape;
   const pair = (a: number, b: number): [number, number] => (back ? [b, a] : [a, b]);
   const inMap = pair(groups * ins, inPixels(shape));
@@ -237,7 +237,7 @@ export function run(
   { outBias, inBias, act = 0, layout = 'nchw' }: Options = {},
 ) {
   const nhwc = layout === 'nhwc';
-  const { x, w, g } = nhwc ? channelsLast(shape, { ...tensors }) : tensors;
+  const { x, w, g } = nhwc ? channelsLast(shape, tensors) : tensors;
   const prefix = nhwc ? 'conv_nhwc' : 'conv';
   bench.reset();
   const [px, pw, pg] = [bench.f32(x), bench.f32(w), bench.f32(g)];

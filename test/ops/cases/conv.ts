@@ -12,6 +12,8 @@ interface Example {
   readonly padding?: readonly [number, number];
   readonly dilation?: number;
   readonly groups?: number;
+  /** Shapes are those of layout 'nchw' nonetheless. */
+  readonly layout?: 'nhwc';
 }
 
 const examples: readonly Example[] = [
@@ -30,13 +32,54 @@ const examples: readonly Example[] = [
   { x: [1, 2, 3, 4, 5], weight: [3, 2, 2, 2, 3], padding: [1, 1] },
   { x: [1, 2, 4, 3, 4], weight: [2, 1, 2, 1, 2], groups: 2, stride: 2 },
   { x: [0, 2, 4, 4], weight: [3, 2, 2, 2] },
+  { x: [2, 3, 9], weight: [4, 3, 3], padding: [1, 1], layout: 'nhwc' },
+  { x: [2, 3, 5, 6], weight: [4, 3, 1, 1], layout: 'nhwc' },
+  { x: [2, 3, 6, 5], weight: [5, 3, 3, 3], padding: [1, 1], layout: 'nhwc' },
+  { x: [1, 3, 7, 9], weight: [2, 3, 3, 2], stride: 2, padding: [1, 1], layout: 'nhwc' },
+  { x: [1, 4, 6, 6], weight: [6, 2, 3, 3], groups: 2, padding: [1, 0], stride: 2, layout: 'nhwc' },
+  { x: [2, 5, 6, 7], weight: [5, 1, 3, 3], groups: 5, padding: [1, 1], layout: 'nhwc' },
+  { x: [1, 2, 7, 7], weight: [4, 1, 3, 3], groups: 2, padding: [0, 1], stride: 2, layout: 'nhwc' },
+  { x: [1, 2, 3, 4, 5], weight: [3, 2, 2, 2, 3], padding: [1, 1], dilation: 2, layout: 'nhwc' },
+  { x: [0, 2, 4, 4], weight: [3, 2, 2, 2], layout: 'nhwc' },
 ];
 
 const spatialOf = (shape: Shape): number => shape.length - 2;
-const attrsOf = ({ x, stride = 1, padding = [0, 0], dilation = 1, groups = 1 }: Example): ConvAttrs => {
+const attrsOf = ({ x, stride = 1, padding = [0, 0], dilation = 1, groups = 1, layout }: Example): ConvAttrs => {
   const each = <T>(value: T): T[] => new Array<T>(spatialOf(x)).fill(value);
-  return { stride: each(stride), padding: each(padding), dilation: each(dilation), groups };
+  return { stride: each(stride), padding: each(padding), dilation: each(dilation), groups, layout };
 };
+
+/** For each dim of a layout which dim of 'nchw' it is, of images and of weights; and the way back. */
+const imageDims = (ndim: number): number[] => [0, ...Array.from({ length: ndim - 2 }, (_, i) => i + 2), 1];
+const weightDims = (ndim: number): number[] => [...Array.from({ length: ndim - 2 }, (_, i) => i + 2), 1, 0];
+const inverse = (dims: readonly number[]): number[] => dims.map((_, d) => dims.indexOf(d));
+const ordered = (shape: Shape, dims: readonly number[]): number[] => dims.map((d) => shape[d] as number);
+
+function permuted(x: Nd, dims: readonly number[]): Nd {
+  const shape = ordered(x.shape, dims);
+  const strides = x.shape.map((_, d) => numelOf(x.shape.slice(d + 1)));
+  const data = Float64Array.from({ length: numelOf(shape) }, (_, i) => {
+    let [rest, at] = [i, 0];
+    for (let d = shape.length - 1; d >= 0; d--) {
+      at += (rest % (shape[d] as number)) * (strides[dims[d] as number] as number);
+      rest = Math.floor(rest / (shape[d] as number));
+    }
+    return x.data[at] as number;
+  });
+  return nd(shape, data);
+}
+const imageShape = (shape: Shape, { layout }: ConvAttrs): Shape =>
+  layout === 'nhwc' ? ordered(shape, imageDims(shape.length)) : shape;
+const weightShape = (shape: Shape, { layout }: ConvAttrs): Shape =>
+  layout === 'nhwc' ? ordered(shape, weightDims(shape.length)) : shape;
+const imageOf = (x: Nd, { layout }: ConvAttrs): Nd =>
+  layout === 'nhwc' ? permuted(x, inverse(imageDims(x.shape.length))) : x;
+const weightOf = (w: Nd, { layout }: ConvAttrs): Nd =>
+  layout === 'nhwc' ? permuted(w, inverse(weightDims(w.shape.length))) : w;
+const imageBack = (x: Nd, { layout }: ConvAttrs): Nd =>
+  layout === 'nhwc' ? permuted(x, imageDims(x.shape.length)) : x;
+const weightBack = (w: Nd, { layout }: ConvAttrs): Nd =>
+  layout === 'nhwc' ? permuted(w, weightDims(w.shape.length)) : w;
 const outputsOf = (x: Shape, weight: Shape, { stride, padding, dilation }: ConvAttrs): number[] =>
   stride.map((step, d) => {
     const [before, behind] = padding[d] as readonly [number, number];
@@ -148,17 +191,33 @@ export const convCases: Cases<ConvOps> = {
   conv: {
     samples: examples.map(
       (e, i): Sample<'conv'> => ({
-        inputs: [f32(e.x), f32(e.weight), i % 2 === 0 ? f32([e.weight[0] as number]) : null],
+        inputs: [
+          f32(imageShape(e.x, attrsOf(e))),
+          f32(weightShape(e.weight, attrsOf(e))),
+          i % 2 === 0 ? f32([e.weight[0] as number]) : null,
+        ],
         attrs: attrsOf(e),
       }),
     ),
-    reference: ([x, weight, bias], attrs) => {
+    reference: ([input, kernel, bias], attrs) => {
+      const [x, weight] = [imageOf(input, attrs), weightOf(kernel, attrs)];
       const shape = [x.shape[0] as number, weight.shape[0] as number, ...outputsOf(x.shape, weight.shape, attrs)];
-      return withBias(summed(shape, [x.shape, weight.shape, shape, attrs, nothing], 0, [1, x], [2, weight]), bias);
+      const y = summed(shape, [x.shape, weight.shape, shape, attrs, nothing], 0, [1, x], [2, weight]);
+      return imageBack(withBias(y, bias), attrs);
     },
     tolerance,
     gradients: 'all',
     errors: [
+      shapeError(
+        [f32([1, 4, 4, 2]), f32([3, 3, 3, 2]), null],
+        { ...plain, layout: 'nhwc' },
+        /^conv2d: expected weight \[\.\.\.kernel, in \/ groups, out\] of 4 dims for 2 channels in 1 groups, got \[3, 3, 3, 2\]/,
+      ),
+      argumentError(
+        [f32([1, 4, 4, 2]), f32([3, 3, 2, 2]), null],
+        { ...plain, layout: 'chwn' },
+        /^conv2d: expected layout 'nchw' or 'nhwc', got 'chwn'/,
+      ),
       shapeError(
         [f32([1, 2, 4, 4]), f32([3, 3, 2, 2]), null],
         plain,
@@ -192,17 +251,28 @@ export const convCases: Cases<ConvOps> = {
   convBackwardInput: {
     samples: examples.map(
       (e, i): Sample<'convBackwardInput'> => ({
-        inputs: [f32(resultOf(e)), f32(e.weight), i % 2 === 0 ? f32([e.x[1] as number]) : null],
+        inputs: [
+          f32(imageShape(resultOf(e), attrsOf(e))),
+          f32(weightShape(e.weight, attrsOf(e))),
+          i % 2 === 0 ? f32([e.x[1] as number]) : null,
+        ],
         attrs: { ...attrsOf(e), size: e.x.slice(2) },
       }),
     ),
-    reference: ([g, weight, bias], { size, ...attrs }) => {
+    reference: ([upstream, kernel, bias], { size, ...attrs }) => {
+      const [g, weight] = [imageOf(upstream, attrs), weightOf(kernel, attrs)];
       const shape = [g.shape[0] as number, (weight.shape[1] as number) * attrs.groups, ...size];
-      return withBias(summed(shape, [shape, weight.shape, g.shape, attrs, nothing], 1, [0, g], [2, weight]), bias);
+      const dx = summed(shape, [shape, weight.shape, g.shape, attrs, nothing], 1, [0, g], [2, weight]);
+      return imageBack(withBias(dx, bias), attrs);
     },
     tolerance,
     gradients: 'all',
     errors: [
+      shapeError(
+        [f32([1, 3, 3, 3]), f32([2, 2, 2, 3]), null],
+        { ...plain, size: [5, 4], layout: 'nhwc' },
+        /^convBackwardInput: expected a gradient of shape \[1, 4, 3, 3\] for input \[1, 5, 4, 2\] and weight \[2, 2, 2, 3\]/,
+      ),
       shapeError(
         [f32([1, 3, 3, 3]), f32([3, 2, 2, 2]), null],
         { ...plain, size: [5, 4] },
@@ -228,13 +298,14 @@ export const convCases: Cases<ConvOps> = {
   convBackwardWeight: {
     samples: examples.map(
       (e): Sample<'convBackwardWeight'> => ({
-        inputs: [f32(resultOf(e)), f32(e.x)],
+        inputs: [f32(imageShape(resultOf(e), attrsOf(e))), f32(imageShape(e.x, attrsOf(e)))],
         attrs: { ...attrsOf(e), kernel: e.weight.slice(2) },
       }),
     ),
-    reference: ([g, x], { kernel, ...attrs }) => {
+    reference: ([upstream, input], { kernel, ...attrs }) => {
+      const [g, x] = [imageOf(upstream, attrs), imageOf(input, attrs)];
       const shape = [g.shape[1] as number, (x.shape[1] as number) / attrs.groups, ...kernel];
-      return summed(shape, [x.shape, shape, g.shape, attrs, nothing], 2, [0, g], [1, x]);
+      return weightBack(summed(shape, [x.shape, shape, g.shape, attrs, nothing], 2, [0, g], [1, x]), attrs);
     },
     tolerance,
     gradients: 'all',
