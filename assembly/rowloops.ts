@@ -1,6 +1,6 @@
 // Loops along one row of contiguous elements, over the op classes of terms.ts.
 import { loadPart, promoteHigh, storePart } from "./lanes";
-import { KEEPS, lanesMask, termOf, USES_B, USES_W, vectorOf } from "./terms";
+import { KEEPS, lanesMask, SHALLOW, termOf, USES_B, USES_W, vectorOf } from "./terms";
 
 /** Elements of a row that are summed in f32 before they join in f64. */
 @inline export const ROW_BLOCK: i32 = 128;
@@ -87,7 +87,7 @@ export class Rows {
     const uses = changetype<F>(0).uses();
     // What is there need not be asked for at every vector.
     if ((!(uses & USES_W) || w != 0) && (!(uses & USES_B) || b != 0)) {
-      mapRow<F>(out, x, y, w, b, true, true, true, n, p, q, s, t);
+      mapRow<F>(out, x, y, w, b, true, true, !(uses & SHALLOW), n, p, q, s, t);
     } else mapRow<F>(out, x, y, w, b, w != 0, b != 0, false, n, p, q, s, t);
   }
 

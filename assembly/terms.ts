@@ -25,6 +25,8 @@ import { expTail, loadLanes, storeLanes } from "./lanes";
 @inline export const KEEPS: i32 = 8;
 /** Down columns, p and q differ from row to row (and not from column to column). */
 @inline export const ROW_PARAMETERS: i32 = 16;
+/** A map takes one vector at a time. */
+@inline export const SHALLOW: i32 = 32;
 
 /** All bits set in the first `lanes` lanes, none in the others. */
 @inline
