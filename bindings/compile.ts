@@ -55,9 +55,7 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R): Compiled
       recordings.unshift(entry);
     } else if (entry.runs === 1) {
       // A second look shows what fn does differently though its arguments are alike.
-      const again = make(true);
-      const difference = entry.recording.differs(again);
-      again.discard();
+      const difference = entry.recording.differs(make(true));
       if (difference)
         throw new RecordingError(
           `compile: expected the function to do the same with arguments alike, got ${difference}; make what it depends on an argument`,

@@ -87,7 +87,8 @@ type Builder = (outputs: readonly Block[], inputs: readonly Tensor[]) => unknown
 export class Recording {
   readonly #arena: Arena;
   readonly #recorder: Recorder;
-  readonly #program: Program;
+  /** Laid out at the first run: a recording that is only compared needs no memory. */
+  #program: Program | null = null;
   readonly #gradEnabled = isGradEnabled();
   /** What stood for the arguments, without memory. */
   readonly #inputs: readonly Tensor[];
@@ -106,7 +107,7 @@ export class Recording {
 
   /** Calls `fn` once, with tensors that have no values. @param sites notes where each kernel was called @throws whatever it throws; nothing has changed then */
   constructor(fn: (...args: unknown[]) => unknown, args: readonly unknown[], { tensors, values }: Key, sites = false) {
-    const { arena, team } = runtime();
+    const { arena } = runtime();
     this.#arena = arena;
     this.#values = values;
     const recorder = new Recorder(sites);
@@ -143,9 +144,18 @@ export class Recording {
       const block = gradient && this.#lasting.has(gradient.block) ? gradient.block : null;
       return { owner, gradient, block };
     });
+  }
+
+  /** The program, in memory. @throws OutOfMemoryError; a later call may try again */
+  get program(): Program {
+    if (this.#program) return this.#program;
+    const arena = this.#arena;
+    const recorder = this.#recorder;
+    for (const block of this.#lasting.keys()) if (block.ownedBy(recorder)) arena.back(block);
     const outside = new Set([...this.#outputs, ...this.#lasting.keys(), ...this.#inputs.map(({ block }) => block)]);
     const alive = (block: Block): boolean => block.origin !== recorder || outside.has(block);
-    this.#program = new Program(arena, team, recorder, outside, alive);
+    this.#program = new Program(arena, runtime().team, recorder, outside, alive);
+    return this.#program;
   }
 
   /** How to make `result` again from the blocks of another call. */
@@ -183,7 +193,6 @@ export class Recording {
         else if (!block.freed && !this.#lasting.has(block)) this.#lasting.set(block, block);
       }
     for (const [block, version] of this.#recorder.versions) if (block.version !== version) this.#written.add(block);
-    for (const block of this.#lasting.keys()) this.#arena.back(block);
   }
 
   /** Whether a call like this one was recorded, and all it depended on is as it was. */
@@ -213,7 +222,7 @@ export class Recording {
   /** Runs it on these arguments, which fit. */
   run(tensors: readonly Tensor[]): unknown {
     const arena = this.#arena;
-    const program = this.#program;
+    const { program } = this;
     for (const hook of this.#recorder.hooks) hook();
     const copies: Tensor[] = [];
     const outputs: Block[] = [];
@@ -237,8 +246,8 @@ export class Recording {
         outputs.push(output);
         program.bind(block, output.ptr);
       }
-      const stopped = program.run();
       for (const block of this.#written) block.version++;
+      const stopped = program.run();
       if (stopped) this.#complain(stopped);
     } catch (error) {
       for (const output of outputs) output.free();
@@ -254,7 +263,7 @@ export class Recording {
   #complain({ args, complain }: Command): never {
     const places = args.filter(isRef).filter(({ block }) => block.freed);
     // For a moment the tensors of the recording have the values of this run.
-    for (const { block } of places) block.settle(this.#arena, this.#program.addressOf(block));
+    for (const { block } of places) block.settle(this.#arena, this.program.addressOf(block));
     try {
       complain?.();
     } finally {
@@ -275,11 +284,6 @@ export class Recording {
     }
   }
 
-  /** The program, for looking at. */
-  get program(): Program {
-    return this.#program;
-  }
-
   /** Compares with another recording of the same call. @returns what differs first, or null */
   differs(other: Recording): string | null {
     return this.#recorder.differs(other.#recorder);
@@ -287,12 +291,7 @@ export class Recording {
 
   /** Gives the memory of the program back; that of gradients it left stays theirs. */
   dispose(): void {
-    this.#program.dispose();
-  }
-
-  /** Gives all memory back, where nothing of it was ever seen. */
-  discard(): void {
-    this.dispose();
-    for (const block of this.#lasting.values()) block.free();
+    this.#program?.dispose();
+    this.#program = null;
   }
 }

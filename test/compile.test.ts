@@ -300,6 +300,23 @@ describe('compile', () => {
     });
   });
 
+  it('keeps an operand that is read in two ways until both have it', () => {
+    scope(() => {
+      const f = (x: Tensor): Tensor => {
+        const y = x.mul(3);
+        return y
+          .sub(y.slice(0, 5, 6))
+          .neg()
+          .add(1);
+      };
+      const compiled = compile(f);
+      for (const n of [6, 40, 9000]) {
+        const x = rg.randn([n]);
+        for (let i = 0; i < 3; i++) expect(bits(compiled(x))).toEqual(bits(f(x)));
+      }
+    });
+  });
+
   it('records constants once, and finds them again', () => {
     scope(() => {
       const f = compile((x: Tensor) => x.add(tensor([1, 2])).mul(3));
@@ -418,6 +435,12 @@ describe('what cannot be compiled', () => {
       expect(() => f(tensor([1]))).toThrow(
         /neg_forward_f32 where it had been exp_forward_f32 \(.*compile\.test\.ts.*make what it depends on an argument/,
       );
+      let row = 0;
+      const data = tensor([[1], [2]]);
+      const h = compile((x: Tensor) => x.mul(data.select(0, row)));
+      h(tensor([1]));
+      row = 1;
+      expect(() => h(tensor([1]))).toThrow(/another argument 3 of mul_forward_f32/);
       let w = tensor([1]);
       const g = compile((x: Tensor) => x.mul(w));
       g(tensor([1]));

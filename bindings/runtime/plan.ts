@@ -80,9 +80,14 @@ function reusable(step: Step, at: number, rooms: ReadonlyMap<Block, Room>, block
     if (!split?.elementwise) return undefined;
     const out = touches.find(({ ref, writes }) => writes && ref.block === block);
     if (!out) continue;
-    for (const { ref, reads, writes, arg } of touches) {
+    for (const { ref, reads, writes } of touches) {
       const room = rooms.get(ref.block);
-      const alike = split.steps[arg] === split.steps[out.arg] && ref.offset === 0 && out.ref.offset === 0;
+      // Also read in another way, say as one number for all, it would be overwritten before its last reader has it.
+      const alike = touches.every(
+        (other) =>
+          (other !== out && other.ref.block !== ref.block) ||
+          (other.ref.offset === 0 && split.steps[other.arg] === split.steps[out.arg]),
+      );
       if (room && reads && !writes && alike && room.last === at && room.bytes === block.bytes) return room;
     }
   }

@@ -122,20 +122,22 @@ export class Recorder implements Owner {
   /** Compares with a second recording of the same. @returns what it does differently first, or null */
   differs(other: Recorder): string | null {
     const numbers = [new Map<Block, number>(), new Map<Block, number>()] as const;
+    const outside = new Map<Block, number>();
     const describe = (recorder: Recorder, i: 0 | 1, arg: Argument): unknown => {
       if (!isRef(arg)) return Array.isArray(arg) ? arg.join() : arg;
       const constant = recorder.constants.get(arg.block);
       if (constant) return Array.from(constant).join(); // made anew with each recording
-      if (arg.block.origin !== recorder) return arg.block;
-      const own = numbers[i].get(arg.block) ?? numbers[i].size;
-      numbers[i].set(arg.block, own);
-      return own * 2 ** 32 + arg.offset;
+      const own = arg.block.origin === recorder;
+      const known = own ? numbers[i] : outside;
+      const number = known.get(arg.block) ?? known.size;
+      known.set(arg.block, number);
+      return `${own} ${number} ${arg.offset}`;
     };
     const length = Math.max(this.commands.length, other.commands.length);
     for (let at = 0; at < length; at++) {
       const [a, b] = [this.commands[at], other.commands[at]];
       if (!a || !b)
-        return `${length - Math.min(this.commands.length, other.commands.length)} kernels more or less, from ${(a ?? b)?.kernel} on`;
+        return `${length - Math.min(this.commands.length, other.commands.length)} kernels more or less, from ${(a ?? b)?.kernel} on${b?.site ?? ''}`;
       if (a.kernel !== b.kernel) return `${b.kernel} where it had been ${a.kernel}${b.site}`;
       for (let i = 0; i < a.args.length; i++)
         if (!Object.is(describe(this, 0, a.args[i] as Argument), describe(other, 1, b.args[i] as Argument)))

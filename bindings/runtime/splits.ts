@@ -291,6 +291,9 @@ for (const [name, kinds] of Object.entries(signatures)) {
   else if (list === 'out in in dims') rules[kernel] = broadcast(/^(eq|ne|lt|le|gt|ge)_/.test(name) ? 1 : 4, 4, 4);
 }
 
+/** Whether calls of a kernel may be cut at all. */
+export const hasSplit = (kernel: KernelName): boolean => kernel in rules;
+
 /** How a call is cut; null where it is not. */
 export function splitOf({ kernel, args }: Command): Split | null {
   const rule = rules[kernel];

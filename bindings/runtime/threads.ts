@@ -5,7 +5,7 @@ import { ArgumentError, WorkerError } from './errors.ts';
 import type { KernelName } from './kernels.ts';
 import { encode, type Runner, Words } from './program.ts';
 import { type Command, commandOf, forEachWritten } from './recorder.ts';
-import { splitOf, WORTH_SHARING } from './splits.ts';
+import { hasSplit, splitOf, WORTH_SHARING } from './splits.ts';
 
 const isNode = typeof process !== 'undefined' && !!process.versions?.node;
 /** More threads than this gain nothing that anybody has measured. */
@@ -209,6 +209,7 @@ export class Team implements Runner {
     const entries = Object.entries(kernels) as [KernelName, (...operands: unknown[]) => void][];
     return Object.fromEntries(
       entries.map(([name, alone]) => {
+        if (!hasSplit(name)) return [name, alone];
         const shared = (...operands: unknown[]): void => {
           if (this.#size === 1 || !this.#share(commandOf(name, operands), buffer)) alone(...operands);
         };
