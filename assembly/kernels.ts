@@ -1,4 +1,5 @@
 // Every kernel. No logic.
+export * from "./batchnorm";
 export * from "./conv/conv";
 export * from "./conv/nhwc";
 export * from "./elementwise/activations";
@@ -12,8 +13,8 @@ export * from "./elementwise/where";
 export * from "./gemm/gemm";
 export * from "./groupnorm";
 export * from "./indexing";
+export * from "./layernorm";
 export * from "./loss";
-export * from "./norm";
 export * from "./optim";
 export * from "./pool/average";
 export * from "./pool/max";

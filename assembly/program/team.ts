@@ -167,7 +167,7 @@ export function stop(command: usize): void {
 
 /** Sends the other threads away. */
 export function thread_stop(): void {
-  if (!ASC_FEATURE_THREADS) return;
+  if (!ASC_FEATURE_THREADS || control == 0) return;
   atomic.store<i32>(control, 1, STOP);
   atomic.add<i32>(control, 1, EPOCH);
   atomic.notify(control + EPOCH, -1);
