@@ -1,16 +1,52 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
-// `vitest run` runs the tests, `vitest run --mode soak` the long ones of test/soak.
+/** What runs for more than some seconds a file, or needs more than the kernels; all other tests are units. */
+const PROJECTS: Record<string, string[]> = {
+  // Kernels and rows against their references, threads, whole trainings: a minute.
+  kernels: ['test/kernels/**/*.test.ts', 'test/ops/table.test.ts', 'test/threads.test.ts', 'test/training.test.ts'],
+  // What users get: the package, the examples, the papers, files on a disk, pages in a browser. Needs `npm run build`.
+  package: [
+    'test/browser.test.ts',
+    'test/docs.test.ts',
+    'test/examples/**/*.test.ts',
+    'test/io/files.test.ts',
+    'test/package.test.ts',
+  ],
+  // Needs `npm run build:bench`.
+  bench: ['test/bench/command.test.ts'],
+};
+
+/** Crashes and long trainings, for hours: `vitest run --mode soak`. */
+const SOAK = ['test/soak/**/*.test.ts'];
+
+const shared = {
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+  // Each file has a process, and so a runtime and a random state, of its own.
+  pool: 'forks' as const,
+  // Examples name the package; under test that is the source, so that there is one runtime.
+  alias: [{ find: /^retrograd$/, replacement: fileURLToPath(new URL('./bindings/index.ts', import.meta.url)) }],
+};
+
+// The projects run one after the other: the benchmarks have the machine to themselves.
+const projects = [
+  project('unit', ['test/**/*.test.ts'], {
+    exclude: [...Object.values(PROJECTS).flat(), ...SOAK],
+    maxWorkers: '100%',
+  }),
+  ...Object.entries(PROJECTS).map(([name, include], i) =>
+    project(name, include, {
+      sequence: { groupOrder: i + 1 },
+      ...(name === 'kernels' && { maxWorkers: '100%' }),
+    }),
+  ),
+];
+
 export default defineConfig(({ mode }) => ({
-  test: {
-    include: mode === 'soak' ? ['test/soak/**/*.test.ts'] : ['test/**/*.test.ts'],
-    exclude: mode === 'soak' ? [] : ['test/soak/**'],
-    testTimeout: mode === 'soak' ? 3_600_000 : 60_000,
-    hookTimeout: 120_000,
-    // Each file has a process, and so a runtime and a random state, of its own.
-    pool: 'forks',
-    // Examples name the package; under test that is the source, so that there is one runtime.
-    alias: [{ find: /^retrograd$/, replacement: fileURLToPath(new URL('./bindings/index.ts', import.meta.url)) }],
-  },
+  test: { projects: mode === 'soak' ? [project('soak', SOAK, { testTimeout: 3_600_000 })] : projects },
 }));
+
+function project(name: string, include: string[], rest: TestProjectInlineConfiguration['test']) {
+  return { test: { ...shared, name, include, ...rest } };
+}

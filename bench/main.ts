@@ -4,15 +4,19 @@ import { cpus, release, totalmem, type } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
-import type { Outcome } from './harness.ts';
-import { formatHtml } from './html.ts';
-import { formatMarkdown, formatReport, formatSeconds, formatShare } from './report.ts';
-import { FAMILIES, type FamilyName, type Peers, run } from './run.ts';
+import type { Outcome } from './harness/cases.ts';
+import { formatHtml } from './harness/charts.ts';
+import { formatMarkdown, formatReport, formatSeconds, formatShare } from './harness/report.ts';
+import { FAMILIES, type FamilyName, type Peers, run, VERSION_FAMILIES } from './harness/run.ts';
+import { formatVersions } from './harness/versions.ts';
+import { loadInstance } from './sides/instance.ts';
 
 const HELP = `npm run bench -- [FAMILY …] [options]
   FAMILY            ${FAMILIES.join(', ')}; all without one; or, alone, one of
                     compile   what compile() saves: calls, memory, passes over memory
                     threads   how large kernels and training steps scale with threads
+  --against FOLDER  also another build of the library, and how much slower or faster this one is;
+                    FOLDER has its lib/ and wasm/. With families, compile and threads
   --peers           also the other libraries
   --peer NAME       one of them; may be repeated
   --quick           checks every answer and times almost nothing
@@ -28,6 +32,7 @@ const HELP = `npm run bench -- [FAMILY …] [options]
 
 /** These files are in build/bench/ when they run. */
 const folder = fileURLToPath(new URL('../../bench/', import.meta.url));
+const build = new URL('../', import.meta.url);
 
 const PEERS: Peers = {
   plain: () => import('./peers/plain.ts'),
@@ -40,8 +45,8 @@ const PEERS: Peers = {
 
 /** What is no race against others: tables of its own. */
 const TABLES = {
-  compile: () => import('./compile.ts'),
-  threads: () => import('./threads.ts'),
+  compile: () => import('./tables/compiled-steps.ts'),
+  threads: () => import('./tables/thread-scaling.ts'),
 };
 
 function parse() {
@@ -53,6 +58,7 @@ function parse() {
       quick: { type: 'boolean', default: false },
       filter: { type: 'string' },
       rounds: { type: 'string' },
+      against: { type: 'string' },
       simd: { type: 'string', default: 'auto' },
       threads: { type: 'string', default: '1' },
       tiles: { type: 'boolean', default: false },
@@ -68,17 +74,25 @@ function parse() {
       if (!known.includes(name))
         throw new Error(`bench: expected ${kind} to be one of ${known.join(', ')}, got ${name}`);
   };
-  const tables = positionals.filter((name): name is keyof typeof TABLES => name in TABLES);
-  expect('FAMILY', positionals, tables.length === 1 && positionals.length === 1 ? tables : FAMILIES);
+  const against = values.against !== undefined;
+  const table = positionals.find((name): name is keyof typeof TABLES => name in TABLES && !against);
+  const families = against ? [...FAMILIES, ...VERSION_FAMILIES] : FAMILIES;
+  expect(
+    against ? 'FAMILY with --against' : 'FAMILY',
+    positionals,
+    table && positionals.length === 1 ? [table] : families,
+  );
   expect('--peer', values.peer, Object.keys(PEERS));
   expect('--simd', [values.simd], ['auto', 'strict', 'relaxed']);
+  if (against && (values.peers || values.peer.length > 0))
+    throw new Error('bench: expected --against or peers, got both; run them one after the other');
   const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
   if (rounds !== undefined && !(Number.isInteger(rounds) && rounds >= 1))
     throw new Error(`bench: expected --rounds to be a whole number from 1, got ${values.rounds}`);
   return {
     ...values,
     rounds,
-    tables,
+    table,
     families: (positionals.length > 0 ? positionals : FAMILIES) as readonly FamilyName[],
   };
 }
@@ -114,14 +128,14 @@ async function main(): Promise<void> {
     console.log(HELP);
     return;
   }
-  const [tables] = options.tables;
-  if (tables) {
-    const { table } = await TABLES[tables]();
+  if (options.table) {
+    const { table } = await TABLES[options.table]();
     console.log(await table(options.simd as 'auto' | 'strict' | 'relaxed', options.quick));
     return;
   }
   // Before anything is compiled.
   if (options.revectorize) setFlagsFromString('--experimental-wasm-revectorize');
+  const { against } = options;
   const chosen = options.peers ? Object.keys(PEERS) : options.peer;
   const report = await run({
     families: options.families,
@@ -132,15 +146,18 @@ async function main(): Promise<void> {
     tiles: options.tiles,
     rounds: options.rounds,
     filter: options.filter,
+    wasm: new URL('wasm/', build),
+    instance: (of, settings) => loadInstance(of === 'other' && against ? against : fileURLToPath(build), settings),
+    against: against !== undefined,
     machine: machine(),
     engine: `Node ${process.versions.node} (V8 ${process.versions.v8.split('-')[0]}${options.revectorize ? ', revectorizing' : ''})`,
     // In a quick run only what is wrong is worth a line.
     ...(!options.quick && { progress }),
   });
-  console.log(formatReport(report));
+  console.log((against === undefined ? formatReport : formatVersions)(report));
   if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
-  // A quick run has no times to show.
-  const html = options.html ?? (options.quick ? '' : `${folder}report.html`);
+  // A quick run has no times to show, and the charts are for the table of all.
+  const html = options.html ?? (options.quick || against !== undefined ? '' : `${folder}report.html`);
   if (html) writeFileSync(html, formatHtml(report));
   if (options.readme) updateReadme(formatMarkdown(report));
   if (report.wrong.length > 0) process.exitCode = 1;

@@ -1,4 +1,12 @@
 // What is benchmarked: problems with their inputs, the sides that solve them, and the work a problem takes.
+import { axis } from '../reference/conv.ts';
+import type { Layer } from '../reference/network.ts';
+import { random } from '../reference/random.ts';
+
+export type { Layer };
+
+/** One instance of the library. */
+export type Library = typeof import('retrograd');
 
 /** Which operand of C = A·B is stored transposed: NT is A·Bᵀ, TN is Aᵀ·B. */
 export type Layout = 'NN' | 'NT' | 'TN';
@@ -26,9 +34,9 @@ export interface LinearProblem {
 }
 
 /**
- * A convolution of x [n, channels, height, width] by weight [filters, channels / groups, kernel, kernel], or one of its gradients
- * for the upstream gradient g [n, filters, …outputsOf()]. `conv nhwc`: in TensorFlow's layout, x [n, height, width, channels],
- * weight [kernel, kernel, channels / groups, filters], g [n, …outputsOf(), filters].
+ * A convolution of x [n, channels, height, width] by weight [filters, channels / groups, kernel, kernel], or one of its
+ * gradients for the upstream gradient g [n, filters, …outputsOf()]. `conv nhwc`: in TensorFlow's layout, x [n, height,
+ * width, channels], weight [kernel, kernel, channels / groups, filters], g [n, …outputsOf(), filters].
  */
 export interface ConvProblem {
   readonly kind: 'conv' | 'conv nhwc';
@@ -55,7 +63,7 @@ export function outputsOf({
   stride,
   padding,
 }: Pick<ConvProblem, 'height' | 'width' | 'kernel' | 'stride' | 'padding'>): [rows: number, cols: number] {
-  const size = (n: number): number => Math.floor((n + 2 * padding - kernel) / stride) + 1;
+  const size = (n: number): number => axis(n, kernel, stride, padding)[1];
   return [size(height), size(width)];
 }
 
@@ -96,30 +104,6 @@ export const ADAM = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, steps: 2 } as co
 export const DROPOUT = 0.5;
 export const LAYER_NORM_EPS = 1e-5;
 
-/** One layer of a network, with its first weights in PyTorch's layout. */
-export type Layer =
-  | { readonly kind: 'relu' | 'tanh' }
-  | {
-      readonly kind: 'linear';
-      readonly inputs: number;
-      readonly outputs: number;
-      readonly weight: Float32Array;
-      readonly bias: Float32Array;
-    }
-  /** Stride 1 and as much padding as keeps the size, of size × size images. */
-  | {
-      readonly kind: 'conv';
-      readonly channels: number;
-      readonly filters: number;
-      readonly kernel: number;
-      readonly size: number;
-      readonly weight: Float32Array;
-      readonly bias: Float32Array;
-    }
-  /** The largest of every 2 × 2. */
-  | { readonly kind: 'pool'; readonly channels: number; readonly size: number }
-  | { readonly kind: 'flatten'; readonly channels: number; readonly size: number };
-
 /** A network and one batch; a repetition is one optimizer step. The answer is the losses of the first steps. */
 export interface TrainProblem {
   readonly kind: 'train';
@@ -137,6 +121,12 @@ export interface TrainProblem {
   readonly y: Float32Array | Int32Array;
   /** Losses in the answer. */
   readonly checked: number;
+}
+
+/** What only the library has: a call of its own, whichever instance it is given. */
+export interface LibraryProblem {
+  readonly kind: 'library';
+  prepare(library: Library): Run;
 }
 
 export type Problem = GemmProblem | LinearProblem | ConvProblem | OpProblem | TrainProblem;
@@ -163,6 +153,10 @@ export interface Side {
   readonly version: string;
   /** null: this side has no such thing. */
   prepare(problem: Problem): Run | null | Promise<Run | null>;
+  /** Sides that are the library solve library problems with this instance. */
+  readonly library?: Library;
+  /** The side that this is another version of: it is compared to that one, and not to the first. */
+  readonly versionOf?: string;
   close?(): void | Promise<void>;
 }
 
@@ -174,8 +168,10 @@ export interface Work {
   readonly bytes?: number;
   /** Exponentials. */
   readonly exps?: number;
-  /** What the rate is given in. */
-  readonly unit: 'GFLOP/s' | 'GB/s';
+  /** Calls, or whatever else is counted; no limit bounds them. */
+  readonly items?: number;
+  /** What the rate is given in: of floating-point operations, bytes or items. */
+  readonly unit: 'GFLOP/s' | 'GB/s' | 'M/s';
 }
 
 /** Tells what is wrong with an answer, or null. */
@@ -185,7 +181,7 @@ export interface Case {
   readonly name: string;
   readonly work: Work;
   /** Builds inputs and reference, so that only the case at hand takes memory. */
-  make(): { readonly problem: Problem; readonly check: Check };
+  make(): { readonly problem: Problem | LibraryProblem; readonly check: Check };
   /** Sides of this case alone, besides those of the run. */
   readonly sides?: readonly Side[];
 }
@@ -197,20 +193,9 @@ export interface Family {
   readonly skipped: readonly { readonly name: string; readonly reason: string }[];
 }
 
-/** Seeded random numbers in [0, 1): mulberry32. */
-export function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** `n` numbers in [low, high). */
 export function uniform(n: number, seed: number, low = -1, high = 1): Float32Array {
-  const next = generator(seed);
+  const next = random(seed);
   const values = new Float32Array(n);
   for (let i = 0; i < n; i++) values[i] = low + (high - low) * next();
   return values;
@@ -218,6 +203,6 @@ export function uniform(n: number, seed: number, low = -1, high = 1): Float32Arr
 
 /** `n` whole numbers from 0 to below `classes`. */
 export function classes(n: number, count: number, seed: number): Int32Array {
-  const next = generator(seed);
+  const next = random(seed);
   return Int32Array.from({ length: n }, () => Math.floor(next() * count));
 }

@@ -1,29 +1,39 @@
 // Ways to make tensors, and the generator behind the random ones.
 import { ops } from './autograd.ts';
-import { ArgumentError, DtypeError, formatShape, ShapeError } from './runtime/errors.ts';
-import { aside, onStart, recording, runtime } from './runtime/wasm.ts';
-import {
-  arrayOf,
-  checkShape,
-  type Dtype,
-  type NestedArray,
-  numelOf,
-  type Shape,
-  Tensor,
-  type TypedArray,
-} from './tensor.ts';
+import { checkDtype, checkValues, dtypeOfArray } from './dtypes.ts';
+import { onStart, runtime } from './engine/engine.ts';
+import { tracing, upload } from './execute.ts';
+import { ArgumentError, formatShape, ShapeError } from './memory/errors.ts';
+import { checkShape, type Dtype, type NestedArray, numelOf, type Shape, Tensor, type TypedArray } from './tensor.ts';
 
 /** Options of every function that makes a tensor. */
 export interface TensorOptions {
-  /** Default f32; for typed arrays the nearest of f32, i32, u8. */
+  /** The element type. @defaultValue `'f32'`; for typed arrays the nearest of the three; for `randint` `'i32'` */
   dtype?: Dtype;
-  /** Whether backward() shall leave a gradient in `.grad`; f32 only. Default false. */
+  /** Whether `backward()` leaves a gradient in `.grad`; f32 only. @defaultValue false */
   requiresGrad?: boolean;
 }
 
-function checkDtype(op: string, dtype: Dtype): void {
-  if (!Object.hasOwn(arrayOf, dtype))
-    throw new DtypeError(`${op}: expected dtype 'f32', 'i32' or 'u8', got '${dtype}'`);
+/** Options of {@link tensor}. */
+export interface TensorDataOptions extends TensorOptions {
+  /** The shape of the numbers. @defaultValue that of the nesting; for typed arrays [length] */
+  shape?: Shape;
+}
+
+/** Options of {@link rand}. */
+export interface RandOptions extends TensorOptions {
+  /** The least number. @defaultValue 0 */
+  low?: number;
+  /** The bound that numbers stay below. @defaultValue 1 */
+  high?: number;
+}
+
+/** Options of {@link randn}. */
+export interface RandnOptions extends TensorOptions {
+  /** The mean. @defaultValue 0 */
+  mean?: number;
+  /** The standard deviation. @defaultValue 1 */
+  std?: number;
 }
 
 /** The numbers of nested arrays in row-major order, and their shape. @throws ShapeError where rows differ in length */
@@ -53,60 +63,34 @@ function flatten(value: NestedArray): { shape: number[]; values: number[] } {
 const isTypedArray = (x: unknown): x is TypedArray & ArrayLike<number> =>
   ArrayBuffer.isView(x) && !(x instanceof DataView);
 
-function dtypeOfArray(array: ArrayBufferView): Dtype {
-  if (array instanceof Uint8Array || array instanceof Uint8ClampedArray) return 'u8';
-  if (array instanceof Float32Array || array instanceof Float64Array) return 'f32';
-  if (array instanceof BigInt64Array || array instanceof BigUint64Array)
-    throw new DtypeError(
-      'tensor: expected a typed array of numbers, got one of bigints; convert it with Int32Array.from(x, Number)',
-    );
-  return 'i32';
-}
-
-/** A number as `dtype` holds it. @throws ArgumentError where an integer dtype cannot hold it */
-function checkValues(values: ArrayLike<number>, dtype: Dtype): void {
-  if (dtype === 'f32') return;
-  const [low, high] = dtype === 'u8' ? [0, 255] : [-(2 ** 31), 2 ** 31 - 1];
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] as number;
-    if (!(Number.isInteger(value) && value >= low && value <= high))
-      throw new ArgumentError(
-        `tensor: expected whole numbers from ${low} to ${high} for dtype ${dtype}, got ${value} at position ${i}`,
-      );
-  }
-}
-
 /**
- * A tensor of numbers, nested arrays or a typed array (copied). Shape: that of the nesting, or `shape`.
- * Numbers become f32 unless `dtype` says otherwise; typed arrays keep their kind (PyTorch's `torch.tensor`).
- * @throws ShapeError for ragged rows or a shape that does not fit, ArgumentError for numbers an integer dtype cannot hold
+ * A tensor of numbers, nested arrays or a typed array, which is copied (PyTorch's `torch.tensor`). Numbers become f32
+ * unless `dtype` says otherwise; typed arrays keep their kind.
+ * @throws ShapeError for ragged rows or a shape that does not fit, ArgumentError for numbers an integer dtype cannot
+ * hold
+ * @example
+ * ```ts
+ * const x = tensor([[1, 2], [3, 4]]); // f32 [2, 2]
+ * const labels = tensor([3, 1, 2], { dtype: 'i32' });
+ * const image = tensor(new Uint8Array(784), { shape: [28, 28] }); // u8
+ * const w = tensor([0.5, -0.5], { requiresGrad: true });
+ * ```
  */
-export function tensor(data: NestedArray | ArrayBufferView, options: TensorOptions & { shape?: Shape } = {}): Tensor {
+export function tensor(data: NestedArray | ArrayBufferView, options: TensorDataOptions = {}): Tensor {
   const typed = isTypedArray(data);
   const flat = typed ? { shape: [data.length], values: data as ArrayLike<number> } : flatten(data as NestedArray);
-  const { dtype = typed ? dtypeOfArray(data) : 'f32', shape = flat.shape, requiresGrad = false } = options;
+  const { dtype = typed ? dtypeOfArray('tensor', data) : 'f32', shape = flat.shape, requiresGrad = false } = options;
   checkDtype('tensor', dtype);
   checkShape('tensor', shape);
   if (numelOf(shape) !== flat.values.length)
     throw new ShapeError(
       `tensor: expected ${numelOf(shape)} values for shape ${formatShape(shape)}, got ${flat.values.length}`,
     );
-  const fits = typed && ((dtype === 'u8' && dtypeOfArray(data) === 'u8') || data instanceof Int32Array);
-  if (!fits) checkValues(flat.values, dtype);
-  const result = aside(() => fill(Tensor.allocate([...shape], dtype, 'tensor'), flat.values));
-  // A program that writes to it has to find the numbers again in its next run.
-  const recorder = recording();
-  recorder?.constants.set(result.block, Array.from(flat.values));
-  const fresh = recorder ? ops.contiguous(result.keep()) : result;
-  return requiresGrad ? withGrad(fresh) : fresh;
-}
-
-function fill(x: Tensor, values: ArrayLike<number>): Tensor {
-  const { arena } = runtime();
-  if (x.dtype === 'f32') arena.f32.set(values, x.address / 4);
-  else if (x.dtype === 'i32') arena.i32.set(values, x.address / 4);
-  else arena.u8.set(values, x.address);
-  return x;
+  const fits = typed && dtypeOfArray('tensor', data) === dtype && (dtype !== 'i32' || data instanceof Int32Array);
+  if (!fits) checkValues('tensor', flat.values, dtype);
+  const result = Tensor.allocate([...shape], dtype, 'tensor');
+  upload(result, flat.values);
+  return requiresGrad ? withGrad(result) : result;
 }
 
 function withGrad(x: Tensor): Tensor {
@@ -123,21 +107,18 @@ function finish(op: string, x: Tensor, { dtype = 'f32', requiresGrad = false }: 
   checkDtype(op, dtype);
   let result = x;
   if (dtype !== 'f32') {
-    result = ops.cast(x, { dtype });
+    result = ops.cast({ x }, { dtype });
     x.dispose();
   }
   return requiresGrad ? withGrad(result) : result;
 }
 
-/** A tensor of `shape` filled with `value`. */
+/** A tensor of `shape` filled with `value`. @throws ShapeError, DtypeError */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
-  const { dtype = 'f32' } = options;
+  const { dtype = 'f32', requiresGrad = false } = options;
   checkDtype('full', dtype);
-  if (dtype === 'f32') return finish('full', ops.full({ shape: [...shape], value }), options);
-  checkShape('full', shape);
-  checkValues([value], dtype);
-  // Not by way of f32, which holds only 24 bits of an integer.
-  return tensor(new arrayOf[dtype](numelOf(shape)).fill(value), { ...options, shape });
+  const x = ops.full({}, { shape: [...shape], value, dtype });
+  return requiresGrad ? withGrad(x) : x;
 }
 /** A tensor of `shape` filled with 0. */
 export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
@@ -155,7 +136,7 @@ export function zerosLike(x: Tensor, options: TensorOptions = {}): Tensor {
 export function onesLike(x: Tensor, options: TensorOptions = {}): Tensor {
   return full(x.shape, 1, { dtype: x.dtype, ...options });
 }
-/** The identity matrix of n rows. */
+/** The identity matrix [n, n]. */
 export function eye(n: number, options: TensorOptions = {}): Tensor {
   checkShape('eye', [n, n]);
   const data = new Float32Array(n * n);
@@ -163,7 +144,10 @@ export function eye(n: number, options: TensorOptions = {}): Tensor {
   return finish('eye', tensor(data, { shape: [n, n] }), options);
 }
 
-/** Numbers from `start` up to, not including, `end`, `step` apart. `arange(end)` starts at 0. */
+/**
+ * Numbers from `start` up to, not including, `end`, `step` apart. `arange(end)` starts at 0.
+ * @throws ArgumentError where `step` does not lead from `start` to `end`
+ */
 export function arange(start: number, end?: number, step = 1, options: TensorOptions = {}): Tensor {
   const [from, to] = end === undefined ? [0, start] : [start, end];
   if (!(step !== 0 && Number.isFinite((to - from) / step)) || (to - from) / step < 0)
@@ -198,68 +182,71 @@ onStart(() => {
   generator = tensor(new Int32Array(4)).keep();
 });
 
-/** The state that random ops read; seeded with 0 until manualSeed(). @throws BackendError before init() */
+/** The state that random ops read; seeded with 0 until manualSeed(). @throws BackendError before init() @internal */
 export function defaultGenerator(): Tensor {
   runtime();
   return generator as Tensor;
 }
 
-/** Makes everything random from here on repeat to the bit (PyTorch's `manual_seed`). @param seed whole number from 0 to 2⁵³ − 1 */
+/**
+ * Makes everything random from here on repeat to the bit (PyTorch's `manual_seed`).
+ * @param seed a whole number from 0 to 2⁵³ − 1
+ * @throws ArgumentError
+ */
 export function manualSeed(seed: number): void {
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new ArgumentError(`manualSeed: expected a whole number from 0, got ${seed}`);
   setRngState(Int32Array.of(seed | 0, (seed / 2 ** 32) | 0, 0, 0));
 }
 
-/** The state of the generator: four words, to be given to setRngState() (PyTorch's `get_rng_state`). */
+/** The state of the generator: four words, to be given to {@link setRngState} (PyTorch's `get_rng_state`). */
 export function getRngState(): Int32Array {
   return defaultGenerator().data as Int32Array;
 }
 
-/** Continues where getRngState() was called. */
+/**
+ * Goes on where {@link getRngState} was called.
+ * @param state its four words
+ * @throws ArgumentError for another number of words
+ */
 export function setRngState(state: ArrayLike<number>): void {
   if (state.length !== 4)
     throw new ArgumentError(`setRngState: expected the 4 words of getRngState(), got ${state.length}`);
-  recording()?.refuse('setRngState', 'seed outside of the compiled function');
-  runtime().arena.i32.set(state, defaultGenerator().address / 4);
+  tracing()?.refuse('setRngState', 'seed outside of the compiled function');
+  upload(defaultGenerator(), state);
 }
 
-/** Uniform numbers in [low, high) (PyTorch's `rand`, with bounds). */
-export function rand(
-  shape: Shape,
-  { low = 0, high = 1, ...options }: TensorOptions & { low?: number; high?: number } = {},
-): Tensor {
-  return finish('rand', ops.uniform({ shape: [...shape], low, high, state: defaultGenerator() }), options);
+/** Uniform numbers from `low` up to, without, `high` (PyTorch's `rand`, with bounds). */
+export function rand(shape: Shape, options: RandOptions = {}): Tensor {
+  const { low = 0, high = 1, ...rest } = options;
+  return finish('rand', ops.uniform({ state: defaultGenerator() }, { shape: [...shape], low, high }), rest);
 }
 
 /** Normal numbers (PyTorch's `randn`, with mean and standard deviation). */
-export function randn(
-  shape: Shape,
-  { mean = 0, std = 1, ...options }: TensorOptions & { mean?: number; std?: number } = {},
-): Tensor {
-  return finish('randn', ops.normal({ shape: [...shape], mean, std, state: defaultGenerator() }), options);
+export function randn(shape: Shape, options: RandnOptions = {}): Tensor {
+  const { mean = 0, std = 1, ...rest } = options;
+  return finish('randn', ops.normal({ state: defaultGenerator() }, { shape: [...shape], mean, std }), rest);
 }
 
-/** 1 with probability p, else 0. */
+/** 1 with probability p, else 0. @param p from 0 to 1 */
 export function bernoulli(shape: Shape, p: number, options: TensorOptions = {}): Tensor {
-  return finish('bernoulli', ops.bernoulli({ shape: [...shape], p, state: defaultGenerator() }), options);
+  return finish('bernoulli', ops.bernoulli({ state: defaultGenerator() }, { shape: [...shape], p }), options);
 }
 
 /** n random words of 32 bits. */
 function randomWords(n: number): Uint32Array {
-  const { kernels } = runtime();
-  const state = defaultGenerator();
-  const words = Tensor.allocate([n], 'i32', 'random');
+  const words = ops.randomBits({ state: defaultGenerator() }, { shape: [n] });
   try {
-    kernels.random_u32(words, n, 0, state);
-    kernels.random_advance(state, n);
     return new Uint32Array((words.data as Int32Array).buffer as ArrayBuffer);
   } finally {
     words.dispose();
   }
 }
 
-/** Whole numbers from `low` up to, not including, `high`; i32 unless dtype says otherwise. */
+/**
+ * Whole numbers from `low` up to, not including, `high`, each as likely; i32 unless `dtype` says otherwise.
+ * @throws ArgumentError unless low < high are whole numbers
+ */
 export function randint(low: number, high: number, shape: Shape, options: TensorOptions = {}): Tensor {
   if (!(Number.isInteger(low) && Number.isInteger(high) && low < high))
     throw new ArgumentError(`randint: expected whole numbers low < high, got ${low} and ${high}`);

@@ -1,6 +1,7 @@
 // Lifetimes: what is made inside a scope is freed at its end.
-import { ArgumentError } from './runtime/errors.ts';
-import { runtime } from './runtime/wasm.ts';
+
+import { runtime } from './engine/engine.ts';
+import { ArgumentError } from './memory/errors.ts';
 import { Tensor } from './tensor.ts';
 
 /** Calls `visit` for every tensor in a tensor, or in an array or plain object of such values. */
@@ -15,6 +16,13 @@ function forEachTensor(value: unknown, visit: (x: Tensor) => void): void {
  * Calls `fn` and frees every tensor made inside, but for those in its result (a tensor, or an array or plain object of
  * them), which pass to the scope around, and those that were kept with keep().
  * @throws ArgumentError when `fn` is asynchronous: other code would run inside the scope
+ * @example
+ * ```ts
+ * const norm = scope(() => {
+ *   const x = randn([1000, 1000]);
+ *   return x.matmul(x).norm(); // x and the product are freed here
+ * });
+ * ```
  */
 export function scope<T>(fn: () => T): T {
   const { arena } = runtime();
@@ -35,8 +43,8 @@ export function scope<T>(fn: () => T): T {
 }
 
 /**
- * Yields each value of `source` inside a scope of its own: tensors made in one turn of a `for … of` loop over it are freed
- * before the next turn, and after the last one, also on break or throw.
+ * Yields each value of `source` inside a scope of its own: tensors made in one turn of a `for … of` loop over it are
+ * freed before the next turn, and after the last one, also on break or throw.
  */
 export function* scoped<T>(source: Iterable<T>): Generator<T, void, undefined> {
   const { arena } = runtime();

@@ -1,25 +1,25 @@
 // A tensor: shape, strides, dtype and a block of the arena. No arithmetic: ops/ has that.
-import type { Block } from './runtime/arena.ts';
-import type { Operand } from './runtime/commands.ts';
-import { ArgumentError, DtypeError, FreedError, formatShape, ShapeError } from './runtime/errors.ts';
-import { runtime } from './runtime/wasm.ts';
+import { type Dtype, dtypes, type TypedArray } from './dtypes.ts';
+import { runtime } from './engine/engine.ts';
+import type { Operand } from './kernels/descriptor.ts';
+import type { Block } from './memory/arena.ts';
+import { ArgumentError, DtypeError, FreedError, formatShape, ShapeError } from './memory/errors.ts';
+
+declare global {
+  // So that the declarations also compile where `lib` is older than the symbol.
+  interface SymbolConstructor {
+    readonly dispose: unique symbol;
+  }
+}
 
 // `using` needs the symbol; engines without it get the one that compilers fall back to.
 if (!Symbol.dispose) Object.defineProperty(Symbol, 'dispose', { value: Symbol.for('Symbol.dispose') });
 
-/** Element types: 32-bit floats, 32-bit signed integers (indices, classes), bytes (masks, pixels). */
-export type Dtype = 'f32' | 'i32' | 'u8';
+export type { Dtype, TypedArray } from './dtypes.ts';
 /** Sizes, outermost first; `[]` is a single number. */
 export type Shape = readonly number[];
-/** What holds a tensor's numbers outside the arena: the kind that fits its dtype. */
-export type TypedArray = Float32Array | Int32Array | Uint8Array;
 /** A number, or arrays of arrays of numbers, all rows of one length. */
 export type NestedArray = number | boolean | readonly NestedArray[];
-
-/** Bytes of one element. */
-export const bytesOf: Readonly<Record<Dtype, number>> = { f32: 4, i32: 4, u8: 1 };
-/** The typed array of a dtype. */
-export const arrayOf = { f32: Float32Array, i32: Int32Array, u8: Uint8Array } as const;
 
 /** Number of elements of `shape`. */
 export function numelOf(shape: Shape): number {
@@ -63,14 +63,14 @@ function formatValues(value: NestedArray): string {
   return String(Number(Number(value).toPrecision(6)));
 }
 
-/** What the tape remembers of the op that made a tensor; see autograd.ts. */
+/** What the tape remembers of the op that made a tensor; see autograd.ts. @internal */
 export interface GradNode {
   /** Later ops have higher numbers, so that descending order is a reverse topological order. */
   readonly sequence: number;
   readonly name: string;
 }
 
-/** Watches `.grad` of all tensors while compile() records. */
+/** Watches `.grad` of all tensors while compile() records. @internal */
 export interface GradientWatch {
   /** @returns what the reader shall get */
   read(x: Tensor, grad: Tensor | null): Tensor | null;
@@ -80,32 +80,54 @@ export interface GradientWatch {
 
 let gradients: GradientWatch | null = null;
 
+/**
+ * Reads the numbers of a tensor in row-major order, for the method `reader`; execute.ts, which may see memory, puts
+ * itself in here.
+ */
+export const host: { download(x: Tensor, reader: string): TypedArray } = {
+  download: () => {
+    throw new Error('retrograd: expected execute.ts to be loaded');
+  },
+};
+
 /** Sets or, with null, ends the watch. */
 export function watchGradients(watch: GradientWatch | null): void {
   gradients = watch;
 }
 
-/** Numbers in the arena with a shape; what ops take and give. See methods.ts for what can be called on it. */
+/**
+ * Numbers in the arena with a shape; what ops take and give. {@link tensor}, {@link zeros}, {@link randn} and the like
+ * make them. Functions on tensors are methods as well: `x.add(y)` is `add(x, y)`.
+ */
 export class Tensor implements Operand {
+  /** The memory, which views share. @internal */
   readonly block: Block;
+  /** The element type. */
   readonly dtype: Dtype;
+  /** Sizes, outermost first; `[]` for a single number. */
   readonly shape: Shape;
-  /** Elements from one index of a dim to the next. */
+  /** For each dim, the elements from one index to the next. */
   readonly strides: readonly number[];
-  /** Elements from the start of the block to the first element. */
+  /** Elements from the start of the memory to the first element. */
   readonly offset: number;
+  /** Bytes from the start of the memory to the first element. @internal */
+  readonly byteOffset: number;
   /** Elements in all. */
   readonly size: number;
-  /** Set through {@link requiresGrad_} or `tensor(…, { requiresGrad })`. */
+  /** Whether gradients flow to it. Set through {@link requiresGrad_} or `tensor(…, { requiresGrad })`. */
   requiresGrad = false;
-  /** The op that made it while gradients were recorded; null for leaves. */
+  /** The op that made it while gradients were recorded; null for leaves. @internal */
   node: GradNode | null = null;
+  /** Which of the differentiable results of `node` this is. @internal */
+  slot = 0;
+  /** Whether an op made it as another look at the memory of another tensor. @internal */
+  isView = false;
   /** Whether backward() keeps the gradient of this tensor although it is no leaf. */
   retainsGrad = false;
   #contiguous: boolean | undefined;
   #grad: Tensor | null = null;
 
-  /** Internal: users make tensors with `tensor()`, `zeros()` and the like. */
+  /** Users make tensors with `tensor()`, `zeros()` and the like. @internal */
   constructor(block: Block, dtype: Dtype, shape: Shape, strides?: readonly number[], offset = 0) {
     this.block = block;
     this.dtype = dtype;
@@ -116,25 +138,27 @@ export class Tensor implements Operand {
       this.#contiguous = true;
     }
     this.offset = offset;
+    this.byteOffset = offset === 0 ? 0 : offset * dtypes[dtype].bytes;
     this.size = numelOf(shape);
   }
 
-  /** A new tensor with its own uninitialised memory. @throws OutOfMemoryError */
+  /** A new tensor with its own uninitialised memory. @throws OutOfMemoryError @internal */
   static allocate(shape: Shape, dtype: Dtype, maker: string): Tensor {
     const { arena } = runtime();
-    return new Tensor(arena.allocate(numelOf(shape) * bytesOf[dtype], maker), dtype, shape);
+    return new Tensor(arena.allocate(numelOf(shape) * dtypes[dtype].bytes, maker), dtype, shape);
   }
 
-  /** Internal: other shape and strides over the same memory, without history. */
+  /** Other shape and strides over the same memory, without history. @internal */
   view(shape: Shape, strides: readonly number[], offset: number): Tensor {
     return new Tensor(this.block, this.dtype, shape, strides, offset);
   }
 
-  /** The gradient that backward() left here, or null. Accumulates until zeroGrad(). */
+  /** The gradient that `backward()` left here, or null. It accumulates until `zeroGrad()`. */
   get grad(): Tensor | null {
     return gradients ? gradients.read(this, this.#grad) : this.#grad;
   }
 
+  /** Replaces the gradient; the one before is not disposed of. */
   set grad(value: Tensor | null) {
     if (gradients) gradients.write(this, this.#grad);
     this.#grad = value;
@@ -157,10 +181,9 @@ export class Tensor implements Operand {
     return this.size;
   }
 
-  /** Byte address of the first element, for kernels. @throws FreedError */
-  get address(): number {
+  /** @throws FreedError when its memory was given back @internal */
+  checkAlive(): void {
     if (this.block.freed) this.#throwFreed();
-    return this.block.ptr + this.offset * bytesOf[this.dtype];
   }
 
   #throwFreed(): never {
@@ -189,7 +212,10 @@ export class Tensor implements Operand {
     return this.node === null;
   }
 
-  /** Turns the recording of gradients on or off for this leaf (PyTorch's `requires_grad_`). */
+  /**
+   * Turns gradients on or off for this leaf (PyTorch's `requires_grad_`). Returns itself.
+   * @throws DtypeError unless f32, ArgumentError for off where it is no leaf
+   */
   requiresGrad_(on = true): this {
     if (on && this.dtype !== 'f32')
       throw new DtypeError(`requiresGrad_: expected f32, got ${this.dtype}; only f32 tensors have gradients`);
@@ -201,7 +227,7 @@ export class Tensor implements Operand {
     return this;
   }
 
-  /** Keeps the gradient of this tensor in backward() although it is no leaf (PyTorch's `retain_grad`). */
+  /** Makes `backward()` keep the gradient here, though this is no leaf (PyTorch's `retain_grad`). Returns itself. */
   retainGrad(): this {
     this.retainsGrad = true;
     return this;
@@ -214,38 +240,15 @@ export class Tensor implements Operand {
 
   /** A typed-array copy of the elements in row-major order. @throws FreedError */
   get data(): TypedArray {
-    const from = this.address / bytesOf[this.dtype];
-    const { arena, recorder } = runtime();
-    recorder?.refuse('data', 'return the tensor from the compiled function and read it outside');
-    const memory = this.dtype === 'f32' ? arena.f32 : this.dtype === 'i32' ? arena.i32 : arena.u8;
-    // Not slice(): its result would be shared memory when the arena is.
-    const copy = new arrayOf[this.dtype](this.size);
-    if (this.isContiguous()) {
-      copy.set(memory.subarray(from, from + this.size));
-      return copy;
-    }
-    let at = 0;
-    const walk = (dim: number, position: number): void => {
-      const size = this.shape[dim] as number;
-      const stride = this.strides[dim] as number;
-      if (dim === this.ndim - 1) for (let i = 0; i < size; i++) copy[at++] = memory[position + i * stride] as number;
-      else for (let i = 0; i < size; i++) walk(dim + 1, position + i * stride);
-    };
-    walk(0, from);
-    return copy;
+    return host.download(this, 'data');
   }
 
   /** The number in a tensor of one element. @throws ShapeError for any other */
   item(): number {
-    const index = this.address / bytesOf[this.dtype];
+    this.checkAlive();
     if (this.size !== 1)
       throw new ShapeError(`item: expected one element, got shape ${formatShape(this.shape)}; use toArray() or data`);
-    const { arena, recorder } = runtime();
-    recorder?.refuse(
-      'item',
-      'return the tensor from the compiled function and read it outside, or choose with where() and not with if',
-    );
-    return (this.dtype === 'f32' ? arena.f32 : this.dtype === 'i32' ? arena.i32 : arena.u8)[index] as number;
+    return host.download(this, 'item')[0] as number;
   }
 
   /** Nested arrays of the elements; a number for shape `[]`. */
@@ -259,19 +262,23 @@ export class Tensor implements Operand {
     return build(0);
   }
 
-  /** Lets the tensor outlive the scopes around it, until dispose(). Returns itself. */
+  /** Lets the tensor outlive the scopes around it, until {@link dispose}. Returns itself. @throws FreedError */
   keep(): this {
-    if (this.block.freed) this.#throwFreed();
+    this.checkAlive();
     runtime().arena.adopt(this.block, null);
     return this;
   }
 
-  /** Gives the memory back, which it shares with its views. Using them afterwards throws FreedError; a second call does nothing. */
+  /**
+   * Gives the memory back, which it shares with its views. Using them afterwards throws FreedError; a second call does
+   * nothing.
+   */
   dispose(): void {
     this.block.free();
     if (this.#grad) this.clearGrad();
   }
 
+  /** {@link dispose}, called at the end of a block with `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -32,7 +32,7 @@ describe.each(PAPERS)('%s', (paper) => {
 
   it('names folders and files that exist', async () => {
     const paths = codes(await read(paper)).filter((code) =>
-      /^(assembly|bench|bindings|examples|test)\/[\w./-]*$/.test(code),
+      /^(assembly|bench|bindings|examples|test|tools)\/[\w./-]*$/.test(code),
     );
     expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
   });
@@ -111,33 +111,64 @@ describe('the changelog', () => {
   });
 });
 
-describe('docstrings', () => {
-  it('stand above every public name', async () => {
-    const missing: string[] = [];
-    for (const file of await publicFiles()) {
-      const lines = (await read(file)).split('\n');
-      lines.forEach((line, i) => {
-        const [, name] =
-          /^export (?:declare |default |abstract |async )*(?:function\*?|class|interface|type|const|enum) (\w+)/.exec(
-            line,
-          ) ?? [];
-        if (name && !/\*\/\s*$/.test(lines[i - 1] ?? '')) missing.push(`${file}:${i + 1}: ${name}`);
-      });
-    }
-    expect(missing).toEqual([]);
-  });
-
-  /** The files whose exports reach the user: those that the index files name. */
-  async function publicFiles(): Promise<string[]> {
-    const found = new Set<string>();
-    const visit = async (file: string): Promise<void> => {
-      if (found.has(file)) return;
-      found.add(file);
-      for (const [, from = ''] of (await read(file)).matchAll(/^(?:export|\}).* from '(\.[^']+)'/gm))
-        await visit(join(dirname(file), from));
-    };
-    await visit('bindings/index.ts');
-    expect(found.size).toBeGreaterThan((await readdir(join(ROOT, 'bindings'))).length);
-    return [...found];
+describe('the examples of the reference', () => {
+  /** The programs of the `@example`s in docs: where they stand, and what they are. */
+  async function examples(): Promise<{ where: string; body: string }[]> {
+    const files = (await readdir(join(ROOT, 'bindings'), { recursive: true })).filter((file) => file.endsWith('.ts'));
+    const found = await Promise.all(
+      files.map(async (file) =>
+        [...(await read(join('bindings', file))).matchAll(/@example\n\s*\* ```ts\n([\s\S]*?)\n\s*\* ```\n/g)].map(
+          ([, body = '']) => ({ where: file, body: body.replace(/^\s*\* ?/gm, '') }),
+        ),
+      ),
+    );
+    return found.flat();
   }
+
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(ROOT, 'build', '.examples-'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('compile and run', async () => {
+    const programs = await examples();
+    const all = programs.map(({ body }) => body).join('\n');
+    const entries = ['init(', 'tensor(', 'compile(', 'nn.Module', 'nn.Sequential(', 'data.DataLoader(', 'optim.Adam('];
+    for (const entry of [...entries, '.backward()', 'scope(']) expect(all).toContain(entry);
+    const text = `import { ${Object.keys(retrograd).join(', ')} } from 'retrograd';
+await init();
+${programs.map(({ where, body }) => `{ // ${where}\n${body}\n}`).join('\n')}
+shutdown();
+`;
+    await writeFile(join(folder, 'examples.ts'), text);
+    const compilerOptions = {
+      ...{ module: 'nodenext', target: 'es2022', lib: ['ES2022', 'DOM'], types: [], strict: true },
+      ...{ skipLibCheck: true, outDir: 'out', rootDir: '.' },
+    };
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['examples.ts'] }));
+    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+    const { stdout } = await exec(process.execPath, [tsc, '-p', folder]).catch((error) => error);
+    expect(stdout).toBe('');
+    const run = await exec(process.execPath, [join(folder, 'out', 'examples.js')]);
+    expect(run.stderr).toBe('');
+    expect(run.stdout).toContain('[ 2, 4, 6 ]'); // the gradient that the example of backward() promises
+  });
+});
+
+describe('the reference', () => {
+  it('is made without a warning: no undocumented name, no hidden type, no broken link', async () => {
+    const shell = process.platform === 'win32'; // where npm is a script
+    const { stdout, stderr, code } = await exec('npm', ['run', '--silent', 'docs'], { cwd: ROOT, shell }).catch(
+      (error) => error,
+    );
+    expect(code, `${stdout}${stderr}`).toBeUndefined();
+    expect(`${stdout}${stderr}`).not.toContain('warning');
+    const page = await read('build/docs/classes/Tensor.html');
+    expect(page).toContain('The sum of the elements over');
+    const pages = await readdir(join(ROOT, 'build/docs'), { recursive: true });
+    expect(pages).toEqual(expect.arrayContaining([join('classes', 'nn.ReLU.html'), join('functions', 'add.html')]));
+    for (const name of pages.filter((path) => path.endsWith('.html')))
+      expect(await read(join('build/docs', name)), name).not.toContain('__namedParameters');
+  });
 });

@@ -1,4 +1,5 @@
-// The package as its users get it: packed, linted, installed in an empty project, and trained from every kind of program.
+// The package as its users get it: packed, linted, installed in an empty project, and trained from every kind of
+// program.
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -39,17 +40,23 @@ console.log(JSON.stringify({ first: losses[0], last: losses[299] }));
 `;
 const NAMES = '{ functional, init, manualSeed, nn, optim, scope, tensor }';
 
-/** The same in TypeScript, with what its types must know: the methods, which an augmentation adds, and their mistakes. */
+/**
+ * The same in TypeScript, with what its types must know: the methods, which an augmentation adds, and their mistakes.
+ */
 const TYPED = `${program(`import ${NAMES} from 'retrograd';`).replace('const losses = [];', 'const losses: number[] = [];')}
 import { type Backend, backend, data, io, noGrad, ShapeError, Tensor } from 'retrograd';
+import { DataLoader } from 'retrograd/data';
+import { Linear } from 'retrograd/nn';
 
 const sum: Tensor = x.add(1).mul(y).transpose(0, 1).matmul(y).sum([0], { keepdim: true });
 const rows: readonly number[] = sum.shape;
 const value: number = noGrad(() => sum.item());
 const state: nn.StateDict = model.stateDict();
 const found: Backend = backend();
-const loader = new data.DataLoader(new data.TensorDataset(x, y), { batchSize: 2, shuffle: true });
+const layer: nn.Linear = new Linear(2, 4);
+const loader = new DataLoader(new data.TensorDataset(x, y), { batchSize: 2, shuffle: true });
 for (const [images] of loader) images?.relu().dispose();
+layer.dispose();
 const bytes: Uint8Array = io.encodeSafetensors({ x: { dtype: 'f32', shape: [1], data: new Float32Array(1) } as never });
 const isShape = (error: unknown): error is ShapeError => error instanceof ShapeError;
 /** Compiled, and never called. */
@@ -144,6 +151,13 @@ describe('the tarball', () => {
     expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
   });
 
+  it('says in every module what it is, and under which license', async () => {
+    for (const file of files.filter((name) => name.endsWith('.js')))
+      expect(await readFile(join(ROOT, file), 'utf8'), file).toMatch(
+        /^\/\*!\n ?\* retrograd [\w.-]+, Apache-2\.0\.\n ?\* Contains @assemblyscript\/loader/,
+      );
+  });
+
   it('names no path of the machine that made it', async () => {
     const installed = join(project, 'node_modules/retrograd');
     for (const file of files) {
@@ -157,6 +171,16 @@ describe('an empty project trains', () => {
   it('from an ES module', async () => {
     await writeFile(join(project, 'train.mjs'), program(`import ${NAMES} from 'retrograd';`));
     expectTrained(await losses('train.mjs'));
+  });
+
+  it('from the entries of the namespaces, which are those of the whole', async () => {
+    const entries = ['functional', 'nn', 'optim']
+      .map((kit) => `import * as ${kit} from 'retrograd/${kit}';\n`)
+      .join('');
+    const whole = `import * as retrograd from 'retrograd';\n${entries}const { init, manualSeed, scope, tensor } = retrograd;\n`;
+    const same = 'if (retrograd.nn !== nn || retrograd.functional !== functional) throw new Error("two of them");\n';
+    await writeFile(join(project, 'entries.mjs'), program(whole) + same);
+    expectTrained(await losses('entries.mjs'));
   });
 
   it('from CommonJS, by import()', async () => {

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { backend, concat, init, scope, shutdown, stack, type Tensor, tensor } from '../bindings/index.ts';
 import { contiguousStrides, numelOf } from '../bindings/tensor.ts';
-import { at, build, commonShape, expectClose, type Nd, nd, reduceNd, toNd, zip } from './support/tensors.ts';
+import { at, build, commonShape, type Nd, nd, reduceNd, zip } from '../reference/nd.ts';
+import { expectClose, toNd } from './support/tensors.ts';
 
 beforeAll(() => init());
 afterAll(() => shutdown());

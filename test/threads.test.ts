@@ -1,26 +1,25 @@
-// Threads: every kernel cut in slices gives the bits it gives whole; teams of any size train to the same bits; and a thread
-// that is lost is an error, not a hang.
+// Threads: every kernel cut in slices gives the bits it gives whole; pools of any size train to the same bits; and a
+// thread that is lost is an error, not a hang.
 import { spawnSync } from 'node:child_process';
 import { afterEach, describe, expect, it } from 'vitest';
+import { runtime } from '../bindings/engine/engine.ts';
 import * as rg from '../bindings/index.ts';
 import { compile, functional as F, nn, optim, scope, type Tensor } from '../bindings/index.ts';
-import type { Block } from '../bindings/runtime/arena.ts';
-import type { KernelName } from '../bindings/runtime/kernels.ts';
-import { encode, Words } from '../bindings/runtime/program.ts';
-import { commandOf, forEachWritten } from '../bindings/runtime/recorder.ts';
-import { splitOf } from '../bindings/runtime/splits.ts';
-import { runtime } from '../bindings/runtime/wasm.ts';
+import { type Argument, commandOf, slicesOf, touchesOf } from '../bindings/kernels/command.ts';
+import { encode, Words } from '../bindings/kernels/encode.ts';
+import { descriptorOf, type KernelName } from '../bindings/kernels/table.ts';
+import type { Block } from '../bindings/memory/arena.ts';
 import * as checks from './ops/cases/checks.ts';
 import * as derivatives from './ops/cases/derivatives.ts';
 import { list } from './ops/cases/index.ts';
 
 afterEach(() => rg.shutdown());
 
-type Call = (...operands: unknown[]) => void;
+type Call = (operands: Readonly<Record<string, unknown>>) => void;
 
 /** Makes every kernel with a rule run whole, then in slices, and compares. @returns how often each was compared */
 function checkSlices(): Map<string, number> {
-  const { kernels, arena, exports } = runtime();
+  const { kernels, arena, exports, lists } = runtime();
   const counts = new Map<string, number>();
   const writable = kernels as unknown as Record<string, Call>;
   const workspace = arena.reserve(Number(exports.gemm_workspace_bytes?.()));
@@ -28,41 +27,39 @@ function checkSlices(): Map<string, number> {
   const buffer = arena.reserve(4096);
   for (const name of Object.keys(kernels) as KernelName[]) {
     const whole = (kernels as unknown as Record<string, Call>)[name] as Call;
-    writable[name] = (...operands) => {
-      const command = commandOf(name, operands);
-      const split = splitOf(command);
+    writable[name] = (operands) => {
+      const command = commandOf(name, operands, lists.select);
+      const slices = slicesOf(command);
       const written: Block[] = [];
-      forEachWritten(command, ({ block }) => {
-        written.push(block);
-      });
+      for (const { ref, writes } of touchesOf(command)) if (writes) written.push(ref.block);
       const bytesOf = (block: Block): Uint8Array => arena.u8.slice(block.ptr, block.ptr + block.bytes);
       const before = written.map(bytesOf);
-      whole(...operands);
-      if (!split || split.units < 2) return;
+      whole(operands);
+      if (!slices || slices.units < 2) return;
       const after = written.map(bytesOf);
-      // Slices smaller than those that pay, but for those that have to be what they are.
-      const grain = /^(gemm|conv)/.test(name) ? split.grain : Math.min(split.grain, 16);
+      // Slices smaller than those that pay, but for those that have to be what they are, or whole rows.
+      const fixed = Object.values(descriptorOf(name).operands).some(({ kind }) => kind === 'algorithm');
+      const least = name.startsWith('bce_with_logits') ? (command.call.inner as number) : 16;
+      const grain = fixed ? slices.grain : Math.min(slices.grain, least);
       for (const threads of [2, 3, 5]) {
         written.forEach((block, i) => {
           arena.u8.set(before[i] as Uint8Array, block.ptr);
         });
-        const words = new Words();
-        encode(words, command, { ...split, grain }, false, buffer, ({ block, offset }) => ({
-          value: block.ptr + offset,
-          scratch: false,
-        }));
-        arena.i32.set(words.list, buffer / 4);
+        const words = new Words(arena, buffer);
+        encode(words, command, { ...slices, grain }, false, ({ block, offset }) => block.ptr + offset);
         for (let thread = 0; thread < threads; thread++) {
           exports.thread_start?.(thread, threads, 0, workspace, scratch, 1);
-          exports.program_run?.(buffer, buffer + 4 * words.list.length);
+          exports.program_run?.(buffer, words.address);
         }
         exports.thread_start?.(0, 1, 0, workspace, scratch, 1);
         written.forEach((block, i) => {
           const same = Buffer.compare(bytesOf(block), after[i] as Uint8Array) === 0;
-          if (!same)
-            throw new Error(
-              `${name} in ${threads} slices differs: ${command.args.filter((x) => typeof x !== 'object' || Array.isArray(x)).join(' ')} ${JSON.stringify(split)}`,
-            );
+          if (!same) {
+            const numbers = (value: Argument): unknown =>
+              typeof value === 'object' && !Array.isArray(value) ? '' : value;
+            const call = Object.entries(command.call).map(([operand, value]) => `${operand}=${numbers(value)}`);
+            throw new Error(`${name} in ${threads} slices differs: ${call.join(' ')} ${JSON.stringify(slices)}`);
+          }
         });
       }
       counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -73,20 +70,20 @@ function checkSlices(): Map<string, number> {
 
 const hash = (words: readonly number[]): number => words.reduce((h, word) => (Math.imul(h, 31) + word) | 0, 0);
 
-const convolutional = (): nn.Module =>
+const convolutional = (): nn.Layer =>
   new nn.Sequential(
     ...[new nn.Conv2d(1, 16, 3, { padding: 1 }), new nn.ReLU(), new nn.MaxPool2d(2)],
     ...[new nn.Conv2d(16, 32, 3, { padding: 1 }), new nn.BatchNorm2d(32), new nn.ReLU(), new nn.AvgPool2d(2)],
     ...[new nn.Flatten(), new nn.Dropout(0.3), new nn.Linear(32 * 49, 10)],
   );
-const dense = (): nn.Module =>
+const dense = (): nn.Layer =>
   new nn.Sequential(
     ...[new nn.Linear(784, 300), new nn.LayerNorm(300), new nn.GELU(), new nn.Linear(300, 200), new nn.Tanh()],
     new nn.Linear(200, 10),
   );
 
 /** Trains from the same start. @returns the bits of all weights */
-function train(make: () => nn.Module, shape: readonly number[], steps: number, compiled: boolean): number[] {
+function train(make: () => nn.Layer, shape: readonly number[], steps: number, compiled: boolean): number[] {
   return scope(() => {
     rg.manualSeed(5);
     const model = make();
@@ -95,7 +92,7 @@ function train(make: () => nn.Module, shape: readonly number[], steps: number, c
     const y = rg.randint(0, 10, [shape[0] as number]);
     const body = (a: Tensor, b: Tensor): Tensor => {
       optimizer.zeroGrad();
-      const loss = F.crossEntropy(model.forward(a) as Tensor, b);
+      const loss = F.crossEntropy(model.forward(a), b);
       loss.backward();
       optimizer.step();
       return loss;
@@ -147,7 +144,7 @@ function runAlone(program: string): { status: number | null; stdout: string; std
   return spawnSync(process.execPath, ['--input-type=module', '-e', source], { encoding: 'utf8', timeout: 60_000 });
 }
 
-describe('teams', () => {
+describe('thread pools', () => {
   it('sleep when they have nothing to do, and do not keep the process', () => {
     const { status, stdout, stderr } = runAlone(`
       await rg.init({ threads: 3 });
@@ -205,7 +202,8 @@ describe('teams', () => {
       const f = rg.compile((y) => y.matmul(y));
       rg.scope(() => { f(x); f(x); ${call}; });
       workers[0].terminate();
-      for (const until = performance.now() + 200; performance.now() < until; ); // it is gone, and nobody has heard of it
+      // It is gone, and nobody has heard of it.
+      for (const until = performance.now() + 200; performance.now() < until; );
       const started = performance.now();
       let error;
       try { rg.scope(() => ${call}); } catch (thrown) { error = thrown; }

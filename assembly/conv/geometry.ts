@@ -1,12 +1,13 @@
-// What a convolution looks like: the `dims` operand of its kernels, and how taps reach the elements of an axis.
+// What a convolution looks like: the `dims` operand of its kernels, and how its window slides along an axis.
 //
 // dims: i32 [batch, groups, inChannels, outChannels, inImage, outImage, depth, rows, columns]: channels of one group;
 // elements from image to image of x and of y; and axes of [size, outputs, kernel, stride, padding, dilation]. Output o
-// takes element o * stride - padding + t * dilation at tap t, or 0 where that is off the axis. Convolutions of fewer axes
-// have size, outputs and kernel 1 in the first ones. The padding behind an axis shows in `outputs` alone.
+// takes element o * stride - padding + t * dilation at tap t, or 0 where that is off the axis. Convolutions of fewer
+// axes have size, outputs and kernel 1 in the first ones. The padding behind an axis shows in `outputs` alone.
 //
 // The steps from image to image are those of the whole tensors, groups * channels * pixels, also where a call makes a
-// slice of a convolution. The slices of one call have the bits that the whole has:
+// slice of a convolution. Where they are given the algorithm of the whole (select.ts), slices have the bits that it
+// has:
 // - images: fewer of them, with x and y (or dx and g) from the first of the slice. Not for the weight's gradient, whose
 //   sums run over the images.
 // - groups: fewer of them, with x, y, w and bias (or their gradients) from the first channel of the slice.
@@ -54,25 +55,12 @@ export class Geometry {
   @inline outImageBytes(): usize {
     return (<usize>this.outImage) << 2;
   }
-
-  /** Output channels of a group, also in a slice of them. */
-  wholeOutChannels(): i32 {
-    const isAll = this.groups == 1 && this.inImage == this.inChannels * this.inPixels();
-    const pixels = this.outPixels();
-    return isAll && pixels > 0 ? this.outImage / pixels : this.outChannels;
-  }
-
-  /** Whether each group is one channel, in the whole convolution as well as in a slice of one output channel. */
-  isChannelwise(): bool {
-    if (this.inChannels != 1 || this.outChannels != 1) return false;
-    return <i64>this.inImage * this.outPixels() == <i64>this.outImage * this.inPixels();
-  }
 }
 
-/** Which element of an axis output o takes at tap t: number o * scale + shift + t * step, where that is on the axis. */
+/** How a window slides along an axis: output o takes at tap t element o * scale + shift + t * step, or zero. */
 @final
 @unmanaged
-export class Reach {
+export class Window {
   size: i32;
   outputs: i32;
   taps: i32;
@@ -108,9 +96,16 @@ export class Reach {
   }
 }
 
+/** Sets the three windows that start with `windows` to how a convolution reads its input. */
+export function readForward(windows: Window, g: Geometry): void {
+  for (let i = 0; i < 3; i++)
+    changetype<Window>(changetype<usize>(windows) + <usize>i * offsetof<Window>()).forward(g.axis(i));
+}
+
 /**
- * The part of an input axis that one remainder by the stride makes up: elements phase, phase + stride, ... all take the
- * same taps, firstTap, firstTap + tapStep, ..., and neighbours among them take neighbouring outputs.
+ * A phase of an input axis (polyphase decomposition; XNNPACK's subconvolution), one for each remainder by the stride:
+ * elements phase, phase + stride, ... all take the same taps, firstTap, firstTap + tapStep, ..., and neighbours among
+ * them take neighbouring outputs.
  */
 @final
 @unmanaged
@@ -118,8 +113,8 @@ export class Phase {
   firstTap: i32;
   tapStep: i32;
 
-  /** Sets `reach` to how the elements of a phase collect what the outputs' gradient sends back. */
-  backward(reach: Reach, axis: Axis, phase: i32): void {
+  /** Sets `window` to how the elements of a phase collect what the outputs' gradient sends back. */
+  backward(window: Window, axis: Axis, phase: i32): void {
     const stride = axis.stride;
     let common = axis.dilation,
       rest = stride;
@@ -132,11 +127,46 @@ export class Phase {
     let t: i32 = 0;
     while (t < axis.kernel && (phase + axis.padding - t * axis.dilation) % stride != 0) t++;
     this.firstTap = t;
-    reach.size = axis.outputs;
-    reach.outputs = axis.size > phase ? (axis.size - phase - 1) / stride + 1 : 0;
-    reach.taps = t < axis.kernel ? (axis.kernel - t - 1) / this.tapStep + 1 : 0;
-    reach.scale = 1;
-    reach.shift = (phase + axis.padding - t * axis.dilation) / stride;
-    reach.step = -(axis.dilation / common);
+    window.size = axis.outputs;
+    window.outputs = axis.size > phase ? (axis.size - phase - 1) / stride + 1 : 0;
+    window.taps = t < axis.kernel ? (axis.kernel - t - 1) / this.tapStep + 1 : 0;
+    window.scale = 1;
+    window.shift = (phase + axis.padding - t * axis.dilation) / stride;
+    window.step = -(axis.dilation / common);
+  }
+}
+
+/** The taps of a kernel that one phase of each axis takes, as they lie in memory. */
+@final
+@unmanaged
+export class PhaseTaps {
+  /** Bytes from the kernel's first tap to the first of these, and from one of these to the next along each axis. */
+  first: usize;
+  depthStep: usize;
+  rowStep: usize;
+  columnStep: usize;
+
+  /**
+   * Finds them for phases `depth`, `row` and `column`, and sets the three windows that start with `windows`. tapBytes:
+   * from tap to tap of a row of the kernel.
+   */
+  backward(windows: Window, g: Geometry, depth: i32, row: i32, column: i32, tapBytes: usize): void {
+    const columnTaps = this.along(windows, g, 2, column);
+    this.columnStep = <usize>columnTaps.tapStep * tapBytes;
+    this.first = <usize>columnTaps.firstTap * tapBytes;
+    tapBytes *= <usize>g.axis(2).kernel;
+    const rowTaps = this.along(windows, g, 1, row);
+    this.rowStep = <usize>rowTaps.tapStep * tapBytes;
+    this.first += <usize>rowTaps.firstTap * tapBytes;
+    tapBytes *= <usize>g.axis(1).kernel;
+    const depthTaps = this.along(windows, g, 0, depth);
+    this.depthStep = <usize>depthTaps.tapStep * tapBytes;
+    this.first += <usize>depthTaps.firstTap * tapBytes;
+  }
+
+  @inline private along(windows: Window, g: Geometry, i: i32, phase: i32): Phase {
+    const taps = changetype<Phase>(changetype<usize>(this) + offsetof<PhaseTaps>());
+    taps.backward(changetype<Window>(changetype<usize>(windows) + <usize>i * offsetof<Window>()), g.axis(i), phase);
+    return taps;
   }
 }

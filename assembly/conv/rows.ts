@@ -1,4 +1,4 @@
-// Runs of a row of an image, as patches and padded rows are made of them.
+// Runs of a row of an image: what im2col and padded bands are made of.
 import { loadPart, storePart } from "../lanes";
 
 /** Fills dst .. end with zeros. */

@@ -1,8 +1,9 @@
 // Activations of n contiguous elements: out = f(x), and dx = g f'(x) from what forward saved, its input x or its output
 // y. out may be x, and dx may be g or what was saved. Every kernel overwrites out, or dx.
-import { clamp, expNegative, log1pUnit, magnitude, negative, oneMinusExp, relu, select, sigmoid, tanh } from "../lanes";
-import { grad1, gradLong, map1 } from "../loops";
-import { gelu, geluSlope, geluTanh, geluTanhSlope, silu, siluSlope } from "./gates";
+import { clamp, magnitude, negative, relu, select } from "../lanes";
+import { grad, gradLong, map } from "../loops";
+import { expNegative, log1pUnit, oneMinusExp, sigmoid, tanh } from "../math";
+import { USES_P, USES_Q } from "../ops";
 
 @inline
 function positive(x: v128): v128 {
@@ -12,11 +13,11 @@ function positive(x: v128): v128 {
 @final
 @unmanaged
 class Tanh {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return tanh(x);
   }
   // (1 - y)(1 + y) keeps what 1 - y^2 would round away near ±1.
-  @inline backward(g: v128, y: v128, _p: v128, _q: v128): v128 {
+  @inline backward(g: v128, y: v128): v128 {
     const one = f32x4.splat(1);
     return f32x4.mul(g, f32x4.mul(f32x4.sub(one, y), f32x4.add(one, y)));
   }
@@ -25,10 +26,10 @@ class Tanh {
 @final
 @unmanaged
 class Sigmoid {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return sigmoid(x);
   }
-  @inline backward(g: v128, y: v128, _p: v128, _q: v128): v128 {
+  @inline backward(g: v128, y: v128): v128 {
     return f32x4.mul(f32x4.mul(g, f32x4.sub(f32x4.splat(1), y)), y);
   }
 }
@@ -36,10 +37,10 @@ class Sigmoid {
 @final
 @unmanaged
 class Relu {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return relu(x);
   }
-  @inline backward(g: v128, y: v128, _p: v128, _q: v128): v128 {
+  @inline backward(g: v128, y: v128): v128 {
     return v128.andnot(g, f32x4.le(y, f32x4.splat(0)));
   }
 }
@@ -47,10 +48,13 @@ class Relu {
 @final
 @unmanaged
 class LeakyRelu {
-  @inline forward(x: v128, slope: v128, _q: v128): v128 {
+  @inline uses(): i32 {
+    return USES_P;
+  }
+  @inline forward(x: v128, slope: v128): v128 {
     return select(positive(x), x, f32x4.mul(x, slope));
   }
-  @inline backward(g: v128, x: v128, slope: v128, _q: v128): v128 {
+  @inline backward(g: v128, x: v128, slope: v128): v128 {
     return select(positive(x), g, f32x4.mul(g, slope));
   }
 }
@@ -58,12 +62,15 @@ class LeakyRelu {
 @final
 @unmanaged
 class Elu {
+  @inline uses(): i32 {
+    return USES_P;
+  }
   // What is not below 0 passes, so that -0 and NaN do.
-  @inline forward(x: v128, alpha: v128, _q: v128): v128 {
+  @inline forward(x: v128, alpha: v128): v128 {
     const below = f32x4.mul(f32x4.neg(alpha), oneMinusExp(x));
     return select(f32x4.lt(x, f32x4.splat(0)), below, x);
   }
-  @inline backward(g: v128, x: v128, alpha: v128, _q: v128): v128 {
+  @inline backward(g: v128, x: v128, alpha: v128): v128 {
     return select(positive(x), g, f32x4.mul(f32x4.mul(g, alpha), expNegative(x)));
   }
 }
@@ -74,11 +81,11 @@ const SELU_SCALE_ALPHA: f32 = 1.7580993408473766; // scale times alpha = 1.67326
 @final
 @unmanaged
 class Selu {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     const below = f32x4.mul(f32x4.splat(-SELU_SCALE_ALPHA), oneMinusExp(x));
     return select(f32x4.lt(x, f32x4.splat(0)), below, f32x4.mul(x, f32x4.splat(SELU_SCALE)));
   }
-  @inline backward(g: v128, x: v128, _p: v128, _q: v128): v128 {
+  @inline backward(g: v128, x: v128): v128 {
     const below = f32x4.mul(f32x4.splat(SELU_SCALE_ALPHA), expNegative(x));
     return f32x4.mul(g, select(positive(x), f32x4.splat(SELU_SCALE), below));
   }
@@ -86,40 +93,10 @@ class Selu {
 
 @final
 @unmanaged
-class Gelu {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
-    return gelu(x);
-  }
-  @inline backward(g: v128, x: v128, _p: v128, _q: v128): v128 {
-    return f32x4.mul(g, geluSlope(x));
-  }
-}
-
-@final
-@unmanaged
-class GeluTanh {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
-    return geluTanh(x);
-  }
-  @inline backward(g: v128, x: v128, _p: v128, _q: v128): v128 {
-    return f32x4.mul(g, geluTanhSlope(x));
-  }
-}
-
-@final
-@unmanaged
-class Silu {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
-    return silu(x);
-  }
-  @inline backward(g: v128, x: v128, _p: v128, _q: v128): v128 {
-    return f32x4.mul(g, siluSlope(x));
-  }
-}
-
-@final
-@unmanaged
 class Softplus {
+  @inline uses(): i32 {
+    return USES_Q;
+  }
   // ln(1 + e^z) = max(z, 0) + ln(1 + e^-|z|), which does not overflow.
   @inline forward(x: v128, beta: v128, threshold: v128): v128 {
     const z = f32x4.mul(x, beta);
@@ -136,11 +113,11 @@ class Softplus {
 @unmanaged
 class Softsign {
   // Inf / Inf is kept away: the greatest f32 gives the limit.
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     const bounded = clamp(x, f32x4.splat(-f32.MAX_VALUE), f32x4.splat(f32.MAX_VALUE));
     return f32x4.div(bounded, f32x4.add(f32x4.splat(1), magnitude(bounded)));
   }
-  @inline backward(g: v128, x: v128, _p: v128, _q: v128): v128 {
+  @inline backward(g: v128, x: v128): v128 {
     const r = f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), magnitude(x)));
     return f32x4.mul(f32x4.mul(g, r), r);
   }
@@ -149,6 +126,9 @@ class Softsign {
 @final
 @unmanaged
 class Hardtanh {
+  @inline uses(): i32 {
+    return USES_Q;
+  }
   @inline forward(x: v128, low: v128, high: v128): v128 {
     return clamp(x, low, high);
   }
@@ -160,6 +140,9 @@ class Hardtanh {
 @final
 @unmanaged
 class Clamp {
+  @inline uses(): i32 {
+    return USES_Q;
+  }
   @inline forward(x: v128, low: v128, high: v128): v128 {
     return clamp(x, low, high);
   }
@@ -170,97 +153,67 @@ class Clamp {
 
 /** out = tanh x (torch.tanh). Within 3 ulp. */
 export function tanh_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Tanh>(out, x, n, 0, 0);
+  map<Tanh>(out, x, n);
 }
 
 /** dx = g (1 - y^2); reverses tanh_forward_f32 from its output. */
 export function tanh_backward_f32(dx: usize, g: usize, y: usize, n: i32): void {
-  grad1<Tanh>(dx, g, y, n, 0, 0);
+  grad<Tanh>(dx, g, y, n);
 }
 
 /** out = 1 / (1 + e^-x) (torch.sigmoid). Within 3 ulp. */
 export function sigmoid_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Sigmoid>(out, x, n, 0, 0);
+  map<Sigmoid>(out, x, n);
 }
 
 /** dx = g y (1 - y); reverses sigmoid_forward_f32 from its output. */
 export function sigmoid_backward_f32(dx: usize, g: usize, y: usize, n: i32): void {
-  grad1<Sigmoid>(dx, g, y, n, 0, 0);
+  grad<Sigmoid>(dx, g, y, n);
 }
 
 /** out = max(x, 0) (torch.relu); NaN stays NaN, and -0 stays -0. */
 export function relu_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Relu>(out, x, n, 0, 0);
+  map<Relu>(out, x, n);
 }
 
 /** dx = y <= 0 ? 0 : g; reverses relu_forward_f32 from its output. */
 export function relu_backward_f32(dx: usize, g: usize, y: usize, n: i32): void {
-  grad1<Relu>(dx, g, y, n, 0, 0);
+  grad<Relu>(dx, g, y, n);
 }
 
 /** out = x > 0 ? x : slope x (torch.nn.functional.leaky_relu). */
 export function leaky_relu_forward_f32(out: usize, x: usize, n: i32, slope: f32): void {
-  map1<LeakyRelu>(out, x, n, slope, 0);
+  map<LeakyRelu>(out, x, n, slope);
 }
 
 /** dx = x > 0 ? g : slope g; reverses leaky_relu_forward_f32. */
 export function leaky_relu_backward_f32(dx: usize, g: usize, x: usize, n: i32, slope: f32): void {
-  grad1<LeakyRelu>(dx, g, x, n, slope, 0);
+  grad<LeakyRelu>(dx, g, x, n, slope);
 }
 
 /** out = x >= 0 ? x : alpha (e^x - 1), accurate near 0 too (torch.nn.functional.elu). Within 2 ulp. */
 export function elu_forward_f32(out: usize, x: usize, n: i32, alpha: f32): void {
-  map1<Elu>(out, x, n, alpha, 0);
+  map<Elu>(out, x, n, alpha);
 }
 
 /** dx = x > 0 ? g : g alpha e^x; reverses elu_forward_f32. */
 export function elu_backward_f32(dx: usize, g: usize, x: usize, n: i32, alpha: f32): void {
-  gradLong<Elu>(dx, g, x, n, alpha, 0);
+  gradLong<Elu>(dx, g, x, n, alpha);
 }
 
 /** out = scale (x >= 0 ? x : alpha (e^x - 1)), scale = 1.0507..., alpha = 1.6732... (torch.nn.functional.selu). */
 export function selu_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Selu>(out, x, n, 0, 0);
+  map<Selu>(out, x, n);
 }
 
 /** dx = g scale (x > 0 ? 1 : alpha e^x); reverses selu_forward_f32. */
 export function selu_backward_f32(dx: usize, g: usize, x: usize, n: i32): void {
-  gradLong<Selu>(dx, g, x, n, 0, 0);
-}
-
-/** out = x Phi(x), Phi the normal distribution (torch.nn.functional.gelu). Within 4 ulp. */
-export function gelu_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Gelu>(out, x, n, 0, 0);
-}
-
-/** dx = g (Phi(x) + x phi(x)); reverses gelu_forward_f32. */
-export function gelu_backward_f32(dx: usize, g: usize, x: usize, n: i32): void {
-  gradLong<Gelu>(dx, g, x, n, 0, 0);
-}
-
-/** out = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (gelu with approximate='tanh'). Within 3 ulp. */
-export function gelu_tanh_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<GeluTanh>(out, x, n, 0, 0);
-}
-
-/** dx = g times the derivative; reverses gelu_tanh_forward_f32. */
-export function gelu_tanh_backward_f32(dx: usize, g: usize, x: usize, n: i32): void {
-  gradLong<GeluTanh>(dx, g, x, n, 0, 0);
-}
-
-/** out = x / (1 + e^-x) (torch.nn.functional.silu). Within 3 ulp. */
-export function silu_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Silu>(out, x, n, 0, 0);
-}
-
-/** dx = g s (1 + x (1 - s)), s = 1 / (1 + e^-x); reverses silu_forward_f32. */
-export function silu_backward_f32(dx: usize, g: usize, x: usize, n: i32): void {
-  gradLong<Silu>(dx, g, x, n, 0, 0);
+  gradLong<Selu>(dx, g, x, n);
 }
 
 /** out = beta x > threshold ? x : ln(1 + e^(beta x)) / beta (torch.nn.functional.softplus). */
 export function softplus_forward_f32(out: usize, x: usize, n: i32, beta: f32, threshold: f32): void {
-  map1<Softplus>(out, x, n, beta, threshold);
+  map<Softplus>(out, x, n, beta, threshold);
 }
 
 /** dx = beta x > threshold ? g : g / (1 + e^(-beta x)); reverses softplus_forward_f32. */
@@ -270,30 +223,30 @@ export function softplus_backward_f32(dx: usize, g: usize, x: usize, n: i32, bet
 
 /** out = x / (1 + |x|) (torch.nn.functional.softsign); ±1 at ±Inf. */
 export function softsign_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Softsign>(out, x, n, 0, 0);
+  map<Softsign>(out, x, n);
 }
 
 /** dx = g / (1 + |x|)^2; reverses softsign_forward_f32. */
 export function softsign_backward_f32(dx: usize, g: usize, x: usize, n: i32): void {
-  grad1<Softsign>(dx, g, x, n, 0, 0);
+  grad<Softsign>(dx, g, x, n);
 }
 
 /** out = x within [low, high] (torch.nn.functional.hardtanh); NaN stays NaN. */
 export function hardtanh_forward_f32(out: usize, x: usize, n: i32, low: f32, high: f32): void {
-  map1<Hardtanh>(out, x, n, low, high);
+  map<Hardtanh>(out, x, n, low, high);
 }
 
 /** dx = x <= low or x >= high ? 0 : g, so 0 at the bounds; reverses hardtanh_forward_f32. */
 export function hardtanh_backward_f32(dx: usize, g: usize, x: usize, n: i32, low: f32, high: f32): void {
-  grad1<Hardtanh>(dx, g, x, n, low, high);
+  grad<Hardtanh>(dx, g, x, n, low, high);
 }
 
 /** out = x within [low, high], high where low > high (torch.clamp); NaN stays NaN. */
 export function clamp_forward_f32(out: usize, x: usize, n: i32, low: f32, high: f32): void {
-  map1<Clamp>(out, x, n, low, high);
+  map<Clamp>(out, x, n, low, high);
 }
 
 /** dx = low <= x <= high ? g : 0, so g at the bounds; reverses clamp_forward_f32. */
 export function clamp_backward_f32(dx: usize, g: usize, x: usize, n: i32, low: f32, high: f32): void {
-  grad1<Clamp>(dx, g, x, n, low, high);
+  grad<Clamp>(dx, g, x, n, low, high);
 }

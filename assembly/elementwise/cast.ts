@@ -1,11 +1,45 @@
 // Conversions between f32, i32 and u8 (Tensor.to), n contiguous elements. From f32 they truncate toward zero; what does
 // not fit becomes the nearest number that does, and NaN becomes 0. Every kernel overwrites out.
-import { map1, mapFromBytes, mapToBytes } from "../loops";
+import { loadBytes, loadLanes, narrowed, storeBytes, storeLanes, widened } from "../lanes";
+import { map } from "../loops";
+import { Identity } from "../ops";
+
+/** out[i] = F.forward(x[i]), an i32 brought within 0 and 255, as a byte. */
+@inline
+function mapToBytes<F>(out: usize, x: usize, n: i32): void {
+  const f = changetype<F>(0);
+  for (; n >= 16; n -= 16, out += 16, x += 64) {
+    const a = f.forward(v128.load(x)),
+      b = f.forward(v128.load(x, 16));
+    v128.store(out, narrowed(a, b, f.forward(v128.load(x, 32)), f.forward(v128.load(x, 48))));
+  }
+  for (; n > 0; n -= 4, out += 4, x += 16) {
+    const lanes = min(n, 4);
+    const v = f.forward(loadLanes(x, lanes));
+    storeBytes(out, narrowed(v, v, v, v), lanes);
+  }
+}
+
+/** out[i] = F.forward(x[i]), for bytes x, given as i32s. */
+@inline
+function mapFromBytes<F>(out: usize, x: usize, n: i32): void {
+  const f = changetype<F>(0);
+  for (; n >= 16; n -= 16, out += 64, x += 16) {
+    v128.store(out, f.forward(widened(v128.load32_zero(x))));
+    v128.store(out, f.forward(widened(v128.load32_zero(x, 4))), 16);
+    v128.store(out, f.forward(widened(v128.load32_zero(x, 8))), 32);
+    v128.store(out, f.forward(widened(v128.load32_zero(x, 12))), 48);
+  }
+  for (; n > 0; n -= 4, out += 16, x += 4) {
+    const lanes = min(n, 4);
+    storeLanes(out, f.forward(widened(loadBytes(x, lanes))), lanes);
+  }
+}
 
 @final
 @unmanaged
 class FloatToInt {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return i32x4.trunc_sat_f32x4_s(x);
   }
 }
@@ -13,16 +47,8 @@ class FloatToInt {
 @final
 @unmanaged
 class IntToFloat {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
-    return f32x4.convert_i32x4_s(x);
-  }
-}
-
-@final
-@unmanaged
-class FloatToByte {
   @inline forward(x: v128): v128 {
-    return i32x4.trunc_sat_f32x4_s(x);
+    return f32x4.convert_i32x4_s(x);
   }
 }
 
@@ -34,35 +60,19 @@ class IntToByte {
   }
 }
 
-@final
-@unmanaged
-class ByteToFloat {
-  @inline forward(x: v128): v128 {
-    return f32x4.convert_i32x4_s(x);
-  }
-}
-
-@final
-@unmanaged
-class ByteToInt {
-  @inline forward(x: v128): v128 {
-    return x;
-  }
-}
-
 /** out = x as i32, saturating. out may be x. */
 export function cast_f32_i32(out: usize, x: usize, n: i32): void {
-  map1<FloatToInt>(out, x, n, 0, 0);
+  map<FloatToInt>(out, x, n);
 }
 
 /** out = x as u8, saturating: 0 to 255. */
 export function cast_f32_u8(out: usize, x: usize, n: i32): void {
-  mapToBytes<FloatToByte>(out, x, n);
+  mapToBytes<FloatToInt>(out, x, n);
 }
 
 /** out = x as f32, rounded to nearest. out may be x. */
 export function cast_i32_f32(out: usize, x: usize, n: i32): void {
-  map1<IntToFloat>(out, x, n, 0, 0);
+  map<IntToFloat>(out, x, n);
 }
 
 /** out = the low byte of x. */
@@ -72,10 +82,10 @@ export function cast_i32_u8(out: usize, x: usize, n: i32): void {
 
 /** out = x as f32. */
 export function cast_u8_f32(out: usize, x: usize, n: i32): void {
-  mapFromBytes<ByteToFloat>(out, x, n);
+  mapFromBytes<IntToFloat>(out, x, n);
 }
 
 /** out = x as i32. */
 export function cast_u8_i32(out: usize, x: usize, n: i32): void {
-  mapFromBytes<ByteToInt>(out, x, n);
+  mapFromBytes<Identity>(out, x, n);
 }

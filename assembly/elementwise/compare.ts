@@ -1,12 +1,12 @@
 // Broadcasting comparisons: out[i] = a[i] op b[i] ? 1 : 0 as u8, over dims = [rank, n_0 .., the strides of a, the
 // strides of b], strides in elements, non-negative, 0 where an operand is repeated; out is contiguous and apart from
-// both. NaN compares as in IEEE 754: it differs from everything. Every kernel overwrites out.
-import { Flags, strided2 } from "../loops";
+// both where they have 4 bytes. NaN compares as in IEEE 754: it differs from everything. Every kernel overwrites out.
+import { broadcast2, broadcastSwapped2, Flags, Integers } from "../broadcast";
 
 @final
 @unmanaged
 class Eq {
-  @inline test(a: v128, b: v128): v128 {
+  @inline forward(a: v128, b: v128): v128 {
     return f32x4.eq(a, b);
   }
 }
@@ -14,7 +14,7 @@ class Eq {
 @final
 @unmanaged
 class Ne {
-  @inline test(a: v128, b: v128): v128 {
+  @inline forward(a: v128, b: v128): v128 {
     return f32x4.ne(a, b);
   }
 }
@@ -22,7 +22,7 @@ class Ne {
 @final
 @unmanaged
 class Lt {
-  @inline test(a: v128, b: v128): v128 {
+  @inline forward(a: v128, b: v128): v128 {
     return f32x4.lt(a, b);
   }
 }
@@ -30,31 +30,15 @@ class Lt {
 @final
 @unmanaged
 class Le {
-  @inline test(a: v128, b: v128): v128 {
+  @inline forward(a: v128, b: v128): v128 {
     return f32x4.le(a, b);
   }
 }
 
 @final
 @unmanaged
-class Gt {
-  @inline test(a: v128, b: v128): v128 {
-    return f32x4.gt(a, b);
-  }
-}
-
-@final
-@unmanaged
-class Ge {
-  @inline test(a: v128, b: v128): v128 {
-    return f32x4.ge(a, b);
-  }
-}
-
-@final
-@unmanaged
 class EqInt {
-  @inline test(a: v128, b: v128): v128 {
+  @inline forward(a: v128, b: v128): v128 {
     return i32x4.eq(a, b);
   }
 }
@@ -62,7 +46,7 @@ class EqInt {
 @final
 @unmanaged
 class NeInt {
-  @inline test(a: v128, b: v128): v128 {
+  @inline forward(a: v128, b: v128): v128 {
     return i32x4.ne(a, b);
   }
 }
@@ -70,7 +54,7 @@ class NeInt {
 @final
 @unmanaged
 class LtInt {
-  @inline test(a: v128, b: v128): v128 {
+  @inline forward(a: v128, b: v128): v128 {
     return i32x4.lt_s(a, b);
   }
 }
@@ -78,83 +62,151 @@ class LtInt {
 @final
 @unmanaged
 class LeInt {
-  @inline test(a: v128, b: v128): v128 {
+  @inline forward(a: v128, b: v128): v128 {
     return i32x4.le_s(a, b);
   }
 }
 
+/** 1 in the bytes that are all ones. */
+@inline
+function oneOf(mask: v128): v128 {
+  return v128.and(mask, i8x16.splat(1));
+}
+
 @final
 @unmanaged
-class GtInt {
-  @inline test(a: v128, b: v128): v128 {
-    return i32x4.gt_s(a, b);
+class EqByte {
+  @inline forward(a: v128, b: v128): v128 {
+    return oneOf(i8x16.eq(a, b));
   }
 }
 
 @final
 @unmanaged
-class GeInt {
-  @inline test(a: v128, b: v128): v128 {
-    return i32x4.ge_s(a, b);
+class NeByte {
+  @inline forward(a: v128, b: v128): v128 {
+    return oneOf(i8x16.ne(a, b));
+  }
+}
+
+@final
+@unmanaged
+class LtByte {
+  @inline forward(a: v128, b: v128): v128 {
+    return oneOf(i8x16.lt_u(a, b));
+  }
+}
+
+@final
+@unmanaged
+class LeByte {
+  @inline forward(a: v128, b: v128): v128 {
+    return oneOf(i8x16.le_u(a, b));
+  }
+}
+
+@final
+@unmanaged
+class GtByte {
+  @inline forward(a: v128, b: v128): v128 {
+    return oneOf(i8x16.gt_u(a, b));
+  }
+}
+
+@final
+@unmanaged
+class GeByte {
+  @inline forward(a: v128, b: v128): v128 {
+    return oneOf(i8x16.ge_u(a, b));
   }
 }
 
 /** out = a == b (torch.eq). */
 export function eq_f32(out: usize, a: usize, b: usize, dims: usize): void {
-  strided2<Flags<Eq>>(out, a, b, dims, 0);
+  broadcast2<Flags<Eq>, f32>(out, a, b, dims);
 }
 
 /** out = a != b (torch.ne). */
 export function ne_f32(out: usize, a: usize, b: usize, dims: usize): void {
-  strided2<Flags<Ne>>(out, a, b, dims, 0);
+  broadcast2<Flags<Ne>, f32>(out, a, b, dims);
 }
 
 /** out = a < b (torch.lt). */
 export function lt_f32(out: usize, a: usize, b: usize, dims: usize): void {
-  strided2<Flags<Lt>>(out, a, b, dims, 0);
+  broadcast2<Flags<Lt>, f32>(out, a, b, dims);
 }
 
 /** out = a <= b (torch.le). */
 export function le_f32(out: usize, a: usize, b: usize, dims: usize): void {
-  strided2<Flags<Le>>(out, a, b, dims, 0);
+  broadcast2<Flags<Le>, f32>(out, a, b, dims);
 }
 
 /** out = a > b (torch.gt). */
 export function gt_f32(out: usize, a: usize, b: usize, dims: usize): void {
-  strided2<Flags<Gt>>(out, a, b, dims, 0);
+  broadcastSwapped2<Flags<Lt>, f32>(out, a, b, dims);
 }
 
 /** out = a >= b (torch.ge). */
 export function ge_f32(out: usize, a: usize, b: usize, dims: usize): void {
-  strided2<Flags<Ge>>(out, a, b, dims, 0);
+  broadcastSwapped2<Flags<Le>, f32>(out, a, b, dims);
 }
 
 /** out = a == b (torch.eq), of i32. */
 export function eq_i32(out: usize, a: usize, b: usize, dims: usize): void {
-  strided2<Flags<EqInt>>(out, a, b, dims, 0);
+  broadcast2<Flags<EqInt>, i32>(out, a, b, dims);
 }
 
 /** out = a != b (torch.ne), of i32. */
 export function ne_i32(out: usize, a: usize, b: usize, dims: usize): void {
-  strided2<Flags<NeInt>>(out, a, b, dims, 0);
+  broadcast2<Flags<NeInt>, i32>(out, a, b, dims);
 }
 
 /** out = a < b (torch.lt), of i32. */
 export function lt_i32(out: usize, a: usize, b: usize, dims: usize): void {
-  strided2<Flags<LtInt>>(out, a, b, dims, 0);
+  broadcast2<Flags<LtInt>, i32>(out, a, b, dims);
 }
 
 /** out = a <= b (torch.le), of i32. */
 export function le_i32(out: usize, a: usize, b: usize, dims: usize): void {
-  strided2<Flags<LeInt>>(out, a, b, dims, 0);
+  broadcast2<Flags<LeInt>, i32>(out, a, b, dims);
 }
 
 /** out = a > b (torch.gt), of i32. */
 export function gt_i32(out: usize, a: usize, b: usize, dims: usize): void {
-  strided2<Flags<GtInt>>(out, a, b, dims, 0);
+  broadcastSwapped2<Flags<LtInt>, i32>(out, a, b, dims);
 }
 
 /** out = a >= b (torch.ge), of i32. */
 export function ge_i32(out: usize, a: usize, b: usize, dims: usize): void {
-  strided2<Flags<GeInt>>(out, a, b, dims, 0);
+  broadcastSwapped2<Flags<LeInt>, i32>(out, a, b, dims);
+}
+
+/** out = a == b (torch.eq), of u8. out may be an operand that is contiguous. */
+export function eq_u8(out: usize, a: usize, b: usize, dims: usize): void {
+  broadcast2<Integers<EqByte>, u8>(out, a, b, dims);
+}
+
+/** out = a != b (torch.ne), of u8. out may be an operand that is contiguous. */
+export function ne_u8(out: usize, a: usize, b: usize, dims: usize): void {
+  broadcast2<Integers<NeByte>, u8>(out, a, b, dims);
+}
+
+/** out = a < b (torch.lt), of u8. out may be an operand that is contiguous. */
+export function lt_u8(out: usize, a: usize, b: usize, dims: usize): void {
+  broadcast2<Integers<LtByte>, u8>(out, a, b, dims);
+}
+
+/** out = a <= b (torch.le), of u8. out may be an operand that is contiguous. */
+export function le_u8(out: usize, a: usize, b: usize, dims: usize): void {
+  broadcast2<Integers<LeByte>, u8>(out, a, b, dims);
+}
+
+/** out = a > b (torch.gt), of u8. out may be an operand that is contiguous. */
+export function gt_u8(out: usize, a: usize, b: usize, dims: usize): void {
+  broadcast2<Integers<GtByte>, u8>(out, a, b, dims);
+}
+
+/** out = a >= b (torch.ge), of u8. out may be an operand that is contiguous. */
+export function ge_u8(out: usize, a: usize, b: usize, dims: usize): void {
+  broadcast2<Integers<GeByte>, u8>(out, a, b, dims);
 }

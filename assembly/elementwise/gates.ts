@@ -4,22 +4,12 @@
 //   unit(x)  = relu(x) - a t
 //   slope(x) = x < 0 ? s : 1 - s, where s is the slope at -a
 //
-// so one formula serves both signs, and the tail is accurate relative to itself down to denormals: t is held times
-// 2^64 (see scaledTail), and scaled back last.
-import {
-  demotePair,
-  expTail,
-  expTailSum,
-  madd,
-  magnitude,
-  negative,
-  nmadd,
-  promoteHigh,
-  relu,
-  scaledTail,
-  select,
-  TAIL_SCALE,
-} from "../lanes";
+// so one formula serves both signs, and the tail is accurate relative to itself down to denormals: t is held times 2^64
+// (see scaledTail), and scaled back last. Kernels as in activations.ts: n contiguous elements, out may be x, dx may be
+// g or x, and every kernel overwrites out, or dx.
+import { demotePair, madd, magnitude, negative, nmadd, promoteHigh, relu, select } from "../lanes";
+import { gradLong, map } from "../loops";
+import { expTail, expTailSum, scaledTail, TAIL_SCALE } from "../math";
 
 @inline
 function unitOf(x: v128, tailUnit: v128): v128 {
@@ -72,7 +62,7 @@ function denominator(a: v128, aD: v128): v128 {
 
 /** x Phi(x). Within 4 ulp. */
 @inline
-export function gelu(x: v128): v128 {
+function gelu(x: v128): v128 {
   const a = distance(x, GELU_END);
   const aD = madd(f32x4.mul(a, a), numerator(a), a);
   return unitOf(x, f32x4.div(normalTail(aD, a), denominator(a, aD)));
@@ -80,7 +70,7 @@ export function gelu(x: v128): v128 {
 
 /** Phi(x) + x phi(x), the derivative of gelu. */
 @inline
-export function geluSlope(x: v128): v128 {
+function geluSlope(x: v128): v128 {
   const a = distance(x, GELU_END);
   const d = madd(a, numerator(a), f32x4.splat(1));
   const g = f32x4.div(d, denominator(a, f32x4.mul(a, d)));
@@ -106,14 +96,14 @@ const SILU_END: f32 = 110;
 
 /** x sigma(x). Within 3 ulp. */
 @inline
-export function silu(x: v128): v128 {
+function silu(x: v128): v128 {
   const a = distance(x, SILU_END);
   return logisticUnit(x, a, expTail(negative(a)));
 }
 
 /** sigma(x) (1 + x sigma(-x)), the derivative of silu. */
 @inline
-export function siluSlope(x: v128): v128 {
+function siluSlope(x: v128): v128 {
   const a = distance(x, SILU_END);
   return logisticSlope(x, a, expTail(negative(a)));
 }
@@ -151,15 +141,78 @@ function cubicTail(a: v128): v128 {
 
 /** x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). Within 3 ulp. */
 @inline
-export function geluTanh(x: v128): v128 {
+function geluTanh(x: v128): v128 {
   const a = distance(x, GELU_TANH_END);
   return logisticUnit(x, a, cubicTail(a));
 }
 
 /** The derivative of geluTanh. */
 @inline
-export function geluTanhSlope(x: v128): v128 {
+function geluTanhSlope(x: v128): v128 {
   const a = distance(x, GELU_TANH_END);
   const slope = madd(f32x4.mul(a, a), f32x4.splat(<f32>(3 * Z3)), f32x4.splat(<f32>Z1));
   return logisticSlope(x, f32x4.mul(a, slope), cubicTail(a));
+}
+
+@final
+@unmanaged
+class Gelu {
+  @inline forward(x: v128): v128 {
+    return gelu(x);
+  }
+  @inline backward(g: v128, x: v128): v128 {
+    return f32x4.mul(g, geluSlope(x));
+  }
+}
+
+@final
+@unmanaged
+class GeluTanh {
+  @inline forward(x: v128): v128 {
+    return geluTanh(x);
+  }
+  @inline backward(g: v128, x: v128): v128 {
+    return f32x4.mul(g, geluTanhSlope(x));
+  }
+}
+
+@final
+@unmanaged
+class Silu {
+  @inline forward(x: v128): v128 {
+    return silu(x);
+  }
+  @inline backward(g: v128, x: v128): v128 {
+    return f32x4.mul(g, siluSlope(x));
+  }
+}
+
+/** out = x Phi(x), Phi the normal distribution (torch.nn.functional.gelu). Within 4 ulp. */
+export function gelu_forward_f32(out: usize, x: usize, n: i32): void {
+  map<Gelu>(out, x, n);
+}
+
+/** dx = g (Phi(x) + x phi(x)); reverses gelu_forward_f32. */
+export function gelu_backward_f32(dx: usize, g: usize, x: usize, n: i32): void {
+  gradLong<Gelu>(dx, g, x, n);
+}
+
+/** out = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (gelu with approximate='tanh'). Within 3 ulp. */
+export function gelu_tanh_forward_f32(out: usize, x: usize, n: i32): void {
+  map<GeluTanh>(out, x, n);
+}
+
+/** dx = g times the derivative; reverses gelu_tanh_forward_f32. */
+export function gelu_tanh_backward_f32(dx: usize, g: usize, x: usize, n: i32): void {
+  gradLong<GeluTanh>(dx, g, x, n);
+}
+
+/** out = x / (1 + e^-x) (torch.nn.functional.silu). Within 3 ulp. */
+export function silu_forward_f32(out: usize, x: usize, n: i32): void {
+  map<Silu>(out, x, n);
+}
+
+/** dx = g s (1 + x (1 - s)), s = 1 / (1 + e^-x); reverses silu_forward_f32. */
+export function silu_backward_f32(dx: usize, g: usize, x: usize, n: i32): void {
+  gradLong<Silu>(dx, g, x, n);
 }

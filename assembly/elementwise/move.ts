@@ -1,7 +1,6 @@
 // Moves between strided layouts: dims = [rank, n_0 .., the strides of out, the strides of x], strides in elements and
 // of either sign. Two axes make a plane, the others recur around it: the axis along which out is contiguous, and the
 // one along which x is. Where they are one axis the plane is rows; where they are two it is a transposition.
-import { sizeOf, strideOf } from "../loops";
 
 /** Stores a vector, or an element, over what is there. */
 @final
@@ -33,11 +32,21 @@ class Accumulate {
   }
 }
 
-/** Below this many bytes a loop is sooner done than the engine's call for memory.copy. */
+/** Below this many bytes a loop is faster than memory.copy, which engines call. */
 const COPY_BYTES: usize = 1024;
 /** A tile's edges in elements: whole cache lines are written, and the lines in use fit one way each of a small L1. */
 const TILE_ROWS: i32 = 8;
 const TILE_COLUMNS: i32 = 16;
+
+/** The size of an axis; 1 for axis -1, which stands for none. */
+function sizeOf(dims: usize, axis: i32): i32 {
+  return axis < 0 ? 1 : load<i32>(dims + ((<usize>(1 + axis)) << 2));
+}
+
+/** The stride of an axis for operand 0 or 1, in elements; 0 for axis -1. */
+function strideOf(dims: usize, operand: i32, axis: i32): usize {
+  return axis < 0 ? 0 : <usize>load<i32>(dims + ((<usize>(1 + (1 + operand) * load<i32>(dims) + axis)) << 2));
+}
 
 /** The stride of an axis in bytes: of out for operand 0, of x for operand 1. */
 @inline

@@ -1,6 +1,6 @@
 // sin and cos, for every f32.
 import { demotePair, madd, magnitude, nmadd, promoteHigh, select, withSign } from "../lanes";
-import { map1 } from "../loops";
+import { map } from "../loops";
 
 // x = k pi/2 + r with |r| <= pi/4. The reduction is done in f64 with pi/2 in two parts, the first of 25 bits (after
 // fdlibm), so that its product with k is exact up to the bound. The polynomials are minimax.
@@ -91,7 +91,7 @@ function sinTurned(x: v128, turns: i32): v128 {
 @final
 @unmanaged
 class Sin {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return sinTurned(x, 0);
   }
 }
@@ -99,17 +99,17 @@ class Sin {
 @final
 @unmanaged
 class Cos {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return sinTurned(x, 1);
   }
 }
 
 /** out = sin x (torch.sin), n elements. Within 2 ulp; NaN at ±Inf. out may be x. Overwrites out. */
 export function sin_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Sin>(out, x, n, 0, 0);
+  map<Sin>(out, x, n);
 }
 
 /** out = cos x (torch.cos), n elements. Within 2 ulp; NaN at ±Inf. out may be x. Overwrites out. */
 export function cos_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Cos>(out, x, n, 0, 0);
+  map<Cos>(out, x, n);
 }

@@ -1,12 +1,14 @@
 // Elementwise functions of n contiguous elements, out = f(x). out may be x. Every kernel overwrites out, or dx. Where
 // there is no backward, the gradient is a product of other kernels' results, or zero.
-import { erf, exp, expm1, log, log1p, madd, magnitude } from "../lanes";
-import { fill, grad1, map1 } from "../loops";
+import { madd, magnitude } from "../lanes";
+import { grad, map } from "../loops";
+import { erf, exp, expm1, log, log1p } from "../math";
+import { Square, USES_Q } from "../ops";
 
 @final
 @unmanaged
 class Neg {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return v128.xor(x, i32x4.splat(0x80000000));
   }
 }
@@ -14,7 +16,7 @@ class Neg {
 @final
 @unmanaged
 class Exp {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return exp(x);
   }
 }
@@ -22,7 +24,7 @@ class Exp {
 @final
 @unmanaged
 class Log {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return log(x);
   }
 }
@@ -30,7 +32,7 @@ class Log {
 @final
 @unmanaged
 class Log1p {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return log1p(x);
   }
 }
@@ -38,7 +40,7 @@ class Log1p {
 @final
 @unmanaged
 class Expm1 {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return expm1(x);
   }
 }
@@ -46,7 +48,7 @@ class Expm1 {
 @final
 @unmanaged
 class Erf {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return erf(x);
   }
 }
@@ -54,7 +56,7 @@ class Erf {
 @final
 @unmanaged
 class Sqrt {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return f32x4.sqrt(x);
   }
 }
@@ -62,7 +64,7 @@ class Sqrt {
 @final
 @unmanaged
 class Rsqrt {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return f32x4.div(f32x4.splat(1), f32x4.sqrt(x));
   }
 }
@@ -70,23 +72,15 @@ class Rsqrt {
 @final
 @unmanaged
 class Reciprocal {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return f32x4.div(f32x4.splat(1), x);
   }
 }
 
 @final
 @unmanaged
-class Square {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
-    return f32x4.mul(x, x);
-  }
-}
-
-@final
-@unmanaged
 class Floor {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return f32x4.floor(x);
   }
 }
@@ -94,7 +88,7 @@ class Floor {
 @final
 @unmanaged
 class Ceil {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return f32x4.ceil(x);
   }
 }
@@ -102,7 +96,7 @@ class Ceil {
 @final
 @unmanaged
 class Round {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return f32x4.nearest(x);
   }
 }
@@ -110,7 +104,7 @@ class Round {
 @final
 @unmanaged
 class Trunc {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return f32x4.trunc(x);
   }
 }
@@ -126,7 +120,7 @@ function sign(x: v128): v128 {
 @final
 @unmanaged
 class Sign {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return sign(x);
   }
 }
@@ -134,127 +128,111 @@ class Sign {
 @final
 @unmanaged
 class Abs {
-  @inline forward(x: v128, _p: v128, _q: v128): v128 {
+  @inline forward(x: v128): v128 {
     return magnitude(x);
   }
-  @inline backward(g: v128, x: v128, _p: v128, _q: v128): v128 {
+  @inline backward(g: v128, x: v128): v128 {
     return f32x4.mul(g, sign(x));
   }
 }
 
 @final
 @unmanaged
-class Scale {
+class Affine {
+  @inline uses(): i32 {
+    return USES_Q;
+  }
   @inline forward(x: v128, alpha: v128, beta: v128): v128 {
     return madd(x, alpha, beta);
   }
 }
 
-/** y + alpha x, as the step of a loop over y and x. */
-@final
-@unmanaged
-class Axpy {
-  @inline backward(y: v128, x: v128, alpha: v128, _q: v128): v128 {
-    return madd(x, alpha, y);
-  }
-}
-
 /** out = -x (torch.neg). */
 export function neg_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Neg>(out, x, n, 0, 0);
+  map<Neg>(out, x, n);
 }
 
 /** out = e^x (torch.exp). Within 2 ulp. */
 export function exp_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Exp>(out, x, n, 0, 0);
+  map<Exp>(out, x, n);
 }
 
 /** out = ln x (torch.log). Within 2 ulp; -Inf at 0, NaN below. */
 export function log_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Log>(out, x, n, 0, 0);
+  map<Log>(out, x, n);
 }
 
 /** out = ln(1 + x) (torch.log1p), accurate relative to itself. Within 2 ulp. */
 export function log1p_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Log1p>(out, x, n, 0, 0);
+  map<Log1p>(out, x, n);
 }
 
 /** out = e^x - 1 (torch.expm1), accurate relative to itself. Within 2 ulp. */
 export function expm1_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Expm1>(out, x, n, 0, 0);
+  map<Expm1>(out, x, n);
 }
 
 /** out = the error function (torch.erf). Within 3 ulp. */
 export function erf_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Erf>(out, x, n, 0, 0);
+  map<Erf>(out, x, n);
 }
 
 /** out = the square root (torch.sqrt); NaN below 0. */
 export function sqrt_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Sqrt>(out, x, n, 0, 0);
+  map<Sqrt>(out, x, n);
 }
 
 /** out = 1 / the square root (torch.rsqrt). Within 1 ulp. */
 export function rsqrt_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Rsqrt>(out, x, n, 0, 0);
+  map<Rsqrt>(out, x, n);
 }
 
 /** out = 1 / x (torch.reciprocal). */
 export function reciprocal_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Reciprocal>(out, x, n, 0, 0);
+  map<Reciprocal>(out, x, n);
 }
 
 /** out = x^2 (torch.square). */
 export function square_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Square>(out, x, n, 0, 0);
+  map<Square>(out, x, n);
 }
 
 /** out = the greatest integer <= x (torch.floor). */
 export function floor_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Floor>(out, x, n, 0, 0);
+  map<Floor>(out, x, n);
 }
 
 /** out = the least integer >= x (torch.ceil). */
 export function ceil_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Ceil>(out, x, n, 0, 0);
+  map<Ceil>(out, x, n);
 }
 
 /** out = the nearest integer, halves to even (torch.round). */
 export function round_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Round>(out, x, n, 0, 0);
+  map<Round>(out, x, n);
 }
 
 /** out = x without its fraction (torch.trunc). */
 export function trunc_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Trunc>(out, x, n, 0, 0);
+  map<Trunc>(out, x, n);
 }
 
 /** out = the sign of x (torch.sign): 1, -1, or 0, which is also NaN's. */
 export function sign_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Sign>(out, x, n, 0, 0);
+  map<Sign>(out, x, n);
 }
 
 /** out = |x| (torch.abs). */
 export function abs_forward_f32(out: usize, x: usize, n: i32): void {
-  map1<Abs>(out, x, n, 0, 0);
+  map<Abs>(out, x, n);
 }
 
 /** dx = g sign(x), so 0 at 0; reverses abs_forward_f32. dx may be g or x. */
 export function abs_backward_f32(dx: usize, g: usize, x: usize, n: i32): void {
-  grad1<Abs>(dx, g, x, n, 0, 0);
+  grad<Abs>(dx, g, x, n);
 }
 
 /** out = alpha x + beta. */
 export function scale_f32(out: usize, x: usize, n: i32, alpha: f32, beta: f32): void {
-  map1<Scale>(out, x, n, alpha, beta);
-}
-
-/** y += alpha x. Accumulates. x may be y. */
-export function axpy_f32(y: usize, x: usize, n: i32, alpha: f32): void {
-  grad1<Axpy>(y, y, x, n, alpha, 0);
-}
-
-/** out = value. */
-export function fill_f32(out: usize, n: i32, value: f32): void {
-  fill(out, n, value);
+  map<Affine>(out, x, n, alpha, beta);
 }

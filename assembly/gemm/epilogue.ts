@@ -1,4 +1,5 @@
-// What becomes of a tile of sums at the edges of C and behind the last K block, and of C before the first.
+// The epilogue of a product: how a tile of sums is stored at the edges of C, and bias and activation behind the last K
+// block.
 import { Four, One } from "./vectors";
 
 /** No activation. */
@@ -71,20 +72,5 @@ export function cutTile(c: usize, cBytes: usize, t: usize, tBytes: usize, rows: 
     for (; j < end; j += 4) moveOne<One>(c + j, t + j, add);
     c += cBytes;
     t += tBytes;
-  }
-}
-
-/** C[rows, cols] *= beta, rows `cBytes` apart. */
-export function scaleRows(c: usize, cBytes: usize, rows: i32, cols: i32, beta: f32): void {
-  const b = f32x4.splat(beta);
-  const four = changetype<Four>(0);
-  const one = changetype<One>(0);
-  const vectorEnd = (<usize>(cols & ~3)) << 2;
-  const end = (<usize>cols) << 2;
-  for (; rows > 0; rows--) {
-    let j: usize = 0;
-    for (; j < vectorEnd; j += 16) four.store(c + j, f32x4.mul(four.load(c + j), b));
-    for (; j < end; j += 4) one.store(c + j, f32x4.mul(one.load(c + j), b));
-    c += cBytes;
   }
 }

@@ -2,8 +2,8 @@
 //
 // A "line" is what a panel holds W of: a row of A or a column of B. Element p of line i lies at
 // src + i * lineBytes + p * stepBytes; it goes to panel i / W, group p, place i % W. Lines missing from the last panel
-// repeat the last line that exists: what they give ends in rows or columns of the tile that are never written, so they
-// need no zeros, they cannot reach a real element, and nothing is read outside the matrix.
+// repeat the last line that exists: their sums end in rows or columns of the tile that are never written. So they need
+// no zeros, cannot reach a real element, and nothing is read outside the matrix.
 //
 // A panel is packed by quads of 4 lines, the last quad first: for W = 6 it spills 2 values into the next group (or,
 // at the end, into the next panel or the slack behind the area), which the first quad then overwrites.
@@ -12,6 +12,19 @@ import { gather, interleaveHigh, interleaveLow, joinHigh, joinLow } from "./vect
 /** Bytes that packing may write behind the last panel. */
 @inline
 export const PACK_SLACK: i32 = 16;
+
+/** How far the steps of a block may reach for it to stay unpacked. */
+@inline
+const IN_PLACE_BYTES: usize = 16384;
+
+/**
+ * Whether a block of `kb` steps is read where it lies: its lines are neighbours, and all steps are close enough to stay
+ * in the first cache. A tile counts its steps by the address in A, so a stride of 0 is packed.
+ */
+@inline
+export function inPlace(lineBytes: usize, stepBytes: usize, kb: i32): bool {
+  return lineBytes == 4 && stepBytes - 1 < IN_PLACE_BYTES && stepBytes * <usize>kb <= IN_PLACE_BYTES;
+}
 
 /** Packs 4 neighbouring steps of 4 lines into 4 groups; gives the address behind them. */
 @inline
@@ -79,7 +92,10 @@ function packPanel(dst: usize, src: usize, lines: i32, width: i32, k: i32, lineB
   }
 }
 
-/** As packPanels for whole quads of lines and of neighbouring steps, without its calls, which are most of the time for few. */
+/**
+ * As packPanels for whole quads of lines and of neighbouring steps, without its calls, which are most of the time for
+ * few.
+ */
 export function packWholeLines(dst: usize, src: usize, lines: i32, width: i32, k: i32, lineBytes: usize): void {
   const groupBytes = (<usize>width) << 2;
   const panelBytes = groupBytes * <usize>k;

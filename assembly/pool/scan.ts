@@ -1,8 +1,8 @@
-// The way over the planes that all poolings share: window by window in row-major order, one block of planes at a time.
-// Where a window lies is worked out once for a block, and then its planes go through it one after the other: planes are
-// often small, and a first level of cache holds many.
+// The loop over windows that all poolings share: windows in row-major order, one block of planes at a time. The
+// position of a window is computed once for a block and applied to its planes one after the other: planes are often
+// small, and the first-level cache holds many.
 //
-// What is made of a window is an op class: start(), takes(a, v), combine(a, v), place(at, here, taken), finish(a,
+// An op class computes one window: start(), takes(a, v), combine(a, v), place(at, here, taken), finish(a,
 // divisor) for lanes that are windows, alone(...) for one window, and places(), whether it has an index beside its
 // value.
 import { storeLanes } from "../lanes";
@@ -16,8 +16,7 @@ export function blockOf(planes: i32, bytes: usize): i32 {
   return min(planes, <i32>(BLOCK_BYTES / max<usize>(bytes, 4)) + 1);
 }
 
-// How many columns a window has: the usual numbers, of neighbours, step after step, or any, in a loop that costs more than
-// its steps.
+// The columns of a window: two or three neighbours, unrolled, or any number in a loop.
 
 @final
 @unmanaged
@@ -47,6 +46,7 @@ class Any {
  * n windows side by side, each r rows of c columns (those of K) that all lie on the plane: lanes are windows. x is the
  * first element of the first window and `place` its position; `plane` and `out` bytes lead from plane to plane.
  */
+// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: most branches are constant, as F, R and K are
 function across<F, R, K>(
   y: usize,
   index: usize,
@@ -156,6 +156,7 @@ function alone<F>(
 /**
  * y[planes, outH, outW] = F of the windows of x[planes, h, w], with axes of kind A; for F that places, index beside it.
  */
+// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: each branch is a kind of window with its loop
 export function scan<F, A>(y: usize, index: usize, x: usize, planes: i32, dims: usize): void {
   const rows = changetype<A>(dims),
     cols = changetype<A>(dims + AXIS);

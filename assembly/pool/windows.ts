@@ -1,4 +1,4 @@
-// What pooling windows are made of: the axes, which say where a window lies, and the readers of vectors of elements.
+// Pooling windows: the axes, which give the position of a window, and the readers of vectors of elements.
 
 /** Bytes of one axis in `dims`. */
 @inline export const AXIS: usize = 24;

@@ -2,19 +2,20 @@
 // falls into independent units (elements, rows, samples) every thread takes a slice; what does not is thread 0's.
 //
 // A command is a list of words:
-//   kernel, words, sync, units, grain, count, args, inner, then the arguments and, for each, its step.
+//   kernel, words, sync, units, grain, count, args, scale, then the arguments and, for each, its step.
 //   words    of the whole command, so that the next one follows
 //   sync     1: all threads wait for each other first
 //   units    what can be cut; 0 when nothing can
 //   grain    slices begin at its multiples
-//   count    which argument holds the number of units; or, negative, ~which word of the list that the last argument points to
-//   args     how many arguments
-//   inner    of a loop: how many commands are its body
+//   count    which argument holds the number of units; or, negative, ~which word of the list that the last argument
+//   points to args     how many arguments
+//   scale    what one unit adds to that count; of a loop: how many commands are its body
 // A slice from unit `lo` is the kernel called with arguments[i] + lo * steps[i] and a smaller count.
 //
-// A loop's body follows it: elementwise commands of the same units. They run block by block, so that what one leaves for
-// the next stays in the first cache. Arguments of the body with step SCRATCH are offsets into this thread's scratch.
-import { dispatch, LOOP } from "./dispatch";
+// A loop's body follows it: elementwise commands of the same units. They run block by block, so that what one leaves
+// for the next stays in the first cache. Arguments of the body with step SCRATCH are offsets into this thread's
+// scratch.
+import { dispatch, dispatchAny, LOOP } from "../generated/dispatch";
 import {
   awaitPost,
   barrier,
@@ -27,9 +28,9 @@ import {
   stopped,
   thread,
   threads,
-} from "./team";
+} from "./threads";
 
-export { thread_control_bytes, thread_start, thread_stop } from "./team";
+export { thread_control_bytes, thread_start, thread_stop } from "./threads";
 
 const WORDS: usize = 4;
 const SYNC: usize = 8;
@@ -37,7 +38,7 @@ const UNITS: usize = 12;
 const GRAIN: usize = 16;
 const COUNT: usize = 20;
 const ARGS: usize = 24;
-const INNER: usize = 28;
+const SCALE: usize = 28;
 const HEADER: usize = 32;
 
 /** The step of an argument that is an offset into the scratch. */
@@ -59,10 +60,11 @@ export function program_intermediate_bytes(): i32 {
   return program_scratch_bytes() - <i32>INTERMEDIATES;
 }
 
-/** Runs units [lo, hi) of the command at `p`. A check answers with what is wrong, or -1. */
-function slice(p: usize, lo: i32, hi: i32): i32 {
+/** Runs units [lo, hi) of the command at `p`. */
+function slice(p: usize, lo: i32, hi: i32): void {
   const args = load<i32>(p, ARGS),
     count = load<i32>(p, COUNT),
+    number = (hi - lo) * load<i32>(p, SCALE),
     to = scratch;
   const from = p + HEADER,
     steps = from + ((<usize>args) << 2);
@@ -71,23 +73,23 @@ function slice(p: usize, lo: i32, hi: i32): i32 {
       value = load<i32>(from + i);
     store<i32>(to + i, step == SCRATCH ? <i32>(scratch + INTERMEDIATES) + value : value + step * lo);
   }
-  if (count >= 0) store<i32>(to + ((<usize>count) << 2), hi - lo);
+  if (count >= 0) store<i32>(to + ((<usize>count) << 2), number);
   else {
     const last = to + ((<usize>args - 1) << 2);
     const list = load<usize>(last),
       end = p + ((<usize>load<i32>(p, WORDS)) << 2);
     // It lies behind the steps; a few words more than it has do no harm.
     for (let i: usize = 0; list + i < end; i += 16) v128.store(to + LIST + i, v128.load(list + i));
-    store<i32>(to + LIST + ((<usize>~count) << 2), hi - lo);
+    store<i32>(to + LIST + ((<usize>~count) << 2), number);
     store<usize>(last, to + LIST);
   }
-  return dispatch(load<i32>(p), to);
+  dispatch(load<i32>(p), to);
 }
 
 /** Units [lo, hi) of the loop at `p`, block by block through its body. */
 function loop(p: usize, lo: i32, hi: i32): void {
   const block = load<i32>(p, GRAIN),
-    inner = load<i32>(p, INNER);
+    inner = load<i32>(p, SCALE);
   for (let at = lo; at < hi; at += block) {
     const end = min(at + block, hi);
     let q = p + HEADER;
@@ -100,19 +102,21 @@ function loop(p: usize, lo: i32, hi: i32): void {
 
 /** This thread's slice of the command at `p`. */
 @inline
-function share(p: usize): i32 {
+function share(p: usize): void {
   const units = load<i32>(p, UNITS),
     kernel = load<i32>(p);
-  if (threads == 1 && kernel != LOOP) return dispatch(kernel, p + HEADER);
+  if (threads == 1 && kernel != LOOP) {
+    dispatch(kernel, p + HEADER);
+    return;
+  }
   const grain = load<i32>(p, GRAIN),
     chunks = max(1, units / grain);
   // The last slice has what is left over.
   const lo = grain * <i32>((<i64>chunks * thread) / threads),
     hi = thread == threads - 1 ? units : grain * <i32>((<i64>chunks * (thread + 1)) / threads);
-  if (lo >= hi) return -1;
+  if (lo >= hi) return;
   if (kernel == LOOP) loop(p, lo, hi);
   else slice(p, lo, hi);
-  return -1;
 }
 
 /** Runs the commands from `begin` to `end` on this thread and, where there are others, with them. */
@@ -125,7 +129,7 @@ function run(begin: usize, end: usize): usize {
       }
     }
     if (load<i32>(p, UNITS)) share(p);
-    else if (thread == 0 && dispatch(load<i32>(p), p + HEADER) >= 0) {
+    else if (thread == 0 && dispatchAny(load<i32>(p), p + HEADER) >= 0) {
       if (threads == 1) return p;
       stop(p);
     }
@@ -140,7 +144,8 @@ function run(begin: usize, end: usize): usize {
 /**
  * Runs the commands that lie from `begin` to `end`.
  *
- * @returns 0; the address of the check that found something wrong, after which nothing was run; or 1 when a thread is gone
+ * @returns 0; the address of the check that found something wrong, after which nothing was run; or 1 when a thread is
+ *   gone
  */
 export function program_run(begin: usize, end: usize): usize {
   if (threads > 1) post(begin, end);

@@ -1,6 +1,6 @@
-// Convolutions in the layout of PyTorch (NCHW), and some in that of TensorFlow (NHWC): the layers of ResNet-18 and MobileNetV2,
-// some small ones, each with its gradients.
-import { checkConv } from '../conv-reference.ts';
+// Convolutions in the layout of PyTorch (NCHW), and some in that of TensorFlow (NHWC): the layers of ResNet-18 and
+// MobileNetV2, some small ones, each with its gradients.
+import { checkConv } from '../checks/conv.ts';
 import { type Case, type ConvProblem, type Family, outputsOf, uniform } from '../problems.ts';
 
 type Layer = Omit<ConvProblem, 'direction' | 'x' | 'weight' | 'g'>;

@@ -1,5 +1,5 @@
 // Matrix products: square ones in the three layouts that training needs, odd sizes beside them, and skinny shapes.
-import { checkProduct, type Matrix } from '../check.ts';
+import { checkProduct, type Matrix } from '../checks/elements.ts';
 import type { Case, Family, GemmProblem, Layout, LinearProblem, Side } from '../problems.ts';
 import { uniform } from '../problems.ts';
 
@@ -15,7 +15,7 @@ function matrix(data: Float32Array, rows: number, cols: number, transposed: bool
 
 const bytesOf = (...elements: number[]): number => 4 * elements.reduce((a, b) => a + b, 0);
 
-function product(layout: Layout, m: number, n: number, k: number, sides: readonly Side[]): Case {
+export function product(layout: Layout, m: number, n: number, k: number, sides: readonly Side[]): Case {
   return {
     name: m === n && n === k ? `${layout} ${m}` : `${layout} ${m}×${n}×${k}`,
     work: { flops: 2 * m * n * k, bytes: bytesOf(m * k, k * n, m * n), unit: 'GFLOP/s' },

@@ -1,5 +1,7 @@
 // Elementwise ops, reductions, row ops and the optimizer: what is bound by memory, and what by the exponential.
-import type { RawKernels } from '../kernels.ts';
+
+import { checkOp } from '../checks/op.ts';
+import { ops as lane, streamLoop } from '../limits/loops.ts';
 import {
   type Case,
   classes,
@@ -10,8 +12,7 @@ import {
   uniform,
   type Work,
 } from '../problems.ts';
-import { checkOp } from '../reference.ts';
-import { ops as lane, streamLoop } from '../wasm.ts';
+import type { RawKernels } from '../sides/raw-kernels.ts';
 
 /** Bytes an element that must be read and written, and exponentials an element. */
 const COST: Readonly<Record<OpName, { readonly bytes: number; readonly exps?: number }>> = {
@@ -64,7 +65,7 @@ function problemOf(op: OpName, rows: number, cols: number): OpProblem {
   }
 }
 
-function opCase(op: OpName, rows: number, cols: number, raw: RawKernels): Case {
+function opCase(op: OpName, rows: number, cols: number, raw: RawKernels | null): Case {
   const n = rows * cols;
   const { bytes, exps = 0 } = COST[op];
   const work: Work = { bytes: bytes * n, unit: 'GB/s', ...(exps > 0 && { exps: exps * n }) };
@@ -75,13 +76,13 @@ function opCase(op: OpName, rows: number, cols: number, raw: RawKernels): Case {
       const problem = problemOf(op, rows, cols);
       return { problem, check: checkOp(problem) };
     },
-    ...(op === 'relu gradient' && { sides: gradientSides(raw) }),
+    ...(op === 'relu gradient' && raw && { sides: gradientSides(raw) }),
   };
 }
 
 /**
- * Two ways for a backward pass to leave relu's gradient, as the same hand-made loop: to overwrite dx, or to fill it with 0 and
- * add to it. The library overwrites; these show what that is worth.
+ * Two ways for a backward pass to leave relu's gradient, as the same hand-made loop: to overwrite dx, or to fill it
+ * with 0 and add to it. The library overwrites; these show what that is worth.
  */
 function gradientSides(raw: RawKernels): Side[] {
   const masked = (g: readonly number[], x: readonly number[]): number[] => [
@@ -130,8 +131,8 @@ function gradientSides(raw: RawKernels): Side[] {
   ];
 }
 
-/** @param quick one small size */
-export function opsFamily(quick: boolean, raw: RawKernels): Family {
+/** @param quick one small size @param raw the memory of the loops that two cases are compared to, if they are */
+export function opsFamily(quick: boolean, raw: RawKernels | null): Family {
   const names = Object.keys(COST) as OpName[];
   const sizes: readonly (readonly [number, number])[] = quick ? SIZES.quick : SIZES.full;
   return {

@@ -1,9 +1,7 @@
 // One optimizer step of whole networks: forward, loss, backward, update.
 import * as retrograd from 'retrograd';
-import { checkElements } from '../check.ts';
-import { oursEager } from '../ours.ts';
-import { type Case, classes, type Family, type Layer, type TrainProblem, uniform } from '../problems.ts';
-import { trainReference } from '../train-reference.ts';
+import { checkTrain } from '../checks/train.ts';
+import { type Case, classes, type Family, type Layer, type Side, type TrainProblem, uniform } from '../problems.ts';
 
 type Network = Pick<TrainProblem, 'input' | 'outputs' | 'loss' | 'optimizer' | 'batch' | 'checked'> & {
   /** Made when the case is: the weights take memory. */
@@ -55,8 +53,8 @@ const cnn = (): Layer[] => [
 ];
 
 /**
- * Inputs come in pairs of equal ones with targets of their own, so that no amount of training makes the loss 0: gradients that
- * vanish would become denormals, which some machines take many times longer for.
+ * Inputs come in pairs of equal ones with targets of their own, so that no amount of training makes the loss 0:
+ * gradients that vanish would become denormals, which some machines take many times longer for.
  */
 function problemOf({ layers, ...network }: Network): TrainProblem {
   const { input, outputs, loss, batch } = network;
@@ -83,14 +81,9 @@ function step(name: string, network: Network): Case {
   return {
     name,
     work: { flops, unit: 'GFLOP/s' },
-    sides: [oursEager()],
     make: () => {
       const problem = problemOf(network);
-      const losses = trainReference(problem);
-      return {
-        problem,
-        check: checkElements(losses.length, (i) => losses[i] as number, { relative: 2e-4, absolute: 1e-6 }),
-      };
+      return { problem, check: checkTrain(problem) };
     },
   };
 }
@@ -98,24 +91,23 @@ function step(name: string, network: Network): Case {
 const adam = { name: 'Adam', lr: 1e-3 } as const;
 const classify = { loss: 'crossEntropy', outputs: 10, optimizer: adam } as const;
 
-const SMALL: readonly Case[] = [
-  step('MLP 2-4-1, batch 32, SGD', {
-    layers: () => mlp([2, 4, 1], 'tanh'),
-    input: [2],
-    outputs: 1,
-    loss: 'mse',
-    optimizer: { name: 'SGD', lr: 0.1 },
-    batch: 32,
-    checked: 5,
-  }),
-  step('MLP 784-128-10, batch 64, Adam', {
-    layers: () => mlp([784, 128, 10], 'relu'),
-    input: [784],
-    ...classify,
-    batch: 64,
-    checked: 4,
-  }),
-];
+/** The smallest network: what a step costs beside its kernels. */
+export const TINY: Case = step('MLP 2-4-1, batch 32, SGD', {
+  layers: () => mlp([2, 4, 1], 'tanh'),
+  input: [2],
+  outputs: 1,
+  loss: 'mse',
+  optimizer: { name: 'SGD', lr: 0.1 },
+  batch: 32,
+  checked: 5,
+});
+const SMALL: Case = step('MLP 784-128-10, batch 64, Adam', {
+  layers: () => mlp([784, 128, 10], 'relu'),
+  input: [784],
+  ...classify,
+  batch: 64,
+  checked: 4,
+});
 const LARGE = (): Case[] => [
   step('MLP 784-1024-1024-10, batch 256, Adam', {
     layers: () => mlp([784, 1024, 1024, 10], 'relu'),
@@ -141,10 +133,13 @@ const LATER = [
 ];
 
 /** @param quick leaves out the large network, and most of the CNN's batch */
-export function trainFamily(quick: boolean): Family {
+export const trainCases = (quick: boolean): Case[] => [TINY, SMALL, ...(quick ? [] : LARGE()), CNN(quick ? 4 : 64)];
+
+/** @param sides of this family alone, such as the steps without compile() */
+export function trainFamily(quick: boolean, sides: readonly Side[]): Family {
   return {
     name: 'train',
-    cases: [...SMALL, ...(quick ? [] : LARGE()), CNN(quick ? 4 : 64)],
+    cases: trainCases(quick).map((item) => ({ ...item, sides })),
     skipped: LATER.map(({ name, needs }) => ({
       name,
       reason:

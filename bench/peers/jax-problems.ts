@@ -1,7 +1,5 @@
-// What jax.ts offers: problems as functions of jax-js, each compiled by its jit(). They take ownership of their arguments: `.ref`
-// keeps one for the next repetition.
-// What jax.ts offers: problems as functions of jax-js, each compiled by its jit(). They take ownership of their arguments: `.ref`
-// keeps one for the next repetition.
+// What jax.ts offers: problems as functions of jax-js, each compiled by its jit(). They take ownership of their
+// arguments: `.ref` keeps one for the next repetition.
 import { defaultDevice, grad, init, jit, lax, nn, numpy as np, random } from '@jax-js/jax';
 import {
   ADAM,

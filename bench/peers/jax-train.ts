@@ -1,4 +1,5 @@
-// Optimizers and whole networks in jax-js, which has neither: parameters, averages and gradients go through one compiled step.
+// Optimizers and whole networks in jax-js, which has neither: parameters, averages and gradients go through one
+// compiled step.
 import { blockUntilReady, jit, lax, nn, numpy as np, valueAndGrad } from '@jax-js/jax';
 import { ADAM, type Layer, type Run, type TrainProblem } from '../problems.ts';
 

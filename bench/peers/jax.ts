@@ -1,7 +1,9 @@
 // jax-js on its WebAssembly backend, on one thread.
 import type { Side } from '../problems.ts';
 
-/** It starts a thread a core wherever there is a global Worker, which pages have, and which other peers put into Node. */
+/**
+ * It starts a thread a core wherever there is a global Worker, which pages have, and which other peers put into Node.
+ */
 function withoutThreads(): void {
   Reflect.set(globalThis, 'Worker', undefined);
 }

@@ -1,5 +1,5 @@
-// ONNX Runtime Web, WebAssembly, on one thread. It runs graphs forward and does not train. Its times hold what its only way in
-// takes: copying the inputs into its memory and the output out of it.
+// ONNX Runtime Web, WebAssembly, on one thread. It runs graphs forward and does not train. Its times hold what its only
+// way in takes: copying the inputs into its memory and the output out of it.
 import { env, InferenceSession, Tensor } from 'onnxruntime-web';
 import {
   type ConvProblem,

@@ -43,6 +43,7 @@ function dense({ rows, inner, out, x, weight, bias }: LinearProblem, y: Float32A
 }
 
 /** All three directions are one nest of loops, which runs along the rows of the result. */
+// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: plain loops are what this peer stands for
 function convolve(problem: ConvProblem, out: Float32Array): void {
   const { direction, n, channels, height, width, filters, kernel, stride, padding, groups, x, weight, g } = problem;
   const [rows, cols] = outputsOf(problem);

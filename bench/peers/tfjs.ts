@@ -1,5 +1,5 @@
-// TensorFlow.js on either of its backends; tfjs-cpu.ts and tfjs-wasm.ts choose one. Both live in one engine, so that each sample
-// first makes its own backend the current one.
+// TensorFlow.js on either of its backends; tfjs-cpu.ts and tfjs-wasm.ts choose one. Both live in one engine, so that
+// each sample first makes its own backend the current one.
 import * as tf from '@tensorflow/tfjs-core';
 // For the gradients: where Node finds the core, they are not in it.
 import '@tensorflow/tfjs-layers';

@@ -1,7 +1,7 @@
 // The benchmarks in a page. The address may start a run, as serve.ts does: /?run&family=gemm&peers&quick
-import { formatHtml } from '../html.ts';
-import { formatReport, formatSeconds, formatShare } from '../report.ts';
-import { FAMILIES, type FamilyName, type Peers, run } from '../run.ts';
+import { formatHtml } from '../harness/charts.ts';
+import { formatReport, formatSeconds, formatShare } from '../harness/report.ts';
+import { FAMILIES, type FamilyName, type Peers, run } from '../harness/run.ts';
 
 /** PyTorch is the one peer that no page can have. */
 const PEERS: Peers = {
@@ -31,6 +31,7 @@ async function start(chosen: URLSearchParams): Promise<unknown> {
     filter: chosen.get('filter') ?? undefined,
     machine: `${navigator.hardwareConcurrency} cores`,
     engine: navigator.userAgent,
+    wasm: new URL('../wasm/', import.meta.url),
     progress: (family, name, { rows: [first] }) => {
       out.textContent += `${family}  ${name}  ${first ? `${formatSeconds(first.seconds.best)}  ${formatShare(first.share)}` : ''}\n`;
     },

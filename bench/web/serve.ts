@@ -1,5 +1,6 @@
 // npm run bench:web [-- gemm|conv|ops|train …] [--headless] [--peers] [--quick] [--port N] [--json FILE]
-// Serves the benchmarks as a page on 127.0.0.1; with --headless it opens the page in Chromium itself, prints the table and ends.
+// Serves the benchmarks as a page on 127.0.0.1; with --headless it opens the page in Chromium itself, prints the table
+// and ends.
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -9,8 +10,8 @@ import { tmpdir } from 'node:os';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { formatReport, type Report } from '../report.ts';
-import { FAMILIES } from '../run.ts';
+import { formatReport, type Report } from '../harness/report.ts';
+import { FAMILIES } from '../harness/run.ts';
 
 // This runs in build/bench/web/.
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -46,8 +47,8 @@ const benchmarkImports = {
 };
 
 /**
- * The page and all it imports, but for the library, which is the published file. The package's own wasm stays where it is:
- * kernels.ts looks for ../wasm/ beside its folder.
+ * The page and all it imports, but for the library, which is the published file. The package's own wasm stays where it
+ * is: page.ts looks for ../wasm/ beside its folder.
  */
 async function bundle(to: string): Promise<void> {
   const { build } = await import('rolldown');

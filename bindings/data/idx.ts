@@ -1,14 +1,35 @@
-// The IDX format of MNIST: a magic number that names element type and rank, the sizes, then the elements; all big endian.
-import { FormatError, formatShape } from '../runtime/errors.ts';
+// The IDX format of MNIST: a magic number that names element type and rank, the sizes, then the elements; all big
+// endian.
+import { FormatError, formatShape } from '../memory/errors.ts';
 
-/** What an IDX file holds. `data` has one element for each position of `shape`, the last axis running fastest. */
-export type IdxArray =
-  | { dtype: 'u8'; shape: number[]; data: Uint8Array }
-  | { dtype: 'i8'; shape: number[]; data: Int8Array }
-  | { dtype: 'i16'; shape: number[]; data: Int16Array }
-  | { dtype: 'i32'; shape: number[]; data: Int32Array }
-  | { dtype: 'f32'; shape: number[]; data: Float32Array }
-  | { dtype: 'f64'; shape: number[]; data: Float64Array };
+/** The element types of IDX and the arrays that hold them. */
+export interface IdxArrays {
+  /** Unsigned bytes. */
+  u8: Uint8Array;
+  /** Signed bytes. */
+  i8: Int8Array;
+  /** Integers of 16 bits. */
+  i16: Int16Array;
+  /** Integers of 32 bits. */
+  i32: Int32Array;
+  /** Floats of 32 bits. */
+  f32: Float32Array;
+  /** Floats of 64 bits. */
+  f64: Float64Array;
+}
+
+/** The content of an IDX file with elements of type K. */
+export interface IdxOf<K extends keyof IdxArrays> {
+  /** The element type. */
+  dtype: K;
+  /** Sizes, outermost first. */
+  shape: number[];
+  /** One element for each position of `shape`, the last axis running fastest. */
+  data: IdxArrays[K];
+}
+
+/** The content of an IDX file: which of the types `data` has, `dtype` tells. */
+export type IdxArray = { [K in keyof IdxArrays]: IdxOf<K> }[keyof IdxArrays];
 
 interface IdxType {
   readonly dtype: IdxArray['dtype'];

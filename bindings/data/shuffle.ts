@@ -1,6 +1,6 @@
 // The order of examples in a pass. Its random numbers are its own, so that the model's (dropout, initialisers) and the
 // data's never disturb each other, and a pass can be repeated from its number alone.
-import { ArgumentError } from '../runtime/errors.ts';
+import { ArgumentError } from '../memory/errors.ts';
 
 /** 32 random bits a call: Chris Doty-Humphrey's sfc32 (PractRand), seeded by three words. */
 function sfc32(seed: number, stream: number): () => number {
@@ -25,13 +25,14 @@ function sfc32(seed: number, stream: number): () => number {
 export class Shuffle {
   readonly #next: () => number;
 
+  /** @throws ArgumentError unless both are whole numbers ≥ 0 */
   constructor(seed: number, epoch: number) {
     if (![seed, epoch].every((n) => Number.isSafeInteger(n) && n >= 0))
       throw new ArgumentError(`Shuffle: expected seed and epoch to be whole numbers >= 0, got ${seed} and ${epoch}`);
     this.#next = sfc32(seed, epoch);
   }
 
-  /** A whole number below n, each as likely: words beyond the last whole multiple of n are drawn again. */
+  /** A whole number from 0 to n − 1, each as likely: words beyond the last whole multiple of n are drawn again. */
   below(n: number): number {
     const limit = 2 ** 32 - (2 ** 32 % n);
     for (;;) {

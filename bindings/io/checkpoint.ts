@@ -1,10 +1,10 @@
-// A whole training run in one file: weights, optimizer state, random state, place in the data. A run that continues from it
-// computes the same bits as one that was never stopped.
+// A whole training run in one file: weights, optimizer state, random state, place in the data. A run that continues
+// from it computes the same bits as one that was never stopped.
 import { getRngState, setRngState } from '../creation.ts';
 import type { LoaderState } from '../data/loader.ts';
+import { FormatError } from '../memory/errors.ts';
 import type { Module } from '../nn/module.ts';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
-import { FormatError } from '../runtime/errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { readFileBytes, writeFileAtomic } from './files.ts';
 import { decodeSafetensors, encodeSafetensors, type FileTensor } from './safetensors.ts';
@@ -13,13 +13,23 @@ const FORMAT = 'retrograd checkpoint 1';
 
 /** What takes part in a checkpoint; parts left out are neither saved nor restored. */
 export interface CheckpointParts {
+  /** Its parameters and buffers. */
   model?: Module;
+  /** Its state and options. */
   optimizer?: Optimizer<object>;
-  /** Anything with the state of a DataLoader. */
-  loader?: { state(): LoaderState; loadState(state: LoaderState): void };
+  /** Its place in the data. */
+  loader?: Resumable;
 }
 
-/** The numbers of a tensor with its shape, copied out of the arena. */
+/** What has the state of a DataLoader. */
+export interface Resumable {
+  /** Where it stands. */
+  state(): LoaderState;
+  /** Goes on from there. */
+  loadState(state: LoaderState): void;
+}
+
+/** The numbers of a tensor with its shape, copied out of the arena. @internal */
 export function toFileTensor(x: Tensor): FileTensor {
   return { dtype: x.dtype, shape: x.shape, data: x.data } as FileTensor;
 }
@@ -27,8 +37,9 @@ export function toFileTensor(x: Tensor): FileTensor {
 const filed = (prefix: string, tensors: Record<string, Tensor>): [string, FileTensor][] =>
   Object.entries(tensors).map(([key, x]) => [`${prefix}.${key}`, toFileTensor(x)]);
 
-/** A checkpoint as bytes. `extra` is any JSON value of the caller's own. */
-export function encodeCheckpoint({ model, optimizer, loader }: CheckpointParts, extra: unknown = null): Uint8Array {
+/** A checkpoint as bytes. @param extra any JSON value of the caller's own */
+export function encodeCheckpoint(parts: CheckpointParts, extra: unknown = null): Uint8Array {
+  const { model, optimizer, loader } = parts;
   const tensors: [string, FileTensor][] = model ? filed('model', model.stateDict()) : [];
   const metadata: Record<string, string> = {
     format: FORMAT,
@@ -57,10 +68,13 @@ function parse(metadata: Record<string, string>, name: string): unknown {
 }
 
 /**
- * Restores what encodeCheckpoint() saved and returns its `extra`.
- * @throws FormatError where the file is no checkpoint or lacks a part; ShapeError, ArgumentError where it is of another model
+ * Restores what {@link encodeCheckpoint} saved. Everything is checked before anything changes.
+ * @returns its `extra`
+ * @throws FormatError where the file is no checkpoint or lacks a part; ShapeError, ArgumentError where it is of another
+ * model
  */
-export function decodeCheckpoint(bytes: Uint8Array, { model, optimizer, loader }: CheckpointParts): unknown {
+export function decodeCheckpoint(bytes: Uint8Array, parts: CheckpointParts): unknown {
+  const { model, optimizer, loader } = parts;
   const { tensors, metadata } = decodeSafetensors(bytes);
   if (metadata.format !== FORMAT)
     throw new FormatError(`checkpoint: expected a file of format '${FORMAT}', got '${metadata.format ?? 'none'}'`);
@@ -88,17 +102,29 @@ export function decodeCheckpoint(bytes: Uint8Array, { model, optimizer, loader }
   return extra;
 }
 
-/** Writes a checkpoint to `path` so that a crash at any moment leaves the old file or the new one, whole. Node only. */
+/**
+ * Writes a checkpoint to `path` so that a crash at any moment leaves the old file or the new one, whole. Node only.
+ * @param extra any JSON value of the caller's own
+ * @throws the system's error, `path` unchanged; BackendError outside Node
+ */
 export async function saveCheckpoint(path: string, parts: CheckpointParts, extra: unknown = null): Promise<void> {
   await writeFileAtomic(path, encodeCheckpoint(parts, extra));
 }
 
-/** Restores a checkpoint from `path`; see decodeCheckpoint(). Node only. */
+/**
+ * Restores a checkpoint from `path`; see {@link decodeCheckpoint}. Node only.
+ * @returns its `extra`
+ * @throws what decodeCheckpoint does; the system's error; BackendError outside Node
+ */
 export async function loadCheckpoint(path: string, parts: CheckpointParts): Promise<unknown> {
   return decodeCheckpoint(await readFileBytes(path), parts);
 }
 
-/** Writes tensors, such as a stateDict(), to a safetensors file, atomically. Node only. */
+/**
+ * Writes tensors, such as a `stateDict()`, to a safetensors file, atomically. Node only.
+ * @param metadata free strings, kept in the file's header
+ * @throws the system's error, `path` unchanged; BackendError outside Node
+ */
 export async function saveSafetensors(
   path: string,
   tensors: Record<string, Tensor>,
@@ -108,7 +134,10 @@ export async function saveSafetensors(
   await writeFileAtomic(path, encodeSafetensors(Object.fromEntries(entries), metadata));
 }
 
-/** Reads a safetensors file; the result can be given to loadStateDict(). Node only. */
+/**
+ * Reads a safetensors file; the result can be given to {@link nn.Module.loadStateDict}. Node only.
+ * @throws FormatError; the system's error; BackendError outside Node
+ */
 export async function loadSafetensors(path: string): Promise<Record<string, FileTensor>> {
   return decodeSafetensors(await readFileBytes(path)).tensors;
 }

@@ -1,5 +1,5 @@
 // Files that are whole or absent, for Node. Nothing here is imported by the core at the top level.
-import { BackendError } from '../runtime/errors.ts';
+import { BackendError } from '../memory/errors.ts';
 
 /** The most that one read asks for; the system call takes at most 2 GiB. */
 const READ_BYTES = 1 << 30;
@@ -21,14 +21,17 @@ async function node(op: string): Promise<NodeModules> {
 }
 
 /**
- * Writes a file so that whoever opens `path`, at any moment and after any crash, finds the old bytes or all the new ones.
+ * Writes a file so that whoever opens `path`, at any moment and after any crash, finds the old bytes or all the new
+ * ones.
  *
- * The bytes go to `<path>.<process id>-<random number>.tmp` in the same folder, then fsync, rename, fsync of the folder. The
- * temporary is removed where a step fails. A killed process leaves its temporary; the next write of the same path removes
- * those whose process has ended. `path` gets default permissions; a symbolic link there is replaced by the file.
+ * The bytes go to `<path>.<process id>-<random number>.tmp` in the same folder, then fsync, rename, fsync of the
+ * folder. The temporary is removed where a step fails. A killed process leaves its temporary; the next write of the
+ * same path removes those whose process has ended. `path` gets default permissions; a symbolic link there is replaced
+ * by the file.
  * `bytes` must not change before the promise settles.
  *
- * @throws the system's error, `path` unchanged, where the folder is missing, full or not writable; BackendError outside Node.
+ * @throws the system's error, `path` unchanged, where the folder is missing, full or not writable; BackendError outside
+ * Node.
  */
 export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<void> {
   const modules = await node('writeFileAtomic');

@@ -1,5 +1,5 @@
-// A strict JSON reader for headers from strangers. JSON.parse keeps the last of two equal keys, rounds long integers and
-// nests without limit; here the caller drives the grammar, so that only what a format defines can be in the text.
+// A strict JSON reader for headers from strangers. JSON.parse keeps the last of two equal keys, rounds long integers
+// and nests without limit; here the caller drives the grammar, so that only what a format defines can be in the text.
 
 /** Walks a JSON text as the caller expects it. Every deviation goes through `error`, with its place. */
 export class JsonCursor {

@@ -1,10 +1,27 @@
 // The dtypes of safetensors: what the library writes, and how each dtype that may be read becomes one of its own three.
 
-/** A tensor in a file: `data` holds the product of `shape` elements, the last axis running fastest. */
-export type FileTensor =
-  | { dtype: 'f32'; shape: readonly number[]; data: Float32Array }
-  | { dtype: 'i32'; shape: readonly number[]; data: Int32Array }
-  | { dtype: 'u8'; shape: readonly number[]; data: Uint8Array };
+/** The dtypes that are written, and the arrays that hold them. */
+export interface FileArrays {
+  /** Floats of 32 bits. */
+  f32: Float32Array;
+  /** Signed integers of 32 bits. */
+  i32: Int32Array;
+  /** Bytes. */
+  u8: Uint8Array;
+}
+
+/** A tensor in a file, of dtype K. */
+export interface FileTensorOf<K extends keyof FileArrays> {
+  /** The element type. */
+  dtype: K;
+  /** Sizes, outermost first. */
+  shape: readonly number[];
+  /** One element for each position of `shape`, the last axis running fastest. */
+  data: FileArrays[K];
+}
+
+/** A tensor in a file: which of the arrays `data` is, `dtype` tells. */
+export type FileTensor = { [K in keyof FileArrays]: FileTensorOf<K> }[keyof FileArrays];
 
 type Dtype = FileTensor['dtype'];
 type Data = FileTensor['data'];
@@ -34,7 +51,10 @@ type ViewClass<T> = {
   readonly BYTES_PER_ELEMENT: number;
 };
 
-/** A view where the alignment allows one, else of a copy. Engines with WebAssembly SIMD are little endian, as the format is. */
+/**
+ * A view where the alignment allows one, else of a copy. Engines with WebAssembly SIMD are little endian, as the format
+ * is.
+ */
 function view<T>(Class: ViewClass<T>, buffer: ArrayBufferLike, offset: number, count: number): T {
   if (offset % Class.BYTES_PER_ELEMENT === 0) return new Class(buffer, offset, count);
   return new Class(buffer.slice(offset, offset + count * Class.BYTES_PER_ELEMENT), 0, count);

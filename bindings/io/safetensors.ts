@@ -1,14 +1,16 @@
 // The safetensors format (https://github.com/huggingface/safetensors): 8 bytes with the header's length, a JSON header
 // that gives every tensor its dtype, shape and byte range, then the bytes. A pure codec: bytes in, bytes out.
-import { ArgumentError, FormatError, formatShape } from '../runtime/errors.ts';
+import { ArgumentError, FormatError, formatShape } from '../memory/errors.ts';
 import { JsonCursor } from './json.ts';
 import { byName, type FileTensor, READERS, type Reader, WRITERS } from './safetensors-dtypes.ts';
 
-export type { FileTensor } from './safetensors-dtypes.ts';
+export type { FileArrays, FileTensor, FileTensorOf } from './safetensors-dtypes.ts';
 
 /** A decoded file. Both records have no prototype, so that every key in them came from the file. */
 export interface Safetensors {
+  /** The tensors by name. */
   tensors: Record<string, FileTensor>;
+  /** The free strings of the header. */
   metadata: Record<string, string>;
 }
 
@@ -113,11 +115,12 @@ interface Entry {
 /**
  * Reads a safetensors file. The header and every range are checked before a tensor is made.
  *
- * F32, I32 and U8 come as views of `bytes` where their alignment allows, so keep `bytes` unchanged or copy. Other dtypes
- * are converted: F64, F16 and BF16 to f32 (rounded to nearest, beyond its range ±Infinity); I8, I16, I64, U16, U32 and
- * U64 to i32, where every value must fit; BOOL to u8.
+ * F32, I32 and U8 come as views of `bytes` where their alignment allows, so keep `bytes` unchanged or copy. Other
+ * dtypes are converted: F64, F16 and BF16 to f32 (rounded to nearest, beyond its range ±Infinity); I8, I16, I64, U16,
+ * U32 and U64 to i32, where every value must fit; BOOL to u8.
  *
- * @throws FormatError saying what is wrong and where, for every file that is not valid, and for dtypes without a conversion.
+ * @throws FormatError saying what is wrong and where, for every file that is not valid, and for dtypes without a
+ * conversion.
  */
 export function decodeSafetensors(bytes: Uint8Array): Safetensors {
   if (bytes.length < 8) throw bad(`expected 8 bytes with the header's length, got a file of ${bytes.length}`);
@@ -196,7 +199,10 @@ function readEntry(json: JsonCursor, name: string): Entry {
   return { name, code, reader, shape, begin, end };
 }
 
-/** Sorts the entries by place and holds them to cover the data exactly, each by as many bytes as its shape and dtype need. */
+/**
+ * Sorts the entries by place and holds them to cover the data exactly, each by as many bytes as its shape and dtype
+ * need.
+ */
 function checkRanges(entries: Entry[], dataBytes: number): void {
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   let covered = 0;

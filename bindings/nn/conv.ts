@@ -1,41 +1,40 @@
 // Layers of convolutions.
-import { type ConvOptions, type ConvTransposeOptions, eachDim, type Sizes } from '../convolution.ts';
-import * as F from '../functional.ts';
-import { ArgumentError, formatShape } from '../runtime/errors.ts';
-import { Tensor } from '../tensor.ts';
-import * as init from './init.ts';
-import { Layer } from './layers.ts';
+import { eachDim, type Sizes } from '../functional/arguments.ts';
+import * as F from '../functional/index.ts';
+import { ArgumentError, formatShape } from '../memory/errors.ts';
+import type { Tensor } from '../tensor.ts';
+import { Layer } from './layer.ts';
+import type { BiasOptions } from './linear.ts';
+import { checkSizes, describeOptions, uniformParameter } from './parameter.ts';
 
-interface Bias {
-  /** Whether it has a trained bias. Default true. */
-  bias?: boolean;
-}
+/** Options of {@link Conv1d}, {@link Conv2d} and {@link Conv3d}. */
+export interface ConvLayerOptions extends F.ConvOptions, BiasOptions {}
 
-/** A trained tensor of `shape`, uniform in ±bound, which lasts until disposed of. */
-function uniformParameter(shape: readonly number[], bound: number): Tensor {
-  return init.uniform_(Tensor.allocate(shape, 'f32', 'parameter').keep().requiresGrad_(), -bound, bound);
-}
+/** Options of {@link ConvTranspose1d} and {@link ConvTranspose2d}. */
+export interface ConvTransposeLayerOptions extends F.ConvTransposeOptions, BiasOptions {}
 
 /** What all layers of convolutions have: sizes that are checked, a weight and a bias. */
 abstract class ConvLayer<O extends { readonly groups?: number }> extends Layer {
+  /** The trained kernels, uniform in ±1 / √fanIn at first; their shape is that of the class. */
   readonly weight: Tensor;
+  /** [outChannels], uniform in ±1 / √fanIn at first; or null. */
   readonly bias: Tensor | null;
+  /** The options of the convolution. */
   readonly options: Readonly<O>;
 
+  /** @internal */
   constructor(
     spatial: number,
     transposed: boolean,
     inChannels: number,
     outChannels: number,
     kernelSize: Sizes,
-    { bias = true, ...options }: O & Bias,
+    { bias = true, ...options }: O & BiasOptions,
   ) {
     super();
     const name = new.target.name;
     const { groups = 1 } = options;
-    for (const [what, size] of Object.entries({ inChannels, outChannels, groups }))
-      if (!(Number.isSafeInteger(size) && size >= 1))
-        throw new ArgumentError(`${name}: expected ${what} to be a whole number >= 1, got ${size}`);
+    checkSizes(name, { inChannels, outChannels, groups });
     if (inChannels % groups !== 0 || outChannels % groups !== 0)
       throw new ArgumentError(
         `${name}: expected channels that divide into ${groups} groups, got ${inChannels} and ${outChannels}`,
@@ -53,17 +52,24 @@ abstract class ConvLayer<O extends { readonly groups?: number }> extends Layer {
   }
 
   protected override describe(): string {
-    const given = Object.entries(this.options)
-      .filter(([, value]) => value !== undefined)
-      .map(([key, value]) => `, ${key}: ${Array.isArray(value) ? formatShape(value) : value}`)
-      .join('');
-    return `weight ${formatShape(this.weight.shape)}${given}${this.bias ? '' : ', no bias'}`;
+    const parts = [`weight ${formatShape(this.weight.shape)}`, describeOptions(this.options)];
+    return [...parts, this.bias ? '' : 'no bias'].filter(Boolean).join(', ');
   }
 }
 
-/** {@link F.conv1d} with weight [out, in / groups, kernel] and bias, which start uniform in ±1/√(in / groups · kernel). */
-export class Conv1d extends ConvLayer<ConvOptions> {
-  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvOptions & Bias = {}) {
+/**
+ * A convolution over one dim, {@link functional.conv1d} (PyTorch's `nn.Conv1d`):
+ * [n, inChannels, length] → [n, outChannels, length], with or without n. Its weight is [outChannels, inChannels /
+ * groups, kernel].
+ */
+export class Conv1d extends ConvLayer<F.ConvOptions> {
+  /**
+   * @param inChannels channels of inputs
+   * @param outChannels channels of results
+   * @param kernelSize taps along the dim
+   * @throws ArgumentError
+   */
+  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvLayerOptions = {}) {
     super(1, false, inChannels, outChannels, kernelSize, options);
   }
   forward(x: Tensor): Tensor {
@@ -71,9 +77,19 @@ export class Conv1d extends ConvLayer<ConvOptions> {
   }
 }
 
-/** {@link F.conv2d} with weight [out, in / groups, height, width] and bias. */
-export class Conv2d extends ConvLayer<ConvOptions> {
-  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvOptions & Bias = {}) {
+/**
+ * A convolution over two dims, {@link functional.conv2d} (PyTorch's `nn.Conv2d`):
+ * [n, inChannels, height, width] → [n, outChannels, height, width], with or without n. Its weight is [outChannels,
+ * inChannels / groups, height, width].
+ */
+export class Conv2d extends ConvLayer<F.ConvOptions> {
+  /**
+   * @param inChannels channels of inputs
+   * @param outChannels channels of results
+   * @param kernelSize taps along each dim
+   * @throws ArgumentError
+   */
+  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvLayerOptions = {}) {
     super(2, false, inChannels, outChannels, kernelSize, options);
   }
   forward(x: Tensor): Tensor {
@@ -81,9 +97,19 @@ export class Conv2d extends ConvLayer<ConvOptions> {
   }
 }
 
-/** {@link F.conv3d} with weight [out, in / groups, depth, height, width] and bias. */
-export class Conv3d extends ConvLayer<ConvOptions> {
-  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvOptions & Bias = {}) {
+/**
+ * A convolution over three dims, {@link functional.conv3d} (PyTorch's `nn.Conv3d`):
+ * [n, inChannels, depth, height, width] → [n, outChannels, depth, height, width], with or without n. Its weight is
+ * [outChannels, inChannels / groups, depth, height, width].
+ */
+export class Conv3d extends ConvLayer<F.ConvOptions> {
+  /**
+   * @param inChannels channels of inputs
+   * @param outChannels channels of results
+   * @param kernelSize taps along each dim
+   * @throws ArgumentError
+   */
+  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvLayerOptions = {}) {
     super(3, false, inChannels, outChannels, kernelSize, options);
   }
   forward(x: Tensor): Tensor {
@@ -91,9 +117,19 @@ export class Conv3d extends ConvLayer<ConvOptions> {
   }
 }
 
-/** {@link F.convTranspose1d} with weight [in, out / groups, kernel] and bias [out]. */
-export class ConvTranspose1d extends ConvLayer<ConvTransposeOptions> {
-  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvTransposeOptions & Bias = {}) {
+/**
+ * A transposed convolution over one dim, {@link functional.convTranspose1d} (PyTorch's `nn.ConvTranspose1d`):
+ * [n, inChannels, length] → [n, outChannels, length], with or without n. Its weight is [inChannels, outChannels /
+ * groups, kernel].
+ */
+export class ConvTranspose1d extends ConvLayer<F.ConvTransposeOptions> {
+  /**
+   * @param inChannels channels of inputs
+   * @param outChannels channels of results
+   * @param kernelSize taps along the dim
+   * @throws ArgumentError
+   */
+  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvTransposeLayerOptions = {}) {
     super(1, true, inChannels, outChannels, kernelSize, options);
   }
   forward(x: Tensor): Tensor {
@@ -101,9 +137,19 @@ export class ConvTranspose1d extends ConvLayer<ConvTransposeOptions> {
   }
 }
 
-/** {@link F.convTranspose2d} with weight [in, out / groups, height, width] and bias [out]. */
-export class ConvTranspose2d extends ConvLayer<ConvTransposeOptions> {
-  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvTransposeOptions & Bias = {}) {
+/**
+ * A transposed convolution over two dims, {@link functional.convTranspose2d} (PyTorch's `nn.ConvTranspose2d`):
+ * [n, inChannels, height, width] → [n, outChannels, height, width], with or without n. Its weight is [inChannels,
+ * outChannels / groups, height, width].
+ */
+export class ConvTranspose2d extends ConvLayer<F.ConvTransposeOptions> {
+  /**
+   * @param inChannels channels of inputs
+   * @param outChannels channels of results
+   * @param kernelSize taps along each dim
+   * @throws ArgumentError
+   */
+  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvTransposeLayerOptions = {}) {
     super(2, true, inChannels, outChannels, kernelSize, options);
   }
   forward(x: Tensor): Tensor {

@@ -1,39 +1,45 @@
 // PyTorch's initialisers (torch.nn.init). Each overwrites its tensor, outside the tape, and returns it.
+import { noGrad, ops } from '../autograd.ts';
 import { defaultGenerator } from '../creation.ts';
-import { ArgumentError, formatShape, ShapeError } from '../runtime/errors.ts';
-import { runtime } from '../runtime/wasm.ts';
+import { upload } from '../execute.ts';
+import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import type { Tensor } from '../tensor.ts';
-import { write } from './module.ts';
 
-function ready(op: string, x: Tensor): Tensor {
-  if (x.dtype !== 'f32' || !x.isContiguous())
-    throw new ArgumentError(
-      `${op}: expected a contiguous f32 tensor, got ${x.dtype} with strides ${formatShape(x.strides)}`,
-    );
+/** Writes x in place, outside the tape. */
+function written(x: Tensor, write: () => void): Tensor {
+  noGrad(write);
   return x;
 }
 
-/** Uniform numbers in [a, b). */
+/** Uniform numbers from `a` up to, without, `b`. */
 export function uniform_(x: Tensor, a = 0, b = 1): Tensor {
-  const { kernels } = runtime();
-  const state = defaultGenerator();
-  kernels.uniform_f32(ready('uniform_', x), x.size, 0, a, b, state);
-  kernels.random_advance(state, x.size);
-  return x;
+  return written(x, () => ops.uniformInto({ y: x, state: defaultGenerator() }, { low: a, high: b }));
 }
 
-/** Normal numbers. */
+/** Normal numbers of the given mean and standard deviation. @throws ArgumentError for std < 0 */
 export function normal_(x: Tensor, mean = 0, std = 1): Tensor {
   if (!(std >= 0)) throw new ArgumentError(`normal_: expected std >= 0, got ${std}`);
-  const { kernels } = runtime();
-  const state = defaultGenerator();
-  kernels.normal_f32(ready('normal_', x), x.size, 0, mean, std, state);
-  kernels.random_advance(state, x.size);
-  return x;
+  return written(x, () => ops.normalInto({ y: x, state: defaultGenerator() }, { mean, std }));
 }
 
-/** Normal numbers, drawn again until they lie in [a, b]. */
-export function truncNormal_(x: Tensor, { mean = 0, std = 1, a = -2, b = 2 } = {}): Tensor {
+/** Options of {@link truncNormal_}. */
+export interface TruncNormalOptions {
+  /** The mean before numbers are refused. @defaultValue 0 */
+  mean?: number;
+  /** The standard deviation before numbers are refused. @defaultValue 1 */
+  std?: number;
+  /** The least number. @defaultValue -2 */
+  a?: number;
+  /** The greatest number. @defaultValue 2 */
+  b?: number;
+}
+
+/**
+ * Normal numbers, drawn again until they lie in `a` … `b`.
+ * @throws ArgumentError unless std > 0 and both bounds are such that a fair share of the numbers lies between them
+ */
+export function truncNormal_(x: Tensor, options: TruncNormalOptions = {}): Tensor {
+  const { mean = 0, std = 1, a = -2, b = 2 } = options;
   // Rejection needs a fair share of the mass inside; otherwise it would draw for ever.
   if (!(std > 0 && a < b && a <= mean + 2 * std && b >= mean - 2 * std))
     throw new ArgumentError(
@@ -48,14 +54,13 @@ export function truncNormal_(x: Tensor, { mean = 0, std = 1, a = -2, b = 2 } = {
       if (value >= a && value <= b) values[filled++] = value;
     }
   }
-  write(x, values);
+  upload(x, values);
   return x;
 }
 
-/** The same number everywhere. */
+/** The number `value` everywhere. */
 export function constant_(x: Tensor, value: number): Tensor {
-  runtime().kernels.fill_f32(ready('constant_', x), x.size, value);
-  return x;
+  return written(x, () => ops.fillInto({ y: x }, { value }));
 }
 /** 0 everywhere. */
 export function zeros_(x: Tensor): Tensor {
@@ -66,17 +71,29 @@ export function ones_(x: Tensor): Tensor {
   return constant_(x, 1);
 }
 
-/** Inputs and outputs that one weight connects: [out, in, ...kernel]. @throws ShapeError below 2 dims */
-export function calculateFanInAndFanOut(x: Tensor): { fanIn: number; fanOut: number } {
+/** How many inputs and outputs the units of a layer have. */
+export interface Fans {
+  /** Inputs of one output: in · taps of the kernel. */
+  fanIn: number;
+  /** Outputs of one input: out · taps of the kernel. */
+  fanOut: number;
+}
+
+/** The fans of a weight [out, in, ...kernel]. @throws ShapeError below 2 dims */
+export function calculateFanInAndFanOut(x: Tensor): Fans {
   if (x.ndim < 2) throw new ShapeError(`init: expected a weight of at least 2 dims, got ${formatShape(x.shape)}`);
   const field = x.shape.slice(2).reduce((a, b) => a * b, 1);
   return { fanIn: (x.shape[1] as number) * field, fanOut: (x.shape[0] as number) * field };
 }
 
-/** An activation, as calculateGain() knows them. */
+/** The activations that {@link calculateGain} knows. */
 export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' | 'selu';
 
-/** What an activation does to the standard deviation (PyTorch's `calculate_gain`). */
+/**
+ * The factor by which weights in front of an activation are larger, to make up for what it does to the standard
+ * deviation (PyTorch's `calculate_gain`).
+ * @param negativeSlope of `'leakyRelu'`
+ */
 export function calculateGain(nonlinearity: Nonlinearity, negativeSlope = 0.01): number {
   switch (nonlinearity) {
     case 'linear':
@@ -97,41 +114,51 @@ export function calculateGain(nonlinearity: Nonlinearity, negativeSlope = 0.01):
   }
 }
 
-/** Uniform with the variance that keeps signals level forward and backward (Glorot and Bengio 2010). */
+/**
+ * Uniform in ±gain √(6 / (fanIn + fanOut)), which keeps the variance of signals level forward and backward (Glorot and
+ * Bengio 2010).
+ */
 export function xavierUniform_(x: Tensor, gain = 1): Tensor {
   const { fanIn, fanOut } = calculateFanInAndFanOut(x);
   const bound = gain * Math.sqrt(6 / (fanIn + fanOut));
   return uniform_(x, -bound, bound);
 }
-/** Normal with the variance of xavierUniform_. */
+/** Normal with standard deviation gain √(2 / (fanIn + fanOut)), the one of {@link xavierUniform_}. */
 export function xavierNormal_(x: Tensor, gain = 1): Tensor {
   const { fanIn, fanOut } = calculateFanInAndFanOut(x);
   return normal_(x, 0, gain * Math.sqrt(2 / (fanIn + fanOut)));
 }
 
-interface Kaiming {
-  /** Slope behind the layer, for leakyRelu. */
+/** Options of {@link kaimingUniform_} and {@link kaimingNormal_}. */
+export interface KaimingOptions {
+  /** The slope below 0 of the activation behind the layer, for `'leakyRelu'`. @defaultValue 0 */
   a?: number;
-  /** Keep signals level forward (fanIn) or gradients backward (fanOut). */
+  /** Whether signals stay level forward (`'fanIn'`) or gradients backward (`'fanOut'`). @defaultValue 'fanIn' */
   mode?: 'fanIn' | 'fanOut';
+  /** The activation behind the layer. @defaultValue 'leakyRelu' */
   nonlinearity?: Nonlinearity;
 }
-function kaimingStd(x: Tensor, { a = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' }: Kaiming): number {
+function kaimingStd(x: Tensor, options: KaimingOptions): number {
+  const { a = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' } = options;
   if (mode !== 'fanIn' && mode !== 'fanOut')
     throw new ArgumentError(`kaiming: expected mode 'fanIn' or 'fanOut', got '${mode}'`);
   return calculateGain(nonlinearity, a) / Math.sqrt(calculateFanInAndFanOut(x)[mode]);
 }
-/** Uniform with the variance that keeps signals level through rectifiers (He et al. 2015). */
-export function kaimingUniform_(x: Tensor, options: Kaiming = {}): Tensor {
+/** Uniform in ±gain √(3 / fan), which keeps the variance of signals level through rectifiers (He et al. 2015). */
+export function kaimingUniform_(x: Tensor, options: KaimingOptions = {}): Tensor {
   const bound = Math.sqrt(3) * kaimingStd(x, options);
   return uniform_(x, -bound, bound);
 }
-/** Normal with the variance of kaimingUniform_. */
-export function kaimingNormal_(x: Tensor, options: Kaiming = {}): Tensor {
+/** Normal with standard deviation gain / √fan, the one of {@link kaimingUniform_}. */
+export function kaimingNormal_(x: Tensor, options: KaimingOptions = {}): Tensor {
   return normal_(x, 0, kaimingStd(x, options));
 }
 
-/** A (semi-)orthogonal matrix times gain (Saxe et al. 2014): Gram–Schmidt in f64 on normal numbers. */
+/**
+ * A (semi-)orthogonal matrix times `gain` (Saxe et al. 2014), by Gram–Schmidt in f64 on normal numbers; dims after the
+ * first count as one.
+ * @throws ShapeError below 2 dims
+ */
 export function orthogonal_(x: Tensor, gain = 1): Tensor {
   if (x.ndim < 2)
     throw new ShapeError(`orthogonal_: expected a tensor of at least 2 dims, got ${formatShape(x.shape)}`);
@@ -160,16 +187,16 @@ export function orthogonal_(x: Tensor, gain = 1): Tensor {
       result[at(i, j)] = gain * value;
     });
   });
-  write(x, result);
+  upload(x, result);
   return x;
 }
 
-/** The identity in a matrix, for layers that shall start as such. */
+/** The identity matrix: 1 on the diagonal, else 0. @throws ShapeError for other than 2 dims */
 export function eye_(x: Tensor): Tensor {
   if (x.ndim !== 2) throw new ShapeError(`eye_: expected a matrix, got ${formatShape(x.shape)}`);
   const columns = x.shape[1] as number;
   const values = new Float32Array(x.size);
   for (let i = 0; i < Math.min(x.shape[0] as number, columns); i++) values[i * columns + i] = 1;
-  write(x, values);
+  upload(x, values);
   return x;
 }

@@ -1,38 +1,90 @@
 // What every layer is: named parameters, buffers and children, a mode, and a state that can be saved.
 
+import { insideModule, tracing, upload, wantsModules } from '../execute.ts';
+import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { sameShape } from '../ops/shapes.ts';
-import { ArgumentError, formatShape, ShapeError } from '../runtime/errors.ts';
-import { recording, runtime } from '../runtime/wasm.ts';
 import { Tensor, type TypedArray } from '../tensor.ts';
 
-/** What stateDict() gives and loadStateDict() takes: a tensor, or its shape and numbers. */
-export type StateDict = Record<string, Tensor | { readonly shape: readonly number[]; readonly data: TypedArray }>;
+/** A tensor's numbers, as files give them. */
+export interface SavedTensor {
+  /** Sizes, outermost first. */
+  readonly shape: readonly number[];
+  /** The elements in row-major order. */
+  readonly data: TypedArray;
+}
 
-/** Base class of all layers (PyTorch's `nn.Module`). Tensors and modules stored in fields are found by their field names. */
+/** What stateDict() gives and loadStateDict() takes: tensors, or their numbers, by PyTorch's keys. */
+export type StateDict = Record<string, Tensor | SavedTensor>;
+
+/** Options of {@link Module.loadStateDict}. */
+export interface LoadOptions {
+  /**
+   * Whether the keys have to be exactly those of the module; otherwise missing and unexpected ones are skipped.
+   * @defaultValue true
+   */
+  strict?: boolean;
+}
+
+/** What {@link Module.loadStateDict} skipped. */
+export interface LoadResult {
+  /** Keys of the module that the saved state lacks. */
+  missing: string[];
+  /** Keys of the saved state that the module lacks. */
+  unexpected: string[];
+}
+
+/**
+ * Base class of all layers (PyTorch's `nn.Module`). Tensors and modules stored in fields are found by their field
+ * names.
+ * `forward` takes and returns whatever the author of a module declares.
+ * @example
+ * ```ts
+ * class Residual extends nn.Module {
+ *   readonly inner = new nn.Linear(64, 64);
+ *   forward(x: Tensor, scale: number) {
+ *     return x.add(this.inner.forward(x).relu().mul(scale));
+ *   }
+ * }
+ * const y = new Residual().forward(randn([8, 64]), 0.5);
+ * ```
+ */
 export abstract class Module {
   #training = true;
   readonly #buffers = new Set<string>();
 
-  abstract forward(...inputs: Tensor[]): Tensor | readonly unknown[];
+  constructor() {
+    // Users call forward itself: an own one stands before the author's, so that traces and profiles know whose ops run.
+    const { forward } = this;
+    Object.defineProperty(this, 'forward', {
+      value: (...args: never[]): unknown =>
+        wantsModules() ? insideModule(this, () => forward.apply(this, args)) : forward.apply(this, args),
+      configurable: true,
+      writable: true,
+    });
+  }
 
-  /** Whether dropout drops and batch norm uses its batch; set by train() and eval(). */
+  /** What the module does; its author declares what it takes and returns. */
+  abstract forward(...args: never[]): unknown;
+
+  /** Whether dropout drops and batch norm uses its batch; set by {@link train} and {@link eval}. */
   get training(): boolean {
     const mode = this.#training;
     // A program holds for the mode it was recorded in.
-    recording()?.guards.push(() => this.#training === mode);
+    tracing()?.guard(() => this.#training === mode);
     return mode;
   }
 
+  /** Sets the mode of this module alone; see {@link train}. */
   set training(mode: boolean) {
     this.#training = mode;
   }
 
-  /** Declares that field `name` holds a tensor that is saved but not trained. */
+  /** Declares that the field `name` holds a tensor that is saved but not trained. */
   protected registerBuffer(name: string): void {
     this.#buffers.add(name);
   }
 
-  /** Modules in fields, and in arrays in fields, by name. */
+  /** The modules in fields, by the names of the fields. */
   namedChildren(): [string, Module][] {
     return Object.entries(this).filter((entry): entry is [string, Module] => entry[1] instanceof Module);
   }
@@ -78,13 +130,13 @@ export abstract class Module {
     return this.namedParameters().map(([, x]) => x);
   }
 
-  /** Sets training mode here and below. */
+  /** Sets training mode, or with `false` evaluation mode, here and below. Returns itself. */
   train(mode = true): this {
     for (const [, module] of this.namedModules()) module.training = mode;
     return this;
   }
 
-  /** Sets evaluation mode here and below. */
+  /** Sets evaluation mode here and below. Returns itself. */
   eval(): this {
     return this.train(false);
   }
@@ -96,7 +148,7 @@ export abstract class Module {
     }
   }
 
-  /** Turns gradients of all parameters on or off (freezing). */
+  /** Turns gradients of all parameters on or off (freezing). Returns itself. */
   requiresGrad_(on = true): this {
     for (const parameter of this.parameters()) parameter.requiresGrad_(on);
     return this;
@@ -114,15 +166,15 @@ export abstract class Module {
 
   /**
    * Copies saved values into the tensors of this module. Everything is checked before anything is written.
-   * @param strict demand exactly the keys of this module; otherwise missing and unexpected ones are skipped and returned
+   * @returns the keys that were skipped
    * @throws ArgumentError for keys, ShapeError for shapes that differ
    */
-  loadStateDict(state: StateDict, { strict = true } = {}): { missing: string[]; unexpected: string[] } {
-    return this.prepareStateDict(state, { strict })();
+  loadStateDict(state: StateDict, options: LoadOptions = {}): LoadResult {
+    return this.prepareStateDict(state, options)();
   }
 
-  /** Internal: the checks of loadStateDict(); what it returns does the copying and cannot fail. */
-  prepareStateDict(state: StateDict, { strict = true } = {}): () => { missing: string[]; unexpected: string[] } {
+  /** The checks of loadStateDict(); what it returns does the copying and cannot fail. @internal */
+  prepareStateDict(state: StateDict, { strict = true }: LoadOptions = {}): () => LoadResult {
     const own = this.stateDict();
     const missing = Object.keys(own).filter((key) => !Object.hasOwn(state, key));
     const unexpected = Object.keys(state).filter((key) => !Object.hasOwn(own, key));
@@ -144,7 +196,7 @@ export abstract class Module {
     });
     return () => {
       pairs.forEach(([, x], i) => {
-        write(x, values[i] as TypedArray);
+        upload(x, values[i] as TypedArray);
       });
       return { missing, unexpected };
     };
@@ -171,13 +223,3 @@ export abstract class Module {
 }
 
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-
-/** Overwrites the contents of a contiguous tensor, and tells the tape. */
-export function write(x: Tensor, data: ArrayLike<number>): void {
-  const { arena, recorder } = runtime();
-  recorder?.refuse('loadStateDict', 'load weights outside of the compiled function');
-  if (x.dtype === 'f32') arena.f32.set(data, x.address / 4);
-  else if (x.dtype === 'i32') arena.i32.set(data, x.address / 4);
-  else arena.u8.set(data, x.address);
-  x.block.version++;
-}

@@ -1,34 +1,61 @@
 // Layers that normalise.
-import { ops } from '../autograd.ts';
-import * as F from '../functional.ts';
-import { ArgumentError, formatShape, ShapeError } from '../runtime/errors.ts';
-import { runtime } from '../runtime/wasm.ts';
+import { familyOps, ops } from '../autograd.ts';
+import * as F from '../functional/index.ts';
+import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
+import { stepRows } from '../ops/optim.ts';
 import type { Tensor } from '../tensor.ts';
 import * as init from './init.ts';
-import { buffer, checkSizes, Layer, parameter } from './layer.ts';
+import { Layer } from './layer.ts';
+import { buffer, checkSizes, parameter } from './parameter.ts';
+
+const stepOps = familyOps(stepRows);
 
 /** Options of batch and instance normalisation. */
 export interface BatchNormOptions {
+  /** Added to the variance. @defaultValue 1e-5 */
   eps?: number;
-  /** Share of the newest batch in the running statistics. Default 0.1. */
+  /** The share of the newest batch in the running statistics. @defaultValue 0.1 */
   momentum?: number;
-  /** Whether it has a trained weight and bias. Default true for batches, false for instances. */
+  /** Whether it has a trained weight and bias. @defaultValue true for batches, false for instances */
   affine?: boolean;
-  /** Whether it keeps running statistics for evaluation. Default true for batches, false for instances. */
+  /** Whether it keeps running statistics for evaluation. @defaultValue true for batches, false for instances */
   trackRunningStats?: boolean;
+}
+
+/** Options of {@link GroupNorm}. */
+export interface GroupNormOptions {
+  /** Added to the variance. @defaultValue 1e-5 */
+  eps?: number;
+  /** Whether it has a trained weight and bias. @defaultValue true */
+  affine?: boolean;
+}
+
+/** Options of {@link LayerNorm}. */
+export interface LayerNormOptions {
+  /** Added to the variance. @defaultValue 1e-5 */
+  eps?: number;
+  /** Whether it has a trained weight and bias. @defaultValue true */
+  elementwiseAffine?: boolean;
 }
 
 /** What normalises channels: a weight and a bias for each, and running statistics. */
 abstract class ChannelNorm extends Layer {
+  /** [numFeatures], ones at first; or null. */
   readonly weight: Tensor | null;
+  /** [numFeatures], zeros at first; or null. */
   readonly bias: Tensor | null;
+  /** The running mean of each channel, [numFeatures], zeros at first; or null. */
   readonly runningMean: Tensor | null;
+  /** The running variance of each channel, [numFeatures], ones at first; or null. */
   readonly runningVar: Tensor | null;
-  /** Training batches so far, counted in f32 where PyTorch has i64. */
+  /** Training batches so far, f32 [] where PyTorch has i64; or null. */
   readonly numBatchesTracked: Tensor | null;
+  /** Added to the variance. */
   readonly eps: number;
+  /** The share of the newest batch in the running statistics. */
   readonly momentum: number;
 
+  /** @internal */
   constructor(numFeatures: number, options: BatchNormOptions, standard: boolean) {
     super();
     const { eps = 1e-5, momentum = 0.1, affine = standard, trackRunningStats = standard } = options;
@@ -43,7 +70,7 @@ abstract class ChannelNorm extends Layer {
     for (const name of ['runningMean', 'runningVar', 'numBatchesTracked']) this.registerBuffer(name);
   }
 
-  /** Whether the input's own statistics are used. */
+  /** Whether the input's own statistics are used. @internal */
   protected get own(): boolean {
     return this.training || !this.runningMean;
   }
@@ -53,6 +80,7 @@ abstract class ChannelNorm extends Layer {
 abstract class BatchNorm extends ChannelNorm {
   readonly #ranks: readonly number[];
 
+  /** @internal */
   constructor(numFeatures: number, options: BatchNormOptions, ranks: readonly number[]) {
     super(numFeatures, options, true);
     this.#ranks = ranks;
@@ -65,20 +93,25 @@ abstract class BatchNorm extends ChannelNorm {
         `${this.constructor.name}: expected input of ${this.#ranks.join(' or ')} dims, got ${x.ndim}`,
       );
     const y = F.batchNorm(x, runningMean, runningVar, { weight, bias, training: this.own, momentum, eps });
-    if (this.training && numBatchesTracked) runtime().kernels.advance_step(numBatchesTracked);
+    if (this.training && numBatchesTracked) stepOps.advanceStep({ step: numBatchesTracked });
     return y;
   }
 }
 
-/** Batch normalisation of [n, features] or [n, features, length] (PyTorch's `nn.BatchNorm1d`). */
+/**
+ * Batch normalisation of [n, features] or [n, features, length]: {@link functional.batchNorm} (PyTorch's
+ * `nn.BatchNorm1d`).
+ */
 export class BatchNorm1d extends BatchNorm {
+  /** @param numFeatures the number of channels */
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super(numFeatures, options, [2, 3]);
   }
 }
 
-/** Batch normalisation of [n, features, height, width] (PyTorch's `nn.BatchNorm2d`). */
+/** Batch normalisation of [n, features, height, width]: {@link functional.batchNorm} (PyTorch's `nn.BatchNorm2d`). */
 export class BatchNorm2d extends BatchNorm {
+  /** @param numFeatures the number of channels */
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super(numFeatures, options, [4]);
   }
@@ -88,6 +121,7 @@ export class BatchNorm2d extends BatchNorm {
 abstract class InstanceNorm extends ChannelNorm {
   readonly #spatial: number;
 
+  /** @internal */
   constructor(numFeatures: number, options: BatchNormOptions, spatial: number) {
     super(numFeatures, options, false);
     this.#spatial = spatial;
@@ -100,34 +134,55 @@ abstract class InstanceNorm extends ChannelNorm {
         `${this.constructor.name}: expected input of ${this.#spatial + 1} or ${this.#spatial + 2} dims, got ${formatShape(x.shape)}`,
       );
     const { weight, bias, runningMean, runningVar, momentum, eps } = this;
-    const batch = alone ? ops.unsqueeze(x, { dim: 0 }) : x;
+    const batch = alone ? ops.unsqueeze({ x }, { dim: 0 }) : x;
     const y = F.instanceNorm(batch, runningMean, runningVar, { weight, bias, useInputStats: this.own, momentum, eps });
-    return alone ? ops.squeeze(y, { dim: 0 }) : y;
+    return alone ? ops.squeeze({ x: y }, { dim: 0 }) : y;
   }
 }
 
-/** Instance normalisation of [n, features, length] or [features, length] (PyTorch's `nn.InstanceNorm1d`). */
+/**
+ * Instance normalisation of [n, features, length] or [features, length]: {@link functional.instanceNorm}
+ * (PyTorch's `nn.InstanceNorm1d`).
+ */
 export class InstanceNorm1d extends InstanceNorm {
+  /** @param numFeatures the number of channels */
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super(numFeatures, options, 1);
   }
 }
 
-/** Instance normalisation of [n, features, height, width] or without n (PyTorch's `nn.InstanceNorm2d`). */
+/**
+ * Instance normalisation of [n, features, height, width] or without n: {@link functional.instanceNorm}
+ * (PyTorch's `nn.InstanceNorm2d`).
+ */
 export class InstanceNorm2d extends InstanceNorm {
+  /** @param numFeatures the number of channels */
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super(numFeatures, options, 2);
   }
 }
 
-/** Normalises groups of channels of [n, channels, ...], each sample for itself (PyTorch's `nn.GroupNorm`). */
+/**
+ * Normalises groups of channels of [n, channels, ...], each sample for itself: {@link functional.groupNorm}
+ * (PyTorch's `nn.GroupNorm`).
+ */
 export class GroupNorm extends Layer {
+  /** [numChannels], ones at first; or null. */
   readonly weight: Tensor | null;
+  /** [numChannels], zeros at first; or null. */
   readonly bias: Tensor | null;
+  /** How many groups the channels are split into. */
   readonly numGroups: number;
+  /** Added to the variance. */
   readonly eps: number;
 
-  constructor(numGroups: number, numChannels: number, { eps = 1e-5, affine = true } = {}) {
+  /**
+   * @param numGroups how many groups; it divides the channels
+   * @param numChannels channels of inputs
+   * @throws ArgumentError
+   */
+  constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
+    const { eps = 1e-5, affine = true } = options;
     super();
     checkSizes('GroupNorm', { numGroups, numChannels });
     if (numChannels % numGroups !== 0)
@@ -148,14 +203,20 @@ export class GroupNorm extends Layer {
   }
 }
 
-/** Normalises the last dims to mean 0 and variance 1 (PyTorch's `nn.LayerNorm`). */
+/** Normalises the last dims to mean 0 and variance 1: {@link functional.layerNorm} (PyTorch's `nn.LayerNorm`). */
 export class LayerNorm extends Layer {
+  /** Of normalizedShape, ones at first; or null. */
   readonly weight: Tensor | null;
+  /** Of normalizedShape, zeros at first; or null. */
   readonly bias: Tensor | null;
+  /** The sizes of the dims that are normalised together. */
   readonly normalizedShape: readonly number[];
+  /** Added to the variance. */
   readonly eps: number;
 
-  constructor(normalizedShape: number | readonly number[], { eps = 1e-5, elementwiseAffine = true } = {}) {
+  /** @param normalizedShape the sizes of the last dims; one number for the last alone */
+  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
+    const { eps = 1e-5, elementwiseAffine = true } = options;
     super();
     this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
     for (const size of this.normalizedShape) checkSizes('LayerNorm', { normalizedShape: size });

@@ -1,18 +1,21 @@
 // Layers that pool.
-import { eachDim, type Sizes } from '../convolution.ts';
-import * as F from '../functional.ts';
-import type { AvgPool2dOptions, AvgPoolOptions, MaxPoolOptions, OutputSize } from '../pooling.ts';
+import { eachDim, type Sizes } from '../functional/arguments.ts';
+import * as F from '../functional/index.ts';
 import type { Tensor } from '../tensor.ts';
-import { describeOptions, Layer } from './layer.ts';
+import { Layer } from './layer.ts';
+import { describeOptions } from './parameter.ts';
 
-const formatSize = (size: Sizes | OutputSize): string =>
+const formatSize = (size: Sizes | F.OutputSize): string =>
   typeof size === 'object' && size !== null ? `[${size.map(String).join(', ')}]` : String(size);
 
 /** Windows of a given size, over one dim or two. */
 abstract class WindowPool<O extends object> extends Layer {
+  /** Elements of a window along each dim. */
   readonly kernelSize: Sizes;
+  /** The options of the pool. */
   readonly options: Readonly<O>;
 
+  /** @internal */
   constructor(pooled: number, kernelSize: Sizes, options: O) {
     super();
     eachDim(new.target.name, 'kernelSize', kernelSize, pooled, 1);
@@ -21,13 +24,14 @@ abstract class WindowPool<O extends object> extends Layer {
   }
 
   protected override describe(): string {
-    return `${formatSize(this.kernelSize)}${describeOptions(this.options)}`;
+    return [formatSize(this.kernelSize), describeOptions(this.options)].filter(Boolean).join(', ');
   }
 }
 
-/** {@link F.maxPool1d}. */
-export class MaxPool1d extends WindowPool<MaxPoolOptions> {
-  constructor(kernelSize: Sizes, options: MaxPoolOptions = {}) {
+/** The largest element of each window of the last dim: {@link functional.maxPool1d} (PyTorch's `nn.MaxPool1d`). */
+export class MaxPool1d extends WindowPool<F.MaxPoolOptions> {
+  /** @param kernelSize elements of a window: one number for all dims, or one for each */
+  constructor(kernelSize: Sizes, options: F.MaxPoolOptions = {}) {
     super(1, kernelSize, options);
   }
   forward(x: Tensor): Tensor {
@@ -35,9 +39,10 @@ export class MaxPool1d extends WindowPool<MaxPoolOptions> {
   }
 }
 
-/** {@link F.maxPool2d}. */
-export class MaxPool2d extends WindowPool<MaxPoolOptions> {
-  constructor(kernelSize: Sizes, options: MaxPoolOptions = {}) {
+/** The largest element of each window of the last two dims: {@link functional.maxPool2d} (PyTorch's `nn.MaxPool2d`). */
+export class MaxPool2d extends WindowPool<F.MaxPoolOptions> {
+  /** @param kernelSize elements of a window: one number for all dims, or one for each */
+  constructor(kernelSize: Sizes, options: F.MaxPoolOptions = {}) {
     super(2, kernelSize, options);
   }
   forward(x: Tensor): Tensor {
@@ -45,9 +50,10 @@ export class MaxPool2d extends WindowPool<MaxPoolOptions> {
   }
 }
 
-/** {@link F.avgPool1d}. */
-export class AvgPool1d extends WindowPool<AvgPoolOptions> {
-  constructor(kernelSize: Sizes, options: AvgPoolOptions = {}) {
+/** The mean of each window of the last dim: {@link functional.avgPool1d} (PyTorch's `nn.AvgPool1d`). */
+export class AvgPool1d extends WindowPool<F.AvgPoolOptions> {
+  /** @param kernelSize elements of a window: one number for all dims, or one for each */
+  constructor(kernelSize: Sizes, options: F.AvgPoolOptions = {}) {
     super(1, kernelSize, options);
   }
   forward(x: Tensor): Tensor {
@@ -55,9 +61,10 @@ export class AvgPool1d extends WindowPool<AvgPoolOptions> {
   }
 }
 
-/** {@link F.avgPool2d}. */
-export class AvgPool2d extends WindowPool<AvgPool2dOptions> {
-  constructor(kernelSize: Sizes, options: AvgPool2dOptions = {}) {
+/** The mean of each window of the last two dims: {@link functional.avgPool2d} (PyTorch's `nn.AvgPool2d`). */
+export class AvgPool2d extends WindowPool<F.AvgPool2dOptions> {
+  /** @param kernelSize elements of a window: one number for all dims, or one for each */
+  constructor(kernelSize: Sizes, options: F.AvgPool2dOptions = {}) {
     super(2, kernelSize, options);
   }
   forward(x: Tensor): Tensor {
@@ -67,9 +74,11 @@ export class AvgPool2d extends WindowPool<AvgPool2dOptions> {
 
 /** A result of a given size. */
 abstract class AdaptivePool extends Layer {
-  readonly outputSize: OutputSize;
+  /** The size of the result along each dim; null keeps the input's. */
+  readonly outputSize: F.OutputSize;
 
-  constructor(outputSize: OutputSize) {
+  /** @param outputSize one number for all dims, or one for each; null keeps the input's */
+  constructor(outputSize: F.OutputSize) {
     super();
     this.outputSize = outputSize;
   }
@@ -79,28 +88,40 @@ abstract class AdaptivePool extends Layer {
   }
 }
 
-/** {@link F.adaptiveAvgPool1d}; with outputSize 1 a global average. */
+/**
+ * A result of given size over the last dim; with outputSize 1 the global average: {@link functional.adaptiveAvgPool1d}
+ * (PyTorch's `nn.AdaptiveAvgPool1d`).
+ */
 export class AdaptiveAvgPool1d extends AdaptivePool {
   forward(x: Tensor): Tensor {
     return F.adaptiveAvgPool1d(x, this.outputSize);
   }
 }
 
-/** {@link F.adaptiveAvgPool2d}; with outputSize 1 a global average. */
+/**
+ * A result of given size over the last two dims; with outputSize 1 the global average: {@link
+ * functional.adaptiveAvgPool2d} (PyTorch's `nn.AdaptiveAvgPool2d`).
+ */
 export class AdaptiveAvgPool2d extends AdaptivePool {
   forward(x: Tensor): Tensor {
     return F.adaptiveAvgPool2d(x, this.outputSize);
   }
 }
 
-/** {@link F.adaptiveMaxPool1d}; with outputSize 1 a global maximum. */
+/**
+ * A result of given size over the last dim; with outputSize 1 the global maximum: {@link functional.adaptiveMaxPool1d}
+ * (PyTorch's `nn.AdaptiveMaxPool1d`).
+ */
 export class AdaptiveMaxPool1d extends AdaptivePool {
   forward(x: Tensor): Tensor {
     return F.adaptiveMaxPool1d(x, this.outputSize);
   }
 }
 
-/** {@link F.adaptiveMaxPool2d}; with outputSize 1 a global maximum. */
+/**
+ * A result of given size over the last two dims; with outputSize 1 the global maximum: {@link
+ * functional.adaptiveMaxPool2d} (PyTorch's `nn.AdaptiveMaxPool2d`).
+ */
 export class AdaptiveMaxPool2d extends AdaptivePool {
   forward(x: Tensor): Tensor {
     return F.adaptiveMaxPool2d(x, this.outputSize);

@@ -1,146 +1,238 @@
 // Elementwise ops of two or three tensors, broadcast by strides: nothing is copied to stretch it.
-import type { Kernels } from '../runtime/commands.ts';
-import { DtypeError } from '../runtime/errors.ts';
-import type { Dtype, Tensor } from '../tensor.ts';
-import { broadcastShapes, elementwiseDims, expectDtype } from './shapes.ts';
-import type { KernelRow, Ops, Rows, Saved, Saves } from './types.ts';
+import { dtypes } from '../dtypes.ts';
+import { constant, div, mul, scale, sub, where } from './algebra.ts';
+import {
+  any,
+  type ByDtype,
+  byDtype,
+  f32,
+  family,
+  grad,
+  type Input,
+  integers,
+  type Kernels,
+  type Ops,
+  plain,
+  row,
+  signature,
+  strided,
+  type Tensor,
+  u8,
+} from './core.ts';
+import { broadcastShapes, elementwiseDims, expectSameDtype } from './shapes.ts';
 
-export interface BinaryOps {
-  add(a: Tensor, b: Tensor): Tensor;
-  sub(a: Tensor, b: Tensor): Tensor;
-  mul(a: Tensor, b: Tensor): Tensor;
-  div(a: Tensor, b: Tensor): Tensor;
-  pow(a: Tensor, b: Tensor): Tensor;
-  maximum(a: Tensor, b: Tensor): Tensor;
-  minimum(a: Tensor, b: Tensor): Tensor;
-  eq(a: Tensor, b: Tensor): Tensor;
-  ne(a: Tensor, b: Tensor): Tensor;
-  lt(a: Tensor, b: Tensor): Tensor;
-  le(a: Tensor, b: Tensor): Tensor;
-  gt(a: Tensor, b: Tensor): Tensor;
-  ge(a: Tensor, b: Tensor): Tensor;
+type Numbers = Input<false, false>;
+const arithmeticOf = (numbers: Numbers) => signature({ a: strided(numbers), b: strided(numbers) }, { y: grad });
+const comparisonOf = () => signature({ a: strided(any), b: strided(any) }, { y: plain });
+const bitwiseOf = () => signature({ a: strided(integers), b: strided(integers) }, { y: plain });
+const logicalOf = () => signature({ a: strided(u8), b: strided(u8) }, { y: plain });
+
+const s = {
+  add: arithmeticOf(any),
+  sub: arithmeticOf(any),
+  mul: arithmeticOf(any),
+  div: arithmeticOf(f32),
+  pow: arithmeticOf(f32),
+  maximum: arithmeticOf(any),
+  minimum: arithmeticOf(any),
+  eq: comparisonOf(),
+  ne: comparisonOf(),
+  lt: comparisonOf(),
+  le: comparisonOf(),
+  gt: comparisonOf(),
+  ge: comparisonOf(),
+  bitwiseAnd: bitwiseOf(),
+  bitwiseOr: bitwiseOf(),
+  bitwiseXor: bitwiseOf(),
+  /** Of masks, 1 where … and 0 elsewhere. */
+  logicalAnd: logicalOf(),
+  logicalOr: logicalOf(),
+  logicalXor: logicalOf(),
   /** a where the u8 mask is not 0, else b. */
-  where(condition: Tensor, a: Tensor, b: Tensor): Tensor;
+  where: signature({ condition: strided(u8), a: strided(any), b: strided(any) }, { y: grad }),
+};
+type S = typeof s;
+declare module './core.ts' {
+  interface OpTypes extends S {}
 }
 
-type Pair = [Tensor, Tensor];
-type Kernel = (out: Tensor, a: Tensor, b: Tensor, dims: readonly number[]) => void;
-type ByDtype = { readonly f32: (k: Kernels) => Kernel; readonly i32?: (k: Kernels) => Kernel };
+interface Call {
+  readonly y: Tensor;
+  readonly a: Tensor;
+  readonly b: Tensor;
+  readonly dims: readonly number[];
+}
+/** The kernel for each dtype that the op takes. */
+type Choice = ByDtype<(k: Kernels, call: Call) => void>;
 
-function broadcast(op: string, kernels: ByDtype, result: Dtype | 'same'): Omit<KernelRow<Pair, undefined>, 'saves'> {
-  return {
-    strided: true,
-    infer: ([a, b]) => {
-      if (kernels.i32) expectDtype(op, a, 'f32', 'i32');
-      else expectDtype(op, a, 'f32');
-      if (a.dtype !== b.dtype)
-        throw new DtypeError(
-          `${op}: expected both of one dtype, got ${a.dtype} and ${b.dtype}; convert one with .to('${a.dtype}')`,
-        );
-      return [{ shape: broadcastShapes(op, a.shape, b.shape), dtype: result === 'same' ? a.dtype : result }];
+const callKernel = (kernels: Choice, k: Kernels, y: Tensor, a: Tensor, b: Tensor): void =>
+  byDtype(kernels, a.dtype)(k, { y, a, b, dims: elementwiseDims(y, a, b) });
+
+type Saved = { readonly a: Tensor; readonly b: Tensor; readonly y: Tensor };
+type Partials = { readonly a: (() => Tensor) | null; readonly b: (() => Tensor) | null };
+
+/** Which values the gradients need, and the gradients, each computed only if needed. */
+function arithmetic<V extends keyof Saved>(
+  kernels: Choice,
+  saves: readonly V[],
+  backward: (o: Ops, g: Tensor, saved: Pick<Saved, V>) => Partials,
+) {
+  return row(s.add, {
+    outputs: (make, { a, b }, _, op) => {
+      expectSameDtype(op, a, b);
+      return { y: make(broadcastShapes(op, a.shape, b.shape), a.dtype) };
     },
-    forward: (k, [out], [a, b]) => {
-      const y = out as Tensor;
-      const kernel = a.dtype === 'i32' && kernels.i32 ? kernels.i32(k) : kernels.f32(k);
-      kernel(y, a, b, elementwiseDims(y, a, b));
+    forward: (k, { y }, { a, b }) => callKernel(kernels, k, y, a, b),
+    saves: saves as readonly ('a' | 'b' | 'y')[],
+    backward: (o, { y: g }, saved, __, { needs }) => {
+      const partials = backward(o, g, saved);
+      return {
+        a: needs.a && partials.a ? partials.a() : null,
+        b: needs.b && partials.b ? partials.b() : null,
+      };
     },
-  };
+  });
 }
 
-type Partials = [a: (() => Tensor) | null, b: (() => Tensor) | null];
+const comparison = (kernels: Choice) =>
+  row(s.eq, {
+    outputs: (make, { a, b }, _, op) => {
+      expectSameDtype(op, a, b);
+      return { y: make(broadcastShapes(op, a.shape, b.shape), 'u8') };
+    },
+    forward: (k, { y }, { a, b }) => callKernel(kernels, k, y, a, b),
+  });
 
-function arithmetic(
-  op: string,
-  kernels: ByDtype,
-  saves: Saves,
-  /** The two gradients, each computed only if needed. */
-  backward: (o: Ops, g: Tensor, saved: Saved<Pair, undefined>) => Partials,
-): KernelRow<Pair, undefined> {
-  return {
-    ...broadcast(op, kernels, 'same'),
-    saves,
-    backward: (o, g, saved) =>
-      backward(o, g, saved).map((partial, i) => (saved.needs[i] && partial ? partial() : null)),
-  };
-}
-
-const comparison = (op: string, kernels: ByDtype): KernelRow<Pair, undefined> => ({
-  ...broadcast(op, kernels, 'u8'),
-  saves: 'none',
-});
-
-const constant = (o: Ops, value: number): Tensor => o.full({ shape: [], value });
+const bitwise = (kernels: Choice) =>
+  row(s.bitwiseAnd, {
+    outputs: (make, { a, b }, _, op) => {
+      expectSameDtype(op, a, b);
+      return { y: make(broadcastShapes(op, a.shape, b.shape), a.dtype) };
+    },
+    forward: (k, { y }, { a, b }) => callKernel(kernels, k, y, a, b),
+  });
 
 /** Of two equal values each gets half the gradient, as in PyTorch. */
-function pick(o: Ops, g: Tensor, [a, b]: Pair, wins: (x: Tensor, y: Tensor) => Tensor): Partials {
-  const share = (x: Tensor, y: Tensor) => (): Tensor => {
-    const half = o.scale(g, { alpha: 0.5, beta: 0 });
-    return o.where(wins(x, y), g, o.where(o.eq(x, y), half, constant(o, 0)));
-  };
-  return [share(a, b), share(b, a)];
+function pick(o: Ops, g: Tensor, { a, b }: Pick<Saved, 'a' | 'b'>, wins: (a: Tensor, b: Tensor) => Tensor): Partials {
+  const share = (x: Tensor, y: Tensor) => (): Tensor =>
+    where(o, wins(x, y), g, where(o, o.eq({ a: x, b: y }), scale(o, g, 0.5), constant(o, 0)));
+  return { a: share(a, b), b: share(b, a) };
 }
 
-export const binaryRows: Rows<BinaryOps> = {
-  add: arithmetic('add', { f32: (k) => k.add_forward_f32, i32: (k) => k.add_forward_i32 }, 'none', (_, g) => [
-    () => g,
-    () => g,
-  ]),
-  sub: arithmetic('sub', { f32: (k) => k.sub_forward_f32, i32: (k) => k.sub_forward_i32 }, 'none', (o, g) => [
-    () => g,
-    () => o.neg(g),
-  ]),
-  mul: arithmetic(
-    'mul',
-    { f32: (k) => k.mul_forward_f32, i32: (k) => k.mul_forward_i32 },
-    'inputs',
-    (o, g, { inputs: [a, b] }) => [() => o.mul(g, b), () => o.mul(g, a)],
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a table, of rows that are short each
+export const binaryRows = family(s, () => ({
+  add: arithmetic(
+    {
+      f32: (k, call) => k.add_forward_f32(call),
+      i32: (k, call) => k.add_forward_i32(call),
+      u8: (k, call) => k.add_forward_u8(call),
+    },
+    [],
+    (_, g) => ({ a: () => g, b: () => g }),
   ),
-  div: arithmetic('div', { f32: (k) => k.div_forward_f32 }, 'both', (o, g, { inputs: [, b], outputs: [y] }) => [
-    () => o.div(g, b),
-    () => o.neg(o.mul(o.div(g, b), y as Tensor)),
-  ]),
-  pow: arithmetic('pow', { f32: (k) => k.pow_forward_f32 }, 'both', (o, g, { inputs: [a, b], outputs: [y] }) => [
+  sub: arithmetic(
+    {
+      f32: (k, call) => k.sub_forward_f32(call),
+      i32: (k, call) => k.sub_forward_i32(call),
+      u8: (k, call) => k.sub_forward_u8(call),
+    },
+    [],
+    (o, g) => ({ a: () => g, b: () => o.neg({ x: g }) }),
+  ),
+  mul: arithmetic(
+    {
+      f32: (k, call) => k.mul_forward_f32(call),
+      i32: (k, call) => k.mul_forward_i32(call),
+      u8: (k, call) => k.mul_forward_u8(call),
+    },
+    ['a', 'b'],
+    (o, g, { a, b }) => ({ a: () => mul(o, g, b), b: () => mul(o, g, a) }),
+  ),
+  div: arithmetic({ f32: (k, call) => k.div_forward_f32(call) }, ['b', 'y'], (o, g, { b, y }) => ({
+    a: () => div(o, g, b),
+    b: () => o.neg({ x: mul(o, div(o, g, b), y) }),
+  })),
+  pow: arithmetic({ f32: (k, call) => k.pow_forward_f32(call) }, ['a', 'b', 'y'], (o, g, { a, b, y }) => ({
     // b aᵇ⁻¹, and 0 (not 0 · ∞) where b = 0.
-    () => {
-      const slope = o.mul(b, o.pow(a, o.sub(b, constant(o, 1))));
-      return o.mul(g, o.where(o.eq(b, constant(o, 0)), constant(o, 0), slope));
+    a: () => {
+      const slope = mul(o, b, o.pow({ a, b: sub(o, b, constant(o, 1)) }));
+      return mul(o, g, where(o, o.eq({ a: b, b: constant(o, 0) }), constant(o, 0), slope));
     },
     // aᵇ log a, and 0 (not 0 · −∞) where a = 0 and b ≥ 0.
-    () => {
+    b: () => {
       const zero = constant(o, 0);
-      const slope = o.mul(y as Tensor, o.log(a));
-      return o.mul(g, o.where(o.eq(a, zero), o.where(o.ge(b, zero), zero, slope), slope));
+      const slope = mul(o, y, o.log({ x: a }));
+      return mul(o, g, where(o, o.eq({ a, b: zero }), where(o, o.ge({ a: b, b: zero }), zero, slope), slope));
     },
-  ]),
-  maximum: arithmetic('maximum', { f32: (k) => k.maximum_forward_f32 }, 'inputs', (o, g, { inputs }) =>
-    pick(o, g, inputs, (x, y) => o.gt(x, y)),
+  })),
+  maximum: arithmetic(
+    {
+      f32: (k, call) => k.maximum_forward_f32(call),
+      i32: (k, call) => k.maximum_forward_i32(call),
+      u8: (k, call) => k.maximum_forward_u8(call),
+    },
+    ['a', 'b'],
+    (o, g, saved) => pick(o, g, saved, (a, b) => o.gt({ a, b })),
   ),
-  minimum: arithmetic('minimum', { f32: (k) => k.minimum_forward_f32 }, 'inputs', (o, g, { inputs }) =>
-    pick(o, g, inputs, (x, y) => o.lt(x, y)),
+  minimum: arithmetic(
+    {
+      f32: (k, call) => k.minimum_forward_f32(call),
+      i32: (k, call) => k.minimum_forward_i32(call),
+      u8: (k, call) => k.minimum_forward_u8(call),
+    },
+    ['a', 'b'],
+    (o, g, saved) => pick(o, g, saved, (a, b) => o.lt({ a, b })),
   ),
-  eq: comparison('eq', { f32: (k) => k.eq_f32, i32: (k) => k.eq_i32 }),
-  ne: comparison('ne', { f32: (k) => k.ne_f32, i32: (k) => k.ne_i32 }),
-  lt: comparison('lt', { f32: (k) => k.lt_f32, i32: (k) => k.lt_i32 }),
-  le: comparison('le', { f32: (k) => k.le_f32, i32: (k) => k.le_i32 }),
-  gt: comparison('gt', { f32: (k) => k.gt_f32, i32: (k) => k.gt_i32 }),
-  ge: comparison('ge', { f32: (k) => k.ge_f32, i32: (k) => k.ge_i32 }),
-  where: {
-    strided: true,
-    infer: ([condition, a, b]) => {
-      expectDtype('where', condition, 'u8');
-      expectDtype('where', a, 'f32');
-      expectDtype('where', b, 'f32');
-      return [{ shape: broadcastShapes('where', condition.shape, a.shape, b.shape), dtype: 'f32' }];
+  eq: comparison({
+    f32: (k, call) => k.eq_f32(call),
+    i32: (k, call) => k.eq_i32(call),
+    u8: (k, call) => k.eq_u8(call),
+  }),
+  ne: comparison({
+    f32: (k, call) => k.ne_f32(call),
+    i32: (k, call) => k.ne_i32(call),
+    u8: (k, call) => k.ne_u8(call),
+  }),
+  lt: comparison({
+    f32: (k, call) => k.lt_f32(call),
+    i32: (k, call) => k.lt_i32(call),
+    u8: (k, call) => k.lt_u8(call),
+  }),
+  le: comparison({
+    f32: (k, call) => k.le_f32(call),
+    i32: (k, call) => k.le_i32(call),
+    u8: (k, call) => k.le_u8(call),
+  }),
+  gt: comparison({
+    f32: (k, call) => k.gt_f32(call),
+    i32: (k, call) => k.gt_i32(call),
+    u8: (k, call) => k.gt_u8(call),
+  }),
+  ge: comparison({
+    f32: (k, call) => k.ge_f32(call),
+    i32: (k, call) => k.ge_i32(call),
+    u8: (k, call) => k.ge_u8(call),
+  }),
+  bitwiseAnd: bitwise({ i32: (k, call) => k.and_forward_i32(call), u8: (k, call) => k.and_forward_u8(call) }),
+  bitwiseOr: bitwise({ i32: (k, call) => k.or_forward_i32(call), u8: (k, call) => k.or_forward_u8(call) }),
+  bitwiseXor: bitwise({ i32: (k, call) => k.xor_forward_i32(call), u8: (k, call) => k.xor_forward_u8(call) }),
+  logicalAnd: bitwise({ u8: (k, call) => k.logical_and_u8(call) }),
+  logicalOr: bitwise({ u8: (k, call) => k.logical_or_u8(call) }),
+  logicalXor: bitwise({ u8: (k, call) => k.logical_xor_u8(call) }),
+  where: row(s.where, {
+    outputs: (make, { condition, a, b }, _, op) => {
+      expectSameDtype(op, a, b);
+      return { y: make(broadcastShapes(op, condition.shape, a.shape, b.shape), a.dtype) };
     },
-    forward: (k, [out], inputs) => {
-      const y = out as Tensor;
-      k.where_f32(y, ...inputs, elementwiseDims(y, ...inputs));
+    forward: (k, { y }, { condition, a, b }) => {
+      const call = { y, condition, a, b, dims: elementwiseDims(y, condition, a, b) };
+      if (dtypes[y.dtype].bytes === 1) k.where_u8(call);
+      else k.where_f32(call);
     },
-    saves: 'inputs',
-    backward: (o, g, { inputs: [condition], needs }) => [
-      null,
-      needs[1] ? o.where(condition, g, constant(o, 0)) : null,
-      needs[2] ? o.where(condition, constant(o, 0), g) : null,
-    ],
-  },
-};
+    saves: ['condition'],
+    backward: (o, { y: g }, { condition }, _, { needs }) => ({
+      a: needs.a ? where(o, condition, g, constant(o, 0)) : null,
+      b: needs.b ? where(o, condition, constant(o, 0), g) : null,
+    }),
+  }),
+}));

@@ -1,9 +1,10 @@
 // Convolutions over one to three dims. The gradients of a convolution are two ops that are as linear as it is, and the
 // gradients of those are convolutions again: three rows are closed under differentiation.
-import { ArgumentError, formatShape, ShapeError } from '../runtime/errors.ts';
+import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import type { Shape, Tensor } from '../tensor.ts';
-import { expectDtype, expectShape, sameShape } from './shapes.ts';
-import type { Ops, Rows } from './types.ts';
+import { sum } from './algebra.ts';
+import { attrs as attrsOf, f32, family, grad, maybe, type Ops, optional, row, signature } from './core.ts';
+import { expectShape, sameShape } from './shapes.ts';
 
 /** One number a spatial dim, and the number of groups. */
 export interface ConvAttrs {
@@ -21,16 +22,20 @@ type InputAttrs = ConvAttrs & { readonly size: readonly number[] };
 type WeightAttrs = ConvAttrs & { readonly kernel: readonly number[] };
 
 /** With layout 'nhwc', x and results are [n, ...size, channels], and weights are [...kernel, in / groups, out]. */
-export interface ConvOps {
+const s = optional(() => ({
   /** x [n, in, ...size], weight [out, in / groups, ...kernel], bias [out] → [n, out, ...outputs]. */
-  conv(x: Tensor, weight: Tensor, bias: Tensor | null, attrs: ConvAttrs): Tensor;
+  conv: signature({ x: f32, weight: f32, bias: maybe(f32) }, { y: grad }, attrsOf<ConvAttrs>()),
   /**
    * The gradient by x, [n, in, ...size], of a convolution whose result has the gradient g; plus bias [in]. A transposed
    * convolution of g.
    */
-  convBackwardInput(g: Tensor, weight: Tensor, bias: Tensor | null, attrs: InputAttrs): Tensor;
+  convBackwardInput: signature({ g: f32, weight: f32, bias: maybe(f32) }, { dx: grad }, attrsOf<InputAttrs>()),
   /** The gradient by weight, [out, in / groups, ...kernel]. */
-  convBackwardWeight(g: Tensor, x: Tensor, attrs: WeightAttrs): Tensor;
+  convBackwardWeight: signature({ g: f32, x: f32 }, { dw: grad }, attrsOf<WeightAttrs>()),
+}));
+type S = typeof s;
+declare module './core.ts' {
+  interface OpTypes extends S {}
 }
 
 const NO_ACTIVATION = 0;
@@ -145,11 +150,7 @@ function checkGradient(op: string, g: Tensor, x: Shape, weight: Shape, attrs: Co
     );
 }
 
-function expectFloats(op: string, ...inputs: readonly (Tensor | null)[]): void {
-  for (const input of inputs) if (input) expectDtype(op, input, 'f32');
-}
-
-const plain = ({ stride, padding, dilation, groups, layout }: ConvAttrs): ConvAttrs => ({
+const windows = ({ stride, padding, dilation, groups, layout }: ConvAttrs): ConvAttrs => ({
   stride,
   padding,
   dilation,
@@ -159,13 +160,12 @@ const plain = ({ stride, padding, dilation, groups, layout }: ConvAttrs): ConvAt
 
 /** The sum of every channel. */
 function channelSums(o: Ops, g: Tensor, { layout }: ConvAttrs): Tensor {
-  if (layout === 'nhwc') return o.sum(g, { dim: 0, end: g.ndim - 1, keepdim: false });
-  const overSpace = o.sum(g, { dim: 2, end: g.ndim, keepdim: false });
-  return o.sum(overSpace, { dim: 0, end: 1, keepdim: false });
+  if (layout === 'nhwc') return sum(o, g, 0, g.ndim - 1);
+  return sum(o, sum(o, g, 2, g.ndim), 0, 1);
 }
 
-const spatial = (x: Tensor, attrs: ConvAttrs): Shape => orderOf(attrs).image(x.shape).slice(2);
-const taps = (weight: Tensor, attrs: ConvAttrs): Shape => orderOf(attrs).weight(weight.shape).slice(2);
+const spatial = (x: Shape, attrs: ConvAttrs): Shape => orderOf(attrs).image(x).slice(2);
+const taps = (weight: Shape, attrs: ConvAttrs): Shape => orderOf(attrs).weight(weight).slice(2);
 
 /** The `dims` of the kernels for x, weight and y. */
 function dimsOf(x: Tensor, weight: Tensor, y: Tensor, attrs: ConvAttrs): number[] {
@@ -173,36 +173,36 @@ function dimsOf(x: Tensor, weight: Tensor, y: Tensor, attrs: ConvAttrs): number[
   return geometry({ x: order.image(x.shape), weight: order.weight(weight.shape), y: order.image(y.shape) }, attrs);
 }
 
-export const convRows: Rows<ConvOps> = {
-  conv: {
-    infer: ([x, weight, bias], attrs) => {
-      const op = `conv${Math.max(1, x.ndim - 2)}d`;
-      expectFloats(op, x, weight, bias);
+export const convRows = family(s, () => ({
+  conv: row(s.conv, {
+    title: ({ x }) => `conv${Math.max(1, x.ndim - 2)}d`,
+    outputs: (make, { x, weight, bias }, attrs, op) => {
       checkAttrs(op, x.shape, attrs);
       const order = orderOf(attrs);
       const [from, by] = [order.image(x.shape), order.weight(weight.shape)];
       checkWeight(op, by, from[1] as number, x.ndim, attrs);
       const [n, out] = [from[0] as number, by[0] as number];
       if (bias) expectShape(op, 'bias', bias, [out]);
-      return [{ shape: order.imageBack([n, out, ...outputs(op, from.slice(2), by.slice(2), attrs)]), dtype: 'f32' }];
+      return { y: make(order.imageBack([n, out, ...outputs(op, from.slice(2), by.slice(2), attrs)]), 'f32') };
     },
-    forward: (k, [out], [x, weight, bias], attrs) => {
-      const y = out as Tensor;
-      const dims = dimsOf(x, weight, y, attrs);
-      if (attrs.layout === 'nhwc') k.conv_nhwc_forward_f32(y, x, weight, bias, NO_ACTIVATION, dims);
-      else k.conv_forward_f32(y, x, weight, bias, NO_ACTIVATION, dims);
+    forward: (k, { y }, { x, weight: w, bias }, attrs) => {
+      const call = { y, x, w, bias, act: NO_ACTIVATION, dims: dimsOf(x, w, y, attrs) };
+      if (attrs.layout === 'nhwc') k.conv_nhwc_forward_f32(call);
+      else k.conv_forward_f32(call);
     },
-    saves: 'inputs',
-    backward: (o, g, { inputs: [x, weight], attrs, needs }) => [
-      needs[0] ? o.convBackwardInput(g, weight, null, { ...plain(attrs), size: spatial(x, attrs) }) : null,
-      needs[1] ? o.convBackwardWeight(g, x, { ...plain(attrs), kernel: taps(weight, attrs) }) : null,
-      needs[2] ? channelSums(o, g, attrs) : null,
-    ],
-  },
-  convBackwardInput: {
-    infer: ([g, weight, bias], { size, ...attrs }) => {
-      const op = 'convBackwardInput';
-      expectFloats(op, g, weight, bias);
+    saves: ['x', 'weight'],
+    backward: (o, { y: g }, { x, weight }, attrs, { needs }) => ({
+      x: needs.x
+        ? o.convBackwardInput({ g, weight, bias: null }, { ...windows(attrs), size: spatial(x.shape, attrs) })
+        : null,
+      weight: needs.weight
+        ? o.convBackwardWeight({ g, x }, { ...windows(attrs), kernel: taps(weight.shape, attrs) })
+        : null,
+      bias: needs.bias ? channelSums(o, g, attrs) : null,
+    }),
+  }),
+  convBackwardInput: row(s.convBackwardInput, {
+    outputs: (make, { g, weight, bias }, { size, ...attrs }, op) => {
       checkAttrs(op, g.shape, attrs);
       const order = orderOf(attrs);
       const by = order.weight(weight.shape);
@@ -213,25 +213,24 @@ export const convRows: Rows<ConvOps> = {
       const shape = [g.shape[0] as number, channels, ...size];
       checkGradient(op, g, shape, by, attrs);
       if (bias) expectShape(op, 'bias', bias, [channels]);
-      return [{ shape: order.imageBack(shape), dtype: 'f32' }];
+      return { dx: make(order.imageBack(shape), 'f32') };
     },
-    forward: (k, [out], [g, weight, bias], attrs) => {
-      const dx = out as Tensor;
-      const dims = dimsOf(dx, weight, g, attrs);
-      if (attrs.layout === 'nhwc') k.conv_nhwc_backward_input_f32(dx, g, weight, bias, NO_ACTIVATION, dims);
-      else k.conv_backward_input_f32(dx, g, weight, bias, NO_ACTIVATION, dims);
+    forward: (k, { dx }, { g, weight: w, bias }, attrs) => {
+      const call = { dx, g, w, bias, dims: dimsOf(dx, w, g, attrs) };
+      if (attrs.layout === 'nhwc') k.conv_nhwc_backward_input_f32(call);
+      else k.conv_backward_input_f32(call);
     },
-    saves: 'inputs',
-    backward: (o, h, { inputs: [g, weight], attrs, needs }) => [
-      needs[0] ? o.conv(h, weight, null, plain(attrs)) : null,
-      needs[1] ? o.convBackwardWeight(g, h, { ...plain(attrs), kernel: taps(weight, attrs) }) : null,
-      needs[2] ? channelSums(o, h, attrs) : null,
-    ],
-  },
-  convBackwardWeight: {
-    infer: ([g, x], { kernel, ...attrs }) => {
-      const op = 'convBackwardWeight';
-      expectFloats(op, g, x);
+    saves: ['g', 'weight'],
+    backward: (o, { dx: h }, { g, weight }, attrs, { needs }) => ({
+      g: needs.g ? o.conv({ x: h, weight, bias: null }, windows(attrs)) : null,
+      weight: needs.weight
+        ? o.convBackwardWeight({ g, x: h }, { ...windows(attrs), kernel: taps(weight.shape, attrs) })
+        : null,
+      bias: needs.bias ? channelSums(o, h, attrs) : null,
+    }),
+  }),
+  convBackwardWeight: row(s.convBackwardWeight, {
+    outputs: (make, { g, x }, { kernel, ...attrs }, op) => {
       checkAttrs(op, x.shape, attrs);
       const order = orderOf(attrs);
       const from = order.image(x.shape);
@@ -239,18 +238,19 @@ export const convRows: Rows<ConvOps> = {
       const shape = [out, channels / attrs.groups, ...kernel];
       checkWeight(op, shape, channels, x.ndim, attrs);
       checkGradient(op, g, from, shape, attrs);
-      return [{ shape: order.weightBack(shape), dtype: 'f32' }];
+      return { dw: make(order.weightBack(shape), 'f32') };
     },
-    forward: (k, [out], [g, x], attrs) => {
-      const dw = out as Tensor;
-      const dims = dimsOf(x, dw, g, attrs);
-      if (attrs.layout === 'nhwc') k.conv_nhwc_backward_weight_f32(dw, g, x, dims);
-      else k.conv_backward_weight_f32(dw, g, x, dims);
+    forward: (k, { dw }, { g, x }, attrs) => {
+      const call = { dw, g, x, dims: dimsOf(x, dw, g, attrs) };
+      if (attrs.layout === 'nhwc') k.conv_nhwc_backward_weight_f32(call);
+      else k.conv_backward_weight_f32(call);
     },
-    saves: 'inputs',
-    backward: (o, h, { inputs: [g, x], attrs, needs }) => [
-      needs[0] ? o.conv(x, h, null, plain(attrs)) : null,
-      needs[1] ? o.convBackwardInput(g, h, null, { ...plain(attrs), size: spatial(x, attrs) }) : null,
-    ],
-  },
-};
+    saves: ['g', 'x'],
+    backward: (o, { dw: h }, { g, x }, attrs, { needs }) => ({
+      g: needs.g ? o.conv({ x, weight: h, bias: null }, windows(attrs)) : null,
+      x: needs.x
+        ? o.convBackwardInput({ g, weight: h, bias: null }, { ...windows(attrs), size: spatial(x.shape, attrs) })
+        : null,
+    }),
+  }),
+}));

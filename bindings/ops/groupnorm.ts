@@ -1,122 +1,103 @@
-// Group normalisation: the channels of x [n, channels, ...] in groups, each with the mean and 1/σ of its own elements of a
-// sample. Forward leaves them for backward.
-import { ArgumentError, formatShape, ShapeError } from '../runtime/errors.ts';
-import { expectDtype, expectShape, like, split3 } from './shapes.ts';
-import { noSecondDerivative, type Rows, type Tensor } from './types.ts';
+// Group normalisation: the channels of x [n, channels, ...] in groups, each with the mean and 1/σ of its own elements
+// of a sample. Forward leaves them for backward.
+import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
+import {
+  attrs,
+  aux,
+  f32,
+  family,
+  grad,
+  maybe,
+  noSecondDerivative,
+  optional,
+  row,
+  signature,
+  type Tensor,
+} from './core.ts';
+import { expectOptional, expectSaved } from './norm.ts';
+import { split3 } from './shapes.ts';
 
 type GroupNorm = { readonly groups: number; readonly eps: number };
+/** mean and 1/σ are [n, groups]. */
+const saved = { g: f32, x: f32, mean: f32, rstd: f32 };
 
-export interface GroupNormOps {
+const s = optional(() => ({
   /** weight and bias [channels]. */
-  groupNorm(x: Tensor, weight: Tensor | null, bias: Tensor | null, attrs: GroupNorm): Tensor;
-  /** mean and 1/σ [n, groups]. */
-  groupNormBackward(g: Tensor, x: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor | null): Tensor;
-  /** [2, channels]: the gradients of weight and bias. */
-  groupNormBackwardParams(g: Tensor, x: Tensor, mean: Tensor, rstd: Tensor): Tensor;
-}
-
-function expectFloats(op: string, what: string, x: Tensor | null, shape: readonly number[]): void {
-  if (!x) return;
-  expectDtype(op, x, 'f32');
-  expectShape(op, what, x, shape);
+  groupNorm: signature(
+    { x: f32, weight: maybe(f32), bias: maybe(f32) },
+    { y: grad, mean: aux, rstd: aux },
+    attrs<GroupNorm>(),
+  ),
+  groupNormBackward: signature({ ...saved, weight: maybe(f32) }, { dx: grad }),
+  groupNormBackwardParams: signature(saved, { dweight: grad, dbias: grad }),
+}));
+type S = typeof s;
+declare module './core.ts' {
+  interface OpTypes extends S {}
 }
 
 /** x as [n, groups, channels of a group, elements of a channel]. @throws ShapeError, ArgumentError */
-function sizes(op: string, x: Tensor, groups: number): [n: number, groups: number, c: number, s: number] {
+function sizes(op: string, x: Tensor, groups: number): { n: number; groups: number; c: number; s: number } {
   if (x.ndim < 2) throw new ShapeError(`${op}: expected input [n, channels, ...], got ${formatShape(x.shape)}`);
-  const [n, channels, s] = split3(x.shape, 1);
+  const [n, channels, plane] = split3(x.shape, 1);
   if (!(Number.isSafeInteger(groups) && groups >= 1) || channels % groups !== 0)
     throw new ArgumentError(
       `${op}: expected groups to be a whole number >= 1 that divides the channels of input ${formatShape(x.shape)}, got ${groups}`,
     );
-  return [n, groups, channels / groups, s];
+  return { n, groups, c: channels / groups, s: plane };
 }
 
-/** The sizes, after checking what forward left. */
-function checkSaved(op: string, g: Tensor, x: Tensor, mean: Tensor, rstd: Tensor): [number, number, number, number] {
-  expectDtype(op, x, 'f32');
-  expectFloats(op, 'the gradient', g, x.shape);
-  const groups = mean.shape[1] ?? 0;
-  const [n, ...rest] = sizes(op, x, groups);
-  expectFloats(op, 'the mean', mean, [n, groups]);
-  expectFloats(op, '1/σ', rstd, [n, groups]);
-  return [n, ...rest];
+type Statistics = { readonly g: Tensor; readonly x: Tensor; readonly mean: Tensor; readonly rstd: Tensor };
+const groupsOf = (mean: Tensor): number => mean.shape[1] ?? 0;
+
+function checkSaved(op: string, inputs: Statistics): void {
+  const groups = groupsOf(inputs.mean);
+  const { n } = sizes(op, inputs.x, groups);
+  expectSaved(op, inputs, [n, groups]);
 }
 
-/** Row `i` of a [2, channels] tensor. */
-const half = (params: Tensor, i: number): Tensor => {
-  const n = params.shape[1] as number;
-  return params.view([n], [1], params.offset + i * n);
-};
-
-export const groupNormRows: Rows<GroupNormOps> = {
-  groupNorm: {
-    infer: ([x, weight, bias], { groups }) => {
-      expectDtype('groupNorm', x, 'f32');
-      const [n, , c] = sizes('groupNorm', x, groups);
-      expectFloats('groupNorm', 'weight', weight, [groups * c]);
-      expectFloats('groupNorm', 'bias', bias, [groups * c]);
-      const statistic = { shape: [n, groups], dtype: 'f32' } as const;
-      return [like(x), statistic, statistic]; // result, mean, 1/σ
+export const groupNormRows = family(s, () => ({
+  groupNorm: row(s.groupNorm, {
+    outputs: (make, { x, weight, bias }, { groups }, op) => {
+      const { n, c } = sizes(op, x, groups);
+      expectOptional(op, 'weight', weight, [groups * c]);
+      expectOptional(op, 'bias', bias, [groups * c]);
+      return { y: make(x.shape, 'f32'), mean: make([n, groups], 'f32'), rstd: make([n, groups], 'f32') };
     },
-    forward: (k, outputs, [x, weight, bias], { groups, eps }) => {
-      const [y, mean, rstd] = outputs as [Tensor, Tensor, Tensor];
-      k.group_norm_forward_f32(y, mean, rstd, x, weight, bias, ...sizes('groupNorm', x, groups), eps);
-    },
-    saves: 'both',
-    backward: (o, g, { inputs: [x, weight], outputs, needs }) => {
-      const [, mean, rstd] = outputs as [Tensor, Tensor, Tensor];
-      const params = needs[1] || needs[2] ? o.groupNormBackwardParams(g, x, mean, rstd) : null;
-      const part = (i: number): Tensor => {
-        const row = o.slice(params as Tensor, { dim: 0, start: i, length: 1, step: 1 });
-        return o.reshape(row, { shape: [x.shape[1] as number] });
+    forward: (k, { y, mean, rstd }, { x, weight, bias }, { groups, eps }) =>
+      k.group_norm_forward_f32({ y, mean, rstd, x, weight, bias, ...sizes('groupNorm', x, groups), eps }),
+    saves: ['x', 'weight', 'mean', 'rstd'],
+    backward: (o, { y: g }, { x, weight, mean, rstd }, _, { needs }) => {
+      const params = needs.weight || needs.bias ? o.groupNormBackwardParams({ g, x, mean, rstd }) : null;
+      return {
+        x: needs.x ? o.groupNormBackward({ g, x, mean, rstd, weight }) : null,
+        weight: params?.dweight,
+        bias: params?.dbias,
       };
-      return [
-        needs[0] ? o.groupNormBackward(g, x, mean, rstd, weight) : null,
-        needs[1] ? part(0) : null,
-        needs[2] ? part(1) : null,
-      ];
     },
-  },
-  groupNormBackward: {
-    infer: ([g, x, mean, rstd, weight]) => {
-      checkSaved('groupNormBackward', g, x, mean, rstd);
-      expectFloats('groupNormBackward', 'weight', weight, [x.shape[1] as number]);
-      return [like(x)];
+  }),
+  groupNormBackward: row(s.groupNormBackward, {
+    outputs: (make, inputs, _, op) => {
+      const { x, weight } = inputs;
+      checkSaved(op, inputs);
+      expectOptional(op, 'weight', weight, [x.shape[1] as number]);
+      return { dx: make(x.shape, 'f32') };
     },
-    forward: (k, [dx], [g, x, mean, rstd, weight]) =>
-      k.group_norm_backward_f32(
-        dx as Tensor,
-        g,
-        x,
-        mean,
-        rstd,
-        weight,
-        ...sizes('groupNormBackward', x, mean.shape[1] as number),
-      ),
-    saves: 'none',
-    backward: noSecondDerivative('groupNorm'),
-  },
-  groupNormBackwardParams: {
-    infer: ([g, x, mean, rstd]) => {
-      checkSaved('groupNormBackwardParams', g, x, mean, rstd);
-      return [{ shape: [2, x.shape[1] as number], dtype: 'f32' }];
+    forward: (k, { dx }, inputs) =>
+      k.group_norm_backward_f32({ dx, ...inputs, ...sizes('groupNormBackward', inputs.x, groupsOf(inputs.mean)) }),
+    backward: () => noSecondDerivative('groupNorm'),
+  }),
+  groupNormBackwardParams: row(s.groupNormBackwardParams, {
+    outputs: (make, inputs, _, op) => {
+      checkSaved(op, inputs);
+      const channels = [inputs.x.shape[1] as number];
+      return { dweight: make(channels, 'f32'), dbias: make(channels, 'f32') };
     },
-    forward: (k, [out], [g, x, mean, rstd]) => {
-      const params = out as Tensor;
-      k.group_norm_backward_params_f32(
-        half(params, 0),
-        half(params, 1),
-        g,
-        x,
-        mean,
-        rstd,
-        ...sizes('groupNormBackwardParams', x, mean.shape[1] as number),
-        0,
-        x.shape[1] as number,
-      );
+    forward: (k, { dweight, dbias }, inputs) => {
+      const { x, mean } = inputs;
+      const call = { dweight, dbias, ...inputs, ...sizes('groupNormBackwardParams', x, groupsOf(mean)) };
+      k.group_norm_backward_params_f32({ ...call, first: 0, channels: x.shape[1] as number });
     },
-    saves: 'none',
-    backward: noSecondDerivative('groupNorm'),
-  },
-};
+    backward: () => noSecondDerivative('groupNorm'),
+  }),
+}));

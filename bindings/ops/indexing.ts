@@ -1,39 +1,66 @@
-// Ops that read or write by index. Indices are i32 tensors, checked before a kernel sees them; negative ones are errors.
-import { ArgumentError, formatShape, ShapeError } from '../runtime/errors.ts';
-import { expectDtype, expectShape, like, normalizeDim, sameShape, split3 } from './shapes.ts';
-import type { Kernels, Probes, Rows, Tensor } from './types.ts';
+// Ops that read or write by index. Indices are i32 tensors, checked before a kernel sees them; negative ones are
+// errors.
+import { dtypes } from '../dtypes.ts';
+import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
+import {
+  any,
+  attrs,
+  f32,
+  family,
+  grad,
+  i32,
+  type Kernels,
+  type Probes,
+  plain,
+  row,
+  signature,
+  type Tensor,
+  u8,
+} from './core.ts';
+import { expectShape, normalizeDim, sameShape, split3 } from './shapes.ts';
 
 type Dim = { readonly dim: number };
+const picked = () => signature({ x: any, index: i32 }, { y: grad }, attrs<Dim>());
+const added = () => signature({ x: f32, index: i32, src: f32 }, { y: grad }, attrs<Dim>());
 
-export interface IndexingOps {
-  /** out[.., i, ..] = x[.., index[i], ..] with index [m]. */
-  indexSelect(x: Tensor, index: Tensor, attrs: Dim): Tensor;
+const s = {
+  /** y[.., i, ..] = x[.., index[i], ..] with index [m]. */
+  indexSelect: picked(),
   /** A copy of x with src[.., i, ..] added at [.., index[i], ..]. */
-  indexAdd(x: Tensor, index: Tensor, src: Tensor, attrs: Dim): Tensor;
-  /** out[.., i, ..] = x[.., index[.., i, ..], ..]; index has x's shape but for `dim`. */
-  gather(x: Tensor, index: Tensor, attrs: Dim): Tensor;
+  indexAdd: added(),
+  /** y[.., i, ..] = x[.., index[.., i, ..], ..]; index has x's shape but for `dim`. */
+  gather: picked(),
   /** A copy of x with src[.., i, ..] added at [.., index[.., i, ..], ..]. */
-  scatterAdd(x: Tensor, index: Tensor, src: Tensor, attrs: Dim): Tensor;
+  scatterAdd: added(),
+  /** The positions of a mask that are not 0, in order: `count` of them. */
+  maskPositions: signature({ mask: u8 }, { index: plain }, attrs<{ readonly count: number }>()),
+};
+type S = typeof s;
+declare module './core.ts' {
+  interface OpTypes extends S {}
 }
 
-function checkIndex(op: string, probes: Probes, x: Tensor, index: Tensor, dim: number): void {
-  const size = x.shape[dim] as number;
-  const bad = probes.check_index_i32(index, index.size, size);
+/** @throws ArgumentError where an index is outside of dim `dim` of x */
+function checkIndex(probes: Probes, { x, index }: { x: Tensor; index: Tensor }, { dim }: Dim, op: string): void {
+  const bound = x.shape[dim] as number;
+  const bad = probes.check_index_i32({ index, n: index.size, bound });
   if (bad >= 0)
     throw new ArgumentError(
-      `${op}: expected indices from 0 to ${size - 1} for dim ${dim} of ${formatShape(x.shape)}, got ${index.data[bad]} at position ${bad}`,
+      `${op}: expected indices from 0 to ${bound - 1} for dim ${dim} of ${formatShape(x.shape)}, got ${index.data[bad]} at position ${bad}`,
     );
 }
 
-function expectIndexed(op: string, x: Tensor, index: Tensor, dim: number): void {
-  expectDtype(op, x, 'f32', 'i32');
-  expectDtype(op, index, 'i32');
+function expectIndexed(op: string, x: Tensor, { dim }: Dim): void {
   normalizeDim(op, dim, x.ndim);
   if (x.ndim === 0)
     throw new ShapeError(`${op}: expected a tensor of at least 1 dim, got a single number; reshape it to [1]`);
 }
 
-const replaced = (x: Tensor, dim: number, size: number): number[] => x.shape.map((s, d) => (d === dim ? size : s));
+const replaced = (x: Tensor, dim: number, size: number): number[] => x.shape.map((n, d) => (d === dim ? size : n));
+
+function expectVector(op: string, index: Tensor): void {
+  if (index.ndim !== 1) throw new ShapeError(`${op}: expected an index of 1 dim, got ${formatShape(index.shape)}`);
+}
 
 function expectSameButDim(op: string, x: Tensor, index: Tensor, dim: number): void {
   if (index.ndim !== x.ndim || !sameShape(replaced(index, dim, 0), replaced(x, dim, 0)))
@@ -42,81 +69,91 @@ function expectSameButDim(op: string, x: Tensor, index: Tensor, dim: number): vo
     );
 }
 
-/** [outer, n, m, inner]: n positions in x, m in the indexed side. */
-function sizes(x: Tensor, m: number, dim: number): [number, number, number, number] {
+/** n positions in x, m in the indexed side. */
+function sizes(x: Tensor, m: number, dim: number): { outer: number; n: number; m: number; inner: number } {
   const [outer, n, inner] = split3(x.shape, dim);
-  return [outer, n, m, inner];
+  return { outer, n, m, inner };
 }
 
-const copyOf = (k: Kernels, to: Tensor, from: Tensor): void => k.copy_32(to, from, [1, from.size, 1, 1]);
-const zerosLike = (shape: readonly number[]) => ({ shape, value: 0 });
+const copyOf = (k: Kernels, y: Tensor, x: Tensor): void => k.copy_32({ y, x, dims: [1, x.size, 1, 1] });
 
-export const indexingRows: Rows<IndexingOps> = {
-  indexSelect: {
-    infer: ([x, index], { dim }) => {
-      expectIndexed('indexSelect', x, index, dim);
-      if (index.ndim !== 1)
-        throw new ShapeError(`indexSelect: expected an index of 1 dim, got ${formatShape(index.shape)}`);
-      return [{ shape: replaced(x, dim, index.size), dtype: x.dtype }];
+export const indexingRows = family(s, () => ({
+  indexSelect: row(s.indexSelect, {
+    outputs: (make, { x, index }, { dim }, op) => {
+      expectIndexed(op, x, { dim });
+      expectVector(op, index);
+      return { y: make(replaced(x, dim, index.size), x.dtype) };
     },
-    check: (probes, [x, index], { dim }) => checkIndex('indexSelect', probes, x, index, dim),
-    forward: (k, [out], [x, index], { dim }) =>
-      k.index_select_32(out as Tensor, x, index, ...sizes(x, index.size, dim)),
-    saves: 'inputs',
-    backward: (o, g, { inputs: [x, index], attrs }) => [o.indexAdd(o.full(zerosLike(x.shape)), index, g, attrs), null],
-  },
-  indexAdd: {
-    infer: ([x, index, src], { dim }) => {
-      expectIndexed('indexAdd', x, index, dim);
-      expectDtype('indexAdd', x, 'f32');
-      expectDtype('indexAdd', src, 'f32');
-      if (index.ndim !== 1)
-        throw new ShapeError(`indexAdd: expected an index of 1 dim, got ${formatShape(index.shape)}`);
-      expectShape('indexAdd', 'src', src, replaced(x, dim, index.size));
-      return [like(x)];
+    check: checkIndex,
+    forward: (k, { y }, { x, index }, { dim }) => {
+      const call = { y, x, index, ...sizes(x, index.size, dim) };
+      if (dtypes[x.dtype].bytes === 1) k.index_select_8(call);
+      else k.index_select_32(call);
     },
-    check: (probes, [x, index], { dim }) => checkIndex('indexAdd', probes, x, index, dim),
-    forward: (k, [out], [x, index, src], { dim }) => {
-      copyOf(k, out as Tensor, x);
-      k.index_add_f32(out as Tensor, src, index, ...sizes(x, index.size, dim));
+    saves: ['index'],
+    backward: (o, { y: g }, { index }, dim, { shapes }) => ({
+      x: o.indexAdd({ x: o.full({}, { shape: shapes.x, value: 0 }), index, src: g }, dim),
+    }),
+  }),
+  indexAdd: row(s.indexAdd, {
+    outputs: (make, { x, index, src }, { dim }, op) => {
+      expectIndexed(op, x, { dim });
+      expectVector(op, index);
+      expectShape(op, 'src', src, replaced(x, dim, index.size));
+      return { y: make(x.shape, 'f32') };
     },
-    saves: 'inputs',
-    backward: (o, g, { inputs: [, index], attrs, needs }) => [
-      g,
-      null,
-      needs[2] ? o.indexSelect(g, index, attrs) : null,
-    ],
-  },
-  gather: {
-    infer: ([x, index], { dim }) => {
-      expectIndexed('gather', x, index, dim);
-      expectSameButDim('gather', x, index, dim);
-      return [{ shape: index.shape, dtype: x.dtype }];
+    check: checkIndex,
+    forward: (k, { y }, { x, index, src }, { dim }) => {
+      copyOf(k, y, x);
+      k.index_add_f32({ y, src, index, ...sizes(x, index.size, dim) });
     },
-    check: (probes, [x, index], { dim }) => checkIndex('gather', probes, x, index, dim),
-    forward: (k, [out], [x, index], { dim }) =>
-      k.gather_32(out as Tensor, x, index, ...sizes(x, index.shape[dim] as number, dim)),
-    saves: 'inputs',
-    backward: (o, g, { inputs: [x, index], attrs }) => [
-      o.scatterAdd(o.full(zerosLike(x.shape)), index, g, attrs),
-      null,
-    ],
-  },
-  scatterAdd: {
-    infer: ([x, index, src], { dim }) => {
-      expectIndexed('scatterAdd', x, index, dim);
-      expectDtype('scatterAdd', x, 'f32');
-      expectDtype('scatterAdd', src, 'f32');
-      expectSameButDim('scatterAdd', x, index, dim);
-      expectShape('scatterAdd', 'src', src, index.shape);
-      return [like(x)];
+    saves: ['index'],
+    backward: (o, { y: g }, { index }, dim, { needs }) => ({
+      x: g,
+      src: needs.src ? o.indexSelect({ x: g, index }, dim) : null,
+    }),
+  }),
+  gather: row(s.gather, {
+    outputs: (make, { x, index }, { dim }, op) => {
+      expectIndexed(op, x, { dim });
+      expectSameButDim(op, x, index, dim);
+      return { y: make(index.shape, x.dtype) };
     },
-    check: (probes, [x, index], { dim }) => checkIndex('scatterAdd', probes, x, index, dim),
-    forward: (k, [out], [x, index, src], { dim }) => {
-      copyOf(k, out as Tensor, x);
-      k.scatter_add_f32(out as Tensor, index, src, ...sizes(x, index.shape[dim] as number, dim));
+    check: checkIndex,
+    forward: (k, { y }, { x, index }, { dim }) => {
+      const call = { y, x, index, ...sizes(x, index.shape[dim] as number, dim) };
+      if (dtypes[x.dtype].bytes === 1) k.gather_8(call);
+      else k.gather_32(call);
     },
-    saves: 'inputs',
-    backward: (o, g, { inputs: [, index], attrs, needs }) => [g, null, needs[2] ? o.gather(g, index, attrs) : null],
-  },
-};
+    saves: ['index'],
+    backward: (o, { y: g }, { index }, dim, { shapes }) => ({
+      x: o.scatterAdd({ x: o.full({}, { shape: shapes.x, value: 0 }), index, src: g }, dim),
+    }),
+  }),
+  scatterAdd: row(s.scatterAdd, {
+    outputs: (make, { x, index, src }, { dim }, op) => {
+      expectIndexed(op, x, { dim });
+      expectSameButDim(op, x, index, dim);
+      expectShape(op, 'src', src, index.shape);
+      return { y: make(x.shape, 'f32') };
+    },
+    check: checkIndex,
+    forward: (k, { y }, { x, index, src }, { dim }) => {
+      copyOf(k, y, x);
+      k.scatter_add_f32({ y, index, src, ...sizes(x, index.shape[dim] as number, dim) });
+    },
+    saves: ['index'],
+    backward: (o, { y: g }, { index }, dim, { needs }) => ({
+      x: g,
+      src: needs.src ? o.gather({ x: g, index }, dim) : null,
+    }),
+  }),
+  maskPositions: row(s.maskPositions, {
+    outputs: (make, _, { count }) => ({ index: make([count], 'i32') }),
+    check: (probes, { mask }, { count }, op) => {
+      const found = probes.check_nonzero_u8({ mask, n: mask.size, count });
+      if (found >= 0) throw new ArgumentError(`${op}: expected ${count} elements that are not 0, got ${found}`);
+    },
+    forward: (k, { index }, { mask }) => k.nonzero_u8({ index, mask, n: mask.size, count: index.size }),
+  }),
+}));

@@ -1,9 +1,24 @@
 // Max and average pooling over the last dims, one or two of them; the dims before are planes, pooled each for itself.
 // Adaptive pools are given the size of the result and cut the input into as many windows.
-import { ArgumentError, formatShape, ShapeError } from '../runtime/errors.ts';
+import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { numelOf, type Shape } from '../tensor.ts';
-import { expectDtype, expectShape, sameShape } from './shapes.ts';
-import type { KernelRow, Kernels, Ops, Rows, Tensor } from './types.ts';
+import {
+  attrs as attrsOf,
+  aux,
+  f32,
+  family,
+  grad,
+  i32,
+  type Ops,
+  optional,
+  plain,
+  type Row,
+  row,
+  type Signature,
+  signature,
+  type Tensor,
+} from './core.ts';
+import { expectShape, sameShape } from './shapes.ts';
 
 /** Windows that slide: one number for each pooled dim. */
 interface Windows {
@@ -28,20 +43,29 @@ export type AdaptivePool = { readonly outputSize: readonly number[] };
 /** Attributes of the gradients: the shape of the input, and how many of its dims were pooled. */
 type Of = { readonly shape: Shape };
 
-export interface PoolOps {
-  maxPool(x: Tensor, attrs: MaxPool): Tensor;
-  /** Where the maxima lie, as positions in their planes. */
-  maxPoolIndices(x: Tensor, attrs: MaxPool): Tensor;
-  adaptiveMaxPool(x: Tensor, attrs: AdaptivePool): Tensor;
-  adaptiveMaxPoolIndices(x: Tensor, attrs: AdaptivePool): Tensor;
+const maxOf = <A>() => signature({ x: f32 }, { y: grad, index: aux }, attrsOf<A>());
+const maxWithIndicesOf = <A>() => signature({ x: f32 }, { y: grad, index: plain }, attrsOf<A>());
+const meanOf = <A>() => signature({ x: f32 }, { y: grad }, attrsOf<A>());
+const meanBackwardOf = <A>() => signature({ g: f32 }, { dx: grad }, attrsOf<A & Of>());
+
+const s = optional(() => ({
+  /** index says where the maxima lie, as positions in their planes. */
+  maxPool: maxOf<MaxPool>(),
+  maxPoolWithIndices: maxWithIndicesOf<MaxPool>(),
+  adaptiveMaxPool: maxOf<AdaptivePool>(),
+  adaptiveMaxPoolWithIndices: maxWithIndicesOf<AdaptivePool>(),
   /**
    * Zeros of `shape`, with g added at `index`: positions in planes of the last `pooled` dims, as a max pool makes them.
    */
-  maxPoolBackward(g: Tensor, index: Tensor, attrs: Of & { readonly pooled: number }): Tensor;
-  avgPool(x: Tensor, attrs: AvgPool): Tensor;
-  avgPoolBackward(g: Tensor, attrs: AvgPool & Of): Tensor;
-  adaptiveAvgPool(x: Tensor, attrs: AdaptivePool): Tensor;
-  adaptiveAvgPoolBackward(g: Tensor, attrs: AdaptivePool & Of): Tensor;
+  maxPoolBackward: signature({ g: f32, index: i32 }, { dx: grad }, attrsOf<Of & { readonly pooled: number }>()),
+  avgPool: meanOf<AvgPool>(),
+  avgPoolBackward: meanBackwardOf<AvgPool>(),
+  adaptiveAvgPool: meanOf<AdaptivePool>(),
+  adaptiveAvgPoolBackward: meanBackwardOf<AdaptivePool>(),
+}));
+type S = typeof s;
+declare module './core.ts' {
+  interface OpTypes extends S {}
 }
 
 /** What a kernel gets to know of one axis: see assembly/pool/windows.ts. */
@@ -180,122 +204,114 @@ const adaptiveWindows =
   (shape, attrs) =>
     adaptive(`${name}${attrs.outputSize.length}d`, shape, attrs);
 
-/** The maxima, and beside them where they lie. */
-function maximum<A>(op: string, measure: Measure<A>): KernelRow<[Tensor], A> {
-  return {
-    infer: ([x], attrs) => {
-      expectDtype(op, x, 'f32');
+/** A max pool, whose caller gets the indices or, by its signature, does not. */
+const maximum = <A>(name: string, measure: Measure<A>, { inputs, outputs }: Max): Row =>
+  row({ inputs, outputs } as Signature<Max['inputs'], A, S['maxPool']['outputs']>, {
+    title: (_, attrs) => `${name}${pooledDims(attrs)}d`,
+    outputs: (make, { x }, attrs) => {
       const shape = resultOf(x.shape, measure(x.shape, attrs));
-      return [
-        { shape, dtype: 'f32' },
-        { shape, dtype: 'i32' },
-      ];
+      return { y: make(shape, 'f32'), index: make(shape, 'i32') };
     },
-    forward: (k, [y, index], [x], attrs) => {
+    forward: (k, { y, index }, { x }, attrs) => {
       const geometry = measure(x.shape, attrs);
-      const kernel = geometry.uneven ? k.adaptive_max_pool_forward_f32 : k.max_pool_forward_f32;
-      kernel(y as Tensor, index as Tensor, x, planesOf(x.shape, geometry.axes.length), dims(geometry));
+      const call = { y, index, x, planes: planesOf(x.shape, geometry.axes.length), dims: dims(geometry) };
+      if (geometry.uneven) k.adaptive_max_pool_forward_f32(call);
+      else k.max_pool_forward_f32(call);
     },
-    saves: 'output',
-    backward: (o, g, { inputs: [x], outputs: [, index], attrs }) => {
-      const pooled = measure(x.shape, attrs).axes.length;
-      return [o.maxPoolBackward(g, index as Tensor, { shape: x.shape, pooled })];
-    },
-  };
+    saves: ['index'],
+    backward: (o, { y: g }, { index }, attrs, { shapes }) => ({
+      x: o.maxPoolBackward({ g, index }, { shape: shapes.x, pooled: pooledDims(attrs) }),
+    }),
+  });
+type Max = Pick<S['maxPool'], 'inputs'> & Pick<S['maxPool' | 'maxPoolWithIndices'], 'outputs'>;
+
+/** How many dims the attributes pool. */
+const pooledDims = (attrs: unknown): number => {
+  const { kernelSize, outputSize } = attrs as Partial<Windows & AdaptivePool>;
+  return (kernelSize ?? outputSize)?.length ?? 0;
+};
+
+interface Mean<A> {
+  readonly measure: Measure<A>;
+  readonly gradient: (o: Ops, g: Tensor, attrs: A & Of) => Tensor;
+  readonly again: (o: Ops, h: Tensor, attrs: A) => Tensor;
 }
 
-/** As maximum() with its results swapped, and no gradient. */
-function places<A>(op: string, measure: Measure<A>): KernelRow<[Tensor], A> {
-  const { infer, forward } = maximum(op, measure);
-  return {
-    infer: (inputs, attrs) => [...infer(inputs, attrs)].reverse(),
-    forward: (k, outputs, inputs, attrs) => forward(k, [...outputs].reverse(), inputs, attrs),
-    saves: 'none',
-  };
-}
-
-const meanKernel = (k: Kernels, { uneven }: Geometry) =>
-  uneven ? k.adaptive_avg_pool_forward_f32 : k.avg_pool_forward_f32;
-const meanGradientKernel = (k: Kernels, { uneven }: Geometry) =>
-  uneven ? k.adaptive_avg_pool_backward_f32 : k.avg_pool_backward_f32;
-
-function mean<A>(
-  op: string,
-  measure: Measure<A>,
-  gradient: (o: Ops, g: Tensor, attrs: A & Of) => Tensor,
-): KernelRow<[Tensor], A> {
-  return {
-    infer: ([x], attrs) => {
-      expectDtype(op, x, 'f32');
-      return [{ shape: resultOf(x.shape, measure(x.shape, attrs)), dtype: 'f32' }];
-    },
-    forward: (k, [y], [x], attrs) => {
+const mean = <A>(name: string, { measure, gradient }: Mean<A>): Row =>
+  row(s.avgPool as unknown as Signature<S['avgPool']['inputs'], A, S['avgPool']['outputs']>, {
+    title: (_, attrs) => `${name}${pooledDims(attrs)}d`,
+    outputs: (make, { x }, attrs) => ({ y: make(resultOf(x.shape, measure(x.shape, attrs)), 'f32') }),
+    forward: (k, { y }, { x }, attrs) => {
       const geometry = measure(x.shape, attrs);
-      meanKernel(k, geometry)(y as Tensor, x, planesOf(x.shape, geometry.axes.length), dims(geometry));
+      const call = { y, x, planes: planesOf(x.shape, geometry.axes.length), dims: dims(geometry) };
+      if (geometry.uneven) k.adaptive_avg_pool_forward_f32(call);
+      else k.avg_pool_forward_f32(call);
     },
-    saves: 'none',
-    backward: (o, g, { inputs: [x], attrs }) => [gradient(o, g, { ...attrs, shape: x.shape })],
-  };
-}
+    backward: (o, { y: g }, _, attrs, { shapes }) => ({ x: gradient(o, g, { ...attrs, shape: shapes.x }) }),
+  });
 
 /** Linear in g, so that its own gradient is the mean again. */
-function meanBackward<A>(
-  op: string,
-  measure: Measure<A>,
-  again: (o: Ops, h: Tensor, attrs: A) => Tensor,
-): KernelRow<[Tensor], A & Of> {
-  return {
-    infer: ([g], { shape, ...attrs }) => {
-      expectDtype(op, g, 'f32');
-      expectShape(op, 'the gradient', g, resultOf(shape, measure(shape, attrs as A)));
-      return [{ shape, dtype: 'f32' }];
+const meanBackward = <A>({ measure, again }: Mean<A>): Row =>
+  row(
+    s.avgPoolBackward as unknown as Signature<S['avgPoolBackward']['inputs'], A & Of, S['avgPoolBackward']['outputs']>,
+    {
+      outputs: (make, { g }, { shape, ...attrs }, op) => {
+        expectShape(op, 'the gradient', g, resultOf(shape, measure(shape, attrs as A)));
+        return { dx: make(shape, 'f32') };
+      },
+      forward: (k, { dx }, { g }, { shape, ...attrs }) => {
+        const geometry = measure(shape, attrs as A);
+        const call = { dx, g, planes: planesOf(shape, geometry.axes.length), dims: dims(geometry) };
+        if (geometry.uneven) k.adaptive_avg_pool_backward_f32(call);
+        else k.avg_pool_backward_f32(call);
+      },
+      backward: (o, { dx: h }, _, { shape: __, ...attrs }) => ({ g: again(o, h, attrs as A) }),
     },
-    forward: (k, [dx], [g], { shape, ...attrs }) => {
-      const geometry = measure(shape, attrs as A);
-      meanGradientKernel(k, geometry)(dx as Tensor, g, planesOf(shape, geometry.axes.length), dims(geometry));
-    },
-    saves: 'none',
-    backward: (o, h, { attrs: { shape: _, ...attrs } }) => [again(o, h, attrs as A)],
-  };
-}
+  );
 
-const adaptiveMax = adaptiveWindows('adaptiveMaxPool');
-const adaptiveAvg = adaptiveWindows('adaptiveAvgPool');
+const adaptiveMaxWindows = adaptiveWindows('adaptiveMaxPool');
+const avg: Mean<AvgPool> = {
+  measure: avgWindows,
+  gradient: (o, g, attrs) => o.avgPoolBackward({ g }, attrs),
+  again: (o, x, attrs) => o.avgPool({ x }, attrs),
+};
+const adaptiveAvg: Mean<AdaptivePool> = {
+  measure: adaptiveWindows('adaptiveAvgPool'),
+  gradient: (o, g, attrs) => o.adaptiveAvgPoolBackward({ g }, attrs),
+  again: (o, x, attrs) => o.adaptiveAvgPool({ x }, attrs),
+};
 
-export const poolRows: Rows<PoolOps> = {
-  maxPool: maximum('maxPool', maxWindows),
-  maxPoolIndices: places('maxPoolIndices', maxWindows),
-  adaptiveMaxPool: maximum('adaptiveMaxPool', adaptiveMax),
-  adaptiveMaxPoolIndices: places('adaptiveMaxPoolIndices', adaptiveMax),
-  maxPoolBackward: {
-    infer: ([g, index], { shape, pooled }) => {
-      expectDtype('maxPoolBackward', g, 'f32');
-      expectDtype('maxPoolBackward', index, 'i32');
-      expectShape('maxPoolBackward', 'the gradient', g, index.shape);
+export const poolRows = family(s, () => ({
+  maxPool: maximum('maxPool', maxWindows, s.maxPool),
+  maxPoolWithIndices: maximum('maxPool', maxWindows, s.maxPoolWithIndices),
+  adaptiveMaxPool: maximum('adaptiveMaxPool', adaptiveMaxWindows, s.adaptiveMaxPool),
+  adaptiveMaxPoolWithIndices: maximum('adaptiveMaxPool', adaptiveMaxWindows, s.adaptiveMaxPoolWithIndices),
+  maxPoolBackward: row(s.maxPoolBackward, {
+    outputs: (make, { g, index }, { shape, pooled }, op) => {
+      expectShape(op, 'the gradient', g, index.shape);
       const lead = shape.length - pooled;
       if (!sameShape(g.shape.slice(0, lead), shape.slice(0, lead)))
         throw new ShapeError(
-          `maxPoolBackward: expected a gradient that begins as ${formatShape(shape)} does, got ${formatShape(g.shape)}`,
+          `${op}: expected a gradient that begins as ${formatShape(shape)} does, got ${formatShape(g.shape)}`,
         );
-      return [{ shape, dtype: 'f32' }];
+      return { dx: make(shape, 'f32') };
     },
-    forward: (k, [dx], [g, index], { shape, pooled }) => {
+    forward: (k, { dx }, { g, index }, { shape, pooled }) => {
       const planes = planesOf(shape, pooled);
-      const size = numelOf(shape.slice(-pooled));
-      k.max_pool_backward_f32(dx as Tensor, g, index, planes, size, planes > 0 ? g.size / planes : 0);
+      const windows = planes > 0 ? g.size / planes : 0;
+      k.max_pool_backward_f32({ dx, g, index, planes, plane: numelOf(shape.slice(-pooled)), windows });
     },
-    saves: 'inputs',
+    saves: ['index'],
     // Linear in g: the derivative picks, as the maxima were picked.
-    backward: (o, h, { inputs: [g, index], attrs: { shape, pooled } }) => {
+    backward: (o, { dx: h }, { index }, { shape, pooled }, { shapes }) => {
       const planes = planesOf(shape, pooled);
-      const rows = (x: Tensor): Tensor => o.reshape(x, { shape: [planes, planes > 0 ? x.size / planes : 0] });
-      return [o.reshape(o.gather(rows(h), rows(index), { dim: 1 }), { shape: g.shape }), null];
+      const rows = (x: Tensor): Tensor => o.reshape({ x }, { shape: [planes, planes > 0 ? x.size / planes : 0] });
+      const picked = o.gather({ x: rows(h), index: rows(index) }, { dim: 1 });
+      return { g: o.reshape({ x: picked }, { shape: shapes.g }) };
     },
-  },
-  avgPool: mean('avgPool', avgWindows, (o, g, attrs) => o.avgPoolBackward(g, attrs)),
-  avgPoolBackward: meanBackward('avgPoolBackward', avgWindows, (o, h, attrs) => o.avgPool(h, attrs)),
-  adaptiveAvgPool: mean('adaptiveAvgPool', adaptiveAvg, (o, g, attrs) => o.adaptiveAvgPoolBackward(g, attrs)),
-  adaptiveAvgPoolBackward: meanBackward('adaptiveAvgPoolBackward', adaptiveAvg, (o, h, attrs) =>
-    o.adaptiveAvgPool(h, attrs),
-  ),
-};
+  }),
+  avgPool: mean('avgPool', avg),
+  avgPoolBackward: meanBackward(avg),
+  adaptiveAvgPool: mean('adaptiveAvgPool', adaptiveAvg),
+  adaptiveAvgPoolBackward: meanBackward(adaptiveAvg),
+}));

@@ -1,93 +1,144 @@
-// Constants and random numbers. The generator's state lies in the arena and kernels read it there: element i always comes
-// from counter + (i >> 2), whoever computes it, and the counter moves on by a command of its own.
-import type { Operand } from '../runtime/commands.ts';
-import { ArgumentError } from '../runtime/errors.ts';
+// Constants and random numbers. The generator's state lies in the arena and kernels read it there: element i always
+// comes from counter + (i >> 2), whoever computes it, and the counter moves on by a kernel of its own. So the state is
+// an input that is written.
+import { checkValues, type Dtype } from '../dtypes.ts';
+import { ArgumentError } from '../memory/errors.ts';
 import { checkShape, type Shape } from '../tensor.ts';
-import { expectDtype, expectShape, like } from './shapes.ts';
-import type { KernelRow, Rows, Tensor } from './types.ts';
+import {
+  attrs,
+  aux,
+  f32,
+  family,
+  grad,
+  i32,
+  inout,
+  type Kernels,
+  plain,
+  row,
+  signature,
+  type Tensor,
+  u8,
+} from './core.ts';
+import { expectShape } from './shapes.ts';
 
-type State = { readonly state: Operand };
+type Sized = { readonly shape: Shape };
+const state = inout(i32);
 
-export interface RandomOps {
-  full(attrs: { readonly shape: Shape; readonly value: number }): Tensor;
-  uniform(attrs: State & { readonly shape: Shape; readonly low: number; readonly high: number }): Tensor;
-  normal(attrs: State & { readonly shape: Shape; readonly mean: number; readonly std: number }): Tensor;
-  bernoulli(attrs: State & { readonly shape: Shape; readonly p: number }): Tensor;
-  /** Zero with probability p, else x / (1 − p). */
-  dropout(x: Tensor, attrs: State & { readonly p: number }): Tensor;
-  dropoutBackward(g: Tensor, mask: Tensor, attrs: { readonly p: number }): Tensor;
+const s = {
+  /** dtype is f32 by default. */
+  full: signature({}, { y: plain }, attrs<Sized & { readonly value: number; readonly dtype?: Dtype }>()),
+  /** Words of 32 random bits. */
+  randomBits: signature({ state }, { y: plain }, attrs<Sized>()),
+  uniform: signature({ state }, { y: plain }, attrs<Sized & { readonly low: number; readonly high: number }>()),
+  normal: signature({ state }, { y: plain }, attrs<Sized & { readonly mean: number; readonly std: number }>()),
+  bernoulli: signature({ state }, { y: plain }, attrs<Sized & { readonly p: number }>()),
+  /** Zero with probability p, else x / (1 − p). The mask says which elements were kept. */
+  dropout: signature({ x: f32, state }, { y: grad, mask: aux }, attrs<{ readonly p: number }>()),
+  dropoutBackward: signature({ g: f32, mask: u8 }, { dx: grad }, attrs<{ readonly p: number }>()),
+};
+type S = typeof s;
+declare module './core.ts' {
+  interface OpTypes extends S {}
+}
+
+const fills: Readonly<Record<Dtype, (k: Kernels, call: { y: Tensor; n: number; value: number }) => void>> = {
+  f32: (k, call) => k.fill_f32(call),
+  i32: (k, call) => k.fill_32(call),
+  u8: (k, call) => k.fill_u8(call),
+};
+
+/** y = value everywhere; y is contiguous. */
+export const fill = (k: Kernels, y: Tensor, value: number): void => fills[y.dtype](k, { y, n: y.size, value });
+
+/** Key and counter, two words each: see assembly/random.ts. */
+export function checkState(op: string, state: Tensor): void {
+  expectShape(op, "the generator's state", state, [4]);
+}
+
+export function checkStd(op: string, std: number): void {
+  if (!(std >= 0)) throw new ArgumentError(`${op}: expected std >= 0, got ${std}`);
 }
 
 function checkProbability(op: string, p: number): void {
   if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${op}: expected p from 0 to 1, got ${p}`);
 }
 
-function source<A extends { readonly shape: Shape }>(
-  op: string,
-  forward: KernelRow<[], A>['forward'],
-  checkAttrs?: (attrs: A) => void,
-): KernelRow<[], A> {
-  return {
-    infer: (_, attrs) => {
-      checkShape(op, attrs.shape);
-      checkAttrs?.(attrs);
-      return [{ shape: attrs.shape, dtype: 'f32' }];
+export const randomRows = family(s, () => ({
+  full: row(s.full, {
+    outputs: (make, _, { shape, value, dtype = 'f32' }, op) => {
+      checkShape(op, shape);
+      checkValues(op, [value], dtype);
+      return { y: make(shape, dtype) };
     },
-    forward,
-    saves: 'none',
-  };
-}
-
-export const randomRows: Rows<RandomOps> = {
-  full: source('full', (k, [y], _, { value }) => k.fill_f32(y as Tensor, (y as Tensor).size, value)),
-  uniform: source('uniform', (k, [out], _, { low, high, state }) => {
-    const y = out as Tensor;
-    k.uniform_f32(y, y.size, 0, low, high, state);
-    k.random_advance(state, y.size);
+    forward: (k, { y }, _, { value }) => fill(k, y, value),
   }),
-  normal: source(
-    'normal',
-    (k, [out], _, { mean, std, state }) => {
-      const y = out as Tensor;
-      k.normal_f32(y, y.size, 0, mean, std, state);
-      k.random_advance(state, y.size);
+  randomBits: row(s.randomBits, {
+    outputs: (make, { state }, { shape }, op) => {
+      checkState(op, state);
+      checkShape(op, shape);
+      return { y: make(shape, 'i32') };
     },
-    ({ std }) => {
-      if (!(std >= 0)) throw new ArgumentError(`normal: expected std >= 0, got ${std}`);
+    forward: (k, { y }, { state }) => {
+      k.random_u32({ y, n: y.size, first: 0, state });
+      k.random_advance({ state, n: y.size });
     },
-  ),
-  bernoulli: source(
-    'bernoulli',
-    (k, [out], _, { p, state }) => {
-      const y = out as Tensor;
-      k.bernoulli_f32(y, y.size, 0, p, state);
-      k.random_advance(state, y.size);
+  }),
+  uniform: row(s.uniform, {
+    outputs: (make, { state }, { shape }, op) => {
+      checkState(op, state);
+      checkShape(op, shape);
+      return { y: make(shape, 'f32') };
     },
-    ({ p }) => checkProbability('bernoulli', p),
-  ),
-  dropout: {
-    infer: ([x], { p }) => {
-      expectDtype('dropout', x, 'f32');
-      checkProbability('dropout', p);
-      return [like(x), like(x, 'u8')]; // the result and which elements were kept
+    forward: (k, { y }, { state }, { low, high }) => {
+      k.uniform_f32({ y, n: y.size, first: 0, low, high, state });
+      k.random_advance({ state, n: y.size });
     },
-    forward: (k, [y, mask], [x], { p, state }) => {
-      k.dropout_forward_f32(y as Tensor, mask as Tensor, x, x.size, 0, p, state);
-      k.random_advance(state, x.size);
+  }),
+  normal: row(s.normal, {
+    outputs: (make, { state }, { shape, std }, op) => {
+      checkState(op, state);
+      checkShape(op, shape);
+      checkStd(op, std);
+      return { y: make(shape, 'f32') };
     },
-    saves: 'output',
-    backward: (o, g, { outputs: [, mask], attrs: { p } }) => [o.dropoutBackward(g, mask as Tensor, { p })],
-  },
-  dropoutBackward: {
-    infer: ([g, mask]) => {
-      expectDtype('dropoutBackward', g, 'f32');
-      expectDtype('dropoutBackward', mask, 'u8');
-      expectShape('dropoutBackward', 'the mask', mask, g.shape);
-      return [like(g)];
+    forward: (k, { y }, { state }, { mean, std }) => {
+      k.normal_f32({ y, n: y.size, first: 0, mean, std, state });
+      k.random_advance({ state, n: y.size });
     },
-    forward: (k, [dx], [g, mask], { p }) => k.dropout_backward_f32(dx as Tensor, g, mask, g.size, p),
-    saves: 'inputs',
+  }),
+  bernoulli: row(s.bernoulli, {
+    outputs: (make, { state }, { shape, p }, op) => {
+      checkState(op, state);
+      checkShape(op, shape);
+      checkProbability(op, p);
+      return { y: make(shape, 'f32') };
+    },
+    forward: (k, { y }, { state }, { p }) => {
+      k.bernoulli_f32({ y, n: y.size, first: 0, p, state });
+      k.random_advance({ state, n: y.size });
+    },
+  }),
+  dropout: row(s.dropout, {
+    outputs: (make, { x, state }, { p }, op) => {
+      checkState(op, state);
+      checkProbability(op, p);
+      return { y: make(x.shape, 'f32'), mask: make(x.shape, 'u8') };
+    },
+    forward: (k, { y, mask }, { x, state }, { p }) => {
+      k.dropout_forward_f32({ y, mask, x, n: x.size, first: 0, p, state });
+      k.random_advance({ state, n: x.size });
+    },
+    saves: ['mask'],
+    backward: (o, { y: g }, { mask }, p) => ({ x: o.dropoutBackward({ g, mask }, p) }),
+  }),
+  dropoutBackward: row(s.dropoutBackward, {
+    outputs: (make, { g, mask }, _, op) => {
+      expectShape(op, 'the mask', mask, g.shape);
+      return { dx: make(g.shape, 'f32') };
+    },
+    forward: (k, { dx }, { g, mask }, { p }) => k.dropout_backward_f32({ dx, g, mask, n: g.size, p }),
+    saves: ['mask'],
     // Linear in g, so its derivative is itself.
-    backward: (o, h, { inputs: [, mask], attrs }) => [o.dropoutBackward(h, mask, attrs), null],
-  },
-};
+    backward: (o, { dx: h }, { mask }, p) => ({ g: o.dropoutBackward({ g: h, mask }, p) }),
+  }),
+}));

@@ -1,17 +1,29 @@
-// Reductions over a run of neighbouring dims `dim … end - 1`; methods.ts splits any other set of dims into such runs.
-import type { Kernels } from '../runtime/commands.ts';
-import { formatShape, ShapeError } from '../runtime/errors.ts';
-import type { Dtype, Shape } from '../tensor.ts';
-import { expectDtype, expectShape, like, normalizeDim, split3 } from './shapes.ts';
+// Reductions over a run of neighbouring dims `dim … end - 1`; functional/reduction.ts splits any other set into such
+// runs.
+import type { Dtype } from '../dtypes.ts';
+import { formatShape, ShapeError } from '../memory/errors.ts';
+import type { Shape } from '../tensor.ts';
+import { constant, div, mul, scale, sub, where } from './algebra.ts';
 import {
-  type KernelRow,
+  any,
+  attrs,
+  aux,
+  type ByDtype,
+  byDtype,
+  f32,
+  family,
+  grad,
+  type Kernels,
+  type Make,
   noSecondDerivative,
+  numeric,
   type Ops,
-  type Rows,
-  type Saved,
-  type Saves,
+  plain,
+  row,
+  signature,
   type Tensor,
-} from './types.ts';
+} from './core.ts';
+import { expectShape, normalizeDim, split3 } from './shapes.ts';
 
 /** Which dims go: `dim … end - 1`, both counted from the front; `keepdim` leaves them with size 1. */
 export interface ReduceAttrs {
@@ -22,21 +34,31 @@ export interface ReduceAttrs {
 type VarianceAttrs = ReduceAttrs & { readonly correction: number };
 type Dim = { readonly dim: number };
 
-export interface ReduceOps {
-  sum(x: Tensor, attrs: ReduceAttrs): Tensor;
-  mean(x: Tensor, attrs: ReduceAttrs): Tensor;
-  prod(x: Tensor, attrs: ReduceAttrs): Tensor;
-  prodBackward(g: Tensor, x: Tensor, attrs: ReduceAttrs): Tensor;
-  max(x: Tensor, attrs: ReduceAttrs): Tensor;
-  min(x: Tensor, attrs: ReduceAttrs): Tensor;
-  argmax(x: Tensor, attrs: ReduceAttrs): Tensor;
-  argmin(x: Tensor, attrs: ReduceAttrs): Tensor;
-  variance(x: Tensor, attrs: VarianceAttrs): Tensor;
-  std(x: Tensor, attrs: VarianceAttrs): Tensor;
-  norm(x: Tensor, attrs: ReduceAttrs): Tensor;
-  logsumexp(x: Tensor, attrs: ReduceAttrs): Tensor;
-  cumsum(x: Tensor, attrs: Dim): Tensor;
-  cumsumBackward(g: Tensor, attrs: Dim): Tensor;
+const reduced = () => signature({ x: f32 }, { y: grad }, attrs<ReduceAttrs>());
+const extremeOf = () => signature({ x: numeric }, { y: grad }, attrs<ReduceAttrs>());
+const position = () => signature({ x: numeric }, { index: plain }, attrs<ReduceAttrs>());
+const spreadOf = () => signature({ x: f32 }, { y: grad, mean: aux }, attrs<VarianceAttrs>());
+
+const s = {
+  /** Of i32 and u8 in i32, which wraps. */
+  sum: signature({ x: any }, { y: grad }, attrs<ReduceAttrs>()),
+  mean: reduced(),
+  prod: reduced(),
+  prodBackward: signature({ g: f32, x: f32 }, { dx: grad }, attrs<ReduceAttrs>()),
+  max: extremeOf(),
+  min: extremeOf(),
+  argmax: position(),
+  argmin: position(),
+  variance: spreadOf(),
+  std: spreadOf(),
+  norm: reduced(),
+  logsumexp: reduced(),
+  cumsum: signature({ x: numeric }, { y: grad }, attrs<Dim>()),
+  cumsumBackward: signature({ g: f32 }, { dx: grad }, attrs<Dim>()),
+};
+type S = typeof s;
+declare module './core.ts' {
+  interface OpTypes extends S {}
 }
 
 function reducedShape(shape: Shape, { dim, end, keepdim }: ReduceAttrs): number[] {
@@ -45,171 +67,204 @@ function reducedShape(shape: Shape, { dim, end, keepdim }: ReduceAttrs): number[
 }
 
 /** A reduced tensor (a result or its gradient) in the shape of the input, stretched without a copy. */
-function restore(o: Ops, y: Tensor, x: Tensor, attrs: ReduceAttrs): Tensor {
-  const kept = attrs.keepdim ? y : o.reshape(y, { shape: reducedShape(x.shape, { ...attrs, keepdim: true }) });
-  return o.expand(kept, { shape: x.shape });
+function restore(o: Ops, y: Tensor, shape: Shape, attributes: ReduceAttrs): Tensor {
+  const kept = attributes.keepdim
+    ? y
+    : o.reshape({ x: y }, { shape: reducedShape(shape, { ...attributes, keepdim: true }) });
+  return o.expand({ x: kept }, { shape });
 }
 
-const count = (x: Tensor, { dim, end }: ReduceAttrs): number => split3(x.shape, dim, end)[1];
+const count = (shape: Shape, { dim, end }: ReduceAttrs): number => split3(shape, dim, end)[1];
 
-type Sizes = [outer: number, r: number, inner: number, stride: number];
+interface Sizes {
+  readonly outer: number;
+  readonly r: number;
+  readonly inner: number;
+  readonly stride: number;
+}
 
 /** x as the kernels take it: with the dims `start … end - 1` as the middle one. */
-function sizesOf(x: Tensor, start: number, end = start + 1): Sizes {
+export function sizesOf(x: Tensor, start: number, end = start + 1): Sizes {
   const [outer, r, inner] = split3(x.shape, start, end);
-  return [outer, r, inner, inner];
+  return { outer, r, inner, stride: inner };
 }
 
-function reduction<A extends ReduceAttrs>(
-  op: string,
-  forward: (k: Kernels, y: Tensor, x: Tensor, sizes: Sizes, attrs: A) => void,
-  saves: Saves,
-  backward: ((o: Ops, g: Tensor, saved: Saved<[Tensor], A>) => Tensor) | null,
-  { dtype = 'f32', emptyFails = false }: { dtype?: Dtype; emptyFails?: boolean } = {},
-): KernelRow<[Tensor], A> {
-  return {
-    infer: ([x], attrs) => {
-      expectDtype(op, x, 'f32');
-      if (!(attrs.dim >= 0 && attrs.dim <= attrs.end && attrs.end <= x.ndim))
-        throw new ShapeError(`${op}: expected dims of a tensor of ${x.ndim} dims, got ${attrs.dim} … ${attrs.end - 1}`);
-      if (emptyFails && count(x, attrs) === 0)
-        throw new ShapeError(`${op}: expected at least one element to reduce, got shape ${formatShape(x.shape)}`);
-      return [{ shape: reducedShape(x.shape, attrs), dtype }];
-    },
-    forward: (k, [y], [x], attrs) => forward(k, y as Tensor, x, sizesOf(x, attrs.dim, attrs.end), attrs),
-    saves,
-    ...(backward && { backward: (o: Ops, g: Tensor, saved: Saved<[Tensor], A>) => [backward(o, g, saved)] }),
-  };
+type Call = Sizes & { readonly y: Tensor; readonly x: Tensor };
+type Forward = (k: Kernels, call: Call) => void;
+type Choice = ByDtype<Forward>;
+
+/** y and x with the dims `start … end - 1` of x as the middle one. */
+function callOf(y: Tensor, x: Tensor, start: number, end: number): Call {
+  const [outer, r, inner] = split3(x.shape, start, end);
+  return { y, x, outer, r, inner, stride: inner };
 }
+
+/** Makes the result, after checking the dims. */
+function makeReduced(
+  make: Make,
+  x: Tensor,
+  attributes: ReduceAttrs,
+  op: string,
+  { dtype = 'f32', emptyFails = false }: { dtype?: Dtype; emptyFails?: boolean } = {},
+): Tensor {
+  if (!(attributes.dim >= 0 && attributes.dim <= attributes.end && attributes.end <= x.ndim))
+    throw new ShapeError(
+      `${op}: expected dims of a tensor of ${x.ndim} dims, got ${attributes.dim} … ${attributes.end - 1}`,
+    );
+  if (emptyFails && count(x.shape, attributes) === 0)
+    throw new ShapeError(`${op}: expected at least one element to reduce, got shape ${formatShape(x.shape)}`);
+  return make(reducedShape(x.shape, attributes), dtype);
+}
+
+/** The gradient reads x and y. */
+const curved = (
+  kernels: Choice,
+  backward: (o: Ops, g: Tensor, saved: { readonly x: Tensor; readonly y: Tensor }, attributes: ReduceAttrs) => Tensor,
+  emptyFails = false,
+) =>
+  row(s.max, {
+    outputs: (make, { x }, attributes, op) => ({
+      y: makeReduced(make, x, attributes, op, { dtype: x.dtype, emptyFails }),
+    }),
+    forward: (k, { y }, { x }, { dim, end }) => byDtype(kernels, x.dtype)(k, callOf(y, x, dim, end)),
+    saves: ['x', 'y'],
+    backward: (o, { y: g }, saved, attributes) => ({ x: backward(o, g, saved, attributes) }),
+  });
 
 /** The gradient is shared evenly among equal extremes (PyTorch's amax, amin). */
 function extremeBackward(
   o: Ops,
   g: Tensor,
-  { inputs: [x], outputs: [y], attrs }: Saved<[Tensor], ReduceAttrs>,
+  { x, y }: { readonly x: Tensor; readonly y: Tensor },
+  attributes: ReduceAttrs,
 ): Tensor {
-  const mask = o.cast(o.eq(x, restore(o, y as Tensor, x, attrs)), { dtype: 'f32' });
-  return o.mul(mask, restore(o, o.div(g, o.sum(mask, attrs)), x, attrs));
+  const same = o.eq({ a: x, b: restore(o, y, x.shape, attributes) });
+  const mask = o.cast({ x: same }, { dtype: 'f32' });
+  return mul(o, mask, restore(o, div(o, g, o.sum({ x: mask }, attributes)), x.shape, attributes));
 }
+const extreme = (kernels: Choice) => curved(kernels, extremeBackward, true);
+
+const argument = (kernels: Choice) =>
+  row(s.argmax, {
+    outputs: (make, { x }, attributes, op) => ({
+      index: makeReduced(make, x, attributes, op, { dtype: 'i32', emptyFails: true }),
+    }),
+    forward: (k, { index: y }, { x }, { dim, end }) => byDtype(kernels, x.dtype)(k, callOf(y, x, dim, end)),
+  });
 
 /** variance and std differ in the root and in what multiplies (x − mean). */
-function spread(op: string, root: boolean): KernelRow<[Tensor], VarianceAttrs> {
-  const base = reduction<VarianceAttrs>(op, () => {}, 'both', null);
-  return {
-    ...base,
-    infer: (inputs, attrs) => {
-      const [meta] = base.infer(inputs, attrs);
-      return [meta, meta] as NonNullable<typeof meta>[]; // the statistic and the mean
+const spread = (root: boolean) =>
+  row(s.variance, {
+    outputs: (make, { x }, attributes, op) => ({
+      y: makeReduced(make, x, attributes, op),
+      mean: makeReduced(make, x, attributes, op),
+    }),
+    forward: (k, { y, mean }, { x }, { dim, end, correction }) => {
+      k.variance_f32({ y, mean, x, ...sizesOf(x, dim, end), correction });
+      if (root) k.sqrt_forward_f32({ y, x: y, n: y.size });
     },
-    forward: (k, [y, mean], [x], attrs) => {
-      const result = y as Tensor;
-      k.variance_f32(result, mean as Tensor, x, ...sizesOf(x, attrs.dim, attrs.end), attrs.correction);
-      if (root) k.sqrt_forward_f32(result, result, result.size);
-    },
-    backward: (o, g, { inputs: [x], outputs: [y], attrs }) => {
+    saves: ['x', 'y'],
+    backward: (o, { y: g }, { x, y }, attributes) => {
       // From x and not from the saved mean, so that a derivative of this derivative is whole.
-      const centered = o.sub(x, o.mean(x, { ...attrs, keepdim: true }));
-      const freedom = Math.max(0, count(x, attrs) - attrs.correction);
-      const slope = root
-        ? o.scale(guardedDivide(o, g, y as Tensor), { alpha: 1 / freedom, beta: 0 })
-        : o.scale(g, { alpha: 2 / freedom, beta: 0 });
-      return [o.mul(centered, restore(o, slope, x, attrs))];
+      const { correction: _, ...dims } = attributes;
+      const centered = sub(o, x, o.mean({ x }, { ...dims, keepdim: true }));
+      const freedom = Math.max(0, count(x.shape, attributes) - attributes.correction);
+      const slope = root ? scale(o, guardedDivide(o, g, y), 1 / freedom) : scale(o, g, 2 / freedom);
+      return { x: mul(o, centered, restore(o, slope, x.shape, attributes)) };
     },
-  };
-}
+  });
 
 /** g / y, and 0 where y = 0: the subgradient PyTorch takes at the kink of a root. */
 function guardedDivide(o: Ops, g: Tensor, y: Tensor): Tensor {
-  const zero = o.full({ shape: [], value: 0 });
-  return o.where(o.eq(y, zero), zero, o.div(g, y));
+  const zero = constant(o, 0);
+  return where(o, o.eq({ a: y, b: zero }), zero, div(o, g, y));
 }
 
-function scan(
-  op: string,
-  forward: (k: Kernels, y: Tensor, x: Tensor, sizes: Sizes) => void,
-  again: (o: Ops, g: Tensor, attrs: Dim) => Tensor,
-): KernelRow<[Tensor], Dim> {
-  return {
-    infer: ([x], { dim }) => {
-      expectDtype(op, x, 'f32');
-      normalizeDim(op, dim, x.ndim);
-      return [like(x)];
-    },
-    forward: (k, [y], [x], { dim }) => forward(k, y as Tensor, x, sizesOf(x, normalizeDim(op, dim, x.ndim))),
-    saves: 'none',
-    backward: (o, g, { attrs }) => [again(o, g, attrs)],
-  };
-}
-
-export const reduceRows: Rows<ReduceOps> = {
-  sum: reduction(
-    'sum',
-    (k, y, x, sizes) => k.sum_f32(y, x, ...sizes, 1),
-    'none',
-    (o, g, { inputs: [x], attrs }) => restore(o, g, x, attrs),
-  ),
-  mean: reduction(
-    'mean',
-    (k, y, x, sizes) => k.sum_f32(y, x, ...sizes, 1 / sizes[1]),
-    'none',
-    (o, g, { inputs: [x], attrs }) => restore(o, o.scale(g, { alpha: 1 / count(x, attrs), beta: 0 }), x, attrs),
-  ),
-  prod: reduction(
-    'prod',
-    (k, y, x, sizes) => k.prod_f32(y, x, ...sizes),
-    'inputs',
-    (o, g, { inputs: [x], attrs }) => o.prodBackward(g, x, attrs),
-  ),
-  prodBackward: {
-    infer: ([g, x], attrs) => {
-      for (const input of [g, x]) expectDtype('prodBackward', input, 'f32');
-      expectShape('prodBackward', 'the gradient', g, reducedShape(x.shape, attrs));
-      return [like(x)];
-    },
-    forward: (k, [dx], [g, x], attrs) => k.prod_backward_f32(dx as Tensor, g, x, ...sizesOf(x, attrs.dim, attrs.end)),
-    saves: 'none',
-    backward: noSecondDerivative('prod'),
-  },
-  max: reduction('max', (k, y, x, sizes) => k.max_f32(y, x, ...sizes), 'both', extremeBackward, { emptyFails: true }),
-  min: reduction('min', (k, y, x, sizes) => k.min_f32(y, x, ...sizes), 'both', extremeBackward, { emptyFails: true }),
-  argmax: reduction('argmax', (k, y, x, sizes) => k.argmax_f32(y, x, ...sizes), 'none', null, {
-    dtype: 'i32',
-    emptyFails: true,
-  }),
-  argmin: reduction('argmin', (k, y, x, sizes) => k.argmin_f32(y, x, ...sizes), 'none', null, {
-    dtype: 'i32',
-    emptyFails: true,
-  }),
-  variance: spread('variance', false),
-  std: spread('std', true),
-  norm: reduction(
-    'norm',
-    (k, y, x, sizes) => {
-      k.sum_squares_f32(y, x, ...sizes);
-      k.sqrt_forward_f32(y, y, y.size);
-    },
-    'both',
-    (o, g, { inputs: [x], outputs: [y], attrs }) => o.mul(x, restore(o, guardedDivide(o, g, y as Tensor), x, attrs)),
-  ),
-  logsumexp: reduction(
-    'logsumexp',
-    (k, y, x, sizes) => k.logsumexp_f32(y, x, ...sizes),
-    'inputs',
-    (o, g, { inputs: [x], attrs }) => {
-      // softmax, and not exp(x − y): beside a result of 1000 the difference would keep four digits.
-      const lanes = o.reshape(x, { shape: split3(x.shape, attrs.dim, attrs.end) });
-      const softmax = o.reshape(o.softmax(lanes, { dim: 1 }), { shape: x.shape });
-      return o.mul(softmax, restore(o, g, x, attrs));
-    },
-  ),
-  cumsum: scan(
-    'cumsum',
-    (k, y, x, sizes) => k.cumsum_forward_f32(y, x, ...sizes),
-    (o, g, attrs) => o.cumsumBackward(g, attrs),
-  ),
-  cumsumBackward: scan(
-    'cumsumBackward',
-    (k, y, x, sizes) => k.cumsum_backward_f32(y, x, ...sizes),
-    (o, g, attrs) => o.cumsum(g, attrs),
-  ),
+const sums: Readonly<Record<Dtype, Forward>> = {
+  f32: (k, { y, x, outer, r, inner, stride }) => k.sum_f32({ y, x, outer, r, inner, stride, factor: 1 }),
+  i32: (k, call) => k.sum_i32(call),
+  u8: (k, call) => k.sum_u8(call),
 };
+
+export const reduceRows = family(s, () => ({
+  sum: row(s.sum, {
+    outputs: (make, { x }, attributes, op) => ({
+      y: makeReduced(make, x, attributes, op, { dtype: x.dtype === 'f32' ? 'f32' : 'i32' }),
+    }),
+    forward: (k, { y }, { x }, { dim, end }) => sums[x.dtype](k, callOf(y, x, dim, end)),
+    backward: (o, { y: g }, _, attributes, { shapes }) => ({ x: restore(o, g, shapes.x, attributes) }),
+  }),
+  mean: row(s.mean, {
+    outputs: (make, { x }, attributes, op) => ({ y: makeReduced(make, x, attributes, op) }),
+    forward: (k, { y }, { x }, { dim, end }) => {
+      const [outer, r, inner] = split3(x.shape, dim, end);
+      k.sum_f32({ y, x, outer, r, inner, stride: inner, factor: 1 / r });
+    },
+    backward: (o, { y: g }, _, attributes, { shapes }) => ({
+      x: restore(o, scale(o, g, 1 / count(shapes.x, attributes)), shapes.x, attributes),
+    }),
+  }),
+  prod: row(s.prod, {
+    outputs: (make, { x }, attributes, op) => ({ y: makeReduced(make, x, attributes, op) }),
+    forward: (k, { y }, { x }, { dim, end }) => k.prod_f32({ y, x, ...sizesOf(x, dim, end) }),
+    saves: ['x'],
+    backward: (o, { y: g }, { x }, attributes) => ({ x: o.prodBackward({ g, x }, attributes) }),
+  }),
+  prodBackward: row(s.prodBackward, {
+    outputs: (make, { g, x }, attributes, op) => {
+      expectShape(op, 'the gradient', g, reducedShape(x.shape, attributes));
+      return { dx: make(x.shape, 'f32') };
+    },
+    forward: (k, { dx }, { g, x }, { dim, end }) => k.prod_backward_f32({ dx, g, x, ...sizesOf(x, dim, end) }),
+    backward: () => noSecondDerivative('prod'),
+  }),
+  max: extreme({ f32: (k, call) => k.max_f32(call), i32: (k, call) => k.max_i32(call) }),
+  min: extreme({ f32: (k, call) => k.min_f32(call), i32: (k, call) => k.min_i32(call) }),
+  argmax: argument({ f32: (k, call) => k.argmax_f32(call), i32: (k, call) => k.argmax_i32(call) }),
+  argmin: argument({ f32: (k, call) => k.argmin_f32(call), i32: (k, call) => k.argmin_i32(call) }),
+  variance: spread(false),
+  std: spread(true),
+  norm: row(s.norm, {
+    outputs: (make, { x }, attributes, op) => ({ y: makeReduced(make, x, attributes, op) }),
+    forward: (k, { y }, { x }, { dim, end }) => {
+      k.sum_squares_f32(callOf(y, x, dim, end));
+      k.sqrt_forward_f32({ y, x: y, n: y.size });
+    },
+    saves: ['x', 'y'],
+    backward: (o, { y: g }, { x, y }, attributes) => ({
+      x: mul(o, x, restore(o, guardedDivide(o, g, y), x.shape, attributes)),
+    }),
+  }),
+  logsumexp: row(s.logsumexp, {
+    outputs: (make, { x }, attributes, op) => ({ y: makeReduced(make, x, attributes, op) }),
+    forward: (k, { y }, { x }, { dim, end }) => k.logsumexp_f32({ y, x, ...sizesOf(x, dim, end) }),
+    saves: ['x'],
+    backward: (o, { y: g }, { x }, attributes) => {
+      // softmax, and not exp(x − y): beside a result of 1000 the difference would keep four digits.
+      const lanes = o.reshape({ x }, { shape: split3(x.shape, attributes.dim, attributes.end) });
+      const softmax = o.reshape({ x: o.softmax({ x: lanes }, { dim: 1 }) }, { shape: x.shape });
+      return { x: mul(o, softmax, restore(o, g, x.shape, attributes)) };
+    },
+  }),
+  cumsum: row(s.cumsum, {
+    outputs: (make, { x }, { dim }, op) => {
+      normalizeDim(op, dim, x.ndim);
+      return { y: make(x.shape, x.dtype) };
+    },
+    forward: (k, { y }, { x }, { dim }) => {
+      const call = { y, x, ...sizesOf(x, normalizeDim('cumsum', dim, x.ndim)) };
+      if (x.dtype === 'i32') k.cumsum_forward_i32(call);
+      else k.cumsum_forward_f32(call);
+    },
+    backward: (o, { y: g }, _, attributes) => ({ x: o.cumsumBackward({ g }, attributes) }),
+  }),
+  cumsumBackward: row(s.cumsumBackward, {
+    outputs: (make, { g }, { dim }, op) => {
+      normalizeDim(op, dim, g.ndim);
+      return { dx: make(g.shape, 'f32') };
+    },
+    forward: (k, { dx }, { g }, { dim }) =>
+      k.cumsum_backward_f32({ y: dx, x: g, ...sizesOf(g, normalizeDim('cumsumBackward', dim, g.ndim)) }),
+    backward: (o, { dx: h }, _, attributes) => ({ g: o.cumsum({ x: h }, attributes) }),
+  }),
+}));

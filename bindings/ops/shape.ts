@@ -1,34 +1,41 @@
 // Views, which share memory, and the copies that join and lay out tensors anew.
-import { ArgumentError, formatShape, ShapeError } from '../runtime/errors.ts';
+import { dtypes } from '../dtypes.ts';
+import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { checkShape, contiguousStrides, numelOf, type Shape, type Tensor } from '../tensor.ts';
-import { broadcastStrides, expectDtype, expectShape, like, loopDims, normalizeDim, sameShape } from './shapes.ts';
-import type { Kernels, Rows } from './types.ts';
+import { any, attrs, f32, family, grad, type Kernels, many, row, signature, strided } from './core.ts';
+import { broadcastStrides, expectDtype, expectShape, loopDims, normalizeDim, sameShape } from './shapes.ts';
 
 type Slice = { readonly dim: number; readonly start: number; readonly length: number; readonly step: number };
+type Dim = { readonly dim: number };
 
-export interface ShapeOps {
-  reshape(x: Tensor, attrs: { readonly shape: Shape }): Tensor;
+const x = strided(any);
+const s = {
+  reshape: signature({ x: any }, { y: grad }, attrs<{ readonly shape: Shape }>()),
   /** Dim d of the result is dim dims[d] of x. */
-  permute(x: Tensor, attrs: { readonly dims: readonly number[] }): Tensor;
+  permute: signature({ x }, { y: grad }, attrs<{ readonly dims: readonly number[] }>()),
   /** Stretches dims of size 1, and adds dims in front. */
-  expand(x: Tensor, attrs: { readonly shape: Shape }): Tensor;
+  expand: signature({ x }, { y: grad }, attrs<{ readonly shape: Shape }>()),
   /** Puts in a dim of size 1. */
-  unsqueeze(x: Tensor, attrs: { readonly dim: number }): Tensor;
+  unsqueeze: signature({ x }, { y: grad }, attrs<Dim>()),
   /** Takes out a dim of size 1. */
-  squeeze(x: Tensor, attrs: { readonly dim: number }): Tensor;
-  slice(x: Tensor, attrs: Slice): Tensor;
+  squeeze: signature({ x }, { y: grad }, attrs<Dim>()),
+  slice: signature({ x }, { y: grad }, attrs<Slice>()),
   /** Zeros of `shape`, with g where slice() took from. */
-  sliceBackward(g: Tensor, attrs: Slice & { readonly shape: Shape }): Tensor;
+  sliceBackward: signature({ g: strided(f32) }, { dx: grad }, attrs<Slice & { readonly shape: Shape }>()),
   /** A copy in row-major order. */
-  contiguous(x: Tensor): Tensor;
-  concat(...args: [...xs: Tensor[], attrs: { readonly dim: number }]): Tensor;
+  contiguous: signature({ x }, { y: grad }),
+  concat: signature({ xs: many(strided(any)) }, { y: grad }, attrs<Dim>()),
+};
+type S = typeof s;
+declare module './core.ts' {
+  interface OpTypes extends S {}
 }
 
 /** Copies the elements of `from` to the strided place `to` of the same shape. */
-function copy(k: Kernels, to: Tensor, from: Tensor): void {
+export function copy(k: Kernels, to: Tensor, from: Tensor): void {
   const dims = loopDims(to.shape, to.strides, from.strides);
-  if (to.dtype === 'u8') k.copy_8(to, from, dims);
-  else k.copy_32(to, from, dims);
+  if (dtypes[to.dtype].bytes === 1) k.copy_8({ y: to, x: from, dims });
+  else k.copy_32({ y: to, x: from, dims });
 }
 
 /** The elements that a slice takes, as a tensor over the memory of `x`. */
@@ -42,6 +49,13 @@ function sliceOf(
   shape[dim] = length;
   strides[dim] = stride * step;
   return { shape, strides, offset: x.offset + start * stride };
+}
+
+/** Whether each of 0 … n − 1 is there once. */
+function isPermutation(dims: readonly number[], n: number): boolean {
+  let seen = 0;
+  for (const dim of dims) if (Number.isInteger(dim) && dim >= 0 && dim < n) seen |= 1 << dim;
+  return dims.length === n && seen === (1 << n) - 1;
 }
 
 function checkSlice(op: string, shape: Shape, { dim, start, length, step }: Slice): void {
@@ -58,9 +72,10 @@ function checkSlice(op: string, shape: Shape, { dim, start, length, step }: Slic
     );
 }
 
-export const shapeRows: Rows<ShapeOps> = {
-  reshape: {
-    view: ([x], { shape }) => {
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a table, of rows that are short each
+export const shapeRows = family(s, () => ({
+  reshape: row(s.reshape, {
+    view: ({ x }, { shape }) => {
       checkShape('reshape', shape);
       if (numelOf(shape) !== x.size)
         throw new ShapeError(
@@ -68,24 +83,21 @@ export const shapeRows: Rows<ShapeOps> = {
         );
       return { shape, strides: contiguousStrides(shape), offset: x.offset };
     },
-    saves: 'none',
-    backward: (o, g, { inputs: [x] }) => [o.reshape(g, { shape: x.shape })],
-  },
-  permute: {
-    strided: true,
-    view: ([x], { dims }) => {
-      const valid = dims.length === x.ndim && [...dims].sort((a, b) => a - b).every((dim, d) => dim === d);
-      if (!valid)
+    backward: (o, { y: g }, _, __, { shapes }) => ({ x: o.reshape({ x: g }, { shape: shapes.x }) }),
+  }),
+  permute: row(s.permute, {
+    view: ({ x }, { dims }) => {
+      if (!isPermutation(dims, x.ndim))
         throw new ShapeError(`permute: expected each dim of ${formatShape(x.shape)} once, got ${formatShape(dims)}`);
       const shape = dims.map((dim) => x.shape[dim] as number);
       return { shape, strides: dims.map((dim) => x.strides[dim] as number), offset: x.offset };
     },
-    saves: 'none',
-    backward: (o, g, { attrs: { dims } }) => [o.permute(g, { dims: dims.map((_, d) => dims.indexOf(d)) })],
-  },
-  expand: {
-    strided: true,
-    view: ([x], { shape }) => {
+    backward: (o, { y: g }, _, { dims }) => ({
+      x: o.permute({ x: g }, { dims: dims.map((_dim, d) => dims.indexOf(d)) }),
+    }),
+  }),
+  expand: row(s.expand, {
+    view: ({ x }, { shape }) => {
       checkShape('expand', shape);
       const lead = shape.length - x.ndim;
       const fits = lead >= 0 && x.shape.every((size, d) => size === shape[lead + d] || size === 1);
@@ -95,90 +107,84 @@ export const shapeRows: Rows<ShapeOps> = {
         );
       return { shape, strides: broadcastStrides(x, shape), offset: x.offset };
     },
-    saves: 'none',
     // The walker sums the stretched dims away, as it does after any broadcast.
-    backward: (_, g) => [g],
-  },
-  unsqueeze: {
-    strided: true,
-    view: ([x], { dim }) => {
+    backward: (_, { y: g }) => ({ x: g }),
+  }),
+  unsqueeze: row(s.unsqueeze, {
+    view: ({ x }, { dim }) => {
       normalizeDim('unsqueeze', dim, x.ndim + 1);
       const shape = x.shape.toSpliced(dim, 0, 1);
       checkShape('unsqueeze', shape);
       const stride = (x.strides[dim] ?? 1) * (x.shape[dim] ?? 1);
       return { shape, strides: x.strides.toSpliced(dim, 0, stride), offset: x.offset };
     },
-    saves: 'none',
-    backward: (o, g, { attrs }) => [o.squeeze(g, attrs)],
-  },
-  squeeze: {
-    strided: true,
-    view: ([x], { dim }) => {
+    backward: (o, { y: g }, _, attributes) => ({ x: o.squeeze({ x: g }, attributes) }),
+  }),
+  squeeze: row(s.squeeze, {
+    view: ({ x }, { dim }) => {
       if (x.shape[dim] !== 1)
         throw new ShapeError(`squeeze: expected size 1 at dim ${dim}, got ${formatShape(x.shape)}`);
       return { shape: x.shape.toSpliced(dim, 1), strides: x.strides.toSpliced(dim, 1), offset: x.offset };
     },
-    saves: 'none',
-    backward: (o, g, { attrs }) => [o.unsqueeze(g, attrs)],
-  },
-  slice: {
-    strided: true,
-    view: ([x], attrs) => {
-      checkSlice('slice', x.shape, attrs);
-      return sliceOf(x, attrs);
+    backward: (o, { y: g }, _, attributes) => ({ x: o.unsqueeze({ x: g }, attributes) }),
+  }),
+  slice: row(s.slice, {
+    view: ({ x }, attributes) => {
+      checkSlice('slice', x.shape, attributes);
+      return sliceOf(x, attributes);
     },
-    saves: 'none',
-    backward: (o, g, { inputs: [x], attrs }) => [o.sliceBackward(g, { ...attrs, shape: x.shape })],
-  },
-  sliceBackward: {
-    strided: true,
-    infer: ([g], { shape, ...attrs }) => {
-      expectDtype('sliceBackward', g, 'f32');
-      checkSlice('sliceBackward', shape, attrs);
+    backward: (o, { y: g }, _, attributes, { shapes }) => ({
+      x: o.sliceBackward({ g }, { ...attributes, shape: shapes.x }),
+    }),
+  }),
+  sliceBackward: row(s.sliceBackward, {
+    outputs: (make, { g }, { shape, ...attributes }, op) => {
+      checkSlice(op, shape, attributes);
       expectShape(
-        'sliceBackward',
+        op,
         'the gradient',
         g,
-        shape.map((size, d) => (d === attrs.dim ? attrs.length : size)),
+        shape.map((size, d) => (d === attributes.dim ? attributes.length : size)),
       );
-      return [{ shape, dtype: 'f32' }];
+      return { dx: make(shape, 'f32') };
     },
-    forward: (k, [out], [g], attrs) => {
-      const dx = out as Tensor;
-      k.fill_f32(dx, dx.size, 0);
-      const { shape, strides, offset } = sliceOf(dx, attrs);
+    forward: (k, { dx }, { g }, attributes) => {
+      k.fill_f32({ y: dx, n: dx.size, value: 0 });
+      const { shape, strides, offset } = sliceOf(dx, attributes);
       copy(k, dx.view(shape, strides, offset), g);
     },
-    saves: 'none',
-    backward: (o, h, { attrs: { dim, start, length, step } }) => [o.slice(h, { dim, start, length, step })],
-  },
-  contiguous: {
-    strided: true,
-    infer: ([x]) => [like(x)],
-    forward: (k, [y], [x]) => copy(k, y as Tensor, x),
-    saves: 'none',
-    backward: (_, g) => [g],
-  },
-  concat: {
-    strided: true,
-    infer: (xs, { dim }) => {
+    backward: (o, { dx: h }, _, { dim, start, length, step }) => ({
+      g: o.slice({ x: h }, { dim, start, length, step }),
+    }),
+  }),
+  contiguous: row(s.contiguous, {
+    outputs: (make, { x }) => ({ y: make(x.shape, x.dtype) }),
+    forward: (k, { y }, { x }) => copy(k, y, x),
+    backward: (_, { y: g }) => ({ x: g }),
+  }),
+  concat: row(s.concat, {
+    outputs: (make, { xs }, { dim }, op) => {
       const [first] = xs;
-      if (!first) throw new ArgumentError('concat: expected at least one tensor, got none');
-      normalizeDim('concat', dim, first.ndim);
+      if (!first) throw new ArgumentError(`${op}: expected at least one tensor, got none`);
+      normalizeDim(op, dim, first.ndim);
       let size = 0;
       for (const x of xs) {
-        expectDtype('concat', x, first.dtype);
+        expectDtype(op, x, first.dtype);
         const rest = (shape: Shape): number[] => shape.filter((_, d) => d !== dim);
         if (x.ndim !== first.ndim || !sameShape(rest(x.shape), rest(first.shape)))
           throw new ShapeError(
-            `concat: expected shapes that differ in dim ${dim} only, got ${formatShape(first.shape)} and ${formatShape(x.shape)}`,
+            `${op}: expected shapes that differ in dim ${dim} only, got ${formatShape(first.shape)} and ${formatShape(x.shape)}`,
           );
         size += x.shape[dim] as number;
       }
-      return [{ shape: first.shape.map((s, d) => (d === dim ? size : s)), dtype: first.dtype }];
+      return {
+        y: make(
+          first.shape.map((length, d) => (d === dim ? size : length)),
+          first.dtype,
+        ),
+      };
     },
-    forward: (k, [out], xs, { dim }) => {
-      const y = out as Tensor;
+    forward: (k, { y }, { xs }, { dim }) => {
       let start = 0;
       for (const x of xs) {
         const length = x.shape[dim] as number;
@@ -187,15 +193,16 @@ export const shapeRows: Rows<ShapeOps> = {
         start += length;
       }
     },
-    saves: 'none',
-    backward: (o, g, { inputs, attrs: { dim }, needs }) => {
+    backward: (o, { y: g }, _, { dim }, { shapes, needs }) => {
       let start = 0;
-      return inputs.map((x, i) => {
-        const length = x.shape[dim] as number;
-        const attrs = { dim, start, length, step: 1 };
-        start += length;
-        return needs[i] ? o.slice(g, attrs) : null;
-      });
+      return {
+        xs: shapes.xs.map((shape, i) => {
+          const length = shape[dim] as number;
+          const attributes = { dim, start, length, step: 1 };
+          start += length;
+          return needs.xs[i] ? o.slice({ x: g }, attributes) : null;
+        }),
+      };
     },
-  },
-};
+  }),
+}));

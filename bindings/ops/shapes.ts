@@ -1,8 +1,17 @@
 // Shape rules that several families share: broadcasting, axes, and the layouts that kernels take.
-import { DtypeError, formatShape, ShapeError } from '../runtime/errors.ts';
-import type { Dtype, Shape, Tensor } from '../tensor.ts';
-import type { Meta } from './types.ts';
+import type { Dtype } from '../dtypes.ts';
+import { DtypeError, formatShape, ShapeError } from '../memory/errors.ts';
+import type { Shape, Tensor } from '../tensor.ts';
 
+/** @throws DtypeError unless both tensors have one dtype */
+export function expectSameDtype(op: string, a: Tensor, b: Tensor): void {
+  if (a.dtype !== b.dtype)
+    throw new DtypeError(
+      `${op}: expected both of one dtype, got ${a.dtype} and ${b.dtype}; convert one with .to('${a.dtype}')`,
+    );
+}
+
+/** @throws DtypeError unless `x` has one of the dtypes */
 export function expectDtype(op: string, x: Tensor, ...dtypes: Dtype[]): void {
   if (!dtypes.includes(x.dtype))
     throw new DtypeError(
@@ -11,17 +20,14 @@ export function expectDtype(op: string, x: Tensor, ...dtypes: Dtype[]): void {
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((size, d) => size === b[d]);
+  if (a.length !== b.length) return false;
+  for (let d = 0; d < a.length; d++) if (a[d] !== b[d]) return false;
+  return true;
 }
 
 export function expectShape(op: string, what: string, x: Tensor, shape: Shape): void {
   if (!sameShape(x.shape, shape))
     throw new ShapeError(`${op}: expected ${what} of shape ${formatShape(shape)}, got ${formatShape(x.shape)}`);
-}
-
-/** Result of `x` with the same shape. */
-export function like(x: Tensor, dtype: Dtype = x.dtype): Meta {
-  return { shape: x.shape, dtype };
 }
 
 /** The common shape by NumPy's rules: aligned at the last dim, a size of 1 stretches. @throws ShapeError */
@@ -45,17 +51,18 @@ export function broadcastShapes(op: string, ...shapes: readonly Shape[]): Shape 
   return out;
 }
 
-/** Strides of `x` as a tensor of the larger `shape`: 0 along every stretched dim. */
-export function broadcastStrides(x: Tensor, shape: Shape): number[] {
-  const lead = shape.length - x.ndim;
-  return shape.map((size, d) =>
-    d < lead || (x.shape[d - lead] === 1 && size !== 1) ? 0 : (x.strides[d - lead] as number),
-  );
+/** Strides of a tensor of shape `from` stretched to `shape`: 0 along every dim that is stretched or new. */
+export function broadcastTo(from: Shape, strides: readonly number[], shape: Shape): number[] {
+  const lead = shape.length - from.length;
+  return shape.map((size, d) => (d < lead || (from[d - lead] === 1 && size !== 1) ? 0 : (strides[d - lead] as number)));
 }
 
+/** Strides of `x` as a tensor of the larger `shape`. */
+export const broadcastStrides = (x: Tensor, shape: Shape): number[] => broadcastTo(x.shape, x.strides, shape);
+
 /**
- * The `dims` operand of a strided kernel: `[rank, sizes…, strides of the first operand…, of the second…]` in elements, with
- * neighbouring dims joined wherever all operands allow it, so that inner loops are long.
+ * The `dims` operand of a strided kernel: `[rank, sizes…, strides of the first operand…, of the second…]` in elements,
+ * with neighbouring dims joined wherever all operands allow it, so that inner loops are long.
  */
 export function loopDims(shape: Shape, ...operands: readonly (readonly number[])[]): number[] {
   const ends: number[] = []; // the last dim of each joined run

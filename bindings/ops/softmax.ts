@@ -1,91 +1,88 @@
-// softmax and logSoftmax over one dim. Both save their output; both backwards are ops of the table themselves.
-import type { Kernels } from '../runtime/commands.ts';
-import { expectDtype, expectShape, like, normalizeDim, split3 } from './shapes.ts';
-import type { KernelRow, Ops, Rows, Tensor } from './types.ts';
+// softmax and logSoftmax over one dim. Both save their result; both backwards are ops of the table themselves.
+import { mul, sub } from './algebra.ts';
+import { attrs, f32, family, grad, type Kernels, type Ops, row, signature, type Tensor } from './core.ts';
+import { sizesOf } from './reduce.ts';
+import { expectShape, normalizeDim } from './shapes.ts';
 
 type Dim = { readonly dim: number };
+const forward = () => signature({ x: f32 }, { y: grad }, attrs<Dim>());
+const backward = () => signature({ g: f32, y: f32 }, { dx: grad }, attrs<Dim>());
 
-export interface SoftmaxOps {
-  softmax(x: Tensor, attrs: Dim): Tensor;
-  softmaxBackward(g: Tensor, y: Tensor, attrs: Dim): Tensor;
-  logSoftmax(x: Tensor, attrs: Dim): Tensor;
-  logSoftmaxBackward(g: Tensor, y: Tensor, attrs: Dim): Tensor;
+const s = {
+  softmax: forward(),
+  softmaxBackward: backward(),
+  logSoftmax: forward(),
+  logSoftmaxBackward: backward(),
+};
+type S = typeof s;
+declare module './core.ts' {
+  interface OpTypes extends S {}
 }
 
-type Sizes = [outer: number, r: number, inner: number, stride: number];
-function sizesOf(op: string, x: Tensor, dim: number): Sizes {
-  const [outer, r, inner] = split3(x.shape, normalizeDim(op, dim, x.ndim));
-  return [outer, r, inner, inner];
-}
+const lanes = (x: Tensor, dim: number) => sizesOf(x, normalizeDim('softmax', dim, x.ndim));
+type Sizes = ReturnType<typeof lanes>;
+
 /** Sum along `dim`, kept; of a single number, which has no dims, itself. */
 const sumOver = (o: Ops, x: Tensor, dim: number): Tensor => {
   const d = normalizeDim('softmax', dim, x.ndim);
-  return o.sum(x, { dim: d, end: Math.min(d + 1, x.ndim), keepdim: true });
+  return o.sum({ x }, { dim: d, end: Math.min(d + 1, x.ndim), keepdim: true });
 };
 
-function forwardRow(
-  op: string,
-  kernel: (k: Kernels, y: Tensor, x: Tensor, sizes: Sizes) => void,
-  again: (o: Ops, g: Tensor, y: Tensor, attrs: Dim) => Tensor,
-): KernelRow<[Tensor], Dim> {
-  return {
-    infer: ([x], { dim }) => {
-      expectDtype(op, x, 'f32');
+const forwardRow = (
+  kernel: (k: Kernels, call: Sizes & { readonly y: Tensor; readonly x: Tensor }) => void,
+  again: (o: Ops, g: Tensor, y: Tensor, dim: Dim) => Tensor,
+) =>
+  row(s.softmax, {
+    outputs: (make, { x }, { dim }, op) => {
       normalizeDim(op, dim, x.ndim);
-      return [like(x)];
+      return { y: make(x.shape, 'f32') };
     },
-    forward: (k, [y], [x], { dim }) => kernel(k, y as Tensor, x, sizesOf(op, x, dim)),
-    saves: 'output',
-    backward: (o, g, { outputs: [y], attrs }) => [again(o, g, y as Tensor, attrs)],
-  };
-}
+    forward: (k, { y }, { x }, { dim }) => kernel(k, { y, x, ...lanes(x, dim) }),
+    saves: ['y'],
+    backward: (o, { y: g }, { y }, dim) => ({ x: again(o, g, y, dim) }),
+  });
 
-function backwardRow(
-  op: string,
-  kernel: (k: Kernels, dx: Tensor, g: Tensor, y: Tensor, sizes: Sizes) => void,
-  second: (o: Ops, h: Tensor, g: Tensor, y: Tensor, dim: number) => [toG: Tensor, toY: Tensor],
-): KernelRow<[Tensor, Tensor], Dim> {
-  return {
-    infer: ([g, y], { dim }) => {
-      expectDtype(op, g, 'f32');
-      expectDtype(op, y, 'f32');
+const backwardRow = (
+  kernel: (k: Kernels, call: Sizes & { readonly dx: Tensor; readonly g: Tensor; readonly y: Tensor }) => void,
+  second: (o: Ops, h: Tensor, saved: { readonly g: Tensor; readonly y: Tensor }, dim: Dim) => { g: Tensor; y: Tensor },
+) =>
+  row(s.softmaxBackward, {
+    outputs: (make, { g, y }, { dim }, op) => {
       expectShape(op, 'the gradient', g, y.shape);
       normalizeDim(op, dim, y.ndim);
-      return [like(g)];
+      return { dx: make(g.shape, 'f32') };
     },
-    forward: (k, [dx], [g, y], { dim }) => kernel(k, dx as Tensor, g, y, sizesOf(op, y, dim)),
-    saves: 'inputs',
-    backward: (o, h, { inputs: [g, y], attrs: { dim } }) => second(o, h, g, y, dim),
-  };
-}
+    forward: (k, { dx }, { g, y }, { dim }) => kernel(k, { dx, g, y, ...lanes(y, dim) }),
+    saves: ['g', 'y'],
+    backward: (o, { dx: h }, saved, dim) => second(o, h, saved, dim),
+  });
 
-export const softmaxRows: Rows<SoftmaxOps> = {
+export const softmaxRows = family(s, () => ({
   softmax: forwardRow(
-    'softmax',
-    (k, y, x, sizes) => k.softmax_forward_f32(y, x, ...sizes),
-    (o, g, y, attrs) => o.softmaxBackward(g, y, attrs),
+    (k, call) => k.softmax_forward_f32(call),
+    (o, g, y, dim) => o.softmaxBackward({ g, y }, dim),
   ),
   // dx = y (g − Σ g y)
   softmaxBackward: backwardRow(
-    'softmaxBackward',
-    (k, dx, g, y, sizes) => k.softmax_backward_f32(dx, g, y, ...sizes),
-    (o, h, g, y, dim) => [
-      o.softmaxBackward(h, y, { dim }),
-      o.sub(o.mul(h, o.sub(g, sumOver(o, o.mul(g, y), dim))), o.mul(g, sumOver(o, o.mul(h, y), dim))),
-    ],
+    (k, call) => k.softmax_backward_f32(call),
+    (o, h, { g, y }, { dim }) => ({
+      g: o.softmaxBackward({ g: h, y }, { dim }),
+      y: sub(o, mul(o, h, sub(o, g, sumOver(o, mul(o, g, y), dim))), mul(o, g, sumOver(o, mul(o, h, y), dim))),
+    }),
   ),
   logSoftmax: forwardRow(
-    'logSoftmax',
-    (k, y, x, sizes) => k.log_softmax_forward_f32(y, x, ...sizes),
-    (o, g, y, attrs) => o.logSoftmaxBackward(g, y, attrs),
+    (k, call) => k.log_softmax_forward_f32(call),
+    (o, g, y, dim) => o.logSoftmaxBackward({ g, y }, dim),
   ),
   // dx = g − eʸ Σ g
   logSoftmaxBackward: backwardRow(
-    'logSoftmaxBackward',
-    (k, dx, g, y, sizes) => k.log_softmax_backward_f32(dx, g, y, ...sizes),
-    (o, h, g, y, dim) => {
-      const weighted = o.mul(h, o.exp(y));
-      return [o.sub(h, sumOver(o, weighted, dim)), o.neg(o.mul(weighted, sumOver(o, g, dim)))];
+    (k, call) => k.log_softmax_backward_f32(call),
+    (o, h, { g, y }, { dim }) => {
+      const weighted = mul(o, h, o.exp({ x: y }));
+      return {
+        g: sub(o, h, sumOver(o, weighted, dim)),
+        y: o.neg({ x: mul(o, weighted, sumOver(o, g, dim)) }),
+      };
     },
   ),
-};
+}));

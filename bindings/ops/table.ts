@@ -1,49 +1,34 @@
-// The op table: every op of the library, one row each. To find an op, find its family here.
-import { type BinaryOps, binaryRows } from './binary.ts';
-import { type ConvOps, convRows } from './conv.ts';
-import { type GroupNormOps, groupNormRows } from './groupnorm.ts';
-import { type IndexingOps, indexingRows } from './indexing.ts';
-import { type LossOps, lossRows } from './loss.ts';
-import { type MatmulOps, matmulRows } from './matmul.ts';
-import { type NormOps, normRows } from './norm.ts';
-import { type PoolOps, poolRows } from './pool.ts';
-import { type RandomOps, randomRows } from './random.ts';
-import { type ReduceOps, reduceRows } from './reduce.ts';
-import { type ShapeOps, shapeRows } from './shape.ts';
-import { type SoftmaxOps, softmaxRows } from './softmax.ts';
-import type { Row } from './types.ts';
-import { type UnaryOps, unaryRows } from './unary.ts';
+// The op table: every op of the library, one row each. To find an op, find its family here. Programs carry the core and
+// the families that they call: see rows.ts.
+import { layerActivationRows, softplusRows } from './activation.ts';
+import { convRows } from './conv.ts';
+import type { OpName, Row } from './core.ts';
+import { groupNormRows } from './groupnorm.ts';
+import { crossEntropyRows, logitRows, nllRows, pointwiseLossRows } from './loss.ts';
+import { batchNormRows, layerNormRows } from './norm.ts';
+import { adagradRows, adamRows, clipRows, rmspropRows, sgdRows, stepRows } from './optim.ts';
+import { poolRows } from './pool.ts';
+import { coreRows } from './rows.ts';
 
-/** The signature of every op: tensors first (null where optional), then one object of attributes. */
-export interface Ops
-  extends UnaryOps,
-    BinaryOps,
-    ReduceOps,
-    SoftmaxOps,
-    MatmulOps,
-    ConvOps,
-    ShapeOps,
-    IndexingOps,
-    RandomOps,
-    LossOps,
-    NormOps,
-    GroupNormOps,
-    PoolOps {}
+export type { OpName };
 
-export type OpName = keyof Ops;
-
-export const table: { readonly [K in OpName]: Row<K> } = {
-  ...unaryRows,
-  ...binaryRows,
-  ...reduceRows,
-  ...softmaxRows,
-  ...matmulRows,
+export const table: { readonly [K in OpName]: Row } = {
+  ...coreRows,
+  ...softplusRows,
+  ...layerActivationRows,
   ...convRows,
-  ...shapeRows,
-  ...indexingRows,
-  ...randomRows,
-  ...lossRows,
-  ...normRows,
+  ...crossEntropyRows,
+  ...nllRows,
+  ...logitRows,
+  ...pointwiseLossRows,
+  ...layerNormRows,
+  ...batchNormRows,
   ...groupNormRows,
   ...poolRows,
+  ...stepRows,
+  ...sgdRows,
+  ...adamRows,
+  ...rmspropRows,
+  ...adagradRows,
+  ...clipRows,
 };

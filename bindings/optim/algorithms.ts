@@ -1,23 +1,47 @@
-// The optimizers. Formulas and defaults are PyTorch's; the numbers a kernel reads follow the layout in assembly/optim.ts.
-import type { Kernels } from '../runtime/commands.ts';
-import { ArgumentError } from '../runtime/errors.ts';
+// The optimizers. Formulas and defaults are PyTorch's; the numbers a kernel reads follow the layout in
+// assembly/optim/hyper.ts.
+import { familyOps } from '../autograd.ts';
+import { ArgumentError } from '../memory/errors.ts';
+import { adagradRows, adamRows, rmspropRows, sgdRows } from '../ops/optim.ts';
 import type { Tensor } from '../tensor.ts';
 import { expectRange, Optimizer, type Params, type State } from './optimizer.ts';
 
+const sgdOps = familyOps(sgdRows);
+const adamOps = familyOps(adamRows);
+const rmspropOps = familyOps(rmspropRows);
+const adagradOps = familyOps(adagradRows);
+
+// The tensors that the optimizers keep for a parameter, under PyTorch's names.
+type SGDState = State & { momentum_buffer?: Tensor };
+type AdamState = State & { exp_avg: Tensor; exp_avg_sq: Tensor; max_exp_avg_sq?: Tensor };
+type RMSpropState = State & { square_avg: Tensor; grad_avg?: Tensor; momentum_buffer?: Tensor };
+type AdagradState = State & { sum: Tensor };
+
 const flag = (on: boolean): number => (on ? 1 : 0);
 
-/** Settings of SGD. */
+/** Options of SGD. */
 export interface SGDOptions {
+  /** The learning rate, at least 0. @defaultValue 1e-3 */
   lr: number;
+  /** The share of the last step in the next one. @defaultValue 0 */
   momentum: number;
+  /** The share that the gradient loses on its way into the momentum. @defaultValue 0 */
   dampening: number;
+  /** The share of the weights that is added to the gradient. @defaultValue 0 */
   weightDecay: number;
+  /** Whether momentum is Nesterov's, which needs momentum and no dampening. @defaultValue false */
   nesterov: boolean;
+  /** Whether to go up the gradient, not down. @defaultValue false */
   maximize: boolean;
 }
 
-/** Stochastic gradient descent, with momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013). Default lr 1e-3. */
+/**
+ * Stochastic gradient descent, p −= lr · g, with momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013), as
+ * PyTorch's
+ * `optim.SGD`.
+ */
 export class SGD extends Optimizer<SGDOptions> {
+  /** @param params parameters, or groups of them with options of their own */
   constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
     super(params, {
       lr: 1e-3,
@@ -29,6 +53,7 @@ export class SGD extends Optimizer<SGDOptions> {
       ...options,
     });
   }
+  /** @internal */
   protected check({ lr, momentum, dampening, weightDecay, nesterov }: SGDOptions): void {
     expectRange('SGD', 'lr', lr);
     expectRange('SGD', 'momentum', momentum);
@@ -38,27 +63,34 @@ export class SGD extends Optimizer<SGDOptions> {
         `SGD: expected momentum > 0 and dampening 0 with nesterov, got ${momentum} and ${dampening}`,
       );
   }
+  /** @internal */
   protected hyper({ lr, momentum, dampening, weightDecay, nesterov, maximize }: SGDOptions): readonly number[] {
     return [lr, weightDecay, flag(maximize), momentum, 1 - dampening, flag(nesterov)];
   }
+  /** @internal */
   protected stateOf({ momentum }: SGDOptions): Record<string, number> {
     return momentum !== 0 ? { momentum_buffer: 0 } : {};
   }
-  protected update(k: Kernels, p: Tensor, g: Tensor, state: State, hyper: Tensor): void {
-    const { step, momentum_buffer = null } = state as Record<string, Tensor> & State;
-    k.sgd_step_f32(p, g, momentum_buffer, step, hyper, p.size);
+  /** @internal */
+  protected update(p: Tensor, g: Tensor, state: State, hyper: Tensor): void {
+    const { step, momentum_buffer = null } = state as SGDState;
+    sgdOps.sgdStep({ p, g, momentum: momentum_buffer, step, hyper });
   }
 }
 
-/** Settings of Adam and AdamW. */
+/** Options of Adam and AdamW. */
 export interface AdamOptions {
+  /** The learning rate, at least 0. @defaultValue 1e-3 */
   lr: number;
-  /** Decay of the averages of the gradient and of its square. */
+  /** The decay of the averages of the gradient and of its square, from 0 to below 1. @defaultValue [0.9, 0.999] */
   betas: readonly [number, number];
+  /** Added to the root of the second average. @defaultValue 1e-8 */
   eps: number;
+  /** The share of the weights that Adam adds to the gradient, and AdamW takes off them. @defaultValue 0, AdamW 1e-2 */
   weightDecay: number;
-  /** Uses the largest second moment so far (Reddi et al. 2018). */
+  /** Whether to use the largest second average so far (Reddi et al. 2018). @defaultValue false */
   amsgrad: boolean;
+  /** Whether to go up the gradient, not down. @defaultValue false */
   maximize: boolean;
 }
 const adamDefaults: AdamOptions = {
@@ -71,9 +103,10 @@ const adamDefaults: AdamOptions = {
 };
 
 abstract class AdamFamily extends Optimizer<AdamOptions> {
-  /** Whether weight decay shrinks the weights themselves, not through the gradient. */
+  /** Whether weight decay shrinks the weights themselves, not through the gradient. @internal */
   protected abstract readonly decoupled: boolean;
 
+  /** @internal */
   protected check({ lr, betas, eps, weightDecay }: AdamOptions): void {
     const name = this.constructor.name;
     expectRange(name, 'lr', lr);
@@ -83,49 +116,75 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
     expectRange(name, 'eps', eps);
     expectRange(name, 'weightDecay', weightDecay);
   }
+  /** @internal */
   protected hyper({ lr, betas, eps, weightDecay, maximize }: AdamOptions): readonly number[] {
     return [lr, weightDecay, flag(maximize), 1 - betas[0], 1 - betas[1], eps, flag(this.decoupled)];
   }
+  /** @internal */
   protected stateOf({ amsgrad }: AdamOptions): Record<string, number> {
     return { exp_avg: 0, exp_avg_sq: 0, ...(amsgrad && { max_exp_avg_sq: 0 }) };
   }
-  protected update(k: Kernels, p: Tensor, g: Tensor, state: State, hyper: Tensor): void {
-    const { step, exp_avg, exp_avg_sq, max_exp_avg_sq = null } = state as Record<string, Tensor> & State;
-    k.adam_step_f32(p, g, exp_avg as Tensor, exp_avg_sq as Tensor, max_exp_avg_sq, step, hyper, p.size);
+  /** @internal */
+  protected update(p: Tensor, g: Tensor, state: State, hyper: Tensor): void {
+    const { step, exp_avg, exp_avg_sq, max_exp_avg_sq = null } = state as AdamState;
+    adamOps.adamStep({ p, g, average: exp_avg, square: exp_avg_sq, maximum: max_exp_avg_sq, step, hyper });
   }
 }
 
-/** Adam (Kingma and Ba 2015); weightDecay is added to the gradient. Default lr 1e-3. */
+/**
+ * Adam, p −= lr · m / (√v + eps) with the averages m of the gradient and v of its square, each divided by 1 − betaᵗ
+ * (Kingma and Ba 2015). `weightDecay` is added to the gradient.
+ * @example
+ * ```ts
+ * const model = new nn.Linear(4, 1);
+ * const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
+ * optimizer.zeroGrad();
+ * functional.mseLoss(model.forward(randn([8, 4])), randn([8, 1])).backward();
+ * optimizer.step();
+ * ```
+ */
 export class Adam extends AdamFamily {
+  /** @internal */
   protected readonly decoupled = false;
+  /** @param params parameters, or groups of them with options of their own */
   constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { ...adamDefaults, ...options });
   }
 }
 
-/** Adam with decoupled weight decay (Loshchilov and Hutter 2019), default 1e-2. Default lr 1e-3. */
+/**
+ * {@link Adam} with decoupled weight decay, p −= lr · weightDecay · p (Loshchilov and Hutter 2019), 1e-2 by default.
+ */
 export class AdamW extends AdamFamily {
+  /** @internal */
   protected readonly decoupled = true;
+  /** @param params parameters, or groups of them with options of their own */
   constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { ...adamDefaults, weightDecay: 1e-2, ...options });
   }
 }
 
-/** Settings of RMSprop. */
+/** Options of RMSprop. */
 export interface RMSpropOptions {
+  /** The learning rate, at least 0. @defaultValue 1e-2 */
   lr: number;
-  /** Decay of the average of the squared gradient. */
+  /** The decay of the average of the squared gradient. @defaultValue 0.99 */
   alpha: number;
+  /** Added to the root of that average. @defaultValue 1e-8 */
   eps: number;
+  /** The share of the weights that is added to the gradient. @defaultValue 0 */
   weightDecay: number;
+  /** The share of the last step in the next one. @defaultValue 0 */
   momentum: number;
-  /** Subtracts the squared mean: normalises by the variance. */
+  /** Whether to normalise by the variance: the squared mean is subtracted. @defaultValue false */
   centered: boolean;
+  /** Whether to go up the gradient, not down. @defaultValue false */
   maximize: boolean;
 }
 
-/** RMSprop (Tieleman and Hinton 2012). Default lr 1e-2. */
+/** RMSprop, p −= lr · g / (√v + eps) with the average v of the squared gradient (Tieleman and Hinton 2012). */
 export class RMSprop extends Optimizer<RMSpropOptions> {
+  /** @param params parameters, or groups of them with options of their own */
   constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
     super(params, {
       lr: 1e-2,
@@ -138,35 +197,45 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
       ...options,
     });
   }
+  /** @internal */
   protected check({ lr, alpha, eps, weightDecay, momentum }: RMSpropOptions): void {
     for (const [name, value] of Object.entries({ lr, alpha, eps, weightDecay, momentum }))
       expectRange('RMSprop', name, value);
   }
+  /** @internal */
   protected hyper({ lr, alpha, eps, weightDecay, momentum, maximize }: RMSpropOptions): readonly number[] {
     return [lr, weightDecay, flag(maximize), 1 - alpha, eps, momentum];
   }
+  /** @internal */
   protected stateOf({ momentum, centered }: RMSpropOptions): Record<string, number> {
     return { square_avg: 0, ...(centered && { grad_avg: 0 }), ...(momentum > 0 && { momentum_buffer: 0 }) };
   }
-  protected update(k: Kernels, p: Tensor, g: Tensor, state: State, hyper: Tensor): void {
-    const { step, square_avg, grad_avg = null, momentum_buffer = null } = state as Record<string, Tensor> & State;
-    k.rmsprop_step_f32(p, g, square_avg as Tensor, grad_avg, momentum_buffer, step, hyper, p.size);
+  /** @internal */
+  protected update(p: Tensor, g: Tensor, state: State, hyper: Tensor): void {
+    const { step, square_avg, grad_avg = null, momentum_buffer = null } = state as RMSpropState;
+    rmspropOps.rmspropStep({ p, g, square: square_avg, average: grad_avg, momentum: momentum_buffer, step, hyper });
   }
 }
 
-/** Settings of Adagrad. */
+/** Options of Adagrad. */
 export interface AdagradOptions {
+  /** The learning rate, at least 0. @defaultValue 1e-2 */
   lr: number;
+  /** How much the learning rate falls: lr / (1 + steps · lrDecay). @defaultValue 0 */
   lrDecay: number;
+  /** The share of the weights that is added to the gradient. @defaultValue 0 */
   weightDecay: number;
-  /** First value of the sum of squared gradients. */
+  /** The first value of the sum of squared gradients. @defaultValue 0 */
   initialAccumulatorValue: number;
+  /** Added to the root of that sum. @defaultValue 1e-10 */
   eps: number;
+  /** Whether to go up the gradient, not down. @defaultValue false */
   maximize: boolean;
 }
 
-/** Adagrad (Duchi et al. 2011). Default lr 1e-2. */
+/** Adagrad, p −= lr · g / (√s + eps) with the sum s of the squared gradients (Duchi et al. 2011). */
 export class Adagrad extends Optimizer<AdagradOptions> {
+  /** @param params parameters, or groups of them with options of their own */
   constructor(params: Params<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
     super(params, {
       lr: 1e-2,
@@ -178,17 +247,21 @@ export class Adagrad extends Optimizer<AdagradOptions> {
       ...options,
     });
   }
+  /** @internal */
   protected check(options: AdagradOptions): void {
     for (const name of ['lr', 'lrDecay', 'weightDecay', 'initialAccumulatorValue', 'eps'] as const)
       expectRange('Adagrad', name, options[name]);
   }
+  /** @internal */
   protected hyper({ lr, lrDecay, weightDecay, eps, maximize }: AdagradOptions): readonly number[] {
     return [lr, weightDecay, flag(maximize), lrDecay, eps];
   }
+  /** @internal */
   protected stateOf({ initialAccumulatorValue }: AdagradOptions): Record<string, number> {
     return { sum: initialAccumulatorValue };
   }
-  protected update(k: Kernels, p: Tensor, g: Tensor, state: State, hyper: Tensor): void {
-    k.adagrad_step_f32(p, g, (state as Record<string, Tensor>).sum as Tensor, state.step, hyper, p.size);
+  /** @internal */
+  protected update(p: Tensor, g: Tensor, state: State, hyper: Tensor): void {
+    adagradOps.adagradStep({ p, g, sum: (state as AdagradState).sum, step: state.step, hyper });
   }
 }

@@ -1,4 +1,11 @@
-// Optimizers and gradient clipping, named as PyTorch's torch.optim and torch.nn.utils.
+// The namespace `optim`: optimizers and gradient clipping, named as PyTorch's torch.optim and torch.nn.utils.
 export * from './algorithms.ts';
-export { clipGradNorm, clipGradValue } from './clip.ts';
-export { Optimizer, type OptimizerState, type ParamGroup, type Params } from './optimizer.ts';
+export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from './clip.ts';
+export {
+  type GroupParams,
+  Optimizer,
+  type OptimizerState,
+  type ParamGroup,
+  type Params,
+  type Settings,
+} from './optimizer.ts';

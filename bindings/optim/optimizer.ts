@@ -1,34 +1,52 @@
 // What every optimizer shares: parameter groups, state tensors, and a step that is one fused kernel a parameter.
 
-import { sameShape } from '../ops/shapes.ts';
-import type { Kernels } from '../runtime/commands.ts';
-import { ArgumentError, formatShape, ShapeError } from '../runtime/errors.ts';
-import { aside, runtime } from '../runtime/wasm.ts';
-import { Tensor, type TypedArray } from '../tensor.ts';
+import { noGrad, ops } from '../autograd.ts';
+import { aside, tracing, upload } from '../execute.ts';
+import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
+import type { SavedTensor } from '../nn/module.ts';
+import { expectDtype, sameShape } from '../ops/shapes.ts';
+import { Tensor } from '../tensor.ts';
 
-/** Settings of a group: numbers and switches. */
+/** Options of a group in a saved state: numbers and switches by name. */
 export type Settings = Record<string, number | boolean | readonly number[]>;
-/** Parameters that share settings. Settings may be changed between steps, `group.lr = 0.1`, and hold from the next step on. */
-export type ParamGroup<O> = { params: Tensor[] } & O;
-/** What a constructor takes: parameters, or groups of them with settings of their own. */
-export type Params<O> = readonly Tensor[] | readonly (Partial<O> & { params: readonly Tensor[] })[];
-
-/** The tensors an optimizer keeps for one parameter: `step` (f32 [], steps so far) and its running averages. */
-export type State = { step: Tensor } & Record<string, Tensor>;
-type SavedTensor = { readonly shape: readonly number[]; readonly data: TypedArray };
-
-/** What stateDict() gives: state by the parameter's number, and each group's settings. */
-export interface OptimizerState {
-  state: Record<string, Record<string, Tensor | SavedTensor>>;
-  paramGroups: (Settings & { params: number[] })[];
+/** The parameters of a group. */
+export interface GroupParams<P> {
+  /** The parameters; in a saved state their numbers across the groups. */
+  params: P;
 }
 
-/** Base class of the optimizers (PyTorch's `optim.Optimizer`). */
+/**
+ * Parameters that share options O. Options may be changed between steps, `group.lr = 0.1`, and hold from the next step
+ * on.
+ */
+export type ParamGroup<O> = GroupParams<Tensor[]> & O;
+/**
+ * What the constructor of an optimizer with options O takes: parameters, or groups of them with options of their own.
+ */
+export type Params<O> = readonly Tensor[] | readonly (Partial<O> & GroupParams<readonly Tensor[]>)[];
+
+/**
+ * The tensors an optimizer keeps for one parameter: `step` (f32 [], steps so far) and its running averages.
+ * @internal
+ */
+export type State = { step: Tensor } & Record<string, Tensor>;
+
+/** What {@link Optimizer.stateDict} gives and {@link Optimizer.loadStateDict} takes. */
+export interface OptimizerState {
+  /** For each parameter that has been updated, by its number across the groups, its tensors by PyTorch's names. */
+  state: Record<string, Record<string, Tensor | SavedTensor>>;
+  /** The options of each group, and the numbers of its parameters. */
+  paramGroups: (Settings & GroupParams<number[]>)[];
+}
+
+/** Base class of the optimizers, with options O (PyTorch's `optim.Optimizer`). */
 export abstract class Optimizer<O extends object> {
+  /** The parameters, and the options that they are updated with. */
   readonly paramGroups: ParamGroup<O>[];
   readonly #state = new Map<Tensor, State>();
-  readonly #hyper = new Map<ParamGroup<O>, Tensor>();
+  readonly #hyper = new Map<ParamGroup<O>, Hyper>();
 
+  /** @internal */
   constructor(params: Params<O>, defaults: O) {
     const list = [...params];
     const grouped = list.length > 0 && !(list[0] instanceof Tensor);
@@ -45,47 +63,50 @@ export abstract class Optimizer<O extends object> {
     for (const group of this.paramGroups) this.check(group);
   }
 
-  /** @throws ArgumentError for a setting outside its range */
+  /** @throws ArgumentError for an option outside its range @internal */
   protected abstract check(group: O): void;
-  /** The numbers the kernel reads, in its layout. */
+  /** The numbers the kernel reads, in its layout. @internal */
   protected abstract hyper(group: O): readonly number[];
-  /** State tensors besides `step`, by name, with their first value. */
+  /** State tensors besides `step`, by name, with their first value. @internal */
   protected abstract stateOf(group: O): Readonly<Record<string, number>>;
-  /** Issues the fused kernel for one parameter. */
-  protected abstract update(k: Kernels, p: Tensor, g: Tensor, state: State, hyper: Tensor): void;
+  /** Calls the fused op for one parameter. @internal */
+  protected abstract update(p: Tensor, g: Tensor, state: State, hyper: Tensor): void;
 
   /** Updates every parameter that has a gradient. @throws OutOfMemoryError before any is changed */
   step(): void {
-    const { kernels, recorder } = runtime();
-    // State first: when memory runs out here, no parameter has been touched.
-    aside(() => {
-      for (const group of this.paramGroups) {
-        this.#settle(group);
-        const wanted = { step: 0, ...this.stateOf(group) };
-        for (const p of group.params) if (p.grad) this.#state.set(p, this.#complete(this.#state.get(p), wanted, p));
-      }
-    });
-    if (recorder) {
+    // Checks and state first: when a gradient does not fit or memory runs out here, no parameter has been touched.
+    for (const group of this.paramGroups) for (const p of group.params) if (p.grad) expectGradient(p, p.grad);
+    aside(() => noGrad(() => this.#prepare()));
+    const tracer = tracing();
+    if (tracer) {
       const kind = this.#kind();
-      recorder.guards.push(() => this.#kind() === kind);
+      tracer.guard(() => this.#kind() === kind);
       // Settings may change between steps, and kernels read them where this writes them.
-      recorder.hooks.push(() => {
+      tracer.beforeRun(() => {
         for (const group of this.paramGroups) this.#settle(group);
       });
     }
-    for (const group of this.paramGroups) {
-      const hyper = this.#hyper.get(group) as Tensor;
-      for (const p of group.params) {
-        const g = p.grad;
-        if (!g) continue;
-        if (!sameShape(g.shape, p.shape) || !g.isContiguous())
-          throw new ShapeError(
-            `step: expected a contiguous gradient of shape ${formatShape(p.shape)}, got ${formatShape(g.shape)}`,
-          );
-        const state = this.#state.get(p) as State;
-        kernels.advance_step(state.step);
-        this.update(kernels, p, g, state, hyper);
+    noGrad(() => {
+      for (const group of this.paramGroups) {
+        const hyper = (this.#hyper.get(group) as Hyper).tensor;
+        for (const p of group.params) {
+          const g = p.grad;
+          if (!g) continue;
+          const state = this.#state.get(p) as State;
+          this.update(p, g, state, hyper);
+        }
       }
+    });
+  }
+
+  /**
+   * Makes what the next step needs: settings where kernels read them, and the state of every parameter with a gradient.
+   */
+  #prepare(): void {
+    for (const group of this.paramGroups) {
+      this.#settle(group);
+      const wanted = { step: 0, ...this.stateOf(group) };
+      for (const p of group.params) if (p.grad) this.#state.set(p, this.#complete(this.#state.get(p), wanted, p));
     }
   }
 
@@ -102,22 +123,26 @@ export abstract class Optimizer<O extends object> {
     const values = this.hyper(group);
     let hyper = this.#hyper.get(group);
     if (!hyper) {
-      hyper = Tensor.allocate([values.length], 'f32', 'optimizer').keep();
+      hyper = { tensor: Tensor.allocate([values.length], 'f32', 'optimizer').keep(), values: [] };
       this.#hyper.set(group, hyper);
     }
-    runtime().arena.f32.set(values, hyper.address / 4);
+    if (values.every((value, i) => Object.is(value, hyper.values[i]))) return;
+    upload(hyper.tensor, values);
+    hyper.values = values;
   }
 
-  /** `state` with what it lacks of `wanted` (all at first; a buffer when a setting such as momentum was turned on later). */
+  /**
+   * `state` with what it lacks of `wanted` (all at first; a buffer when a setting such as momentum was turned on
+   * later).
+   */
   #complete(state: State | undefined, wanted: Readonly<Record<string, number>>, p: Tensor): State {
-    const { kernels } = runtime();
     const made: Record<string, Tensor> = {};
     try {
       for (const name in wanted) {
         if (state?.[name]) continue;
         const x = Tensor.allocate(name === 'step' ? [] : p.shape, 'f32', 'optimizer').keep();
         made[name] = x;
-        kernels.fill_f32(x, x.size, wanted[name] as number);
+        ops.fillInto({ y: x }, { value: wanted[name] as number });
       }
     } catch (error) {
       for (const x of Object.values(made)) x.dispose();
@@ -131,7 +156,7 @@ export abstract class Optimizer<O extends object> {
     for (const group of this.paramGroups) for (const p of group.params) p.clearGrad();
   }
 
-  /** State and settings; the tensors are the living ones, not copies. Parameters are numbered across the groups. */
+  /** State and options; the tensors are the living ones, not copies. Parameters are numbered across the groups. */
   stateDict(): OptimizerState {
     let number = 0;
     const state: OptimizerState['state'] = {};
@@ -146,12 +171,15 @@ export abstract class Optimizer<O extends object> {
     return { state, paramGroups: paramGroups as unknown as OptimizerState['paramGroups'] };
   }
 
-  /** Takes over settings and copies of the state. Everything is checked before anything changes. */
+  /**
+   * Takes over options and copies of the state. Everything is checked before anything changes.
+   * @throws ArgumentError, ShapeError where the state is that of other parameters
+   */
   loadStateDict(saved: OptimizerState): void {
     this.prepareStateDict(saved)();
   }
 
-  /** Internal: the checks and allocations of loadStateDict(); what it returns takes over and cannot fail. */
+  /** The checks and allocations of loadStateDict(); what it returns takes over and cannot fail. @internal */
   prepareStateDict(saved: OptimizerState): () => void {
     const sizes = (groups: readonly { params: readonly unknown[] }[]): string =>
       groups.map(({ params }) => params.length).join(', ');
@@ -180,7 +208,7 @@ export abstract class Optimizer<O extends object> {
             throw new ShapeError(
               `loadStateDict: expected ${name} of shape ${formatShape(x.shape)} for parameter ${number}, got ${value ? formatShape(value.shape) : 'none'}`,
             );
-          runtime().arena.f32.set(value.data as ArrayLike<number>, x.address / 4);
+          upload(x, value.data);
         }
       }
     } catch (error) {
@@ -204,9 +232,24 @@ export abstract class Optimizer<O extends object> {
   /** Gives back the memory of the state; the parameters stay. */
   dispose(): void {
     this.#disposeState();
-    for (const x of this.#hyper.values()) x.dispose();
+    for (const { tensor } of this.#hyper.values()) tensor.dispose();
     this.#hyper.clear();
   }
+}
+
+/** The settings of a group where kernels read them, and which those are. */
+interface Hyper {
+  readonly tensor: Tensor;
+  values: readonly number[];
+}
+
+/** @throws ShapeError, DtypeError unless `g` is laid out as the parameter is */
+function expectGradient(p: Tensor, g: Tensor): void {
+  if (!sameShape(g.shape, p.shape) || !g.isContiguous())
+    throw new ShapeError(
+      `step: expected a contiguous gradient of shape ${formatShape(p.shape)}, got ${formatShape(g.shape)}`,
+    );
+  expectDtype('step', g, 'f32');
 }
 
 function definedOnly<T extends object>(options: T): Partial<T> {

@@ -5,7 +5,10 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { data } from 'retrograd';
 
-/** One of the two sets. Image i is `images.subarray(i * rows * cols, (i + 1) * rows * cols)`, 0 for paper to 255 for ink. */
+/**
+ * One of the two sets. Image i is `images.subarray(i * rows * cols, (i + 1) * rows * cols)`, 0 for paper to 255 for
+ * ink.
+ */
 export interface DigitSet {
   readonly images: Uint8Array;
   /** 0 to 9. */

@@ -4,7 +4,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { backend, init, io } from 'retrograd';
-import { DatasetError, loadMnist } from './dataset.ts';
+import { DatasetError, type DigitSet, loadMnist } from './dataset.ts';
 import { MetricsLog } from './metrics.ts';
 import { HELP, type Options, parseOptions, UsageError } from './options.ts';
 import { createProgress, formatDuration } from './progress.ts';
@@ -17,6 +17,19 @@ const SAVE_EVERY_MS = 10_000;
 
 const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;
 const rate = (images: number, seconds: number): number => Math.round(images / Math.max(seconds, 1e-9));
+
+interface Run {
+  readonly options: Options;
+  readonly training: Training;
+  readonly log: MetricsLog;
+  readonly train: DigitSet;
+  readonly test: DigitSet;
+}
+
+function describeBackend(): string {
+  const { build, threads } = backend();
+  return `${build} SIMD, ${threads === 1 ? 'one thread' : `${threads} threads`}`;
+}
 
 async function run(options: Options): Promise<void> {
   await init();
@@ -41,9 +54,8 @@ async function run(options: Options): Promise<void> {
   };
   process.once('SIGINT', stop).once('SIGTERM', stop);
 
-  const { build, threads } = backend();
   console.log(
-    `${train.count} training and ${test.count} test images; ${training.parameters} parameters; ${build} SIMD, ${threads === 1 ? 'one thread' : `${threads} threads`}`,
+    `${train.count} training and ${test.count} test images; ${training.parameters} parameters; ${describeBackend()}`,
   );
   const progress = createProgress({ epochs: options.epochs, images: train.count });
   let result: TestResult | undefined;
@@ -59,7 +71,7 @@ async function run(options: Options): Promise<void> {
       `Stopped after step ${training.step}; go on with: npm start -- --resume${options.out === 'runs/mnist' ? '' : ` --out ${options.out}`}`,
     );
   }
-  await finish(result ?? training.test(test));
+  await finish({ options, training, log, train, test }, result ?? training.test(test));
 
   async function epochs(): Promise<TestResult | undefined> {
     let latest: TestResult | undefined;
@@ -106,52 +118,54 @@ async function run(options: Options): Promise<void> {
     }
     return latest;
   }
+}
 
-  async function finish({ accuracy, loss, confusion, mistakes }: TestResult): Promise<void> {
-    await io.saveSafetensors(file('model.safetensors'), training.model.stateDict(), { model: options.model });
-    const images =
-      log.records.filter((record) => record.type === 'epoch').length * train.count + training.totals.images;
-    const imagesPerSecond = rate(images, training.seconds);
-    const { limit, epochs: count, batchSize, lr, optimizer, seed, model } = options;
-    const html = renderReport({
-      title: `MNIST, ${options.name}`,
-      date: new Date(),
-      records: log.records,
-      classes: Array.from({ length: CLASSES }, (_, i) => String(i)),
-      confusion,
-      mistakes,
-      rows: test.rows,
-      cols: test.cols,
-      seconds: training.seconds,
-      imagesPerSecond,
-      parameters: training.parameters,
-      settings: {
-        model,
-        epochs: count,
-        'batch size': batchSize,
-        optimizer,
-        'learning rate': lr,
-        seed,
-        ...(limit && { limit }),
-      },
-      machine: {
-        processor: cpus()[0]?.model.trim() ?? 'unknown',
-        engine: `Node ${process.version}`,
-        backend: `${build} SIMD, ${threads === 1 ? 'one thread' : `${threads} threads`}`,
-      },
-    });
-    writeFileSync(file('report.html'), html);
-    console.log(
-      [
-        '',
-        `Test accuracy   ${percent(accuracy)}  (${mistakes.length} of ${test.count} wrong, loss ${loss.toFixed(4)})`,
-        `Training        ${formatDuration(training.seconds)}, ${training.step} steps, ${imagesPerSecond} images/s`,
-        `Memory          ${(backend().memory.peak / 2 ** 20).toFixed(1)} MiB at its peak`,
-        `Weights         ${file('model.safetensors')}  (SHA-256 of the numbers: ${training.fingerprint().slice(0, 16)})`,
-        `Report          ${file('report.html')}`,
-      ].join('\n'),
-    );
-  }
+/** Writes the weights and the report of a run, and says how it went. */
+async function finish(run: Run, { accuracy, loss, confusion, mistakes }: TestResult): Promise<void> {
+  const { options, training, log, train, test } = run;
+  const file = (name: string): string => join(options.out, name);
+  await io.saveSafetensors(file('model.safetensors'), training.model.stateDict(), { model: options.model });
+  const images = log.records.filter((record) => record.type === 'epoch').length * train.count + training.totals.images;
+  const imagesPerSecond = rate(images, training.seconds);
+  const { limit, epochs: count, batchSize, lr, optimizer, seed, model } = options;
+  const html = renderReport({
+    title: `MNIST, ${options.name}`,
+    date: new Date(),
+    records: log.records,
+    classes: Array.from({ length: CLASSES }, (_, i) => String(i)),
+    confusion,
+    mistakes,
+    rows: test.rows,
+    cols: test.cols,
+    seconds: training.seconds,
+    imagesPerSecond,
+    parameters: training.parameters,
+    settings: {
+      model,
+      epochs: count,
+      'batch size': batchSize,
+      optimizer,
+      'learning rate': lr,
+      seed,
+      ...(limit && { limit }),
+    },
+    machine: {
+      processor: cpus()[0]?.model.trim() ?? 'unknown',
+      engine: `Node ${process.version}`,
+      backend: describeBackend(),
+    },
+  });
+  writeFileSync(file('report.html'), html);
+  console.log(
+    [
+      '',
+      `Test accuracy   ${percent(accuracy)}  (${mistakes.length} of ${test.count} wrong, loss ${loss.toFixed(4)})`,
+      `Training        ${formatDuration(training.seconds)}, ${training.step} steps, ${imagesPerSecond} images/s`,
+      `Memory          ${(backend().memory.peak / 2 ** 20).toFixed(1)} MiB at its peak`,
+      `Weights         ${file('model.safetensors')}  (SHA-256 of the numbers: ${training.fingerprint().slice(0, 16)})`,
+      `Report          ${file('report.html')}`,
+    ].join('\n'),
+  );
 }
 
 try {

@@ -70,7 +70,9 @@ function parseRecord(line: string): MetricsRecord | undefined {
   }
 }
 
-/** A file of metrics open for writing. Each record reaches the system at once, so that a killed run keeps what it wrote. */
+/**
+ * A file of metrics open for writing. Each record reaches the system at once, so that a killed run keeps what it wrote.
+ */
 export class MetricsLog {
   readonly #records: MetricsRecord[];
   readonly #file: number;

@@ -121,7 +121,8 @@ function split(argv: readonly string[]) {
 /**
  * Reads the command line (without node and the script's path).
  *
- * @throws UsageError that names the option, what it takes and what it got. With --help the other options are not looked at.
+ * @throws UsageError that names the option, what it takes and what it got. With --help the other options are not looked
+ * at.
  */
 export function parseOptions(argv: readonly string[]): Options {
   const given = split(argv);

@@ -5,7 +5,10 @@ import cliProgress from 'cli-progress';
 export interface Progress {
   /** Starts epoch `epoch` (from 1), with `done` of its images behind it where a run was resumed. */
   startEpoch(epoch: number, done?: number): void;
-  /** After a step: images done in this epoch, and the running means of loss and accuracy (0 to 1). Cheap; call it every step. */
+  /**
+   * After a step: images done in this epoch, and the running means of loss and accuracy (0 to 1). Cheap; call it every
+   * step.
+   */
   update(done: number, loss: number, accuracy: number): void;
   /** Ends the epoch and leaves `summary` as a line of its own. */
   endEpoch(summary: string): void;

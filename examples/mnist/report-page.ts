@@ -1,5 +1,5 @@
-// The script of report.html. `drawReport` is written into the page by its source text, so it may use nothing from outside
-// itself but the browser and its argument.
+// The script of report.html. `drawReport` is written into the page by its source text, so it may use nothing from
+// outside itself but the browser and its argument.
 import type uPlot from 'uplot';
 
 type Values = (number | null)[];
@@ -25,6 +25,7 @@ export interface PageData {
 }
 
 /** Draws the plots and the digits, again whenever the color scheme changes. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the page gets this function as text, with all it needs
 export function drawReport(Plot: typeof uPlot): void {
   const byId = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
   const data: PageData = JSON.parse(byId('report-data').textContent ?? '');

@@ -64,8 +64,8 @@ export function scriptJson(value: unknown): string {
 }
 
 /**
- * Smooths as exponential moving average over about `span` values, corrected for its start; as the mean of logarithms where
- * `log`. Values that are not finite (or not positive, for logarithms) leave a gap and no trace.
+ * Smooths as exponential moving average over about `span` values, corrected for its start; as the mean of logarithms
+ * where `log`. Values that are not finite (or not positive, for logarithms) leave a gap and no trace.
  */
 function smooth(values: readonly number[], span: number, log = false): (number | null)[] {
   const keep = Math.exp(-1 / span);
@@ -188,8 +188,8 @@ function uplot(): { script: string; style: string } {
 /**
  * Renders the report of a run as one HTML document.
  *
- * The document holds its styles, scripts and data, works from file://, and its own Content-Security-Policy forbids it to load
- * anything. The tables need no script.
+ * The document holds its styles, scripts and data, works from file://, and its own Content-Security-Policy forbids it
+ * to load anything. The tables need no script.
  */
 export function renderReport(data: ReportData): string {
   const page = pageData(data);

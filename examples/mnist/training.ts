@@ -23,7 +23,10 @@ const STD = 0.3081;
 const TEST_BATCH = 1000;
 export const CLASSES = 10;
 
-/** Digits as batches: images f32 [n, 1, rows, cols], normalised, and labels i32 [n]. Pixels stay bytes until they are used. */
+/**
+ * Digits as batches: images f32 [n, 1, rows, cols], normalised, and labels i32 [n]. Pixels stay bytes until they are
+ * used.
+ */
 export class Digits implements data.Dataset<[images: Tensor, labels: Tensor]> {
   readonly length: number;
   readonly #set: DigitSet;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readIdx } from '../../bindings/data/idx.ts';
-import { FormatError } from '../../bindings/runtime/errors.ts';
+import { FormatError } from '../../bindings/memory/errors.ts';
 
 const TYPES = {
   u8: { code: 0x08, size: 1, set: (v: DataView, at: number, x: number) => v.setUint8(at, x) },

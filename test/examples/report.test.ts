@@ -92,7 +92,8 @@ describe('renderReport', () => {
     expect(html).not.toContain('<img');
     expect(html).not.toContain('<!--');
     expect(html).not.toContain(EVIL);
-    expect(html.split(escapeHtml(EVIL)).length - 1).toBeGreaterThanOrEqual(6); // title twice, setting twice, class in both heads
+    // The title twice, the setting twice, the class in both heads.
+    expect(html.split(escapeHtml(EVIL)).length - 1).toBeGreaterThanOrEqual(6);
     expect(escapeHtml(`<a b="c" d='e'>&`)).toBe('&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;');
     expect(scriptJson({ x: '</script><!--' })).toBe('{"x":"\\u003c/script>\\u003c!--"}');
   });
@@ -223,8 +224,16 @@ describe.skipIf(browserPath === undefined)('the report in a browser', () => {
 
       for (const width of [1600, 700, 320]) {
         await page.setViewportSize({ width, height: 800 });
-        await page.waitForFunction((w) => (document.querySelector('.uplot')?.clientWidth ?? 0) < w, width);
-        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+        // The window tells the page of its size some time later, and the charts are drawn anew then.
+        const seen = () =>
+          page.evaluate(() => ({
+            width: innerWidth,
+            fits: document.documentElement.scrollWidth <= innerWidth,
+            beside: [...document.querySelectorAll('.chart')].map(
+              (chart) => chart.clientWidth - (chart.querySelector('.uplot')?.clientWidth ?? 0),
+            ),
+          }));
+        await expect.poll(seen, { timeout: 20_000 }).toEqual({ width, fits: true, beside: [0, 0, 0] });
       }
       await open('empty.html', report({ records: [], mistakes: [] }));
       expect(await page.locator('.chart').allTextContents()).toEqual(new Array(3).fill('Nothing was recorded.'));

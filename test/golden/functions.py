@@ -74,6 +74,37 @@ def elementwise():
     golden.write()
 
 
+def masks():
+    """Integers and masks: arithmetic that wraps, bits, logic, selection."""
+    golden = Golden("masks")
+    a, b = integers(3, 4, high=200), integers(4, high=200)
+    i32 = (a * 12345 - 700000, b - 100)
+    u8 = (a.to(torch.uint8), b.to(torch.uint8))
+    mask = (a % 3).to(torch.uint8)
+    other = (b % 2).to(torch.uint8)
+    for name in ("add", "sub", "mul", "maximum", "minimum"):
+        for dtype, (x, y) in (("i32", i32), ("u8", u8)):
+            golden.case(f"{name} {dtype}", *method(name, "$1"), getattr(torch, name), x, y)
+    for dtype, (x, y) in (("i32", i32), ("u8", u8)):
+        for name in ("bitwiseAnd", "bitwiseOr", "bitwiseXor"):
+            fn = getattr(torch, name.replace("wise", "wise_").lower())
+            golden.case(f"{name} {dtype}", *method(name, "$1"), fn, x, y)
+        golden.case(f"bitwiseNot {dtype}", *method("bitwiseNot"), torch.bitwise_not, x)
+        golden.case(f"sum {dtype}", *method("sum", 1), lambda t: t.long().sum(1), x)
+        golden.case(f"where {dtype}", "where", ["$0", "$1", "$2"], lambda m, p, q: torch.where(m.bool(), p, q), mask, x, y)
+    for name in ("logicalAnd", "logicalOr", "logicalXor"):
+        fn = getattr(torch, name.replace("logical", "logical_").lower())
+        golden.case(name, *method(name, "$1"), fn, mask, other)
+    golden.case("logicalNot", *method("logicalNot"), torch.logical_not, mask)
+    x = uniform(3, 4)
+    for kind, m in (("a mask", mask), ("a row", other), ("nothing", mask * 0)):
+        golden.case(f"maskedSelect by {kind}", *method("maskedSelect", "$1"), lambda t, m: torch.masked_select(t, m.bool()), x, m)
+        golden.case(f"maskedFill by {kind}", *method("maskedFill", "$1", -2.5), lambda t, m: t.masked_fill(m.bool(), -2.5), x, m)
+    golden.case("maskedSelect of integers", *method("maskedSelect", "$1"), lambda t, m: torch.masked_select(t, m.bool()), i32[0], mask)
+    golden.case("indexSelect by a mask", *method("indexSelect", 1, "$1"), lambda t, m: t[:, m.bool()], x, other)
+    golden.write()
+
+
 def reductions():
     golden = Golden("reductions")
     x = uniform(2, 3, 4)

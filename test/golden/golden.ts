@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import * as retrograd from '../../bindings/index.ts';
 import type { Dtype, Tensor } from '../../bindings/tensor.ts';
-import { type Nd, nd, toTensor } from '../support/tensors.ts';
+import { type Nd, nd } from '../../reference/nd.ts';
+import { toTensor } from '../support/tensors.ts';
 
 /** JSON has no NaN and no infinities: they are strings. */
 type Json = number | 'NaN' | 'Infinity' | '-Infinity';

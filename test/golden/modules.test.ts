@@ -1,7 +1,8 @@
 // Small networks against PyTorch: keys of the state, forward and backward in both modes, and ten steps of training.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { functional as F, init, nn, optim, scope, shutdown, type Tensor } from '../../bindings/index.ts';
-import { expectClose, nd, toTensor } from '../support/tensors.ts';
+import { nd } from '../../reference/nd.ts';
+import { expectClose, toTensor } from '../support/tensors.ts';
 import { read } from './golden.ts';
 
 type State = readonly (readonly [key: string, shape: readonly number[], values: readonly number[]])[];

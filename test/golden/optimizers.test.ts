@@ -1,7 +1,8 @@
 // Ten steps of every optimizer with every option, and gradient clipping, against PyTorch.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { backend, init, optim, scope, shutdown, type Tensor } from '../../bindings/index.ts';
-import { expectClose, nd, toTensor } from '../support/tensors.ts';
+import { nd } from '../../reference/nd.ts';
+import { expectClose, toTensor } from '../support/tensors.ts';
 import { numbers, read } from './golden.ts';
 
 type Numbers = readonly number[];

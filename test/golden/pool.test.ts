@@ -1,7 +1,8 @@
 // Pools and the norms of channels against PyTorch: functions with their options, and layers with their state.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { init, nn, scope, shutdown } from '../../bindings/index.ts';
-import { expectClose, nd, toTensor } from '../support/tensors.ts';
+import { nd } from '../../reference/nd.ts';
+import { expectClose, toTensor } from '../support/tensors.ts';
 import { leaves, read, readCases, run, type Stored } from './golden.ts';
 
 type State = readonly (readonly [key: string, shape: readonly number[], values: readonly number[]])[];

@@ -1,13 +1,8 @@
-import fc from 'fast-check';
+// safetensors: the bytes of the reference, and each fault of a file by its name.
 import { describe, expect, it } from 'vitest';
 import { decodeSafetensors, encodeSafetensors, type FileTensor } from '../../bindings/io/safetensors.ts';
-import { ArgumentError, FormatError } from '../../bindings/runtime/errors.ts';
-
-// Written by the reference, safetensors 0.8.0 for Python (safetensors.numpy.save).
-const REFERENCE =
-  '50010000000000007b225f5f6d657461646174615f5f223a7b22666f726d6174223a227074227d2c22612e62696173223a7b226474797065223a22463332222c227368617065223a5b5d2c22646174615f6f666673657473223a5b302c345d7d2c22622e776569676874223a7b226474797065223a22463332222c227368617065223a5b322c335d2c22646174615f6f666673657473223a5b342c32385d7d2c227a5c22c3a95c6e223a7b226474797065223a22463332222c227368617065223a5b302c345d2c22646174615f6f666673657473223a5b32382c32385d7d2c22612e696e646578223a7b226474797065223a22493332222c227368617065223a5b335d2c22646174615f6f666673657473223a5b32382c34305d7d2c226d61736b223a7b226474797065223a225538222c227368617065223a5b335d2c22646174615f6f666673657473223a5b34302c34335d7d7d2020200000c03f000000000000803f0000004000004040000080400000a04001000000feffffff030000000100ff';
-const REFERENCE_WIDE =
-  'c8010000000000007b22693634223a7b226474797065223a22493634222c227368617065223a5b325d2c22646174615f6f666673657473223a5b302c31365d7d2c22663634223a7b226474797065223a22463634222c227368617065223a5b325d2c22646174615f6f666673657473223a5b31362c33325d7d2c22753332223a7b226474797065223a22553332222c227368617065223a5b315d2c22646174615f6f666673657473223a5b33322c33365d7d2c22663136223a7b226474797065223a22463136222c227368617065223a5b355d2c22646174615f6f666673657473223a5b33362c34365d7d2c22753136223a7b226474797065223a22553136222c227368617065223a5b315d2c22646174615f6f666673657473223a5b34362c34385d7d2c22693136223a7b226474797065223a22493136222c227368617065223a5b315d2c22646174615f6f666673657473223a5b34382c35305d7d2c226938223a7b226474797065223a224938222c227368617065223a5b325d2c22646174615f6f666673657473223a5b35302c35325d7d2c22626f6f6c223a7b226474797065223a22424f4f4c222c227368617065223a5b325d2c22646174615f6f666673657473223a5b35322c35345d7d7dfbffffffffffffffffffff7f00000000182d4454fb2109409c7500883ce4377e07000000003e00800100ff7b007cfffffdff807f0100';
+import { ArgumentError, FormatError } from '../../bindings/memory/errors.ts';
+import { bitsOf, file, fromHex, REFERENCE, REFERENCE_WIDE } from '../support/safetensors.ts';
 
 const tensors = (): Record<string, FileTensor> => ({
   mask: { dtype: 'u8', shape: [3], data: Uint8Array.of(1, 0, 255) },
@@ -24,24 +19,6 @@ function caught(run: () => unknown): unknown {
     return error;
   }
   return undefined;
-}
-
-const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
-const bitsOf = ({ dtype, shape, data }: FileTensor) => ({
-  dtype,
-  shape: [...shape],
-  bits: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('hex'),
-});
-
-/** A file of a header as it is given, unpadded, and `data` bytes of zeros. */
-function file(header: string | Uint8Array, data: number | Uint8Array = 0): Uint8Array {
-  const json = typeof header === 'string' ? new TextEncoder().encode(header) : header;
-  const payload = typeof data === 'number' ? new Uint8Array(data) : data;
-  const bytes = new Uint8Array(8 + json.length + payload.length);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true);
-  bytes.set(json, 8);
-  bytes.set(payload, 8 + json.length);
-  return bytes;
 }
 
 const entry = (dtype: string, shape: string, offsets: string): string =>
@@ -327,92 +304,5 @@ describe('decodeSafetensors', () => {
     const start = performance.now();
     for (const bytes of [deep, long, many]) expect(() => decodeSafetensors(bytes)).toThrow(FormatError);
     expect(performance.now() - start).toBeLessThan(5000);
-  });
-});
-
-describe('any file', () => {
-  const key = fc
-    .string({ unit: 'grapheme', maxLength: 12 })
-    .filter((name) => name !== '__proto__' && name !== '__metadata__');
-  const shape = fc.array(fc.nat(4), { maxLength: 4 });
-  const tensor = fc.tuple(shape, fc.constantFrom('f32', 'i32', 'u8'), fc.integer()).map(([sizes, dtype, seed]) => {
-    const count = sizes.reduce((a, b) => a * b, 1);
-    // Every bit pattern, so NaNs with payloads and -0 too.
-    const words = Uint32Array.from({ length: count }, (_, i) => Math.imul(seed + i, 0x9e3779b1));
-    const data = {
-      f32: () => new Float32Array(words.buffer),
-      i32: () => new Int32Array(words.buffer),
-      u8: () => Uint8Array.from(words),
-    };
-    return { dtype, shape: sizes, data: data[dtype as FileTensor['dtype']]() } as FileTensor;
-  });
-  const model = fc.tuple(
-    fc.dictionary(key, tensor, { maxKeys: 5 }),
-    fc.option(fc.dictionary(key, fc.string({ unit: 'grapheme' }), { maxKeys: 3 }), { nil: undefined }),
-  );
-
-  it('comes back as it went, aligned to 8 bytes, readable by JSON.parse', () => {
-    fc.assert(
-      fc.property(model, ([given, metadata]) => {
-        const bytes = encodeSafetensors(given, metadata);
-        const headerBytes = new DataView(bytes.buffer).getUint32(0, true);
-        expect(headerBytes % 8).toBe(0);
-        JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + headerBytes)));
-        const read = decodeSafetensors(bytes);
-        expect({ ...read.metadata }).toEqual({ ...metadata });
-        expect(Object.keys(read.tensors).sort()).toEqual(Object.keys(given).sort());
-        for (const [name, value] of Object.entries(given))
-          expect(bitsOf(read.tensors[name] as FileTensor)).toEqual(bitsOf(value));
-        expect(encodeSafetensors(read.tensors as Record<string, FileTensor>, metadata)).toEqual(bytes);
-      }),
-      { numRuns: 300 },
-    );
-  });
-
-  /** Decodes, and lets nothing but FormatError out. */
-  function survives(bytes: Uint8Array): boolean {
-    try {
-      decodeSafetensors(bytes);
-      return true;
-    } catch (error) {
-      if (!(error instanceof FormatError)) throw error;
-      return false;
-    }
-  }
-
-  it('gives FormatError or a whole file when bytes are flipped', () => {
-    const flip = fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.integer({ min: 1, max: 255 }));
-    fc.assert(
-      fc.property(model, fc.array(flip, { minLength: 1, maxLength: 4 }), ([given, metadata], flips) => {
-        const bytes = encodeSafetensors(given, metadata);
-        for (const [at, mask] of flips) {
-          const index = Math.floor(at * (bytes.length - 1));
-          bytes[index] = (bytes[index] as number) ^ mask;
-        }
-        survives(bytes);
-      }),
-      { numRuns: 2000 },
-    );
-  });
-
-  it('refuses every truncation and every extension', () => {
-    for (const hex of [REFERENCE, REFERENCE_WIDE]) {
-      const whole = fromHex(hex);
-      expect(survives(whole)).toBe(true);
-      for (let length = 0; length < whole.length; length++) expect(survives(whole.slice(0, length))).toBe(false);
-      expect(survives(Uint8Array.from([...whole, 0]))).toBe(false);
-    }
-  });
-
-  it('survives JSON headers of any shape', () => {
-    const field = fc.oneof(fc.jsonValue(), fc.array(fc.nat(9)), fc.constantFrom('F32', 'U8', 'BOOL', 'I64'));
-    const names = fc.constantFrom('dtype', 'shape', 'data_offsets', '__metadata__', '__proto__', 'x');
-    const header = fc.dictionary(names, fc.oneof(field, fc.dictionary(names, field)));
-    fc.assert(
-      fc.property(header, fc.uint8Array({ maxLength: 16 }), (value, data) => {
-        survives(file(JSON.stringify(value), data));
-      }),
-      { numRuns: 2000 },
-    );
   });
 });

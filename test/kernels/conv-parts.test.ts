@@ -1,26 +1,27 @@
 // What parts of convolutions share with the whole, and what does not reach beyond a part.
 import { describe, expect, it } from 'vitest';
-import {
-  all,
-  axis,
-  bits,
-  channelsLast,
-  dimsOf,
-  forEachTerm,
-  inPixels,
-  layouts,
-  outPixels,
-  run,
-  shapes,
-  square,
-  taps,
-  tensors,
-  tiled,
-} from '../support/convolutions.ts';
-import { builds, KernelBench } from '../support/kernels.ts';
-import { random } from '../support/tensors.ts';
+import { axis, channelsLast, forEachTerm, inPixels, outPixels, type Shape, taps } from '../../reference/conv.ts';
+import { random } from '../../reference/random.ts';
+import { all, dimsOf, layouts, run, SELECT, select, shapes, square, tensors, tiled } from '../support/convolutions.ts';
+import { bits, builds, KernelBench } from '../support/kernels.ts';
 
 const variants = builds.flatMap((build) => layouts.map((layout) => [build, layout] as const));
+
+/** The elements of each result that element `at` of x or of g is a term of. */
+function reached(shape: Shape, part: 'x' | 'g', at: number): Record<'y' | 'dx' | 'dw', number[]> {
+  const [y, dx, dw] = [new Set<number>(), new Set<number>(), new Set<number>()];
+  forEachTerm(shape, (i, j, k) => {
+    if ((part === 'x' ? j : i) !== at) return;
+    (part === 'x' ? y : dx).add(part === 'x' ? i : j);
+    dw.add(k);
+  });
+  const sorted = (set: Set<number>): number[] => [...set].sort((a, b) => a - b);
+  return { y: sorted(y), dx: sorted(dx), dw: sorted(dw) };
+}
+
+/** Where NaN and infinity are. */
+const unusual = (values: Float32Array): number[] =>
+  [...values.entries()].filter(([, value]) => !Number.isFinite(value)).map(([i]) => i);
 
 describe.each(variants)('convolution, %s, %s', (build, layout) => {
   const bench = new KernelBench(build);
@@ -55,6 +56,7 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
       const [inStep, outStep] = nhwc ? [1, 1] : [inPixels(shape), outPixels(shape)];
       const weightStep = nhwc ? 1 : ins * taps(shape);
       const [inImage, outImage] = [groups * ins * inPixels(shape), groups * outs * outPixels(shape)];
+      const algorithms = select(bench, layout, bench.i32(dimsOf(shape)));
       /** Calls `each` with the dims of some slices along a side, and where each begins. */
       const slices = (side: 'batch' | 'groups' | 'outs', each: (at: number, dims: number) => void): void => {
         const n = shape[side];
@@ -74,6 +76,7 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
           weights,
           po + 4 * out,
           1,
+          algorithms.y,
           workspace,
           dims,
         );
@@ -87,14 +90,14 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
           from,
           pw + 4 * group * outs * weightStep,
           pi + 4 * group * ins,
-          1,
+          algorithms.dx,
           workspace,
           dims,
         );
       };
       const weight = (out: number, group: number, dims: number): void => {
         const [g, x] = [pg + 4 * out * outStep, px + 4 * group * ins * inStep];
-        bench.run(kernel('backward_weight'), dw + 4 * out * weightStep, g, x, workspace, dims);
+        bench.run(kernel('backward_weight'), dw + 4 * out * weightStep, g, x, algorithms.dw, workspace, dims);
       };
       const same = (part: 'y' | 'dx' | 'dw', side: string): void => {
         const [at, { length }] = { y: [y, whole.y] as const, dx: [dx, whole.dx] as const, dw: [dw, whole.dw] as const }[
@@ -138,25 +141,17 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
           const spoilt = { ...given, [part]: given[part].slice() };
           const at = Math.floor(next() * given[part].length);
           spoilt[part][at] = bad;
-          const [y, dw, dx] = [new Set<number>(), new Set<number>(), new Set<number>()];
-          forEachTerm(shape, (i, j, k) => {
-            if (part === 'x' && j === at) y.add(i);
-            if (part === 'g' && i === at) dx.add(j);
-            if ((part === 'x' ? j : i) === at) dw.add(k);
-          });
+          const { y, dx, dw } = reached(shape, part, at);
           const actual = run(bench, shape, spoilt, { layout });
-          const unusual = (values: Float32Array): number[] =>
-            [...values.entries()].filter(([, v]) => !Number.isFinite(v)).map(([i]) => i);
-          const sorted = (set: Set<number>): number[] => [...set].sort((a, b) => a - b);
-          expect(unusual(actual.y), `${name}: y`).toEqual(sorted(y));
-          expect(unusual(actual.dx), `${name}: dx`).toEqual(sorted(dx));
+          expect(unusual(actual.y), `${name}: y`).toEqual(y);
+          expect(unusual(actual.dx), `${name}: dx`).toEqual(dx);
           const spoiltTaps = unusual(actual.dw);
-          if (part === 'x') expect(spoiltTaps, `${name}: dw`).toEqual(sorted(dw));
+          if (part === 'x') expect(spoiltTaps, `${name}: dw`).toEqual(dw);
           else {
             // Zeros of the padding times NaN are NaN: within the channel of the gradient all taps may be.
             const row = shape.ins * taps(shape);
             const channel = Math.floor(at / outPixels(shape)) % (shape.groups * shape.outs);
-            expect(spoiltTaps).toEqual(expect.arrayContaining(sorted(dw)));
+            expect(spoiltTaps).toEqual(expect.arrayContaining(dw));
             expect(
               spoiltTaps.filter((k) => Math.floor(k / row) !== channel),
               `${name}: dw`,
@@ -177,16 +172,13 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
           const at = Math.floor(next() * given[part].length);
           spoilt[part][at] = bad;
           const actual = run(bench, shape, spoilt, { layout });
-          const reached = part === 'x' ? actual.y : actual.dx;
-          const must = new Set<number>();
-          forEachTerm(shape, (i, j) => {
-            if (part === 'x' && j === at) must.add(i);
-            if (part === 'g' && i === at) must.add(j);
-          });
-          const missed = [...must].filter((i) => Number.isFinite(reached[i]));
+          const result = part === 'x' ? 'y' : 'dx';
+          const values = actual[result];
+          const must = reached(shape, part, at)[result];
+          const missed = must.filter((i) => Number.isFinite(values[i]));
           expect(missed, `${name}: ${part}[${at}]`).toEqual([]);
-          reached.forEach((value, i) => {
-            const elsewhere = Math.floor(i / (reached.length / shape.batch)) !== Math.floor(at / image);
+          values.forEach((value, i) => {
+            const elsewhere = Math.floor(i / (values.length / shape.batch)) !== Math.floor(at / image);
             if (elsewhere && !Number.isFinite(value)) expect.fail(`${name}: ${part}[${at}] reached ${i}`);
           });
         }
@@ -213,11 +205,11 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
       const dims = bench.i32(dimsOf(shape));
       const tail = ({ length }: Float32Array): number => end - 4 * length;
       const forward = (y: number, a: number, b: number): unknown =>
-        bench.run(kernel('forward'), y, a, b, 0, 1, workspace, dims);
+        bench.run(kernel('forward'), y, a, b, 0, 1, SELECT, workspace, dims);
       const input = (dx: number, a: number, b: number): unknown =>
-        bench.run(kernel('backward_input'), dx, a, b, 0, 1, workspace, dims);
+        bench.run(kernel('backward_input'), dx, a, b, 0, SELECT, workspace, dims);
       const weight = (dw: number, a: number, b: number): unknown =>
-        bench.run(kernel('backward_weight'), dw, a, b, workspace, dims);
+        bench.run(kernel('backward_weight'), dw, a, b, SELECT, workspace, dims);
       forward(tail(g), scratch, scratch);
       forward(scratch, tail(x), scratch);
       forward(scratch, scratch, tail(w));

@@ -1,24 +1,14 @@
 // Convolutions against their definition in f64, and to the bit against it in f32 in the strict build.
 import { describe, expect, it } from 'vitest';
-import {
-  all,
-  bits,
-  close,
-  forEachTerm,
-  inPixels,
-  layouts,
-  outPixels,
-  problem,
-  run,
-  type Sums,
-  shapes,
-  tensors,
-  tiled,
-} from '../support/convolutions.ts';
-import { builds, KernelBench } from '../support/kernels.ts';
-import { random } from '../support/tensors.ts';
+import { forEachTerm, inPixels, outPixels, type Sums } from '../../reference/conv.ts';
+import { random } from '../../reference/random.ts';
+import { all, close, dimsOf, layouts, problem, run, select, shapes, tensors, tiled } from '../support/convolutions.ts';
+import { algorithmsOf, bits, builds, KernelBench } from '../support/kernels.ts';
 
 const variants = builds.flatMap((build) => layouts.map((layout) => [build, layout] as const));
+
+/** The algorithms that one layout alone has. */
+const only = { nchw: ['WINOGRAD', 'DEPTHWISE_3X3', 'DEPTHWISE_STRIDE2'], nhwc: ['POINTWISE'] };
 
 describe.each(variants)('convolution, %s, %s', (build, layout) => {
   const bench = new KernelBench(build);
@@ -38,22 +28,32 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
     }
   });
 
-  it.each(all)('%s: bias and relu', (name, shape) => {
+  it.each(all)('%s: bias, and relu forward', (name, shape) => {
     const next = random(`bias of ${name}`);
     const { given, expected } = problem(name, shape);
     const bias = (channels: number): Float32Array =>
       Float32Array.from({ length: shape.groups * channels }, () => next() * 4 - 2);
     const [outBias, inBias] = [bias(shape.outs), bias(shape.ins)];
-    const finish = (sums: Sums, biases: Float32Array, pixels: number): Sums => {
+    const finish = (sums: Sums, biases: Float32Array, pixels: number, act: (v: number) => number): Sums => {
       const at = (i: number): number => biases[Math.floor(i / pixels) % biases.length] as number;
       return {
-        value: sums.value.map((v, i) => Math.max(v + at(i), 0)),
+        value: sums.value.map((v, i) => act(v + at(i))),
         size: sums.size.map((v, i) => v + Math.abs(at(i))),
       };
     };
     const actual = run(bench, shape, given, { outBias, inBias, act: 1, layout });
-    close(name, 'y', actual.y, finish(expected.y, outBias, outPixels(shape)));
-    close(name, 'dx', actual.dx, finish(expected.dx, inBias, inPixels(shape)));
+    close(
+      name,
+      'y',
+      actual.y,
+      finish(expected.y, outBias, outPixels(shape), (v) => Math.max(v, 0)),
+    );
+    close(
+      name,
+      'dx',
+      actual.dx,
+      finish(expected.dx, inBias, inPixels(shape), (v) => v),
+    );
   });
 
   it('is within 1e-5 of the norm where it multiplies in tiles', () => {
@@ -83,5 +83,13 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
       // The relaxed build rounds a product and a sum once, which f64 cannot show.
       if (build === 'strict') expect(bits(run(bench, shape, given, { layout }).y)).toEqual(bits(y));
     }
+  });
+
+  it('selects every algorithm that the layout has, and no other', () => {
+    const names = algorithmsOf(bench, 'ConvAlgorithm');
+    bench.reset();
+    const selected = all.flatMap(([, shape]) => Object.values(select(bench, layout, bench.i32(dimsOf(shape)))));
+    const expected = names.filter(([name]) => !only[layout === 'nchw' ? 'nhwc' : 'nchw'].includes(name));
+    expect(new Set(selected)).toEqual(new Set(expected.map(([, number]) => number)));
   });
 });

@@ -1,59 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { binary, comparison } from '../../reference/elementwise.ts';
+import { dimsOf, extent, offsets, type Pattern, pair, patterns } from '../support/broadcast.ts';
 import { type Build, builds, KernelBench, sizes, ulps } from '../support/kernels.ts';
-import { binary, comparison } from '../support/reference.ts';
-
-/** A broadcast: sizes, and the strides of each operand. */
-interface Pattern {
-  n: number[];
-  strides: number[][];
-}
-
-const pair = (n: number[], a: number[], b: number[]): Pattern => ({ n, strides: [a, b] });
-const patterns: Pattern[] = [
-  ...sizes.map((n) => pair([n], [1], [1])),
-  ...[1, 3, 4, 17, 33].flatMap((n) => [
-    pair([n], [1], [0]),
-    pair([n], [0], [1]),
-    pair([n], [0], [0]),
-    pair([n], [2], [3]),
-    pair([n], [1], [5]),
-    pair([3, n], [n, 1], [0, 1]),
-    pair([3, n], [n, 1], [1, 0]),
-    pair([3, n], [0, 1], [n, 1]),
-    pair([3, n], [1, 0], [n, 1]),
-    pair([n, 6], [1, n], [6, 1]),
-    pair([n, 6], [6, 1], [1, n]),
-  ]),
-  pair([], [], []),
-  pair([0, 5], [5, 1], [5, 1]),
-  pair([5, 0], [0, 1], [0, 1]),
-  pair([2, 0, 3], [0, 3, 1], [0, 0, 1]),
-  pair([2, 3, 20], [60, 20, 1], [0, 1, 0]),
-  pair([2, 3, 20], [1, 2, 6], [20, 0, 1]),
-  pair([4, 3, 2, 5], [0, 10, 5, 1], [30, 0, 15, 3]),
-  pair([2, 1, 2, 1, 2, 2, 1, 3], [12, 12, 6, 6, 3, 0, 3, 1], [0, 0, 1, 1, 2, 4, 0, 8]),
-];
-
-/** Every index of the pattern in row-major order, as one offset an operand. */
-function offsets({ n, strides }: Pattern): number[][] {
-  let all: number[][] = [strides.map(() => 0)];
-  n.forEach((count, axis) => {
-    all = all.flatMap((base) =>
-      Array.from({ length: count }, (_, i) => base.map((at, operand) => at + i * (strides[operand]?.[axis] ?? 0))),
-    );
-  });
-  return all;
-}
-
-/** How many elements an operand must have. */
-function extent({ n, strides }: Pattern, operand: number): number {
-  if (n.includes(0)) return 0;
-  return n.reduce((sum, count, axis) => sum + (count - 1) * (strides[operand]?.[axis] ?? 0), 1);
-}
-
-function dimsOf({ n, strides }: Pattern): number[] {
-  return [n.length, ...n, ...strides.flat()];
-}
 
 /** Small numbers in steps of 1/8, so that equal pairs occur. */
 function values(n: number, seed: number): number[] {
@@ -142,34 +90,14 @@ describe.each(builds)('broadcasting kernels, %s', (build: Build) => {
     });
   }
 
-  const integers = {
-    add: (a: number, b: number) => (a + b) | 0,
-    sub: (a: number, b: number) => (a - b) | 0,
-    mul: Math.imul,
-  };
-  const integerValues = (n: number, seed: number) =>
-    Array.from({ length: n }, (_, i) => Math.imul(i * 7 + seed, 0x9e3779b1));
-  for (const [name, forward] of Object.entries(integers)) {
-    it(`${name} of i32 wraps and broadcasts`, () => {
-      for (const pattern of patterns) {
-        const a = integerValues(extent(pattern, 0), 1);
-        const b = integerValues(extent(pattern, 1), 2);
-        const expected = offsets(pattern).map(([i = 0, j = 0]) => forward(a[i] as number, b[j] as number));
-        bench.reset();
-        const out = bench.i32(expected.length);
-        bench.run(`${name}_forward_i32`, out, bench.i32(a), bench.i32(b), bench.i32(dimsOf(pattern)));
-        expect([...bench.readI32(out, expected.length)], JSON.stringify(pattern)).toEqual(expected);
-      }
-    });
-  }
-
   for (const [name, test] of Object.entries(comparison)) {
-    it(`${name} compares f32 and i32`, () => {
+    it(`${name} compares f32, i32 and u8`, () => {
       for (const pattern of patterns) {
-        for (const kind of ['f32', 'i32'] as const) {
-          const scale = kind === 'i32' ? 8 : 1;
-          const a = values(extent(pattern, 0), 1).map((v) => v * scale);
-          const b = values(extent(pattern, 1), 2).map((v) => v * scale);
+        for (const kind of ['f32', 'i32', 'u8'] as const) {
+          // As u8 the numbers lie on both sides of 128.
+          const convert = { f32: (v: number) => v, i32: (v: number) => v * 8, u8: (v: number) => v * 8 + 128 }[kind];
+          const a = values(extent(pattern, 0), 1).map(convert);
+          const b = values(extent(pattern, 1), 2).map(convert);
           const expected = offsets(pattern).map(([i = 0, j = 0]) => Number(test(a[i] as number, b[j] as number)));
           bench.reset();
           const out = bench.u8(expected.length);
@@ -241,6 +169,12 @@ describe.each(builds)('broadcasting kernels, %s', (build: Build) => {
       const out = bench.f32(expected.length);
       bench.run('where_f32', out, bench.u8(cond), bench.f32(a), bench.f32(b), bench.i32(dimsOf(pattern)));
       expect([...bench.readF32(out, expected.length)], JSON.stringify(pattern)).toEqual(expected);
+
+      const [x, y] = [a.map((v) => v * 8 + 20), b.map((v) => v - 5)];
+      const bytes = offsets(pattern).map(([i = 0, j = 0, k = 0]) => (cond[i] ? x[j] : y[k]) as number);
+      const to = bench.u8(bytes.length);
+      bench.run('where_u8', to, bench.u8(cond), bench.u8(x), bench.u8(y), bench.i32(dimsOf(pattern)));
+      expect([...bench.readU8(to, bytes.length)], JSON.stringify(pattern)).toEqual([...Uint8Array.from(bytes)]);
     }
   });
 });

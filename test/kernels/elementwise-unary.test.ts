@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { type Unary, unary } from '../../reference/elementwise.ts';
 import { type Build, builds, KernelBench, sizes, ulps } from '../support/kernels.ts';
-import { type Unary, unary } from '../support/reference.ts';
 
 /** How one function is run and held to its reference. */
 interface Case {

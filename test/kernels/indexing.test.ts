@@ -17,7 +17,7 @@ const indices = (count: number, n: number) => Int32Array.from({ length: count },
 describe.each(builds)('%s', (build) => {
   const bench = new KernelBench(build);
 
-  it.each(shapes)('index_select_32 and index_add_f32 for [%i, %i -> %i, %i]', (outer, n, m, inner) => {
+  it.each(shapes)('index_select_32, index_select_8 and index_add_f32 for [%i, %i -> %i, %i]', (outer, n, m, inner) => {
     bench.reset();
     const x = noise(outer * n * inner, 1);
     const index = indices(m, n);
@@ -29,6 +29,11 @@ describe.each(builds)('%s', (build) => {
     bench.run('index_select_32', out, from, list, outer, n, m, inner);
     expect(bench.readF32(out, cells.length)).toEqual(Float32Array.from(cells, (c) => x[c] as number));
 
+    const small = Uint8Array.from(x, (_, k) => k * 7);
+    const bytes = bench.u8(cells.length);
+    bench.run('index_select_8', bytes, bench.u8(small), list, outer, n, m, inner);
+    expect(bench.readU8(bytes, cells.length)).toEqual(Uint8Array.from(cells, (c) => small[c] as number));
+
     const g = noise(cells.length, 5);
     bench.run('index_add_f32', from, bench.f32(g), list, outer, n, m, inner);
     const expected = x.slice();
@@ -36,7 +41,7 @@ describe.each(builds)('%s', (build) => {
     expect(bench.readF32(from, x.length)).toEqual(expected);
   });
 
-  it.each(shapes)('gather_32 and scatter_add_f32 for [%i, %i -> %i, %i]', (outer, n, m, inner) => {
+  it.each(shapes)('gather_32, gather_8 and scatter_add_f32 for [%i, %i -> %i, %i]', (outer, n, m, inner) => {
     bench.reset();
     const x = noise(outer * n * inner, 2);
     const index = indices(outer * m * inner, n);
@@ -44,6 +49,11 @@ describe.each(builds)('%s', (build) => {
     const [into, list, out] = [bench.f32(x), bench.i32(index), bench.f32(cells.length)];
     bench.run('gather_32', out, into, list, outer, n, m, inner);
     expect(bench.readF32(out, cells.length)).toEqual(Float32Array.from(cells, (c) => x[c] as number));
+
+    const small = Uint8Array.from(x, (_, k) => k * 7);
+    const bytes = bench.u8(cells.length);
+    bench.run('gather_8', bytes, bench.u8(small), list, outer, n, m, inner);
+    expect(bench.readU8(bytes, cells.length)).toEqual(Uint8Array.from(cells, (c) => small[c] as number));
 
     const src = noise(cells.length, 3);
     bench.run('scatter_add_f32', into, list, bench.f32(src), outer, n, m, inner);

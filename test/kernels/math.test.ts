@@ -1,8 +1,9 @@
 // The functions that are computed and not just rounded, over f32s of every exponent, against f64. The bounds are those
 // that the kernels' docstrings name.
 import { describe, expect, it } from 'vitest';
+import { type Unary, unary } from '../../reference/elementwise.ts';
+import { power } from '../../reference/special.ts';
 import { type Build, builds, KernelBench, ulps } from '../support/kernels.ts';
-import { power, type Unary, unary } from '../support/reference.ts';
 
 const bounds = {
   exp: 2,

@@ -7,7 +7,9 @@ const noise = (n: number, seed: number) =>
   Float32Array.from({ length: n }, (_, i) => 2 * Math.sin(seed + i * i * 1.37));
 const at = (x: ArrayLike<number>, i: number) => x[i] as number;
 
-/** A normalization as both layer and batch norm have it: element k belongs to group(k), and to parameter(k) of `params`. */
+/**
+ * A normalization as both layer and batch norm have it: element k belongs to group(k), and to parameter(k) of `params`.
+ */
 interface Layout {
   size: number;
   groups: number;

@@ -6,7 +6,9 @@ type Vector = number[];
 const at = (x: ArrayLike<number>, i: number) => x[i] as number;
 const noise = (n: number, seed: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(seed + i * i * 1.37));
 
-/** One parameter element's state and its step by PyTorch's formula, in f64: takes p, g and the step, gives the new p. */
+/**
+ * One parameter element's state and its step by PyTorch's formula, in f64: takes p, g and the step, gives the new p.
+ */
 type Rule = () => (p: number, g: number, t: number) => number;
 
 interface Optimizer {

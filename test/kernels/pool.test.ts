@@ -1,7 +1,8 @@
-// The pooling kernels against their definition, window by window in f64: every stride and edge that has a path of its own.
+// The pooling kernels against their definition, window by window in f64: every stride and edge that has a path of its
+// own.
 import { describe, expect, it } from 'vitest';
+import { type Axis, adaptive, axis, eachWindow, largest, type Pooling, windowsOf } from '../../reference/pool.ts';
 import { builds, KernelBench } from '../support/kernels.ts';
-import { type Axis, adaptive, axis, eachWindow, largest, type Pooling, windowsOf } from '../support/windows.ts';
 
 const dims = ({ rows, cols, countPadding = true, divisor = 0 }: Pooling): number[] => [
   ...[rows, cols].flatMap((a) => [a.size, a.windows, a.kernel, a.stride, a.padding, a.dilation]),

@@ -1,8 +1,8 @@
 // The allocator alone, against a model.
 import { describe, expect, it } from 'vitest';
-import { Arena, type Block } from '../../bindings/runtime/arena.ts';
-import { OutOfMemoryError } from '../../bindings/runtime/errors.ts';
-import { random } from '../support/tensors.ts';
+import { Arena, type Block } from '../../bindings/memory/arena.ts';
+import { OutOfMemoryError } from '../../bindings/memory/errors.ts';
+import { random } from '../../reference/random.ts';
 
 describe('the arena', () => {
   it.each([1, 2, 3, 4])('random life and death, run %i: blocks never overlap and nothing is lost', (seed) => {

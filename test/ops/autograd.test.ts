@@ -1,8 +1,9 @@
 // What backward() and grad() promise beyond the derivatives of single ops.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as r from '../../bindings/index.ts';
 import { functional as F, FreedError, GradError, ShapeError, type Tensor, tensor } from '../../bindings/index.ts';
-import { runtime } from '../../bindings/runtime/wasm.ts';
+import { table } from '../../bindings/ops/table.ts';
+import { ops } from '../support/ops.ts';
 import { bits } from '../support/tensors.ts';
 
 beforeAll(() => r.init());
@@ -220,7 +221,7 @@ describe('the graph', () => {
     const x = leaf([1, 2]);
     const w = leaf([3, 4]);
     const y = x.mul(w).sum();
-    runtime().kernels.fill_f32(w, 2, 0); // as an optimizer's step does
+    r.noGrad(() => ops.fillInto({ y: w }, { value: 0 })); // as an optimizer's step does
     expect(() => y.backward()).toThrow(
       /backward: expected the values that mul saved, got a tensor of shape \[2\] that was written since/,
     );
@@ -228,7 +229,7 @@ describe('the graph', () => {
     expect(w.grad).toBeNull();
     // What is not needed may change: add saves nothing.
     const z = x.add(w).sum();
-    runtime().kernels.fill_f32(w, 2, 1);
+    r.noGrad(() => ops.fillInto({ y: w }, { value: 1 }));
     z.backward();
     expect(gradOf(x)).toEqual([1, 1]);
   });
@@ -236,7 +237,7 @@ describe('the graph', () => {
   test('notices a saved output that was changed, also through a view', () => {
     const x = leaf([1, 2]);
     const y = x.exp();
-    runtime().kernels.fill_f32(y.reshape([2, 1]).detach(), 2, 0);
+    ops.fillInto({ y: y.reshape([2, 1]).detach() }, { value: 0 });
     expect(() => y.sum().backward()).toThrow(GradError);
   });
 
@@ -248,5 +249,70 @@ describe('the graph', () => {
     expect(() => y.backward()).toThrow(FreedError);
     expect(x.grad).toBeNull();
     expect(bits(x)).toBe(bits(tensor([1, 2])));
+  });
+});
+
+describe('ops of several results', () => {
+  // Only rows of the table have several differentiable results, and those have no second derivative: so a rule is put
+  // in the place of theirs.
+  const params = table.layerNormBackwardParams;
+  const calls: Record<string, Tensor | null>[] = [];
+  const call = (): { g: Tensor; dweight: Tensor; dbias: Tensor } => {
+    const [x, mean, rstd] = [tensor([[1, 2]]), tensor([1.5]), tensor([2])];
+    const g = leaf([[3, 4]]);
+    return { g, ...ops.layerNormBackwardParams({ g, x, mean, rstd }) };
+  };
+  const watched = (name: string, body: () => void): void =>
+    test(name, () => {
+      calls.length = 0;
+      const spy = vi.spyOn(params.rules as Required<typeof params.rules>, 'backward').mockImplementation((o, g) => {
+        calls.push(g);
+        const parts = Object.values(g).filter((part) => part !== null);
+        const whole = parts.reduce((a, b) => o.add({ a, b }));
+        return { g: o.reshape({ x: whole }, { shape: [1, 2] }) };
+      });
+      try {
+        body();
+      } finally {
+        spy.mockRestore();
+      }
+    });
+
+  watched('give null for the gradient of a result that nobody used', () => {
+    const { g, dbias } = call();
+    dbias.backward(tensor([5, 6]));
+    expect(calls.map(({ dweight, dbias: used }) => [dweight, used?.shape])).toEqual([[null, [2]]]);
+    expect(gradOf(g)).toEqual([[5, 6]]);
+  });
+
+  watched('are visited once, with the gradients of all that were used', () => {
+    const { g, dweight, dbias } = call();
+    dweight.mul(2).add(dbias.mul(3)).sum().backward();
+    expect(calls.length).toBe(1);
+    expect(gradOf(g)).toEqual([[5, 5]]);
+    const again = call();
+    r.grad([again.dweight, again.dbias], [again.g], { gradOutputs: [tensor([1, 2]), tensor([10, 20])] });
+    expect(calls.length).toBe(2);
+  });
+
+  test('record what is differentiable only', () => {
+    const x = leaf([
+      [
+        [1, 4],
+        [3, 2],
+      ],
+    ]);
+    const { y, index } = ops.maxPoolWithIndices(
+      { x },
+      { kernelSize: [2, 2], stride: [2, 2], padding: [0, 0], dilation: [1, 1], ceilMode: false },
+    );
+    expect([y.requiresGrad, index.requiresGrad, index.node]).toEqual([true, false, null]);
+    y.sum().backward();
+    expect(gradOf(x)).toEqual([
+      [
+        [0, 1],
+        [0, 0],
+      ],
+    ]);
   });
 });

@@ -1,4 +1,4 @@
-// conv2d in TensorFlow's layout against PyTorch's, by functional.ts, with what the rows of the op table do not see.
+// conv2d in TensorFlow's layout against PyTorch's, by functional/conv.ts, with what the cases of the rows do not see.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { functional as F, grad, init, manualSeed, randn, type Tensor } from '../../bindings/index.ts';
 

@@ -65,7 +65,7 @@ describe('making tensors', () => {
     );
     expect(() => tensor([1, 2, 3], { shape: [2, 2] })).toThrow(/tensor: expected 4 values for shape \[2, 2\], got 3/);
     expect(() => tensor([1.5], { dtype: 'i32' })).toThrow(
-      /expected whole numbers from -2147483648 to 2147483647 for dtype i32, got 1.5 at position 0/,
+      /expected whole numbers from -2147483648 to 2147483647 for dtype i32, got 1.5$/,
     );
     expect(() => tensor([256], { dtype: 'u8' })).toThrow(ArgumentError);
     expect(() => tensor([1], { dtype: 'f64' as never })).toThrow(DtypeError);

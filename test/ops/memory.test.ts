@@ -215,7 +215,7 @@ describe('out of memory', () => {
     let error: unknown;
     try {
       r.scope(() => {
-        const big = [];
+        const big: Tensor[] = [];
         for (;;) big.push(r.zeros([100_000]));
       });
     } catch (caught) {

@@ -1,5 +1,5 @@
-// The main job killed at random moments, over and over: each time it goes on with --resume from a whole checkpoint, and in
-// the end it has the weights of a run that was never stopped.
+// The main job killed at random moments, over and over: each time it goes on with --resume from a whole checkpoint, and
+// in the end it has the weights of a run that was never stopped.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

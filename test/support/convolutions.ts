@@ -1,36 +1,20 @@
-// Convolutions that kernels are tried on, and what they give by definition, in f64.
+// Convolutions that kernels are tried on, and the kernels run on them.
 import { expect } from 'vitest';
+import {
+  type Axis,
+  axis,
+  channelsLast,
+  define,
+  inPixels,
+  NONE,
+  outPixels,
+  type Shape,
+  type Sums,
+  sizesOf,
+} from '../../reference/conv.ts';
+import { random } from '../../reference/random.ts';
 import type { KernelBench } from './kernels.ts';
-import { random } from './tensors.ts';
 
-/** [size, outputs, kernel, stride, padding, dilation]; the padding behind shows in the outputs. */
-export type Axis = readonly [
-  size: number,
-  outputs: number,
-  kernel: number,
-  stride: number,
-  padding: number,
-  dilation: number,
-];
-
-export interface Shape {
-  readonly batch: number;
-  readonly groups: number;
-  /** Channels of a group. */
-  readonly ins: number;
-  readonly outs: number;
-  readonly axes: readonly [Axis, Axis, Axis];
-}
-
-const NONE: Axis = [1, 1, 1, 1, 0, 1];
-export const axis = (size: number, kernel: number, stride = 1, padding = 0, dilation = 1, behind = padding): Axis => [
-  size,
-  Math.floor((size + padding + behind - (kernel - 1) * dilation - 1) / stride) + 1,
-  kernel,
-  stride,
-  padding,
-  dilation,
-];
 export const square = (channels: readonly [number, number], a: Axis, { batch = 1, groups = 1 } = {}): Shape => ({
   batch,
   groups,
@@ -83,7 +67,9 @@ export const shapes: readonly (readonly [string, Shape])[] = [
   ['no images', square([2, 3], axis(5, 3), { batch: 0 })],
 ];
 
-/** Those of 3x3 taps with enough channels go by Winograd's algorithm: tiles of 4x4 outputs, all of an image or parts. */
+/**
+ * Those of 3x3 taps with enough channels go by Winograd's algorithm: tiles of 4x4 outputs, all of an image or parts.
+ */
 export const tiled: readonly (readonly [string, Shape])[] = [
   ['tiles, one of four', square([16, 16], axis(4, 3, 1, 1), { batch: 3 })],
   ['tiles cut off, channels that fill no vector', square([17, 19], axis(9, 3, 1, 1), { batch: 2 })],
@@ -109,77 +95,15 @@ export const dimsOf = (shape: Shape, whole = shape): number[] => [
   ...shape.axes.flat(),
 ];
 
-const product = (values: readonly number[]): number => values.reduce((a, b) => a * b, 1);
-export const inPixels = ({ axes }: Shape): number => product(axes.map(([size]) => size));
-export const outPixels = ({ axes }: Shape): number => product(axes.map(([, outputs]) => outputs));
-export const taps = ({ axes }: Shape): number => product(axes.map(([, , kernel]) => kernel));
-
-/** Calls `visit` with the positions in y, x and w of all factors, in the order in which y and dw are summed. */
-export function forEachTerm(
-  { batch, groups, ins, outs, axes }: Shape,
-  visit: (y: number, x: number, w: number) => void,
-): void {
-  const [d, h, w] = axes;
-  const reach = ([size, , kernel, stride, padding, dilation]: Axis, o: number): [tap: number, at: number][] =>
-    Array.from({ length: kernel }, (_, t): [number, number] => [t, o * stride - padding + t * dilation]).filter(
-      ([, at]) => at >= 0 && at < size,
-    );
-  const columns = Array.from({ length: w[1] }, (_, o) => reach(w, o));
-  for (let image = 0; image < batch * groups; image++)
-    for (let o = 0; o < outs; o++)
-      for (let a = 0; a < d[1]; a++)
-        for (let b = 0; b < h[1]; b++)
-          columns.forEach((column, c) => {
-            const y = (((image * outs + o) * d[1] + a) * h[1] + b) * w[1] + c;
-            for (let i = 0; i < ins; i++)
-              for (const [tz, z] of reach(d, a))
-                for (const [ty, r] of reach(h, b))
-                  for (const [tx, s] of column)
-                    visit(
-                      y,
-                      (((image * ins + i) * d[0] + z) * h[0] + r) * w[0] + s,
-                      (((((image % groups) * outs + o) * ins + i) * d[2] + tz) * h[2] + ty) * w[2] + tx,
-                    );
-          });
-}
-
 export interface Tensors {
   readonly x: Float32Array;
   readonly w: Float32Array;
   readonly g: Float32Array;
 }
 export function tensors(shape: Shape, next: () => number): Tensors {
-  const { batch, groups, ins, outs } = shape;
+  const sizes = sizesOf(shape);
   const make = (length: number): Float32Array => Float32Array.from({ length }, () => next() * 2 - 1);
-  return {
-    x: make(batch * groups * ins * inPixels(shape)),
-    w: make(groups * outs * ins * taps(shape)),
-    g: make(batch * groups * outs * outPixels(shape)),
-  };
-}
-
-/** Sums of products, and of their sizes. */
-export interface Sums {
-  readonly value: Float64Array;
-  readonly size: Float64Array;
-}
-export function define(shape: Shape, { x, w, g }: Tensors): { y: Sums; dx: Sums; dw: Sums } {
-  const sums = ({ length }: Float32Array): Sums => ({
-    value: new Float64Array(length),
-    size: new Float64Array(length),
-  });
-  const [y, dx, dw] = [sums(g), sums(x), sums(w)];
-  const add = (to: Sums, at: number, term: number): void => {
-    to.value[at] = (to.value[at] as number) + term;
-    to.size[at] = (to.size[at] as number) + Math.abs(term);
-  };
-  forEachTerm(shape, (i, j, k) => {
-    const [gi, xj, wk] = [g[i], x[j], w[k]] as [number, number, number];
-    add(y, i, xj * wk);
-    add(dx, j, gi * wk);
-    add(dw, k, gi * xj);
-  });
-  return { y, dx, dw };
+  return { x: make(sizes.x), w: make(sizes.w), g: make(sizes.y) };
 }
 
 /** Operands and what they should give, made once for each name. */
@@ -191,36 +115,19 @@ export function problem(name: string, shape: Shape) {
   return made;
 }
 
-/** [a, b, c] as [a, c, b]. */
-function swapped(values: Float32Array, b: number, c: number): Float32Array {
-  const [plane, result] = [b * c, new Float32Array(values.length)];
-  for (let i = 0; i < values.length; i++) {
-    const at = i % plane;
-    result[i - at + (at % c) * b + Math.floor(at / c)] = values[i] as number;
-  }
-  return result;
-}
-
-/** NCHW: x [n, channels, ...pixels], w [out, in, ...kernel]; NHWC: x [n, ...pixels, channels], w [...kernel, in, out]. */
+/**
+ * NCHW: x [n, channels, ...pixels], w [out, in, ...kernel]; NHWC: x [n, ...pixels, channels], w [...kernel, in, out].
+ */
 export type Layout = 'nchw' | 'nhwc';
 export const layouts: readonly Layout[] = ['nchw', 'nhwc'];
 
-/** Tensors laid out channels last, or back. */
-export function channelsLast<T extends object>(shape: Shape, given: T, back = false): T {
-  const { groups, ins, outs } = shape;
-  const pair = (a: number, b: number): [number, number] => (back ? [b, a] : [a, b]);
-  const inMap = pair(groups * ins, inPixels(shape));
-  const outMap = pair(groups * outs, outPixels(shape));
-  const turn = (name: string, values: Float32Array): Float32Array => {
-    if (name === 'x' || name === 'dx') return swapped(values, ...inMap);
-    if (name === 'y' || name === 'g') return swapped(values, ...outMap);
-    // [out, in, kernel], [out, kernel, in], [kernel, in, out].
-    const rows = ins * taps(shape);
-    return back
-      ? swapped(swapped(values, rows, groups * outs), taps(shape), ins)
-      : swapped(swapped(values, ins, taps(shape)), groups * outs, rows);
-  };
-  return Object.fromEntries(Object.entries(given).map(([name, values]) => [name, turn(name, values)])) as T;
+/** What the kernels of a layout compute, by the numbers of conv_select_f32. */
+const directions = ['y', 'dx', 'dw'] as const;
+
+/** The algorithms that are selected for a convolution. @param dims its list in memory */
+export function select(bench: KernelBench, layout: Layout, dims: number): Record<'y' | 'dx' | 'dw', number> {
+  const selected = directions.map((name, i) => [name, bench.run('conv_select_f32', i, layouts.indexOf(layout), dims)]);
+  return Object.fromEntries(selected) as Record<'y' | 'dx' | 'dw', number>;
 }
 
 export interface Options {
@@ -229,6 +136,9 @@ export interface Options {
   readonly act?: number;
   readonly layout?: Layout;
 }
+/** The algorithm that asks a kernel to select one. */
+export const SELECT = 0;
+
 /** The kernels of a layout, on tensors that are NCHW. */
 export function run(
   bench: KernelBench,
@@ -245,9 +155,9 @@ export function run(
   const [po, pi] = [outBias ? bench.f32(outBias) : 0, inBias ? bench.f32(inBias) : 0];
   const workspace = bench.f32((bench.run('gemm_workspace_bytes') as number) / 4);
   const dims = bench.i32(dimsOf(shape));
-  bench.run(`${prefix}_forward_f32`, y, px, pw, po, act, workspace, dims);
-  bench.run(`${prefix}_backward_input_f32`, dx, pg, pw, pi, act, workspace, dims);
-  bench.run(`${prefix}_backward_weight_f32`, dw, pg, px, workspace, dims);
+  bench.run(`${prefix}_forward_f32`, y, px, pw, po, act, SELECT, workspace, dims);
+  bench.run(`${prefix}_backward_input_f32`, dx, pg, pw, pi, SELECT, workspace, dims);
+  bench.run(`${prefix}_backward_weight_f32`, dw, pg, px, SELECT, workspace, dims);
   const made = { y: bench.readF32(y, g.length), dx: bench.readF32(dx, x.length), dw: bench.readF32(dw, w.length) };
   return nhwc ? channelsLast(shape, made, true) : made;
 }
@@ -262,5 +172,3 @@ export function close(name: string, what: string, actual: Float32Array, { value,
       expect.fail(`${what}[${i}] = ${actual[i]}, expected ${value[i]}`);
   }
 }
-
-export const bits = (x: Float32Array): Uint32Array => new Uint32Array(x.buffer, x.byteOffset, x.length);

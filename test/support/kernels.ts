@@ -2,6 +2,7 @@
 // every buffer, so that one element written too far is seen.
 import { readFileSync } from 'node:fs';
 import v8 from 'node:v8';
+import { RawKernels } from '../../bench/sides/raw-kernels.ts';
 
 /** The two single-threaded builds; every kernel is tested in both. */
 export const builds = ['strict', 'relaxed'] as const;
@@ -10,61 +11,47 @@ export type Build = (typeof builds)[number];
 const GUARD_BYTES = 64;
 const GUARD_WORD = 0x7fa5_5a7f; // a NaN as f32, so that reading it as data shows in the result
 
-type Kernel = (...args: number[]) => number | undefined;
+function moduleOf(build: Build): WebAssembly.Module {
+  // Node 20 knows relaxed SIMD only behind its flag.
+  if (build === 'relaxed' && Number.parseInt(process.versions.node, 10) < 22)
+    v8.setFlagsFromString('--experimental-wasm-relaxed-simd');
+  return new WebAssembly.Module(
+    readFileSync(new URL(`../../build/wasm/retrograd.${build}.wasm`, import.meta.url)) as BufferSource,
+  );
+}
 
-/** One instance of a build with a bump allocator of guarded buffers. */
-export class KernelBench {
-  readonly exports: Record<string, Kernel>;
-  readonly memory: WebAssembly.Memory;
-  #top: number;
-  readonly #base: number;
+/** One instance of a build whose buffers are guarded. */
+export class KernelBench extends RawKernels {
+  readonly #release: () => void;
   readonly #guards: number[] = [];
 
   constructor(build: Build) {
-    // Node 20 knows relaxed SIMD only behind its flag.
-    if (build === 'relaxed' && Number.parseInt(process.versions.node, 10) < 22)
-      v8.setFlagsFromString('--experimental-wasm-relaxed-simd');
-    const bytes = readFileSync(new URL(`../../build/wasm/retrograd.${build}.wasm`, import.meta.url));
-    this.memory = new WebAssembly.Memory({ initial: 512, maximum: 65536 });
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-      env: {
-        memory: this.memory,
-        abort: () => {
-          throw new Error('kernel aborted');
-        },
-      },
-    });
-    (instance.exports._initialize as () => void)();
-    this.exports = instance.exports as unknown as Record<string, Kernel>;
-    // Static data ends well below one page boundary above the heap base the module was linked with.
-    this.#base = this.#top = 1 << 20;
+    super(build, moduleOf(build));
+    this.#release = this.mark();
   }
 
   /** Forgets all buffers. */
   reset(): void {
-    this.#top = this.#base;
+    this.#release();
     this.#guards.length = 0;
   }
 
-  #take(bytes: number): number {
-    const before = this.#top;
-    const start = before + GUARD_BYTES;
+  /** Fresh bytes between guards. */
+  override allocate(bytes: number): number {
+    const start = super.allocate(bytes + 2 * GUARD_BYTES) + GUARD_BYTES;
     const end = start + bytes;
-    const needed = end + 2 * GUARD_BYTES - this.memory.buffer.byteLength;
-    if (needed > 0) this.memory.grow(Math.ceil(needed / 65536));
     const view = new DataView(this.memory.buffer);
-    for (let at = before; at < start; at += 4) view.setUint32(at, GUARD_WORD, true);
+    for (let at = start - GUARD_BYTES; at < start; at += 4) view.setUint32(at, GUARD_WORD, true);
     // The guard behind starts at the very next byte, whatever the length.
     for (let at = end; at < end + GUARD_BYTES; at++) view.setUint8(at, 0xa5);
-    this.#guards.push(before, end);
-    this.#top = (end + GUARD_BYTES + 63) & ~63;
+    this.#guards.push(start - GUARD_BYTES, end);
     return start;
   }
 
   /** A guarded f32 buffer holding `values`, or that many NaN. */
-  f32(values: ArrayLike<number> | number): number {
+  override f32(values: ArrayLike<number> | number): number {
     const n = typeof values === 'number' ? values : values.length;
-    const ptr = this.#take(n * 4);
+    const ptr = this.allocate(n * 4);
     const view = new Float32Array(this.memory.buffer, ptr, n);
     if (typeof values === 'number') view.fill(Number.NaN);
     else view.set(values);
@@ -74,7 +61,7 @@ export class KernelBench {
   /** A guarded i32 buffer holding `values`, or that many 0x5a5a5a5a. */
   i32(values: ArrayLike<number> | number): number {
     const n = typeof values === 'number' ? values : values.length;
-    const ptr = this.#take(n * 4);
+    const ptr = this.allocate(n * 4);
     const view = new Int32Array(this.memory.buffer, ptr, n);
     if (typeof values === 'number') view.fill(0x5a5a5a5a);
     else view.set(values);
@@ -84,7 +71,7 @@ export class KernelBench {
   /** A guarded u8 buffer holding `values`, or that many 0x5a. */
   u8(values: ArrayLike<number> | number): number {
     const n = typeof values === 'number' ? values : values.length;
-    const ptr = this.#take(n);
+    const ptr = this.allocate(n);
     const view = new Uint8Array(this.memory.buffer, ptr, n);
     if (typeof values === 'number') view.fill(0x5a);
     else view.set(values);
@@ -103,9 +90,7 @@ export class KernelBench {
 
   /** Runs the export `name` and throws if it wrote outside its buffers. */
   run(name: string, ...args: number[]): number | undefined {
-    const kernel = this.exports[name];
-    if (!kernel) throw new Error(`no kernel ${name}`);
-    const result = kernel(...args);
+    const result = this.kernel(name)(...args);
     const view = new DataView(this.memory.buffer);
     for (let i = 0; i < this.#guards.length; i += 2) {
       const before = this.#guards[i] as number;
@@ -120,10 +105,26 @@ export class KernelBench {
   }
 }
 
-/** Sizes every elementwise kernel is tried at: none, one, around one vector W = 4 and its unrolled block 16, a prime. */
+/** To compare exactly: NaN equals itself and -0 differs from 0. */
+export const bits = (x: Float32Array): Uint32Array => new Uint32Array(x.buffer, x.byteOffset, x.length);
+
+/** The members of an enum that a build exports, by name and number. */
+export function algorithmsOf({ exports }: KernelBench, name: string): [member: string, number: number][] {
+  return Object.entries(exports as Record<string, unknown>).flatMap(([key, value]) =>
+    key.startsWith(`${name}.`) && value instanceof WebAssembly.Global
+      ? [[key.slice(name.length + 1), value.value]]
+      : [],
+  );
+}
+
+/**
+ * Sizes every elementwise kernel is tried at: none, one, around one vector W = 4 and its unrolled block 16, a prime.
+ */
 export const sizes = [0, 1, 3, 4, 5, 8, 15, 16, 17, 31, 32, 33, 1009];
 
-/** Distance of `actual` from `expected` in units of the last place of f32 at `expected`; 0 for two NaN or equal values. */
+/**
+ * Distance of `actual` from `expected` in units of the last place of f32 at `expected`; 0 for two NaN or equal values.
+ */
 export function ulps(actual: number, expected: number): number {
   if (Number.isNaN(expected)) return Number.isNaN(actual) ? 0 : Number.POSITIVE_INFINITY;
   const rounded = Math.fround(expected);

@@ -1,12 +1,12 @@
 // Cases of the activations. One entry yields the case of the op and that of its backward.
-import type { UnaryOps } from '../../../bindings/ops/unary.ts';
-import { type Unary, unary } from '../../support/reference.ts';
-import { zip } from '../../support/tensors.ts';
+import type { OpName, OpTypes } from '../../../bindings/ops/core.ts';
+import { type Unary, unary } from '../../../reference/elementwise.ts';
+import { zip } from '../../../reference/nd.ts';
 import {
+  type AllCases,
   argumentError,
   type Bad,
   type Case,
-  type Cases,
   f32,
   gradientErrors,
   type Sample,
@@ -15,9 +15,15 @@ import {
   uniform,
 } from './types.ts';
 
-type BackwardName = Extract<keyof UnaryOps, `${string}Backward`>;
-type ForwardName = BackwardName extends `${infer Name}Backward` ? Name : never;
-export type ActivationOps = Pick<UnaryOps, BackwardName | ForwardName>;
+/** Those whose backward takes what they saved. */
+type ForwardName = {
+  [K in OpName]: K extends `${infer Name}Backward`
+    ? 'saved' extends keyof OpTypes[K]['inputs']
+      ? Name
+      : never
+    : never;
+}[OpName];
+type ActivationName = Extract<OpName, ForwardName | `${ForwardName}Backward`>;
 
 interface Activation {
   readonly reference: Unary;
@@ -51,9 +57,9 @@ function forward(op: string, activation: Activation): Forward {
   const fill = uniform(-4, 4, ...kinks);
   return {
     samples: shapes.map(
-      (shape, i) => ({ inputs: [f32(shape, fill)], attrs: attrs[i % attrs.length] }) as Sample<'elu'>,
+      (shape, i) => ({ inputs: { x: f32(shape, fill) }, attrs: attrs[i % attrs.length] }) as Sample<'elu'>,
     ),
-    reference: ([x], a) => zip((v) => reference.forward(v as number, ...scalarsOf(activation, a)), x),
+    reference: ({ x }, a) => zip((v) => reference.forward(v as number, ...scalarsOf(activation, a)), x),
     tolerance,
     gradients: 'all',
     elementwise: true,
@@ -69,11 +75,15 @@ function backward(op: string, activation: Activation): Backward {
   return {
     samples: shapes.map(
       (shape, i) =>
-        ({ inputs: [f32(shape), f32(shape, fill)], attrs: attrs[i % attrs.length] }) as Sample<'eluBackward'>,
+        ({
+          inputs: { g: f32(shape), saved: f32(shape, fill) },
+          attrs: attrs[i % attrs.length],
+        }) as Sample<'eluBackward'>,
     ),
-    reference: ([g, x], a) => zip((u, v) => (u as number) * slope(v as number, ...scalarsOf(activation, a)), g, x),
+    reference: ({ g, saved: x }, a) =>
+      zip((u, v) => (u as number) * slope(v as number, ...scalarsOf(activation, a)), g, x),
     tolerance: { relative: 1e-6, absolute: 5e-7 },
-    gradients: [true, !straight],
+    gradients: { g: true, saved: !straight },
     gradientTolerance: curveTolerance,
     errors: gradientErrors(op, attrs[0]),
   };
@@ -97,7 +107,9 @@ const range = (op: 'hardtanh' | 'clamp'): Activation => ({
   kinks: [-2.5, -1, 0.5, 1],
   tolerance: EXACT,
   straight: true,
-  errors: [argumentError([f32([2])], { min: 1, max: -1 }, new RegExp(`^${op}: expected min <= max, got 1 and -1`))],
+  errors: [
+    argumentError({ x: f32([2]) }, { min: 1, max: -1 }, new RegExp(`^${op}: expected min <= max, got 1 and -1`)),
+  ],
 });
 
 const activations: { readonly [K in ForwardName]: Activation } = {
@@ -144,4 +156,4 @@ export const activationCases = Object.fromEntries(
     [op, forward(op, activation)],
     [`${op}Backward`, backward(`${op}Backward`, activation)],
   ]),
-) as unknown as Cases<ActivationOps>;
+) as unknown as Pick<AllCases, ActivationName>;

@@ -1,25 +1,9 @@
 // Cases of batch normalisation, and of what its backward pass is made of.
-import type { NormOps } from '../../../bindings/ops/norm.ts';
-import { build, type Nd, nd, toTensor } from '../../support/tensors.ts';
-import {
-  ALL_THROW,
-  backwardErrors,
-  byChannel,
-  EPS,
-  normalized,
-  some,
-  spread,
-  statistics,
-  TOLERANCE,
-  toInput,
-  toParameters,
-  v2,
-  v3,
-  x23,
-} from './norm-reference.ts';
-import { type Cases, dtypeError, f32, from, i32, type Sample, type Spec, shapeError } from './types.ts';
 
-export type BatchNormOps = Pick<NormOps, Extract<keyof NormOps, `batchNorm${string}`>>;
+import { type Nd, nd } from '../../../reference/nd.ts';
+import { byChannel, EPS, normalized, statistics, toInput, toParameters } from '../../../reference/norm.ts';
+import { ALL_THROW, backwardErrors, parameters, some, spread, TOLERANCE, v2, v3, x23 } from './norm-inputs.ts';
+import { type Cases, dtypeError, f32, from, i32, type Sample, type Spec, shapeError, uniform } from './types.ts';
 
 const batches: readonly (readonly number[])[] = [
   [5, 3],
@@ -34,121 +18,178 @@ const batches: readonly (readonly number[])[] = [
 const channelStatistics = (shape: readonly number[], what: 'mean' | 'rstd'): Spec =>
   f32(
     [shape[1] as number],
-    from((_, x) => nd([shape[1] as number], statistics(x as Nd, byChannel(shape))[what])),
+    from(({ x }) => nd([shape[1] as number], statistics(x as Nd, byChannel(shape))[what])),
   );
-const channelParameters = (shape: readonly number[]): Spec =>
-  f32(
-    [2, shape[1] as number],
-    from((g, x) => toParameters(g as Nd, x as Nd, byChannel(shape), shape[1] as number)),
-  );
-const affine = (n: number): [Spec, Spec] => [f32([n], some), f32([n])];
-
-type BatchAttrs = { running: null; training: boolean; momentum: number; eps: number };
-const batchAttrs: BatchAttrs = { running: null, training: true, momentum: 0.1, eps: EPS };
-/** Statistics that were learned before; made anew for each call, since training moves them. */
-const running = (c: number) => ({
-  mean: toTensor(build([c], ([i]) => (i as number) / 4 - 0.5)),
-  variance: toTensor(build([c], ([i]) => 0.5 + (i as number) / 2)),
-});
-const batchSamples: Sample<'batchNorm'>[] = batches.flatMap((shape) => {
+/** The gradient of the weight or of the bias, as the op before gives it. */
+const channelParameters = (shape: readonly number[], what: 'dweight' | 'dbias'): Spec => {
   const c = shape[1] as number;
+  return f32(
+    [c],
+    from(({ g, x }) => parameters(toParameters(g as Nd, x as Nd, byChannel(shape), c))[what]),
+  );
+};
+
+const training = { training: true, momentum: 0.1, eps: EPS };
+const evaluation = { ...training, training: false };
+const affine = (c: number) => ({ weight: f32([c], some), bias: f32([c]) });
+const bare = { weight: null, bias: null };
+/** Statistics that were learned before. */
+const running = (c: number) => ({ runningMean: f32([c]), runningVariance: f32([c], uniform(0.5, 3)) });
+const none = { runningMean: null, runningVariance: null };
+const batchSamples: Sample<'batchNorm'>[] = batches.flatMap((shape): Sample<'batchNorm'>[] => {
+  const c = shape[1] as number;
+  const x = f32(shape, spread);
   return [
-    { inputs: [f32(shape, spread), ...affine(c)], attrs: batchAttrs },
-    { inputs: [f32(shape, spread), null, null], attrs: batchAttrs },
-    { inputs: [f32(shape, spread), ...affine(c)], attrs: () => ({ ...batchAttrs, running: running(c) }) },
-    {
-      inputs: [f32(shape, spread), ...affine(c)],
-      attrs: () => ({ ...batchAttrs, running: running(c), training: false }),
-    },
-    {
-      inputs: [f32(shape, spread), f32([c], some), null],
-      attrs: () => ({ ...batchAttrs, running: running(c), training: false }),
-    },
-  ] satisfies Sample<'batchNorm'>[];
+    { inputs: { x, ...affine(c), ...none }, attrs: training },
+    { inputs: { x, ...bare, ...none }, attrs: training },
+    { inputs: { x, ...bare, ...none }, attrs: evaluation },
+    { inputs: { x, ...affine(c), ...running(c) }, attrs: training },
+    { inputs: { x, ...affine(c), ...running(c) }, attrs: evaluation },
+    { inputs: { x, weight: f32([c], some), bias: null, ...running(c) }, attrs: evaluation },
+  ];
 });
 /** An evaluation may have no rows and a single one. */
 const evaluations: Sample<'batchNorm'>[] = [
   [0, 3],
   [1, 3],
-].map((shape) => ({
-  inputs: [f32(shape), ...affine(3)],
-  attrs: () => ({ ...batchAttrs, running: running(3), training: false }),
-}));
+].map((shape) => ({ inputs: { x: f32(shape), ...affine(3), ...running(3) }, attrs: evaluation }));
 
-export const batchNormCases: Cases<BatchNormOps> = {
+/** (1 − momentum) · old + momentum · batch, whose variance is unbiased. */
+function learned(
+  x: Nd,
+  old: { readonly mean: Nd; readonly variance: Nd },
+  momentum: number,
+): Record<'runningMean' | 'runningVariance', Nd> {
+  const { positions } = byChannel(x.shape);
+  const batch = statistics(x, byChannel(x.shape));
+  const blend = (known: Nd, of: (c: number) => number): Nd =>
+    nd(
+      known.shape,
+      known.data.map((v, c) => (1 - momentum) * v + momentum * of(c)),
+    );
+  return {
+    runningMean: blend(old.mean, (c) => batch.mean[c] as number),
+    runningVariance: blend(old.variance, (c) => {
+      const n = positions[c]?.length as number;
+      return ((1 / (batch.rstd[c] as number) ** 2 - EPS) * n) / (n - 1);
+    }),
+  };
+}
+
+export const batchNormCases = {
   batchNorm: {
     samples: [...batchSamples, ...evaluations],
-    reference: ([x, weight, bias], { running: known, training }) => {
+    reference: ({ x, weight, bias, runningMean, runningVariance }, { training, momentum }) => {
       const groups = byChannel(x.shape);
+      const known = runningMean && runningVariance ? { mean: runningMean, variance: runningVariance } : null;
       const given =
         known && !training
           ? { mean: Array.from(known.mean.data), rstd: Array.from(known.variance.data, (v) => 1 / Math.sqrt(v + EPS)) }
           : statistics(x, groups);
-      return normalized(x, groups, given, weight, bias);
+      const y = normalized(x, groups, given, weight, bias);
+      if (!known || !training) return { y, runningMean, runningVariance };
+      return { y, ...learned(x, known, momentum) };
     },
     tolerance: TOLERANCE,
-    gradients: 'all',
+    gradients: { x: true, weight: true, bias: true },
     gradientTolerance: 5e-5,
     second: 'throws',
     errors: [
-      shapeError([v3, null, null], batchAttrs, /^batchNorm: expected input \[n, channels, \.\.\.\], got \[3\]/),
       shapeError(
-        [f32([1, 3]), null, null],
-        batchAttrs,
+        { x: v3, ...bare, ...none },
+        training,
+        /^batchNorm: expected input \[n, channels, \.\.\.\], got \[3\]/,
+      ),
+      shapeError(
+        { x: f32([1, 3]), ...bare, ...none },
+        training,
         /^batchNorm: expected more than 1 value per channel when training, got input \[1, 3\]/,
       ),
-      shapeError([x23, v2, null], batchAttrs, /^batchNorm: expected weight of shape \[3\], got \[2\]/),
-      shapeError([x23, null, v2], batchAttrs, /^batchNorm: expected bias of shape \[3\], got \[2\]/),
-      dtypeError([i32([2, 3]), null, null], batchAttrs, /^batchNorm: expected dtype f32, got i32/),
-      dtypeError([x23, null, i32([3])], batchAttrs, /^batchNorm: expected dtype f32, got i32/),
       shapeError(
-        [x23, null, null],
-        () => ({ ...batchAttrs, running: running(2) }),
+        { x: x23, weight: v2, bias: null, ...none },
+        training,
+        /^batchNorm: expected weight of shape \[3\], got \[2\]/,
+      ),
+      shapeError(
+        { x: x23, weight: null, bias: v2, ...none },
+        training,
+        /^batchNorm: expected bias of shape \[3\], got \[2\]/,
+      ),
+      dtypeError({ x: i32([2, 3]), ...bare, ...none }, training, /^batchNorm: expected dtype f32, got i32/),
+      dtypeError(
+        { x: x23, weight: null, bias: i32([3]), ...none },
+        training,
+        /^batchNorm: expected dtype f32, got i32/,
+      ),
+      shapeError(
+        { x: x23, ...bare, ...running(2) },
+        training,
         /^batchNorm: expected the running mean of shape \[3\], got \[2\]/,
+      ),
+      shapeError(
+        { x: x23, ...bare, runningMean: v3, runningVariance: v2 },
+        evaluation,
+        /^batchNorm: expected the running variance of shape \[3\], got \[2\]/,
       ),
     ],
   },
   batchNormBackwardParams: {
     samples: batches.map((shape) => ({
-      inputs: [f32(shape), f32(shape, spread), channelStatistics(shape, 'mean'), channelStatistics(shape, 'rstd')],
+      inputs: {
+        g: f32(shape),
+        x: f32(shape, spread),
+        mean: channelStatistics(shape, 'mean'),
+        rstd: channelStatistics(shape, 'rstd'),
+      },
     })),
-    reference: ([g, x]) => toParameters(g, x, byChannel(x.shape), x.shape[1] as number),
+    reference: ({ g, x }) => parameters(toParameters(g, x, byChannel(x.shape), x.shape[1] as number)),
     tolerance: { relative: 1e-5, absolute: 2e-5 },
     gradients: ALL_THROW,
-    errors: backwardErrors('batchNormBackwardParams', [v3, v3], 3),
+    errors: backwardErrors('batchNormBackwardParams', { mean: v3, rstd: v3 }, 3),
   },
   batchNormBackward: {
     samples: batches.flatMap((shape): Sample<'batchNormBackward'>[] =>
       [f32([shape[1] as number], some), null].map((weight) => ({
-        inputs: [
-          f32(shape),
-          f32(shape, spread),
-          channelStatistics(shape, 'mean'),
-          channelStatistics(shape, 'rstd'),
+        inputs: {
+          g: f32(shape),
+          x: f32(shape, spread),
+          mean: channelStatistics(shape, 'mean'),
+          rstd: channelStatistics(shape, 'rstd'),
           weight,
-          channelParameters(shape),
-        ],
+          dweight: channelParameters(shape, 'dweight'),
+          dbias: channelParameters(shape, 'dbias'),
+        },
       })),
     ),
-    reference: ([g, x, , , weight]) => toInput(g, x, byChannel(x.shape), weight),
+    reference: ({ g, x, weight }) => toInput(g, x, byChannel(x.shape), weight),
     tolerance: { relative: 1e-5, absolute: 1e-5 },
-    gradients: [...ALL_THROW, 'throws', 'throws'],
+    gradients: { ...ALL_THROW, weight: 'throws', dweight: 'throws', dbias: 'throws' },
     errors: [
-      ...backwardErrors('batchNormBackward', [v3, v3, null, f32([2, 3])], 3),
+      ...backwardErrors('batchNormBackward', { mean: v3, rstd: v3, weight: null, dweight: v3, dbias: v3 }, 3),
       shapeError(
-        [x23, x23, v3, v3, null, v3],
+        { g: x23, x: x23, mean: v3, rstd: v3, weight: null, dweight: v2, dbias: v3 },
         undefined,
-        /^batchNormBackward: expected the parameters' gradients of shape \[2, 3\], got \[3\]/,
+        /^batchNormBackward: expected the gradient of the weight of shape \[3\], got \[2\]/,
+      ),
+      shapeError(
+        { g: x23, x: x23, mean: v3, rstd: v3, weight: null, dweight: v3, dbias: f32([2, 3]) },
+        undefined,
+        /^batchNormBackward: expected the gradient of the bias of shape \[3\], got \[2, 3\]/,
+      ),
+      shapeError(
+        { g: x23, x: x23, mean: v3, rstd: v3, weight: v2, dweight: v3, dbias: v3 },
+        undefined,
+        /^batchNormBackward: expected weight of shape \[3\], got \[2\]/,
       ),
     ],
   },
   batchNormBackwardEval: {
     samples: [...batches, [0, 3]].flatMap((shape): Sample<'batchNormBackwardEval'>[] =>
       [f32([shape[1] as number], some), null].map((weight) => ({
-        inputs: [f32(shape), f32([shape[1] as number], some), weight],
+        inputs: { g: f32(shape), rstd: f32([shape[1] as number], some), weight },
       })),
     ),
-    reference: ([g, rstd, weight]) => {
+    reference: ({ g, rstd, weight }) => {
       const { positions } = byChannel(g.shape);
       const dx = nd(g.shape, g.data);
       positions.forEach((group, c) => {
@@ -158,16 +199,28 @@ export const batchNormCases: Cases<BatchNormOps> = {
       return dx;
     },
     tolerance: { relative: 3e-7 },
-    gradients: [true, 'throws', 'throws'],
+    gradients: { g: true, rstd: 'throws', weight: 'throws' },
     errors: [
       shapeError(
-        [v3, v3, null],
+        { g: v3, rstd: v3, weight: null },
         undefined,
         /^batchNormBackwardEval: expected input \[n, channels, \.\.\.\], got \[3\]/,
       ),
-      shapeError([x23, v2, null], undefined, /^batchNormBackwardEval: expected 1\/σ of shape \[3\], got \[2\]/),
-      shapeError([x23, v3, v2], undefined, /^batchNormBackwardEval: expected weight of shape \[3\], got \[2\]/),
-      dtypeError([i32([2, 3]), v3, null], undefined, /^batchNormBackwardEval: expected dtype f32, got i32/),
+      shapeError(
+        { g: x23, rstd: v2, weight: null },
+        undefined,
+        /^batchNormBackwardEval: expected 1\/σ of shape \[3\], got \[2\]/,
+      ),
+      shapeError(
+        { g: x23, rstd: v3, weight: v2 },
+        undefined,
+        /^batchNormBackwardEval: expected weight of shape \[3\], got \[2\]/,
+      ),
+      dtypeError(
+        { g: i32([2, 3]), rstd: v3, weight: null },
+        undefined,
+        /^batchNormBackwardEval: expected dtype f32, got i32/,
+      ),
     ],
   },
-};
+} satisfies Cases;

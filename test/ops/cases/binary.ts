@@ -1,8 +1,8 @@
 // Cases of the elementwise ops of two and three tensors.
-import type { BinaryOps } from '../../../bindings/ops/binary.ts';
+import type { Dtype } from '../../../bindings/dtypes.ts';
 import type { Shape } from '../../../bindings/tensor.ts';
-import { binary, comparison as comparisons } from '../../support/reference.ts';
-import { zip } from '../../support/tensors.ts';
+import { binary, comparison as comparisons } from '../../../reference/elementwise.ts';
+import { zip } from '../../../reference/nd.ts';
 import {
   argumentError,
   type Bad,
@@ -14,10 +14,12 @@ import {
   freedError,
   grid,
   i32,
+  list,
   type Sample,
   shapeError,
   u8,
   uniform,
+  whole,
 } from './types.ts';
 
 type Pair = readonly [a: Shape, b: Shape];
@@ -63,76 +65,89 @@ const pairs: readonly Pair[] = [
 ];
 
 const samples = (fill: Fill, other: Fill): Sample<'add'>[] =>
-  pairs.map(([a, b]) => ({ inputs: [f32(a, fill), f32(b, other)] }));
-const integers: readonly Sample<'add'>[] = pairs.map(([a, b]) => ({ inputs: [i32(a), i32(b)] }));
+  pairs.map(([a, b]) => ({ inputs: { a: f32(a, fill), b: f32(b, other) } }));
 
 const errors = (op: string, ...more: Bad[]): [Bad, Bad, Bad, ...Bad[]] => [
   shapeError(
-    [f32([2, 3]), f32([4])],
+    { a: f32([2, 3]), b: f32([4]) },
     undefined,
     new RegExp(`^${op}: expected shapes that broadcast together, got \\[2, 3\\] and \\[4\\]`),
   ),
   shapeError(
-    [f32([2, 3]), f32([3, 2])],
+    { a: f32([2, 3]), b: f32([3, 2]) },
     undefined,
     new RegExp(`^${op}: expected shapes that broadcast.*sizes at dim 0 are 2 and 3`),
   ),
-  dtypeError(
-    [f32([2]), u8([2])],
-    undefined,
-    new RegExp(`^${op}: expected both of one dtype, got f32 and u8; convert one with .to\\('f32'\\)`),
-  ),
-  argumentError([{ raw: 3n }, f32([2])], undefined, new RegExp(`^${op}: expected a tensor as argument 1, got bigint`)),
-  freedError([f32([2]), f32([2])], undefined, 1),
+  argumentError({ a: { raw: 3n }, b: f32([2]) }, undefined, new RegExp(`^${op}: expected a tensor as a, got bigint`)),
+  freedError({ a: f32([2]), b: f32([2]) }, undefined, 'b'),
   ...more,
 ];
+const oneDtype = (op: string): Bad =>
+  dtypeError(
+    { a: f32([2]), b: i32([2]) },
+    undefined,
+    new RegExp(`^${op}: expected both of one dtype, got f32 and i32; convert one with .to\\('f32'\\)`),
+  );
 const floatOnly = (op: string): Bad =>
-  dtypeError([i32([2]), i32([2])], undefined, new RegExp(`^${op}: expected dtype f32, got i32`));
+  dtypeError({ a: i32([2]), b: i32([2]) }, undefined, new RegExp(`^${op}: expected dtype f32, got i32`));
 
 function arithmetic(op: keyof typeof binary, relative: number, fill: Fill = uniform(), other = fill): Case<'add'> {
   return {
     samples: samples(fill, other),
-    reference: ([a, b]) => zip(binary[op].forward as (...values: number[]) => number, a, b),
+    reference: ({ a, b }) => zip(binary[op].forward as (...values: number[]) => number, a, b),
     tolerance: { relative },
     gradients: 'all',
     elementwise: true,
-    errors: errors(op, ...(['div', 'pow', 'maximum', 'minimum'].includes(op) ? [floatOnly(op)] : [])),
-  };
-}
-
-/** With samples of integers, which must be exact and wrap as 32-bit numbers do. */
-function withIntegers(base: Case<'add'>, f: (a: number, b: number) => number): Case<'add'> {
-  const large: Sample<'add'> = {
-    inputs: [i32([3], () => [2 ** 31 - 1, -(2 ** 31), 65537]), i32([3], () => [1, -1, 65537])],
-  };
-  return {
-    ...base,
-    samples: [...base.samples, ...integers, large],
-    reference: (inputs, attrs) => {
-      const [a, b] = inputs;
-      const wraps = [a, b].some((x) => x.data.includes(65537));
-      return wraps ? zip(f as (...values: number[]) => number, a, b) : base.reference(inputs, attrs);
-    },
+    errors: errors(op, ['div', 'pow'].includes(op) ? floatOnly(op) : oneDtype(op)),
   };
 }
 
 function comparison(op: keyof typeof comparisons): Case<'eq'> {
   const fill = grid(1);
   return {
-    samples: [...samples(fill, fill), ...integers],
-    reference: ([a, b]) => zip((x, y) => Number(comparisons[op](x as number, y as number)), a, b),
+    samples: samples(fill, fill),
+    reference: ({ a, b }) => zip((x, y) => Number(comparisons[op](x as number, y as number)), a, b),
     dtype: 'u8',
     tolerance: { relative: 0 },
     gradients: 'none',
     elementwise: true,
-    errors: errors(op),
+    errors: errors(op, oneDtype(op)),
   };
 }
 
-export const binaryCases: Cases<BinaryOps> = {
-  add: withIntegers(arithmetic('add', 1e-7), (a, b) => (a + b) | 0),
-  sub: withIntegers(arithmetic('sub', 1e-7), (a, b) => (a - b) | 0),
-  mul: withIntegers(arithmetic('mul', 1e-7), Math.imul),
+/** Of bits (i32, u8) or of masks (u8 alone). */
+function bitwise(
+  op: string,
+  make: typeof i32,
+  f: (a: number, b: number) => number,
+): Case<'bitwiseAnd'> & Case<'logicalAnd'> {
+  const dtype = make([]).dtype;
+  const fill = whole(0, 256);
+  return {
+    samples: [
+      ...pairs.map(([a, b]) => ({ inputs: { a: make(a, fill), b: make(b, fill) } })),
+      ...(dtype === 'i32' ? pairs.map(([a, b]) => ({ inputs: { a: u8(a, fill), b: u8(b, fill) } })) : []),
+      { inputs: { a: make([4], list(0, 0, 2, 255)), b: make([4], list(0, 1, 1, 255)) } },
+    ],
+    reference: ({ a, b }) => zip(f as (...values: number[]) => number, a, b),
+    tolerance: { relative: 0 },
+    gradients: 'none',
+    errors: [
+      dtypeError({ a: f32([2]), b: make([2]) }, undefined, new RegExp(`^${op}: expected dtype .*, got f32`)),
+      dtypeError(
+        { a: make([2]), b: dtype === 'i32' ? u8([2]) : i32([2]) },
+        undefined,
+        new RegExp(`^${op}: expected (dtype u8, got i32|both of one dtype, got i32 and u8)`),
+      ),
+      shapeError({ a: make([2]), b: make([3]) }, undefined, new RegExp(`^${op}: expected shapes that broadcast`)),
+    ],
+  };
+}
+
+export const binaryCases = {
+  add: arithmetic('add', 1e-7),
+  sub: arithmetic('sub', 1e-7),
+  mul: arithmetic('mul', 1e-7),
   div: arithmetic('div', 1e-7, uniform(), uniform(-3, 3, -0.3, -0.2, -0.1, 0, 0.1, 0.2, 0.3)),
   pow: arithmetic('pow', 3e-6, uniform(0.3, 3), uniform(-3, 3)),
   // The two fills never meet, so that finite differences see no kink.
@@ -144,27 +159,37 @@ export const binaryCases: Cases<BinaryOps> = {
   le: comparison('le'),
   gt: comparison('gt'),
   ge: comparison('ge'),
+  bitwiseAnd: bitwise('bitwiseAnd', i32, (a, b) => a & b),
+  bitwiseOr: bitwise('bitwiseOr', i32, (a, b) => a | b),
+  bitwiseXor: bitwise('bitwiseXor', i32, (a, b) => a ^ b),
+  logicalAnd: bitwise('logicalAnd', u8, (a, b) => Number(a !== 0 && b !== 0)),
+  logicalOr: bitwise('logicalOr', u8, (a, b) => Number(a !== 0 || b !== 0)),
+  logicalXor: bitwise('logicalXor', u8, (a, b) => Number((a !== 0) !== (b !== 0))),
   where: {
     samples: [
-      ...pairs.map(([a, b]) => ({ inputs: [u8(b), f32(a), f32(b)] }) as const),
-      { inputs: [u8([2, 3]), f32([3]), f32([2, 1])] },
-      { inputs: [u8([3], () => [255, 0, 2]), f32([4, 3]), f32([])] },
-      { inputs: [u8([]), f32([2, 2]), f32([2, 2])] },
+      ...pairs.map(([a, b]) => ({ inputs: { condition: u8(b), a: f32(a), b: f32(b) } }) as const),
+      { inputs: { condition: u8([2, 3]), a: f32([3]), b: f32([2, 1]) } },
+      { inputs: { condition: u8([3], () => [255, 0, 2]), a: f32([4, 3]), b: f32([]) } },
+      { inputs: { condition: u8([]), a: f32([2, 2]), b: f32([2, 2]) } },
     ],
-    reference: ([condition, a, b]) => zip((c, x, y) => (c !== 0 ? (x as number) : (y as number)), condition, a, b),
-    dtype: 'f32',
+    reference: ({ condition, a, b }) => zip((c, x, y) => (c !== 0 ? (x as number) : (y as number)), condition, a, b),
+    dtype: (_, { a }) => a as Dtype,
     tolerance: { relative: 0 },
-    gradients: [false, true, true],
+    gradients: { condition: false, a: true, b: true },
     elementwise: true,
     errors: [
-      dtypeError([f32([2]), f32([2]), f32([2])], undefined, /^where: expected dtype u8, got f32/),
-      dtypeError([u8([2]), i32([2]), f32([2])], undefined, /^where: expected dtype f32, got i32/),
-      dtypeError([u8([2]), f32([2]), u8([2])], undefined, /^where: expected dtype f32, got u8/),
+      dtypeError({ condition: f32([2]), a: f32([2]), b: f32([2]) }, undefined, /^where: expected dtype u8, got f32/),
+      dtypeError(
+        { condition: u8([2]), a: i32([2]), b: f32([2]) },
+        undefined,
+        /^where: expected both of one dtype, got i32 and f32/,
+      ),
+      dtypeError({ condition: i32([2]), a: f32([2]), b: f32([2]) }, undefined, /^where: expected dtype u8, got i32/),
       shapeError(
-        [u8([2]), f32([3]), f32([])],
+        { condition: u8([2]), a: f32([3]), b: f32([]) },
         undefined,
         /^where: expected shapes that broadcast together, got \[2\] and \[3\] and \[\]/,
       ),
     ],
   },
-};
+} satisfies Cases;

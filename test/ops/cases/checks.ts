@@ -1,51 +1,86 @@
 // Checks of values, layouts, special numbers, errors and lifetimes.
 import { expect } from 'vitest';
-import { backward } from '../../../bindings/autograd.ts';
+import { backend } from '../../../bindings/engine/engine.ts';
+import { FreedError } from '../../../bindings/memory/errors.ts';
 import { type OpName, table } from '../../../bindings/ops/table.ts';
-import { FreedError } from '../../../bindings/runtime/errors.ts';
 import { scope } from '../../../bindings/scope.ts';
-import { type Dtype, Tensor } from '../../../bindings/tensor.ts';
-import { bits, difference, inLayout, type Nd, nd, toTensor } from '../../support/tensors.ts';
-import type { AnyCase } from './index.ts';
+import { Tensor } from '../../../bindings/tensor.ts';
+import { type Nd, nd } from '../../../reference/nd.ts';
+import { bits, difference, inLayout, toNd, toTensor } from '../../support/tensors.ts';
 import {
   attrsOf,
   closeTo,
+  differentiableOf,
+  dtypeOf,
   eachSample,
-  flagOf,
+  expectedOf,
   holdsStill,
   type Inputs,
+  imageOf,
   leaves,
+  outcomeOf,
+  pullBack,
   run,
+  runSample,
   type Sample,
   type Tensors,
   valuesOf,
-  weightsFor,
+  wantedOf,
+  writtenBy,
 } from './samples.ts';
-import { fillInputs, type Spec } from './types.ts';
+import { type AnyCase, byName, fillInputs, placesOf, type Spec } from './types.ts';
+
+/** Names of the inputs that the op takes contiguous only: what it writes where kernels write rows. */
+const contiguousOnly = (op: OpName): string[] =>
+  table[op].inputs.filter(({ writes, strided }) => writes && !strided).map(({ name }) => name);
 
 function layoutsOf(op: OpName, testCase: AnyCase, sample: Sample, values: Inputs): void {
-  const wants = (i: number): boolean => flagOf(testCase, sample.inputs[i] ?? null, i) === true;
+  const wants = wantedOf(testCase, sample);
+  const places = placesOf(sample.inputs);
+  const written = writtenBy(op);
   const outcome = (inputs: Tensors): string[] => {
-    const y = run(op, inputs, attrsOf(sample));
-    if (y.requiresGrad) backward(y, toTensor(weightsFor(op, y.shape)));
-    return [bits(y), ...inputs.map((x) => (x?.grad ? bits(x.grad) : ''))];
+    const results = runSample(op, sample, inputs);
+    const roots = differentiableOf(op).filter((name) => results[name]?.requiresGrad);
+    const image = Object.values(results).map(bits);
+    if (roots.length > 0) pullBack(op, results, roots);
+    for (const [i, x] of inputs.entries()) if (x && written.includes(places[i]?.name as string)) image.push(bits(x));
+    return [...image, ...inputs.map((x) => (x?.grad ? bits(x.grad) : ''))];
   };
-  const plain = outcome(leaves(sample.inputs, values, wants));
+  const plain = outcome(leaves(sample, values, wants));
   for (const layout of ['transposed', 'stepped'] as const) {
-    const inputs = sample.inputs.map((spec, i) => {
+    const inputs = places.map(({ name, spec }, i) => {
       if (!spec) return null;
       const value = values[i] as Nd;
-      return (
-        testCase.contiguousOnly?.includes(i) ? toTensor(value, spec.dtype) : inLayout(value, spec.dtype, layout)
-      ).requiresGrad_(wants(i));
+      const made = contiguousOnly(op).includes(name)
+        ? toTensor(value, spec.dtype)
+        : inLayout(value, spec.dtype, layout);
+      return made.requiresGrad_(wants[i] ?? false);
     });
     const before = inputs.map((x) => (x ? bits(x) : ''));
+    const gaps = inputs.map((x) => (x ? gapsOf(x) : []));
     expect(outcome(inputs), layout).toEqual(plain);
     expect(
-      inputs.map((x) => (x ? bits(x) : '')),
-      `${layout}: inputs are left as they were`,
-    ).toEqual(before);
+      inputs.map((x) => (x ? gapsOf(x) : [])),
+      `${layout}: what lies between elements is left as it was`,
+    ).toEqual(gaps);
+    inputs.forEach((x, i) => {
+      if (x && !written.includes(places[i]?.name as string))
+        expect(bits(x), `${layout}: inputs are left as they were`).toBe(before[i]);
+    });
   }
+}
+
+/** What lies in the block of `x` but is none of its elements. */
+function gapsOf(x: Tensor): number[] {
+  const whole = new Tensor(x.block, 'u8', [x.block.bytes]).data;
+  const own = new Set<number>();
+  const bytes = x.dtype === 'u8' ? 1 : 4;
+  const walk = (d: number, at: number): void => {
+    if (d === x.ndim) for (let b = 0; b < bytes; b++) own.add(at * bytes + b);
+    else for (let i = 0; i < (x.shape[d] as number); i++) walk(d + 1, at + i * (x.strides[d] as number));
+  };
+  walk(0, x.offset);
+  return Array.from(whole).filter((_, i) => !own.has(i));
 }
 
 /** The same bits, values and gradients, whatever the layout of the inputs in memory. */
@@ -76,104 +111,114 @@ const DENORMAL = 1.5e-45;
 export function checkSpecial(op: OpName, testCase: AnyCase): void {
   const sample = testCase.samples[0] as Sample;
   const n = SPECIAL.length;
-  const floats = sample.inputs.filter((spec) => spec?.dtype === 'f32').length;
+  const specs = placesOf(sample.inputs).map(({ spec }) => spec as Spec);
+  const size = n ** specs.filter(({ dtype }) => dtype === 'f32').length;
   let period = 1;
-  const values = sample.inputs.map((spec) => {
-    if (spec?.dtype !== 'f32')
-      return nd(
-        [n ** floats],
-        Array.from({ length: n ** floats }, (_, i) => i % 2),
-      );
+  const values = specs.map(({ dtype }) => {
     const each = period;
-    period *= n;
+    if (dtype === 'f32') period *= n;
+    const value = (i: number): number =>
+      dtype === 'f32' ? Math.fround(SPECIAL[Math.floor(i / each) % n] as number) : i % 2;
     return nd(
-      [n ** floats],
-      Array.from({ length: n ** floats }, (_, i) => Math.fround(SPECIAL[Math.floor(i / each) % n] as number)),
+      [size],
+      Array.from({ length: size }, (_, i) => value(i)),
     );
   });
-  const y = run(
+  const results = runSample(
     op,
-    values.map((x, i) => toTensor(x, (sample.inputs[i] as Spec).dtype)),
-    attrsOf(sample),
+    sample,
+    values.map((x, i) => toTensor(x, (specs[i] as Spec).dtype)),
   );
-  const expected = testCase.reference(values, attrsOf(sample)).data;
-  const problem = difference(y.data, expected, {
-    relative: Math.max(testCase.tolerance.relative, 1e-6),
-    absolute: Math.max(testCase.tolerance.absolute ?? 0, DENORMAL),
-  });
-  if (!problem) return;
-  const at = Number(/position (\d+)/.exec(problem)?.[1]);
-  throw new Error(`${op}(${values.map((x) => x.data[at]).join(', ')}) ${problem}`);
+  const expected = expectedOf(op, testCase, sample, values);
+  for (const name in expected) {
+    const problem = difference((results[name] as Tensor).data, (expected[name] as Nd).data, {
+      relative: Math.max(testCase.tolerance.relative, 1e-6),
+      absolute: Math.max(testCase.tolerance.absolute ?? 0, DENORMAL),
+    });
+    if (!problem) continue;
+    const at = Number(/position (\d+)/.exec(problem)?.[1]);
+    throw new Error(`${op}(${values.map((x) => x.data[at]).join(', ')}) ${problem}`);
+  }
 }
 
-/** Every call that must fail does, with its error, and changes nothing. */
+/** Calls that must fail do, with their error, and change nothing: nor do copies that were made for them stay. */
 export function checkErrors(op: OpName, { errors }: AnyCase): void {
   for (const { inputs, attrs: given, error, message, freed } of errors)
-    scope(() => {
-      const values = fillInputs(
-        op,
-        inputs.map((spec) => (spec && 'shape' in spec ? spec : null)),
-      );
-      const args = inputs.map((spec, i) => {
-        if (!spec) return null;
-        return 'raw' in spec ? spec.raw : toTensor(values[i] as Nd, spec.dtype);
+    for (const layout of ['contiguous', 'stepped'] as const)
+      scope(() => {
+        const values = fillInputs(op, inputs);
+        const args = placesOf(inputs).map(({ name, index, spec }, i) => {
+          if (!spec) {
+            const slot = inputs[name];
+            return slot && index < 0 && 'raw' in slot ? slot.raw : null;
+          }
+          const value = values[i] as Nd;
+          const kept = layout === 'contiguous' || contiguousOnly(op).includes(name);
+          return kept ? toTensor(value, spec.dtype) : inLayout(value, spec.dtype, layout);
+        });
+        const bag = byName(inputs, args);
+        const attrs = attrsOf({ attrs: given });
+        if (freed !== undefined) (bag[freed] as Tensor).dispose();
+        const before = imageOf(args);
+        holdsStill(() => {
+          let thrown: unknown;
+          try {
+            run(op, bag, attrs);
+          } catch (caught) {
+            thrown = caught;
+          }
+          expect(thrown, `an error like ${message}`).toBeInstanceOf(error);
+          expect((thrown as Error).message).toMatch(message);
+        });
+        expect(imageOf(args)).toEqual(before);
       });
-      const attrs = attrsOf({ attrs: given });
-      if (freed !== undefined) (args[freed] as Tensor).dispose();
-      const image = (): string[] => args.map((x) => (x instanceof Tensor && !x.block.freed ? bits(x) : ''));
-      const before = image();
-      holdsStill(() => {
-        let thrown: unknown;
-        try {
-          run(op, args, attrs);
-        } catch (caught) {
-          thrown = caught;
-        }
-        expect(thrown, `an error like ${message}`).toBeInstanceOf(error);
-        expect((thrown as Error).message).toMatch(message);
-      });
-      expect(image()).toEqual(before);
-    });
 }
 
-/** Each input in turn is freed before the call; the error names who made it. So does that of a freed result. */
+/** A freed result says who made it. */
 export function checkFreed(op: OpName, testCase: AnyCase): void {
   const sample = testCase.samples[0] as Sample;
-  const values = valuesOf(op, sample, 0);
-  sample.inputs.forEach((spec, i) => {
-    if (!spec) return;
-    scope(() => {
-      const inputs = leaves(sample.inputs, values);
-      const attrs = attrsOf(sample);
-      (inputs[i] as Tensor).dispose();
-      holdsStill(() => {
-        expect(() => run(op, inputs, attrs)).toThrow(FreedError);
-        expect(() => run(op, inputs, attrs)).toThrow(/^test: expected a living tensor, got one of shape/);
-      });
-    });
-  });
   scope(() => {
-    const inputs = leaves(sample.inputs, values);
-    const y = run(op, inputs, attrsOf(sample));
-    y.dispose();
-    const maker = 'view' in table[op] ? 'test' : op;
-    expect(() => y.data).toThrow(new RegExp(`^${maker}: expected a living tensor`));
+    const inputs = leaves(sample, valuesOf(op, sample, 0));
+    const results = Object.values(runSample(op, sample, inputs));
+    for (const y of results) {
+      const own = !inputs.some((x) => x?.block === y.block);
+      y.dispose();
+      expect(() => y.data).toThrow(FreedError);
+      expect(() => y.data).toThrow(new RegExp(`^${own ? op : 'test'}: expected a living tensor`));
+    }
   });
 }
 
-function dtypeOf({ dtype }: AnyCase, sample: Sample): Dtype {
-  if (typeof dtype === 'function') return dtype(attrsOf(sample));
-  return dtype ?? sample.inputs[0]?.dtype ?? 'f32';
-}
-
-/** Values, shapes and dtypes against the reference; nothing is recorded for plain inputs. */
+/** Values, shapes and dtypes against the reference; plain inputs record nothing; only what is written changes. */
 export function checkValues(op: OpName, testCase: AnyCase): void {
+  const written = writtenBy(op);
   eachSample(op, testCase, (sample, values) => {
-    const attrs = attrsOf(sample);
-    const expected = testCase.reference(values, attrs);
-    const y = run(op, leaves(sample.inputs, values), attrs);
-    expect(y.dtype).toBe(dtypeOf(testCase, sample));
-    closeTo(y, expected, testCase.tolerance, 'value');
-    expect(y.requiresGrad).toBe(false);
+    const expected = expectedOf(op, testCase, sample, values);
+    const inputs = leaves(sample, values);
+    const before = imageOf(inputs);
+    const actual = outcomeOf(op, sample, inputs);
+    expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort());
+    for (const name in expected) {
+      const y = expected[name];
+      if (y) closeTo(actual[name] as Nd, y, testCase.tolerance, name);
+      else expect(actual[name], name).toBeNull();
+    }
+    const after = imageOf(inputs);
+    placesOf(sample.inputs).forEach(({ name }, i) => {
+      if (!written.includes(name)) expect(after[i], `${name} is left as it was`).toEqual(before[i]);
+      // What saved it before has to notice.
+      else if (after[i]?.[0] !== before[i]?.[0]) expect(after[i]?.[1], `version of ${name}`).not.toBe(before[i]?.[1]);
+    });
+    const again = leaves(sample, values);
+    const held = backend().memory.blocks;
+    const results = runSample(op, sample, again);
+    const made = Object.values(results).filter((y) => again.every((x) => x?.block !== y.block));
+    expect(backend().memory.blocks, 'nothing is held but the results').toBe(held + made.length);
+    for (const name in results) {
+      const y = results[name] as Tensor;
+      expect(y.dtype, name).toBe(dtypeOf(testCase, sample, name));
+      expect(y.requiresGrad, name).toBe(false);
+      expect(toNd(y), `${name}, computed again`).toEqual(actual[name]);
+    }
   });
 }

@@ -1,9 +1,9 @@
 // Cases of the losses of classes, before reduction.
-import type { LossOps } from '../../../bindings/ops/loss.ts';
-import { at, build, type Nd, reduceNd, zip } from '../../support/tensors.ts';
+import { at, build, type Nd, reduceNd, zip } from '../../../reference/nd.ts';
 import {
   argumentError,
   type Bad,
+  type BadInputs,
   type Cases,
   dtypeError,
   type Fill,
@@ -16,12 +16,6 @@ import {
   uniform,
   whole,
 } from './types.ts';
-
-/** The ops that take a target class for each row. */
-export type ClassLossOps = Pick<
-  LossOps,
-  'crossEntropy' | 'crossEntropyBackward' | 'nll' | 'nllBackward' | 'classWeights'
->;
 
 const IGNORE = -100;
 type Entropy = { ignoreIndex: number; labelSmoothing: number };
@@ -47,10 +41,10 @@ const entropies: readonly (readonly [rows: number, classes: number, weighted: bo
   [3, 37, true, { ignoreIndex: 0 }],
   [37, 10, false, {}],
 ];
-const logits = (rows: number, classes: number, { ignoreIndex = IGNORE }: Smooth): [Spec, Spec] => [
-  f32([rows, classes]),
-  i32([rows], classesOf(classes, ignoreIndex)),
-];
+const logits = (rows: number, classes: number, { ignoreIndex = IGNORE }: Smooth): { x: Spec; target: Spec } => ({
+  x: f32([rows, classes]),
+  target: i32([rows], classesOf(classes, ignoreIndex)),
+});
 
 const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 const logSumExp = (lane: readonly number[]): number => {
@@ -65,7 +59,7 @@ const LAST = { dim: 1, end: 2, keepdim: false };
 
 /** −Σ over the classes of (1 − s) [c = target] w[c] log p[c] + s / classes · w[c] log p[c]. */
 function crossEntropy(
-  [x, target, weight]: readonly [Nd, Nd, Nd | null],
+  { x, target, weight }: { readonly x: Nd; readonly target: Nd; readonly weight: Nd | null },
   { ignoreIndex, labelSmoothing: s }: Entropy,
 ): Nd {
   const losses = rowsOf(x).map((row, i) => {
@@ -83,7 +77,7 @@ function crossEntropy(
 
 /** Its derivative by x, times g: share · w by class, softmax taking what they add up to. */
 function crossEntropySlope(
-  [g, x, , target, weight]: readonly [Nd, Nd, Nd, Nd, Nd | null],
+  { g, x, target, weight }: { readonly [N in 'g' | 'x' | 'target']: Nd } & { readonly weight: Nd | null },
   { ignoreIndex, labelSmoothing: s }: Entropy,
 ): Nd {
   const rows = rowsOf(x).flatMap((row, i) => {
@@ -98,7 +92,7 @@ function crossEntropySlope(
   return { shape: x.shape, data: Float64Array.from(rows) };
 }
 
-const badTargets = (op: string, inputs: (target: Spec) => Bad['inputs'], attrs: unknown): [Bad, Bad] => [
+const badTargets = (op: string, inputs: (target: Spec) => BadInputs, attrs: unknown): [Bad, Bad] => [
   argumentError(
     inputs(i32([2], list(0, 3))),
     attrs,
@@ -123,42 +117,46 @@ const nlls: readonly (readonly [shape: readonly [number, number, number], weight
 ];
 const weightOf = (weight: Nd | null, t: number): number => (weight ? (weight.data[t] as number) : 1);
 
-export const classLossCases: Cases<ClassLossOps> = {
+export const classLossCases = {
   crossEntropy: {
     samples: [
       ...entropies.map(([rows, classes, weighted, attrs]) => ({
-        inputs: [...logits(rows, classes, attrs), weighted ? weights(classes) : null] as const,
+        inputs: { ...logits(rows, classes, attrs), weight: weighted ? weights(classes) : null },
         attrs: entropy(attrs),
       })),
       {
-        inputs: [f32([2, 3], list(1000, -1000, 0, 500, 500, -2000)), i32([2], list(1, 0)), null],
+        inputs: { x: f32([2, 3], list(1000, -1000, 0, 500, 500, -2000)), target: i32([2], list(1, 0)), weight: null },
         attrs: entropy(),
         valueOnly: true,
       },
     ],
     reference: crossEntropy,
     tolerance: { relative: 1e-6, absolute: 1e-6 },
-    gradients: [true, false, false],
+    gradients: { x: true, target: false, weight: false },
     errors: [
-      ...badTargets('crossEntropy', (target) => [f32([2, 3]), target, null], entropy()),
+      ...badTargets('crossEntropy', (target) => ({ x: f32([2, 3]), target, weight: null }), entropy()),
       shapeError(
-        [f32([6]), i32([6], list(0)), null],
+        { x: f32([6]), target: i32([6], list(0)), weight: null },
         entropy(),
         /^crossEntropy: expected logits \[n, classes\], got \[6\]/,
       ),
       shapeError(
-        [f32([2, 3]), i32([3], list(0)), null],
+        { x: f32([2, 3]), target: i32([3], list(0)), weight: null },
         entropy(),
         /^crossEntropy: expected the targets of shape \[2\], got \[3\]/,
       ),
       shapeError(
-        [f32([2, 3]), i32([2], list(0)), f32([2])],
+        { x: f32([2, 3]), target: i32([2], list(0)), weight: f32([2]) },
         entropy(),
         /^crossEntropy: expected weight of shape \[3\], got \[2\]/,
       ),
-      dtypeError([f32([2, 3]), f32([2]), null], entropy(), /^crossEntropy: expected dtype i32, got f32/),
+      dtypeError(
+        { x: f32([2, 3]), target: f32([2]), weight: null },
+        entropy(),
+        /^crossEntropy: expected dtype i32, got f32/,
+      ),
       argumentError(
-        [f32([2, 3]), i32([2], list(0)), null],
+        { x: f32([2, 3]), target: i32([2], list(0)), weight: null },
         entropy({ labelSmoothing: 1.5 }),
         /^crossEntropy: expected labelSmoothing from 0 to 1, got 1.5/,
       ),
@@ -166,38 +164,38 @@ export const classLossCases: Cases<ClassLossOps> = {
   },
   crossEntropyBackward: {
     samples: entropies.map(([rows, classes, weighted, attrs]) => {
-      const [x, target] = logits(rows, classes, attrs);
+      const { x, target } = logits(rows, classes, attrs);
       // log Σ exp(x − max) of the rows, which backward gets from forward.
       const lse = f32(
         [rows],
-        from((_, values) => reduceNd(values as Nd, LAST, (row) => logSumExp(row) - Math.max(...row))),
+        from(({ x: values }) => reduceNd(values as Nd, LAST, (row) => logSumExp(row) - Math.max(...row))),
       );
       return {
-        inputs: [f32([rows]), x, lse, target, weighted ? weights(classes) : null] as const,
+        inputs: { g: f32([rows]), x, lse, target, weight: weighted ? weights(classes) : null } as const,
         attrs: entropy(attrs),
       };
     }),
     reference: crossEntropySlope,
     tolerance: { relative: 2e-6, absolute: 1e-6 },
-    gradients: [true, true, false, false, false],
+    gradients: { g: true, x: true, lse: false, target: false, weight: false },
     errors: [
       shapeError(
-        [f32([3]), f32([2, 3]), f32([2]), i32([2], list(0)), null],
+        { g: f32([3]), x: f32([2, 3]), lse: f32([2]), target: i32([2], list(0)), weight: null },
         entropy(),
         /^crossEntropyBackward: expected the gradient of shape \[2\], got \[3\]/,
       ),
       shapeError(
-        [f32([2]), f32([2, 3]), f32([3]), i32([2], list(0)), null],
+        { g: f32([2]), x: f32([2, 3]), lse: f32([3]), target: i32([2], list(0)), weight: null },
         entropy(),
         /^crossEntropyBackward: expected log Σ exp of shape \[2\], got \[3\]/,
       ),
       shapeError(
-        [f32([2]), f32([6]), f32([2]), i32([2], list(0)), null],
+        { g: f32([2]), x: f32([6]), lse: f32([2]), target: i32([2], list(0)), weight: null },
         entropy(),
         /^crossEntropyBackward: expected logits \[n, classes\], got \[6\]/,
       ),
       dtypeError(
-        [f32([2]), f32([2, 3]), f32([2]), f32([2], list(0)), null],
+        { g: f32([2]), x: f32([2, 3]), lse: f32([2]), target: f32([2], list(0)), weight: null },
         entropy(),
         /^crossEntropyBackward: expected dtype i32, got f32/,
       ),
@@ -207,43 +205,53 @@ export const classLossCases: Cases<ClassLossOps> = {
     samples: nlls.map(([shape, weighted, ignoreIndex]) => {
       const [n, classes, inner] = shape;
       return {
-        inputs: [
-          f32(shape),
-          i32([n, inner], classesOf(classes, ignoreIndex)),
-          weighted ? weights(classes) : null,
-        ] as const,
+        inputs: {
+          logp: f32(shape),
+          target: i32([n, inner], classesOf(classes, ignoreIndex)),
+          weight: weighted ? weights(classes) : null,
+        } as const,
         attrs: { ignoreIndex },
       };
     }),
-    reference: ([logp, target, weight], { ignoreIndex }) =>
+    reference: ({ logp, target, weight }, { ignoreIndex }) =>
       build(target.shape, (index) => {
         const [n, i] = index as [number, number];
         const t = at(target, index);
         return t === ignoreIndex ? 0 : -weightOf(weight, t) * at(logp, [n, t, i]);
       }),
     tolerance: { relative: 2e-7 },
-    gradients: [true, false, false],
+    gradients: { logp: true, target: false, weight: false },
     errors: [
-      ...badTargets('nll', (target) => [f32([2, 3, 1]), { ...target, shape: [2, 1] }, null], { ignoreIndex: IGNORE }),
+      ...badTargets('nll', (target) => ({ logp: f32([2, 3, 1]), target: { ...target, shape: [2, 1] }, weight: null }), {
+        ignoreIndex: IGNORE,
+      }),
       shapeError(
-        [f32([2, 3]), i32([2], list(0)), null],
+        { logp: f32([2, 3]), target: i32([2], list(0)), weight: null },
         { ignoreIndex: IGNORE },
         /^nll: expected log-probabilities \[n, classes, inner\], got \[2, 3\]/,
       ),
       shapeError(
-        [f32([2, 3, 1]), i32([2], list(0)), null],
+        { logp: f32([2, 3, 1]), target: i32([2], list(0)), weight: null },
         { ignoreIndex: IGNORE },
         /^nll: expected the targets of shape \[2, 1\], got \[2\]/,
       ),
-      dtypeError([f32([2, 3, 1]), f32([2, 1]), null], { ignoreIndex: IGNORE }, /^nll: expected dtype i32, got f32/),
+      dtypeError(
+        { logp: f32([2, 3, 1]), target: f32([2, 1]), weight: null },
+        { ignoreIndex: IGNORE },
+        /^nll: expected dtype i32, got f32/,
+      ),
     ],
   },
   nllBackward: {
     samples: nlls.map(([[n, classes, inner], weighted, ignoreIndex]) => ({
-      inputs: [f32([n, inner]), i32([n, inner], classesOf(classes, ignoreIndex)), weighted ? weights(classes) : null],
+      inputs: {
+        g: f32([n, inner]),
+        target: i32([n, inner], classesOf(classes, ignoreIndex)),
+        weight: weighted ? weights(classes) : null,
+      },
       attrs: { ignoreIndex, classes },
     })),
-    reference: ([g, target, weight], { classes, ignoreIndex }) => {
+    reference: ({ g, target, weight }, { classes, ignoreIndex }) => {
       const [n, inner] = target.shape as [number, number];
       return build([n, classes, inner], ([r, c, i]) => {
         const t = at(target, [r as number, i as number]);
@@ -251,25 +259,25 @@ export const classLossCases: Cases<ClassLossOps> = {
       });
     },
     tolerance: { relative: 2e-7 },
-    gradients: [true, false, false],
+    gradients: { g: true, target: false, weight: false },
     errors: [
       shapeError(
-        [f32([3, 1]), i32([2, 1], list(0)), null],
+        { g: f32([3, 1]), target: i32([2, 1], list(0)), weight: null },
         { ignoreIndex: IGNORE, classes: 3 },
         /^nllBackward: expected the gradient of shape \[2, 1\], got \[3, 1\]/,
       ),
       dtypeError(
-        [i32([2, 1]), i32([2, 1], list(0)), null],
+        { g: i32([2, 1]), target: i32([2, 1], list(0)), weight: null },
         { ignoreIndex: IGNORE, classes: 3 },
         /^nllBackward: expected dtype f32, got i32/,
       ),
       dtypeError(
-        [f32([2, 1]), f32([2, 1], list(0)), null],
+        { g: f32([2, 1]), target: f32([2, 1], list(0)), weight: null },
         { ignoreIndex: IGNORE, classes: 3 },
         /^nllBackward: expected dtype i32, got f32/,
       ),
       shapeError(
-        [f32([2, 1]), i32([2, 1], list(0)), f32([2])],
+        { g: f32([2, 1]), target: i32([2, 1], list(0)), weight: f32([2]) },
         { ignoreIndex: IGNORE, classes: 3 },
         /^nllBackward: expected weight of shape \[3\], got \[2\]/,
       ),
@@ -278,23 +286,30 @@ export const classLossCases: Cases<ClassLossOps> = {
   classWeights: {
     samples: [
       ...[[5], [2, 3], [], [0], [101]].flatMap((shape) => [
-        { inputs: [i32(shape, classesOf(4)), weights(4)] as const, attrs: { classes: 4, ignoreIndex: IGNORE } },
-        { inputs: [i32(shape, whole(0, 4)), null] as const, attrs: { classes: 4, ignoreIndex: 1 } },
+        {
+          inputs: { target: i32(shape, classesOf(4)), weight: weights(4) } as const,
+          attrs: { classes: 4, ignoreIndex: IGNORE },
+        },
+        { inputs: { target: i32(shape, whole(0, 4)), weight: null } as const, attrs: { classes: 4, ignoreIndex: 1 } },
       ]),
     ],
-    reference: ([target, weight], { ignoreIndex }) =>
+    reference: ({ target, weight }, { ignoreIndex }) =>
       zip((t) => (t === ignoreIndex ? 0 : weightOf(weight, t as number)), target),
     dtype: 'f32',
     tolerance: { relative: 0 },
     gradients: 'none',
     errors: [
-      ...badTargets('classWeights', (target) => [target, null], { classes: 3, ignoreIndex: IGNORE }),
-      dtypeError([f32([2]), null], { classes: 3, ignoreIndex: IGNORE }, /^classWeights: expected dtype i32, got f32/),
+      ...badTargets('classWeights', (target) => ({ target, weight: null }), { classes: 3, ignoreIndex: IGNORE }),
+      dtypeError(
+        { target: f32([2]), weight: null },
+        { classes: 3, ignoreIndex: IGNORE },
+        /^classWeights: expected dtype i32, got f32/,
+      ),
       shapeError(
-        [i32([2], list(0)), f32([4])],
+        { target: i32([2], list(0)), weight: f32([4]) },
         { classes: 3, ignoreIndex: IGNORE },
         /^classWeights: expected weight of shape \[3\], got \[4\]/,
       ),
     ],
   },
-};
+} satisfies Cases;

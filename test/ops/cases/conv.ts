@@ -1,7 +1,7 @@
 // Cases of convolutions and of what their gradients are made of.
-import type { ConvAttrs, ConvOps } from '../../../bindings/ops/conv.ts';
+import type { ConvAttrs } from '../../../bindings/ops/conv.ts';
 import { numelOf, type Shape } from '../../../bindings/tensor.ts';
-import { type Nd, nd } from '../../support/tensors.ts';
+import { type Nd, nd } from '../../../reference/nd.ts';
 import { argumentError, type Cases, dtypeError, f32, i32, type Sample, shapeError } from './types.ts';
 
 /** Input, weight and the numbers of a convolution, square in all dims. */
@@ -99,6 +99,16 @@ const padded = (shape: Shape): [number, number, number, number, number] => {
   return [n, c, d, h, w];
 };
 
+/** A tap of a kernel along an axis, and where on the axis it lies. */
+type Tap = readonly [tap: number, at: number];
+
+/** The `count` taps from `from` on, `step` apart, that lie on an axis of `size`. */
+const reach = (size: number, from: number, count: number, step: number): Tap[] =>
+  Array.from({ length: count }, (_, t): Tap => [t, from + t * step]).filter(([, at]) => at >= 0 && at < size);
+
+const triples = (zs: readonly Tap[], ys: readonly Tap[], xs: readonly Tap[]): (readonly [Tap, Tap, Tap])[] =>
+  zs.flatMap((z) => ys.flatMap((y) => xs.map((x) => [z, y, x] as const)));
+
 /** Calls `visit` with the positions of each triple (result, input, weight) that a convolution multiplies and sums. */
 function forEachTerm(
   x: Shape,
@@ -121,29 +131,23 @@ function forEachTerm(
     0,
   ) as [number, number, number];
   const perGroup = out / attrs.groups;
-  const reach = (size: number, from: number, count: number, step: number): [tap: number, at: number][] =>
-    Array.from({ length: count }, (_, t): [number, number] => [t, from + t * step]).filter(
-      ([, at]) => at >= 0 && at < size,
-    );
   for (let n = 0; n < batch; n++)
     for (let o = 0; o < out; o++)
       for (let p = 0; p < od * oh * ow; p++) {
         const [a, b, c] = [Math.floor(p / (oh * ow)), Math.floor(p / ow) % oh, p % ow];
-        const [zs, ys, xs] = [
+        const window = triples(
           reach(D, a * sd - pd, kd, ld),
           reach(H, b * sh - ph, kh, lh),
           reach(W, c * sw - pw, kw, lw),
-        ];
+        );
         for (let ch = 0; ch < channels; ch++) {
           const plane = n * channels * attrs.groups + Math.floor(o / perGroup) * channels + ch;
-          for (const [i, z] of zs)
-            for (const [j, r] of ys)
-              for (const [k, s] of xs)
-                visit(
-                  (n * out + o) * od * oh * ow + p,
-                  ((plane * D + z) * H + r) * W + s,
-                  (((o * channels + ch) * kd + i) * kh + j) * kw + k,
-                );
+          for (const [[i, z], [j, r], [k, s]] of window)
+            visit(
+              (n * out + o) * od * oh * ow + p,
+              ((plane * D + z) * H + r) * W + s,
+              (((o * channels + ch) * kd + i) * kh + j) * kw + k,
+            );
         }
       }
 }
@@ -187,19 +191,19 @@ const plain: ConvAttrs = {
 };
 const tolerance = { relative: 1e-5, absolute: 2e-5 };
 
-export const convCases: Cases<ConvOps> = {
+export const convCases = {
   conv: {
     samples: examples.map(
       (e, i): Sample<'conv'> => ({
-        inputs: [
-          f32(imageShape(e.x, attrsOf(e))),
-          f32(weightShape(e.weight, attrsOf(e))),
-          i % 2 === 0 ? f32([e.weight[0] as number]) : null,
-        ],
+        inputs: {
+          x: f32(imageShape(e.x, attrsOf(e))),
+          weight: f32(weightShape(e.weight, attrsOf(e))),
+          bias: i % 2 === 0 ? f32([e.weight[0] as number]) : null,
+        },
         attrs: attrsOf(e),
       }),
     ),
-    reference: ([input, kernel, bias], attrs) => {
+    reference: ({ x: input, weight: kernel, bias }, attrs) => {
       const [x, weight] = [imageOf(input, attrs), weightOf(kernel, attrs)];
       const shape = [x.shape[0] as number, weight.shape[0] as number, ...outputsOf(x.shape, weight.shape, attrs)];
       const y = summed(shape, [x.shape, weight.shape, shape, attrs, nothing], 0, [1, x], [2, weight]);
@@ -209,57 +213,69 @@ export const convCases: Cases<ConvOps> = {
     gradients: 'all',
     errors: [
       shapeError(
-        [f32([1, 4, 4, 2]), f32([3, 3, 3, 2]), null],
+        { x: f32([1, 4, 4, 2]), weight: f32([3, 3, 3, 2]), bias: null },
         { ...plain, layout: 'nhwc' },
         /^conv2d: expected weight \[\.\.\.kernel, in \/ groups, out\] of 4 dims for 2 channels in 1 groups, got \[3, 3, 3, 2\]/,
       ),
       argumentError(
-        [f32([1, 4, 4, 2]), f32([3, 3, 2, 2]), null],
+        { x: f32([1, 4, 4, 2]), weight: f32([3, 3, 2, 2]), bias: null },
         { ...plain, layout: 'chwn' },
         /^conv2d: expected layout 'nchw' or 'nhwc', got 'chwn'/,
       ),
       shapeError(
-        [f32([1, 2, 4, 4]), f32([3, 3, 2, 2]), null],
+        { x: f32([1, 2, 4, 4]), weight: f32([3, 3, 2, 2]), bias: null },
         plain,
         /^conv2d: expected weight \[out, in \/ groups, \.\.\.kernel\] of 4 dims for 2 channels in 1 groups, got \[3, 3, 2, 2\]/,
       ),
       shapeError(
-        [f32([1, 2, 4, 4]), f32([3, 1, 2, 2]), null],
+        { x: f32([1, 2, 4, 4]), weight: f32([3, 1, 2, 2]), bias: null },
         { ...plain, groups: 2 },
         /^conv2d: expected output channels that divide into 2 groups/,
       ),
       shapeError(
-        [f32([1, 2, 4, 4]), f32([3, 2, 5, 2]), null],
+        { x: f32([1, 2, 4, 4]), weight: f32([3, 2, 5, 2]), bias: null },
         plain,
         /^conv2d: expected a kernel of at least 1 that fits the padded input \[4, 4\], got \[5, 2\]/,
       ),
       shapeError(
-        [f32([1, 2, 4, 4]), f32([3, 2, 2, 2]), f32([2])],
+        { x: f32([1, 2, 4, 4]), weight: f32([3, 2, 2, 2]), bias: f32([2]) },
         plain,
         /^conv2d: expected bias of shape \[3\], got \[2\]/,
       ),
-      shapeError([f32([2, 4]), f32([3, 2]), null], plain, /^conv1d: expected input \[n, channels, \.\.\.\]/),
+      shapeError(
+        { x: f32([2, 4]), weight: f32([3, 2]), bias: null },
+        plain,
+        /^conv1d: expected input \[n, channels, \.\.\.\]/,
+      ),
       argumentError(
-        [f32([1, 2, 4, 4]), f32([3, 2, 2, 2]), null],
+        { x: f32([1, 2, 4, 4]), weight: f32([3, 2, 2, 2]), bias: null },
         { ...plain, stride: [0, 1] },
         /^conv2d: expected stride of 2 whole numbers >= 1, got \[0, 1\]/,
       ),
-      argumentError([f32([1, 2, 4, 4]), f32([3, 2, 2, 2]), null], { ...plain, groups: 0 }, /^conv2d: expected groups/),
-      dtypeError([i32([1, 2, 4, 4]), f32([3, 2, 2, 2]), null], plain, /^conv2d: expected dtype f32, got i32/),
+      argumentError(
+        { x: f32([1, 2, 4, 4]), weight: f32([3, 2, 2, 2]), bias: null },
+        { ...plain, groups: 0 },
+        /^conv2d: expected groups/,
+      ),
+      dtypeError(
+        { x: i32([1, 2, 4, 4]), weight: f32([3, 2, 2, 2]), bias: null },
+        plain,
+        /^conv2d: expected dtype f32, got i32/,
+      ),
     ],
   },
   convBackwardInput: {
     samples: examples.map(
       (e, i): Sample<'convBackwardInput'> => ({
-        inputs: [
-          f32(imageShape(resultOf(e), attrsOf(e))),
-          f32(weightShape(e.weight, attrsOf(e))),
-          i % 2 === 0 ? f32([e.x[1] as number]) : null,
-        ],
+        inputs: {
+          g: f32(imageShape(resultOf(e), attrsOf(e))),
+          weight: f32(weightShape(e.weight, attrsOf(e))),
+          bias: i % 2 === 0 ? f32([e.x[1] as number]) : null,
+        },
         attrs: { ...attrsOf(e), size: e.x.slice(2) },
       }),
     ),
-    reference: ([upstream, kernel, bias], { size, ...attrs }) => {
+    reference: ({ g: upstream, weight: kernel, bias }, { size, ...attrs }) => {
       const [g, weight] = [imageOf(upstream, attrs), weightOf(kernel, attrs)];
       const shape = [g.shape[0] as number, (weight.shape[1] as number) * attrs.groups, ...size];
       const dx = summed(shape, [shape, weight.shape, g.shape, attrs, nothing], 1, [0, g], [2, weight]);
@@ -269,27 +285,27 @@ export const convCases: Cases<ConvOps> = {
     gradients: 'all',
     errors: [
       shapeError(
-        [f32([1, 3, 3, 3]), f32([2, 2, 2, 3]), null],
+        { g: f32([1, 3, 3, 3]), weight: f32([2, 2, 2, 3]), bias: null },
         { ...plain, size: [5, 4], layout: 'nhwc' },
         /^convBackwardInput: expected a gradient of shape \[1, 4, 3, 3\] for input \[1, 5, 4, 2\] and weight \[2, 2, 2, 3\]/,
       ),
       shapeError(
-        [f32([1, 3, 3, 3]), f32([3, 2, 2, 2]), null],
+        { g: f32([1, 3, 3, 3]), weight: f32([3, 2, 2, 2]), bias: null },
         { ...plain, size: [5, 4] },
         /^convBackwardInput: expected a gradient of shape \[1, 3, 4, 3\]/,
       ),
       shapeError(
-        [f32([1, 3, 3, 3]), f32([3, 2, 2, 2]), f32([3])],
+        { g: f32([1, 3, 3, 3]), weight: f32([3, 2, 2, 2]), bias: f32([3]) },
         { ...plain, size: [4, 4] },
         /^convBackwardInput: expected bias of shape \[2\], got \[3\]/,
       ),
       argumentError(
-        [f32([1, 3, 3, 3]), f32([3, 2, 2, 2]), null],
+        { g: f32([1, 3, 3, 3]), weight: f32([3, 2, 2, 2]), bias: null },
         { ...plain, size: [4] },
         /^convBackwardInput: expected a size of 2 whole numbers, got \[4\]/,
       ),
       dtypeError(
-        [f32([1, 3, 3, 3]), i32([3, 2, 2, 2]), null],
+        { g: f32([1, 3, 3, 3]), weight: i32([3, 2, 2, 2]), bias: null },
         { ...plain, size: [4, 4] },
         /^convBackwardInput: expected dtype f32, got i32/,
       ),
@@ -298,11 +314,11 @@ export const convCases: Cases<ConvOps> = {
   convBackwardWeight: {
     samples: examples.map(
       (e): Sample<'convBackwardWeight'> => ({
-        inputs: [f32(imageShape(resultOf(e), attrsOf(e))), f32(imageShape(e.x, attrsOf(e)))],
+        inputs: { g: f32(imageShape(resultOf(e), attrsOf(e))), x: f32(imageShape(e.x, attrsOf(e))) },
         attrs: { ...attrsOf(e), kernel: e.weight.slice(2) },
       }),
     ),
-    reference: ([upstream, input], { kernel, ...attrs }) => {
+    reference: ({ g: upstream, x: input }, { kernel, ...attrs }) => {
       const [g, x] = [imageOf(upstream, attrs), imageOf(input, attrs)];
       const shape = [g.shape[1] as number, (x.shape[1] as number) / attrs.groups, ...kernel];
       return weightBack(summed(shape, [x.shape, shape, g.shape, attrs, nothing], 2, [0, g], [1, x]), attrs);
@@ -311,20 +327,20 @@ export const convCases: Cases<ConvOps> = {
     gradients: 'all',
     errors: [
       shapeError(
-        [f32([1, 3, 3, 3]), f32([1, 2, 4, 4])],
+        { g: f32([1, 3, 3, 3]), x: f32([1, 2, 4, 4]) },
         { ...plain, kernel: [3, 2] },
         /^convBackwardWeight: expected a gradient of shape \[1, 3, 2, 3\]/,
       ),
       shapeError(
-        [f32([1, 3, 3, 3]), f32([1, 2, 4, 4])],
+        { g: f32([1, 3, 3, 3]), x: f32([1, 2, 4, 4]) },
         { ...plain, kernel: [2] },
         /^convBackwardWeight: expected weight/,
       ),
       dtypeError(
-        [f32([1, 3, 3, 3]), i32([1, 2, 4, 4])],
+        { g: f32([1, 3, 3, 3]), x: i32([1, 2, 4, 4]) },
         { ...plain, kernel: [2, 2] },
         /^convBackwardWeight: expected dtype f32, got i32/,
       ),
     ],
   },
-};
+} satisfies Cases;

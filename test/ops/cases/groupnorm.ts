@@ -1,10 +1,11 @@
 // Cases of group normalisation and of what its backward is made of.
-import type { GroupNormOps } from '../../../bindings/ops/groupnorm.ts';
 import { numelOf, type Shape } from '../../../bindings/tensor.ts';
-import { type Nd, nd } from '../../support/tensors.ts';
+import { type Nd, nd } from '../../../reference/nd.ts';
+import { ALL_THROW, parameters } from './norm-inputs.ts';
 import {
   argumentError,
   type Bad,
+  type BadInputs,
   type Cases,
   dtypeError,
   f32,
@@ -96,7 +97,7 @@ const left = (shape: Shape, groups: number, what: 'mean' | 'rstd'): Spec => {
   const made = [shape[0] as number, groups];
   return f32(
     made,
-    from((_, x) =>
+    from(({ x }) =>
       nd(
         made,
         groupsOf(shape, groups).map((positions) => statistics(x as Nd, positions)[what]),
@@ -104,92 +105,113 @@ const left = (shape: Shape, groups: number, what: 'mean' | 'rstd'): Spec => {
     ),
   );
 };
-const THROWS = ['throws', 'throws', 'throws', 'throws'] as const;
 const x24 = f32([2, 4]);
 const v22 = f32([2, 2]);
 
-const savedErrors = (op: string, rest: readonly (Spec | null)[]): [Bad, Bad, Bad, Bad, Bad] => [
+const savedErrors = (op: string, rest: BadInputs): [Bad, Bad, Bad, Bad, Bad] => [
   shapeError(
-    [f32([4, 2]), x24, v22, v22, ...rest],
+    { g: f32([4, 2]), x: x24, mean: v22, rstd: v22, ...rest },
     undefined,
     new RegExp(`^${op}: expected the gradient of shape \\[2, 4\\], got \\[4, 2\\]`),
   ),
-  dtypeError([i32([2, 4]), x24, v22, v22, ...rest], undefined, new RegExp(`^${op}: expected dtype f32, got i32`)),
+  dtypeError(
+    { g: i32([2, 4]), x: x24, mean: v22, rstd: v22, ...rest },
+    undefined,
+    new RegExp(`^${op}: expected dtype f32, got i32`),
+  ),
   argumentError(
-    [x24, x24, f32([2, 3]), v22, ...rest],
+    { g: x24, x: x24, mean: f32([2, 3]), rstd: v22, ...rest },
     undefined,
     new RegExp(
       `^${op}: expected groups to be a whole number >= 1 that divides the channels of input \\[2, 4\\], got 3`,
     ),
   ),
   shapeError(
-    [x24, x24, f32([3, 2]), v22, ...rest],
+    { g: x24, x: x24, mean: f32([3, 2]), rstd: v22, ...rest },
     undefined,
     new RegExp(`^${op}: expected the mean of shape \\[2, 2\\], got \\[3, 2\\]`),
   ),
   shapeError(
-    [x24, x24, v22, f32([7]), ...rest],
+    { g: x24, x: x24, mean: v22, rstd: f32([7]), ...rest },
     undefined,
     new RegExp(`^${op}: expected 1/σ of shape \\[2, 2\\], got \\[7\\]`),
   ),
 ];
 
-export const groupNormCases: Cases<GroupNormOps> = {
+export const groupNormCases = {
   groupNorm: {
     samples: inputs.flatMap(([shape, groups]): Sample<'groupNorm'>[] => {
       const [weight, bias] = [f32([shape[1] as number], some), f32([shape[1] as number])];
       const attrs = { groups, eps: EPS };
       return [
-        { inputs: [f32(shape, spread), weight, bias], attrs },
-        { inputs: [f32(shape, spread), null, null], attrs },
-        { inputs: [f32(shape, spread), weight, null], attrs },
-        { inputs: [f32(shape, spread), null, bias], attrs },
+        { inputs: { x: f32(shape, spread), weight, bias }, attrs },
+        { inputs: { x: f32(shape, spread), weight: null, bias: null }, attrs },
+        { inputs: { x: f32(shape, spread), weight, bias: null }, attrs },
+        { inputs: { x: f32(shape, spread), weight: null, bias }, attrs },
       ];
     }),
-    reference: ([x, weight, bias], { groups }) => normalized(x, groups, weight, bias),
+    reference: ({ x, weight, bias }, { groups }) => normalized(x, groups, weight, bias),
     tolerance: { relative: 5e-6, absolute: 5e-6 },
     gradients: 'all',
     gradientTolerance: 5e-5,
     second: 'throws',
     errors: [
       shapeError(
-        [f32([3]), null, null],
+        { x: f32([3]), weight: null, bias: null },
         { groups: 1, eps: EPS },
         /^groupNorm: expected input \[n, channels, \.\.\.\], got \[3\]/,
       ),
       argumentError(
-        [x24, null, null],
+        { x: x24, weight: null, bias: null },
         { groups: 3, eps: EPS },
         /^groupNorm: expected groups to be a whole number >= 1 that divides the channels of input \[2, 4\], got 3/,
       ),
       argumentError(
-        [x24, null, null],
+        { x: x24, weight: null, bias: null },
         { groups: 0, eps: EPS },
         /^groupNorm: expected groups to be a whole number >= 1/,
       ),
       shapeError(
-        [x24, f32([2]), null],
+        { x: x24, weight: f32([2]), bias: null },
         { groups: 2, eps: EPS },
         /^groupNorm: expected weight of shape \[4\], got \[2\]/,
       ),
-      shapeError([x24, null, f32([2])], { groups: 2, eps: EPS }, /^groupNorm: expected bias of shape \[4\], got \[2\]/),
-      dtypeError([i32([2, 4]), null, null], { groups: 2, eps: EPS }, /^groupNorm: expected dtype f32, got i32/),
-      dtypeError([x24, i32([4]), null], { groups: 2, eps: EPS }, /^groupNorm: expected dtype f32, got i32/),
+      shapeError(
+        { x: x24, weight: null, bias: f32([2]) },
+        { groups: 2, eps: EPS },
+        /^groupNorm: expected bias of shape \[4\], got \[2\]/,
+      ),
+      dtypeError(
+        { x: i32([2, 4]), weight: null, bias: null },
+        { groups: 2, eps: EPS },
+        /^groupNorm: expected dtype f32, got i32/,
+      ),
+      dtypeError(
+        { x: x24, weight: i32([4]), bias: null },
+        { groups: 2, eps: EPS },
+        /^groupNorm: expected dtype f32, got i32/,
+      ),
     ],
   },
   groupNormBackward: {
     samples: inputs.flatMap(([shape, groups]): Sample<'groupNormBackward'>[] =>
       [f32([shape[1] as number], some), null].map((weight) => ({
-        inputs: [f32(shape), f32(shape, spread), left(shape, groups, 'mean'), left(shape, groups, 'rstd'), weight],
+        inputs: {
+          g: f32(shape),
+          x: f32(shape, spread),
+          mean: left(shape, groups, 'mean'),
+          rstd: left(shape, groups, 'rstd'),
+          weight,
+        },
       })),
     ),
-    reference: ([g, x, m, , weight]) => toInput(g, x, m.shape[1] as number, weight),
+    reference: ({ g, x, mean: m, weight }) => toInput(g, x, m.shape[1] as number, weight),
     tolerance: { relative: 1e-5, absolute: 2e-5 },
-    gradients: [...THROWS, 'throws'],
+    gradients: { ...ALL_THROW, weight: 'throws' },
     errors: [
-      ...savedErrors('groupNormBackward', [null]),
+      ...savedErrors('groupNormBackward', { weight: null }),
       shapeError(
-        [x24, x24, v22, v22, f32([2])],
+        { g: x24, x: x24, mean: v22, rstd: v22, weight: f32([2]) },
         undefined,
         /^groupNormBackward: expected weight of shape \[4\], got \[2\]/,
       ),
@@ -197,11 +219,16 @@ export const groupNormCases: Cases<GroupNormOps> = {
   },
   groupNormBackwardParams: {
     samples: inputs.map(([shape, groups]) => ({
-      inputs: [f32(shape), f32(shape, spread), left(shape, groups, 'mean'), left(shape, groups, 'rstd')],
+      inputs: {
+        g: f32(shape),
+        x: f32(shape, spread),
+        mean: left(shape, groups, 'mean'),
+        rstd: left(shape, groups, 'rstd'),
+      },
     })),
-    reference: ([g, x, m]) => toParameters(g, x, m.shape[1] as number),
+    reference: ({ g, x, mean: m }) => parameters(toParameters(g, x, m.shape[1] as number)),
     tolerance: { relative: 1e-5, absolute: 2e-5 },
-    gradients: THROWS,
-    errors: savedErrors('groupNormBackwardParams', []),
+    gradients: ALL_THROW,
+    errors: savedErrors('groupNormBackwardParams', {}),
   },
-};
+} satisfies Cases;

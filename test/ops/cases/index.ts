@@ -1,24 +1,31 @@
 // The cases of every op. The type asks for each op of the table, so that one without a case does not compile.
+import type { Dtype } from '../../../bindings/dtypes.ts';
 import { type OpName, table } from '../../../bindings/ops/table.ts';
-import type { Dtype } from '../../../bindings/tensor.ts';
-import type { Nd } from '../../support/tensors.ts';
+import { activationCases } from './activation.ts';
+import { batchNormCases } from './batch-norm.ts';
 import { binaryCases } from './binary.ts';
+import { classLossCases } from './class-loss.ts';
 import { convCases } from './conv.ts';
 import { groupNormCases } from './groupnorm.ts';
+import { hostCases } from './host.ts';
 import { indexingCases } from './indexing.ts';
+import { inplaceCases } from './inplace.ts';
 import { lossCases } from './loss.ts';
 import { matmulCases } from './matmul.ts';
 import { normCases } from './norm.ts';
+import { optimCases } from './optim.ts';
 import { poolCases } from './pool.ts';
 import { randomCases } from './random.ts';
 import { reduceCases } from './reduce.ts';
+import { flagOf } from './samples.ts';
 import { shapeCases } from './shape.ts';
 import { softmaxCases } from './softmax.ts';
-import type { Case, Spec } from './types.ts';
+import { type AllCases, type AnyCase, type Fill, placesOf, type Spec, uniform } from './types.ts';
 import { unaryCases } from './unary.ts';
 
-export const cases: { readonly [K in OpName]: Case<K> } = {
+export const cases: AllCases = {
   ...unaryCases,
+  ...activationCases,
   ...binaryCases,
   ...reduceCases,
   ...softmaxCases,
@@ -28,37 +35,65 @@ export const cases: { readonly [K in OpName]: Case<K> } = {
   ...indexingCases,
   ...randomCases,
   ...lossCases,
+  ...classLossCases,
   ...normCases,
+  ...batchNormCases,
   ...groupNormCases,
   ...poolCases,
+  ...inplaceCases,
+  ...optimCases,
+  ...hostCases,
 };
 
-/** A case whose op is not known to the type system, for what loops over all. */
-export type AnyCase = Omit<Case<OpName>, 'samples' | 'reference' | 'dtype'> & {
-  readonly samples: readonly {
-    readonly inputs: readonly (Spec | null)[];
-    readonly attrs?: unknown;
-    readonly valueOnly?: boolean;
-  }[];
-  reference(inputs: readonly (Nd | null)[], attrs: unknown): Nd;
-  readonly dtype?: Dtype | ((attrs: unknown) => Dtype);
+/** Numbers that the dtype holds: half of them small, so that some are equal, half so large that results wrap. */
+const whole: Readonly<Record<Dtype, Fill>> = {
+  f32: uniform(),
+  i32: (n, next) => Array.from({ length: n }, () => Math.floor((next() - 0.5) * (next() < 0.5 ? 6 : 2 ** 26))),
+  u8: (n, next) => Array.from({ length: n }, () => Math.floor(next() * (next() < 0.5 ? 4 : 256))),
 };
-export const list = Object.entries(cases) as unknown as readonly (readonly [OpName, AnyCase])[];
-
-const sum = (f: (testCase: AnyCase) => number): number => list.reduce((n, [, testCase]) => n + f(testCase), 0);
-const differentiable = ({ gradients, samples }: AnyCase): number =>
-  gradients === 'none'
-    ? 0
-    : samples.reduce(
-        (n, { inputs }) =>
-          n +
-          inputs.filter((spec, i) => spec?.dtype === 'f32' && (gradients === 'all' || gradients[i] === true)).length,
-        0,
-      );
 
 /**
- * What is derived from the table, in one build: ops, their input sets, and the checks made of them (a value and two layouts
- * a set, a first and a second derivative a differentiable input, the errors, and a freed tensor in the place of each input).
+ * A case with its samples once more for every other dtype that the op takes and no sample has: what is f32 and may be
+ * of that dtype becomes it. References compute in f64; the checks wrap what they give.
+ */
+function inEveryDtype(op: OpName, testCase: AnyCase): AnyCase {
+  const specs = new Map(table[op].inputs.map((spec) => [spec.name, spec]));
+  const has = (name: string, dtype: Dtype): boolean =>
+    testCase.samples.some(({ inputs }) =>
+      placesOf(inputs).some((place) => place.name === name && place.spec?.dtype === dtype),
+    );
+  const missing = new Set(
+    [...specs].flatMap(([name, spec]) => spec.dtypes.filter((dtype) => dtype !== 'f32' && !has(name, dtype))),
+  );
+  const converted = [...missing].flatMap((dtype) =>
+    testCase.samples.map((sample) => {
+      const one = (name: string, spec: Spec | null): Spec | null =>
+        spec?.dtype === 'f32' && specs.get(name)?.dtypes.includes(dtype)
+          ? { shape: spec.shape, dtype, fill: whole[dtype] }
+          : spec;
+      const inputs = Object.entries(sample.inputs).map(([name, slot]) => [
+        name,
+        Array.isArray(slot) ? slot.map((spec: Spec) => one(name, spec)) : one(name, slot as Spec | null),
+      ]);
+      return { ...sample, inputs: Object.fromEntries(inputs) as typeof sample.inputs };
+    }),
+  );
+  return { ...testCase, samples: [...testCase.samples, ...converted] };
+}
+
+export const list: readonly (readonly [OpName, AnyCase])[] = Object.entries(cases).map(([name, testCase]) => {
+  const op = name as OpName;
+  return [op, inEveryDtype(op, testCase as unknown as AnyCase)];
+});
+
+const sum = (f: (testCase: AnyCase) => number): number => list.reduce((n, [, testCase]) => n + f(testCase), 0);
+const differentiable = (testCase: AnyCase): number =>
+  sumOf(testCase.samples, ({ inputs }) => placesOf(inputs).filter((place) => flagOf(testCase, place) === true).length);
+const sumOf = <T>(all: readonly T[], f: (x: T) => number): number => all.reduce((n, x) => n + f(x), 0);
+
+/**
+ * What is derived from the table, in one build: ops, their input sets, and the checks made of them (a value and two
+ * layouts a set, a first and a second derivative a differentiable input, the errors, and what no input may be).
  */
 export const totals = {
   ops: Object.keys(table).length,
@@ -68,6 +103,6 @@ export const totals = {
       3 * testCase.samples.length +
       2 * differentiable(testCase) +
       testCase.errors.length +
-      (testCase.samples[0]?.inputs.length ?? 0),
+      placesOf(testCase.samples[0]?.inputs ?? {}).length,
   ),
 };

@@ -1,7 +1,5 @@
 // Cases of the losses before reduction; those of classes are in class-loss.ts.
-import type { LossOps } from '../../../bindings/ops/loss.ts';
-import { zip } from '../../support/tensors.ts';
-import { classLossCases } from './class-loss.ts';
+import { zip } from '../../../reference/nd.ts';
 import {
   argumentError,
   type Bad,
@@ -31,45 +29,59 @@ interface Pointwise<A> {
 const sizes = [[2, 3], [], [1], [0, 2], [37], [2, 5, 7]];
 const pairs = <A>({ attrs, x, target }: Pointwise<A>): Sample<'huber'>[] =>
   attrs.flatMap((a) =>
-    sizes.map((shape) => ({ inputs: [f32(shape, x), f32(shape, target)], attrs: a }) as unknown as Sample<'huber'>),
+    sizes.map(
+      (shape) => ({ inputs: { x: f32(shape, x), target: f32(shape, target) }, attrs: a }) as unknown as Sample<'huber'>,
+    ),
   );
 const pairErrors = (op: string, attrs: unknown): [Bad, Bad, Bad, Bad] => [
   shapeError(
-    [f32([2, 3]), f32([3])],
+    { x: f32([2, 3]), target: f32([3]) },
     attrs,
     new RegExp(`^${op}: expected the target of shape \\[2, 3\\], got \\[3\\]`),
   ),
-  shapeError([f32([2]), f32([3])], attrs, new RegExp(`^${op}: expected the target of shape \\[2\\], got \\[3\\]`)),
-  dtypeError([i32([2]), f32([2])], attrs, new RegExp(`^${op}: expected dtype f32, got i32`)),
-  dtypeError([f32([2]), u8([2])], attrs, new RegExp(`^${op}: expected dtype f32, got u8`)),
+  shapeError(
+    { x: f32([2]), target: f32([3]) },
+    attrs,
+    new RegExp(`^${op}: expected the target of shape \\[2\\], got \\[3\\]`),
+  ),
+  dtypeError({ x: i32([2]), target: f32([2]) }, attrs, new RegExp(`^${op}: expected dtype f32, got i32`)),
+  dtypeError({ x: f32([2]), target: u8([2]) }, attrs, new RegExp(`^${op}: expected dtype f32, got u8`)),
 ];
 
 const pointwise = <A>(op: string, loss: Pointwise<A>): Case<'huber'> => ({
   samples: pairs(loss),
-  reference: ([x, target], a) => zip((v, t) => loss.f(v as number, t as number, a as A), x, target),
+  reference: ({ x, target }, a) => zip((v, t) => loss.f(v as number, t as number, a as A), x, target),
   tolerance: { relative: 1e-6, absolute: 1e-7 },
   gradients: 'all',
   errors: [...pairErrors(op, loss.attrs[0]), ...(loss.errors ?? [])],
 });
 const pointwiseBackward = <A>(op: string, loss: Pointwise<A>): Case<'huberBackward'> => ({
-  samples: pairs(loss).map(({ inputs: [x, target], attrs }) => ({ inputs: [f32(x.shape), x, target], attrs })),
-  reference: ([g, x, target], a) =>
+  samples: pairs(loss).map(({ inputs: { x, target }, attrs }) => ({ inputs: { g: f32(x.shape), x, target }, attrs })),
+  reference: ({ g, x, target }, a) =>
     zip((u, v, t) => (u as number) * loss.slope(v as number, t as number, a as A), g, x, target),
   tolerance: { relative: 1e-6, absolute: 1e-6 },
   gradients: 'all',
   errors: [
     shapeError(
-      [f32([3]), f32([2]), f32([2])],
+      { g: f32([3]), x: f32([2]), target: f32([2]) },
       loss.attrs[0],
       new RegExp(`^${op}: expected the gradient of shape \\[2\\], got \\[3\\]`),
     ),
     shapeError(
-      [f32([2]), f32([2]), f32([3])],
+      { g: f32([2]), x: f32([2]), target: f32([3]) },
       loss.attrs[0],
       new RegExp(`^${op}: expected the target of shape \\[2\\], got \\[3\\]`),
     ),
-    dtypeError([i32([2]), f32([2]), f32([2])], loss.attrs[0], new RegExp(`^${op}: expected dtype f32, got i32`)),
-    dtypeError([f32([2]), f32([2]), u8([2])], loss.attrs[0], new RegExp(`^${op}: expected dtype f32, got u8`)),
+    dtypeError(
+      { g: i32([2]), x: f32([2]), target: f32([2]) },
+      loss.attrs[0],
+      new RegExp(`^${op}: expected dtype f32, got i32`),
+    ),
+    dtypeError(
+      { g: f32([2]), x: f32([2]), target: u8([2]) },
+      loss.attrs[0],
+      new RegExp(`^${op}: expected dtype f32, got u8`),
+    ),
   ],
 });
 
@@ -80,7 +92,7 @@ const smoothL1: Pointwise<{ beta: number }> = {
   attrs: [{ beta: 1 }, { beta: 0.5 }, { beta: 0 }],
   f: (x, t, { beta }) => (Math.abs(x - t) < beta ? (x - t) ** 2 / (2 * beta) : Math.abs(x - t) - beta / 2),
   slope: (x, t, { beta }) => (Math.abs(x - t) < beta ? (x - t) / beta : Math.sign(x - t)),
-  errors: [argumentError([f32([2]), f32([2])], { beta: -1 }, /^smoothL1: expected beta >= 0, got -1/)],
+  errors: [argumentError({ x: f32([2]), target: f32([2]) }, { beta: -1 }, /^smoothL1: expected beta >= 0, got -1/)],
 };
 const huber: Pointwise<{ delta: number }> = {
   ...apart,
@@ -88,8 +100,8 @@ const huber: Pointwise<{ delta: number }> = {
   f: (x, t, { delta }) => (Math.abs(x - t) < delta ? (x - t) ** 2 / 2 : delta * (Math.abs(x - t) - delta / 2)),
   slope: (x, t, { delta }) => (Math.abs(x - t) < delta ? x - t : delta * Math.sign(x - t)),
   errors: [
-    argumentError([f32([2]), f32([2])], { delta: 0 }, /^huber: expected delta > 0, got 0/),
-    argumentError([f32([2]), f32([2])], { delta: Number.NaN }, /^huber: expected delta > 0, got NaN/),
+    argumentError({ x: f32([2]), target: f32([2]) }, { delta: 0 }, /^huber: expected delta > 0, got 0/),
+    argumentError({ x: f32([2]), target: f32([2]) }, { delta: Number.NaN }, /^huber: expected delta > 0, got NaN/),
   ],
 };
 const bce: Pointwise<undefined> = {
@@ -110,14 +122,19 @@ const bceSamples = [
   ),
 ];
 
-export const lossCases: Cases<LossOps> = {
-  ...classLossCases,
+export const lossCases = {
   bceWithLogits: {
     samples: [
-      ...bceSamples.map((inputs) => ({ inputs })),
-      { inputs: [f32([6], list(-1000, 1000, -90, 90, 0, 20)), f32([6], list(0, 1, 1, 0, 0.5, 1)), null] },
+      ...bceSamples.map(([x, target, posWeight]) => ({ inputs: { x, target, posWeight } })),
+      {
+        inputs: {
+          x: f32([6], list(-1000, 1000, -90, 90, 0, 20)),
+          target: f32([6], list(0, 1, 1, 0, 0.5, 1)),
+          posWeight: null,
+        },
+      },
     ],
-    reference: ([x, target, posWeight]) =>
+    reference: ({ x, target, posWeight }) =>
       zip(
         (v, t, w) =>
           (1 - (t as number)) * (v as number) + (1 + ((w as number) - 1) * (t as number)) * softplus(-(v as number)),
@@ -126,20 +143,24 @@ export const lossCases: Cases<LossOps> = {
         posWeight ?? { shape: [], data: Float64Array.of(1) },
       ),
     tolerance: { relative: 1e-6, absolute: 1e-6 },
-    gradients: [true, true, false],
+    gradients: { x: true, target: true, posWeight: false },
     errors: [
-      ...pairErrors('bceWithLogits', undefined).map((bad) => ({ ...bad, inputs: [...bad.inputs, null] })),
+      ...pairErrors('bceWithLogits', undefined).map((bad) => ({ ...bad, inputs: { ...bad.inputs, posWeight: null } })),
       shapeError(
-        [f32([2, 3]), f32([2, 3]), f32([2])],
+        { x: f32([2, 3]), target: f32([2, 3]), posWeight: f32([2]) },
         undefined,
         /^bceWithLogits: expected posWeight of shape \[3\], got \[2\]/,
       ),
-      dtypeError([f32([2, 3]), f32([2, 3]), i32([3])], undefined, /^bceWithLogits: expected dtype f32, got i32/),
+      dtypeError(
+        { x: f32([2, 3]), target: f32([2, 3]), posWeight: i32([3]) },
+        undefined,
+        /^bceWithLogits: expected dtype f32, got i32/,
+      ),
     ] as unknown as [Bad, Bad, Bad],
   },
   bceWithLogitsBackward: {
-    samples: bceSamples.map(([x, target, posWeight]) => ({ inputs: [f32(x.shape), x, target, posWeight] })),
-    reference: ([g, x, target, posWeight]) =>
+    samples: bceSamples.map(([x, target, posWeight]) => ({ inputs: { g: f32(x.shape), x, target, posWeight } })),
+    reference: ({ g, x, target, posWeight }) =>
       zip(
         (u, v, t, w) =>
           (u as number) * (1 - (t as number) - (1 + ((w as number) - 1) * (t as number)) * sigmoid(-(v as number))),
@@ -149,25 +170,25 @@ export const lossCases: Cases<LossOps> = {
         posWeight ?? { shape: [], data: Float64Array.of(1) },
       ),
     tolerance: { relative: 1e-6, absolute: 1e-6 },
-    gradients: [true, true, true, false],
+    gradients: { g: true, x: true, target: true, posWeight: false },
     errors: [
       shapeError(
-        [f32([3]), f32([2]), f32([2]), null],
+        { g: f32([3]), x: f32([2]), target: f32([2]), posWeight: null },
         undefined,
         /^bceWithLogitsBackward: expected the gradient of shape \[2\], got \[3\]/,
       ),
       shapeError(
-        [f32([2]), f32([2]), f32([3]), null],
+        { g: f32([2]), x: f32([2]), target: f32([3]), posWeight: null },
         undefined,
         /^bceWithLogitsBackward: expected the target of shape \[2\], got \[3\]/,
       ),
       dtypeError(
-        [f32([2]), i32([2]), f32([2]), null],
+        { g: f32([2]), x: i32([2]), target: f32([2]), posWeight: null },
         undefined,
         /^bceWithLogitsBackward: expected dtype f32, got i32/,
       ),
       shapeError(
-        [f32([2]), f32([2]), f32([2]), f32([3])],
+        { g: f32([2]), x: f32([2]), target: f32([2]), posWeight: f32([3]) },
         undefined,
         /^bceWithLogitsBackward: expected posWeight of shape \[2\], got \[3\]/,
       ),
@@ -176,10 +197,10 @@ export const lossCases: Cases<LossOps> = {
   bce: { ...pointwise('bce', bce), second: 'throws' } as unknown as Case<'bce'>,
   bceBackward: {
     ...pointwiseBackward('bceBackward', bce),
-    gradients: [true, 'throws', 'throws'],
+    gradients: { g: true, x: 'throws', target: 'throws' },
   } as unknown as Case<'bceBackward'>,
   smoothL1: pointwise('smoothL1', smoothL1) as unknown as Case<'smoothL1'>,
   smoothL1Backward: pointwiseBackward('smoothL1Backward', smoothL1) as unknown as Case<'smoothL1Backward'>,
   huber: pointwise('huber', huber),
   huberBackward: pointwiseBackward('huberBackward', huber),
-};
+} satisfies Cases;

@@ -1,6 +1,5 @@
 // Cases of the matrix products.
-import type { MatmulOps } from '../../../bindings/ops/matmul.ts';
-import { build, matmulNd, type Nd, zip } from '../../support/tensors.ts';
+import { build, matmulNd, type Nd, zip } from '../../../reference/nd.ts';
 import { argumentError, type Cases, dtypeError, f32, i32, shapeError } from './types.ts';
 
 /** Around the tile and its edges, with no rows, no columns and nothing to sum; batches broadcast. */
@@ -77,29 +76,33 @@ const transposed = (x: Nd): Nd =>
     ([i, j]) => x.data[(j as number) * (x.shape[1] as number) + (i as number)] as number,
   );
 
-export const matmulCases: Cases<MatmulOps> = {
+export const matmulCases = {
   matmul: {
-    samples: shapes.map(([a, b]) => ({ inputs: [f32(a), f32(b)] })),
-    reference: ([a, b]) => matmulNd(a, b),
+    samples: shapes.map(([a, b]) => ({ inputs: { a: f32(a), b: f32(b) } })),
+    reference: ({ a, b }) => matmulNd(a, b),
     tolerance: { relative: 1e-6, absolute: 2e-5 },
     gradients: 'all',
     errors: [
       shapeError(
-        [f32([2, 3]), f32([4, 5])],
+        { a: f32([2, 3]), b: f32([4, 5]) },
         undefined,
         /^matmul: expected inner dimensions to match, got \[2, 3\] and \[4, 5\]/,
       ),
-      shapeError([f32([3]), f32([3, 2])], undefined, /^matmul: expected at least 2 dims each, got \[3\] and \[3, 2\]/),
       shapeError(
-        [f32([2, 2, 3]), f32([3, 3, 2])],
+        { a: f32([3]), b: f32([3, 2]) },
+        undefined,
+        /^matmul: expected at least 2 dims each, got \[3\] and \[3, 2\]/,
+      ),
+      shapeError(
+        { a: f32([2, 2, 3]), b: f32([3, 3, 2]) },
         undefined,
         /^matmul: expected shapes that broadcast together, got \[2\] and \[3\]/,
       ),
-      dtypeError([f32([2, 3]), i32([3, 2])], undefined, /^matmul: expected dtype f32, got i32/),
+      dtypeError({ a: f32([2, 3]), b: i32([3, 2]) }, undefined, /^matmul: expected dtype f32, got i32/),
       argumentError(
-        [{ raw: [[1, 2, 3]] }, f32([3, 2])],
+        { a: { raw: [[1, 2, 3]] }, b: f32([3, 2]) },
         undefined,
-        /^matmul: expected a tensor as argument 1, got object/,
+        /^matmul: expected a tensor as a, got object/,
       ),
     ],
   },
@@ -115,26 +118,44 @@ export const matmulCases: Cases<MatmulOps> = {
         [17, 33, 9],
         [8, 37, 10],
       ].flatMap(([n, inner, out]) => [
-        { inputs: [f32([n, inner] as number[]), f32([out, inner] as number[]), f32([out] as number[])] as const },
-        { inputs: [f32([n, inner] as number[]), f32([out, inner] as number[]), null] as const },
+        {
+          inputs: {
+            x: f32([n, inner] as number[]),
+            weight: f32([out, inner] as number[]),
+            bias: f32([out] as number[]),
+          } as const,
+        },
+        { inputs: { x: f32([n, inner] as number[]), weight: f32([out, inner] as number[]), bias: null } as const },
       ]),
     ],
-    reference: ([x, weight, bias]) => {
+    reference: ({ x, weight, bias }) => {
       const product = matmulNd(x, transposed(weight));
       return bias ? zip((a, b) => (a as number) + (b as number), product, bias) : product;
     },
     tolerance: { relative: 1e-6, absolute: 2e-5 },
     gradients: 'all',
-    contiguousOnly: [2],
+
     errors: [
       shapeError(
-        [f32([2, 3]), f32([3, 2]), null],
+        { x: f32([2, 3]), weight: f32([3, 2]), bias: null },
         undefined,
         /^linear: expected input \[n, in\] and weight \[out, in\], got \[2, 3\] and \[3, 2\]/,
       ),
-      shapeError([f32([2, 3]), f32([4, 3]), f32([3])], undefined, /^linear: expected bias of shape \[4\], got \[3\]/),
-      shapeError([f32([2, 2, 3]), f32([4, 3]), null], undefined, /^linear: expected input \[n, in\]/),
-      dtypeError([f32([2, 3]), i32([4, 3]), null], undefined, /^linear: expected dtype f32, got i32/),
+      shapeError(
+        { x: f32([2, 3]), weight: f32([4, 3]), bias: f32([3]) },
+        undefined,
+        /^linear: expected bias of shape \[4\], got \[3\]/,
+      ),
+      shapeError(
+        { x: f32([2, 2, 3]), weight: f32([4, 3]), bias: null },
+        undefined,
+        /^linear: expected input \[n, in\]/,
+      ),
+      dtypeError(
+        { x: f32([2, 3]), weight: i32([4, 3]), bias: null },
+        undefined,
+        /^linear: expected dtype f32, got i32/,
+      ),
     ],
   },
-};
+} satisfies Cases;

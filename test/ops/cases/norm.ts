@@ -1,24 +1,9 @@
-// Cases of layer normalisation, and of what its backward pass is made of; those of batch normalisation are in batch-norm.ts.
-import type { NormOps } from '../../../bindings/ops/norm.ts';
+// Cases of layer normalisation, and of what its backward pass is made of; those of batch normalisation are in
+// batch-norm.ts.
 import { numelOf } from '../../../bindings/tensor.ts';
-import { type Nd, nd } from '../../support/tensors.ts';
-import { batchNormCases } from './batch-norm.ts';
-import {
-  ALL_THROW,
-  backwardErrors,
-  byRow,
-  EPS,
-  type Groups,
-  normalized,
-  some,
-  spread,
-  statistics,
-  TOLERANCE,
-  toInput,
-  toParameters,
-  v2,
-  x23,
-} from './norm-reference.ts';
+import { type Nd, nd } from '../../../reference/nd.ts';
+import { byRow, EPS, type Groups, normalized, statistics, toInput, toParameters } from '../../../reference/norm.ts';
+import { ALL_THROW, backwardErrors, parameters, some, spread, TOLERANCE, v2, x23 } from './norm-inputs.ts';
 import { type Cases, dtypeError, f32, from, i32, type Sample, type Spec, shapeError } from './types.ts';
 
 /** x and the dims that are normalised. */
@@ -42,24 +27,30 @@ const layerStatistics = (shape: readonly number[], normalizedShape: readonly num
   const lead = shape.slice(0, shape.length - normalizedShape.length);
   return f32(
     lead,
-    from((_, x) => nd(lead, statistics(x as Nd, rowsOf(shape, normalizedShape))[what])),
+    from(({ x }) => nd(lead, statistics(x as Nd, rowsOf(shape, normalizedShape))[what])),
   );
 };
 /** The dims behind those of mean. */
 const behind = (x: Nd, mean: Nd): number[] => x.shape.slice(mean.shape.length);
 
-export const normCases: Cases<NormOps> = {
+export const normCases = {
   layerNorm: {
     samples: layers.flatMap(([shape, normalizedShape]): Sample<'layerNorm'>[] => [
       {
-        inputs: [f32(shape, spread), f32(normalizedShape, some), f32(normalizedShape)],
+        inputs: { x: f32(shape, spread), weight: f32(normalizedShape, some), bias: f32(normalizedShape) },
         attrs: { normalizedShape, eps: EPS },
       },
-      { inputs: [f32(shape, spread), null, null], attrs: { normalizedShape, eps: EPS } },
-      { inputs: [f32(shape, spread), f32(normalizedShape, some), null], attrs: { normalizedShape, eps: EPS } },
-      { inputs: [f32(shape, spread), null, f32(normalizedShape)], attrs: { normalizedShape, eps: EPS } },
+      { inputs: { x: f32(shape, spread), weight: null, bias: null }, attrs: { normalizedShape, eps: EPS } },
+      {
+        inputs: { x: f32(shape, spread), weight: f32(normalizedShape, some), bias: null },
+        attrs: { normalizedShape, eps: EPS },
+      },
+      {
+        inputs: { x: f32(shape, spread), weight: null, bias: f32(normalizedShape) },
+        attrs: { normalizedShape, eps: EPS },
+      },
     ]),
-    reference: ([x, weight, bias], { normalizedShape }) => {
+    reference: ({ x, weight, bias }, { normalizedShape }) => {
       const groups = rowsOf(x.shape, normalizedShape);
       return normalized(x, groups, statistics(x, groups), weight, bias);
     },
@@ -69,24 +60,32 @@ export const normCases: Cases<NormOps> = {
     second: 'throws',
     errors: [
       shapeError(
-        [x23, null, null],
+        { x: x23, weight: null, bias: null },
         { normalizedShape: [2], eps: EPS },
         /^layerNorm: expected the last dims to be \[2\], got \[2, 3\]/,
       ),
-      shapeError([x23, null, null], { normalizedShape: [], eps: EPS }, /^layerNorm: expected the last dims to be \[\]/),
       shapeError(
-        [x23, v2, null],
+        { x: x23, weight: null, bias: null },
+        { normalizedShape: [], eps: EPS },
+        /^layerNorm: expected the last dims to be \[\]/,
+      ),
+      shapeError(
+        { x: x23, weight: v2, bias: null },
         { normalizedShape: [3], eps: EPS },
         /^layerNorm: expected weight of shape \[3\], got \[2\]/,
       ),
       shapeError(
-        [x23, null, v2],
+        { x: x23, weight: null, bias: v2 },
         { normalizedShape: [3], eps: EPS },
         /^layerNorm: expected bias of shape \[3\], got \[2\]/,
       ),
-      dtypeError([x23, i32([3]), null], { normalizedShape: [3], eps: EPS }, /^layerNorm: expected dtype f32, got i32/),
       dtypeError(
-        [i32([2, 3]), null, null],
+        { x: x23, weight: i32([3]), bias: null },
+        { normalizedShape: [3], eps: EPS },
+        /^layerNorm: expected dtype f32, got i32/,
+      ),
+      dtypeError(
+        { x: i32([2, 3]), weight: null, bias: null },
         { normalizedShape: [3], eps: EPS },
         /^layerNorm: expected dtype f32, got i32/,
       ),
@@ -95,34 +94,42 @@ export const normCases: Cases<NormOps> = {
   layerNormBackward: {
     samples: layers.flatMap(([shape, n]): Sample<'layerNormBackward'>[] =>
       [f32(n, some), null].map((weight) => ({
-        inputs: [
-          f32(shape),
-          f32(shape, spread),
-          layerStatistics(shape, n, 'mean'),
-          layerStatistics(shape, n, 'rstd'),
+        inputs: {
+          g: f32(shape),
+          x: f32(shape, spread),
+          mean: layerStatistics(shape, n, 'mean'),
+          rstd: layerStatistics(shape, n, 'rstd'),
           weight,
-        ],
+        },
       })),
     ),
-    reference: ([g, x, m, , weight]) => toInput(g, x, rowsOf(x.shape, behind(x, m)), weight),
+    reference: ({ g, x, mean: m, weight }) => toInput(g, x, rowsOf(x.shape, behind(x, m)), weight),
     tolerance: { relative: 1e-5, absolute: 1e-5 },
-    gradients: [...ALL_THROW, 'throws'],
+    gradients: { ...ALL_THROW, weight: 'throws' },
     errors: [
-      ...backwardErrors('layerNormBackward', [v2, v2, null], 2),
-      shapeError([x23, x23, v2, v2, v2], undefined, /^layerNormBackward: expected weight of shape \[3\], got \[2\]/),
+      ...backwardErrors('layerNormBackward', { mean: v2, rstd: v2, weight: null }, 2),
+      shapeError(
+        { g: x23, x: x23, mean: v2, rstd: v2, weight: v2 },
+        undefined,
+        /^layerNormBackward: expected weight of shape \[3\], got \[2\]/,
+      ),
     ],
   },
   layerNormBackwardParams: {
     samples: layers.map(([shape, n]) => ({
-      inputs: [f32(shape), f32(shape, spread), layerStatistics(shape, n, 'mean'), layerStatistics(shape, n, 'rstd')],
+      inputs: {
+        g: f32(shape),
+        x: f32(shape, spread),
+        mean: layerStatistics(shape, n, 'mean'),
+        rstd: layerStatistics(shape, n, 'rstd'),
+      },
     })),
-    reference: ([g, x, m]) => {
+    reference: ({ g, x, mean: m }) => {
       const n = behind(x, m);
-      return toParameters(g, x, rowsOf(x.shape, n), numelOf(n));
+      return parameters(toParameters(g, x, rowsOf(x.shape, n), numelOf(n)));
     },
     tolerance: { relative: 1e-5, absolute: 2e-5 },
     gradients: ALL_THROW,
-    errors: backwardErrors('layerNormBackwardParams', [v2, v2], 2),
+    errors: backwardErrors('layerNormBackwardParams', { mean: v2, rstd: v2 }, 2),
   },
-  ...batchNormCases,
-};
+} satisfies Cases;

@@ -1,13 +1,30 @@
-// Cases of the constants and the random numbers. The generator is counter-based, so its numbers have a reference as well.
-import type { RandomOps } from '../../../bindings/ops/random.ts';
-import type { Shape, Tensor } from '../../../bindings/tensor.ts';
+// Cases of the constants and the random numbers. The generator is counter-based, so its numbers have a reference as
+// well.
+import type { Shape } from '../../../bindings/tensor.ts';
 import { numelOf } from '../../../bindings/tensor.ts';
-import { nd, toTensor, zip } from '../../support/tensors.ts';
-import { argumentError, type Bad, type Cases, dtypeError, f32, i32, shapeError, u8, unaryErrors } from './types.ts';
+import { type Nd, nd, zip } from '../../../reference/nd.ts';
+import {
+  argumentError,
+  type Bad,
+  type BadInputs,
+  type Cases,
+  dtypeError,
+  f32,
+  i32,
+  list,
+  shapeError,
+  u8,
+} from './types.ts';
 
 /** Key, and a counter whose low word is about to carry into the high one. */
 const STATE = [0x12345678, -7, -3, 41];
-const state = (): Tensor => toTensor(nd([4], STATE), 'i32');
+export const state = i32([4], list(...STATE));
+/** The state after n numbers were drawn: the counter has gone on by as many blocks of four. */
+export function advanced(n: number): Nd {
+  const [key0, key1, low, high] = STATE.map((word) => word >>> 0) as [number, number, number, number];
+  const counter = BigInt(low) + (BigInt(high) << 32n) + BigInt(Math.ceil(n / 4));
+  return nd([4], Int32Array.of(key0, key1, Number(counter & 0xffffffffn), Number((counter >> 32n) & 0xffffffffn)));
+}
 
 const low = (x: bigint): number => Number(x & 0xffffffffn);
 const high = (x: bigint): number => Number(x >> 32n);
@@ -27,17 +44,23 @@ function philox(counter: bigint, key0: number, key1: number): number[] {
 
 /** The words that a generator in STATE gives, made when first asked for. */
 const drawn: number[] = [];
-function words(n: number): number[] {
+export function words(n: number): number[] {
   const [k0, k1, counterLow, counterHigh] = STATE.map((word) => word >>> 0) as [number, number, number, number];
   const first = BigInt(counterLow) + (BigInt(counterHigh) << 32n);
   while (drawn.length < n) drawn.push(...philox(first + BigInt(drawn.length / 4), k0, k1));
   return drawn.slice(0, n);
 }
-const unit = (word: number): number => (word >>> 8) / 2 ** 24;
+export const unit = (word: number): number => (word >>> 8) / 2 ** 24;
 const happens = (word: number, p: number): boolean => word < Math.fround(p) * 2 ** 32 || p >= 1;
 
+/** What a row that draws leaves. */
+const drawing = (shape: Shape, values: ArrayLike<number>): { y: Nd; state: Nd } => ({
+  y: nd(shape, values),
+  state: advanced(numelOf(shape)),
+});
+
 /** Box and Muller over pairs of words. */
-function normals(n: number): number[] {
+export function normals(n: number): number[] {
   const w = words(n + 3);
   return Array.from({ length: n }, (_, i) => {
     const first = i - (i % 2);
@@ -48,102 +71,108 @@ function normals(n: number): number[] {
 }
 
 const shapes: readonly Shape[] = [[2, 3], [], [1], [0, 3], [4, 4], [17], [1009]];
-const badShapes = (op: string, more: object): [Bad, Bad, Bad] => [
+const badShapes = (op: string, more: object, inputs: BadInputs = { state }): [Bad, Bad, Bad] => [
   shapeError(
-    [],
+    inputs,
     { shape: [-1], ...more },
     new RegExp(`^${op}: expected sizes to be whole numbers from 0, got \\[-1\\]`),
   ),
   shapeError(
-    [],
+    inputs,
     { shape: [2, 0.5], ...more },
     new RegExp(`^${op}: expected sizes to be whole numbers from 0, got \\[2, 0.5\\]`),
   ),
-  shapeError([], { shape: [2 ** 31], ...more }, new RegExp(`^${op}: expected at most 2147483647 elements`)),
+  shapeError(inputs, { shape: [2 ** 31], ...more }, new RegExp(`^${op}: expected at most 2147483647 elements`)),
 ];
-const withState = (attrs: object) => () => ({ ...attrs, state: state() });
 /** The mask of a dropout that keeps with probability 1 − p. */
 const kept = (n: number, p: number): number[] => words(n).map((word) => Number(!happens(word, p)));
 const kernelScale = (p: number): number => Math.fround(1 / Math.fround(1 - Math.fround(p)));
 
-export const randomCases: Cases<RandomOps> = {
+export const randomCases = {
   full: {
-    samples: shapes.flatMap((shape) =>
-      [0, -1.5, 1e38].map((value) => ({ inputs: [] as const, attrs: { shape, value } })),
-    ),
+    samples: shapes.flatMap((shape) => [
+      ...[0, -1.5, 1e38].map((value) => ({ inputs: {} as const, attrs: { shape, value } })),
+      ...[7, -(2 ** 31)].map((value) => ({ inputs: {} as const, attrs: { shape, value, dtype: 'i32' as const } })),
+      ...[1, 255].map((value) => ({ inputs: {} as const, attrs: { shape, value, dtype: 'u8' as const } })),
+    ]),
     reference: (_, { shape, value }) => nd(shape, new Float64Array(numelOf(shape)).fill(Math.fround(value))),
+    dtype: ({ dtype = 'f32' }) => dtype,
     tolerance: { relative: 0 },
     gradients: 'none',
-    errors: badShapes('full', { value: 1 }),
+    errors: badShapes('full', { value: 1 }, {}),
+  },
+  randomBits: {
+    samples: shapes.map((shape) => ({ inputs: { state }, attrs: { shape } })),
+    reference: (_, { shape }) =>
+      drawing(
+        shape,
+        words(numelOf(shape)).map((word) => word | 0),
+      ),
+    dtype: 'i32',
+    tolerance: { relative: 0 },
+    gradients: 'none',
+    errors: badShapes('randomBits', {}),
   },
   uniform: {
     samples: shapes.flatMap((shape) =>
       [[0, 1] as const, [-3, 5] as const].map(([low, high]) => ({
-        inputs: [] as const,
-        attrs: () => ({ shape, low, high, state: state() }),
+        inputs: { state },
+        attrs: { shape, low, high },
       })),
     ),
     reference: (_, { shape, low, high }) =>
-      nd(
+      drawing(
         shape,
         words(numelOf(shape)).map((word) => low + (high - low) * unit(word)),
       ),
+    dtype: 'f32',
     tolerance: { relative: 2e-7, absolute: 5e-7 },
     gradients: 'none',
-    errors: badShapes('uniform', { low: 0, high: 1 }).map((bad) => ({
-      ...bad,
-      attrs: withState(bad.attrs as object),
-    })) as unknown as [Bad, Bad, Bad],
+    errors: badShapes('uniform', { low: 0, high: 1 }),
   },
   normal: {
     samples: shapes.flatMap((shape) =>
       [[0, 1] as const, [3, 0.5] as const].map(([mean, std]) => ({
-        inputs: [] as const,
-        attrs: () => ({ shape, mean, std, state: state() }),
+        inputs: { state },
+        attrs: { shape, mean, std },
       })),
     ),
     reference: (_, { shape, mean, std }) =>
-      nd(
+      drawing(
         shape,
         normals(numelOf(shape)).map((z) => mean + std * z),
       ),
+    dtype: 'f32',
     tolerance: { relative: 2e-6, absolute: 2e-6 },
     gradients: 'none',
     errors: [
-      ...(badShapes('normal', { mean: 0, std: 1 }).map((bad) => ({
-        ...bad,
-        attrs: withState(bad.attrs as object),
-      })) as unknown as [Bad, Bad, Bad]),
-      argumentError([], withState({ shape: [2], mean: 0, std: -1 }), /^normal: expected std >= 0, got -1/),
+      ...badShapes('normal', { mean: 0, std: 1 }),
+      argumentError({ state }, { shape: [2], mean: 0, std: -1 }, /^normal: expected std >= 0, got -1/),
     ],
   },
   bernoulli: {
-    samples: shapes.flatMap((shape) =>
-      [0, 0.3, 1].map((p) => ({ inputs: [] as const, attrs: () => ({ shape, p, state: state() }) })),
-    ),
+    samples: shapes.flatMap((shape) => [0, 0.3, 1].map((p) => ({ inputs: { state }, attrs: { shape, p } }))),
     reference: (_, { shape, p }) =>
-      nd(
+      drawing(
         shape,
         words(numelOf(shape)).map((word) => Number(happens(word, p))),
       ),
+    dtype: 'f32',
     tolerance: { relative: 0 },
     gradients: 'none',
     errors: [
-      ...(badShapes('bernoulli', { p: 0.5 }).map((bad) => ({
-        ...bad,
-        attrs: withState(bad.attrs as object),
-      })) as unknown as [Bad, Bad, Bad]),
-      argumentError([], withState({ shape: [2], p: 1.5 }), /^bernoulli: expected p from 0 to 1, got 1.5/),
-      argumentError([], withState({ shape: [2], p: Number.NaN }), /^bernoulli: expected p from 0 to 1, got NaN/),
+      ...badShapes('bernoulli', { p: 0.5 }),
+      argumentError({ state }, { shape: [2], p: 1.5 }, /^bernoulli: expected p from 0 to 1, got 1.5/),
+      argumentError({ state }, { shape: [2], p: Number.NaN }, /^bernoulli: expected p from 0 to 1, got NaN/),
     ],
   },
   dropout: {
     samples: shapes.flatMap((shape) =>
-      [0, 0.3, 0.5, 1].map((p) => ({ inputs: [f32(shape)] as const, attrs: () => ({ p, state: state() }) })),
+      [0, 0.3, 0.5, 1].map((p) => ({ inputs: { x: f32(shape), state }, attrs: { p } })),
     ),
-    reference: ([x], { p }) => {
+    reference: ({ x }, { p }) => {
       const mask = kept(x.data.length, p);
-      return nd(
+      return drawing(
         x.shape,
         x.data.map((v, i) => (mask[i] ? v * kernelScale(p) : 0)),
       );
@@ -151,24 +180,26 @@ export const randomCases: Cases<RandomOps> = {
     tolerance: { relative: 1e-7 },
     gradients: 'all',
     errors: [
-      ...(unaryErrors('dropout', { p: 0.5 }).map((bad) => ({
-        ...bad,
-        attrs: withState(bad.attrs as object),
-      })) as unknown as [Bad, Bad, Bad]),
-      argumentError([f32([2])], withState({ p: -0.1 }), /^dropout: expected p from 0 to 1, got -0.1/),
+      dtypeError({ x: i32([3]), state }, { p: 0.5 }, /^dropout: expected dtype f32, got i32; convert/),
+      dtypeError({ x: u8([3]), state }, { p: 0.5 }, /^dropout: expected dtype f32, got u8; convert/),
+      argumentError({ x: f32([2]), state }, { p: -0.1 }, /^dropout: expected p from 0 to 1, got -0.1/),
     ],
   },
   dropoutBackward: {
     samples: shapes.flatMap((shape) =>
-      [0, 0.3].map((p) => ({ inputs: [f32(shape), u8(shape)] as const, attrs: { p } })),
+      [0, 0.3].map((p) => ({ inputs: { g: f32(shape), mask: u8(shape) } as const, attrs: { p } })),
     ),
-    reference: ([g, mask], { p }) => zip((a, m) => (m ? (a as number) * kernelScale(p) : 0), g, mask),
+    reference: ({ g, mask }, { p }) => zip((a, m) => (m ? (a as number) * kernelScale(p) : 0), g, mask),
     tolerance: { relative: 1e-7 },
-    gradients: [true, false],
+    gradients: { g: true, mask: false },
     errors: [
-      shapeError([f32([3]), u8([2])], { p: 0.5 }, /^dropoutBackward: expected the mask of shape \[3\], got \[2\]/),
-      dtypeError([i32([3]), u8([3])], { p: 0.5 }, /^dropoutBackward: expected dtype f32, got i32/),
-      dtypeError([f32([3]), f32([3])], { p: 0.5 }, /^dropoutBackward: expected dtype u8, got f32/),
+      shapeError(
+        { g: f32([3]), mask: u8([2]) },
+        { p: 0.5 },
+        /^dropoutBackward: expected the mask of shape \[3\], got \[2\]/,
+      ),
+      dtypeError({ g: i32([3]), mask: u8([3]) }, { p: 0.5 }, /^dropoutBackward: expected dtype f32, got i32/),
+      dtypeError({ g: f32([3]), mask: f32([3]) }, { p: 0.5 }, /^dropoutBackward: expected dtype u8, got f32/),
     ],
   },
-};
+} satisfies Cases;

@@ -1,6 +1,7 @@
 // Cases of the reductions, and of the running sum.
-import type { ReduceAttrs, ReduceOps } from '../../../bindings/ops/reduce.ts';
-import { mapLanes, type Nd, reduceNd, restoreNd, zip } from '../../support/tensors.ts';
+import { ShapeError } from '../../../bindings/memory/errors.ts';
+import type { ReduceAttrs } from '../../../bindings/ops/reduce.ts';
+import { mapLanes, type Nd, reduceNd, restoreNd, zip } from '../../../reference/nd.ts';
 import {
   axisErrors,
   type Bad,
@@ -10,10 +11,10 @@ import {
   dtypeError,
   type Fill,
   f32,
+  freedError,
   i32,
   list,
   type Sample,
-  type Spec,
   shapeError,
   type Tolerance,
   u8,
@@ -22,7 +23,10 @@ import {
 
 const over = (dim: number, end: number, keepdim = false): ReduceAttrs => ({ dim, end, keepdim });
 
-/** Shapes, and the dims that go: at the front, in the middle, at the end, all, none; runs of one element, short, prime and long. */
+/**
+ * Shapes, and the dims that go: at the front, in the middle, at the end, all, none; runs of one element, short, prime
+ * and long.
+ */
 const layouts: readonly (readonly [readonly number[], ReduceAttrs])[] = [
   [[2, 3, 4], over(0, 1)],
   [[2, 3, 4], over(1, 2)],
@@ -51,21 +55,25 @@ const empty: readonly (readonly [readonly number[], ReduceAttrs])[] = [
 ];
 
 const samples = (fill: Fill, list = [...layouts, ...empty]): Sample<'sum'>[] =>
-  list.map(([shape, attrs]) => ({ inputs: [f32(shape, fill)], attrs }));
+  list.map(([shape, attrs]) => ({ inputs: { x: f32(shape, fill) }, attrs }));
 
-const errors = (op: string, more: object = {}): [Bad, Bad, Bad, Bad] => [
-  dtypeError([i32([2, 3])], { ...over(0, 1), ...more }, new RegExp(`^${op}: expected dtype f32, got i32`)),
-  dtypeError([u8([2, 3])], { ...over(0, 1), ...more }, new RegExp(`^${op}: expected dtype f32, got u8`)),
+const dimErrors = (op: string, more: object = {}): [Bad, Bad, Bad] => [
   shapeError(
-    [f32([2, 3])],
+    { x: f32([2, 3]) },
     { ...over(0, 3), ...more },
     new RegExp(`^${op}: expected dims of a tensor of 2 dims, got 0 … 2`),
   ),
   shapeError(
-    [f32([2, 3])],
+    { x: f32([2, 3]) },
     { ...over(-1, 1), ...more },
     new RegExp(`^${op}: expected dims of a tensor of 2 dims, got -1 … 0`),
   ),
+  freedError({ x: f32([2, 3]) }, { ...over(0, 1), ...more }),
+];
+const errors = (op: string, more: object = {}): [Bad, Bad, Bad, ...Bad[]] => [
+  ...dimErrors(op, more),
+  dtypeError({ x: i32([2, 3]) }, { ...over(0, 1), ...more }, new RegExp(`^${op}: expected dtype f32, got i32`)),
+  dtypeError({ x: u8([2, 3]) }, { ...over(0, 1), ...more }, new RegExp(`^${op}: expected dtype f32, got u8`)),
 ];
 
 type Lane = readonly number[];
@@ -86,7 +94,7 @@ function reduction(
 ): Case<'sum'> {
   return {
     samples: [...samples(fill), ...more],
-    reference: ([x], attrs) => reduceNd(x, attrs, f),
+    reference: ({ x }, attrs) => reduceNd(x, attrs, f),
     tolerance,
     gradients: 'all',
     errors: errors(op),
@@ -101,12 +109,13 @@ function extreme(op: string, f: (...lane: number[]) => number): Case<'max'> {
     ...base,
     samples: [
       ...samples(distinct(), [...layouts]),
-      { inputs: [f32([7, 2], special)], attrs: over(1, 2), valueOnly: true },
+      { inputs: { x: f32([7, 2], special) }, attrs: over(1, 2), valueOnly: true },
     ],
     errors: [
-      ...errors(op),
+      ...dimErrors(op),
+      dtypeError({ x: u8([2, 3]) }, over(0, 1), new RegExp(`^${op}: expected dtype f32 or i32, got u8`)),
       shapeError(
-        [f32([2, 0])],
+        { x: f32([2, 0]) },
         over(1, 2),
         new RegExp(`^${op}: expected at least one element to reduce, got shape \\[2, 0\\]`),
       ),
@@ -125,18 +134,19 @@ function place(op: string, better: (a: number, b: number) => boolean): Case<'arg
   return {
     samples: [
       ...samples(distinct(), [...layouts]),
-      ...[over(0, 1), over(1, 2), over(0, 2)].map((attrs) => ({ inputs: [f32([8, 9], ties)] as [Spec], attrs })),
-      ...[over(0, 1), over(1, 2)].map((attrs) => ({ inputs: [f32([7, 9], special)] as [Spec], attrs })),
-      { inputs: [f32([37], list(Number.NEGATIVE_INFINITY))], attrs: over(0, 1) },
+      ...[over(0, 1), over(1, 2), over(0, 2)].map((attrs) => ({ inputs: { x: f32([8, 9], ties) }, attrs })),
+      ...[over(0, 1), over(1, 2)].map((attrs) => ({ inputs: { x: f32([7, 9], special) }, attrs })),
+      { inputs: { x: f32([37], list(Number.NEGATIVE_INFINITY)) }, attrs: over(0, 1) },
     ],
-    reference: ([x], attrs) => reduceNd(x, attrs, first),
+    reference: ({ x }, attrs) => reduceNd(x, attrs, first),
     dtype: 'i32',
     tolerance: { relative: 0 },
     gradients: 'none',
     errors: [
-      ...errors(op),
+      ...dimErrors(op),
+      dtypeError({ x: u8([2, 3]) }, over(0, 1), new RegExp(`^${op}: expected dtype f32 or i32, got u8`)),
       shapeError(
-        [f32([0])],
+        { x: f32([0]) },
         over(0, 1),
         new RegExp(`^${op}: expected at least one element to reduce, got shape \\[0\\]`),
       ),
@@ -153,15 +163,15 @@ const variance = (lane: Lane, correction: number): number => {
 function spread(op: string, finish: (v: number) => number): Case<'variance'> {
   const usable = layouts.filter(([shape, { dim, end }]) => shape.slice(dim, end).reduce((a, b) => a * b, 1) > 1);
   const sample = (fill: Fill, correction: number) =>
-    usable.map(([shape, attrs]) => ({ inputs: [f32(shape, fill)] as [Spec], attrs: { ...attrs, correction } }));
+    usable.map(([shape, attrs]) => ({ inputs: { x: f32(shape, fill) }, attrs: { ...attrs, correction } }));
   return {
     samples: [
       ...sample(distinct(), 1),
       ...sample(distinct(), 0),
       ...sample(distinct(9, 13), 0.5),
-      { inputs: [f32([1])], attrs: { ...over(0, 1), correction: 0 }, valueOnly: true },
+      { inputs: { x: f32([1]) }, attrs: { ...over(0, 1), correction: 0 }, valueOnly: true },
     ],
-    reference: ([x], attrs) => reduceNd(x, attrs, (lane) => finish(variance(lane, attrs.correction))),
+    reference: ({ x }, attrs) => reduceNd(x, attrs, (lane) => finish(variance(lane, attrs.correction))),
     tolerance: { relative: 3e-6 },
     gradients: 'all',
     // Around 10 the rounding of x − mean is that of numbers around 10.
@@ -170,19 +180,18 @@ function spread(op: string, finish: (v: number) => number): Case<'variance'> {
   };
 }
 
-const scanErrors = axisErrors;
 const scans: readonly Sample<'cumsum'>[] = [
-  { inputs: [f32([5])], attrs: { dim: 0 } },
-  { inputs: [f32([2, 3, 4])], attrs: { dim: 0 } },
-  { inputs: [f32([2, 3, 4])], attrs: { dim: 1 } },
-  { inputs: [f32([2, 3, 4])], attrs: { dim: 2 } },
-  { inputs: [f32([3, 37])], attrs: { dim: -1 } },
-  { inputs: [f32([37, 3])], attrs: { dim: 0 } },
-  { inputs: [f32([])], attrs: { dim: 0 } },
-  { inputs: [f32([1, 1])], attrs: { dim: 1 } },
-  { inputs: [f32([0, 4])], attrs: { dim: 0 } },
-  { inputs: [f32([4, 0])], attrs: { dim: 0 } },
-  { inputs: [f32([509])], attrs: { dim: 0 } },
+  { inputs: { x: f32([5]) }, attrs: { dim: 0 } },
+  { inputs: { x: f32([2, 3, 4]) }, attrs: { dim: 0 } },
+  { inputs: { x: f32([2, 3, 4]) }, attrs: { dim: 1 } },
+  { inputs: { x: f32([2, 3, 4]) }, attrs: { dim: 2 } },
+  { inputs: { x: f32([3, 37]) }, attrs: { dim: -1 } },
+  { inputs: { x: f32([37, 3]) }, attrs: { dim: 0 } },
+  { inputs: { x: f32([]) }, attrs: { dim: 0 } },
+  { inputs: { x: f32([1, 1]) }, attrs: { dim: 1 } },
+  { inputs: { x: f32([0, 4]) }, attrs: { dim: 0 } },
+  { inputs: { x: f32([4, 0]) }, attrs: { dim: 0 } },
+  { inputs: { x: f32([509]) }, attrs: { dim: 0 } },
 ];
 const alongAxis = (x: Nd, dim: number, f: (lane: number[]) => number[]): Nd => {
   const d = dim < 0 ? dim + x.shape.length : dim;
@@ -192,12 +201,13 @@ const runningSum = (lane: number[]): number[] => {
   let total = 0;
   return lane.map((v) => (total += v));
 };
+const SUMS = { relative: 1e-6, absolute: 2e-5 };
 const scan = (op: string, f: (lane: number[]) => number[]): Case<'cumsum'> => ({
   samples: scans,
-  reference: ([x], { dim }) => alongAxis(x, dim, f),
-  tolerance: { relative: 1e-6, absolute: 2e-5 },
+  reference: ({ x }, { dim }) => alongAxis(x, dim, f),
+  tolerance: SUMS,
   gradients: 'all',
-  errors: scanErrors(op),
+  errors: axisErrors(op),
 });
 
 /** The product of all others, at each place. */
@@ -205,53 +215,61 @@ const productOfOthers = (lane: number[]): number[] => lane.map((_, i) => product
 const zeros = list(2, 0, 3, 0.5, 0, -1, 1, 2, 4);
 const products = uniform(0.7, 1.4);
 const prodSamples: readonly Sample<'prod'>[] = [
-  { inputs: [f32([3, 3], zeros)], attrs: over(0, 1) },
-  { inputs: [f32([3, 3], zeros)], attrs: over(1, 2) },
-  { inputs: [f32([9], zeros)], attrs: over(0, 1) },
-  { inputs: [f32([3], list(2, 0, 3))], attrs: over(0, 1) },
+  { inputs: { x: f32([3, 3], zeros) }, attrs: over(0, 1) },
+  { inputs: { x: f32([3, 3], zeros) }, attrs: over(1, 2) },
+  { inputs: { x: f32([9], zeros) }, attrs: over(0, 1) },
+  { inputs: { x: f32([3], list(2, 0, 3)) }, attrs: over(0, 1) },
 ];
 
 const norm = reduction('norm', (lane) => Math.hypot(...lane), { relative: 2e-6 }, uniform(-2, 2, 0));
 const lse = reduction('logsumexp', logsumexp, { relative: 1e-6, absolute: 5e-7 }, uniform(), [
-  { inputs: [f32([2, 3], list(1000, 999, 0, -1000, -1001, -1000.5))], attrs: over(1, 2), valueOnly: true },
+  { inputs: { x: f32([2, 3], list(1000, 999, 0, -1000, -1001, -1000.5)) }, attrs: over(1, 2), valueOnly: true },
 ]);
 /** Of no elements the norm is 0, at its kink, and the logarithm of their sum is infinite: there are no derivatives. */
 const withoutEmpty = (all: readonly Sample<'sum'>[]): Sample<'sum'>[] =>
-  all.map((sample) => ({ ...sample, valueOnly: sample.valueOnly || sample.inputs[0].shape.includes(0) }));
+  all.map((sample) => ({ ...sample, valueOnly: sample.valueOnly || sample.inputs.x.shape.includes(0) }));
 
-export const reduceCases: Cases<ReduceOps> = {
-  sum: reduction('sum', sum, { relative: 1e-6, absolute: 2e-5 }),
+export const reduceCases = {
+  sum: {
+    ...reduction('sum', sum, { relative: 1e-6, absolute: 2e-5 }),
+    dtype: (_, { x }) => (x === 'f32' ? 'f32' : 'i32'),
+    errors: dimErrors('sum'),
+  },
   mean: reduction('mean', mean, { relative: 1e-6, absolute: 1e-6 }),
   prod: { ...reduction('prod', product, { relative: 2e-5 }, products, prodSamples), second: 'throws' },
   prodBackward: {
     samples: [
       ...layouts,
       ...empty,
-      ...prodSamples.map((s) => [s.inputs[0].shape, s.attrs as ReduceAttrs, s.inputs[0].fill] as const),
+      ...prodSamples.map((s) => [s.inputs.x.shape, s.attrs as ReduceAttrs, s.inputs.x.fill] as const),
     ].map(([shape, attrs, fill]) => ({
-      inputs: [
-        f32(reduceNd({ shape, data: new Float64Array(shape.reduce((a, b) => a * b, 1)) }, attrs, () => 0).shape),
-        f32(shape, fill ?? products),
-      ],
+      inputs: {
+        g: f32(reduceNd({ shape, data: new Float64Array(shape.reduce((a, b) => a * b, 1)) }, attrs, () => 0).shape),
+        x: f32(shape, fill ?? products),
+      },
       attrs,
     })),
-    reference: ([g, x], attrs) =>
+    reference: ({ g, x }, attrs) =>
       zip(
         (a, b) => (a as number) * (b as number),
         restoreNd(g, x.shape, attrs),
         mapLanes(productOfOthers, attrs.dim, attrs.end, x),
       ),
     tolerance: { relative: 5e-5 },
-    gradients: ['throws', 'throws'],
+    gradients: { g: 'throws', x: 'throws' },
     errors: [
-      shapeError([f32([3]), f32([2, 3])], over(1, 2), /^prodBackward: expected the gradient of shape \[2\], got \[3\]/),
       shapeError(
-        [f32([2]), f32([2, 3])],
+        { g: f32([3]), x: f32([2, 3]) },
+        over(1, 2),
+        /^prodBackward: expected the gradient of shape \[2\], got \[3\]/,
+      ),
+      shapeError(
+        { g: f32([2]), x: f32([2, 3]) },
         over(1, 2, true),
         /^prodBackward: expected the gradient of shape \[2, 1\], got \[2\]/,
       ),
-      dtypeError([f32([2]), i32([2, 3])], over(1, 2), /^prodBackward: expected dtype f32, got i32/),
-      dtypeError([u8([2]), f32([2, 3])], over(1, 2), /^prodBackward: expected dtype f32, got u8/),
+      dtypeError({ g: f32([2]), x: i32([2, 3]) }, over(1, 2), /^prodBackward: expected dtype f32, got i32/),
+      dtypeError({ g: u8([2]), x: f32([2, 3]) }, over(1, 2), /^prodBackward: expected dtype f32, got u8/),
     ],
   },
   max: extreme('max', Math.max),
@@ -262,6 +280,18 @@ export const reduceCases: Cases<ReduceOps> = {
   std: spread('std', Math.sqrt),
   norm: { ...norm, samples: withoutEmpty(norm.samples) },
   logsumexp: { ...lse, samples: withoutEmpty(lse.samples) },
-  cumsum: scan('cumsum', runningSum),
-  cumsumBackward: scan('cumsumBackward', (lane) => runningSum(lane.reverse()).reverse()),
-};
+  cumsum: {
+    ...scan('cumsum', runningSum),
+    errors: [
+      ...axisErrors('cumsum').filter(({ error }) => error === ShapeError),
+      dtypeError({ x: u8([2, 3]) }, { dim: 0 }, /^cumsum: expected dtype f32 or i32, got u8/),
+    ] as unknown as Case<'cumsum'>['errors'],
+  },
+  cumsumBackward: {
+    samples: scans.map(({ inputs: { x: g }, attrs }) => ({ inputs: { g }, attrs })),
+    reference: ({ g }, { dim }) => alongAxis(g, dim, (lane) => runningSum(lane.reverse()).reverse()),
+    tolerance: SUMS,
+    gradients: 'all',
+    errors: axisErrors('cumsumBackward', 'g'),
+  },
+} satisfies Cases;

@@ -1,6 +1,5 @@
 // Cases of softmax and logSoftmax.
-import type { SoftmaxOps } from '../../../bindings/ops/softmax.ts';
-import { mapLanes, type Nd } from '../../support/tensors.ts';
+import { mapLanes, type Nd } from '../../../reference/nd.ts';
 import { axisErrors, type Case, type Cases, f32, gradientErrors, list, type Sample, shapeError } from './types.ts';
 
 const layouts: readonly (readonly [readonly number[], number])[] = [
@@ -33,28 +32,28 @@ const logSoftmax = (lane: number[]): number[] => {
 
 const forward = (op: string, f: (lane: number[]) => number[]): Case<'softmax'> => ({
   samples: [
-    ...layouts.map(([shape, dim]) => ({ inputs: [f32(shape)], attrs: { dim } }) as Sample<'softmax'>),
+    ...layouts.map(([shape, dim]) => ({ inputs: { x: f32(shape) }, attrs: { dim } }) as Sample<'softmax'>),
     // Neither overflows nor underflows to 0 / 0.
-    { inputs: [f32([2, 3], list(1000, 999, 998, -1000, -1001, -999))], attrs: { dim: 1 }, valueOnly: true },
+    { inputs: { x: f32([2, 3], list(1000, 999, 998, -1000, -1001, -999)) }, attrs: { dim: 1 }, valueOnly: true },
   ],
-  reference: ([x], { dim }) => alongAxis(f, dim, x),
+  reference: ({ x }, { dim }) => alongAxis(f, dim, x),
   tolerance: { relative: 2e-6, absolute: 5e-7 },
   gradients: 'all',
   errors: axisErrors(op),
 });
 
 const backward = (op: string, f: (g: number[], y: number[]) => number[]): Case<'softmaxBackward'> => ({
-  samples: layouts.map(([shape, dim]) => ({ inputs: [f32(shape), f32(shape)], attrs: { dim } })),
-  reference: ([g, y], { dim }) => alongAxis(f as (...lanes: number[][]) => number[], dim, g, y),
+  samples: layouts.map(([shape, dim]) => ({ inputs: { g: f32(shape), y: f32(shape) }, attrs: { dim } })),
+  reference: ({ g, y }, { dim }) => alongAxis(f as (...lanes: number[][]) => number[], dim, g, y),
   tolerance: { relative: 5e-6, absolute: 2e-5 },
   gradients: 'all',
   errors: [
-    ...gradientErrors(op, { dim: 0 }),
-    shapeError([f32([2, 3]), f32([2, 3])], { dim: 2 }, new RegExp(`^${op}: expected dim from -2 to 1, got 2`)),
+    ...gradientErrors(op, { dim: 0 }, 'y'),
+    shapeError({ g: f32([2, 3]), y: f32([2, 3]) }, { dim: 2 }, new RegExp(`^${op}: expected dim from -2 to 1, got 2`)),
   ],
 });
 
-export const softmaxCases: Cases<SoftmaxOps> = {
+export const softmaxCases = {
   softmax: forward('softmax', (lane) => logSoftmax(lane).map(Math.exp)),
   softmaxBackward: backward('softmaxBackward', (g, y) => {
     const inner = total(g.map((v, i) => v * (y[i] as number)));
@@ -65,4 +64,4 @@ export const softmaxCases: Cases<SoftmaxOps> = {
     const sum = total(g);
     return g.map((v, i) => v - Math.exp(y[i] as number) * sum);
   }),
-};
+} satisfies Cases;

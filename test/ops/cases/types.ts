@@ -1,20 +1,23 @@
 // What a case of the op table is. The table of cases has a row for every row of the op table, or it does not compile.
 
-import type { OpName } from '../../../bindings/ops/table.ts';
-import type { AttrsOf, InputsOf } from '../../../bindings/ops/types.ts';
+import type { Dtype } from '../../../bindings/dtypes.ts';
 import {
   ArgumentError,
   DtypeError,
   FreedError,
   type RetrogradError,
   ShapeError,
-} from '../../../bindings/runtime/errors.ts';
-import type { Dtype, Shape } from '../../../bindings/tensor.ts';
+} from '../../../bindings/memory/errors.ts';
+import type { Input, OpName, OpTypes, Role, Signature } from '../../../bindings/ops/core.ts';
+import type { Shape } from '../../../bindings/tensor.ts';
 import { numelOf } from '../../../bindings/tensor.ts';
-import { at, type Nd, nd, random } from '../../support/tensors.ts';
+import { at, type Nd, nd } from '../../../reference/nd.ts';
+import { random } from '../../../reference/random.ts';
 
-/** Makes n numbers; `before` are the inputs to the left, for inputs that must fit them. */
-export type Fill = (n: number, random: () => number, before: readonly (Nd | null)[]) => ArrayLike<number>;
+/** What is known of the inputs before one, by name. */
+export type Known = Readonly<Record<string, Nd>>;
+/** Makes n numbers; `before` are the inputs declared before, for inputs that must fit them. */
+export type Fill = (n: number, random: () => number, before: Known) => ArrayLike<number>;
 
 /** How to make an input. */
 export interface Spec {
@@ -23,14 +26,23 @@ export interface Spec {
   readonly fill: Fill;
 }
 
-type SpecOf<X> = null extends X ? Spec | null : Spec;
-type ArrayOf<X> = null extends X ? Nd | null : Nd;
-// Of a type parameter, so that tuples stay tuples.
-type EachSpec<T> = { readonly [I in keyof T]: SpecOf<T[I]> };
-type EachArray<T> = { readonly [I in keyof T]: ArrayOf<T[I]> };
-type Specs<K extends OpName> = EachSpec<InputsOf<K>>;
-type Arrays<K extends OpName> = EachArray<InputsOf<K>>;
-/** Attributes that hold tensors are made anew for each call. */
+type InputsOf<K extends OpName> = OpTypes[K]['inputs'];
+type OutputsOf<K extends OpName> = OpTypes[K]['outputs'];
+export type AttrsOf<K extends OpName> = OpTypes[K] extends Signature<infer _I, infer A, infer _O> ? A : never;
+/** For an input a T, a T or null where it may be left out, a list of T where it is a list. */
+type Each<I, T> = {
+  readonly [N in keyof I]: I[N] extends Input<infer O, infer M>
+    ? M extends true
+      ? readonly T[]
+      : O extends true
+        ? T | null
+        : T
+    : never;
+};
+/** How to make the inputs of an op, by name. */
+export type Specs<K extends OpName> = Each<InputsOf<K>, Spec>;
+type Arrays<K extends OpName> = Each<InputsOf<K>, Nd>;
+/** Attributes that the call writes to are made anew for each call. */
 type Lazy<A> = A | (() => A);
 type WithAttrs<A> = [A] extends [undefined] ? { readonly attrs?: undefined } : { readonly attrs: Lazy<A> };
 
@@ -41,11 +53,13 @@ export type Sample<K extends OpName> = {
   readonly valueOnly?: boolean;
 } & WithAttrs<AttrsOf<K>>;
 
-/** A call that must fail; `inputs` may hold what the types forbid, and tensors that were freed. */
+/** Inputs of a call that must fail; may hold what the types forbid. */
+export type BadInputs = Readonly<Record<string, Spec | null | readonly Spec[] | { readonly raw: unknown }>>;
+/** A call that must fail. */
 export interface Bad {
-  readonly inputs: readonly (Spec | null | { readonly raw: unknown })[];
+  readonly inputs: BadInputs;
   /** The input that is freed before the call. */
-  readonly freed?: number;
+  readonly freed?: string;
   readonly attrs?: unknown;
   readonly error: new (...args: never[]) => RetrogradError;
   readonly message: RegExp;
@@ -60,28 +74,57 @@ export interface Tolerance {
 /** Whether an input has a gradient; `throws`: asking for one is a GradError. */
 export type Differentiable = boolean | 'throws';
 
+type PublicOf<O> = {
+  [N in keyof O]: O[N] extends { readonly role: infer R extends Role } ? (R extends 'aux' ? never : N) : never;
+}[keyof O];
+/**
+ * What a call leaves: the array, where one result is all; else an object with every public result, every input that is
+ * written (null where it is absent), and what a host row fills in JavaScript, as `into`.
+ */
+export type Outcome<K extends OpName> =
+  | Nd
+  | { readonly [N in PublicOf<OutputsOf<K>> | keyof InputsOf<K> | 'into']?: Nd | null };
+
 export interface Case<K extends OpName> {
   readonly samples: readonly Sample<K>[];
-  /** The result in f64, from the definition. */
-  reference(inputs: Arrays<K>, attrs: AttrsOf<K>): Nd;
-  /** Default: that of the first input, or f32. */
-  readonly dtype?: Dtype | ((attrs: AttrsOf<K>) => Dtype);
+  /** What a call leaves, in f64, from the definition. */
+  reference(inputs: Arrays<K>, attrs: AttrsOf<K>): Outcome<K>;
+  /** Of the results. Default: that of the first input, or f32. */
+  readonly dtype?:
+    | Dtype
+    | ((attrs: AttrsOf<K>, inputs: Readonly<Record<string, Dtype>>) => Dtype)
+    | { readonly [N in PublicOf<OutputsOf<K>>]?: Dtype };
   readonly tolerance: Tolerance;
-  readonly gradients: 'none' | 'all' | readonly Differentiable[];
+  /** Inputs that are not named have none. */
+  readonly gradients: 'none' | 'all' | { readonly [N in keyof InputsOf<K>]?: Differentiable };
   /** Of the largest gradient of an input. Default 2e-5. */
   readonly gradientTolerance?: number;
   /** `throws`: a second derivative is a GradError. Default: it is checked wherever there is a first one. */
   readonly second?: 'throws';
-  /** Inputs that the op refuses with strides of their own, and functional.ts copies. */
-  readonly contiguousOnly?: readonly number[];
   /** Elementwise: NaN, infinities, zeros of both signs and denormals are tried in every f32 input. */
   readonly elementwise?: boolean;
   readonly errors: readonly [Bad, Bad, Bad, ...Bad[]];
 }
 
-/** The cases of one family. */
-export type Cases<F> = { readonly [K in keyof F & OpName]: Case<K> };
+/** A case for each op. */
+export type AllCases = { readonly [K in OpName]: Case<K> };
+/** The cases of a family. */
+export type Cases = Partial<AllCases>;
 
+/** A case whose op is not known to the type system, for what loops over all. */
+export type AnyCase = Omit<Case<OpName>, 'samples' | 'reference' | 'dtype' | 'gradients'> & {
+  readonly samples: readonly {
+    readonly inputs: Readonly<Record<string, Spec | null | readonly Spec[]>>;
+    readonly attrs?: unknown;
+    readonly valueOnly?: boolean;
+  }[];
+  reference(inputs: unknown, attrs: unknown): Nd | Readonly<Record<string, Nd | null>>;
+  readonly dtype?:
+    | Dtype
+    | ((attrs: unknown, inputs: Readonly<Record<string, Dtype>>) => Dtype)
+    | Readonly<Record<string, Dtype>>;
+  readonly gradients: 'none' | 'all' | Readonly<Record<string, Differentiable>>;
+};
 // Fills. The kinks of an op are kept out of reach of the finite differences by a margin.
 
 const MARGIN = 0.06;
@@ -127,46 +170,71 @@ export const list =
   (n) =>
     Array.from({ length: n }, (_, i) => values[i % values.length] as number);
 
-/** Computed from the inputs to the left. */
+/** Computed from the inputs declared before. */
 export const from =
-  (f: (...before: Nd[]) => Nd): Fill =>
+  (f: (before: Known) => Nd): Fill =>
   (_, __, before) =>
-    f(...(before as Nd[])).data;
+    f(before).data;
 
 export const f32 = (shape: Shape, fill: Fill = uniform()): Spec => ({ shape, dtype: 'f32', fill });
 export const i32 = (shape: Shape, fill: Fill = whole(-5, 6)): Spec => ({ shape, dtype: 'i32', fill });
 export const u8 = (shape: Shape, fill: Fill = whole(0, 2)): Spec => ({ shape, dtype: 'u8', fill });
 
-/** The values of a sample's inputs, rounded to what the dtype holds. */
-export function fillInputs(seed: string, specs: readonly (Spec | null)[]): (Nd | null)[] {
+/** One tensor of a call: the input that it is, and its place where that is a list. */
+export interface Place {
+  readonly name: string;
+  /** -1: the input is no list. */
+  readonly index: number;
+  readonly spec: Spec | null;
+}
+
+/** The tensors of a call in a flat list. */
+export function placesOf(inputs: Readonly<Record<string, unknown>>): Place[] {
+  return Object.entries(inputs).flatMap(([name, slot]): Place[] => {
+    if (Array.isArray(slot)) return slot.map((spec, index) => ({ name, index, spec }));
+    return [{ name, index: -1, spec: slot && typeof slot === 'object' && 'shape' in slot ? (slot as Spec) : null }];
+  });
+}
+
+/** What the flat list `items` is by name. */
+export function byName<T>(inputs: Readonly<Record<string, unknown>>, items: readonly T[]): Record<string, T | T[]> {
+  const bag: Record<string, T | T[]> = {};
+  for (const [name, slot] of Object.entries(inputs)) if (Array.isArray(slot)) bag[name] = [];
+  placesOf(inputs).forEach(({ name, index }, i) => {
+    if (index < 0) bag[name] = items[i] as T;
+    else (bag[name] as T[])[index] = items[i] as T;
+  });
+  return bag;
+}
+
+/** The values of the tensors of a call in a flat list, rounded to what the dtype holds. */
+export function fillInputs(seed: string, inputs: Readonly<Record<string, unknown>>): (Nd | null)[] {
   const next = random(seed);
-  const made: (Nd | null)[] = [];
-  for (const spec of specs) {
-    if (!spec) {
-      made.push(null);
-      continue;
-    }
-    const values = Array.from(spec.fill(numelOf(spec.shape), next, made));
-    made.push(nd(spec.shape, spec.dtype === 'f32' ? values.map(Math.fround) : values));
-  }
-  return made;
+  const before: Record<string, Nd> = {};
+  return placesOf(inputs).map(({ name, spec }) => {
+    if (!spec) return null;
+    const values = Array.from(spec.fill(numelOf(spec.shape), next, before));
+    const made = nd(spec.shape, spec.dtype === 'f32' ? values.map(Math.fround) : values);
+    before[name] = made;
+    return made;
+  });
 }
 
 // Errors that many ops share.
 
-export const shapeError = (inputs: Bad['inputs'], attrs: unknown, message: RegExp): Bad => ({
+export const shapeError = (inputs: BadInputs, attrs: unknown, message: RegExp): Bad => ({
   inputs,
   attrs,
   error: ShapeError,
   message,
 });
-export const dtypeError = (inputs: Bad['inputs'], attrs: unknown, message: RegExp): Bad => ({
+export const dtypeError = (inputs: BadInputs, attrs: unknown, message: RegExp): Bad => ({
   inputs,
   attrs,
   error: DtypeError,
   message,
 });
-export const argumentError = (inputs: Bad['inputs'], attrs: unknown, message: RegExp): Bad => ({
+export const argumentError = (inputs: BadInputs, attrs: unknown, message: RegExp): Bad => ({
   inputs,
   attrs,
   error: ArgumentError,
@@ -174,7 +242,7 @@ export const argumentError = (inputs: Bad['inputs'], attrs: unknown, message: Re
 });
 
 /** The call after the input at `freed` was given back. */
-export const freedError = (inputs: Bad['inputs'], attrs: unknown, freed = 0): Bad => ({
+export const freedError = (inputs: BadInputs, attrs: unknown, freed = 'x'): Bad => ({
   inputs,
   attrs,
   freed,
@@ -184,29 +252,33 @@ export const freedError = (inputs: Bad['inputs'], attrs: unknown, freed = 0): Ba
 
 /** An f32 op of one tensor: neither integers nor bytes nor what is gone. */
 export const unaryErrors = (op: string, attrs?: unknown): [Bad, Bad, Bad] => [
-  dtypeError([i32([3])], attrs, new RegExp(`^${op}: expected dtype f32, got i32; convert`)),
-  dtypeError([u8([3])], attrs, new RegExp(`^${op}: expected dtype f32, got u8; convert`)),
-  freedError([f32([3])], attrs),
+  dtypeError({ x: i32([3]) }, attrs, new RegExp(`^${op}: expected dtype f32, got i32; convert`)),
+  dtypeError({ x: u8([3]) }, attrs, new RegExp(`^${op}: expected dtype f32, got u8; convert`)),
+  freedError({ x: f32([3]) }, attrs),
 ];
 
-/** An op of a gradient and something of the same shape. */
-export const gradientErrors = (op: string, attrs?: unknown): [Bad, Bad, Bad, Bad] => [
-  shapeError([f32([3]), f32([2])], attrs, new RegExp(`^${op}: expected the gradient of shape \\[2\\], got \\[3\\]`)),
+/** An op of a gradient and something of the same shape, the input `like`. */
+export const gradientErrors = (op: string, attrs?: unknown, like = 'saved'): [Bad, Bad, Bad, Bad] => [
   shapeError(
-    [f32([2, 3]), f32([3])],
+    { g: f32([3]), [like]: f32([2]) },
+    attrs,
+    new RegExp(`^${op}: expected the gradient of shape \\[2\\], got \\[3\\]`),
+  ),
+  shapeError(
+    { g: f32([2, 3]), [like]: f32([3]) },
     attrs,
     new RegExp(`^${op}: expected the gradient of shape \\[3\\], got \\[2, 3\\]`),
   ),
-  dtypeError([i32([3]), f32([3])], attrs, new RegExp(`^${op}: expected dtype f32, got i32`)),
-  dtypeError([f32([3]), u8([3])], attrs, new RegExp(`^${op}: expected dtype f32, got u8`)),
+  dtypeError({ g: i32([3]), [like]: f32([3]) }, attrs, new RegExp(`^${op}: expected dtype f32, got i32`)),
+  dtypeError({ g: f32([3]), [like]: u8([3]) }, attrs, new RegExp(`^${op}: expected dtype f32, got u8`)),
 ];
 
-/** `axis` broken in both directions, and the wrong dtype. */
-export const axisErrors = (op: string): [Bad, Bad, Bad, Bad] => [
-  dtypeError([i32([2, 3])], { dim: 0 }, new RegExp(`^${op}: expected dtype f32, got i32`)),
-  shapeError([f32([2, 3])], { dim: 2 }, new RegExp(`^${op}: expected dim from -2 to 1, got 2`)),
-  shapeError([f32([2, 3])], { dim: -3 }, new RegExp(`^${op}: expected dim from -2 to 1, got -3`)),
-  shapeError([f32([2, 3])], { dim: 0.5 }, new RegExp(`^${op}: expected dim from -2 to 1, got 0.5`)),
+/** `dim` broken in both directions, and the wrong dtype. */
+export const axisErrors = (op: string, name = 'x'): [Bad, Bad, Bad, Bad] => [
+  dtypeError({ [name]: i32([2, 3]) }, { dim: 0 }, new RegExp(`^${op}: expected dtype f32, got i32`)),
+  shapeError({ [name]: f32([2, 3]) }, { dim: 2 }, new RegExp(`^${op}: expected dim from -2 to 1, got 2`)),
+  shapeError({ [name]: f32([2, 3]) }, { dim: -3 }, new RegExp(`^${op}: expected dim from -2 to 1, got -3`)),
+  shapeError({ [name]: f32([2, 3]) }, { dim: 0.5 }, new RegExp(`^${op}: expected dim from -2 to 1, got 0.5`)),
 ];
 
 export { at };

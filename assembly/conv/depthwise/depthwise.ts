@@ -1,0 +1,128 @@
+// Depthwise convolutions of NCHW images: each channel has a kernel of its own, so they are no products of matrices, and
+// their time is that of memory. Where the gradient of x puts zeros between the outputs, for a stride above 2, these are
+// multiplied like other elements; stride2.ts is for a stride of 2.
+
+import { ACT_NONE } from "../../gemm/epilogue";
+import { horizontalSum } from "../../lanes";
+import { beat } from "../../program/threads";
+import { Axis, Geometry, Window } from "../geometry";
+import { ConvAlgorithm } from "../select";
+import { Band } from "./band";
+import { storeOutputs } from "./outputs";
+import { addSums } from "./sums";
+
+/** Sets `window` to the whole input axis as the gradient of all outputs, with zeros between them, sends it back. */
+function backward(window: Window, axis: Axis): void {
+  window.size = (axis.outputs - 1) * axis.stride + 1;
+  window.outputs = axis.size;
+  window.taps = axis.kernel;
+  window.scale = 1;
+  // The kernel is turned around, so that taps count upwards.
+  window.shift = axis.padding - (axis.kernel - 1) * axis.dilation;
+  window.step = axis.dilation;
+}
+
+/** conv_forward_f32 for depthwise convolutions. */
+export function depthwiseForward(
+  y: usize,
+  x: usize,
+  w: usize,
+  bias: usize,
+  act: i32,
+  algorithm: i32,
+  workspace: usize,
+  g: Geometry,
+): void {
+  const band = changetype<Band>(workspace);
+  band.height().forward(g.axis(1));
+  band.width().forward(g.axis(2));
+  band.spread = 1;
+  band.layOut();
+  eachChannel(band, y, x, w, bias, act, g, false, algorithm == ConvAlgorithm.DEPTHWISE_3X3);
+}
+
+/** conv_backward_input_f32 for depthwise convolutions. */
+export function depthwiseBackwardInput(
+  dx: usize,
+  dy: usize,
+  w: usize,
+  bias: usize,
+  algorithm: i32,
+  workspace: usize,
+  g: Geometry,
+): void {
+  const band = changetype<Band>(workspace);
+  backward(band.height(), g.axis(1));
+  backward(band.width(), g.axis(2));
+  band.spread = g.axis(2).stride;
+  band.layOut();
+  eachChannel(band, dx, dy, w, bias, ACT_NONE, g, true, algorithm == ConvAlgorithm.DEPTHWISE_3X3);
+}
+
+/** All channels of all images; `turned` for the gradient, from y to x. */
+function eachChannel(
+  band: Band,
+  to: usize,
+  from: usize,
+  w: usize,
+  bias: usize,
+  act: i32,
+  g: Geometry,
+  turned: bool,
+  is3x3: bool,
+): void {
+  const taps = <usize>g.kernelSize();
+  const inBytes = (<usize>g.inPixels()) << 2,
+    outBytes = (<usize>g.outPixels()) << 2;
+  const toBytes = turned ? inBytes : outBytes,
+    fromBytes = turned ? outBytes : inBytes;
+  // Behind the channels of a slice lie those of the others.
+  const toRest = (turned ? g.inImageBytes() : g.outImageBytes()) - toBytes * <usize>g.groups;
+  const fromRest = (turned ? g.outImageBytes() : g.inImageBytes()) - fromBytes * <usize>g.groups;
+  for (let n: i32 = 0; n < g.batch; n++) {
+    for (let c: usize = 0; c < <usize>g.groups; c++) {
+      beat();
+      const weights = w + ((c * taps) << 2);
+      for (let t: usize = 0; t < taps; t++)
+        store<f32>(band.weight(t), load<f32>(weights + ((turned ? taps - 1 - t : t) << 2)));
+      band.image = from;
+      storeOutputs(band, to, bias != 0 ? bias + (c << 2) : 0, act, is3x3);
+      to += toBytes;
+      from += fromBytes;
+    }
+    to += toRest;
+    from += fromRest;
+  }
+}
+
+/** conv_backward_weight_f32 for depthwise convolutions. */
+export function depthwiseBackwardWeight(
+  dw: usize,
+  dy: usize,
+  x: usize,
+  algorithm: i32,
+  workspace: usize,
+  g: Geometry,
+): void {
+  const band = changetype<Band>(workspace);
+  band.height().forward(g.axis(1));
+  band.width().forward(g.axis(2));
+  band.spread = 1;
+  band.layOut();
+  const taps = <usize>g.kernelSize(),
+    channels = <usize>g.groups;
+  const inBytes = (<usize>g.inPixels()) << 2,
+    outBytes = (<usize>g.outPixels()) << 2;
+  for (let c: usize = 0; c < channels; c++) {
+    beat();
+    memory.fill(band.sum(0), 0, taps << 4);
+    for (let n: usize = 0; n < <usize>g.batch; n++) {
+      band.image = x + n * g.inImageBytes() + c * inBytes;
+      addSums(band, dy + n * g.outImageBytes() + c * outBytes, algorithm == ConvAlgorithm.DEPTHWISE_3X3);
+    }
+    for (let t: usize = 0; t < taps; t++) {
+      store<f32>(dw, horizontalSum(v128.load(band.sum(t))));
+      dw += 4;
+    }
+  }
+}

@@ -1,0 +1,197 @@
+// The gradient of depthwise kernels: for each tap the sum of products of the outputs' gradient with what the tap read
+// of a padded band.
+import { loadPart, madd } from "../../lanes";
+import { Band } from "./band";
+
+// The last outputs of a row, which do not fill a vector. Where there are four or more outputs, these are the last lanes
+// of a vector that starts `back` bytes earlier. The other lanes are masked on both sides: an infinity must not meet a
+// zero.
+
+@inline
+function restBack(n: i32): usize {
+  return n >= 4 ? (<usize>(4 - (n & 3))) << 2 : 0;
+}
+function restMask(n: i32): v128 {
+  const lanes = i32x4(0, 1, 2, 3);
+  return n >= 4 ? i32x4.ge_s(lanes, i32x4.splat(4 - (n & 3))) : i32x4.lt_s(lanes, i32x4.splat(n));
+}
+@inline
+function restOf(g: usize, n: i32, mask: v128, back: usize): v128 {
+  return n >= 4 ? v128.and(v128.load(g - back), mask) : loadPart(g, n);
+}
+
+/** sum[t] += g x[at(., t)] for a whole channel, band by band; `is3x3` chooses the loop that knows nine taps. */
+export function addSums(band: Band, g: usize, is3x3: bool): void {
+  const h = band.height(),
+    w = band.width();
+  const taps = <usize>(h.taps * w.taps);
+  const most = band.most;
+  for (let o: i32 = 0; o < h.outputs; o += most) {
+    const rows = min(most, h.outputs - o);
+    band.fill(o, rows);
+    if (is3x3) sumNine(band, g, rows);
+    else {
+      let t: usize = 0;
+      for (; t + 5 <= taps; t += 5) sumFive(band, g, rows, t);
+      for (; t < taps; t++) sumOne(band, g, rows, t);
+    }
+    g += (<usize>(rows * w.outputs)) << 2;
+  }
+}
+
+/** Five taps from t, which read each vector of the gradient once. */
+function sumFive(band: Band, g: usize, rows: i32, t: usize): void {
+  const w = band.width();
+  const next = <usize>band.height().scale * band.rowBytes;
+  const n = w.outputs,
+    vectorEnd = n & ~3,
+    rest = n & 3;
+  const mask = restMask(n),
+    back = restBack(n);
+  const never = load<usize>(band.offset(0));
+  let line = band.base() + load<usize>(band.offset(t));
+  const first = load<usize>(band.offset(t));
+  const c1 = load<usize>(band.offset(t + 1)) - first,
+    c2 = load<usize>(band.offset(t + 2)) - first;
+  const c3 = load<usize>(band.offset(t + 3)) - first,
+    c4 = load<usize>(band.offset(t + 4)) - first;
+  let s0 = f32x4.splat(0),
+    s1 = s0,
+    s2 = s0,
+    s3 = s0,
+    s4 = s0;
+  for (; rows > 0; rows--) {
+    let p = line;
+    for (let i: i32 = 0; i < vectorEnd; i += 4) {
+      const v = v128.load(g);
+      s0 = madd(v, v128.load(p), s0);
+      s1 = madd(v, v128.load(p + c1), s1);
+      if (p == never) break;
+      s2 = madd(v, v128.load(p + c2), s2);
+      s3 = madd(v, v128.load(p + c3), s3);
+      s4 = madd(v, v128.load(p + c4), s4);
+      g += 16;
+      p += 16;
+    }
+    if (rest > 0) {
+      const v = restOf(g, n, mask, back);
+      p -= back;
+      s0 = madd(v, v128.and(v128.load(p), mask), s0);
+      s1 = madd(v, v128.and(v128.load(p + c1), mask), s1);
+      s2 = madd(v, v128.and(v128.load(p + c2), mask), s2);
+      s3 = madd(v, v128.and(v128.load(p + c3), mask), s3);
+      s4 = madd(v, v128.and(v128.load(p + c4), mask), s4);
+      g += (<usize>rest) << 2;
+    }
+    line += next;
+  }
+  addSum(band, t, s0);
+  addSum(band, t + 1, s1);
+  addSum(band, t + 2, s2);
+  addSum(band, t + 3, s3);
+  addSum(band, t + 4, s4);
+}
+
+function sumOne(band: Band, g: usize, rows: i32, t: usize): void {
+  const next = <usize>band.height().scale * band.rowBytes;
+  const n = band.width().outputs,
+    vectorEnd = n & ~3,
+    rest = n & 3;
+  const mask = restMask(n),
+    back = restBack(n);
+  let line = band.base() + load<usize>(band.offset(t));
+  let s = f32x4.splat(0);
+  for (; rows > 0; rows--) {
+    let p = line;
+    for (let i: i32 = 0; i < vectorEnd; i += 4) {
+      s = madd(v128.load(g), v128.load(p), s);
+      g += 16;
+      p += 16;
+    }
+    if (rest > 0) {
+      s = madd(restOf(g, n, mask, back), v128.and(v128.load(p - back), mask), s);
+      g += (<usize>rest) << 2;
+    }
+    line += next;
+  }
+  addSum(band, t, s);
+}
+
+function sumNine(band: Band, g: usize, rows: i32): void {
+  const w = band.width();
+  const next = <usize>band.height().scale * band.rowBytes;
+  const n = w.outputs,
+    vectorEnd = n & ~3,
+    rest = n & 3;
+  const mask = restMask(n),
+    back = restBack(n);
+  const c1 = load<usize>(band.offset(1)),
+    c2 = load<usize>(band.offset(2));
+  const r1 = load<usize>(band.offset(3)),
+    r2 = load<usize>(band.offset(6));
+  const never = load<usize>(band.offset(0));
+  let line = band.base();
+  let s0 = f32x4.splat(0),
+    s1 = s0,
+    s2 = s0,
+    s3 = s0,
+    s4 = s0,
+    s5 = s0,
+    s6 = s0,
+    s7 = s0,
+    s8 = s0;
+  for (; rows > 0; rows--) {
+    let p0 = line,
+      p1 = line + r1,
+      p2 = line + r2;
+    for (let i: i32 = 0; i < vectorEnd; i += 4) {
+      const v = v128.load(g);
+      s0 = madd(v, v128.load(p0), s0);
+      s1 = madd(v, v128.load(p0 + c1), s1);
+      s2 = madd(v, v128.load(p0 + c2), s2);
+      if (p0 == never) break;
+      s3 = madd(v, v128.load(p1), s3);
+      s4 = madd(v, v128.load(p1 + c1), s4);
+      s5 = madd(v, v128.load(p1 + c2), s5);
+      if (p1 == never) break;
+      s6 = madd(v, v128.load(p2), s6);
+      s7 = madd(v, v128.load(p2 + c1), s7);
+      s8 = madd(v, v128.load(p2 + c2), s8);
+      g += 16;
+      p0 += 16;
+      p1 += 16;
+      p2 += 16;
+    }
+    if (rest > 0) {
+      const v = restOf(g, n, mask, back);
+      p0 -= back;
+      p1 -= back;
+      p2 -= back;
+      s0 = madd(v, v128.and(v128.load(p0), mask), s0);
+      s1 = madd(v, v128.and(v128.load(p0 + c1), mask), s1);
+      s2 = madd(v, v128.and(v128.load(p0 + c2), mask), s2);
+      s3 = madd(v, v128.and(v128.load(p1), mask), s3);
+      s4 = madd(v, v128.and(v128.load(p1 + c1), mask), s4);
+      s5 = madd(v, v128.and(v128.load(p1 + c2), mask), s5);
+      s6 = madd(v, v128.and(v128.load(p2), mask), s6);
+      s7 = madd(v, v128.and(v128.load(p2 + c1), mask), s7);
+      s8 = madd(v, v128.and(v128.load(p2 + c2), mask), s8);
+      g += (<usize>rest) << 2;
+    }
+    line += next;
+  }
+  addSum(band, 0, s0);
+  addSum(band, 1, s1);
+  addSum(band, 2, s2);
+  addSum(band, 3, s3);
+  addSum(band, 4, s4);
+  addSum(band, 5, s5);
+  addSum(band, 6, s6);
+  addSum(band, 7, s7);
+  addSum(band, 8, s8);
+}
+
+@inline
+function addSum(band: Band, t: usize, s: v128): void {
+  v128.store(band.sum(t), f32x4.add(v128.load(band.sum(t)), s));
+}

@@ -1,0 +1,127 @@
+// Which algorithm computes a convolution: the only place that decides.
+//
+//                          NCHW                                          NHWC
+//   3x3, many channels     WINOGRAD                                      IGEMM: NHWC has no Winograd path
+//   one channel a group    DEPTHWISE, DEPTHWISE_3X3, DEPTHWISE_STRIDE2   DEPTHWISE
+//                          where a padded row fits the workspace
+//   1x1, no strides        IGEMM, whose im2col is then the image         POINTWISE, by gemm_f32
+//   all others             IGEMM                                         IGEMM
+//
+// Algorithms differ in their bits, so one choice has to serve a whole convolution and all slices of it: see
+// geometry.ts.
+
+import { bandBytes, MOST_TAPS } from "./depthwise/band";
+import { Axis, Geometry } from "./geometry";
+import { LINES_AT } from "./igemm/igemm";
+
+/** What a kernel computes: y, the gradient of x, or the gradient of w. */
+export enum ConvDirection {
+  FORWARD = 0,
+  BACKWARD_INPUT = 1,
+  BACKWARD_WEIGHT = 2,
+}
+
+export enum ConvLayout {
+  NCHW = 0,
+  NHWC = 1,
+}
+
+/** The algorithms of the kernels of convolutions. 0 is no algorithm: it asks a kernel to select. */
+export enum ConvAlgorithm {
+  /** Implicit GEMM: a product with im2col, which is packed straight from the image and never written down. */
+  IGEMM = 1,
+  /** Winograd's F(4x4, 3x3), or its transpose for the gradient of w. NCHW only. */
+  WINOGRAD = 2,
+  /** Each channel has a kernel of its own. */
+  DEPTHWISE = 3,
+  /** Likewise, with the loops that know kernels of 3x3. NCHW only. */
+  DEPTHWISE_3X3 = 4,
+  /** The gradient of x of a depthwise convolution with a stride of 2, without the zeros between outputs. NCHW only. */
+  DEPTHWISE_STRIDE2 = 5,
+  /** A kernel of one tap over images as they lie: one product by gemm_f32. NHWC only. */
+  POINTWISE = 6,
+}
+
+/** Fewest channels on either side, and fewest outputs along an axis, for which Winograd's algorithm wins. */
+@inline
+const WINOGRAD_CHANNELS: i32 = 16;
+@inline
+const WINOGRAD_OUTPUTS: i32 = 4;
+/** Fewest tiles for which it wins for the gradient of w: to transform the sums back costs the same for any number. */
+@inline
+const WINOGRAD_TILES: i32 = 16;
+
+/** Whether the first axis is not there. */
+function isFlat(g: Geometry): bool {
+  const d = g.axis(0);
+  return d.size == 1 && d.outputs == 1 && d.kernel == 1 && d.padding == 0;
+}
+
+@inline
+function isPlain3(axis: Axis): bool {
+  return axis.kernel == 3 && axis.stride == 1 && axis.dilation == 1;
+}
+
+/** Whether every group is one channel of two axes at most, whose padded rows fit the workspace. */
+function fitsDepthwise(g: Geometry): bool {
+  const h = g.axis(1),
+    w = g.axis(2);
+  if (g.inChannels != 1 || g.outChannels != 1 || !isFlat(g)) return false;
+  if (<usize>(h.kernel * w.kernel) > MOST_TAPS) return false;
+  // Zeros are spread alike over both axes; an axis of one output has none.
+  if (h.stride != w.stride && h.outputs != 1) return false;
+  return bandBytes(h, w) <= LINES_AT;
+}
+
+/** Which of the depthwise algorithms. */
+function selectDepthwise(direction: i32, g: Geometry): i32 {
+  const h = g.axis(1),
+    w = g.axis(2);
+  if (direction == ConvDirection.BACKWARD_INPUT && w.stride == 2 && h.stride <= 2)
+    return ConvAlgorithm.DEPTHWISE_STRIDE2;
+  if (h.kernel != 3 || w.kernel != 3) return ConvAlgorithm.DEPTHWISE;
+  if (direction == ConvDirection.BACKWARD_WEIGHT) return ConvAlgorithm.DEPTHWISE_3X3;
+  // Taps that are neighbours, and rows of at least one vector. Backward, the zeros between outputs stand for the
+  // stride.
+  const isForward = direction == ConvDirection.FORWARD;
+  const unit = h.dilation == 1 && w.dilation == 1 && (!isForward || (h.stride == 1 && w.stride == 1));
+  return unit && (isForward ? w.outputs : w.size) >= 4 ? ConvAlgorithm.DEPTHWISE_3X3 : ConvAlgorithm.DEPTHWISE;
+}
+
+function isWinograd(direction: i32, g: Geometry): bool {
+  const h = g.axis(1),
+    w = g.axis(2);
+  if (!isFlat(g) || !isPlain3(h) || !isPlain3(w)) return false;
+  if (min(min(h.outputs, w.outputs), min(h.size, w.size)) < WINOGRAD_OUTPUTS) return false;
+  if (min(g.inChannels, g.outChannels) < WINOGRAD_CHANNELS) return false;
+  if (direction != ConvDirection.BACKWARD_WEIGHT) return true;
+  return ((h.outputs + 3) / 4) * ((w.outputs + 3) / 4) * g.batch >= WINOGRAD_TILES;
+}
+
+/** Whether output pixels take one input pixel each, in order. */
+function isPointwise(g: Geometry): bool {
+  for (let i = 0; i < 3; i++) {
+    const axis = g.axis(i);
+    if (axis.kernel != 1 || axis.stride != 1 || axis.padding != 0 || axis.size != axis.outputs) return false;
+  }
+  return true;
+}
+
+/** The ConvAlgorithm of a whole convolution. */
+export function selectConv(direction: i32, layout: i32, g: Geometry): i32 {
+  if (layout == ConvLayout.NHWC) {
+    if (g.inChannels == 1 && g.outChannels == 1) return ConvAlgorithm.DEPTHWISE;
+    return isPointwise(g) ? ConvAlgorithm.POINTWISE : ConvAlgorithm.IGEMM;
+  }
+  if (fitsDepthwise(g)) return selectDepthwise(direction, g);
+  return isWinograd(direction, g) ? ConvAlgorithm.WINOGRAD : ConvAlgorithm.IGEMM;
+}
+
+/**
+ * Answers with the ConvAlgorithm of a kernel for `dims`, those of the whole convolution.
+ *
+ * direction: 0 conv_forward_f32, 1 conv_backward_input_f32, 2 conv_backward_weight_f32. layout: 0 NCHW, 1 NHWC.
+ */
+export function conv_select_f32(direction: i32, layout: i32, dims: usize): i32 {
+  return selectConv(direction, layout, changetype<Geometry>(dims));
+}

@@ -1,0 +1,169 @@
+// The gradient of 3x3 kernels by Winograd's algorithm transposed: sums over tiles in the transformed space.
+import { interleaveHigh, interleaveLow, joinHigh, joinLow } from "../../gemm/vectors";
+import { Geometry } from "../geometry";
+import { BAND_BYTES, TileBands } from "./tiles";
+import { PLACES, STAGE_BYTES, transformGradient, transformInput, transformKernel } from "./transforms";
+import { GAP, KERNEL_BYTES, multiplyPlaces } from "./winograd";
+
+/** Output channels of a block of sums, input channels, and tiles that are summed at once, which fixes the order. */
+@inline
+const OUT_CHANNELS: i32 = 48;
+@inline
+const CHANNELS: i32 = 64;
+@inline
+const TILES: i32 = 32;
+
+/** conv_backward_weight_f32 of one group. */
+@final
+@unmanaged
+export class WinogradWeight {
+  channels: i32;
+  outChannels: i32;
+  /** The gradient of the kernels, [outChannels, channels, 3, 3]. */
+  result: usize;
+
+  // The workspace.
+  @inline private stage(): usize {
+    return changetype<usize>(this) + 64;
+  }
+  @inline private taps(): usize {
+    return this.stage() + STAGE_BYTES;
+  }
+  /** x is read, the gradient of y stands where the result of the convolution does. */
+  @inline bands(): TileBands {
+    return changetype<TileBands>(this.taps() + 256);
+  }
+  @inline private band(): usize {
+    return (this.bands().end() + 63) & ~63;
+  }
+
+  forward(g: Geometry): void {
+    this.bands().forward(g);
+    this.channels = g.inChannels;
+    this.outChannels = g.outChannels;
+  }
+
+  /** Transforms x under n tiles, `count` channels from `channel`, into panels of `nr` channels, a step a tile. */
+  private packTiles(dst: usize, placeBytes: usize, n: i32, nr: i32, channel: i32, count: i32): void {
+    const group = (<usize>nr) << 2;
+    const bands = this.bands(),
+      band = this.band();
+    const last = count - 1;
+    for (let i: i32 = 0; i < count; i += 4) {
+      // Missing channels repeat the last: they end in columns that are never read.
+      for (let c: i32 = 0; c < 4; c++) bands.fill(band + <usize>c * BAND_BYTES, channel + min(i + c, last));
+      const panel = i / nr;
+      let to = dst + (<usize>(panel * n) * group + ((<usize>(i - panel * nr)) << 2));
+      for (let t: i32 = 0; t < n; t++) {
+        const at = band + bands.tile(t).from;
+        transformInput(
+          to,
+          placeBytes,
+          at,
+          at + BAND_BYTES,
+          at + 2 * BAND_BYTES,
+          at + 3 * BAND_BYTES,
+          bands.rowBytes,
+          this.stage(),
+        );
+        to += group;
+      }
+    }
+  }
+
+  /** Transforms the gradient of n tiles, `count` channels from `out`, into panels of `mr` channels, a step a tile. */
+  private packGradient(dst: usize, placeBytes: usize, n: i32, mr: i32, out: i32, count: i32): void {
+    const group = (<usize>mr) << 2;
+    const bands = this.bands();
+    const rowBytes = (<usize>bands.toColumns) << 2;
+    const plane = rowBytes * <usize>bands.toRows;
+    const last = out + count - 1;
+    for (let i = out; i <= last; i += mr) {
+      // Widths that are no multiple of 4 spill into the next group, which the first quad then overwrites.
+      for (let quad = (mr - 1) & ~3; quad >= 0; quad -= 4) {
+        const o0 = <usize>min(i + quad, last) * plane,
+          o1 = <usize>min(i + quad + 1, last) * plane;
+        const o2 = <usize>min(i + quad + 2, last) * plane,
+          o3 = <usize>min(i + quad + 3, last) * plane;
+        let to = dst + ((<usize>quad) << 2);
+        for (let t: i32 = 0; t < n; t++) {
+          const tile = bands.tile(t),
+            at = tile.to;
+          transformGradient(
+            to,
+            placeBytes,
+            at + o0,
+            at + o1,
+            at + o2,
+            at + o3,
+            rowBytes,
+            tile.rows,
+            tile.columns,
+            this.stage(),
+          );
+          to += group;
+        }
+      }
+      dst += group * <usize>n;
+    }
+  }
+
+  /** Transforms sums back to kernels. */
+  private unpack(src: usize, placeBytes: usize, rowBytes: usize, out: i32, mb: i32, channel: i32, nb: i32): void {
+    const taps = this.taps();
+    for (let i: i32 = 0; i < mb; i++) {
+      for (let j: i32 = 0; j < nb; j += 4) {
+        transformKernel(taps, src + ((<usize>j) << 2), placeBytes, this.stage());
+        const to = this.result + <usize>((out + i) * this.channels + channel + j) * KERNEL_BYTES;
+        const count = min(nb - j, 4);
+        for (let t: usize = 0; t < 32; t += 16) {
+          const x0 = v128.load(taps + 4 * t),
+            x1 = v128.load(taps + 4 * t, 16),
+            x2 = v128.load(taps + 4 * t, 32),
+            x3 = v128.load(taps + 4 * t, 48);
+          const low01 = interleaveLow(x0, x1),
+            high01 = interleaveHigh(x0, x1);
+          const low23 = interleaveLow(x2, x3),
+            high23 = interleaveHigh(x2, x3);
+          v128.store(to + t, joinLow(low01, low23));
+          if (count > 1) v128.store(to + t, joinHigh(low01, low23), KERNEL_BYTES);
+          if (count > 2) v128.store(to + t, joinLow(high01, high23), 2 * KERNEL_BYTES);
+          if (count > 3) v128.store(to + t, joinHigh(high01, high23), 3 * KERNEL_BYTES);
+        }
+        for (let c: usize = 0; c < <usize>count; c++)
+          store<f32>(to + c * KERNEL_BYTES, load<f32>(taps + (c << 2), 128), 32);
+      }
+      src += rowBytes;
+    }
+  }
+
+  /** The whole gradient; overwrites it. */
+  run<T>(): void {
+    const tile = changetype<T>(0);
+    const mr = tile.mr(),
+      nr = tile.nr();
+    const bands = this.bands();
+    const total = bands.total();
+    const rowBytes: usize = CHANNELS << 2;
+    const cPlace = rowBytes * OUT_CHANNELS + GAP;
+    const sums = this.band() + 4 * BAND_BYTES;
+    const tiles = sums + PLACES * cPlace;
+    for (let i: i32 = 0; i < this.outChannels; i += OUT_CHANNELS) {
+      const mb = min(this.outChannels - i, OUT_CHANNELS);
+      for (let c: i32 = 0; c < this.channels; c += CHANNELS) {
+        const nb = min(this.channels - c, CHANNELS);
+        for (let j: i32 = 0; j < total; j += TILES) {
+          const n = min(total - j, TILES);
+          const bPlace = ((<usize>(CHANNELS * n)) << 2) + GAP;
+          const aPlace = ((<usize>(OUT_CHANNELS * n)) << 2) + GAP;
+          const gradient = tiles + PLACES * bPlace;
+          bands.locate(j, n);
+          this.packTiles(tiles, bPlace, n, nr, c, nb);
+          this.packGradient(gradient, aPlace, n, mr, i, mb);
+          multiplyPlaces<T>(sums, cPlace, rowBytes, gradient, aPlace, tiles, bPlace, mb, nb, n, j > 0);
+        }
+        this.unpack(sums, cPlace, rowBytes, i, mb, c, nb);
+      }
+    }
+  }
+}

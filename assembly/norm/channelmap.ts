@@ -1,0 +1,126 @@
+// Maps of x[n, c, s], contiguous f32, whose parameters belong to the channel.
+//
+// A channel map is an op with parameters mean, slope, gain and offset, which it computes from those of the channel:
+// slope(rstd, weight, dweight / N), gain(rstd, weight) and offset(rstd, weight, bias, dbias / N).
+import { mapLanes } from "../columns";
+import { loadLanes } from "../lanes";
+import { mapRow } from "../loops";
+
+@inline
+function first(v: v128): f32 {
+  return f32x4.extract_lane(v, 0);
+}
+
+/** `lanes` channels' parameters at byte `at`, or, for lanes = 0, one in all lanes; `absent` where p is 0. */
+@inline
+function parameter(p: usize, at: usize, lanes: i32, absent: f32): v128 {
+  if (!p) return f32x4.splat(absent);
+  return lanes ? loadLanes(p + at, lanes) : v128.load32_splat(p + at);
+}
+
+/**
+ * out = the channel map F of x and y at channel k: for lanes = 0 a row of s elements of the channel; for lanes > 0 that
+ * many neighbouring channels, one vector a row, `rows` rows `stride` bytes apart.
+ */
+@inline
+function mapChannel<F>(
+  out: usize,
+  x: usize,
+  y: usize,
+  mean: usize,
+  rstd: usize,
+  weight: usize,
+  bias: usize,
+  dweight: usize,
+  dbias: usize,
+  k: i32,
+  s: i32,
+  lanes: i32,
+  rows: i32,
+  stride: usize,
+  inverse: v128,
+): void {
+  const f = changetype<F>(0),
+    at = (<usize>k) << 2;
+  const m = parameter(mean, at, lanes, 0),
+    r = parameter(rstd, at, lanes, 1),
+    w = parameter(weight, at, lanes, 1);
+  const slope: v128 = f.slope(r, w, f32x4.mul(parameter(dweight, at, lanes, 0), inverse));
+  const gain: v128 = f.gain(r, w);
+  const db = f32x4.mul(parameter(dbias, at, lanes, 0), inverse);
+  const offset: v128 = f.offset(r, w, parameter(bias, at, lanes, 0), db);
+  if (lanes) mapLanes<F>(out, x, y, rows, stride, lanes, m, slope, gain, offset);
+  else mapRow<F>(out, x, y, 0, 0, s, first(m), first(slope), first(gain), first(offset));
+}
+
+// Rows that share the parameters of a vector of channels in a [n, c] map. More rows would compete for one set of the
+// cache where c is a power of 2.
+const SHARING_ROWS: i32 = 4;
+
+/** out[n, c, s] = the channel map F of x and y, samples `stride` elements apart. */
+export function mapChannels<F>(
+  out: usize,
+  x: usize,
+  y: usize,
+  mean: usize,
+  rstd: usize,
+  weight: usize,
+  bias: usize,
+  dweight: usize,
+  dbias: usize,
+  n: i32,
+  c: i32,
+  s: i32,
+  stride: i32,
+): void {
+  const inverse = f32x4.splat(<f32>(1 / (<f64>n * <f64>s)));
+  const skip = (<usize>s) << 2,
+    sample = (<usize>stride) << 2;
+  const step = s == 1 ? SHARING_ROWS : 1;
+  for (let i = 0; i < n; i += step) {
+    const rows = min(step, n - i);
+    let k = 0,
+      at = <usize>i * sample;
+    if (s == 1) {
+      for (; k + 4 <= c; k += 4, at += 16) {
+        mapChannel<F>(
+          out + at,
+          x + at,
+          y + at,
+          mean,
+          rstd,
+          weight,
+          bias,
+          dweight,
+          dbias,
+          k,
+          1,
+          4,
+          rows,
+          sample,
+          inverse,
+        );
+      }
+    }
+    const lanes = s == 1 ? 1 : 0;
+    for (; k < c; k++, at += skip) {
+      mapChannel<F>(
+        out + at,
+        x + at,
+        y + at,
+        mean,
+        rstd,
+        weight,
+        bias,
+        dweight,
+        dbias,
+        k,
+        s,
+        lanes,
+        rows,
+        sample,
+        inverse,
+      );
+    }
+  }
+}

@@ -1,0 +1,177 @@
+// The threads of one instance of the library. Every thread has its own instance of this module over the same memory;
+// what they share lies in the control block, what is a thread's own in globals. Thread 0 drives: it posts a program,
+// takes part in it, and never leaves before all others have. A build without threads has thread 0 alone.
+
+// The control block: words at these offsets, those that different threads write on cache lines of their own.
+const EPOCH: usize = 0; // counts the programs posted
+const BEGIN: usize = 4;
+const END: usize = 8;
+const STOP: usize = 12; // the others shall leave
+const ARRIVED: usize = 64;
+const PHASE: usize = 128; // counts the barriers passed
+const SLEEPERS: usize = 192;
+const STATUS: usize = 256; // the command that a check stopped, or 0
+const FAILED: usize = 260; // a thread is gone; nobody waits any more
+const BEATS: usize = 320; // a line for each thread: counts signs of life
+
+/** Looks at a barrier before a thread sleeps or looks at the clock: some tens of microseconds. */
+const SPINS: i32 = 20000;
+/** Looks at the epoch before an idle thread sleeps: some milliseconds. */
+const IDLE_SPINS: i32 = 1000000;
+/**
+ * Nanoseconds of one sleep at a barrier, and how long without a sign of life from any thread is too long, in
+ * milliseconds.
+ */
+const NAP: i64 = 10_000_000;
+const PATIENCE: f64 = 1200;
+
+/** This thread's number and how many there are. */
+export let thread: i32 = 0;
+export let threads: i32 = 1;
+/** This thread's packing buffer, and its room for arguments and for the intermediates of loops. */
+export let workspace: usize = 0;
+export let scratch: usize = 0;
+let control: usize = 0;
+let canSleep: bool = false;
+
+/** Milliseconds of a steady clock, from outside. */
+@external("env", "now")
+declare function now(): f64;
+
+/** Bytes of the control block of `count` threads. */
+export function thread_control_bytes(count: i32): i32 {
+  return <i32>BEATS + 64 * count;
+}
+
+/**
+ * Tells this instance which thread it is.
+ *
+ * @param index 0 drives
+ * @param block the control block, zeroed, shared by all; 0 where there is one thread
+ * @param packing bytes for kernels that pack, gemm_workspace_bytes() of them
+ * @param room program_scratch_bytes() bytes
+ * @param sleeps whether the engine lets this thread sleep (the main thread of a page may not)
+ */
+export function thread_start(index: i32, count: i32, block: usize, packing: usize, room: usize, sleeps: bool): void {
+  thread = index;
+  threads = count;
+  control = block;
+  workspace = packing;
+  scratch = room;
+  canSleep = sleeps;
+  epoch = 0;
+}
+
+/** A sign of life, to be given every few milliseconds by what takes long. */
+@inline
+export function beat(): void {
+  if (ASC_FEATURE_THREADS) {
+    if (threads > 1) atomic.add<i32>(control + BEATS + ((<usize>thread) << 6), 1);
+  }
+}
+
+function beats(): i32 {
+  let sum = 0;
+  if (ASC_FEATURE_THREADS) {
+    for (let t = 0; t < threads; ++t) sum += atomic.load<i32>(control + BEATS + ((<usize>t) << 6));
+  }
+  return sum;
+}
+
+// What a wait remembers is in globals and not in local variables: V8 11.3 loses those over a memory.atomic.wait32.
+let phase: i32 = 0;
+let epoch: i32 = 0;
+let quiet: f64 = 0;
+let living: i32 = 0;
+let before: f64 = 0;
+
+/** Waits for all threads. False when one of them is gone, and the program has to be left. */
+export function barrier(): bool {
+  if (!ASC_FEATURE_THREADS) return true;
+  phase = atomic.load<i32>(control, PHASE);
+  if (atomic.add<i32>(control, 1, ARRIVED) == threads - 1) {
+    atomic.store<i32>(control, 0, ARRIVED);
+    atomic.add<i32>(control, 1, PHASE);
+    if (atomic.load<i32>(control, SLEEPERS)) atomic.notify(control + PHASE, -1);
+  } else {
+    for (let spins = 0; spins < SPINS; ++spins) if (atomic.load<i32>(control, PHASE) != phase) break;
+    living = -1;
+    while (atomic.load<i32>(control, PHASE) == phase && !atomic.load<i32>(control, FAILED)) {
+      if (canSleep) nap();
+      if (thread == 0) look();
+    }
+  }
+  return atomic.load<i32>(control, FAILED) == 0;
+}
+
+/** Sleeps until the next phase, or a little. */
+function nap(): void {
+  if (!ASC_FEATURE_THREADS) return;
+  atomic.add<i32>(control, 1, SLEEPERS);
+  atomic.wait<i32>(control + PHASE, phase, NAP);
+  atomic.sub<i32>(control, 1, SLEEPERS);
+}
+
+/** What thread 0 does while it waits: it alone decides that somebody is gone. */
+function look(): void {
+  if (!ASC_FEATURE_THREADS) return;
+  const sum = beats(),
+    time = now();
+  if (sum != living) quiet = 0;
+  else quiet += min(time - before, 50); // a gap of the clock (a suspended machine) counts as one short wait
+  living = sum;
+  before = time;
+  if (quiet < PATIENCE) return;
+  atomic.store<i32>(control, 1, FAILED);
+  atomic.notify(control + PHASE, -1);
+}
+
+/** Hands a program to the other threads. */
+@inline
+export function post(begin: usize, end: usize): void {
+  if (!ASC_FEATURE_THREADS) return;
+  atomic.store<i32>(control, 0, STATUS);
+  store<usize>(control, begin, BEGIN);
+  store<usize>(control, end, END);
+  atomic.add<i32>(control, 1, EPOCH);
+  atomic.notify(control + EPOCH, -1);
+}
+
+/** Waits for the next program. False when there will be none. */
+export function awaitPost(): bool {
+  if (!ASC_FEATURE_THREADS) return false;
+  for (let spins = 0; spins < IDLE_SPINS; ++spins) if (atomic.load<i32>(control, EPOCH) != epoch) break;
+  while (atomic.load<i32>(control, EPOCH) == epoch) atomic.wait<i32>(control + EPOCH, epoch, -1);
+  ++epoch;
+  return atomic.load<i32>(control, STOP) == 0 && atomic.load<i32>(control, FAILED) == 0;
+}
+
+@inline
+export function postedBegin(): usize {
+  return load<usize>(control, BEGIN);
+}
+
+@inline
+export function postedEnd(): usize {
+  return load<usize>(control, END);
+}
+
+/** Which command a check stopped, or 0. */
+@inline
+export function stopped(): usize {
+  if (!ASC_FEATURE_THREADS) return 0;
+  return <usize>atomic.load<i32>(control, STATUS);
+}
+
+@inline
+export function stop(command: usize): void {
+  if (ASC_FEATURE_THREADS) atomic.store<i32>(control, <i32>command, STATUS);
+}
+
+/** Sends the other threads away. */
+export function thread_stop(): void {
+  if (!ASC_FEATURE_THREADS || control == 0) return;
+  atomic.store<i32>(control, 1, STOP);
+  atomic.add<i32>(control, 1, EPOCH);
+  atomic.notify(control + EPOCH, -1);
+}

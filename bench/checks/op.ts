@@ -1,0 +1,89 @@
+// Ops against the f64 references.
+import { unary } from '../../reference/elementwise.ts';
+import { crossEntropyOfRow, softmax } from '../../reference/losses.ts';
+import { nd } from '../../reference/nd.ts';
+import { byRow, normalized, statistics } from '../../reference/norm.ts';
+import { adam } from '../../reference/optimizers.ts';
+import { ADAM, type Check, DROPOUT, LAYER_NORM_EPS, type OpProblem } from '../problems.ts';
+import { checkElements, checkRows, type Tolerance } from './elements.ts';
+
+function layerNorm(values: Float32Array, weight: Float32Array, bias: Float32Array): Float64Array {
+  const shape = [values.length];
+  const [row, groups] = [nd(shape, values), byRow(shape, values.length)];
+  return normalized(row, groups, statistics(row, groups, LAYER_NORM_EPS), nd(shape, weight), nd(shape, bias)).data;
+}
+
+/** One element after ADAM.steps steps with the gradient g each time. */
+function adamElement(x: number, g: number): number {
+  const [step, p] = [adam(ADAM, 1), Float64Array.of(x)];
+  for (let t = 1; t <= ADAM.steps; t++) step(p, [g], t);
+  return p[0] as number;
+}
+
+/** Every element 0 or x / (1 - p), and as many zeros as chance allows: six standard deviations. */
+function checkDropout(x: Float32Array): Check {
+  return (answer) => {
+    if (answer.length !== x.length) return `${answer.length} numbers where ${x.length} were expected`;
+    let dropped = 0;
+    for (let i = 0; i < x.length; i++) {
+      const kept = (x[i] as number) / (1 - DROPOUT);
+      if (answer[i] === 0) dropped++;
+      else if (!(Math.abs((answer[i] as number) - kept) <= 1e-6 * Math.abs(kept)))
+        return `position ${i}: got ${answer[i]}, expected 0 or ${kept}`;
+    }
+    const off = Math.abs(dropped - x.length * DROPOUT) / Math.sqrt(x.length * DROPOUT * (1 - DROPOUT));
+    return off > 6 ? `${dropped} of ${x.length} dropped, where ${x.length * DROPOUT} were expected` : null;
+  };
+}
+
+const NEAR: Tolerance = { relative: 2e-6, absolute: 1e-6 };
+
+export function checkOp({ op, rows, cols, x, y, weight, bias, target }: OpProblem): Check {
+  const n = rows * cols;
+  const row = (i: number): Float32Array => x.subarray(i * cols, (i + 1) * cols);
+  const each = (f: (i: number) => number, tolerance = NEAR): Check => checkElements(n, f, tolerance);
+  const at = (values: ArrayLike<number> | undefined, i: number): number => (values as ArrayLike<number>)[i] as number;
+  switch (op) {
+    case 'add':
+      return each((i) => at(x, i) + at(y, i));
+    case 'bias+relu':
+      return each((i) => Math.max(0, at(x, i) + at(bias, i % cols)));
+    case 'exp':
+    case 'tanh':
+    case 'sigmoid':
+      return each((i) => unary[op].forward(at(x, i)));
+    case 'gelu':
+      // Not every peer is exact in the tail.
+      return each((i) => unary.gelu.forward(at(x, i)), { relative: 1e-5, absolute: 1e-5 });
+    case 'relu gradient':
+      return each((i) => (at(x, i) > 0 ? at(y, i) : 0));
+    case 'Adam':
+      // The step's error is relative to its size, lr, which it nearly is for any gradient.
+      return each((i) => adamElement(at(x, i), at(y, i)), { relative: 1e-6, absolute: 1e-6 });
+    case 'dropout':
+      return checkDropout(x);
+    case 'sum': {
+      let sum = 0;
+      for (let i = 0; i < n; i++) sum += at(x, i);
+      // Some peers add one element after the other in f32.
+      return checkElements(1, () => sum, { relative: 1e-3, absolute: 0 });
+    }
+    case 'softmax':
+      return checkRows(rows, cols, (i) => softmax(row(i)), { relative: 1e-5, absolute: 1e-7 });
+    case 'layerNorm':
+      return checkRows(rows, cols, (i) => layerNorm(row(i), weight as Float32Array, bias as Float32Array), {
+        relative: 1e-5,
+        absolute: 1e-5,
+      });
+    case 'crossEntropy': {
+      let sum = 0;
+      for (let i = 0; i < rows; i++) sum += crossEntropyOfRow(row(i), at(target, i))[0];
+      return checkElements(1, () => sum / rows, { relative: 1e-5, absolute: 0 });
+    }
+    case 'crossEntropy gradient':
+      return checkRows(rows, cols, (i) => crossEntropyOfRow(row(i), at(target, i))[1].map((d) => d / rows), {
+        relative: 1e-4,
+        absolute: 1e-9,
+      });
+  }
+}

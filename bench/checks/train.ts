@@ -1,0 +1,12 @@
+// Training, by the losses of its first steps.
+import { lossesOf } from '../../reference/network.ts';
+import { adam, type Rule, sgd } from '../../reference/optimizers.ts';
+import { ADAM, type Check, type TrainProblem } from '../problems.ts';
+import { checkElements } from './elements.ts';
+
+export function checkTrain(problem: TrainProblem): Check {
+  const { name, lr } = problem.optimizer;
+  const rule = (n: number): Rule => (name === 'SGD' ? sgd({ lr }) : adam({ ...ADAM, lr }, n));
+  const losses = lossesOf({ ...problem, rule }, problem.checked);
+  return checkElements(losses.length, (i) => losses[i] as number, { relative: 2e-4, absolute: 1e-6 });
+}

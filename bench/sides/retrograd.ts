@@ -1,0 +1,248 @@
+// Our side: the library by its public names, each call as a user writes it. Which instance of the library is given, so
+// that versions of it can run beside one another.
+import type { Compiled, nn, Tensor } from 'retrograd';
+import {
+  ADAM,
+  type ConvProblem,
+  DROPOUT,
+  type GemmProblem,
+  LAYER_NORM_EPS,
+  type Layer,
+  type Library,
+  type LinearProblem,
+  type OpProblem,
+  outputsOf,
+  type Run,
+  type Side,
+  type TrainProblem,
+} from '../problems.ts';
+
+/** A run of `solve`, whose result is freed each time; `inputs` are freed in the end. */
+export function freeing({ scope }: Library, inputs: readonly (Tensor | null)[], solve: () => Tensor): Run {
+  return {
+    answer: () => scope(() => solve().data as Float32Array),
+    run: () => {
+      scope(() => {
+        solve();
+      });
+    },
+    dispose: () => {
+      for (const input of inputs) input?.dispose();
+    },
+  };
+}
+
+function gemm(library: Library, { layout, m, n, k, a, b }: GemmProblem): Run {
+  const { tensor } = library;
+  const x = tensor(a, { shape: layout === 'TN' ? [k, m] : [m, k] });
+  const y = tensor(b, { shape: layout === 'NT' ? [n, k] : [k, n] });
+  if (layout === 'NT') return freeing(library, [x, y], () => x.matmul(y.t()));
+  if (layout === 'TN') return freeing(library, [x, y], () => x.t().matmul(y));
+  return freeing(library, [x, y], () => x.matmul(y));
+}
+
+function linear(library: Library, { rows, inner, out, ...problem }: LinearProblem): Run {
+  const { functional: F, tensor } = library;
+  const x = tensor(problem.x, { shape: [rows, inner] });
+  const weight = tensor(problem.weight, { shape: [out, inner] });
+  const bias = tensor(problem.bias);
+  return freeing(library, [x, weight, bias], () => F.linear(x, weight, bias).relu());
+}
+
+function conv(
+  library: Library,
+  { kind, direction, n, channels, height, width, filters, kernel, stride, padding, groups, ...problem }: ConvProblem,
+): Run {
+  const { functional: F, grad, tensor } = library;
+  const layout = kind === 'conv' ? 'nchw' : 'nhwc';
+  const image = (count: number, size: readonly number[]): number[] =>
+    layout === 'nchw' ? [n, count, ...size] : [n, ...size, count];
+  const inner = channels / groups;
+  const x = tensor(problem.x, { shape: image(channels, [height, width]) });
+  const weight = tensor(problem.weight, {
+    shape: layout === 'nchw' ? [filters, inner, kernel, kernel] : [kernel, kernel, inner, filters],
+  });
+  const forward = (): Tensor => F.conv2d(x, weight, null, { stride, padding, groups, layout });
+  if (direction === 'forward') return freeing(library, [x, weight], forward);
+  const g = tensor(problem.g, { shape: image(filters, outputsOf({ height, width, kernel, stride, padding })) });
+  const by = direction === 'dInput' ? x : weight;
+  by.requiresGrad_();
+  const y = forward();
+  return freeing(
+    library,
+    [x, weight, g, y],
+    () => grad([y], [by], { gradOutputs: [g], retainGraph: true })[0] as Tensor,
+  );
+}
+
+function op(library: Library, { op, rows, cols, ...problem }: OpProblem): Run | null {
+  const { functional: F, grad, tensor } = library;
+  const shape = [rows, cols];
+  const x = tensor(problem.x, { shape });
+  const y = problem.y ? tensor(problem.y, { shape }) : null;
+  const weight = problem.weight ? tensor(problem.weight) : null;
+  const bias = problem.bias ? tensor(problem.bias) : null;
+  const target = problem.target ? tensor(problem.target) : null;
+  const inputs = [x, y, weight, bias, target];
+  const run = (solve: () => Tensor): Run => freeing(library, inputs, solve);
+  switch (op) {
+    case 'add':
+      return run(() => x.add(y as Tensor));
+    case 'bias+relu':
+      return run(() => x.add(bias as Tensor).relu());
+    case 'sum':
+      return run(() => x.sum());
+    case 'exp':
+    case 'tanh':
+    case 'sigmoid':
+      return run(() => x[op]());
+    case 'gelu':
+      return run(() => F.gelu(x));
+    case 'softmax':
+      return run(() => F.softmax(x, 1));
+    case 'layerNorm':
+      return run(() => F.layerNorm(x, [cols], { weight, bias, eps: LAYER_NORM_EPS }));
+    case 'dropout':
+      return run(() => F.dropout(x, { p: DROPOUT }));
+    case 'crossEntropy':
+      return run(() => F.crossEntropy(x, target as Tensor));
+    case 'crossEntropy gradient':
+      x.requiresGrad_();
+      return run(() => grad([F.crossEntropy(x, target as Tensor)], [x])[0] as Tensor);
+    case 'Adam':
+      return adam(library, inputs, x, y as Tensor);
+    case 'relu gradient': {
+      x.requiresGrad_();
+      const forward = x.relu();
+      inputs.push(forward);
+      return run(() => grad([forward], [x], { gradOutputs: [y as Tensor], retainGraph: true })[0] as Tensor);
+    }
+  }
+}
+
+function adam({ optim }: Library, inputs: readonly (Tensor | null)[], p: Tensor, g: Tensor): Run {
+  p.requiresGrad_();
+  p.grad = g;
+  const optimizer = new optim.Adam([p], { lr: ADAM.lr, betas: ADAM.betas, eps: ADAM.eps });
+  const run = (): void => optimizer.step();
+  return {
+    answer: () => {
+      for (let step = 0; step < ADAM.steps; step++) run();
+      return p.data as Float32Array;
+    },
+    run,
+    dispose: () => {
+      optimizer.dispose();
+      for (const input of inputs) input?.dispose();
+    },
+  };
+}
+
+function layerOf({ nn }: Library, layer: Layer): nn.Layer {
+  switch (layer.kind) {
+    case 'linear':
+      return new nn.Linear(layer.inputs, layer.outputs);
+    case 'conv':
+      return new nn.Conv2d(layer.channels, layer.filters, layer.kernel, { padding: 'same' });
+    case 'pool':
+      return new nn.MaxPool2d(2);
+    case 'relu':
+      return new nn.ReLU();
+    case 'tanh':
+      return new nn.Tanh();
+    case 'flatten':
+      return new nn.Flatten();
+  }
+}
+
+/** A network with the weights of `problem`, its optimizer and batch; `step` gives the loss. */
+export function network(library: Library, problem: TrainProblem): { step: () => Tensor; dispose: () => void } {
+  const { functional: F, nn, optim, tensor } = library;
+  const { batch, loss, optimizer: chosen, input, outputs } = problem;
+  const model = new nn.Sequential(...problem.layers.map((layer) => layerOf(library, layer)));
+  const own = model.stateDict();
+  const state = problem.layers.flatMap((layer, i) =>
+    'weight' in layer
+      ? (['weight', 'bias'] as const).map((name) => {
+          const key = `${i}.${name}`;
+          return [key, { shape: (own[key] as Tensor).shape, data: layer[name] }] as const;
+        })
+      : [],
+  );
+  model.loadStateDict(Object.fromEntries(state));
+  const optimizer = new optim[chosen.name](model.parameters(), { lr: chosen.lr });
+  const x = tensor(problem.x, { shape: [batch, ...input] });
+  const y = loss === 'mse' ? tensor(problem.y, { shape: [batch, outputs] }) : tensor(problem.y);
+  return {
+    step: () => {
+      optimizer.zeroGrad();
+      const value = loss === 'mse' ? F.mseLoss(model.forward(x), y) : F.crossEntropy(model.forward(x), y);
+      value.backward();
+      optimizer.step();
+      return value;
+    },
+    dispose: () => {
+      optimizer.zeroGrad();
+      optimizer.dispose();
+      model.dispose();
+      x.dispose();
+      y.dispose();
+    },
+  };
+}
+
+function train(library: Library, problem: TrainProblem, compiled: boolean): Run {
+  const { compile, scope } = library;
+  const { step: eager, dispose } = network(library, problem);
+  const step = compiled ? compile(eager) : eager;
+  return {
+    answer: () => Float32Array.from({ length: problem.checked }, () => scope(() => step().item())),
+    run: () => {
+      scope(() => {
+        step();
+      });
+    },
+    dispose: () => {
+      if (compiled) (step as Compiled<[], Tensor>).dispose();
+      dispose();
+    },
+  };
+}
+
+/** What a side is called, and the side that it is another version of. */
+export type Name = Pick<Side, 'name' | 'versionOf'>;
+
+/** Training steps without compile(). */
+export function eagerSide(library: Library, name: Name): Side {
+  return {
+    ...name,
+    version: 'without compile()',
+    library,
+    prepare: (problem) => (problem.kind === 'train' ? train(library, problem, false) : null),
+  };
+}
+
+/** The library; training steps are compiled. */
+export function librarySide(library: Library, name: Name): Side {
+  const { build, threads } = library.backend();
+  return {
+    ...name,
+    version: `${build} SIMD, ${threads} thread${threads === 1 ? '' : 's'}`,
+    library,
+    prepare: (problem) => {
+      switch (problem.kind) {
+        case 'gemm':
+          return gemm(library, problem);
+        case 'linear':
+          return linear(library, problem);
+        case 'conv':
+        case 'conv nhwc':
+          return conv(library, problem);
+        case 'op':
+          return op(library, problem);
+        case 'train':
+          return train(library, problem, true);
+      }
+    },
+  };
+}

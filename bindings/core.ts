@@ -1,0 +1,51 @@
+// The core of the package: all public names but the namespaces, which have entries of their own; see index.ts.
+export { isGradEnabled, noGrad } from './autograd.ts';
+export { type BackwardOptions, backward, type GradOptions, grad } from './backward.ts';
+export {
+  arange,
+  bernoulli,
+  eye,
+  full,
+  getRngState,
+  linspace,
+  manualSeed,
+  ones,
+  onesLike,
+  type RandnOptions,
+  type RandOptions,
+  rand,
+  randint,
+  randn,
+  randperm,
+  setRngState,
+  type TensorDataOptions,
+  type TensorOptions,
+  tensor,
+  zeros,
+  zerosLike,
+} from './creation.ts';
+export * from './functional/functions.ts';
+export type { TensorMethods } from './generated/tensor-methods.ts';
+
+import './methods.ts';
+
+export type { Locate, Simd, UrlLike } from './engine/builds.ts';
+export { type Backend, backend, type InitOptions, init, type MemoryUsage, shutdown } from './engine/engine.ts';
+export type { Tile } from './engine/tile.ts';
+export {
+  ArgumentError,
+  BackendError,
+  DtypeError,
+  FormatError,
+  FreedError,
+  GradError,
+  OutOfMemoryError,
+  RecordingError,
+  RetrogradError,
+  ShapeError,
+  WorkerError,
+} from './memory/errors.ts';
+export { type Compiled, compile } from './program/compile.ts';
+export { type Profile, type ProfileEvent, type ProfileRow, profile } from './program/profile.ts';
+export { scope } from './scope.ts';
+export { type Dtype, type NestedArray, type Shape, Tensor, type TypedArray } from './tensor.ts';

@@ -1,0 +1,174 @@
+// V8's experiment that joins pairs of 128-bit vectors into 256 bits: compiles a build with it, and checks every kernel
+// against the plain build, since an experiment may be wrong.
+import { argumentsOf, operandsOf } from '../kernels/command.ts';
+import type { BufferSpec, Kernel } from '../kernels/descriptor.ts';
+import { type KernelName, table } from '../kernels/table.ts';
+import { type BuildName, isNode, makeTrial } from './builds.ts';
+import { setTile, TILES } from './tile.ts';
+
+/** What came of the wish: the module to run, and why. */
+export interface Revectorized {
+  /** null: run the plain one. */
+  readonly module: WebAssembly.Module | null;
+  readonly reason: string;
+}
+
+/** Compiles `bytes` with pairs of vectors joined, where the engine can, and gives it if it agrees with `plain`. */
+export async function revectorize(
+  bytes: Uint8Array<ArrayBuffer>,
+  plain: WebAssembly.Module,
+  build: BuildName,
+): Promise<Revectorized> {
+  const lack = missing();
+  if (lack) return { module: null, reason: `128-bit vectors: asked to revectorize, but ${lack}` };
+  const module = await compileWide(bytes);
+  const kernel = await findDifference(plain, module, build);
+  if (kernel) return { module: null, reason: `128-bit vectors: revectorized, ${kernel} differs from the plain build` };
+  return {
+    module,
+    reason: 'pairs of vectors joined into 256 bits: asked for, and every kernel agrees with the plain build',
+  };
+}
+
+/** What the engine lacks, or ''. */
+function missing(): string {
+  if (!isNode || process.versions.bun || process.versions.deno) return 'only Node has the switch for it';
+  if (Number.parseInt(process.versions.v8, 10) < 12) return `V8 ${process.versions.v8} has no such mode; use Node 24`;
+  if (process.arch !== 'x64') return `V8 does it on x64 alone, not on ${process.arch}`;
+  return '';
+}
+
+/**
+ * Flags while the module compiles. Code that is compiled later, when it gets hot, would miss the mode: so all at once.
+ */
+const FLAGS = ['experimental-wasm-revectorize', 'no-liftoff', 'no-wasm-lazy-compilation'];
+const negated = (flag: string): string => (flag.startsWith('no-') ? flag.slice(3) : `no-${flag}`);
+
+async function compileWide(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
+  const v8 = await import('node:v8');
+  // V8 shares the code of modules with the same bytes, so a custom section tells this one from the plain one.
+  const section = [0, 5, 4, ...new TextEncoder().encode('wide')];
+  const named = new Uint8Array(bytes.length + section.length);
+  named.set(bytes);
+  named.set(section, bytes.length);
+  for (const flag of FLAGS) v8.setFlagsFromString(`--${flag}`);
+  try {
+    // In one go, so that nothing else is compiled meanwhile.
+    return new WebAssembly.Module(named);
+  } finally {
+    for (const flag of FLAGS) v8.setFlagsFromString(`--${negated(flag)}`);
+  }
+}
+
+/** Bytes of an operand, how many 32-bit words of a result are looked at, and the most operands read and written. */
+const OPERAND = 1 << 20;
+const WORDS = 1 << 16;
+const IN = 10;
+const OUT = 6;
+/** Every size and stride of kernels with one, two, and three or more of them: whole vectors of pairs, and some over. */
+const LINE = 1021;
+const PLANE = 101;
+const SIZE = 20;
+const TRIAL_BYTES = (IN + OUT + 1) * OPERAND + (4 << 20);
+
+/** Sets of numbers that a kernel is tried with: its own, or all sizes alike, which then fit whatever they mean. */
+function numbersOf({ operands, trials }: Kernel): readonly Readonly<Record<string, number>>[] {
+  if (trials) return trials;
+  const names = Object.entries(operands).filter(([, { kind }]) => kind === 'size' || kind === 'i32' || kind === 'f32');
+  const integers = names.filter(([, { kind }]) => kind !== 'f32').length;
+  const size = [LINE, LINE, PLANE][integers] ?? SIZE;
+  return [Object.fromEntries(names.map(([name, { kind }], i) => [name, kind === 'f32' ? 0.5 + i / 8 : size]))];
+}
+
+/**
+ * Numbers from -2 to 2 by Numerical Recipes' generator, every other 32 of them positive, and a 1 here and there, so
+ * that any two operands that start a multiple of 32 apart have equal elements.
+ */
+function randomNumbers(length: number): Float32Array {
+  let state = 1;
+  return Float32Array.from({ length }, (_, i) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    const x = state / 2 ** 30 - 2;
+    return i % 32 === 5 ? 1 : i & 32 ? Math.abs(x) : x;
+  });
+}
+
+/** A number that stands for the bits of results; any NaN is as good as another. */
+function digest(words: Uint32Array, hash: number): number {
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as number;
+    const bits = (word & 0x7fffffff) > 0x7f800000 ? 0x7fc00000 : word;
+    hash = Math.imul(hash ^ bits, 0x01000193);
+    hash = (hash << 13) | (hash >>> 19);
+  }
+  return hash;
+}
+
+/** What every kernel of a module makes of the same random operands: a digest of its results, or null where it traps. */
+export async function digestKernels(
+  module: WebAssembly.Module,
+  build: BuildName,
+): Promise<ReadonlyMap<string, number | null>> {
+  const { exports, memory, base } = await makeTrial(module, build, TRIAL_BYTES);
+  const outputs = base + IN * OPERAND;
+  const indices = outputs + OUT * OPERAND;
+  const lists = indices + OPERAND;
+  const workspace = lists + 4096;
+  const random = randomNumbers(OPERAND / 4 + 64 * IN);
+  for (let i = 0; i < IN; i++)
+    new Float32Array(memory.buffer, base + i * OPERAND, OPERAND / 4).set(random.subarray(i * 64, i * 64 + OPERAND / 4));
+  new Int32Array(memory.buffer, indices, WORDS).set(Int32Array.from({ length: WORDS }, (_, i) => (i * 7) % SIZE));
+
+  /** Runs a kernel on fresh results; `hash` goes on with them. */
+  const run = (
+    name: KernelName,
+    numbers: Readonly<Record<string, number>>,
+    dims: readonly number[],
+    hash: number,
+  ): number => {
+    let [ins, outs] = [0, 0];
+    new Int32Array(memory.buffer, lists, dims.length).set(dims);
+    const addressOf = ({ writes, below }: BufferSpec): number => {
+      if (below !== null) return indices;
+      if (!writes) return base + ins++ * OPERAND;
+      const at = outputs + outs++ * OPERAND;
+      new Float32Array(memory.buffer, at, WORDS).set(random.subarray(outs * 32, outs * 32 + WORDS));
+      return at;
+    };
+    const operands: Record<string, number> = { ...numbers };
+    for (const [operand, spec] of operandsOf(name)) {
+      if (spec.kind === 'list') operands[operand] = lists;
+      else if (spec.kind === 'buffer') operands[operand] = addressOf(spec);
+    }
+    exports[name]?.(...argumentsOf(name, operands, workspace));
+    for (let i = 0; i < outs; i++) hash = digest(new Uint32Array(memory.buffer, outputs + i * OPERAND, WORDS), hash);
+    return hash;
+  };
+
+  const digests = new Map<string, number | null>();
+  for (const [name, kernel] of Object.entries(table) as [KernelName, Kernel][]) {
+    const specs = Object.values(kernel.operands);
+    const dimLists = specs.flatMap((spec) => (spec.kind === 'list' ? spec.trials : []));
+    // Products, alone and in convolutions, by every tile.
+    const tiles = specs.some(({ kind }) => kind === 'workspace') ? TILES : TILES.slice(0, 1);
+    let hash: number | null = 0;
+    try {
+      for (const tile of tiles) {
+        setTile(exports, tile);
+        for (const numbers of numbersOf(kernel))
+          for (const dims of dimLists.length > 0 ? dimLists : [[]]) hash = run(name, numbers, dims, hash);
+      }
+    } catch {
+      hash = null;
+    }
+    digests.set(name, hash);
+  }
+  return digests;
+}
+
+/** The first kernel whose results differ between two modules of a build, or ''. */
+export async function findDifference(a: WebAssembly.Module, b: WebAssembly.Module, build: BuildName): Promise<string> {
+  const expected = await digestKernels(a, build);
+  const got = await digestKernels(b, build);
+  return [...expected.keys()].find((name) => expected.get(name) !== got.get(name)) ?? '';
+}

@@ -1,0 +1,192 @@
+// Convolutions and transposed convolutions, named as in PyTorch's torch.nn.functional.
+import { familyOps, ops } from '../autograd.ts';
+import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
+import type { ConvAttrs, ConvLayout } from '../ops/conv.ts';
+import { convRows } from '../ops/conv.ts';
+import type { Tensor } from '../tensor.ts';
+import { eachDim, type Sizes } from './arguments.ts';
+
+const convOps = familyOps(convRows);
+
+/** Options of {@link conv1d}, {@link conv2d} and {@link conv3d}. */
+export interface ConvOptions {
+  /** Elements from one window to the next. @defaultValue 1 */
+  stride?: Sizes;
+  /** Zeros on both sides; `'same'`: as many as keep the size (for stride 1); `'valid'`: none. @defaultValue 0 */
+  padding?: Sizes | 'same' | 'valid';
+  /** Elements from one tap of the kernel to the next. @defaultValue 1 */
+  dilation?: Sizes;
+  /**
+   * Into how many groups the channels are split; a group of outputs sees its own group of inputs only.
+   * @defaultValue 1
+   */
+  groups?: number;
+  /**
+   * `'nhwc'`, TensorFlow's layout: input and result have their channels last, [n, height, width, channels], and the
+   * weight is [height, width, in / groups, out]. A depthwise kernel of TensorFlow, [height, width, in, multiplier], is
+   * such a weight by `reshape([height, width, 1, in * multiplier])` with `groups` as many as input channels.
+   * @defaultValue 'nchw'
+   */
+  layout?: ConvLayout;
+}
+
+/** Options of {@link convTranspose1d} and {@link convTranspose2d}. */
+export interface ConvTransposeOptions {
+  /** Elements of the result from one window to the next. @defaultValue 1 */
+  stride?: Sizes;
+  /** How many elements are cut off both sides of the result. @defaultValue 0 */
+  padding?: Sizes;
+  /** Elements added to the end of the result; fewer than stride or dilation. @defaultValue 0 */
+  outputPadding?: Sizes;
+  /** Elements from one tap of the kernel to the next. @defaultValue 1 */
+  dilation?: Sizes;
+  /**
+   * Into how many groups the channels are split; a group of outputs sees its own group of inputs only.
+   * @defaultValue 1
+   */
+  groups?: number;
+}
+
+function convAttrs(op: string, weight: Tensor, spatial: number, options: ConvOptions): ConvAttrs {
+  const { padding = 0, groups = 1, layout = 'nchw' } = options;
+  const stride = eachDim(op, 'stride', options.stride ?? 1, spatial, 1);
+  const dilation = eachDim(op, 'dilation', options.dilation ?? 1, spatial, 1);
+  if (padding === 'same') {
+    if (stride.some((step) => step !== 1))
+      throw new ArgumentError(`${op}: expected stride 1 with padding 'same', got ${formatShape(stride)}`);
+    // An odd number of zeros has the greater half behind.
+    const first = layout === 'nhwc' ? 0 : 2;
+    const zeros = dilation.map((step, d) => step * ((weight.shape[d + first] ?? 1) - 1));
+    return { stride, dilation, groups, layout, padding: zeros.map((n) => [n >> 1, n - (n >> 1)] as const) };
+  }
+  if (typeof padding === 'string' && padding !== 'valid')
+    throw new ArgumentError(`${op}: expected padding 'same', 'valid' or whole numbers, got '${padding}'`);
+  const sides = eachDim(op, 'padding', padding === 'valid' ? 0 : padding, spatial, 0);
+  return { stride, dilation, groups, layout, padding: sides.map((n) => [n, n] as const) };
+}
+
+/** Calls f on images with a batch, adding and removing that of an input without one. */
+function batched(
+  op: string,
+  x: Tensor,
+  spatial: number,
+  f: (x: Tensor) => Tensor,
+  layout: ConvLayout = 'nchw',
+): Tensor {
+  if (x.ndim === spatial + 2) return f(x);
+  if (x.ndim === spatial + 1) return ops.squeeze({ x: f(ops.unsqueeze({ x }, { dim: 0 })) }, { dim: 0 });
+  const dims = ['length', 'height, width', 'depth, height, width'][spatial - 1];
+  const shape = layout === 'nhwc' ? `[n, ${dims}, channels]` : `[n, channels, ${dims}]`;
+  throw new ShapeError(`${op}: expected input ${shape}, with or without n, got ${formatShape(x.shape)}`);
+}
+
+function conv(spatial: number, x: Tensor, weight: Tensor, bias: Tensor | null, options: ConvOptions): Tensor {
+  const op = `conv${spatial}d`;
+  const attrs = convAttrs(op, weight, spatial, options);
+  return batched(op, x, spatial, (batch) => convOps.conv({ x: batch, weight, bias }, attrs), attrs.layout);
+}
+
+/**
+ * Convolution over one dim: y[n, o, p] = Σ w[o, c, t] x[n, c, p stride − padding + t dilation] + bias[o].
+ * @param x [n, in, length] or [in, length]
+ * @param weight [out, in / groups, kernel]
+ * @param bias [out]
+ * @returns [n, out, ⌊(length + 2 padding − dilation (kernel − 1) − 1) / stride⌋ + 1]; channels last with layout 'nhwc'
+ * @throws ShapeError, ArgumentError, DtypeError
+ */
+export function conv1d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
+  return conv(1, x, weight, bias, options);
+}
+
+/**
+ * {@link conv1d} over two dims.
+ * @param x [n, in, height, width] or [in, height, width]
+ * @param weight [out, in / groups, height, width]
+ * @param bias [out]
+ */
+export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
+  return conv(2, x, weight, bias, options);
+}
+
+/**
+ * {@link conv1d} over three dims.
+ * @param x [n, in, depth, height, width] or without n
+ * @param weight [out, in / groups, depth, height, width]
+ * @param bias [out]
+ */
+export function conv3d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
+  return conv(3, x, weight, bias, options);
+}
+
+function convTranspose(
+  spatial: number,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  options: ConvTransposeOptions,
+): Tensor {
+  const op = `convTranspose${spatial}d`;
+  const { groups = 1 } = options;
+  const stride = eachDim(op, 'stride', options.stride ?? 1, spatial, 1);
+  const dilation = eachDim(op, 'dilation', options.dilation ?? 1, spatial, 1);
+  const padding = eachDim(op, 'padding', options.padding ?? 0, spatial, 0);
+  const extra = eachDim(op, 'outputPadding', options.outputPadding ?? 0, spatial, 0);
+  if (extra.some((n, d) => n >= Math.max(stride[d] as number, dilation[d] as number)))
+    throw new ArgumentError(
+      `${op}: expected outputPadding less than stride ${formatShape(stride)} or dilation ${formatShape(dilation)}, got ${formatShape(extra)}`,
+    );
+  const channels = x.shape[x.ndim - spatial - 1];
+  if (weight.ndim !== spatial + 2 || weight.shape[0] !== channels || (channels as number) % groups !== 0)
+    throw new ShapeError(
+      `${op}: expected weight [in, out / groups, ...kernel] of ${spatial + 2} dims for input ${formatShape(x.shape)} in ${groups} groups, got ${formatShape(weight.shape)}`,
+    );
+  return batched(op, x, spatial, (batch) => {
+    const size = stride.map((step, d) => {
+      const reach = (dilation[d] as number) * ((weight.shape[d + 2] as number) - 1);
+      return (
+        ((batch.shape[d + 2] as number) - 1) * step - 2 * (padding[d] as number) + reach + (extra[d] as number) + 1
+      );
+    });
+    if (size.some((n) => n < 1))
+      throw new ShapeError(
+        `${op}: expected a result of at least 1 along each dim, got ${formatShape(size)}; use less padding`,
+      );
+    const attrs = { stride, dilation, groups, size };
+    // The convolution whose gradient this is never reads the rows that outputPadding adds.
+    const sides = padding.map((n, d) => [n, n - (extra[d] as number)] as const);
+    return convOps.convBackwardInput({ g: batch, weight, bias }, { ...attrs, padding: sides });
+  });
+}
+
+/**
+ * Transposed convolution over one dim: the gradient of {@link conv1d} by its input (Zeiler et al. 2010), as PyTorch's
+ * `conv_transpose1d`.
+ * @param x [n, in, length] or [in, length]
+ * @param weight [in, out / groups, kernel]
+ * @param bias [out]
+ * @returns [n, out, (length − 1) stride − 2 padding + dilation (kernel − 1) + outputPadding + 1]
+ * @throws ShapeError, ArgumentError, DtypeError
+ */
+export function convTranspose1d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvTransposeOptions = {},
+): Tensor {
+  return convTranspose(1, x, weight, bias, options);
+}
+
+/**
+ * {@link convTranspose1d} over two dims.
+ * @param x [n, in, height, width] or [in, height, width]
+ * @param weight [in, out / groups, height, width]
+ * @param bias [out]
+ */
+export function convTranspose2d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvTransposeOptions = {},
+): Tensor {
+  return convTranspose(2, x, weight, bias, options);
+}

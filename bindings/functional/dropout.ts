@@ -1,0 +1,24 @@
+// Dropout.
+import { ops } from '../autograd.ts';
+import { defaultGenerator } from '../creation.ts';
+import { ArgumentError } from '../memory/errors.ts';
+import type { Tensor } from '../tensor.ts';
+
+/** Options of {@link dropout}. */
+export interface DropoutOptions {
+  /** The probability from 0 to 1 that an element becomes 0. @defaultValue 0.5 */
+  p?: number;
+  /** Whether anything is dropped at all. @defaultValue true */
+  training?: boolean;
+}
+
+/**
+ * Sets each element to 0 with probability p and scales the others by 1 / (1 − p) (Srivastava et al. 2014); x itself
+ * when not training.
+ * @throws ArgumentError for p outside of 0 … 1
+ */
+export function dropout(x: Tensor, options: DropoutOptions = {}): Tensor {
+  const { p = 0.5, training = true } = options;
+  if (!(p >= 0 && p <= 1)) throw new ArgumentError(`dropout: expected p from 0 to 1, got ${p}`);
+  return training && p > 0 ? ops.dropout({ x, state: defaultGenerator() }, { p }) : x;
+}

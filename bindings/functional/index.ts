@@ -1,0 +1,13 @@
+// The namespace `functional`: functions without state, named as in PyTorch's torch.nn.functional.
+export type { ConvLayout } from '../ops/conv.ts';
+export * from './activation.ts';
+export type { Sizes } from './arguments.ts';
+export * from './conv.ts';
+export * from './dropout.ts';
+export { relu, sigmoid, tanh } from './elementwise.ts';
+export * from './linear.ts';
+export * from './loss.ts';
+export * from './norm.ts';
+export * from './one-hot.ts';
+export * from './pool.ts';
+export { logSoftmax, softmax } from './reduction.ts';

@@ -1,0 +1,77 @@
+// Functions that pick or add by i32 indices, or pick by u8 masks.
+import { noGrad, ops } from '../autograd.ts';
+import { formatShape, ShapeError } from '../memory/errors.ts';
+import { expectDtype, expectShape, normalizeDim } from '../ops/shapes.ts';
+import type { Tensor } from '../tensor.ts';
+import { asTensor } from './arguments.ts';
+
+/** x cut to the size of `index` in every dim but `dim`. */
+function narrowTo(op: string, x: Tensor, index: Tensor, dim: number): Tensor {
+  if (index.ndim !== x.ndim)
+    throw new ShapeError(`${op}: expected an index of ${x.ndim} dims, got ${formatShape(index.shape)}`);
+  return x.shape.reduce((y, size, d) => {
+    const length = index.shape[d] as number;
+    return d === dim || length >= size ? y : ops.slice({ x: y }, { dim: d, start: 0, length, step: 1 });
+  }, x);
+}
+
+/** Where a flat u8 mask is not 0. It reads how many that are, so it cannot be a part of a compiled function. */
+function positionsOf(mask: Tensor): Tensor {
+  const any = ops.ne({ a: mask, b: ops.full({}, { shape: [], value: 0, dtype: 'u8' }) });
+  const count = noGrad(() => ops.sum({ x: any }, { dim: 0, end: 1, keepdim: false })).item();
+  return ops.maskPositions({ mask }, { count });
+}
+
+/**
+ * The parts of x at the listed places along `dim`: out[.., i, ..] = x[.., index[i], ..]. A u8 index is a mask of the
+ * places to take.
+ * @param index i32 [m], each from 0 to before the size of `dim`; or a u8 mask of that size
+ * @returns x's shape with m along `dim`
+ * @throws ArgumentError for an index out of range, ShapeError for a mask of another size, RecordingError for a mask
+ *   inside of compile()
+ */
+export const indexSelect = (x: Tensor, dim: number, index: Tensor): Tensor => {
+  const d = normalizeDim('indexSelect', dim, x.ndim);
+  if (index.dtype === 'u8') expectShape('indexSelect', 'a mask', index, [x.shape[d] ?? 1]);
+  return ops.indexSelect({ x, index: index.dtype === 'u8' ? positionsOf(index) : index }, { dim: d });
+};
+
+/**
+ * The elements of x where the mask is not 0, in row-major order (PyTorch's `masked_select`).
+ * @param mask u8, stretched to the shape of x
+ * @returns [how many there are]
+ * @throws ShapeError, DtypeError; RecordingError inside of compile()
+ */
+export const maskedSelect = (x: Tensor, mask: Tensor): Tensor => {
+  expectDtype('maskedSelect', mask, 'u8');
+  const flat = [x.size];
+  const places = ops.reshape({ x: ops.expand({ x: mask }, { shape: x.shape }) }, { shape: flat });
+  return ops.indexSelect({ x: ops.reshape({ x }, { shape: flat }), index: positionsOf(places) }, { dim: 0 });
+};
+
+/**
+ * A copy of x with `value` where the mask is not 0 (PyTorch's `masked_fill`).
+ * @param mask u8, broadcast with x
+ */
+export const maskedFill = (x: Tensor, mask: Tensor, value: number): Tensor =>
+  ops.where({ condition: mask, a: asTensor('maskedFill', value, x), b: x });
+
+/**
+ * One element of x for each index: out[.., i, ..] = x[.., index[.., i, ..], ..].
+ * @param index i32 of x's number of dims; in dims other than `dim` it may be smaller than x
+ * @returns f32 of index's shape
+ * @throws ArgumentError for an index out of range
+ */
+export const gather = (x: Tensor, dim: number, index: Tensor): Tensor => {
+  const d = normalizeDim('gather', dim, x.ndim);
+  expectDtype('gather', index, 'i32');
+  return ops.gather({ x: narrowTo('gather', x, index, d), index }, { dim: d });
+};
+
+/**
+ * A copy of x with `src` added at the index along `dim`: out[.., index[.., i, ..], ..] += src[.., i, ..].
+ * @param index i32 of src's shape
+ * @throws ArgumentError for an index out of range
+ */
+export const scatterAdd = (x: Tensor, dim: number, index: Tensor, src: Tensor): Tensor =>
+  ops.scatterAdd({ x, index, src }, { dim: normalizeDim('scatterAdd', dim, x.ndim) });

@@ -1,0 +1,23 @@
+// The affine map.
+import { ops } from '../autograd.ts';
+import { ShapeError } from '../memory/errors.ts';
+import { numelOf, type Tensor } from '../tensor.ts';
+import { contiguous, reshape } from './shape.ts';
+
+/**
+ * x · weightᵀ + bias.
+ * @param x [..., in]
+ * @param weight [out, in]
+ * @param bias [out], or null for none
+ * @returns [..., out]
+ * @throws ShapeError, DtypeError
+ */
+export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+  const added = bias && contiguous(bias);
+  if (x.ndim === 2) return ops.linear({ x, weight, bias: added });
+  if (x.ndim === 0) throw new ShapeError('linear: expected input of at least 1 dim, got a single number');
+  const lead = x.shape.slice(0, -1);
+  const flat = reshape(x, [numelOf(lead), x.shape.at(-1) as number]);
+  const y = ops.linear({ x: flat, weight, bias: added });
+  return ops.reshape({ x: y }, { shape: [...lead, y.shape[1] as number] });
+}

@@ -1,0 +1,45 @@
+// Matrix products of vectors, matrices and batches of them.
+import { ops } from '../autograd.ts';
+import { formatShape, ShapeError } from '../memory/errors.ts';
+import { numelOf, type Tensor } from '../tensor.ts';
+import { asTensor } from './arguments.ts';
+
+/**
+ * The matrix product over the last two dims; the dims before them are a batch and broadcast. A vector on the left is
+ * a row and one on the right a column, and the result lacks that dim.
+ * @param x [..., m, k] or [k]
+ * @param other [..., k, n] or [k]
+ * @returns [..., m, n]
+ * @throws ShapeError where the inner dims differ, or an operand is a single number
+ */
+export function matmul(x: Tensor, other: Tensor): Tensor {
+  const a = asTensor('matmul', x);
+  const b = asTensor('matmul', other);
+  if (a.ndim === 0 || b.ndim === 0)
+    throw new ShapeError(
+      `matmul: expected at least 1 dim each, got ${formatShape(a.shape)} and ${formatShape(b.shape)}; use mul`,
+    );
+  if (a.shape.at(-1) !== b.shape.at(b.ndim === 1 ? 0 : -2))
+    throw new ShapeError(
+      `matmul: expected inner dimensions to match, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+    );
+  // Vectors become a row or a column, and lose that dim again.
+  const rows = a.ndim === 1 ? ops.reshape({ x: a }, { shape: [1, a.size] }) : a;
+  const columns = b.ndim === 1 ? ops.reshape({ x: b }, { shape: [b.size, 1] }) : b;
+  const folds = rows.ndim > 2 && columns.ndim === 2 && rows.isContiguous();
+  const [k, n] = columns.shape.slice(-2) as [number, number];
+  // One product of many rows instead of a batch of small ones; its weight gradient is one product as well.
+  const y = folds
+    ? ops.reshape(
+        {
+          x: ops.matmul({ a: ops.reshape({ x: rows }, { shape: [numelOf(rows.shape.slice(0, -1)), k] }), b: columns }),
+        },
+        {
+          shape: [...rows.shape.slice(0, -1), n],
+        },
+      )
+    : ops.matmul({ a: rows, b: columns });
+  if (a.ndim > 1 && b.ndim > 1) return y;
+  const shape = y.shape.filter((_, d) => !(a.ndim === 1 && d === y.ndim - 2) && !(b.ndim === 1 && d === y.ndim - 1));
+  return ops.reshape({ x: y }, { shape });
+}

@@ -1,0 +1,140 @@
+// Normalisation.
+import { familyOps, noGrad, ops } from '../autograd.ts';
+import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
+import { groupNormRows } from '../ops/groupnorm.ts';
+import { batchNormRows, layerNormRows } from '../ops/norm.ts';
+import { numelOf, type Tensor } from '../tensor.ts';
+
+const layerNormOps = familyOps(layerNormRows);
+const batchNormOps = familyOps(batchNormRows);
+const groupNormOps = familyOps(groupNormRows);
+
+/** Options of {@link layerNorm} and {@link groupNorm}. */
+export interface AffineOptions {
+  /**
+   * What the normalised values are multiplied by, of the normalised shape or [channels]; null: 1.
+   * @defaultValue null
+   */
+  weight?: Tensor | null;
+  /** What is added after it, of the same shape; null: 0. @defaultValue null */
+  bias?: Tensor | null;
+  /** Added to the variance. @defaultValue 1e-5 */
+  eps?: number;
+}
+
+/** Options of {@link batchNorm}. */
+export interface BatchNormOptions extends AffineOptions {
+  /** Whether to use the batch's own statistics and move the running ones, not the running ones. @defaultValue false */
+  training?: boolean;
+  /** The share of the newest batch in the running statistics. @defaultValue 0.1 */
+  momentum?: number;
+}
+
+/** Options of {@link instanceNorm}. */
+export interface InstanceNormOptions extends AffineOptions {
+  /** Whether to use the input's own statistics and not the running ones. @defaultValue true */
+  useInputStats?: boolean;
+  /** The share of the newest batch in the running statistics. @defaultValue 0.1 */
+  momentum?: number;
+}
+
+/**
+ * Normalises the last dims to mean 0 and variance 1, (x − mean) / √(variance + eps), then weight · x + bias
+ * (Ba et al. 2016).
+ * @param x [..., ...normalizedShape]
+ * @throws ShapeError, DtypeError
+ */
+export function layerNorm(x: Tensor, normalizedShape: readonly number[], options: AffineOptions = {}): Tensor {
+  const { weight = null, bias = null, eps = 1e-5 } = options;
+  return layerNormOps.layerNorm({ x, weight, bias }, { normalizedShape, eps });
+}
+
+const NO_STATISTICS = { runningMean: null, runningVariance: null };
+
+/** Running statistics, where both are given. */
+const runningOf = (mean: Tensor | null, variance: Tensor | null) =>
+  mean && variance ? { runningMean: mean, runningVariance: variance } : null;
+
+/**
+ * Normalises each channel over the batch to mean 0 and variance 1, then weight · x + bias (Ioffe and Szegedy 2015).
+ * Training uses the batch's own statistics and moves the running ones towards them by `momentum`; evaluation uses the
+ * running ones.
+ * @param x [n, channels, ...]
+ * @param runningMean [channels]
+ * @param runningVar [channels]
+ * @throws ShapeError, ArgumentError, DtypeError
+ */
+export function batchNorm(
+  x: Tensor,
+  runningMean: Tensor | null,
+  runningVar: Tensor | null,
+  options: BatchNormOptions = {},
+): Tensor {
+  const { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 } = options;
+  const running = runningOf(runningMean, runningVar) ?? NO_STATISTICS;
+  return batchNormOps.batchNorm({ x, weight, bias, ...running }, { training, momentum, eps });
+}
+
+/**
+ * Splits the channels into groups and normalises each group of a sample to mean 0 and variance 1, then weight · x +
+ * bias (Wu and He 2018).
+ * @param x [n, channels, ...]
+ * @param numGroups how many groups; it divides the channels
+ * @throws ShapeError, ArgumentError, DtypeError
+ */
+export function groupNorm(x: Tensor, numGroups: number, options: AffineOptions = {}): Tensor {
+  const { weight = null, bias = null, eps = 1e-5 } = options;
+  return groupNormOps.groupNorm({ x, weight, bias }, { groups: numGroups, eps });
+}
+
+/**
+ * Normalises each channel of each sample to mean 0 and variance 1, then weight · x + bias (Ulyanov et al. 2016). Where
+ * there are running statistics it moves them towards the mean of the samples' by `momentum`; with
+ * `useInputStats: false` it uses them instead.
+ * @param x [n, channels, ...]
+ * @param runningMean [channels]
+ * @param runningVar [channels]
+ * @throws ShapeError, ArgumentError, DtypeError
+ */
+export function instanceNorm(
+  x: Tensor,
+  runningMean: Tensor | null = null,
+  runningVar: Tensor | null = null,
+  options: InstanceNormOptions = {},
+): Tensor {
+  const { weight = null, bias = null, useInputStats = true, momentum = 0.1, eps = 1e-5 } = options;
+  const running = runningOf(runningMean, runningVar);
+  if (!useInputStats) {
+    if (!running)
+      throw new ArgumentError('instanceNorm: expected runningMean and runningVar with useInputStats: false, got none');
+    return batchNormOps.batchNorm({ x, weight, bias, ...running }, { training: false, momentum, eps });
+  }
+  const [n = 0, channels = 0, ...rest] = x.shape;
+  if (x.ndim < 3 || numelOf(rest) <= 1)
+    throw new ShapeError(
+      `instanceNorm: expected input [n, channels, ...] of more than 1 value per channel, got ${formatShape(x.shape)}`,
+    );
+  if (!running) return groupNormOps.groupNorm({ x, weight, bias }, { groups: channels, eps });
+  // Every channel of every sample is a channel of one large sample. Of a single sample they are the channels
+  // themselves.
+  const repeat = (values: Tensor): Tensor =>
+    ops.reshape({ x: ops.expand({ x: values }, { shape: [n, channels] }) }, { shape: [n * channels] });
+  const each = noGrad(() => ({
+    runningMean: repeat(running.runningMean),
+    runningVariance: repeat(running.runningVariance),
+  }));
+  const flat = ops.reshape({ x }, { shape: [1, n * channels, ...rest] });
+  const affine = { weight: weight && repeat(weight), bias: bias && repeat(bias) };
+  const y = batchNormOps.batchNorm({ x: flat, ...affine, ...each }, { training: true, momentum, eps });
+  if (n > 1) {
+    noGrad(() => {
+      for (const name of ['runningMean', 'runningVariance'] as const) {
+        const rows = ops.reshape({ x: each[name] }, { shape: [n, channels] });
+        ops.sumInto({ y: running[name], x: rows }, { factor: 1 / n });
+      }
+    });
+    each.runningMean.dispose();
+    each.runningVariance.dispose();
+  }
+  return ops.reshape({ x: y }, { shape: x.shape });
+}

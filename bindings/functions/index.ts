@@ -1,7 +1,0 @@
-// The functions on tensors. methods.ts makes those whose first argument is a tensor methods of it.
-export type { Dims, TensorLike } from './arguments.ts';
-export * from './elementwise.ts';
-export * from './indexing.ts';
-export * from './matmul.ts';
-export * from './reduction.ts';
-export * from './shape.ts';

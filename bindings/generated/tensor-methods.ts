@@ -1,0 +1,358 @@
+// Written by tools/generate-methods.mjs out of bindings/functional/. Do not edit.
+import type { BackwardOptions } from '../backward.ts';
+import type { Dims, TensorLike } from '../functional/arguments.ts';
+import type { ClampOptions } from '../functional/elementwise.ts';
+import type { NormOptions, ReduceOptions, VarianceOptions } from '../functional/reduction.ts';
+import type { Dtype, Shape, Tensor } from '../tensor.ts';
+
+/** The functions on tensors as methods: `x.add(y)` is `add(x, y)`. */
+export interface TensorMethods {
+  /** x + other, broadcast. */
+  add(other: TensorLike): Tensor;
+
+  /** x − other, broadcast. */
+  sub(other: TensorLike): Tensor;
+
+  /** x · other elementwise, broadcast. */
+  mul(other: TensorLike): Tensor;
+
+  /** x / other in f32, also of integers, broadcast. */
+  div(other: TensorLike): Tensor;
+
+  /** x to the power of `other`, broadcast. */
+  pow(other: TensorLike): Tensor;
+
+  /** The larger of x and `other`, broadcast; NaN where either is NaN. */
+  maximum(other: TensorLike): Tensor;
+
+  /** The smaller of x and `other`, broadcast; NaN where either is NaN. */
+  minimum(other: TensorLike): Tensor;
+
+  /** The u8 mask of x = other, broadcast. */
+  eq(other: TensorLike): Tensor;
+
+  /** The u8 mask of x ≠ other, broadcast. */
+  ne(other: TensorLike): Tensor;
+
+  /** The u8 mask of x < other, broadcast. */
+  lt(other: TensorLike): Tensor;
+
+  /** The u8 mask of x ≤ other, broadcast. */
+  le(other: TensorLike): Tensor;
+
+  /** The u8 mask of x > other, broadcast. */
+  gt(other: TensorLike): Tensor;
+
+  /** The u8 mask of x ≥ other, broadcast. */
+  ge(other: TensorLike): Tensor;
+
+  /** The bits that both x and `other` have, of i32 or u8, broadcast. */
+  bitwiseAnd(other: TensorLike): Tensor;
+
+  /** The bits that x or `other` has, of i32 or u8, broadcast. */
+  bitwiseOr(other: TensorLike): Tensor;
+
+  /** The bits that one of x and `other` has, of i32 or u8, broadcast. */
+  bitwiseXor(other: TensorLike): Tensor;
+
+  /** The bits that x lacks, of i32 or u8. */
+  bitwiseNot(): Tensor;
+
+  /** The u8 mask of where neither x nor `other` is 0, broadcast. */
+  logicalAnd(other: TensorLike): Tensor;
+
+  /** The u8 mask of where x or `other` is not 0, broadcast. */
+  logicalOr(other: TensorLike): Tensor;
+
+  /** The u8 mask of where one of x and `other` is 0 and the other is not, broadcast. */
+  logicalXor(other: TensorLike): Tensor;
+
+  /** The u8 mask of where x is 0. */
+  logicalNot(): Tensor;
+
+  /** −x, elementwise. */
+  neg(): Tensor;
+
+  /** |x|, elementwise. */
+  abs(): Tensor;
+
+  /** eˣ, elementwise. */
+  exp(): Tensor;
+
+  /** eˣ − 1, exact near 0. */
+  expm1(): Tensor;
+
+  /** The natural logarithm: NaN below 0, −∞ at 0. */
+  log(): Tensor;
+
+  /** log(1 + x), exact near 0. */
+  log1p(): Tensor;
+
+  /** √x: NaN below 0. */
+  sqrt(): Tensor;
+
+  /** 1 / √x. */
+  rsqrt(): Tensor;
+
+  /** 1 / x. */
+  reciprocal(): Tensor;
+
+  /** x². */
+  square(): Tensor;
+
+  /** −1, 0 or 1. Its gradient is 0. */
+  sign(): Tensor;
+
+  /** The largest whole number ≤ x. Its gradient is 0. */
+  floor(): Tensor;
+
+  /** The smallest whole number ≥ x. Its gradient is 0. */
+  ceil(): Tensor;
+
+  /** The nearest whole number; halves go to the even one. Its gradient is 0. */
+  round(): Tensor;
+
+  /** x without its fraction. Its gradient is 0. */
+  trunc(): Tensor;
+
+  /** The sine of x in radians. */
+  sin(): Tensor;
+
+  /** The cosine of x in radians. */
+  cos(): Tensor;
+
+  /** The Gauss error function 2 / √π ∫₀ˣ exp(−t²) dt. */
+  erf(): Tensor;
+
+  /** The hyperbolic tangent (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ). */
+  tanh(): Tensor;
+
+  /** The logistic function 1 / (1 + e⁻ˣ). */
+  sigmoid(): Tensor;
+
+  /** The rectifier max(x, 0). */
+  relu(): Tensor;
+
+  /** x limited to `min` … `max`; the gradient is 0 where it was beyond them. */
+  clamp(options: ClampOptions): Tensor;
+
+  /**
+   * x as another dtype; x itself where it has that dtype. From f32 to integers it cuts the fraction off and saturates.
+   * The gradient goes from f32 to f32 only.
+   */
+  to(dtype: Dtype): Tensor;
+
+  /**
+   * The parts of x at the listed places along `dim`: out[.., i, ..] = x[.., index[i], ..]. A u8 index is a mask of the
+   * places to take.
+   * @param index i32 [m], each from 0 to before the size of `dim`; or a u8 mask of that size
+   * @returns x's shape with m along `dim`
+   * @throws ArgumentError for an index out of range, ShapeError for a mask of another size, RecordingError for a mask
+   *   inside of compile()
+   */
+  indexSelect(dim: number, index: Tensor): Tensor;
+
+  /**
+   * The elements of x where the mask is not 0, in row-major order (PyTorch's `masked_select`).
+   * @param mask u8, stretched to the shape of x
+   * @returns [how many there are]
+   * @throws ShapeError, DtypeError; RecordingError inside of compile()
+   */
+  maskedSelect(mask: Tensor): Tensor;
+
+  /**
+   * A copy of x with `value` where the mask is not 0 (PyTorch's `masked_fill`).
+   * @param mask u8, broadcast with x
+   */
+  maskedFill(mask: Tensor, value: number): Tensor;
+
+  /**
+   * One element of x for each index: out[.., i, ..] = x[.., index[.., i, ..], ..].
+   * @param index i32 of x's number of dims; in dims other than `dim` it may be smaller than x
+   * @returns f32 of index's shape
+   * @throws ArgumentError for an index out of range
+   */
+  gather(dim: number, index: Tensor): Tensor;
+
+  /**
+   * A copy of x with `src` added at the index along `dim`: out[.., index[.., i, ..], ..] += src[.., i, ..].
+   * @param index i32 of src's shape
+   * @throws ArgumentError for an index out of range
+   */
+  scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor;
+
+  /**
+   * Overwrites x with `src`, stretched to its shape, and returns x (PyTorch's `copy_`). Outside of noGrad() the write
+   * becomes a part of the history of x.
+   * @param src of x's dtype
+   * @throws ShapeError, DtypeError; GradError where x is a leaf that requires a gradient, or a view, outside of noGrad()
+   */
+  copy_(src: Tensor): Tensor;
+
+  /**
+   * Overwrites every element of x with `value` and returns x (PyTorch's `fill_`).
+   * @throws ArgumentError where x's dtype cannot hold the number; GradError where x requires a gradient, outside of
+   *   noGrad()
+   */
+  fill_(value: number): Tensor;
+
+  /** Overwrites every element of x with 0 and returns x (PyTorch's `zero_`). @throws GradError as {@link fill_} */
+  zero_(): Tensor;
+
+  /**
+   * The matrix product over the last two dims; the dims before them are a batch and broadcast. A vector on the left is
+   * a row and one on the right a column, and the result lacks that dim.
+   * @param other [..., k, n] or [k]
+   * @returns [..., m, n]
+   * @throws ShapeError where the inner dims differ, or an operand is a single number
+   */
+  matmul(other: Tensor): Tensor;
+
+  /**
+   * The sum of the elements over `dims`.
+   * @param dims the dims to reduce; all by default
+   */
+  sum(dims?: Dims, options?: ReduceOptions): Tensor;
+
+  /**
+   * The mean of the elements over `dims`; NaN for none.
+   * @param dims the dims to reduce; all by default
+   */
+  mean(dims?: Dims, options?: ReduceOptions): Tensor;
+
+  /**
+   * The product of the elements over `dims`.
+   * @param dims the dims to reduce; all by default
+   */
+  prod(dims?: Dims, options?: ReduceOptions): Tensor;
+
+  /**
+   * The largest element over `dims`; NaN if one is NaN.
+   * Equal ones share the gradient (PyTorch's `amax`). For its place see {@link argmax}.
+   * @param dims the dims to reduce; all by default
+   */
+  max(dims?: Dims, options?: ReduceOptions): Tensor;
+
+  /**
+   * The smallest element over `dims`; NaN if one is NaN.
+   * Equal ones share the gradient (PyTorch's `amin`). For its place see {@link argmin}.
+   * @param dims the dims to reduce; all by default
+   */
+  min(dims?: Dims, options?: ReduceOptions): Tensor;
+
+  /**
+   * log Σ exp(x) over `dims`, without overflow.
+   * @param dims the dims to reduce; all by default
+   */
+  logsumexp(dims?: Dims, options?: ReduceOptions): Tensor;
+
+  /**
+   * The p-norm (Σ |x|ᵖ)^(1 / p) over `dims`.
+   * @param dims the dims to reduce; all by default
+   * @throws ArgumentError for p ≤ 0
+   */
+  norm(dims?: Dims, options?: NormOptions): Tensor;
+
+  /**
+   * The variance Σ (x − mean)² / (n − correction) over `dims` (PyTorch's `var`).
+   * @param dims the dims to reduce; all by default
+   */
+  variance(dims?: Dims, options?: VarianceOptions): Tensor;
+
+  /**
+   * The standard deviation over `dims`: the root of {@link variance}.
+   * @param dims the dims to reduce; all by default
+   */
+  std(dims?: Dims, options?: VarianceOptions): Tensor;
+
+  /**
+   * The i32 index of the first largest element along `dim`; without `dim` that in the flattened tensor. It has no
+   * gradient.
+   */
+  argmax(dim?: number, options?: ReduceOptions): Tensor;
+
+  /**
+   * The i32 index of the first smallest element along `dim`; without `dim` that in the flattened tensor. It has no
+   * gradient.
+   */
+  argmin(dim?: number, options?: ReduceOptions): Tensor;
+
+  /** The running sum along `dim`: y[i] = x[0] + … + x[i]. */
+  cumsum(dim: number): Tensor;
+
+  /** eˣ / Σ eˣ along `dim`, without overflow. */
+  softmax(dim: number): Tensor;
+
+  /** log(eˣ / Σ eˣ) along `dim`, without overflow. */
+  logSoftmax(dim: number): Tensor;
+
+  /**
+   * The same elements in another shape; a view where x is contiguous, else a copy.
+   * @param shape as many elements as x has; one size may be -1 and is worked out
+   * @throws ShapeError for another number of elements
+   */
+  reshape(shape: Shape): Tensor;
+
+  /** Joins the dims `startDim` … `endDim`, both included, into one; by default all of them. */
+  flatten(startDim?: number, endDim?: number): Tensor;
+
+  /** A view with the dims `dim0` and `dim1` swapped. */
+  transpose(dim0: number, dim1: number): Tensor;
+
+  /** The matrix transposed: the last two dims swapped, as a view (PyTorch's `.mT`). */
+  t(): Tensor;
+
+  /** A view with the dims in another order: dim d of the result is dim `dims[d]` of x. */
+  permute(dims: readonly number[]): Tensor;
+
+  /**
+   * A view that repeats dims of size 1, or puts dims in front; -1 keeps a size.
+   * @throws ShapeError where a size other than 1 would change
+   */
+  expand(shape: Shape): Tensor;
+
+  /** A view with a dim of size 1 put in at `dim`; -1 puts it at the end. */
+  unsqueeze(dim: number): Tensor;
+
+  /** A view without the dims of size 1, or, with `dim`, without that one if it has size 1. */
+  squeeze(dim?: number): Tensor;
+
+  /** A view of the elements `start` … `end` − 1 along `dim`, every `step`-th; negative positions count from the end. */
+  slice(dim: number, start?: number, end?: number, step?: number): Tensor;
+
+  /** A view of `length` elements from `start` along `dim`. */
+  narrow(dim: number, start: number, length: number): Tensor;
+
+  /**
+   * The view at `index` along `dim`, without that dim; a negative index counts from the end.
+   * @throws ShapeError for an index out of range
+   */
+  select(dim: number, index: number): Tensor;
+
+  /** x itself if contiguous, else a copy in row-major order. */
+  contiguous(): Tensor;
+
+  /** A copy in memory of its own; gradients flow through it. */
+  clone(): Tensor;
+
+  /**
+   * Views that cut x along `dim`.
+   * @param size elements of each part (the last may have fewer), or the list of their sizes
+   * @throws ShapeError where listed sizes do not add up to the size of `dim`
+   */
+  split(size: number | readonly number[], dim?: number): Tensor[];
+
+  /**
+   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
+   * them change or, after an error, none.
+   * @param gradient of some later value by `root`; may be left out when `root` is a single number
+   * @throws GradError where there is nothing to differentiate, or the graph was walked already
+   * @example
+   * ```ts
+   * const w = tensor([1, 2, 3], { requiresGrad: true });
+   * w.square().sum().backward();
+   * console.log(w.grad?.toArray()); // [2, 4, 6]
+   * ```
+   */
+  backward(gradient?: Tensor, options?: BackwardOptions): void;
+}

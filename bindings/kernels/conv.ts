@@ -1,0 +1,116 @@
+// Convolutions, forward and both gradients, in both layouts.
+import { algorithm, input, kernel, list, maybe, workspace } from './descriptor.ts';
+import { activations, MULTIPLY_ADD } from './gemm.ts';
+
+/** Words in front of the axes, and of each axis: see assembly/conv/geometry.ts. */
+const HEAD = 6;
+const AXIS = 6;
+
+/** [size, outputs, kernel, stride, padding, dilation] of a trial. */
+const unit = [1, 1, 1, 1, 0, 1];
+const axis = [12, 12, 3, 1, 1, 1];
+const pixels = 12 * 12;
+
+/** [batch, groups, in, out, from image to image of x, and of y, three axes]; channels are those of one group. */
+const geometry = list(
+  ['batch', 'groups', 'in', 'out', 'inImage', 'outImage'],
+  (dims) => {
+    const along = (word: number): number => {
+      let product = 1;
+      for (let at = HEAD + word; at < dims.length; at += AXIS) product *= dims[at] as number;
+      return product;
+    };
+    return { inPlane: along(0), outPlane: along(1), taps: along(2) };
+  },
+  [
+    [1, 1, 8, 16, 8 * pixels, 16 * pixels, ...unit, ...axis, ...axis],
+    [1, 8, 1, 1, 8 * pixels, 8 * pixels, ...unit, ...axis, ...axis], // depthwise
+    [5, 2, 3, 20, 6 * pixels, 40 * pixels, ...unit, ...axis, ...axis],
+    [2, 1, 5, 70, 5 * pixels, 70 * pixels, ...unit, ...axis, ...axis],
+    [3, 40, 1, 1, 40 * 25, 40 * 9, ...unit, 5, 3, 3, 2, 1, 1, 5, 3, 3, 2, 1, 1], // depthwise, every other position
+  ],
+);
+
+const cost = ({ dims }: { readonly dims: readonly number[] }): number => {
+  let work = (dims[0] as number) * (dims[1] as number) * (dims[2] as number) * (dims[3] as number) * MULTIPLY_ADD;
+  for (let at = HEAD; at < dims.length; at += AXIS) work *= (dims[at + 1] as number) * (dims[at + 2] as number);
+  return work;
+};
+const byImage = { cut: () => ({ along: 'batch' as const, grain: 1 }), cost };
+
+/** The names of ConvAlgorithm in assembly/conv/select.ts. */
+const algorithms = ['igemm', 'winograd', 'depthwise', 'depthwise 3x3', 'depthwise stride 2', 'pointwise'] as const;
+const select = (direction: number, layout: number) =>
+  algorithm('conv_select_f32', [direction, layout, 'dims'], algorithms);
+
+const x = () => input('f32', ['batch', 'inImage'], 'groups', 'in', 'inPlane');
+const y = () => input('f32', ['batch', 'outImage'], 'groups', 'out', 'outPlane');
+const w = () => input('f32', 'groups', 'out', 'in', 'taps');
+const xLast = () => input('f32', ['batch', 'inImage'], 'inPlane', 'groups', 'in');
+const yLast = () => input('f32', ['batch', 'outImage'], 'outPlane', 'groups', 'out');
+const wLast = () => input('f32', 'taps', 'in', 'groups', 'out');
+const bias = (channels: 'in' | 'out') => maybe(input('f32', 'groups', channels));
+/** The same range of memory, written. */
+const written = <T extends ReturnType<typeof input>>(spec: T): T => ({ ...spec, reads: false, writes: true });
+
+export const convKernels = {
+  conv_forward_f32: kernel(
+    {
+      y: written(y()),
+      x: x(),
+      w: w(),
+      bias: bias('out'),
+      act: activations,
+      algorithm: select(0, 0),
+      workspace,
+      dims: geometry,
+    },
+    byImage,
+  ),
+  conv_backward_input_f32: kernel(
+    { dx: written(x()), g: y(), w: w(), bias: bias('in'), algorithm: select(1, 0), workspace, dims: geometry },
+    byImage,
+  ),
+  conv_backward_weight_f32: kernel(
+    { dw: written(w()), g: y(), x: x(), algorithm: select(2, 0), workspace, dims: geometry },
+    {
+      // Each slice packs all of x anew, or transforms it.
+      cut: ({ groups }) => (groups === 1 ? { along: 'out', grain: 8 } : { along: 'groups', grain: 1 }),
+      cost,
+    },
+  ),
+  conv_nhwc_forward_f32: kernel(
+    {
+      y: written(yLast()),
+      x: xLast(),
+      w: wLast(),
+      bias: bias('out'),
+      act: activations,
+      algorithm: select(0, 1),
+      workspace,
+      dims: geometry,
+    },
+    byImage,
+  ),
+  conv_nhwc_backward_input_f32: kernel(
+    {
+      dx: written(xLast()),
+      g: yLast(),
+      w: wLast(),
+      bias: bias('in'),
+      algorithm: select(1, 1),
+      workspace,
+      dims: geometry,
+    },
+    byImage,
+  ),
+  conv_nhwc_backward_weight_f32: kernel(
+    { dw: written(wLast()), g: yLast(), x: xLast(), algorithm: select(2, 1), workspace, dims: geometry },
+    {
+      // Channels lie side by side, and threads should not write to the same cache line.
+      cut: ({ groups, out }) =>
+        groups === 1 ? { along: 'out', grain: 16 } : { along: 'groups', grain: Math.ceil(16 / Math.max(1, out)) },
+      cost,
+    },
+  ),
+};

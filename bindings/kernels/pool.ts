@@ -1,0 +1,72 @@
+// Pooling of planes, each for itself.
+import { indices, input, kernel, list, output, size } from './descriptor.ts';
+
+const axis = [25, 12, 2, 2, 0, 1];
+
+/** [size, windows, kernel, stride, padding, dilation] of rows and of columns, then how a mean divides. */
+const windows = list(
+  [],
+  (dims) => ({
+    plane: (dims[0] as number) * (dims[6] as number),
+    windows: (dims[1] as number) * (dims[7] as number),
+  }),
+  [
+    [...axis, ...axis, 0, 0],
+    [9, 5, 3, 2, 1, 1, 11, 5, 2, 2, 0, 1, 1, 0],
+  ],
+);
+
+const byPlane = {
+  // Threads should not write to the same cache line.
+  cut: ({ windows: count }: { readonly windows: number }) => ({
+    along: 'planes' as const,
+    grain: Math.ceil(16 / Math.max(1, count)),
+  }),
+  cost: ({ planes, dims }: { readonly planes: number; readonly dims: readonly number[] }): number =>
+    planes * (dims[0] as number) * (dims[6] as number),
+};
+
+const max = () =>
+  kernel(
+    {
+      y: output('f32', 'planes', 'windows'),
+      index: output('i32', 'planes', 'windows'),
+      x: input('f32', 'planes', 'plane'),
+      planes: size,
+      dims: windows,
+    },
+    byPlane,
+  );
+const average = () =>
+  kernel(
+    { y: output('f32', 'planes', 'windows'), x: input('f32', 'planes', 'plane'), planes: size, dims: windows },
+    byPlane,
+  );
+const averageBackward = () =>
+  kernel(
+    { dx: output('f32', 'planes', 'plane'), g: input('f32', 'planes', 'windows'), planes: size, dims: windows },
+    byPlane,
+  );
+
+export const poolKernels = {
+  max_pool_forward_f32: max(),
+  adaptive_max_pool_forward_f32: max(),
+  max_pool_backward_f32: kernel(
+    {
+      dx: output('f32', 'planes', 'plane'),
+      g: input('f32', 'planes', 'windows'),
+      index: indices('plane', 'planes', 'windows'),
+      planes: size,
+      plane: size,
+      windows: size,
+    },
+    {
+      cut: ({ windows: count }) => ({ along: 'planes', grain: Math.ceil(16 / Math.max(1, count)) }),
+      cost: ({ planes, plane }) => planes * plane,
+    },
+  ),
+  avg_pool_forward_f32: average(),
+  avg_pool_backward_f32: averageBackward(),
+  adaptive_avg_pool_forward_f32: average(),
+  adaptive_avg_pool_backward_f32: averageBackward(),
+};

@@ -1,0 +1,79 @@
+// Every error the library throws on purpose. Messages read `op: expected …, got …` and end with the cure.
+
+/** Base class: catch this to catch everything the library throws on purpose. */
+export class RetrogradError extends Error {
+  /** The name of the class, by which stack traces show it. */
+  override name = 'RetrogradError';
+}
+
+/** Shapes, axes or sizes do not fit the op. */
+export class ShapeError extends RetrogradError {
+  override name = 'ShapeError';
+}
+
+/** The op does not take this dtype. */
+export class DtypeError extends RetrogradError {
+  override name = 'DtypeError';
+}
+
+/** An option or argument is outside its range. */
+export class ArgumentError extends RetrogradError {
+  override name = 'ArgumentError';
+}
+
+/** A tensor was used after its memory was given back. */
+export class FreedError extends RetrogradError {
+  override name = 'FreedError';
+}
+
+/** backward() was asked for something the recorded graph cannot give. */
+export class GradError extends RetrogradError {
+  override name = 'GradError';
+}
+
+/** The library was used before `await init()`, or the engine lacks what it needs. */
+export class BackendError extends RetrogradError {
+  override name = 'BackendError';
+}
+
+/** A file or a buffer does not hold what its format demands. */
+export class FormatError extends RetrogradError {
+  override name = 'FormatError';
+}
+
+/** A function cannot be recorded by compile(), or a recording does not fit what it is called with. */
+export class RecordingError extends RetrogradError {
+  override name = 'RecordingError';
+}
+
+/** A thread is gone. */
+export class WorkerError extends RetrogradError {
+  override name = 'WorkerError';
+}
+
+/** The arena cannot grow to hold a block. Every living tensor is as it was. */
+export class OutOfMemoryError extends RetrogradError {
+  override name = 'OutOfMemoryError';
+  /** Bytes asked for. */
+  readonly requested: number;
+  /** Bytes in use at that moment. */
+  readonly used: number;
+  /** Bytes the arena may use in all. */
+  readonly limit: number;
+
+  /** @internal */
+  constructor(requested: number, used: number, limit: number) {
+    super(
+      `out of memory: expected room for ${requested} bytes, got ${limit - used} of ${limit} bytes free; ` +
+        'run each step in scope(() => …) or a loader loop, dispose() what is not needed, or use a smaller batch',
+    );
+    this.requested = requested;
+    this.used = used;
+    this.limit = limit;
+  }
+}
+
+/** `[2, 3]`, as shapes are printed in messages. */
+export function formatShape(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`;
+}

@@ -1,0 +1,116 @@
+// Optimizer steps and clipping, in place. Settings lie in `hyper` as assembly/optim reads them; `step` counts.
+import type { Kernels, Tensor } from './core.ts';
+import { attrs, f32, family, inout, maybe, optional, plain, row, signature } from './core.ts';
+import { expectShape } from './shapes.ts';
+
+const p = optional(() => inout(f32));
+/** The step is counted before it is read. */
+const settings = optional(() => ({ step: inout(f32), hyper: f32 }));
+
+const s = optional(() => ({
+  /** step += 1. */
+  advanceStep: signature({ step: inout(f32) }, {}),
+  sgdStep: signature({ p, g: f32, momentum: maybe(p), ...settings }, {}),
+  adamStep: signature({ p, g: f32, average: p, square: p, maximum: maybe(p), ...settings }, {}),
+  rmspropStep: signature({ p, g: f32, square: p, average: maybe(p), momentum: maybe(p), ...settings }, {}),
+  adagradStep: signature({ p, g: f32, sum: p, ...settings }, {}),
+  /** What gradients of the squared norm `square` are multiplied by, so that their norm is at most maxNorm. */
+  clipCoefficient: signature({ square: f32 }, { y: plain }, attrs<{ readonly maxNorm: number }>()),
+}));
+type S = typeof s;
+declare module './core.ts' {
+  interface OpTypes extends S {}
+}
+
+type Settings = { readonly p: Tensor; readonly step: Tensor; readonly hyper: Tensor };
+
+/** All state and the gradient have the shape of the parameter, and the kernel reads `count` settings. */
+function expectStep(
+  op: string,
+  { p, step, hyper }: Settings,
+  others: Readonly<Record<string, Tensor | null>>,
+  count: number,
+): void {
+  for (const name in others) {
+    const x = others[name];
+    if (x) expectShape(op, name, x, p.shape);
+  }
+  expectShape(op, 'step', step, []);
+  expectShape(op, 'hyper', hyper, [count]);
+}
+
+export const stepRows = family(s, () => ({
+  advanceStep: row(s.advanceStep, {
+    outputs: (_, { step }, __, op) => {
+      expectShape(op, 'step', step, []);
+      return {};
+    },
+    forward: (k, _, { step }) => k.advance_step({ step }),
+  }),
+}));
+
+export const sgdRows = family(s, () => ({
+  sgdStep: row(s.sgdStep, {
+    outputs: (_, inputs, __, op) => {
+      const { g, momentum } = inputs;
+      expectStep(op, inputs, { g, momentum }, 6);
+      return {};
+    },
+    forward: (k, _, { p, g, momentum, step, hyper }) => {
+      k.advance_step({ step });
+      k.sgd_step_f32({ p, g, momentum, step, hyper, n: p.size });
+    },
+  }),
+}));
+
+export const adamRows = family(s, () => ({
+  adamStep: row(s.adamStep, {
+    outputs: (_, inputs, __, op) => {
+      const { g, average, square, maximum } = inputs;
+      expectStep(op, inputs, { g, average, square, maximum }, 7);
+      return {};
+    },
+    forward: (k, _, { p, g, average, square, maximum, step, hyper }) => {
+      k.advance_step({ step });
+      k.adam_step_f32({ p, g, average, square, maximum, step, hyper, n: p.size });
+    },
+  }),
+}));
+
+export const rmspropRows = family(s, () => ({
+  rmspropStep: row(s.rmspropStep, {
+    outputs: (_, inputs, __, op) => {
+      const { g, square, average, momentum } = inputs;
+      expectStep(op, inputs, { g, square, average, momentum }, 6);
+      return {};
+    },
+    forward: (k, _, { p, g, square, average, momentum, step, hyper }) => {
+      k.advance_step({ step });
+      k.rmsprop_step_f32({ p, g, square, average, momentum, step, hyper, n: p.size });
+    },
+  }),
+}));
+
+export const adagradRows = family(s, () => ({
+  adagradStep: row(s.adagradStep, {
+    outputs: (_, inputs, __, op) => {
+      const { g, sum } = inputs;
+      expectStep(op, inputs, { g, sum }, 5);
+      return {};
+    },
+    forward: (k, _, { p, g, sum, step, hyper }) => {
+      k.advance_step({ step });
+      k.adagrad_step_f32({ p, g, sum, step, hyper, n: p.size });
+    },
+  }),
+}));
+
+export const clipRows = family(s, () => ({
+  clipCoefficient: row(s.clipCoefficient, {
+    outputs: (make, { square }, _, op) => {
+      expectShape(op, 'the squared norm', square, []);
+      return { y: make([], 'f32') };
+    },
+    forward: (k: Kernels, { y }, { square }, { maxNorm }) => k.clip_coefficient_f32({ y, square, maxNorm }),
+  }),
+}));

@@ -1,0 +1,152 @@
+// profile(fn): where the time goes, by op and by module, eager and compiled alike.
+import { type ModuleLink, setWatch, watching } from '../execute.ts';
+import { ArgumentError } from '../memory/errors.ts';
+import type { Lowered } from './lower.ts';
+import { pathOf } from './modules.ts';
+import type { Program } from './program.ts';
+
+/** One op that ran, or several that a compiled program ran as one. */
+export interface ProfileEvent {
+  /** The op's name; of a fused chain, the names of its ops joined by `+`. */
+  readonly op: string;
+  /** The path of the module whose forward called it, such as `0.attention`; '' outside of modules. */
+  readonly module: string;
+  /** Milliseconds from the start of the profile. */
+  readonly start: number;
+  /** Milliseconds. */
+  readonly duration: number;
+}
+
+/** How much time one op, or one module, took in all. */
+export interface ProfileRow {
+  /** The op, or the path of the module. */
+  readonly name: string;
+  /** How many times it ran. */
+  readonly calls: number;
+  /** Milliseconds in all. */
+  readonly duration: number;
+  /** Of the time of all ops, from 0 to 1. */
+  readonly share: number;
+}
+
+/** What {@link profile} found. */
+export interface Profile<T> {
+  /** What the function returned. */
+  readonly result: T;
+  /** Milliseconds from the start to the end, what is outside of ops included. */
+  readonly duration: number;
+  /** Every op that ran, in order. */
+  readonly events: readonly ProfileEvent[];
+  /** By op, the longest first. */
+  readonly ops: readonly ProfileRow[];
+  /** By module, the longest first; each op counts for the innermost module. */
+  readonly modules: readonly ProfileRow[];
+  /** A table of both. */
+  toString(): string;
+  /** The text of a file that Chrome's tracing view, Perfetto and others show. */
+  toChromeTrace(): string;
+}
+
+const events: ProfileEvent[] = [];
+let began = 0;
+
+function measure(op: string, module: string, run: () => void): void {
+  const start = performance.now();
+  run();
+  const duration = performance.now() - start;
+  events.push({ op, module, start: start - began, duration });
+}
+
+/** Runs a program; step by step where a profile is taken. */
+export function runWatched(program: Program): Lowered | null {
+  if (!watching()) return program.run();
+  return program.runTimed(({ tasks }, run) => {
+    const nodes = [...new Set(tasks.map(({ command }) => command.node))];
+    const [first] = nodes;
+    measure(nodes.map(({ op }) => op).join('+'), pathOf(first?.module ?? null), run);
+  });
+}
+
+function rowsBy(all: readonly ProfileEvent[], name: 'op' | 'module'): ProfileRow[] {
+  const total = all.reduce((sum, { duration }) => sum + duration, 0);
+  const rows = new Map<string, { calls: number; duration: number }>();
+  for (const event of all) {
+    const row = rows.get(event[name]) ?? { calls: 0, duration: 0 };
+    rows.set(event[name], { calls: row.calls + 1, duration: row.duration + event.duration });
+  }
+  return [...rows]
+    .map(([key, row]) => ({ name: key, ...row, share: total > 0 ? row.duration / total : 0 }))
+    .sort((a, b) => b.duration - a.duration);
+}
+
+function table(title: string, rows: readonly ProfileRow[]): string[] {
+  const width = Math.max(title.length, ...rows.map(({ name }) => name.length));
+  return [
+    `${title.padEnd(width)}   share       ms  calls`,
+    ...rows.map(
+      ({ name, share, duration, calls }) =>
+        `${(name || '(none)').padEnd(width)}  ${(100 * share).toFixed(1).padStart(5)}%  ${duration.toFixed(3).padStart(8)}  ${String(calls).padStart(5)}`,
+    ),
+  ];
+}
+
+/**
+ * Calls `fn` and measures every op in it, those of compiled functions included. Measuring takes about a microsecond an
+ * op; nothing runs twice.
+ * @throws ArgumentError where `fn` returns a promise or profiles by itself, and what `fn` throws
+ * @example
+ * ```ts
+ * const model = new nn.Linear(784, 10);
+ * const x = randn([64, 784]);
+ * const report = profile(() => model.forward(x).relu());
+ * console.log(String(report)); // a table by op and by module
+ * const trace = report.toChromeTrace(); // a file of it opens in https://ui.perfetto.dev
+ * console.log(trace.length > 0); // true
+ * ```
+ */
+export function profile<T>(fn: () => T): Profile<T> {
+  if (watching()) throw new ArgumentError('profile: expected one profile at a time, got one inside another');
+  events.length = 0;
+  setWatch((op: string, module: ModuleLink | null, run: () => void) => measure(op, pathOf(module), run));
+  began = performance.now();
+  let result: T;
+  try {
+    result = fn();
+  } finally {
+    setWatch(null);
+  }
+  if (result instanceof Promise)
+    throw new ArgumentError('profile: expected a synchronous function, got one that returns a promise');
+  const duration = performance.now() - began;
+  const all = events.slice();
+  const [ops, modules] = [rowsBy(all, 'op'), rowsBy(all, 'module')];
+  const inOps = all.reduce((sum, event) => sum + event.duration, 0);
+  return {
+    result,
+    duration,
+    events: all,
+    ops,
+    modules,
+    toString: () =>
+      [
+        `${duration.toFixed(3)} ms, ${inOps.toFixed(3)} ms of it in ${all.length} ops`,
+        ...table('op', ops),
+        '',
+        ...table('module', modules),
+      ].join('\n'),
+    toChromeTrace: () =>
+      JSON.stringify({
+        displayTimeUnit: 'ms',
+        traceEvents: all.map(({ op, module, start, duration: time }) => ({
+          name: op,
+          cat: module || 'op',
+          ph: 'X',
+          pid: 0,
+          tid: 0,
+          ts: 1000 * start,
+          dur: 1000 * time,
+          args: { module },
+        })),
+      }),
+  };
+}

@@ -1,0 +1,202 @@
+// A trace laid out in memory, as assembly/program/program.ts reads it, and run by one call.
+import { dtypes, type TypedArray } from '../dtypes.ts';
+import type { Runtime } from '../engine/engine.ts';
+import type { Ref } from '../kernels/command.ts';
+import { encode, encodeLoop, LOOP_WORDS, Words, wordsOf } from '../kernels/encode.ts';
+import type { Block } from '../memory/arena.ts';
+import { Accesses } from './barriers.ts';
+import { type Constant, improve, takeConstants } from './graph.ts';
+import { type Lowered, lower } from './lower.ts';
+import { type Plan, planMemory } from './plan.ts';
+import { type Step, stepsOf, type Task } from './steps.ts';
+import type { Node, Trace } from './trace.ts';
+
+/** What a step is, for people. */
+export interface StepInfo {
+  readonly step: Step;
+  /** Byte addresses of its first word and of that behind its last. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Which words hold addresses in a block that is not the program's: they change when it moves. */
+type Patches = Map<Block, { readonly words: { at: number; offset: number }[]; pointer: number }>;
+
+/** Of each step, whether the threads have to wait before it. */
+function barriersOf(steps: readonly Step[], { offsets, loops }: Plan): boolean[] {
+  const accesses = new Accesses();
+  for (const step of steps) {
+    const loop = loops.get(step);
+    for (const { touches, slices } of step.tasks)
+      for (const { block, offset, step: bytes, writes } of touches) {
+        if (loop?.offsets.has(block)) continue;
+        const planned = offsets.get(block);
+        const memory = planned === undefined ? block : null;
+        const from = planned ?? 0;
+        const to = from + block.bytes;
+        if (slices)
+          accesses.add(memory, from, to, writes, slices.units, loop ? loop.units : slices.grain, bytes, from + offset);
+        else accesses.add(memory, from, to, writes);
+      }
+    accesses.endStep(step.tasks.some(({ command }) => command.complain !== undefined));
+  }
+  return accesses.barriers();
+}
+
+const ALIGN = 64;
+const alignUp = (bytes: number): number => Math.ceil(bytes / ALIGN) * ALIGN;
+
+/** Where the graph of a program comes from, and what of it lasts. */
+export interface Source {
+  readonly trace: Trace;
+  /** Blocks whose memory comes with each run, or may move: bind() says where they are. */
+  readonly outside: ReadonlySet<Block>;
+  /** Whether a block is read after a run. */
+  readonly alive: (block: Block) => boolean;
+}
+
+export class Program {
+  /** The graph of ops that it was made of. */
+  readonly nodes: readonly Node[];
+  readonly infos: StepInfo[] = [];
+  /** Bytes of the intermediates together. */
+  readonly planned: number;
+  readonly #patches: Patches = new Map();
+  readonly #runtime: Runtime;
+  readonly #code: Block;
+  readonly #memory: Block | null;
+  readonly #plan: Plan;
+  /** Addresses of blocks that hold the same in every run. */
+  readonly #constants = new Map<Block, number>();
+  readonly #begin: number;
+  readonly #end: number;
+
+  /** @throws OutOfMemoryError */
+  constructor(runtime: Runtime, { trace, outside, alive }: Source) {
+    this.#runtime = runtime;
+    const { arena, threads, lists } = runtime;
+    const inside = (block: Block): boolean => block.origin === trace && !outside.has(block);
+    this.nodes = improve(trace.nodes, alive);
+    const { nodes, constants } = takeConstants(this.nodes, alive, new Set(trace.constants.keys()));
+    const made = new Set(constants.map(({ x }) => x.block));
+    const planned = (block: Block): boolean => inside(block) && !made.has(block);
+    const steps = stepsOf(lower(nodes, lists.select), inside, alive);
+    const plan = planMemory(steps, planned, threads.intermediateBytes);
+    this.planned = plan.bytes;
+    this.#plan = plan;
+    const bytesOfConstants = constants.reduce((sum, { x }) => sum + x.block.bytes, 0);
+    const total = alignUp(plan.bytes) + bytesOfConstants;
+    this.#memory = total > 0 ? arena.lasting(total, 'compile') : null;
+    this.#placeConstants(constants, alignUp(plan.bytes));
+    const lengths = steps.map(({ tasks, loop }) =>
+      tasks.reduce((sum, { command }) => sum + wordsOf(command), loop ? LOOP_WORDS : 0),
+    );
+    const bytes = 4 * lengths.reduce((a, b) => a + b, 0);
+    try {
+      this.#code = arena.lasting(bytes, 'compile');
+    } catch (error) {
+      this.#memory?.free();
+      throw error;
+    }
+    this.#begin = this.#code.ptr;
+    this.#end = this.#begin + bytes;
+    this.#write(steps, lengths, outside);
+  }
+
+  /** Puts constants behind the memory that was planned. @param from bytes from the start of the memory */
+  #placeConstants(constants: readonly Constant[], from: number): void {
+    const { arena } = this.#runtime;
+    let offset = from;
+    for (const constant of constants) {
+      const { block, dtype, size } = constant.x;
+      if ('same' in constant) {
+        this.#constants.set(block, constant.same.ptr);
+        continue;
+      }
+      const address = (this.#memory as Block).ptr + offset;
+      const first = address / dtypes[dtype].bytes;
+      (arena[dtype] as TypedArray).fill(constant.value, first, first + size);
+      this.#constants.set(block, address);
+      offset += block.bytes;
+    }
+  }
+
+  #write(steps: readonly Step[], lengths: readonly number[], outside: ReadonlySet<Block>): void {
+    const plan = this.#plan;
+    const words = new Words(this.#runtime.arena, this.#begin);
+    const waits = barriersOf(steps, plan);
+    const addressOf = ({ block, offset }: Ref, at: number): number => {
+      const inside = plan.offsets.get(block);
+      if (inside !== undefined) return (this.#memory as Block).ptr + inside + offset;
+      const constant = this.#constants.get(block);
+      if (constant !== undefined) return constant + offset;
+      if (!outside.has(block)) return block.ptr + offset;
+      let patch = this.#patches.get(block);
+      if (!patch) {
+        patch = { words: [], pointer: 0 };
+        this.#patches.set(block, patch);
+      }
+      patch.words.push({ at, offset });
+      return 0;
+    };
+    steps.forEach((step, i) => {
+      const from = words.address;
+      const sync = waits[i] as boolean;
+      const loop = plan.loops.get(step);
+      const [first] = step.tasks as [Task];
+      if (loop) {
+        const units = first.slices?.units as number;
+        const body = step.tasks.length;
+        encodeLoop(words, { length: lengths[i] as number, units, block: loop.units, body, sync });
+      }
+      for (const { command, slices } of step.tasks)
+        encode(words, command, slices, !loop && sync, addressOf, loop?.offsets);
+      this.infos.push({ step, from, to: words.address });
+    });
+  }
+
+  /** Says where an outside block is now. */
+  bind(block: Block, pointer: number): void {
+    const patch = this.#patches.get(block);
+    if (!patch || patch.pointer === pointer) return;
+    patch.pointer = pointer;
+    const { i32 } = this.#runtime.arena;
+    for (const { at, offset } of patch.words) i32[at] = pointer + offset;
+  }
+
+  /** Runs it. @returns the check that stopped it, or null */
+  run(): Lowered | null {
+    return this.#runWords(this.#begin, this.#end);
+  }
+
+  #runWords(from: number, to: number): Lowered | null {
+    const answer = this.#runtime.threads.run(from, to);
+    if (answer === 0) return null;
+    const found = this.infos.find((info) => info.from === answer);
+    return found?.step.tasks[0]?.command ?? null;
+  }
+
+  /** Runs it step by step. @param timed gets each step before it runs, and runs it */
+  runTimed(timed: (step: Step, run: () => void) => void): Lowered | null {
+    let stopped: Lowered | null = null;
+    for (const { step, from, to } of this.infos) {
+      timed(step, () => {
+        stopped = this.#runWords(from, to);
+      });
+      if (stopped) break;
+    }
+    return stopped;
+  }
+
+  /** Where a block lies during a run. */
+  addressOf(block: Block): number {
+    const offset = this.#plan.offsets.get(block);
+    if (offset !== undefined) return (this.#memory as Block).ptr + offset;
+    return this.#constants.get(block) ?? this.#patches.get(block)?.pointer ?? block.ptr;
+  }
+
+  dispose(): void {
+    this.#code.free();
+    this.#memory?.free();
+  }
+}

@@ -1,0 +1,130 @@
+// The graph of ops that compile() traces: what was called, on what, from where. While a trace stands in the tracer's
+// slot of execute.ts, blocks have no memory: what a program needs is known, and planned, when the trace is over.
+
+import { ops } from '../autograd.ts';
+import { aside, type Made, type ModuleLink, moduleNow, type Tracer } from '../execute.ts';
+import type { Block } from '../memory/arena.ts';
+import { RecordingError } from '../memory/errors.ts';
+import type { Bag, OpName, Row, Slot } from '../ops/core.ts';
+import { Tensor } from '../tensor.ts';
+
+/** One call of an op. */
+export interface Node {
+  readonly op: OpName;
+  readonly row: Row;
+  readonly inputs: Bag;
+  readonly outputs: Made;
+  readonly attrs: unknown;
+  /** Where the user's program made it; formatted only when somebody asks. */
+  readonly site: Error;
+  /** The module whose forward made it. */
+  readonly module: ModuleLink | null;
+}
+
+/** The tensors in a slot. */
+export const tensorsIn = (slot: Slot | undefined): readonly Tensor[] =>
+  slot instanceof Tensor ? [slot] : (slot ?? []);
+
+/** Calls `visit` with each tensor that a node reads, and with whether it writes it as well. */
+export function forEachInput({ row, inputs }: Node, visit: (x: Tensor, writes: boolean) => void): void {
+  for (const { name, writes } of row.inputs) for (const x of tensorsIn(inputs[name])) visit(x, writes);
+}
+
+/** The folder of the library, as stacks name it: frames in it are not the user's. Of a bundle, its file. */
+const HOME = import.meta.url.replace(/program\/[^/]*$/, '');
+const HOME_PATH = HOME.replace(/^file:\/\//, '');
+
+/** The first line of a stack that is not the library's, in brackets; '' where there is none. */
+export function describeSite(site: Error | null | undefined): string {
+  const lines = (site?.stack ?? '').split('\n');
+  // Frames of the engine, such as Array.map, are nobody's place.
+  const isPlace = (text: string): boolean => !/<anonymous>\)?$|\(?node:|\(native/.test(text.trim());
+  const line = lines.find((text, i) => i > 0 && isPlace(text) && !text.includes(HOME) && !text.includes(HOME_PATH));
+  return line ? ` (${line.trim()})` : '';
+}
+
+/** Frames of the library above a call of the user's: of an op, and of each module around it. */
+const FRAMES = 12;
+const FRAMES_OF_MODULE = 8;
+
+/** Where the user's program is. Half a microsecond a frame, so no more of them than lead there. */
+function siteNow(): Error {
+  const limit = Error.stackTraceLimit;
+  let frames = FRAMES;
+  for (let link = moduleNow(); link; link = link.parent) frames += FRAMES_OF_MODULE;
+  Error.stackTraceLimit = frames;
+  const site = new Error();
+  Error.stackTraceLimit = limit;
+  return site;
+}
+
+/** Traces what is called, and on what outside of it the trace depends. */
+export class Trace implements Tracer {
+  readonly abandoned = false;
+  readonly nodes: Node[] = [];
+  /** All that has to hold for the trace to be of use again. */
+  readonly guards: (() => boolean)[] = [];
+  /** What is done before each run. */
+  readonly hooks: (() => void)[] = [];
+  /** Blocks from outside, with the version each had when the trace first met it. */
+  readonly versions = new Map<Block, number>();
+  /** Blocks that were filled from JavaScript, and with what. */
+  readonly constants = new Map<Block, ArrayLike<number>>();
+  readonly #seen = new Set<Tensor>();
+
+  node(op: OpName, row: Row, inputs: Bag, outputs: Made, attrs: unknown): void {
+    const node = { op, row, inputs, outputs, attrs, site: siteNow(), module: moduleNow() };
+    forEachInput(node, (x, writes) => {
+      if (x.block.origin !== this) this.#depend(x);
+      if (writes) x.block.version++;
+    });
+    this.nodes.push(node);
+  }
+
+  /** Notes a tensor from outside. */
+  #depend(x: Tensor): void {
+    if (this.#seen.has(x)) return;
+    this.#seen.add(x);
+    const { block, requiresGrad } = x;
+    if (!this.versions.has(block)) this.versions.set(block, block.version);
+    // A tensor that is frozen, or no longer, has another program.
+    this.guards.push(() => x.requiresGrad === requiresGrad);
+  }
+
+  host(op: OpName, { y }: Bag, attrs: unknown): void {
+    if (op === 'download')
+      this.refuse(
+        (attrs as { reader: string }).reader,
+        'return the tensor from the compiled function and read it outside, or choose with where()',
+      );
+    if (!(y instanceof Tensor) || y.block.origin !== this)
+      this.refuse(op, 'load and overwrite tensors outside of the compiled function');
+    const values = Array.from((attrs as { values: ArrayLike<number> }).values);
+    // Every run has to find the numbers again, whatever it did to y: so they are copied from a tensor that lasts.
+    const constant = aside(() => {
+      const x = Tensor.allocate(y.shape, y.dtype, 'tensor').keep();
+      ops.upload({ y: x }, { values });
+      return x;
+    });
+    this.constants.set(constant.block, values);
+    ops.copy({ y, x: constant });
+  }
+
+  guard(holds: () => boolean): void {
+    this.guards.push(holds);
+  }
+
+  beforeRun(hook: () => void): void {
+    this.hooks.push(hook);
+  }
+
+  /** A block of the trace is freed: later uses are errors, and nothing is given back. */
+  release(): void {}
+
+  refuse(what: string, cure: string): never {
+    const site = describeSite(siteNow());
+    throw new RecordingError(
+      `${what}: expected no read or write of values while compile() records, got one${site}; ${cure}`,
+    );
+  }
+}

@@ -1,0 +1,80 @@
+// bindings/ as plain ES modules, with the loader of AssemblyScript in them and so without dependencies, which a page loads without an import map: an entry for the core and
+// one for each namespace, all in one folder over one shared chunk, and an index that re-exports them. So a bundler meets
+// real modules, and leaves out what a program does not use. Node's own modules stay dynamic imports that only Node reaches.
+import { readFileSync } from 'node:fs';
+import { defineConfig, type RolldownOptions } from 'rolldown';
+
+/** The namespaces of the package: each a folder of bindings/ and an entry of its own. */
+const KITS = ['data', 'functional', 'io', 'nn', 'optim'];
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  readonly author: string;
+}
+const read = (file: string): Manifest => JSON.parse(readFileSync(file, 'utf8'));
+const { version, license } = read('package.json');
+const loader = read('node_modules/@assemblyscript/loader/package.json');
+
+const banner = `/*!
+ * retrograd ${version}, ${license}.
+ * Contains ${loader.name} ${loader.version}, Copyright ${loader.author.replace(/ <.*>/, '')} and the AssemblyScript authors, ${loader.license}.
+ */`;
+
+/**
+ * Hides what only Node reaches from bundlers: its own modules, for which bundlers for browsers would look, and some would
+ * fail; and the chunk of revectorize.ts, which no page has a use for. Minifiers do not fold the call that the name goes
+ * through. Lines stay where they are, so that the source map does without a map of this.
+ */
+const hideFromBundlers = (code: string) => {
+  const hidden = code.replace(
+    /(?<!typeof )\bimport\("(node:[\w/]+|\.\/revectorize\.js)"\)/g,
+    'import(/* webpackIgnore: true */ /* @vite-ignore */ hidden("$1"))',
+  );
+  return hidden === code ? null : { code: `${hidden}\nfunction hidden(name) { return [name].join(); }\n`, map: null };
+};
+
+/** The other entries, as the index names them: those of bindings/ become those of build/lib. */
+const asEntry = (source: string, importer: string | undefined) =>
+  importer ? { id: source.replace(/^\.\/(\w+)(\/index)?\.ts$/, './$1.js'), external: true } : null;
+
+const output = {
+  dir: 'build/lib',
+  format: 'esm',
+  sourcemap: true,
+  banner,
+  comments: { annotation: true, jsdoc: false, legal: true },
+} as const satisfies RolldownOptions['output'];
+
+const common: RolldownOptions = {
+  external: /^node:/,
+  platform: 'browser',
+  tsconfig: false,
+  transform: { target: 'es2022' },
+  // A warning is a fault of the bundle, such as an import that is not found.
+  onLog: (_level, log) => {
+    throw new Error(`rolldown: ${log.message}`);
+  },
+};
+
+export default defineConfig([
+  {
+    ...common,
+    input: { core: 'bindings/core.ts', ...Object.fromEntries(KITS.map((kit) => [kit, `bindings/${kit}/index.ts`])) },
+    // `sideEffects` of package.json speaks of the bundle; in its sources, `import './methods.ts'` has one.
+    treeshake: { moduleSideEffects: () => true },
+    plugins: [{ name: 'hide-from-bundlers', renderChunk: hideFromBundlers }],
+    output: {
+      ...output,
+      chunkFileNames: '[name].js',
+      codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] },
+    },
+  },
+  {
+    ...common,
+    input: { index: 'bindings/index.ts' },
+    plugins: [{ name: 'entries', resolveId: asEntry }],
+    output,
+  },
+]);

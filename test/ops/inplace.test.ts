@@ -1,0 +1,212 @@
+// Writes in place and the tape: what is written becomes part of the history, or the write is refused.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as r from '../../bindings/index.ts';
+import { GradError, ShapeError, type Tensor, tensor } from '../../bindings/index.ts';
+import { ops } from '../support/ops.ts';
+
+beforeAll(() => r.init());
+afterAll(() => r.shutdown());
+
+function test(name: string, body: () => void): void {
+  it(name, () => {
+    const before = r.backend().memory;
+    r.scope(() => {
+      body();
+    });
+    expect(r.backend().memory.used).toBe(before.used);
+    expect(r.backend().memory.blocks).toBe(before.blocks);
+  });
+}
+
+const leaf = (values: Parameters<typeof tensor>[0]): Tensor => tensor(values, { requiresGrad: true });
+const gradOf = (x: Tensor): unknown => x.grad?.toArray() ?? null;
+
+describe('copy', () => {
+  test('to a plain tensor gives it the history of the source', () => {
+    const b = leaf([3, 4]);
+    const y = tensor([0, 0]);
+    expect(ops.copy({ y, x: b.mul(2) })).toBe(y);
+    expect(y.toArray()).toEqual([6, 8]);
+    expect([y.requiresGrad, y.isLeaf]).toEqual([true, false]);
+    y.mul(y).sum().backward();
+    expect(gradOf(b)).toEqual([24, 32]);
+  });
+
+  test('to a recorded result takes its place, and nothing flows to what it was', () => {
+    const [a, b] = [leaf([1, 2]), leaf([3, 4])];
+    const y = a.mul(5);
+    ops.copy({ y, x: b.mul(2) });
+    y.mul(tensor([1, 10]))
+      .sum()
+      .backward();
+    expect(gradOf(b)).toEqual([2, 20]);
+    expect(gradOf(a)).toBeNull();
+  });
+
+  test('leaves the gradients of what was computed from the result before', () => {
+    const [a, b] = [leaf([1, 2]), leaf([3, 4])];
+    const y = a.mul(5);
+    const early = y.add(tensor([1, 1])); // saves nothing, so it may still be differentiated
+    ops.copy({ y, x: b.mul(2) });
+    const late = y.mul(tensor([1, 10]));
+    early.add(late).sum().backward();
+    expect(gradOf(a)).toEqual([5, 5]);
+    expect(gradOf(b)).toEqual([2, 20]);
+  });
+
+  test('again and again, with uses in between', () => {
+    const [a, b, c] = [leaf([1]), leaf([2]), leaf([3])];
+    const y = a.mul(2);
+    const uses = [y.add(tensor([0]))];
+    ops.copy({ y, x: b.mul(3) });
+    uses.push(y.add(tensor([0])).mul(tensor([10])));
+    ops.copy({ y, x: c.mul(4) });
+    uses.push(y.mul(tensor([100])));
+    uses
+      .reduce((sum, x) => sum.add(x))
+      .sum()
+      .backward();
+    expect([a, b, c].map(gradOf)).toEqual([[2], [30], [400]]);
+  });
+
+  test('stretches the source, whose gradient is summed', () => {
+    const b = leaf([[1], [2]]);
+    const y = tensor([
+      [0, 0, 0],
+      [0, 0, 0],
+    ]);
+    ops.copy({ y, x: b });
+    expect(y.toArray()).toEqual([
+      [1, 1, 1],
+      [2, 2, 2],
+    ]);
+    y.mul(tensor([1, 2, 3]))
+      .sum()
+      .backward();
+    expect(gradOf(b)).toEqual([[6], [6]]);
+  });
+
+  test('of plain values to a recorded result cuts its history', () => {
+    const a = leaf([1, 2]);
+    const y = a.mul(5);
+    ops.copy({ y, x: tensor([7, 8]) });
+    y.mul(a).sum().backward();
+    expect(gradOf(a)).toEqual([7, 8]);
+  });
+
+  test('has derivatives of derivatives', () => {
+    const b = leaf([3]);
+    const y = tensor([0]);
+    ops.copy({ y, x: b.mul(b).mul(b) });
+    const [first] = r.grad(y.sum(), [b], { createGraph: true }) as [Tensor];
+    expect(first.toArray()).toEqual([27]);
+    expect(r.grad(first.sum(), [b])[0]?.toArray()).toEqual([18]);
+  });
+
+  test('is noticed where the old value was saved', () => {
+    const a = leaf([1, 2]);
+    const y = a.mul(5);
+    const square = y.mul(y);
+    ops.copy({ y, x: tensor([7, 8]) });
+    expect(() => square.sum().backward()).toThrow(/expected the values that mul saved, got a tensor .* written since/);
+    expect(a.grad).toBeNull();
+  });
+
+  test('that fails leaves the history as it was', () => {
+    const [a, b] = [leaf([1, 2]), leaf([3, 4, 5])];
+    const y = a.mul(5);
+    expect(() => ops.copy({ y, x: b })).toThrow(ShapeError);
+    y.sum().backward();
+    expect(gradOf(a)).toEqual([5, 5]);
+    expect(b.grad).toBeNull();
+  });
+
+  test('refuses a view while gradients are noted', () => {
+    const b = leaf([3, 4]);
+    const base = tensor([0, 0, 0, 0]);
+    expect(() => ops.copy({ y: base.reshape([2, 2]).select(0, 1), x: b })).toThrow(
+      /^copy: expected y to be no view while gradients are noted; .*, or inside noGrad/,
+    );
+    expect(base.toArray()).toEqual([0, 0, 0, 0]);
+    r.noGrad(() => ops.copy({ y: base.reshape([2, 2]).select(0, 1), x: b }));
+    expect(base.toArray()).toEqual([0, 0, 3, 4]);
+    expect(base.requiresGrad).toBe(false);
+  });
+});
+
+describe('a write without a gradient', () => {
+  test('refuses what has a history, and writes it in noGrad', () => {
+    const a = leaf([1, 2]);
+    const y = a.mul(5);
+    expect(() => ops.fillInto({ y }, { value: 1 })).toThrow(
+      /^fillInto: expected y not to have a history, since this write has no gradient; write inside noGrad/,
+    );
+    expect(y.toArray()).toEqual([5, 10]);
+    r.noGrad(() => ops.fillInto({ y }, { value: 1 }));
+    expect(y.toArray()).toEqual([1, 1]);
+    y.sum().backward();
+    expect(gradOf(a)).toEqual([5, 5]);
+  });
+
+  test('refuses a source that wants a gradient, which would be lost', () => {
+    const a = leaf([1, 2]);
+    const y = tensor([1, 1]);
+    expect(() => ops.addInto({ y, x: a })).toThrow(
+      /^addInto: expected x not to want a gradient, which this write does not have; write inside noGrad/,
+    );
+    expect(() => ops.addInto({ y, x: a.mul(2) })).toThrow(GradError);
+    expect(y.toArray()).toEqual([1, 1]);
+    r.noGrad(() => ops.addInto({ y, x: a }));
+    expect(y.toArray()).toEqual([2, 3]);
+  });
+
+  test('refuses running statistics with a history', () => {
+    const a = leaf([1, 2]);
+    const inputs = {
+      x: leaf([
+        [1, 2],
+        [3, 5],
+      ]),
+      weight: null,
+      bias: null,
+      runningVariance: tensor([1, 1]),
+    };
+    const attrs = { training: true, momentum: 0.1, eps: 1e-5 };
+    expect(() => ops.batchNorm({ ...inputs, runningMean: a.mul(2) }, attrs)).toThrow(
+      /^batchNorm: expected runningMean not to have a history/,
+    );
+    // Views are fine where they get no history.
+    const mean = tensor([
+      [0, 0],
+      [0, 0],
+    ]);
+    ops
+      .batchNorm({ ...inputs, runningMean: mean.select(0, 1) }, attrs)
+      .sum()
+      .backward();
+    expect(mean.select(0, 0).toArray()).toEqual([0, 0]);
+    expect(mean.select(0, 1).select(0, 0).item()).toBeCloseTo(0.2);
+  });
+});
+
+describe('the public functions', () => {
+  test('write and return their tensor', () => {
+    const y = tensor([1, 2, 3]);
+    expect(y.copy_(tensor(5))).toBe(y);
+    expect(y.toArray()).toEqual([5, 5, 5]);
+    expect(y.fill_(-2)).toBe(y);
+    expect(y.toArray()).toEqual([-2, -2, -2]);
+    expect(y.zero_().toArray()).toEqual([0, 0, 0]);
+    const mask = tensor([0, 1], { dtype: 'u8' });
+    expect(mask.fill_(255).toArray()).toEqual([255, 255]);
+  });
+
+  test('refuse what would lose a gradient, and what the dtype cannot hold', () => {
+    const weight = leaf([1, 2]);
+    expect(() => weight.zero_()).toThrow(/^fillInto: expected y not to be a leaf that requires a gradient/);
+    r.noGrad(() => weight.zero_());
+    expect(weight.toArray()).toEqual([0, 0]);
+    expect(() => tensor([1], { dtype: 'i32' }).fill_(0.5)).toThrow(/fillInto: expected whole numbers/);
+    expect(() => tensor([1]).copy_(tensor([1, 2]))).toThrow(ShapeError);
+  });
+});

@@ -1,0 +1,104 @@
+// What the types of modules, activations and methods let through, and what they refuse. tsc checks it (npm run types,
+// test/declarations.test.ts); nothing runs it.
+import { compile, init, nn, optim, randn, type Tensor, tensor } from 'retrograd';
+
+class Gated extends nn.Module {
+  readonly inner = new nn.Linear(4, 4);
+  forward(x: Tensor, flag: boolean) {
+    return flag ? this.inner.forward(x) : x;
+  }
+}
+
+class Classifier extends nn.Module {
+  readonly gated = new Gated();
+  forward(x: Tensor, { scale }: { scale: number }) {
+    return { logits: this.gated.forward(x, true).mul(scale), labels: ['a', 'b'] as const };
+  }
+}
+
+class Cell extends nn.Module {
+  forward(x: Tensor, state: [h: Tensor, c: Tensor] | null): [h: Tensor, c: Tensor] {
+    return state ?? [x, x];
+  }
+}
+
+class Double extends nn.Layer {
+  forward(x: Tensor): Tensor {
+    return x.add(x);
+  }
+}
+
+/** Modules give what their authors declare. */
+export function modules(x: Tensor): void {
+  const gated: Tensor = new Gated().forward(x, true);
+  const { logits, labels } = new Classifier().forward(gated, { scale: 2 });
+  const shape: readonly number[] = logits.shape;
+  const first: 'a' = labels[0];
+  const [h] = new Cell().forward(x, null);
+  const any: nn.Module[] = [new Gated(), new Classifier(), new Cell(), new Double()];
+  const parameters: Tensor[] = any.flatMap((module) => module.parameters());
+  void [shape, first, h, parameters];
+  // @ts-expect-error the author asks for a flag
+  new Gated().forward(x);
+  // @ts-expect-error the author asks for a boolean
+  new Gated().forward(x, 1);
+  // @ts-expect-error the result is an object
+  new Classifier().forward(x, { scale: 1 }).shape;
+  // @ts-expect-error what a module takes is not known of modules in general
+  any[0]?.forward(x);
+  // @ts-expect-error a module without forward
+  class Nothing extends nn.Module {}
+  void Nothing;
+}
+
+/** Sequential takes layers: from one tensor to one tensor. */
+export function layers(): void {
+  const model: nn.Layer = new nn.Sequential(new nn.Linear(2, 2), new nn.ReLU(), new Double(), new nn.Sequential());
+  const y: Tensor = model.forward(randn([1, 2]));
+  void y;
+  // @ts-expect-error the second argument of its forward would be missing
+  new nn.Sequential(new Gated());
+  // @ts-expect-error its result is no tensor
+  new nn.Sequential(new Cell());
+  class Wrong extends nn.Layer {
+    // @ts-expect-error a layer gives a tensor
+    forward(x: Tensor): number {
+      return x.size;
+    }
+  }
+  void Wrong;
+}
+
+/** Activations are classes, with the options of their functions. */
+export function activations(): void {
+  class Mine extends nn.ELU {}
+  const all: nn.Activation[] = [new nn.ReLU(), new nn.ELU(), new nn.ELU({ alpha: 2 }), new Mine({ alpha: 1 })];
+  const dim: nn.SoftmaxOptions = { dim: 1 };
+  all.push(new nn.Softmax(dim), new nn.GELU({ approximate: 'tanh' }), new nn.Softplus({ beta: 2, threshold: 10 }));
+  const elu: nn.ELU = new nn.ELU();
+  void elu;
+  // @ts-expect-error relu has no options
+  new nn.ReLU({ alpha: 1 });
+  // @ts-expect-error there is no such option
+  new nn.ELU({ beta: 1 });
+  // @ts-expect-error there is no such approximation
+  new nn.GELU({ approximate: 'sigmoid' });
+}
+
+/** Methods have the parameters of the functions, without the first. */
+export async function methods(): Promise<void> {
+  await init({ locate: (file) => `/wasm/${file}`, threads: 'auto' });
+  const x = tensor([[1, 2]], { requiresGrad: true });
+  const y: Tensor = x.sum([0, 1], { keepdim: true }).variance(0, { correction: 0 }).norm(undefined, { p: 1 });
+  const parts: Tensor[] = x.split(1, 1);
+  x.backward(y, { retainGraph: true });
+  const step = compile((a: Tensor) => a.slice(0, 1).flatten().softmax(-1));
+  step(parts[0] as Tensor).dispose();
+  new optim.AdamW([{ params: [x], lr: 0.1 }], { betas: [0.9, 0.99] });
+  // @ts-expect-error there is no such option
+  x.sum(0, { keepDim: true });
+  // @ts-expect-error concat is a function of a list
+  x.concat([x]);
+  // @ts-expect-error a program is called as its function is
+  step(1);
+}

@@ -1,0 +1,175 @@
+// Writes what follows from the kernel descriptors in bindings/kernels/: the list of the kernels that WebAssembly
+// exports, the dispatch inside of it, and the eager call of each kernel. All lie in folders that git ignores. A file
+// whose text is the same stays untouched, so that watchers sleep.
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, sep } from 'node:path';
+import type { Kernel, Spec } from '../bindings/kernels/descriptor.ts';
+import { probes, table } from '../bindings/kernels/table.ts';
+
+const kernels = Object.entries(table) as [name: string, kernel: Kernel][];
+const all = [...kernels, ...(Object.entries(probes) as [name: string, kernel: Kernel][])];
+
+const WASM_TYPES: Readonly<Record<Spec['kind'], string>> = {
+  buffer: 'usize',
+  list: 'usize',
+  workspace: 'usize',
+  size: 'i32',
+  i32: 'i32',
+  f32: 'f32',
+  algorithm: 'i32',
+};
+
+/** The file of assembly/ with each kernel, found by its name. @throws Error for a kernel that is in none, or in two */
+function filesOfKernels(): Map<string, string[]> {
+  const names = new Set(all.map(([name]) => name));
+  const places = readdirSync('assembly', { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.startsWith('generated'))
+    .flatMap((file) => {
+      const text = readFileSync(join('assembly', file), 'utf8');
+      return [...text.matchAll(/^export function (\w+)\(/gm)].map(([, name]) => ({ name: name as string, file }));
+    })
+    .filter(({ name }) => names.has(name));
+  for (const name of names) {
+    const found = places.filter((place) => place.name === name).map(({ file }) => file);
+    if (found.length !== 1)
+      throw new Error(`expected one file of assembly/ with the kernel ${name}, got ${found.join(' and ') || 'none'}`);
+  }
+  const files = new Map<string, string[]>();
+  for (const { name, file } of places) files.set(file, [...(files.get(file) ?? []), name]);
+  return files;
+}
+
+const exported = (): string => `// Written by tools/generate-kernels.ts out of bindings/kernels/.
+${[...filesOfKernels()]
+  .map(([file, names]) => [`../${file.slice(0, -'.ts'.length).split(sep).join('/')}`, names.sort()] as const)
+  .sort(([a], [b]) => (a < b ? -1 : 1))
+  .map(([file, names]) => `export { ${names.join(', ')} } from "${file}";`)
+  .join('\n')}
+`;
+
+function dispatchCase([name, { operands, probes: answers }]: [string, Kernel], number: number): string {
+  let at = 0;
+  const args = Object.values(operands).map(({ kind }) =>
+    kind === 'workspace' ? 'workspace' : `load<${WASM_TYPES[kind]}>(p, ${4 * at++})`,
+  );
+  const call = `k.${name}(${args.join(', ')})`;
+  return `    case ${number}:\n      ${answers ? `return ${call};` : `${call};\n      return;`}\n`;
+}
+
+/**
+ * The switches from the number of a kernel to the kernel, which a program needs: a kernel's number is its place in the
+ * table, probes after all others. Cases that differ in the call alone compress best: so kernels, which answer nothing,
+ * have a switch of their own.
+ */
+const dispatch = (): string => `// Written by tools/generate-kernels.ts out of bindings/kernels/.
+import * as k from "./kernels";
+import { workspace } from "../program/threads";
+
+/** Calls a kernel with the arguments at p. */
+export function dispatch(kernel: i32, p: usize): void {
+  switch (kernel) {
+${kernels.map(dispatchCase).join('')}  }
+}
+
+/** Calls a kernel or a probe with the arguments at p. A probe gives its answer, a kernel -1. */
+export function dispatchAny(kernel: i32, p: usize): i32 {
+  switch (kernel) {
+${all.map(dispatchCase).slice(kernels.length).join('')}    default:
+      dispatch(kernel, p);
+      return -1;
+  }
+}
+
+/** The number of a loop, which is no kernel. */
+export const LOOP: i32 = ${all.length};
+`;
+
+/** What an operand is in the call of an export. */
+function argument([name, spec]: [string, Spec]): string {
+  if (spec.kind === 'workspace') return 'm.workspace';
+  if (spec.kind === 'algorithm') return '0';
+  if (spec.kind === 'list') return `m.list(c.${name})`;
+  if (spec.kind !== 'buffer') return `c.${name}`;
+  const address = `${spec.writes ? 'write' : 'at'}(c.${name})`;
+  return spec.optional ? `c.${name} ? ${address} : 0` : address;
+}
+
+function eager([name, { operands, cut }]: [string, Kernel], number: number): string {
+  const call = `e.${name}(${Object.entries(operands).map(argument).join(', ')})`;
+  return `    ${name}: (c) => ${cut ? `(m.size > 1 && share(${number}, c)) || ` : ''}${call},`;
+}
+
+const calls = (): string => `// Written by tools/generate-kernels.ts out of bindings/kernels/.
+import type { Operand } from '../kernels/descriptor.ts';
+import { WORTH_SHARING } from '../kernels/command.ts';
+import { descriptorOf, type KernelName, type Kernels, type Probes, probes, table } from '../kernels/table.ts';
+
+/** What the calls need of the running instance. */
+export interface Caller {
+  /** Where this thread packs. */
+  readonly workspace: number;
+  /** Threads that work now. */
+  readonly size: number;
+  /** Puts a list where kernels can read it. @returns its address */
+  list(words: readonly number[]): number;
+  /** Shares a call among threads where it is worth their time. @returns whether it did */
+  share(kernel: KernelName, call: object): boolean;
+}
+
+type Exports = Readonly<Record<string, (...args: number[]) => number>>;
+type Cost = (call: never) => number;
+
+/** The address of what is read. */
+const at = (x: Operand): number => x.block.ptr + x.byteOffset;
+/** The address of what is written, whose version goes up. */
+const write = (x: Operand): number => {
+  x.block.version++;
+  return x.block.ptr + x.byteOffset;
+};
+
+/** Every kernel, called at once. @throws Error where the wasm build lacks one of the table */
+export function eagerKernels(exports: Exports, m: Caller): Kernels {
+  for (const name of [...Object.keys(table), ...Object.keys(probes)])
+    if (!exports[name]) throw new Error(\`the wasm build lacks the kernel \${name}; run npm run build\`);
+  const e = exports as Readonly<Record<KernelName, (...args: number[]) => number>>;
+  const names = Object.keys(table) as KernelName[];
+  const costs = names.map((name) => descriptorOf(name).cost ?? (() => 0));
+  const share = (number: number, call: object): boolean =>
+    (costs[number] as Cost)(call as never) >= WORTH_SHARING && m.share(names[number] as KernelName, call);
+  return {
+${kernels.map(eager).join('\n')}
+  };
+}
+
+/** Every probe. */
+export function eagerProbes(exports: Exports): Probes {
+  const e = exports as Readonly<Record<keyof Probes, (...args: number[]) => number>>;
+  return {
+${all
+  .slice(kernels.length)
+  .map((entry) => eager(entry, 0))
+  .join('\n')}
+  };
+}
+`;
+
+const FILES = {
+  'assembly/generated/kernels.ts': exported,
+  'assembly/generated/dispatch.ts': dispatch,
+  'bindings/generated/kernel-calls.ts': calls,
+};
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+for (const [file, generate] of Object.entries(FILES)) {
+  const text = generate();
+  if (read(file) === text) continue;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}
