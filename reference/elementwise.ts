@@ -34,6 +34,15 @@ function gated(x: number, gate: number): number {
   return gate === 0 ? 0 : x * gate;
 }
 
+/** tanh(ln(1 + eˣ)). */
+const mishGate = (x: number): number => Math.tanh(Math.log1p(Math.exp(x)));
+
+/** Its derivative (1 − t²) σ(x), written so that nothing cancels or overflows. */
+function mishSlope(x: number): number {
+  const e = Math.exp(-Math.abs(x));
+  return x < 0 ? (4 * e * (1 + e)) / ((1 + e) ** 2 + 1) ** 2 : (4 * e * e * (1 + e)) / ((1 + e) ** 2 + e * e) ** 2;
+}
+
 export const unary = {
   neg: { forward: (x) => -x, derivative: () => -1 },
   abs: { forward: Math.abs, derivative: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0) },
@@ -98,6 +107,10 @@ export const unary = {
   silu: {
     forward: (x) => gated(x, sigmoid(x)),
     derivative: (x) => sigmoid(x) + gated(x, sigmoid(x) * sigmoid(-x)),
+  },
+  mish: {
+    forward: (x) => gated(x, mishGate(x)),
+    derivative: (x) => mishGate(x) + gated(x, mishSlope(x)),
   },
   softplus: {
     forward: (x, beta, threshold) => {

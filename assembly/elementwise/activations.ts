@@ -1,8 +1,8 @@
 // Activations of n contiguous elements: out = f(x), and dx = g f'(x) from what forward saved, its input x or its output
 // y. out may be x, and dx may be g or what was saved. Every kernel overwrites out, or dx.
-import { clamp, magnitude, negative, relu, select } from "../lanes";
+import { clamp, madd, magnitude, negative, relu, select } from "../lanes";
 import { grad, gradLong, map } from "../loops";
-import { expNegative, log1pUnit, oneMinusExp, sigmoid, tanh } from "../math";
+import { expNegative, expTail, log1pUnit, oneMinusExp, sigmoid, TAIL_SCALE, tanh } from "../math";
 import { USES_P, USES_Q } from "../ops";
 
 @inline
@@ -106,6 +106,49 @@ class Softplus {
   @inline backward(g: v128, x: v128, beta: v128, threshold: v128): v128 {
     const z = f32x4.mul(x, beta);
     return select(f32x4.gt(z, threshold), g, f32x4.mul(g, sigmoid(z)));
+  }
+}
+
+// x t(x) with the gate t = tanh(ln(1 + e^x)). With z = e^-|x| the gate is (1 + 2z) / (1 + 2z + 2z^2) from 0 on, and
+// z (z + 2) / (z (z + 2) + 2) below: neither overflows, and neither cancels. Below, its numerator is held times 2^64
+// (see expTail), and scaled back last, so that results are accurate down to denormals.
+
+/** Where mish is long 0; below it nothing changes any more. */
+const MISH_END: f32 = -110;
+
+@final
+@unmanaged
+class Mish {
+  @inline forward(input: v128): v128 {
+    const x = f32x4.pmax(input, f32x4.splat(MISH_END)),
+      one = f32x4.splat(1),
+      two = f32x4.splat(2),
+      below = f32x4.lt(x, f32x4.splat(0)),
+      tail = expTail(negative(x)),
+      z = f32x4.mul(tail, f32x4.splat(TAIL_SCALE)),
+      far = f32x4.add(z, two),
+      near = madd(two, z, one);
+    const gate = f32x4.div(
+      select(below, f32x4.mul(tail, far), near),
+      select(below, madd(z, far, two), madd(f32x4.mul(two, z), z, near)),
+    );
+    return f32x4.mul(f32x4.mul(x, gate), select(below, f32x4.splat(TAIL_SCALE), one));
+  }
+  // g (t + x t'): t' is 4 z (1 + z) / denominator^2 below 0, and z times that from 0 on.
+  @inline backward(g: v128, input: v128): v128 {
+    const x = clamp(input, f32x4.splat(MISH_END), f32x4.splat(f32.MAX_VALUE)),
+      one = f32x4.splat(1),
+      two = f32x4.splat(2),
+      below = f32x4.lt(x, f32x4.splat(0)),
+      tail = expTail(negative(x)),
+      z = f32x4.mul(tail, f32x4.splat(TAIL_SCALE)),
+      far = f32x4.add(z, two),
+      near = madd(two, z, one);
+    const part = f32x4.div(one, select(below, madd(z, far, two), madd(f32x4.mul(two, z), z, near))),
+      gate = f32x4.mul(select(below, f32x4.mul(tail, far), near), part),
+      rise = f32x4.mul(select(below, tail, f32x4.mul(z, z)), f32x4.add(z, one)),
+      slope = f32x4.mul(f32x4.mul(f32x4.mul(f32x4.splat(4), rise), part), part);
+    return f32x4.mul(g, f32x4.mul(madd(x, slope, gate), select(below, f32x4.splat(TAIL_SCALE), one)));
   }
 }
 
@@ -219,6 +262,16 @@ export function softplus_forward_f32(out: usize, x: usize, n: i32, beta: f32, th
 /** dx = beta x > threshold ? g : g / (1 + e^(-beta x)); reverses softplus_forward_f32. */
 export function softplus_backward_f32(dx: usize, g: usize, x: usize, n: i32, beta: f32, threshold: f32): void {
   gradLong<Softplus>(dx, g, x, n, beta, threshold);
+}
+
+/** out = x tanh(ln(1 + e^x)) (torch.nn.functional.mish). */
+export function mish_forward_f32(out: usize, x: usize, n: i32): void {
+  map<Mish>(out, x, n);
+}
+
+/** Reverses mish_forward_f32. */
+export function mish_backward_f32(dx: usize, g: usize, x: usize, n: i32): void {
+  gradLong<Mish>(dx, g, x, n);
 }
 
 /** out = x / (1 + |x|) (torch.nn.functional.softsign); ±1 at ±Inf. */

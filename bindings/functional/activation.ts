@@ -67,6 +67,9 @@ export const gelu = (x: Tensor, options: GeluOptions = {}): Tensor => {
 /** x / (1 + e⁻ˣ), which is x · sigmoid(x); also called swish (Ramachandran et al. 2017). */
 export const silu = (x: Tensor): Tensor => activationOps.silu({ x });
 
+/** x tanh(log(1 + eˣ)) (Misra 2019). */
+export const mish = (x: Tensor): Tensor => activationOps.mish({ x });
+
 /** log(1 + exp(beta x)) / beta; x itself where beta x > threshold. */
 export const softplus = (x: Tensor, options: SoftplusOptions = {}): Tensor => {
   const { beta = 1, threshold = 20 } = options;

@@ -62,6 +62,8 @@ export const elementwiseKernels = {
   gelu_tanh_backward_f32: slope(),
   silu_forward_f32: unary(),
   silu_backward_f32: slope(),
+  mish_forward_f32: unary(),
+  mish_backward_f32: slope(),
   softplus_forward_f32: beta(),
   softplus_backward_f32: slopeBeta(),
   softsign_forward_f32: unary(),

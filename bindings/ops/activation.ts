@@ -49,6 +49,8 @@ const s = {
   geluTanhBackward: backward(),
   silu: forward(),
   siluBackward: backward(),
+  mish: forward(),
+  mishBackward: backward(),
   softplus: forwardOf<Softplus>(),
   softplusBackward: backwardOf<Softplus>(),
   softsign: forward(),
@@ -229,6 +231,19 @@ export const layerActivationRows = family(s, () => ({
       const sigma = o.sigmoid({ x });
       const curve = mul(o, sigma, scale(o, sigma, -1, 1));
       return mul(o, curve, scale(o, mul(o, x, scale(o, sigma, -2, 1)), 1, 2));
+    },
+  }),
+  ...activation('mish', {
+    forward: (k, call) => k.mish_forward_f32(call),
+    backward: (k, call) => k.mish_backward_f32(call),
+    of: 'x',
+    // Of the gate t = tanh(ln(1 + eˣ)): f' = t + x t', and t' = (1 − t²) σ, so f'' = t' (2 + x (1 − σ − 2 t σ)).
+    second: (o, x) => {
+      const sigma = o.sigmoid({ x });
+      const gate = o.tanh({ x: o.log1p({ x: o.exp({ x }) }) });
+      const slope = mul(o, scale(o, o.square({ x: gate }), -1, 1), sigma);
+      const bend = sub(o, scale(o, sigma, -1, 1), scale(o, mul(o, gate, sigma), 2));
+      return mul(o, slope, scale(o, mul(o, x, bend), 1, 2));
     },
   }),
   ...activation('softsign', {

@@ -27,7 +27,7 @@ def elementwise():
         golden.case(name, *method(name), getattr(torch, name), positive)
     for name, options in (
         ("relu", {}), ("leakyRelu", {}), ("leakyRelu", {"negativeSlope": 0.2}), ("elu", {}), ("elu", {"alpha": 0.5}), ("selu", {}),
-        ("gelu", {}), ("gelu", {"approximate": "tanh"}), ("silu", {}), ("softplus", {}), ("softplus", {"beta": 2, "threshold": 3}),
+        ("gelu", {}), ("gelu", {"approximate": "tanh"}), ("silu", {}), ("mish", {}), ("softplus", {}), ("softplus", {"beta": 2, "threshold": 3}),
         ("softsign", {}), ("hardtanh", {}), ("hardtanh", {"minVal": -2.5, "maxVal": 0.5}), ("sigmoid", {}), ("tanh", {}),
     ):
         python = {"negativeSlope": "negative_slope", "minVal": "min_val", "maxVal": "max_val"}

@@ -43,6 +43,7 @@ const cases: { [K in keyof typeof unary]: Case } = {
   gelu: { ulps: 4, saved: 'input', cancels: 2 ** -21 },
   gelu_tanh: { ulps: 4, saved: 'input', cancels: 2 ** -21 },
   silu: { ulps: 4, saved: 'input', cancels: 2 ** -21 },
+  mish: { ulps: 4, saved: 'input', cancels: 2 ** -21 },
   softplus: {
     ulps: 4,
     saved: 'input',

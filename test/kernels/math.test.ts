@@ -18,6 +18,7 @@ const bounds = {
   gelu: 4,
   gelu_tanh: 3,
   silu: 3,
+  mish: 4,
   softsign: 2,
   rsqrt: 1.5,
   elu: 2,

@@ -26,6 +26,9 @@ export class GELU extends activation(F.gelu) {}
 /** x / (1 + e⁻ˣ), which is x · sigmoid(x); also called swish (Ramachandran et al. 2017): {@link functional.silu}. */
 export class SiLU extends activation(F.silu) {}
 
+/** x tanh(log(1 + eˣ)) (Misra 2019): {@link functional.mish}. */
+export class Mish extends activation(F.mish) {}
+
 /** log(1 + exp(beta x)) / beta; x itself where beta x > threshold: {@link functional.softplus}. */
 export class Softplus extends activation(F.softplus) {}
 

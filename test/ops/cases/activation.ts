@@ -136,6 +136,7 @@ const activations: { readonly [K in ForwardName]: Activation } = {
   gelu: { reference: unary.gelu, attrs: NONE, kinks: [], tolerance: GATE },
   geluTanh: { reference: unary.gelu_tanh, attrs: NONE, kinks: [], tolerance: GATE, curveTolerance: 1e-4 },
   silu: { reference: unary.silu, attrs: NONE, kinks: [], tolerance: ULP4 },
+  mish: { reference: unary.mish, attrs: NONE, kinks: [], tolerance: ULP4 },
   softplus: {
     reference: unary.softplus,
     attrs: [
