@@ -195,6 +195,10 @@ export const argmin = (x: Tensor, dim?: number, options: ReduceOptions = {}): Te
 export const cumsum = (x: Tensor, dim: number): Tensor =>
   ops.cumsum({ x }, { dim: normalizeDim('cumsum', dim, x.ndim) });
 
+/** The logarithm of the running sum of eˣ along `dim`, without overflow. */
+export const logcumsumexp = (x: Tensor, dim: number): Tensor =>
+  ops.logcumsumexp({ x: asFloat(x) }, { dim: normalizeDim('logcumsumexp', dim, x.ndim) });
+
 /** eˣ / Σ eˣ along `dim`, without overflow. */
 export const softmax = (x: Tensor, dim: number): Tensor =>
   ops.softmax({ x }, { dim: normalizeDim('softmax', dim, x.ndim) });

@@ -280,6 +280,9 @@ export interface TensorMethods {
   /** The running sum along `dim`: y[i] = x[0] + … + x[i]. */
   cumsum(dim: number): Tensor;
 
+  /** The logarithm of the running sum of eˣ along `dim`, without overflow. */
+  logcumsumexp(dim: number): Tensor;
+
   /** eˣ / Σ eˣ along `dim`, without overflow. */
   softmax(dim: number): Tensor;
 

@@ -52,6 +52,11 @@ export const reduceKernels = {
   cumsum_forward_f32: scan(),
   cumsum_forward_i32: scan(0.4, 'i32'),
   cumsum_backward_f32: scan(),
+  logcumsumexp_forward_f32: scan(4),
+  logcumsumexp_backward_f32: kernel(
+    { dx: written('f32'), g: whole('f32'), x: whole('f32'), y: whole('f32'), ...sizes },
+    lanes(4),
+  ),
   softmax_forward_f32: scan(2),
   softmax_backward_f32: scanBackward(),
   log_softmax_forward_f32: scan(2),

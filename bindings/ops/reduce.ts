@@ -55,6 +55,8 @@ const s = {
   logsumexp: reduced(),
   cumsum: signature({ x: numeric }, { y: grad }, attrs<Dim>()),
   cumsumBackward: signature({ g: f32 }, { dx: grad }, attrs<Dim>()),
+  logcumsumexp: signature({ x: f32 }, { y: grad }, attrs<Dim>()),
+  logcumsumexpBackward: signature({ g: f32, x: f32, y: f32 }, { dx: grad }, attrs<Dim>()),
 };
 type S = typeof s;
 declare module './core.ts' {
@@ -266,5 +268,26 @@ export const reduceRows = family(s, () => ({
     forward: (k, { dx }, { g }, { dim }) =>
       k.cumsum_backward_f32({ y: dx, x: g, ...sizesOf(g, normalizeDim('cumsumBackward', dim, g.ndim)) }),
     backward: (o, { dx: h }, _, attributes) => ({ g: o.cumsum({ x: h }, attributes) }),
+  }),
+  logcumsumexp: row(s.logcumsumexp, {
+    outputs: (make, { x }, { dim }, op) => {
+      normalizeDim(op, dim, x.ndim);
+      return { y: make(x.shape, 'f32') };
+    },
+    forward: (k, { y }, { x }, { dim }) =>
+      k.logcumsumexp_forward_f32({ y, x, ...sizesOf(x, normalizeDim('logcumsumexp', dim, x.ndim)) }),
+    saves: ['x', 'y'],
+    backward: (o, { y: g }, { x, y }, attributes) => ({ x: o.logcumsumexpBackward({ g, x, y }, attributes) }),
+  }),
+  logcumsumexpBackward: row(s.logcumsumexpBackward, {
+    outputs: (make, { g, x, y }, { dim }, op) => {
+      normalizeDim(op, dim, x.ndim);
+      expectShape(op, 'the gradient', g, x.shape);
+      expectShape(op, 'the result', y, x.shape);
+      return { dx: make(x.shape, 'f32') };
+    },
+    forward: (k, { dx }, { g, x, y }, { dim }) =>
+      k.logcumsumexp_backward_f32({ dx, g, x, y, ...sizesOf(x, normalizeDim('logcumsumexp', dim, x.ndim)) }),
+    backward: () => noSecondDerivative('logcumsumexp'),
   }),
 }));

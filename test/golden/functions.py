@@ -159,6 +159,7 @@ def reductions():
     golden.case("prod kept", *method("prod", 1, {"keepdim": True}), lambda t: torch.prod(t, 1, keepdim=True), uniform(2, 3))
     golden.case("logsumexp of large numbers", *method("logsumexp", 0), lambda t: torch.logsumexp(t, 0), f32([1000, 1001, -1000]))
     for dim in (0, 1, 2, -2):
+        golden.case(f"logcumsumexp {dim}", *method("logcumsumexp", dim), lambda t: torch.logcumsumexp(t, dim), x)
         golden.case(f"cumsum {dim}", *method("cumsum", dim), lambda t: torch.cumsum(t, dim), x)
         for name, fn in (("softmax", torch.softmax), ("logSoftmax", torch.log_softmax)):
             golden.case(f"{name} {dim}", *method(name, dim), lambda t: fn(t, dim), x)

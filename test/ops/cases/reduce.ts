@@ -12,6 +12,7 @@ import {
   type Fill,
   f32,
   freedError,
+  from,
   i32,
   list,
   type Sample,
@@ -82,7 +83,7 @@ const mean = (lane: Lane): number => sum(lane) / lane.length;
 const product = (lane: Lane): number => lane.reduce((a, b) => a * b, 1);
 const logsumexp = (lane: Lane): number => {
   const top = Math.max(...lane);
-  return top === Number.NEGATIVE_INFINITY ? top : top + Math.log(sum(lane.map((v) => Math.exp(v - top))));
+  return Math.abs(top) === Number.POSITIVE_INFINITY ? top : top + Math.log(sum(lane.map((v) => Math.exp(v - top))));
 };
 
 function reduction(
@@ -201,6 +202,7 @@ const runningSum = (lane: number[]): number[] => {
   let total = 0;
   return lane.map((v) => (total += v));
 };
+const runningLogSumExp = (lane: number[]): number[] => lane.map((_, i) => logsumexp(lane.slice(0, i + 1)));
 const SUMS = { relative: 1e-6, absolute: 2e-5 };
 const scan = (op: string, f: (lane: number[]) => number[]): Case<'cumsum'> => ({
   samples: scans,
@@ -293,5 +295,59 @@ export const reduceCases = {
     tolerance: SUMS,
     gradients: 'all',
     errors: axisErrors('cumsumBackward', 'g'),
+  },
+  logcumsumexp: {
+    ...scan('logcumsumexp', runningLogSumExp),
+    samples: [
+      ...scans,
+      { inputs: { x: f32([2, 3], list(1000, 999, 0, -1000, -1001, -1000.5)) }, attrs: { dim: 1 }, valueOnly: true },
+      {
+        inputs: {
+          x: f32([5, 5], list(Number.NEGATIVE_INFINITY, 1, Number.POSITIVE_INFINITY, 0, Number.NaN, -3, 88)),
+        },
+        attrs: { dim: 0 },
+        valueOnly: true,
+      },
+    ],
+    tolerance: { relative: 1e-6, absolute: 1e-6 },
+    second: 'throws',
+  },
+  logcumsumexpBackward: {
+    samples: scans.map(({ inputs: { x }, attrs }) => ({
+      inputs: {
+        g: f32(x.shape),
+        x,
+        y: f32(
+          x.shape,
+          from((before) => alongAxis(before.x as Nd, (attrs as { dim: number }).dim, runningLogSumExp)),
+        ),
+      },
+      attrs,
+    })),
+    reference: ({ g, x, y }, { dim }) => {
+      // Σ g_j e^(x_i − y_j) over the j from i on.
+      const shares = zip((a, b) => (a as number) * Math.exp(-(b as number)), g, y);
+      const sums = alongAxis(shares, dim, (lane) => runningSum(lane.reverse()).reverse());
+      return zip((a, b) => Math.exp(a as number) * (b as number), x, sums);
+    },
+    tolerance: { relative: 2e-6, absolute: 2e-6 },
+    gradients: { g: 'throws', x: 'throws', y: 'throws' },
+    errors: [
+      shapeError(
+        { g: f32([3]), x: f32([2]), y: f32([2]) },
+        { dim: 0 },
+        /^logcumsumexpBackward: expected the gradient of shape \[2\], got \[3\]/,
+      ),
+      shapeError(
+        { g: f32([2]), x: f32([2]), y: f32([3]) },
+        { dim: 0 },
+        /^logcumsumexpBackward: expected the result of shape \[2\], got \[3\]/,
+      ),
+      dtypeError(
+        { g: f32([2]), x: i32([2]), y: f32([2]) },
+        { dim: 0 },
+        /^logcumsumexpBackward: expected dtype f32, got i32/,
+      ),
+    ],
   },
 } satisfies Cases;
