@@ -176,11 +176,17 @@ function apply(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
   return results;
 }
 
+/** The results without those that only backward reads. */
+function publicOf(row: Row, made: Made): Made {
+  if (row.auxiliary.length === 0) return made;
+  return Object.fromEntries(Object.entries(made).filter(([name]) => !row.auxiliary.includes(name)));
+}
+
 /** A row, ready to call: checks, computes, notes. */
 function callerOf(op: OpName, row: Row): unknown {
   const { sole } = row;
   return sole === null
-    ? (inputs: Bag, attrs?: unknown) => apply(op, row, inputs, attrs)
+    ? (inputs: Bag, attrs?: unknown) => publicOf(row, apply(op, row, inputs, attrs))
     : (inputs: Bag, attrs?: unknown) => apply(op, row, inputs, attrs)[sole];
 }
 
