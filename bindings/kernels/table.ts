@@ -11,6 +11,7 @@ import { optimKernels } from './optim.ts';
 import { poolKernels } from './pool.ts';
 import { randomKernels } from './random.ts';
 import { reduceKernels } from './reduce.ts';
+import { rnnKernels } from './rnn.ts';
 
 export const table = {
   ...elementwiseKernels,
@@ -24,6 +25,7 @@ export const table = {
   ...randomKernels,
   ...optimKernels,
   ...indexingKernels,
+  ...rnnKernels,
 };
 /** Exports that look at values and answer with a number; in a program an answer from 0 stops it. */
 export const probes = { ...checkProbes, ...countProbes };

@@ -12,3 +12,4 @@ export * from './linear.ts';
 export { type LoadOptions, type LoadResult, Module, type SavedTensor, type StateDict } from './module.ts';
 export * from './norm.ts';
 export * from './pooling.ts';
+export * from './rnn.ts';

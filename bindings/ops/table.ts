@@ -8,6 +8,7 @@ import { crossEntropyRows, logitRows, nllRows, pointwiseLossRows } from './loss.
 import { batchNormRows, layerNormRows } from './norm.ts';
 import { adagradRows, adamRows, clipRows, rmspropRows, sgdRows, stepRows } from './optim.ts';
 import { poolRows } from './pool.ts';
+import { rnnRows } from './rnn.ts';
 import { coreRows } from './rows.ts';
 
 export type { OpName };
@@ -25,6 +26,7 @@ export const table: { readonly [K in OpName]: Row } = {
   ...batchNormRows,
   ...groupNormRows,
   ...poolRows,
+  ...rnnRows,
   ...stepRows,
   ...sgdRows,
   ...adamRows,

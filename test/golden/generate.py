@@ -11,10 +11,11 @@ import sys
 
 sys.dont_write_bytecode = True  # no caches beside the sources
 
+from cells import cells
 from functions import elementwise, layouts, masks, norms, products, reductions
 from losses import losses
 from pool import layers, pools
 from training import modules, optimizers
 
-for write in (elementwise, reductions, products, layouts, norms, losses, optimizers, modules, pools, layers, masks):
+for write in (elementwise, reductions, products, layouts, norms, losses, optimizers, modules, pools, layers, masks, cells):
     write()

@@ -17,6 +17,7 @@ import { optimCases } from './optim.ts';
 import { poolCases } from './pool.ts';
 import { randomCases } from './random.ts';
 import { reduceCases } from './reduce.ts';
+import { rnnCases } from './rnn.ts';
 import { flagOf } from './samples.ts';
 import { shapeCases } from './shape.ts';
 import { softmaxCases } from './softmax.ts';
@@ -40,6 +41,7 @@ export const cases: AllCases = {
   ...batchNormCases,
   ...groupNormCases,
   ...poolCases,
+  ...rnnCases,
   ...inplaceCases,
   ...optimCases,
   ...hostCases,

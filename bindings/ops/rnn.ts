@@ -1,0 +1,61 @@
+// Steps of recurrent cells, after their products. Rows of gates [n, 4 · width] hold input, forget, candidate and
+// output.
+import { formatShape, ShapeError } from '../memory/errors.ts';
+import type { Tensor } from '../tensor.ts';
+import { aux, f32, family, grad, maybe, noSecondDerivative, optional, row, signature } from './core.ts';
+import { expectShape } from './shapes.ts';
+
+const s = optional(() => ({
+  /**
+   * The new hidden and cell state of a long short-term memory (Hochreiter and Schmidhuber 1997), whose gates are those
+   * of a + b.
+   */
+  lstmCell: signature({ a: f32, b: f32, cell: f32 }, { h: grad, c: grad, gates: aux }),
+  /** dgates is the gradient of a and of b. */
+  lstmCellBackward: signature(
+    { dh: maybe(f32), dc: maybe(f32), gates: f32, cell: f32, c: f32 },
+    { dgates: grad, dcell: grad },
+  ),
+}));
+type S = typeof s;
+declare module './core.ts' {
+  interface OpTypes extends S {}
+}
+
+/** n and width of a cell state [n, width]. */
+function sizesOf(op: string, cell: Tensor): { rows: number; width: number } {
+  if (cell.ndim !== 2) throw new ShapeError(`${op}: expected a cell state [n, width], got ${formatShape(cell.shape)}`);
+  const [rows, width] = cell.shape as [number, number];
+  return { rows, width };
+}
+
+export const rnnRows = family(s, () => ({
+  lstmCell: row(s.lstmCell, {
+    outputs: (make, { a, b, cell }, _, op) => {
+      const { rows, width } = sizesOf(op, cell);
+      expectShape(op, 'the gates of the input', a, [rows, 4 * width]);
+      expectShape(op, 'the gates of the hidden state', b, [rows, 4 * width]);
+      return { h: make(cell.shape, 'f32'), c: make(cell.shape, 'f32'), gates: make(a.shape, 'f32') };
+    },
+    forward: (k, outputs, inputs) =>
+      k.lstm_cell_forward_f32({ ...outputs, ...inputs, ...sizesOf('lstmCell', inputs.cell) }),
+    saves: ['gates', 'cell', 'c'],
+    backward: (o, { h: dh, c: dc }, saved) => {
+      const { dgates, dcell } = o.lstmCellBackward({ dh, dc, ...saved });
+      return { a: dgates, b: dgates, cell: dcell };
+    },
+  }),
+  lstmCellBackward: row(s.lstmCellBackward, {
+    outputs: (make, { dh, dc, gates, cell, c }, _, op) => {
+      const { rows, width } = sizesOf(op, cell);
+      if (dh) expectShape(op, 'the gradient of h', dh, cell.shape);
+      if (dc) expectShape(op, 'the gradient of c', dc, cell.shape);
+      expectShape(op, 'the gates', gates, [rows, 4 * width]);
+      expectShape(op, 'the new cell state', c, cell.shape);
+      return { dgates: make(gates.shape, 'f32'), dcell: make(cell.shape, 'f32') };
+    },
+    forward: (k, outputs, inputs) =>
+      k.lstm_cell_backward_f32({ ...outputs, ...inputs, ...sizesOf('lstmCellBackward', inputs.cell) }),
+    backward: () => noSecondDerivative('lstmCell'),
+  }),
+}));
