@@ -116,7 +116,7 @@ export class Arena implements Owner {
   readonly #bins: number[][] = Array.from({ length: CLASSES }, () => []);
   #holes: { ptr: number; bytes: number }[] = [];
   #scope: Scope | null = null;
-  /** While it is set, blocks are made without memory and are its own; see recorder.ts. */
+  /** While it is set, blocks are made without memory and are its own; see program/trace.ts. */
   stand: Owner | null = null;
   /** The last net under lasting blocks whose tensors were dropped without dispose(). */
   readonly #net: FinalizationRegistry<{ ptr: number; bytes: number }>;
