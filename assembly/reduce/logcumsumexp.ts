@@ -17,7 +17,10 @@ function gather(p: usize, apart: usize, lanes: i32): v128 {
 
 @inline
 function scatter(p: usize, v: v128, apart: usize, lanes: i32): void {
-  if (apart == 4) return storeLanes(p, v, lanes);
+  if (apart == 4) {
+    storeLanes(p, v, lanes);
+    return;
+  }
   v128.store32_lane(p, v, 0);
   if (lanes > 1) v128.store32_lane(p + apart, v, 1);
   if (lanes > 2) v128.store32_lane(p + 2 * apart, v, 2);

@@ -18,7 +18,7 @@ export function lstm_cell_forward_f32(
   rows: i32,
   width: i32,
 ): void {
-  const one = <usize>width << 2,
+  const one = (<usize>width) << 2,
     two = one << 1,
     three = two + one;
   for (; rows > 0; rows--, a += three, b += three, gates += three) {
@@ -35,7 +35,7 @@ export function lstm_cell_forward_f32(
       storeLanes(gates + three, output, lanes);
       storeLanes(c, state, lanes);
       storeLanes(h, f32x4.mul(output, tanh(state)), lanes);
-      const bytes = <usize>lanes << 2;
+      const bytes = (<usize>lanes) << 2;
       a += bytes;
       b += bytes;
       gates += bytes;
@@ -74,13 +74,13 @@ export function lstm_cell_backward_f32(
   rows: i32,
   width: i32,
 ): void {
-  const one = <usize>width << 2,
+  const one = (<usize>width) << 2,
     two = one << 1,
     three = two + one;
   for (; rows > 0; rows--, gates += three, dgates += three) {
     for (let left = width; left > 0; left -= 4) {
       const lanes = min(4, left),
-        bytes = <usize>lanes << 2;
+        bytes = (<usize>lanes) << 2;
       const input = loadLanes(gates, lanes),
         forget = loadLanes(gates + one, lanes),
         candidate = loadLanes(gates + two, lanes),
