@@ -3,11 +3,19 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 
 /** What runs for more than some seconds a file, or needs more than the kernels; all other tests are units. */
 const PROJECTS: Record<string, string[]> = {
-  // Kernels and rows against their references, threads, whole trainings: a minute.
-  kernels: ['test/kernels/**/*.test.ts', 'test/ops/table.test.ts', 'test/threads.test.ts', 'test/training.test.ts'],
+  // Kernels, rows and programs against their references, threads, whole trainings: a minute.
+  kernels: [
+    'test/kernels/**/*.test.ts',
+    'test/ops/table.test.ts',
+    'test/program/build.test.ts',
+    'test/program/random.test.ts',
+    'test/threads.test.ts',
+    'test/training.test.ts',
+  ],
   // What users get: the package, the examples, the papers, files on a disk, pages in a browser. Needs `npm run build`.
   package: [
     'test/browser.test.ts',
+    'test/declarations.test.ts',
     'test/docs.test.ts',
     'test/examples/**/*.test.ts',
     'test/io/files.test.ts',

@@ -132,6 +132,8 @@ describe('npm run bench', () => {
     for (const name of peers)
       expect(solvedBy(name)).toEqual(expect.arrayContaining(['NN 16', 'NT 16', 'TN 16', 'softmax 16×250']));
     const trained = await reportOf('--filter', 'MLP', '--peer', 'tfjs-wasm', '--peer', 'jax-js', 'train');
+    // What a peer cannot do is skipped, with its reason.
+    expect(trained.skipped.filter(({ side }) => side !== '')).toEqual([]);
     expect(trained.rows.map(({ side }) => side)).toEqual(
       Array(2).fill(['retrograd', 'retrograd, eager', 'tfjs-wasm', 'jax-js']).flat(),
     );
