@@ -15,8 +15,8 @@ export interface Node {
   readonly inputs: Bag;
   readonly outputs: Made;
   readonly attrs: unknown;
-  /** Where the user's program made it; formatted only when somebody asks. */
-  readonly site: Error;
+  /** Where the user's program made it, of the first ops of a trace; formatted only when somebody asks. */
+  readonly site: Error | undefined;
   /** The module whose forward made it. */
   readonly module: ModuleLink | null;
 }
@@ -47,6 +47,9 @@ export function describeSite(site: Error | null | undefined): string {
 const FRAMES = 12;
 const FRAMES_OF_MODULE = 8;
 
+/** Ops of a trace that know theirs: ten thousands are made by loops, and a third of building them would go into sites. */
+const SITES = 4096;
+
 /** Where the user's program is. Half a microsecond a frame, so no more of them than lead there. */
 function siteNow(): Error {
   const limit = Error.stackTraceLimit;
@@ -73,7 +76,8 @@ export class Trace implements Tracer {
   readonly #seen = new Set<Tensor>();
 
   node(op: OpName, row: Row, inputs: Bag, outputs: Made, attrs: unknown): void {
-    const node = { op, row, inputs, outputs, attrs, site: siteNow(), module: moduleNow() };
+    const site = this.nodes.length < SITES ? siteNow() : undefined;
+    const node = { op, row, inputs, outputs, attrs, site, module: moduleNow() };
     forEachInput(node, (x, writes) => {
       if (x.block.origin !== this) this.#depend(x);
       if (writes) x.block.version++;
