@@ -79,7 +79,9 @@ export function fuseBias(nodes: readonly Node[], alive: Alive): Node[] {
     if (node.op !== 'add') return node;
     for (const x of [node.inputs.a, node.inputs.b] as Tensor[]) {
       const found = products.get(x.block);
-      const fused = found && fuse(found, node, at, uses, alive);
+      // A view of the product that lies in another order, or leaves some of it out, is another matrix.
+      const whole = found && x.size === (found.node.outputs.c as Tensor).size && x.isContiguous();
+      const fused = whole && fuse(found, node, at, uses, alive);
       if (!fused) continue;
       gone.add(found.node);
       return fused;

@@ -173,6 +173,22 @@ describe('compile', () => {
     });
   });
 
+  it('does not take the sum of a row and a view of a product for the bias of that product', () => {
+    scope(() => {
+      const [x, w, b] = [rg.randn([6, 5]), rg.randn([5, 6]), rg.randn([6])] as const;
+      const sums: Record<string, (c: Tensor) => Tensor> = {
+        transposed: (c) => c.t().add(b),
+        stretched: (c) => b.add(c.slice(0, 0, 1).expand([6, 6])),
+        reshaped: (c) => c.reshape([2, 3, 6]).add(b),
+      };
+      for (const [name, sum] of Object.entries(sums)) {
+        const f = compile((y: Tensor) => sum(y.matmul(w)));
+        expect(bits(f(x)), name).toBe(bits(sum(x.matmul(w))));
+        expect(kernelsOf(f.dump()).length, name).toBe(name === 'reshaped' ? 1 : 2);
+      }
+    });
+  });
+
   it('puts a result in the place of an operand, but of one that is read in another way as well', () => {
     scope(() => {
       const trace = new Trace();
