@@ -189,6 +189,13 @@ describe('an empty project trains', () => {
     expectTrained(await losses('train.cjs'));
   });
 
+  it('and hears where in its own program it made a mistake', async () => {
+    const body = 'await init();\ncompile((x) => x.sum().item())(tensor([1]));\n';
+    await writeFile(join(project, 'mistake.mjs'), `import { compile, init, tensor } from 'retrograd';\n${body}`);
+    const { stderr } = await exec(process.execPath, ['mistake.mjs'], { cwd: project }).catch((error) => error);
+    expect(stderr).toMatch(/RecordingError: item: expected no read .* got one \(at .*mistake\.mjs:3:\d+\)/);
+  });
+
   const resolutions = [
     { module: 'nodenext', moduleResolution: 'nodenext' },
     { module: 'node20', moduleResolution: 'node16' },

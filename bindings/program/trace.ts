@@ -30,8 +30,11 @@ export function forEachInput({ row, inputs }: Node, visit: (x: Tensor, writes: b
   for (const { name, writes } of row.inputs) for (const x of tensorsIn(inputs[name])) visit(x, writes);
 }
 
-/** The folder of the library, as stacks name it: frames in it are not the user's. Of a bundle, its file. */
-const HOME = import.meta.url.replace(/program\/[^/]*$/, '');
+/**
+ * The folder of the library, as stacks name it: frames in it are not the user's. The package has more than one file in
+ * it. Of a user's bundle, its file.
+ */
+const HOME = import.meta.url.replace(/program\/[^/]*$/, '').replace(/(\/build\/lib\/)[^/]*$/, '$1');
 const HOME_PATH = HOME.replace(/^file:\/\//, '');
 
 /** The first line of a stack that is not the library's, in brackets; '' where there is none. */
