@@ -120,8 +120,13 @@ export class Specialization {
         const x = inputs[input] as Tensor;
         return x.view(shape, strides, x.offset + offset);
       };
-    // Kept, or not made here: the tensor itself.
-    if (block.scope !== scope) return () => result;
+    // Kept, or not made here: the tensor itself; what stands in its place once the caller has let go of it.
+    if (block.scope !== scope) {
+      return () => {
+        const now = this.#lasting.get(block);
+        return now && block.freed ? new Tensor(now, dtype, shape, strides, offset) : result;
+      };
+    }
     let at = this.#outputs.indexOf(block);
     if (at < 0) at = this.#outputs.push(block) - 1;
     return (outputs) => new Tensor(outputs[at] as Block, dtype, shape, strides, offset);
@@ -159,6 +164,12 @@ export class Specialization {
     return false;
   }
 
+  /** Whether it is where one of the blocks that last is now. */
+  #isLasting(block: Block): boolean {
+    for (const now of this.#lasting.values()) if (now === block) return true;
+    return false;
+  }
+
   /** A program takes its arguments and what it captured for memories of their own. @throws RecordingError */
   #checkApart(tensors: readonly Tensor[]): void {
     for (let i = 0; i < tensors.length; i++) {
@@ -166,6 +177,7 @@ export class Specialization {
       const written = (this.#inputs[i] as Tensor).block.version > 0;
       const shared =
         this.#written.has(block) ||
+        this.#isLasting(block) ||
         (written && (this.#captured.has(block) || tensors.some((x, j) => j !== i && x.block === block)));
       if (shared)
         throw new RecordingError(

@@ -130,6 +130,41 @@ describe('compile', () => {
     });
   });
 
+  it('returns what it keeps, and a gradient, also after the caller let go of it', () => {
+    scope(() => {
+      const w = tensor([[1, 2, 3]], { requiresGrad: true });
+      const gradient = compile((x: Tensor) => {
+        w.clearGrad();
+        w.t().mul(x).sum().backward();
+        return w.grad as Tensor;
+      });
+      const kept = compile((x: Tensor) => x.mul(2).keep());
+      for (let i = 0; i < 4; i++) {
+        const g = gradient(tensor([[i], [1], [2]]));
+        expect(g.toArray()).toEqual([[i, 1, 2]]);
+        expect(w.grad?.toArray()).toEqual([[i, 1, 2]]);
+        w.clearGrad();
+        const y = kept(tensor([i]));
+        expect(y.toArray()).toEqual([2 * i]);
+        y.dispose();
+      }
+    });
+  });
+
+  it('refuses what it keeps as an argument, which it would overwrite while it reads it', () => {
+    scope(() => {
+      const swap = tensor([
+        [0, 1],
+        [1, 0],
+      ]);
+      const f = compile((x: Tensor) => x.matmul(swap).keep());
+      const y = f(tensor([[1, 2]]));
+      expect(() => f(y)).toThrow(/with what the function writes, got one of shape \[1, 2\] that does; pass a copy/);
+      expect(f(y.clone()).toArray()).toEqual([[1, 2]]);
+      y.dispose();
+    });
+  });
+
   it('updates what it captured, and reads it as it is', () => {
     scope(() => {
       const w = tensor([1, 2]);
