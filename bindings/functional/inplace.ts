@@ -1,14 +1,23 @@
 // Functions that write their tensor in place, named as PyTorch names them: with an underscore.
 import { ops } from '../autograd.ts';
-import type { Tensor } from '../tensor.ts';
+import { sameShape } from '../ops/shapes.ts';
+import { Tensor } from '../tensor.ts';
+
+/** Whether a write to `x`, element by element, could overwrite what of `src` it has yet to read. */
+const overlaps = (x: Tensor, src: Tensor): boolean =>
+  x instanceof Tensor &&
+  src instanceof Tensor &&
+  x.block === src.block &&
+  !(x.offset === src.offset && sameShape(x.shape, src.shape) && sameShape(x.strides, src.strides));
 
 /**
- * Overwrites x with `src`, stretched to its shape, and returns x (PyTorch's `copy_`). Outside of noGrad() the write
- * becomes a part of the history of x.
+ * Overwrites x with `src`, stretched to its shape, and returns x (PyTorch's `copy_`). Where `src` is another view of
+ * x's memory, x gets what it held before. Outside of noGrad() the write becomes a part of the history of x.
  * @param src of x's dtype
  * @throws ShapeError, DtypeError; GradError where x is a leaf that requires a gradient, or a view, outside of noGrad()
  */
-export const copy_ = (x: Tensor, src: Tensor): Tensor => ops.copy({ y: x, x: src });
+export const copy_ = (x: Tensor, src: Tensor): Tensor =>
+  ops.copy({ y: x, x: overlaps(x, src) ? ops.contiguous({ x: src }) : src });
 
 /**
  * Overwrites every element of x with `value` and returns x (PyTorch's `fill_`).

@@ -182,8 +182,8 @@ export interface TensorMethods {
   scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor;
 
   /**
-   * Overwrites x with `src`, stretched to its shape, and returns x (PyTorch's `copy_`). Outside of noGrad() the write
-   * becomes a part of the history of x.
+   * Overwrites x with `src`, stretched to its shape, and returns x (PyTorch's `copy_`). Where `src` is another view of
+   * x's memory, x gets what it held before. Outside of noGrad() the write becomes a part of the history of x.
    * @param src of x's dtype
    * @throws ShapeError, DtypeError; GradError where x is a leaf that requires a gradient, or a view, outside of noGrad()
    */

@@ -201,6 +201,43 @@ describe('the public functions', () => {
     expect(mask.fill_(255).toArray()).toEqual([255, 255]);
   });
 
+  test('copy from another view of the same memory what it held before', () => {
+    const copies = (): number[][] => {
+      const square = tensor([
+        [1, 2],
+        [3, 4],
+      ]);
+      const line = r.arange(6);
+      square.copy_(square.t());
+      line.slice(0, 1, 6).copy_(line.slice(0, 0, 5));
+      line.copy_(line);
+      return [square, line].map((x) => [...x.data]);
+    };
+    expect(copies()).toEqual([
+      [1, 3, 2, 4],
+      [0, 0, 1, 2, 3, 4],
+    ]);
+    const f = r.compile((x: Tensor) => {
+      x.slice(0, 1, 6).copy_(x.slice(0, 0, 5));
+      return x.add(0);
+    });
+    for (let i = 0; i < 3; i++) expect(f(r.arange(6)).toArray()).toEqual([0, 0, 1, 2, 3, 4]);
+    f.dispose();
+    const a = leaf([
+      [1, 2],
+      [3, 4],
+    ]);
+    const y = a.mul(10);
+    y.copy_(y.t())
+      .mul(tensor([1, 2]))
+      .sum()
+      .backward();
+    expect(gradOf(a)).toEqual([
+      [10, 10],
+      [20, 20],
+    ]);
+  });
+
   test('refuse what would lose a gradient, and what the dtype cannot hold', () => {
     const weight = leaf([1, 2]);
     expect(() => weight.zero_()).toThrow(/^fillInto: expected y not to be a leaf that requires a gradient/);
