@@ -20,13 +20,31 @@ export interface BackwardOptions {
  * What input `x` of `node` was when the node was noted: a later write in place has given `x` another history, and left
  * the one before to a tensor that stands for it in the node of the write.
  */
-function asNoted({ sequence }: Node, x: Tensor): Tensor {
+function asNoted({ sequence }: Pick<Node, 'sequence'>, x: Tensor): Tensor {
   let was = x;
   while (was.node && was.node.sequence > sequence) {
     const { row, inputs } = was.node as Node;
     was = inputs[row.differentiable[was.slot] as string] as Tensor;
   }
   return was;
+}
+
+/**
+ * A view has the history of what it is a view of, as that was when the view was made.
+ * @throws GradError where a write has given that another history before `sequence`, which the view does not know
+ */
+function checkView(sequence: number, x: Tensor): void {
+  for (let view = x; view.isView && view.node; ) {
+    const made = view.node as Node;
+    const given = made.inputs.x as Tensor;
+    if (given.block !== view.block) return; // a copy, which reshape() had to make
+    const base = asNoted(made, given);
+    if (asNoted({ sequence }, given) !== base)
+      throw new GradError(
+        `backward: expected views of what was not written since, got one of shape ${formatShape(view.shape)} whose whole was; make the view after the write`,
+      );
+    view = base;
+  }
 }
 
 /** All nodes that `roots` came from, the latest first. */
@@ -245,6 +263,7 @@ class Walk {
   /** Passes the gradient of an input on; what lies in `inner`, which ends, goes on living in the walk's own scope. */
   #give(node: Node, input: Tensor, dx: Tensor, inner: Scope | null): void {
     const x = asNoted(node, input);
+    checkView(node.sequence, x);
     const shaped = unbroadcast(dx, x);
     const sum = this.reach(x, shaped);
     if (!inner) return;
@@ -290,6 +309,7 @@ function walk(
   try {
     return setGradEnabled(createGraph, () => {
       roots.forEach((root, i) => {
+        checkView(Number.POSITIVE_INFINITY, root);
         path.reach(root, given[i] ?? ops.full({}, { shape: root.shape, value: 1 }));
       });
       for (const node of nodes) path.visit(node);

@@ -112,6 +112,26 @@ describe('copy', () => {
     expect(a.grad).toBeNull();
   });
 
+  test('is noticed where an older view is used after it, and fine where it was used before', () => {
+    const [a, b] = [leaf([1, 2]), leaf([3, 4])];
+    const y = a.mul(5);
+    const view = y.reshape([2, 1]).t();
+    const early = view.add(1);
+    ops.copy({ y, x: b.mul(2) });
+    const message = /^backward: expected views of what was not written since, got one of shape .*; make the view after/;
+    expect(() => view.sum().backward()).toThrow(message);
+    expect(() => view.backward(tensor([[1, 1]]))).toThrow(message);
+    expect([a, b].map(gradOf)).toEqual([null, null]);
+    early
+      .sum()
+      .add(y.reshape([2, 1]).sum())
+      .backward();
+    expect([a, b].map(gradOf)).toEqual([
+      [5, 5],
+      [2, 2],
+    ]);
+  });
+
   test('that fails leaves the history as it was', () => {
     const [a, b] = [leaf([1, 2]), leaf([3, 4, 5])];
     const y = a.mul(5);
