@@ -71,7 +71,13 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R): Compiled
       traced.unshift(entry);
     } else if (entry.runs === 1) {
       // A second look shows what fn does differently though its arguments are alike.
-      const difference = entry.specialization.differs(make());
+      const again = make();
+      const difference = entry.specialization.differs(again);
+      if (!difference && again.lets) {
+        // What fn kept is that of the second look now, also where fn put it.
+        entry.specialization.dispose();
+        entry.specialization = again;
+      } else again.discard();
       if (difference)
         throw new RecordingError(
           `compile: expected the function to do the same with arguments alike, got ${difference}; make what it depends on an argument`,

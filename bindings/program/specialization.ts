@@ -77,13 +77,15 @@ export class Specialization {
       // Not the call's own tensors, which nobody else may hold on to.
       this.#key = { tensors: inputs, values: key.values };
       this.#build = this.#builder(result, scope);
+    } catch (error) {
+      trace.takeWrites();
+      trace.discard();
+      throw error;
     } finally {
       arena.close(scope);
     }
     this.#sort();
-    this.#written = new Set(
-      [...trace.versions].flatMap(([block, version]) => (block.version === version ? [] : [block])),
-    );
+    this.#written = trace.takeWrites();
     this.#left = [...this.#gradients.after].map(([owner, gradient]) => {
       const block = gradient && this.#lasting.has(gradient.block) ? gradient.block : null;
       return { owner, gradient, block };
@@ -254,9 +256,21 @@ export class Specialization {
     return differenceOf(this.#trace, other.#trace);
   }
 
+  /** Whether `fn` let tensors out of the trace, besides results and gradients: those are written with each run. */
+  get lets(): boolean {
+    const gradients = new Set(this.#left.map(({ block }) => block));
+    return [...this.#lasting.keys()].some((block) => block.origin === this.#trace && !gradients.has(block));
+  }
+
   /** Gives the memory of the program back; that of gradients it left stays theirs. */
   dispose(): void {
     this.#program?.dispose();
     this.#program = null;
+    this.#trace.dispose();
+  }
+
+  /** Gives all back, where it is not to run. */
+  discard(): void {
+    this.#trace.discard();
   }
 }

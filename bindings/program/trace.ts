@@ -125,6 +125,34 @@ export class Trace implements Tracer {
     this.hooks.push(hook);
   }
 
+  /** Frees its constants: nothing goes on from it. */
+  dispose(): void {
+    for (const block of this.constants.keys()) block.free();
+  }
+
+  /** Frees all it made: it never runs, and what a function let out of it will never have values. */
+  discard(): void {
+    for (const { outputs } of this.nodes)
+      for (const name in outputs) {
+        const { block } = outputs[name] as Tensor;
+        if (block.ownedBy(this)) block.free();
+      }
+    this.dispose();
+  }
+
+  /**
+   * Takes back what it noted of writes to blocks from outside, where nothing was written yet.
+   * @returns those blocks
+   */
+  takeWrites(): Set<Block> {
+    const written = new Set<Block>();
+    for (const [block, version] of this.versions) {
+      if (block.version !== version) written.add(block);
+      block.version = version;
+    }
+    return written;
+  }
+
   /** A block of the trace is freed: later uses are errors, and nothing is given back. */
   release(): void {}
 

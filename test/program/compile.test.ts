@@ -158,11 +158,38 @@ describe('compile', () => {
         [1, 0],
       ]);
       const f = compile((x: Tensor) => x.matmul(swap).keep());
+      f(tensor([[1, 2]]));
       const y = f(tensor([[1, 2]]));
       expect(() => f(y)).toThrow(/with what the function writes, got one of shape \[1, 2\] that does; pass a copy/);
       expect(f(y.clone()).toArray()).toEqual([[1, 2]]);
-      y.dispose();
+      f.dispose();
     });
+  });
+
+  it('writes what it keeps where the function put it', () => {
+    scope(() => {
+      let kept = tensor([0]);
+      const f = compile((x: Tensor) => {
+        kept = x.mul(2).keep();
+        return x.neg();
+      });
+      for (let i = 1; i < 5; i++) {
+        expect(f(tensor([i])).item()).toBe(-i);
+        expect(kept.item()).toBe(2 * i);
+      }
+    });
+  });
+
+  it('gives the memory of constants back', () => {
+    const before = rg.backend().memory.blocks;
+    scope(() => {
+      const f = compile((x: Tensor) => x.mul(tensor([2, 3])));
+      for (let i = 0; i < 3; i++) expect(f(tensor([1, i])).toArray()).toEqual([2, 3 * i]);
+      f.dispose();
+      expect(f(tensor([1, 1])).toArray()).toEqual([2, 3]);
+      f.dispose();
+    });
+    expect(rg.backend().memory.blocks).toBe(before);
   });
 
   it('updates what it captured, and reads it as it is', () => {

@@ -45,6 +45,25 @@ describe('what cannot be compiled', () => {
     });
   });
 
+  it('leaves a pending backward() and the memory as they were where recording fails', () => {
+    scope(() => {
+      const p = tensor([1, 2], { requiresGrad: true });
+      const pending = p.square().sum();
+      let out: Tensor | undefined;
+      const f = compile(() => {
+        out = p.mul(tensor([1, 2])).keep();
+        rg.noGrad(() => p.zero_());
+        throw new Error('mine');
+      });
+      const before = rg.backend().memory.blocks;
+      expect(() => f()).toThrow('mine');
+      expect(rg.backend().memory.blocks).toBe(before);
+      expect(() => out?.toArray()).toThrow(rg.FreedError);
+      pending.backward();
+      expect(p.grad?.toArray()).toEqual([2, 4]);
+    });
+  });
+
   it('notices what a function does differently from call to call', () => {
     scope(() => {
       let calls = 0;
