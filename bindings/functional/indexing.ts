@@ -1,8 +1,8 @@
 // Functions that pick or add by i32 indices, or pick by u8 masks.
 import { noGrad, ops } from '../autograd.ts';
 import { formatShape, ShapeError } from '../memory/errors.ts';
-import { expectDtype, expectShape, normalizeDim } from '../ops/shapes.ts';
-import type { Tensor } from '../tensor.ts';
+import { broadcastShapes, expectDtype, expectSameDtype, expectShape, normalizeDim, sameShape } from '../ops/shapes.ts';
+import { host, type Tensor } from '../tensor.ts';
 import { asTensor } from './arguments.ts';
 
 /** x cut to the size of `index` in every dim but `dim`. */
@@ -16,9 +16,12 @@ function narrowTo(op: string, x: Tensor, index: Tensor, dim: number): Tensor {
 }
 
 /** Where a flat u8 mask is not 0. It reads how many that are, so it cannot be a part of a compiled function. */
-function positionsOf(mask: Tensor): Tensor {
+function positionsOf(op: string, mask: Tensor): Tensor {
   const any = ops.ne({ a: mask, b: ops.full({}, { shape: [], value: 0, dtype: 'u8' }) });
-  const count = noGrad(() => ops.sum({ x: any }, { dim: 0, end: 1, keepdim: false })).item();
+  const count = host.download(
+    noGrad(() => ops.sum({ x: any }, { dim: 0, end: 1, keepdim: false })),
+    op,
+  )[0] as number;
   return ops.maskPositions({ mask }, { count });
 }
 
@@ -33,7 +36,7 @@ function positionsOf(mask: Tensor): Tensor {
 export const indexSelect = (x: Tensor, dim: number, index: Tensor): Tensor => {
   const d = normalizeDim('indexSelect', dim, x.ndim);
   if (index.dtype === 'u8') expectShape('indexSelect', 'a mask', index, [x.shape[d] ?? 1]);
-  return ops.indexSelect({ x, index: index.dtype === 'u8' ? positionsOf(index) : index }, { dim: d });
+  return ops.indexSelect({ x, index: index.dtype === 'u8' ? positionsOf('indexSelect', index) : index }, { dim: d });
 };
 
 /**
@@ -44,17 +47,28 @@ export const indexSelect = (x: Tensor, dim: number, index: Tensor): Tensor => {
  */
 export const maskedSelect = (x: Tensor, mask: Tensor): Tensor => {
   expectDtype('maskedSelect', mask, 'u8');
+  if (!sameShape(broadcastShapes('maskedSelect', x.shape, mask.shape), x.shape))
+    throw new ShapeError(
+      `maskedSelect: expected a mask that stretches to ${formatShape(x.shape)}, got ${formatShape(mask.shape)}`,
+    );
   const flat = [x.size];
   const places = ops.reshape({ x: ops.expand({ x: mask }, { shape: x.shape }) }, { shape: flat });
-  return ops.indexSelect({ x: ops.reshape({ x }, { shape: flat }), index: positionsOf(places) }, { dim: 0 });
+  return ops.indexSelect(
+    { x: ops.reshape({ x }, { shape: flat }), index: positionsOf('maskedSelect', places) },
+    { dim: 0 },
+  );
 };
 
 /**
  * A copy of x with `value` where the mask is not 0 (PyTorch's `masked_fill`).
  * @param mask u8, broadcast with x
  */
-export const maskedFill = (x: Tensor, mask: Tensor, value: number): Tensor =>
-  ops.where({ condition: mask, a: asTensor('maskedFill', value, x), b: x });
+export const maskedFill = (x: Tensor, mask: Tensor, value: number): Tensor => {
+  const fill = asTensor('maskedFill', value, x);
+  expectDtype('maskedFill', mask, 'u8');
+  expectSameDtype('maskedFill', fill, x);
+  return ops.where({ condition: mask, a: fill, b: x });
+};
 
 /**
  * One element of x for each index: out[.., i, ..] = x[.., index[.., i, ..], ..].

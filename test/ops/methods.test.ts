@@ -254,6 +254,26 @@ describe('joining and splitting', () => {
     expect(() => F.oneHot(tensor([0], { dtype: 'i32' }), 0)).toThrow(ArgumentError);
     expect(() => F.oneHot(tensor([0]), 3)).toThrow(DtypeError);
   });
+
+  test('masks pick, and say what does not fit', () => {
+    const x = counting(2, 3);
+    const mask = (...values: number[]): Tensor => tensor(values, { dtype: 'u8' });
+    expect(r.maskedSelect(x.t(), mask(0, 2)).toArray()).toEqual([3, 4, 5]);
+    expect(r.maskedSelect(x, mask(0, 0, 0)).shape).toEqual([0]);
+    expect(x.indexSelect(1, mask(1, 0, 9)).toArray()).toEqual([
+      [0, 2],
+      [3, 5],
+    ]);
+    expect(() => r.maskedSelect(x, mask(1, 0))).toThrow(/^maskedSelect: expected shapes that broadcast/);
+    expect(() => r.maskedSelect(x, r.zeros([4, 2, 3], { dtype: 'u8' }))).toThrow(
+      /^maskedSelect: expected a mask that stretches to \[2, 3\], got \[4, 2, 3\]/,
+    );
+    expect(() => x.maskedFill(x, 0)).toThrow(/^maskedFill: expected dtype u8, got f32/);
+    expect(() => x.to('i32').maskedFill(x.gt(0), 0.5)).toThrow(
+      /^maskedFill: expected both of one dtype, got f32 and i32/,
+    );
+    expect(() => x.indexSelect(1, mask(1, 0))).toThrow(/^indexSelect: expected a mask of shape \[3\], got \[2\]/);
+  });
 });
 
 describe('arithmetic', () => {

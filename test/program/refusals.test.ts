@@ -10,6 +10,11 @@ describe('what cannot be compiled', () => {
   const refused: Record<string, [fn: (x: Tensor) => unknown, message: RegExp]> = {
     'item()': [(x) => (x.sum().item() > 0 ? x : x.neg()), /item: expected no read .*refusals\.test\.ts.*where\(\)/],
     data: [(x) => x.data, /data: expected no read/],
+    'maskedSelect()': [(x) => rg.maskedSelect(x, x.gt(1)), /^maskedSelect: expected no read .*refusals\.test\.ts/],
+    'indexSelect() of a mask': [
+      (x) => x.indexSelect(0, x.gt(1)),
+      /^indexSelect: expected no read .*refusals\.test\.ts/,
+    ],
     'toArray()': [(x) => x.toArray(), /data: expected no read/],
     'a promise': [async (x) => x, /synchronous/],
   };
