@@ -17,12 +17,13 @@ export interface BackwardOptions {
 }
 
 /**
- * What input `x` of `node` was when the node was noted: a later write in place has given `x` another history, and left
- * the one before to a tensor that stands for it in the node of the write.
+ * What input `x` of `node` was when the node was noted: a later write in place, or the node itself where it writes what
+ * it also reads, has given `x` another history, and left the one before to a tensor that stands for it in the node of
+ * the write.
  */
 function asNoted({ sequence }: Pick<Node, 'sequence'>, x: Tensor): Tensor {
   let was = x;
-  while (was.node && was.node.sequence > sequence) {
+  while (was.node && was.node.sequence >= sequence) {
     const { row, inputs } = was.node as Node;
     was = inputs[row.differentiable[was.slot] as string] as Tensor;
   }

@@ -112,6 +112,20 @@ describe('copy', () => {
     expect(a.grad).toBeNull();
   });
 
+  test('of a result, or a view of it, to itself leaves its gradient', () => {
+    for (const same of [(x: Tensor) => x, (x: Tensor) => x.reshape([2, 2]).reshape([4])]) {
+      const a = leaf([1, 2, 3, 4]);
+      const y = a.mul(2);
+      y.copy_(same(y)).sum().backward();
+      expect(y.toArray()).toEqual([2, 4, 6, 8]);
+      expect(gradOf(a)).toEqual([2, 2, 2, 2]);
+    }
+    const a = leaf([1, 2, 3, 4]);
+    const y = a.mul(2);
+    y.copy_(y.select(0, 3)).sum().backward();
+    expect(gradOf(a)).toEqual([0, 0, 0, 8]);
+  });
+
   test('is noticed where an older view is used after it, and fine where it was used before', () => {
     const [a, b] = [leaf([1, 2]), leaf([3, 4])];
     const y = a.mul(5);
