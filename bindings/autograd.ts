@@ -1,6 +1,15 @@
 // The tape: calling an op through `ops` runs its row and, where a gradient is wanted, notes it. backward.ts walks the
 // notes.
-import { compute, lastWantsGrad, type Made, type ModuleLink, moduleNow, prepare, releaseCopies } from './execute.ts';
+import {
+  compute,
+  lastWantsGrad,
+  type Made,
+  type ModuleLink,
+  moduleNow,
+  prepare,
+  releaseCopies,
+  titleOf,
+} from './execute.ts';
 import { ArgumentError, GradError } from './memory/errors.ts';
 import type { Bag, OpName, Ops, Row, Slot } from './ops/core.ts';
 import { coreRows } from './ops/rows.ts';
@@ -101,27 +110,28 @@ function needsOf(row: Row, inputs: Bag): Needs {
 const isResult = (row: Row, name: string): boolean => row.outputs.some((output) => output.name === name);
 
 /** @throws GradError where a write in place would leave a history that is not right */
-function checkWrites(op: OpName, row: Row, inputs: Bag): void {
+function checkWrites(op: OpName, row: Row, inputs: Bag, attrs: unknown): void {
+  const title = titleOf(op, row.rules, inputs, attrs);
   for (const { name, writes } of row.inputs) {
     const x = inputs[name] as Tensor | null;
     if (!x) continue;
     if (!writes && x.requiresGrad && !row.rules.backward)
       throw new GradError(
-        `${op}: expected ${name} not to want a gradient, which this write does not have; write inside noGrad(() => …)`,
+        `${title}: expected ${name} not to want a gradient, which this write does not have; write inside noGrad(() => …)`,
       );
     if (!writes) continue;
     if (x.requiresGrad && x.isLeaf)
       throw new GradError(
-        `${op}: expected ${name} not to be a leaf that requires a gradient, which would lose it; write inside noGrad(() => …)`,
+        `${title}: expected ${name} not to be a leaf that requires a gradient, which would lose it; write inside noGrad(() => …)`,
       );
     const result = isResult(row, name);
     if (x.requiresGrad && !result)
       throw new GradError(
-        `${op}: expected ${name} not to have a history, since this write has no gradient; write inside noGrad(() => …)`,
+        `${title}: expected ${name} not to have a history, since this write has no gradient; write inside noGrad(() => …)`,
       );
     if (x.isView && result)
       throw new GradError(
-        `${op}: expected ${name} to be no view while gradients are noted; write to the whole tensor, or inside noGrad(() => …)`,
+        `${title}: expected ${name} to be no view while gradients are noted; write to the whole tensor, or inside noGrad(() => …)`,
       );
   }
 }
@@ -154,7 +164,7 @@ function apply(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
   const noted = enabled && lastWantsGrad() && (row.writes || row.rules.backward !== undefined);
   let results: Made;
   try {
-    if (noted && row.writes) checkWrites(op, row, inputs);
+    if (noted && row.writes) checkWrites(op, row, inputs, attrs);
     results = compute(op, row, ready, attrs);
   } catch (error) {
     if (ready !== inputs) releaseCopies(row, inputs, ready);

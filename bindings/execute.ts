@@ -81,7 +81,9 @@ export function setWatch(next: Watch | null): void {
 }
 export const watching = (): Watch | null => watch;
 
-const titleOf = (op: OpName, { title }: AnyRules, inputs: Bag, attrs: unknown): string => title?.(inputs, attrs) ?? op;
+/** What errors call an op. */
+export const titleOf = (op: OpName, { title }: AnyRules, inputs: Bag, attrs: unknown): string =>
+  title?.(inputs, attrs) ?? op;
 
 function checkTensor(op: string, spec: Input & { readonly name: string }, x: unknown): asserts x is Tensor {
   if (!(x instanceof Tensor))

@@ -1,12 +1,12 @@
 // Functions that write their tensor in place, named as PyTorch names them: with an underscore.
 import { ops } from '../autograd.ts';
+import { ArgumentError } from '../memory/errors.ts';
 import { sameShape } from '../ops/shapes.ts';
 import { Tensor } from '../tensor.ts';
 
 /** Whether a write to `x`, element by element, could overwrite what of `src` it has yet to read. */
 const overlaps = (x: Tensor, src: Tensor): boolean =>
   x instanceof Tensor &&
-  src instanceof Tensor &&
   x.block === src.block &&
   !(x.offset === src.offset && sameShape(x.shape, src.shape) && sameShape(x.strides, src.strides));
 
@@ -16,8 +16,11 @@ const overlaps = (x: Tensor, src: Tensor): boolean =>
  * @param src of x's dtype
  * @throws ShapeError, DtypeError; GradError where x is a leaf that requires a gradient, or a view, outside of noGrad()
  */
-export const copy_ = (x: Tensor, src: Tensor): Tensor =>
-  ops.copy({ y: x, x: overlaps(x, src) ? ops.contiguous({ x: src }) : src });
+export const copy_ = (x: Tensor, src: Tensor): Tensor => {
+  if (!(src instanceof Tensor))
+    throw new ArgumentError(`copy_: expected a tensor as src, got ${typeof src}; fill_() takes a number`);
+  return ops.copy({ y: x, x: overlaps(x, src) ? ops.contiguous({ x: src }) : src });
+};
 
 /**
  * Overwrites every element of x with `value` and returns x (PyTorch's `fill_`).

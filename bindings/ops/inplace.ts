@@ -1,5 +1,5 @@
 // Writes in place: what initialisers, clipping, accumulation and copy_() are made of. PyTorch's names, without the `_`
-// that the public functions have.
+// that the public functions have, by which errors call them.
 import { checkValues } from '../dtypes.ts';
 import { formatShape, ShapeError } from '../memory/errors.ts';
 import { checkRange } from './activation.ts';
@@ -40,6 +40,7 @@ const expectStretches = (op: string, x: Tensor, y: Tensor): void => {
 
 export const inplaceRows = family(s, () => ({
   copy: row(s.copy, {
+    title: () => 'copy_',
     outputs: (_, { y, x }, __, op) => {
       expectDtype(op, x, y.dtype);
       expectStretches(op, x, y);
@@ -58,6 +59,7 @@ export const inplaceRows = family(s, () => ({
       k.add_strided_f32({ y, x, dims: loopDims(y.shape, y.strides, broadcastStrides(x, y.shape)) }),
   }),
   fillInto: row(s.fillInto, {
+    title: () => 'fill_',
     outputs: (_, { y }, { value }, op) => {
       checkValues(op, [value], y.dtype);
       return {};

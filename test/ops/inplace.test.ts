@@ -159,7 +159,7 @@ describe('copy', () => {
     const b = leaf([3, 4]);
     const base = tensor([0, 0, 0, 0]);
     expect(() => ops.copy({ y: base.reshape([2, 2]).select(0, 1), x: b })).toThrow(
-      /^copy: expected y to be no view while gradients are noted; .*, or inside noGrad/,
+      /^copy_: expected y to be no view while gradients are noted; .*, or inside noGrad/,
     );
     expect(base.toArray()).toEqual([0, 0, 0, 0]);
     r.noGrad(() => ops.copy({ y: base.reshape([2, 2]).select(0, 1), x: b }));
@@ -173,7 +173,7 @@ describe('a write without a gradient', () => {
     const a = leaf([1, 2]);
     const y = a.mul(5);
     expect(() => ops.fillInto({ y }, { value: 1 })).toThrow(
-      /^fillInto: expected y not to have a history, since this write has no gradient; write inside noGrad/,
+      /^fill_: expected y not to have a history, since this write has no gradient; write inside noGrad/,
     );
     expect(y.toArray()).toEqual([5, 10]);
     r.noGrad(() => ops.fillInto({ y }, { value: 1 }));
@@ -274,10 +274,14 @@ describe('the public functions', () => {
 
   test('refuse what would lose a gradient, and what the dtype cannot hold', () => {
     const weight = leaf([1, 2]);
-    expect(() => weight.zero_()).toThrow(/^fillInto: expected y not to be a leaf that requires a gradient/);
+    expect(() => weight.zero_()).toThrow(/^fill_: expected y not to be a leaf that requires a gradient/);
     r.noGrad(() => weight.zero_());
     expect(weight.toArray()).toEqual([0, 0]);
-    expect(() => tensor([1], { dtype: 'i32' }).fill_(0.5)).toThrow(/fillInto: expected whole numbers/);
+    expect(() => tensor([1], { dtype: 'i32' }).fill_(0.5)).toThrow(/^fill_: expected whole numbers/);
     expect(() => tensor([1]).copy_(tensor([1, 2]))).toThrow(ShapeError);
+    expect(() => tensor([1]).copy_(5 as never)).toThrow(
+      /^copy_: expected a tensor as src, got number; fill_\(\) takes/,
+    );
+    expect(() => r.zeros([2, 3]).t().fill_(1)).toThrow(/^fill_: expected a contiguous tensor to write/);
   });
 });

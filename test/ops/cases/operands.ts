@@ -238,10 +238,11 @@ export function checkWrites(op: OpName, testCase: AnyCase): void {
       const inputs = leaves(sample, valuesOf(op, sample, at), wants);
       const bag = byName(sample.inputs, inputs);
       const before = imageOf(inputs);
+      const title = table[op].rules.title?.(bag as Bag, attrsOf(sample) as never) ?? op;
       holdsStill(() => {
         expect(() => run(op, bag, attrsOf(sample))).toThrow(GradError);
         expect(() => run(op, bag, attrsOf(sample))).toThrow(
-          new RegExp(`^${op}: expected ${name} not to be a leaf that requires a gradient.*; write inside noGrad`),
+          new RegExp(`^${title}: expected ${name} not to be a leaf that requires a gradient.*; write inside noGrad`),
         );
       });
       expect(imageOf(inputs)).toEqual(before);
