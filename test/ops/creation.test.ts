@@ -157,6 +157,11 @@ describe('random numbers', () => {
     const dropped = F.dropout(r.ones([n]), { p: 0.25 });
     expect(dropped.mean().item()).toBeCloseTo(1, 1);
     expect(() => r.randint(3, 3, [1])).toThrow(ArgumentError);
+    expect(() => r.randint(0, 2 ** 31 + 1, [1])).toThrow(
+      /^randint: expected low >= -2147483648 and high <= 2147483648/,
+    );
+    const wide = r.randint(-(2 ** 31), 2 ** 31, [1000]).data;
+    expect([Math.min(...wide) < -(2 ** 30), Math.max(...wide) > 2 ** 30]).toEqual([true, true]);
   });
 
   test('dropout passes everything when it does not train', () => {

@@ -15,6 +15,8 @@ describe('what cannot be compiled', () => {
       (x) => x.indexSelect(0, x.gt(1)),
       /^indexSelect: expected no read .*refusals\.test\.ts/,
     ],
+    'randperm()': [() => rg.randperm(3), /^randperm: expected no read .*refusals\.test\.ts/],
+    'randint()': [() => rg.randint(0, 3, [2]), /^randint: expected no read .*refusals\.test\.ts/],
     'toArray()': [(x) => x.toArray(), /data: expected no read/],
     'a promise': [async (x) => x, /synchronous/],
   };
