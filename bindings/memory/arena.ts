@@ -141,7 +141,7 @@ export class Arena implements Owner {
   /** A block of at least `bytes`, owned by the innermost scope. Contents are whatever was there. */
   allocate(bytes: number, maker: string): Block {
     // Beyond the last class no block can be had, and the class arithmetic would overflow.
-    if (bytes > this.limit) throw new OutOfMemoryError(bytes, this.used, this.limit);
+    if (bytes > this.limit) throw this.#full(bytes);
     const size = classBytes(sizeClass(bytes));
     const block = this.stand
       ? new Block(this.stand, NOWHERE, size, maker)
@@ -263,8 +263,12 @@ export class Arena implements Owner {
     this.#holes = holes;
   }
 
+  #full(bytes: number): OutOfMemoryError {
+    return new OutOfMemoryError(bytes, this.used, this.limit, this.limit - this.#top + this.#free);
+  }
+
   #grow(end: number): void {
-    if (end > this.limit) throw new OutOfMemoryError(end - this.#top, this.used, this.limit);
+    if (end > this.limit) throw this.#full(end - this.#top);
     // An eighth more than now, so that growing n times costs O(log n) merges; less when the limit is near.
     const wish = Math.min(this.limit, Math.max(end, this.#capacity * 1.125, this.#capacity + 16 * PAGE));
     for (const target of [wish, end]) {
@@ -276,7 +280,7 @@ export class Arena implements Owner {
         // The engine has less than was wished; try the bare need.
       }
     }
-    throw new OutOfMemoryError(end - this.#top, this.used, this.limit);
+    throw this.#full(end - this.#top);
   }
 
   /** Opens a scope inside the current one. */

@@ -61,10 +61,10 @@ export class OutOfMemoryError extends RetrogradError {
   /** Bytes the arena may use in all. */
   readonly limit: number;
 
-  /** @internal */
-  constructor(requested: number, used: number, limit: number) {
+  /** @param free bytes that are neither in use nor the module's own, maybe in pieces @internal */
+  constructor(requested: number, used: number, limit: number, free = limit - used) {
     super(
-      `out of memory: expected room for ${requested} bytes, got ${limit - used} of ${limit} bytes free; ` +
+      `out of memory: expected room for ${requested} bytes, got ${free} of ${limit} bytes free; ` +
         'run each step in scope(() => …) or a loader loop, dispose() what is not needed, or use a smaller batch',
     );
     this.requested = requested;
