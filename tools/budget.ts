@@ -7,7 +7,7 @@ interface Limit {
 }
 
 export const budget: readonly Limit[] = [
-  { what: "README's example, minified", file: 'build/size/readme/index.js', limit: 50_500 },
+  { what: "README's example, minified", file: 'build/size/readme/index.js', limit: 51_000 },
   { what: 'a product alone, minified', file: 'build/size/product/index.js', limit: 35_500 },
   { what: 'one build of the kernels', file: 'build/wasm/retrograd.relaxed-threads.wasm', limit: 71_000 },
 ];

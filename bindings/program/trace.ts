@@ -50,7 +50,9 @@ export function describeSite(site: Error | null | undefined): string {
 const FRAMES = 12;
 const FRAMES_OF_MODULE = 8;
 
-/** Ops of a trace that know theirs: ten thousands are made by loops, and a third of building them would go into sites. */
+/**
+ * Ops of a trace that know theirs: ten thousands are made by loops, and a third of building them would go into sites.
+ */
 const SITES = 4096;
 
 /** Where the user's program is. Half a microsecond a frame, so no more of them than lead there. */
