@@ -31,6 +31,8 @@ export class Block {
   version = 0;
   /** How many gradients of the backward() that is under way lie here. */
   gradients = 0;
+  /** Whether the arena's last net is under it. */
+  caught = false;
   /** Null once freed. */
   #owner: Owner | null;
 
@@ -94,6 +96,10 @@ const NOWHERE = 2 ** 40;
 
 const CLASSES = sizeClass(2 ** 32) + 1;
 
+/** Lasting blocks, and their bytes, that may be without the last net while a program runs on. */
+const MOST_FRESH = 64;
+const MOST_FRESH_BYTES = 2 ** 20;
+
 export class Arena implements Owner {
   readonly memory: WebAssembly.Memory;
   /** Bytes the arena may reach. */
@@ -120,6 +126,10 @@ export class Arena implements Owner {
   stand: Owner | null = null;
   /** The last net under lasting blocks whose tensors were dropped without dispose(). */
   readonly #net: FinalizationRegistry<{ ptr: number; bytes: number }>;
+  /** Lasting blocks that it is not under yet: gradients, say, go again within a step, and to be registered costs. */
+  readonly #fresh: Block[] = [];
+  #freshBytes = 0;
+  #awaited = false;
 
   /** @param base first address behind the module's own data @param limit bytes, at most 4 GiB */
   constructor(memory: WebAssembly.Memory, base: number, limit: number) {
@@ -165,9 +175,34 @@ export class Arena implements Owner {
     if (!block.scope) this.#catch(block);
   }
 
-  /** Puts the last net under a lasting block. */
+  /** Sees to it that a lasting block gets the last net: soon, and at the latest when the running code has ended. */
   #catch(block: Block): void {
-    if (block.ownedBy(this)) this.#net.register(block, { ptr: block.ptr, bytes: block.bytes }, block);
+    if (!block.ownedBy(this)) return;
+    this.#freshBytes += block.bytes;
+    if (this.#fresh.push(block) > MOST_FRESH || this.#freshBytes > MOST_FRESH_BYTES) this.#spread();
+    else if (!this.#awaited) {
+      this.#awaited = true;
+      queueMicrotask(() => {
+        this.#awaited = false;
+        this.#spread();
+      });
+    }
+  }
+
+  /** Puts the last net under the lasting blocks that are without. */
+  #spread(): void {
+    for (const block of this.#fresh) {
+      if (block.caught || block.scope || !block.ownedBy(this)) continue;
+      block.caught = true;
+      this.#net.register(block, { ptr: block.ptr, bytes: block.bytes }, block);
+    }
+    this.#fresh.length = 0;
+    this.#freshBytes = 0;
+  }
+
+  #uncatch(block: Block): void {
+    if (block.caught) this.#net.unregister(block);
+    block.caught = false;
   }
 
   #take(size: number): number {
@@ -191,7 +226,7 @@ export class Arena implements Owner {
   adopt(block: Block, scope: Scope | null): void {
     if (block.scope) {
       if (block.scope === scope) return;
-    } else this.#net.unregister(block);
+    } else this.#uncatch(block);
     block.scope = scope;
     // A block that changed scopes stays in the old list; close() looks at `scope` before it frees.
     if (scope) scope.blocks.push(block);
@@ -200,7 +235,7 @@ export class Arena implements Owner {
 
   /** What Block.free() calls; use that. */
   release(block: Block): void {
-    if (!block.scope) this.#net.unregister(block);
+    this.#uncatch(block);
     this.#give(block.ptr, block.bytes);
   }
 

@@ -1,4 +1,6 @@
 // Lifetimes, and the limits of the memory.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as r from '../../bindings/index.ts';
 import {
@@ -182,6 +184,40 @@ describe('dispose', () => {
     const x = tensor([1]);
     x[Symbol.dispose]();
     expect(r.backend().memory.blocks).toBe(blocks);
+  });
+});
+
+describe('tensors that were dropped', () => {
+  /** A collection of garbage, and time for what is to be finalised. */
+  const collect = async (): Promise<void> => {
+    setFlagsFromString('--expose-gc');
+    (runInNewContext('gc') as () => void)();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+
+  it('give their memory back, and what goes on living keeps its own', async () => {
+    await r.init();
+    const kept = r.randn([100]);
+    const image = bits(kept);
+    const { blocks } = r.backend().memory;
+    for (let i = 0; i < 500; i++) r.randn([64]);
+    for (let i = 0; i < 10; i++) r.randn([200_000]);
+    for (let i = 0; i < 100 && r.backend().memory.blocks > blocks + 5; i++) await collect();
+    // The last ones may still lie in a register.
+    expect(r.backend().memory.blocks).toBeLessThanOrEqual(blocks + 5);
+    for (let i = 0; i < 100; i++) r.randn([100]);
+    expect(bits(kept)).toBe(image);
+  });
+
+  it('are freed once where they were disposed of in the turn that made them', async () => {
+    await r.init();
+    const { blocks } = r.backend().memory;
+    for (let i = 0; i < 200; i++) r.randn([64]).dispose();
+    expect(r.backend().memory.blocks).toBe(blocks);
+    const living = Array.from({ length: 50 }, (_, i) => r.full([64], i));
+    for (let i = 0; i < 5; i++) await collect();
+    expect(living.map((x) => x.mean().item())).toEqual(living.map((_, i) => i));
+    for (const x of living) x.dispose();
   });
 });
 
