@@ -8,6 +8,6 @@ interface Limit {
 
 export const budget: readonly Limit[] = [
   { what: "README's example, minified", file: 'build/size/readme/index.js', limit: 51_000 },
-  { what: 'a product alone, minified', file: 'build/size/product/index.js', limit: 35_500 },
+  { what: 'a product alone, minified', file: 'build/size/product/index.js', limit: 36_000 },
   { what: 'one build of the kernels', file: 'build/wasm/retrograd.relaxed-threads.wasm', limit: 71_000 },
 ];
