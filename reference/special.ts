@@ -26,7 +26,7 @@ export function erf(x: number): number {
 }
 
 /** 1 - erf(x), accurate relative to itself. */
-export function erfc(x: number): number {
+function erfc(x: number): number {
   return x > 2.5 ? erfcFraction(x) : 1 - erf(x);
 }
 

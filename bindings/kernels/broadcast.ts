@@ -12,7 +12,7 @@ type Rowwise = 'rowwise';
  * dims = [rank, sizes, the strides of each operand that has any]: units are the positions of the outermost dim, each of
  * `row` elements.
  */
-export const stridedList = <const N extends readonly Strides[]>(
+const stridedList = <const N extends readonly Strides[]>(
   ...strides: N
 ): ListSpec<'rank' | 'outer' | 'row' | Rowwise | N[number] | Spans<N[number]>> =>
   list(

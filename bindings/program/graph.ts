@@ -70,7 +70,7 @@ function biasOf(add: Node, product: Tensor): Tensor | null {
  * A product to which a row is added becomes one op, linear, in the place of the sum: `x.matmul(w).add(b)`. The bits are
  * the same, as the epilogue adds the row to the same sum. O(n).
  */
-export function fuseBias(nodes: readonly Node[], alive: Alive): Node[] {
+function fuseBias(nodes: readonly Node[], alive: Alive): Node[] {
   const uses = usesOf(nodes);
   const products = new Map<Block, { readonly node: Node; readonly at: number }>();
   const gone = new Set<Node>();
