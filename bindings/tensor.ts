@@ -2,6 +2,7 @@
 import { type Dtype, dtypes, type TypedArray } from './dtypes.ts';
 import { runtime } from './engine/engine.ts';
 import type { Operand } from './kernels/descriptor.ts';
+import { describe, kinds, orList } from './kinds.ts';
 import type { Block } from './memory/arena.ts';
 import { ArgumentError, DtypeError, FreedError, formatShape, ShapeError } from './memory/errors.ts';
 
@@ -294,3 +295,6 @@ export class Tensor implements Operand {
     return this.toString();
   }
 }
+
+kinds.Tensor = [(x) => x instanceof Tensor, 'a tensor', 'tensors'];
+kinds.dtype = [(x) => typeof x === 'string' && Object.hasOwn(dtypes, x), orList(Object.keys(dtypes).map(describe))];

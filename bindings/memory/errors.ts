@@ -4,6 +4,23 @@
 export class RetrogradError extends Error {
   /** The name of the class, by which stack traces show it. */
   override name = 'RetrogradError';
+  /** The call of the user's that it came from, with which the message begins. */
+  call?: string;
+}
+
+/**
+ * Puts `call` in front of a message instead of what stands there: so the outermost call is named, which is the user's.
+ * @returns the error
+ */
+export function named(error: unknown, call: string): unknown {
+  if (!(error instanceof RetrogradError) || error.call === call) return error;
+  const { message, stack } = error;
+  const head = error.call ?? /^[\w.]+(?=: )/.exec(message)?.[0];
+  error.message = `${call}: ${head ? message.slice(head.length + 2) : message}`;
+  error.call = call;
+  // Engines that show the message in the stack took it when the error was made.
+  if (stack) error.stack = stack.replace(message, () => error.message);
+  return error;
 }
 
 /** Shapes, axes or sizes do not fit the op. */
