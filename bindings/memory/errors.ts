@@ -90,7 +90,30 @@ export class OutOfMemoryError extends RetrogradError {
   }
 }
 
+/**
+ * A value in a message: numbers and short words as they are, of all else the kind, since what users give may have no
+ * end.
+ */
+export function describeValue(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return `'${value.length > 40 ? `${value.slice(0, 40)}…` : value}'`;
+    case 'symbol':
+    case 'function':
+      return `a ${typeof value}`;
+    case 'object':
+      return value === null ? 'null' : Array.isArray(value) ? 'an array' : 'an object';
+    default:
+      return String(value);
+  }
+}
+
+/** Sizes that messages show of a longer list. */
+const SHOWN = 16;
+
 /** `[2, 3]`, as shapes are printed in messages. */
-export function formatShape(shape: readonly number[]): string {
-  return `[${shape.join(', ')}]`;
+export function formatShape(shape: readonly unknown[]): string {
+  const sizes = shape.slice(0, SHOWN).map(describeValue);
+  if (shape.length > SHOWN) sizes.push(`… ${shape.length} in all`);
+  return `[${sizes.join(', ')}]`;
 }
