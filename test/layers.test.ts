@@ -20,6 +20,7 @@ const LAYERS = [
   'ops/',
   'execute.ts',
   'autograd.ts',
+  'walk.ts',
   'backward.ts',
   'program/',
   'scope.ts',

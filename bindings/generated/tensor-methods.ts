@@ -597,5 +597,5 @@ export interface TensorMethods {
    * console.log(w.grad?.toArray()); // [2, 4, 6]
    * ```
    */
-  backward(gradient?: Tensor, options?: BackwardOptions): void;
+  backward(gradient?: Tensor | null, options?: BackwardOptions): void;
 }
