@@ -11,6 +11,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LAYERS = [
   'memory/',
   'dtypes.ts',
+  'sizes.ts',
+  'text.ts',
   'kernels/',
   'generated/kernel-calls.ts',
   'engine/',

@@ -56,13 +56,14 @@ function* functionsOf({ text, body, comments }) {
 /** A parameter as a signature has it: a default only makes it optional. */
 function parameter(node, { file, text }) {
   const { left: bare, right: value } = node.type === 'AssignmentPattern' ? node : { left: node, right: null };
+  const rest = bare.type === 'RestElement';
   const { typeAnnotation } = bare;
   const type = typeAnnotation
     ? text.slice(typeAnnotation.start, typeAnnotation.end)
     : `: ${typeof (value?.argument ?? value)?.value}`; // of -1 or 0
-  if (bare.type !== 'Identifier' || type === ': undefined')
+  if ((bare.type !== 'Identifier' && !rest) || type === ': undefined')
     throw new Error(`${file}: expected a parameter with a name and a type, got ${text.slice(node.start, node.end)}`);
-  return `${bare.name}${value || bare.optional ? '?' : ''}${type}`;
+  return `${rest ? `...${bare.argument.name}` : bare.name}${value || bare.optional ? '?' : ''}${type}`;
 }
 
 /** The names of types in a piece of the tree. */

@@ -35,6 +35,19 @@ function sliceOnce(x: Tensor, dim: number, start: number, end: number, step: num
 export const reshape = (x: Tensor, shape: Shape): Tensor =>
   ops.reshape({ x }, { shape: [...inferSize('reshape', x, shape)] });
 
+/**
+ * The same memory in another shape (PyTorch's `view`): what is written to one is seen in the other.
+ * @param shape as many elements as x has; one size may be -1 and is worked out
+ * @throws ShapeError for another number of elements, or where the strides of x need a copy, which reshape() makes
+ */
+export function view(x: Tensor, shape: Shape): Tensor;
+/** The same memory in another shape, given as its sizes; one of them may be -1. @throws ShapeError as view(x, shape) */
+export function view(x: Tensor, ...sizes: number[]): Tensor;
+export function view(x: Tensor, ...sizes: [Shape] | number[]): Tensor {
+  const shape = (Array.isArray(sizes[0]) ? sizes[0] : sizes) as Shape;
+  return ops.view({ x }, { shape: [...inferSize('view', x, shape)] });
+}
+
 /** Joins the dims `startDim` … `endDim`, both included, into one; by default all of them. */
 export const flatten = (x: Tensor, startDim = 0, endDim = -1): Tensor => {
   if (x.ndim === 0) return ops.reshape({ x }, { shape: [1] });
@@ -102,6 +115,16 @@ export const select = (x: Tensor, dim: number, index: number): Tensor => {
     );
   const part = ops.slice({ x }, { dim: d, start: index < 0 ? index + size : index, length: 1, step: 1 });
   return ops.squeeze({ x: part }, { dim: d });
+};
+
+/**
+ * The views along `dim`, without that dim (PyTorch's `unbind`); `for (const row of x)` goes through those of dim 0.
+ * @throws ShapeError for a tensor without dims
+ */
+export const unbind = (x: Tensor, dim = 0): Tensor[] => {
+  const size = x.shape[normalizeDim('unbind', dim, x.ndim)];
+  if (size === undefined) throw new ShapeError('unbind: expected a tensor of at least 1 dim, got a single number');
+  return Array.from({ length: size }, (_, i) => select(x, dim, i));
 };
 
 /** x itself if contiguous, else a copy in row-major order. */

@@ -81,8 +81,10 @@ import {
   to,
   transpose,
   trunc,
+  unbind,
   unsqueeze,
   variance,
+  view,
   zero_,
 } from '../functional/functions.ts';
 
@@ -168,7 +170,9 @@ export const methods = {
   to,
   transpose,
   trunc,
+  unbind,
   unsqueeze,
   variance,
+  view,
   zero_,
 };

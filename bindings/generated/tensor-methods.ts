@@ -296,6 +296,16 @@ export interface TensorMethods {
    */
   reshape(shape: Shape): Tensor;
 
+  /**
+   * The same memory in another shape (PyTorch's `view`): what is written to one is seen in the other.
+   * @param shape as many elements as x has; one size may be -1 and is worked out
+   * @throws ShapeError for another number of elements, or where the strides of x need a copy, which reshape() makes
+   */
+  view(shape: Shape): Tensor;
+
+  /** The same memory in another shape, given as its sizes; one of them may be -1. @throws ShapeError as view(x, shape) */
+  view(...sizes: number[]): Tensor;
+
   /** Joins the dims `startDim` … `endDim`, both included, into one; by default all of them. */
   flatten(startDim?: number, endDim?: number): Tensor;
 
@@ -331,6 +341,12 @@ export interface TensorMethods {
    * @throws ShapeError for an index out of range
    */
   select(dim: number, index: number): Tensor;
+
+  /**
+   * The views along `dim`, without that dim (PyTorch's `unbind`); `for (const row of x)` goes through those of dim 0.
+   * @throws ShapeError for a tensor without dims
+   */
+  unbind(dim?: number): Tensor[];
 
   /** x itself if contiguous, else a copy in row-major order. */
   contiguous(): Tensor;
