@@ -68,7 +68,7 @@ describe('making tensors', () => {
       /expected whole numbers from -2147483648 to 2147483647 for dtype i32, got 1.5$/,
     );
     expect(() => tensor([256], { dtype: 'u8' })).toThrow(ArgumentError);
-    expect(() => tensor([1], { dtype: 'f64' as never })).toThrow(DtypeError);
+    expect(() => tensor([1], { dtype: 'f64' as never })).toThrow(ArgumentError);
     expect(() => tensor([1], { dtype: 'i32', requiresGrad: true })).toThrow(/only f32 tensors have gradients/);
     expect(() => tensor(BigInt64Array.of(1n) as never)).toThrow(
       /expected a typed array of numbers, got one of bigints/,
@@ -185,8 +185,7 @@ describe('reading', () => {
     expect(x.select(0, 1).select(0, 1).item()).toBe(4);
     expect(tensor(7, { dtype: 'u8' }).item()).toBe(7);
     expect(() => x.item()).toThrow(/item: expected one element, got shape \[3, 2\]/);
-    expect(String(tensor([[1, 2.5]]))).toBe('Tensor f32 [1, 2] [[1, 2.5]]');
-    expect(String(r.zeros([100]))).toBe('Tensor f32 [100]');
+    expect(String(tensor([[1, 2.5]]))).toBe('tensor([[1.0000, 2.5000]])');
     expect(x.ndim).toBe(2);
     expect(x.numel()).toBe(6);
     expect(tensor([[]]).toArray()).toEqual([[]]);
