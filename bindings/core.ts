@@ -7,10 +7,11 @@ export {
   type EyeOptions,
   eye,
   full,
+  type LikeFunction,
   linspace,
-  type OfShape,
   ones,
   onesLike,
+  type ShapeFunction,
   type TensorDataOptions,
   type TensorOptions,
   tensor,
@@ -54,5 +55,5 @@ export {
   setRngState,
 } from './random.ts';
 export { scope } from './scope.ts';
-export type { Callable } from './signature.ts';
-export { type Dtype, type NestedArray, type Shape, Tensor, type TypedArray } from './tensor.ts';
+export type { Arguments, Callable, Mixed } from './signature.ts';
+export { type Dtype, type NestedArray, type Shape, Tensor, type TensorJson, type TypedArray } from './tensor.ts';

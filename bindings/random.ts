@@ -1,6 +1,6 @@
 // The default generator, and what draws from it.
 import { noGrad, ops } from './autograd.ts';
-import { generate, MADE, type OfShape, type TensorOptions, tensor, withGrad } from './creation.ts';
+import { generate, MADE, type ShapeFunction, type TensorOptions, tensor, withGrad } from './creation.ts';
 import { checkValues } from './dtypes.ts';
 import { onStart, runtime } from './engine/engine.ts';
 import { tracing, upload } from './execute.ts';
@@ -99,7 +99,7 @@ export interface RandnOptions extends TensorOptions {
 }
 
 /** Uniform numbers from `low` up to, without, `high`: `rand(2, 3)` or `rand([2, 3])`. */
-export const rand = callable<OfShape<RandOptions>>(
+export const rand = callable<ShapeFunction<RandOptions>>(
   `rand(...shape: int, *, low: number = 0, high: number = 1, ${MADE.slice(3)}`,
   (shape: Shape, low: number, high: number, dtype: Dtype, requiresGrad: boolean) => {
     checkShape('rand', shape);
@@ -109,7 +109,7 @@ export const rand = callable<OfShape<RandOptions>>(
 );
 
 /** Normal numbers, by default of mean 0 and standard deviation 1: `randn(2, 3)` or `randn([2, 3])`. */
-export const randn = callable<OfShape<RandnOptions>>(
+export const randn = callable<ShapeFunction<RandnOptions>>(
   `randn(...shape: int, *, mean: number = 0, std: number = 1, ${MADE.slice(3)}`,
   (shape: Shape, mean: number, std: number, dtype: Dtype, requiresGrad: boolean) => {
     checkShape('randn', shape);

@@ -289,8 +289,8 @@ function nameAs<F>(declared: Signature, fn: F): F {
   return Object.defineProperty(fn, 'name', { value: declared.name });
 }
 
-/** P cut short anywhere, then the options. */
-type Mixed<P extends readonly unknown[], O> =
+/** Positions P cut short anywhere, then options O. */
+export type Mixed<P extends readonly unknown[], O> =
   | [...{ [K in keyof P]: P[K] | undefined }, options?: O]
   | (P extends readonly [...infer Front, unknown] ? Mixed<Front, O> : never);
 

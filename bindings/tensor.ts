@@ -33,6 +33,18 @@ export { checkShape, contiguousStrides, MAX_DIMS, numelOf, type Shape } from './
 /** A number, or arrays of arrays of numbers, all rows of one length. */
 export type NestedArray = number | boolean | readonly NestedArray[];
 
+/** What JSON has of a tensor. */
+export interface TensorJson {
+  /** The element type. */
+  dtype: Dtype;
+  /** Sizes, outermost first. */
+  shape: Shape;
+  /** Nested arrays of the elements, up to 1000; NaN and infinities as text. */
+  values?: unknown;
+  /** Of more elements: what toString() gives. */
+  text?: string;
+}
+
 /** What the tape remembers of the op that made a tensor; see autograd.ts. @internal */
 export interface GradNode {
   /** Later ops have higher numbers, so that descending order is a reverse topological order. */
@@ -255,6 +267,7 @@ export class Tensor implements Operand {
     return this.#requiresGrad;
   }
 
+  /** Turns gradients on or off, as {@link requiresGrad_} does. */
   set requiresGrad(on: boolean) {
     this.requiresGrad_(on);
   }
@@ -379,7 +392,7 @@ export class Tensor implements Operand {
   }
 
   /** For JSON.stringify: dtype, shape and values; of more than 1000 elements only their text, which is for people. */
-  toJSON(): { dtype: Dtype; shape: Shape; values: unknown } | { dtype: Dtype; shape: Shape; text: string } {
+  toJSON(): TensorJson {
     const { dtype, shape } = this;
     if (this.#size > MOST_PRINTED) return { dtype, shape, text: this.toString() };
     // JSON has no word for the others, and would write null.
