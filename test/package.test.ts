@@ -16,7 +16,7 @@ const exec = promisify(execFile);
 
 /** What a tarball may hold, and nothing else. */
 const ALLOWED =
-  /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|build\/lib\/[\w/-]+\.d\.ts|build\/lib\/[\w-]+\.js(\.map)?|build\/wasm\/retrograd\.(strict|relaxed)(-threads)?\.wasm)$/;
+  /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|build\/lib\/[\w/-]+\.d\.ts|build\/lib\/[\w-]+(\.global)?\.js(\.map)?|build\/wasm\/retrograd\.(strict|relaxed)(-threads)?\.wasm)$/;
 
 /** The seed's network on four points, as a user's program in JavaScript. */
 const program = (imports: string): string => `${imports}
@@ -153,9 +153,7 @@ describe('the tarball', () => {
 
   it('says in every module what it is, and under which license', async () => {
     for (const file of files.filter((name) => name.endsWith('.js')))
-      expect(await readFile(join(ROOT, file), 'utf8'), file).toMatch(
-        /^\/\*!\n ?\* retrograd [\w.-]+, Apache-2\.0\.\n ?\* Contains @assemblyscript\/loader/,
-      );
+      expect(await readFile(join(ROOT, file), 'utf8'), file).toMatch(/^\/\*! retrograd [\w.-]+, Apache-2\.0\. \*\/\n/);
   });
 
   it('names no path of the machine that made it', async () => {
