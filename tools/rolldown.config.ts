@@ -2,7 +2,13 @@
 import { defineConfig } from 'rolldown';
 
 export default defineConfig({
-  input: ['tools/compile-kernels.ts', 'tools/generate-kernels.ts', 'tools/lint-kernels.ts', 'tools/size.ts'],
+  input: [
+    'tools/compile-kernels.ts',
+    'tools/generate-kernels.ts',
+    'tools/install-engines.ts',
+    'tools/lint-kernels.ts',
+    'tools/size.ts',
+  ],
   external: [/^node:/, /^assemblyscript/, 'rolldown'],
   platform: 'node',
   tsconfig: false,

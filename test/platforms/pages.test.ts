@@ -1,0 +1,109 @@
+// The package as plain ES modules in the pages of every browser, to the same bits as in Node.
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type Browser, launch } from './browsers.ts';
+import { commonFiles, pageOf, visit, workerOf } from './page.ts';
+import { asModule, expectPlace, expectSame } from './program.ts';
+import { needs, rowsOf } from './rows.ts';
+import { type Running, serve } from './server.ts';
+
+const ISOLATED = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
+const strict = (threads: number | 'auto') => ({ simd: 'strict', threads });
+
+interface Scenario {
+  readonly title: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly options: object;
+  readonly threads: number;
+  readonly violations?: readonly string[];
+}
+const SCENARIOS: readonly Scenario[] = [
+  { title: 'a plain page', headers: {}, options: strict('auto'), threads: 1 },
+  { title: 'an isolated page', headers: ISOLATED, options: strict(2), threads: 2 },
+  {
+    title: "README's policy",
+    headers: { 'Content-Security-Policy': POLICY },
+    options: strict('auto'),
+    threads: 1,
+  },
+  {
+    title: "README's policy for threads",
+    headers: { ...ISOLATED, 'Content-Security-Policy': `${POLICY}; worker-src 'self' blob:` },
+    options: strict(2),
+    threads: 2,
+  },
+  {
+    title: 'a policy without blob:',
+    headers: { ...ISOLATED, 'Content-Security-Policy': POLICY },
+    options: strict(2),
+    threads: 1,
+    violations: ['worker-src blob'],
+  },
+];
+
+describe.each(rowsOf(inject('browsers')))('%s', (_title, id, found) => {
+  const library = join(inject('project'), 'node_modules/retrograd');
+  let browser: Browser;
+  beforeAll(async () => {
+    if ('command' in found) browser = await launch(id, found.command);
+  });
+  afterAll(() => browser?.close());
+
+  const siteOf = (options: object, headers: Readonly<Record<string, string>>, origin = '') => ({
+    folders: { '/retrograd/': library },
+    files: {
+      ...commonFiles(options),
+      '/page.js': pageOf("new Worker('/worker.js', { type: 'module' })"),
+      '/worker.js': workerOf(),
+      '/program.js': asModule(`${origin}/retrograd/build/lib/index.js`),
+    },
+    headers,
+  });
+
+  for (const { title, headers, options, threads, violations = [] } of SCENARIOS)
+    it(title, async ({ skip }) => {
+      needs(found, skip);
+      const answer = await visit(browser, siteOf(options, headers));
+      expectSame(answer.page, inject('expected'), threads);
+      expectSame(answer.worker, inject('expected'), threads);
+      expect(answer.violations).toEqual(violations);
+      if (violations.length === 0) expect(answer.problems).toEqual([]);
+    });
+
+  it.for([
+    ['another origin', {}, 1],
+    ['another origin, isolated', ISOLATED, 2],
+  ] as const)('%s', async ([, headers, threads], { skip }) => {
+    needs(found, skip);
+    const cors = { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' };
+    const other: Running = await serve({ folders: { '/retrograd/': library }, headers: cors });
+    try {
+      const answer = await visit(browser, siteOf(strict(threads), headers, other.origin), [other]);
+      expectSame(answer.page, inject('expected'), threads);
+      // WebKit loads no module of another origin in a worker of an isolated page.
+      if (id !== 'webkit' || headers !== ISOLATED) expectSame(answer.worker, inject('expected'), threads);
+      expect(answer.problems).toEqual([]);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('as it comes', async ({ skip }) => {
+    needs(found, skip);
+    const site = siteOf({}, ISOLATED);
+    const answer = await visit(browser, site);
+    expect(answer.page.error).toBeUndefined();
+    expect(['strict', 'relaxed']).toContain(answer.page.build);
+    expectPlace(answer.page.mistake, site.files['/program.js']);
+  });
+
+  it('a policy without WebAssembly', async ({ skip }) => {
+    needs(found, skip);
+    const answer = await visit(browser, siteOf({}, { 'Content-Security-Policy': "default-src 'self'" }));
+    expect(answer.page.error).toMatch(/^BackendError: init: .*'wasm-unsafe-eval'/);
+  });
+});
