@@ -20,7 +20,8 @@ export type Locate = (file: string) => string | UrlLike;
 
 const PAGE = 65536;
 
-export const isNode = typeof process !== 'undefined' && !!process.versions?.node;
+// Some bundlers put a module for browsers in the place of a bare `process`, and have to install it.
+export const isNode = !!globalThis.process?.versions?.node;
 
 // The smallest module with one function that runs `op` on `operands` zero vectors and drops the result.
 function probe(operands: number, ...op: number[]): Uint8Array<ArrayBuffer> {
@@ -133,7 +134,7 @@ export async function makeTrial(module: WebAssembly.Module, build: BuildName, by
 type Versions = Readonly<Record<string, string | undefined>>;
 
 /** The engine and what it is part of: 'V8 11.3 (Node 20.20)', 'SpiderMonkey (Firefox 128)'. */
-export function engineName(versions: Versions = isNode ? process.versions : {}): string {
+export function engineName(versions: Versions = isNode ? globalThis.process.versions : {}): string {
   const short = (version: string | undefined): string => (version ?? '').split('.').slice(0, 2).join('.');
   const { v8, node, bun, deno } = versions;
   if (bun) return `JavaScriptCore (Bun ${short(bun)})`;
