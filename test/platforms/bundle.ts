@@ -1,4 +1,4 @@
-// Bundles by docs/browsers-and-bundlers.md: its commands are run, and its files used, as a reader would.
+// docs/browsers-and-bundlers.md: its commands are run, and its files and headers used, as a reader would.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
@@ -15,8 +15,14 @@ interface Section {
   readonly files: Readonly<Record<string, string>>;
   /** Its commands. */
   readonly commands: string;
+  /** Its headers of HTTP. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Its page. */
+  readonly html: string;
   /** How init() is told where the wasm is, if it has to be. */
   readonly locate: string;
+  /** How its worker is made. */
+  readonly worker: string;
 }
 
 /** What the docs hold under a heading, up to the next one. */
@@ -24,14 +30,19 @@ export function sectionOf(title: string): Section {
   const section = PAPER.split(/^#+ /m).find((text) => text.startsWith(`${title}\n`));
   if (!section) throw new Error(`expected a section '${title}' in the docs, got none`);
   const files: Record<string, string> = {};
-  let commands = '';
+  const headers: Record<string, string> = {};
+  let [commands, html] = ['', ''];
   for (const [, language, body = ''] of section.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)) {
     const [, file] = /^\/\/ ([\w.-]+)\n/.exec(body) ?? [];
     if (file) files[file] = body;
     if (language === 'sh') commands += body;
+    if (language === 'html') html += body;
+    if (language === 'http')
+      for (const [, name = '', value = ''] of body.matchAll(/^([\w-]+): (.*)$/gm)) headers[name] = value;
   }
   const [, locate = ''] = /init\(\{ (locate: .*) \}\)/.exec(section) ?? [];
-  return { files, commands, locate };
+  const [worker = ''] = /new Worker\(.*\)(?=[;`])/.exec(section) ?? [];
+  return { files, commands, headers, html, locate, worker };
 }
 
 /**

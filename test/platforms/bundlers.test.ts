@@ -10,7 +10,7 @@ import { answerOf, asModule, expectPlace, expectSame } from './program.ts';
 import { needs } from './rows.ts';
 import { startWorkerd } from './workerd.ts';
 
-const byUrl = "new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })";
+const byUrl = sectionOf('Bundlers that find the wasm').worker;
 const TOLD = sectionOf('Bundlers that have to be told').locate;
 
 interface Row {

@@ -2,16 +2,18 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Browser, launch } from './browsers.ts';
+import { sectionOf } from './bundle.ts';
 import { commonFiles, pageOf, visit, workerOf } from './page.ts';
 import { asModule, expectPlace, expectSame } from './program.ts';
 import { needs, rowsOf } from './rows.ts';
 import { type Running, serve } from './server.ts';
 
-const ISOLATED = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-};
-const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
+const ISOLATED = sectionOf('Threads need isolation').headers;
+const POLICY = sectionOf('Content security policy').headers;
+const WITHOUT_BLOBS = Object.fromEntries(
+  Object.entries(POLICY).map(([name, value]) => [name, value.replace(/; worker-src .*/, '')]),
+);
+const PAGE = sectionOf('A page without a bundler').html;
 const strict = (threads: number | 'auto') => ({ simd: 'strict', threads });
 
 interface Scenario {
@@ -24,21 +26,11 @@ interface Scenario {
 const SCENARIOS: readonly Scenario[] = [
   { title: 'a plain page', headers: {}, options: strict('auto'), threads: 1 },
   { title: 'an isolated page', headers: ISOLATED, options: strict(2), threads: 2 },
+  { title: 'a policy', headers: POLICY, options: strict('auto'), threads: 1 },
+  { title: 'a policy, isolated', headers: { ...ISOLATED, ...POLICY }, options: strict(2), threads: 2 },
   {
-    title: "README's policy",
-    headers: { 'Content-Security-Policy': POLICY },
-    options: strict('auto'),
-    threads: 1,
-  },
-  {
-    title: "README's policy for threads",
-    headers: { ...ISOLATED, 'Content-Security-Policy': `${POLICY}; worker-src 'self' blob:` },
-    options: strict(2),
-    threads: 2,
-  },
-  {
-    title: 'a policy without blob:',
-    headers: { ...ISOLATED, 'Content-Security-Policy': POLICY },
+    title: 'a policy without blob:, isolated',
+    headers: { ...ISOLATED, ...WITHOUT_BLOBS },
     options: strict(2),
     threads: 1,
     violations: ['worker-src blob'],
@@ -57,7 +49,7 @@ describe.each(rowsOf(inject('browsers')))('%s', (_title, id, found) => {
     folders: { '/retrograd/': library },
     files: {
       ...commonFiles(options),
-      '/page.js': pageOf("new Worker('/worker.js', { type: 'module' })"),
+      '/page.js': pageOf(sectionOf('Workers').worker),
       '/worker.js': workerOf(),
       '/program.js': asModule(`${origin}/retrograd/build/lib/index.js`),
     },
@@ -99,6 +91,14 @@ describe.each(rowsOf(inject('browsers')))('%s', (_title, id, found) => {
     expect(answer.page.error).toBeUndefined();
     expect(['strict', 'relaxed']).toContain(answer.page.build);
     expectPlace(answer.page.mistake, site.files['/program.js']);
+  });
+
+  it('the page of the docs', async ({ skip }) => {
+    needs(found, skip);
+    const tell = "(text) => fetch('/result', { method: 'POST', body: JSON.stringify({ page: text }) })";
+    const document = PAGE.replace('\n', `\n<script>console.log = ${tell};</script>\n`);
+    const answer = await visit(browser, { folders: { '/retrograd/': library }, files: { '/index.html': document } });
+    expect(answer.page).toBe(3);
   });
 
   it('a policy without WebAssembly', async ({ skip }) => {
