@@ -112,7 +112,7 @@ export function find(id: EngineId): Found {
   const { title, files, variable, npm, command = (...paths: readonly string[]) => paths.slice(0, 1) } = ENGINES[id];
   const [program, ...rest] = files;
   const named = variable ? process.env[variable] : undefined;
-  const paths = [named ?? locate(program as string), ...rest.map(locate)];
+  const paths = [named ?? (program as string), ...rest].map(locate);
   if (paths.every((path) => path !== undefined)) return { command: command(...(paths as string[])) };
   if (npm && !linux) return { missing: `${title}: no package for ${platform()} on ${arch()} in tools/engines.ts` };
   return { missing: `not installed: npm run engines -- ${id}${variable ? `, or ${variable}=/path` : ''}` };

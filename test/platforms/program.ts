@@ -7,7 +7,7 @@ import { expect } from 'vitest';
 
 const exec = promisify(execFile);
 const TEXT = readFileSync(fileURLToPath(new URL('program.js', import.meta.url)), 'utf8');
-const [, NAMES = ''] = /^import (\{.*\}) from 'retrograd';$/m.exec(TEXT) ?? [];
+const [, NAMES = ''] = /^import (\{[^}]*\}) from 'retrograd';$/m.exec(TEXT) ?? [];
 
 /** What program.js answers. */
 export interface Trained {
@@ -28,7 +28,7 @@ export const asModule = (from = 'retrograd'): string => TEXT.replace("'retrograd
 
 /** The program for require(), or with the package from somewhere else: `source` is an expression. */
 export const asScript = (source: string): string =>
-  TEXT.replace(/^import .*$/m, `const ${NAMES.replaceAll(' as ', ': ')} = ${source};`).replace(
+  TEXT.replace(/^import [^;]*;$/m, `const ${NAMES.replaceAll(' as ', ': ')} = ${source};`).replace(
     'export async function',
     'async function',
   );
