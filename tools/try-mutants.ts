@@ -66,21 +66,24 @@ async function tried(
 async function record(copy: Copy, tests: readonly string[]) {
   const report = join(copy.folder, 'report.json');
   const hits = join(copy.folder, 'hits.jsonl');
-  const outcome = await copy.test(tests, { HITS: hits }, 3600, report);
+  await copy.test(tests, { HITS: hits }, 3600, report);
   const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as {
     testResults: { name: string; startTime: number; endTime: number; status: string }[];
   };
-  const failed = testResults.filter(({ status }) => status === 'failed').map(({ name }) => name);
-  if (outcome !== 'passed') throw new Error(`mutants: expected tests that pass without any, got ${outcome}: ${failed}`);
+  const failed = new Set(testResults.filter(({ status }) => status === 'failed').map(({ name }) => name));
+  // Some measure time, and fail on a machine that is busy.
+  for (const name of failed)
+    console.log(`left out, since it fails without mutants: ${name.slice(copy.folder.length + 1)}`);
+  if (failed.size > 3) throw new Error('mutants: expected tests that pass without any, got more than three that fail');
   const seconds = new Map(
-    testResults.map(({ name, startTime, endTime }) => [
-      name.slice(copy.folder.length + 1),
-      (endTime - startTime) / 1000,
-    ]),
+    testResults
+      .filter(({ name }) => !failed.has(name))
+      .map(({ name, startTime, endTime }) => [name.slice(copy.folder.length + 1), (endTime - startTime) / 1000]),
   );
   const met = new Map<number, string[]>();
   for (const line of readFileSync(hits, 'utf8').trim().split('\n')) {
     const { file, hits: list } = JSON.parse(line) as { file: string; hits: number[] };
+    if (failed.has(file)) continue;
     for (const i of list) met.set(i, [...(met.get(i) ?? []), file.slice(copy.folder.length + 1)]);
   }
   return { seconds, met };
@@ -121,7 +124,7 @@ async function tryAssembly(copy: Copy, mutants: readonly Mutant[]): Promise<void
     copy.write(mutant.file, mutated(text, mutant));
     if ((await compile()) !== 'passed') tell(mutant, 'no compilation');
     else if (copy.read(wasm).equals(plain)) tell(mutant, 'the same code');
-    else tell(mutant, await tried(copy, inOrder(mutant.file, tests, seconds), {}, seconds));
+    else tell(mutant, await tried(copy, inOrder(mutant.file, [...seconds.keys()], seconds), {}, seconds));
     copy.write(mutant.file, text);
   }
 }

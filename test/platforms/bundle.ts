@@ -19,8 +19,8 @@ interface Section {
   readonly headers: Readonly<Record<string, string>>;
   /** Its page. */
   readonly html: string;
-  /** How init() is told where the wasm is, if it has to be. */
-  readonly locate: string;
+  /** The option that it gives to init(): 'locate: …'. */
+  readonly option: string;
   /** How its worker is made. */
   readonly worker: string;
 }
@@ -40,9 +40,9 @@ export function sectionOf(title: string): Section {
     if (language === 'http')
       for (const [, name = '', value = ''] of body.matchAll(/^([\w-]+): (.*)$/gm)) headers[name] = value;
   }
-  const [, locate = ''] = /init\(\{ (locate: .*) \}\)/.exec(section) ?? [];
+  const [, option = ''] = /init\(\{ (\w+: .*) \}\)/.exec(section) ?? [];
   const [worker = ''] = /new Worker\(.*\)(?=[;`])/.exec(section) ?? [];
-  return { files, commands, headers, html, locate, worker };
+  return { files, commands, headers, html, option, worker };
 }
 
 /**

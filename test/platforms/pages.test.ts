@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Browser, launch } from './browsers.ts';
 import { sectionOf } from './bundle.ts';
 import { commonFiles, pageOf, visit, workerOf } from './page.ts';
-import { asModule, expectPlace, expectSame } from './program.ts';
+import { asModule, asScript, expectPlace, expectSame } from './program.ts';
 import { needs, rowsOf } from './rows.ts';
 import { type Running, serve } from './server.ts';
 
@@ -13,7 +13,7 @@ const POLICY = sectionOf('Content security policy').headers;
 const WITHOUT_BLOBS = Object.fromEntries(
   Object.entries(POLICY).map(([name, value]) => [name, value.replace(/; worker-src .*/, '')]),
 );
-const PAGE = sectionOf('A page without a bundler').html;
+const WORKER_FILE = '/retrograd/build/lib/worker.js';
 const strict = (threads: number | 'auto') => ({ simd: 'strict', threads });
 
 interface Scenario {
@@ -34,6 +34,12 @@ const SCENARIOS: readonly Scenario[] = [
     options: strict(2),
     threads: 1,
     violations: ['worker-src blob'],
+  },
+  {
+    title: 'a policy without blob:, isolated, with the file',
+    headers: { ...ISOLATED, ...WITHOUT_BLOBS },
+    options: { ...strict(2), worker: WORKER_FILE },
+    threads: 2,
   },
 ];
 
@@ -93,10 +99,31 @@ describe.each(rowsOf(inject('browsers')))('%s', (_title, id, found) => {
     expectPlace(answer.page.mistake, site.files['/program.js']);
   });
 
-  it('the page of the docs', async ({ skip }) => {
+  it('a script tag', async ({ skip }) => {
+    needs(found, skip);
+    const script = '/retrograd/build/lib/retrograd.global.js';
+    const program = asScript('retrograd');
+    // A worker knows only its own URL.
+    const options = "{ ...options, locate: (file) => '/retrograd/build/wasm/' + file }";
+    const classic = (module: string): string => module.replace(/^import .*$/m, program);
+    const answer = await visit(browser, {
+      folders: { '/retrograd/': library },
+      files: {
+        ...commonFiles(strict(2), `<script src="${script}"></script>\n<script src="/page.js"></script>`),
+        '/page.js': classic(pageOf("new Worker('/worker.js')")),
+        '/worker.js': `importScripts('${script}');\n${classic(workerOf(options))}`,
+      },
+      headers: ISOLATED,
+    });
+    expectSame(answer.page, inject('expected'), 2);
+    expectSame(answer.worker, inject('expected'), 2);
+    expect(answer.problems).toEqual([]);
+  });
+
+  it.for(['A page without a bundler', 'A script tag'])('the docs: %s', async (title, { skip }) => {
     needs(found, skip);
     const tell = "(text) => fetch('/result', { method: 'POST', body: JSON.stringify({ page: text }) })";
-    const document = PAGE.replace('\n', `\n<script>console.log = ${tell};</script>\n`);
+    const document = sectionOf(title).html.replace('\n', `\n<script>console.log = ${tell};</script>\n`);
     const answer = await visit(browser, { folders: { '/retrograd/': library }, files: { '/index.html': document } });
     expect(answer.page).toBe(3);
   });

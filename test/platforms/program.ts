@@ -57,8 +57,8 @@ export function expectSame(got: Trained, expected: Trained, threads?: number): v
 
 /** Holds that the error names the place of the mistake in the file that the engine read, `text`. */
 export function expectPlace(mistake: string, text: string): void {
-  expect(mistake).toMatch(/^RecordingError: item: .* \(at .*:\d+:\d+\)/);
-  const [, line, column] = /:(\d+):(\d+)\)/.exec(mistake) as unknown as [string, string, string];
+  expect(mistake).toMatch(/^RecordingError: item: .* \((at |.*@).*:\d+:\d+\)+;/);
+  const [, line, column] = /:(\d+):(\d+)\)+;/.exec(mistake) as unknown as [string, string, string];
   const from = Number(column) - 60;
   expect(text.split('\n')[Number(line) - 1]?.slice(Math.max(0, from), from + 120)).toContain('12345.5');
 }

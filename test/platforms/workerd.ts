@@ -6,13 +6,15 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
-const WASM = 'retrograd/wasm/retrograd.strict.wasm';
+/** As the program imports it, and where it is. */
+const WASM = 'retrograd/wasm/strict.wasm';
+const FILE = 'node_modules/retrograd/build/wasm/retrograd.strict.wasm';
 const CONFIG = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [(name = "main", worker = (
     modules = [
       (name = "main.js", esModule = embed "dist/main.js"),
-      (name = "${WASM}", wasm = embed "node_modules/${WASM.replace('retrograd', 'retrograd/build')}")
+      (name = "${WASM}", wasm = embed "${FILE}")
     ],
     compatibilityDate = "2026-11-01"
   ))],
