@@ -48,7 +48,7 @@ const FOLDERS: Record<string, { folders: readonly string[]; packages: readonly s
   examples: { folders: ['examples'], packages: ['*'] },
   reference: { folders: ['reference'], packages: [] },
   bench: { folders: ['bench', 'reference'], packages: ['*'] },
-  test: { folders: ['bench', 'bindings', 'examples', 'reference', 'test'], packages: ['*'] },
+  test: { folders: ['bench', 'bindings', 'examples', 'reference', 'test', 'tools'], packages: ['*'] },
   tools: { folders: ['bindings', 'tools'], packages: ['*'] },
 };
 

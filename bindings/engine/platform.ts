@@ -4,7 +4,8 @@
 const isWorkerd = globalThis.navigator?.userAgent === 'Cloudflare-Workers';
 
 /** Node, and what is made like it: Deno, Bun. */
-export const isNode = typeof process !== 'undefined' && !!process.versions?.node && !isWorkerd;
+// Some bundlers put a module for browsers in the place of a bare `process`, and have to install it.
+export const isNode = !!globalThis.process?.versions?.node && !isWorkerd;
 
 /** Milliseconds of a steady clock; where there is none, of the day's. */
 export const now: () => number = typeof performance === 'undefined' ? () => Date.now() : () => performance.now();
