@@ -4,16 +4,7 @@ import { checkDtype, checkValues, dtypeOfArray } from './dtypes.ts';
 import { onStart, runtime } from './engine/engine.ts';
 import { tracing, upload } from './execute.ts';
 import { ArgumentError, formatShape, ShapeError } from './memory/errors.ts';
-import {
-  checkShape,
-  type Dtype,
-  host,
-  type NestedArray,
-  numelOf,
-  type Shape,
-  Tensor,
-  type TypedArray,
-} from './tensor.ts';
+import { checkShape, type Dtype, type NestedArray, numelOf, type Shape, Tensor, type TypedArray } from './tensor.ts';
 
 /** Options of every function that makes a tensor. */
 export interface TensorOptions {
@@ -111,13 +102,16 @@ function withGrad(x: Tensor): Tensor {
   }
 }
 
-/** Applies dtype and requiresGrad to a fresh f32 tensor. */
+/** Applies dtype and requiresGrad to a fresh tensor. */
 function finish(op: string, x: Tensor, { dtype = 'f32', requiresGrad = false }: TensorOptions): Tensor {
   checkDtype(op, dtype);
   let result = x;
-  if (dtype !== 'f32') {
-    result = ops.cast({ x }, { dtype });
-    x.dispose();
+  if (dtype !== x.dtype) {
+    try {
+      result = ops.cast({ x }, { dtype });
+    } finally {
+      x.dispose();
+    }
   }
   return requiresGrad ? withGrad(result) : result;
 }
@@ -242,43 +236,19 @@ export function bernoulli(shape: Shape, p: number, options: TensorOptions = {}):
   return finish('bernoulli', ops.bernoulli({ state: defaultGenerator() }, { shape: [...shape], p }), options);
 }
 
-/** n random words of 32 bits, which `op` reads. */
-function randomWords(op: string, n: number): Uint32Array {
-  const words = ops.randomBits({ state: defaultGenerator() }, { shape: [n] });
-  try {
-    return new Uint32Array(host.download(words, op).buffer as ArrayBuffer);
-  } finally {
-    words.dispose();
-  }
-}
-
 /**
  * Whole numbers from `low` up to, not including, `high`, each as likely; i32 unless `dtype` says otherwise.
- * @throws ArgumentError unless low < high are whole numbers of 32 bits
+ * @throws ArgumentError unless low < high are whole numbers of 32 bits that the dtype can hold
  */
 export function randint(low: number, high: number, shape: Shape, options: TensorOptions = {}): Tensor {
-  if (!(Number.isInteger(low) && Number.isInteger(high) && low < high))
-    throw new ArgumentError(`randint: expected whole numbers low < high, got ${low} and ${high}`);
-  if (low < -(2 ** 31) || high > 2 ** 31)
-    throw new ArgumentError(`randint: expected low >= -2147483648 and high <= 2147483648, got ${low} and ${high}`);
-  checkShape('randint', shape);
-  const values = Array.from(
-    randomWords('randint', numelOf(shape)),
-    (word) => low + Math.floor((word / 2 ** 32) * (high - low)),
-  );
-  return tensor(Int32Array.from(values), { dtype: 'i32', ...options, shape });
+  const { dtype = 'i32', ...rest } = options;
+  checkDtype('randint', dtype);
+  if (dtype === 'u8') checkValues('randint', [low, high - 1], dtype);
+  const x = ops.randint({ state: defaultGenerator() }, { shape: [...shape], low, high });
+  return finish('randint', x, { dtype, ...rest });
 }
 
 /** The numbers 0 … n − 1 in random order, i32. */
 export function randperm(n: number): Tensor {
-  checkShape('randperm', [n]);
-  const words = randomWords('randperm', n);
-  const order = Int32Array.from({ length: n }, (_, i) => i);
-  for (let i = n - 1; i > 0; i--) {
-    const j = Math.floor(((words[i] as number) / 2 ** 32) * (i + 1));
-    const swap = order[i] as number;
-    order[i] = order[j] as number;
-    order[j] = swap;
-  }
-  return tensor(order);
+  return ops.randperm({ state: defaultGenerator() }, { n });
 }
