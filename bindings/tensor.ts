@@ -70,12 +70,16 @@ export interface GradNode {
   readonly name: string;
 }
 
-/** Watches `.grad` of all tensors while compile() records. @internal */
+/** Watches `.grad` and requiresGrad_() of all tensors while compile() traces. @internal */
 export interface GradientWatch {
   /** @returns what the reader shall get */
   read(x: Tensor, grad: Tensor | null): Tensor | null;
   /** @param before what will be replaced */
   write(x: Tensor, before: Tensor | null): void;
+  /** Whether a gradient was made since the watch began. */
+  owns(grad: Tensor): boolean;
+  /** @param before what `requiresGrad` was */
+  freeze(x: Tensor, before: boolean): void;
 }
 
 let gradients: GradientWatch | null = null;
@@ -166,8 +170,8 @@ export class Tensor implements Operand {
 
   /** Lets go of the gradient and its memory. */
   clearGrad(): void {
-    // While recording, what was there before belongs to what goes on if the recording fails.
-    if (!gradients) this.#grad?.dispose();
+    // What was there before compile() began to trace goes on if that fails.
+    if (this.#grad && (!gradients || gradients.owns(this.#grad))) this.#grad.dispose();
     this.grad = null;
   }
 
@@ -223,6 +227,7 @@ export class Tensor implements Operand {
       throw new ArgumentError(
         'requiresGrad_: expected a leaf, got the result of a recorded op; use detach() for a copy without gradient',
       );
+    gradients?.freeze(this, this.requiresGrad);
     this.requiresGrad = on;
     return this;
   }

@@ -2,7 +2,7 @@
 import { eagerKernels, eagerProbes } from '../generated/kernel-calls.ts';
 import type { Kernels, Probes } from '../kernels/table.ts';
 import { Arena } from '../memory/arena.ts';
-import { ArgumentError, BackendError } from '../memory/errors.ts';
+import { ArgumentError, BackendError, RecordingError } from '../memory/errors.ts';
 import {
   type BuildName,
   type Exports,
@@ -156,8 +156,13 @@ export async function init(options: InitOptions = {}): Promise<void> {
   return attempt.done;
 }
 
-/** Stops the backend and gives its memory back. All tensors are gone; `init()` starts afresh. */
+/**
+ * Stops the backend and gives its memory back. All tensors are gone; `init()` starts afresh.
+ * @throws RecordingError inside of a compiled function
+ */
 export function shutdown(): void {
+  if (running?.arena.stand)
+    throw new RecordingError('shutdown: expected no end of the backend inside of a compiled function; call it outside');
   running?.threads.stop();
   running?.arena.abandon();
   running = null;

@@ -79,8 +79,13 @@ export abstract class Optimizer<O extends object> {
     aside(() => noGrad(() => this.#prepare()));
     const tracer = tracing();
     if (tracer) {
-      const kind = this.#kind();
-      tracer.guard(() => this.#kind() === kind);
+      // Groups and parameters may be replaced as well, and settings turned on that need other state.
+      tracer.dependOn(this, ['paramGroups']);
+      for (const group of this.paramGroups) {
+        tracer.dependOn(group, ['params']);
+        const names = Object.keys(this.stateOf(group));
+        tracer.guard(() => sameItems(Object.keys(this.stateOf(group)), names));
+      }
       // Settings may change between steps, and kernels read them where this writes them.
       tracer.beforeRun(() => {
         for (const group of this.paramGroups) this.#settle(group);
@@ -108,13 +113,6 @@ export abstract class Optimizer<O extends object> {
       const wanted = { step: 0, ...this.stateOf(group) };
       for (const p of group.params) if (p.grad) this.#state.set(p, this.#complete(this.#state.get(p), wanted, p));
     }
-  }
-
-  /** On what the kernels of a step depend, besides the numbers that they read. */
-  #kind(): string {
-    return this.paramGroups
-      .map((group) => `${group.params.length} ${Object.keys(this.stateOf(group)).join(' ')}`)
-      .join(', ');
   }
 
   /** Checks the settings of a group and writes them where kernels read them. */
@@ -242,6 +240,9 @@ interface Hyper {
   readonly tensor: Tensor;
   values: readonly number[];
 }
+
+const sameItems = <T>(a: readonly T[], b: readonly T[]): boolean =>
+  a.length === b.length && a.every((item, i) => item === b[i]);
 
 /** @throws ShapeError, DtypeError unless `g` is laid out as the parameter is */
 function expectGradient(p: Tensor, g: Tensor): void {

@@ -1,6 +1,7 @@
 // compile(fn): traces what fn does once, and from then on replays it as one call.
 import { tracing } from '../execute.ts';
-import { RecordingError } from '../memory/errors.ts';
+import { OutOfMemoryError, RecordingError } from '../memory/errors.ts';
+import type { Tensor } from '../tensor.ts';
 import { dump } from './dump.ts';
 import { keyOf } from './key.ts';
 import { Specialization } from './specialization.ts';
@@ -21,8 +22,14 @@ export interface Compiled<A extends unknown[], R> {
   dispose(): void;
 }
 
-/** Living programs of one function. More of them mean that something changes with every call. */
-const MAX_PROGRAMS = 64;
+/** Living programs of one function: beyond it, the one that was not used for the longest time gives way. */
+const MOST_PROGRAMS = 64;
+
+/** A program, and how often it ran. */
+interface Entry {
+  specialization: Specialization;
+  runs: number;
+}
 
 /**
  * A function that does what `fn` does, faster: its first call traces every op that `fn` calls, and later calls replay
@@ -49,42 +56,80 @@ const MAX_PROGRAMS = 64;
  * ```
  */
 export function compile<A extends unknown[], R>(fn: (...args: A) => R): Compiled<A, R> {
-  let traced: { specialization: Specialization; runs: number }[] = [];
+  /** The last used ones first. */
+  const traced: Entry[] = [];
+  const tensors: Tensor[] = [];
   let programs = 0;
+
+  const make = (args: A): Specialization => {
+    const key = keyOf(args);
+    const found: Tensor[] = [];
+    key.matches(args, found);
+    return new Specialization(fn as (...args: unknown[]) => unknown, args, key, found);
+  };
+
+  /** Lets go of the programs from `at` on. */
+  function evict(at: number): void {
+    for (const { specialization } of traced.splice(at)) specialization.dispose();
+  }
+
+  /** The program for these arguments, which comes first from then on. */
+  function find(args: A): Entry {
+    for (let i = 0; i < traced.length; i++) {
+      const entry = traced[i] as Entry;
+      if (!entry.specialization.fits(args, tensors)) continue;
+      if (i > 0) {
+        traced.splice(i, 1);
+        traced.unshift(entry);
+      }
+      return entry;
+    }
+    for (let i = traced.length - 1; i >= 0; i--) {
+      const { specialization } = traced[i] as Entry;
+      if (!specialization.dead) continue;
+      specialization.dispose();
+      traced.splice(i, 1);
+    }
+    const entry = { specialization: make(args), runs: 0 };
+    programs++;
+    traced.unshift(entry);
+    evict(MOST_PROGRAMS);
+    entry.specialization.fits(args, tensors);
+    return entry;
+  }
+
+  /** Traces once more, and shows what fn does differently though all that can be seen is alike. */
+  function lookAgain(entry: Entry, args: A): void {
+    const again = make(args);
+    const difference = entry.specialization.differs(again);
+    const adopts = !difference && again.lets;
+    again.undo(!adopts);
+    if (adopts) {
+      // What fn kept is that of the last look now, also where fn put it.
+      entry.specialization.dispose();
+      entry.specialization = again;
+    } else again.discard();
+    if (difference)
+      throw new RecordingError(
+        `compile: expected the function to do the same with arguments alike, got ${difference}; make what it depends on an argument`,
+      );
+  }
 
   function call(...args: A): R {
     if (tracing()) return fn(...args); // a part of the program around it
-    const key = keyOf(args);
-    let entry = traced.find(({ specialization }) => specialization.fits(key));
-    const make = (): Specialization => new Specialization(fn as (...args: unknown[]) => unknown, args, key);
-    if (!entry) {
-      traced = traced.filter(({ specialization }) => {
-        if (specialization.dead) specialization.dispose();
-        return !specialization.dead;
-      });
-      if (traced.length >= MAX_PROGRAMS)
-        throw new RecordingError(
-          `compile: expected at most ${MAX_PROGRAMS} kinds of calls, got another one; pass numbers that change as tensors, and pad batches to the same size`,
-        );
-      entry = { specialization: make(), runs: 0 };
-      programs++;
-      traced.unshift(entry);
-    } else if (entry.runs === 1) {
-      // A second look shows what fn does differently though its arguments are alike.
-      const again = make();
-      const difference = entry.specialization.differs(again);
-      if (!difference && again.lets) {
-        // What fn kept is that of the second look now, also where fn put it.
-        entry.specialization.dispose();
-        entry.specialization = again;
-      } else again.discard();
-      if (difference)
-        throw new RecordingError(
-          `compile: expected the function to do the same with arguments alike, got ${difference}; make what it depends on an argument`,
-        );
+    const entry = find(args);
+    const times = entry.runs + 1;
+    if (times > 1 && (times & (times - 1)) === 0) lookAgain(entry, args);
+    entry.runs = times;
+    for (;;) {
+      try {
+        return entry.specialization.run(tensors) as R;
+      } catch (error) {
+        // Programs that are not in use make room.
+        if (!(error instanceof OutOfMemoryError) || traced.length < 2) throw error;
+        evict(traced.length - 1);
+      }
     }
-    entry.runs++;
-    return entry.specialization.run(key.tensors) as R;
   }
 
   return Object.defineProperties(call as Compiled<A, R>, {
@@ -92,8 +137,7 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R): Compiled
     dump: { value: () => traced.map(({ specialization }) => dump(specialization.program)).join('\n\n') },
     dispose: {
       value: () => {
-        for (const { specialization } of traced) specialization.dispose();
-        traced = [];
+        evict(0);
       },
     },
   });

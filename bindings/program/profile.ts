@@ -1,6 +1,6 @@
 // profile(fn): where the time goes, by op and by module, eager and compiled alike.
-import { type ModuleLink, setWatch, watching } from '../execute.ts';
-import { ArgumentError } from '../memory/errors.ts';
+import { type ModuleLink, setWatch, tracing, watching } from '../execute.ts';
+import { ArgumentError, expectSynchronous } from '../memory/errors.ts';
 import type { Lowered } from './lower.ts';
 import { pathOf } from './modules.ts';
 import type { Program } from './program.ts';
@@ -105,6 +105,7 @@ function table(title: string, rows: readonly ProfileRow[]): string[] {
  * ```
  */
 export function profile<T>(fn: () => T): Profile<T> {
+  tracing()?.refuse('profile', 'profile calls of the compiled function outside of it');
   if (watching()) throw new ArgumentError('profile: expected one profile at a time, got one inside another');
   events.length = 0;
   setWatch((op: string, module: ModuleLink | null, run: () => void) => measure(op, pathOf(module), run));
@@ -115,8 +116,7 @@ export function profile<T>(fn: () => T): Profile<T> {
   } finally {
     setWatch(null);
   }
-  if (result instanceof Promise)
-    throw new ArgumentError('profile: expected a synchronous function, got one that returns a promise');
+  expectSynchronous('profile', result);
   const duration = performance.now() - began;
   const all = events.slice();
   const [ops, modules] = [rowsBy(all, 'op'), rowsBy(all, 'module')];
