@@ -49,7 +49,7 @@ export class Gradients {
       watchGradients(null);
       for (const [x, grad] of this.#grads) {
         this.after.set(x, x.grad);
-        x.grad = grad;
+        x.takeGrad(grad);
       }
       for (const [x, on] of this.#flags) {
         this.flagsAfter.set(x, x.requiresGrad);

@@ -121,7 +121,7 @@ export class Results {
     return (blocks, inputs) => {
       const made = build(blocks, inputs);
       made.requiresGrad = requiresGrad;
-      if (grad) made.grad = grad(blocks, inputs);
+      if (grad) made.takeGrad(grad(blocks, inputs));
       return made;
     };
   }
@@ -148,7 +148,7 @@ export class Results {
       const grad = build?.(blocks, inputs) ?? null;
       if (owner.grad === grad) return;
       owner.clearGrad();
-      owner.grad = grad;
+      owner.takeGrad(grad);
       if (grad) arena.adopt(grad.block, owner.block.scope);
     });
   }

@@ -124,9 +124,10 @@ export class Specialization {
       const made = standIn(x);
       inputs.push(made);
       if (x.grad) {
-        made.grad = standIn(x.grad);
-        inputs.push(made.grad);
-        this.#trace.gradients.give(made.grad);
+        const gradient = standIn(x.grad);
+        made.takeGrad(gradient);
+        inputs.push(gradient);
+        this.#trace.gradients.give(gradient);
       }
       return made;
     }) as unknown[];
@@ -298,7 +299,7 @@ export class Specialization {
         left.gradient = new Tensor(this.#now.get(block) as Block, left.gradient.dtype, left.gradient.shape);
       if (owner.grad === left.gradient) continue;
       owner.clearGrad();
-      owner.grad = left.gradient;
+      owner.takeGrad(left.gradient);
     }
   }
 
