@@ -1,6 +1,7 @@
 // compile(fn): traces what fn does once, and from then on replays it as one call.
 import { tracing } from '../execute.ts';
 import { OutOfMemoryError, RecordingError } from '../memory/errors.ts';
+import { callable, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { dump } from './dump.ts';
 import { keyOf } from './key.ts';
@@ -31,16 +32,23 @@ interface Entry {
   runs: number;
 }
 
+const dumpOf = signature('Compiled.dump()');
+const disposeOf = signature('Compiled.dispose()');
+
 /**
  * A function that does what `fn` does, faster: its first call traces every op that `fn` calls, and later calls replay
  * them as one call, without running `fn`. Arguments and results are tensors, other values, and arrays or plain objects
- * of them. There is a program for each combination of shapes, dtypes and other arguments, and for each mode (training
- * or evaluation, with or without gradients). Tensors that `fn` uses from outside (weights, optimizer state) are read
- * and written in place. Results are new tensors without history; gradients that it leaves are overwritten by its next
- * run.
+ * of them. Tensors that `fn` uses from outside (weights, optimizer state) are read and written in place. Results are
+ * new tensors without history; gradients that it leaves are overwritten by its next run.
  *
- * `fn` has to do the same each time: values that change are arguments, and tensors are not read inside.
- * @throws RecordingError where `fn` reads a value, or differs from its trace; and what `fn` throws
+ * There is a program for each structure of the arguments, with the shapes, dtypes and layouts of their tensors and all
+ * other values; and for each state of what it watches: modes, fields of the modules whose forward ran (settings,
+ * parameters, children), groups and parameters of optimizers, gradients on or off. Learning rates and the like are read
+ * by each run. What it cannot see, such as variables of yours, is looked for at calls 2, 4, 8, 16 …: `fn` is traced once
+ * more, without an effect on generators, modules and optimizers, and has to do the same. So values that change are
+ * arguments, and tensors are not read inside. The 64 programs that were used last are kept.
+ * @throws RecordingError where `fn` reads a value, or differs from its trace; GradError for arguments with a history;
+ *   and what `fn` throws
  * @example
  * ```ts
  * const model = new nn.Linear(784, 10);
@@ -55,7 +63,12 @@ interface Entry {
  * console.log(step(randn([64, 784]), randint(0, 10, [64])).item());
  * ```
  */
-export function compile<A extends unknown[], R>(fn: (...args: A) => R): Compiled<A, R> {
+export const compile: <A extends unknown[], R>(fn: (...args: A) => R) => Compiled<A, R> = callable(
+  'compile(fn: function)',
+  compiled,
+);
+
+function compiled<A extends unknown[], R>(fn: (...args: A) => R): Compiled<A, R> {
   /** The last used ones first. */
   const traced: Entry[] = [];
   const tensors: Tensor[] = [];
@@ -121,22 +134,32 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R): Compiled
     const times = entry.runs + 1;
     if (times > 1 && (times & (times - 1)) === 0) lookAgain(entry, args);
     entry.runs = times;
-    for (;;) {
-      try {
-        return entry.specialization.run(tensors) as R;
-      } catch (error) {
-        // Programs that are not in use make room.
-        if (!(error instanceof OutOfMemoryError) || traced.length < 2) throw error;
-        evict(traced.length - 1);
+    try {
+      for (;;) {
+        try {
+          return entry.specialization.run(tensors) as R;
+        } catch (error) {
+          // Programs that are not in use make room.
+          if (!(error instanceof OutOfMemoryError) || traced.length < 2) throw error;
+          evict(traced.length - 1);
+        }
       }
+    } finally {
+      tensors.length = 0; // nobody may hold on to the call's own
     }
   }
 
   return Object.defineProperties(call as Compiled<A, R>, {
     programs: { get: () => programs },
-    dump: { value: () => traced.map(({ specialization }) => dump(specialization.program)).join('\n\n') },
+    dump: {
+      value: (...none: unknown[]) => {
+        dumpOf.parse(none);
+        return traced.map(({ specialization }) => dump(specialization.program)).join('\n\n');
+      },
+    },
     dispose: {
-      value: () => {
+      value: (...none: unknown[]) => {
+        disposeOf.parse(none);
         evict(0);
       },
     },

@@ -1,7 +1,8 @@
 // Whether a function does the same each time it is traced.
+
+import { isPlain } from '../kinds.ts';
 import type { Block } from '../memory/arena.ts';
 import { Tensor } from '../tensor.ts';
-import { isPlain } from './key.ts';
 import { describeSite } from './site.ts';
 import { type Node, type Trace, tensorsIn } from './trace.ts';
 

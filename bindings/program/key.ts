@@ -1,16 +1,10 @@
 // What tells calls of a compiled function apart: where tensors stand in the arguments, their shapes, dtypes and layouts,
 // and all other values, each in its place.
 import type { Dtype } from '../dtypes.ts';
+import { isPlain } from '../kinds.ts';
 import { ArgumentError } from '../memory/errors.ts';
 import { sameShape } from '../ops/shapes.ts';
 import { type Shape, Tensor, type TypedArray } from '../tensor.ts';
-
-/** Whether a value is an object whose entries count by themselves. */
-export function isPlain(value: unknown): value is Record<string, unknown> {
-  if (value === null || typeof value !== 'object') return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
 
 /** What a call has in one place. Two calls share a program if and only if they match in all. */
 export interface Pattern {

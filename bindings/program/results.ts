@@ -1,9 +1,11 @@
 // What a traced function returned and left in gradients, made again from the blocks of each run.
+
+import { isPlain } from '../kinds.ts';
 import type { Arena, Block, Scope } from '../memory/arena.ts';
 import { GradError, RecordingError } from '../memory/errors.ts';
 import { Tensor } from '../tensor.ts';
 import type { Gradients } from './gradients.ts';
-import { checkDepth, isPlain } from './key.ts';
+import { checkDepth } from './key.ts';
 import type { Trace } from './trace.ts';
 
 /** Makes a value from the blocks of a run, as the list of results names them, and its arguments. */

@@ -26,8 +26,8 @@ export function describeSite(site: Error | null | undefined): string {
 }
 
 /** Frames of the library above a call of the user's: of an op, and of each module around it. */
-const FRAMES = 12;
-const FRAMES_OF_MODULE = 8;
+const FRAMES = 20;
+const FRAMES_OF_MODULE = 10;
 
 /** Where the user's program is. Half a microsecond a frame, so no more of them than lead there. */
 export function siteNow(): Error {

@@ -1,9 +1,10 @@
 // What a trace depends on besides tensors and arguments, as far as it can be seen: the fields of the modules whose
 // forward ran, and lists such as the parameters of an optimizer. They are noted when the trace first meets them and
 // compared before each run, by values, as anybody may write them.
+
+import { isPlain } from '../kinds.ts';
 import type { Owner } from '../memory/arena.ts';
 import { Tensor } from '../tensor.ts';
-import { isPlain } from './key.ts';
 
 /** Longer lists count as one value: to compare them would take longer than to run a small program. */
 const LONGEST = 256;
