@@ -52,12 +52,16 @@ export interface GradNode {
   readonly name: string;
 }
 
-/** Watches `.grad` of all tensors while compile() records. @internal */
+/** Watches `.grad` and requiresGrad_() of all tensors while compile() traces. @internal */
 export interface GradientWatch {
   /** @returns what the reader shall get */
   read(x: Tensor, grad: Tensor | null): Tensor | null;
   /** @param before what will be replaced */
   write(x: Tensor, before: Tensor | null): void;
+  /** Whether a gradient was made since the watch began. */
+  owns(grad: Tensor): boolean;
+  /** @param before what `requiresGrad` was */
+  freeze(x: Tensor, before: boolean): void;
 }
 
 /** What stands for the numbers of a tensor that compile() traces. */
@@ -211,8 +215,9 @@ export class Tensor implements Operand {
 
   /** Lets go of the gradient, and of its memory where backward() made it. */
   clearGrad(): void {
-    // While recording, what was there before belongs to what goes on if the recording fails.
-    if (!gradients && this.#grad && !given.has(this.#grad)) this.#grad.dispose();
+    // What was there before compile() began to trace goes on if that fails.
+    const grad = this.#grad;
+    if (grad && !given.has(grad) && (!gradients || gradients.owns(grad))) grad.dispose();
     this.takeGrad(null);
   }
 
@@ -285,6 +290,7 @@ export class Tensor implements Operand {
       throw new ArgumentError(
         'requiresGrad_: expected a leaf, got the result of a recorded op; use detach() for a copy without gradient',
       );
+    gradients?.freeze(this, this.#requiresGrad);
     this.#requiresGrad = on;
     return this;
   }

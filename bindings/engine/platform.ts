@@ -25,7 +25,7 @@ const AGENTS: readonly (readonly [engine: string, product: string, pattern: RegE
 ];
 
 /** The engine and what it is part of: 'V8 11.3 (Node 20.20)', 'SpiderMonkey (Firefox 128)'. */
-export function engineName(versions: Versions = isNode ? process.versions : {}): string {
+export function engineName(versions: Versions = isNode ? globalThis.process.versions : {}): string {
   const short = (version: string | undefined): string => (version ?? '').split('.').slice(0, 2).join('.');
   const { v8, node, bun, deno } = versions;
   if (bun) return `JavaScriptCore (Bun ${short(bun)})`;
