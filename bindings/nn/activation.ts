@@ -22,7 +22,7 @@ export abstract class Activation extends Layer {
     return this.#f(x);
   }
 
-  protected override describe(): string {
+  override extraRepr(): string {
     return describeOptions(this.#options);
   }
 }

@@ -5,7 +5,7 @@ import { ArgumentError, formatShape } from '../memory/errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { Layer } from './layer.ts';
 import type { BiasOptions } from './linear.ts';
-import { checkSizes, describeOptions, uniformParameter } from './parameter.ts';
+import { checkSizes, describeOptions, type Parameter, uniformParameter } from './parameter.ts';
 
 /** Options of {@link Conv1d}, {@link Conv2d} and {@link Conv3d}. */
 export interface ConvLayerOptions extends F.ConvOptions, BiasOptions {}
@@ -14,11 +14,11 @@ export interface ConvLayerOptions extends F.ConvOptions, BiasOptions {}
 export interface ConvTransposeLayerOptions extends F.ConvTransposeOptions, BiasOptions {}
 
 /** What all layers of convolutions have: sizes that are checked, a weight and a bias. */
-abstract class ConvLayer<O extends { readonly groups?: number }> extends Layer {
+export abstract class ConvLayer<O extends { readonly groups?: number }> extends Layer {
   /** The trained kernels, uniform in ±1 / √fanIn at first; their shape is that of the class. */
-  readonly weight: Tensor;
+  weight: Parameter;
   /** [outChannels], uniform in ±1 / √fanIn at first; or null. */
-  readonly bias: Tensor | null;
+  bias: Parameter | null;
   /** The options of the convolution. */
   readonly options: Readonly<O>;
 
@@ -46,12 +46,12 @@ abstract class ConvLayer<O extends { readonly groups?: number }> extends Layer {
     // kaimingUniform_ with a = √5, as PyTorch starts both: ±1 / √fanIn.
     const fanIn = shape.slice(1).reduce((a, b) => a * b, 1);
     const bound = 1 / Math.sqrt(fanIn);
-    this.weight = uniformParameter(shape, bound);
-    this.bias = bias ? uniformParameter([outChannels], bound) : null;
+    this.weight = this.registerParameter('weight', uniformParameter(shape, bound));
+    this.bias = this.registerParameter('bias', bias ? uniformParameter([outChannels], bound) : null);
     this.options = options as unknown as O;
   }
 
-  protected override describe(): string {
+  override extraRepr(): string {
     const parts = [`weight ${formatShape(this.weight.shape)}`, describeOptions(this.options)];
     return [...parts, this.bias ? '' : 'no bias'].filter(Boolean).join(', ');
   }

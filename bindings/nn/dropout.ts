@@ -26,7 +26,7 @@ export class Dropout extends Layer {
     return F.dropout(x, { p: this.p, training: this.training });
   }
 
-  protected override describe(): string {
+  override extraRepr(): string {
     return `p: ${this.p}`;
   }
 }

@@ -13,18 +13,24 @@ export interface FlattenOptions {
 
 /** Joins dims into one; by default all but the first, the batch (PyTorch's `nn.Flatten`). */
 export class Flatten extends Layer {
-  readonly #start: number;
-  readonly #end: number;
+  /** The first dim that is joined. */
+  readonly startDim: number;
+  /** The last dim that is joined. */
+  readonly endDim: number;
 
   /** A layer that joins the dims `startDim` … `endDim`, both included. */
   constructor(options: FlattenOptions = {}) {
     const { startDim = 1, endDim = -1 } = options;
     super();
-    this.#start = startDim;
-    this.#end = endDim;
+    this.startDim = startDim;
+    this.endDim = endDim;
   }
 
   forward(x: Tensor): Tensor {
-    return flatten(x, this.#start, this.#end);
+    return flatten(x, this.startDim, this.endDim);
+  }
+
+  override extraRepr(): string {
+    return `startDim: ${this.startDim}, endDim: ${this.endDim}`;
   }
 }

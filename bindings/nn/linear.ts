@@ -2,7 +2,7 @@
 import * as F from '../functional/index.ts';
 import type { Tensor } from '../tensor.ts';
 import { Layer } from './layer.ts';
-import { checkSizes, uniformParameter } from './parameter.ts';
+import { checkSizes, type Parameter, uniformParameter } from './parameter.ts';
 
 /** Options of layers with a weight and a bias. */
 export interface BiasOptions {
@@ -16,9 +16,9 @@ export interface BiasOptions {
  */
 export class Linear extends Layer {
   /** [outFeatures, inFeatures]. */
-  readonly weight: Tensor;
+  weight: Parameter;
   /** [outFeatures], or null. */
-  readonly bias: Tensor | null;
+  bias: Parameter | null;
 
   /**
    * @param inFeatures the size of the last dim of inputs
@@ -29,15 +29,15 @@ export class Linear extends Layer {
     super();
     checkSizes('Linear', { inFeatures, outFeatures });
     const bound = 1 / Math.sqrt(inFeatures);
-    this.weight = uniformParameter([outFeatures, inFeatures], bound);
-    this.bias = bias ? uniformParameter([outFeatures], bound) : null;
+    this.weight = this.registerParameter('weight', uniformParameter([outFeatures, inFeatures], bound));
+    this.bias = this.registerParameter('bias', bias ? uniformParameter([outFeatures], bound) : null);
   }
 
   forward(x: Tensor): Tensor {
     return F.linear(x, this.weight, this.bias);
   }
 
-  protected override describe(): string {
+  override extraRepr(): string {
     const [out, inner] = this.weight.shape;
     return `${inner} → ${out}${this.bias ? '' : ', no bias'}`;
   }

@@ -1,12 +1,13 @@
 // Layers that normalise.
-import { familyOps, ops } from '../autograd.ts';
+import { familyOps, noGrad, ops } from '../autograd.ts';
+import { zerosLike } from '../creation.ts';
 import * as F from '../functional/index.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { stepRows } from '../ops/optim.ts';
 import type { Tensor } from '../tensor.ts';
 import * as init from './init.ts';
 import { Layer } from './layer.ts';
-import { buffer, checkSizes, parameter } from './parameter.ts';
+import { type Buffer, buffer, checkSizes, describeOptions, type Parameter, parameter } from './parameter.ts';
 
 const stepOps = familyOps(stepRows);
 
@@ -14,8 +15,11 @@ const stepOps = familyOps(stepRows);
 export interface BatchNormOptions {
   /** Added to the variance. @defaultValue 1e-5 */
   eps?: number;
-  /** The share of the newest batch in the running statistics. @defaultValue 0.1 */
-  momentum?: number;
+  /**
+   * The share of the newest batch in the running statistics; null makes them the mean of all batches.
+   * @defaultValue 0.1
+   */
+  momentum?: number | null;
   /** Whether it has a trained weight and bias. @defaultValue true for batches, false for instances */
   affine?: boolean;
   /** Whether it keeps running statistics for evaluation. @defaultValue true for batches, false for instances */
@@ -41,19 +45,21 @@ export interface LayerNormOptions {
 /** What normalises channels: a weight and a bias for each, and running statistics. */
 abstract class ChannelNorm extends Layer {
   /** [numFeatures], ones at first; or null. */
-  readonly weight: Tensor | null;
+  weight: Parameter | null;
   /** [numFeatures], zeros at first; or null. */
-  readonly bias: Tensor | null;
+  bias: Parameter | null;
   /** The running mean of each channel, [numFeatures], zeros at first; or null. */
-  readonly runningMean: Tensor | null;
+  runningMean: Buffer | null;
   /** The running variance of each channel, [numFeatures], ones at first; or null. */
-  readonly runningVar: Tensor | null;
+  runningVar: Buffer | null;
   /** Training batches so far, f32 [] where PyTorch has i64; or null. */
-  readonly numBatchesTracked: Tensor | null;
+  numBatchesTracked: Buffer | null;
+  /** How many channels. */
+  readonly numFeatures: number;
   /** Added to the variance. */
   readonly eps: number;
-  /** The share of the newest batch in the running statistics. */
-  readonly momentum: number;
+  /** The share of the newest batch in the running statistics; null: they are the mean of all batches. */
+  readonly momentum: number | null;
 
   /** @internal */
   constructor(numFeatures: number, options: BatchNormOptions, standard: boolean) {
@@ -62,12 +68,25 @@ abstract class ChannelNorm extends Layer {
     checkSizes(new.target.name, { numFeatures });
     this.eps = eps;
     this.momentum = momentum;
-    this.weight = affine ? init.ones_(parameter([numFeatures])) : null;
-    this.bias = affine ? init.zeros_(parameter([numFeatures])) : null;
-    this.runningMean = trackRunningStats ? buffer([numFeatures], 0) : null;
-    this.runningVar = trackRunningStats ? buffer([numFeatures], 1) : null;
-    this.numBatchesTracked = trackRunningStats ? buffer([], 0) : null;
-    for (const name of ['runningMean', 'runningVar', 'numBatchesTracked']) this.registerBuffer(name);
+    this.weight = this.registerParameter('weight', affine ? init.ones_(parameter([numFeatures])) : null);
+    this.bias = this.registerParameter('bias', affine ? init.zeros_(parameter([numFeatures])) : null);
+    const running = (name: string, shape: number[], value: number): Buffer | null =>
+      this.registerBuffer(name, trackRunningStats ? buffer(shape, value) : null);
+    this.runningMean = running('runningMean', [numFeatures], 0);
+    this.runningVar = running('runningVar', [numFeatures], 1);
+    this.numBatchesTracked = running('numBatchesTracked', [], 0);
+    this.numFeatures = numFeatures;
+  }
+
+  override extraRepr(): string {
+    const { numFeatures, eps, momentum, weight, runningMean } = this;
+    return describeOptions({
+      numFeatures,
+      eps,
+      momentum,
+      affine: weight !== null,
+      trackRunningStats: runningMean !== null,
+    });
   }
 
   /** Whether the input's own statistics are used. @internal */
@@ -92,8 +111,23 @@ abstract class BatchNorm extends ChannelNorm {
       throw new ArgumentError(
         `${this.constructor.name}: expected input of ${this.#ranks.join(' or ')} dims, got ${x.ndim}`,
       );
-    const y = F.batchNorm(x, runningMean, runningVar, { weight, bias, training: this.own, momentum, eps });
-    if (this.training && numBatchesTracked) stepOps.advanceStep({ step: numBatchesTracked });
+    const options = { weight, bias, training: this.own, eps };
+    if (!(this.training && numBatchesTracked && runningMean && runningVar))
+      return F.batchNorm(x, runningMean, runningVar, { ...options, momentum: momentum ?? 0 });
+    if (momentum !== null) {
+      const y = F.batchNorm(x, runningMean, runningVar, { ...options, momentum });
+      stepOps.advanceStep({ step: numBatchesTracked });
+      return y;
+    }
+    // The newest statistics alone, which join the mean of all so far.
+    const newest = [zerosLike(runningMean), zerosLike(runningVar)] as const;
+    const y = F.batchNorm(x, ...newest, { ...options, momentum: 1 });
+    noGrad(() => {
+      stepOps.advanceStep({ step: numBatchesTracked });
+      [runningMean, runningVar].forEach((mean, i) => {
+        ops.addInto({ y: mean, x: newest[i]?.sub(mean).div(numBatchesTracked) as Tensor });
+      });
+    });
     return y;
   }
 }
@@ -135,7 +169,13 @@ abstract class InstanceNorm extends ChannelNorm {
       );
     const { weight, bias, runningMean, runningVar, momentum, eps } = this;
     const batch = alone ? ops.unsqueeze({ x }, { dim: 0 }) : x;
-    const y = F.instanceNorm(batch, runningMean, runningVar, { weight, bias, useInputStats: this.own, momentum, eps });
+    const y = F.instanceNorm(batch, runningMean, runningVar, {
+      weight,
+      bias,
+      useInputStats: this.own,
+      momentum: momentum ?? 0,
+      eps,
+    });
     return alone ? ops.squeeze({ x: y }, { dim: 0 }) : y;
   }
 }
@@ -168,11 +208,13 @@ export class InstanceNorm2d extends InstanceNorm {
  */
 export class GroupNorm extends Layer {
   /** [numChannels], ones at first; or null. */
-  readonly weight: Tensor | null;
+  weight: Parameter | null;
   /** [numChannels], zeros at first; or null. */
-  readonly bias: Tensor | null;
+  bias: Parameter | null;
   /** How many groups the channels are split into. */
   readonly numGroups: number;
+  /** Channels of inputs. */
+  readonly numChannels: number;
   /** Added to the variance. */
   readonly eps: number;
 
@@ -189,8 +231,9 @@ export class GroupNorm extends Layer {
       throw new ArgumentError(`GroupNorm: expected numGroups that divides ${numChannels} channels, got ${numGroups}`);
     this.numGroups = numGroups;
     this.eps = eps;
-    this.weight = affine ? init.ones_(parameter([numChannels])) : null;
-    this.bias = affine ? init.zeros_(parameter([numChannels])) : null;
+    this.numChannels = numChannels;
+    this.weight = this.registerParameter('weight', affine ? init.ones_(parameter([numChannels])) : null);
+    this.bias = this.registerParameter('bias', affine ? init.zeros_(parameter([numChannels])) : null);
   }
 
   forward(x: Tensor): Tensor {
@@ -198,17 +241,18 @@ export class GroupNorm extends Layer {
     return F.groupNorm(x, this.numGroups, { weight, bias, eps });
   }
 
-  protected override describe(): string {
-    return `${this.numGroups} groups`;
+  override extraRepr(): string {
+    const { numGroups, numChannels, eps, weight } = this;
+    return describeOptions({ numGroups, numChannels, eps, affine: weight !== null });
   }
 }
 
 /** Normalises the last dims to mean 0 and variance 1: {@link functional.layerNorm} (PyTorch's `nn.LayerNorm`). */
 export class LayerNorm extends Layer {
   /** Of normalizedShape, ones at first; or null. */
-  readonly weight: Tensor | null;
+  weight: Parameter | null;
   /** Of normalizedShape, zeros at first; or null. */
-  readonly bias: Tensor | null;
+  bias: Parameter | null;
   /** The sizes of the dims that are normalised together. */
   readonly normalizedShape: readonly number[];
   /** Added to the variance. */
@@ -221,12 +265,18 @@ export class LayerNorm extends Layer {
     this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
     for (const size of this.normalizedShape) checkSizes('LayerNorm', { normalizedShape: size });
     this.eps = eps;
-    this.weight = elementwiseAffine ? init.ones_(parameter(this.normalizedShape)) : null;
-    this.bias = elementwiseAffine ? init.zeros_(parameter(this.normalizedShape)) : null;
+    const { normalizedShape: shape } = this;
+    this.weight = this.registerParameter('weight', elementwiseAffine ? init.ones_(parameter(shape)) : null);
+    this.bias = this.registerParameter('bias', elementwiseAffine ? init.zeros_(parameter(shape)) : null);
   }
 
   forward(x: Tensor): Tensor {
     const { weight, bias, eps } = this;
     return F.layerNorm(x, this.normalizedShape, { weight, bias, eps });
+  }
+
+  override extraRepr(): string {
+    const { normalizedShape, eps, weight } = this;
+    return describeOptions({ normalizedShape, eps, elementwiseAffine: weight !== null });
   }
 }

@@ -23,7 +23,7 @@ abstract class WindowPool<O extends object> extends Layer {
     this.options = options;
   }
 
-  protected override describe(): string {
+  override extraRepr(): string {
     return [formatSize(this.kernelSize), describeOptions(this.options)].filter(Boolean).join(', ');
   }
 }
@@ -83,7 +83,7 @@ abstract class AdaptivePool extends Layer {
     this.outputSize = outputSize;
   }
 
-  protected override describe(): string {
+  override extraRepr(): string {
     return formatSize(this.outputSize);
   }
 }

@@ -7,7 +7,7 @@ import { rnnRows } from '../ops/rnn.ts';
 import type { Tensor } from '../tensor.ts';
 import type { BiasOptions } from './linear.ts';
 import { Module } from './module.ts';
-import { checkSizes, uniformParameter } from './parameter.ts';
+import { checkSizes, type Parameter, uniformParameter } from './parameter.ts';
 
 const rnnOps = familyOps(rnnRows);
 
@@ -28,13 +28,13 @@ export type LSTMState = readonly [h: Tensor, c: Tensor];
  */
 export class LSTMCell extends Module {
   /** [4 · hiddenSize, inputSize]: rows for the input, the forget, the candidate and the output gate. */
-  readonly weightIh: Tensor;
+  weightIh: Parameter;
   /** [4 · hiddenSize, hiddenSize]. */
-  readonly weightHh: Tensor;
+  weightHh: Parameter;
   /** [4 · hiddenSize], or null. */
-  readonly biasIh: Tensor | null;
+  biasIh: Parameter | null;
   /** [4 · hiddenSize], or null. */
-  readonly biasHh: Tensor | null;
+  biasHh: Parameter | null;
 
   /**
    * All parameters start uniform in ±1 / √hiddenSize.
@@ -46,10 +46,10 @@ export class LSTMCell extends Module {
     super();
     checkSizes('LSTMCell', { inputSize, hiddenSize });
     const bound = 1 / Math.sqrt(hiddenSize);
-    this.weightIh = uniformParameter([4 * hiddenSize, inputSize], bound);
-    this.weightHh = uniformParameter([4 * hiddenSize, hiddenSize], bound);
-    this.biasIh = bias ? uniformParameter([4 * hiddenSize], bound) : null;
-    this.biasHh = bias ? uniformParameter([4 * hiddenSize], bound) : null;
+    this.weightIh = this.registerParameter('weightIh', uniformParameter([4 * hiddenSize, inputSize], bound));
+    this.weightHh = this.registerParameter('weightHh', uniformParameter([4 * hiddenSize, hiddenSize], bound));
+    this.biasIh = this.registerParameter('biasIh', bias ? uniformParameter([4 * hiddenSize], bound) : null);
+    this.biasHh = this.registerParameter('biasHh', bias ? uniformParameter([4 * hiddenSize], bound) : null);
   }
 
   /**
@@ -79,7 +79,7 @@ export class LSTMCell extends Module {
     return x.ndim === 1 ? [next.h.squeeze(0), next.c.squeeze(0)] : [next.h, next.c];
   }
 
-  protected override describe(): string {
+  override extraRepr(): string {
     const [inputSize, hiddenSize] = [this.weightIh.shape[1], this.weightHh.shape[1]];
     return `${inputSize} → ${hiddenSize}${this.biasIh ? '' : ', no bias'}`;
   }

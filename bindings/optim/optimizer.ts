@@ -3,7 +3,7 @@
 import { noGrad, ops } from '../autograd.ts';
 import { aside, tracing, upload } from '../execute.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
-import type { SavedTensor } from '../nn/module.ts';
+import type { SavedTensor } from '../nn/state.ts';
 import { expectDtype, sameShape } from '../ops/shapes.ts';
 import { Tensor } from '../tensor.ts';
 
