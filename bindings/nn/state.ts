@@ -34,9 +34,9 @@ const list = (keys: readonly string[]): string =>
 /** The numbers of `saved` for `x`. @throws ArgumentError, ShapeError, FreedError where they do not fit */
 function numbersFor(key: string, x: Tensor, saved: unknown): TypedArray {
   const { shape, data } = (saved ?? {}) as Partial<SavedTensor>;
-  if (!Array.isArray(shape) || !ArrayBuffer.isView(data) || !('length' in data))
+  if (!Array.isArray(shape) || !ArrayBuffer.isView(data) || !('length' in data) || typeof (data[0] ?? 0) !== 'number')
     throw new ArgumentError(
-      `${OP}: expected a tensor, or { shape, data: typed array }, for ${key}, got ${typeof saved}`,
+      `${OP}: expected a tensor, or { shape, data: typed array of numbers }, for ${key}, got ${typeof saved}`,
     );
   if (!sameShape(shape, x.shape))
     throw new ShapeError(`${OP}: expected ${key} of shape ${formatShape(x.shape)}, got ${formatShape(shape)}`);
