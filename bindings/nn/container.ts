@@ -1,8 +1,21 @@
 // Layers one after the other.
-import type { Tensor } from '../tensor.ts';
+import { named } from '../memory/errors.ts';
+import { signature } from '../signature.ts';
+import { Tensor } from '../tensor.ts';
 import { expectModule, Indexed } from './indexed.ts';
 import type { Layer } from './layer.ts';
 import { checkName, type Place } from './names.ts';
+
+const declared = signature('Sequential(...layers: Module)');
+const ofForward = signature('Sequential.forward(x: Tensor)');
+/** The arguments of forward. @throws ArgumentError, in the name of the class: what its layers throw is theirs */
+const parsed = (args: readonly unknown[]): [Tensor] => {
+  try {
+    return ofForward.parse(args) as [Tensor];
+  } catch (error) {
+    throw named(error, 'Sequential');
+  }
+};
 
 /** Layers by name, in order. */
 export type NamedLayers = Readonly<Record<string, Layer>> | ReadonlyMap<string, Layer>;
@@ -21,8 +34,11 @@ export class Sequential extends Indexed<Layer> {
   /** The names of the layers, where they are not their numbers. */
   #names: readonly string[] = [];
 
-  /** @param layers each takes the result of the one before it; or one object or Map of layers by name */
-  constructor(...layers: Layer[] | [NamedLayers]) {
+  /**
+   * Layers of which each takes the result of the one before it: as arguments, a list, or an object or Map by name.
+   * @throws ArgumentError
+   */
+  constructor(...layers: Layer[] | [readonly Layer[]] | [NamedLayers]) {
     super();
     const [first] = layers;
     const prototype: unknown = typeof first === 'object' && first ? Object.getPrototypeOf(first) : undefined;
@@ -31,7 +47,7 @@ export class Sequential extends Indexed<Layer> {
       for (const [name] of entries) checkName('Sequential', name);
       this.#names = entries.map(([name]) => name);
       this.replace(entries.map(([, layer]) => this.itemOf('', layer)));
-    } else this.replace(layers.map((layer) => this.itemOf('', layer)));
+    } else this.replace((declared.parse(layers) as [Layer[]])[0]);
   }
 
   /** @internal */
@@ -44,8 +60,8 @@ export class Sequential extends Indexed<Layer> {
     return super.fields().map((place) => ({ ...place, name: this.#names[Number(place.field)] ?? place.name }));
   }
 
-  forward(x: Tensor): Tensor {
-    let y = x;
+  forward(...args: [x: Tensor]): Tensor {
+    let y = (args.length === 1 && args[0] instanceof Tensor ? args : parsed(args))[0];
     for (let i = 0; ; i++) {
       const layer = this[i];
       if (layer === undefined) return y;

@@ -19,9 +19,24 @@ export * as init from './init.ts';
 export { Layer } from './layer.ts';
 export * from './linear.ts';
 export * from './lists.ts';
-export { type HookOptions, type LoadOptions, Module } from './module.ts';
+export { Module } from './module.ts';
+export type {
+  HookOptions,
+  LoadOptions,
+  NamedOptions,
+  NameOptions,
+  RecurseOptions,
+  TrainOptions,
+} from './module-options.ts';
 export * from './norm.ts';
-export { Buffer, type BufferClass, Parameter, type ParameterClass } from './parameter.ts';
+export {
+  Buffer,
+  type BufferClass,
+  type BufferOptions,
+  Parameter,
+  type ParameterClass,
+  type RequiresGradOptions,
+} from './parameter.ts';
 export * from './pooling.ts';
 export * from './rnn.ts';
 export type { LoadResult, SavedTensor, StateDict } from './state.ts';

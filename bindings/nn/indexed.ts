@@ -1,5 +1,6 @@
 // What lists of modules and of parameters have in common: their items are properties 0, 1, … of their own.
 import { ArgumentError } from '../memory/errors.ts';
+import { methods } from '../signature.ts';
 import { Module } from './module.ts';
 
 /** A list of T that is a module: indexed as an array, `list[0]`, and iterable. */
@@ -42,6 +43,10 @@ export abstract class Indexed<T extends object> extends Module {
   append(item: T): this {
     this[this.length] = this.itemOf('append', item);
     return this;
+  }
+
+  static {
+    methods(Indexed, 'Sequential', 'at(index: int)', 'append(item: any)');
   }
 
   /** The items in order. */

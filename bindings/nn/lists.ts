@@ -1,20 +1,35 @@
 // Lists and dictionaries of modules and of parameters.
 import { ArgumentError } from '../memory/errors.ts';
+import { type Arguments, signature } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
 import { expectModule, Indexed, noForward } from './indexed.ts';
 import { Module } from './module.ts';
 import { checkName, type Place } from './names.ts';
 import { Parameter } from './parameter.ts';
 
+/** Options of {@link ModuleList.pop}. */
+export interface PopOptions {
+  /** Which item; negative ones count from the end. @defaultValue -1 */
+  index?: number;
+}
+
+const ofExtend = signature('ModuleList.extend(items: any)');
+const ofInsert = signature('ModuleList.insert(index: int, item: any)');
+const ofPop = signature('ModuleList.pop(index: int = -1)');
+const ofModuleList = signature('ModuleList(modules: any = [])');
+const ofParameterList = signature('ParameterList(values: any = [])');
+
 /** A list whose items come and go. */
 abstract class List<T extends object> extends Indexed<T> {
   /** Adds items at the end. Returns itself. @throws ArgumentError before any is added */
-  extend(items: Iterable<T>): this {
+  extend(...args: [items: Iterable<T>]): this {
+    const [items] = ofExtend.parse(args) as typeof args;
     return this.replace([...this, ...this.itemsOf('extend', items)]);
   }
 
   /** Adds an item before the one at `index`. Returns itself. @throws ArgumentError */
-  insert(index: number, item: T): this {
+  insert(...args: [index: number, item: T]): this {
+    const [index, item] = ofInsert.parse(args) as typeof args;
     const items = [...this];
     const at = index === items.length ? index : this.position('insert', index, items.length);
     items.splice(at, 0, this.itemOf('insert', item));
@@ -22,7 +37,8 @@ abstract class List<T extends object> extends Indexed<T> {
   }
 
   /** Takes the item at `index` out, and gives it back. @throws ArgumentError where there is none */
-  pop(index = -1): T {
+  pop(...args: Arguments<[], [index: number], PopOptions>): T {
+    const [index] = ofPop.parse(args) as [number];
     const items = [...this];
     const [item] = items.splice(this.position('pop', index, items.length), 1) as [T];
     this.replace(items);
@@ -50,8 +66,10 @@ abstract class List<T extends object> extends Indexed<T> {
  * ```
  */
 export class ModuleList<T extends Module = Module> extends List<T> {
-  constructor(modules: Iterable<T> = []) {
+  /** A list of modules. @throws ArgumentError */
+  constructor(...args: [modules?: Iterable<T>]) {
     super();
+    const [modules] = ofModuleList.parse(args) as [Iterable<T>];
     this.replace(this.itemsOf('constructor', modules));
   }
 
@@ -74,8 +92,10 @@ const asParameter = (op: string, value: unknown): Parameter => {
 
 /** A list of parameters, named `0`, `1`, … (PyTorch's `nn.ParameterList`). Other tensors become parameters. */
 export class ParameterList extends List<Parameter> {
-  constructor(values: Iterable<Tensor> = []) {
+  /** A list of parameters. @throws ArgumentError */
+  constructor(...args: [values?: Iterable<Tensor>]) {
     super();
+    const [values] = ofParameterList.parse(args) as [Iterable<Tensor>];
     this.replace(this.itemsOf('constructor', values));
   }
 
@@ -89,6 +109,17 @@ export class ParameterList extends List<Parameter> {
     noForward('ParameterList');
   }
 }
+
+const ofGet = signature('ModuleDict.get(key: string)');
+const ofHas = signature('ModuleDict.has(key: string)');
+const ofSet = signature('ModuleDict.set(key: string, item: any)');
+const ofDelete = signature('ModuleDict.delete(key: string)');
+const ofUpdate = signature('ModuleDict.update(items: object|any[])');
+const ofModuleDict = signature('ModuleDict(modules: object|any[])');
+const ofParameterDict = signature('ParameterDict(values: object|any[])');
+
+/** What a dictionary may be made of. */
+export type Entries<T> = Readonly<Record<string, T>> | Iterable<readonly [string, T]>;
 
 /** Items by key, in the order in which they came; as a Map has them. */
 abstract class Keyed<T extends object> extends Module {
@@ -108,26 +139,27 @@ abstract class Keyed<T extends object> extends Module {
   }
 
   /** The item of `key`, or undefined. */
-  get(key: string): T | undefined {
-    return this.#items.get(key);
+  get(...args: [key: string]): T | undefined {
+    return this.#items.get(ofGet.parse(args)[0] as string);
   }
 
   /** Whether there is an item of `key`. */
-  has(key: string): boolean {
-    return this.#items.has(key);
+  has(...args: [key: string]): boolean {
+    return this.#items.has(ofHas.parse(args)[0] as string);
   }
 
   /** Puts an item at `key`. Returns itself. @throws ArgumentError where it is none, or the key has a dot */
-  set(key: string, item: T): this {
-    const op = `${this.constructor.name}.set`;
+  set(...args: [key: string, item: T]): this {
+    const [key, item] = ofSet.parse(args) as typeof args;
+    const op = 'set';
     checkName(op, key);
     this.#items.set(key, this.itemOf(op, item));
     return this;
   }
 
   /** Takes the item of `key` out. @returns whether there was one */
-  delete(key: string): boolean {
-    return this.#items.delete(key);
+  delete(...args: [key: string]): boolean {
+    return this.#items.delete(ofDelete.parse(args)[0] as string);
   }
 
   /** Takes all items out. */
@@ -136,10 +168,9 @@ abstract class Keyed<T extends object> extends Module {
   }
 
   /** Puts all items of an object or a Map. Returns itself. @throws ArgumentError before any is put */
-  update(items: Readonly<Record<string, T>> | Iterable<readonly [string, T]>): this {
-    const op = `${this.constructor.name}.update`;
-    if (typeof items !== 'object' || items === null)
-      throw new ArgumentError(`${op}: expected an object or a Map, got ${items === null ? 'null' : typeof items}`);
+  update(...args: [items: Entries<T>]): this {
+    const [items] = ofUpdate.parse(args) as typeof args;
+    const op = 'update';
     const entries = [...(Symbol.iterator in items ? (items as Iterable<readonly [string, T]>) : Object.entries(items))];
     for (const entry of entries) {
       if (!Array.isArray(entry) || entry.length !== 2)
@@ -179,9 +210,10 @@ abstract class Keyed<T extends object> extends Module {
 
 /** Modules by key (PyTorch's `nn.ModuleDict`). An object or a Map in a field does as well. */
 export class ModuleDict<T extends Module = Module> extends Keyed<T> {
-  constructor(modules: Readonly<Record<string, T>> | Iterable<readonly [string, T]> = []) {
+  /** A dictionary of modules. @throws ArgumentError */
+  constructor(...args: [modules?: Entries<T>]) {
     super();
-    this.update(modules);
+    if (args.length > 0) this.update((ofModuleDict.parse(args) as [Entries<T>])[0]);
   }
 
   /** @internal */
@@ -192,9 +224,10 @@ export class ModuleDict<T extends Module = Module> extends Keyed<T> {
 
 /** Parameters by key (PyTorch's `nn.ParameterDict`). Other tensors become parameters. */
 export class ParameterDict extends Keyed<Parameter> {
-  constructor(values: Readonly<Record<string, Tensor>> | Iterable<readonly [string, Tensor]> = []) {
+  /** A dictionary of parameters. @throws ArgumentError */
+  constructor(...args: [values?: Entries<Tensor>]) {
     super();
-    this.update(values);
+    if (args.length > 0) this.update((ofParameterDict.parse(args) as [Entries<Tensor>])[0]);
   }
 
   /** @internal */

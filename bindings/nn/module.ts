@@ -1,6 +1,8 @@
 // What every layer is: named parameters, buffers and children, a mode, hooks, and a state that can be saved.
 import { insideModule, tracing, wantsModules } from '../execute.ts';
+import { kinds } from '../kinds.ts';
 import { ArgumentError } from '../memory/errors.ts';
+import { type Arguments, methods } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
 import {
   type BackwardHook,
@@ -10,26 +12,29 @@ import {
   type Hooks,
   type RemovableHandle,
 } from './hooks.ts';
+import type {
+  HookOptions,
+  LoadOptions,
+  NamedOptions,
+  NameOptions,
+  RecurseOptions,
+  TrainOptions,
+} from './module-options.ts';
 import { checkName, lookUp, type Place, placesOf, stateName } from './names.ts';
-import { type Buffer, type Kind, kindOf, Parameter } from './parameter.ts';
+import {
+  type Buffer,
+  type BufferOptions,
+  type Kind,
+  kindOf,
+  type Parameter,
+  type RequiresGradOptions,
+} from './parameter.ts';
 import { show } from './show.ts';
 import { type LoadResult, prepareLoad, type StateDict } from './state.ts';
-import { below, type Held, heldIn, join } from './tree.ts';
+import { below, type Held, heldIn, inFront } from './tree.ts';
 
-/** Options of {@link Module.loadStateDict}. */
-export interface LoadOptions {
-  /**
-   * Whether the keys have to be those of the module; otherwise missing and unexpected ones are skipped.
-   * @defaultValue true
-   */
-  strict?: boolean;
-}
-
-/** Options of the hooks. */
-export interface HookOptions {
-  /** Whether it is called before those that are there. @defaultValue false */
-  prepend?: boolean;
-}
+const isParameter = (kind: Kind): boolean => kind === 'parameter';
+const isBuffer = (kind: Kind): boolean => kind !== 'parameter';
 
 const NO_HOOKS: Hooks = { before: [], after: [], backward: [] };
 
@@ -150,12 +155,12 @@ export abstract class Module {
   /**
    * Puts a tensor that is saved and not trained into the field `name`, keeps it, and gives it back: `this.mask =
    * this.registerBuffer('mask', ones([4, 4]))`. Whatever tensor is assigned to the field later is a buffer.
-   * @param persistent whether {@link stateDict} has it
    * @throws ArgumentError where the name is taken or no name
    */
-  registerBuffer<T extends Tensor | null>(name: string, tensor: T, persistent = true): T {
-    if (tensor !== null && !(tensor instanceof Tensor))
-      throw new ArgumentError(`registerBuffer: expected a tensor or null, got ${typeof tensor}`);
+  registerBuffer<T extends Tensor | null>(
+    ...args: Arguments<[name: string, tensor: T], [persistent: boolean], BufferOptions>
+  ): T;
+  registerBuffer(name: string, tensor: Tensor | null, persistent: boolean): Tensor | null {
     this.#register('registerBuffer', name, tensor);
     this.#kinds.set(name, persistent ? 'buffer' : 'transient');
     tensor?.keep();
@@ -165,16 +170,12 @@ export abstract class Module {
   /**
    * Puts a parameter into the field `name`, and gives it back. A tensor that is no parameter in the field is an error
    * from then on.
-   * @throws ArgumentError where the name is taken or no name, or `parameter` is none
+   * @throws ArgumentError where the name is taken or no name, or `param` is none
    */
-  registerParameter<T extends Parameter | null>(name: string, parameter: T): T {
-    if (parameter !== null && !((parameter as unknown) instanceof Parameter))
-      throw new ArgumentError(
-        `registerParameter: expected an nn.Parameter or null, got ${typeof parameter}; pass new nn.Parameter(tensor)`,
-      );
-    this.#register('registerParameter', name, parameter);
+  registerParameter<T extends Parameter | null>(name: string, param: T): T {
+    this.#register('registerParameter', name, param);
     this.#kinds.set(name, 'parameter');
-    return parameter;
+    return param;
   }
 
   /**
@@ -182,8 +183,6 @@ export abstract class Module {
    * @throws ArgumentError where the name is taken or no name
    */
   registerModule<T extends Module | null>(name: string, module: T): T {
-    if (module !== null && !(module instanceof Module))
-      throw new ArgumentError(`registerModule: expected a module or null, got ${typeof module}`);
     return this.#register('registerModule', name, module);
   }
 
@@ -207,9 +206,15 @@ export abstract class Module {
     return this.namedChildren().map(([, module]) => module);
   }
 
-  /** This module and all below it, each once, by path; '' is this one. */
-  namedModules(): [string, Module][] {
-    return below(this as Module, true);
+  /** This module and all below it by path; '' is this one. */
+  namedModules(
+    ...args: Arguments<[], [memo: null, prefix: string, removeDuplicate: boolean], NameOptions>
+  ): [string, Module][];
+  namedModules(_: null, prefix: string, removeDuplicate: boolean): [string, Module][] {
+    return below(this as Module, removeDuplicate).map(([path, module]) => [
+      path ? inFront(prefix, path) : prefix,
+      module,
+    ]);
   }
 
   /** This module and all below it, each once. */
@@ -217,40 +222,47 @@ export abstract class Module {
     return this.namedModules().map(([, module]) => module);
   }
 
-  #named(wanted: (kind: Kind) => boolean, recurse: boolean, once: boolean): [string, Tensor][] {
+  #named(wanted: (kind: Kind) => boolean, prefix: string, recurse: boolean, once: boolean): [string, Tensor][] {
     const named: [string, Tensor][] = [];
     const seen = new Set<Tensor>();
     for (const [path, module] of recurse ? below(this as Module, once) : [['', this] as const])
       for (const { name, value, kind } of module.#held()) {
         if (!wanted(kind) || (once && seen.has(value))) continue;
         seen.add(value);
-        named.push([join(path, name), value]);
+        named.push([inFront(prefix, inFront(path, name)), value]);
       }
     return named;
   }
 
   /**
-   * The parameters by path, such as `0.weight`, each once.
-   * @param recurse whether those of modules below count
+   * The parameters by path, such as `0.weight`.
    * @throws ArgumentError where a field has a tensor that requires a gradient and is no parameter, or two have one name
    */
-  namedParameters(recurse = true): [string, Parameter][] {
-    return this.#named((kind) => kind === 'parameter', recurse, true);
+  namedParameters(
+    ...args: Arguments<[], [prefix: string, recurse: boolean, removeDuplicate: boolean], NamedOptions>
+  ): [string, Parameter][];
+  namedParameters(prefix: string, recurse: boolean, removeDuplicate: boolean): [string, Parameter][] {
+    return this.#named(isParameter, prefix, recurse, removeDuplicate);
   }
 
-  /** The buffers by path, such as `1.running_mean`, each once; see {@link namedParameters}. */
-  namedBuffers(recurse = true): [string, Buffer][] {
-    return this.#named((kind) => kind !== 'parameter', recurse, true);
+  /** The buffers by path, such as `1.running_mean`; see {@link namedParameters}. */
+  namedBuffers(
+    ...args: Arguments<[], [prefix: string, recurse: boolean, removeDuplicate: boolean], NamedOptions>
+  ): [string, Buffer][];
+  namedBuffers(prefix: string, recurse: boolean, removeDuplicate: boolean): [string, Buffer][] {
+    return this.#named(isBuffer, prefix, recurse, removeDuplicate);
   }
 
-  /** The parameters, as optimizers take them; see {@link namedParameters}. */
-  parameters(recurse = true): Parameter[] {
-    return this.namedParameters(recurse).map(([, x]) => x);
+  /** The parameters, each once, as optimizers take them; see {@link namedParameters}. */
+  parameters(...args: Arguments<[], [recurse: boolean], RecurseOptions>): Parameter[];
+  parameters(recurse: boolean): Parameter[] {
+    return this.namedParameters({ recurse }).map(([, x]) => x);
   }
 
-  /** The buffers; see {@link namedBuffers}. */
-  buffers(recurse = true): Buffer[] {
-    return this.namedBuffers(recurse).map(([, x]) => x);
+  /** The buffers, each once; see {@link namedBuffers}. */
+  buffers(...args: Arguments<[], [recurse: boolean], RecurseOptions>): Buffer[];
+  buffers(recurse: boolean): Buffer[] {
+    return this.namedBuffers({ recurse }).map(([, x]) => x);
   }
 
   /** The module at a path, such as `layers.0`; '' is this one. @throws ArgumentError where there is none */
@@ -260,26 +272,16 @@ export abstract class Module {
 
   /** The parameter at a path, such as `layers.0.weight`. @throws ArgumentError where there is none */
   getParameter(target: string): Parameter {
-    return this.#get(
-      'getParameter',
-      'parameter',
-      this.#named((kind) => kind === 'parameter', true, false),
-      target,
-    );
+    return this.#get('getParameter', 'parameter', this.#named(isParameter, '', true, false), target);
   }
 
   /** The buffer at a path, such as `1.running_mean`. @throws ArgumentError where there is none */
   getBuffer(target: string): Buffer {
-    return this.#get(
-      'getBuffer',
-      'buffer',
-      this.#named((kind) => kind !== 'parameter', true, false),
-      target,
-    );
+    return this.#get('getBuffer', 'buffer', this.#named(isBuffer, '', true, false), target);
   }
 
   #get<T>(op: string, what: string, named: readonly [string, T][], target: string): T {
-    const found = lookUp(named, String(target));
+    const found = lookUp(named, target);
     if (found === undefined)
       throw new ArgumentError(
         `${op}: expected the path of a ${what}, got '${target}'; there are ${named.map(([path]) => `'${path}'`).join(', ') || 'none'}`,
@@ -295,7 +297,8 @@ export abstract class Module {
   }
 
   /** Sets training mode, or with `false` evaluation mode, here and below. Returns itself. */
-  train(mode = true): this {
+  train(...args: Arguments<[], [mode: boolean], TrainOptions>): this;
+  train(mode: boolean): this {
     for (const module of this.modules()) module.training = mode;
     return this;
   }
@@ -311,13 +314,13 @@ export abstract class Module {
   }
 
   /** Turns gradients of all parameters on or off (freezing). Returns itself. */
-  requiresGrad_(requiresGrad = true): this {
+  requiresGrad_(...args: Arguments<[], [requiresGrad: boolean], RequiresGradOptions>): this;
+  requiresGrad_(requiresGrad: boolean): this {
     for (const parameter of this.parameters()) parameter.requiresGrad_(requiresGrad);
     return this;
   }
 
-  #hook<K extends keyof Hooks>(kind: K, hook: Hooks[K][number], { prepend = false }: HookOptions): RemovableHandle {
-    if (typeof hook !== 'function') throw new ArgumentError(`hooks: expected a function, got ${typeof hook}`);
+  #hook<K extends keyof Hooks>(kind: K, hook: Hooks[K][number], prepend: boolean): RemovableHandle {
     if (this.forward !== this.#wrapper) this.#wrap();
     // One of its own for each time that a function is registered.
     const own = ((...args: never[]): unknown => (hook as (...args: never[]) => unknown)(...args)) as never;
@@ -334,24 +337,29 @@ export abstract class Module {
    * Has `hook` called before forward, with the module and the arguments; what it returns, if anything, takes their
    * place. Inside compile() hooks are traced with the function, once.
    */
-  registerForwardPreHook(hook: ForwardPreHook<this>, options: HookOptions = {}): RemovableHandle {
-    return this.#hook('before', hook as ForwardPreHook, options);
+  registerForwardPreHook(hook: ForwardPreHook<this>, options?: HookOptions): RemovableHandle;
+  registerForwardPreHook(hook: unknown, prepend: unknown): RemovableHandle {
+    return this.#hook('before', hook as ForwardPreHook, prepend as boolean);
   }
 
   /**
    * Has `hook` called after forward, with the module, the arguments and the result; what it returns, if anything, takes
    * the result's place.
    */
-  registerForwardHook(hook: ForwardHook<this>, options: HookOptions = {}): RemovableHandle {
-    return this.#hook('after', hook as ForwardHook, options);
+  registerForwardHook(hook: ForwardHook<this>, options?: HookOptions): RemovableHandle;
+  registerForwardHook(hook: unknown, prepend: unknown): RemovableHandle {
+    return this.#hook('after', hook as ForwardHook, prepend as boolean);
   }
 
   /**
    * Has `hook` called by backward, with the module and the gradients of the arguments and of the results of forward;
    * what it returns, if anything, takes the place of the former.
    */
-  registerFullBackwardHook(hook: BackwardHook<this>, options: HookOptions = {}): RemovableHandle {
-    return this.#hook('backward', hook as BackwardHook, options);
+  registerFullBackwardHook(
+    ...args: Arguments<[hook: BackwardHook<this>], [prepend: boolean], HookOptions>
+  ): RemovableHandle;
+  registerFullBackwardHook(hook: BackwardHook, prepend: boolean): RemovableHandle {
+    return this.#hook('backward', hook, prepend);
   }
 
   /**
@@ -364,7 +372,7 @@ export abstract class Module {
     for (const [path, module] of below(this as Module, false)) {
       const held = module.#held();
       for (const wanted of ['parameter', 'buffer'])
-        for (const { name, value, kind } of held) if (kind === wanted) state[join(path, name)] = value;
+        for (const { name, value, kind } of held) if (kind === wanted) state[inFront(path, name)] = value;
     }
     return state;
   }
@@ -375,8 +383,9 @@ export abstract class Module {
    * @returns the keys that were skipped
    * @throws ArgumentError for keys, ShapeError for shapes that differ
    */
-  loadStateDict(state: StateDict, options: LoadOptions = {}): LoadResult {
-    return this.prepareStateDict(state, options)();
+  loadStateDict(...args: Arguments<[stateDict: StateDict], [strict: boolean], LoadOptions>): LoadResult;
+  loadStateDict(stateDict: StateDict, strict: boolean): LoadResult {
+    return this.prepareStateDict(stateDict, { strict })();
   }
 
   /** The checks of loadStateDict(); what it returns does the copying and cannot fail. @internal */
@@ -407,5 +416,39 @@ export abstract class Module {
   /** Gives back the memory of all parameters and buffers. */
   dispose(): void {
     for (const x of [...this.parameters(), ...this.buffers()]) x.dispose();
+  }
+
+  static {
+    kinds.Module = [(x) => x instanceof Module, 'a module', 'modules'];
+    methods(
+      Module,
+      'Module',
+      'registerBuffer(name: string, tensor: Tensor|null, persistent: bool = true)',
+      'registerParameter(name: string, param: Parameter|null)',
+      'registerModule(name: string, module: Module|null)',
+      'addModule(name: string, module: Module|null)',
+      'namedChildren()',
+      'children()',
+      "namedModules(-memo: any = null, prefix: string = '', removeDuplicate: bool = true)",
+      'modules()',
+      "namedParameters(prefix: string = '', recurse: bool = true, removeDuplicate: bool = true)",
+      "namedBuffers(prefix: string = '', recurse: bool = true, removeDuplicate: bool = true)",
+      'parameters(recurse: bool = true)',
+      'buffers(recurse: bool = true)',
+      'getSubmodule(target: string)',
+      'getParameter(target: string)',
+      'getBuffer(target: string)',
+      'apply(fn: function)',
+      'train(mode: bool = true)',
+      'eval()',
+      'zeroGrad(-setToNone: bool = true)',
+      'requiresGrad_(requiresGrad: bool = true)',
+      'registerForwardPreHook(hook: function, *, prepend: bool = false)',
+      'registerForwardHook(hook: function, *, prepend: bool = false)',
+      'registerFullBackwardHook(hook: function, prepend: bool = false)',
+      'stateDict()',
+      'loadStateDict(stateDict: object, strict: bool = true, -assign: bool = false)',
+      'dispose()',
+    );
   }
 }

@@ -8,9 +8,9 @@ import { ArgumentError } from '../memory/errors.ts';
 export const stateName = (field: string): string =>
   /^[a-z][a-zA-Z0-9]*$/.test(field) ? field.replace(/[A-Z]+/g, (capitals) => `_${capitals.toLowerCase()}`) : field;
 
-/** What a name in camelCase and the same in snake_case have in common. Underscores in front stay. */
-const camel = (key: string): string =>
-  key.replace(/(^|\.)_+|_([a-zA-Z0-9])/g, (found, _, letter?: string) => letter?.toUpperCase() ?? found);
+/** What spellings of a name have in common, `W_q` and `Wq`, `tokenEmbedding` and `token_embedding`. */
+const spelling = (key: string): string =>
+  key.replace(/(^|\.)_+|_/g, (_, front?: string) => (front === undefined ? '' : _)).toLowerCase();
 
 /** Something in a field, or in an array, object, Map or Set there. */
 export interface Place {
@@ -99,7 +99,8 @@ export function matchKeys(op: string, own: readonly string[], saved: readonly st
   const matches = new Map(own.filter((key) => given.has(key)).map((key) => [key, key]));
   const group = (keys: readonly string[]): Map<string, string[]> => {
     const groups = new Map<string, string[]>();
-    for (const key of keys) if (!matches.has(key)) groups.set(camel(key), [...(groups.get(camel(key)) ?? []), key]);
+    for (const key of keys)
+      if (!matches.has(key)) groups.set(spelling(key), [...(groups.get(spelling(key)) ?? []), key]);
     return groups;
   };
   const left = group(saved);
@@ -118,5 +119,5 @@ export function matchKeys(op: string, own: readonly string[], saved: readonly st
 /** The one of `named` whose name is `name`, or is it but for camelCase and snake_case. */
 export function lookUp<T>(named: Iterable<readonly [string, T]>, name: string): T | undefined {
   const all = [...named];
-  return (all.find(([key]) => key === name) ?? all.find(([key]) => camel(key) === camel(name)))?.[1];
+  return (all.find(([key]) => key === name) ?? all.find(([key]) => spelling(key) === spelling(name)))?.[1];
 }

@@ -1,6 +1,8 @@
 // What modules are made of: parameters and buffers, and the checks and descriptions of layers' options.
 import { ops } from '../autograd.ts';
+import { kinds as named } from '../kinds.ts';
 import { ArgumentError } from '../memory/errors.ts';
+import { type Arguments, type Signature, signature } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
 import * as init from './init.ts';
 
@@ -12,16 +14,27 @@ export type Parameter = Tensor;
 /** A tensor that a module saves and does not train. `x instanceof nn.Buffer` tells it from others. */
 export type Buffer = Tensor;
 
+/** Options of {@link Parameter} and of {@link Module.requiresGrad_}. */
+export interface RequiresGradOptions {
+  /** Whether `backward()` leaves a gradient. @defaultValue true */
+  requiresGrad?: boolean;
+}
+
+/** Options of {@link Buffer} and of {@link Module.registerBuffer}. */
+export interface BufferOptions {
+  /** Whether {@link Module.stateDict} has it. @defaultValue true */
+  persistent?: boolean;
+}
+
 /** What {@link Parameter} is as a class. */
 export interface ParameterClass {
   /**
    * A parameter of the numbers of `data`, whose memory it shares where that lies row-major; otherwise of a copy. It
    * lasts until it is disposed of.
    * @param data the first values; what they were computed from gets no gradient
-   * @param requiresGrad whether it is trained from the start
    * @throws ArgumentError unless data is a tensor; DtypeError for gradients of other than f32
    */
-  new (data: Tensor, requiresGrad?: boolean): Parameter;
+  new (...args: Arguments<[data: Tensor], [requiresGrad: boolean], RequiresGradOptions>): Parameter;
   /** Whether x is a parameter. */
   [Symbol.hasInstance](x: unknown): x is Parameter;
 }
@@ -31,10 +44,9 @@ export interface BufferClass {
   /**
    * A buffer of the numbers of `data`, whose memory it shares where that lies row-major; otherwise of a copy. It lasts
    * until it is disposed of.
-   * @param persistent whether {@link Module.stateDict} has it
    * @throws ArgumentError unless data is a tensor
    */
-  new (data: Tensor, persistent?: boolean): Buffer;
+  new (data: Tensor, options?: BufferOptions): Buffer;
   /** Whether x is a buffer. */
   [Symbol.hasInstance](x: unknown): x is Buffer;
 }
@@ -45,31 +57,37 @@ const kinds = new WeakMap<object, Kind>();
 export const kindOf = (x: Tensor): Kind | undefined => kinds.get(x);
 
 /** A tensor over the memory of `data`, or of a copy where that is strided, that lasts. */
-function lasting(name: string, data: Tensor, kind: Kind): Tensor {
-  if (!(data instanceof Tensor))
-    throw new ArgumentError(`${name}: expected a tensor as data, got ${data === null ? 'null' : typeof data}`);
+function lasting(data: Tensor, kind: Kind): Tensor {
   data.checkAlive();
   const x = (data.isContiguous() ? data : ops.contiguous({ x: data })).detach().keep();
   kinds.set(x, kind);
   return x;
 }
 
+const declaredParameter = signature('Parameter(data: Tensor, requiresGrad: bool = true)');
+
 /** A trained tensor in a module (PyTorch's `nn.Parameter`): only these are parameters. */
 export const Parameter: ParameterClass = class {
-  constructor(data: Tensor, requiresGrad = true) {
+  constructor(...args: unknown[]) {
+    const [data, requiresGrad] = declaredParameter.parse(args) as [Tensor, boolean];
     // biome-ignore lint/correctness/noConstructorReturn: it is a Tensor; ops know no other class
-    return lasting('Parameter', data, 'parameter').requiresGrad_(requiresGrad);
+    return lasting(data, 'parameter').requiresGrad_(requiresGrad);
   }
   static [Symbol.hasInstance](x: unknown): x is Parameter {
     return kinds.get(x as object) === 'parameter';
   }
 } as unknown as ParameterClass;
 
+named.Parameter = [(x) => x instanceof Parameter, 'an nn.Parameter'];
+
+const declaredBuffer = signature('Buffer(data: Tensor, *, persistent: bool = true)');
+
 /** A tensor that a module saves and does not train, such as running statistics (PyTorch's `nn.Buffer`). */
 export const Buffer: BufferClass = class {
-  constructor(data: Tensor, persistent = true) {
+  constructor(...args: unknown[]) {
+    const [data, persistent] = declaredBuffer.parse(args) as [Tensor, boolean];
     // biome-ignore lint/correctness/noConstructorReturn: as for parameters
-    return lasting('Buffer', data, persistent ? 'buffer' : 'transient');
+    return lasting(data, persistent ? 'buffer' : 'transient');
   }
   static [Symbol.hasInstance](x: unknown): x is Buffer {
     const kind = kinds.get(x as object);
@@ -105,3 +123,11 @@ export function describeOptions(options: object): string {
     .map(([name, value]) => `${name}: ${Array.isArray(value) ? `[${value.map(String).join(', ')}]` : value}`)
     .join(', ');
 }
+
+/** `name: value, name: value`: what a layer was called with, without what is as usual. */
+export const describeCall = ({ parameters }: Signature, values: readonly unknown[]): string =>
+  describeOptions(
+    Object.fromEntries(
+      parameters.flatMap(({ name, value }, i) => (values[i] === value ? [] : [[name, values[i]] as const])),
+    ),
+  );

@@ -3,10 +3,11 @@ import { noGrad } from '../autograd.ts';
 import { getRngState, setRngState, zeros } from '../creation.ts';
 import { ArgumentError, formatShape } from '../memory/errors.ts';
 import { scope } from '../scope.ts';
+import { callable } from '../signature.ts';
 import { type Shape, Tensor } from '../tensor.ts';
 import { ConvLayer, ConvTranspose1d, ConvTranspose2d } from './conv.ts';
 import { Linear } from './linear.ts';
-import { Module } from './module.ts';
+import type { Module } from './module.ts';
 import { LSTMCell } from './rnn.ts';
 
 /** A call of a module, in the order in which they began. */
@@ -88,7 +89,7 @@ function table({ rows, parameters, trainable, multiplyAdds }: Summary): string {
  * The layers that a pass through `model` calls, with the shapes that they give, their parameters and their work (as the
  * package torchinfo does it for PyTorch). The pass is in evaluation mode and without gradients, and leaves no trace:
  * not in modes, running statistics or the generator of random numbers.
- * @param input a tensor, or the shape of one, which is then f32 and full of zeros; for several arguments a list of these
+ * @param input a tensor, or the shape of one, which is then f32 and full of zeros; for several arguments a list
  * @throws what forward throws
  * @example
  * ```ts
@@ -96,8 +97,9 @@ function table({ rows, parameters, trainable, multiplyAdds }: Summary): string {
  * console.log(String(nn.summary(model, [1, 784])));
  * ```
  */
-export function summary(model: Module, input: Tensor | Shape | readonly (Tensor | Shape)[]): Summary {
-  if (!(model instanceof Module)) throw new ArgumentError(`summary: expected a module, got ${typeof model}`);
+export const summary = callable('summary(model: Module, input: Tensor|any[])', summarize);
+
+function summarize(model: Module, input: Tensor | Shape | readonly (Tensor | Shape)[]): Summary {
   const given = input instanceof Tensor || isShape(input) ? [input] : input;
   if (!Array.isArray(given) || !given.every((x) => x instanceof Tensor || isShape(x)))
     throw new ArgumentError('summary: expected a tensor, a shape, or a list of these, as input');

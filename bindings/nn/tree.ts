@@ -22,7 +22,8 @@ interface Link {
   readonly above: Link | null;
 }
 
-export const join = (path: string, name: string): string => (path ? `${path}.${name}` : name);
+/** `name` below `path`, if there is one. */
+export const inFront = (path: string, name: string): string => (path ? `${path}.${name}` : name);
 
 /**
  * `root` and all modules below it, by path; '' is the root.
@@ -42,7 +43,7 @@ export function below<M extends Branch>(root: M, once: boolean, lastFirst = fals
     found.push([path, module]);
     const children = module.childPlaces();
     for (const { name, value } of lastFirst ? children : children.reverse())
-      todo.push({ path: join(path, name), module: value, above: link });
+      todo.push({ path: inFront(path, name), module: value, above: link });
   }
   return found as [string, M][];
 }
