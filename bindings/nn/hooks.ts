@@ -136,13 +136,16 @@ export function callHooked(
     args = Array.isArray(next) ? [...next] : [next];
   }
   const watched = hooks.backward.length > 0 && isGradEnabled();
-  let gradOutput: Gradients = [];
+  let gradOutput: Gradients | null = null;
   const wanting = watched && args.some(isWanted);
   if (wanting)
     args = tap(args, (gradInput) => {
-      const gradients = askBackward(module, hooks, gradInput, gradOutput);
-      for (const g of gradOutput) if (g) g.block.gradients--;
-      gradOutput = [];
+      // Without those of the results the way back has not come through the module, such as for a second derivative.
+      if (!gradOutput) return gradInput;
+      const given = gradOutput;
+      gradOutput = null;
+      const gradients = askBackward(module, hooks, gradInput, given);
+      for (const g of given) if (g) g.block.gradients--;
       return gradients;
     });
   let result = forward(args);

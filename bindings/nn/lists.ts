@@ -1,4 +1,5 @@
 // Lists and dictionaries of modules and of parameters.
+import { isPlain, type Kind } from '../kinds.ts';
 import { ArgumentError } from '../memory/errors.ts';
 import { type Arguments, signature } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
@@ -114,9 +115,13 @@ const ofGet = signature('ModuleDict.get(key: string)');
 const ofHas = signature('ModuleDict.has(key: string)');
 const ofSet = signature('ModuleDict.set(key: string, item: any)');
 const ofDelete = signature('ModuleDict.delete(key: string)');
-const ofUpdate = signature('ModuleDict.update(items: object|any[])');
-const ofModuleDict = signature('ModuleDict(modules: object|any[])');
-const ofParameterDict = signature('ParameterDict(values: object|any[])');
+const entries: Kind = [
+  (x) => isPlain(x) || (typeof x === 'object' && x !== null && Symbol.iterator in x),
+  'an object, a Map or a list of pairs',
+];
+const ofUpdate = signature('ModuleDict.update(items: entries)', { entries });
+const ofModuleDict = signature('ModuleDict(modules: entries)', { entries });
+const ofParameterDict = signature('ParameterDict(values: entries)', { entries });
 
 /** What a dictionary may be made of. */
 export type Entries<T> = Readonly<Record<string, T>> | Iterable<readonly [string, T]>;
@@ -171,13 +176,13 @@ abstract class Keyed<T extends object> extends Module {
   update(...args: [items: Entries<T>]): this {
     const [items] = ofUpdate.parse(args) as typeof args;
     const op = 'update';
-    const entries = [...(Symbol.iterator in items ? (items as Iterable<readonly [string, T]>) : Object.entries(items))];
-    for (const entry of entries) {
+    const pairs = [...(Symbol.iterator in items ? (items as Iterable<readonly [string, T]>) : Object.entries(items))];
+    for (const entry of pairs) {
       if (!Array.isArray(entry) || entry.length !== 2)
         throw new ArgumentError(`${op}: expected pairs of key and item, got ${typeof entry}`);
       checkName(op, entry[0]);
     }
-    const made = entries.map(([key, item]) => [key, this.itemOf(op, item)] as const);
+    const made = pairs.map(([key, item]) => [key, this.itemOf(op, item)] as const);
     for (const [key, item] of made) this.#items.set(key, item);
     return this;
   }
