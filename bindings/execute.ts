@@ -279,7 +279,7 @@ host.download = (x, reader) => {
   return into;
 };
 
-/** Overwrites the numbers of a contiguous tensor. */
+/** Overwrites the numbers of a tensor, in row-major order. */
 export function upload(y: Tensor, values: ArrayLike<number>): void {
   execute('upload', { y }, { values });
 }

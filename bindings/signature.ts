@@ -306,3 +306,16 @@ export interface Callable<R extends readonly unknown[], P extends readonly unkno
   (...args: [...R, ...Partial<P>]): Y;
   (...args: [...R, ...Mixed<P, O>]): Y;
 }
+
+/** Has methods of a class take what `texts` declare: they are called with the values of all arguments in order. */
+export function methods(type: { readonly prototype: object }, path: string, ...texts: readonly string[]): void {
+  const prototype = type.prototype as Record<string, AnyFunction>;
+  for (const text of texts) {
+    const declared = signature(`${path}.${text}`);
+    const fn = prototype[declared.name] as AnyFunction;
+    const call = function (this: unknown, ...args: unknown[]): unknown {
+      return fn.apply(this, declared.parse(args) as never[]);
+    };
+    Object.defineProperty(prototype, declared.name, { value: nameAs(declared, call) });
+  }
+}
