@@ -288,10 +288,13 @@ function nameAs<F>(declared: Signature, fn: F): F {
   return Object.defineProperty(fn, 'name', { value: declared.name });
 }
 
+/** P cut short anywhere; `undefined` is the default. */
+export type Front<P extends readonly unknown[]> =
+  | { [K in keyof P]: P[K] | undefined }
+  | (P extends readonly [...infer Rest, unknown] ? Front<Rest> : never);
+
 /** P cut short anywhere, then the options. */
-type Mixed<P extends readonly unknown[], O> =
-  | [...{ [K in keyof P]: P[K] | undefined }, options?: O]
-  | (P extends readonly [...infer Front, unknown] ? Mixed<Front, O> : never);
+type Mixed<P extends readonly unknown[], O> = [...Front<P>, options?: O];
 
 /** The arguments of a constructor or method: required R, then positions P, options O, or both. */
 export type Arguments<R extends readonly unknown[], P extends readonly unknown[], O> =
