@@ -294,17 +294,17 @@ export type Front<P extends readonly unknown[]> =
   | (P extends readonly [...infer Rest, unknown] ? Front<Rest> : never);
 
 /** P cut short anywhere, then the options. */
-type Mixed<P extends readonly unknown[], O> = [...Front<P>, options?: O];
+type Mixed<P extends readonly unknown[], O> = [...front: Front<P>, options?: O];
 
 /** The arguments of a constructor or method: required R, then positions P, options O, or both. */
 export type Arguments<R extends readonly unknown[], P extends readonly unknown[], O> =
-  | [...R, options?: O]
+  | [...required: R, options?: O]
   | [...R, ...Partial<P>]
   | [...R, ...Mixed<P, O>];
 
 /** A function of required arguments R, which takes the others by position as P, as options O, or both. */
 export interface Callable<R extends readonly unknown[], P extends readonly unknown[], O, Y> {
-  (...args: [...R, options?: O]): Y;
+  (...args: [...required: R, options?: O]): Y;
   (...args: [...R, ...Partial<P>]): Y;
   (...args: [...R, ...Mixed<P, O>]): Y;
 }

@@ -103,7 +103,7 @@ export const crossEntropy = callable<ClassLoss<[labelSmoothing: number], CrossEn
   (
     x: Tensor,
     target: Tensor,
-    ...[weight, , ignoreIndex, , reduction, labelSmoothing]: [...ClassArguments, labelSmoothing: number]
+    ...[weight, , ignoreIndex, , reduction, labelSmoothing]: [...given: ClassArguments, labelSmoothing: number]
   ) => {
     const { n, classes, inner, targets } = classLayout('crossEntropy', x);
     if (target.dtype === 'f32' && sameShape(target.shape, x.shape))

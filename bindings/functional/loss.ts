@@ -58,7 +58,7 @@ export interface KlDivLossOptions {
 
 type Loss<P extends readonly unknown[], O, R = Reduction> = Callable<
   [x: Tensor, target: Tensor],
-  [...P, reduction: R],
+  [...others: P, reduction: R],
   O,
   Tensor
 >;
@@ -86,7 +86,7 @@ export const l1Loss: Loss<Old, LossOptions> = difference('l1Loss', 'abs');
  * @param target of x's shape
  */
 export const smoothL1Loss = callable<
-  Callable<[x: Tensor, target: Tensor], [...Old, reduction: Reduction, beta: number], SmoothL1LossOptions, Tensor>
+  Callable<[x: Tensor, target: Tensor], [...old: Old, reduction: Reduction, beta: number], SmoothL1LossOptions, Tensor>
 >(
   `smoothL1Loss${PAIR}${OLD}${REDUCTION}, beta: number = 1)`,
   (x: Tensor, target: Tensor, _average: null, _reduce: null, reduction: Reduction, beta: number) =>
@@ -105,7 +105,7 @@ export const huberLoss = callable<
     reduce(pointwiseOps.huber({ x, target }, { delta }), reduction),
 );
 
-type Bce = Loss<[weight: Tensor | null, ...Old], BceLossOptions>;
+type Bce = Loss<[weight: Tensor | null, ...old: Old], BceLossOptions>;
 
 /* @__NO_SIDE_EFFECTS__ */
 const bce = (op: string): Bce =>
@@ -131,7 +131,7 @@ export const bceLoss: Bce = bce('bceLoss');
 
 type BceWithLogits = Callable<
   [x: Tensor, target: Tensor],
-  [weight: Tensor | null, ...Old, reduction: Reduction, posWeight: Tensor | null],
+  [weight: Tensor | null, ...old: Old, reduction: Reduction, posWeight: Tensor | null],
   BceWithLogitsLossOptions,
   Tensor
 >;
@@ -166,7 +166,7 @@ export const bceWithLogitsLoss: BceWithLogits = bceWithLogits('bceWithLogitsLoss
 
 type KlDiv = Callable<
   [x: Tensor, target: Tensor],
-  [...Old, reduction: Reduction | 'batchmean', logTarget: boolean],
+  [...old: Old, reduction: Reduction | 'batchmean', logTarget: boolean],
   KlDivLossOptions,
   Tensor
 >;

@@ -56,7 +56,7 @@ export interface InstanceNormOptions extends AffineOptions {
  * @throws ShapeError, DtypeError
  */
 export const layerNorm = callable<
-  Callable<[x: Tensor, normalizedShape: readonly number[]], [...Affine, eps: number], AffineOptions, Tensor>
+  Callable<[x: Tensor, normalizedShape: readonly number[]], [...affine: Affine, eps: number], AffineOptions, Tensor>
 >(
   `layerNorm(x: Tensor, normalizedShape: int[], ${AFFINE}, ${EPS}`,
   (x: Tensor, normalizedShape: readonly number[], ...[weight, bias, eps]: [...Affine, number]) =>
@@ -88,7 +88,7 @@ function runningOf(op: string, runningMean: Tensor | null, runningVariance: Tens
 export const batchNorm = callable<
   Callable<
     [x: Tensor, runningMean: Tensor | null, runningVar: Tensor | null],
-    [...Affine, training: boolean, momentum: number, eps: number],
+    [...affine: Affine, training: boolean, momentum: number, eps: number],
     BatchNormOptions,
     Tensor
   >
@@ -113,7 +113,7 @@ export const batchNorm = callable<
  * @throws ShapeError, ArgumentError, DtypeError
  */
 export const groupNorm = callable<
-  Callable<[x: Tensor, numGroups: number], [...Affine, eps: number], AffineOptions, Tensor>
+  Callable<[x: Tensor, numGroups: number], [...affine: Affine, eps: number], AffineOptions, Tensor>
 >(
   `groupNorm(x: Tensor, numGroups: int, ${AFFINE}, ${EPS}`,
   (x: Tensor, numGroups: number, ...[weight, bias, eps]: [...Affine, number]) =>
@@ -135,7 +135,7 @@ export const instanceNorm = callable<
     [
       runningMean: Tensor | null,
       runningVar: Tensor | null,
-      ...Affine,
+      ...affine: Affine,
       useInputStats: boolean,
       momentum: number,
       eps: number,

@@ -80,10 +80,10 @@ type Pair = [output: Tensor, indices: Tensor];
  * channel, row by row, without a gradient.
  */
 interface MaxPooling<R extends readonly unknown[], P extends readonly unknown[], O> {
-  (...args: [...R, ...Front<P>, options: O & { returnIndices: true }]): Pair;
-  (...args: [...R, ...{ [K in keyof P]: P[K] | undefined }, returnIndices: true]): Pair;
-  (...args: Arguments<R, [...P, returnIndices: false], O & { returnIndices?: false }>): Tensor;
-  (...args: Arguments<R, [...P, returnIndices: boolean], O & IndicesOptions>): Tensor | Pair;
+  (...args: [...required: R, ...front: Front<P>, options: O & { returnIndices: true }]): Pair;
+  (...args: [...required: R, ...others: { [K in keyof P]: P[K] | undefined }, returnIndices: true]): Pair;
+  (...args: Arguments<R, [...others: P, returnIndices: false], O & { returnIndices?: false }>): Tensor;
+  (...args: Arguments<R, [...others: P, returnIndices: boolean], O & IndicesOptions>): Tensor | Pair;
 }
 type MaxPool = MaxPooling<
   [x: Tensor, kernelSize: Sizes],
@@ -197,7 +197,12 @@ export const avgPool1d = callable<Callable<[x: Tensor, kernelSize: Sizes], AvgWi
  * @param x [n, channels, height, width] or [channels, height, width]
  */
 export const avgPool2d = callable<
-  Callable<[x: Tensor, kernelSize: Sizes], [...AvgWindows, divisorOverride: number | null], AvgPool2dOptions, Tensor>
+  Callable<
+    [x: Tensor, kernelSize: Sizes],
+    [...windows: AvgWindows, divisorOverride: number | null],
+    AvgPool2dOptions,
+    Tensor
+  >
 >(
   `avgPool2d${AVERAGE}, divisorOverride: number|null = null)`,
   (
