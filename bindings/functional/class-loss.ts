@@ -55,19 +55,7 @@ function expectTargets(op: string, target: Tensor, shape: readonly number[]): vo
     );
 }
 
-type ClassArguments = [
-  weight: Tensor | null,
-  sizeAverage: null,
-  ignoreIndex: number,
-  reduce: null,
-  reduction: Reduction,
-];
-type ClassLoss<P extends readonly unknown[], O> = Callable<
-  [x: Tensor, target: Tensor],
-  [...ClassArguments, ...P],
-  O,
-  Tensor
->;
+type ClassArguments = [Tensor | null, null, number, null, Reduction];
 
 const CLASSES = `${PAIR}${WEIGHT}, -sizeAverage: bool|null = null, ignoreIndex: int = -100, -reduce: bool|null = null, ${REDUCTION}`;
 
@@ -77,19 +65,23 @@ const CLASSES = `${PAIR}${WEIGHT}, -sizeAverage: bool|null = null, ignoreIndex: 
  * @param target i32 classes [n, ...] or []
  * @throws ShapeError, DtypeError; ArgumentError for a class out of range
  */
-export const nllLoss = callable<ClassLoss<[], ClassLossOptions>>(
-  `nllLoss${CLASSES})`,
-  (x: Tensor, target: Tensor, ...[weight, , ignoreIndex, , reduction]: ClassArguments) => {
-    const { n, classes, inner, targets } = classLayout('nllLoss', x);
-    expectTargets('nllLoss', target, targets);
-    const flat = reshape(target, [n, inner]);
-    const losses = nllOps.nll({ logp: reshape(x, [n, classes, inner]), target: flat, weight }, { ignoreIndex });
-    const shaped = ops.reshape({ x: losses }, { shape: targets });
-    return reduceWeighted(shaped, reduction, () =>
-      nllOps.classWeights({ target: flat, weight }, { classes, ignoreIndex }),
-    );
-  },
-);
+export const nllLoss = callable<
+  Callable<
+    [x: Tensor, target: Tensor],
+    [weight: Tensor | null, sizeAverage: null, ignoreIndex: number, reduce: null, reduction: Reduction],
+    ClassLossOptions,
+    Tensor
+  >
+>(`nllLoss${CLASSES})`, (x: Tensor, target: Tensor, ...[weight, , ignoreIndex, , reduction]: ClassArguments) => {
+  const { n, classes, inner, targets } = classLayout('nllLoss', x);
+  expectTargets('nllLoss', target, targets);
+  const flat = reshape(target, [n, inner]);
+  const losses = nllOps.nll({ logp: reshape(x, [n, classes, inner]), target: flat, weight }, { ignoreIndex });
+  const shaped = ops.reshape({ x: losses }, { shape: targets });
+  return reduceWeighted(shaped, reduction, () =>
+    nllOps.classWeights({ target: flat, weight }, { classes, ignoreIndex }),
+  );
+});
 
 /**
  * The cross-entropy −Σ target · log softmax(x) over the classes, on logits. With classes as targets the mean is
@@ -98,13 +90,23 @@ export const nllLoss = callable<ClassLoss<[], ClassLossOptions>>(
  * @param target i32 classes [n, ...] or [], or f32 probabilities of x's shape
  * @throws ShapeError, DtypeError; ArgumentError for a class out of range
  */
-export const crossEntropy = callable<ClassLoss<[labelSmoothing: number], CrossEntropyOptions>>(
+export const crossEntropy = callable<
+  Callable<
+    [x: Tensor, target: Tensor],
+    [
+      weight: Tensor | null,
+      sizeAverage: null,
+      ignoreIndex: number,
+      reduce: null,
+      reduction: Reduction,
+      labelSmoothing: number,
+    ],
+    CrossEntropyOptions,
+    Tensor
+  >
+>(
   `crossEntropy${CLASSES}, labelSmoothing: number = 0)`,
-  (
-    x: Tensor,
-    target: Tensor,
-    ...[weight, , ignoreIndex, , reduction, labelSmoothing]: [...given: ClassArguments, labelSmoothing: number]
-  ) => {
+  (x: Tensor, target: Tensor, ...[weight, , ignoreIndex, , reduction, labelSmoothing]: [...ClassArguments, number]) => {
     const { n, classes, inner, targets } = classLayout('crossEntropy', x);
     if (target.dtype === 'f32' && sameShape(target.shape, x.shape))
       return probabilityCrossEntropy(x, target, { reduction, weight, labelSmoothing, n });

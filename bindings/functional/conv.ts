@@ -84,19 +84,17 @@ function batched(op: string, x: Tensor, spatial: number, layout: ConvLayout, f: 
   throw new ShapeError(`${op}: expected input ${shape}, with or without n, got ${formatShape(x.shape)}`);
 }
 
-type ConvGiven = [bias: Tensor | null, stride: Sizes, padding: Padding, dilation: Sizes, groups: number];
-type Conv = Callable<[x: Tensor, weight: Tensor], ConvGiven, ConvOptions & ConvBiasOptions, Tensor>;
-type ConvTransposeGiven = [
-  bias: Tensor | null,
-  stride: Sizes,
-  padding: Sizes,
-  outputPadding: Sizes,
-  groups: number,
-  dilation: Sizes,
-];
-type ConvTranspose = Callable<
+/** A convolution. */
+export type ConvFunction = Callable<
   [x: Tensor, weight: Tensor],
-  ConvTransposeGiven,
+  [bias: Tensor | null, stride: Sizes, padding: Sizes | 'same' | 'valid', dilation: Sizes, groups: number],
+  ConvOptions & ConvBiasOptions,
+  Tensor
+>;
+/** A transposed convolution. */
+export type ConvTransposeFunction = Callable<
+  [x: Tensor, weight: Tensor],
+  [bias: Tensor | null, stride: Sizes, padding: Sizes, outputPadding: Sizes, groups: number, dilation: Sizes],
   ConvTransposeOptions & ConvBiasOptions,
   Tensor
 >;
@@ -104,10 +102,14 @@ type ConvTranspose = Callable<
 const FIRST = '(x: Tensor, weight: Tensor, bias: Tensor|null = null, stride: int|int[] = 1, padding: int|int[]';
 
 /* @__NO_SIDE_EFFECTS__ */
-const conv = (op: string, spatial: number): Conv =>
-  callable<Conv>(
+const conv = (op: string, spatial: number): ConvFunction =>
+  callable<ConvFunction>(
     `${op}${FIRST}|'same'|'valid' = 0, dilation: int|int[] = 1, groups: int = 1, *, layout: 'nchw'|'nhwc' = 'nchw')`,
-    (x: Tensor, weight: Tensor, ...[bias, strides, padding, dilations, groups, layout]: [...ConvGiven, ConvLayout]) => {
+    (
+      x: Tensor,
+      weight: Tensor,
+      ...[bias, strides, padding, dilations, groups, layout]: [Tensor | null, Sizes, Padding, Sizes, number, ConvLayout]
+    ) => {
       const stride = eachDim(op, 'stride', strides, spatial, 1);
       const dilation = eachDim(op, 'dilation', dilations, spatial, 1);
       const attrs = { stride, dilation, groups, layout };
@@ -117,10 +119,21 @@ const conv = (op: string, spatial: number): Conv =>
   );
 
 /* @__NO_SIDE_EFFECTS__ */
-const convTranspose = (op: string, spatial: number): ConvTranspose =>
-  callable<ConvTranspose>(
+const convTranspose = (op: string, spatial: number): ConvTransposeFunction =>
+  callable<ConvTransposeFunction>(
     `${op}${FIRST} = 0, outputPadding: int|int[] = 0, groups: int = 1, dilation: int|int[] = 1)`,
-    (x: Tensor, weight: Tensor, ...[bias, strides, paddings, outputPadding, groups, dilations]: ConvTransposeGiven) => {
+    (
+      x: Tensor,
+      weight: Tensor,
+      ...[bias, strides, paddings, outputPadding, groups, dilations]: [
+        Tensor | null,
+        Sizes,
+        Sizes,
+        Sizes,
+        number,
+        Sizes,
+      ]
+    ) => {
       const stride = eachDim(op, 'stride', strides, spatial, 1);
       const dilation = eachDim(op, 'dilation', dilations, spatial, 1);
       const padding = eachDim(op, 'padding', paddings, spatial, 0);
@@ -163,7 +176,7 @@ const convTranspose = (op: string, spatial: number): ConvTranspose =>
  * @returns [n, out, ⌊(length + 2 padding − dilation (kernel − 1) − 1) / stride⌋ + 1]; channels last with layout 'nhwc'
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export const conv1d: Conv = conv('conv1d', 1);
+export const conv1d: ConvFunction = conv('conv1d', 1);
 
 /**
  * {@link conv1d} over two dims.
@@ -171,7 +184,7 @@ export const conv1d: Conv = conv('conv1d', 1);
  * @param weight [out, in / groups, height, width]
  * @param bias [out]
  */
-export const conv2d: Conv = conv('conv2d', 2);
+export const conv2d: ConvFunction = conv('conv2d', 2);
 
 /**
  * {@link conv1d} over three dims.
@@ -179,7 +192,7 @@ export const conv2d: Conv = conv('conv2d', 2);
  * @param weight [out, in / groups, depth, height, width]
  * @param bias [out]
  */
-export const conv3d: Conv = conv('conv3d', 3);
+export const conv3d: ConvFunction = conv('conv3d', 3);
 
 /**
  * Transposed convolution over one dim: the gradient of {@link conv1d} by its input (Zeiler et al. 2010), as PyTorch's
@@ -190,7 +203,7 @@ export const conv3d: Conv = conv('conv3d', 3);
  * @returns [n, out, (length − 1) stride − 2 padding + dilation (kernel − 1) + outputPadding + 1]
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export const convTranspose1d: ConvTranspose = convTranspose('convTranspose1d', 1);
+export const convTranspose1d: ConvTransposeFunction = convTranspose('convTranspose1d', 1);
 
 /**
  * {@link convTranspose1d} over two dims.
@@ -198,4 +211,4 @@ export const convTranspose1d: ConvTranspose = convTranspose('convTranspose1d', 1
  * @param weight [in, out / groups, height, width]
  * @param bias [out]
  */
-export const convTranspose2d: ConvTranspose = convTranspose('convTranspose2d', 2);
+export const convTranspose2d: ConvTransposeFunction = convTranspose('convTranspose2d', 2);

@@ -56,18 +56,16 @@ export interface KlDivLossOptions {
   logTarget?: boolean;
 }
 
-type Loss<P extends readonly unknown[], O, R = Reduction> = Callable<
+/** A loss without a setting. */
+export type LossFunction = Callable<
   [x: Tensor, target: Tensor],
-  [...others: P, reduction: R],
-  O,
+  [sizeAverage: null, reduce: null, reduction: Reduction],
+  LossOptions,
   Tensor
 >;
-/** PyTorch's deprecated arguments. */
-type Old = [sizeAverage: null, reduce: null];
-
 /* @__NO_SIDE_EFFECTS__ */
 const difference = (op: string, of: 'square' | 'abs') =>
-  callable<Loss<Old, LossOptions>>(
+  callable<LossFunction>(
     `${op}${PAIR}${OLD}${REDUCTION}, -${WEIGHT})`,
     (x: Tensor, target: Tensor, _average: null, _reduce: null, reduction: Reduction) => {
       expectSameShape(op, x, target);
@@ -76,17 +74,22 @@ const difference = (op: string, of: 'square' | 'abs') =>
   );
 
 /** The squared error (x − target)². @param target of x's shape @throws ShapeError */
-export const mseLoss: Loss<Old, LossOptions> = difference('mseLoss', 'square');
+export const mseLoss: LossFunction = difference('mseLoss', 'square');
 
 /** The absolute error |x − target|. @param target of x's shape @throws ShapeError */
-export const l1Loss: Loss<Old, LossOptions> = difference('l1Loss', 'abs');
+export const l1Loss: LossFunction = difference('l1Loss', 'abs');
 
 /**
  * (x − target)² / (2 beta) where |x − target| < beta, |x − target| − beta / 2 beyond (Girshick 2015).
  * @param target of x's shape
  */
 export const smoothL1Loss = callable<
-  Callable<[x: Tensor, target: Tensor], [...old: Old, reduction: Reduction, beta: number], SmoothL1LossOptions, Tensor>
+  Callable<
+    [x: Tensor, target: Tensor],
+    [sizeAverage: null, reduce: null, reduction: Reduction, beta: number],
+    SmoothL1LossOptions,
+    Tensor
+  >
 >(
   `smoothL1Loss${PAIR}${OLD}${REDUCTION}, beta: number = 1)`,
   (x: Tensor, target: Tensor, _average: null, _reduce: null, reduction: Reduction, beta: number) =>
@@ -105,11 +108,17 @@ export const huberLoss = callable<
     reduce(pointwiseOps.huber({ x, target }, { delta }), reduction),
 );
 
-type Bce = Loss<[weight: Tensor | null, ...old: Old], BceLossOptions>;
+/** A loss of probabilities. */
+export type BceFunction = Callable<
+  [x: Tensor, target: Tensor],
+  [weight: Tensor | null, sizeAverage: null, reduce: null, reduction: Reduction],
+  BceLossOptions,
+  Tensor
+>;
 
 /* @__NO_SIDE_EFFECTS__ */
-const bce = (op: string): Bce =>
-  callable<Bce>(
+const bce = (op: string): BceFunction =>
+  callable<BceFunction>(
     `${op}${PAIR}${WEIGHT}, ${OLD}${REDUCTION})`,
     (x: Tensor, target: Tensor, weight: Tensor | null, _average: null, _reduce: null, reduction: Reduction) => {
       const losses = pointwiseOps.bce({ x, target });
@@ -124,21 +133,22 @@ const bce = (op: string): Bce =>
  * @param target of x's shape, from 0 to 1
  * @throws ShapeError, DtypeError; ArgumentError where x is outside of 0 … 1
  */
-export const binaryCrossEntropy: Bce = bce('binaryCrossEntropy');
+export const binaryCrossEntropy: BceFunction = bce('binaryCrossEntropy');
 
 /** {@link binaryCrossEntropy} by a shorter name, that of PyTorch's layer. */
-export const bceLoss: Bce = bce('bceLoss');
+export const bceLoss: BceFunction = bce('bceLoss');
 
-type BceWithLogits = Callable<
+/** A loss of logits. */
+export type BceWithLogitsFunction = Callable<
   [x: Tensor, target: Tensor],
-  [weight: Tensor | null, ...old: Old, reduction: Reduction, posWeight: Tensor | null],
+  [weight: Tensor | null, sizeAverage: null, reduce: null, reduction: Reduction, posWeight: Tensor | null],
   BceWithLogitsLossOptions,
   Tensor
 >;
 
 /* @__NO_SIDE_EFFECTS__ */
-const bceWithLogits = (op: string): BceWithLogits =>
-  callable<BceWithLogits>(
+const bceWithLogits = (op: string): BceWithLogitsFunction =>
+  callable<BceWithLogitsFunction>(
     `${op}${PAIR}${WEIGHT}, ${OLD}${REDUCTION}, posWeight: Tensor|null = null)`,
     (
       x: Tensor,
@@ -159,21 +169,22 @@ const bceWithLogits = (op: string): BceWithLogits =>
  * @param target of x's shape, from 0 to 1
  * @throws ShapeError, DtypeError
  */
-export const binaryCrossEntropyWithLogits: BceWithLogits = bceWithLogits('binaryCrossEntropyWithLogits');
+export const binaryCrossEntropyWithLogits: BceWithLogitsFunction = bceWithLogits('binaryCrossEntropyWithLogits');
 
 /** {@link binaryCrossEntropyWithLogits} by a shorter name, that of PyTorch's layer. */
-export const bceWithLogitsLoss: BceWithLogits = bceWithLogits('bceWithLogitsLoss');
+export const bceWithLogitsLoss: BceWithLogitsFunction = bceWithLogits('bceWithLogitsLoss');
 
-type KlDiv = Callable<
+/** A divergence. */
+export type KlDivFunction = Callable<
   [x: Tensor, target: Tensor],
-  [...old: Old, reduction: Reduction | 'batchmean', logTarget: boolean],
+  [sizeAverage: null, reduce: null, reduction: Reduction | 'batchmean', logTarget: boolean],
   KlDivLossOptions,
   Tensor
 >;
 
 /* @__NO_SIDE_EFFECTS__ */
-const divergence = (op: string): KlDiv =>
-  callable<KlDiv>(
+const divergence = (op: string): KlDivFunction =>
+  callable<KlDivFunction>(
     `${op}${PAIR}${OLD}reduction: 'mean'|'sum'|'none'|'batchmean' = 'mean', logTarget: bool = false)`,
     (
       x: Tensor,
@@ -207,7 +218,7 @@ const divergence = (op: string): KlDiv =>
  * @param target probabilities of x's shape; with `logTarget` their logarithms
  * @throws ShapeError
  */
-export const klDiv: KlDiv = divergence('klDiv');
+export const klDiv: KlDivFunction = divergence('klDiv');
 
 /** {@link klDiv} by the name of PyTorch's layer. */
-export const klDivLoss: KlDiv = divergence('klDivLoss');
+export const klDivLoss: KlDivFunction = divergence('klDivLoss');

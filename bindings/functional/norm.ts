@@ -56,7 +56,12 @@ export interface InstanceNormOptions extends AffineOptions {
  * @throws ShapeError, DtypeError
  */
 export const layerNorm = callable<
-  Callable<[x: Tensor, normalizedShape: readonly number[]], [...affine: Affine, eps: number], AffineOptions, Tensor>
+  Callable<
+    [x: Tensor, normalizedShape: readonly number[]],
+    [weight: Tensor | null, bias: Tensor | null, eps: number],
+    AffineOptions,
+    Tensor
+  >
 >(
   `layerNorm(x: Tensor, normalizedShape: int[], ${AFFINE}, ${EPS}`,
   (x: Tensor, normalizedShape: readonly number[], ...[weight, bias, eps]: [...Affine, number]) =>
@@ -88,7 +93,7 @@ function runningOf(op: string, runningMean: Tensor | null, runningVariance: Tens
 export const batchNorm = callable<
   Callable<
     [x: Tensor, runningMean: Tensor | null, runningVar: Tensor | null],
-    [...affine: Affine, training: boolean, momentum: number, eps: number],
+    [weight: Tensor | null, bias: Tensor | null, training: boolean, momentum: number, eps: number],
     BatchNormOptions,
     Tensor
   >
@@ -113,7 +118,12 @@ export const batchNorm = callable<
  * @throws ShapeError, ArgumentError, DtypeError
  */
 export const groupNorm = callable<
-  Callable<[x: Tensor, numGroups: number], [...affine: Affine, eps: number], AffineOptions, Tensor>
+  Callable<
+    [x: Tensor, numGroups: number],
+    [weight: Tensor | null, bias: Tensor | null, eps: number],
+    AffineOptions,
+    Tensor
+  >
 >(
   `groupNorm(x: Tensor, numGroups: int, ${AFFINE}, ${EPS}`,
   (x: Tensor, numGroups: number, ...[weight, bias, eps]: [...Affine, number]) =>
@@ -135,7 +145,8 @@ export const instanceNorm = callable<
     [
       runningMean: Tensor | null,
       runningVar: Tensor | null,
-      ...affine: Affine,
+      weight: Tensor | null,
+      bias: Tensor | null,
       useInputStats: boolean,
       momentum: number,
       eps: number,

@@ -72,26 +72,32 @@ function adaptiveAttrs(op: string, pooled: number, x: Tensor, outputSize: Output
   return { outputSize: sizes.map((size, d) => size ?? (x.shape[x.ndim - pooled + d] as number)) };
 }
 
-/** What max pools give where asked for the places of the maxima. */
-type Pair = [output: Tensor, indices: Tensor];
-
 /**
- * By default the output; with `returnIndices` that and the places of the maxima: i32 positions in the plane of their
+ * A max pool of arguments R, options P by position or O by name. By default it gives the output; with `returnIndices` that and the places of the maxima: i32 positions in the plane of their
  * channel, row by row, without a gradient.
  */
-interface MaxPooling<R extends readonly unknown[], P extends readonly unknown[], O> {
-  (...args: [...required: R, ...front: Front<P>, options: O & { returnIndices: true }]): Pair;
-  (...args: [...required: R, ...others: { [K in keyof P]: P[K] | undefined }, returnIndices: true]): Pair;
+export interface MaxPoolFunction<R extends readonly unknown[], P extends readonly unknown[], O> {
+  (
+    ...args: [...required: R, ...front: Front<P>, options: O & { returnIndices: true }]
+  ): [output: Tensor, indices: Tensor];
+  (
+    ...args: [...required: R, ...others: { [K in keyof P]: P[K] | undefined }, returnIndices: true]
+  ): [output: Tensor, indices: Tensor];
   (...args: Arguments<R, [...others: P, returnIndices: false], O & { returnIndices?: false }>): Tensor;
-  (...args: Arguments<R, [...others: P, returnIndices: boolean], O & IndicesOptions>): Tensor | Pair;
+  (
+    ...args: Arguments<R, [...others: P, returnIndices: boolean], O & IndicesOptions>
+  ): Tensor | [output: Tensor, indices: Tensor];
 }
-type MaxPool = MaxPooling<
+/** A max pool of windows. */
+export type MaxPoolWindowsFunction = MaxPoolFunction<
   [x: Tensor, kernelSize: Sizes],
   [stride: Sizes | null, padding: Sizes, dilation: Sizes, ceilMode: boolean],
   MaxPoolOptions
 >;
-type AdaptiveMaxPool = MaxPooling<[x: Tensor, outputSize: OutputSize], [], object>;
-type AdaptiveAvgPool = (x: Tensor, outputSize: OutputSize) => Tensor;
+/** A max pool of a given number of windows. */
+export type AdaptiveMaxPoolFunction = MaxPoolFunction<[x: Tensor, outputSize: OutputSize], [], object>;
+/** An average pool of a given number of windows. */
+export type AdaptiveAvgPoolFunction = (x: Tensor, outputSize: OutputSize) => Tensor;
 
 const WINDOWS = '(x: Tensor, kernelSize: int|int[], stride: int|int[]|null = null, padding: int|int[] = 0';
 const OUTPUT = '(x: Tensor, outputSize: size|size[]';
@@ -101,8 +107,8 @@ const KINDS = {
 const INDICES = ', returnIndices: bool = false)';
 
 /* @__NO_SIDE_EFFECTS__ */
-const maxPool = (op: string, pooled: number): MaxPool =>
-  callable<MaxPool>(
+const maxPool = (op: string, pooled: number): MaxPoolWindowsFunction =>
+  callable<MaxPoolWindowsFunction>(
     `${op}${WINDOWS}, dilation: int|int[] = 1, ceilMode: bool = false${INDICES}`,
     (
       x: Tensor,
@@ -122,8 +128,8 @@ const maxPool = (op: string, pooled: number): MaxPool =>
   );
 
 /* @__NO_SIDE_EFFECTS__ */
-const adaptiveMaxPool = (op: string, pooled: number): AdaptiveMaxPool =>
-  callable<AdaptiveMaxPool>(
+const adaptiveMaxPool = (op: string, pooled: number): AdaptiveMaxPoolFunction =>
+  callable<AdaptiveMaxPoolFunction>(
     op + OUTPUT + INDICES,
     (x: Tensor, outputSize: OutputSize, returnIndices: boolean) => {
       const attrs = adaptiveAttrs(op, pooled, x, outputSize);
@@ -135,7 +141,7 @@ const adaptiveMaxPool = (op: string, pooled: number): AdaptiveMaxPool =>
   );
 
 /* @__NO_SIDE_EFFECTS__ */
-const adaptiveAvgPool = (op: string, pooled: number): AdaptiveAvgPool =>
+const adaptiveAvgPool = (op: string, pooled: number): AdaptiveAvgPoolFunction =>
   callable(
     `${op}${OUTPUT})`,
     (x: Tensor, outputSize: OutputSize) => poolOps.adaptiveAvgPool({ x }, adaptiveAttrs(op, pooled, x, outputSize)),
@@ -150,13 +156,13 @@ const adaptiveAvgPool = (op: string, pooled: number): AdaptiveAvgPool =>
  * @returns [n, channels, ⌊(length + 2 padding − dilation (kernelSize − 1) − 1) / stride⌋ + 1]
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export const maxPool1d: MaxPool = maxPool('maxPool1d', 1);
+export const maxPool1d: MaxPoolWindowsFunction = maxPool('maxPool1d', 1);
 
 /**
  * {@link maxPool1d} over the last two dims. Places of maxima are positions in the plane of their channel, row by row.
  * @param x [n, channels, height, width] or [channels, height, width]
  */
-export const maxPool2d: MaxPool = maxPool('maxPool2d', 2);
+export const maxPool2d: MaxPoolWindowsFunction = maxPool('maxPool2d', 2);
 
 /**
  * The largest element of each of `outputSize` windows, which cut the last dim into equal parts: window o goes from
@@ -165,14 +171,14 @@ export const maxPool2d: MaxPool = maxPool('maxPool2d', 2);
  * @param x [n, channels, length] or [channels, length]
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export const adaptiveMaxPool1d: AdaptiveMaxPool = adaptiveMaxPool('adaptiveMaxPool1d', 1);
+export const adaptiveMaxPool1d: AdaptiveMaxPoolFunction = adaptiveMaxPool('adaptiveMaxPool1d', 1);
 
 /**
  * {@link adaptiveMaxPool1d} over the last two dims. Places of maxima are positions in the plane of their channel, row
  * by row.
  * @param x [n, channels, height, width] or [channels, height, width]
  */
-export const adaptiveMaxPool2d: AdaptiveMaxPool = adaptiveMaxPool('adaptiveMaxPool2d', 2);
+export const adaptiveMaxPool2d: AdaptiveMaxPoolFunction = adaptiveMaxPool('adaptiveMaxPool2d', 2);
 
 type AvgWindows = [stride: Sizes | null, padding: Sizes, ceilMode: boolean, countIncludePad: boolean];
 
@@ -184,7 +190,14 @@ const AVERAGE = `${WINDOWS}, ceilMode: bool = false, countIncludePad: bool = tru
  * @returns [n, channels, ⌊(length + 2 padding − kernelSize) / stride⌋ + 1]
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export const avgPool1d = callable<Callable<[x: Tensor, kernelSize: Sizes], AvgWindows, AvgPoolOptions, Tensor>>(
+export const avgPool1d = callable<
+  Callable<
+    [x: Tensor, kernelSize: Sizes],
+    [stride: Sizes | null, padding: Sizes, ceilMode: boolean, countIncludePad: boolean],
+    AvgPoolOptions,
+    Tensor
+  >
+>(
   `avgPool1d${AVERAGE})`,
   (x: Tensor, kernelSize: Sizes, ...[stride, padding, ceilMode, countIncludePad]: AvgWindows) => {
     const sizes = windows('avgPool1d', 1, kernelSize, { stride, padding, ceilMode });
@@ -199,7 +212,7 @@ export const avgPool1d = callable<Callable<[x: Tensor, kernelSize: Sizes], AvgWi
 export const avgPool2d = callable<
   Callable<
     [x: Tensor, kernelSize: Sizes],
-    [...windows: AvgWindows, divisorOverride: number | null],
+    [stride: Sizes | null, padding: Sizes, ceilMode: boolean, countIncludePad: boolean, divisorOverride: number | null],
     AvgPool2dOptions,
     Tensor
   >
@@ -221,10 +234,10 @@ export const avgPool2d = callable<
  * @param x [n, channels, length] or [channels, length]
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export const adaptiveAvgPool1d: AdaptiveAvgPool = adaptiveAvgPool('adaptiveAvgPool1d', 1);
+export const adaptiveAvgPool1d: AdaptiveAvgPoolFunction = adaptiveAvgPool('adaptiveAvgPool1d', 1);
 
 /**
  * {@link adaptiveAvgPool1d} over the last two dims.
  * @param x [n, channels, height, width] or [channels, height, width]
  */
-export const adaptiveAvgPool2d: AdaptiveAvgPool = adaptiveAvgPool('adaptiveAvgPool2d', 2);
+export const adaptiveAvgPool2d: AdaptiveAvgPoolFunction = adaptiveAvgPool('adaptiveAvgPool2d', 2);
