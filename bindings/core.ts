@@ -56,5 +56,5 @@ export {
   setRngState,
 } from './random.ts';
 export { scope } from './scope.ts';
-export type { Arguments, Callable, Mixed } from './signature.ts';
+export type { Arguments, Callable, Front, Mixed } from './signature.ts';
 export { type Dtype, type NestedArray, type Shape, Tensor, type TensorJson, type TypedArray } from './tensor.ts';
