@@ -150,7 +150,7 @@ function standIn(x: Tensor): Tensor {
   if (!x.node) return before;
   before.node = x.node;
   before.slot = x.slot;
-  before.requiresGrad = true;
+  before.takeRequiresGrad(true);
   (x.node as Node).outputs[x.slot] = before;
   return before;
 }
@@ -172,7 +172,7 @@ function apply(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
     const node = new Node(op, row, edges, ready, results, attrs, needsOf(row, inputs));
     for (let slot = 0; slot < node.outputs.length; slot++) {
       const y = node.outputs[slot] as Tensor;
-      y.requiresGrad = true;
+      y.takeRequiresGrad(true);
       y.node = node;
       y.slot = slot;
     }

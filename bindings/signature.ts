@@ -9,7 +9,8 @@
 //   name: kind = default   the default is written as JSON, with single quotes; `name?: kind` has none, and is undefined
 //   -name: kind = default  a position of PyTorch's that we lack: only its default may be given
 //   *                      what follows it goes by name only
-//   ...name: kind          one argument or more, or one list of them; it stands last among the required ones
+//   ...name: kind          one argument or more, or one list of them; it stands last among the required ones.
+//                          `...name?: kind` may be none
 //
 // Kinds are those of kinds.ts, and of a table that is passed; `kind[]` is a list, `a|b` either, `'word'` a word.
 import { type Check, isPlain, type Kind, kindOf, meant, orList, phrase } from './kinds.ts';
@@ -26,6 +27,8 @@ export interface Parameter {
   readonly required: boolean;
   readonly absent: boolean;
   readonly variadic: boolean;
+  /** Of variadic ones: whether there may be none. */
+  readonly open: boolean;
   readonly value: unknown;
 }
 
@@ -102,6 +105,7 @@ export class Signature {
         is: absent ? (given) => Object.is(given, fallback) : kindOf(kind, this.#own),
         absent,
         variadic,
+        open: !!open,
         value: variadic ? [] : fallback,
       });
     }
@@ -142,7 +146,7 @@ export class Signature {
     if (end > required && isPlain(args[end - 1])) options = args[--end] as Record<string, unknown>;
     if (end < required) return this.#missing(end);
     if (this.#variadic) {
-      if (end === required) return this.#missing(end);
+      if (end === required && !(parameters[required] as Parameter).open) return this.#missing(end);
       const list = end === required + 1 && Array.isArray(args[required]) ? args[required] : args.slice(required, end);
       const parameter = parameters[required] as Parameter;
       for (let i = 0; i < list.length; i++) if (!parameter.is(list[i])) return this.#wrong(parameter, list[i]);

@@ -260,6 +260,11 @@ export class Tensor implements Operand {
     return this.#requiresGrad;
   }
 
+  /** Sets requiresGrad without checks, and unseen by compile(). @internal */
+  takeRequiresGrad(on: boolean): void {
+    this.#requiresGrad = on;
+  }
+
   /** Turns gradients on or off, as {@link requiresGrad_} does. */
   set requiresGrad(on: boolean) {
     this.requiresGrad_(on);

@@ -122,7 +122,7 @@ export class Results {
     const grad = gradient && this.#tensor(gradient);
     return (blocks, inputs) => {
       const made = build(blocks, inputs);
-      made.requiresGrad = requiresGrad;
+      made.takeRequiresGrad(requiresGrad);
       if (grad) made.takeGrad(grad(blocks, inputs));
       return made;
     };
@@ -140,7 +140,7 @@ export class Results {
     const flag = this.#gradients.flagsAfter.get(x);
     if (flag !== undefined)
       this.#effects.push((_, inputs) => {
-        (inputs[i] as Tensor).requiresGrad = flag;
+        (inputs[i] as Tensor).takeRequiresGrad(flag);
       });
     const gradient = this.#gradients.after.get(x);
     if (gradient === undefined) return;
