@@ -39,7 +39,8 @@ export function teamPays(team: () => void, alone: () => void): boolean {
     for (let i = 0; i < runs; i++) call();
     return now() - started;
   };
-  while (time(alone) < Math.max(ROUND, TICKS * precision)) runs *= 2;
+  // Twice: other programs may take the processor for a while.
+  while (Math.min(time(alone), time(alone)) < Math.max(ROUND, TICKS * precision)) runs *= 2;
   let [bestTeam, bestAlone] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   for (let round = 0; round < MOST_ROUNDS; round++) {
     bestAlone = Math.min(bestAlone, time(alone));

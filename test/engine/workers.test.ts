@@ -74,7 +74,7 @@ describe('workers', () => {
   });
 
   it('are fewer than the processors that an engine makes up', () => {
-    const claimed = 8 * availableParallelism();
+    const claimed = 4 * availableParallelism();
     const { stdout, stderr } = runAlone(`
       processors(${claimed});
       await rg.init();
