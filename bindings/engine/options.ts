@@ -22,7 +22,7 @@ export interface InitOptions {
   /**
    * Threads that share large kernels and compiled programs, this one included; `'auto'`: as many as the engine has
    * processors for, up to 16, and fewer where a short check finds that they are not faster than one. Pages have threads
-   * where they are cross-origin isolated, otherwise one. Workers that do not start within 1.5 s are done without. It
+   * where they are cross-origin isolated, otherwise one. Workers that do not start within 2 s are done without. It
    * changes the speed, never the bits.
    * @defaultValue 'auto'
    */

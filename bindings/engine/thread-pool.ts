@@ -15,7 +15,7 @@ const COMMAND_BYTES = 1024;
 /** What program_run answers when a thread is gone. */
 const GONE = 1;
 /** Milliseconds until a team goes to work without the workers that have not arrived. */
-const START_LIMIT = 1500;
+const START_LIMIT = 2000;
 /** Milliseconds that the first worker has, before the others are asked for, to be refused by the page. */
 const FIRST = 150;
 

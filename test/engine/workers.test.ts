@@ -35,9 +35,9 @@ describe('workers', () => {
       3,
       `number === 2 ? '${HANG}' : text`,
       2,
-      '2 threads after all: only 1 of 2 workers started within 1.5 s',
+      '2 threads after all: only 1 of 2 workers started within 2 s',
     ],
-    ['both', 3, `'${HANG}'`, 1, 'one thread after all: only 0 of 2 workers started within 1.5 s'],
+    ['both', 3, `'${HANG}'`, 1, 'one thread after all: only 0 of 2 workers started within 2 s'],
     ['a broken one', 2, `'throw new Error("broken")'`, 1, 'one thread after all: no worker started (broken)'],
   ])('that do not start, %s, are done without', (_, count, text, threads, reason) => {
     const { stdout, stderr } = runAlone(`
@@ -51,7 +51,7 @@ describe('workers', () => {
     expect(stderr).toBe('');
     const { seconds, ...rest } = JSON.parse(stdout);
     expect(rest).toEqual({ threads, reason, sum: 512 ** 3 });
-    expect(seconds).toBeLessThan(3);
+    expect(seconds).toBeLessThan(4);
   });
 
   it('that nobody counted start with the first call that is worth it', () => {
@@ -85,7 +85,7 @@ describe('workers', () => {
     const { threads, reasons, sum } = JSON.parse(stdout);
     expect(threads).toBeLessThan(Math.min(16, claimed));
     expect(reasons.at(-1)).toMatch(
-      /^(one thread|\d+ threads) after all: \d+ were not faster than one in a short check$/,
+      /^(one thread|\d+ threads) after all: (\d+ were not faster than one in a short check|only \d+ of)/,
     );
     expect(sum).toBe(512 ** 3);
   });
