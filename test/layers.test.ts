@@ -13,6 +13,8 @@ const LAYERS = [
   'kinds.ts',
   'signature.ts',
   'dtypes.ts',
+  'sizes.ts',
+  'text.ts',
   'kernels/',
   'generated/kernel-calls.ts',
   'engine/',
@@ -25,6 +27,7 @@ const LAYERS = [
   'program/',
   'scope.ts',
   'creation.ts',
+  'random.ts',
   'functional/',
   'nn/',
   'optim/',
@@ -45,7 +48,7 @@ const FOLDERS: Record<string, { folders: readonly string[]; packages: readonly s
   examples: { folders: ['examples'], packages: ['*'] },
   reference: { folders: ['reference'], packages: [] },
   bench: { folders: ['bench', 'reference'], packages: ['*'] },
-  test: { folders: ['bench', 'bindings', 'examples', 'reference', 'test'], packages: ['*'] },
+  test: { folders: ['bench', 'bindings', 'examples', 'reference', 'test', 'tools'], packages: ['*'] },
   tools: { folders: ['bindings', 'tools'], packages: ['*'] },
 };
 

@@ -1,5 +1,5 @@
 // The one running instance: init() starts it, shutdown() ends it, backend() says what it is.
-import { BackendError } from '../memory/errors.ts';
+import { BackendError, RecordingError } from '../memory/errors.ts';
 import { callable } from '../signature.ts';
 import type { Simd } from './builds.ts';
 import { type InitOptions, initSignature, parseOptions, type Settings } from './options.ts';
@@ -105,8 +105,13 @@ async function begin(attempt: Attempt): Promise<void> {
   }
 }
 
-/** Stops the backend and gives its memory back. All tensors are gone; `init()` starts afresh. */
+/**
+ * Stops the backend and gives its memory back. All tensors are gone; `init()` starts afresh.
+ * @throws RecordingError inside of a compiled function
+ */
 export const shutdown: () => void = callable('shutdown()', () => {
+  if (running?.arena.stand)
+    throw new RecordingError('shutdown: expected no end of the backend inside of a compiled function; call it outside');
   running?.threads.stop();
   running?.arena.abandon();
   running = null;

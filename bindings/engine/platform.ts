@@ -4,7 +4,8 @@
 const isWorkerd = globalThis.navigator?.userAgent === 'Cloudflare-Workers';
 
 /** Node, and what is made like it: Deno, Bun. */
-export const isNode = typeof process !== 'undefined' && !!process.versions?.node && !isWorkerd;
+// Some bundlers put a module for browsers in the place of a bare `process`, and have to install it.
+export const isNode = !!globalThis.process?.versions?.node && !isWorkerd;
 
 /** Milliseconds of a steady clock; where there is none, of the day's. */
 export const now: () => number = typeof performance === 'undefined' ? () => Date.now() : () => performance.now();
@@ -24,7 +25,7 @@ const AGENTS: readonly (readonly [engine: string, product: string, pattern: RegE
 ];
 
 /** The engine and what it is part of: 'V8 11.3 (Node 20.20)', 'SpiderMonkey (Firefox 128)'. */
-export function engineName(versions: Versions = isNode ? process.versions : {}): string {
+export function engineName(versions: Versions = isNode ? globalThis.process.versions : {}): string {
   const short = (version: string | undefined): string => (version ?? '').split('.').slice(0, 2).join('.');
   const { v8, node, bun, deno } = versions;
   if (bun) return `JavaScriptCore (Bun ${short(bun)})`;

@@ -35,14 +35,15 @@ export async function revectorize(
 }
 
 /** The major version of V8. */
-const v8Major = (): number => Number.parseInt(process.versions.v8, 10);
+const v8Major = (): number => Number.parseInt(globalThis.process.versions.v8, 10);
 
 /** What the engine lacks, or ''. */
 function missing(): string {
-  if (!isNode || process.versions.bun || process.versions.deno) return 'only Node has the switch for it';
+  if (!isNode || globalThis.process.versions.bun || globalThis.process.versions.deno)
+    return 'only Node has the switch for it';
   // V8 12 takes the switch, and joins nothing.
-  if (v8Major() < 13) return `V8 ${process.versions.v8} joins no vectors; use Node 24 or later`;
-  if (process.arch !== 'x64') return `V8 does it on x64 alone, not on ${process.arch}`;
+  if (v8Major() < 13) return `V8 ${globalThis.process.versions.v8} joins no vectors; use Node 24 or later`;
+  if (globalThis.process.arch !== 'x64') return `V8 does it on x64 alone, not on ${globalThis.process.arch}`;
   return '';
 }
 
@@ -73,7 +74,7 @@ export async function tryApart(bytes: Uint8Array<ArrayBuffer>): Promise<string> 
   try {
     const { spawn } = await import('node:child_process');
     const { tmpdir } = await import('node:os');
-    const child = spawn(process.execPath, ['-e', PROBE, '--', ...flags()], {
+    const child = spawn(globalThis.process.execPath, ['-e', PROBE, '--', ...flags()], {
       cwd: tmpdir(), // where a dump of its memory is in nobody's way
       env: { ...process.env, NODE_OPTIONS: '' },
       stdio: ['pipe', 'ignore', 'pipe'],
@@ -91,7 +92,7 @@ export async function tryApart(bytes: Uint8Array<ArrayBuffer>): Promise<string> 
     });
     if (ended) return `a process that tried it ended with ${ended}`;
     // V8 says so on stderr, and goes on.
-    return /unrecognized flag/.test(said) ? `V8 ${process.versions.v8} lacks the switch` : '';
+    return /unrecognized flag/.test(said) ? `V8 ${globalThis.process.versions.v8} lacks the switch` : '';
   } catch (error) {
     return `no process could be started to try it (${(error as Error).message})`;
   }

@@ -40,7 +40,7 @@ const picked = new Map<string, Promise<Picked>>();
  */
 export function pickTile(module: WebAssembly.Module, build: BuildName, mode: 'plain' | 'wide'): Promise<Picked> {
   const tile = likelyTile(build);
-  if (mode === 'plain' && isNode && process.arch === 'x64' && !process.versions.bun)
+  if (mode === 'plain' && isNode && globalThis.process.arch === 'x64' && !globalThis.process.versions.bun)
     return Promise.resolve({ tile, reason: 'what 16 vector registers hold' });
   const key = `${build} ${mode}`;
   let found = picked.get(key);
