@@ -10,6 +10,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** The layers of bindings/, lowest first. A name that ends in / is a folder, whose files may import one another. */
 const LAYERS = [
   'memory/',
+  'lookup.ts',
   'dtypes.ts',
   'sizes.ts',
   'text.ts',

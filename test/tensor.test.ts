@@ -2,7 +2,6 @@
 
 import { inspect } from 'node:util';
 import { serialize } from 'node:v8';
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   ArgumentError,

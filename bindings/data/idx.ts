@@ -1,6 +1,7 @@
 // The IDX format of MNIST: a magic number that names element type and rank, the sizes, then the elements; all big
 // endian.
 import { FormatError, formatShape } from '../memory/errors.ts';
+import { type Bytes, bytesOf } from './bytes.ts';
 
 /** The element types of IDX and the arrays that hold them. */
 export interface IdxArrays {
@@ -61,12 +62,14 @@ const hex = (byte: number): string => `0x${byte.toString(16).padStart(2, '0')}`;
 /**
  * Reads an IDX file (http://yann.lecun.com/exdb/mnist, "the IDX file format"): rank 1 to 255, any of its six types.
  *
- * One-byte elements are a view of `bytes` and are not copied; wider ones are converted from big endian into an array
+ * One-byte elements are a view of `source` and are not copied; wider ones are converted from big endian into an array
  * of their own. Nothing is allocated before the sizes agree with the number of bytes.
  *
- * @throws FormatError for a bad magic number, sizes that overflow, missing or trailing bytes.
+ * @param source the whole file, unpacked
+ * @throws ArgumentError for what is no buffer; FormatError for a bad magic number, sizes that overflow, missing or trailing bytes.
  */
-export function readIdx(bytes: Uint8Array): IdxArray {
+export function readIdx(source: Bytes): IdxArray {
+  const bytes = bytesOf('readIdx', source);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 4) {
     throw new FormatError(`readIdx: expected a magic number of 4 bytes, got a file of ${bytes.length}`);

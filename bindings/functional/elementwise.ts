@@ -1,5 +1,6 @@
 // Elementwise functions; binary ones broadcast as NumPy does, and take numbers.
 import { ops } from '../autograd.ts';
+import { checkDtype } from '../dtypes.ts';
 import { type Dtype, Tensor } from '../tensor.ts';
 import { asFloat, asTensor, type TensorLike } from './arguments.ts';
 
@@ -184,7 +185,10 @@ export const clamp = (x: Tensor, options: ClampOptions): Tensor => {
  * x as another dtype; x itself where it has that dtype. From f32 to integers it cuts the fraction off and saturates.
  * The gradient goes from f32 to f32 only.
  */
-export const to = (x: Tensor, dtype: Dtype): Tensor => (x.dtype === dtype ? x : ops.cast({ x }, { dtype }));
+export const to = (x: Tensor, dtype: Dtype): Tensor => {
+  checkDtype('to', dtype);
+  return x.dtype === dtype ? x : ops.cast({ x }, { dtype });
+};
 
 /** `x` where the u8 mask `condition` is not 0, else `other`; all three broadcast, and numbers stand for constants. */
 export function where(condition: Tensor, x: TensorLike, other: TensorLike): Tensor {

@@ -202,6 +202,11 @@ export abstract class Optimizer<O extends object> {
         const restored = { ...group, ...settings[this.paramGroups.indexOf(group)] } as O;
         const state = this.#complete(undefined, { step: 0, ...this.stateOf(restored) }, p);
         fresh.set(p, state);
+        const strange = Object.keys(entry).find((name) => !Object.hasOwn(state, name));
+        if (strange !== undefined)
+          throw new ArgumentError(
+            `loadStateDict: expected the state ${Object.keys(state).join(', ')} for parameter ${number}, got ${strange}; it is of another optimizer`,
+          );
         for (const [name, x] of Object.entries(state)) {
           const value = entry[name];
           if (!value || !sameShape(value.shape, x.shape))
