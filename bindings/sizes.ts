@@ -1,5 +1,5 @@
 // Shapes and strides as plain numbers.
-import { formatShape, ShapeError } from './memory/errors.ts';
+import { describeValue, formatShape, ShapeError } from './memory/errors.ts';
 
 /** Sizes, outermost first; `[]` is a single number. */
 export type Shape = readonly number[];
@@ -47,14 +47,15 @@ export const MAX_DIMS = 8;
 
 /** @throws ShapeError unless every size is a whole number ≥ 0, there are at most 8, and the product fits an i32 */
 export function checkShape(op: string, shape: Shape): void {
-  if (!Array.isArray(shape)) throw new ShapeError(`${op}: expected a shape such as [2, 3], got ${String(shape)}`);
-  for (const size of shape)
-    if (!Number.isSafeInteger(size) || size < 0)
-      throw new ShapeError(`${op}: expected sizes to be whole numbers from 0, got ${formatShape(shape)}`);
+  if (!Array.isArray(shape))
+    throw new ShapeError(`${op}: expected a shape such as [2, 3], got ${describeValue(shape)}`);
   if (shape.length > MAX_DIMS)
     throw new ShapeError(
       `${op}: expected at most ${MAX_DIMS} dims, got ${shape.length} in ${formatShape(shape)}; flatten some`,
     );
+  for (const size of shape)
+    if (!Number.isSafeInteger(size) || size < 0)
+      throw new ShapeError(`${op}: expected sizes to be whole numbers from 0, got ${formatShape(shape)}`);
   // A size of 0 must not hide another that is too large for a stride.
   if (numelOf(shape.filter((size) => size > 0)) > MAX_ELEMENTS)
     throw new ShapeError(`${op}: expected at most ${MAX_ELEMENTS} elements, got ${formatShape(shape)}`);

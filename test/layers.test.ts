@@ -11,6 +11,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LAYERS = [
   'memory/',
   'lookup.ts',
+  'kinds.ts',
+  'signature.ts',
   'dtypes.ts',
   'sizes.ts',
   'text.ts',
@@ -21,6 +23,7 @@ const LAYERS = [
   'ops/',
   'execute.ts',
   'autograd.ts',
+  'walk.ts',
   'backward.ts',
   'program/',
   'scope.ts',

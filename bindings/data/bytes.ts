@@ -1,6 +1,6 @@
 // What decoders read: bytes, in whatever buffer they came.
 
-import { nameOf } from '../lookup.ts';
+import { describe } from '../kinds.ts';
 import { ArgumentError } from '../memory/errors.ts';
 
 /** A buffer, shared or not, or any view of one: a Uint8Array, a Buffer of Node's, a DataView. */
@@ -22,6 +22,6 @@ export function bytesOf(op: string, source: Bytes): Uint8Array {
     );
   }
   throw new ArgumentError(
-    `${op}: expected bytes in an ArrayBuffer or a view of one, such as a Uint8Array, got ${nameOf(source)}; of a Response, await its arrayBuffer()`,
+    `${op}: expected bytes in an ArrayBuffer or a view of one, such as a Uint8Array, got ${describe(source)}; of a Response, await its arrayBuffer()`,
   );
 }

@@ -4,6 +4,8 @@ import { backward } from '../backward.ts';
 import {
   abs,
   add,
+  amax,
+  amin,
   argmax,
   argmin,
   bitwiseAnd,
@@ -83,7 +85,7 @@ import {
   trunc,
   unbind,
   unsqueeze,
-  variance,
+  var as variance,
   view,
   zero_,
 } from '../functional/functions.ts';
@@ -93,6 +95,8 @@ export const methods = {
   backward,
   abs,
   add,
+  amax,
+  amin,
   argmax,
   argmin,
   bitwiseAnd,
@@ -172,7 +176,7 @@ export const methods = {
   trunc,
   unbind,
   unsqueeze,
-  variance,
+  var: variance,
   view,
   zero_,
 };

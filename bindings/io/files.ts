@@ -1,6 +1,6 @@
 // Files that are whole or absent, for Node. Nothing here is imported by the core at the top level.
 import { type Bytes, bytesOf } from '../data/bytes.ts';
-import { nameOf } from '../lookup.ts';
+import { describe } from '../kinds.ts';
 import { ArgumentError, BackendError } from '../memory/errors.ts';
 
 /** The most that one read asks for; the system call takes at most 2 GiB. */
@@ -25,7 +25,7 @@ async function node(op: string): Promise<NodeModules> {
 function checkPath(op: string, path: unknown): void {
   if (typeof path !== 'string' || path === '' || path.includes('\0'))
     throw new ArgumentError(
-      `${op}: expected the path of a file, got ${nameOf(path)}; of a URL, give fileURLToPath(url)`,
+      `${op}: expected the path of a file, got ${describe(path)}; of a URL, give fileURLToPath(url)`,
     );
 }
 

@@ -1,5 +1,5 @@
 // JSON that loses nothing: what a checkpoint keeps of a caller's own comes back as it went.
-import { isRecord, nameOf } from '../lookup.ts';
+import { describe, isPlain } from '../kinds.ts';
 
 /** Nesting beyond it is a cycle or an attack; engines' own limits differ. */
 const MOST_DEEP = 1000;
@@ -20,8 +20,8 @@ export function jsonFault(value: unknown, name: string): string | null {
     if (item === null || typeof item === 'boolean' || typeof item === 'string') return null;
     if (path.length > MOST_DEEP) return fault(`at most ${MOST_DEEP} levels`, 'more, or a cycle,');
     if (Array.isArray(item)) return inside(item, item.keys());
-    if (isRecord(item)) return inside(item, Object.keys(item));
-    return fault('null, booleans, numbers, text, arrays and plain objects', nameOf(item));
+    if (isPlain(item)) return inside(item, Object.keys(item));
+    return fault('null, booleans, numbers, text, arrays and plain objects', describe(item));
   };
   const inside = (item: object, keys: Iterable<string | number>): string | null => {
     const depth = path.length;

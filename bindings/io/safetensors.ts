@@ -1,7 +1,8 @@
 // The safetensors format (https://github.com/huggingface/safetensors): 8 bytes with the header's length, a JSON header
 // that gives every tensor its dtype, shape and byte range, then the bytes. A pure codec: bytes in, bytes out.
 import { type Bytes, bytesOf } from '../data/bytes.ts';
-import { isRecord, nameOf, record, rowOf } from '../lookup.ts';
+import { describe, isPlain } from '../kinds.ts';
+import { record, rowOf } from '../lookup.ts';
 import { ArgumentError, FormatError, formatShape } from '../memory/errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { JsonCursor } from './json.ts';
@@ -82,9 +83,9 @@ function room(bytes: number): Uint8Array {
 }
 
 function expectRecord(what: string, value: unknown): void {
-  if (!isRecord(value))
+  if (!isPlain(value))
     throw new ArgumentError(
-      `encodeSafetensors: expected ${what} as an object, got ${nameOf(value)}; of a module, give its stateDict()`,
+      `encodeSafetensors: expected ${what} as an object, got ${describe(value)}; of a module, give its stateDict()`,
     );
 }
 
@@ -102,19 +103,19 @@ function entryOf(name: string, tensor: Tensor | FileTensor): Written {
   checkKey(name, 'tensor names');
   const where = `in ${JSON.stringify(name)}`;
   if (tensor === null || typeof tensor !== 'object')
-    throw new ArgumentError(`encodeSafetensors: expected a tensor ${where}, got ${nameOf(tensor)}`);
+    throw new ArgumentError(`encodeSafetensors: expected a tensor ${where}, got ${describe(tensor)}`);
   const { dtype, shape, data } = tensor;
   const writer = rowOf(WRITERS, dtype);
-  const kind = ArrayBuffer.isView(data) ? Object.prototype.toString.call(data).slice(8, -1) : nameOf(data);
+  const kind = ArrayBuffer.isView(data) ? Object.prototype.toString.call(data).slice(8, -1) : describe(data);
   if (writer === undefined || kind !== writer.array) {
     const wanted = writer === undefined ? 'the dtype f32, i32 or u8' : `data of ${dtype} as ${writer.array}`;
-    const got = typeof dtype === 'string' ? dtype : nameOf(dtype);
+    const got = typeof dtype === 'string' ? dtype : describe(dtype);
     throw new ArgumentError(`encodeSafetensors: expected ${wanted}, got ${got} as ${kind} ${where}`);
   }
   const sizes: number[] = Array.isArray(shape) ? [...shape] : [Number.NaN];
   const count = sizes.every((size) => Number.isSafeInteger(size) && size >= 0) ? sizes.reduce((a, b) => a * b, 1) : -1;
   if (count !== data.length || sizes.length > MAX_RANK) {
-    const got = Array.isArray(shape) ? formatShape(sizes.map(nameOf) as never) : nameOf(shape);
+    const got = Array.isArray(shape) ? formatShape(sizes) : describe(shape);
     throw new ArgumentError(
       `encodeSafetensors: expected data that fills shape ${got}, got ${data.length} elements ${where}`,
     );

@@ -247,7 +247,7 @@ export class Specialization {
         left.gradient = new Tensor(this.#lasting.get(block) as Block, left.gradient.dtype, left.gradient.shape);
       if (owner.grad === left.gradient) continue;
       owner.clearGrad();
-      owner.grad = left.gradient;
+      owner.takeGrad(left.gradient);
     }
   }
 

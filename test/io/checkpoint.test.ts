@@ -95,7 +95,7 @@ describe('checkpoint', () => {
   const wrong: [what: string, parts: () => unknown, message: RegExp][] = [
     ['a model for the parts', model, /an object of parts, .*, got a Linear; write \{ model \}/],
     ['an optimizer for the parts', () => new optim.SGD(model().parameters()), /got a SGD/],
-    ['a list of parts', () => [model()], /got an array/],
+    ['a list of parts', () => [model()], /got a list/],
     ['null', () => null, /got null/],
     ['nothing', () => undefined, /got undefined/],
     ['no parts', () => ({}), /one or more of the parts model, optimizer, loader, got none/],
@@ -106,7 +106,7 @@ describe('checkpoint', () => {
     ['a state for the model', () => ({ model: model().stateDict() }), /model to be an nn.Module, got an object/],
     ['null for the model', () => ({ model: null }), /model to be an nn.Module, got null/],
     ['a model for the optimizer', () => ({ optimizer: model() }), /optimizer to be an optimizer, got a Linear/],
-    ['parameters for the optimizer', () => ({ optimizer: model().parameters() }), /got an array/],
+    ['parameters for the optimizer', () => ({ optimizer: model().parameters() }), /got a list/],
     [
       'a loader without a state',
       () => ({ loader: { state: () => ({}) } }),
@@ -150,7 +150,7 @@ describe('checkpoint', () => {
     ['NaN', [1, Number.NaN], /got NaN at extra\[1\]/],
     ['undefined in an array', [undefined], /got undefined at extra\[0\]/],
     ['a function', { f: () => 1 }, /got a function at extra.f/],
-    ['a bigint', [1n], /got 1 at extra\[0\]/],
+    ['a bigint', [1n], /got 1n at extra\[0\]/],
     ['a symbol', [Symbol('s')], /got Symbol\(s\) at/],
     ['a date', { at: new Date() }, /got a Date at extra.at/],
     ['a Map', new Map([[1, 2]]), /got a Map at extra/],
