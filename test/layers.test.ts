@@ -16,6 +16,7 @@ const LAYERS = [
   'dtypes.ts',
   'sizes.ts',
   'text.ts',
+  'takes.ts',
   'kernels/',
   'generated/kernel-calls.ts',
   'engine/',

@@ -317,3 +317,36 @@ describe('PyTorch’s names', () => {
     });
   });
 });
+
+describe('methods that take no arguments', () => {
+  it.each(['dim', 'numel', 'isContiguous', 'retainGrad', 'clearGrad', 'detach', 'item', 'toArray', 'keep', 'dispose'])(
+    'refuse them: %s',
+    (name) => {
+      scope(() => {
+        const x = tensor([2], { requiresGrad: true });
+        const method = (x as unknown as Record<string, (...args: unknown[]) => unknown>)[name] as () => unknown;
+        for (const args of [[1], [null], [{ retainGraph: true }], ['x', 2]]) {
+          const error = thrown(() => method.apply(x, args as []));
+          expect(error).toBeInstanceOf(ArgumentError);
+          expect(error.message).toMatch(new RegExp(`^${name}: expected no (arguments|options), got `));
+        }
+        expect(x.requiresGrad && x.item()).toBe(2); // not disposed of
+        method.call(x);
+      });
+    },
+  );
+
+  it('but requiresGrad_ takes one', () => {
+    scope(() => {
+      const x = ones([1]);
+      expect(x.requiresGrad_().requiresGrad).toBe(true);
+      expect(x.requiresGrad_(false).requiresGrad).toBe(false);
+      expect(x.requiresGrad_({ requiresGrad: true }).requiresGrad).toBe(true);
+      for (const args of [[1], ['no'], [true, true], [{ requires_grad: false }], [null]])
+        expect(thrown(() => (x.requiresGrad_ as (...a: unknown[]) => unknown)(...args)).message).toMatch(
+          /^requiresGrad_: expected/,
+        );
+      expect(x.requiresGrad).toBe(true);
+    });
+  });
+});

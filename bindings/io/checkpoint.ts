@@ -5,12 +5,13 @@ import type { Bytes } from '../data/bytes.ts';
 import type { LoaderState } from '../data/loader.ts';
 import { tracing } from '../execute.ts';
 import { describe, isPlain } from '../kinds.ts';
-import { record } from '../lookup.ts';
+import { record, rowOf } from '../lookup.ts';
 import { ArgumentError, DtypeError, FormatError, formatShape, RetrogradError } from '../memory/errors.ts';
 import { Module } from '../nn/module.ts';
 import { Optimizer, type OptimizerState } from '../optim/optimizer.ts';
 import type { Tensor } from '../tensor.ts';
 import { checksum } from './checksum.ts';
+import { ofForms } from './declare.ts';
 import { jsonFault } from './plain.ts';
 import { decodeSafetensors, encodeSafetensors, type FileTensor, type Safetensors } from './safetensors.ts';
 
@@ -46,18 +47,13 @@ const PARTS: Readonly<Record<keyof CheckpointParts, [what: string, fits: (part: 
 };
 
 /** @throws ArgumentError unless `parts` are what they are called, and hold something */
-function checkParts(op: string, parts: CheckpointParts): void {
-  const names = Object.keys(PARTS) as (keyof CheckpointParts)[];
-  const { model } = parts ?? {};
-  if (!isPlain(parts))
-    throw new ArgumentError(
-      `${op}: expected an object of parts, { ${names.join(', ')} }, got ${describe(parts)}; write { model } where that is the model`,
-    );
-  const given = Object.keys(parts).filter((key) => parts[key] !== undefined);
-  const strange = given.find((key) => !Object.hasOwn(PARTS, key));
+export function checkParts(op: string, parts: CheckpointParts): void {
+  const { model } = parts;
+  const given = Object.keys(parts).filter((key) => parts[key as keyof CheckpointParts] !== undefined);
+  const strange = given.find((key) => !rowOf(PARTS, key));
   if (strange !== undefined || given.length === 0)
     throw new ArgumentError(
-      `${op}: expected one or more of the parts ${names.join(', ')}, got ${strange === undefined ? 'none' : JSON.stringify(strange)}; what else is to be saved goes into extra`,
+      `${op}: expected one or more of the parts ${Object.keys(PARTS).join(', ')}, got ${strange === undefined ? 'none' : describe(strange)}; what else is to be saved goes into extra`,
     );
   for (const key of given as (keyof CheckpointParts)[]) {
     const [what, fits] = PARTS[key];
@@ -81,7 +77,12 @@ function toJson(op: string, name: string, value: unknown): string {
  * @param extra any JSON value of the caller's own
  * @throws ArgumentError for other parts, for none, and for an extra that JSON cannot keep; FreedError
  */
-export function encodeCheckpoint(parts: CheckpointParts, extra: unknown = null): Uint8Array {
+export const encodeCheckpoint = ofForms(
+  ['encodeCheckpoint(parts: parts)', 'encodeCheckpoint(parts: parts, extra: any)'],
+  encode,
+);
+
+function encode(parts: CheckpointParts, extra: unknown = null): Uint8Array {
   const op = 'encodeCheckpoint';
   checkParts(op, parts);
   const { model, optimizer, loader } = parts;
@@ -195,10 +196,12 @@ function taken<T>(what: string, take: () => T, whole = false): T {
  * Restores what {@link encodeCheckpoint} saved. Everything is checked before anything changes.
  * @param source the whole file
  * @returns its `extra`
- * @throws FormatError where the file is no checkpoint, is damaged or lacks a part; ShapeError, DtypeError, ArgumentError
- * where it is of another model or optimizer; ArgumentError for other parts, and for none
+ * @throws FormatError where the file is no checkpoint, is damaged or lacks a part; ShapeError, DtypeError,
+ * ArgumentError where it is of another model or optimizer; ArgumentError for other parts, and for none
  */
-export function decodeCheckpoint(source: Bytes, parts: CheckpointParts): unknown {
+export const decodeCheckpoint = ofForms(['decodeCheckpoint(source: bytes, parts: parts)'], decode);
+
+function decode(source: Bytes, parts: CheckpointParts): unknown {
   checkParts('decodeCheckpoint', parts);
   tracing()?.refuse('decodeCheckpoint', 'load outside of the compiled function');
   const { model, optimizer, loader } = parts;

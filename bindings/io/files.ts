@@ -1,7 +1,7 @@
 // Files that are whole or absent, for Node. Nothing here is imported by the core at the top level.
 import { type Bytes, bytesOf } from '../data/bytes.ts';
-import { describe } from '../kinds.ts';
-import { ArgumentError, BackendError } from '../memory/errors.ts';
+import { BackendError } from '../memory/errors.ts';
+import { promised } from './declare.ts';
 
 /** The most that one read asks for; the system call takes at most 2 GiB. */
 const READ_BYTES = 1 << 30;
@@ -22,13 +22,6 @@ async function node(op: string): Promise<NodeModules> {
   }
 }
 
-function checkPath(op: string, path: unknown): void {
-  if (typeof path !== 'string' || path === '' || path.includes('\0'))
-    throw new ArgumentError(
-      `${op}: expected the path of a file, got ${describe(path)}; of a URL, give fileURLToPath(url)`,
-    );
-}
-
 /**
  * Writes a file so that whoever opens `path`, at any moment and after any crash, finds the old bytes or all the new
  * ones.
@@ -39,11 +32,12 @@ function checkPath(op: string, path: unknown): void {
  * by the file.
  * `bytes` must not change before the promise settles.
  *
- * @throws ArgumentError for what is no path or no buffer; the system's error, `path` unchanged, where the folder is missing, full or not writable; BackendError outside
- * Node.
+ * @throws ArgumentError for what is no path or no buffer; the system's error, `path` unchanged, where the folder is
+ * missing, full or not writable; BackendError outside Node
  */
-export async function writeFileAtomic(path: string, bytes: Bytes): Promise<void> {
-  checkPath('writeFileAtomic', path);
+export const writeFileAtomic = promised(['writeFileAtomic(path: path, bytes: bytes)'], write);
+
+async function write(path: string, bytes: Bytes): Promise<void> {
   const content = bytesOf('writeFileAtomic', bytes);
   const modules = await node('writeFileAtomic');
   const { fs, paths } = modules;
@@ -111,8 +105,9 @@ function isAlive(pid: number): boolean {
  * @throws ArgumentError for what is no path; the system's error where it cannot be read (`code: 'ENOENT'` where it is
  * missing); BackendError outside Node.
  */
-export async function readFileBytes(path: string): Promise<Uint8Array> {
-  checkPath('readFileBytes', path);
+export const readFileBytes = promised(['readFileBytes(path: path)'], read);
+
+async function read(path: string): Promise<Uint8Array> {
   const { fs } = await node('readFileBytes');
   const file = await fs.open(path, 'r');
   try {

@@ -1,10 +1,11 @@
 // The safetensors format (https://github.com/huggingface/safetensors): 8 bytes with the header's length, a JSON header
 // that gives every tensor its dtype, shape and byte range, then the bytes. A pure codec: bytes in, bytes out.
 import { type Bytes, bytesOf } from '../data/bytes.ts';
-import { describe, isPlain } from '../kinds.ts';
+import { describe } from '../kinds.ts';
 import { record, rowOf } from '../lookup.ts';
 import { ArgumentError, FormatError, formatShape } from '../memory/errors.ts';
 import type { Tensor } from '../tensor.ts';
+import { ofForms } from './declare.ts';
 import { JsonCursor } from './json.ts';
 import { byName, type FileTensor, READERS, type Reader, WRITERS } from './safetensors-dtypes.ts';
 
@@ -33,11 +34,12 @@ const METADATA_KEY = '__metadata__';
  * @param metadata free strings, kept under `__metadata__`
  * @throws ArgumentError where an entry cannot be written, or where the header would pass 100 MB
  */
-export function encodeSafetensors(
-  tensors: Record<string, Tensor | FileTensor>,
-  metadata?: Record<string, string>,
-): Uint8Array {
-  expectRecord('tensors by name', tensors);
+export const encodeSafetensors = ofForms(
+  ['encodeSafetensors(tensors: tensors)', 'encodeSafetensors(tensors: tensors, metadata: texts)'],
+  encode,
+);
+
+function encode(tensors: Record<string, Tensor | FileTensor>, metadata?: Record<string, string>): Uint8Array {
   const entries = Object.entries(tensors).map(([name, tensor]) => entryOf(name, tensor));
   entries.sort((a, b) => b.order - a.order || byName(a.name, b.name));
 
@@ -82,13 +84,6 @@ function room(bytes: number): Uint8Array {
   }
 }
 
-function expectRecord(what: string, value: unknown): void {
-  if (!isPlain(value))
-    throw new ArgumentError(
-      `encodeSafetensors: expected ${what} as an object, got ${describe(value)}; of a module, give its stateDict()`,
-    );
-}
-
 /** What is written of a tensor, its dtype named as the format does. */
 interface Written {
   readonly name: string;
@@ -125,7 +120,6 @@ function entryOf(name: string, tensor: Tensor | FileTensor): Written {
 }
 
 function encodeMetadata(metadata: Record<string, string>): string {
-  expectRecord('metadata', metadata);
   const parts = Object.entries(metadata).map(([key, value]) => {
     checkKey(key, 'metadata keys');
     if (typeof value !== 'string' || isBroken(value)) {
@@ -163,14 +157,16 @@ interface Entry {
  * Reads a safetensors file. The header and every range are checked before a tensor is made.
  *
  * F32, I32 and U8 come as views of `source` where their alignment allows, so keep `source` unchanged or copy. Other
- * dtypes are converted: F64, F16 and BF16 to f32, rounded to nearest; I8, I16, I64, U16, U32 and U64 to i32; BOOL to u8.
- * Every value must fit: a finite one is never made infinite, an infinite one stays so.
+ * dtypes are converted: F64, F16 and BF16 to f32, rounded to nearest; I8, I16, I64, U16, U32 and U64 to i32; BOOL to
+ * u8. Every value must fit: a finite one is never made infinite, an infinite one stays so.
  *
  * @param source the whole file
  * @throws FormatError saying what is wrong and where, for every file that is not valid, and for dtypes and values
  * without a conversion; ArgumentError for what is no buffer
  */
-export function decodeSafetensors(source: Bytes): Safetensors {
+export const decodeSafetensors = ofForms(['decodeSafetensors(source: bytes)'], decode);
+
+function decode(source: Bytes): Safetensors {
   const bytes = bytesOf('decodeSafetensors', source);
   if (bytes.length < 8) throw bad(`expected 8 bytes with the header's length, got a file of ${bytes.length}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -93,16 +93,16 @@ describe('checkpoint', () => {
     }
   }
   const wrong: [what: string, parts: () => unknown, message: RegExp][] = [
-    ['a model for the parts', model, /an object of parts, .*, got a Linear; write \{ model \}/],
+    ['a model for the parts', model, /an object of parts, such as \{ model, optimizer \} as parts, got a Linear/],
     ['an optimizer for the parts', () => new optim.SGD(model().parameters()), /got a SGD/],
     ['a list of parts', () => [model()], /got a list/],
     ['null', () => null, /got null/],
     ['nothing', () => undefined, /got undefined/],
     ['no parts', () => ({}), /one or more of the parts model, optimizer, loader, got none/],
     ['parts that are undefined', () => ({ model: undefined }), /got none/],
-    ['another name', () => ({ net: model() }), /the parts model, optimizer, loader, got "net"; .* extra/],
-    ['another name beside a model', () => ({ model: model(), optim: 1 }), /got "optim"/],
-    ['a name of Object.prototype', () => ({ constructor: model() }), /got "constructor"/],
+    ['another name', () => ({ net: model() }), /the parts model, optimizer, loader, got 'net'; .* extra/],
+    ['another name beside a model', () => ({ model: model(), optim: 1 }), /got 'optim'/],
+    ['a name of Object.prototype', () => ({ constructor: model() }), /got 'constructor'/],
     ['a state for the model', () => ({ model: model().stateDict() }), /model to be an nn.Module, got an object/],
     ['null for the model', () => ({ model: null }), /model to be an nn.Module, got null/],
     ['a model for the optimizer', () => ({ optimizer: model() }), /optimizer to be an optimizer, got a Linear/],
