@@ -1,5 +1,5 @@
 // Shapes and strides as plain numbers.
-import { describeValue, formatShape, ShapeError } from './memory/errors.ts';
+import { describe, formatShape, ShapeError } from './memory/errors.ts';
 
 /** Sizes, outermost first; `[]` is a single number. */
 export type Shape = readonly number[];
@@ -47,8 +47,7 @@ export const MAX_DIMS = 8;
 
 /** @throws ShapeError unless every size is a whole number ≥ 0, there are at most 8, and the product fits an i32 */
 export function checkShape(op: string, shape: Shape): void {
-  if (!Array.isArray(shape))
-    throw new ShapeError(`${op}: expected a shape such as [2, 3], got ${describeValue(shape)}`);
+  if (!Array.isArray(shape)) throw new ShapeError(`${op}: expected a shape such as [2, 3], got ${describe(shape)}`);
   if (shape.length > MAX_DIMS)
     throw new ShapeError(
       `${op}: expected at most ${MAX_DIMS} dims, got ${shape.length} in ${formatShape(shape)}; flatten some`,

@@ -2,14 +2,23 @@
 import { type Dtype, dtypes, type TypedArray } from './dtypes.ts';
 import { runtime } from './engine/engine.ts';
 import type { Operand } from './kernels/descriptor.ts';
-import { describe, kinds, orList } from './kinds.ts';
+import { kinds, orList } from './kinds.ts';
 import { rowOf } from './lookup.ts';
 import { Block } from './memory/arena.ts';
-import { ArgumentError, DtypeError, FreedError, formatShape, GradError, named, ShapeError } from './memory/errors.ts';
+import {
+  ArgumentError,
+  DtypeError,
+  describe,
+  FreedError,
+  formatShape,
+  GradError,
+  named,
+  ShapeError,
+} from './memory/errors.ts';
 import type { Arguments } from './signature.ts';
 import { contiguousStrides, copyOf, numelOf, type Shape } from './sizes.ts';
 import { expectNone, type RequiresGradOptions, takes } from './takes.ts';
-import { jsonOf, numberOf, textOf } from './text.ts';
+import { jsonOf, numberOf, type TensorJson, textOf } from './text.ts';
 
 declare global {
   // So that the declarations also compile where `lib` is older than the symbol.
@@ -34,12 +43,16 @@ export interface GradNode {
   readonly name: string;
 }
 
-/** Watches `.grad` of all tensors while compile() records. @internal */
+/** Watches `.grad` and requiresGrad_() of all tensors while compile() traces. @internal */
 export interface GradientWatch {
   /** @returns what the reader shall get */
   read(x: Tensor, grad: Tensor | null): Tensor | null;
   /** @param before what will be replaced */
   write(x: Tensor, before: Tensor | null): void;
+  /** Whether a gradient was made since the watch began. */
+  owns(grad: Tensor): boolean;
+  /** @param before what `requiresGrad` was */
+  freeze(x: Tensor, before: boolean): void;
 }
 
 let gradients: GradientWatch | null = null;
@@ -191,8 +204,9 @@ export class Tensor implements Operand {
   /** Lets go of the gradient, and of its memory where backward() made it. */
   clearGrad(...args: []): void {
     expectNone('clearGrad', args);
-    // While recording, what was there before belongs to what goes on if the recording fails.
-    if (!gradients && this.#grad && !given.has(this.#grad)) this.#grad.dispose();
+    // What was there before compile() began to trace goes on if that fails.
+    const grad = this.#grad;
+    if (grad && !given.has(grad) && (!gradients || gradients.owns(grad))) grad.dispose();
     this.takeGrad(null);
   }
 
@@ -250,6 +264,7 @@ export class Tensor implements Operand {
     return this.#requiresGrad;
   }
 
+  /** Turns gradients on or off, as {@link requiresGrad_} does. */
   set requiresGrad(on: boolean) {
     if (typeof on !== 'boolean')
       throw new ArgumentError(`requiresGrad: expected true or false, got ${describe(on)}; assign one of them`);
@@ -259,6 +274,7 @@ export class Tensor implements Operand {
       throw new ArgumentError(
         'requiresGrad: expected a leaf, got the result of a recorded op; use detach() for a copy without gradient',
       );
+    gradients?.freeze(this, this.#requiresGrad);
     this.#requiresGrad = on;
   }
 
@@ -366,7 +382,7 @@ export class Tensor implements Operand {
   }
 
   /** For JSON.stringify: dtype, shape and values; of more than 1000 elements only their text, which is for people. */
-  toJSON(): { dtype: Dtype; shape: Shape; values: unknown } | { dtype: Dtype; shape: Shape; text: string } {
+  toJSON(): TensorJson {
     return jsonOf(this);
   }
 

@@ -1,6 +1,7 @@
 // How tensors print: as PyTorch prints them, in JavaScript's words.
 import type { Dtype, TypedArray } from './dtypes.ts';
 import { formatShape, RecordingError, ShapeError } from './memory/errors.ts';
+import type { Shape } from './sizes.ts';
 
 /** Up to here all elements are printed, and given to JSON; of more, the first and last of each dim. */
 const MOST_PRINTED = 1000;
@@ -8,6 +9,18 @@ const EDGE = 3;
 /** Columns. */
 const WIDTH = 80;
 const HEAD = 'tensor(';
+
+/** What JSON has of a tensor. */
+export interface TensorJson {
+  /** The element type. */
+  dtype: Dtype;
+  /** Sizes, outermost first. */
+  shape: Shape;
+  /** Nested arrays of the elements, up to 1000; NaN and infinities as text. */
+  values?: unknown;
+  /** Of more elements: what toString() gives. */
+  text?: string;
+}
 
 /** What stands for the numbers of a tensor that compile() traces. */
 const TRACED = 'traced';
@@ -132,7 +145,7 @@ export function textOf<T>(x: Printed<T>, read: (part: T) => TypedArray): string 
 }
 
 /** What JSON gets: values, or of many only their text. JSON has no word for NaN and Infinity, and would write null. */
-export function jsonOf(x: Printed) {
+export function jsonOf(x: Printed): TensorJson {
   const { dtype, shape, size } = x;
   const worded = (value: unknown): unknown =>
     Array.isArray(value) ? value.map(worded) : Number.isFinite(value) ? value : String(value);

@@ -1,14 +1,14 @@
 // A whole training run as bytes: weights, optimizer state, random state, place in the data. A run that continues from
 // it computes the same bits as one that was never stopped.
-import { getRngState, setRngState } from '../creation.ts';
 import type { Bytes } from '../data/bytes.ts';
 import type { LoaderState } from '../data/loader.ts';
 import { tracing } from '../execute.ts';
-import { describe, isPlain } from '../kinds.ts';
+import { isPlain } from '../kinds.ts';
 import { record, rowOf } from '../lookup.ts';
-import { ArgumentError, DtypeError, FormatError, formatShape, RetrogradError } from '../memory/errors.ts';
+import { ArgumentError, DtypeError, describe, FormatError, formatShape, RetrogradError } from '../memory/errors.ts';
 import { Module } from '../nn/module.ts';
 import { Optimizer, type OptimizerState } from '../optim/optimizer.ts';
+import { getRngState, setRngState } from '../random.ts';
 import type { Tensor } from '../tensor.ts';
 import { checksum } from './checksum.ts';
 import { ofForms } from './declare.ts';

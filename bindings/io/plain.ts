@@ -1,5 +1,6 @@
 // JSON that loses nothing: what a checkpoint keeps of a caller's own comes back as it went.
-import { describe, isPlain } from '../kinds.ts';
+import { isPlain } from '../kinds.ts';
+import { describe } from '../memory/errors.ts';
 
 /** Nesting beyond it is a cycle or an attack; engines' own limits differ. */
 const MOST_DEEP = 1000;

@@ -1,9 +1,8 @@
 // The safetensors format (https://github.com/huggingface/safetensors): 8 bytes with the header's length, a JSON header
 // that gives every tensor its dtype, shape and byte range, then the bytes. A pure codec: bytes in, bytes out.
 import { type Bytes, bytesOf } from '../data/bytes.ts';
-import { describe } from '../kinds.ts';
 import { record, rowOf } from '../lookup.ts';
-import { ArgumentError, FormatError, formatShape } from '../memory/errors.ts';
+import { ArgumentError, describe, FormatError, formatShape } from '../memory/errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { ofForms } from './declare.ts';
 import { JsonCursor } from './json.ts';

@@ -40,7 +40,7 @@ describe('view', () => {
           [3, 4, 5],
         ]);
       expect(x.view(2, 3).view(-1).shape).toEqual([6]);
-      expect(tensor([5]).view().shape).toEqual([]);
+      expect(tensor([5]).view([]).shape).toEqual([]);
       expect(tensor([5]).view([]).shape).toEqual([]);
     });
   });
