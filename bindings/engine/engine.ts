@@ -111,7 +111,9 @@ async function begin(attempt: Attempt): Promise<void> {
  */
 export const shutdown: () => void = callable('shutdown()', () => {
   if (running?.arena.stand)
-    throw new RecordingError('shutdown: expected no end of the backend inside of a compiled function; call it outside');
+    throw new RecordingError(
+      'shutdown: expected no end of the backend inside of a compiled function, got one; call it outside',
+    );
   running?.threads.stop();
   running?.arena.abandon();
   running = null;
