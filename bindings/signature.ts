@@ -178,7 +178,7 @@ export class Signature {
         if (Object.hasOwn(options, key)) return this.#unknown(key);
         continue;
       }
-      if (place < end && args[place] !== undefined) return this.#twice(key, place);
+      if (place < end && args[place] !== undefined) return this.#twice(key);
       if (!(this.#checks[place] as Check)(value))
         return this.#wrong((this.#parameters as Parameter[])[place] as Parameter, value);
       values[place] = value;
@@ -193,15 +193,15 @@ export class Signature {
         : `expected ${phrase(kind, this.#own)} as ${name}, got ${describe(value)}`;
   }
 
-  #twice(key: string, place: number): Wrong {
-    return () => `expected ${key} once, got it as argument ${place + 1} and by name`;
+  #twice(key: string): Wrong {
+    return () => `expected ${key} once, got it by position and by name`;
   }
 
   #tooMany(args: readonly unknown[]): Wrong {
     const byName = (this.#parameters as Parameter[]).slice(this.#positions).map(({ name }) => name);
+    const listed = this.#listed();
     return () =>
-      `expected ${this.#positions === 0 ? 'no arguments' : `at most ${this.#positions} (${this.#listed()})`}, ` +
-      `got ${args.length}, the last ${describe(args[args.length - 1])}` +
+      `expected ${listed ? `nothing after ${listed}` : 'no arguments'}, got ${describe(args[args.length - 1])}` +
       (byName.length > 0 ? `; ${orList(byName)} go by name, { ${byName[0]}: … }` : '');
   }
 
