@@ -17,16 +17,18 @@ export abstract class Activation extends OwnLayer {
     super();
     this.#f = f;
     this.#declared = declared;
-    this.#values = declared.parse(args);
+    const values = declared.parse(args);
+    // What is as usual need not be said, and checked, at every call.
+    this.#values = declared.parameters.every(({ value }, i) => value === values[i]) ? [] : values;
   }
 
   /** @internal */
   protected compute(x: Tensor): Tensor {
-    return this.#f(x, ...this.#values);
+    return this.#values.length === 0 ? this.#f(x) : this.#f(x, ...this.#values);
   }
 
   override extraRepr(): string {
-    return describeCall(this.#declared, this.#values);
+    return this.#values.length === 0 ? '' : describeCall(this.#declared, this.#values);
   }
 }
 

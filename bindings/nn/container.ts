@@ -4,7 +4,7 @@ import { signature } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
 import { expectModule, Indexed } from './indexed.ts';
 import type { Layer } from './layer.ts';
-import { checkName, type Place } from './names.ts';
+import { checkName } from './names.ts';
 
 const declared = signature('Sequential(...layers: Module)');
 const ofForward = signature('Sequential.forward(x: Tensor)');
@@ -56,8 +56,8 @@ export class Sequential extends Indexed<Layer> {
   }
 
   /** @internal */
-  protected override fields(): Omit<Place, 'unfit'>[] {
-    return super.fields().map((place) => ({ ...place, name: this.#names[Number(place.field)] ?? place.name }));
+  protected override nameOf(field: string): string {
+    return this.#names[Number(field)] ?? super.nameOf(field);
   }
 
   forward(...args: [x: Tensor]): Tensor {
