@@ -19,6 +19,11 @@ export interface Tracer extends Owner {
   host(op: OpName, inputs: Bag, attrs: unknown): void;
   /** Something that has to hold for the trace to be of use again. */
   guard(holds: () => boolean): void;
+  /**
+   * The trace depends on the fields of an object, such as a module, and on what lists and plain objects in them hold.
+   * @param fields only on these, and which items they hold where they are lists, but on nothing within those
+   */
+  dependOn(object: object, fields?: readonly string[]): void;
   /** What is done before each run, such as writing a learning rate where kernels read it. */
   beforeRun(hook: () => void): void;
   /** @throws RecordingError always: what was asked for cannot be a part of a program */
@@ -70,8 +75,10 @@ export function withModules<T>(link: ModuleLink | null, fn: () => T): T {
 }
 
 /** Calls `forward` as that of `module`. */
-export const insideModule = <T>(module: object, forward: () => T): T =>
-  withModules({ module, parent: moduleLink }, forward);
+export const insideModule = <T>(module: object, forward: () => T): T => {
+  tracer?.dependOn(module);
+  return withModules({ module, parent: moduleLink }, forward);
+};
 
 /** Watches calls that are computed, which it has to run; see profile(). */
 export type Watch = (op: string, module: ModuleLink | null, run: () => void) => void;
@@ -93,7 +100,7 @@ function checkTensor(op: string, spec: Input & { readonly name: string }, x: unk
     throw new DtypeError(
       `${op}: expected dtype ${spec.dtypes.join(' or ')}, got ${x.dtype}; convert with .to('${spec.dtypes[0]}')`,
     );
-  const { shape, strides } = x;
+  const { sizes: shape, steps: strides } = x;
   let first = x.offset;
   let last = first;
   for (let d = 0; d < shape.length; d++) {
@@ -115,7 +122,7 @@ function checkWritten(op: string, { name, strided }: Input & { readonly name: st
     throw new ArgumentError(
       `${op}: expected a contiguous tensor to write as ${name}, got shape ${formatShape(x.shape)} with strides ${formatShape(x.strides)}; write to a contiguous() copy`,
     );
-  if (x.size > 0 && x.shape.some((size, d) => size > 1 && x.strides[d] === 0))
+  if (x.size > 0 && x.sizes.some((size, d) => size > 1 && x.steps[d] === 0))
     throw new ArgumentError(
       `${op}: expected a tensor to write as ${name} whose elements have places of their own, got an expanded one of shape ${formatShape(x.shape)}; use contiguous()`,
     );
@@ -222,7 +229,7 @@ function run(rules: AnyRules, outputs: Made, inputs: Bag, attrs: unknown, title:
 
 function look(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
   const { shape, strides, offset } = (row.rules.view as NonNullable<AnyRules['view']>)(inputs, attrs);
-  const y = (inputs.x as Tensor).view(shape, strides, offset);
+  const y = (inputs.x as Tensor).alias(shape, strides, offset);
   y.isView = true;
   const outputs = { y };
   tracer?.node(op, row, inputs, outputs, attrs);
@@ -261,7 +268,7 @@ function memoryOf(x: Tensor): TypedArray {
   const memory = arena[x.dtype] as TypedArray;
   const from = (x.block.ptr + x.byteOffset) / bytes;
   let last = 0;
-  for (let d = 0; d < x.ndim; d++) last += ((x.shape[d] as number) - 1) * (x.strides[d] as number);
+  for (let d = 0; d < x.ndim; d++) last += ((x.sizes[d] as number) - 1) * (x.steps[d] as number);
   return memory.subarray(from, from + (x.size === 0 ? 0 : last + 1));
 }
 

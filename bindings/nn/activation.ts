@@ -54,10 +54,14 @@ export interface SoftmaxOptions {
   dim?: number;
 }
 
-type SoftmaxArguments = Arguments<[], [dim: number], SoftmaxOptions>;
-
 /** eˣ / Σ eˣ along `dim`: {@link functional.softmax}. */
-export class Softmax extends activation<SoftmaxArguments>(F.softmax, 'Softmax(dim: int = -1)') {}
+export class Softmax extends activation<Arguments<[], [dim: number], SoftmaxOptions>>(
+  F.softmax,
+  'Softmax(dim: int = -1)',
+) {}
 
 /** log(eˣ / Σ eˣ) along `dim`: {@link functional.logSoftmax}. */
-export class LogSoftmax extends activation<SoftmaxArguments>(F.logSoftmax, 'LogSoftmax(dim: int = -1)') {}
+export class LogSoftmax extends activation<Arguments<[], [dim: number], SoftmaxOptions>>(
+  F.logSoftmax,
+  'LogSoftmax(dim: int = -1)',
+) {}
