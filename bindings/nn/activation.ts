@@ -56,12 +56,12 @@ export interface SoftmaxOptions {
 
 /** eˣ / Σ eˣ along `dim`: {@link functional.softmax}. */
 export class Softmax extends activation<Arguments<[], [dim: number], SoftmaxOptions>>(
-  F.softmax,
+  (x: Tensor, dim = -1) => F.softmax(x, dim),
   'Softmax(dim: int = -1)',
 ) {}
 
 /** log(eˣ / Σ eˣ) along `dim`: {@link functional.logSoftmax}. */
 export class LogSoftmax extends activation<Arguments<[], [dim: number], SoftmaxOptions>>(
-  F.logSoftmax,
+  (x: Tensor, dim = -1) => F.logSoftmax(x, dim),
   'LogSoftmax(dim: int = -1)',
 ) {}

@@ -47,7 +47,7 @@ export class Sequential extends Indexed<Layer> {
       for (const [name] of entries) checkName('Sequential', name);
       this.#names = entries.map(([name]) => name);
       this.replace(entries.map(([, layer]) => this.itemOf('', layer)));
-    } else this.replace((declared.parse(layers) as [Layer[]])[0]);
+    } else if (layers.length > 0) this.replace((declared.parse(layers) as [Layer[]])[0]);
   }
 
   /** @internal */
