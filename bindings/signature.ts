@@ -246,13 +246,14 @@ type AnyFunction = (...args: never[]) => unknown;
  * A public function: `fn` called with the values of all arguments in declared order. Typed errors name the user's own,
  * the outermost call.
  */
-/* @__NO_SIDE_EFFECTS__ */
 export function callable<F extends AnyFunction>(text: string, fn: F, own?: Readonly<Record<string, Kind>>): F;
 export function callable<F extends AnyFunction>(
   text: string,
   fn: (...args: never[]) => ReturnType<F>,
   own?: Readonly<Record<string, Kind>>,
 ): F;
+// On the body: compilers drop overloads with what stands before them.
+/* @__NO_SIDE_EFFECTS__ */
 export function callable(text: string, fn: AnyFunction, own?: Readonly<Record<string, Kind>>): AnyFunction {
   const declared = signature(text, own);
   return nameAs(declared, (...args: unknown[]) => {
