@@ -2,23 +2,16 @@
 export { isGradEnabled, noGrad } from './autograd.ts';
 export { type BackwardOptions, backward, type GradOptions, grad } from './backward.ts';
 export {
+  type ArangeOptions,
   arange,
-  bernoulli,
+  type EyeOptions,
   eye,
   full,
-  getRngState,
-  initialSeed,
+  type LikeFunction,
   linspace,
-  manualSeed,
   ones,
   onesLike,
-  type RandnOptions,
-  type RandOptions,
-  rand,
-  randint,
-  randn,
-  randperm,
-  setRngState,
+  type ShapeFunction,
   type TensorDataOptions,
   type TensorOptions,
   tensor,
@@ -30,8 +23,9 @@ export type { TensorMethods } from './generated/tensor-methods.ts';
 
 import './methods.ts';
 
-export type { Locate, Simd, UrlLike } from './engine/builds.ts';
-export { type Backend, backend, type InitOptions, init, type MemoryUsage, shutdown } from './engine/engine.ts';
+export type { CompiledModule, Locate, Located, ResponseLike, Simd, UrlLike } from './engine/builds.ts';
+export { type Backend, backend, init, type MemoryUsage, shutdown } from './engine/engine.ts';
+export type { InitOptions } from './engine/options.ts';
 export type { Tile } from './engine/tile.ts';
 export {
   ArgumentError,
@@ -48,5 +42,19 @@ export {
 } from './memory/errors.ts';
 export { type Compiled, compile } from './program/compile.ts';
 export { type Profile, type ProfileEvent, type ProfileRow, profile } from './program/profile.ts';
+export {
+  bernoulli,
+  getRngState,
+  initialSeed,
+  manualSeed,
+  type RandnOptions,
+  type RandOptions,
+  rand,
+  randint,
+  randn,
+  randperm,
+  setRngState,
+} from './random.ts';
 export { scope } from './scope.ts';
-export { type Dtype, type NestedArray, type Shape, Tensor, type TypedArray } from './tensor.ts';
+export type { Arguments, Callable, Front, Mixed } from './signature.ts';
+export { type Dtype, type NestedArray, type Shape, Tensor, type TensorJson, type TypedArray } from './tensor.ts';

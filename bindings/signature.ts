@@ -9,11 +9,11 @@
 //   name: kind = default   the default is written as JSON, with single quotes; `name?: kind` has none, and is undefined
 //   -name: kind = default  a position of PyTorch's that we lack: only its default may be given
 //   *                      what follows it goes by name only
-//   ...name: kind          any number of arguments, or one list of them; it stands last among the required ones
+//   ...name: kind          one argument or more, or one list of them; it stands last among the required ones
 //
 // Kinds are those of kinds.ts, and of a table that is passed; `kind[]` is a list, `a|b` either, `'word'` a word.
-import { type Check, describe, isPlain, type Kind, kindOf, meant, orList, phrase } from './kinds.ts';
-import { ArgumentError, named } from './memory/errors.ts';
+import { type Check, isPlain, type Kind, kindOf, meant, orList, phrase } from './kinds.ts';
+import { ArgumentError, describe, named } from './memory/errors.ts';
 
 /** What is wrong with a call, told when asked: a closure in the code that finds it would slow every call. */
 type Wrong = () => string;
@@ -142,9 +142,10 @@ export class Signature {
     if (end > required && isPlain(args[end - 1])) options = args[--end] as Record<string, unknown>;
     if (end < required) return this.#missing(end);
     if (this.#variadic) {
+      if (end === required) return this.#missing(end);
       const list = end === required + 1 && Array.isArray(args[required]) ? args[required] : args.slice(required, end);
       const parameter = parameters[required] as Parameter;
-      for (const item of list) if (!parameter.is(item)) return this.#wrong(parameter, item);
+      for (let i = 0; i < list.length; i++) if (!parameter.is(list[i])) return this.#wrong(parameter, list[i]);
       values[required] = list;
       end = required;
     }
@@ -288,20 +289,36 @@ function nameAs<F>(declared: Signature, fn: F): F {
   return Object.defineProperty(fn, 'name', { value: declared.name });
 }
 
-/** P cut short anywhere, then the options. */
-type Mixed<P extends readonly unknown[], O> =
-  | [...{ [K in keyof P]: P[K] | undefined }, options?: O]
-  | (P extends readonly [...infer Front, unknown] ? Mixed<Front, O> : never);
+/** P cut short anywhere; `undefined` is the default. */
+export type Front<P extends readonly unknown[]> =
+  | { [K in keyof P]: P[K] | undefined }
+  | (P extends readonly [...infer Rest, unknown] ? Front<Rest> : never);
+
+/** Positions P cut short anywhere, then options O. */
+export type Mixed<P extends readonly unknown[], O> = [...front: Front<P>, options?: O];
 
 /** The arguments of a constructor or method: required R, then positions P, options O, or both. */
 export type Arguments<R extends readonly unknown[], P extends readonly unknown[], O> =
-  | [...R, options?: O]
+  | [...required: R, options?: O]
   | [...R, ...Partial<P>]
   | [...R, ...Mixed<P, O>];
 
 /** A function of required arguments R, which takes the others by position as P, as options O, or both. */
 export interface Callable<R extends readonly unknown[], P extends readonly unknown[], O, Y> {
-  (...args: [...R, options?: O]): Y;
+  (...args: [...required: R, options?: O]): Y;
   (...args: [...R, ...Partial<P>]): Y;
   (...args: [...R, ...Mixed<P, O>]): Y;
+}
+
+/** Has methods of a class take what `texts` declare: they are called with the values of all arguments in order. */
+export function methods(type: { readonly prototype: object }, path: string, ...texts: readonly string[]): void {
+  const prototype = type.prototype as Record<string, AnyFunction>;
+  for (const text of texts) {
+    const declared = signature(`${path}.${text}`);
+    const fn = prototype[declared.name] as AnyFunction;
+    const call = function (this: unknown, ...args: unknown[]): unknown {
+      return fn.apply(this, declared.parse(args) as never[]);
+    };
+    Object.defineProperty(prototype, declared.name, { value: nameAs(declared, call) });
+  }
 }

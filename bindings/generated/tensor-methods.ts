@@ -2,14 +2,7 @@
 import type { BackwardOptions } from '../backward.ts';
 import type { Dims, TensorLike } from '../functional/arguments.ts';
 import type { ClampOptions } from '../functional/elementwise.ts';
-import type {
-  ArgumentOptions,
-  ExtremeOptions,
-  Extremes,
-  NormOptions,
-  ReduceOptions,
-  VarianceOptions,
-} from '../functional/reduction.ts';
+import type { ArgumentOptions, ExtremeOptions, Extremes, NormOptions, ReduceOptions, VarianceOptions } from '../functional/reduction.ts';
 import type { DimOptions, FlattenOptions, SliceOptions, SqueezeOptions } from '../functional/shape.ts';
 import type { Dtype, Shape, Tensor } from '../tensor.ts';
 
@@ -370,12 +363,7 @@ export interface TensorMethods {
   norm(p: number | 'fro' | undefined, dim: Dims | null | undefined, options?: NormOptions): Tensor;
 
   /** The p-norm (Σ |x|ᵖ)^(1 / p) over `dim`, one dim or several; all by default. */
-  norm(
-    p: number | 'fro' | undefined,
-    dim: Dims | null | undefined,
-    keepdim: boolean | undefined,
-    options?: NormOptions,
-  ): Tensor;
+  norm(p: number | 'fro' | undefined, dim: Dims | null | undefined, keepdim: boolean | undefined, options?: NormOptions): Tensor;
 
   /** The variance Σ (x − mean)² / (n − correction) over `dim`, one dim or several; all by default. */
   var(options?: VarianceOptions): Tensor;
@@ -469,6 +457,20 @@ export interface TensorMethods {
    */
   reshape(...shape: number[]): Tensor;
 
+  /**
+   * The same elements in another shape; a view where x is contiguous, else a copy.
+   * @param shape as many elements as x has; one size may be -1 and is worked out
+   * @throws ShapeError for another number of elements
+   */
+  view(shape: Shape): Tensor;
+
+  /**
+   * The same elements in another shape; a view where x is contiguous, else a copy.
+   * @param shape as many elements as x has; one size may be -1 and is worked out
+   * @throws ShapeError for another number of elements
+   */
+  view(...shape: number[]): Tensor;
+
   /** Joins the dims `startDim` … `endDim`, both included, into one; by default all of them. */
   flatten(options?: FlattenOptions): Tensor;
 
@@ -541,13 +543,7 @@ export interface TensorMethods {
   slice(dim: number, start: number | undefined, end: number | null | undefined, options?: SliceOptions): Tensor;
 
   /** A view of the elements `start` … `end` − 1 along `dim`, every `step`-th; negative positions count from the end. */
-  slice(
-    dim: number,
-    start: number | undefined,
-    end: number | null | undefined,
-    step: number | undefined,
-    options?: SliceOptions,
-  ): Tensor;
+  slice(dim: number, start: number | undefined, end: number | null | undefined, step: number | undefined, options?: SliceOptions): Tensor;
 
   /** A view of `length` elements from `start` along `dim`; a negative start counts from the end. */
   narrow(dim: number, start: number, length: number): Tensor;
@@ -557,6 +553,24 @@ export interface TensorMethods {
    * @throws ShapeError for an index out of range
    */
   select(dim: number, index: number): Tensor;
+
+  /**
+   * The views along `dim`, without that dim (PyTorch's `unbind`); `for (const row of x)` goes through those of dim 0.
+   * @throws ShapeError for a tensor without dims
+   */
+  unbind(options?: DimOptions): Tensor[];
+
+  /**
+   * The views along `dim`, without that dim (PyTorch's `unbind`); `for (const row of x)` goes through those of dim 0.
+   * @throws ShapeError for a tensor without dims
+   */
+  unbind(dim?: number): Tensor[];
+
+  /**
+   * The views along `dim`, without that dim (PyTorch's `unbind`); `for (const row of x)` goes through those of dim 0.
+   * @throws ShapeError for a tensor without dims
+   */
+  unbind(dim: number | undefined, options?: DimOptions): Tensor[];
 
   /** x itself if contiguous, else a copy in row-major order. */
   contiguous(): Tensor;

@@ -3,7 +3,7 @@
 import { noGrad, ops, setGradEnabled } from '../autograd.ts';
 import { aside, tracing, upload } from '../execute.ts';
 import { ArgumentError } from '../memory/errors.ts';
-import type { SavedTensor } from '../nn/module.ts';
+import type { SavedTensor } from '../nn/state.ts';
 import { Watch } from '../program/watch.ts';
 import { checkGradient, Tensor } from '../tensor.ts';
 import { expectObject, expectParameters, expectSettings, kindOf, listOf, savedNumbers } from './settings.ts';

@@ -81,7 +81,7 @@ export class Results {
     if (input >= 0)
       return this.#asLeaf(x, (_, given) => {
         const y = given[input] as Tensor;
-        return y.view(shape, strides, y.offset + offset);
+        return y.alias(shape, strides, y.offset + offset);
       });
     if (this.#isGradient(x)) {
       // The tensor itself; what stands in its place once the caller has let go of it.

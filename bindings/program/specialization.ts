@@ -20,7 +20,7 @@ function standIn(x: Tensor): Tensor {
     for (let d = 0; d < x.ndim; d++) last += ((x.shape[d] as number) - 1) * (x.strides[d] as number);
   const made = x.isContiguous()
     ? Tensor.allocate(x.shape, x.dtype, 'compile')
-    : Tensor.allocate([last + 1], x.dtype, 'compile').view(x.shape, x.strides, 0);
+    : Tensor.allocate([last + 1], x.dtype, 'compile').alias(x.shape, x.strides, 0);
   made.requiresGrad = x.requiresGrad;
   return made;
 }
@@ -128,12 +128,12 @@ export class Specialization {
     return mapTensors(args, (x) => {
       const made = standIn(x);
       inputs.push(made);
-      if (x.grad) {
-        const gradient = standIn(x.grad);
+      const gradient = x.grad && standIn(x.grad);
+      if (gradient) {
         made.takeGrad(gradient);
         inputs.push(gradient);
-        this.#trace.gradients.give(gradient);
       }
+      this.#trace.gradients.give(made, gradient);
       return made;
     }) as unknown[];
   }

@@ -3,7 +3,7 @@
 
 import { noGrad, ops } from '../autograd.ts';
 import { aside, type Made, type ModuleLink, moduleNow, type Tracer } from '../execute.ts';
-import type { Block } from '../memory/arena.ts';
+import { type Block, unclonable } from '../memory/arena.ts';
 import { RecordingError } from '../memory/errors.ts';
 import type { Bag, OpName, Row, Slot } from '../ops/core.ts';
 import { Tensor } from '../tensor.ts';
@@ -40,6 +40,7 @@ const SITES = 4096;
 
 /** Traces what is called, and on what outside of it the trace depends. */
 export class Trace implements Tracer {
+  readonly unclonable = unclonable;
   readonly abandoned = false;
   readonly nodes: Node[] = [];
   readonly gradients = new Gradients(this);
