@@ -6,7 +6,7 @@ import { onStart, runtime } from './engine/engine.ts';
 import { tracing, upload } from './execute.ts';
 import { ArgumentError, describe } from './memory/errors.ts';
 import { alternatives, callable } from './signature.ts';
-import { checkShape, type Dtype, host, numelOf, type Shape, type Tensor } from './tensor.ts';
+import { checkShape, type Dtype, host, type Shape, type Tensor } from './tensor.ts';
 
 // The default generator: Philox key and counter, four u32 in the arena, read and moved on by kernels. The key is the
 // seed.
@@ -184,6 +184,7 @@ export const randint = alternatives<{
 );
 
 /** The numbers 0 … n − 1 in random order, i32. */
-export const randperm = callable('randperm(n: int)', (n: number): Tensor =>
-  ops.randperm({ state: defaultGenerator() }, { n }),
+export const randperm = callable(
+  'randperm(n: int)',
+  (n: number): Tensor => ops.randperm({ state: defaultGenerator() }, { n }),
 );

@@ -39,7 +39,8 @@ const v8Major = (): number => Number.parseInt(globalThis.process.versions.v8, 10
 
 /** What the engine lacks, or ''. */
 function missing(): string {
-  if (!isNode || globalThis.process.versions.bun || globalThis.process.versions.deno) return 'only Node has the switch for it';
+  if (!isNode || globalThis.process.versions.bun || globalThis.process.versions.deno)
+    return 'only Node has the switch for it';
   // V8 12 takes the switch, and joins nothing.
   if (v8Major() < 13) return `V8 ${globalThis.process.versions.v8} joins no vectors; use Node 24 or later`;
   if (globalThis.process.arch !== 'x64') return `V8 does it on x64 alone, not on ${globalThis.process.arch}`;

@@ -1,7 +1,8 @@
 // What a model is made of, layer by layer, seen on a pass through it.
 import { noGrad } from '../autograd.ts';
-import { getRngState, setRngState, zeros } from '../creation.ts';
+import { zeros } from '../creation.ts';
 import { ArgumentError, formatShape } from '../memory/errors.ts';
+import { getRngState, setRngState } from '../random.ts';
 import { scope } from '../scope.ts';
 import { callable } from '../signature.ts';
 import { type Shape, Tensor } from '../tensor.ts';
