@@ -87,7 +87,7 @@ export class Trace implements Tracer {
     const values = Array.from((attrs as { values: ArrayLike<number> }).values);
     // Every run has to find the numbers again, whatever it did to y: so they are copied from a tensor that lasts.
     const constant = aside(() => {
-      const x = Tensor.allocate(into.shape, into.dtype, 'tensor').keep();
+      const x = Tensor.allocate(into.sizes, into.dtype, 'tensor').keep();
       this.constants.set(x.block, values);
       ops.upload({ y: x }, { values });
       return x;

@@ -19,6 +19,7 @@ function pool(): unknown[] {
     ...[layer, [layer], new optim.SGD(layer.parameters(), { lr: 0.1 }), new Map(), new Date(0), 3n, Symbol('name')],
     ...[new Uint8Array(1), new Float32Array(1), new Int32Array(1), new ArrayBuffer(1), Number.NaN, undefined],
     ...[{ name: ones([1]) }, { name: layer }, { name: 'text' }],
+    { model: layer }, // the last, since an object in the last place is options
   ];
 }
 
