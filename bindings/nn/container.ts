@@ -6,7 +6,7 @@ import { expectModule, Indexed } from './indexed.ts';
 import type { Layer } from './layer.ts';
 import { checkName } from './names.ts';
 
-const declared = signature('Sequential(...layers: Module)');
+const declared = signature('Sequential(...layers?: Module)');
 const ofForward = signature('Sequential.forward(x: Tensor)');
 /** The arguments of forward. @throws ArgumentError, in the name of the class: what its layers throw is theirs */
 const parsed = (args: readonly unknown[]): [Tensor] => {

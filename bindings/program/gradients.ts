@@ -53,7 +53,7 @@ export class Gradients {
       }
       for (const [x, on] of this.#flags) {
         this.flagsAfter.set(x, x.requiresGrad);
-        x.requiresGrad = on;
+        x.takeRequiresGrad(on);
       }
     }
   }

@@ -48,14 +48,14 @@ describe('children', () => {
     const [a, b] = [linear(), new Fields({ inner: [linear(), new nn.Dropout(0.5)] })];
     const module = new Fields({ x: hold(a, b) });
     const below = paths.map((path) => module.getSubmodule(path));
-    expect(below.map((found) => (found === a ? 'a' : found === b ? 'b' : '')).sort()).toEqual(['a', 'b']);
+    expect(new Set(below)).toEqual(new Set([a, b]));
     const weights = paths.map((path) => `${path}${module.getSubmodule(path) === a ? '' : '.inner.0'}.weight`);
     expect(keys(module)).toEqual(weights);
     expect(module.namedParameters().map(([name]) => name)).toEqual(weights);
     module.eval();
     expect(module.modules().map(({ training }) => training)).toEqual(module.modules().map(() => false));
-    for (const part of [a, b, (b.inner as nn.Module[])[1]])
-      expect(module.modules().includes(part as nn.Module)).toBe(true);
+    for (const each of [a, b, (b.inner as nn.Module[])[1]])
+      expect(module.modules().includes(each as nn.Module)).toBe(true);
   });
 
   it('in circles and in two places: listed once, saved twice', () => {
@@ -179,7 +179,8 @@ describe('parameters and buffers', () => {
     const weight = new nn.Parameter(ones([2, 2]));
     layer.weight = weight;
     layer.bias = null;
-    expect(layer.parameters().map((p) => p === weight)).toEqual([true]);
+    expect(layer.parameters()).toHaveLength(1);
+    expect(layer.parameters()[0]).toBe(weight);
     const module = new Fields();
     expect(module.registerBuffer('mean', ones([2]))).toBe(module.mean);
     module.registerBuffer('seen', ones([2]), { persistent: false });
@@ -232,8 +233,7 @@ describe('lists of modules', () => {
   it('Sequential is indexed, iterated and grows', () => {
     const [a, b, c] = [linear(), new nn.ReLU(), linear()];
     const model = new nn.Sequential(a, b).append(c);
-    expect([model[0] === a, model.at(-1) === c, model.length]).toEqual([true, true, 3]);
-    expect([...model].map((layer, i) => layer === [a, b, c][i])).toEqual([true, true, true]);
+    expect([model[0], model.at(-1), model.length, [...model]]).toEqual([a, c, 3, [a, b, c]]);
     model[1] = new nn.Tanh();
     const x = randn([3, 2]);
     expect(model.forward(x).toArray()).toEqual(c.forward(a.forward(x).tanh()).toArray());
@@ -260,7 +260,7 @@ describe('forward', () => {
     net.registerForwardHook((module, [x], y) => void seen.push(module, x, y));
     const x = randn([1, 2]);
     const y = net.forward(x);
-    expect(seen.map((part, i) => part === [net, x, y][i])).toEqual([true, true, true]);
+    expect([net, x, y].map((each, i) => each === seen[i])).toEqual([true, true, true]);
     expect(Object.keys(net)).toEqual(['inner', 'forward'].filter((name) => name !== 'forward'));
     expect(
       rg

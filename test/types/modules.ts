@@ -1,5 +1,5 @@
-// What the types of modules, functions, activations and methods let through, and what they refuse. tsc checks it (npm run types,
-// test/declarations.test.ts); nothing runs it.
+// What the types of modules, functions, activations and methods let through, and what they refuse. tsc checks it (npm
+// run types, test/declarations.test.ts); nothing runs it.
 import { compile, functional as F, init, nn, optim, randn, type Tensor, tensor } from 'retrograd';
 
 class Gated extends nn.Module {
