@@ -264,8 +264,9 @@ export class Tensor implements Operand {
     return this.#requiresGrad;
   }
 
-  /** Sets requiresGrad without checks, and unseen by compile(). @internal */
+  /** Sets requiresGrad without checks. @internal */
   takeRequiresGrad(on: boolean): void {
+    gradients?.freeze(this, this.#requiresGrad);
     this.#requiresGrad = on;
   }
 
