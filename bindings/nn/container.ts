@@ -60,7 +60,8 @@ export class Sequential extends Indexed<Layer> {
 
   /** @internal */
   override [NAME_OF](field: string): string {
-    return this.#names[Number(field)] ?? super[NAME_OF](field);
+    const name = super[NAME_OF](field);
+    return this.#names[Number(field)] ?? name;
   }
 
   forward(...args: [x: Tensor]): Tensor {
@@ -68,6 +69,7 @@ export class Sequential extends Indexed<Layer> {
     for (let i = 0; ; i++) {
       const layer = this[i];
       if (layer === undefined) return y;
+      if (typeof layer.forward !== 'function') expectModule(`Sequential: layer ${i}`, layer);
       y = layer.forward(y);
     }
   }

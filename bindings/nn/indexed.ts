@@ -2,7 +2,7 @@
 import { ArgumentError } from '../memory/errors.ts';
 import { methods } from '../signature.ts';
 import { Module } from './module.ts';
-import { ITEM_OF } from './names.ts';
+import { ITEM_OF, NAME_OF } from './names.ts';
 
 /** A list of T that is a module: indexed as an array, `list[0]`, and iterable. */
 export abstract class Indexed<T extends object> extends Module {
@@ -27,6 +27,16 @@ export abstract class Indexed<T extends object> extends Module {
   append(item: T): this {
     this[this.length] = this[ITEM_OF]('append', item);
     return this;
+  }
+
+  /** @throws ArgumentError for an item behind a gap @internal */
+  override [NAME_OF](field: string): string {
+    const { length } = this;
+    if (Number(field) >= length)
+      throw new ArgumentError(
+        `${this.constructor.name}: expected items one after the other, got one at ${field} behind ${length}; use append()`,
+      );
+    return super[NAME_OF](field);
   }
 
   static {

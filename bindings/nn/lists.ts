@@ -1,4 +1,5 @@
 // Lists and dictionaries of modules and of parameters.
+import { tracing } from '../execute.ts';
 import { isPlain, type Kind } from '../kinds.ts';
 import { ArgumentError } from '../memory/errors.ts';
 import { type Arguments, signature } from '../signature.ts';
@@ -127,6 +128,8 @@ export type Entries<T> = Readonly<Record<string, T>> | Iterable<readonly [string
 /** Items by key, in the order in which they came; as a Map has them. */
 abstract class Keyed<T extends object> extends Module {
   readonly #items = new Map<string, T>();
+  /** How often items have changed. */
+  #version = 0;
 
   /** The item that `value` becomes. @throws ArgumentError where it is none @internal */
   abstract [ITEM_OF](op: string, value: unknown): T;
@@ -141,19 +144,26 @@ abstract class Keyed<T extends object> extends Module {
     return this.#items.has(field) ? field : super[NAME_OF](field);
   }
 
+  /** The items, of which a program that is traced depends. */
+  #read(): Map<string, T> {
+    const version = this.#version;
+    tracing()?.guard(() => this.#version === version);
+    return this.#items;
+  }
+
   /** How many items there are. */
   get size(): number {
-    return this.#items.size;
+    return this.#read().size;
   }
 
   /** The item of `key`, or undefined. */
   get(...args: [key: string]): T | undefined {
-    return this.#items.get(ofGet.parse(args)[0] as string);
+    return this.#read().get(ofGet.parse(args)[0] as string);
   }
 
   /** Whether there is an item of `key`. */
   has(...args: [key: string]): boolean {
-    return this.#items.has(ofHas.parse(args)[0] as string);
+    return this.#read().has(ofHas.parse(args)[0] as string);
   }
 
   /** Puts an item at `key`. Returns itself. @throws ArgumentError where it is none, or the key has a dot */
@@ -161,17 +171,21 @@ abstract class Keyed<T extends object> extends Module {
     const [key, item] = ofSet.parse(args) as typeof args;
     const op = 'set';
     checkName(op, key);
-    this.#items.set(key, this[ITEM_OF](op, item));
+    const made = this[ITEM_OF](op, item);
+    this.#version++;
+    this.#items.set(key, made);
     return this;
   }
 
   /** Takes the item of `key` out. @returns whether there was one */
   delete(...args: [key: string]): boolean {
+    this.#version++;
     return this.#items.delete(ofDelete.parse(args)[0] as string);
   }
 
   /** Takes all items out. */
   clear(): void {
+    this.#version++;
     this.#items.clear();
   }
 
@@ -186,28 +200,29 @@ abstract class Keyed<T extends object> extends Module {
       checkName(op, entry[0]);
     }
     const made = pairs.map(([key, item]) => [key, this[ITEM_OF](op, item)] as const);
+    this.#version++;
     for (const [key, item] of made) this.#items.set(key, item);
     return this;
   }
 
   /** The keys in order. */
   keys(): IterableIterator<string> {
-    return this.#items.keys();
+    return this.#read().keys();
   }
 
   /** The items in order. */
   values(): IterableIterator<T> {
-    return this.#items.values();
+    return this.#read().values();
   }
 
   /** Keys and items in order. */
   entries(): IterableIterator<[string, T]> {
-    return this.#items.entries();
+    return this.#read().entries();
   }
 
   /** Keys and items in order, as a Map gives them. */
   [Symbol.iterator](): IterableIterator<[string, T]> {
-    return this.#items.entries();
+    return this.#read().entries();
   }
 
   /** @throws ArgumentError always: a dictionary computes nothing */

@@ -31,7 +31,7 @@ import {
 } from './parameter.ts';
 import { show } from './show.ts';
 import { type LoadResult, prepareLoad, type StateDict } from './state.ts';
-import { below, type Held, heldIn, inFront } from './tree.ts';
+import { below, enter, type Held, heldIn, inFront } from './tree.ts';
 
 const isParameter = (kind: Kind): boolean => kind === 'parameter';
 const isPart = (x: object): boolean => x instanceof Tensor || x instanceof Module;
@@ -297,7 +297,11 @@ export abstract class Module {
   /** Sets training mode, or with `false` evaluation mode, here and below. Returns itself. */
   train(...args: Arguments<[], [mode: boolean], TrainOptions>): this;
   train(mode: boolean): this {
-    for (const module of this.modules()) module.training = mode;
+    // By the train() of each child, which its author may have changed, such as to keep some in evaluation.
+    enter(this, () => {
+      this.training = mode;
+      for (const { value } of this[PLACES]()) if (value instanceof Module) value.train(mode);
+    });
     return this;
   }
 

@@ -88,3 +88,17 @@ export function heldIn(owner: string, places: readonly Place[], registered: Read
   if (taken.length > 0) checkPlaces(owner, taken);
   return held;
 }
+
+/** The modules that are entered now. */
+const entered = new Set<object>();
+
+/** Calls `fn`, unless one that it is called by is that of the same module: circles end there. */
+export function enter(module: object, fn: () => void): void {
+  if (entered.has(module)) return;
+  entered.add(module);
+  try {
+    fn();
+  } finally {
+    entered.delete(module);
+  }
+}
