@@ -118,6 +118,10 @@ const entries: Kind = [
   (x) => isPlain(x) || (typeof x === 'object' && x !== null && Symbol.iterator in x),
   'an object, a Map or a list of pairs',
 ];
+const ofClear = signature('ModuleDict.clear()');
+const ofKeys = signature('ModuleDict.keys()');
+const ofValues = signature('ModuleDict.values()');
+const ofEntries = signature('ModuleDict.entries()');
 const ofUpdate = signature('ModuleDict.update(items: entries)', { entries });
 const ofModuleDict = signature('ModuleDict(modules: entries)', { entries });
 const ofParameterDict = signature('ParameterDict(values: entries)', { entries });
@@ -184,7 +188,8 @@ abstract class Keyed<T extends object> extends Module {
   }
 
   /** Takes all items out. */
-  clear(): void {
+  clear(...args: []): void {
+    ofClear.parse(args);
     this.#version++;
     this.#items.clear();
   }
@@ -206,17 +211,20 @@ abstract class Keyed<T extends object> extends Module {
   }
 
   /** The keys in order. */
-  keys(): IterableIterator<string> {
+  keys(...args: []): IterableIterator<string> {
+    ofKeys.parse(args);
     return this.#read().keys();
   }
 
   /** The items in order. */
-  values(): IterableIterator<T> {
+  values(...args: []): IterableIterator<T> {
+    ofValues.parse(args);
     return this.#read().values();
   }
 
   /** Keys and items in order. */
-  entries(): IterableIterator<[string, T]> {
+  entries(...args: []): IterableIterator<[string, T]> {
+    ofEntries.parse(args);
     return this.#read().entries();
   }
 

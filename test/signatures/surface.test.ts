@@ -36,8 +36,7 @@ const UNDECLARED: Readonly<Record<string, string>> = {
   ...{ 'nn.ModuleList.forward': 'throws', 'nn.ModuleDict.forward': 'throws', 'nn.ParameterList.forward': 'throws' },
 };
 /** What is about to declare what it takes. */
-const PENDING =
-  /^(data|io|optim)\.|^nn\.ModuleDict\.(clear|keys|values|entries)$|^Tensor\.|^(isGradEnabled|noGrad|backward|grad|backend|init|shutdown|scope)$/;
+const PENDING = /^(data|io|optim)\.|^Tensor\.|^(isGradEnabled|noGrad|backward|grad|backend|init|shutdown|scope)$/;
 /** toString() calls it, and users write their own. */
 const WRITTEN = /^nn\.\w+\.extraRepr$/;
 
