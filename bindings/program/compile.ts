@@ -44,8 +44,8 @@ const disposeOf = signature('Compiled.dispose()');
  * There is a program for each structure of the arguments, with the shapes, dtypes and layouts of their tensors and all
  * other values; and for each state of what it watches: modes, fields of the modules whose forward ran (settings,
  * parameters, children), groups and parameters of optimizers, gradients on or off. Learning rates and the like are read
- * by each run. What it cannot see, such as variables of yours, is looked for at calls 2, 4, 8, 16 …: `fn` is traced once
- * more, without an effect on generators, modules and optimizers, and has to do the same. So values that change are
+ * by each run. What it cannot see, such as variables of yours, is looked for at calls 2, 4, 8, 16 …: `fn` is traced
+ * once more, without an effect on generators, modules and optimizers, and has to do the same. So values that change are
  * arguments, and tensors are not read inside. The 64 programs that were used last are kept.
  * @throws RecordingError where `fn` reads a value, or differs from its trace; GradError for arguments with a history;
  *   and what `fn` throws

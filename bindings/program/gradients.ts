@@ -58,8 +58,7 @@ export class Gradients {
       for (const [x, { on, node, slot }] of this.#flags) {
         // What was written in place with a history goes on without it, as results do.
         if (x.node === node) this.flagsAfter.set(x, x.requiresGrad);
-        x.node = null;
-        x.requiresGrad = on;
+        x.takeRequiresGrad(on);
         x.node = node;
         x.slot = slot;
       }

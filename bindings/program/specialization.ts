@@ -21,7 +21,7 @@ function standIn(x: Tensor): Tensor {
   const made = x.isContiguous()
     ? Tensor.allocate(x.shape, x.dtype, 'compile')
     : Tensor.allocate([last + 1], x.dtype, 'compile').alias(x.shape, x.strides, 0);
-  made.requiresGrad = x.requiresGrad;
+  made.takeRequiresGrad(x.requiresGrad);
   return made;
 }
 
@@ -309,7 +309,7 @@ export class Specialization {
   }
 
   #setGradients(): void {
-    for (const [x, on] of this.#flags) x.requiresGrad = on;
+    for (const [x, on] of this.#flags) x.takeRequiresGrad(on);
     for (const left of this.#left) {
       const { owner, block } = left;
       // The caller may have let go of it: the program has another one then.
