@@ -65,9 +65,9 @@ describe('README.md', () => {
 
   it('has programs that compile and run, as docs/ has', async () => {
     const texts = await Promise.all(PAPERS.map(read));
-    const programs = texts.flatMap(blocks).filter(
-      ({ language, body }) => language === 'ts' && body.includes('await init('),
-    );
+    const programs = texts
+      .flatMap(blocks)
+      .filter(({ language, body }) => language === 'ts' && body.includes('await init('));
     expect(programs.length).toBeGreaterThan(0);
     const names = programs.map((_, i) => `program${i}.ts`);
     await Promise.all(
