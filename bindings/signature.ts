@@ -242,6 +242,31 @@ export function signature(text: string, own?: Readonly<Record<string, Kind>>): S
 
 type AnyFunction = (...args: never[]) => unknown;
 
+/** The user's own call that runs, while anybody wants to know; '' outside of all. */
+let outermost: string | null = null;
+export const callNow = (): string => outermost ?? '';
+
+/** Calls `fn`, and keeps {@link callNow} up to date meanwhile. */
+export function watchCalls<T>(fn: () => T): T {
+  const before = outermost;
+  outermost = '';
+  try {
+    return fn();
+  } finally {
+    outermost = before;
+  }
+}
+
+/** Calls `fn`, which calls itself the user's own call from then on. */
+function asOutermost(name: string, fn: (...args: unknown[]) => unknown, args: readonly unknown[]): unknown {
+  outermost = name;
+  try {
+    return fn(...args);
+  } finally {
+    outermost = '';
+  }
+}
+
 /**
  * A public function: `fn` called with the values of all arguments in declared order. Typed errors name the user's own,
  * the outermost call.
@@ -256,13 +281,15 @@ export function callable<F extends AnyFunction>(
 /* @__NO_SIDE_EFFECTS__ */
 export function callable(text: string, fn: AnyFunction, own?: Readonly<Record<string, Kind>>): AnyFunction {
   const declared = signature(text, own);
-  return nameAs(declared, (...args: unknown[]) => {
+  const call = (...args: unknown[]): unknown => {
+    if (outermost === '') return asOutermost(declared.name, call, args);
     try {
       return fn(...(declared.parse(args) as never[]));
     } catch (error) {
       throw named(error, declared.name);
     }
-  });
+  };
+  return nameAs(declared, call);
 }
 
 /** A public function of several forms: the first whose signature takes the arguments is called. */
@@ -272,7 +299,8 @@ export function alternatives<F extends AnyFunction>(
 ): F {
   const declared = forms.map(([text]) => signature(text));
   const first = declared[0] as Signature;
-  const call = nameAs(first, (...args: unknown[]) => {
+  const call = nameAs(first, (...args: unknown[]): unknown => {
+    if (outermost === '') return asOutermost(first.name, call, args);
     try {
       for (let i = 0; i < forms.length; i++) {
         const values = (declared[i] as Signature).match(args);
