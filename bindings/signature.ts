@@ -261,6 +261,31 @@ export function signature(text: string, own?: Readonly<Record<string, Kind>>): S
 
 type AnyFunction = (...args: never[]) => unknown;
 
+/** The user's own call that runs, while anybody wants to know; '' outside of all. */
+let outermost: string | null = null;
+export const callNow = (): string => outermost ?? '';
+
+/** Calls `fn`, and keeps {@link callNow} up to date meanwhile. */
+export function watchCalls<T>(fn: () => T): T {
+  const before = outermost;
+  outermost = '';
+  try {
+    return fn();
+  } finally {
+    outermost = before;
+  }
+}
+
+/** Calls `fn`, which calls itself the user's own call from then on. */
+function asOutermost(name: string, fn: (...args: unknown[]) => unknown, args: readonly unknown[]): unknown {
+  outermost = name;
+  try {
+    return fn(...args);
+  } finally {
+    outermost = '';
+  }
+}
+
 /**
  * A public function: `fn` called with the values of all arguments in declared order. Typed errors name the user's own,
  * the outermost call.
@@ -275,21 +300,23 @@ export function callable<F extends AnyFunction>(
 /* @__NO_SIDE_EFFECTS__ */
 export function callable(text: string, fn: AnyFunction, own?: Readonly<Record<string, Kind>>): AnyFunction {
   const declared = signature(text, own);
-  const call = fn as (...args: unknown[]) => unknown;
-  return nameAs(declared, (a: unknown, b: unknown, c: unknown, d: unknown, ...rest: unknown[]) => {
+  const inner = fn as (...args: unknown[]) => unknown;
+  const call = (a: unknown, b: unknown, c: unknown, d: unknown, ...rest: unknown[]): unknown => {
+    if (outermost === '') return asOutermost(declared.name, call as typeof inner, given(a, b, c, d, rest));
     try {
       // Most calls need no list of their arguments. What fn does not take is undefined.
       if (rest.length === 0) {
         let v = c === undefined && d === undefined ? declared.only(a, b) : undefined;
-        if (v) return call(a, b === undefined ? v[1] : b, v[2], v[3], v[4], v[5], v[6], v[7]);
+        if (v) return inner(a, b === undefined ? v[1] : b, v[2], v[3], v[4], v[5], v[6], v[7]);
         v = declared.few(a, b, c, d);
-        if (v) return call(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
+        if (v) return inner(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
       }
-      return call(...declared.parse(given(a, b, c, d, rest)));
+      return inner(...declared.parse(given(a, b, c, d, rest)));
     } catch (error) {
       throw named(error, declared.name);
     }
-  });
+  };
+  return nameAs(declared, call as unknown as AnyFunction);
 }
 
 /** How many of four arguments are given. */
@@ -308,7 +335,8 @@ export function alternatives<F extends AnyFunction>(
 ): F {
   const declared = forms.map(([text]) => signature(text));
   const first = declared[0] as Signature;
-  const call = nameAs(first, (...args: unknown[]) => {
+  const call = nameAs(first, (...args: unknown[]): unknown => {
+    if (outermost === '') return asOutermost(first.name, call, args);
     try {
       for (let i = 0; i < forms.length; i++) {
         const values = (declared[i] as Signature).match(args);

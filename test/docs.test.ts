@@ -63,10 +63,11 @@ describe('README.md', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('has programs that compile and run', async () => {
-    const programs = blocks(await read('README.md')).filter(
-      ({ language, body }) => language === 'ts' && body.includes('await init('),
-    );
+  it('has programs that compile and run, as docs/ has', async () => {
+    const texts = await Promise.all(PAPERS.map(read));
+    const programs = texts
+      .flatMap(blocks)
+      .filter(({ language, body }) => language === 'ts' && body.includes('await init('));
     expect(programs.length).toBeGreaterThan(0);
     const names = programs.map((_, i) => `program${i}.ts`);
     await Promise.all(

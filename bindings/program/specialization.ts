@@ -3,7 +3,8 @@ import { isGradEnabled } from '../autograd.ts';
 import { type Runtime, runtime } from '../engine/engine.ts';
 import { withTracer } from '../execute.ts';
 import type { Block, Scope } from '../memory/arena.ts';
-import { expectSynchronous, formatShape, GradError, RecordingError } from '../memory/errors.ts';
+import { expectSynchronous, formatShape, GradError, named, RecordingError } from '../memory/errors.ts';
+import { watchCalls } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
 import { differenceOf } from './difference.ts';
 import { mapTensors, type Pattern } from './key.ts';
@@ -96,7 +97,7 @@ export class Specialization {
       const inputs: Tensor[] = [];
       const given = withTracer(trace, () => this.#standIns(args, inputs));
       this.#inputs = inputs;
-      const value = trace.gradients.watch(() => withTracer(trace, () => fn(...given)));
+      const value = trace.gradients.watch(() => withTracer(trace, () => watchCalls(() => fn(...given))));
       expectSynchronous('compile', value, RecordingError);
       trace.watch.setResultsApart(trace);
       const wanted = this.#gradEnabled && inputs.some((x) => x.requiresGrad);
@@ -301,6 +302,8 @@ export class Specialization {
     for (const block of places) block.settle(this.#runtime.arena, this.program.addressOf(block));
     try {
       complain?.();
+    } catch (error) {
+      throw node.call ? named(error, node.call) : error;
     } finally {
       for (const block of places) block.settle(null, 0);
     }

@@ -6,6 +6,7 @@ import { aside, type Made, type ModuleLink, moduleNow, type Tracer } from '../ex
 import { type Block, unclonable } from '../memory/arena.ts';
 import { RecordingError } from '../memory/errors.ts';
 import type { Bag, OpName, Row, Slot } from '../ops/core.ts';
+import { callNow } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
 import { Gradients } from './gradients.ts';
 import { describeSite, siteNow } from './site.ts';
@@ -22,6 +23,8 @@ export interface Node {
   readonly site: Error | undefined;
   /** The module whose forward made it. */
   readonly module: ModuleLink | null;
+  /** The user's own call that it is a part of, by which errors call it; '' where it is that itself. */
+  readonly call: string;
 }
 
 /** The tensors in a slot. */
@@ -60,7 +63,7 @@ export class Trace implements Tracer {
 
   node(op: OpName, row: Row, inputs: Bag, outputs: Made, attrs: unknown): void {
     const site = this.nodes.length < SITES ? siteNow() : undefined;
-    const node = { op, row, inputs, outputs, attrs, site, module: moduleNow() };
+    const node = { op, row, inputs, outputs, attrs, site, module: moduleNow(), call: callNow() };
     forEachInput(node, (x, writes) => {
       if (x.block.origin !== this) this.#depend(x);
       if (writes) x.block.version++;
