@@ -173,9 +173,11 @@ class Pending {
 /** What backward knows of the forward call; few rules ask for the shapes. */
 class Context {
   readonly #node: Node;
+  readonly noted: boolean;
 
-  constructor(node: Node) {
+  constructor(node: Node, noted: boolean) {
     this.#node = node;
+    this.noted = noted;
   }
 
   get needs(): Node['needs'] {
@@ -241,7 +243,13 @@ class Walk {
     const { arena } = runtime();
     const inner = this.#createGraph ? null : arena.open();
     try {
-      const gradients = row.rules.backward?.(allOps, g, saved, attrs, new Context(node)) as InputGrads;
+      const gradients = row.rules.backward?.(
+        allOps,
+        g,
+        saved,
+        attrs,
+        new Context(node, this.#createGraph),
+      ) as InputGrads;
       for (const { name } of row.inputs) {
         const gradient = gradients[name];
         const flags = needs[name];

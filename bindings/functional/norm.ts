@@ -51,9 +51,16 @@ export function layerNorm(x: Tensor, normalizedShape: readonly number[], options
 
 const NO_STATISTICS = { runningMean: null, runningVariance: null };
 
-/** Running statistics, where both are given. */
-const runningOf = (mean: Tensor | null, variance: Tensor | null) =>
-  mean && variance ? { runningMean: mean, runningVariance: variance } : null;
+/** Running statistics, or null for none. @throws ArgumentError where one of them is given, or none where `needed` */
+function runningOf(op: string, runningMean: Tensor | null, runningVariance: Tensor | null, needed: string | null) {
+  if ((runningMean === null) !== (runningVariance === null))
+    throw new ArgumentError(
+      `${op}: expected runningMean and runningVar, or neither, got ${runningMean ? 'no runningVar' : 'no runningMean'}`,
+    );
+  if (runningMean && runningVariance) return { runningMean, runningVariance };
+  if (needed) throw new ArgumentError(`${op}: expected runningMean and runningVar with ${needed}, got none`);
+  return null;
+}
 
 /**
  * Normalises each channel over the batch to mean 0 and variance 1, then weight · x + bias (Ioffe and Szegedy 2015).
@@ -71,7 +78,7 @@ export function batchNorm(
   options: BatchNormOptions = {},
 ): Tensor {
   const { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 } = options;
-  const running = runningOf(runningMean, runningVar) ?? NO_STATISTICS;
+  const running = runningOf('batchNorm', runningMean, runningVar, training ? null : 'training: false') ?? NO_STATISTICS;
   return batchNormOps.batchNorm({ x, weight, bias, ...running }, { training, momentum, eps });
 }
 
@@ -103,10 +110,8 @@ export function instanceNorm(
   options: InstanceNormOptions = {},
 ): Tensor {
   const { weight = null, bias = null, useInputStats = true, momentum = 0.1, eps = 1e-5 } = options;
-  const running = runningOf(runningMean, runningVar);
-  if (!useInputStats) {
-    if (!running)
-      throw new ArgumentError('instanceNorm: expected runningMean and runningVar with useInputStats: false, got none');
+  const running = runningOf('instanceNorm', runningMean, runningVar, useInputStats ? null : 'useInputStats: false');
+  if (running && !useInputStats) {
     return batchNormOps.batchNorm({ x, weight, bias, ...running }, { training: false, momentum, eps });
   }
   const [n = 0, channels = 0, ...rest] = x.shape;

@@ -107,7 +107,14 @@ const argument = (
   { keepdim = false }: ReduceOptions,
 ): Tensor => together(name, x, dim, keepdim, (input, attrs) => ops[name]({ x: input }, attrs));
 
-const power = (x: Tensor, p: number): Tensor => ops.pow({ a: x, b: ops.full({}, { shape: [], value: p }) });
+/** x to the power of p, and 0 at 0 with a gradient of 0, where the power's own may be infinite. */
+function power(x: Tensor, p: number): Tensor {
+  const number = (value: number): Tensor => ops.full({}, { shape: [], value });
+  const zero = number(0);
+  const condition = ops.eq({ a: x, b: zero });
+  const y = ops.pow({ a: ops.where({ condition, a: number(1), b: x }), b: number(p) });
+  return ops.where({ condition, a: zero, b: y });
+}
 
 /**
  * The sum of the elements over `dims`.

@@ -5,21 +5,33 @@ import { upload } from '../execute.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import type { Tensor } from '../tensor.ts';
 
-/** Writes x in place, outside the tape. */
-function written(x: Tensor, write: () => void): Tensor {
-  noGrad(write);
+/** Writes x in place, outside the tape; a view whose elements lie apart by way of a copy. */
+function written(x: Tensor, write: (y: Tensor) => void): Tensor {
+  noGrad(() => {
+    if (x.isContiguous()) {
+      write(x);
+      return;
+    }
+    const y = ops.contiguous({ x });
+    try {
+      write(y);
+      ops.copy({ y: x, x: y });
+    } finally {
+      y.dispose();
+    }
+  });
   return x;
 }
 
 /** Uniform numbers from `a` up to, without, `b`. */
 export function uniform_(x: Tensor, a = 0, b = 1): Tensor {
-  return written(x, () => ops.uniformInto({ y: x, state: defaultGenerator() }, { low: a, high: b }));
+  return written(x, (y) => ops.uniformInto({ y, state: defaultGenerator() }, { low: a, high: b }));
 }
 
 /** Normal numbers of the given mean and standard deviation. @throws ArgumentError for std < 0 */
 export function normal_(x: Tensor, mean = 0, std = 1): Tensor {
   if (!(std >= 0)) throw new ArgumentError(`normal_: expected std >= 0, got ${std}`);
-  return written(x, () => ops.normalInto({ y: x, state: defaultGenerator() }, { mean, std }));
+  return written(x, (y) => ops.normalInto({ y, state: defaultGenerator() }, { mean, std }));
 }
 
 /** Options of {@link truncNormal_}. */
@@ -60,7 +72,7 @@ export function truncNormal_(x: Tensor, options: TruncNormalOptions = {}): Tenso
 
 /** The number `value` everywhere. */
 export function constant_(x: Tensor, value: number): Tensor {
-  return written(x, () => ops.fillInto({ y: x }, { value }));
+  return written(x, (y) => ops.fillInto({ y }, { value }));
 }
 /** 0 everywhere. */
 export function zeros_(x: Tensor): Tensor {

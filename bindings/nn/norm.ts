@@ -3,6 +3,7 @@ import { familyOps, ops } from '../autograd.ts';
 import * as F from '../functional/index.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { stepRows } from '../ops/optim.ts';
+import { scope } from '../scope.ts';
 import type { Tensor } from '../tensor.ts';
 import * as init from './init.ts';
 import { Layer } from './layer.ts';
@@ -14,8 +15,11 @@ const stepOps = familyOps(stepRows);
 export interface BatchNormOptions {
   /** Added to the variance. @defaultValue 1e-5 */
   eps?: number;
-  /** The share of the newest batch in the running statistics. @defaultValue 0.1 */
-  momentum?: number;
+  /**
+   * The share of the newest batch in the running statistics; null: those of batches are the mean over all batches so
+   * far, and those of instances stay. @defaultValue 0.1
+   */
+  momentum?: number | null;
   /** Whether it has a trained weight and bias. @defaultValue true for batches, false for instances */
   affine?: boolean;
   /** Whether it keeps running statistics for evaluation. @defaultValue true for batches, false for instances */
@@ -52,8 +56,8 @@ abstract class ChannelNorm extends Layer {
   readonly numBatchesTracked: Tensor | null;
   /** Added to the variance. */
   readonly eps: number;
-  /** The share of the newest batch in the running statistics. */
-  readonly momentum: number;
+  /** The share of the newest batch in the running statistics; null: see {@link BatchNormOptions}. */
+  readonly momentum: number | null;
 
   /** @internal */
   constructor(numFeatures: number, options: BatchNormOptions, standard: boolean) {
@@ -92,8 +96,21 @@ abstract class BatchNorm extends ChannelNorm {
       throw new ArgumentError(
         `${this.constructor.name}: expected input of ${this.#ranks.join(' or ')} dims, got ${x.ndim}`,
       );
-    const y = F.batchNorm(x, runningMean, runningVar, { weight, bias, training: this.own, momentum, eps });
-    if (this.training && numBatchesTracked) stepOps.advanceStep({ step: numBatchesTracked });
+    const counts = this.training ? numBatchesTracked : null;
+    const running = counts && momentum === null ? [runningMean as Tensor, runningVar as Tensor] : [];
+    const before = running.map((x) => ops.contiguous({ x }));
+    const share = counts ? (momentum ?? 1) : 0;
+    const y = F.batchNorm(x, runningMean, runningVar, { weight, bias, training: this.own, momentum: share, eps });
+    if (counts) stepOps.advanceStep({ step: counts });
+    // The running ones are those of this batch now: they go back to where a mean over all batches has them.
+    running.forEach((now, i) => {
+      const old = before[i] as Tensor;
+      scope(() => {
+        const change = ops.div({ a: ops.sub({ a: now, b: old }), b: counts as Tensor });
+        ops.copy({ y: now, x: ops.add({ a: old, b: change }) });
+      });
+      old.dispose();
+    });
     return y;
   }
 }
@@ -135,7 +152,13 @@ abstract class InstanceNorm extends ChannelNorm {
       );
     const { weight, bias, runningMean, runningVar, momentum, eps } = this;
     const batch = alone ? ops.unsqueeze({ x }, { dim: 0 }) : x;
-    const y = F.instanceNorm(batch, runningMean, runningVar, { weight, bias, useInputStats: this.own, momentum, eps });
+    const y = F.instanceNorm(batch, runningMean, runningVar, {
+      weight,
+      bias,
+      useInputStats: this.own,
+      momentum: momentum ?? 0,
+      eps,
+    });
     return alone ? ops.squeeze({ x: y }, { dim: 0 }) : y;
   }
 }

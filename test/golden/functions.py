@@ -151,6 +151,11 @@ def reductions():
             )
     golden.case("norm of zeros", *method("norm", 1), lambda t: torch.norm(t, dim=1), f32([0, 0, 3, 4], 2, 2))
     golden.case("norm 1 with a zero", *method("norm", 0, {"p": 1}), lambda t: torch.norm(t, 1, dim=0), f32([0, -2, 3, 4]))
+    for p in (0.5, 1, 1.5, 2, 3, math.inf):
+        golden.case(
+            f"norm {p} with zeros and of zeros", *method("norm", 1, {"p": "Infinity" if p == math.inf else p}),
+            lambda t: torch.norm(t, p, dim=1), f32([0, -2, 3, 4, 0, 0, 0, 0], 2, 4),
+        )
     zeros = f32([2, 0, 3, 0, 5, 0, 1, 2, 4], 3, 3)
     golden.case("prod", *method("prod"), torch.prod, uniform(5))
     golden.case("prod of one zero", *method("prod"), torch.prod, f32([2, 0, 3]))
