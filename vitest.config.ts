@@ -33,6 +33,7 @@ const shared = {
   hookTimeout: 120_000,
   // Each file has a process, and so a runtime and a random state, of its own.
   pool: 'forks' as const,
+  setupFiles: ['test/support/seed.ts'],
   // Examples name the package; under test that is the source, so that there is one runtime.
   alias: [{ find: /^retrograd$/, replacement: fileURLToPath(new URL('./bindings/index.ts', import.meta.url)) }],
 };

@@ -7,6 +7,7 @@ export {
   eye,
   full,
   getRngState,
+  initialSeed,
   linspace,
   manualSeed,
   ones,

@@ -1,5 +1,5 @@
 // The element types: one row each. A storage dtype to come is a row here and its casts in kernels/elementwise.ts.
-import { ArgumentError, DtypeError } from './memory/errors.ts';
+import { ArgumentError, DtypeError, describeValue } from './memory/errors.ts';
 
 /** Element types: 32-bit floats, 32-bit signed integers (indices, classes), bytes (masks, pixels). */
 export type Dtype = 'f32' | 'i32' | 'u8';
@@ -31,11 +31,20 @@ const names = Object.keys(dtypes)
 /** @throws DtypeError unless `dtype` names a row of the table; names such as 'constructor' do not */
 export function checkDtype(op: string, dtype: unknown): asserts dtype is Dtype {
   if (typeof dtype !== 'string' || !Object.hasOwn(dtypes, dtype))
-    throw new DtypeError(`${op}: expected dtype ${names.replace(/, ([^,]*)$/, ' or $1')}, got '${String(dtype)}'`);
+    throw new DtypeError(`${op}: expected dtype ${names.replace(/, ([^,]*)$/, ' or $1')}, got ${describeValue(dtype)}`);
 }
 
-/** @throws ArgumentError where `dtype` cannot hold one of `values` */
-export function checkValues(op: string, values: ArrayLike<number>, dtype: Dtype): void {
+/**
+ * @param from the position of the first of `values` among all, and how many there are in all, for the message
+ * @throws ArgumentError where `dtype` cannot hold one of `values`
+ */
+export function checkValues(
+  op: string,
+  values: ArrayLike<number>,
+  dtype: Dtype,
+  from = 0,
+  count = values.length,
+): void {
   const { range } = dtypes[dtype];
   if (!range) return;
   const [low, high] = range;
@@ -43,18 +52,21 @@ export function checkValues(op: string, values: ArrayLike<number>, dtype: Dtype)
     const value = values[i] as number;
     if (!(Number.isInteger(value) && value >= low && value <= high))
       throw new ArgumentError(
-        `${op}: expected whole numbers from ${low} to ${high} for dtype ${dtype}, got ${value}${values.length > 1 ? ` at position ${i}` : ''}`,
+        `${op}: expected whole numbers from ${low} to ${high} for dtype ${dtype}, got ${value}${count > 1 ? ` at position ${from + i}` : ''}`,
       );
   }
 }
 
+const integerArrays = [Int8Array, Int16Array, Int32Array, Uint16Array, Uint32Array];
+
 /** The dtype that a typed array keeps its numbers in. @throws DtypeError for bigints, which no dtype holds */
 export function dtypeOfArray(op: string, array: ArrayBufferView): Dtype {
+  if (array instanceof Float32Array) return 'f32';
   if (array instanceof Uint8Array || array instanceof Uint8ClampedArray) return 'u8';
-  if (array instanceof Float32Array || array instanceof Float64Array) return 'f32';
+  if (integerArrays.some((kind) => array instanceof kind)) return 'i32';
   if (array instanceof BigInt64Array || array instanceof BigUint64Array)
     throw new DtypeError(
       `${op}: expected a typed array of numbers, got one of bigints; convert it with Int32Array.from(x, Number)`,
     );
-  return 'i32';
+  return 'f32'; // of 16, 32 or 64 bits
 }

@@ -2,8 +2,9 @@
 import { type Dtype, dtypes, type TypedArray } from './dtypes.ts';
 import { runtime } from './engine/engine.ts';
 import type { Operand } from './kernels/descriptor.ts';
+import { describe, kinds, orList } from './kinds.ts';
 import type { Block } from './memory/arena.ts';
-import { ArgumentError, DtypeError, FreedError, formatShape, ShapeError } from './memory/errors.ts';
+import { ArgumentError, DtypeError, describeValue, FreedError, formatShape, ShapeError } from './memory/errors.ts';
 
 declare global {
   // So that the declarations also compile where `lib` is older than the symbol.
@@ -45,14 +46,15 @@ export const MAX_DIMS = 8;
 
 /** @throws ShapeError unless every size is a whole number ≥ 0, there are at most 8, and the product fits an i32 */
 export function checkShape(op: string, shape: Shape): void {
-  if (!Array.isArray(shape)) throw new ShapeError(`${op}: expected a shape such as [2, 3], got ${String(shape)}`);
-  for (const size of shape)
-    if (!Number.isSafeInteger(size) || size < 0)
-      throw new ShapeError(`${op}: expected sizes to be whole numbers from 0, got ${formatShape(shape)}`);
+  if (!Array.isArray(shape))
+    throw new ShapeError(`${op}: expected a shape such as [2, 3], got ${describeValue(shape)}`);
   if (shape.length > MAX_DIMS)
     throw new ShapeError(
       `${op}: expected at most ${MAX_DIMS} dims, got ${shape.length} in ${formatShape(shape)}; flatten some`,
     );
+  for (const size of shape)
+    if (!Number.isSafeInteger(size) || size < 0)
+      throw new ShapeError(`${op}: expected sizes to be whole numbers from 0, got ${formatShape(shape)}`);
   // A size of 0 must not hide another that is too large for a stride.
   if (numelOf(shape.filter((size) => size > 0)) > MAX_ELEMENTS)
     throw new ShapeError(`${op}: expected at most ${MAX_ELEMENTS} elements, got ${formatShape(shape)}`);
@@ -335,3 +337,6 @@ export class Tensor implements Operand {
     return this.toString();
   }
 }
+
+kinds.Tensor = [(x) => x instanceof Tensor, 'a tensor', 'tensors'];
+kinds.dtype = [(x) => typeof x === 'string' && Object.hasOwn(dtypes, x), orList(Object.keys(dtypes).map(describe))];

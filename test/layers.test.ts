@@ -10,6 +10,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** The layers of bindings/, lowest first. A name that ends in / is a folder, whose files may import one another. */
 const LAYERS = [
   'memory/',
+  'kinds.ts',
+  'signature.ts',
   'dtypes.ts',
   'kernels/',
   'generated/kernel-calls.ts',

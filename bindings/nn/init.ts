@@ -1,8 +1,9 @@
 // PyTorch's initialisers (torch.nn.init). Each overwrites its tensor, outside the tape, and returns it.
 import { noGrad, ops } from '../autograd.ts';
-import { defaultGenerator } from '../creation.ts';
+import { defaultGenerator, randomWords } from '../creation.ts';
 import { upload } from '../execute.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
+import { expectDtype } from '../ops/shapes.ts';
 import type { Tensor } from '../tensor.ts';
 
 /** Writes x in place, outside the tape; a view whose elements lie apart by way of a copy. */
@@ -47,25 +48,45 @@ export interface TruncNormalOptions {
 }
 
 /**
- * Normal numbers, drawn again until they lie in `a` … `b`.
- * @throws ArgumentError unless std > 0 and both bounds are such that a fair share of the numbers lies between them
+ * Draws of a standard normal number that lies between `low` and `high`, from pairs of random words. Uniform places are
+ * taken with the probability of the density there, over its highest value: with tails cut where no f32 sees them, at
+ * least one of fifty, wherever the bounds are.
+ */
+function truncatedNormals(count: number, low: number, high: number, give: (value: number) => void): void {
+  const mode = Math.min(Math.max(0, low), high); // where the density is highest
+  const reach = 40 / Math.max(4.5, Math.abs(mode));
+  const from = Math.max(low, mode - reach);
+  const width = Math.min(high, mode + reach) - from;
+  const fixed = !(width > 0 && Number.isFinite(mode)); // bounds that lie together, or where numbers have no room
+  for (let i = 0; fixed && i < count; i++) give(0);
+  for (let left = fixed ? 0 : count; left > 0; ) {
+    const words = randomWords('truncNormal_', 2 * Math.min(2 * left, 1 << 15));
+    for (let i = 0; i < words.length && left > 0; i += 2) {
+      const x = from + (width * ((words[i] as number) + 0.5)) / 2 ** 32;
+      const likely = Math.exp(((mode - x) * (mode + x)) / 2);
+      if ((words[i + 1] as number) / 2 ** 32 >= likely) continue;
+      give(x);
+      left--;
+    }
+  }
+}
+
+/**
+ * Normal numbers that lie between `a` and `b`.
+ * @throws ArgumentError unless mean and std > 0 are finite and a <= b
  */
 export function truncNormal_(x: Tensor, options: TruncNormalOptions = {}): Tensor {
   const { mean = 0, std = 1, a = -2, b = 2 } = options;
-  // Rejection needs a fair share of the mass inside; otherwise it would draw for ever.
-  if (!(std > 0 && a < b && a <= mean + 2 * std && b >= mean - 2 * std))
-    throw new ArgumentError(
-      `truncNormal_: expected std > 0 and bounds a < b within 2 std of the mean, got std ${std}, ${a} … ${b}, mean ${mean}`,
-    );
+  if (!(std > 0 && Number.isFinite(std) && Number.isFinite(mean)))
+    throw new ArgumentError(`truncNormal_: expected std > 0 and mean to be finite, got ${std} and ${mean}`);
+  if (!(a <= b)) throw new ArgumentError(`truncNormal_: expected bounds a <= b, got ${a} and ${b}`);
+  x.checkAlive();
+  expectDtype('truncNormal_', x, 'f32');
   const values = new Float32Array(x.size);
-  let filled = 0;
-  while (filled < values.length) {
-    const draw = normal_(x, mean, std).data;
-    for (let i = 0; i < draw.length && filled < values.length; i++) {
-      const value = draw[i] as number;
-      if (value >= a && value <= b) values[filled++] = value;
-    }
-  }
+  let at = 0;
+  truncatedNormals(x.size, (a - mean) / std, (b - mean) / std, (value) => {
+    values[at++] = Math.min(Math.max(mean + std * value, a), b);
+  });
   upload(x, values);
   return x;
 }
@@ -187,10 +208,13 @@ export function orthogonal_(x: Tensor, gain = 1): Tensor {
     // Twice, because one pass leaves rounding errors in nearly parallel vectors.
     for (let pass = 0; pass < 2; pass++)
       for (const u of vectors.slice(0, i)) {
-        const dot = v.reduce((sum, value, j) => sum + value * (u[j] as number), 0);
+        let dot = 0;
+        for (let j = 0; j < length; j++) dot += (v[j] as number) * (u[j] as number);
         for (let j = 0; j < length; j++) v[j] = (v[j] as number) - dot * (u[j] as number);
       }
-    const norm = Math.hypot(...v);
+    let squares = 0;
+    for (let j = 0; j < length; j++) squares += (v[j] as number) ** 2;
+    const norm = Math.sqrt(squares);
     for (let j = 0; j < length; j++) v[j] = (v[j] as number) / norm;
   });
   const result = new Float32Array(x.size);

@@ -48,8 +48,8 @@ export function clipGradNorm(
   return noGrad(() =>
     scope(() => {
       if (gradients.length === 0) return ops.full({}, { shape: [], value: 0 });
-      const norms = gradients.map((g) => fn.norm(g, undefined, { p: normType }));
-      const total = fn.norm(fn.stack(norms), undefined, { p: normType });
+      const norms = gradients.map((g) => fn.norm(g, normType));
+      const total = fn.norm(fn.stack(norms), normType);
       if (errorIfNonfinite && !Number.isFinite(total.item()))
         throw new ArgumentError(
           `clipGradNorm: expected a finite norm of the gradients, got ${total.item()}; look for NaN with a smaller learning rate`,

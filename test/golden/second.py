@@ -49,5 +49,5 @@ def seconds():
         )
     golden.twice("logcumsumexp", ".logcumsumexp", ["$0", 1], lambda t: t.logcumsumexp(1), uniform(3, 4, 2))
     for order in (0.5, 1, 1.5, 2, 3):
-        golden.twice(f"norm of order {order}", ".norm", ["$0", 1, {"p": order}], lambda t: t.norm(order, 1), uniform(3, 4))
+        golden.twice(f"norm of order {order}", ".norm", ["$0", order, 1], lambda t: t.norm(order, 1), uniform(3, 4))
     golden.write()
