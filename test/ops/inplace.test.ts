@@ -280,6 +280,7 @@ describe('the public functions', () => {
     expect(() => tensor([1], { dtype: 'i32' }).fill_(0.5)).toThrow(/^fill_: expected whole numbers/);
     expect(() => tensor([1]).copy_(tensor([1, 2]))).toThrow(ShapeError);
     expect(() => tensor([1]).copy_(5 as never)).toThrow(/^copy_: expected a tensor as src, got 5/);
-    expect(() => r.zeros([2, 3]).t().fill_(1)).toThrow(/^fill_: expected a contiguous tensor to write/);
+    expect(r.zeros([2, 3]).t().fill_(1).sum().item()).toBe(6);
+    expect(() => r.zeros([1, 3]).expand([2, 3]).fill_(1)).toThrow(/^fill_: expected a tensor to write as y whose/);
   });
 });
