@@ -84,8 +84,10 @@ import {
   to,
   transpose,
   trunc,
+  unbind,
   unsqueeze,
   var as variance,
+  view,
   zero_,
 } from '../functional/functions.ts';
 
@@ -174,7 +176,9 @@ export const methods = {
   to,
   transpose,
   trunc,
+  unbind,
   unsqueeze,
   var: variance,
+  view,
   zero_,
 };

@@ -9,8 +9,17 @@ const ALIGN = 64;
 const SMALL = 1024; // up to here a class every 64 bytes, beyond it eight classes an octave (at most 12.5 % unused)
 const SMALL_CLASSES = SMALL / ALIGN;
 
+/**
+ * What no structured clone can copy: engines name it in their error. A tensor reaches it before any number, by its
+ * block's origin, so that structuredClone and postMessage fail at once instead of copying the memory.
+ */
+export const unclonable = () =>
+  'a tensor: send x.data and x.shape instead, and make it anew by tensor(data, { shape })';
+
 /** What a block takes its memory from and gives it back to. */
 export interface Owner {
+  /** Stands first. */
+  readonly unclonable: typeof unclonable;
   /** The memory is gone and with it every block. */
   readonly abandoned: boolean;
   release(block: Block): void;
@@ -101,6 +110,7 @@ const MOST_FRESH = 64;
 const MOST_FRESH_BYTES = 2 ** 20;
 
 export class Arena implements Owner {
+  readonly unclonable = unclonable;
   readonly memory: WebAssembly.Memory;
   /** Bytes the arena may reach. */
   readonly limit: number;

@@ -90,22 +90,15 @@ export class OutOfMemoryError extends RetrogradError {
   }
 }
 
-/**
- * A value in a message: numbers and short words as they are, of all else the kind, since what users give may have no
- * end.
- */
-export function describeValue(value: unknown): string {
-  switch (typeof value) {
-    case 'string':
-      return `'${value.length > 40 ? `${value.slice(0, 40)}…` : value}'`;
-    case 'symbol':
-    case 'function':
-      return `a ${typeof value}`;
-    case 'object':
-      return value === null ? 'null' : Array.isArray(value) ? 'an array' : 'an object';
-    default:
-      return String(value);
-  }
+/** A value as messages show it. */
+export function describe(x: unknown): string {
+  if (typeof x === 'string') return `'${x.length > 40 ? `${x.slice(0, 40)}…` : x}'`;
+  if (typeof x === 'function') return /^class\b/.test(String(x)) ? `the class ${x.name}` : 'a function';
+  if (typeof x === 'bigint') return `${x}n`;
+  if (typeof x !== 'object' || x === null) return String(x);
+  if (Array.isArray(x)) return x.slice(0, SHOWN).some((item) => typeof item === 'object') ? 'a list' : formatShape(x);
+  const { name } = x.constructor ?? Object;
+  return name === 'Object' ? 'an object' : `a ${name}`;
 }
 
 /** Sizes that messages show of a longer list. */
@@ -113,7 +106,7 @@ const SHOWN = 16;
 
 /** `[2, 3]`, as shapes are printed in messages. */
 export function formatShape(shape: readonly unknown[]): string {
-  const sizes = shape.slice(0, SHOWN).map(describeValue);
+  const sizes = shape.slice(0, SHOWN).map(describe);
   if (shape.length > SHOWN) sizes.push(`… ${shape.length} in all`);
   return `[${sizes.join(', ')}]`;
 }
