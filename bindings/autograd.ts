@@ -13,6 +13,7 @@ import {
 import { ArgumentError, GradError } from './memory/errors.ts';
 import type { Bag, OpName, Ops, Row, Slot } from './ops/core.ts';
 import { coreRows } from './ops/rows.ts';
+import { callable, taking } from './signature.ts';
 import { type GradNode, Tensor } from './tensor.ts';
 
 /** Which inputs want a gradient. */
@@ -68,31 +69,56 @@ const NO_TENSORS: readonly Tensor[] = [];
 let enabled = true;
 let sequence = 0;
 
-/** Whether ops are noted for backward(). */
-export function isGradEnabled(): boolean {
-  return enabled;
-}
+/** Whether ops are noted. */
+export const notes = (): boolean => enabled;
 
 /** Calls `fn` with the tape on or off, and restores it after, also after a throw. */
-export function setGradEnabled<T>(on: boolean, fn: () => T): T {
+export function withGrad<T>(on: boolean, fn: () => T, op = 'noGrad'): T {
   const before = enabled;
   enabled = on;
   try {
     const result = fn();
-    if (result instanceof Promise)
+    if (result instanceof Promise) {
+      result.catch(() => {}); // the error below is what the caller gets to know
       throw new ArgumentError(
-        'noGrad: expected a synchronous function, got one that returns a promise; await outside of it',
+        `${op}: expected a synchronous function, got one that returns a promise; await outside of it`,
       );
+    }
     return result;
   } finally {
     enabled = before;
   }
 }
 
-/** Calls `fn` without noting anything: nothing made inside has a gradient (PyTorch's `no_grad`). */
-export function noGrad<T>(fn: () => T): T {
-  return setGradEnabled(false, fn);
-}
+/** Calls `fn` without noting anything. */
+export const withoutGrad = <T>(fn: () => T): T => withGrad(false, fn);
+
+/** Whether ops are noted for backward() (PyTorch's `is_grad_enabled`). */
+export const isGradEnabled = callable('isGradEnabled()', (): boolean => enabled);
+
+/**
+ * Calls `fn` without noting anything: nothing made inside has a gradient (PyTorch's `no_grad`).
+ * @returns what `fn` does
+ * @throws ArgumentError where `fn` is asynchronous
+ */
+export const noGrad: <T>(fn: () => T) => T = taking('noGrad(fn: function)', withoutGrad);
+
+/** Calls `fn` and notes it, also inside of {@link noGrad} (PyTorch's `enable_grad`). It gives what `fn` does. */
+export const enableGrad: <T>(fn: () => T) => T = taking('enableGrad(fn: function)', (fn) =>
+  withGrad(true, fn, 'enableGrad'),
+);
+
+/**
+ * Calls `fn` with the noting of ops on or off; without `fn` it is on or off from now on (PyTorch's `set_grad_enabled`).
+ */
+export const setGradEnabled: {
+  (mode: boolean): void;
+  <T>(mode: boolean, fn: () => T): T;
+} = taking('setGradEnabled(mode: bool, fn?: function)', (mode: boolean, fn?: () => unknown): unknown => {
+  if (fn) return withGrad(mode, fn, 'setGradEnabled');
+  enabled = mode;
+  return undefined;
+});
 
 /** Which inputs want a gradient. */
 function needsOf(row: Row, inputs: Bag): Needs {

@@ -1,5 +1,5 @@
 // The default generator, and what draws from it.
-import { noGrad, ops } from './autograd.ts';
+import { ops, withoutGrad } from './autograd.ts';
 import { generate, MADE, type OfShape, type TensorOptions, tensor, withGrad } from './creation.ts';
 import { checkValues } from './dtypes.ts';
 import { onStart, runtime } from './engine/engine.ts';
@@ -129,7 +129,7 @@ export const bernoulli = alternatives<{
   [
     'bernoulli(x: Tensor)',
     (x: Tensor) =>
-      noGrad(() => {
+      withoutGrad(() => {
         const uniform = ops.uniform({ state: defaultGenerator() }, { shape: [...x.shape], low: 0, high: 1 });
         const mask = ops.lt({ a: uniform, b: x });
         uniform.dispose();

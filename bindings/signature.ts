@@ -260,6 +260,13 @@ export function callable(text: string, fn: AnyFunction, own?: Readonly<Record<st
   });
 }
 
+/** A public function that calls one of the user's: what is thrown there keeps its name. */
+/* @__NO_SIDE_EFFECTS__ */
+export function taking<F extends AnyFunction>(text: string, fn: F): F {
+  const declared = signature(text);
+  return nameAs(declared, ((...args: never[]) => fn(...(declared.parse(args) as never[]))) as F);
+}
+
 /** A public function of several forms: the first whose signature takes the arguments is called. */
 /* @__NO_SIDE_EFFECTS__ */
 export function alternatives<F extends AnyFunction>(

@@ -1,5 +1,5 @@
 // The walker: from a result back to the leaves, asking each noted row for the gradients of its inputs.
-import { allOps, type Node, ops, setGradEnabled } from './autograd.ts';
+import { allOps, type Node, ops, withGrad } from './autograd.ts';
 import { runtime } from './engine/engine.ts';
 import { withModules } from './execute.ts';
 import type { Scope } from './memory/arena.ts';
@@ -10,8 +10,8 @@ import { type GradNode, Tensor } from './tensor.ts';
 
 /** How to walk; see BackwardOptions. */
 interface WalkOptions {
-  readonly retainGraph?: boolean;
-  readonly createGraph?: boolean;
+  readonly retainGraph: boolean | null;
+  readonly createGraph: boolean;
 }
 
 /**
@@ -94,13 +94,13 @@ function unlock({ saved, name, versions }: Node): Bag {
 
 /** Sums a gradient over the dims that broadcasting stretched, so that it has the input's shape. */
 function unbroadcast(g: Tensor, input: Tensor): Tensor {
-  if (sameShape(g.shape, input.shape)) return g;
+  if (sameShape(g.sizes, input.sizes)) return g;
   const lead = g.ndim - input.ndim;
   let result = g;
   if (lead > 0) result = ops.sum({ x: result }, { dim: 0, end: lead, keepdim: false });
   for (let d = 0; d < input.ndim; ) {
     let end = d;
-    while (end < input.ndim && input.shape[end] === 1 && result.shape[end] !== 1) end++;
+    while (end < input.ndim && input.sizes[end] === 1 && result.sizes[end] !== 1) end++;
     if (end > d) result = ops.sum({ x: result }, { dim: d, end, keepdim: true });
     d = Math.max(end, d + 1);
   }
@@ -189,7 +189,7 @@ class Context {
     const shapes: Record<string, unknown> = {};
     for (const { name } of row.inputs) {
       const x = inputs[name] as Slot;
-      shapes[name] = x instanceof Tensor ? x.shape : (x?.map(({ shape }) => shape) ?? null);
+      shapes[name] = x instanceof Tensor ? x.sizes : (x?.map(({ sizes }) => sizes) ?? null);
     }
     return shapes;
   }
@@ -308,7 +308,7 @@ export function walk(
   roots: readonly Tensor[],
   given: readonly (Tensor | null)[],
   wanted: (x: Tensor) => boolean,
-  { createGraph = false, retainGraph = createGraph }: WalkOptions,
+  { createGraph, retainGraph }: WalkOptions,
   accept: (results: Map<Tensor, Tensor>) => void = () => {},
 ): Map<Tensor, Tensor> {
   const { arena } = runtime();
@@ -316,7 +316,7 @@ export function walk(
   const temporary = createGraph ? null : arena.open();
   const path = new Walk(wanted, createGraph, temporary);
   try {
-    return setGradEnabled(createGraph, () => {
+    return withGrad(createGraph, () => {
       roots.forEach((root, i) => {
         checkView(Number.POSITIVE_INFINITY, root);
         path.reach(root, given[i] ?? ops.full({}, { shape: root.shape, value: 1 }));
@@ -324,7 +324,7 @@ export function walk(
       for (const node of nodes) path.visit(node);
       const results = path.results();
       accept(results);
-      if (!retainGraph) for (const node of nodes) release(node);
+      if (!(retainGraph ?? createGraph)) for (const node of nodes) release(node);
       if (temporary) for (const g of results.values()) arena.adopt(g.block, temporary.parent);
       return results;
     });

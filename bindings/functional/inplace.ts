@@ -1,6 +1,6 @@
 // Functions that write their tensor in place, named as PyTorch names them: with an underscore. overwrite.ts has those
 // that follow from the functions without it.
-import { isGradEnabled, ops } from '../autograd.ts';
+import { notes, ops } from '../autograd.ts';
 import { checkValues } from '../dtypes.ts';
 import { callable } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
@@ -28,7 +28,7 @@ export const copy_ = callable('copy_(x: Tensor, src: Tensor)', (x: Tensor, src: 
  */
 export const fill_ = callable('fill_(x: Tensor, value: number)', (x: Tensor, value: number): Tensor => {
   checkValues('fill_', [value], x.dtype);
-  if (x.isContiguous() && !(isGradEnabled() && x.requiresGrad)) {
+  if (x.isContiguous() && !(notes() && x.requiresGrad)) {
     ops.fillInto({ y: x }, { value });
     return x;
   }

@@ -1,5 +1,5 @@
 // Normalisation.
-import { familyOps, noGrad, ops } from '../autograd.ts';
+import { familyOps, ops, withoutGrad } from '../autograd.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { groupNormRows } from '../ops/groupnorm.ts';
 import { batchNormRows, layerNormRows } from '../ops/norm.ts';
@@ -124,7 +124,7 @@ export function instanceNorm(
   // themselves.
   const repeat = (values: Tensor): Tensor =>
     ops.reshape({ x: ops.expand({ x: values }, { shape: [n, channels] }) }, { shape: [n * channels] });
-  const each = noGrad(() => ({
+  const each = withoutGrad(() => ({
     runningMean: repeat(running.runningMean),
     runningVariance: repeat(running.runningVariance),
   }));
@@ -132,7 +132,7 @@ export function instanceNorm(
   const affine = { weight: weight && repeat(weight), bias: bias && repeat(bias) };
   const y = batchNormOps.batchNorm({ x: flat, ...affine, ...each }, { training: true, momentum, eps });
   if (n > 1) {
-    noGrad(() => {
+    withoutGrad(() => {
       for (const name of ['runningMean', 'runningVariance'] as const) {
         const rows = ops.reshape({ x: each[name] }, { shape: [n, channels] });
         ops.sumInto({ y: running[name], x: rows }, { factor: 1 / n });

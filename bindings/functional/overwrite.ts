@@ -1,6 +1,6 @@
 // Methods that write their tensor in place: each is a function, and copy_() of what that gives. So results that are
 // stretched or of another dtype are refused or cast in one place, and a recorded write gets its history there.
-import { isGradEnabled, ops } from '../autograd.ts';
+import { notes, ops } from '../autograd.ts';
 import { dtypes } from '../dtypes.ts';
 import { DtypeError } from '../memory/errors.ts';
 import { scope } from '../scope.ts';
@@ -70,7 +70,7 @@ function write(x: Tensor, y: Tensor): void {
 
 function overwrite(x: Tensor, fn: Fn, rest: readonly unknown[]): Tensor {
   const call = (on: Tensor): void => write(x, fn(on, ...(rest as never[])));
-  if (!isGradEnabled() || !(wantsGrad(x) || rest.some(wantsGrad))) scope(() => call(x));
+  if (!notes() || !(wantsGrad(x) || rest.some(wantsGrad))) scope(() => call(x));
   else {
     // A leaf is refused before anything is made for it. Of others the op may save what is written: it gets a copy.
     if (wantsGrad(x) && x.isLeaf) copy_(x, x);

@@ -632,7 +632,97 @@ export interface TensorMethods {
    * console.log(w.grad?.toArray()); // [2, 4, 6]
    * ```
    */
-  backward(gradient?: Tensor | null, options?: BackwardOptions): void;
+  backward(options?: BackwardOptions): void;
+
+  /**
+   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
+   * them change or, after an error, none.
+   * @param gradient of some later value by `root`; may be left out when `root` is a single number
+   * @throws GradError where there is nothing to differentiate, or the graph was walked already
+   * @example
+   * ```ts
+   * const w = tensor([1, 2, 3], { requiresGrad: true });
+   * w.square().sum().backward();
+   * console.log(w.grad?.toArray()); // [2, 4, 6]
+   * ```
+   */
+  backward(
+    gradient?: Tensor | null,
+    retainGraph?: boolean | null,
+    createGraph?: boolean,
+    inputs?: Tensor | readonly Tensor[] | null,
+  ): void;
+
+  /**
+   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
+   * them change or, after an error, none.
+   * @param gradient of some later value by `root`; may be left out when `root` is a single number
+   * @throws GradError where there is nothing to differentiate, or the graph was walked already
+   * @example
+   * ```ts
+   * const w = tensor([1, 2, 3], { requiresGrad: true });
+   * w.square().sum().backward();
+   * console.log(w.grad?.toArray()); // [2, 4, 6]
+   * ```
+   */
+  backward(gradient: Tensor | null | undefined, options?: BackwardOptions): void;
+
+  /**
+   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
+   * them change or, after an error, none.
+   * @param gradient of some later value by `root`; may be left out when `root` is a single number
+   * @throws GradError where there is nothing to differentiate, or the graph was walked already
+   * @example
+   * ```ts
+   * const w = tensor([1, 2, 3], { requiresGrad: true });
+   * w.square().sum().backward();
+   * console.log(w.grad?.toArray()); // [2, 4, 6]
+   * ```
+   */
+  backward(
+    gradient: Tensor | null | undefined,
+    retainGraph: boolean | null | undefined,
+    options?: BackwardOptions,
+  ): void;
+
+  /**
+   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
+   * them change or, after an error, none.
+   * @param gradient of some later value by `root`; may be left out when `root` is a single number
+   * @throws GradError where there is nothing to differentiate, or the graph was walked already
+   * @example
+   * ```ts
+   * const w = tensor([1, 2, 3], { requiresGrad: true });
+   * w.square().sum().backward();
+   * console.log(w.grad?.toArray()); // [2, 4, 6]
+   * ```
+   */
+  backward(
+    gradient: Tensor | null | undefined,
+    retainGraph: boolean | null | undefined,
+    createGraph: boolean | undefined,
+    options?: BackwardOptions,
+  ): void;
+
+  /**
+   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
+   * them change or, after an error, none.
+   * @param gradient of some later value by `root`; may be left out when `root` is a single number
+   * @throws GradError where there is nothing to differentiate, or the graph was walked already
+   * @example
+   * ```ts
+   * const w = tensor([1, 2, 3], { requiresGrad: true });
+   * w.square().sum().backward();
+   * console.log(w.grad?.toArray()); // [2, 4, 6]
+   * ```
+   */
+  backward(
+    gradient: Tensor | null | undefined,
+    retainGraph: boolean | null | undefined,
+    createGraph: boolean | undefined,
+    inputs: Tensor | readonly Tensor[] | null | undefined,
+    options?: BackwardOptions,
+  ): void;
 
   /** {@link add}, written over this tensor, which it returns. */
   add_(other: TensorLike): Tensor;

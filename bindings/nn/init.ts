@@ -1,5 +1,5 @@
 // PyTorch's initialisers (torch.nn.init). Each overwrites its tensor, outside the tape, and returns it.
-import { noGrad, ops } from '../autograd.ts';
+import { ops, withoutGrad } from '../autograd.ts';
 import { upload } from '../execute.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { expectDtype } from '../ops/shapes.ts';
@@ -8,7 +8,7 @@ import type { Tensor } from '../tensor.ts';
 
 /** Writes x in place, outside the tape; a view whose elements lie apart by way of a copy. */
 function written(x: Tensor, write: (y: Tensor) => void): Tensor {
-  noGrad(() => {
+  withoutGrad(() => {
     if (x.isContiguous()) {
       write(x);
       return;

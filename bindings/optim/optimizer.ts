@@ -1,11 +1,12 @@
 // What every optimizer shares: parameter groups, state tensors, and a step that is one fused kernel a parameter.
 
-import { noGrad, ops, setGradEnabled } from '../autograd.ts';
+import { ops, withGrad, withoutGrad } from '../autograd.ts';
 import { aside, tracing, upload } from '../execute.ts';
-import { ArgumentError } from '../memory/errors.ts';
+import { ArgumentError, describe } from '../memory/errors.ts';
 import type { SavedTensor } from '../nn/module.ts';
+import { type Signature, signature } from '../signature.ts';
 import { checkGradient, Tensor } from '../tensor.ts';
-import { expectObject, expectParameters, expectSettings, kindOf, listOf, savedNumbers } from './settings.ts';
+import { expectObject, expectParameters, expectSettings, listOf, savedNumbers } from './settings.ts';
 
 /** Options of a group in a saved state: numbers and switches by name. */
 export type Settings = Record<string, number | boolean | readonly number[]>;
@@ -41,21 +42,35 @@ export interface OptimizerState {
   paramGroups: (Settings & GroupParams<number[]>)[];
 }
 
+/** What the methods take. */
+const takes = {
+  addParamGroup: signature('Optimizer.addParamGroup(group: object)'),
+  step: signature('Optimizer.step(closure?: function)'),
+  zeroGrad: signature('Optimizer.zeroGrad(setToNone: bool = true)'),
+  stateDict: signature('Optimizer.stateDict()'),
+  loadStateDict: signature('Optimizer.loadStateDict(saved: object)'),
+  dispose: signature('Optimizer.dispose()'),
+};
+
 /** Base class of the optimizers, with options O (PyTorch's `optim.Optimizer`). */
 export abstract class Optimizer<O extends object> {
   /** The parameters, and the options that they are updated with. */
   readonly paramGroups: ParamGroup<O>[] = [];
+  readonly #declared: Signature;
   readonly #defaults: O;
   readonly #state = new Map<Tensor, State>();
   readonly #hyper = new Map<ParamGroup<O>, Hyper>();
 
-  /** @internal */
-  constructor(params: Params<O>, standard: O, options: Partial<O>) {
-    const name = this.constructor.name;
-    const list = listOf(name, params);
+  /** @param declared what the constructor takes: the parameters, and the settings with their defaults @internal */
+  constructor(declared: Signature, args: readonly unknown[]) {
+    const values = declared.parse(args);
+    const { name, parameters } = declared;
+    this.#declared = declared;
+    this.#defaults = Object.fromEntries(
+      parameters.flatMap((parameter, i) => (i === 0 || parameter.absent ? [] : [[parameter.name, values[i]]])),
+    ) as O;
+    const list = listOf(name, values[0]);
     const grouped = list.length > 0 && !(list[0] instanceof Tensor);
-    this.#defaults = { ...standard, ...definedOnly(options) };
-    expectSettings(name, this.#defaults, standard);
     const groups = (grouped ? list : [{ params: list }]).map((group) => this.#newGroup(name, group));
     this.#check(name, groups);
     this.paramGroups.push(...groups);
@@ -78,7 +93,9 @@ export abstract class Optimizer<O extends object> {
    * @param group its parameters, and the options that are not those of the optimizer
    * @throws ArgumentError, before anything changes
    */
-  addParamGroup(group: NewGroup<O>): void {
+  addParamGroup(group: NewGroup<O>): void;
+  addParamGroup(...args: unknown[]): void {
+    const [group] = takes.addParamGroup.parse(args);
     const added = this.#newGroup('addParamGroup', group);
     this.#check('addParamGroup', [...this.paramGroups, added]);
     this.paramGroups.push(added);
@@ -97,8 +114,8 @@ export abstract class Optimizer<O extends object> {
     for (const group of groups) {
       expectObject(op, 'a group of parameters', group);
       if (!Array.isArray(group.params))
-        throw new ArgumentError(`${op}: expected params to be a list of parameters, got ${kindOf(group.params)}`);
-      expectSettings(op, group, this.#defaults);
+        throw new ArgumentError(`${op}: expected params to be a list of parameters, got ${describe(group.params)}`);
+      expectSettings(op, group, this.#declared);
       this.check(group);
       all.push(...group.params);
     }
@@ -115,15 +132,16 @@ export abstract class Optimizer<O extends object> {
    */
   step(): void;
   step<T>(closure: () => T): T;
-  step<T>(closure?: () => T): T | undefined {
-    const loss = closure && setGradEnabled(true, closure);
+  step(...args: unknown[]): unknown {
+    const [closure] = takes.step.parse(args) as [(() => unknown) | undefined];
+    const loss = closure && withGrad(true, closure, 'step');
     // Checks and state first: when a gradient does not fit or memory runs out here, no parameter has been touched.
     for (const p of this.#check('step')) {
       if (!p.grad) continue;
       checkGradient('step', p, p.grad);
       for (const x of Object.values(this.#state.get(p) ?? {})) x.checkAlive();
     }
-    aside(() => noGrad(() => this.#prepare()));
+    aside(() => withoutGrad(() => this.#prepare()));
     const tracer = tracing();
     if (tracer) {
       const kind = this.#kind();
@@ -133,7 +151,7 @@ export abstract class Optimizer<O extends object> {
         for (const group of this.paramGroups) this.#settle(group);
       });
     }
-    noGrad(() => {
+    withoutGrad(() => {
       for (const group of this.paramGroups) {
         const hyper = (this.#hyper.get(group) as Hyper).tensor;
         const wanted = Object.keys(this.#wanted(group));
@@ -183,7 +201,7 @@ export abstract class Optimizer<O extends object> {
 
   /** Checks the settings of a group and writes them where kernels read them. */
   #settle(group: ParamGroup<O>): void {
-    expectSettings('step', group, this.#defaults);
+    expectSettings('step', group, this.#declared);
     this.check(group);
     const values = this.hyper(group);
     let hyper = this.#hyper.get(group);
@@ -200,7 +218,9 @@ export abstract class Optimizer<O extends object> {
    * Lets go of the gradients of all parameters, or of none, where it throws.
    * @param setToNone whether `.grad` becomes null; otherwise it is filled with zeros
    */
-  zeroGrad(setToNone = true): void {
+  zeroGrad(setToNone?: boolean | { setToNone?: boolean }): void;
+  zeroGrad(...args: unknown[]): void {
+    const [setToNone] = takes.zeroGrad.parse(args);
     const params = this.#check('zeroGrad');
     if (setToNone) {
       for (const p of params) p.clearGrad();
@@ -208,13 +228,15 @@ export abstract class Optimizer<O extends object> {
     }
     const gradients = params.flatMap((p) => (p.grad ? [p.grad] : []));
     for (const p of params) if (p.grad) checkGradient('zeroGrad', p, p.grad);
-    noGrad(() => {
+    withoutGrad(() => {
       for (const y of gradients) ops.fillInto({ y }, { value: 0 });
     });
   }
 
   /** State and options; the tensors are the living ones, not copies. Parameters are numbered across the groups. */
-  stateDict(): OptimizerState {
+  stateDict(): OptimizerState;
+  stateDict(...args: unknown[]): OptimizerState {
+    takes.stateDict.parse(args);
     this.#check('stateDict');
     let number = 0;
     const state: OptimizerState['state'] = {};
@@ -233,8 +255,10 @@ export abstract class Optimizer<O extends object> {
    * Takes over options and copies of the state. Everything is checked before anything changes.
    * @throws ArgumentError, ShapeError, DtypeError where the state is that of other parameters or of another optimizer
    */
-  loadStateDict(saved: OptimizerState): void {
-    this.prepareStateDict(saved)();
+  loadStateDict(saved: OptimizerState): void;
+  loadStateDict(...args: unknown[]): void {
+    const [saved] = takes.loadStateDict.parse(args);
+    this.prepareStateDict(saved as OptimizerState)();
   }
 
   /** The checks and allocations of loadStateDict(); what it returns takes over and cannot fail. @internal */
@@ -287,12 +311,14 @@ export abstract class Optimizer<O extends object> {
     const { state, paramGroups } = saved;
     expectObject(op, 'the state', state);
     if (!Array.isArray(paramGroups))
-      throw new ArgumentError(`${op}: expected paramGroups to be a list of groups, got ${kindOf(paramGroups)}`);
+      throw new ArgumentError(`${op}: expected paramGroups to be a list of groups, got ${describe(paramGroups)}`);
     const numbers = paramGroups.map((group: unknown) => {
       expectObject(op, 'a group of parameters', group);
       const { params } = group;
       if (!Array.isArray(params) || !params.every((n) => Number.isSafeInteger(n) && n >= 0))
-        throw new ArgumentError(`${op}: expected the params of a group to be a list of numbers, got ${kindOf(params)}`);
+        throw new ArgumentError(
+          `${op}: expected the params of a group to be a list of numbers, got ${describe(params)}`,
+        );
       return params as readonly number[];
     });
     const sizes = (lists: readonly (readonly unknown[])[]): string => lists.map(({ length }) => length).join(', ');
@@ -310,7 +336,7 @@ export abstract class Optimizer<O extends object> {
       throw new ArgumentError(`${op}: expected each parameter once, and states of those only, got ${strange ?? all}`);
     const settings = paramGroups.map((group, i) => {
       const merged = { ...this.paramGroups[i], ...(group as object) } as ParamGroup<O>;
-      expectSettings(op, merged, this.#defaults);
+      expectSettings(op, merged, this.#declared);
       this.check(merged);
       const { params: _, ...options } = merged;
       return options;
@@ -327,7 +353,9 @@ export abstract class Optimizer<O extends object> {
   }
 
   /** Gives back the memory of the state; the parameters stay. */
-  dispose(): void {
+  dispose(): void;
+  dispose(...args: unknown[]): void {
+    takes.dispose.parse(args);
     this.#disposeState();
     for (const { tensor } of this.#hyper.values()) tensor.dispose();
     this.#hyper.clear();

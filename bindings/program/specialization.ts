@@ -1,5 +1,5 @@
 // One trace of a function, for one kind of call: the program, and what has to be done around each run of it.
-import { isGradEnabled } from '../autograd.ts';
+import { notes } from '../autograd.ts';
 import { type Runtime, runtime } from '../engine/engine.ts';
 import { withTracer } from '../execute.ts';
 import type { Block, Scope } from '../memory/arena.ts';
@@ -30,7 +30,7 @@ export class Specialization {
   readonly #key: Key;
   /** Laid out at the first run: a trace that is only compared needs no memory. */
   #program: Program | null = null;
-  readonly #gradEnabled = isGradEnabled();
+  readonly #gradEnabled = notes();
   /** What stood for the arguments. */
   readonly #inputs: readonly Tensor[];
   /** Blocks of the results, which are new with each run. */
@@ -149,7 +149,7 @@ export class Specialization {
 
   /** Whether a call like this one was traced, and all it depended on is as it was. */
   fits(key: Key): boolean {
-    return isGradEnabled() === this.#gradEnabled && sameKey(key, this.#key) && this.#holds();
+    return notes() === this.#gradEnabled && sameKey(key, this.#key) && this.#holds();
   }
 
   #holds(): boolean {
