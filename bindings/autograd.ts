@@ -10,7 +10,7 @@ import {
   releaseCopies,
   titleOf,
 } from './execute.ts';
-import { ArgumentError, GradError } from './memory/errors.ts';
+import { expectSynchronous, GradError } from './memory/errors.ts';
 import type { Bag, OpName, Ops, Row, Slot } from './ops/core.ts';
 import { coreRows } from './ops/rows.ts';
 import { callable, taking } from './signature.ts';
@@ -73,17 +73,12 @@ let sequence = 0;
 export const notes = (): boolean => enabled;
 
 /** Calls `fn` with the tape on or off, and restores it after, also after a throw. */
-export function withGrad<T>(on: boolean, fn: () => T, op = 'noGrad'): T {
+export function withTape<T>(on: boolean, fn: () => T, op = 'noGrad'): T {
   const before = enabled;
   enabled = on;
   try {
     const result = fn();
-    if (result instanceof Promise) {
-      result.catch(() => {}); // the error below is what the caller gets to know
-      throw new ArgumentError(
-        `${op}: expected a synchronous function, got one that returns a promise; await outside of it`,
-      );
-    }
+    expectSynchronous(op, result);
     return result;
   } finally {
     enabled = before;
@@ -91,7 +86,7 @@ export function withGrad<T>(on: boolean, fn: () => T, op = 'noGrad'): T {
 }
 
 /** Calls `fn` without noting anything. */
-export const withoutGrad = <T>(fn: () => T): T => withGrad(false, fn);
+export const withoutTape = <T>(fn: () => T): T => withTape(false, fn);
 
 /** Whether ops are noted for backward() (PyTorch's `is_grad_enabled`). */
 export const isGradEnabled = callable('isGradEnabled()', (): boolean => enabled);
@@ -101,11 +96,11 @@ export const isGradEnabled = callable('isGradEnabled()', (): boolean => enabled)
  * @returns what `fn` does
  * @throws ArgumentError where `fn` is asynchronous
  */
-export const noGrad: <T>(fn: () => T) => T = taking('noGrad(fn: function)', withoutGrad);
+export const noGrad: <T>(fn: () => T) => T = taking('noGrad(fn: function)', withoutTape);
 
 /** Calls `fn` and notes it, also inside of {@link noGrad} (PyTorch's `enable_grad`). It gives what `fn` does. */
 export const enableGrad: <T>(fn: () => T) => T = taking('enableGrad(fn: function)', (fn) =>
-  withGrad(true, fn, 'enableGrad'),
+  withTape(true, fn, 'enableGrad'),
 );
 
 /**
@@ -115,7 +110,7 @@ export const setGradEnabled: {
   (mode: boolean): void;
   <T>(mode: boolean, fn: () => T): T;
 } = taking('setGradEnabled(mode: bool, fn?: function)', (mode: boolean, fn?: () => unknown): unknown => {
-  if (fn) return withGrad(mode, fn, 'setGradEnabled');
+  if (fn) return withTape(mode, fn, 'setGradEnabled');
   enabled = mode;
   return undefined;
 });
@@ -177,9 +172,7 @@ function withStandIns(row: Row, inputs: Bag): Bag {
 function standIn(x: Tensor): Tensor {
   const before = x.detach();
   if (!x.node) return before;
-  before.node = x.node;
-  before.slot = x.slot;
-  before.requiresGrad = true;
+  before.madeBy(x.node, x.slot);
   (x.node as Node).outputs[x.slot] = before;
   return before;
 }
@@ -200,10 +193,7 @@ function apply(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
     const edges = row.writes ? withStandIns(row, inputs) : inputs;
     const node = new Node(op, row, edges, ready, results, attrs, needsOf(row, inputs));
     for (let slot = 0; slot < node.outputs.length; slot++) {
-      const y = node.outputs[slot] as Tensor;
-      y.requiresGrad = true;
-      y.node = node;
-      y.slot = slot;
+      (node.outputs[slot] as Tensor).madeBy(node, slot);
     }
   } else {
     for (const key of row.auxiliary) (results[key] as Tensor).dispose();

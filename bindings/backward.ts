@@ -1,9 +1,9 @@
 // What users call to differentiate: backward() and grad(). walk.ts does the work.
-import { ops, withGrad } from './autograd.ts';
+import { ops, withTape } from './autograd.ts';
 import { runtime } from './engine/engine.ts';
 import { ArgumentError, formatShape, GradError, ShapeError } from './memory/errors.ts';
 import { expectDtype, sameShape } from './ops/shapes.ts';
-import { type Callable, callable } from './signature.ts';
+import { type Callable, callable, taking } from './signature.ts';
 import { checkGradient, Tensor } from './tensor.ts';
 import { walk } from './walk.ts';
 
@@ -65,7 +65,8 @@ function inputsOf(op: string, inputs: Tensor | readonly Tensor[]): readonly Tens
  * console.log(w.grad?.toArray()); // [2, 4, 6]
  * ```
  */
-export const backward = callable<
+// Hooks of modules run inside: their errors have names of their own.
+export const backward = taking<
   Callable<
     [root: Tensor],
     [
@@ -102,7 +103,7 @@ function accumulate(
     const sum = sums.get(x);
     if (x.grad && !sum) {
       const before = x.grad;
-      withGrad(false, () => ops.addInto({ y: before, x: g }));
+      withTape(false, () => ops.addInto({ y: before, x: g }));
       g.dispose();
       continue;
     }

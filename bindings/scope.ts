@@ -1,7 +1,7 @@
 // Lifetimes: what is made inside a scope is freed at its end.
 
 import { runtime } from './engine/engine.ts';
-import { ArgumentError } from './memory/errors.ts';
+import { expectSynchronous } from './memory/errors.ts';
 import { Tensor } from './tensor.ts';
 
 /** Calls `visit` for every tensor in a tensor, or in an array or plain object of such values. */
@@ -29,10 +29,7 @@ export function scope<T>(fn: () => T): T {
   const inner = arena.open();
   try {
     const result = fn();
-    if (result instanceof Promise)
-      throw new ArgumentError(
-        'scope: expected a synchronous function, got one that returns a promise; await outside the scope',
-      );
+    expectSynchronous('scope', result);
     forEachTensor(result, (x) => {
       if (x.block.scope === inner) arena.adopt(x.block, inner.parent);
     });

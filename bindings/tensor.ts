@@ -15,7 +15,7 @@ import {
   ShapeError,
 } from './memory/errors.ts';
 import { contiguousStrides, copyOf, numelOf, type Shape } from './sizes.ts';
-import { MOST_PRINTED, textOf, withOptions } from './text.ts';
+import { MOST_PRINTED, type TensorJson, textOf, withOptions } from './text.ts';
 
 declare global {
   // So that the declarations also compile where `lib` is older than the symbol.
@@ -40,12 +40,16 @@ export interface GradNode {
   readonly name: string;
 }
 
-/** Watches `.grad` of all tensors while compile() records. @internal */
+/** Watches `.grad` and requiresGrad_() of all tensors while compile() traces. @internal */
 export interface GradientWatch {
   /** @returns what the reader shall get */
   read(x: Tensor, grad: Tensor | null): Tensor | null;
   /** @param before what will be replaced */
   write(x: Tensor, before: Tensor | null): void;
+  /** Whether a gradient was made since the watch began. */
+  owns(grad: Tensor): boolean;
+  /** @param before what `requiresGrad` was */
+  freeze(x: Tensor, before: boolean): void;
 }
 
 /** What stands for the numbers of a tensor that compile() traces. */
@@ -199,8 +203,9 @@ export class Tensor implements Operand {
 
   /** Lets go of the gradient, and of its memory where backward() made it. */
   clearGrad(): void {
-    // While recording, what was there before belongs to what goes on if the recording fails.
-    if (!gradients && this.#grad && !given.has(this.#grad)) this.#grad.dispose();
+    // What was there before compile() began to trace goes on if that fails.
+    const grad = this.#grad;
+    if (grad && !given.has(grad) && (!gradients || gradients.owns(grad))) grad.dispose();
     this.takeGrad(null);
   }
 
@@ -255,6 +260,14 @@ export class Tensor implements Operand {
     return this.#requiresGrad;
   }
 
+  /** Gives it the history of a noted op. @internal */
+  madeBy(node: GradNode, slot: number): void {
+    this.#requiresGrad = true;
+    this.node = node;
+    this.slot = slot;
+  }
+
+  /** Turns gradients on or off, as {@link requiresGrad_} does. */
   set requiresGrad(on: boolean) {
     this.requiresGrad_(on);
   }
@@ -272,6 +285,7 @@ export class Tensor implements Operand {
       throw new ArgumentError(
         'requiresGrad_: expected a leaf, got the result of a recorded op; use detach() for a copy without gradient',
       );
+    gradients?.freeze(this, this.#requiresGrad);
     this.#requiresGrad = on;
     return this;
   }
@@ -379,7 +393,7 @@ export class Tensor implements Operand {
   }
 
   /** For JSON.stringify: dtype, shape and values; of more than 1000 elements only their text, which is for people. */
-  toJSON(): { dtype: Dtype; shape: Shape; values: unknown } | { dtype: Dtype; shape: Shape; text: string } {
+  toJSON(): TensorJson {
     const { dtype, shape } = this;
     if (this.#size > MOST_PRINTED) return { dtype, shape, text: this.toString() };
     // JSON has no word for the others, and would write null.

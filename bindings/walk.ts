@@ -1,5 +1,5 @@
 // The walker: from a result back to the leaves, asking each noted row for the gradients of its inputs.
-import { allOps, type Node, ops, withGrad } from './autograd.ts';
+import { allOps, type Node, ops, withTape } from './autograd.ts';
 import { runtime } from './engine/engine.ts';
 import { withModules } from './execute.ts';
 import type { Scope } from './memory/arena.ts';
@@ -316,7 +316,7 @@ export function walk(
   const temporary = createGraph ? null : arena.open();
   const path = new Walk(wanted, createGraph, temporary);
   try {
-    return withGrad(createGraph, () => {
+    return withTape(createGraph, () => {
       roots.forEach((root, i) => {
         checkView(Number.POSITIVE_INFINITY, root);
         path.reach(root, given[i] ?? ops.full({}, { shape: root.shape, value: 1 }));

@@ -2,7 +2,7 @@
 //
 // Freed blocks wait in the bin of their size class, so that a training step, which asks for the same sizes again and
 // again, allocates by one pop. Only when the memory would have to grow are the bins merged into address-ordered holes.
-import { OutOfMemoryError } from './errors.ts';
+import { OutOfMemoryError, RecordingError } from './errors.ts';
 
 const PAGE = 65536;
 const ALIGN = 64;
@@ -243,8 +243,13 @@ export class Arena implements Owner {
     else this.#catch(block);
   }
 
-  /** What Block.free() calls; use that. */
+  /** What Block.free() calls; use that. @throws RecordingError while blocks without memory are made */
   release(block: Block): void {
+    // A program would read it, and free it with every run.
+    if (this.stand)
+      throw new RecordingError(
+        `dispose: expected tensors from outside of a compiled function to live on, got one that ${block.maker} made; dispose of it outside`,
+      );
     this.#uncatch(block);
     this.#give(block.ptr, block.bytes);
   }

@@ -90,6 +90,25 @@ export class OutOfMemoryError extends RetrogradError {
   }
 }
 
+/**
+ * Where everything is synchronous, refuses what an async function returned. What that throws later cannot end the
+ * process then: it is told on the console, and is the `cause` of the error.
+ * @throws Kind
+ */
+export function expectSynchronous(
+  op: string,
+  result: unknown,
+  Kind: new (message: string) => Error = ArgumentError,
+): void {
+  if (typeof (result as PromiseLike<unknown> | null | undefined)?.then !== 'function') return;
+  const error = new Kind(`${op}: expected a synchronous function, got one that returns a promise; await outside of it`);
+  (result as PromiseLike<unknown>).then(undefined, (reason: unknown) => {
+    error.cause = reason;
+    console.error(`${op}: the async function that was refused has failed:`, reason);
+  });
+  throw error;
+}
+
 /** A value as messages show it. */
 export function describe(x: unknown): string {
   if (typeof x === 'string') return `'${x.length > 40 ? `${x.slice(0, 40)}…` : x}'`;

@@ -6,7 +6,7 @@ import { any, attrs, family, inout, row, signature, strided } from './core.ts';
 
 const s = {
   /** y = values, in row-major order. */
-  upload: signature({ y: strided(inout(any)) }, {}, attrs<{ readonly values: ArrayLike<number> }>()),
+  upload: signature({ y: inout(strided(any)) }, {}, attrs<{ readonly values: ArrayLike<number> }>()),
   /** into = the numbers of x, in row-major order. */
   download: signature({ x: strided(any) }, {}, attrs<{ readonly into: TypedArray; readonly reader: string }>()),
 };
@@ -15,8 +15,8 @@ declare module './core.ts' {
   interface OpTypes extends S {}
 }
 
-/** Calls `visit` with the place of each element of x from the first one on, in row-major order. */
-function eachPlace({ shape, strides }: Tensor, visit: (position: number) => void): void {
+/** Calls `visit` with the place in memory of each element of x, in row-major order. */
+function eachElement({ shape, strides }: Tensor, visit: (position: number) => void): void {
   const walk = (dim: number, position: number): void => {
     if (dim === shape.length) visit(position);
     else for (let i = 0; i < (shape[dim] as number); i++) walk(dim + 1, position + i * (strides[dim] as number));
@@ -29,12 +29,12 @@ export const hostRows = family(s, () => ({
     host: (memory, { y }, { values }) => {
       if (values.length !== y.size) throw new ShapeError(`upload: expected ${y.size} numbers, got ${values.length}`);
       y.block.version++;
-      const own = memory(y);
+      const to = memory(y);
       let at = 0;
-      if (y.isContiguous()) own.set(values);
+      if (y.isContiguous()) to.set(values);
       else
-        eachPlace(y, (position) => {
-          own[position] = values[at++] as number;
+        eachElement(y, (position) => {
+          to[position] = values[at++] as number;
         });
     },
   }),
@@ -42,12 +42,12 @@ export const hostRows = family(s, () => ({
     host: (memory, { x }, { into }) => {
       if (into.length !== x.size)
         throw new ShapeError(`download: expected room for ${x.size} numbers, got an array of ${into.length}`);
-      const own = memory(x);
+      const from = memory(x);
       let at = 0;
-      if (x.isContiguous()) into.set(own);
+      if (x.isContiguous()) into.set(from);
       else
-        eachPlace(x, (position) => {
-          into[at++] = own[position] as number;
+        eachElement(x, (position) => {
+          into[at++] = from[position] as number;
         });
     },
   }),

@@ -1,5 +1,5 @@
 // Remedies for exploding gradients.
-import { familyOps, ops, withoutGrad } from '../autograd.ts';
+import { familyOps, ops, withoutTape } from '../autograd.ts';
 import * as fn from '../functional/functions.ts';
 import { ArgumentError, describe } from '../memory/errors.ts';
 import { clipRows } from '../ops/optim.ts';
@@ -49,7 +49,7 @@ export const clipGradNorm = callable<
   (parameters: Tensor | Iterable<Tensor>, maxNorm: number, normType: number, errorIfNonfinite: boolean) => {
     if (!(maxNorm >= 0)) throw new ArgumentError(`clipGradNorm: expected maxNorm >= 0, got ${maxNorm}`);
     const gradients = gradientsOf('clipGradNorm', parameters);
-    return withoutGrad(() =>
+    return withoutTape(() =>
       scope(() => {
         if (gradients.length === 0) return ops.full({}, { shape: [], value: 0 });
         const norms = gradients.map((g) => fn.norm(g, normType));
@@ -76,7 +76,7 @@ export const clipGradValue = callable(
     if (!(clipValue >= 0)) throw new ArgumentError(`clipGradValue: expected clipValue >= 0, got ${clipValue}`);
     const range = { min: -clipValue, max: clipValue };
     const gradients = gradientsOf('clipGradValue', parameters);
-    withoutGrad(() => {
+    withoutTape(() => {
       for (const y of gradients) ops.clampInto({ y }, range);
     });
   },

@@ -1,9 +1,9 @@
 // What every optimizer shares: parameter groups, state tensors, and a step that is one fused kernel a parameter.
 
-import { ops, withGrad, withoutGrad } from '../autograd.ts';
+import { ops, withoutTape, withTape } from '../autograd.ts';
 import { aside, tracing, upload } from '../execute.ts';
 import { ArgumentError, describe } from '../memory/errors.ts';
-import type { SavedTensor } from '../nn/module.ts';
+import type { SavedTensor } from '../nn/state.ts';
 import { type Signature, signature } from '../signature.ts';
 import { checkGradient, Tensor } from '../tensor.ts';
 import { expectObject, expectParameters, expectSettings, listOf, savedNumbers } from './settings.ts';
@@ -134,24 +134,29 @@ export abstract class Optimizer<O extends object> {
   step<T>(closure: () => T): T;
   step(...args: unknown[]): unknown {
     const [closure] = takes.step.parse(args) as [(() => unknown) | undefined];
-    const loss = closure && withGrad(true, closure, 'step');
+    const loss = closure && withTape(true, closure, 'step');
     // Checks and state first: when a gradient does not fit or memory runs out here, no parameter has been touched.
     for (const p of this.#check('step')) {
       if (!p.grad) continue;
       checkGradient('step', p, p.grad);
       for (const x of Object.values(this.#state.get(p) ?? {})) x.checkAlive();
     }
-    aside(() => withoutGrad(() => this.#prepare()));
+    aside(() => withoutTape(() => this.#prepare()));
     const tracer = tracing();
     if (tracer) {
-      const kind = this.#kind();
-      tracer.guard(() => this.#kind() === kind);
+      // Groups and parameters may be replaced as well, and settings turned on that need other state.
+      tracer.dependOn(this, ['paramGroups']);
+      for (const group of this.paramGroups) {
+        tracer.dependOn(group, ['params']);
+        const names = Object.keys(this.#wanted(group));
+        tracer.guard(() => sameItems(Object.keys(this.#wanted(group)), names));
+      }
       // Settings may change between steps, and kernels read them where this writes them.
       tracer.beforeRun(() => {
         for (const group of this.paramGroups) this.#settle(group);
       });
     }
-    withoutGrad(() => {
+    withoutTape(() => {
       for (const group of this.paramGroups) {
         const hyper = (this.#hyper.get(group) as Hyper).tensor;
         const wanted = Object.keys(this.#wanted(group));
@@ -192,13 +197,6 @@ export abstract class Optimizer<O extends object> {
     return wanted;
   }
 
-  /** On what the kernels of a step depend, besides the numbers that they read. */
-  #kind(): string {
-    return this.paramGroups
-      .map((group) => `${group.params.length} ${Object.keys(this.#wanted(group)).join(' ')}`)
-      .join(', ');
-  }
-
   /** Checks the settings of a group and writes them where kernels read them. */
   #settle(group: ParamGroup<O>): void {
     expectSettings('step', group, this.#declared);
@@ -228,7 +226,7 @@ export abstract class Optimizer<O extends object> {
     }
     const gradients = params.flatMap((p) => (p.grad ? [p.grad] : []));
     for (const p of params) if (p.grad) checkGradient('zeroGrad', p, p.grad);
-    withoutGrad(() => {
+    withoutTape(() => {
       for (const y of gradients) ops.fillInto({ y }, { value: 0 });
     });
   }
@@ -367,6 +365,9 @@ interface Hyper {
   readonly tensor: Tensor;
   values: readonly number[];
 }
+
+const sameItems = <T>(a: readonly T[], b: readonly T[]): boolean =>
+  a.length === b.length && a.every((item, i) => item === b[i]);
 
 function definedOnly(options: object): object {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

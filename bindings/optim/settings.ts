@@ -2,7 +2,7 @@
 // is used, at every call: users may change groups between steps.
 import { type Kind, meant, orList, phrase } from '../kinds.ts';
 import { ArgumentError, DtypeError, describe, formatShape, ShapeError } from '../memory/errors.ts';
-import type { SavedTensor } from '../nn/module.ts';
+import type { SavedTensor } from '../nn/state.ts';
 import { sameShape } from '../ops/shapes.ts';
 import type { Signature } from '../signature.ts';
 import { numelOf, Tensor } from '../tensor.ts';
