@@ -179,7 +179,7 @@ export function prepare(op: OpName, row: Row, inputs: Bag, attrs: unknown): Bag 
       ready ??= { ...inputs };
       ready[spec.name] = got;
     }
-    if (row.writes) ready = keepApart(op, row, inputs, ready);
+    if (row.writes && anyShare(row, ready ?? inputs)) ready = keepApart(op, row, inputs, ready);
   } catch (error) {
     if (ready) releaseCopies(row, inputs, ready);
     throw error;
@@ -205,6 +205,18 @@ function overlap(x: Tensor, y: Tensor): boolean {
   if (x.block !== y.block || x.size === 0 || y.size === 0) return false;
   const [a, b] = [extentOf(x), extentOf(y)];
   return a[0] <= b[1] && b[0] <= a[1];
+}
+
+/** Whether two operands lie in one block. */
+function anyShare({ inputs: specs }: Row, bag: Bag): boolean {
+  const blocks: unknown[] = [];
+  for (let i = 0; i < specs.length; i++) {
+    const x = bag[(specs[i] as Row['inputs'][number]).name];
+    if (!(x instanceof Tensor)) continue;
+    if (blocks.includes(x.block)) return true;
+    blocks.push(x.block);
+  }
+  return false;
 }
 
 const same = (a: readonly number[], b: readonly number[]): boolean =>

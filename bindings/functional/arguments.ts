@@ -41,6 +41,7 @@ export const widened = (x: Tensor): Tensor => (x.dtype === 'u8' ? cast(x, 'i32')
 
 /** Both operands as tensors of one dtype: that which holds what both hold. */
 export function paired(op: string, x: TensorLike, other: TensorLike): { a: Tensor; b: Tensor } {
+  if (x instanceof Tensor && other instanceof Tensor && x.dtype === other.dtype) return { a: x, b: other };
   const beside = x instanceof Tensor ? x : other instanceof Tensor ? other : undefined;
   const a = asTensor(op, x, beside);
   const b = asTensor(op, other, beside);

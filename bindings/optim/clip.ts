@@ -1,6 +1,6 @@
 // Remedies for exploding gradients.
 import { familyOps, ops, withoutTape } from '../autograd.ts';
-import * as fn from '../functional/functions.ts';
+import { norm } from '../functional/reduction.ts';
 import { ArgumentError, describe } from '../memory/errors.ts';
 import { clipRows } from '../ops/optim.ts';
 import { scope } from '../scope.ts';
@@ -17,6 +17,10 @@ export interface ClipGradNormOptions {
   /** Whether a norm that is NaN or infinite throws. @defaultValue false */
   errorIfNonfinite?: boolean;
 }
+
+/** Of all elements; the usual order without a detour. */
+const normOf = (x: Tensor, order: number): Tensor =>
+  order === 2 ? ops.norm({ x }, { dim: 0, end: x.ndim, keepdim: false }) : norm(x, order);
 
 /** The gradients that there are, each fit to be written. @throws before anything is written, where one is not */
 function gradientsOf(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[] {
@@ -52,8 +56,8 @@ export const clipGradNorm = callable<
     return withoutTape(() =>
       scope(() => {
         if (gradients.length === 0) return ops.full({}, { shape: [], value: 0 });
-        const norms = gradients.map((g) => fn.norm(g, normType));
-        const total = fn.norm(fn.stack(norms), normType);
+        const norms = gradients.map((g) => ops.reshape({ x: normOf(g, normType) }, { shape: [1] }));
+        const total = normOf(ops.concat({ xs: norms }, { dim: 0 }), normType);
         if (errorIfNonfinite && !Number.isFinite(total.item()))
           throw new ArgumentError(
             `clipGradNorm: expected a finite norm of the gradients, got ${total.item()}; look for NaN with a smaller learning rate`,

@@ -6,7 +6,7 @@ import { ArgumentError, describe } from '../memory/errors.ts';
 import type { SavedTensor } from '../nn/state.ts';
 import { type Signature, signature } from '../signature.ts';
 import { checkGradient, Tensor } from '../tensor.ts';
-import { expectObject, expectParameters, expectSettings, listOf, savedNumbers } from './settings.ts';
+import { expectObject, expectParameters, expectSettings, type Known, listOf, savedNumbers } from './settings.ts';
 
 /** Options of a group in a saved state: numbers and switches by name. */
 export type Settings = Record<string, number | boolean | readonly number[]>;
@@ -56,8 +56,11 @@ const takes = {
 export abstract class Optimizer<O extends object> {
   /** The parameters, and the options that they are updated with. */
   readonly paramGroups: ParamGroup<O>[] = [];
-  readonly #declared: Signature;
+  /** The settings that there are. */
+  readonly #settings: Known;
   readonly #defaults: O;
+  /** The parameters, as they were found right last. */
+  #parameters: readonly Tensor[] = [];
   readonly #state = new Map<Tensor, State>();
   readonly #hyper = new Map<ParamGroup<O>, Hyper>();
 
@@ -65,10 +68,10 @@ export abstract class Optimizer<O extends object> {
   constructor(declared: Signature, args: readonly unknown[]) {
     const values = declared.parse(args);
     const { name, parameters } = declared;
-    this.#declared = declared;
-    this.#defaults = Object.fromEntries(
-      parameters.flatMap((parameter, i) => (i === 0 || parameter.absent ? [] : [[parameter.name, values[i]]])),
-    ) as O;
+    this.#settings = parameters.filter(({ absent }, i) => i > 0 && !absent);
+    this.#defaults = Object.fromEntries(parameters.map((parameter, i) => [parameter.name, values[i]])) as O;
+    for (const { name: own, absent } of parameters)
+      if (absent || own === 'params') delete (this.#defaults as Record<string, unknown>)[own];
     const list = listOf(name, values[0]);
     const grouped = list.length > 0 && !(list[0] instanceof Tensor);
     const groups = (grouped ? list : [{ params: list }]).map((group) => this.#newGroup(name, group));
@@ -115,11 +118,12 @@ export abstract class Optimizer<O extends object> {
       expectObject(op, 'a group of parameters', group);
       if (!Array.isArray(group.params))
         throw new ArgumentError(`${op}: expected params to be a list of parameters, got ${describe(group.params)}`);
-      expectSettings(op, group, this.#declared);
+      expectSettings(op, group, this.#settings);
       this.check(group);
       all.push(...group.params);
     }
-    expectParameters(op, all);
+    expectParameters(op, all, this.#parameters);
+    if (groups === this.paramGroups) this.#parameters = all;
     return all;
   }
 
@@ -139,7 +143,8 @@ export abstract class Optimizer<O extends object> {
     for (const p of this.#check('step')) {
       if (!p.grad) continue;
       checkGradient('step', p, p.grad);
-      for (const x of Object.values(this.#state.get(p) ?? {})) x.checkAlive();
+      const state = this.#state.get(p);
+      for (const name in state) (state[name] as Tensor).checkAlive();
     }
     aside(() => withoutTape(() => this.#prepare()));
     const tracer = tracing();
@@ -153,13 +158,17 @@ export abstract class Optimizer<O extends object> {
       }
       // Settings may change between steps, and kernels read them where this writes them.
       tracer.beforeRun(() => {
-        for (const group of this.paramGroups) this.#settle(group);
+        for (const group of this.paramGroups) {
+          expectSettings('step', group, this.#settings);
+          this.check(group);
+          this.#settle(group);
+        }
       });
     }
     withoutTape(() => {
       for (const group of this.paramGroups) {
         const hyper = (this.#hyper.get(group) as Hyper).tensor;
-        const wanted = Object.keys(this.#wanted(group));
+        const wanted = this.#wanted(group);
         for (const p of group.params)
           if (p.grad) this.update(p, p.grad, only(wanted, this.#state.get(p) as State), hyper);
       }
@@ -177,10 +186,11 @@ export abstract class Optimizer<O extends object> {
         this.#settle(group);
         const wanted = this.#wanted(group);
         for (const p of group.params) {
-          if (!p.grad) continue;
+          const state = this.#state.get(p);
+          if (!p.grad || (state && hasAll(state, wanted))) continue;
           const fresh: Record<string, Tensor> = {};
           made.set(p, fresh);
-          complete(fresh, this.#state.get(p), wanted, p);
+          complete(fresh, state, wanted, p);
         }
       }
     } catch (error) {
@@ -197,10 +207,8 @@ export abstract class Optimizer<O extends object> {
     return wanted;
   }
 
-  /** Checks the settings of a group and writes them where kernels read them. */
+  /** Writes the settings of a group where kernels read them. */
   #settle(group: ParamGroup<O>): void {
-    expectSettings('step', group, this.#declared);
-    this.check(group);
     const values = this.hyper(group);
     let hyper = this.#hyper.get(group);
     if (!hyper) {
@@ -334,7 +342,7 @@ export abstract class Optimizer<O extends object> {
       throw new ArgumentError(`${op}: expected each parameter once, and states of those only, got ${strange ?? all}`);
     const settings = paramGroups.map((group, i) => {
       const merged = { ...this.paramGroups[i], ...(group as object) } as ParamGroup<O>;
-      expectSettings(op, merged, this.#declared);
+      expectSettings(op, merged, this.#settings);
       this.check(merged);
       const { params: _, ...options } = merged;
       return options;
@@ -395,9 +403,15 @@ function complete(
 }
 
 /** What of `state` the settings still ask for: momentum may have been turned off. */
-function only(wanted: readonly string[], state: State): State {
-  if (Object.keys(state).length === wanted.length) return state;
-  return Object.fromEntries(wanted.map((name) => [name, state[name]])) as State;
+function only(wanted: Readonly<Record<string, number>>, state: State): State {
+  if (hasAll(wanted, state)) return state;
+  return Object.fromEntries(Object.keys(wanted).map((name) => [name, state[name]])) as State;
+}
+
+/** Whether `a` has all that `b` has. */
+function hasAll(a: object, b: object): boolean {
+  for (const name in b) if (!(name in a)) return false;
+  return true;
 }
 
 function discard(state: Readonly<Record<string, Tensor>>): void {

@@ -4,7 +4,7 @@ import { type Kind, meant, orList, phrase } from '../kinds.ts';
 import { ArgumentError, DtypeError, describe, formatShape, ShapeError } from '../memory/errors.ts';
 import type { SavedTensor } from '../nn/state.ts';
 import { sameShape } from '../ops/shapes.ts';
-import type { Signature } from '../signature.ts';
+import type { Parameter } from '../signature.ts';
 import { numelOf, Tensor } from '../tensor.ts';
 
 /** @throws ArgumentError unless `value` is a finite number from `low` to, without, `high` */
@@ -30,34 +30,51 @@ export function listOf(op: string, params: unknown): unknown[] {
   return [...(params as Iterable<unknown>)];
 }
 
-/** @throws ArgumentError unless each is a living, contiguous f32 leaf and there once; there must be one at least */
-export function expectParameters(op: string, params: readonly unknown[]): asserts params is readonly Tensor[] {
+/**
+ * @param known what was found right at the last call, which was no list with one of them twice
+ * @throws ArgumentError unless each is a living, contiguous f32 leaf and there once; there must be one at least
+ */
+export function expectParameters(
+  op: string,
+  params: readonly unknown[],
+  known: readonly unknown[],
+): asserts params is readonly Tensor[] {
   if (params.length === 0) throw new ArgumentError(`${op}: expected at least one parameter, got none`);
-  for (const p of params) {
+  let same = params.length === known.length;
+  for (let i = 0; i < params.length; i++) {
+    const p = params[i];
     if (!(p instanceof Tensor))
       throw new ArgumentError(`${op}: expected tensors as parameters, got ${describe(p)}; pass model.parameters()`);
     p.checkAlive();
-    if (!p.isLeaf || p.dtype !== 'f32' || !p.isContiguous())
+    if (p.node !== null || p.dtype !== 'f32' || !p.isContiguous())
       throw new ArgumentError(`${op}: expected contiguous f32 leaves as parameters, got ${String(p)}`);
+    same &&= p === known[i];
   }
-  if (new Set(params).size !== params.length)
+  if (!same && new Set(params).size !== params.length)
     throw new ArgumentError(`${op}: expected each parameter once, got one of them twice`);
 }
 
+/** What groups may hold besides their parameters. */
+export type Known = readonly Parameter[];
+
 /** @throws ArgumentError unless a group has the settings that are declared, each of its kind, and no others */
-export function expectSettings(op: string, group: object, declared: Signature): void {
+export function expectSettings(op: string, group: object, known: Known): void {
   const settings = group as Readonly<Record<string, unknown>>;
-  for (const { name, is, kind, absent } of declared.parameters)
-    if (!(absent || name === 'params' || is(settings[name])))
+  let count = 1; // params
+  for (const { name, is, kind } of known) {
+    if (!is(settings[name]))
       throw new ArgumentError(`${op}: expected ${phrase(kind, kinds)} as ${name}, got ${describe(settings[name])}`);
-  const names = declared.parameters.filter(({ absent }) => !absent).map(({ name }) => name);
-  for (const name in group)
-    if (!names.includes(name)) {
-      const near = meant(name, names);
-      throw new ArgumentError(
-        `${op}: expected ${orList(names)}, got ${describe(name)}${near ? `; did you mean ${near}?` : ''}`,
-      );
-    }
+    count++;
+  }
+  for (const _ in group) count--;
+  if (count === 0) return;
+  const names = known.map(({ name }) => name);
+  const strange = Object.keys(group).find((name) => name !== 'params' && !names.includes(name));
+  if (strange === undefined) return;
+  const near = meant(strange, names);
+  throw new ArgumentError(
+    `${op}: expected ${orList(names)}, got ${describe(strange)}${near ? `; did you mean ${near}?` : ''}`,
+  );
 }
 
 /** The kinds of settings. */
