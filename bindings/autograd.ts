@@ -138,21 +138,21 @@ function checkWrites(op: OpName, row: Row, inputs: Bag, attrs: unknown): void {
     if (!x) continue;
     if (!writes && x.requiresGrad && !row.rules.backward)
       throw new GradError(
-        `${title}: expected ${name} not to want a gradient, which this write does not have; write inside noGrad(() => …)`,
+        `${title}: expected ${name} not to want a gradient, which this write does not have, got one that wants it; write inside noGrad(() => …)`,
       );
     if (!writes) continue;
     if (x.requiresGrad && x.isLeaf)
       throw new GradError(
-        `${title}: expected ${name} not to be a leaf that requires a gradient, which would lose it; write inside noGrad(() => …)`,
+        `${title}: expected ${name} not to be a leaf that requires a gradient, which would lose it, got such a leaf; write inside noGrad(() => …)`,
       );
     const result = isResult(row, name);
     if (x.requiresGrad && !result)
       throw new GradError(
-        `${title}: expected ${name} not to have a history, since this write has no gradient; write inside noGrad(() => …)`,
+        `${title}: expected ${name} not to have a history, since this write has no gradient, got a recorded result; write inside noGrad(() => …)`,
       );
     if (x.isView && result)
       throw new GradError(
-        `${title}: expected ${name} to be no view while gradients are noted; write to the whole tensor, or inside noGrad(() => …)`,
+        `${title}: expected ${name} to be no view while gradients are noted, got one; write to the whole tensor, or inside noGrad(() => …)`,
       );
   }
 }

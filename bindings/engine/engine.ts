@@ -1,7 +1,8 @@
 // The one running instance: init() starts it, shutdown() ends it, backend() says what it is.
 import { BackendError, RecordingError } from '../memory/errors.ts';
+import { callable } from '../signature.ts';
 import type { Simd } from './builds.ts';
-import { checkOptions, type InitOptions, type Settings } from './options.ts';
+import { type InitOptions, initSignature, parseOptions, type Settings } from './options.ts';
 import { engineName } from './platform.ts';
 import { type Runtime, startRuntime } from './start.ts';
 import type { Tile } from './tile.ts';
@@ -70,8 +71,9 @@ export function runtime(): Runtime {
  * console.log(backend().reasons); // what it picked, and why
  * ```
  */
-export async function init(options: InitOptions = {}): Promise<void> {
-  const settings = checkOptions(options);
+export function init(options?: InitOptions): Promise<void>;
+export async function init(...args: unknown[]): Promise<void> {
+  const settings = parseOptions(args);
   if (starting) {
     const { settings: others, done } = starting;
     // Functions are made anew at each call of init(): locate may be another.
@@ -85,6 +87,8 @@ export async function init(options: InitOptions = {}): Promise<void> {
   attempt.done = begin(attempt);
   return attempt.done;
 }
+
+initSignature.fn = init;
 
 async function begin(attempt: Attempt): Promise<void> {
   try {
@@ -105,20 +109,22 @@ async function begin(attempt: Attempt): Promise<void> {
  * Stops the backend and gives its memory back. All tensors are gone; `init()` starts afresh.
  * @throws RecordingError inside of a compiled function
  */
-export function shutdown(): void {
+export const shutdown: () => void = callable('shutdown()', () => {
   if (running?.arena.stand)
-    throw new RecordingError('shutdown: expected no end of the backend inside of a compiled function; call it outside');
+    throw new RecordingError(
+      'shutdown: expected no end of the backend inside of a compiled function, got one; call it outside',
+    );
   running?.threads.stop();
   running?.arena.abandon();
   running = null;
   starting = null;
-}
+});
 
 /** What runs and why. @throws BackendError before `await init()` */
-export function backend(): Backend {
+export const backend: () => Backend = callable('backend()', () => {
   const { arena, build, threads, tile, revectorized, reasons } = runtime();
   threads.settle();
   const { used, peak, limit, count } = arena;
   const memory = { used, peak, limit, blocks: count };
   return { engine: engineName(), build, threads: threads.size, tile, revectorized, reasons: [...reasons], memory };
-}
+});

@@ -235,7 +235,10 @@ export const clamp = callable<Callable<[x: Tensor], [min: number | null, max: nu
  * x as another dtype; x itself where it has that dtype. From f32 to integers it cuts the fraction off and saturates.
  * The gradient goes from f32 to f32 only.
  */
-export const to = callable('to(x: Tensor, dtype: dtype)', (x: Tensor, dtype: Dtype): Tensor => cast(x, dtype));
+export const to = callable(
+  'to(x: Tensor, dtype: dtype, -nonBlocking: bool = false, -copy: bool = false)',
+  (x: Tensor, dtype: Dtype): Tensor => cast(x, dtype),
+);
 
 /** `x` where the u8 mask `condition` is not 0, else `other`; all three broadcast, and numbers stand for constants. */
 export const where = callable(

@@ -12,14 +12,17 @@ import { cast } from './arguments.ts';
  * history of x.
  * @throws ShapeError; GradError where x is a leaf that requires a gradient, or a view, outside of noGrad()
  */
-export const copy_ = callable('copy_(x: Tensor, src: Tensor)', (x: Tensor, src: Tensor): Tensor => {
-  const given = cast(src, x.dtype);
-  try {
-    return ops.copy({ y: x, x: given });
-  } finally {
-    if (given !== src) given.dispose();
-  }
-});
+export const copy_ = callable(
+  'copy_(x: Tensor, src: Tensor, -nonBlocking: bool = false)',
+  (x: Tensor, src: Tensor): Tensor => {
+    const given = cast(src, x.dtype);
+    try {
+      return ops.copy({ y: x, x: given });
+    } finally {
+      if (given !== src) given.dispose();
+    }
+  },
+);
 
 /**
  * Overwrites every element of x with `value` and returns x (PyTorch's `fill_`).

@@ -220,7 +220,7 @@ export const logsumexp: ReduceFunction = whole('logsumexp', 'logsumexp');
 export const norm = callable<
   Callable<[x: Tensor], [p: number | 'fro', dim: Dims | null, keepdim: boolean], NormOptions, Tensor>
 >(
-  "norm(x: Tensor, p: number|'fro' = 'fro', dim: int|int[]|null = null, keepdim: bool = false)",
+  "norm(x: Tensor, p: number|'fro' = 'fro', dim: int|int[]|null = null, keepdim: bool = false, -out = null, -dtype = null)",
   (x: Tensor, p: number | 'fro', dim: Dims | null, keepdim: boolean) => {
     if (p === 2 || p === 'fro') return reduction('norm', x, dim, keepdim);
     if (p === 0) return sum(ops.cast({ x: ne(x, 0) }, { dtype: 'f32' }), dim, keepdim);
@@ -260,7 +260,8 @@ const along = (
   input: (x: Tensor) => Tensor = (x) => x,
 ): AlongFunction =>
   callable(
-    `${name}(x: Tensor, dim: int)`,
+    // PyTorch's sums have dtype by name only.
+    `${name}(x: Tensor, dim: int${name.endsWith('max') ? ', -dtype = null' : ''})`,
     (x: Tensor, dim: number): Tensor => ops[name]({ x: input(x) }, { dim: normalizeDim(name, dim, x.ndim) }),
   );
 

@@ -576,19 +576,19 @@ export interface TensorMethods {
   select(dim: number, index: number): Tensor;
 
   /**
-   * The views along `dim`, without that dim (PyTorch's `unbind`); `for (const row of x)` goes through those of dim 0.
+   * The views along `dim`, without that dim (PyTorch's `unbind`): `for (const row of x.unbind())`.
    * @throws ShapeError for a tensor without dims
    */
   unbind(options?: DimOptions): Tensor[];
 
   /**
-   * The views along `dim`, without that dim (PyTorch's `unbind`); `for (const row of x)` goes through those of dim 0.
+   * The views along `dim`, without that dim (PyTorch's `unbind`): `for (const row of x.unbind())`.
    * @throws ShapeError for a tensor without dims
    */
   unbind(dim?: number): Tensor[];
 
   /**
-   * The views along `dim`, without that dim (PyTorch's `unbind`); `for (const row of x)` goes through those of dim 0.
+   * The views along `dim`, without that dim (PyTorch's `unbind`): `for (const row of x.unbind())`.
    * @throws ShapeError for a tensor without dims
    */
   unbind(dim: number | undefined, options?: DimOptions): Tensor[];
@@ -620,32 +620,10 @@ export interface TensorMethods {
    */
   split(splitSize: Dims, dim: number | undefined, options?: DimOptions): Tensor[];
 
-  /**
-   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
-   * them change or, after an error, none.
-   * @param gradient of some later value by `root`; may be left out when `root` is a single number
-   * @throws GradError where there is nothing to differentiate, or the graph was walked already
-   * @example
-   * ```ts
-   * const w = tensor([1, 2, 3], { requiresGrad: true });
-   * w.square().sum().backward();
-   * console.log(w.grad?.toArray()); // [2, 4, 6]
-   * ```
-   */
+  /** Options of {@link grad}. */
   backward(options?: BackwardOptions): void;
 
-  /**
-   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
-   * them change or, after an error, none.
-   * @param gradient of some later value by `root`; may be left out when `root` is a single number
-   * @throws GradError where there is nothing to differentiate, or the graph was walked already
-   * @example
-   * ```ts
-   * const w = tensor([1, 2, 3], { requiresGrad: true });
-   * w.square().sum().backward();
-   * console.log(w.grad?.toArray()); // [2, 4, 6]
-   * ```
-   */
+  /** Options of {@link grad}. */
   backward(
     gradient?: Tensor | null,
     retainGraph?: boolean | null,
@@ -653,50 +631,17 @@ export interface TensorMethods {
     inputs?: Tensor | readonly Tensor[] | null,
   ): void;
 
-  /**
-   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
-   * them change or, after an error, none.
-   * @param gradient of some later value by `root`; may be left out when `root` is a single number
-   * @throws GradError where there is nothing to differentiate, or the graph was walked already
-   * @example
-   * ```ts
-   * const w = tensor([1, 2, 3], { requiresGrad: true });
-   * w.square().sum().backward();
-   * console.log(w.grad?.toArray()); // [2, 4, 6]
-   * ```
-   */
+  /** Options of {@link grad}. */
   backward(gradient: Tensor | null | undefined, options?: BackwardOptions): void;
 
-  /**
-   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
-   * them change or, after an error, none.
-   * @param gradient of some later value by `root`; may be left out when `root` is a single number
-   * @throws GradError where there is nothing to differentiate, or the graph was walked already
-   * @example
-   * ```ts
-   * const w = tensor([1, 2, 3], { requiresGrad: true });
-   * w.square().sum().backward();
-   * console.log(w.grad?.toArray()); // [2, 4, 6]
-   * ```
-   */
+  /** Options of {@link grad}. */
   backward(
     gradient: Tensor | null | undefined,
     retainGraph: boolean | null | undefined,
     options?: BackwardOptions,
   ): void;
 
-  /**
-   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
-   * them change or, after an error, none.
-   * @param gradient of some later value by `root`; may be left out when `root` is a single number
-   * @throws GradError where there is nothing to differentiate, or the graph was walked already
-   * @example
-   * ```ts
-   * const w = tensor([1, 2, 3], { requiresGrad: true });
-   * w.square().sum().backward();
-   * console.log(w.grad?.toArray()); // [2, 4, 6]
-   * ```
-   */
+  /** Options of {@link grad}. */
   backward(
     gradient: Tensor | null | undefined,
     retainGraph: boolean | null | undefined,
@@ -704,18 +649,7 @@ export interface TensorMethods {
     options?: BackwardOptions,
   ): void;
 
-  /**
-   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
-   * them change or, after an error, none.
-   * @param gradient of some later value by `root`; may be left out when `root` is a single number
-   * @throws GradError where there is nothing to differentiate, or the graph was walked already
-   * @example
-   * ```ts
-   * const w = tensor([1, 2, 3], { requiresGrad: true });
-   * w.square().sum().backward();
-   * console.log(w.grad?.toArray()); // [2, 4, 6]
-   * ```
-   */
+  /** Options of {@link grad}. */
   backward(
     gradient: Tensor | null | undefined,
     retainGraph: boolean | null | undefined,

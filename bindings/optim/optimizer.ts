@@ -4,9 +4,11 @@ import { ops, withoutTape, withTape } from '../autograd.ts';
 import { aside, tracing, upload } from '../execute.ts';
 import { ArgumentError, describe } from '../memory/errors.ts';
 import type { SavedTensor } from '../nn/state.ts';
+import { Watch } from '../program/watch.ts';
 import { type Signature, signature } from '../signature.ts';
 import { checkGradient, Tensor } from '../tensor.ts';
-import { expectObject, expectParameters, expectSettings, type Known, listOf, savedNumbers } from './settings.ts';
+import { readSaved, savedNumbers } from './saved.ts';
+import { expectObject, expectParameters, expectSettings, type Known, listOf } from './settings.ts';
 
 /** Options of a group in a saved state: numbers and switches by name. */
 export type Settings = Record<string, number | boolean | readonly number[]>;
@@ -118,8 +120,7 @@ export abstract class Optimizer<O extends object> {
       expectObject(op, 'a group of parameters', group);
       if (!Array.isArray(group.params))
         throw new ArgumentError(`${op}: expected params to be a list of parameters, got ${describe(group.params)}`);
-      expectSettings(op, group, this.#settings);
-      this.check(group);
+      this.#checkGroup(op, group);
       all.push(...group.params);
     }
     expectParameters(op, all, this.#parameters);
@@ -153,24 +154,19 @@ export abstract class Optimizer<O extends object> {
       tracer.dependOn(this, ['paramGroups']);
       for (const group of this.paramGroups) {
         tracer.dependOn(group, ['params']);
-        const names = Object.keys(this.#wanted(group));
-        tracer.guard(() => sameItems(Object.keys(this.#wanted(group)), names));
+        const { wanted } = this.#hyper.get(group) as Hyper;
+        tracer.guard(() => this.#namesOf(group) === wanted);
       }
       // Settings may change between steps, and kernels read them where this writes them.
       tracer.beforeRun(() => {
-        for (const group of this.paramGroups) {
-          expectSettings('step', group, this.#settings);
-          this.check(group);
-          this.#settle(group);
-        }
+        for (const group of this.paramGroups) this.#settle(group);
       });
     }
     withoutTape(() => {
       for (const group of this.paramGroups) {
-        const hyper = (this.#hyper.get(group) as Hyper).tensor;
-        const wanted = this.#wanted(group);
+        const { tensor, wanted } = this.#hyper.get(group) as Hyper;
         for (const p of group.params)
-          if (p.grad) this.update(p, p.grad, only(wanted, this.#state.get(p) as State), hyper);
+          if (p.grad) this.update(p, p.grad, only(wanted, this.#state.get(p) as State), tensor);
       }
     });
     return loss;
@@ -207,17 +203,37 @@ export abstract class Optimizer<O extends object> {
     return wanted;
   }
 
-  /** Writes the settings of a group where kernels read them. */
+  /** The names of the state tensors of a group: the same list while they are the same. */
+  #namesOf(group: ParamGroup<O>): readonly string[] {
+    const hyper = this.#hyper.get(group);
+    if (hyper?.settings.holds()) return hyper.wanted;
+    const names = Object.keys(this.#wanted(group));
+    return hyper && sameItems(hyper.wanted, names) ? hyper.wanted : names;
+  }
+
+  /** Checks the settings of a group, unless they are as they were when kernels got them. */
+  #checkGroup(op: string, group: ParamGroup<O>): void {
+    if (this.#hyper.get(group)?.settings.holds()) return;
+    expectSettings(op, group, this.#settings);
+    this.check(group);
+  }
+
+  /** Checks the settings of a group and writes them where kernels read them, unless they are as they were. */
   #settle(group: ParamGroup<O>): void {
+    const known = this.#hyper.get(group);
+    if (known?.settings.holds()) return;
+    this.#checkGroup('step', group);
     const values = this.hyper(group);
-    let hyper = this.#hyper.get(group);
-    if (!hyper) {
-      hyper = { tensor: Tensor.allocate([values.length], 'f32', 'optimizer').keep(), values: [] };
-      this.#hyper.set(group, hyper);
-    }
-    if (values.every((value, i) => Object.is(value, hyper.values[i]))) return;
-    upload(hyper.tensor, values);
-    hyper.values = values;
+    const tensor = known?.tensor ?? Tensor.allocate([values.length], 'f32', 'optimizer').keep();
+    const settings = new Watch();
+    settings.noteFields(
+      group,
+      Object.keys(group).filter((name) => name !== 'params'),
+    );
+    settings.noteNames(group);
+    const hyper = { tensor, settings, wanted: this.#namesOf(group) };
+    this.#hyper.set(group, hyper);
+    upload(tensor, values);
   }
 
   /**
@@ -271,7 +287,16 @@ export abstract class Optimizer<O extends object> {
   prepareStateDict(saved: OptimizerState): () => void {
     const op = 'loadStateDict';
     this.#check(op);
-    const { settings, numbered, entries } = this.#read(op, saved);
+    const { numbers, entries, groups } = readSaved(op, saved, this.paramGroups);
+    const settings = groups.map((group, i) => {
+      const { params, ...merged } = { ...this.paramGroups[i], ...group } as ParamGroup<O>;
+      expectSettings(op, { ...merged, params }, this.#settings);
+      this.check(merged as unknown as O);
+      return merged;
+    });
+    const numbered = this.paramGroups.flatMap(({ params }, group) =>
+      params.map((p, i) => ({ p, group, number: numbers[group]?.[i] as number })),
+    );
     const fresh = new Map<Tensor, Record<string, Tensor>>();
     try {
       for (const { p, number, group } of numbered) {
@@ -311,48 +336,6 @@ export abstract class Optimizer<O extends object> {
     };
   }
 
-  /** The parts of a saved state. @throws ArgumentError where it is none, or that of other groups or options */
-  #read(op: string, saved: unknown) {
-    expectObject(op, 'what stateDict() gave', saved);
-    const { state, paramGroups } = saved;
-    expectObject(op, 'the state', state);
-    if (!Array.isArray(paramGroups))
-      throw new ArgumentError(`${op}: expected paramGroups to be a list of groups, got ${describe(paramGroups)}`);
-    const numbers = paramGroups.map((group: unknown) => {
-      expectObject(op, 'a group of parameters', group);
-      const { params } = group;
-      if (!Array.isArray(params) || !params.every((n) => Number.isSafeInteger(n) && n >= 0))
-        throw new ArgumentError(
-          `${op}: expected the params of a group to be a list of numbers, got ${describe(params)}`,
-        );
-      return params as readonly number[];
-    });
-    const sizes = (lists: readonly (readonly unknown[])[]): string => lists.map(({ length }) => length).join(', ');
-    const own = this.paramGroups.map(({ params }) => params);
-    if (sizes(numbers) !== sizes(own))
-      throw new ArgumentError(`${op}: expected groups of ${sizes(own)} parameters, got ${sizes(numbers)}`);
-    const all = numbers.flat();
-    const entries = new Map<number, Readonly<Record<string, unknown>>>();
-    for (const [key, entry] of Object.entries(state)) {
-      expectObject(op, `the state of parameter ${key}`, entry);
-      entries.set(Number(key), entry);
-    }
-    const strange = [...entries.keys()].find((n) => !all.includes(n));
-    if (strange !== undefined || new Set(all).size !== all.length)
-      throw new ArgumentError(`${op}: expected each parameter once, and states of those only, got ${strange ?? all}`);
-    const settings = paramGroups.map((group, i) => {
-      const merged = { ...this.paramGroups[i], ...(group as object) } as ParamGroup<O>;
-      expectSettings(op, merged, this.#settings);
-      this.check(merged);
-      const { params: _, ...options } = merged;
-      return options;
-    });
-    const numbered = own.flatMap((params, group) =>
-      params.map((p, i) => ({ p, group, number: numbers[group]?.[i] as number })),
-    );
-    return { settings, numbered, entries };
-  }
-
   #disposeState(): void {
     for (const state of this.#state.values()) discard(state);
     this.#state.clear();
@@ -371,7 +354,9 @@ export abstract class Optimizer<O extends object> {
 /** The settings of a group where kernels read them, and which those are. */
 interface Hyper {
   readonly tensor: Tensor;
-  values: readonly number[];
+  readonly settings: Watch;
+  /** The names of the state tensors that they ask for. */
+  readonly wanted: readonly string[];
 }
 
 const sameItems = <T>(a: readonly T[], b: readonly T[]): boolean =>
@@ -403,9 +388,10 @@ function complete(
 }
 
 /** What of `state` the settings still ask for: momentum may have been turned off. */
-function only(wanted: Readonly<Record<string, number>>, state: State): State {
-  if (hasAll(wanted, state)) return state;
-  return Object.fromEntries(Object.keys(wanted).map((name) => [name, state[name]])) as State;
+function only(wanted: readonly string[], state: State): State {
+  let others = false;
+  for (const name in state) others ||= !wanted.includes(name);
+  return others ? (Object.fromEntries(wanted.map((name) => [name, state[name]])) as State) : state;
 }
 
 /** Whether `a` has all that `b` has. */

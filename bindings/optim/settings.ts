@@ -1,11 +1,9 @@
 // What optimizers are given: parameters, groups with settings, and saved states. All of it is checked before any of it
 // is used, at every call: users may change groups between steps.
 import { type Kind, meant, orList, phrase } from '../kinds.ts';
-import { ArgumentError, DtypeError, describe, formatShape, ShapeError } from '../memory/errors.ts';
-import type { SavedTensor } from '../nn/state.ts';
-import { sameShape } from '../ops/shapes.ts';
+import { ArgumentError, describe } from '../memory/errors.ts';
 import type { Parameter } from '../signature.ts';
-import { numelOf, Tensor } from '../tensor.ts';
+import { Tensor } from '../tensor.ts';
 
 /** @throws ArgumentError unless `value` is a finite number from `low` to, without, `high` */
 export function expectRange(op: string, name: string, value: number, low = 0, high = Number.POSITIVE_INFINITY): void {
@@ -84,25 +82,3 @@ export const kinds: Readonly<Record<string, Kind>> = {
     'a list of two numbers',
   ],
 };
-
-/** The numbers of a saved tensor. @throws ShapeError, DtypeError, ArgumentError unless it is f32 of `shape` */
-export function savedNumbers(
-  op: string,
-  what: string,
-  saved: unknown,
-  shape: readonly number[],
-  anyDtype: boolean,
-): ArrayLike<number> {
-  const { shape: own, data } = (saved ?? {}) as Partial<SavedTensor>;
-  if (!Array.isArray(own) || !sameShape(own, shape))
-    throw new ShapeError(
-      `${op}: expected ${what} of shape ${formatShape(shape)}, got ${Array.isArray(own) ? formatShape(own) : 'none'}`,
-    );
-  if (!ArrayBuffer.isView(data) || !('length' in data) || typeof (data[0] ?? 0) !== 'number')
-    throw new ArgumentError(`${op}: expected a typed array of numbers as the data of ${what}, got ${describe(data)}`);
-  if (data.length !== numelOf(shape))
-    throw new ShapeError(`${op}: expected ${numelOf(shape)} numbers for ${what}, got ${data.length}`);
-  if (!anyDtype && !(data instanceof Float32Array || data instanceof Float64Array))
-    throw new DtypeError(`${op}: expected ${what} in f32, got a ${data.constructor.name}`);
-  return data;
-}
