@@ -164,7 +164,11 @@ function checkWrites(op: OpName, row: Row, inputs: Bag, attrs: unknown): void {
 function withStandIns(row: Row, inputs: Bag): Bag {
   const edges: Record<string, Slot> = { ...inputs };
   for (const { name, writes } of row.inputs)
-    if (writes && isResult(row, name)) edges[name] = standIn(inputs[name] as Tensor);
+    if (writes && isResult(row, name)) {
+      const x = inputs[name] as Tensor;
+      edges[name] = standIn(x);
+      x.block.histories++;
+    }
   return edges;
 }
 

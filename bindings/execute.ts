@@ -291,6 +291,7 @@ function look(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
   const { shape, strides, offset } = (row.rules.view as NonNullable<AnyRules['view']>)(inputs, attrs);
   const y = (inputs.x as Tensor).alias(shape, strides, offset);
   y.isView = true;
+  y.seen = y.block.histories;
   const outputs = { y };
   tracer?.node(op, row, inputs, outputs, attrs);
   return outputs;

@@ -33,17 +33,22 @@ function asNoted({ sequence }: Pick<Node, 'sequence'>, x: Tensor): Tensor {
  * @throws GradError where a write has given that another history before `sequence`, which the view does not know
  */
 function checkView(sequence: number, x: Tensor): void {
-  for (let view = x; view.isView && view.node; ) {
+  let view = x;
+  while (view.isView && view.node) {
     const made = view.node as Node;
     const given = made.inputs.x as Tensor;
     if (given.block !== view.block) return; // a copy, which reshape() had to make
     const base = asNoted(made, given);
-    if (asNoted({ sequence }, given) !== base)
-      throw new GradError(
-        `backward: expected views of what was not written since, got one of shape ${formatShape(view.shape)} whose whole was; make the view after the write`,
-      );
+    if (asNoted({ sequence }, given) !== base) refuse(view);
     view = base;
   }
+  if (view.isStale) refuse(view);
+}
+
+function refuse(view: Tensor): never {
+  throw new GradError(
+    `backward: expected views of what was not written since, got one of shape ${formatShape(view.sizes)} whose whole was; make the view after the write`,
+  );
 }
 
 /** All nodes that `roots` came from, the latest first. */
