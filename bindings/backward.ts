@@ -133,17 +133,6 @@ export interface GradOptions {
   materializeGrads?: boolean;
 }
 
-/** What may stand by position, in PyTorch's order. */
-type GradPositions = [
-  gradOutputs: Tensor | readonly (Tensor | null)[] | null,
-  retainGraph: boolean | null,
-  createGraph: boolean,
-  onlyInputs: true,
-  allowUnused: boolean | null,
-  isGradsBatched: false,
-  materializeGrads: boolean,
-];
-
 /**
  * The gradients of `outputs` (summed) by `inputs`, without touching `.grad` (PyTorch's `autograd.grad`).
  * @throws GradError where an input does not take part, unless `allowUnused`: then null
@@ -151,7 +140,15 @@ type GradPositions = [
 export const grad = callable<
   Callable<
     [outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[]],
-    GradPositions,
+    [
+      gradOutputs: Tensor | readonly (Tensor | null)[] | null,
+      retainGraph: boolean | null,
+      createGraph: boolean,
+      onlyInputs: true,
+      allowUnused: boolean | null,
+      isGradsBatched: false,
+      materializeGrads: boolean,
+    ],
     GradOptions,
     (Tensor | null)[]
   >
@@ -169,7 +166,15 @@ export const grad = callable<
 function gradients(
   outputs: Tensor | readonly Tensor[],
   inputs: Tensor | readonly Tensor[],
-  ...[gradOutputs, retainGraph, createGraph, , allowUnused, , materializeGrads]: GradPositions
+  ...[gradOutputs, retainGraph, createGraph, , allowUnused, , materializeGrads]: [
+    Tensor | readonly (Tensor | null)[] | null,
+    boolean | null,
+    boolean,
+    true,
+    boolean | null,
+    false,
+    boolean,
+  ]
 ): (Tensor | null)[] {
   const roots = outputs instanceof Tensor ? [outputs] : outputs;
   const given = gradOutputs instanceof Tensor ? [gradOutputs] : (gradOutputs ?? roots.map(() => null));

@@ -69,11 +69,8 @@ function formsOf(type, source) {
     return formsOf(alias.typeAnnotation, source);
   }
   const [required, positions, options, result] = type.typeArguments.params;
-  const tuple = (node) =>
-    node.elementTypes ??
-    body.find(({ id, declaration = { id } }) => declaration?.id?.name === node.typeName.name).typeAnnotation
-      .elementTypes;
-  const items = (node, mark) => tuple(node).map((item) => `${item.label.name}${mark}: ${textOf(item.elementType)}`);
+  const items = ({ elementTypes }, mark) =>
+    elementTypes.map((item) => `${item.label.name}${mark}: ${textOf(item.elementType)}`);
   const first = items(required, '');
   const form = (...params) => ({
     params: [...first, ...params],

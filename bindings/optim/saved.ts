@@ -1,4 +1,4 @@
-// What loadStateDict() of an optimizer is given: its parts, after checks that nothing of it is of another shape or kind.
+// What loadStateDict() of an optimizer is given: its parts, checked to be of the shapes and kinds that it knows.
 import { ArgumentError, DtypeError, describe, formatShape, ShapeError } from '../memory/errors.ts';
 import type { SavedTensor } from '../nn/state.ts';
 import { sameShape } from '../ops/shapes.ts';
