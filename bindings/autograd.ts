@@ -10,7 +10,7 @@ import {
   releaseCopies,
   titleOf,
 } from './execute.ts';
-import { ArgumentError, GradError } from './memory/errors.ts';
+import { expectSync, GradError } from './memory/errors.ts';
 import type { Bag, OpName, Ops, Row, Slot } from './ops/core.ts';
 import { coreRows } from './ops/rows.ts';
 import { type GradNode, Tensor } from './tensor.ts';
@@ -79,10 +79,7 @@ export function setGradEnabled<T>(on: boolean, fn: () => T): T {
   enabled = on;
   try {
     const result = fn();
-    if (result instanceof Promise)
-      throw new ArgumentError(
-        'noGrad: expected a synchronous function, got one that returns a promise; await outside of it',
-      );
+    expectSync('noGrad', result);
     return result;
   } finally {
     enabled = before;

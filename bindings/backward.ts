@@ -316,7 +316,7 @@ function walk(
       for (const node of nodes) path.visit(node);
       const results = path.results();
       if (!retainGraph) for (const node of nodes) release(node);
-      if (temporary) for (const g of results.values()) arena.adopt(g.block, temporary.parent);
+      if (temporary) for (const g of results.values()) arena.lift(g.block, temporary);
       return results;
     });
   } finally {
@@ -374,7 +374,7 @@ export function backward(root: Tensor, gradient?: Tensor, options: BackwardOptio
       g.dispose();
     } else x.grad = g;
     // A gradient lives as long as what it belongs to.
-    arena.adopt(x.grad.block, x.block.scope);
+    arena.follow(x.grad.block, x.block);
   }
 }
 

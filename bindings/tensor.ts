@@ -2,7 +2,7 @@
 import { type Dtype, dtypes, type TypedArray } from './dtypes.ts';
 import { runtime } from './engine/engine.ts';
 import type { Operand } from './kernels/descriptor.ts';
-import type { Block } from './memory/arena.ts';
+import type { Block, Scope } from './memory/arena.ts';
 import { ArgumentError, DtypeError, describeValue, FreedError, formatShape, ShapeError } from './memory/errors.ts';
 
 declare global {
@@ -143,10 +143,15 @@ export class Tensor implements Operand {
     this.size = numelOf(shape);
   }
 
-  /** A new tensor with its own uninitialised memory. @throws OutOfMemoryError @internal */
-  static allocate(shape: Shape, dtype: Dtype, maker: string): Tensor {
+  /**
+   * A new tensor with its own uninitialised memory.
+   * @param turn of a loop that it descends from
+   * @throws OutOfMemoryError
+   * @internal
+   */
+  static allocate(shape: Shape, dtype: Dtype, maker: string, turn: Scope | null = null): Tensor {
     const { arena } = runtime();
-    return new Tensor(arena.allocate(numelOf(shape) * dtypes[dtype].bytes, maker), dtype, shape);
+    return new Tensor(arena.allocate(numelOf(shape) * dtypes[dtype].bytes, maker, turn), dtype, shape);
   }
 
   /** Other shape and strides over the same memory, without history. @internal */
@@ -188,6 +193,7 @@ export class Tensor implements Operand {
   }
 
   #throwFreed(): never {
+    runtime(); // without one, that is what is wrong
     throw new FreedError(
       `${this.block.maker}: expected a living tensor, got one of shape ${formatShape(this.shape)} whose memory was given back ` +
         '(its scope or loop turn ended, or dispose() was called); keep() it inside the scope, or copy it out with .data or .item()',
@@ -263,10 +269,14 @@ export class Tensor implements Operand {
     return build(0);
   }
 
-  /** Lets the tensor outlive the scopes around it, until {@link dispose}. Returns itself. @throws FreedError */
+  /**
+   * Lets the tensor, and its gradient, outlive the scopes around it, until {@link dispose}. Returns itself.
+   * @throws FreedError
+   */
   keep(): this {
     this.checkAlive();
-    runtime().arena.adopt(this.block, null);
+    runtime().arena.keep(this.block);
+    if (this.#grad && !this.#grad.block.freed) this.#grad.keep();
     return this;
   }
 

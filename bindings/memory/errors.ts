@@ -73,6 +73,17 @@ export class OutOfMemoryError extends RetrogradError {
   }
 }
 
+/** @throws ArgumentError where `result` of a function that `op` called is a promise; nobody has to handle it then */
+export function expectSync(op: string, result: unknown): void {
+  const then = (result as { then?: unknown } | null | undefined)?.then;
+  if (typeof then !== 'function' || Object.prototype.toString.call(result) !== '[object Promise]') return;
+  const ignore = (): void => {};
+  then.call(result, ignore, ignore);
+  throw new ArgumentError(
+    `${op}: expected a synchronous function, got one that returns a promise; await outside of it`,
+  );
+}
+
 /**
  * A value in a message: numbers and short words as they are, of all else the kind, since what users give may have no
  * end.

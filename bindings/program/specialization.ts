@@ -2,7 +2,7 @@
 import { isGradEnabled } from '../autograd.ts';
 import { type Runtime, runtime } from '../engine/engine.ts';
 import { withTracer } from '../execute.ts';
-import type { Block, Scope } from '../memory/arena.ts';
+import { type Block, heirOf, type Scope } from '../memory/arena.ts';
 import { formatShape, GradError, RecordingError } from '../memory/errors.ts';
 import { Tensor } from '../tensor.ts';
 import { differenceOf } from './difference.ts';
@@ -195,10 +195,12 @@ export class Specialization {
     this.#checkApart(tensors);
     for (const hook of this.#trace.hooks) hook();
     const outputs: Block[] = [];
+    let turn: Scope | null = null;
     try {
       for (let i = 0; i < tensors.length; i++) {
         const x = tensors[i] as Tensor;
         x.checkAlive();
+        turn = heirOf(turn, x.block);
         const { block } = this.#inputs[i] as Tensor;
         if (block.version > 0) x.block.version++; // it writes there
         program.bind(block, x.block.ptr + x.byteOffset);
@@ -208,7 +210,7 @@ export class Specialization {
         program.bind(block, (this.#lasting.get(block) as Block).ptr);
       }
       for (const block of this.#outputs) {
-        const output = arena.allocate(block.bytes, block.maker);
+        const output = arena.allocate(block.bytes, block.maker, turn);
         outputs.push(output);
         program.bind(block, output.ptr);
       }
