@@ -10,7 +10,7 @@ const PROJECTS: Record<string, string[]> = {
     'test/program/build.test.ts',
     'test/program/random.test.ts',
     'test/threads.test.ts',
-    'test/training.test.ts',
+    'test/training/training.test.ts',
   ],
   // What users get: the package, the examples, the papers, files on a disk, pages in a browser. Needs `npm run build`.
   package: [

@@ -1,4 +1,4 @@
-// The tape: calling an op through `ops` runs its row and, where a gradient is wanted, notes it. backward.ts walks the
+// The tape: calling an op through `ops` runs its row and, where a gradient is wanted, notes it. walk.ts walks the
 // notes.
 import {
   compute,

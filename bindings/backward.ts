@@ -1,351 +1,62 @@
-// The walker: from a result back to the leaves, asking each noted row for the gradients of its inputs.
-import { allOps, type Node, ops, setGradEnabled } from './autograd.ts';
+// What users call to differentiate: backward() and grad(). walk.ts does the work.
+import { ops, setGradEnabled } from './autograd.ts';
 import { runtime } from './engine/engine.ts';
-import { withModules } from './execute.ts';
-import type { Scope } from './memory/arena.ts';
-import { formatShape, GradError, ShapeError } from './memory/errors.ts';
-import type { Bag, Slot } from './ops/core.ts';
-import { sameShape } from './ops/shapes.ts';
-import { type GradNode, Tensor } from './tensor.ts';
+import { ArgumentError, formatShape, GradError, ShapeError } from './memory/errors.ts';
+import { expectDtype, sameShape } from './ops/shapes.ts';
+import { checkGradient, Tensor } from './tensor.ts';
+import { walk } from './walk.ts';
 
 /** Options of {@link backward}. */
 export interface BackwardOptions {
-  /** Whether to keep what the graph saved, for another backward through it. @defaultValue what createGraph is */
+  /** Whether to keep what the graph saved, for another walk through it. @defaultValue what createGraph is */
   retainGraph?: boolean;
   /** Whether to note the walk itself, for derivatives of derivatives. @defaultValue false */
   createGraph?: boolean;
+  /** The tensors whose `.grad` is to change; null: all leaves that took part. @defaultValue null */
+  inputs?: Tensor | readonly Tensor[] | null;
 }
 
-/**
- * What input `x` of `node` was when the node was noted: a later write in place, or the node itself where it writes what
- * it also reads, has given `x` another history, and left the one before to a tensor that stands for it in the node of
- * the write.
- */
-function asNoted({ sequence }: Pick<Node, 'sequence'>, x: Tensor): Tensor {
-  let was = x;
-  while (was.node && was.node.sequence >= sequence) {
-    const { row, inputs } = was.node as Node;
-    was = inputs[row.differentiable[was.slot] as string] as Tensor;
-  }
-  return was;
-}
-
-/**
- * A view has the history of what it is a view of, as that was when the view was made.
- * @throws GradError where a write has given that another history before `sequence`, which the view does not know
- */
-function checkView(sequence: number, x: Tensor): void {
-  for (let view = x; view.isView && view.node; ) {
-    const made = view.node as Node;
-    const given = made.inputs.x as Tensor;
-    if (given.block !== view.block) return; // a copy, which reshape() had to make
-    const base = asNoted(made, given);
-    if (asNoted({ sequence }, given) !== base)
-      throw new GradError(
-        `backward: expected views of what was not written since, got one of shape ${formatShape(view.shape)} whose whole was; make the view after the write`,
-      );
-    view = base;
-  }
-}
-
-/** All nodes that `roots` came from, the latest first. */
-function reachable(roots: readonly Tensor[]): Node[] {
-  const seen = new Set<GradNode>();
-  const stack = roots.map((root) => root.node);
-  const nodes: Node[] = [];
-  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-    if (!node || seen.has(node)) continue;
-    seen.add(node);
-    nodes.push(node as Node);
-    // A node that was walked already goes nowhere; visiting it says so.
-    if ((node as Node).saved === null) continue;
-    const { row, inputs } = node as Node;
-    for (const { name } of row.inputs) {
-      const slot = inputs[name] as Slot;
-      for (const x of slot instanceof Tensor ? [slot] : (slot ?? [])) {
-        const before = x.node && asNoted(node as Node, x).node;
-        if (before) stack.push(before);
-      }
-    }
-  }
-  return nodes.sort((a, b) => b.sequence - a.sequence);
-}
-
-function checkSaved(op: string, x: Tensor, version: number | undefined): void {
-  x.checkAlive();
-  if (x.block.version !== version)
-    throw new GradError(
-      `backward: expected the values that ${op} saved, got a tensor of shape ${formatShape(x.shape)} that was written since; call backward() before changing it`,
-    );
-}
-
-/** The saved values of `node`, after checking that they still are what forward saw. */
-function unlock({ saved, name, versions }: Node): Bag {
-  if (!saved)
-    throw new GradError(
-      `backward: expected the values that ${name} saved, got a graph that was walked already; pass { retainGraph: true } the first time`,
-    );
-  let at = 0;
-  for (const key in saved) {
-    const slot = saved[key];
-    if (slot instanceof Tensor) checkSaved(name, slot, versions[at++]);
-    else if (slot) for (const x of slot) checkSaved(name, x, versions[at++]);
-  }
-  return saved;
-}
-
-/** Sums a gradient over the dims that broadcasting stretched, so that it has the input's shape. */
-function unbroadcast(g: Tensor, input: Tensor): Tensor {
-  if (sameShape(g.shape, input.shape)) return g;
-  const lead = g.ndim - input.ndim;
-  let result = g;
-  if (lead > 0) result = ops.sum({ x: result }, { dim: 0, end: lead, keepdim: false });
-  for (let d = 0; d < input.ndim; ) {
-    let end = d;
-    while (end < input.ndim && input.shape[end] === 1 && result.shape[end] !== 1) end++;
-    if (end > d) result = ops.sum({ x: result }, { dim: d, end, keepdim: true });
-    d = Math.max(end, d + 1);
-  }
-  return result;
-}
-
-/** A gradient on its way. */
-class Gradient {
-  g: Tensor;
-  /** Whether it is a sum that was made for it alone: others may be added to it in place. */
-  owned: boolean;
-
-  constructor(g: Tensor, owned: boolean) {
-    this.g = g;
-    this.owned = owned;
-  }
-}
-
-/** Gradients on their way. Blocks count those that lie in them, so that one nobody needs any more goes at once. */
-class Pending {
-  readonly #gradients = new Map<Tensor, Gradient>();
-
-  get(x: Tensor): Tensor | undefined {
-    return this.#gradients.get(x)?.g;
-  }
-
-  /** The whole gradient of `x`, about to be read: from here on others may share its memory. */
-  take(x: Tensor): Tensor | null {
-    const gradient = this.#gradients.get(x);
-    if (!gradient) return null;
-    gradient.owned = false;
-    return gradient.g;
-  }
-
-  /** @returns a sum that was made for it, if one was */
-  add(x: Tensor, g: Tensor, createGraph: boolean): Tensor | null {
-    const before = this.#gradients.get(x);
-    if (!before) {
-      this.#gradients.set(x, new Gradient(g, false));
-      g.block.gradients++;
-    } else if (before.owned && !createGraph) ops.addInto({ y: before.g, x: g });
-    else {
-      // The first one may be shared with another tensor (add hands the same to both): sum into a new one.
-      const sum = ops.add({ a: before.g, b: g });
-      before.g.block.gradients--;
-      sum.block.gradients++;
-      before.g = sum;
-      before.owned = true;
-      return sum;
-    }
-    return null;
-  }
-
-  /** Forgets the gradient of `x`, and frees it if it is a temporary of the walk that no other gradient shares. */
-  drop(x: Tensor, temporary: Scope | null): void {
-    const g = this.#gradients.get(x)?.g;
-    if (!g) return;
-    this.#gradients.delete(x);
-    g.block.gradients--;
-    if (temporary && g.block.scope === temporary && g.block.gradients === 0) g.block.free();
-  }
-
-  /** Forgets all. */
-  clear(): void {
-    for (const { g } of this.#gradients.values()) g.block.gradients = 0;
-    this.#gradients.clear();
-  }
-}
-
-/** What backward knows of the forward call; few rules ask for the shapes. */
-class Context {
-  readonly #node: Node;
-
-  constructor(node: Node) {
-    this.#node = node;
-  }
-
-  get needs(): Node['needs'] {
-    return this.#node.needs;
-  }
-
-  get shapes(): Record<string, unknown> {
-    const { row, inputs } = this.#node;
-    const shapes: Record<string, unknown> = {};
-    for (const { name } of row.inputs) {
-      const x = inputs[name] as Slot;
-      shapes[name] = x instanceof Tensor ? x.shape : (x?.map(({ shape }) => shape) ?? null);
-    }
-    return shapes;
-  }
-}
-
-/** What rows give for the gradients of their inputs. */
-type InputGrads = Readonly<Record<string, Tensor | null | readonly (Tensor | null)[] | undefined>>;
-
-class Walk {
-  readonly #pending = new Pending();
-  readonly #reached = new Set<Tensor>();
-  readonly #wanted: (x: Tensor) => boolean;
-  readonly #createGraph: boolean;
-  /** Temporaries of the walk go when it ends; with createGraph they belong to the new graph and stay. */
-  readonly #temporary: Scope | null;
-
-  constructor(wanted: (x: Tensor) => boolean, createGraph: boolean, temporary: Scope | null) {
-    this.#wanted = wanted;
-    this.#createGraph = createGraph;
-    this.#temporary = temporary;
-  }
-
-  /** Adds `g` to the gradient of x. @returns a sum that was made for it, if one was */
-  reach(x: Tensor, g: Tensor): Tensor | null {
-    const sum = this.#pending.add(x, g, this.#createGraph);
-    if (this.#wanted(x)) {
-      x.checkAlive(); // a freed tensor would keep its gradient for ever
-      this.#reached.add(x);
-    }
-    return sum;
-  }
-
-  /** Takes the gradients of a node's results, and passes those of its inputs on. */
-  visit(node: Node): void {
-    const { row, outputs } = node;
-    const g: Record<string, Tensor | null> = {};
-    let some = false;
-    for (let slot = 0; slot < outputs.length; slot++) {
-      const gradient = this.#pending.take(outputs[slot] as Tensor);
-      g[row.differentiable[slot] as string] = gradient;
-      some ||= gradient !== null;
-    }
-    if (some && node.module) withModules(node.module, () => this.#ask(node, g));
-    else if (some) this.#ask(node, g);
-    for (const y of outputs) if (!this.#reached.has(y)) this.#pending.drop(y, this.#temporary);
-  }
-
-  #ask(node: Node, g: Readonly<Record<string, Tensor | null>>): void {
-    const saved = unlock(node);
-    const { row, inputs, needs, attrs } = node;
-    const { arena } = runtime();
-    const inner = this.#createGraph ? null : arena.open();
-    try {
-      const gradients = row.rules.backward?.(allOps, g, saved, attrs, new Context(node)) as InputGrads;
-      for (const { name } of row.inputs) {
-        const gradient = gradients[name];
-        const flags = needs[name];
-        if (!gradient || !flags) continue;
-        const slot = inputs[name] as Tensor | readonly Tensor[];
-        if (slot instanceof Tensor) this.#give(node, slot, gradient as Tensor, inner);
-        else
-          slot.forEach((x, i) => {
-            const dx = (gradient as readonly (Tensor | null)[])[i];
-            if (dx && (flags as readonly boolean[])[i]) this.#give(node, x, dx, inner);
-          });
-      }
-    } finally {
-      if (inner) arena.close(inner);
-    }
-  }
-
-  /** Passes the gradient of an input on; what lies in `inner`, which ends, goes on living in the walk's own scope. */
-  #give(node: Node, input: Tensor, dx: Tensor, inner: Scope | null): void {
-    const x = asNoted(node, input);
-    checkView(node.sequence, x);
-    const shaped = unbroadcast(dx, x);
-    const sum = this.reach(x, shaped);
-    if (!inner) return;
-    const { arena } = runtime();
-    if (shaped.block.scope === inner) arena.adopt(shaped.block, this.#temporary);
-    if (sum && sum.block.scope === inner) arena.adopt(sum.block, this.#temporary);
-  }
-
-  /** The gradient of each wanted tensor, in memory of its own. */
-  results(): Map<Tensor, Tensor> {
-    const results = new Map<Tensor, Tensor>();
-    const temporary = this.#temporary;
-    for (const x of this.#reached) {
-      const g = this.#pending.get(x) as Tensor;
-      const exclusive =
-        temporary && g.block.scope === temporary && g.block.gradients === 1 && g.isContiguous() && g.offset === 0;
-      results.set(x, exclusive ? g : ops.contiguous({ x: g }));
-    }
-    return results;
-  }
-
-  /** Lets go of what is still on its way. */
-  end(): void {
-    this.#pending.clear();
-  }
-}
-
-/**
- * Walks from `roots` to the start.
- * @param given the gradient of each root; where absent the root is a single number and gets 1
- * @returns the gradient of each wanted tensor, in memory of its own, owned by the scope around
- */
-function walk(
-  roots: readonly Tensor[],
-  given: readonly (Tensor | undefined)[],
-  wanted: (x: Tensor) => boolean,
-  { createGraph = false, retainGraph = createGraph }: BackwardOptions,
-): Map<Tensor, Tensor> {
-  const { arena } = runtime();
-  const nodes = reachable(roots);
-  const temporary = createGraph ? null : arena.open();
-  const path = new Walk(wanted, createGraph, temporary);
-  try {
-    return setGradEnabled(createGraph, () => {
-      roots.forEach((root, i) => {
-        checkView(Number.POSITIVE_INFINITY, root);
-        path.reach(root, given[i] ?? ops.full({}, { shape: root.shape, value: 1 }));
-      });
-      for (const node of nodes) path.visit(node);
-      const results = path.results();
-      if (!retainGraph) for (const node of nodes) release(node);
-      if (temporary) for (const g of results.values()) arena.lift(g.block, temporary);
-      return results;
-    });
-  } finally {
-    path.end();
-    if (temporary) arena.close(temporary);
-  }
-}
-
-/** Lets go of what a node saved; auxiliary results, which only backward reads, are freed. */
-function release(node: Node): void {
-  if (!node.saved) return;
-  for (const x of node.auxiliary) x.dispose();
-  node.saved = null;
-}
-
-function checkRoot(op: string, root: Tensor, gradient: Tensor | undefined): void {
+function checkRoot(op: string, root: unknown, gradient: unknown): asserts root is Tensor {
+  if (!(root instanceof Tensor))
+    throw new ArgumentError(`${op}: expected tensors to differentiate, got ${typeNameOf(root)}`);
   root.checkAlive();
   if (!root.requiresGrad)
     throw new GradError(
       `${op}: expected a result that depends on a tensor with requiresGrad, got one that does not (made in noGrad, or of plain tensors)`,
     );
-  if (!gradient && root.size !== 1)
-    throw new GradError(
-      `${op}: expected a single number, got shape ${formatShape(root.shape)}; reduce it with sum() or mean(), or pass its gradient`,
-    );
-  if (gradient && !sameShape(gradient.shape, root.shape))
+  if (gradient === null || gradient === undefined) {
+    if (root.size !== 1)
+      throw new GradError(
+        `${op}: expected a single number, got shape ${formatShape(root.shape)}; reduce it with sum() or mean(), or pass its gradient`,
+      );
+    return;
+  }
+  // It is only read, so that its strides do not matter.
+  if (!(gradient instanceof Tensor))
+    throw new ArgumentError(`${op}: expected a tensor as the gradient, got ${typeNameOf(gradient)}`);
+  gradient.checkAlive();
+  expectDtype(op, gradient, 'f32');
+  if (!sameShape(gradient.shape, root.shape))
     throw new ShapeError(
       `${op}: expected a gradient of shape ${formatShape(root.shape)}, got ${formatShape(gradient.shape)}`,
     );
+}
+
+const typeNameOf = (x: unknown): string => (x === null ? 'null' : Array.isArray(x) ? 'an array' : typeof x);
+
+/** The tensors among which gradients are asked for. */
+function expectInputs(op: string, inputs: unknown): readonly Tensor[] {
+  const list = inputs instanceof Tensor ? [inputs] : inputs;
+  if (!Array.isArray(list) || !list.every((x) => x instanceof Tensor))
+    throw new ArgumentError(`${op}: expected a tensor or a list of tensors as inputs, got ${typeNameOf(inputs)}`);
+  for (const x of list as Tensor[]) {
+    x.checkAlive();
+    if (!x.requiresGrad)
+      throw new GradError(
+        `${op}: expected inputs that require a gradient, got one of shape ${formatShape(x.shape)} that does not; call requiresGrad_() before it is used`,
+      );
+  }
+  return list;
 }
 
 /**
@@ -360,30 +71,45 @@ function checkRoot(op: string, root: Tensor, gradient: Tensor | undefined): void
  * console.log(w.grad?.toArray()); // [2, 4, 6]
  * ```
  */
-export function backward(root: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
+export function backward(root: Tensor, gradient: Tensor | null = null, options: BackwardOptions = {}): void {
   checkRoot('backward', root, gradient);
-  const results = walk([root], [gradient], (x) => x.requiresGrad && (x.isLeaf || x.retainsGrad), options);
-  const { arena } = runtime();
+  const inputs = options.inputs ? new Set(expectInputs('backward', options.inputs)) : null;
+  const wanted = (x: Tensor): boolean => (inputs ? inputs.has(x) : x.requiresGrad && (x.isLeaf || x.retainsGrad));
   const sums = new Map<Tensor, Tensor>();
-  if (options.createGraph) for (const [x, g] of results) if (x.grad) sums.set(x, ops.add({ a: x.grad, b: g }));
+  const results = walk([root], [gradient], wanted, options, (found) => {
+    for (const x of found.keys()) if (x.grad) checkGradient('backward', x, x.grad);
+    if (options.createGraph) for (const [x, g] of found) if (x.grad) sums.set(x, ops.add({ a: x.grad, b: g }));
+  });
+  const { arena } = runtime();
   for (const [x, g] of results) {
-    if (sums.has(x)) x.grad = sums.get(x) as Tensor;
-    else if (x.grad) {
-      const sum = x.grad;
-      setGradEnabled(false, () => ops.addInto({ y: sum, x: g }));
+    const sum = sums.get(x);
+    if (x.grad && !sum) {
+      const before = x.grad;
+      setGradEnabled(false, () => ops.addInto({ y: before, x: g }));
       g.dispose();
-    } else x.grad = g;
+      continue;
+    }
+    x.takeGrad(sum ?? g);
     // A gradient lives as long as what it belongs to.
-    arena.follow(x.grad.block, x.block);
+    arena.follow((sum ?? g).block, x.block);
   }
 }
 
 /** Options of {@link grad}. */
-export interface GradOptions extends BackwardOptions {
-  /** The gradient of some later value by each output. @defaultValue 1, where the outputs are single numbers */
-  gradOutputs?: readonly Tensor[];
-  /** Whether an input that takes no part gives null; otherwise it throws. @defaultValue false */
+export interface GradOptions {
+  /** Whether to keep what the graph saved, for another walk through it. @defaultValue what createGraph is */
+  retainGraph?: boolean;
+  /** Whether to note the walk itself, for derivatives of derivatives. @defaultValue false */
+  createGraph?: boolean;
+  /**
+   * The gradient of some later value by each output, or null for 1.
+   * @defaultValue 1, where the outputs are single numbers
+   */
+  gradOutputs?: readonly (Tensor | null)[] | null;
+  /** Whether an input that takes no part gives null; otherwise it throws. @defaultValue what materializeGrads is */
   allowUnused?: boolean;
+  /** Whether an input that takes no part gives zeros of its shape. @defaultValue false */
+  materializeGrads?: boolean;
 }
 
 /**
@@ -392,22 +118,36 @@ export interface GradOptions extends BackwardOptions {
  */
 export function grad(
   outputs: Tensor | readonly Tensor[],
-  inputs: readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
   options: GradOptions = {},
 ): (Tensor | null)[] {
+  const { gradOutputs, materializeGrads = false, allowUnused = materializeGrads } = options;
   const roots = outputs instanceof Tensor ? [outputs] : outputs;
-  const given = roots.map((_, i) => options.gradOutputs?.[i]);
-  roots.forEach((root, i) => {
-    checkRoot('grad', root, given[i]);
+  if (!Array.isArray(roots))
+    throw new ArgumentError(`grad: expected a tensor or a list of tensors as outputs, got ${typeNameOf(outputs)}`);
+  if (gradOutputs && (!Array.isArray(gradOutputs) || gradOutputs.length !== roots.length))
+    throw new ArgumentError(`grad: expected a list of ${roots.length} gradients, one for each output, as gradOutputs`);
+  const given = roots.map((root, i) => {
+    const gradient = gradOutputs?.[i] ?? null;
+    checkRoot('grad', root, gradient);
+    return gradient;
   });
-  const set = new Set(inputs);
-  const results = walk(roots, given, (x) => set.has(x), options);
-  return inputs.map((input, i) => {
-    const g = results.get(input);
-    if (!g && !options.allowUnused)
-      throw new GradError(
-        `grad: expected input ${i} of shape ${formatShape(input.shape)} to take part in the outputs, got one that does not; pass { allowUnused: true }`,
-      );
-    return g ?? null;
-  });
+  const list = expectInputs('grad', inputs);
+  const set = new Set(list);
+  const results = walk(
+    roots,
+    given,
+    (x) => set.has(x),
+    options,
+    (found) => {
+      const unused = list.findIndex((x) => !found.has(x));
+      if (unused >= 0 && !allowUnused)
+        throw new GradError(
+          `grad: expected input ${unused} of shape ${formatShape((list[unused] as Tensor).shape)} to take part in the outputs, got one that does not; pass { allowUnused: true }`,
+        );
+    },
+  );
+  return list.map(
+    (input) => results.get(input) ?? (materializeGrads ? ops.full({}, { shape: input.shape, value: 0 }) : null),
+  );
 }

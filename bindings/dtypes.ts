@@ -1,5 +1,6 @@
 // The element types: one row each. A storage dtype to come is a row here and its casts in kernels/elementwise.ts.
-import { ArgumentError, DtypeError, describeValue } from './memory/errors.ts';
+import { describe } from './kinds.ts';
+import { ArgumentError, DtypeError } from './memory/errors.ts';
 
 /** Element types: 32-bit floats, 32-bit signed integers (indices, classes), bytes (masks, pixels). */
 export type Dtype = 'f32' | 'i32' | 'u8';
@@ -31,7 +32,7 @@ const names = Object.keys(dtypes)
 /** @throws DtypeError unless `dtype` names a row of the table; names such as 'constructor' do not */
 export function checkDtype(op: string, dtype: unknown): asserts dtype is Dtype {
   if (typeof dtype !== 'string' || !Object.hasOwn(dtypes, dtype))
-    throw new DtypeError(`${op}: expected dtype ${names.replace(/, ([^,]*)$/, ' or $1')}, got ${describeValue(dtype)}`);
+    throw new DtypeError(`${op}: expected dtype ${names.replace(/, ([^,]*)$/, ' or $1')}, got ${describe(dtype)}`);
 }
 
 /**

@@ -6,8 +6,11 @@ import { Tensor } from './tensor.ts';
 
 /** Calls `visit` for every tensor in a tensor, or in an array, Map, Set or plain object of such values. */
 function forEachTensor(value: unknown, visit: (x: Tensor) => void): void {
-  if (value instanceof Tensor) return visit(value);
-  if (typeof value !== 'object' || value === null) return;
+  if (value instanceof Tensor) visit(value);
+  else if (typeof value === 'object' && value !== null) forEachInside(value, visit);
+}
+
+function forEachInside(value: object, visit: (x: Tensor) => void): void {
   // Values may hold themselves. Most hold tensors only, and need no set.
   let found: Set<object> | null = null;
   const look = (inside: object): void => {

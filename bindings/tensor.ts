@@ -2,8 +2,9 @@
 import { type Dtype, dtypes, type TypedArray } from './dtypes.ts';
 import { runtime } from './engine/engine.ts';
 import type { Operand } from './kernels/descriptor.ts';
+import { describe, kinds, orList } from './kinds.ts';
 import type { Block, Scope } from './memory/arena.ts';
-import { ArgumentError, DtypeError, describeValue, FreedError, formatShape, ShapeError } from './memory/errors.ts';
+import { ArgumentError, DtypeError, FreedError, formatShape, ShapeError } from './memory/errors.ts';
 
 declare global {
   // So that the declarations also compile where `lib` is older than the symbol.
@@ -45,8 +46,7 @@ export const MAX_DIMS = 8;
 
 /** @throws ShapeError unless every size is a whole number ≥ 0, there are at most 8, and the product fits an i32 */
 export function checkShape(op: string, shape: Shape): void {
-  if (!Array.isArray(shape))
-    throw new ShapeError(`${op}: expected a shape such as [2, 3], got ${describeValue(shape)}`);
+  if (!Array.isArray(shape)) throw new ShapeError(`${op}: expected a shape such as [2, 3], got ${describe(shape)}`);
   if (shape.length > MAX_DIMS)
     throw new ShapeError(
       `${op}: expected at most ${MAX_DIMS} dims, got ${shape.length} in ${formatShape(shape)}; flatten some`,
@@ -90,6 +90,30 @@ export const host: { download(x: Tensor, reader: string): TypedArray } = {
     throw new Error('retrograd: expected execute.ts to be loaded');
   },
 };
+
+/** Gradients that the user set: their memory is the user's. */
+const given = new WeakSet<Tensor>();
+
+/** @throws ArgumentError, DtypeError, ShapeError, FreedError unless `g` may be the gradient of `x` */
+export function checkGradient(op: string, x: Tensor, g: unknown): asserts g is Tensor {
+  if (!(g instanceof Tensor))
+    throw new ArgumentError(
+      `${op}: expected a tensor as the gradient, got ${typeof g}; numbers become one by tensor(…)`,
+    );
+  g.checkAlive();
+  if (g.dtype !== 'f32' || x.dtype !== 'f32')
+    throw new DtypeError(
+      `${op}: expected a gradient of dtype f32 of an f32 tensor, got ${g.dtype} of ${x.dtype}; convert it with .to('f32')`,
+    );
+  if (g.shape.length !== x.shape.length || !g.shape.every((size, d) => size === x.shape[d]))
+    throw new ShapeError(
+      `${op}: expected a gradient of shape ${formatShape(x.shape)}, got ${formatShape(g.shape)}; reshape() or expand() it`,
+    );
+  if (!g.isContiguous())
+    throw new ArgumentError(
+      `${op}: expected a contiguous gradient, got shape ${formatShape(g.shape)} with strides ${formatShape(g.strides)}; use contiguous()`,
+    );
+}
 
 /** Sets or, with null, ends the watch. */
 export function watchGradients(watch: GradientWatch | null): void {
@@ -164,17 +188,31 @@ export class Tensor implements Operand {
     return gradients ? gradients.read(this, this.#grad) : this.#grad;
   }
 
-  /** Replaces the gradient; the one before is not disposed of. */
-  set grad(value: Tensor | null) {
+  /**
+   * Replaces the gradient; the one before is not disposed of. null or undefined: there is none.
+   * @throws ArgumentError, DtypeError, ShapeError unless it is a living, contiguous f32 tensor of this shape
+   */
+  set grad(value: Tensor | null | undefined) {
+    if (value !== null && value !== undefined) {
+      checkGradient('grad', this, value);
+      if (value === this)
+        throw new ArgumentError('grad: expected another tensor as the gradient, got the tensor itself; use clone()');
+      given.add(value);
+    }
+    this.takeGrad(value ?? null);
+  }
+
+  /** Replaces the gradient by one that the library made, of the right kind. @internal */
+  takeGrad(value: Tensor | null): void {
     if (gradients) gradients.write(this, this.#grad);
     this.#grad = value;
   }
 
-  /** Lets go of the gradient and its memory. */
+  /** Lets go of the gradient, and of its memory where backward() made it. */
   clearGrad(): void {
     // While recording, what was there before belongs to what goes on if the recording fails.
-    if (!gradients) this.#grad?.dispose();
-    this.grad = null;
+    if (!gradients && this.#grad && !given.has(this.#grad)) this.#grad.dispose();
+    this.takeGrad(null);
   }
 
   /** Number of dims. */
@@ -305,3 +343,6 @@ export class Tensor implements Operand {
     return this.toString();
   }
 }
+
+kinds.Tensor = [(x) => x instanceof Tensor, 'a tensor', 'tensors'];
+kinds.dtype = [(x) => typeof x === 'string' && Object.hasOwn(dtypes, x), orList(Object.keys(dtypes).map(describe))];

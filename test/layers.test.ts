@@ -9,7 +9,9 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** The layers of bindings/, lowest first. A name that ends in / is a folder, whose files may import one another. */
 const LAYERS = [
+  'kinds.ts',
   'memory/',
+  'signature.ts',
   'dtypes.ts',
   'kernels/',
   'generated/kernel-calls.ts',
@@ -18,6 +20,7 @@ const LAYERS = [
   'ops/',
   'execute.ts',
   'autograd.ts',
+  'walk.ts',
   'backward.ts',
   'program/',
   'scope.ts',

@@ -37,32 +37,115 @@ const files = parse(TOP).body.flatMap((node) =>
   node.type === 'ExportAllDeclaration' ? [resolve(TOP, node.source.value)] : [],
 );
 
-/** The exported functions of a file, overloads before what implements them: name, parameters, result, and doc. */
-function* functionsOf({ text, body, comments }) {
+/**
+ * The forms in which a function may be called, each by parameters and result, out of its type: a function type, a
+ * literal of several, Callable<required, positions, options, result>, or a type of the file that is one of these.
+ */
+function formsOf(type, source) {
+  const { text, body } = source;
+  const textOf = (node) => text.slice(node.start, node.end);
+  if (type.type === 'TSFunctionType')
+    return [
+      {
+        params: type.params,
+        result: textOf(type.returnType).replace(/^=>/, ':'),
+        types: [type.params.slice(1), type.returnType],
+      },
+    ];
+  if (type.type === 'TSTypeLiteral')
+    return type.members.map((member) => ({
+      params: member.params,
+      result: textOf(member.returnType),
+      types: [member.params.slice(1), member.returnType],
+      member,
+    }));
+  const alias = body
+    .map(({ declaration, ...node }) => declaration ?? node)
+    .find(({ id }) => id?.name === type.typeName.name);
+  if (type.typeName.name !== 'Callable') {
+    if (!alias) throw new Error(`${source.file}: expected a type of this file, got ${textOf(type)}`);
+    return formsOf(alias.typeAnnotation, source);
+  }
+  const [required, positions, options, result] = type.typeArguments.params;
+  const items = ({ elementTypes }, mark) =>
+    elementTypes.map((item) => `${item.label.name}${mark}: ${textOf(item.elementType)}`);
+  const first = items(required, '');
+  const form = (...params) => ({
+    params: [...first, ...params],
+    result: `: ${textOf(result)}`,
+    types: [required.elementTypes.slice(1), positions, options, result],
+  });
+  const named = `options?: ${textOf(options)}`;
+  const each = items(positions, '');
+  return [
+    form(named),
+    ...(each.length > 0 ? [form(...items(positions, '?'))] : []),
+    ...each.map((_, i) => form(...each.slice(0, i + 1).map((item) => `${item} | undefined`), named)),
+  ];
+}
+
+/** The name under which a declaration of a file is exported. */
+function exported(name, statement, body) {
+  if (statement.type === 'ExportNamedDeclaration') return name;
+  for (const { specifiers = [] } of body)
+    for (const { local, exported: out, type } of specifiers)
+      if (type === 'ExportSpecifier' && local.name === name) return out.name;
+  return undefined;
+}
+
+/** The exported functions of a file, one entry for each form: name, parameters, result, and doc. */
+function* functionsOf(source) {
+  const { text, body, comments } = source;
   const docBefore = (node) =>
     comments.find((comment) => comment.value.startsWith('*') && /^\s*$/.test(text.slice(comment.end, node.start)));
   for (const statement of body) {
-    if (statement.type !== 'ExportNamedDeclaration' || !statement.declaration) continue;
-    const { declaration } = statement;
-    const [name, fn] =
-      declaration.type === 'VariableDeclaration'
-        ? [declaration.declarations[0].id.name, declaration.declarations[0].init]
-        : [declaration.id?.name, declaration];
-    if (!['ArrowFunctionExpression', 'FunctionDeclaration', 'TSDeclareFunction'].includes(fn?.type)) continue;
-    yield { name, fn, isOverload: fn.type === 'TSDeclareFunction', doc: docBefore(statement) };
+    const { declaration = statement } = statement;
+    if (declaration?.type === 'FunctionDeclaration' && declaration !== statement)
+      yield {
+        name: declaration.id.name,
+        params: declaration.params.map((node) => parameter(node, source)),
+        result: text.slice(declaration.returnType.start, declaration.returnType.end),
+        types: [declaration.params.slice(1), declaration.returnType],
+        doc: docBefore(statement),
+      };
+    if (declaration?.type !== 'VariableDeclaration') continue;
+    const [{ id, init }] = declaration.declarations;
+    if (init?.type !== 'CallExpression') continue;
+    const name = exported(id.name, statement, body);
+    if (!name) continue;
+    const fn = init.arguments.find(({ type }) => type === 'ArrowFunctionExpression');
+    const type = id.typeAnnotation?.typeAnnotation ?? init.typeArguments?.params[0];
+    const forms = type
+      ? formsOf(type, source)
+      : [
+          {
+            params: fn.params,
+            result: text.slice(fn.returnType.start, fn.returnType.end),
+            types: [fn.params.slice(1), fn.returnType],
+          },
+        ];
+    for (const { params, result, types, member } of forms)
+      yield {
+        name,
+        params: params.map((node) => (typeof node === 'string' ? node : parameter(node, source))),
+        result,
+        types,
+        type,
+        source,
+        doc: (member && docBefore(member)) ?? docBefore(statement),
+        signature: init.arguments.find(({ type: kind }) => kind === 'Literal')?.value,
+      };
   }
 }
 
-/** A parameter as a signature has it: a default only makes it optional. */
+/** A parameter as a signature has it. */
 function parameter(node, { file, text }) {
-  const { left: bare, right: value } = node.type === 'AssignmentPattern' ? node : { left: node, right: null };
-  const { typeAnnotation } = bare;
-  const type = typeAnnotation
-    ? text.slice(typeAnnotation.start, typeAnnotation.end)
-    : `: ${typeof (value?.argument ?? value)?.value}`; // of -1 or 0
-  if (bare.type !== 'Identifier' || type === ': undefined')
+  const bare = node.argument ?? node.left ?? node;
+  const type = node.typeAnnotation ?? bare.typeAnnotation;
+  if (bare.type !== 'Identifier' || !type)
     throw new Error(`${file}: expected a parameter with a name and a type, got ${text.slice(node.start, node.end)}`);
-  return `${bare.name}${value || bare.optional ? '?' : ''}${type}`;
+  const [dots, open] = [node.type === 'RestElement' ? '...' : '', bare.optional || node.left ? '?' : ''];
+  return `${dots}${bare.name}${open}${text.slice(type.start, type.end)}`;
 }
 
 /** The names of types in a piece of the tree. */
@@ -103,19 +186,14 @@ for (const { source, wanted } of [
   ...files.map((file) => ({ source: parse(file), wanted: () => true })),
   ...BESIDES.map(({ file, names }) => ({ source: parse(file), wanted: (name) => names.includes(name) })),
 ]) {
-  const found = [...functionsOf(source)].filter(({ name }) => wanted(name));
-  const overloaded = new Set(found.filter(({ isOverload }) => isOverload).map(({ name }) => name));
-  for (const { name, fn, isOverload, doc } of found) {
-    const [first, ...rest] = fn.params;
-    if (first?.name !== 'x' && first?.name !== 'root') continue; // concat and the like
-    if (!isOverload && overloaded.has(name)) continue;
-    const returned = source.text.slice(fn.returnType.start, fn.returnType.end);
-    const parameters = rest.map((node) => parameter(node, source)).join(', ');
-    need(source, [rest, fn.returnType]);
+  for (const { name, params, result, types, doc } of functionsOf(source)) {
+    const [first, ...rest] = params;
+    if (!wanted(name) || !/^(x|root)\b/.test(first ?? '')) continue; // cat and the like
+    need(source, types);
     methods.push({
       name,
       file: source.file,
-      text: `${doc ? `${methodDoc(doc, first.name)}\n  ` : ''}${name}(${parameters})${returned};`,
+      text: `${doc ? `${methodDoc(doc, /^\w+/.exec(first)[0])}\n  ` : ''}${name}(${rest.join(', ')})${result};`,
     });
   }
 }
@@ -130,9 +208,13 @@ const fileOf = ({ file }) => (BESIDES.some((beside) => beside.file === file) ? f
 const functions = [...new Set(methods.map(fileOf))]
   .sort(byName)
   .map((file) => [file, [...new Set(methods.filter((m) => fileOf(m) === file).map(({ name }) => name))].sort(byName)]);
+/** Names that are words of the language, which only a method may have, and what stands for them. */
+const RESERVED = new Map([['var', 'variance']]);
+const imported = (name) => (RESERVED.has(name) ? `${name} as ${RESERVED.get(name)}` : name);
+const property = (name) => (RESERVED.has(name) ? `${name}: ${RESERVED.get(name)}` : name);
 const list = (names) => (names.length > 1 ? `{\n  ${names.join(',\n  ')},\n}` : `{ ${names} }`);
 const valueLines = functions.map(
-  ([file, names]) => `import ${list(names)} from '${posix.relative(dirname(TARGET), file)}';`,
+  ([file, names]) => `import ${list(names.map(imported))} from '${posix.relative(dirname(TARGET), file)}';`,
 );
 const result = `// Written by tools/generate-methods.mjs out of bindings/functional/. Do not edit.
 ${lines.join('\n')}
@@ -148,27 +230,38 @@ const listed = `// Written by tools/generate-methods.mjs out of bindings/functio
 ${valueLines.join('\n')}
 
 /** By name, what a method calls with its tensor in front. */
-export const methods = ${list(functions.flatMap(([, names]) => names))};
+export const methods = ${list(functions.flatMap(([, names]) => names.map(property)))};
 `;
 
 /** A layer that applies an activation, and says what the function says. */
-function layer({ name, doc }) {
+function layer({ name, doc, signature, source, type }) {
   const text = doc.value.slice(1).trim();
   if (text.includes('\n')) throw new Error(`${name}: expected a doc of one line, got ${text}`);
   const className = CLASSES[name] ?? name[0].toUpperCase() + name.slice(1);
+  const taken = signature.includes('(') ? signature.replace(/^\w+\(x: Tensor(, )?/, `${className}(`) : `${className}()`;
+  const quoted = taken.includes("'") ? `"${taken}"` : `'${taken}'`;
+  const [, positions, options] = type?.typeArguments?.params ?? [];
+  if (options) layerTypes.add(source.text.slice(options.start, options.end));
+  const given = options
+    ? `<Arguments<[], ${[positions, options].map((node) => source.text.slice(node.start, node.end)).join(', ')}>>`
+    : '<[]>';
   return `/** ${text.replace(/\.$/, '')}: {@link functional.${name}}. */
-export class ${className} extends activation(F.${name}) {}
+export class ${className} extends activation${given}(F.${name}, ${quoted}) {}
 `;
 }
+/** The options that the layers take. */
+const layerTypes = new Set();
 const activations = [
   ...FIRST.names.map((name) => [...functionsOf(parse(FIRST.file))].find((found) => found.name === name)),
   ...functionsOf(parse(ACTIVATIONS)),
-];
+].filter(({ name }, i, all) => all.findIndex((other) => other.name === name) === i);
+const layerText = activations.map(layer).join('\n');
 const layers = `// Written by tools/generate-methods.mjs out of bindings/functional/. Do not edit.
-import * as F from '../../functional/index.ts';
+${layerTypes.size > 0 ? `import type { ${[...layerTypes].sort().join(', ')} } from '../../functional/activation.ts';\n` : ''}import * as F from '../../functional/index.ts';
+import type { Arguments } from '../../signature.ts';
 import { activation } from '../activation.ts';
 
-${activations.map(layer).join('\n')}`;
+${layerText}`;
 
 for (const [target, text] of [
   [TARGET, result],

@@ -1,7 +1,7 @@
 // Activations.
 import { familyOps } from '../autograd.ts';
-import { ArgumentError } from '../memory/errors.ts';
 import { layerActivationRows, softplusRows } from '../ops/activation.ts';
+import { type Callable, callable } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 
 const activationOps = familyOps(layerActivationRows);
@@ -42,45 +42,53 @@ export interface HardtanhOptions {
 }
 
 /** x where x > 0, else negativeSlope · x (Maas et al. 2013). */
-export const leakyRelu = (x: Tensor, options: LeakyReluOptions = {}): Tensor => {
-  const { negativeSlope = 0.01 } = options;
-  return activationOps.leakyRelu({ x }, { negativeSlope });
-};
+export const leakyRelu = callable<Callable<[x: Tensor], [negativeSlope: number], LeakyReluOptions, Tensor>>(
+  'leakyRelu(x: Tensor, negativeSlope: number = 0.01, -inplace: bool = false)',
+  (x: Tensor, negativeSlope: number) => activationOps.leakyRelu({ x }, { negativeSlope }),
+);
 
 /** x where x > 0, else alpha (eˣ − 1) (Clevert et al. 2016). */
-export const elu = (x: Tensor, options: EluOptions = {}): Tensor => {
-  const { alpha = 1 } = options;
-  return activationOps.elu({ x }, { alpha });
-};
+export const elu = callable<Callable<[x: Tensor], [alpha: number], EluOptions, Tensor>>(
+  'elu(x: Tensor, alpha: number = 1, -inplace: bool = false)',
+  (x: Tensor, alpha: number) => activationOps.elu({ x }, { alpha }),
+);
 
 /** 1.0507 (x where x > 0, else 1.6733 (eˣ − 1)), which normalises itself (Klambauer et al. 2017). */
-export const selu = (x: Tensor): Tensor => activationOps.selu({ x });
+export const selu = callable(
+  'selu(x: Tensor, -inplace: bool = false)',
+  (x: Tensor): Tensor => activationOps.selu({ x }),
+);
 
 /** x Φ(x), Φ being the distribution function of the standard normal (Hendrycks and Gimpel 2016). */
-export const gelu = (x: Tensor, options: GeluOptions = {}): Tensor => {
-  const { approximate = 'none' } = options;
-  if (approximate !== 'none' && approximate !== 'tanh')
-    throw new ArgumentError(`gelu: expected approximate 'none' or 'tanh', got '${approximate}'`);
-  return approximate === 'tanh' ? activationOps.geluTanh({ x }) : activationOps.gelu({ x });
-};
+export const gelu = callable<Callable<[x: Tensor], [approximate: 'none' | 'tanh'], GeluOptions, Tensor>>(
+  "gelu(x: Tensor, approximate: 'none'|'tanh' = 'none')",
+  (x: Tensor, approximate: 'none' | 'tanh') =>
+    approximate === 'tanh' ? activationOps.geluTanh({ x }) : activationOps.gelu({ x }),
+);
 
 /** x / (1 + e⁻ˣ), which is x · sigmoid(x); also called swish (Ramachandran et al. 2017). */
-export const silu = (x: Tensor): Tensor => activationOps.silu({ x });
+export const silu = callable(
+  'silu(x: Tensor, -inplace: bool = false)',
+  (x: Tensor): Tensor => activationOps.silu({ x }),
+);
 
 /** x tanh(log(1 + eˣ)) (Misra 2019). */
-export const mish = (x: Tensor): Tensor => activationOps.mish({ x });
+export const mish = callable(
+  'mish(x: Tensor, -inplace: bool = false)',
+  (x: Tensor): Tensor => activationOps.mish({ x }),
+);
 
 /** log(1 + exp(beta x)) / beta; x itself where beta x > threshold. */
-export const softplus = (x: Tensor, options: SoftplusOptions = {}): Tensor => {
-  const { beta = 1, threshold = 20 } = options;
-  return softplusOps.softplus({ x }, { beta, threshold });
-};
+export const softplus = callable<Callable<[x: Tensor], [beta: number, threshold: number], SoftplusOptions, Tensor>>(
+  'softplus(x: Tensor, beta: number = 1, threshold: number = 20)',
+  (x: Tensor, beta: number, threshold: number) => softplusOps.softplus({ x }, { beta, threshold }),
+);
 
 /** x / (1 + |x|). */
-export const softsign = (x: Tensor): Tensor => activationOps.softsign({ x });
+export const softsign = callable('softsign(x: Tensor)', (x: Tensor): Tensor => activationOps.softsign({ x }));
 
 /** x limited to minVal … maxVal. */
-export const hardtanh = (x: Tensor, options: HardtanhOptions = {}): Tensor => {
-  const { minVal = -1, maxVal = 1 } = options;
-  return activationOps.hardtanh({ x }, { min: minVal, max: maxVal });
-};
+export const hardtanh = callable<Callable<[x: Tensor], [minVal: number, maxVal: number], HardtanhOptions, Tensor>>(
+  'hardtanh(x: Tensor, minVal: number = -1, maxVal: number = 1, -inplace: bool = false)',
+  (x: Tensor, min: number, max: number) => activationOps.hardtanh({ x }, { min, max }),
+);

@@ -2,6 +2,7 @@
 import { ops } from '../autograd.ts';
 import { defaultGenerator } from '../creation.ts';
 import { ArgumentError } from '../memory/errors.ts';
+import { type Callable, callable } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 
 /** Options of {@link dropout}. */
@@ -17,8 +18,10 @@ export interface DropoutOptions {
  * when not training.
  * @throws ArgumentError for p outside of 0 … 1
  */
-export function dropout(x: Tensor, options: DropoutOptions = {}): Tensor {
-  const { p = 0.5, training = true } = options;
-  if (!(p >= 0 && p <= 1)) throw new ArgumentError(`dropout: expected p from 0 to 1, got ${p}`);
-  return training && p > 0 ? ops.dropout({ x, state: defaultGenerator() }, { p }) : x;
-}
+export const dropout = callable<Callable<[x: Tensor], [p: number, training: boolean], DropoutOptions, Tensor>>(
+  'dropout(x: Tensor, p: number = 0.5, training: bool = true, -inplace: bool = false)',
+  (x: Tensor, p: number, training: boolean) => {
+    if (!(p >= 0 && p <= 1)) throw new ArgumentError(`dropout: expected p from 0 to 1, got ${p}`);
+    return training && p > 0 ? ops.dropout({ x, state: defaultGenerator() }, { p }) : x;
+  },
+);

@@ -1,21 +1,27 @@
 // Elementwise functions; binary ones broadcast as NumPy does, and take numbers.
 import { ops } from '../autograd.ts';
+import { ArgumentError } from '../memory/errors.ts';
+import { type Callable, callable } from '../signature.ts';
 import { type Dtype, Tensor } from '../tensor.ts';
 import { asFloat, asTensor, type TensorLike } from './arguments.ts';
 
-type Binary = 'add' | 'sub' | 'mul' | 'pow' | 'maximum' | 'minimum' | 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge';
-const binary = (name: Binary, x: Tensor, other: TensorLike): Tensor =>
-  ops[name]({ a: asTensor(name, x), b: asTensor(name, other, x) });
+/** A function of one tensor. */
+type Unary = (x: Tensor) => Tensor;
+/** A function of two tensors, or of one and a number. */
+type Binary = (x: Tensor, other: TensorLike) => Tensor;
 
-const bitwise = (name: 'bitwiseAnd' | 'bitwiseOr' | 'bitwiseXor', x: Tensor, other: TensorLike): Tensor =>
-  ops[name]({ a: asTensor(name, x), b: asTensor(name, other, x) });
+const binaryOf = (name: string, fn: Binary): Binary => callable(`${name}(x: Tensor, other: Tensor|number)`, fn);
+
+type BinaryOp = 'add' | 'sub' | 'mul' | 'pow' | 'maximum' | 'minimum' | 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge';
+const binary = (name: BinaryOp | 'bitwiseAnd' | 'bitwiseOr' | 'bitwiseXor'): Binary =>
+  binaryOf(name, (x, other) => ops[name]({ a: x, b: asTensor(name, other, x) }));
 
 /** The u8 mask of where x is not 0: x itself, where it is one. */
 const asMask = (x: Tensor): Tensor => (x.dtype === 'u8' ? x : ne(x, 0));
-const logical = (name: 'logicalAnd' | 'logicalOr' | 'logicalXor', x: Tensor, other: TensorLike): Tensor =>
-  ops[name]({ a: asMask(asTensor(name, x)), b: asMask(asTensor(name, other, x)) });
+const logical = (name: 'logicalAnd' | 'logicalOr' | 'logicalXor'): Binary =>
+  binaryOf(name, (x, other) => ops[name]({ a: asMask(x), b: asMask(asTensor(name, other, x)) }));
 
-type Unary =
+type UnaryOp =
   | 'neg'
   | 'abs'
   | 'exp'
@@ -36,158 +42,172 @@ type Unary =
   | 'erf'
   | 'tanh'
   | 'sigmoid'
-  | 'relu';
-const unary = (name: Unary, x: Tensor): Tensor => ops[name]({ x: asTensor(name, x) });
+  | 'bitwiseNot';
+const unary = (name: UnaryOp): Unary => callable(`${name}(x: Tensor)`, (x: Tensor): Tensor => ops[name]({ x }));
 
 /** x + other, broadcast. */
-export const add = (x: Tensor, other: TensorLike): Tensor => binary('add', x, other);
+export const add: Binary = binary('add');
 
 /** x − other, broadcast. */
-export const sub = (x: Tensor, other: TensorLike): Tensor => binary('sub', x, other);
+export const sub: Binary = binary('sub');
 
 /** x · other elementwise, broadcast. */
-export const mul = (x: Tensor, other: TensorLike): Tensor => binary('mul', x, other);
+export const mul: Binary = binary('mul');
 
 /** x / other in f32, also of integers, broadcast. */
-export const div = (x: Tensor, other: TensorLike): Tensor =>
-  ops.div({ a: asFloat(asTensor('div', x)), b: asFloat(asTensor('div', other, x)) });
+export const div: Binary = binaryOf('div', (x, other) =>
+  ops.div({ a: asFloat(x), b: asFloat(asTensor('div', other, x)) }),
+);
 
 /** x to the power of `other`, broadcast. */
-export const pow = (x: Tensor, other: TensorLike): Tensor => binary('pow', x, other);
+export const pow: Binary = binary('pow');
 
 /** The larger of x and `other`, broadcast; NaN where either is NaN. */
-export const maximum = (x: Tensor, other: TensorLike): Tensor => binary('maximum', x, other);
+export const maximum: Binary = binary('maximum');
 
 /** The smaller of x and `other`, broadcast; NaN where either is NaN. */
-export const minimum = (x: Tensor, other: TensorLike): Tensor => binary('minimum', x, other);
+export const minimum: Binary = binary('minimum');
 
 /** The u8 mask of x = other, broadcast. */
-export const eq = (x: Tensor, other: TensorLike): Tensor => binary('eq', x, other);
+export const eq: Binary = binary('eq');
 
 /** The u8 mask of x ≠ other, broadcast. */
-export const ne = (x: Tensor, other: TensorLike): Tensor => binary('ne', x, other);
+export const ne: Binary = binary('ne');
 
 /** The u8 mask of x < other, broadcast. */
-export const lt = (x: Tensor, other: TensorLike): Tensor => binary('lt', x, other);
+export const lt: Binary = binary('lt');
 
 /** The u8 mask of x ≤ other, broadcast. */
-export const le = (x: Tensor, other: TensorLike): Tensor => binary('le', x, other);
+export const le: Binary = binary('le');
 
 /** The u8 mask of x > other, broadcast. */
-export const gt = (x: Tensor, other: TensorLike): Tensor => binary('gt', x, other);
+export const gt: Binary = binary('gt');
 
 /** The u8 mask of x ≥ other, broadcast. */
-export const ge = (x: Tensor, other: TensorLike): Tensor => binary('ge', x, other);
+export const ge: Binary = binary('ge');
 
 /** The bits that both x and `other` have, of i32 or u8, broadcast. */
-export const bitwiseAnd = (x: Tensor, other: TensorLike): Tensor => bitwise('bitwiseAnd', x, other);
+export const bitwiseAnd: Binary = binary('bitwiseAnd');
 
 /** The bits that x or `other` has, of i32 or u8, broadcast. */
-export const bitwiseOr = (x: Tensor, other: TensorLike): Tensor => bitwise('bitwiseOr', x, other);
+export const bitwiseOr: Binary = binary('bitwiseOr');
 
 /** The bits that one of x and `other` has, of i32 or u8, broadcast. */
-export const bitwiseXor = (x: Tensor, other: TensorLike): Tensor => bitwise('bitwiseXor', x, other);
+export const bitwiseXor: Binary = binary('bitwiseXor');
 
 /** The bits that x lacks, of i32 or u8. */
-export const bitwiseNot = (x: Tensor): Tensor => ops.bitwiseNot({ x: asTensor('bitwiseNot', x) });
+export const bitwiseNot: Unary = unary('bitwiseNot');
 
 /** The u8 mask of where neither x nor `other` is 0, broadcast. */
-export const logicalAnd = (x: Tensor, other: TensorLike): Tensor => logical('logicalAnd', x, other);
+export const logicalAnd: Binary = logical('logicalAnd');
 
 /** The u8 mask of where x or `other` is not 0, broadcast. */
-export const logicalOr = (x: Tensor, other: TensorLike): Tensor => logical('logicalOr', x, other);
+export const logicalOr: Binary = logical('logicalOr');
 
 /** The u8 mask of where one of x and `other` is 0 and the other is not, broadcast. */
-export const logicalXor = (x: Tensor, other: TensorLike): Tensor => logical('logicalXor', x, other);
+export const logicalXor: Binary = logical('logicalXor');
 
 /** The u8 mask of where x is 0. */
-export const logicalNot = (x: Tensor): Tensor => ops.logicalNot({ x: asMask(asTensor('logicalNot', x)) });
+export const logicalNot = callable('logicalNot(x: Tensor)', (x: Tensor): Tensor => ops.logicalNot({ x: asMask(x) }));
 
 /** −x, elementwise. */
-export const neg = (x: Tensor): Tensor => unary('neg', x);
+export const neg: Unary = unary('neg');
 
 /** |x|, elementwise. */
-export const abs = (x: Tensor): Tensor => unary('abs', x);
+export const abs: Unary = unary('abs');
 
 /** eˣ, elementwise. */
-export const exp = (x: Tensor): Tensor => unary('exp', x);
+export const exp: Unary = unary('exp');
 
 /** eˣ − 1, exact near 0. */
-export const expm1 = (x: Tensor): Tensor => unary('expm1', x);
+export const expm1: Unary = unary('expm1');
 
 /** The natural logarithm: NaN below 0, −∞ at 0. */
-export const log = (x: Tensor): Tensor => unary('log', x);
+export const log: Unary = unary('log');
 
 /** log(1 + x), exact near 0. */
-export const log1p = (x: Tensor): Tensor => unary('log1p', x);
+export const log1p: Unary = unary('log1p');
 
 /** √x: NaN below 0. */
-export const sqrt = (x: Tensor): Tensor => unary('sqrt', x);
+export const sqrt: Unary = unary('sqrt');
 
 /** 1 / √x. */
-export const rsqrt = (x: Tensor): Tensor => unary('rsqrt', x);
+export const rsqrt: Unary = unary('rsqrt');
 
 /** 1 / x. */
-export const reciprocal = (x: Tensor): Tensor => unary('reciprocal', x);
+export const reciprocal: Unary = unary('reciprocal');
 
 /** x². */
-export const square = (x: Tensor): Tensor => unary('square', x);
+export const square: Unary = unary('square');
 
 /** −1, 0 or 1. Its gradient is 0. */
-export const sign = (x: Tensor): Tensor => unary('sign', x);
+export const sign: Unary = unary('sign');
 
 /** The largest whole number ≤ x. Its gradient is 0. */
-export const floor = (x: Tensor): Tensor => unary('floor', x);
+export const floor: Unary = unary('floor');
 
 /** The smallest whole number ≥ x. Its gradient is 0. */
-export const ceil = (x: Tensor): Tensor => unary('ceil', x);
+export const ceil: Unary = unary('ceil');
 
 /** The nearest whole number; halves go to the even one. Its gradient is 0. */
-export const round = (x: Tensor): Tensor => unary('round', x);
+export const round: Unary = unary('round');
 
 /** x without its fraction. Its gradient is 0. */
-export const trunc = (x: Tensor): Tensor => unary('trunc', x);
+export const trunc: Unary = unary('trunc');
 
 /** The sine of x in radians. */
-export const sin = (x: Tensor): Tensor => unary('sin', x);
+export const sin: Unary = unary('sin');
 
 /** The cosine of x in radians. */
-export const cos = (x: Tensor): Tensor => unary('cos', x);
+export const cos: Unary = unary('cos');
 
 /** The Gauss error function 2 / √π ∫₀ˣ exp(−t²) dt. */
-export const erf = (x: Tensor): Tensor => unary('erf', x);
+export const erf: Unary = unary('erf');
 
 /** The hyperbolic tangent (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ). */
-export const tanh = (x: Tensor): Tensor => unary('tanh', x);
+export const tanh: Unary = unary('tanh');
 
 /** The logistic function 1 / (1 + e⁻ˣ). */
-export const sigmoid = (x: Tensor): Tensor => unary('sigmoid', x);
+export const sigmoid: Unary = unary('sigmoid');
 
 /** The rectifier max(x, 0). */
-export const relu = (x: Tensor): Tensor => unary('relu', x);
+export const relu = callable('relu(x: Tensor, -inplace: bool = false)', (x: Tensor): Tensor => ops.relu({ x }));
 
-/** Bounds of {@link clamp}. */
+/** Bounds of {@link clamp}; one of them has to be given. */
 export interface ClampOptions {
-  /** The least value. @defaultValue -Infinity */
-  min?: number;
-  /** The greatest value. @defaultValue Infinity */
-  max?: number;
+  /** The least value; null: none. @defaultValue null */
+  min?: number | null;
+  /** The greatest value; null: none. @defaultValue null */
+  max?: number | null;
 }
 
-/** x limited to `min` … `max`; the gradient is 0 where it was beyond them. */
-export const clamp = (x: Tensor, options: ClampOptions): Tensor => {
-  const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = options;
-  return ops.clamp({ x }, { min, max });
-};
+/**
+ * x limited to `min` … `max`; the gradient is 0 where it was beyond them.
+ * @throws ArgumentError without either bound
+ */
+export const clamp = callable<Callable<[x: Tensor], [min: number | null, max: number | null], ClampOptions, Tensor>>(
+  'clamp(x: Tensor, min: number|null = null, max: number|null = null)',
+  (x: Tensor, min: number | null, max: number | null) => {
+    if (min === null && max === null)
+      throw new ArgumentError('clamp: expected min, max or both, got neither; give at least one of them');
+    return ops.clamp({ x }, { min: min ?? Number.NEGATIVE_INFINITY, max: max ?? Number.POSITIVE_INFINITY });
+  },
+);
 
 /**
  * x as another dtype; x itself where it has that dtype. From f32 to integers it cuts the fraction off and saturates.
  * The gradient goes from f32 to f32 only.
  */
-export const to = (x: Tensor, dtype: Dtype): Tensor => (x.dtype === dtype ? x : ops.cast({ x }, { dtype }));
+export const to = callable(
+  'to(x: Tensor, dtype: dtype)',
+  (x: Tensor, dtype: Dtype): Tensor => (x.dtype === dtype ? x : ops.cast({ x }, { dtype })),
+);
 
 /** `x` where the u8 mask `condition` is not 0, else `other`; all three broadcast, and numbers stand for constants. */
-export function where(condition: Tensor, x: TensorLike, other: TensorLike): Tensor {
-  const beside = x instanceof Tensor ? x : other instanceof Tensor ? other : undefined;
-  return ops.where({ condition, a: asTensor('where', x, beside), b: asTensor('where', other, beside) });
-}
+export const where = callable(
+  'where(condition: Tensor, x: Tensor|number, other: Tensor|number)',
+  (condition: Tensor, x: TensorLike, other: TensorLike): Tensor => {
+    const beside = x instanceof Tensor ? x : other instanceof Tensor ? other : undefined;
+    return ops.where({ condition, a: asTensor('where', x, beside), b: asTensor('where', other, beside) });
+  },
+);

@@ -2,6 +2,7 @@
 import { noGrad, ops } from '../autograd.ts';
 import { formatShape, ShapeError } from '../memory/errors.ts';
 import { broadcastShapes, expectDtype, expectSameDtype, expectShape, normalizeDim, sameShape } from '../ops/shapes.ts';
+import { callable } from '../signature.ts';
 import { host, type Tensor } from '../tensor.ts';
 import { asTensor } from './arguments.ts';
 
@@ -33,11 +34,14 @@ function positionsOf(op: string, mask: Tensor): Tensor {
  * @throws ArgumentError for an index out of range, ShapeError for a mask of another size, RecordingError for a mask
  *   inside of compile()
  */
-export const indexSelect = (x: Tensor, dim: number, index: Tensor): Tensor => {
-  const d = normalizeDim('indexSelect', dim, x.ndim);
-  if (index.dtype === 'u8') expectShape('indexSelect', 'a mask', index, [x.shape[d] ?? 1]);
-  return ops.indexSelect({ x, index: index.dtype === 'u8' ? positionsOf('indexSelect', index) : index }, { dim: d });
-};
+export const indexSelect = callable(
+  'indexSelect(x: Tensor, dim: int, index: Tensor)',
+  (x: Tensor, dim: number, index: Tensor): Tensor => {
+    const d = normalizeDim('indexSelect', dim, x.ndim);
+    if (index.dtype === 'u8') expectShape('indexSelect', 'a mask', index, [x.shape[d] ?? 1]);
+    return ops.indexSelect({ x, index: index.dtype === 'u8' ? positionsOf('indexSelect', index) : index }, { dim: d });
+  },
+);
 
 /**
  * The elements of x where the mask is not 0, in row-major order (PyTorch's `masked_select`).
@@ -45,7 +49,7 @@ export const indexSelect = (x: Tensor, dim: number, index: Tensor): Tensor => {
  * @returns [how many there are]
  * @throws ShapeError, DtypeError; RecordingError inside of compile()
  */
-export const maskedSelect = (x: Tensor, mask: Tensor): Tensor => {
+export const maskedSelect = callable('maskedSelect(x: Tensor, mask: Tensor)', (x: Tensor, mask: Tensor): Tensor => {
   expectDtype('maskedSelect', mask, 'u8');
   if (!sameShape(broadcastShapes('maskedSelect', x.shape, mask.shape), x.shape))
     throw new ShapeError(
@@ -57,18 +61,21 @@ export const maskedSelect = (x: Tensor, mask: Tensor): Tensor => {
     { x: ops.reshape({ x }, { shape: flat }), index: positionsOf('maskedSelect', places) },
     { dim: 0 },
   );
-};
+});
 
 /**
  * A copy of x with `value` where the mask is not 0 (PyTorch's `masked_fill`).
  * @param mask u8, broadcast with x
  */
-export const maskedFill = (x: Tensor, mask: Tensor, value: number): Tensor => {
-  const fill = asTensor('maskedFill', value, x);
-  expectDtype('maskedFill', mask, 'u8');
-  expectSameDtype('maskedFill', fill, x);
-  return ops.where({ condition: mask, a: fill, b: x });
-};
+export const maskedFill = callable(
+  'maskedFill(x: Tensor, mask: Tensor, value: number)',
+  (x: Tensor, mask: Tensor, value: number): Tensor => {
+    const fill = asTensor('maskedFill', value, x);
+    expectDtype('maskedFill', mask, 'u8');
+    expectSameDtype('maskedFill', fill, x);
+    return ops.where({ condition: mask, a: fill, b: x });
+  },
+);
 
 /**
  * One element of x for each index: out[.., i, ..] = x[.., index[.., i, ..], ..].
@@ -76,16 +83,22 @@ export const maskedFill = (x: Tensor, mask: Tensor, value: number): Tensor => {
  * @returns f32 of index's shape
  * @throws ArgumentError for an index out of range
  */
-export const gather = (x: Tensor, dim: number, index: Tensor): Tensor => {
-  const d = normalizeDim('gather', dim, x.ndim);
-  expectDtype('gather', index, 'i32');
-  return ops.gather({ x: narrowTo('gather', x, index, d), index }, { dim: d });
-};
+export const gather = callable(
+  'gather(x: Tensor, dim: int, index: Tensor)',
+  (x: Tensor, dim: number, index: Tensor): Tensor => {
+    const d = normalizeDim('gather', dim, x.ndim);
+    expectDtype('gather', index, 'i32');
+    return ops.gather({ x: narrowTo('gather', x, index, d), index }, { dim: d });
+  },
+);
 
 /**
  * A copy of x with `src` added at the index along `dim`: out[.., index[.., i, ..], ..] += src[.., i, ..].
  * @param index i32 of src's shape
  * @throws ArgumentError for an index out of range
  */
-export const scatterAdd = (x: Tensor, dim: number, index: Tensor, src: Tensor): Tensor =>
-  ops.scatterAdd({ x, index, src }, { dim: normalizeDim('scatterAdd', dim, x.ndim) });
+export const scatterAdd = callable(
+  'scatterAdd(x: Tensor, dim: int, index: Tensor, src: Tensor)',
+  (x: Tensor, dim: number, index: Tensor, src: Tensor): Tensor =>
+    ops.scatterAdd({ x, index, src }, { dim: normalizeDim('scatterAdd', dim, x.ndim) }),
+);

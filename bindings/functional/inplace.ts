@@ -1,12 +1,11 @@
 // Functions that write their tensor in place, named as PyTorch names them: with an underscore.
 import { ops } from '../autograd.ts';
-import { ArgumentError } from '../memory/errors.ts';
 import { sameShape } from '../ops/shapes.ts';
-import { Tensor } from '../tensor.ts';
+import { callable } from '../signature.ts';
+import type { Tensor } from '../tensor.ts';
 
 /** Whether a write to `x`, element by element, could overwrite what of `src` it has yet to read. */
 const overlaps = (x: Tensor, src: Tensor): boolean =>
-  x instanceof Tensor &&
   x.block === src.block &&
   !(x.offset === src.offset && sameShape(x.shape, src.shape) && sameShape(x.strides, src.strides));
 
@@ -16,21 +15,20 @@ const overlaps = (x: Tensor, src: Tensor): boolean =>
  * @param src of x's dtype
  * @throws ShapeError, DtypeError; GradError where x is a leaf that requires a gradient, or a view, outside of noGrad()
  */
-export const copy_ = (x: Tensor, src: Tensor): Tensor => {
-  if (!(src instanceof Tensor))
-    throw new ArgumentError(`copy_: expected a tensor as src, got ${typeof src}; fill_() takes a number`);
-  return ops.copy({ y: x, x: overlaps(x, src) ? ops.contiguous({ x: src }) : src });
-};
+export const copy_ = callable(
+  'copy_(x: Tensor, src: Tensor)',
+  (x: Tensor, src: Tensor): Tensor => ops.copy({ y: x, x: overlaps(x, src) ? ops.contiguous({ x: src }) : src }),
+);
 
 /**
  * Overwrites every element of x with `value` and returns x (PyTorch's `fill_`).
  * @throws ArgumentError where x's dtype cannot hold the number; GradError where x requires a gradient, outside of
  *   noGrad()
  */
-export function fill_(x: Tensor, value: number): Tensor {
+export const fill_ = callable('fill_(x: Tensor, value: number)', (x: Tensor, value: number): Tensor => {
   ops.fillInto({ y: x }, { value });
   return x;
-}
+});
 
 /** Overwrites every element of x with 0 and returns x (PyTorch's `zero_`). @throws GradError as {@link fill_} */
-export const zero_ = (x: Tensor): Tensor => fill_(x, 0);
+export const zero_ = callable('zero_(x: Tensor)', (x: Tensor): Tensor => fill_(x, 0));

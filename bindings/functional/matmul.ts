@@ -1,8 +1,8 @@
 // Matrix products of vectors, matrices and batches of them.
 import { ops } from '../autograd.ts';
 import { formatShape, ShapeError } from '../memory/errors.ts';
+import { callable } from '../signature.ts';
 import { numelOf, type Tensor } from '../tensor.ts';
-import { asTensor } from './arguments.ts';
 
 /**
  * The matrix product over the last two dims; the dims before them are a batch and broadcast. A vector on the left is
@@ -12,20 +12,18 @@ import { asTensor } from './arguments.ts';
  * @returns [..., m, n]
  * @throws ShapeError where the inner dims differ, or an operand is a single number
  */
-export function matmul(x: Tensor, other: Tensor): Tensor {
-  const a = asTensor('matmul', x);
-  const b = asTensor('matmul', other);
-  if (a.ndim === 0 || b.ndim === 0)
+export const matmul = callable('matmul(x: Tensor, other: Tensor)', (x: Tensor, other: Tensor): Tensor => {
+  if (x.ndim === 0 || other.ndim === 0)
     throw new ShapeError(
-      `matmul: expected at least 1 dim each, got ${formatShape(a.shape)} and ${formatShape(b.shape)}; use mul`,
+      `matmul: expected at least 1 dim each, got ${formatShape(x.shape)} and ${formatShape(other.shape)}; use mul`,
     );
-  if (a.shape.at(-1) !== b.shape.at(b.ndim === 1 ? 0 : -2))
+  if (x.shape.at(-1) !== other.shape.at(other.ndim === 1 ? 0 : -2))
     throw new ShapeError(
-      `matmul: expected inner dimensions to match, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+      `matmul: expected inner dimensions to match, got ${formatShape(x.shape)} and ${formatShape(other.shape)}`,
     );
   // Vectors become a row or a column, and lose that dim again.
-  const rows = a.ndim === 1 ? ops.reshape({ x: a }, { shape: [1, a.size] }) : a;
-  const columns = b.ndim === 1 ? ops.reshape({ x: b }, { shape: [b.size, 1] }) : b;
+  const rows = x.ndim === 1 ? ops.reshape({ x }, { shape: [1, x.size] }) : x;
+  const columns = other.ndim === 1 ? ops.reshape({ x: other }, { shape: [other.size, 1] }) : other;
   const folds = rows.ndim > 2 && columns.ndim === 2 && rows.isContiguous();
   const [k, n] = columns.shape.slice(-2) as [number, number];
   // One product of many rows instead of a batch of small ones; its weight gradient is one product as well.
@@ -39,7 +37,9 @@ export function matmul(x: Tensor, other: Tensor): Tensor {
         },
       )
     : ops.matmul({ a: rows, b: columns });
-  if (a.ndim > 1 && b.ndim > 1) return y;
-  const shape = y.shape.filter((_, d) => !(a.ndim === 1 && d === y.ndim - 2) && !(b.ndim === 1 && d === y.ndim - 1));
+  if (x.ndim > 1 && other.ndim > 1) return y;
+  const shape = y.shape.filter(
+    (_, d) => !(x.ndim === 1 && d === y.ndim - 2) && !(other.ndim === 1 && d === y.ndim - 1),
+  );
   return ops.reshape({ x: y }, { shape });
-}
+});

@@ -3,13 +3,41 @@ import { ops } from '../autograd.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import type { ReduceAttrs } from '../ops/reduce.ts';
 import { normalizeDim } from '../ops/shapes.ts';
+import { alternatives, type Callable, callable } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
-import { asFloat, asTensor, type Dims } from './arguments.ts';
+import { asFloat, type Dims } from './arguments.ts';
+import { maximum, minimum, ne } from './elementwise.ts';
+import { gather } from './indexing.ts';
+import { squeeze } from './shape.ts';
 
 /** Options of the reductions. */
 export interface ReduceOptions {
+  /** The dims to reduce; null: all of them. @defaultValue null */
+  dim?: Dims | null;
   /** Whether the reduced dims stay, with size 1. @defaultValue false */
   keepdim?: boolean;
+}
+
+/** Options of {@link argmax} and {@link argmin}. */
+export interface ArgumentOptions {
+  /** The dim to search; null: the flattened tensor. @defaultValue null */
+  dim?: number | null;
+  /** Whether the reduced dims stay, with size 1. @defaultValue false */
+  keepdim?: boolean;
+}
+
+/** Options of {@link max} and {@link min} along a dim. */
+export interface ExtremeOptions {
+  /** Whether the reduced dim stays, with size 1. @defaultValue false */
+  keepdim?: boolean;
+}
+
+/** What {@link max} and {@link min} give along a dim. */
+export interface Extremes {
+  /** The extreme elements. The gradient goes to the elements at `indices`. */
+  values: Tensor;
+  /** Their places along the dim, i32; of equal ones the first. */
+  indices: Tensor;
 }
 
 /** Options of {@link variance} and {@link std}. */
@@ -23,13 +51,17 @@ export interface VarianceOptions extends ReduceOptions {
 
 /** Options of {@link norm}. */
 export interface NormOptions extends ReduceOptions {
-  /** The order of the norm: a number > 0, or Infinity for the largest magnitude. @defaultValue 2 */
-  p?: number;
+  /**
+   * The order of the norm: any number, Infinity for the largest magnitude, 0 for the number of elements that are not 0;
+   * 'fro' is 2.
+   * @defaultValue 'fro'
+   */
+  p?: number | 'fro';
 }
 
-/** The dims of `x` to reduce, sorted; all of them without `dims`, or with an empty list, as in PyTorch. */
-function reducedDims(op: string, x: Tensor, dims: Dims | undefined): number[] {
-  if (dims === undefined || (typeof dims !== 'number' && dims.length === 0)) return x.shape.map((_, d) => d);
+/** The dims of `x` to reduce, sorted; all of them for null, or with an empty list, as in PyTorch. */
+function reducedDims(op: string, x: Tensor, dims: Dims | null): number[] {
+  if (dims === null || (typeof dims !== 'number' && dims.length === 0)) return x.shape.map((_, d) => d);
   const list = (typeof dims === 'number' ? [dims] : [...dims]).map((dim) => normalizeDim(op, dim, x.ndim));
   if (new Set(list).size !== list.length)
     throw new ShapeError(`${op}: expected each dim once, got ${formatShape(list)}`);
@@ -48,31 +80,35 @@ function runs(dims: readonly number[]): [dim: number, end: number][] {
   return found.length > 0 ? found.reverse() : [[0, 0]];
 }
 
+type Reduce = Callable<[x: Tensor], [dim: Dims | null, keepdim: boolean], ReduceOptions, Tensor>;
+type Spread = Callable<[x: Tensor], [dim: Dims | null], VarianceOptions, Tensor>;
+type Place = Callable<[x: Tensor], [dim: number | null, keepdim: boolean], ArgumentOptions, Tensor>;
+
+const REDUCED = '(x: Tensor, dim: int|int[]|null = null, keepdim: bool = false)';
+
+const declare = (name: string, fn: (x: Tensor, dims: Dims | null, keepdim: boolean) => Tensor): Reduce =>
+  callable<Reduce>(name + REDUCED, fn);
+
 /** Reductions that may be taken run by run. */
-function reduction(
-  name: 'sum' | 'mean' | 'prod' | 'norm',
-  x: Tensor,
-  dims: Dims | undefined,
-  { keepdim = false }: ReduceOptions,
-): Tensor {
-  const given = asTensor(name, x);
+const reduction = (name: 'sum' | 'mean' | 'prod' | 'norm', x: Tensor, dims: Dims | null, keepdim: boolean): Tensor => {
   // Sums of integers are integers; what has a fraction is f32.
-  const input = name === 'mean' ? asFloat(given) : given;
+  const input = name === 'mean' ? asFloat(x) : x;
   return runs(reducedDims(name, input, dims)).reduce(
     (y, [dim, end]) => ops[name]({ x: y }, { dim, end, keepdim }),
     input,
   );
-}
+};
+const byRuns = (name: 'sum' | 'mean' | 'prod'): Reduce =>
+  declare(name, (x, dims, keepdim) => reduction(name, x, dims, keepdim));
 
 /** Reductions that need all their dims together: other dims are moved to the front first. */
 function together(
   name: string,
-  x: Tensor,
-  dims: Dims | undefined,
+  input: Tensor,
+  dims: Dims | null,
   keepdim: boolean,
   row: (x: Tensor, attrs: ReduceAttrs) => Tensor,
 ): Tensor {
-  const input = asTensor(name, x);
   const reduced = reducedDims(name, input, dims);
   const [run, ...rest] = runs(reduced);
   if (run && rest.length === 0) return row(input, { dim: run[0], end: run[1], keepdim });
@@ -86,123 +122,137 @@ function together(
 }
 
 /** Run by run, equal extremes would not share evenly, and the softmax of a lane of −∞ would be NaN. */
-const whole = (
-  name: 'max' | 'min' | 'logsumexp',
-  x: Tensor,
-  dims: Dims | undefined,
-  { keepdim = false }: ReduceOptions,
-): Tensor => together(name, x, dims, keepdim, (input, attrs) => ops[name]({ x: input }, attrs));
+const whole = (name: string, op: 'max' | 'min' | 'logsumexp'): Reduce =>
+  declare(name, (x, dims, keepdim) => together(name, x, dims, keepdim, (input, attrs) => ops[op]({ x: input }, attrs)));
 
-const spread = (
-  name: 'variance' | 'std',
-  x: Tensor,
-  dims: Dims | undefined,
-  { keepdim = false, correction = 1 }: VarianceOptions,
-): Tensor => together(name, x, dims, keepdim, (input, attrs) => ops[name]({ x: input }, { ...attrs, correction }));
+const spread = (name: 'var' | 'std', op: 'variance' | 'std'): Spread =>
+  callable<Spread>(
+    `${name}(x: Tensor, dim: int|int[]|null = null, *, correction: number = 1, keepdim: bool = false)`,
+    (x: Tensor, dims: Dims | null, correction: number, keepdim: boolean) =>
+      together(name, x, dims, keepdim, (input, attrs) => ops[op]({ x: input }, { ...attrs, correction })),
+  );
 
-const argument = (
-  name: 'argmax' | 'argmin',
-  x: Tensor,
-  dim: number | undefined,
-  { keepdim = false }: ReduceOptions,
-): Tensor => together(name, x, dim, keepdim, (input, attrs) => ops[name]({ x: input }, attrs));
+const placeOf = (name: 'argmax' | 'argmin', x: Tensor, dim: number | null, keepdim: boolean): Tensor =>
+  together(name, x, dim, keepdim, (input, attrs) => ops[name]({ x: input }, attrs));
+const place = (name: 'argmax' | 'argmin'): Place =>
+  callable<Place>(
+    `${name}(x: Tensor, dim: int|null = null, keepdim: bool = false)`,
+    (x: Tensor, dim: number | null, keepdim: boolean) => placeOf(name, x, dim, keepdim),
+  );
+
+/** The three forms of max and min: of all elements, along a dim with places, of two tensors. */
+type Extreme = {
+  (x: Tensor): Tensor;
+  (x: Tensor, dim: number, options?: ExtremeOptions): Extremes;
+  (x: Tensor, dim: number, keepdim?: boolean): Extremes;
+  (x: Tensor, other: Tensor): Tensor;
+};
+const extreme = (name: 'max' | 'min'): Extreme =>
+  alternatives(
+    [`${name}(x: Tensor)`, (x: Tensor) => ops[name]({ x }, { dim: 0, end: x.ndim, keepdim: false })],
+    [
+      `${name}(x: Tensor, dim: int, keepdim: bool = false)`,
+      (x: Tensor, dim: number, keepdim: boolean): Extremes => {
+        const found = placeOf(name === 'max' ? 'argmax' : 'argmin', x, dim, true);
+        const values = x.ndim === 0 ? x : gather(x, dim, found);
+        const squeezed = (y: Tensor) => (keepdim || x.ndim === 0 ? y : squeeze(y, dim));
+        return { values: squeezed(values), indices: squeezed(found) };
+      },
+    ],
+    [`${name}(x: Tensor, other: Tensor)`, (x: Tensor, other: Tensor) => (name === 'max' ? maximum : minimum)(x, other)],
+  );
 
 const power = (x: Tensor, p: number): Tensor => ops.pow({ a: x, b: ops.full({}, { shape: [], value: p }) });
 
-/**
- * The sum of the elements over `dims`.
- * @param dims the dims to reduce; all by default
- */
-export const sum = (x: Tensor, dims?: Dims, options: ReduceOptions = {}): Tensor => reduction('sum', x, dims, options);
+/** The sum of the elements over `dim`, one dim or several; all by default. */
+export const sum: Reduce = byRuns('sum');
+
+/** The mean of the elements over `dim`, one dim or several; all by default. NaN for none. */
+export const mean: Reduce = byRuns('mean');
+
+/** The product of the elements over `dim`, one dim or several; all by default. */
+export const prod: Reduce = byRuns('prod');
 
 /**
- * The mean of the elements over `dims`; NaN for none.
- * @param dims the dims to reduce; all by default
+ * The largest elements over `dim`, one dim or several; all by default. NaN if one is NaN. Equal ones share the
+ * gradient.
  */
-export const mean = (x: Tensor, dims?: Dims, options: ReduceOptions = {}): Tensor =>
-  reduction('mean', x, dims, options);
+export const amax: Reduce = whole('amax', 'max');
 
 /**
- * The product of the elements over `dims`.
- * @param dims the dims to reduce; all by default
+ * The smallest elements over `dim`, one dim or several; all by default. NaN if one is NaN. Equal ones share the
+ * gradient.
  */
-export const prod = (x: Tensor, dims?: Dims, options: ReduceOptions = {}): Tensor =>
-  reduction('prod', x, dims, options);
+export const amin: Reduce = whole('amin', 'min');
 
 /**
- * The largest element over `dims`; NaN if one is NaN.
- * Equal ones share the gradient (PyTorch's `amax`). For its place see {@link argmax}.
- * @param dims the dims to reduce; all by default
+ * `max(x)`: the largest element; equal ones share the gradient. `max(x, dim)`: the largest along `dim`, with its
+ * places. `max(x, other)`: {@link maximum}. A NaN is larger than all numbers. For several dims see {@link amax}.
  */
-export const max = (x: Tensor, dims?: Dims, options: ReduceOptions = {}): Tensor => whole('max', x, dims, options);
+export const max: Extreme = extreme('max');
 
 /**
- * The smallest element over `dims`; NaN if one is NaN.
- * Equal ones share the gradient (PyTorch's `amin`). For its place see {@link argmin}.
- * @param dims the dims to reduce; all by default
+ * `min(x)`: the smallest element; equal ones share the gradient. `min(x, dim)`: the smallest along `dim`, with its
+ * places. `min(x, other)`: {@link minimum}. A NaN is smaller than all numbers. For several dims see {@link amin}.
  */
-export const min = (x: Tensor, dims?: Dims, options: ReduceOptions = {}): Tensor => whole('min', x, dims, options);
+export const min: Extreme = extreme('min');
 
-/**
- * log Σ exp(x) over `dims`, without overflow.
- * @param dims the dims to reduce; all by default
- */
-export const logsumexp = (x: Tensor, dims?: Dims, options: ReduceOptions = {}): Tensor =>
-  whole('logsumexp', x, dims, options);
+/** log Σ exp(x) over `dim`, one dim or several, without overflow; all by default. */
+export const logsumexp: Reduce = whole('logsumexp', 'logsumexp');
 
-/**
- * The p-norm (Σ |x|ᵖ)^(1 / p) over `dims`.
- * @param dims the dims to reduce; all by default
- * @throws ArgumentError for p ≤ 0
- */
-export const norm = (x: Tensor, dims?: Dims, options: NormOptions = {}): Tensor => {
-  const { p = 2, keepdim = false } = options;
-  if (p === 2) return reduction('norm', x, dims, { keepdim });
-  if (p === 1) return sum(ops.abs({ x }), dims, { keepdim });
-  if (p === Number.POSITIVE_INFINITY) return max(ops.abs({ x }), dims, { keepdim });
-  if (!(p > 0)) throw new ArgumentError(`norm: expected p > 0, got ${p}`);
-  return power(sum(power(ops.abs({ x }), p), dims, { keepdim }), 1 / p);
-};
+/** The p-norm (Σ |x|ᵖ)^(1 / p) over `dim`, one dim or several; all by default. */
+export const norm = callable<
+  Callable<[x: Tensor], [p: number | 'fro', dim: Dims | null, keepdim: boolean], NormOptions, Tensor>
+>(
+  "norm(x: Tensor, p: number|'fro' = 'fro', dim: int|int[]|null = null, keepdim: bool = false)",
+  (x: Tensor, p: number | 'fro', dim: Dims | null, keepdim: boolean) => {
+    if (p === 2 || p === 'fro') return reduction('norm', x, dim, keepdim);
+    if (p === 0) return sum(ops.cast({ x: ne(x, 0) }, { dtype: 'f32' }), dim, keepdim);
+    const magnitudes = ops.abs({ x });
+    if (p === 1) return sum(magnitudes, dim, keepdim);
+    if (p === Number.POSITIVE_INFINITY) return amax(magnitudes, dim, keepdim);
+    if (p === Number.NEGATIVE_INFINITY) return amin(magnitudes, dim, keepdim);
+    if (Number.isNaN(p)) throw new ArgumentError('norm: expected a number as p, got NaN; give the order of the norm');
+    return power(sum(power(magnitudes, p), dim, keepdim), 1 / p);
+  },
+);
 
-/**
- * The variance Σ (x − mean)² / (n − correction) over `dims` (PyTorch's `var`).
- * @param dims the dims to reduce; all by default
- */
-export const variance = (x: Tensor, dims?: Dims, options: VarianceOptions = {}): Tensor =>
-  spread('variance', x, dims, options);
+/** The variance Σ (x − mean)² / (n − correction) over `dim`, one dim or several; all by default. */
+const variance: Spread = spread('var', 'variance');
 
-/**
- * The standard deviation over `dims`: the root of {@link variance}.
- * @param dims the dims to reduce; all by default
- */
-export const std = (x: Tensor, dims?: Dims, options: VarianceOptions = {}): Tensor => spread('std', x, dims, options);
+export { variance as var };
+
+/** The standard deviation over `dim`, one dim or several; all by default: the root of {@link var}. */
+export const std: Spread = spread('std', 'std');
 
 /**
  * The i32 index of the first largest element along `dim`; without `dim` that in the flattened tensor. It has no
  * gradient.
  */
-export const argmax = (x: Tensor, dim?: number, options: ReduceOptions = {}): Tensor =>
-  argument('argmax', x, dim, options);
+export const argmax: Place = place('argmax');
 
 /**
  * The i32 index of the first smallest element along `dim`; without `dim` that in the flattened tensor. It has no
  * gradient.
  */
-export const argmin = (x: Tensor, dim?: number, options: ReduceOptions = {}): Tensor =>
-  argument('argmin', x, dim, options);
+export const argmin: Place = place('argmin');
+
+type Along = (x: Tensor, dim: number) => Tensor;
+const along = (name: 'cumsum' | 'logcumsumexp' | 'softmax' | 'logSoftmax', float: boolean): Along =>
+  callable(
+    `${name}(x: Tensor, dim: int)`,
+    (x: Tensor, dim: number): Tensor =>
+      ops[name]({ x: float ? asFloat(x) : x }, { dim: normalizeDim(name, dim, x.ndim) }),
+  );
 
 /** The running sum along `dim`: y[i] = x[0] + … + x[i]. */
-export const cumsum = (x: Tensor, dim: number): Tensor =>
-  ops.cumsum({ x }, { dim: normalizeDim('cumsum', dim, x.ndim) });
+export const cumsum: Along = along('cumsum', false);
 
 /** The logarithm of the running sum of eˣ along `dim`, without overflow. */
-export const logcumsumexp = (x: Tensor, dim: number): Tensor =>
-  ops.logcumsumexp({ x: asFloat(x) }, { dim: normalizeDim('logcumsumexp', dim, x.ndim) });
+export const logcumsumexp: Along = along('logcumsumexp', true);
 
 /** eˣ / Σ eˣ along `dim`, without overflow. */
-export const softmax = (x: Tensor, dim: number): Tensor =>
-  ops.softmax({ x }, { dim: normalizeDim('softmax', dim, x.ndim) });
+export const softmax: Along = along('softmax', false);
 
 /** log(eˣ / Σ eˣ) along `dim`, without overflow. */
-export const logSoftmax = (x: Tensor, dim: number): Tensor =>
-  ops.logSoftmax({ x }, { dim: normalizeDim('logSoftmax', dim, x.ndim) });
+export const logSoftmax: Along = along('logSoftmax', false);

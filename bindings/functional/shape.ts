@@ -3,7 +3,9 @@
 import { ops } from '../autograd.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { normalizeDim, sameShape } from '../ops/shapes.ts';
+import { type Callable, callable } from '../signature.ts';
 import { numelOf, type Shape, type Tensor } from '../tensor.ts';
+import type { Dims } from './arguments.ts';
 
 /** `shape` with its one -1 replaced by what is left. */
 function inferSize(op: string, x: Tensor, shape: Shape): Shape {
@@ -17,142 +19,231 @@ function inferSize(op: string, x: Tensor, shape: Shape): Shape {
   return shape.map((size, d) => (d === at ? x.size / rest : size));
 }
 
-function sliceOnce(x: Tensor, dim: number, start: number, end: number, step: number): Tensor {
-  const d = normalizeDim('slice', dim, x.ndim);
-  const size = x.shape[d];
-  if (size === undefined) throw new ShapeError('slice: expected a tensor of at least 1 dim, got a single number');
-  if (!(Number.isInteger(step) && step >= 1)) throw new ArgumentError(`slice: expected step >= 1, got ${step}`);
-  const clip = (i: number): number => Math.min(size, Math.max(0, i < 0 ? i + size : i));
-  const from = clip(start);
-  return ops.slice({ x }, { dim: d, start: from, length: Math.max(0, Math.ceil((clip(end) - from) / step)), step });
-}
+/** A function of a list of sizes or dims, which may also be given one by one. */
+type Sized = {
+  (x: Tensor, shape: Shape): Tensor;
+  (x: Tensor, ...shape: number[]): Tensor;
+};
 
 /**
  * The same elements in another shape; a view where x is contiguous, else a copy.
  * @param shape as many elements as x has; one size may be -1 and is worked out
  * @throws ShapeError for another number of elements
  */
-export const reshape = (x: Tensor, shape: Shape): Tensor =>
-  ops.reshape({ x }, { shape: [...inferSize('reshape', x, shape)] });
+export const reshape = callable<Sized>('reshape(x: Tensor, ...shape: int)', (x: Tensor, shape: Shape) =>
+  ops.reshape({ x }, { shape: [...inferSize('reshape', x, shape)] }),
+);
+
+/** Options of {@link flatten}. */
+export interface FlattenOptions {
+  /** The first dim that is joined. @defaultValue 0 */
+  startDim?: number;
+  /** The last dim that is joined. @defaultValue -1 */
+  endDim?: number;
+}
 
 /** Joins the dims `startDim` … `endDim`, both included, into one; by default all of them. */
-export const flatten = (x: Tensor, startDim = 0, endDim = -1): Tensor => {
-  if (x.ndim === 0) return ops.reshape({ x }, { shape: [1] });
-  const start = normalizeDim('flatten', startDim, x.ndim);
-  const end = normalizeDim('flatten', endDim, x.ndim);
-  if (start > end) throw new ShapeError(`flatten: expected startDim <= endDim, got ${start} and ${end}`);
-  const joined = numelOf(x.shape.slice(start, end + 1));
-  return ops.reshape({ x }, { shape: [...x.shape.slice(0, start), joined, ...x.shape.slice(end + 1)] });
-};
+export const flatten = callable<Callable<[x: Tensor], [startDim: number, endDim: number], FlattenOptions, Tensor>>(
+  'flatten(x: Tensor, startDim: int = 0, endDim: int = -1)',
+  (x: Tensor, startDim: number, endDim: number) => {
+    if (x.ndim === 0) return ops.reshape({ x }, { shape: [1] });
+    const start = normalizeDim('flatten', startDim, x.ndim);
+    const end = normalizeDim('flatten', endDim, x.ndim);
+    if (start > end) throw new ShapeError(`flatten: expected startDim <= endDim, got ${start} and ${end}`);
+    const joined = numelOf(x.shape.slice(start, end + 1));
+    return ops.reshape({ x }, { shape: [...x.shape.slice(0, start), joined, ...x.shape.slice(end + 1)] });
+  },
+);
 
 /** A view with the dims `dim0` and `dim1` swapped. */
-export const transpose = (x: Tensor, dim0: number, dim1: number): Tensor => {
-  const dims = x.shape.map((_, d) => d);
-  const a = normalizeDim('transpose', dim0, x.ndim);
-  const b = normalizeDim('transpose', dim1, x.ndim);
-  if (x.ndim > 0) [dims[a], dims[b]] = [b, a];
-  return ops.permute({ x }, { dims });
-};
+export const transpose = callable(
+  'transpose(x: Tensor, dim0: int, dim1: int)',
+  (x: Tensor, dim0: number, dim1: number): Tensor => {
+    const dims = x.shape.map((_, d) => d);
+    const a = normalizeDim('transpose', dim0, x.ndim);
+    const b = normalizeDim('transpose', dim1, x.ndim);
+    if (x.ndim > 0) [dims[a], dims[b]] = [b, a];
+    return ops.permute({ x }, { dims });
+  },
+);
 
-/** The matrix transposed: the last two dims swapped, as a view (PyTorch's `.mT`). */
-export const t = (x: Tensor): Tensor => (x.ndim < 2 ? x : transpose(x, -2, -1));
+/**
+ * A matrix transposed, as a view; x itself where it has fewer dims. For batches of matrices see {@link transpose}.
+ * @throws ShapeError beyond 2 dims
+ */
+export const t = callable('t(x: Tensor)', (x: Tensor): Tensor => {
+  if (x.ndim > 2)
+    throw new ShapeError(`t: expected at most 2 dims, got ${formatShape(x.shape)}; use transpose(-2, -1) or permute()`);
+  return x.ndim < 2 ? x : transpose(x, 0, 1);
+});
 
 /** A view with the dims in another order: dim d of the result is dim `dims[d]` of x. */
-export const permute = (x: Tensor, dims: readonly number[]): Tensor =>
-  ops.permute({ x }, { dims: dims.map((dim) => normalizeDim('permute', dim, x.ndim)) });
+export const permute = callable<{
+  (x: Tensor, dims: readonly number[]): Tensor;
+  (x: Tensor, ...dims: number[]): Tensor;
+}>('permute(x: Tensor, ...dims: int)', (x: Tensor, dims: readonly number[]) =>
+  ops.permute({ x }, { dims: dims.map((dim) => normalizeDim('permute', dim, x.ndim)) }),
+);
 
 /**
  * A view that repeats dims of size 1, or puts dims in front; -1 keeps a size.
  * @throws ShapeError where a size other than 1 would change
  */
-export const expand = (x: Tensor, shape: Shape): Tensor => {
+export const expand = callable<Sized>('expand(x: Tensor, ...shape: int)', (x: Tensor, shape: Shape) => {
   const lead = shape.length - x.ndim;
   return ops.expand({ x }, { shape: shape.map((size, d) => (size === -1 ? (x.shape[d - lead] ?? -1) : size)) });
-};
+});
 
 /** A view with a dim of size 1 put in at `dim`; -1 puts it at the end. */
-export const unsqueeze = (x: Tensor, dim: number): Tensor =>
-  ops.unsqueeze({ x }, { dim: normalizeDim('unsqueeze', dim, x.ndim + 1) });
+export const unsqueeze = callable(
+  'unsqueeze(x: Tensor, dim: int)',
+  (x: Tensor, dim: number): Tensor => ops.unsqueeze({ x }, { dim: normalizeDim('unsqueeze', dim, x.ndim + 1) }),
+);
 
-/** A view without the dims of size 1, or, with `dim`, without that one if it has size 1. */
-export const squeeze = (x: Tensor, dim?: number): Tensor => {
-  const only = dim === undefined ? -1 : normalizeDim('squeeze', dim, x.ndim);
-  const gone = x.shape.map((_, d) => d).filter((d) => x.shape[d] === 1 && (only < 0 || d === only));
-  return gone.reduceRight((y, d) => ops.squeeze({ x: y }, { dim: d }), x);
-};
+/** Options of {@link squeeze}. */
+export interface SqueezeOptions {
+  /** The dims that go, if they have size 1; null: all of size 1. @defaultValue null */
+  dim?: Dims | null;
+}
+
+/** A view without the dims of size 1, or, with `dim`, without those of them that have size 1. */
+export const squeeze = callable<Callable<[x: Tensor], [dim: Dims | null], SqueezeOptions, Tensor>>(
+  'squeeze(x: Tensor, dim: int|int[]|null = null)',
+  (x: Tensor, dim: Dims | null) => {
+    const only = dim === null ? null : [dim].flat().map((d) => normalizeDim('squeeze', d, x.ndim));
+    const gone = x.shape.map((_, d) => d).filter((d) => x.shape[d] === 1 && (only?.includes(d) ?? true));
+    return gone.reduceRight((y, d) => ops.squeeze({ x: y }, { dim: d }), x);
+  },
+);
+
+/** Options of {@link slice}. */
+export interface SliceOptions {
+  /** The first position. @defaultValue 0 */
+  start?: number;
+  /** The position before which it ends; null: the end of the dim. @defaultValue null */
+  end?: number | null;
+  /** How far one is from the next, at least 1. @defaultValue 1 */
+  step?: number;
+}
 
 /** A view of the elements `start` … `end` − 1 along `dim`, every `step`-th; negative positions count from the end. */
-export const slice = (x: Tensor, dim: number, start = 0, end: number = Number.MAX_SAFE_INTEGER, step = 1): Tensor =>
-  sliceOnce(x, dim, start, end, step);
+export const slice = callable<
+  Callable<[x: Tensor, dim: number], [start: number, end: number | null, step: number], SliceOptions, Tensor>
+>(
+  'slice(x: Tensor, dim: int, start: int = 0, end: int|null = null, step: int = 1)',
+  (x: Tensor, dim: number, start: number, end: number | null, step: number) => {
+    const d = normalizeDim('slice', dim, x.ndim);
+    const size = x.shape[d];
+    if (size === undefined) throw new ShapeError('slice: expected a tensor of at least 1 dim, got a single number');
+    if (step < 1) throw new ArgumentError(`slice: expected step >= 1, got ${step}`);
+    const clip = (i: number): number => Math.min(size, Math.max(0, i < 0 ? i + size : i));
+    const from = clip(start);
+    const length = Math.max(0, Math.ceil((clip(end ?? size) - from) / step));
+    return ops.slice({ x }, { dim: d, start: from, length, step });
+  },
+);
 
-/** A view of `length` elements from `start` along `dim`. */
-export const narrow = (x: Tensor, dim: number, start: number, length: number): Tensor =>
-  ops.slice({ x }, { dim: normalizeDim('narrow', dim, x.ndim), start, length, step: 1 });
+/** A view of `length` elements from `start` along `dim`; a negative start counts from the end. */
+export const narrow = callable(
+  'narrow(x: Tensor, dim: int, start: int, length: int)',
+  (x: Tensor, dim: number, start: number, length: number): Tensor => {
+    const d = normalizeDim('narrow', dim, x.ndim);
+    return ops.slice({ x }, { dim: d, start: start < 0 ? start + (x.shape[d] ?? 0) : start, length, step: 1 });
+  },
+);
 
 /**
  * The view at `index` along `dim`, without that dim; a negative index counts from the end.
  * @throws ShapeError for an index out of range
  */
-export const select = (x: Tensor, dim: number, index: number): Tensor => {
-  const d = normalizeDim('select', dim, x.ndim);
-  const size = x.shape[d] ?? 0;
-  if (!(Number.isInteger(index) && index >= -size && index < size))
-    throw new ShapeError(
-      `select: expected index from ${-size} to ${size - 1} in dim ${d} of ${formatShape(x.shape)}, got ${index}`,
-    );
-  const part = ops.slice({ x }, { dim: d, start: index < 0 ? index + size : index, length: 1, step: 1 });
-  return ops.squeeze({ x: part }, { dim: d });
-};
+export const select = callable(
+  'select(x: Tensor, dim: int, index: int)',
+  (x: Tensor, dim: number, index: number): Tensor => {
+    const d = normalizeDim('select', dim, x.ndim);
+    const size = x.shape[d] ?? 0;
+    if (index < -size || index >= size)
+      throw new ShapeError(
+        `select: expected index from ${-size} to ${size - 1} in dim ${d} of ${formatShape(x.shape)}, got ${index}`,
+      );
+    const part = ops.slice({ x }, { dim: d, start: index < 0 ? index + size : index, length: 1, step: 1 });
+    return ops.squeeze({ x: part }, { dim: d });
+  },
+);
 
 /** x itself if contiguous, else a copy in row-major order. */
-export const contiguous = (x: Tensor): Tensor => (x.isContiguous() ? x : ops.contiguous({ x }));
+export const contiguous = callable(
+  'contiguous(x: Tensor)',
+  (x: Tensor): Tensor => (x.isContiguous() ? x : ops.contiguous({ x })),
+);
 
 /** A copy in memory of its own; gradients flow through it. */
-export const clone = (x: Tensor): Tensor => ops.contiguous({ x });
+export const clone = callable('clone(x: Tensor)', (x: Tensor): Tensor => ops.contiguous({ x }));
+
+/** Options of {@link split}, {@link cat} and {@link stack}. */
+export interface DimOptions {
+  /** The dim along which they are cut or joined; negative ones count from the end. @defaultValue 0 */
+  dim?: number;
+}
 
 /**
  * Views that cut x along `dim`.
- * @param size elements of each part (the last may have fewer), or the list of their sizes
+ * @param splitSize elements of each part (the last may have fewer), or the list of their sizes
  * @throws ShapeError where listed sizes do not add up to the size of `dim`
  */
-export function split(x: Tensor, size: number | readonly number[], dim = 0): Tensor[] {
-  const d = normalizeDim('split', dim, x.ndim);
-  const total = x.shape[d];
-  if (total === undefined) throw new ShapeError('split: expected a tensor of at least 1 dim, got a single number');
-  if (typeof size === 'number' && !(Number.isInteger(size) && size >= 1))
-    throw new ArgumentError(`split: expected a size >= 1, got ${size}`);
-  const sizes =
-    typeof size === 'number'
-      ? Array.from({ length: Math.max(1, Math.ceil(total / size)) }, (_, i) => Math.min(size, total - i * size))
-      : size;
-  if (sizes.reduce((a, b) => a + b, 0) !== total)
-    throw new ShapeError(`split: expected sizes that add up to ${total}, got ${formatShape(sizes)}`);
-  let start = 0;
-  return sizes.map((length) => {
-    const part = ops.slice({ x }, { dim: d, start, length, step: 1 });
-    start += length;
-    return part;
-  });
-}
+export const split = callable<Callable<[x: Tensor, splitSize: Dims], [dim: number], DimOptions, Tensor[]>>(
+  'split(x: Tensor, splitSize: int|int[], dim: int = 0)',
+  (x: Tensor, splitSize: Dims, dim: number) => {
+    const d = normalizeDim('split', dim, x.ndim);
+    const total = x.shape[d];
+    if (total === undefined) throw new ShapeError('split: expected a tensor of at least 1 dim, got a single number');
+    const least = typeof splitSize === 'number' ? 1 : 0;
+    for (const size of [splitSize].flat())
+      if (size < least) throw new ArgumentError(`split: expected sizes >= ${least}, got ${size}`);
+    const sizes =
+      typeof splitSize === 'number'
+        ? Array.from({ length: Math.max(1, Math.ceil(total / splitSize)) }, (_, i) =>
+            Math.min(splitSize, total - i * splitSize),
+          )
+        : splitSize;
+    if (sizes.reduce((a, b) => a + b, 0) !== total)
+      throw new ShapeError(`split: expected sizes that add up to ${total}, got ${formatShape(sizes)}`);
+    let start = 0;
+    return sizes.map((length) => {
+      const part = ops.slice({ x }, { dim: d, start, length, step: 1 });
+      start += length;
+      return part;
+    });
+  },
+);
 
-/** Joins tensors along an existing dim (PyTorch's `cat`). Other dims agree. @throws ShapeError */
-export function concat(tensors: readonly Tensor[], dim = 0): Tensor {
+type Join = Callable<[tensors: readonly Tensor[]], [dim: number], DimOptions, Tensor>;
+
+/** Joins tensors along an existing dim. Other dims agree. @throws ShapeError */
+export const cat = callable<Join>('cat(tensors: Tensor[], dim: int = 0)', (tensors: readonly Tensor[], dim: number) => {
   const [first] = tensors;
-  if (!first) throw new ArgumentError('concat: expected at least one tensor, got none');
-  if (first.ndim === 0)
-    throw new ShapeError('concat: expected tensors of at least 1 dim, got a single number; use stack');
-  return ops.concat({ xs: tensors }, { dim: normalizeDim('concat', dim, first.ndim) });
-}
+  if (!first) throw new ArgumentError('cat: expected at least one tensor, got none');
+  if (first.ndim === 0) throw new ShapeError('cat: expected tensors of at least 1 dim, got a single number; use stack');
+  return ops.concat({ xs: tensors }, { dim: normalizeDim('cat', dim, first.ndim) });
+});
+
+/** {@link cat}, by its other name. */
+export const concat = callable<Join>(
+  'concat(tensors: Tensor[], dim: int = 0)',
+  (tensors: readonly Tensor[], dim: number) => cat(tensors, dim),
+);
 
 /** Joins tensors of one shape along a new dim. @throws ShapeError where shapes differ */
-export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
-  const [first] = tensors;
-  if (!first) throw new ArgumentError('stack: expected at least one tensor, got none');
-  const d = normalizeDim('stack', dim, first.ndim + 1);
-  for (const x of tensors)
-    if (!sameShape(x.shape, first.shape))
-      throw new ShapeError(
-        `stack: expected tensors of one shape, got ${formatShape(first.shape)} and ${formatShape(x.shape)}`,
-      );
-  return ops.concat({ xs: [...tensors.map((x) => unsqueeze(x, d))] }, { dim: d });
-}
+export const stack = callable<Join>(
+  'stack(tensors: Tensor[], dim: int = 0)',
+  (tensors: readonly Tensor[], dim: number) => {
+    const [first] = tensors;
+    if (!first) throw new ArgumentError('stack: expected at least one tensor, got none');
+    const d = normalizeDim('stack', dim, first.ndim + 1);
+    for (const x of tensors)
+      if (!sameShape(x.shape, first.shape))
+        throw new ShapeError(
+          `stack: expected tensors of one shape, got ${formatShape(first.shape)} and ${formatShape(x.shape)}`,
+        );
+    return ops.concat({ xs: tensors.map((x) => unsqueeze(x, d)) }, { dim: d });
+  },
+);

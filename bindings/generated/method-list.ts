@@ -4,6 +4,8 @@ import { backward } from '../backward.ts';
 import {
   abs,
   add,
+  amax,
+  amin,
   argmax,
   argmin,
   bitwiseAnd,
@@ -82,7 +84,7 @@ import {
   transpose,
   trunc,
   unsqueeze,
-  variance,
+  var as variance,
   zero_,
 } from '../functional/functions.ts';
 
@@ -91,6 +93,8 @@ export const methods = {
   backward,
   abs,
   add,
+  amax,
+  amin,
   argmax,
   argmin,
   bitwiseAnd,
@@ -169,6 +173,6 @@ export const methods = {
   transpose,
   trunc,
   unsqueeze,
-  variance,
+  var: variance,
   zero_,
 };

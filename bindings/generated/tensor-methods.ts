@@ -2,7 +2,15 @@
 import type { BackwardOptions } from '../backward.ts';
 import type { Dims, TensorLike } from '../functional/arguments.ts';
 import type { ClampOptions } from '../functional/elementwise.ts';
-import type { NormOptions, ReduceOptions, VarianceOptions } from '../functional/reduction.ts';
+import type {
+  ArgumentOptions,
+  ExtremeOptions,
+  Extremes,
+  NormOptions,
+  ReduceOptions,
+  VarianceOptions,
+} from '../functional/reduction.ts';
+import type { DimOptions, FlattenOptions, SliceOptions, SqueezeOptions } from '../functional/shape.ts';
 import type { Dtype, Shape, Tensor } from '../tensor.ts';
 
 /** The functions on tensors as methods: `x.add(y)` is `add(x, y)`. */
@@ -133,8 +141,29 @@ export interface TensorMethods {
   /** The rectifier max(x, 0). */
   relu(): Tensor;
 
-  /** x limited to `min` … `max`; the gradient is 0 where it was beyond them. */
-  clamp(options: ClampOptions): Tensor;
+  /**
+   * x limited to `min` … `max`; the gradient is 0 where it was beyond them.
+   * @throws ArgumentError without either bound
+   */
+  clamp(options?: ClampOptions): Tensor;
+
+  /**
+   * x limited to `min` … `max`; the gradient is 0 where it was beyond them.
+   * @throws ArgumentError without either bound
+   */
+  clamp(min?: number | null, max?: number | null): Tensor;
+
+  /**
+   * x limited to `min` … `max`; the gradient is 0 where it was beyond them.
+   * @throws ArgumentError without either bound
+   */
+  clamp(min: number | null | undefined, options?: ClampOptions): Tensor;
+
+  /**
+   * x limited to `min` … `max`; the gradient is 0 where it was beyond them.
+   * @throws ArgumentError without either bound
+   */
+  clamp(min: number | null | undefined, max: number | null | undefined, options?: ClampOptions): Tensor;
 
   /**
    * x as another dtype; x itself where it has that dtype. From f32 to integers it cuts the fraction off and saturates.
@@ -208,74 +237,211 @@ export interface TensorMethods {
    */
   matmul(other: Tensor): Tensor;
 
-  /**
-   * The sum of the elements over `dims`.
-   * @param dims the dims to reduce; all by default
-   */
-  sum(dims?: Dims, options?: ReduceOptions): Tensor;
+  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  sum(options?: ReduceOptions): Tensor;
+
+  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  sum(dim?: Dims | null, keepdim?: boolean): Tensor;
+
+  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  sum(dim: Dims | null | undefined, options?: ReduceOptions): Tensor;
+
+  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  sum(dim: Dims | null | undefined, keepdim: boolean | undefined, options?: ReduceOptions): Tensor;
+
+  /** The mean of the elements over `dim`, one dim or several; all by default. NaN for none. */
+  mean(options?: ReduceOptions): Tensor;
+
+  /** The mean of the elements over `dim`, one dim or several; all by default. NaN for none. */
+  mean(dim?: Dims | null, keepdim?: boolean): Tensor;
+
+  /** The mean of the elements over `dim`, one dim or several; all by default. NaN for none. */
+  mean(dim: Dims | null | undefined, options?: ReduceOptions): Tensor;
+
+  /** The mean of the elements over `dim`, one dim or several; all by default. NaN for none. */
+  mean(dim: Dims | null | undefined, keepdim: boolean | undefined, options?: ReduceOptions): Tensor;
+
+  /** The product of the elements over `dim`, one dim or several; all by default. */
+  prod(options?: ReduceOptions): Tensor;
+
+  /** The product of the elements over `dim`, one dim or several; all by default. */
+  prod(dim?: Dims | null, keepdim?: boolean): Tensor;
+
+  /** The product of the elements over `dim`, one dim or several; all by default. */
+  prod(dim: Dims | null | undefined, options?: ReduceOptions): Tensor;
+
+  /** The product of the elements over `dim`, one dim or several; all by default. */
+  prod(dim: Dims | null | undefined, keepdim: boolean | undefined, options?: ReduceOptions): Tensor;
 
   /**
-   * The mean of the elements over `dims`; NaN for none.
-   * @param dims the dims to reduce; all by default
+   * The largest elements over `dim`, one dim or several; all by default. NaN if one is NaN. Equal ones share the
+   * gradient.
    */
-  mean(dims?: Dims, options?: ReduceOptions): Tensor;
+  amax(options?: ReduceOptions): Tensor;
 
   /**
-   * The product of the elements over `dims`.
-   * @param dims the dims to reduce; all by default
+   * The largest elements over `dim`, one dim or several; all by default. NaN if one is NaN. Equal ones share the
+   * gradient.
    */
-  prod(dims?: Dims, options?: ReduceOptions): Tensor;
+  amax(dim?: Dims | null, keepdim?: boolean): Tensor;
 
   /**
-   * The largest element over `dims`; NaN if one is NaN.
-   * Equal ones share the gradient (PyTorch's `amax`). For its place see {@link argmax}.
-   * @param dims the dims to reduce; all by default
+   * The largest elements over `dim`, one dim or several; all by default. NaN if one is NaN. Equal ones share the
+   * gradient.
    */
-  max(dims?: Dims, options?: ReduceOptions): Tensor;
+  amax(dim: Dims | null | undefined, options?: ReduceOptions): Tensor;
 
   /**
-   * The smallest element over `dims`; NaN if one is NaN.
-   * Equal ones share the gradient (PyTorch's `amin`). For its place see {@link argmin}.
-   * @param dims the dims to reduce; all by default
+   * The largest elements over `dim`, one dim or several; all by default. NaN if one is NaN. Equal ones share the
+   * gradient.
    */
-  min(dims?: Dims, options?: ReduceOptions): Tensor;
+  amax(dim: Dims | null | undefined, keepdim: boolean | undefined, options?: ReduceOptions): Tensor;
 
   /**
-   * log Σ exp(x) over `dims`, without overflow.
-   * @param dims the dims to reduce; all by default
+   * The smallest elements over `dim`, one dim or several; all by default. NaN if one is NaN. Equal ones share the
+   * gradient.
    */
-  logsumexp(dims?: Dims, options?: ReduceOptions): Tensor;
+  amin(options?: ReduceOptions): Tensor;
 
   /**
-   * The p-norm (Σ |x|ᵖ)^(1 / p) over `dims`.
-   * @param dims the dims to reduce; all by default
-   * @throws ArgumentError for p ≤ 0
+   * The smallest elements over `dim`, one dim or several; all by default. NaN if one is NaN. Equal ones share the
+   * gradient.
    */
-  norm(dims?: Dims, options?: NormOptions): Tensor;
+  amin(dim?: Dims | null, keepdim?: boolean): Tensor;
 
   /**
-   * The variance Σ (x − mean)² / (n − correction) over `dims` (PyTorch's `var`).
-   * @param dims the dims to reduce; all by default
+   * The smallest elements over `dim`, one dim or several; all by default. NaN if one is NaN. Equal ones share the
+   * gradient.
    */
-  variance(dims?: Dims, options?: VarianceOptions): Tensor;
+  amin(dim: Dims | null | undefined, options?: ReduceOptions): Tensor;
 
   /**
-   * The standard deviation over `dims`: the root of {@link variance}.
-   * @param dims the dims to reduce; all by default
+   * The smallest elements over `dim`, one dim or several; all by default. NaN if one is NaN. Equal ones share the
+   * gradient.
    */
-  std(dims?: Dims, options?: VarianceOptions): Tensor;
+  amin(dim: Dims | null | undefined, keepdim: boolean | undefined, options?: ReduceOptions): Tensor;
+
+  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  max(): Tensor;
+
+  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  max(dim: number, options?: ExtremeOptions): Extremes;
+
+  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  max(dim: number, keepdim?: boolean): Extremes;
+
+  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  max(other: Tensor): Tensor;
+
+  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  min(): Tensor;
+
+  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  min(dim: number, options?: ExtremeOptions): Extremes;
+
+  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  min(dim: number, keepdim?: boolean): Extremes;
+
+  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  min(other: Tensor): Tensor;
+
+  /** log Σ exp(x) over `dim`, one dim or several, without overflow; all by default. */
+  logsumexp(options?: ReduceOptions): Tensor;
+
+  /** log Σ exp(x) over `dim`, one dim or several, without overflow; all by default. */
+  logsumexp(dim?: Dims | null, keepdim?: boolean): Tensor;
+
+  /** log Σ exp(x) over `dim`, one dim or several, without overflow; all by default. */
+  logsumexp(dim: Dims | null | undefined, options?: ReduceOptions): Tensor;
+
+  /** log Σ exp(x) over `dim`, one dim or several, without overflow; all by default. */
+  logsumexp(dim: Dims | null | undefined, keepdim: boolean | undefined, options?: ReduceOptions): Tensor;
+
+  /** The p-norm (Σ |x|ᵖ)^(1 / p) over `dim`, one dim or several; all by default. */
+  norm(options?: NormOptions): Tensor;
+
+  /** The p-norm (Σ |x|ᵖ)^(1 / p) over `dim`, one dim or several; all by default. */
+  norm(p?: number | 'fro', dim?: Dims | null, keepdim?: boolean): Tensor;
+
+  /** The p-norm (Σ |x|ᵖ)^(1 / p) over `dim`, one dim or several; all by default. */
+  norm(p: number | 'fro' | undefined, options?: NormOptions): Tensor;
+
+  /** The p-norm (Σ |x|ᵖ)^(1 / p) over `dim`, one dim or several; all by default. */
+  norm(p: number | 'fro' | undefined, dim: Dims | null | undefined, options?: NormOptions): Tensor;
+
+  /** The p-norm (Σ |x|ᵖ)^(1 / p) over `dim`, one dim or several; all by default. */
+  norm(
+    p: number | 'fro' | undefined,
+    dim: Dims | null | undefined,
+    keepdim: boolean | undefined,
+    options?: NormOptions,
+  ): Tensor;
+
+  /** The variance Σ (x − mean)² / (n − correction) over `dim`, one dim or several; all by default. */
+  var(options?: VarianceOptions): Tensor;
+
+  /** The variance Σ (x − mean)² / (n − correction) over `dim`, one dim or several; all by default. */
+  var(dim?: Dims | null): Tensor;
+
+  /** The variance Σ (x − mean)² / (n − correction) over `dim`, one dim or several; all by default. */
+  var(dim: Dims | null | undefined, options?: VarianceOptions): Tensor;
+
+  /** The standard deviation over `dim`, one dim or several; all by default: the root of {@link var}. */
+  std(options?: VarianceOptions): Tensor;
+
+  /** The standard deviation over `dim`, one dim or several; all by default: the root of {@link var}. */
+  std(dim?: Dims | null): Tensor;
+
+  /** The standard deviation over `dim`, one dim or several; all by default: the root of {@link var}. */
+  std(dim: Dims | null | undefined, options?: VarianceOptions): Tensor;
 
   /**
    * The i32 index of the first largest element along `dim`; without `dim` that in the flattened tensor. It has no
    * gradient.
    */
-  argmax(dim?: number, options?: ReduceOptions): Tensor;
+  argmax(options?: ArgumentOptions): Tensor;
+
+  /**
+   * The i32 index of the first largest element along `dim`; without `dim` that in the flattened tensor. It has no
+   * gradient.
+   */
+  argmax(dim?: number | null, keepdim?: boolean): Tensor;
+
+  /**
+   * The i32 index of the first largest element along `dim`; without `dim` that in the flattened tensor. It has no
+   * gradient.
+   */
+  argmax(dim: number | null | undefined, options?: ArgumentOptions): Tensor;
+
+  /**
+   * The i32 index of the first largest element along `dim`; without `dim` that in the flattened tensor. It has no
+   * gradient.
+   */
+  argmax(dim: number | null | undefined, keepdim: boolean | undefined, options?: ArgumentOptions): Tensor;
 
   /**
    * The i32 index of the first smallest element along `dim`; without `dim` that in the flattened tensor. It has no
    * gradient.
    */
-  argmin(dim?: number, options?: ReduceOptions): Tensor;
+  argmin(options?: ArgumentOptions): Tensor;
+
+  /**
+   * The i32 index of the first smallest element along `dim`; without `dim` that in the flattened tensor. It has no
+   * gradient.
+   */
+  argmin(dim?: number | null, keepdim?: boolean): Tensor;
+
+  /**
+   * The i32 index of the first smallest element along `dim`; without `dim` that in the flattened tensor. It has no
+   * gradient.
+   */
+  argmin(dim: number | null | undefined, options?: ArgumentOptions): Tensor;
+
+  /**
+   * The i32 index of the first smallest element along `dim`; without `dim` that in the flattened tensor. It has no
+   * gradient.
+   */
+  argmin(dim: number | null | undefined, keepdim: boolean | undefined, options?: ArgumentOptions): Tensor;
 
   /** The running sum along `dim`: y[i] = x[0] + … + x[i]. */
   cumsum(dim: number): Tensor;
@@ -296,34 +462,94 @@ export interface TensorMethods {
    */
   reshape(shape: Shape): Tensor;
 
+  /**
+   * The same elements in another shape; a view where x is contiguous, else a copy.
+   * @param shape as many elements as x has; one size may be -1 and is worked out
+   * @throws ShapeError for another number of elements
+   */
+  reshape(...shape: number[]): Tensor;
+
+  /** Joins the dims `startDim` … `endDim`, both included, into one; by default all of them. */
+  flatten(options?: FlattenOptions): Tensor;
+
   /** Joins the dims `startDim` … `endDim`, both included, into one; by default all of them. */
   flatten(startDim?: number, endDim?: number): Tensor;
+
+  /** Joins the dims `startDim` … `endDim`, both included, into one; by default all of them. */
+  flatten(startDim: number | undefined, options?: FlattenOptions): Tensor;
+
+  /** Joins the dims `startDim` … `endDim`, both included, into one; by default all of them. */
+  flatten(startDim: number | undefined, endDim: number | undefined, options?: FlattenOptions): Tensor;
 
   /** A view with the dims `dim0` and `dim1` swapped. */
   transpose(dim0: number, dim1: number): Tensor;
 
-  /** The matrix transposed: the last two dims swapped, as a view (PyTorch's `.mT`). */
+  /**
+   * A matrix transposed, as a view; x itself where it has fewer dims. For batches of matrices see {@link transpose}.
+   * @throws ShapeError beyond 2 dims
+   */
   t(): Tensor;
 
-  /** A view with the dims in another order: dim d of the result is dim `dims[d]` of x. */
+  /**
+   * A view that repeats dims of size 1, or puts dims in front; -1 keeps a size.
+   * @throws ShapeError where a size other than 1 would change
+   */
   permute(dims: readonly number[]): Tensor;
 
   /**
    * A view that repeats dims of size 1, or puts dims in front; -1 keeps a size.
    * @throws ShapeError where a size other than 1 would change
    */
+  permute(...dims: number[]): Tensor;
+
+  /**
+   * The same elements in another shape; a view where x is contiguous, else a copy.
+   * @param shape as many elements as x has; one size may be -1 and is worked out
+   * @throws ShapeError for another number of elements
+   */
   expand(shape: Shape): Tensor;
+
+  /**
+   * The same elements in another shape; a view where x is contiguous, else a copy.
+   * @param shape as many elements as x has; one size may be -1 and is worked out
+   * @throws ShapeError for another number of elements
+   */
+  expand(...shape: number[]): Tensor;
 
   /** A view with a dim of size 1 put in at `dim`; -1 puts it at the end. */
   unsqueeze(dim: number): Tensor;
 
-  /** A view without the dims of size 1, or, with `dim`, without that one if it has size 1. */
-  squeeze(dim?: number): Tensor;
+  /** A view without the dims of size 1, or, with `dim`, without those of them that have size 1. */
+  squeeze(options?: SqueezeOptions): Tensor;
+
+  /** A view without the dims of size 1, or, with `dim`, without those of them that have size 1. */
+  squeeze(dim?: Dims | null): Tensor;
+
+  /** A view without the dims of size 1, or, with `dim`, without those of them that have size 1. */
+  squeeze(dim: Dims | null | undefined, options?: SqueezeOptions): Tensor;
 
   /** A view of the elements `start` … `end` − 1 along `dim`, every `step`-th; negative positions count from the end. */
-  slice(dim: number, start?: number, end?: number, step?: number): Tensor;
+  slice(dim: number, options?: SliceOptions): Tensor;
 
-  /** A view of `length` elements from `start` along `dim`. */
+  /** A view of the elements `start` … `end` − 1 along `dim`, every `step`-th; negative positions count from the end. */
+  slice(dim: number, start?: number, end?: number | null, step?: number): Tensor;
+
+  /** A view of the elements `start` … `end` − 1 along `dim`, every `step`-th; negative positions count from the end. */
+  slice(dim: number, start: number | undefined, options?: SliceOptions): Tensor;
+
+  /** A view of the elements `start` … `end` − 1 along `dim`, every `step`-th; negative positions count from the end. */
+  slice(dim: number, start: number | undefined, end: number | null | undefined, options?: SliceOptions): Tensor;
+
+  /** A view of the elements `start` … `end` − 1 along `dim`, every `step`-th; negative positions count from the end. */
+  slice(
+    dim: number,
+    start: number | undefined,
+    end: number | null | undefined,
+    step: number | undefined,
+    options?: SliceOptions,
+  ): Tensor;
+
+  /** A view of `length` elements from `start` along `dim`; a negative start counts from the end. */
   narrow(dim: number, start: number, length: number): Tensor;
 
   /**
@@ -340,10 +566,24 @@ export interface TensorMethods {
 
   /**
    * Views that cut x along `dim`.
-   * @param size elements of each part (the last may have fewer), or the list of their sizes
+   * @param splitSize elements of each part (the last may have fewer), or the list of their sizes
    * @throws ShapeError where listed sizes do not add up to the size of `dim`
    */
-  split(size: number | readonly number[], dim?: number): Tensor[];
+  split(splitSize: Dims, options?: DimOptions): Tensor[];
+
+  /**
+   * Views that cut x along `dim`.
+   * @param splitSize elements of each part (the last may have fewer), or the list of their sizes
+   * @throws ShapeError where listed sizes do not add up to the size of `dim`
+   */
+  split(splitSize: Dims, dim?: number): Tensor[];
+
+  /**
+   * Views that cut x along `dim`.
+   * @param splitSize elements of each part (the last may have fewer), or the list of their sizes
+   * @throws ShapeError where listed sizes do not add up to the size of `dim`
+   */
+  split(splitSize: Dims, dim: number | undefined, options?: DimOptions): Tensor[];
 
   /**
    * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
@@ -357,5 +597,5 @@ export interface TensorMethods {
    * console.log(w.grad?.toArray()); // [2, 4, 6]
    * ```
    */
-  backward(gradient?: Tensor, options?: BackwardOptions): void;
+  backward(gradient?: Tensor | null, options?: BackwardOptions): void;
 }

@@ -1,9 +1,27 @@
 // Every error the library throws on purpose. Messages read `op: expected …, got …` and end with the cure.
+import { describe } from '../kinds.ts';
 
 /** Base class: catch this to catch everything the library throws on purpose. */
 export class RetrogradError extends Error {
   /** The name of the class, by which stack traces show it. */
   override name = 'RetrogradError';
+  /** The call of the user's that it came from, with which the message begins. */
+  call?: string;
+}
+
+/**
+ * Puts `call` in front of a message instead of what stands there: so the outermost call is named, which is the user's.
+ * @returns the error
+ */
+export function named(error: unknown, call: string): unknown {
+  if (!(error instanceof RetrogradError) || error.call === call) return error;
+  const { message, stack } = error;
+  const head = error.call ?? /^[\w.]+(?=: )/.exec(message)?.[0];
+  error.message = `${call}: ${head ? message.slice(head.length + 2) : message}`;
+  error.call = call;
+  // Engines that show the message in the stack took it when the error was made.
+  if (stack) error.stack = stack.replace(message, () => error.message);
+  return error;
 }
 
 /** Shapes, axes or sizes do not fit the op. */
@@ -84,30 +102,12 @@ export function expectSync(op: string, result: unknown): void {
   );
 }
 
-/**
- * A value in a message: numbers and short words as they are, of all else the kind, since what users give may have no
- * end.
- */
-export function describeValue(value: unknown): string {
-  switch (typeof value) {
-    case 'string':
-      return `'${value.length > 40 ? `${value.slice(0, 40)}…` : value}'`;
-    case 'symbol':
-    case 'function':
-      return `a ${typeof value}`;
-    case 'object':
-      return value === null ? 'null' : Array.isArray(value) ? 'an array' : 'an object';
-    default:
-      return String(value);
-  }
-}
-
 /** Sizes that messages show of a longer list. */
 const SHOWN = 16;
 
 /** `[2, 3]`, as shapes are printed in messages. */
 export function formatShape(shape: readonly unknown[]): string {
-  const sizes = shape.slice(0, SHOWN).map(describeValue);
+  const sizes = shape.slice(0, SHOWN).map(describe);
   if (shape.length > SHOWN) sizes.push(`… ${shape.length} in all`);
   return `[${sizes.join(', ')}]`;
 }

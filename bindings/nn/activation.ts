@@ -1,42 +1,50 @@
 // The activations as layers, made of the functions of the same name: most by tools/generate-methods.mjs, in
 // generated/activations.ts.
 import * as F from '../functional/index.ts';
+import { type Arguments, type Signature, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { Layer } from './layer.ts';
 import { describeOptions } from './parameter.ts';
 
 /** Base class of the activations: layers without parameters, which apply a function with options. */
 export abstract class Activation extends Layer {
-  readonly #f: (x: Tensor) => Tensor;
-  readonly #options: object;
+  readonly #f: (x: Tensor, ...values: readonly unknown[]) => Tensor;
+  readonly #declared: Signature;
+  readonly #values: readonly unknown[];
 
   /** @internal */
-  constructor(f: (x: Tensor) => Tensor, options: object) {
+  constructor(f: (x: Tensor, ...values: readonly unknown[]) => Tensor, declared: Signature, args: readonly unknown[]) {
     super();
     this.#f = f;
-    this.#options = options;
+    this.#declared = declared;
+    this.#values = declared.parse(args);
   }
 
   /** The function of x, elementwise but for softmax; of x's shape. */
   forward(x: Tensor): Tensor {
-    return this.#f(x);
+    return this.#f(x, ...this.#values);
   }
 
   protected override describe(): string {
-    return describeOptions(this.#options);
+    const given = this.#declared.parameters.map(({ name, value }, i) => [name, value, this.#values[i]] as const);
+    return describeOptions(
+      Object.fromEntries(given.filter(([, usual, value]) => value !== usual).map(([name, , value]) => [name, value])),
+    );
   }
 }
 
-/** The class of layers that apply `f`; their constructor takes the options of `f`. @internal */
+/** The class of layers that apply `f`; their constructor takes A, as `text` declares. @internal */
 /* @__NO_SIDE_EFFECTS__ */
-export function activation<A extends [options?: object | undefined]>(
-  f: (x: Tensor, ...options: A) => Tensor,
+export function activation<A extends readonly unknown[]>(
+  f: (x: Tensor, ...values: never[]) => Tensor,
+  text: string,
 ): new (
-  ...options: A
+  ...args: A
 ) => Activation {
+  const declared = signature(text);
   return class extends Activation {
-    constructor(...options: A) {
-      super((x) => f(x, ...options), options[0] ?? {});
+    constructor(...args: A) {
+      super(f as (x: Tensor, ...values: readonly unknown[]) => Tensor, declared, args);
     }
   };
 }
@@ -47,8 +55,10 @@ export interface SoftmaxOptions {
   dim?: number;
 }
 
+type SoftmaxArguments = Arguments<[], [dim: number], SoftmaxOptions>;
+
 /** eˣ / Σ eˣ along `dim`: {@link functional.softmax}. */
-export class Softmax extends activation((x, { dim = -1 }: SoftmaxOptions = {}) => F.softmax(x, dim)) {}
+export class Softmax extends activation<SoftmaxArguments>(F.softmax, 'Softmax(dim: int = -1)') {}
 
 /** log(eˣ / Σ eˣ) along `dim`: {@link functional.logSoftmax}. */
-export class LogSoftmax extends activation((x, { dim = -1 }: SoftmaxOptions = {}) => F.logSoftmax(x, dim)) {}
+export class LogSoftmax extends activation<SoftmaxArguments>(F.logSoftmax, 'LogSoftmax(dim: int = -1)') {}

@@ -4,7 +4,8 @@ import { familyOps } from '../autograd.ts';
 import { ArgumentError } from '../memory/errors.ts';
 import { adagradRows, adamRows, rmspropRows, sgdRows } from '../ops/optim.ts';
 import type { Tensor } from '../tensor.ts';
-import { expectRange, Optimizer, type Params, type State } from './optimizer.ts';
+import { Optimizer, type Params, type State } from './optimizer.ts';
+import { expectRange } from './settings.ts';
 
 const sgdOps = familyOps(sgdRows);
 const adamOps = familyOps(adamRows);
@@ -35,6 +36,15 @@ export interface SGDOptions {
   maximize: boolean;
 }
 
+const sgdDefaults: SGDOptions = {
+  lr: 1e-3,
+  momentum: 0,
+  dampening: 0,
+  weightDecay: 0,
+  nesterov: false,
+  maximize: false,
+};
+
 /**
  * Stochastic gradient descent, p −= lr · g, with momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013), as
  * PyTorch's
@@ -43,15 +53,7 @@ export interface SGDOptions {
 export class SGD extends Optimizer<SGDOptions> {
   /** @param params parameters, or groups of them with options of their own */
   constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
-    super(params, {
-      lr: 1e-3,
-      momentum: 0,
-      dampening: 0,
-      weightDecay: 0,
-      nesterov: false,
-      maximize: false,
-      ...options,
-    });
+    super(params, sgdDefaults, options);
   }
   /** @internal */
   protected check({ lr, momentum, dampening, weightDecay, nesterov }: SGDOptions): void {
@@ -68,8 +70,8 @@ export class SGD extends Optimizer<SGDOptions> {
     return [lr, weightDecay, flag(maximize), momentum, 1 - dampening, flag(nesterov)];
   }
   /** @internal */
-  protected stateOf({ momentum }: SGDOptions): Record<string, number> {
-    return momentum !== 0 ? { momentum_buffer: 0 } : {};
+  protected stateOf({ momentum }: SGDOptions): Record<string, number | null> {
+    return { momentum_buffer: momentum !== 0 ? 0 : null };
   }
   /** @internal */
   protected update(p: Tensor, g: Tensor, state: State, hyper: Tensor): void {
@@ -121,8 +123,8 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
     return [lr, weightDecay, flag(maximize), 1 - betas[0], 1 - betas[1], eps, flag(this.decoupled)];
   }
   /** @internal */
-  protected stateOf({ amsgrad }: AdamOptions): Record<string, number> {
-    return { exp_avg: 0, exp_avg_sq: 0, ...(amsgrad && { max_exp_avg_sq: 0 }) };
+  protected stateOf({ amsgrad }: AdamOptions): Record<string, number | null> {
+    return { exp_avg: 0, exp_avg_sq: 0, max_exp_avg_sq: amsgrad ? 0 : null };
   }
   /** @internal */
   protected update(p: Tensor, g: Tensor, state: State, hyper: Tensor): void {
@@ -148,7 +150,7 @@ export class Adam extends AdamFamily {
   protected readonly decoupled = false;
   /** @param params parameters, or groups of them with options of their own */
   constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
-    super(params, { ...adamDefaults, ...options });
+    super(params, adamDefaults, options);
   }
 }
 
@@ -160,7 +162,7 @@ export class AdamW extends AdamFamily {
   protected readonly decoupled = true;
   /** @param params parameters, or groups of them with options of their own */
   constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
-    super(params, { ...adamDefaults, weightDecay: 1e-2, ...options });
+    super(params, { ...adamDefaults, weightDecay: 1e-2 }, options);
   }
 }
 
@@ -182,20 +184,21 @@ export interface RMSpropOptions {
   maximize: boolean;
 }
 
+const rmspropDefaults: RMSpropOptions = {
+  lr: 1e-2,
+  alpha: 0.99,
+  eps: 1e-8,
+  weightDecay: 0,
+  momentum: 0,
+  centered: false,
+  maximize: false,
+};
+
 /** RMSprop, p −= lr · g / (√v + eps) with the average v of the squared gradient (Tieleman and Hinton 2012). */
 export class RMSprop extends Optimizer<RMSpropOptions> {
   /** @param params parameters, or groups of them with options of their own */
   constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
-    super(params, {
-      lr: 1e-2,
-      alpha: 0.99,
-      eps: 1e-8,
-      weightDecay: 0,
-      momentum: 0,
-      centered: false,
-      maximize: false,
-      ...options,
-    });
+    super(params, rmspropDefaults, options);
   }
   /** @internal */
   protected check({ lr, alpha, eps, weightDecay, momentum }: RMSpropOptions): void {
@@ -207,8 +210,8 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
     return [lr, weightDecay, flag(maximize), 1 - alpha, eps, momentum];
   }
   /** @internal */
-  protected stateOf({ momentum, centered }: RMSpropOptions): Record<string, number> {
-    return { square_avg: 0, ...(centered && { grad_avg: 0 }), ...(momentum > 0 && { momentum_buffer: 0 }) };
+  protected stateOf({ momentum, centered }: RMSpropOptions): Record<string, number | null> {
+    return { square_avg: 0, grad_avg: centered ? 0 : null, momentum_buffer: momentum > 0 ? 0 : null };
   }
   /** @internal */
   protected update(p: Tensor, g: Tensor, state: State, hyper: Tensor): void {
@@ -233,19 +236,20 @@ export interface AdagradOptions {
   maximize: boolean;
 }
 
+const adagradDefaults: AdagradOptions = {
+  lr: 1e-2,
+  lrDecay: 0,
+  weightDecay: 0,
+  initialAccumulatorValue: 0,
+  eps: 1e-10,
+  maximize: false,
+};
+
 /** Adagrad, p −= lr · g / (√s + eps) with the sum s of the squared gradients (Duchi et al. 2011). */
 export class Adagrad extends Optimizer<AdagradOptions> {
   /** @param params parameters, or groups of them with options of their own */
   constructor(params: Params<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
-    super(params, {
-      lr: 1e-2,
-      lrDecay: 0,
-      weightDecay: 0,
-      initialAccumulatorValue: 0,
-      eps: 1e-10,
-      maximize: false,
-      ...options,
-    });
+    super(params, adagradDefaults, options);
   }
   /** @internal */
   protected check(options: AdagradOptions): void {

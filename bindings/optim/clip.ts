@@ -4,7 +4,8 @@ import * as fn from '../functional/functions.ts';
 import { ArgumentError } from '../memory/errors.ts';
 import { clipRows } from '../ops/optim.ts';
 import { scope } from '../scope.ts';
-import { Tensor } from '../tensor.ts';
+import { checkGradient, Tensor } from '../tensor.ts';
+import { kindOf, listOf } from './settings.ts';
 
 const clipOps = familyOps(clipRows);
 
@@ -16,8 +17,17 @@ export interface ClipGradNormOptions {
   errorIfNonfinite?: boolean;
 }
 
-const gradientsOf = (parameters: Tensor | readonly Tensor[]): Tensor[] =>
-  (parameters instanceof Tensor ? [parameters] : parameters).flatMap((p) => (p.grad ? [p.grad] : []));
+/** The gradients that there are, each fit to be written. @throws before anything is written, where one is not */
+function gradientsOf(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[] {
+  const list = parameters instanceof Tensor ? [parameters] : listOf(op, parameters);
+  return list.flatMap((p) => {
+    if (!(p instanceof Tensor))
+      throw new ArgumentError(`${op}: expected tensors as parameters, got ${kindOf(p)}; pass model.parameters()`);
+    if (!p.grad) return [];
+    checkGradient(op, p, p.grad);
+    return [p.grad];
+  });
+}
 
 /**
  * Scales all gradients by one factor so that their norm together is at most `maxNorm` (PyTorch's `clip_grad_norm_`;
@@ -27,18 +37,19 @@ const gradientsOf = (parameters: Tensor | readonly Tensor[]): Tensor[] =>
  * @throws ArgumentError with `errorIfNonfinite`, where that norm is NaN or infinite; the gradients are as they were
  */
 export function clipGradNorm(
-  parameters: Tensor | readonly Tensor[],
+  parameters: Tensor | Iterable<Tensor>,
   maxNorm: number,
   options: ClipGradNormOptions = {},
 ): Tensor {
   const { normType = 2, errorIfNonfinite = false } = options;
-  if (!(maxNorm >= 0)) throw new ArgumentError(`clipGradNorm: expected maxNorm >= 0, got ${maxNorm}`);
-  const gradients = gradientsOf(parameters);
+  if (!(typeof maxNorm === 'number' && maxNorm >= 0))
+    throw new ArgumentError(`clipGradNorm: expected maxNorm >= 0, got ${String(maxNorm)}`);
+  const gradients = gradientsOf('clipGradNorm', parameters);
   return noGrad(() =>
     scope(() => {
       if (gradients.length === 0) return ops.full({}, { shape: [], value: 0 });
-      const norms = gradients.map((g) => fn.norm(g, undefined, { p: normType }));
-      const total = fn.norm(fn.stack(norms), undefined, { p: normType });
+      const norms = gradients.map((g) => fn.norm(g, normType));
+      const total = fn.norm(fn.stack(norms), normType);
       if (errorIfNonfinite && !Number.isFinite(total.item()))
         throw new ArgumentError(
           `clipGradNorm: expected a finite norm of the gradients, got ${total.item()}; look for NaN with a smaller learning rate`,
@@ -54,10 +65,12 @@ export function clipGradNorm(
  * Limits every element of every gradient to ±clipValue, at least 0 (PyTorch's `clip_grad_value_`).
  * @throws ArgumentError
  */
-export function clipGradValue(parameters: Tensor | readonly Tensor[], clipValue: number): void {
-  if (!(clipValue >= 0)) throw new ArgumentError(`clipGradValue: expected clipValue >= 0, got ${clipValue}`);
+export function clipGradValue(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
+  if (!(typeof clipValue === 'number' && clipValue >= 0))
+    throw new ArgumentError(`clipGradValue: expected clipValue >= 0, got ${String(clipValue)}`);
   const range = { min: -clipValue, max: clipValue };
+  const gradients = gradientsOf('clipGradValue', parameters);
   noGrad(() => {
-    for (const y of gradientsOf(parameters)) ops.clampInto({ y }, range);
+    for (const y of gradients) ops.clampInto({ y }, range);
   });
 }

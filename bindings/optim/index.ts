@@ -3,6 +3,7 @@ export * from './algorithms.ts';
 export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from './clip.ts';
 export {
   type GroupParams,
+  type NewGroup,
   Optimizer,
   type OptimizerState,
   type ParamGroup,

@@ -26,7 +26,7 @@ export class Gradients {
       watchGradients(null);
       for (const [x, grad] of this.#before) {
         this.after.set(x, x.grad);
-        x.grad = grad;
+        x.takeGrad(grad);
       }
     }
   }

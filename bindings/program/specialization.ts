@@ -249,7 +249,7 @@ export class Specialization {
         left.gradient = new Tensor(this.#lasting.get(block) as Block, left.gradient.dtype, left.gradient.shape);
       if (owner.grad === left.gradient) continue;
       owner.clearGrad();
-      owner.grad = left.gradient;
+      owner.takeGrad(left.gradient);
     }
   }
 

@@ -137,7 +137,7 @@ export class Training {
   readonly #testBatch = compile((images: Tensor, labels: Tensor) => {
     const logits = this.model.forward(images);
     const loss = F.crossEntropy(logits, labels, { reduction: 'sum' });
-    return { loss, predictions: logits.argmax(1), confidences: F.softmax(logits, 1).max(1) };
+    return { loss, predictions: logits.argmax(1), confidences: F.softmax(logits, 1).amax(1) };
   });
 
   constructor(options: Options, train: DigitSet) {

@@ -108,9 +108,8 @@ def masks():
 def reductions():
     golden = Golden("reductions")
     x = uniform(2, 3, 4)
-    names = {"max": "amax", "min": "amin", "variance": "var", "norm": "norm"}
     axes = ([], [0], [1], [-1], [0, 1], [[0, 2]], [[2, -3]])
-    for name in ("sum", "mean", "max", "min", "logsumexp", "variance", "std", "norm"):
+    for name in ("sum", "mean", "amax", "amin", "logsumexp", "var", "std", "norm"):
         for axis in axes:
             for keepdim in (False, True) if axis and axis != [0, 1] else (False,):
                 dim = axis[0] if axis and axis != [0, 1] else [0, 1] if axis else list(range(3))
@@ -119,16 +118,27 @@ def reductions():
                     options = {"dim": dim, "keepdim": keepdim}
                     if name == "norm":
                         return torch.linalg.vector_norm(t, **options)
-                    if name in ("variance", "std"):
+                    if name in ("var", "std"):
                         options["unbiased"] = True
-                    return getattr(torch, names.get(name, name))(t, **options)
+                    return getattr(torch, name)(t, **options)
 
                 args = [dim] if axis else []
-                golden.case(f"{name} over {dim}", *method(name, *args, *([{"keepdim": True}] if keepdim else [])), reduce, x)
+                kept = [{"keepdim": True}] if keepdim else []
+                # The first argument of norm is p.
+                given = [{"dim": dim, **(kept[0] if kept else {})}] if name == "norm" and axis else [*args, *kept]
+                golden.case(f"{name} over {dim}", *method(name, *given), reduce, x)
     tied = f32([3, 1, 3, 3, 1, 2, 3, 3, 1, 1, 1, 0], 2, 3, 2)
-    for name in ("max", "min"):
+    for name in ("amax", "amin"):
         for dim in ([0], [2], [0, 2], [0, 1, 2]):
-            golden.case(f"{name} with ties over {dim}", *method(name, dim), lambda t: getattr(torch, names[name])(t, dim), tied)
+            golden.case(f"{name} with ties over {dim}", *method(name, dim), lambda t: getattr(torch, name)(t, dim), tied)
+    for name in ("max", "min"):
+        golden.case(f"{name} with ties", *method(name), getattr(torch, name), tied)
+        golden.case(f"{name} of two", *method(name, "$1"), getattr(torch, name), x, uniform(3, 1))
+        for dim in (0, 1, -1):
+            for pick, out in enumerate(("values", "indices")):
+                golden.case(
+                    f"{name} {dim}, {out}", *method(name, dim), lambda t: getattr(torch, name)(t, dim)[pick], x, pick=out,
+                )
     for name in ("argmax", "argmin"):
         golden.case(name, *method(name), getattr(torch, name), x)
         for dim in (0, 1, -1):
@@ -136,21 +146,21 @@ def reductions():
             golden.case(f"{name} {dim} kept", *method(name, dim, {"keepdim": True}), lambda t: getattr(torch, name)(t, dim, True), x)
     golden.case("argmax, the first of equals", *method("argmax", 1), lambda t: torch.argmax(t, 1), f32([1, 3, 3, 2, 2, 2], 2, 3))
     for correction in (0, 1, 2):
-        for name in ("variance", "std"):
-            fn = {"variance": torch.var, "std": torch.std}[name]
+        for name in ("var", "std"):
+            fn = getattr(torch, name)
             golden.case(f"{name} correction {correction}", *method(name, 2, {"correction": correction}), lambda t: fn(t, (2,), correction=correction), x)
     flat = f32([2, 2, 2, 1, 2, 6], 2, 3)
     golden.case("std at its kink", *method("std", 1), lambda t: torch.std(t, 1), flat)
-    golden.case("variance of one", *method("variance", 0, {"correction": 0}), lambda t: torch.var(t, 0, unbiased=False), uniform(1, 3))
+    golden.case("var of one", *method("var", 0, {"correction": 0}), lambda t: torch.var(t, 0, unbiased=False), uniform(1, 3))
     for p in (1, 2, 3, 0.5, "Infinity"):
         order = math.inf if p == "Infinity" else p
         for args, dim in (([], None), ([1], 1)):
             golden.case(
-                f"norm {p} over {dim}", *method("norm", *(args or [[0, 1]]), {"p": p}),
+                f"norm {p} over {dim}", *method("norm", p, *(args or [[0, 1]])),
                 lambda t: torch.linalg.vector_norm(t, order, dim), uniform(2, 5),
             )
-    golden.case("norm of zeros", *method("norm", 1), lambda t: torch.norm(t, dim=1), f32([0, 0, 3, 4], 2, 2))
-    golden.case("norm 1 with a zero", *method("norm", 0, {"p": 1}), lambda t: torch.norm(t, 1, dim=0), f32([0, -2, 3, 4]))
+    golden.case("norm of zeros", *method("norm", {"dim": 1}), lambda t: torch.norm(t, dim=1), f32([0, 0, 3, 4], 2, 2))
+    golden.case("norm 1 with a zero", *method("norm", 1, 0), lambda t: torch.norm(t, 1, dim=0), f32([0, -2, 3, 4]))
     zeros = f32([2, 0, 3, 0, 5, 0, 1, 2, 4], 3, 3)
     golden.case("prod", *method("prod"), torch.prod, uniform(5))
     golden.case("prod of one zero", *method("prod"), torch.prod, f32([2, 0, 3]))
@@ -192,7 +202,7 @@ def layouts():
         (method("flatten", 0, 1), lambda t: t.flatten(0, 1)),
         (method("transpose", 0, 2), lambda t: t.transpose(0, 2)),
         (method("transpose", -1, 1), lambda t: t.transpose(-1, 1)),
-        (method("t"), lambda t: t.mT),
+        (method("transpose", -2, -1), lambda t: t.mT),
         (method("permute", [2, 0, 1]), lambda t: t.permute(2, 0, 1)),
         (method("unsqueeze", 0), lambda t: t.unsqueeze(0)),
         (method("unsqueeze", -1), lambda t: t.unsqueeze(-1)),
@@ -207,13 +217,15 @@ def layouts():
         (method("clone"), lambda t: t.clone()),
     ):
         golden.case(f"{call[0][1:]} {call[1][1:]}", *call, fn, x)
+    golden.case("t", *method("t"), lambda t: t.t(), uniform(2, 3))
+    golden.case("t of a vector", *method("t"), lambda t: t.t(), uniform(3))
     golden.case("expand", *method("expand", [2, 3, 4]), lambda t: t.expand(2, 3, 4), uniform(3, 1))
     golden.case("expand -1", *method("expand", [2, -1, 2]), lambda t: t.expand(2, -1, 2), uniform(3, 1))
     golden.case("squeeze", *method("squeeze"), lambda t: t.squeeze(), uniform(1, 3, 1))
     golden.case("squeeze 0", *method("squeeze", 0), lambda t: t.squeeze(0), uniform(1, 3, 1))
     golden.case("squeeze what is not 1", *method("squeeze", 1), lambda t: t.squeeze(1), uniform(1, 3, 1))
     for dim in (0, 1, -1):
-        golden.case(f"concat {dim}", "concat", [["$0", "$1"], dim], lambda a, b: torch.cat((a, b), dim), uniform(2, 3), uniform(2, 3))
+        golden.case(f"cat {dim}", "cat", [["$0", "$1"], dim], lambda a, b: torch.cat((a, b), dim), uniform(2, 3), uniform(2, 3))
         golden.case(f"stack {dim}", "stack", [["$0", "$1", "$2"], dim], lambda *t: torch.stack(t, dim), uniform(2), uniform(2), uniform(2))
     golden.case("split", *method("split", 2, 1), lambda t: t.split(2, 1)[1], x, pick=1)
     golden.case("split sizes", *method("split", [1, 3], -1), lambda t: t.split([1, 3], -1)[1], x, pick=1)

@@ -30,7 +30,7 @@ export interface Stored {
   readonly gradOutput?: number;
   readonly grads?: readonly (number | null)[];
   /** Which of several results. */
-  readonly pick?: number;
+  readonly pick?: number | string;
   /** Inputs that the call changes: those behind the first three, afterwards. */
   readonly running?: readonly number[];
 }
@@ -76,7 +76,7 @@ export function run({ call, args, pick }: Stored, inputs: readonly Tensor[]): Te
     const home = (call.startsWith('F.') ? retrograd.functional : retrograd) as unknown as Record<string, Callable>;
     result = (home[call.replace('F.', '')] as Callable)(...given);
   }
-  return pick === undefined ? (result as Tensor) : ((result as Tensor[])[pick] as Tensor);
+  return pick === undefined ? (result as Tensor) : ((result as unknown as Record<string, Tensor>)[pick] as Tensor);
 }
 
 /** Leaves for the inputs of a case; those that had a gradient in PyTorch ask for one. */

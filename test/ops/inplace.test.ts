@@ -274,14 +274,12 @@ describe('the public functions', () => {
 
   test('refuse what would lose a gradient, and what the dtype cannot hold', () => {
     const weight = leaf([1, 2]);
-    expect(() => weight.zero_()).toThrow(/^fill_: expected y not to be a leaf that requires a gradient/);
+    expect(() => weight.zero_()).toThrow(/^zero_: expected y not to be a leaf that requires a gradient/);
     r.noGrad(() => weight.zero_());
     expect(weight.toArray()).toEqual([0, 0]);
     expect(() => tensor([1], { dtype: 'i32' }).fill_(0.5)).toThrow(/^fill_: expected whole numbers/);
     expect(() => tensor([1]).copy_(tensor([1, 2]))).toThrow(ShapeError);
-    expect(() => tensor([1]).copy_(5 as never)).toThrow(
-      /^copy_: expected a tensor as src, got number; fill_\(\) takes/,
-    );
+    expect(() => tensor([1]).copy_(5 as never)).toThrow(/^copy_: expected a tensor as src, got 5/);
     expect(() => r.zeros([2, 3]).t().fill_(1)).toThrow(/^fill_: expected a contiguous tensor to write/);
   });
 });

@@ -34,9 +34,9 @@ describe('reductions', () => {
     expect(x.sum([0, 2]).toArray()).toEqual([60, 92, 124]);
     expect(x.sum([-1, 0], { keepdim: true }).shape).toEqual([1, 3, 1]);
     expect(x.mean([2, 0]).toArray()).toEqual([7.5, 11.5, 15.5]);
-    expect(x.max([0, 2]).toArray()).toEqual([15, 19, 23]);
-    expect(x.variance([0, 2], { correction: 0 }).toArray()).toEqual([37.25, 37.25, 37.25]);
-    expect(x.variance([0, 2], { correction: 0, keepdim: true }).shape).toEqual([1, 3, 1]);
+    expect(x.amax([0, 2]).toArray()).toEqual([15, 19, 23]);
+    expect(x.var([0, 2], { correction: 0 }).toArray()).toEqual([37.25, 37.25, 37.25]);
+    expect(x.var([0, 2], { correction: 0, keepdim: true }).shape).toEqual([1, 3, 1]);
     expect(x.argmax().item()).toBe(23);
     expect(x.argmax(1).toArray()).toEqual([
       [2, 2, 2, 2],
@@ -61,15 +61,15 @@ describe('reductions', () => {
     const x = counting(2, 3);
     expect(() => x.sum(2)).toThrow(/sum: expected dim from -2 to 1, got 2/);
     expect(() => x.sum([0, -2])).toThrow(/sum: expected each dim once, got \[0, 0\]/);
-    expect(() => x.mean(0.5)).toThrow(ShapeError);
+    expect(() => x.mean(0.5)).toThrow(ArgumentError);
     expect(() => tensor(1).sum(1)).toThrow(ShapeError);
     expect(() => tensor([]).max()).toThrow(/max: expected at least one element/);
-    expect(() => x.norm(0, { p: -1 })).toThrow(ArgumentError);
+    expect(() => x.norm(Number.NaN)).toThrow(ArgumentError);
     expect(() => tensor([1], { dtype: 'i32' }).prod()).toThrow(
       /prod: expected dtype f32, got i32; convert with \.to\('f32'\)/,
     );
-    expect(() => r.sum(5 as never)).not.toThrow(); // a number stands for a tensor of shape []
-    expect(() => r.sum('5' as never)).toThrow(/sum: expected a tensor or a number, got string/);
+    expect(() => r.sum(5 as never)).toThrow(/^sum: expected a tensor as x, got 5/);
+    expect(() => r.add(r.tensor(1), '5' as never)).toThrow(/^add: expected a tensor or a number as other, got '5'/);
   });
 });
 
@@ -154,7 +154,7 @@ describe('views', () => {
     expect(() => x.slice(1)).toThrow(ShapeError);
     expect(() => x.slice(0, 0, 3, 0)).toThrow(ArgumentError);
     expect(() => x.slice(0, 0, 3, -1)).toThrow(ArgumentError);
-    expect(() => x.slice(0, 0.5)).toThrow(ShapeError);
+    expect(() => x.slice(0, 0.5)).toThrow(ArgumentError);
     expect(() => x.select(0, 6)).toThrow(/select: expected index from -6 to 5 in dim 0 of \[6\], got 6/);
     expect(() => x.narrow(0, 4, 3)).toThrow(ShapeError);
     expect(() => tensor(1).slice(0)).toThrow(ShapeError);
@@ -230,7 +230,7 @@ describe('joining and splitting', () => {
       /stack: expected tensors of one shape, got \[1\] and \[2\]/,
     );
     expect(() => x.split([2, 2])).toThrow(/split: expected sizes that add up to 5, got \[2, 2\]/);
-    expect(() => x.split([6, -1])).toThrow(ShapeError);
+    expect(() => x.split([6, -1])).toThrow(ArgumentError);
     expect(() => x.split(0)).toThrow(ArgumentError);
   });
 
@@ -296,7 +296,7 @@ describe('arithmetic', () => {
     expect(mask.data).toEqual(Uint8Array.of(0, 1, 1));
     expect(r.where(mask, x, 0).toArray()).toEqual([0, 2, 3]);
     expect(() => r.where(x, x, 0)).toThrow(DtypeError);
-    expect(() => x.add(null as never)).toThrow(/add: expected a tensor or a number, got null/);
+    expect(() => x.add(null as never)).toThrow(/add: expected a tensor or a number as other, got null/);
     expect(x.clamp({ min: 1.5 }).toArray()).toEqual([1.5, 2, 3]);
     expect(() => x.clamp({ min: 2, max: 1 })).toThrow(ArgumentError);
     expect(() => x.add(tensor([1, 2]))).toThrow(

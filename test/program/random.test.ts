@@ -45,7 +45,7 @@ const BINARY: readonly ((a: Tensor, b: Tensor) => Tensor)[] = [
 const REDUCED: readonly ((x: Tensor) => Tensor)[] = [
   (x) => x.sum(0),
   (x) => x.mean(1, { keepdim: true }),
-  (x) => x.max(0),
+  (x) => x.amax(0),
   (x) => x.sum(),
   (x) => x.softmax(1).sum(0),
 ];

@@ -89,7 +89,7 @@ export function activations(): void {
 export async function methods(): Promise<void> {
   await init({ locate: (file) => `/wasm/${file}`, threads: 'auto' });
   const x = tensor([[1, 2]], { requiresGrad: true });
-  const y: Tensor = x.sum([0, 1], { keepdim: true }).variance(0, { correction: 0 }).norm(undefined, { p: 1 });
+  const y: Tensor = x.sum([0, 1], { keepdim: true }).var(0, { correction: 0 }).norm({ p: 1 });
   const parts: Tensor[] = x.split(1, 1);
   x.backward(y, { retainGraph: true });
   const step = compile((a: Tensor) => a.slice(0, 1).flatten().softmax(-1));

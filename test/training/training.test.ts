@@ -14,7 +14,7 @@ import {
   shutdown,
   type Tensor,
   tensor,
-} from '../bindings/index.ts';
+} from '../../bindings/index.ts';
 
 afterEach(shutdown);
 

@@ -1,0 +1,109 @@
+// The kinds of arguments: how they are checked, and how messages call them and what came instead.
+
+export type Check = (value: unknown) => boolean;
+/** Whether a value is of a kind, and what messages call one and several of it. */
+export type Kind = readonly [is: Check, one: string, many?: string];
+
+/** The kinds that a text may name. Files whose classes are arguments add theirs. */
+export const kinds: Record<string, Kind> = {
+  __proto__: null as never,
+  any: [() => true, 'a value'],
+  number: [(x) => typeof x === 'number', 'a number', 'numbers'],
+  int: [Number.isSafeInteger, 'a whole number', 'whole numbers'],
+  bool: [(x) => typeof x === 'boolean', 'true or false'],
+  string: [(x) => typeof x === 'string', 'a string', 'strings'],
+  function: [(x) => typeof x === 'function', 'a function', 'functions'],
+  object: [(x) => typeof x === 'object' && x !== null && !Array.isArray(x), 'an object', 'objects'],
+  null: [(x) => x === null, 'null'],
+};
+
+/** The check of what a text calls a kind. */
+export function kindOf(text: string, own?: Readonly<Record<string, Kind>>): Check {
+  const either = text.split('|').map((word): Check => {
+    if (word.endsWith('[]')) {
+      const item = kindOf(word.slice(0, -2), own);
+      return (x) => Array.isArray(x) && x.every(item);
+    }
+    if (word.startsWith("'")) return (x) => x === word.slice(1, -1);
+    return ((own?.[word] ?? kinds[word]) as Kind)[0];
+  });
+  const [first, second] = either as [Check, Check?];
+  if (!second) return first;
+  return either.length === 2 ? (x) => first(x) || second(x) : (x) => either.some((is) => is(x));
+}
+
+/** `'mean', 'sum' or null`. */
+export const orList = (words: readonly string[]): string =>
+  words.length < 2 ? (words[0] ?? '') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+
+/** What messages call a kind. */
+export const phrase = (text: string, own?: Readonly<Record<string, Kind>>): string =>
+  orList(
+    text.split('|').map((word) => {
+      if (word.startsWith("'")) return word;
+      const [, one, many] = (own?.[word.replace('[]', '')] ?? kinds[word.replace(/(\[\])+$/, '')]) as Kind;
+      return word.endsWith('[]') ? `a list of ${many ?? one}` : one;
+    }),
+  );
+
+/** A value as messages show it. */
+export function describe(x: unknown): string {
+  if (typeof x === 'string') return `'${x.length > 40 ? `${x.slice(0, 40)}…` : x}'`;
+  if (typeof x === 'function') return /^class\b/.test(String(x)) ? `the class ${x.name}` : 'a function';
+  if (typeof x !== 'object' || x === null) return typeof x === 'bigint' ? `${x}n` : String(x);
+  if (Array.isArray(x))
+    return x.length > 8 || x.some((item) => typeof item === 'object') ? 'a list' : `[${x.map(describe).join(', ')}]`;
+  return isPlain(x) ? 'an object' : `a ${x.constructor?.name ?? 'object'}`;
+}
+
+/** An object literal, of any realm: what options are given in. */
+export function isPlain(x: unknown): x is Record<string, unknown> {
+  if (typeof x !== 'object' || x === null) return false;
+  const prototype = Object.getPrototypeOf(x);
+  return (
+    prototype === Object.prototype ||
+    prototype === null ||
+    (Object.getPrototypeOf(prototype) === null && !Array.isArray(x))
+  );
+}
+
+/** Letters that have to be put in, out or in another's place to make `b` of `a`. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++)
+    row = row.reduce<number[]>((next, above, j) => {
+      next.push(
+        j === 0
+          ? i
+          : Math.min(above + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + +(a[i - 1] !== b[j - 1])),
+      );
+      return next;
+    }, []);
+  return row[b.length] as number;
+}
+
+/** Other words of the field for options. */
+const ALIASES: Readonly<Record<string, string>> = {
+  __proto__: null as never,
+  learningrate: 'lr',
+  axis: 'dim',
+  axes: 'dim',
+  dims: 'dim',
+  rate: 'p',
+  l2: 'weightDecay',
+  units: 'outFeatures',
+  strides: 'stride',
+};
+
+const bare = (key: string): string => key.replace(/[_-]/g, '').toLowerCase();
+
+/** Which of `names` was probably meant by `key`. */
+export function meant(key: string, names: readonly string[]): string | undefined {
+  const own = bare(key);
+  const alias = ALIASES[own];
+  if (alias && names.includes(alias)) return alias;
+  const near = names
+    .map((name) => ({ name, far: bare(name).endsWith(own) && own.length > 2 ? 1 : distance(own, bare(name)) }))
+    .sort((a, b) => a.far - b.far)[0];
+  return near && near.far <= Math.min(2, own.length / 2) ? near.name : undefined;
+}
