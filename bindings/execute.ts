@@ -3,7 +3,7 @@
 import { type Dtype, dtypes, type TypedArray } from './dtypes.ts';
 import { runtime } from './engine/engine.ts';
 import { heirOf, type Owner, type Scope } from './memory/arena.ts';
-import { ArgumentError, DtypeError, formatShape, ShapeError } from './memory/errors.ts';
+import { ArgumentError, DtypeError, formatShape, outside, ShapeError } from './memory/errors.ts';
 import type { AnyRules, Bag, Input, OpName, Row, Slot, Tensor as TensorType } from './ops/core.ts';
 import { coreRows } from './ops/rows.ts';
 import { host, Tensor } from './tensor.ts';
@@ -275,7 +275,8 @@ function memoryOf(x: Tensor): TypedArray {
 
 host.download = (x, reader) => {
   // Not a part of the arena: its memory may be shared, and grows.
-  const into = new dtypes[x.dtype].array(x.size);
+  const { array, bytes } = dtypes[x.dtype];
+  const into = outside(bytes * x.size, () => new array(x.size));
   execute('download', { x }, { into, reader });
   return into;
 };

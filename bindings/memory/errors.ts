@@ -79,15 +79,30 @@ export class OutOfMemoryError extends RetrogradError {
   /** Bytes the arena may use in all. */
   readonly limit: number;
 
-  /** @param free bytes that are neither in use nor the module's own, maybe in pieces @internal */
-  constructor(requested: number, used: number, limit: number, free = limit - used) {
+  /**
+   * @param free bytes that are neither in use nor the module's own, maybe in pieces; null: it is the engine that has no
+   * room for an array outside of the arena
+   * @internal
+   */
+  constructor(requested: number, used: number, limit: number, free: number | null = limit - used) {
     super(
-      `out of memory: expected room for ${requested} bytes, got ${free} of ${limit} bytes free; ` +
-        'run each step in scope(() => …) or a loader loop, dispose() what is not needed, or use a smaller batch',
+      free === null
+        ? `out of memory: expected room for an array of ${requested} bytes, got none from the engine; take fewer elements at a time`
+        : `out of memory: expected room for ${requested} bytes, got ${free} of ${limit} bytes free; ` +
+            'run each step in scope(() => …) or a loader loop, dispose() what is not needed, or use a smaller batch',
     );
     this.requested = requested;
     this.used = used;
     this.limit = limit;
+  }
+}
+
+/** An array of `bytes` outside of the arena, by `make`. @throws OutOfMemoryError where the engine has no room for it */
+export function outside<T>(bytes: number, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw error instanceof RangeError ? new OutOfMemoryError(bytes, 0, 0, null) : error;
   }
 }
 
