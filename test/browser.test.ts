@@ -154,6 +154,17 @@ describe.skipIf(!executablePath)('in a browser', () => {
     expect(result.violations).toEqual(['worker-src blob']);
   });
 
+  it('loses nothing where loops await, and leaves nothing', async () => {
+    const site = await plain({ 'Content-Security-Policy': POLICY });
+    const html = await readFile(join(ROOT, 'test/browser/page.html'), 'utf8');
+    const index = new TextEncoder().encode(html.replace('/page.js', '/scopes-page.js'));
+    const { result, problems } = await visit({ ...site, files: { '/index.html': index } });
+    const wrong = Object.entries(result.page).filter(([, problem]) => problem);
+    expect(wrong).toEqual([]);
+    expect(Object.keys(result.page).length).toBeGreaterThan(25);
+    expect(problems).toEqual([]);
+  });
+
   it('says what is wrong where the policy forbids WebAssembly', async () => {
     const { result } = await visit(await plain({ 'Content-Security-Policy': "default-src 'self'" }));
     expect(result.page.error).toMatch(/^BackendError: init: /);

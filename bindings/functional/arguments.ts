@@ -1,8 +1,9 @@
 // What the functions take where an op takes tensors, dims and sizes.
 import { ops } from '../autograd.ts';
-import { checkValues, dtypes } from '../dtypes.ts';
+import { checkValues, type Dtype, dtypes } from '../dtypes.ts';
+import { runtime } from '../engine/engine.ts';
 import { ArgumentError, formatShape } from '../memory/errors.ts';
-import { Tensor } from '../tensor.ts';
+import { type Shape, Tensor } from '../tensor.ts';
 
 /** A tensor, or a number that stands for a tensor of shape []. */
 export type TensorLike = Tensor | number;
@@ -19,7 +20,19 @@ export function asTensor(op: string, x: TensorLike, beside?: Tensor): Tensor {
   // Beside an integer tensor a whole number is an integer of its kind.
   const dtype = beside && !dtypes[beside.dtype].floating && Number.isInteger(x) ? beside.dtype : 'f32';
   checkValues(op, [x], dtype);
-  return ops.full({}, { shape: [], value: x, dtype });
+  return constantFor(beside, x, dtype);
+}
+
+/** A constant for an op on `beside`, which lives as long as what is computed from that. */
+export function constantFor(
+  beside: Tensor | undefined,
+  value: number,
+  dtype: Dtype = 'f32',
+  shape: Shape = [],
+): Tensor {
+  const made = ops.full({}, { shape, value, dtype });
+  if (beside) runtime().arena.join(made.block, beside.block);
+  return made;
 }
 
 /** `x` in f32, as what has a fraction needs it. */

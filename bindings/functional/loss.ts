@@ -4,6 +4,7 @@ import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { crossEntropyRows, logitRows, nllRows, pointwiseLossRows } from '../ops/loss.ts';
 import { sameShape } from '../ops/shapes.ts';
 import { numelOf, type Tensor } from '../tensor.ts';
+import { constantFor } from './arguments.ts';
 import { mean, sum } from './reduction.ts';
 import { reshape, transpose } from './shape.ts';
 
@@ -159,8 +160,8 @@ export function klDivLoss(x: Tensor, target: Tensor, options: KlDivLossOptions =
   if (logTarget) losses = ops.mul({ a: ops.exp({ x: target }), b: ops.sub({ a: target, b: x }) });
   else {
     // 0 log 0 is 0: the logarithm is taken of 1 there.
-    const zero = ops.full({}, { shape: [], value: 0 });
-    const one = ops.full({}, { shape: [], value: 1 });
+    const zero = constantFor(target, 0);
+    const one = constantFor(target, 1);
     const positive = ops.gt({ a: target, b: zero });
     losses = ops.sub({
       a: ops.mul({ a: target, b: ops.log({ x: ops.where({ condition: positive, a: target, b: one }) }) }),

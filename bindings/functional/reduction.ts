@@ -5,7 +5,7 @@ import type { ReduceAttrs } from '../ops/reduce.ts';
 import { normalizeDim } from '../ops/shapes.ts';
 import { alternatives, type Callable, callable } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
-import { asFloat, type Dims } from './arguments.ts';
+import { asFloat, constantFor, type Dims } from './arguments.ts';
 import { maximum, minimum, ne } from './elementwise.ts';
 import { gather } from './indexing.ts';
 import { squeeze } from './shape.ts';
@@ -162,7 +162,7 @@ const extreme = (name: 'max' | 'min'): Extreme =>
     [`${name}(x: Tensor, other: Tensor)`, (x: Tensor, other: Tensor) => (name === 'max' ? maximum : minimum)(x, other)],
   );
 
-const power = (x: Tensor, p: number): Tensor => ops.pow({ a: x, b: ops.full({}, { shape: [], value: p }) });
+const power = (x: Tensor, p: number): Tensor => ops.pow({ a: x, b: constantFor(x, p) });
 
 /** The sum of the elements over `dim`, one dim or several; all by default. */
 export const sum: Reduce = byRuns('sum');

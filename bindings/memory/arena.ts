@@ -121,6 +121,14 @@ const NOWHERE = 2 ** 40;
 const MOST_FRESH = 64;
 const MOST_FRESH_BYTES = 2 ** 20;
 
+/**
+ * The last net under blocks that no scope is sure to free, and whose tensors were dropped without dispose(). One for
+ * all arenas: where one is collected that has something to do, Node 20 never calls any other again.
+ */
+const net = new FinalizationRegistry<{ arena: Arena; ptr: number; bytes: number }>(({ arena, ptr, bytes }) =>
+  arena.reclaim(ptr, bytes),
+);
+
 export class Arena extends Heap implements Owner {
   /** Living blocks. */
   count = 0;
@@ -130,12 +138,7 @@ export class Arena extends Heap implements Owner {
   stand: Owner | null = null;
   /** The innermost open scope that is not detached. */
   #scope: Scope | null = null;
-  /** The last net under blocks that no scope is sure to free, and whose tensors were dropped without dispose(). */
-  readonly #net = new FinalizationRegistry<{ ptr: number; bytes: number }>(({ ptr, bytes }) => {
-    this.count--;
-    this.give(ptr, bytes);
-  });
-  /** Such blocks that it is not under yet: gradients, say, go again within a step, and to be registered costs. */
+  /** Blocks that it is not under yet: gradients, say, go again within a step, and to be registered costs. */
   readonly #fresh: Block[] = [];
   #freshBytes = 0;
   #awaited = false;
@@ -176,6 +179,12 @@ export class Arena extends Heap implements Owner {
     return block;
   }
 
+  /** Takes the memory of a block back, which is garbage. */
+  reclaim(ptr: number, bytes: number): void {
+    this.count--;
+    this.give(ptr, bytes);
+  }
+
   /** Gives a block that was made without memory some of its own. @throws OutOfMemoryError */
   back(block: Block): void {
     const ptr = this.take(block.bytes);
@@ -187,10 +196,9 @@ export class Arena extends Heap implements Owner {
 
   /** What Block.free() calls; use that. */
   release(block: Block): void {
-    if (block.caught) this.#net.unregister(block);
+    if (block.caught) net.unregister(block);
     block.caught = false;
-    this.count--;
-    this.give(block.ptr, block.bytes);
+    this.reclaim(block.ptr, block.bytes);
   }
 
   /** Hands `block` to `scope` (null: it lasts until freed). */
@@ -216,6 +224,12 @@ export class Arena extends Heap implements Owner {
   follow(block: Block, other: Block): void {
     block.turn = other.turn;
     this.adopt(block, other.scope);
+  }
+
+  /** Lets `block`, a constant that was made for an op on `other`, descend from what that descends from. */
+  join(block: Block, other: Block): void {
+    block.turn = heirOf(block.turn, other);
+    if (block.turn && !block.scope) this.adopt(block, block.turn);
   }
 
   /** Opens a scope inside the current one; for a turn one that may be open when other code runs. */
@@ -296,7 +310,7 @@ export class Arena extends Heap implements Owner {
     for (const block of this.#fresh) {
       if (block.caught || (block.scope && !block.scope.detached) || !block.ownedBy(this)) continue;
       block.caught = true;
-      this.#net.register(block, { ptr: block.ptr, bytes: block.bytes }, block);
+      net.register(block, { arena: this, ptr: block.ptr, bytes: block.bytes }, block);
     }
     this.#fresh.length = 0;
     this.#freshBytes = 0;
