@@ -2,23 +2,15 @@
 export { isGradEnabled, noGrad } from './autograd.ts';
 export { type BackwardOptions, backward, type GradOptions, grad } from './backward.ts';
 export {
+  type ArangeOptions,
   arange,
-  bernoulli,
+  type EyeOptions,
   eye,
   full,
-  getRngState,
-  initialSeed,
   linspace,
-  manualSeed,
+  type OfShape,
   ones,
   onesLike,
-  type RandnOptions,
-  type RandOptions,
-  rand,
-  randint,
-  randn,
-  randperm,
-  setRngState,
   type TensorDataOptions,
   type TensorOptions,
   tensor,
@@ -48,5 +40,19 @@ export {
 } from './memory/errors.ts';
 export { type Compiled, compile } from './program/compile.ts';
 export { type Profile, type ProfileEvent, type ProfileRow, profile } from './program/profile.ts';
+export {
+  bernoulli,
+  getRngState,
+  initialSeed,
+  manualSeed,
+  type RandnOptions,
+  type RandOptions,
+  rand,
+  randint,
+  randn,
+  randperm,
+  setRngState,
+} from './random.ts';
 export { scope } from './scope.ts';
+export type { Callable } from './signature.ts';
 export { type Dtype, type NestedArray, type Shape, Tensor, type TypedArray } from './tensor.ts';

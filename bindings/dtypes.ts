@@ -1,6 +1,5 @@
 // The element types: one row each. A storage dtype to come is a row here and its casts in kernels/elementwise.ts.
-import { describe } from './kinds.ts';
-import { ArgumentError, DtypeError } from './memory/errors.ts';
+import { ArgumentError, DtypeError, describe } from './memory/errors.ts';
 
 /** Element types: 32-bit floats, 32-bit signed integers (indices, classes), bytes (masks, pixels). */
 export type Dtype = 'f32' | 'i32' | 'u8';

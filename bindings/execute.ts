@@ -93,7 +93,7 @@ function checkTensor(op: string, spec: Input & { readonly name: string }, x: unk
     throw new DtypeError(
       `${op}: expected dtype ${spec.dtypes.join(' or ')}, got ${x.dtype}; convert with .to('${spec.dtypes[0]}')`,
     );
-  const { shape, strides } = x;
+  const { sizes: shape, steps: strides } = x;
   let first = x.offset;
   let last = first;
   for (let d = 0; d < shape.length; d++) {
@@ -115,7 +115,7 @@ function checkWritten(op: string, { name, strided }: Input & { readonly name: st
     throw new ArgumentError(
       `${op}: expected a contiguous tensor to write as ${name}, got shape ${formatShape(x.shape)} with strides ${formatShape(x.strides)}; write to a contiguous() copy`,
     );
-  if (x.size > 0 && x.shape.some((size, d) => size > 1 && x.strides[d] === 0))
+  if (x.size > 0 && x.sizes.some((size, d) => size > 1 && x.steps[d] === 0))
     throw new ArgumentError(
       `${op}: expected a tensor to write as ${name} whose elements have places of their own, got an expanded one of shape ${formatShape(x.shape)}; use contiguous()`,
     );
@@ -230,7 +230,7 @@ function run(rules: AnyRules, outputs: Made, inputs: Bag, attrs: unknown, title:
 
 function look(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
   const { shape, strides, offset } = (row.rules.view as NonNullable<AnyRules['view']>)(inputs, attrs);
-  const y = (inputs.x as Tensor).view(shape, strides, offset);
+  const y = (inputs.x as Tensor).alias(shape, strides, offset);
   y.isView = true;
   const outputs = { y };
   tracer?.node(op, row, inputs, outputs, attrs);
@@ -269,7 +269,7 @@ function memoryOf(x: Tensor): TypedArray {
   const memory = arena[x.dtype] as TypedArray;
   const from = (x.block.ptr + x.byteOffset) / bytes;
   let last = 0;
-  for (let d = 0; d < x.ndim; d++) last += ((x.shape[d] as number) - 1) * (x.strides[d] as number);
+  for (let d = 0; d < x.ndim; d++) last += ((x.sizes[d] as number) - 1) * (x.steps[d] as number);
   return memory.subarray(from, from + (x.size === 0 ? 0 : last + 1));
 }
 

@@ -9,11 +9,11 @@
 //   name: kind = default   the default is written as JSON, with single quotes; `name?: kind` has none, and is undefined
 //   -name: kind = default  a position of PyTorch's that we lack: only its default may be given
 //   *                      what follows it goes by name only
-//   ...name: kind          any number of arguments, or one list of them; it stands last among the required ones
+//   ...name: kind          one argument or more, or one list of them; it stands last among the required ones
 //
 // Kinds are those of kinds.ts, and of a table that is passed; `kind[]` is a list, `a|b` either, `'word'` a word.
-import { type Check, describe, isPlain, type Kind, kindOf, meant, orList, phrase } from './kinds.ts';
-import { ArgumentError, named } from './memory/errors.ts';
+import { type Check, isPlain, type Kind, kindOf, meant, orList, phrase } from './kinds.ts';
+import { ArgumentError, describe, named } from './memory/errors.ts';
 
 /** What is wrong with a call, told when asked: a closure in the code that finds it would slow every call. */
 type Wrong = () => string;
@@ -142,9 +142,10 @@ export class Signature {
     if (end > required && isPlain(args[end - 1])) options = args[--end] as Record<string, unknown>;
     if (end < required) return this.#missing(end);
     if (this.#variadic) {
+      if (end === required) return this.#missing(end);
       const list = end === required + 1 && Array.isArray(args[required]) ? args[required] : args.slice(required, end);
       const parameter = parameters[required] as Parameter;
-      for (const item of list) if (!parameter.is(item)) return this.#wrong(parameter, item);
+      for (let i = 0; i < list.length; i++) if (!parameter.is(list[i])) return this.#wrong(parameter, list[i]);
       values[required] = list;
       end = required;
     }

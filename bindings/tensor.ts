@@ -2,9 +2,20 @@
 import { type Dtype, dtypes, type TypedArray } from './dtypes.ts';
 import { runtime } from './engine/engine.ts';
 import type { Operand } from './kernels/descriptor.ts';
-import { describe, kinds, orList } from './kinds.ts';
-import type { Block, Scope } from './memory/arena.ts';
-import { ArgumentError, DtypeError, FreedError, formatShape, ShapeError } from './memory/errors.ts';
+import { kinds, orList } from './kinds.ts';
+import { Block, type Scope } from './memory/arena.ts';
+import {
+  ArgumentError,
+  DtypeError,
+  describe,
+  FreedError,
+  formatShape,
+  GradError,
+  RecordingError,
+  ShapeError,
+} from './memory/errors.ts';
+import { contiguousStrides, copyOf, numelOf, type Shape } from './sizes.ts';
+import { MOST_PRINTED, textOf, withOptions } from './text.ts';
 
 declare global {
   // So that the declarations also compile where `lib` is older than the symbol.
@@ -17,52 +28,10 @@ declare global {
 if (!Symbol.dispose) Object.defineProperty(Symbol, 'dispose', { value: Symbol.for('Symbol.dispose') });
 
 export type { Dtype, TypedArray } from './dtypes.ts';
-/** Sizes, outermost first; `[]` is a single number. */
-export type Shape = readonly number[];
+// biome-ignore lint/performance/noBarrelFile: who makes tensors needs them, and finds them here
+export { checkShape, contiguousStrides, MAX_DIMS, numelOf, type Shape } from './sizes.ts';
 /** A number, or arrays of arrays of numbers, all rows of one length. */
 export type NestedArray = number | boolean | readonly NestedArray[];
-
-/** Number of elements of `shape`. */
-export function numelOf(shape: Shape): number {
-  let n = 1;
-  for (const size of shape) n *= size;
-  return n;
-}
-
-/** Row-major strides of `shape`, in elements. */
-export function contiguousStrides(shape: Shape): number[] {
-  const strides = new Array<number>(shape.length);
-  for (let d = shape.length - 1, stride = 1; d >= 0; d--) {
-    strides[d] = stride;
-    stride *= shape[d] as number;
-  }
-  return strides;
-}
-
-/** Most elements of one tensor: kernels count in i32. */
-const MAX_ELEMENTS = 2 ** 31 - 1;
-/** Most dims of one tensor. */
-export const MAX_DIMS = 8;
-
-/** @throws ShapeError unless every size is a whole number ≥ 0, there are at most 8, and the product fits an i32 */
-export function checkShape(op: string, shape: Shape): void {
-  if (!Array.isArray(shape)) throw new ShapeError(`${op}: expected a shape such as [2, 3], got ${describe(shape)}`);
-  if (shape.length > MAX_DIMS)
-    throw new ShapeError(
-      `${op}: expected at most ${MAX_DIMS} dims, got ${shape.length} in ${formatShape(shape)}; flatten some`,
-    );
-  for (const size of shape)
-    if (!Number.isSafeInteger(size) || size < 0)
-      throw new ShapeError(`${op}: expected sizes to be whole numbers from 0, got ${formatShape(shape)}`);
-  // A size of 0 must not hide another that is too large for a stride.
-  if (numelOf(shape.filter((size) => size > 0)) > MAX_ELEMENTS)
-    throw new ShapeError(`${op}: expected at most ${MAX_ELEMENTS} elements, got ${formatShape(shape)}`);
-}
-
-function formatValues(value: NestedArray): string {
-  if (typeof value === 'object') return `[${value.map(formatValues).join(', ')}]`;
-  return String(Number(Number(value).toPrecision(6)));
-}
 
 /** What the tape remembers of the op that made a tensor; see autograd.ts. @internal */
 export interface GradNode {
@@ -78,6 +47,9 @@ export interface GradientWatch {
   /** @param before what will be replaced */
   write(x: Tensor, before: Tensor | null): void;
 }
+
+/** What stands for the numbers of a tensor that compile() traces. */
+const TRACED = 'traced';
 
 let gradients: GradientWatch | null = null;
 
@@ -127,44 +99,41 @@ export function watchGradients(watch: GradientWatch | null): void {
 export class Tensor implements Operand {
   /** The memory, which views share. @internal */
   readonly block: Block;
-  /** The element type. */
-  readonly dtype: Dtype;
-  /** Sizes, outermost first; `[]` for a single number. */
-  readonly shape: Shape;
-  /** For each dim, the elements from one index to the next. */
-  readonly strides: readonly number[];
-  /** Elements from the start of the memory to the first element. */
-  readonly offset: number;
+  /** The shape itself, which tensors may share; `shape` copies it. @internal */
+  readonly sizes: Shape;
+  /** The strides themselves; `strides` copies them. @internal */
+  readonly steps: readonly number[];
   /** Bytes from the start of the memory to the first element. @internal */
   readonly byteOffset: number;
-  /** Elements in all. */
-  readonly size: number;
-  /** Whether gradients flow to it. Set through {@link requiresGrad_} or `tensor(…, { requiresGrad })`. */
-  requiresGrad = false;
   /** The op that made it while gradients were recorded; null for leaves. @internal */
   node: GradNode | null = null;
   /** Which of the differentiable results of `node` this is. @internal */
   slot = 0;
   /** Whether an op made it as another look at the memory of another tensor. @internal */
   isView = false;
-  /** Whether backward() keeps the gradient of this tensor although it is no leaf. */
-  retainsGrad = false;
+  readonly #dtype: Dtype;
+  readonly #offset: number;
+  readonly #size: number;
+  #requiresGrad = false;
+  #retainsGrad = false;
   #contiguous: boolean | undefined;
   #grad: Tensor | null = null;
 
   /** Users make tensors with `tensor()`, `zeros()` and the like. @internal */
   constructor(block: Block, dtype: Dtype, shape: Shape, strides?: readonly number[], offset = 0) {
+    if (!(block instanceof Block))
+      throw new ArgumentError('Tensor: expected tensor(…), zeros(…) or the like, got new Tensor(…); call one of those');
     this.block = block;
-    this.dtype = dtype;
-    this.shape = shape;
-    if (strides) this.strides = strides;
+    this.#dtype = dtype;
+    this.sizes = shape;
+    if (strides) this.steps = strides;
     else {
-      this.strides = contiguousStrides(shape);
+      this.steps = contiguousStrides(shape);
       this.#contiguous = true;
     }
-    this.offset = offset;
+    this.#offset = offset;
     this.byteOffset = offset === 0 ? 0 : offset * dtypes[dtype].bytes;
-    this.size = numelOf(shape);
+    this.#size = numelOf(shape);
   }
 
   /**
@@ -179,8 +148,33 @@ export class Tensor implements Operand {
   }
 
   /** Other shape and strides over the same memory, without history. @internal */
-  view(shape: Shape, strides: readonly number[], offset: number): Tensor {
+  alias(shape: Shape, strides: readonly number[], offset: number): Tensor {
     return new Tensor(this.block, this.dtype, shape, strides, offset);
+  }
+
+  /** The element type. */
+  get dtype(): Dtype {
+    return this.#dtype;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Elements from the start of the memory to the first element. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Sizes, outermost first; `[]` for a single number. A copy: to change it changes nothing. */
+  get shape(): Shape {
+    return copyOf(this.sizes);
+  }
+
+  /** For each dim, the elements from one index to the next. A copy, as `shape` is. */
+  get strides(): readonly number[] {
+    return copyOf(this.steps);
   }
 
   /** The gradient that `backward()` left here, or null. It accumulates until `zeroGrad()`. */
@@ -217,12 +211,17 @@ export class Tensor implements Operand {
 
   /** Number of dims. */
   get ndim(): number {
-    return this.shape.length;
+    return this.sizes.length;
   }
 
-  /** Number of elements (PyTorch's `numel`). */
+  /** Number of dims, as {@link ndim} (PyTorch's `dim`). */
+  dim(): number {
+    return this.sizes.length;
+  }
+
+  /** Number of elements, as {@link size} (PyTorch's `numel`). */
   numel(): number {
-    return this.size;
+    return this.#size;
   }
 
   /** @throws FreedError when its memory was given back @internal */
@@ -233,7 +232,7 @@ export class Tensor implements Operand {
   #throwFreed(): never {
     runtime(); // without one, that is what is wrong
     throw new FreedError(
-      `${this.block.maker}: expected a living tensor, got one of shape ${formatShape(this.shape)} whose memory was given back ` +
+      `${this.block.maker}: expected a living tensor, got one of shape ${formatShape(this.sizes)} whose memory was given back ` +
         '(its scope or loop turn ended, or dispose() was called); keep() it inside the scope, or copy it out with .data or .item()',
     );
   }
@@ -243,8 +242,8 @@ export class Tensor implements Operand {
     if (this.#contiguous === undefined) {
       let contiguous = true;
       for (let d = this.ndim - 1, stride = 1; d >= 0 && contiguous; d--) {
-        const size = this.shape[d] as number;
-        if (size !== 1) contiguous = this.strides[d] === stride;
+        const size = this.sizes[d] as number;
+        if (size !== 1) contiguous = this.steps[d] === stride;
         stride *= size;
       }
       this.#contiguous = contiguous || this.size === 0;
@@ -257,30 +256,53 @@ export class Tensor implements Operand {
     return this.node === null;
   }
 
+  /** Whether gradients flow to it. To set it is to call {@link requiresGrad_}. */
+  get requiresGrad(): boolean {
+    return this.#requiresGrad;
+  }
+
+  set requiresGrad(on: boolean) {
+    this.requiresGrad_(on);
+  }
+
   /**
    * Turns gradients on or off for this leaf (PyTorch's `requires_grad_`). Returns itself.
    * @throws DtypeError unless f32, ArgumentError for off where it is no leaf
    */
   requiresGrad_(on = true): this {
-    if (on && this.dtype !== 'f32')
+    if (typeof on !== 'boolean')
+      throw new ArgumentError(`requiresGrad_: expected true or false, got ${String(on)}; leave it out for true`);
+    if (on && this.#dtype !== 'f32')
       throw new DtypeError(`requiresGrad_: expected f32, got ${this.dtype}; only f32 tensors have gradients`);
     if (!this.isLeaf && !on)
       throw new ArgumentError(
         'requiresGrad_: expected a leaf, got the result of a recorded op; use detach() for a copy without gradient',
       );
-    this.requiresGrad = on;
+    this.#requiresGrad = on;
     return this;
   }
 
-  /** Makes `backward()` keep the gradient here, though this is no leaf (PyTorch's `retain_grad`). Returns itself. */
+  /** Whether `backward()` keeps the gradient here although this is no leaf; see {@link retainGrad}. */
+  get retainsGrad(): boolean {
+    return this.#retainsGrad;
+  }
+
+  /**
+   * Makes `backward()` keep the gradient here, though this is no leaf (PyTorch's `retain_grad`). Returns itself.
+   * @throws GradError where no gradient flows
+   */
   retainGrad(): this {
-    this.retainsGrad = true;
+    if (!this.#requiresGrad)
+      throw new GradError(
+        'retainGrad: expected a tensor that requires a gradient, got one that does not; call requiresGrad_() on a leaf that it is computed from',
+      );
+    this.#retainsGrad = !this.isLeaf;
     return this;
   }
 
   /** The same memory without its history: no gradient flows through it. */
   detach(): Tensor {
-    return this.view(this.shape, this.strides, this.offset);
+    return this.alias(this.sizes, this.steps, this.offset);
   }
 
   /** A typed-array copy of the elements in row-major order. @throws FreedError */
@@ -292,17 +314,22 @@ export class Tensor implements Operand {
   item(): number {
     this.checkAlive();
     if (this.size !== 1)
-      throw new ShapeError(`item: expected one element, got shape ${formatShape(this.shape)}; use toArray() or data`);
+      throw new ShapeError(`item: expected one element, got shape ${formatShape(this.sizes)}; use toArray() or data`);
     return host.download(this, 'item')[0] as number;
   }
 
   /** Nested arrays of the elements; a number for shape `[]`. */
   toArray(): NestedArray {
+    return this.#nested((value) => value) as NestedArray;
+  }
+
+  /** Nested arrays of what `of` makes of the elements. */
+  #nested(of: (value: number) => unknown): unknown {
     const { data } = this;
     let at = 0;
-    const build = (dim: number): NestedArray => {
-      if (dim === this.ndim) return data[at++] as number;
-      return Array.from({ length: this.shape[dim] as number }, () => build(dim + 1));
+    const build = (dim: number): unknown => {
+      if (dim === this.ndim) return of(data[at++] as number);
+      return Array.from({ length: this.sizes[dim] as number }, () => build(dim + 1));
     };
     return build(0);
   }
@@ -332,15 +359,56 @@ export class Tensor implements Operand {
     this.dispose();
   }
 
-  /** `Tensor f32 [2, 2] [[1, 2], [3, 4]]`, shortened beyond 60 elements. */
+  /**
+   * Its numbers as PyTorch prints them, `tensor([[1, 2], [3, 4]], { dtype: 'i32' })`; of more than 1000, the first and
+   * last three of each dim.
+   */
   toString(): string {
-    const head = `Tensor ${this.dtype} ${formatShape(this.shape)}`;
-    if (this.block.freed) return `${head} (freed)`;
-    return this.size <= 60 ? `${head} ${formatValues(this.toArray())}` : head;
+    if (this.block.freed) return withOptions(this, 'freed');
+    const { sizes, steps } = this;
+    const row = (index: readonly number[], from: number, to: number): TypedArray => {
+      const step = steps[index.length] ?? 1;
+      const offset = index.reduce((at, i, d) => at + i * (steps[d] as number), this.#offset + from * step);
+      return host.download(this.alias([to - from], [step], offset), 'toString');
+    };
+    const { dtype, size, requiresGrad } = this;
+    try {
+      return textOf({ dtype, sizes, size, requiresGrad, row });
+    } catch (error) {
+      // While compile() traces there are no numbers yet.
+      if (error instanceof RecordingError) return withOptions(this, TRACED);
+      throw error;
+    }
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();
+  }
+
+  /** For JSON.stringify: dtype, shape and values; of more than 1000 elements only their text, which is for people. */
+  toJSON(): { dtype: Dtype; shape: Shape; values: unknown } | { dtype: Dtype; shape: Shape; text: string } {
+    const { dtype, shape } = this;
+    if (this.#size > MOST_PRINTED) return { dtype, shape, text: this.toString() };
+    // JSON has no word for the others, and would write null.
+    return { dtype, shape, values: this.#nested((value) => (Number.isFinite(value) ? value : String(value))) };
+  }
+
+  /**
+   * Where JavaScript needs a number, as in `+loss`, `loss > 1` or `total += loss`: that of one element. Where it needs
+   * text, as in `${loss}`: the number of a tensor without dims, else {@link toString}.
+   * @throws ShapeError for a number of several elements or none
+   */
+  [Symbol.toPrimitive](hint: 'number' | 'string' | 'default'): number | string {
+    if (hint === 'string') {
+      if (this.ndim > 0 || this.block.freed) return this.toString();
+      const text = this.toString();
+      return text.includes(TRACED) ? text : String(this.item());
+    }
+    if (this.#size !== 1)
+      throw new ShapeError(
+        `tensor: expected one element where JavaScript needs a number, got shape ${formatShape(this.sizes)}; use add(), gt() and the like, toArray(), or \`\${x}\` for text`,
+      );
+    return this.item();
   }
 }
 

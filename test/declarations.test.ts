@@ -86,7 +86,11 @@ tensor(1).block;
 // @ts-expect-error
 tensor(1).address;
 // @ts-expect-error
-tensor(1).view([1], [1], 0);
+tensor(1).alias([1], [1], 0);
+// @ts-expect-error
+tensor(1).sizes;
+// @ts-expect-error
+tensor([1]).shape[0] = 2;
 // @ts-expect-error
 Tensor.allocate([1], 'f32', '');
 `,

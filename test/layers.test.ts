@@ -9,10 +9,12 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** The layers of bindings/, lowest first. A name that ends in / is a folder, whose files may import one another. */
 const LAYERS = [
-  'kinds.ts',
   'memory/',
+  'kinds.ts',
   'signature.ts',
   'dtypes.ts',
+  'sizes.ts',
+  'text.ts',
   'kernels/',
   'generated/kernel-calls.ts',
   'engine/',
@@ -25,6 +27,7 @@ const LAYERS = [
   'program/',
   'scope.ts',
   'creation.ts',
+  'random.ts',
   'functional/',
   'nn/',
   'optim/',

@@ -1,9 +1,9 @@
 // Datasets and the loader that cuts them into batches, in a seeded order, one scope a batch.
 import { noGrad } from '../autograd.ts';
-import { randomWords, tensor } from '../creation.ts';
+import { tensor } from '../creation.ts';
 import * as fn from '../functional/functions.ts';
-import { describe } from '../kinds.ts';
-import { ArgumentError, expectSync, formatShape, ShapeError } from '../memory/errors.ts';
+import { ArgumentError, describe, expectSync, formatShape, ShapeError } from '../memory/errors.ts';
+import { randomWords } from '../random.ts';
 import { scoped } from '../scope.ts';
 import { type Arguments, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';

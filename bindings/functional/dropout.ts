@@ -1,7 +1,7 @@
 // Dropout.
 import { ops } from '../autograd.ts';
-import { defaultGenerator } from '../creation.ts';
 import { ArgumentError } from '../memory/errors.ts';
+import { defaultGenerator } from '../random.ts';
 import { type Callable, callable } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 

@@ -42,6 +42,15 @@ export interface FlattenOptions {
   endDim?: number;
 }
 
+/**
+ * The same memory in another shape (PyTorch's `view`): what is written to one is seen in the other.
+ * @param shape as many elements as x has; one size may be -1 and is worked out
+ * @throws ShapeError for another number of elements, or where the strides of x need a copy, which reshape() makes
+ */
+export const view = callable<Sized>('view(x: Tensor, ...shape: int)', (x: Tensor, shape: Shape) =>
+  ops.view({ x }, { shape: [...inferSize('view', x, shape)] }),
+);
+
 /** Joins the dims `startDim` … `endDim`, both included, into one; by default all of them. */
 export const flatten = callable<Callable<[x: Tensor], [startDim: number, endDim: number], FlattenOptions, Tensor>>(
   'flatten(x: Tensor, startDim: int = 0, endDim: int = -1)',
@@ -167,6 +176,19 @@ export const select = callable(
       );
     const part = ops.slice({ x }, { dim: d, start: index < 0 ? index + size : index, length: 1, step: 1 });
     return ops.squeeze({ x: part }, { dim: d });
+  },
+);
+
+/**
+ * The views along `dim`, without that dim (PyTorch's `unbind`); `for (const row of x)` goes through those of dim 0.
+ * @throws ShapeError for a tensor without dims
+ */
+export const unbind = callable<Callable<[x: Tensor], [dim: number], DimOptions, Tensor[]>>(
+  'unbind(x: Tensor, dim: int = 0)',
+  (x: Tensor, dim: number) => {
+    const size = x.shape[normalizeDim('unbind', dim, x.ndim)];
+    if (size === undefined) throw new ShapeError('unbind: expected a tensor of at least 1 dim, got a single number');
+    return Array.from({ length: size }, (_, i) => select(x, dim, i));
   },
 );
 

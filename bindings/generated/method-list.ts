@@ -83,8 +83,10 @@ import {
   to,
   transpose,
   trunc,
+  unbind,
   unsqueeze,
   var as variance,
+  view,
   zero_,
 } from '../functional/functions.ts';
 
@@ -172,7 +174,9 @@ export const methods = {
   to,
   transpose,
   trunc,
+  unbind,
   unsqueeze,
   var: variance,
+  view,
   zero_,
 };

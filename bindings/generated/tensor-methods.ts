@@ -469,6 +469,20 @@ export interface TensorMethods {
    */
   reshape(...shape: number[]): Tensor;
 
+  /**
+   * The same elements in another shape; a view where x is contiguous, else a copy.
+   * @param shape as many elements as x has; one size may be -1 and is worked out
+   * @throws ShapeError for another number of elements
+   */
+  view(shape: Shape): Tensor;
+
+  /**
+   * The same elements in another shape; a view where x is contiguous, else a copy.
+   * @param shape as many elements as x has; one size may be -1 and is worked out
+   * @throws ShapeError for another number of elements
+   */
+  view(...shape: number[]): Tensor;
+
   /** Joins the dims `startDim` … `endDim`, both included, into one; by default all of them. */
   flatten(options?: FlattenOptions): Tensor;
 
@@ -557,6 +571,24 @@ export interface TensorMethods {
    * @throws ShapeError for an index out of range
    */
   select(dim: number, index: number): Tensor;
+
+  /**
+   * The views along `dim`, without that dim (PyTorch's `unbind`); `for (const row of x)` goes through those of dim 0.
+   * @throws ShapeError for a tensor without dims
+   */
+  unbind(options?: DimOptions): Tensor[];
+
+  /**
+   * The views along `dim`, without that dim (PyTorch's `unbind`); `for (const row of x)` goes through those of dim 0.
+   * @throws ShapeError for a tensor without dims
+   */
+  unbind(dim?: number): Tensor[];
+
+  /**
+   * The views along `dim`, without that dim (PyTorch's `unbind`); `for (const row of x)` goes through those of dim 0.
+   * @throws ShapeError for a tensor without dims
+   */
+  unbind(dim: number | undefined, options?: DimOptions): Tensor[];
 
   /** x itself if contiguous, else a copy in row-major order. */
   contiguous(): Tensor;

@@ -1,10 +1,11 @@
 // A whole training run in one file: weights, optimizer state, random state, place in the data. A run that continues
 // from it computes the same bits as one that was never stopped.
-import { getRngState, setRngState } from '../creation.ts';
+
 import type { LoaderState } from '../data/loader.ts';
 import { FormatError } from '../memory/errors.ts';
 import type { Module } from '../nn/module.ts';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
+import { getRngState, setRngState } from '../random.ts';
 import type { Tensor } from '../tensor.ts';
 import { readFileBytes, writeFileAtomic } from './files.ts';
 import { decodeSafetensors, encodeSafetensors, type FileTensor } from './safetensors.ts';

@@ -1,5 +1,4 @@
 // Every error the library throws on purpose. Messages read `op: expected …, got …` and end with the cure.
-import { describe } from '../kinds.ts';
 
 /** Base class: catch this to catch everything the library throws on purpose. */
 export class RetrogradError extends Error {
@@ -104,6 +103,17 @@ export function outside<T>(bytes: number, make: () => T): T {
   } catch (error) {
     throw error instanceof RangeError ? new OutOfMemoryError(bytes, 0, 0, null) : error;
   }
+}
+
+/** A value as messages show it. */
+export function describe(x: unknown): string {
+  if (typeof x === 'string') return `'${x.length > 40 ? `${x.slice(0, 40)}…` : x}'`;
+  if (typeof x === 'function') return /^class\b/.test(String(x)) ? `the class ${x.name}` : 'a function';
+  if (typeof x === 'bigint') return `${x}n`;
+  if (typeof x !== 'object' || x === null) return String(x);
+  if (Array.isArray(x)) return x.slice(0, SHOWN).some((item) => typeof item === 'object') ? 'a list' : formatShape(x);
+  const { name } = x.constructor ?? Object;
+  return name === 'Object' ? 'an object' : `a ${name}`;
 }
 
 /** @throws ArgumentError where `result` of a function that `op` called is a promise; nobody has to handle it then */

@@ -1,9 +1,9 @@
 // PyTorch's initialisers (torch.nn.init). Each overwrites its tensor, outside the tape, and returns it.
 import { noGrad, ops } from '../autograd.ts';
-import { defaultGenerator, randomWords } from '../creation.ts';
 import { upload } from '../execute.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { expectDtype } from '../ops/shapes.ts';
+import { defaultGenerator, randomWords } from '../random.ts';
 import type { Tensor } from '../tensor.ts';
 
 /** Writes x in place, outside the tape. */

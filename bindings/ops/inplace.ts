@@ -46,7 +46,7 @@ export const inplaceRows = family(s, () => ({
       expectStretches(op, x, y);
       return { y };
     },
-    forward: (k, { y }, { x }) => copy(k, y, x.view(y.shape, broadcastStrides(x, y.shape), x.offset)),
+    forward: (k, { y }, { x }) => copy(k, y, x.alias(y.shape, broadcastStrides(x, y.shape), x.offset)),
     // Nothing of what y was is left.
     backward: (_, { y: g }) => ({ x: g }),
   }),

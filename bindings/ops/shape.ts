@@ -11,6 +11,8 @@ type Dim = { readonly dim: number };
 const x = strided(any);
 const s = {
   reshape: signature({ x: any }, { y: grad }, attrs<{ readonly shape: Shape }>()),
+  /** The same memory in another shape, where the strides of x allow that. */
+  view: signature({ x }, { y: grad }, attrs<{ readonly shape: Shape }>()),
   /** Dim d of the result is dim dims[d] of x. */
   permute: signature({ x }, { y: grad }, attrs<{ readonly dims: readonly number[] }>()),
   /** Stretches dims of size 1, and adds dims in front. */
@@ -58,6 +60,41 @@ function isPermutation(dims: readonly number[], n: number): boolean {
   return dims.length === n && seen === (1 << n) - 1;
 }
 
+/**
+ * The strides by which the memory of x has `shape`, of as many elements; null where there are none. Dims of x that lie
+ * as one behind the other are joined to runs, which the dims of `shape` have to fill one by one (PyTorch's
+ * computeStride).
+ */
+function viewStrides({ sizes, steps, size }: Tensor, shape: Shape): number[] | null {
+  if (size === 0 || sizes.length === 0) return contiguousStrides(shape);
+  const strides = new Array<number>(shape.length);
+  let at = shape.length - 1;
+  let run = 1;
+  let filled = 1;
+  let step = steps[sizes.length - 1] as number;
+  for (let d = sizes.length - 1; d >= 0; d--) {
+    run *= sizes[d] as number;
+    if (d > 0 && (sizes[d - 1] === 1 || steps[d - 1] === run * step)) continue;
+    for (; at >= 0 && (filled < run || shape[at] === 1); at--) {
+      strides[at] = filled * step;
+      filled *= shape[at] as number;
+    }
+    if (filled !== run) return null;
+    step = steps[d - 1] as number;
+    run = 1;
+    filled = 1;
+  }
+  return strides;
+}
+
+function checkElements(op: string, { size, sizes }: Tensor, shape: Shape): void {
+  checkShape(op, shape);
+  if (numelOf(shape) !== size)
+    throw new ShapeError(
+      `${op}: expected a shape of ${size} elements for ${formatShape(sizes)}, got ${formatShape(shape)}`,
+    );
+}
+
 function checkSlice(op: string, shape: Shape, { dim, start, length, step }: Slice): void {
   const size = shape[dim];
   const fits =
@@ -76,12 +113,20 @@ function checkSlice(op: string, shape: Shape, { dim, start, length, step }: Slic
 export const shapeRows = family(s, () => ({
   reshape: row(s.reshape, {
     view: ({ x }, { shape }) => {
-      checkShape('reshape', shape);
-      if (numelOf(shape) !== x.size)
-        throw new ShapeError(
-          `reshape: expected a shape of ${x.size} elements for ${formatShape(x.shape)}, got ${formatShape(shape)}`,
-        );
+      checkElements('reshape', x, shape);
       return { shape, strides: contiguousStrides(shape), offset: x.offset };
+    },
+    backward: (o, { y: g }, _, __, { shapes }) => ({ x: o.reshape({ x: g }, { shape: shapes.x }) }),
+  }),
+  view: row(s.view, {
+    view: ({ x }, { shape }) => {
+      checkElements('view', x, shape);
+      const strides = viewStrides(x, shape);
+      if (!strides)
+        throw new ShapeError(
+          `view: expected a shape that the strides ${formatShape(x.steps)} of ${formatShape(x.sizes)} allow without a copy, got ${formatShape(shape)}; use reshape()`,
+        );
+      return { shape, strides, offset: x.offset };
     },
     backward: (o, { y: g }, _, __, { shapes }) => ({ x: o.reshape({ x: g }, { shape: shapes.x }) }),
   }),
@@ -151,7 +196,7 @@ export const shapeRows = family(s, () => ({
     forward: (k, { dx }, { g }, attributes) => {
       k.fill_f32({ y: dx, n: dx.size, value: 0 });
       const { shape, strides, offset } = sliceOf(dx, attributes);
-      copy(k, dx.view(shape, strides, offset), g);
+      copy(k, dx.alias(shape, strides, offset), g);
     },
     backward: (o, { dx: h }, _, { dim, start, length, step }) => ({
       g: o.slice({ x: h }, { dim, start, length, step }),
@@ -189,7 +234,7 @@ export const shapeRows = family(s, () => ({
       for (const x of xs) {
         const length = x.shape[dim] as number;
         const { shape, strides, offset } = sliceOf(y, { dim, start, length, step: 1 });
-        copy(k, y.view(shape, strides, offset), x);
+        copy(k, y.alias(shape, strides, offset), x);
         start += length;
       }
     },

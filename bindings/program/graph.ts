@@ -107,8 +107,8 @@ function fuse(
   // It moves past all nodes between the two.
   if (writtenBetween(uses, x, from, at) || writtenBetween(uses, w, from, at)) return null;
   const [k, n] = w.shape as [number, number];
-  const weight = w.view([n, k], [w.strides[1] as number, w.strides[0] as number], w.offset);
-  const outputs = { y: y.view(c.shape, c.strides, y.offset) };
+  const weight = w.alias([n, k], [w.strides[1] as number, w.strides[0] as number], w.offset);
+  const outputs = { y: y.alias(c.shape, c.strides, y.offset) };
   return { ...add, op: 'linear', row: coreRows.linear, inputs: { x, weight, bias }, outputs, attrs: undefined };
 }
 

@@ -21,7 +21,7 @@ function standIn(x: Tensor): Tensor {
   if (x.isContiguous()) return Tensor.allocate(x.shape, x.dtype, 'compile');
   let last = 0;
   for (let d = 0; d < x.ndim; d++) last += ((x.shape[d] as number) - 1) * (x.strides[d] as number);
-  return Tensor.allocate([last + 1], x.dtype, 'compile').view(x.shape, x.strides, 0);
+  return Tensor.allocate([last + 1], x.dtype, 'compile').alias(x.shape, x.strides, 0);
 }
 
 export class Specialization {
@@ -120,7 +120,7 @@ export class Specialization {
     if (input >= 0)
       return (_, inputs) => {
         const x = inputs[input] as Tensor;
-        return x.view(shape, strides, x.offset + offset);
+        return x.alias(shape, strides, x.offset + offset);
       };
     // Kept, or not made here: the tensor itself; what stands in its place once the caller has let go of it.
     if (block.scope !== scope) {

@@ -3,7 +3,7 @@
 
 import { ops } from '../autograd.ts';
 import { aside, type Made, type ModuleLink, moduleNow, type Tracer } from '../execute.ts';
-import type { Block } from '../memory/arena.ts';
+import { type Block, unclonable } from '../memory/arena.ts';
 import { RecordingError } from '../memory/errors.ts';
 import type { Bag, OpName, Row, Slot } from '../ops/core.ts';
 import { Tensor } from '../tensor.ts';
@@ -68,6 +68,7 @@ function siteNow(): Error {
 
 /** Traces what is called, and on what outside of it the trace depends. */
 export class Trace implements Tracer {
+  readonly unclonable = unclonable;
   readonly abandoned = false;
   readonly nodes: Node[] = [];
   /** All that has to hold for the trace to be of use again. */

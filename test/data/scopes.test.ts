@@ -165,7 +165,7 @@ describe('loops that await at random', () => {
       else if (kind === 1) await Promise.resolve().then(() => null);
       else await sleep(kind - 2);
     };
-    /** Does something with one of the tensors that have to be alive, awaits, or adds a loop that goes on to `others`. */
+    /** Computes from a tensor that has to be alive, awaits, or adds a loop that goes on to `others`. */
     const act = async (alive: [Tensor, number][], others: Promise<void>[], depth: number): Promise<void> => {
       const [from, value] = alive[below(alive.length)] as [Tensor, number];
       const kind = next();

@@ -213,6 +213,7 @@ def layouts():
         (method("narrow", 1, 1, 2), lambda t: t.narrow(1, 1, 2)),
         (method("select", 1, 2), lambda t: t.select(1, 2)),
         (method("select", 2, -1), lambda t: t.select(2, -1)),
+        (method("view", [4, -1]), lambda t: t.view(4, -1)),
         (method("contiguous"), lambda t: t.contiguous()),
         (method("clone"), lambda t: t.clone()),
     ):
@@ -227,6 +228,7 @@ def layouts():
     for dim in (0, 1, -1):
         golden.case(f"cat {dim}", "cat", [["$0", "$1"], dim], lambda a, b: torch.cat((a, b), dim), uniform(2, 3), uniform(2, 3))
         golden.case(f"stack {dim}", "stack", [["$0", "$1", "$2"], dim], lambda *t: torch.stack(t, dim), uniform(2), uniform(2), uniform(2))
+    golden.case("unbind", *method("unbind", 1), lambda t: t.unbind(1)[2], x, pick=2)
     golden.case("split", *method("split", 2, 1), lambda t: t.split(2, 1)[1], x, pick=1)
     golden.case("split sizes", *method("split", [1, 3], -1), lambda t: t.split([1, 3], -1)[1], x, pick=1)
     index = torch.tensor([2, 0, 2, 1])

@@ -1,7 +1,7 @@
 // Making tensors, random ones among them, and reading them.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as r from '../../bindings/index.ts';
-import { ArgumentError, DtypeError, functional as F, ShapeError, type Tensor, tensor } from '../../bindings/index.ts';
+import { ArgumentError, functional as F, ShapeError, type Tensor, tensor } from '../../bindings/index.ts';
 import { bits } from '../support/tensors.ts';
 
 beforeAll(async () => {
@@ -68,14 +68,14 @@ describe('making tensors', () => {
       /expected whole numbers from -2147483648 to 2147483647 for dtype i32, got 1.5$/,
     );
     expect(() => tensor([256], { dtype: 'u8' })).toThrow(ArgumentError);
-    expect(() => tensor([1], { dtype: 'f64' as never })).toThrow(DtypeError);
+    expect(() => tensor([1], { dtype: 'f64' as never })).toThrow(ArgumentError);
     expect(() => tensor([1], { dtype: 'i32', requiresGrad: true })).toThrow(/only f32 tensors have gradients/);
     expect(() => tensor(BigInt64Array.of(1n) as never)).toThrow(
       /expected a typed array of numbers, got one of bigints/,
     );
     expect(() => tensor('12' as never)).toThrow(ShapeError);
     expect(() => tensor([1, null] as never)).toThrow(ShapeError);
-    expect(() => tensor([1], { shape: [1.5] })).toThrow(ShapeError);
+    expect(() => tensor([1], { shape: [1.5] })).toThrow(ArgumentError);
     expect(r.backend().memory.blocks).toBe(blocks);
   });
 
@@ -185,8 +185,7 @@ describe('reading', () => {
     expect(x.select(0, 1).select(0, 1).item()).toBe(4);
     expect(tensor(7, { dtype: 'u8' }).item()).toBe(7);
     expect(() => x.item()).toThrow(/item: expected one element, got shape \[3, 2\]/);
-    expect(String(tensor([[1, 2.5]]))).toBe('Tensor f32 [1, 2] [[1, 2.5]]');
-    expect(String(r.zeros([100]))).toBe('Tensor f32 [100]');
+    expect(String(tensor([[1, 2.5]]))).toBe('tensor([[1.0000, 2.5000]])');
     expect(x.ndim).toBe(2);
     expect(x.numel()).toBe(6);
     expect(tensor([[]]).toArray()).toEqual([[]]);

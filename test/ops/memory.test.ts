@@ -91,7 +91,7 @@ describe('scope', () => {
       /^tensor: expected a living tensor, got one of shape \[1\] whose memory was given back/,
     );
     expect(() => lost?.keep()).toThrow(FreedError);
-    expect(String(lost)).toBe('Tensor f32 [1] (freed)');
+    expect(String(lost)).toBe('tensor(freed, { shape: [1] })');
   });
 
   it('nests, and passes results outwards one scope at a time', async () => {

@@ -53,7 +53,7 @@ export const wrongGradients: Readonly<Record<string, (shape: Shape) => unknown>>
     return x;
   },
   expanded: (shape) =>
-    Tensor.allocate([1], 'f32', 'test').view(
+    Tensor.allocate([1], 'f32', 'test').alias(
       shape,
       shape.map(() => 0),
       0,

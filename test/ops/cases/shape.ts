@@ -47,6 +47,25 @@ export const shapeCases = {
       shapeError({ x: f32([1]) }, { shape: [1, 1, 1, 1, 1, 1, 1, 1, 1] }, /^reshape: expected at most 8 dims, got 9/),
     ],
   },
+  view: {
+    // Shapes that all layouts allow: dims are cut, or of size 1. Those that join dims stand in view.test.ts.
+    samples: [
+      { inputs: { x: f32([2, 6]) }, attrs: { shape: [2, 3, 2] } },
+      { inputs: { x: f32([12]) }, attrs: { shape: [2, 1, 6] } },
+      { inputs: { x: f32([1, 1]) }, attrs: { shape: [] } },
+      { inputs: { x: f32([]) }, attrs: { shape: [1, 1, 1] } },
+      { inputs: { x: f32([0, 3]) }, attrs: { shape: [5, 0] } },
+      { inputs: { x: f32([31, 8]) }, attrs: { shape: [31, 2, 1, 4] } },
+    ],
+    reference: ({ x }, { shape }) => nd(shape, x.data),
+    tolerance: EXACT,
+    gradients: 'all',
+    errors: [
+      shapeError({ x: f32([2, 3]) }, { shape: [4] }, /^view: expected a shape of 6 elements for \[2, 3\], got \[4\]/),
+      shapeError({ x: f32([2, 3]) }, { shape: [-2, -3] }, /^view: expected sizes to be whole numbers from 0/),
+      shapeError({ x: f32([1]) }, { shape: [1, 1, 1, 1, 1, 1, 1, 1, 1] }, /^view: expected at most 8 dims, got 9/),
+    ],
+  },
   permute: {
     samples: [
       { inputs: { x: f32([2, 3]) }, attrs: { dims: [1, 0] } },
