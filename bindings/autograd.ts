@@ -10,7 +10,7 @@ import {
   releaseCopies,
   titleOf,
 } from './execute.ts';
-import { expectSync, GradError } from './memory/errors.ts';
+import { expectSynchronous, GradError } from './memory/errors.ts';
 import type { Bag, OpName, Ops, Row, Slot } from './ops/core.ts';
 import { coreRows } from './ops/rows.ts';
 import { type GradNode, Tensor } from './tensor.ts';
@@ -79,7 +79,7 @@ export function setGradEnabled<T>(on: boolean, fn: () => T): T {
   enabled = on;
   try {
     const result = fn();
-    expectSync('noGrad', result);
+    expectSynchronous('noGrad', result);
     return result;
   } finally {
     enabled = before;

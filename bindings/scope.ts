@@ -1,7 +1,8 @@
 // Lifetimes: what is made inside a scope is freed at its end.
 
 import { runtime } from './engine/engine.ts';
-import { expectSync } from './memory/errors.ts';
+import { expectSynchronous } from './memory/errors.ts';
+import { signature } from './signature.ts';
 import { Tensor } from './tensor.ts';
 
 /** Calls `visit` for every tensor in a tensor, or in an array, Map, Set or plain object of such values. */
@@ -30,6 +31,9 @@ function insideOf(value: object): Iterable<unknown> {
   return prototype === Object.prototype || prototype === null ? Object.values(value) : [];
 }
 
+// Not callable(): what `fn` throws names its own calls.
+const scopeTakes = signature('scope(fn: function)');
+
 /**
  * Calls `fn` and frees every tensor made inside, but for those in its result (a tensor, or an array, Map, Set or plain
  * object of them), which pass to the scope around with their gradients, and those that were kept with keep().
@@ -42,12 +46,13 @@ function insideOf(value: object): Iterable<unknown> {
  * });
  * ```
  */
-export function scope<T>(fn: () => T): T {
+export function scope<T>(...args: [fn: () => T]): T {
+  const [fn] = scopeTakes.parse(args) as typeof args;
   const { arena } = runtime();
   const inner = arena.open();
   try {
     const result = fn();
-    expectSync('scope', result);
+    expectSynchronous('scope', result);
     forEachTensor(result, (x) => {
       for (let made: Tensor | null = x; made && made.block.scope === inner; made = made.grad)
         arena.lift(made.block, inner);

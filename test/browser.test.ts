@@ -162,7 +162,8 @@ describe.skipIf(!executablePath)('in a browser', () => {
     const wrong = Object.entries(result.page).filter(([, problem]) => problem);
     expect(wrong).toEqual([]);
     expect(Object.keys(result.page).length).toBeGreaterThan(25);
-    expect(problems).toEqual([]);
+    // Those that it refuses tell what they throw.
+    expect(problems.filter((problem) => !/the async function that was refused has failed/.test(problem))).toEqual([]);
   });
 
   it('says what is wrong where the policy forbids WebAssembly', async () => {

@@ -2,7 +2,7 @@
 import { noGrad } from '../autograd.ts';
 import { tensor } from '../creation.ts';
 import * as fn from '../functional/functions.ts';
-import { ArgumentError, describe, expectSync, formatShape, ShapeError } from '../memory/errors.ts';
+import { ArgumentError, describe, expectSynchronous, formatShape, ShapeError } from '../memory/errors.ts';
 import { randomWords } from '../random.ts';
 import { scoped } from '../scope.ts';
 import { type Arguments, signature } from '../signature.ts';
@@ -215,7 +215,7 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
       const to = Math.min(count, from + batchSize);
       const indices = order?.subarray(from, to) ?? Int32Array.from({ length: to - from }, (_, i) => from + i);
       const batch = dataset.batch(indices);
-      expectSync('DataLoader: dataset.batch', batch);
+      expectSynchronous('DataLoader: dataset.batch', batch);
       yield batch;
     }
     place.epoch++;

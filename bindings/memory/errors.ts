@@ -116,15 +116,23 @@ export function describe(x: unknown): string {
   return name === 'Object' ? 'an object' : `a ${name}`;
 }
 
-/** @throws ArgumentError where `result` of a function that `op` called is a promise; nobody has to handle it then */
-export function expectSync(op: string, result: unknown): void {
-  const then = (result as { then?: unknown } | null | undefined)?.then;
-  if (typeof then !== 'function' || Object.prototype.toString.call(result) !== '[object Promise]') return;
-  const ignore = (): void => {};
-  then.call(result, ignore, ignore);
-  throw new ArgumentError(
-    `${op}: expected a synchronous function, got one that returns a promise; await outside of it`,
-  );
+/**
+ * Where everything is synchronous, refuses what an async function returned. What that throws later cannot end the
+ * process then: it is told on the console, and is the `cause` of the error.
+ * @throws Kind
+ */
+export function expectSynchronous(
+  op: string,
+  result: unknown,
+  Kind: new (message: string) => Error = ArgumentError,
+): void {
+  if (typeof (result as PromiseLike<unknown> | null | undefined)?.then !== 'function') return;
+  const error = new Kind(`${op}: expected a synchronous function, got one that returns a promise; await outside of it`);
+  (result as PromiseLike<unknown>).then(undefined, (reason: unknown) => {
+    error.cause = reason;
+    console.error(`${op}: the async function that was refused has failed:`, reason);
+  });
+  throw error;
 }
 
 /** Sizes that messages show of a longer list. */

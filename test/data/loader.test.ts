@@ -230,7 +230,7 @@ describe('DataLoader', () => {
     }).toThrow(own);
     expect(turns).toBe(1);
     expect(backend().memory.blocks).toBe(blocks);
-    const asynchronous = failing((async () => Promise.reject(own)) as never);
+    const asynchronous = failing((async () => [zeros([1])]) as never);
     expect(() => pass(asynchronous)).toThrow(/dataset.batch: expected a synchronous function/);
     let length = 4;
     const changing = new data.DataLoader({

@@ -1,7 +1,7 @@
 // Loops that await, and what runs in between. The scenarios are those that test/browser.test.ts runs in a page.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as r from '../../bindings/index.ts';
 import { data, type Tensor } from '../../bindings/index.ts';
 import { random } from '../../reference/random.ts';
@@ -22,7 +22,10 @@ const collect = async (): Promise<void> => {
 };
 
 it('the scenarios hold in Node', async () => {
+  const told = vi.spyOn(console, 'error').mockImplementation(() => {});
   const problems = await runScenarios(r);
+  expect(told).toHaveBeenCalledTimes(2); // what was refused as asynchronous, and failed
+  told.mockRestore();
   expect(Object.keys(problems)).toEqual(Object.keys(scenariosOf(r)));
   expect(Object.entries(problems).filter(([, problem]) => problem)).toEqual([]);
 });
