@@ -1,8 +1,10 @@
-// bindings/ as plain ES modules, with the loader of AssemblyScript in them and so without dependencies, which a page loads without an import map: an entry for the core and
+// bindings/ as plain ES modules without dependencies, which a page loads without an import map: an entry for the core and
 // one for each namespace, all in one folder over one shared chunk, and an index that re-exports them. So a bundler meets
-// real modules, and leaves out what a program does not use. Node's own modules stay dynamic imports that only Node reaches.
+// real modules, and leaves out what a program does not use. Node's own modules stay dynamic imports that only Node
+// reaches. And two classic scripts: all of it as one global, for a plain script tag, and the program of the workers.
 import { readFileSync } from 'node:fs';
 import { defineConfig, type RolldownOptions } from 'rolldown';
+import { WORKER } from './bindings/engine/worker-text.ts';
 
 /** The namespaces of the package: each a folder of bindings/ and an entry of its own. */
 const KITS = ['data', 'functional', 'io', 'nn', 'optim'];
@@ -11,16 +13,11 @@ interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly license: string;
-  readonly author: string;
 }
 const read = (file: string): Manifest => JSON.parse(readFileSync(file, 'utf8'));
 const { version, license } = read('package.json');
-const loader = read('node_modules/@assemblyscript/loader/package.json');
 
-const banner = `/*!
- * retrograd ${version}, ${license}.
- * Contains ${loader.name} ${loader.version}, Copyright ${loader.author.replace(/ <.*>/, '')} and the AssemblyScript authors, ${loader.license}.
- */`;
+const banner = `/*! retrograd ${version}, ${license}. */`;
 
 /**
  * Hides what only Node reaches from bundlers: its own modules, for which bundlers for browsers would look, and some would
@@ -38,6 +35,9 @@ const hideFromBundlers = (code: string) => {
 /** The other entries, as the index names them: those of bindings/ become those of build/lib. */
 const asEntry = (source: string, importer: string | undefined) =>
   importer ? { id: source.replace(/^\.\/(\w+)(\/index)?\.ts$/, './$1.js'), external: true } : null;
+
+/** What only Node can do has a file of its own beside a classic script too. */
+const asFile = (source: string) => (source === './revectorize.ts' ? { id: './revectorize.js', external: true } : null);
 
 const output = {
   dir: 'build/lib',
@@ -58,13 +58,24 @@ const common: RolldownOptions = {
   },
 };
 
+/** The file for workers, beside the modules. */
+const emitWorker = {
+  name: 'worker',
+  generateBundle(this: { emitFile(file: object): void }): void {
+    this.emitFile({ type: 'asset', fileName: 'worker.js', source: `${banner}\n${WORKER}` });
+  },
+};
+
+/** Where a classic script is: what import.meta.url is to a module. A worker that imports it knows only its own URL. */
+const scriptUrl = 'const scriptUrl = globalThis.document?.currentScript?.src ?? globalThis.location?.href;';
+
 export default defineConfig([
   {
     ...common,
     input: { core: 'bindings/core.ts', ...Object.fromEntries(KITS.map((kit) => [kit, `bindings/${kit}/index.ts`])) },
     // `sideEffects` of package.json speaks of the bundle; in its sources, `import './methods.ts'` has one.
     treeshake: { moduleSideEffects: () => true },
-    plugins: [{ name: 'hide-from-bundlers', renderChunk: hideFromBundlers }],
+    plugins: [{ name: 'hide-from-bundlers', renderChunk: hideFromBundlers }, emitWorker],
     output: {
       ...output,
       chunkFileNames: '[name].js',
@@ -76,5 +87,13 @@ export default defineConfig([
     input: { index: 'bindings/index.ts' },
     plugins: [{ name: 'entries', resolveId: asEntry }],
     output,
+  },
+  {
+    ...common,
+    input: { 'retrograd.global': 'bindings/index.ts' },
+    treeshake: { moduleSideEffects: () => true },
+    plugins: [{ name: 'only-node', resolveId: asFile }],
+    transform: { ...common.transform, define: { 'import.meta.url': 'scriptUrl' } },
+    output: { ...output, format: 'iife', name: 'retrograd', intro: scriptUrl, minify: true, sourcemap: false },
   },
 ]);

@@ -14,16 +14,22 @@ const PROJECTS: Record<string, string[]> = {
   ],
   // What users get: the package, the examples, the papers, files on a disk, pages in a browser. Needs `npm run build`.
   package: [
-    'test/browser.test.ts',
     'test/declarations.test.ts',
     'test/docs.test.ts',
     'test/examples/**/*.test.ts',
     'test/io/files.test.ts',
     'test/package.test.ts',
+    'test/platforms/pages.test.ts',
   ],
   // Needs `npm run build:bench`.
   bench: ['test/bench/command.test.ts'],
 };
+
+/** Engines and bundlers, those that are installed: `vitest run --mode platforms`. */
+const PLATFORMS = ['test/platforms/**/*.test.ts'];
+
+/** Packs and installs what is built. */
+const PACKED = 'test/platforms/setup.ts';
 
 /** Crashes and long trainings, for hours: `vitest run --mode soak`. */
 const SOAK = ['test/soak/**/*.test.ts'];
@@ -41,20 +47,32 @@ const shared = {
 // The projects run one after the other: the benchmarks have the machine to themselves.
 const projects = [
   project('unit', ['test/**/*.test.ts'], {
-    exclude: [...Object.values(PROJECTS).flat(), ...SOAK],
+    exclude: [...Object.values(PROJECTS).flat(), ...PLATFORMS, ...SOAK],
     maxWorkers: '100%',
   }),
   ...Object.entries(PROJECTS).map(([name, include], i) =>
     project(name, include, {
       sequence: { groupOrder: i + 1 },
       ...(name === 'kernels' && { maxWorkers: '100%' }),
+      ...(name === 'package' && { globalSetup: PACKED, provide: { browsers: ['chromium'] } }),
     }),
   ),
 ];
 
-export default defineConfig(({ mode }) => ({
-  test: { projects: mode === 'soak' ? [project('soak', SOAK, { testTimeout: 3_600_000 })] : projects },
-}));
+const modes: Record<string, typeof projects> = {
+  soak: [project('soak', SOAK, { testTimeout: 3_600_000 })],
+  platforms: [
+    project('platforms', PLATFORMS, {
+      globalSetup: PACKED,
+      provide: { browsers: ['chromium', 'firefox', 'webkit'] },
+      testTimeout: 100_000,
+      // Engines have threads of their own.
+      fileParallelism: false,
+    }),
+  ],
+};
+
+export default defineConfig(({ mode }) => ({ test: { projects: modes[mode] ?? projects } }));
 
 function project(name: string, include: string[], rest: TestProjectInlineConfiguration['test']) {
   return { test: { ...shared, name, include, ...rest } };

@@ -7,10 +7,11 @@ export {
   type EyeOptions,
   eye,
   full,
+  type LikeFunction,
   linspace,
-  type OfShape,
   ones,
   onesLike,
+  type ShapeFunction,
   type TensorDataOptions,
   type TensorOptions,
   tensor,
@@ -22,8 +23,9 @@ export type { TensorMethods } from './generated/tensor-methods.ts';
 
 import './methods.ts';
 
-export type { Locate, Simd, UrlLike } from './engine/builds.ts';
-export { type Backend, backend, type InitOptions, init, type MemoryUsage, shutdown } from './engine/engine.ts';
+export type { CompiledModule, Locate, Located, ResponseLike, Simd, UrlLike } from './engine/builds.ts';
+export { type Backend, backend, init, type MemoryUsage, shutdown } from './engine/engine.ts';
+export type { InitOptions } from './engine/options.ts';
 export type { Tile } from './engine/tile.ts';
 export {
   ArgumentError,
@@ -54,5 +56,5 @@ export {
   setRngState,
 } from './random.ts';
 export { scope } from './scope.ts';
-export type { Callable } from './signature.ts';
-export { type Dtype, type NestedArray, type Shape, Tensor, type TypedArray } from './tensor.ts';
+export type { Arguments, Callable, Front, Mixed } from './signature.ts';
+export { type Dtype, type NestedArray, type Shape, Tensor, type TensorJson, type TypedArray } from './tensor.ts';

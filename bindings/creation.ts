@@ -206,36 +206,37 @@ export const full = callable<(shape: Shape, fillValue: number, options?: TensorO
 );
 
 /** What makes a tensor of a shape, which is given as a list or one by one. */
-export type OfShape<O> = {
+export type ShapeFunction<O> = {
   (shape: Shape, options?: O): Tensor;
   (...shape: number[]): Tensor;
   (...shape: [...sizes: number[], options: O]): Tensor;
 };
-const constant = (name: string, value: number): OfShape<TensorOptions> =>
-  callable<OfShape<TensorOptions>>(
+const constant = (name: string, value: number): ShapeFunction<TensorOptions> =>
+  callable<ShapeFunction<TensorOptions>>(
     `${name}(...shape: int, ${MADE}`,
     (shape: Shape, dtype: Dtype, requiresGrad: boolean) => filled(name, shape, value, dtype, requiresGrad),
   );
 
 /** A tensor of `shape` filled with 0: `zeros(2, 3)` or `zeros([2, 3])`. */
-export const zeros: OfShape<TensorOptions> = constant('zeros', 0);
+export const zeros: ShapeFunction<TensorOptions> = constant('zeros', 0);
 
 /** A tensor of `shape` filled with 1: `ones(2, 3)` or `ones([2, 3])`. */
-export const ones: OfShape<TensorOptions> = constant('ones', 1);
+export const ones: ShapeFunction<TensorOptions> = constant('ones', 1);
 
-type Like = (x: Tensor, options?: TensorOptions) => Tensor;
-const like = (name: string, value: number): Like =>
-  callable<Like>(
+/** What makes a tensor like another one. */
+export type LikeFunction = (x: Tensor, options?: TensorOptions) => Tensor;
+const like = (name: string, value: number): LikeFunction =>
+  callable<LikeFunction>(
     `${name}(x: Tensor, *, dtype?: dtype, requiresGrad: bool = false)`,
     (x: Tensor, dtype: Dtype | undefined, requiresGrad: boolean) =>
       filled(name, x.shape, value, dtype ?? x.dtype, requiresGrad),
   );
 
 /** Zeros with the shape of `x`, and its dtype unless `dtype` says otherwise. */
-export const zerosLike: Like = like('zerosLike', 0);
+export const zerosLike: LikeFunction = like('zerosLike', 0);
 
 /** Ones with the shape of `x`, and its dtype unless `dtype` says otherwise. */
-export const onesLike: Like = like('onesLike', 1);
+export const onesLike: LikeFunction = like('onesLike', 1);
 
 /** Options of {@link eye}. */
 export interface EyeOptions extends TensorOptions {

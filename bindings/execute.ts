@@ -19,6 +19,11 @@ export interface Tracer extends Owner {
   host(op: OpName, inputs: Bag, attrs: unknown): void;
   /** Something that has to hold for the trace to be of use again. */
   guard(holds: () => boolean): void;
+  /**
+   * The trace depends on the fields of an object, such as a module, and on what lists and plain objects in them hold.
+   * @param fields only on these, and which items they hold where they are lists, but on nothing within those
+   */
+  dependOn(object: object, fields?: readonly string[]): void;
   /** What is done before each run, such as writing a learning rate where kernels read it. */
   beforeRun(hook: () => void): void;
   /** @throws RecordingError always: what was asked for cannot be a part of a program */
@@ -70,8 +75,10 @@ export function withModules<T>(link: ModuleLink | null, fn: () => T): T {
 }
 
 /** Calls `forward` as that of `module`. */
-export const insideModule = <T>(module: object, forward: () => T): T =>
-  withModules({ module, parent: moduleLink }, forward);
+export const insideModule = <T>(module: object, forward: () => T): T => {
+  tracer?.dependOn(module);
+  return withModules({ module, parent: moduleLink }, forward);
+};
 
 /** Watches calls that are computed, which it has to run; see profile(). */
 export type Watch = (op: string, module: ModuleLink | null, run: () => void) => void;
@@ -281,7 +288,7 @@ host.download = (x, reader) => {
   return into;
 };
 
-/** Overwrites the numbers of a contiguous tensor. */
+/** Overwrites the numbers of a tensor, in row-major order. */
 export function upload(y: Tensor, values: ArrayLike<number>): void {
   execute('upload', { y }, { values });
 }

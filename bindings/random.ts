@@ -1,12 +1,12 @@
 // The default generator, and what draws from it.
 import { noGrad, ops } from './autograd.ts';
-import { generate, MADE, type OfShape, type TensorOptions, tensor, withGrad } from './creation.ts';
+import { MADE, type ShapeFunction, type TensorOptions, tensor, withGrad } from './creation.ts';
 import { checkValues } from './dtypes.ts';
 import { onStart, runtime } from './engine/engine.ts';
 import { tracing, upload } from './execute.ts';
 import { ArgumentError, describe } from './memory/errors.ts';
 import { alternatives, callable } from './signature.ts';
-import { checkShape, type Dtype, host, numelOf, type Shape, type Tensor } from './tensor.ts';
+import { checkShape, type Dtype, host, type Shape, type Tensor } from './tensor.ts';
 
 // The default generator: Philox key and counter, four u32 in the arena, read and moved on by kernels. The key is the
 // seed.
@@ -70,10 +70,10 @@ export const setRngState = callable('setRngState(state: any)', (state: ArrayLike
   upload(defaultGenerator(), state);
 });
 
-/** Makes an f32 tensor by `make`, and applies dtype and requiresGrad. */
+/** Makes a tensor by `make`, and applies dtype and requiresGrad. */
 function drawn(make: () => Tensor, dtype: Dtype, requiresGrad: boolean): Tensor {
   const x = make();
-  if (dtype === 'f32') return requiresGrad ? withGrad(x) : x;
+  if (dtype === x.dtype) return requiresGrad ? withGrad(x) : x;
   try {
     const result = ops.cast({ x }, { dtype });
     return requiresGrad ? withGrad(result) : result;
@@ -99,7 +99,7 @@ export interface RandnOptions extends TensorOptions {
 }
 
 /** Uniform numbers from `low` up to, without, `high`: `rand(2, 3)` or `rand([2, 3])`. */
-export const rand = callable<OfShape<RandOptions>>(
+export const rand = callable<ShapeFunction<RandOptions>>(
   `rand(...shape: int, *, low: number = 0, high: number = 1, ${MADE.slice(3)}`,
   (shape: Shape, low: number, high: number, dtype: Dtype, requiresGrad: boolean) => {
     checkShape('rand', shape);
@@ -109,7 +109,7 @@ export const rand = callable<OfShape<RandOptions>>(
 );
 
 /** Normal numbers, by default of mean 0 and standard deviation 1: `randn(2, 3)` or `randn([2, 3])`. */
-export const randn = callable<OfShape<RandnOptions>>(
+export const randn = callable<ShapeFunction<RandnOptions>>(
   `randn(...shape: int, *, mean: number = 0, std: number = 1, ${MADE.slice(3)}`,
   (shape: Shape, mean: number, std: number, dtype: Dtype, requiresGrad: boolean) => {
     checkShape('randn', shape);
@@ -150,23 +150,20 @@ export const bernoulli = alternatives<{
 
 /** n random words of 32 bits, which `op` reads. @internal */
 export function randomWords(op: string, n: number): Uint32Array {
-  const words = ops.randomBits({ state: defaultGenerator() }, { shape: [n] });
+  const [low, high] = [-(2 ** 31), 2 ** 31];
+  const x = ops.randint({ state: defaultGenerator() }, { shape: [n], low, high });
   try {
-    return new Uint32Array(host.download(words, op).buffer as ArrayBuffer);
+    return Uint32Array.from(host.download(x, op), (value) => value - low);
   } finally {
-    words.dispose();
+    x.dispose();
   }
 }
 
 const integers = (low: number, high: number, shape: Shape, dtype: Dtype, requiresGrad: boolean): Tensor => {
-  if (!(low < high)) throw new ArgumentError(`randint: expected whole numbers low < high, got ${low} and ${high}`);
-  if (low < -(2 ** 31) || high > 2 ** 31)
-    throw new ArgumentError(`randint: expected low >= -2147483648 and high <= 2147483648, got ${low} and ${high}`);
   checkShape('randint', shape);
-  checkValues('randint', [low, high - 1], dtype); // whatever is drawn
-  const words = randomWords('randint', numelOf(shape));
-  const at = (i: number): number => low + Math.floor(((words[i] as number) / 2 ** 32) * (high - low));
-  return generate('randint', shape, at, dtype, requiresGrad);
+  if (dtype === 'u8') checkValues('randint', [low, high - 1], dtype); // whatever is drawn
+  const draw = (): Tensor => ops.randint({ state: defaultGenerator() }, { shape: [...shape], low, high });
+  return drawn(draw, dtype, requiresGrad);
 };
 const INTEGERS = MADE.replace('f32', 'i32');
 
@@ -187,15 +184,7 @@ export const randint = alternatives<{
 );
 
 /** The numbers 0 … n − 1 in random order, i32. */
-export const randperm = callable('randperm(n: int)', (n: number): Tensor => {
-  checkShape('randperm', [n]);
-  const words = randomWords('randperm', n);
-  const order = new Int32Array(words.buffer as ArrayBuffer);
-  // Place i gets what place j < i has, and j gets i: the order grows from the front, where its words are read already.
-  for (let i = 0; i < n; i++) {
-    const j = Math.floor(((words[i] as number) / 2 ** 32) * (i + 1));
-    order[i] = order[j] as number;
-    order[j] = i;
-  }
-  return tensor(order);
-});
+export const randperm = callable(
+  'randperm(n: int)',
+  (n: number): Tensor => ops.randperm({ state: defaultGenerator() }, { n }),
+);

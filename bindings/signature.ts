@@ -289,20 +289,36 @@ function nameAs<F>(declared: Signature, fn: F): F {
   return Object.defineProperty(fn, 'name', { value: declared.name });
 }
 
-/** P cut short anywhere, then the options. */
-type Mixed<P extends readonly unknown[], O> =
-  | [...{ [K in keyof P]: P[K] | undefined }, options?: O]
-  | (P extends readonly [...infer Front, unknown] ? Mixed<Front, O> : never);
+/** P cut short anywhere; `undefined` is the default. */
+export type Front<P extends readonly unknown[]> =
+  | { [K in keyof P]: P[K] | undefined }
+  | (P extends readonly [...infer Rest, unknown] ? Front<Rest> : never);
+
+/** Positions P cut short anywhere, then options O. */
+export type Mixed<P extends readonly unknown[], O> = [...front: Front<P>, options?: O];
 
 /** The arguments of a constructor or method: required R, then positions P, options O, or both. */
 export type Arguments<R extends readonly unknown[], P extends readonly unknown[], O> =
-  | [...R, options?: O]
+  | [...required: R, options?: O]
   | [...R, ...Partial<P>]
   | [...R, ...Mixed<P, O>];
 
 /** A function of required arguments R, which takes the others by position as P, as options O, or both. */
 export interface Callable<R extends readonly unknown[], P extends readonly unknown[], O, Y> {
-  (...args: [...R, options?: O]): Y;
+  (...args: [...required: R, options?: O]): Y;
   (...args: [...R, ...Partial<P>]): Y;
   (...args: [...R, ...Mixed<P, O>]): Y;
+}
+
+/** Has methods of a class take what `texts` declare: they are called with the values of all arguments in order. */
+export function methods(type: { readonly prototype: object }, path: string, ...texts: readonly string[]): void {
+  const prototype = type.prototype as Record<string, AnyFunction>;
+  for (const text of texts) {
+    const declared = signature(`${path}.${text}`);
+    const fn = prototype[declared.name] as AnyFunction;
+    const call = function (this: unknown, ...args: unknown[]): unknown {
+      return fn.apply(this, declared.parse(args) as never[]);
+    };
+    Object.defineProperty(prototype, declared.name, { value: nameAs(declared, call) });
+  }
 }

@@ -33,6 +33,18 @@ export { checkShape, contiguousStrides, MAX_DIMS, numelOf, type Shape } from './
 /** A number, or arrays of arrays of numbers, all rows of one length. */
 export type NestedArray = number | boolean | readonly NestedArray[];
 
+/** What JSON has of a tensor. */
+export interface TensorJson {
+  /** The element type. */
+  dtype: Dtype;
+  /** Sizes, outermost first. */
+  shape: Shape;
+  /** Nested arrays of the elements, up to 1000; NaN and infinities as text. */
+  values?: unknown;
+  /** Of more elements: what toString() gives. */
+  text?: string;
+}
+
 /** What the tape remembers of the op that made a tensor; see autograd.ts. @internal */
 export interface GradNode {
   /** Later ops have higher numbers, so that descending order is a reverse topological order. */
@@ -40,12 +52,16 @@ export interface GradNode {
   readonly name: string;
 }
 
-/** Watches `.grad` of all tensors while compile() records. @internal */
+/** Watches `.grad` and requiresGrad_() of all tensors while compile() traces. @internal */
 export interface GradientWatch {
   /** @returns what the reader shall get */
   read(x: Tensor, grad: Tensor | null): Tensor | null;
   /** @param before what will be replaced */
   write(x: Tensor, before: Tensor | null): void;
+  /** Whether a gradient was made since the watch began. */
+  owns(grad: Tensor): boolean;
+  /** @param before what `requiresGrad` was */
+  freeze(x: Tensor, before: boolean): void;
 }
 
 /** What stands for the numbers of a tensor that compile() traces. */
@@ -136,15 +152,9 @@ export class Tensor implements Operand {
     this.#size = numelOf(shape);
   }
 
-  /**
-   * A new tensor with its own uninitialised memory.
-   * @param turn of a loop that it descends from
-   * @throws OutOfMemoryError
-   * @internal
-   */
+  /** A new tensor with its own uninitialised memory. @param turn that it descends from @internal */
   static allocate(shape: Shape, dtype: Dtype, maker: string, turn: Scope | null = null): Tensor {
-    const { arena } = runtime();
-    return new Tensor(arena.allocate(numelOf(shape) * dtypes[dtype].bytes, maker, turn), dtype, shape);
+    return new Tensor(runtime().arena.allocate(numelOf(shape) * dtypes[dtype].bytes, maker, turn), dtype, shape);
   }
 
   /** Other shape and strides over the same memory, without history. @internal */
@@ -204,8 +214,9 @@ export class Tensor implements Operand {
 
   /** Lets go of the gradient, and of its memory where backward() made it. */
   clearGrad(): void {
-    // While recording, what was there before belongs to what goes on if the recording fails.
-    if (!gradients && this.#grad && !given.has(this.#grad)) this.#grad.dispose();
+    // What was there before compile() began to trace goes on if that fails.
+    const grad = this.#grad;
+    if (grad && !given.has(grad) && (!gradients || gradients.owns(grad))) grad.dispose();
     this.takeGrad(null);
   }
 
@@ -261,6 +272,7 @@ export class Tensor implements Operand {
     return this.#requiresGrad;
   }
 
+  /** Turns gradients on or off, as {@link requiresGrad_} does. */
   set requiresGrad(on: boolean) {
     this.requiresGrad_(on);
   }
@@ -278,6 +290,7 @@ export class Tensor implements Operand {
       throw new ArgumentError(
         'requiresGrad_: expected a leaf, got the result of a recorded op; use detach() for a copy without gradient',
       );
+    gradients?.freeze(this, this.#requiresGrad);
     this.#requiresGrad = on;
     return this;
   }
@@ -340,8 +353,7 @@ export class Tensor implements Operand {
    */
   keep(): this {
     this.checkAlive();
-    runtime().arena.keep(this.block);
-    if (this.#grad && !this.#grad.block.freed) this.#grad.keep();
+    for (let x: Tensor | null = this; x && !x.block.freed; x = x.#grad) runtime().arena.keep(x.block);
     return this;
   }
 
@@ -386,7 +398,7 @@ export class Tensor implements Operand {
   }
 
   /** For JSON.stringify: dtype, shape and values; of more than 1000 elements only their text, which is for people. */
-  toJSON(): { dtype: Dtype; shape: Shape; values: unknown } | { dtype: Dtype; shape: Shape; text: string } {
+  toJSON(): TensorJson {
     const { dtype, shape } = this;
     if (this.#size > MOST_PRINTED) return { dtype, shape, text: this.toString() };
     // JSON has no word for the others, and would write null.

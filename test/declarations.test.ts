@@ -29,14 +29,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** What the compiler of a package says of `file`; '' if nothing. */
-async function compile(owner: string, name: string, file: string, lib: readonly string[]): Promise<string> {
+/** What the compiler of a package says of `files`; '' if nothing. */
+async function compile(owner: string, name: string, files: readonly string[], lib: readonly string[]): Promise<string> {
   const compilerOptions = {
     ...{ target: 'ES2022', module: 'NodeNext', moduleResolution: 'NodeNext', lib, types: [], noEmit: true },
     ...{ strict: true, exactOptionalPropertyTypes: true, noImplicitOverride: false, skipLibCheck: false },
   };
   const config = join(folder, `tsconfig.${name}.json`);
-  await writeFile(config, JSON.stringify({ compilerOptions, files: [file] }));
+  await writeFile(config, JSON.stringify({ compilerOptions, files }));
   const require = createRequire(join(ROOT, owner, 'package.json'));
   const tsc = join(require.resolve('typescript/package.json'), '../bin/tsc');
   const { stdout } = await exec(process.execPath, [tsc, '-p', config]).catch((error) => error);
@@ -46,10 +46,34 @@ async function compile(owner: string, name: string, file: string, lib: readonly 
 /** Folders whose TypeScript is the one of that version. */
 const compilers: [version: string, owner: string][] = [
   ['5.0', 'tools/oldest'],
+  ['5.4', 'tools/older'],
   ['5.9', 'tools/docs'],
   ['7.', '.'],
 ];
-const libraries = [['ES2022'], ['ES2022', 'DOM'], ['ESNext', 'DOM']];
+const libraries = [['ES2022'], ['ES2022', 'DOM'], ['ESNext', 'DOM'], ['ES2022', 'WebWorker']];
+
+/** What init() takes, in words of the language alone and then in those of a page or a worker. */
+const START = `import { type Backend, backend, init, type InitOptions, type Located, shutdown } from './lib/index.js';
+import wasm from './lib/wasm.js';
+const options: InitOptions = { module: wasm, threads: 'auto', simd: 'strict', tile: '6x8', revectorize: false, maxBytes: 2 ** 28 };
+const located: Located[] = ['a.wasm', { href: 'file:///a.wasm' }, new Uint8Array(8), new ArrayBuffer(8), wasm];
+await init(options);
+await init({ locate: (file) => located.find((x) => x === file) ?? file });
+await init({ locate: async () => new Uint8Array(8), worker: '/worker.js' });
+const { engine, build, threads, reasons, memory }: Backend = backend();
+const all: readonly (string | number)[] = [engine, build, threads, ...reasons, memory.limit];
+shutdown();
+// @ts-expect-error there is no such option
+await init({ numThreads: 1 });
+// @ts-expect-error nor such a tile
+await init({ tile: '8x8' });
+// @ts-expect-error a module is no text
+await init({ module: 'strict.wasm' });
+export { all };
+// with a page
+await init({ locate: (file) => fetch(new URL(file, 'https://example.org/')) });
+await init({ module: await WebAssembly.compile(new Uint8Array(8)), worker: new URL('https://example.org/worker.js') });
+`;
 
 describe.each(compilers)('TypeScript %s', (version, owner) => {
   it('is that version', async () => {
@@ -59,7 +83,9 @@ describe.each(compilers)('TypeScript %s', (version, owner) => {
 
   it.each(libraries.map((lib) => ({ lib })))('compiles a program with lib $lib', async ({ lib }) => {
     const name = `${version}-${lib.join('-')}`;
-    expect(await compile(owner, name, 'program.ts', lib)).toBe('');
+    const start = lib.length > 1 ? START : START.slice(0, START.indexOf('// with a page'));
+    await writeFile(join(folder, `start.${name}.ts`), start);
+    expect(await compile(owner, name, ['program.ts', `start.${name}.ts`], lib)).toBe('');
   });
 });
 
@@ -95,7 +121,7 @@ tensor([1]).shape[0] = 2;
 Tensor.allocate([1], 'f32', '');
 `,
     );
-    expect(await compile('.', 'inside', 'inside.ts', ['ES2022'])).toBe('');
+    expect(await compile('.', 'inside', ['inside.ts'], ['ES2022'])).toBe('');
   });
 });
 

@@ -1,15 +1,18 @@
 // The papers hold: their programs run, their commands, files and names exist, and every public name says what it is.
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as retrograd from '../bindings/index.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const PAPERS = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'];
+const PAPERS = [
+  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
+  ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
+];
 const exec = promisify(execFile);
 
 const read = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
@@ -26,7 +29,9 @@ const codes = (text: string): string[] => [...prose(text).matchAll(/`([^`\n]+)`/
 describe.each(PAPERS)('%s', (paper) => {
   it('links to files that exist', async () => {
     const targets = [...prose(await read(paper)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
-    const missing = targets.filter((target) => !/^(https?:|#)/.test(target) && !existsSync(join(ROOT, target)));
+    const missing = targets.filter(
+      (target) => !/^(https?:|#)/.test(target) && !existsSync(join(ROOT, dirname(paper), target)),
+    );
     expect(missing).toEqual([]);
   });
 

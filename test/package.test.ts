@@ -10,13 +10,14 @@ import { gzipSync } from 'node:zlib';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeProject } from './support/project.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const exec = promisify(execFile);
 
 /** What a tarball may hold, and nothing else. */
 const ALLOWED =
-  /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|build\/lib\/[\w/-]+\.d\.ts|build\/lib\/[\w-]+\.js(\.map)?|build\/wasm\/retrograd\.(strict|relaxed)(-threads)?\.wasm)$/;
+  /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|build\/lib\/[\w/-]+\.d\.ts|build\/lib\/[\w-]+(\.global)?\.js(\.map)?|build\/wasm\/retrograd\.(strict|relaxed)(-threads)?\.wasm)$/;
 
 /** The seed's network on four points, as a user's program in JavaScript. */
 const program = (imports: string): string => `${imports}
@@ -75,15 +76,8 @@ if (rows.length !== 2 || !Number.isFinite(value) || !found || !state || !bytes |
 
 let folder: string;
 let project: string;
-let files: string[];
+let files: readonly string[];
 let tarball: Buffer;
-
-/** npm by its script, which every system runs alike. */
-async function npm(cwd: string, ...args: string[]): Promise<string> {
-  const script = process.env.npm_execpath;
-  const [command, before] = script?.endsWith('.js') ? [process.execPath, [script]] : ['npm', []];
-  return (await exec(command, [...before, ...args], { cwd })).stdout;
-}
 
 /** Runs a program of the project, and returns the losses it printed. */
 async function losses(file: string): Promise<{ first: number; last: number }> {
@@ -99,15 +93,10 @@ function expectTrained({ first, last }: { first: number; last: number }): void {
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'retrograd-package-'));
-  // Scripts would build; npm test has done that.
-  const packed = JSON.parse(await npm(ROOT, 'pack', '--json', '--ignore-scripts', '--pack-destination', folder));
-  files = packed[0].files.map((file: { path: string }) => file.path);
-  const name = (await readdir(folder)).find((file) => file.endsWith('.tgz')) as string;
-  tarball = await readFile(join(folder, name));
-  project = join(folder, 'project');
-  await mkdir(project);
-  await writeFile(join(project, 'package.json'), '{ "name": "project", "private": true, "type": "module" }');
-  await npm(project, 'install', '--offline', '--no-audit', '--no-fund', join(folder, name));
+  const made = await makeProject(folder);
+  files = made.files;
+  project = made.folder;
+  tarball = await readFile(made.tarball);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -153,9 +142,7 @@ describe('the tarball', () => {
 
   it('says in every module what it is, and under which license', async () => {
     for (const file of files.filter((name) => name.endsWith('.js')))
-      expect(await readFile(join(ROOT, file), 'utf8'), file).toMatch(
-        /^\/\*!\n ?\* retrograd [\w.-]+, Apache-2\.0\.\n ?\* Contains @assemblyscript\/loader/,
-      );
+      expect(await readFile(join(ROOT, file), 'utf8'), file).toMatch(/^\/\*! retrograd [\w.-]+, Apache-2\.0\. \*\/\n/);
   });
 
   it('names no path of the machine that made it', async () => {

@@ -185,6 +185,12 @@ function hideConstructor(path, text) {
   return text.replace(head, '$1 {\n    private constructor();');
 }
 
+/** What `import wasm from 'retrograd/wasm/strict.wasm'` gives, where a bundler or an engine compiles it. */
+const WASM = `/** A compiled WebAssembly.Module of the package, for init({ module }). */
+declare const module: object;
+export default module;
+`;
+
 /** Writes the declarations into `folder`. */
 export async function declare(folder) {
   const files = new Map([...(await emit())].map(([path, text]) => [path, { text: hideConstructor(path, text) }]));
@@ -207,6 +213,7 @@ export async function declare(folder) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), `${parts.join('\n')}\n`);
   }
+  writeFileSync(join(folder, 'wasm.d.ts'), WASM);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await declare(resolve(process.argv[2]));

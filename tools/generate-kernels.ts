@@ -1,6 +1,7 @@
 // Writes what follows from the kernel descriptors in bindings/kernels/: the list of the kernels that WebAssembly
 // exports, the dispatch inside of it, and the eager call of each kernel. All lie in folders that git ignores. A file
 // whose text is the same stays untouched, so that watchers sleep.
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import type { Kernel, Spec } from '../bindings/kernels/descriptor.ts';
@@ -104,6 +105,9 @@ import type { Operand } from '../kernels/descriptor.ts';
 import { WORTH_SHARING } from '../kernels/command.ts';
 import { descriptorOf, type KernelName, type Kernels, type Probes, probes, table } from '../kernels/table.ts';
 
+/** What the wasm files of this package say that they are of. */
+export const STAMP = '${stamp()}';
+
 /** What the calls need of the running instance. */
 export interface Caller {
   /** Where this thread packs. */
@@ -153,9 +157,20 @@ ${all
 }
 `;
 
+/**
+ * Tells bindings and wasm files of other versions of the package, or of other descriptors, apart: a file that was copied
+ * once and forgotten would compute something else.
+ */
+function stamp(): string {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+  const hash = createHash('sha256').update(exported()).update(dispatch()).digest('hex').slice(0, 8);
+  return `${version}-${hash}`;
+}
+
 const FILES = {
   'assembly/generated/kernels.ts': exported,
   'assembly/generated/dispatch.ts': dispatch,
+  'assembly/generated/stamp.ts': () => `// tools/compile-kernels.ts puts this into each wasm file: ${stamp()}\n`,
   'bindings/generated/kernel-calls.ts': calls,
 };
 

@@ -2,8 +2,15 @@
 import { defineConfig } from 'rolldown';
 
 export default defineConfig({
-  input: ['tools/compile-kernels.ts', 'tools/generate-kernels.ts', 'tools/lint-kernels.ts', 'tools/size.ts'],
-  external: [/^node:/, /^assemblyscript/, 'rolldown'],
+  input: [
+    'tools/compile-kernels.ts',
+    'tools/generate-kernels.ts',
+    'tools/install-engines.ts',
+    'tools/lint-kernels.ts',
+    'tools/size.ts',
+    'tools/try-mutants.ts',
+  ],
+  external: [/^node:/, /^assemblyscript/, /^rolldown/],
   platform: 'node',
   tsconfig: false,
   output: { dir: 'build/tools', format: 'esm' },

@@ -26,6 +26,7 @@ import {
   scratch,
   stop,
   stopped,
+  stoppedBefore,
   thread,
   threads,
 } from "./threads";
@@ -125,7 +126,7 @@ function run(begin: usize, end: usize): usize {
     if (ASC_FEATURE_THREADS) {
       if (threads > 1 && load<i32>(p, SYNC)) {
         if (!barrier()) return GONE;
-        if (stopped()) break;
+        if (stoppedBefore(p)) break;
       }
     }
     if (load<i32>(p, UNITS)) share(p);

@@ -23,6 +23,7 @@ const IDLE_SPINS: i32 = 1000000;
  * milliseconds.
  */
 const NAP: i64 = 10_000_000;
+const NAP_MS: f64 = 10;
 const PATIENCE: f64 = 1200;
 
 /** This thread's number and how many there are. */
@@ -117,8 +118,10 @@ function look(): void {
   if (!ASC_FEATURE_THREADS) return;
   const sum = beats(),
     time = now();
+  // A gap of the clock (a suspended machine) counts as one short wait; where the clock stands still (modes for
+  // privacy), naps are counted.
   if (sum != living) quiet = 0;
-  else quiet += min(time - before, 50); // a gap of the clock (a suspended machine) counts as one short wait
+  else quiet += max(min(time - before, 50), canSleep ? NAP_MS / 4 : 0);
   living = sum;
   before = time;
   if (quiet < PATIENCE) return;
@@ -161,6 +164,16 @@ export function postedEnd(): usize {
 export function stopped(): usize {
   if (!ASC_FEATURE_THREADS) return 0;
   return <usize>atomic.load<i32>(control, STATUS);
+}
+
+/**
+ * Whether a check before the command at `p` stopped the program. A thread that is late at the barrier before `p` may
+ * already see that one behind it did: it goes on until the barrier behind that one, where all leave.
+ */
+@inline
+export function stoppedBefore(p: usize): bool {
+  const command = stopped();
+  return command != 0 && command < p;
 }
 
 @inline

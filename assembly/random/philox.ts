@@ -12,7 +12,7 @@ const ROUNDS: i32 = 10;
 
 /** The high words of four products, given as two vectors of two. */
 @inline
-function highWords(a: v128, b: v128): v128 {
+export function highWords(a: v128, b: v128): v128 {
   return v128.shuffle<i32>(a, b, 1, 3, 5, 7);
 }
 

@@ -2,13 +2,25 @@
 // `first` on. Every kernel overwrites out and leaves state as it is; random_advance moves it on.
 import { madd, storeLanes } from "../lanes";
 import { log } from "../math";
-import { always, bits, draw, happens, threshold, Words } from "./philox";
+import { always, bits, draw, happens, highWords, threshold, Words } from "./philox";
 
 @final
 @unmanaged
-class Bits extends Words {
-  @inline emit(out: usize, mask: usize, x: usize, at: usize, lanes: i32, w: v128, p: v128, q: v128, s: v128): void {
-    storeLanes(out + at, w, lanes);
+class Integers extends Words {
+  /** The high word of w * range, which is below range; w itself where the range is all of 2^32. */
+  @inline emit(
+    out: usize,
+    mask: usize,
+    x: usize,
+    at: usize,
+    lanes: i32,
+    w: v128,
+    low: v128,
+    range: v128,
+    all: v128,
+  ): void {
+    const high = highWords(i64x2.extmul_low_i32x4_u(w, range), i64x2.extmul_high_i32x4_u(w, range));
+    storeLanes(out + at, i32x4.add(v128.bitselect(w, high, all), low), lanes);
   }
 }
 
@@ -99,9 +111,23 @@ class Bernoulli extends Words {
   }
 }
 
-/** out[n], u32 = the generator's words. */
-export function random_u32(out: usize, n: i32, first: i32, state: usize): void {
-  draw<Bits>(out, 0, 0, n, first, state);
+/** out[n] = low + floor(range * w / 2^32), w the generator's words; range is a u32, 0 for 2^32. */
+export function randint_i32(out: usize, n: i32, first: i32, low: i32, range: i32, state: usize): void {
+  draw<Integers>(out, 0, 0, n, first, state, low, range, range == 0 ? -1 : 0);
+}
+
+/**
+ * words[n], n random words = the numbers 0 ... n - 1 in an order that follows from them: number i takes the place of
+ * one of the i + 1 first ones, which moves to place i (Durstenfeld 1964, inside out). In place, as each word is read
+ * before a number comes to lie there.
+ */
+export function randperm_i32(words: usize, n: i32): void {
+  for (let i = 0; i < n; ++i) {
+    const at = words + ((<usize>i) << 2);
+    const place = words + (((<usize>load<u32>(at) * <u64>(i + 1)) >> 32) << 2);
+    store<i32>(at, load<i32>(<usize>place));
+    store<i32>(<usize>place, i);
+  }
 }
 
 /** The greatest f32 below a finite x. */

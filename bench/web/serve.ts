@@ -117,14 +117,14 @@ async function serve(page: string, finished: (result: unknown) => void): Promise
 async function visit(url: string, result: Promise<unknown>): Promise<unknown> {
   const executablePath = CHROMIUM.find((path) => path && existsSync(path));
   if (!executablePath) throw new Error('bench: expected Chromium, got none; install it, or set CHROMIUM to its path');
-  const { chromium } = await import('playwright-core');
+  const { default: puppeteer } = await import('puppeteer-core');
   const args = '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking';
-  const browser = await chromium.launch({ executablePath, args: args.split(' ') });
+  const browser = await puppeteer.launch({ executablePath, args: args.split(' ') });
   try {
     const page = await browser.newPage();
     const broken = new Promise<never>((_, reject) => {
       page.on('pageerror', reject);
-      page.on('crash', () => reject(new Error('bench: the page crashed')));
+      page.on('error', () => reject(new Error('bench: the page crashed')));
     });
     broken.catch(() => {});
     await page.goto(url);

@@ -1,9 +1,7 @@
-// The four wasm files: which of them the engine can run, where they are, and an instance of one.
-import { instantiate } from '@assemblyscript/loader';
+// The four builds of the kernels: which of them the engine can run, where they are, and how one gets here.
+import { STAMP } from '../generated/kernel-calls.ts';
 import { BackendError } from '../memory/errors.ts';
-
-/** What a wasm module exports: functions of numbers. */
-export type Exports = Readonly<Record<string, (...args: number[]) => number>>;
+import { isNode } from './platform.ts';
 
 /** The instructions of a build: the same bits on every engine, or fused multiply-add. */
 export type Simd = 'strict' | 'relaxed';
@@ -15,12 +13,31 @@ export interface UrlLike {
   readonly href: string;
 }
 
-/** Where a wasm file of the package is, by its name. Text is relative to the page, and without a page to the module. */
-export type Locate = (file: string) => string | UrlLike;
+/** An answer to fetch(): an object of the engine's class Response, or one alike. */
+export interface ResponseLike {
+  /** Whether it came. */
+  readonly ok: boolean;
+  /** The status of HTTP. */
+  readonly status: number;
+  /** What came. */
+  arrayBuffer(): PromiseLike<ArrayBuffer>;
+}
 
-const PAGE = 65536;
+/** A compiled `WebAssembly.Module`. */
+export type CompiledModule = object;
 
-export const isNode = typeof process !== 'undefined' && !!process.versions?.node;
+/** A wasm file: where it is, or what it holds. Text is relative to the page, and without a page to the module. */
+export type Located = string | UrlLike | ResponseLike | ArrayBuffer | ArrayBufferView | CompiledModule;
+
+/** Finds a wasm file of the package by its name, such as `'retrograd.relaxed.wasm'`. */
+export type Locate = (file: string) => Located | PromiseLike<Located>;
+
+/** A build that is here. */
+export interface Loaded {
+  readonly module: WebAssembly.Module;
+  /** What it was compiled from; null where it came compiled. */
+  readonly bytes: Uint8Array<ArrayBuffer> | null;
+}
 
 // The smallest module with one function that runs `op` on `operands` zero vectors and drops the result.
 function probe(operands: number, ...op: number[]): Uint8Array<ArrayBuffer> {
@@ -54,6 +71,37 @@ export async function pickSimd(simd: 'auto' | Simd): Promise<{ simd: Simd; reaso
   return { simd: 'strict', reason: 'strict SIMD: the engine has no relaxed SIMD' };
 }
 
+/** The section in which tools/compile-kernels.ts says what a file is. */
+const SECTION = 'retrograd';
+
+const isModule = (x: unknown): x is WebAssembly.Module =>
+  Object.prototype.toString.call(x) === '[object WebAssembly.Module]';
+
+/**
+ * Which build a module is. A file that asc wrote by itself, while kernels are worked on, does not say: null.
+ * @throws BackendError where it belongs to another version of the package
+ */
+function nameOf(module: WebAssembly.Module): BuildName | null {
+  const [section] = WebAssembly.Module.customSections(module, SECTION);
+  if (!section) return null;
+  const [name, stamp] = String.fromCharCode(...new Uint8Array(section)).split(' ');
+  if (stamp !== STAMP)
+    throw new BackendError(
+      `init: expected wasm files of the package's own version (${STAMP}), got ${stamp}; copy build/wasm/ of this version`,
+    );
+  return name as BuildName;
+}
+
+/** The build that init({ module }) was given. @throws BackendError where it is none */
+export function givenBuild(module: unknown): BuildName {
+  const name = isModule(module) ? nameOf(module) : null;
+  if (name) return name;
+  const got = isModule(module) ? 'a module of something else' : module === null ? 'null' : typeof module;
+  throw new BackendError(
+    `init: expected module to be a WebAssembly.Module compiled from a file of build/wasm/, got ${got}; text and bytes are for init({ locate })`,
+  );
+}
+
 // Literal URLs, so that bundlers see the files. They are right from bindings/engine/ and from build/lib/ alike.
 const files: Record<BuildName, () => URL> = {
   strict: () => new URL('../../build/wasm/retrograd.strict.wasm', import.meta.url),
@@ -62,93 +110,61 @@ const files: Record<BuildName, () => URL> = {
   'relaxed-threads': () => new URL('../../build/wasm/retrograd.relaxed-threads.wasm', import.meta.url),
 };
 
-/** The bytes of a file and their plain compilation. @throws BackendError where there is no such file */
-export async function loadBuild(
-  build: BuildName,
-  locate?: Locate,
-): Promise<{ bytes: Uint8Array<ArrayBuffer>; module: WebAssembly.Module }> {
-  // Relative to the page where there is one: bundlers may turn import.meta.url into a path of the machine they ran on.
-  const here = import.meta.url;
-  const located = locate?.(`retrograd.${build}.wasm`);
-  const url =
-    located === undefined
-      ? files[build]()
-      : new URL(typeof located === 'string' ? located : located.href, globalThis.location?.href ?? here);
+/** Text is relative to the page where there is one: bundlers may turn import.meta.url into a path of their machine. */
+export const resolveUrl = (at: string | UrlLike): URL =>
+  new URL(typeof at === 'string' ? at : at.href, globalThis.location?.href ?? import.meta.url);
+
+/** Loads a file of build/wasm/. @throws BackendError where there is no such file */
+export async function loadBuild(build: BuildName, locate?: Locate): Promise<Loaded> {
+  const file = `retrograd.${build}.wasm`;
+  let place = `${file} where locate() says`;
+  let loaded: Loaded;
   try {
-    const bytes = await read(url);
-    return { bytes, module: await WebAssembly.compile(bytes) };
+    const located = await locate?.(file);
+    if (isModule(located)) loaded = { module: located, bytes: null };
+    else {
+      if (located === undefined || typeof located === 'string' || 'href' in located)
+        place = String(located === undefined ? files[build]() : resolveUrl(located as string | UrlLike));
+      const bytes = await bytesOf(located ?? place, place);
+      loaded = { bytes, module: await WebAssembly.compile(bytes) };
+    }
   } catch (cause) {
-    throw new BackendError(
-      `init: expected a wasm module at ${url}, got: ${(cause as Error).message}; serve build/wasm beside build/lib, or pass init({ locate })`,
-      { cause },
-    );
+    const message = (cause as Error)?.message ?? String(cause);
+    throw new BackendError(`init: expected a wasm module at ${place}, got: ${message}; ${cureOf(message)}`, { cause });
   }
+  const name = nameOf(loaded.module);
+  if (name && name !== build)
+    throw new BackendError(
+      `init: expected locate('${file}') to give that file, got retrograd.${name}.wasm; tell them apart, or pass init({ module })`,
+    );
+  return loaded;
 }
 
-async function read(url: URL): Promise<Uint8Array<ArrayBuffer>> {
-  if (url.protocol === 'file:' && isNode) {
+/** What is in a file that was located, or at the URL `place`. */
+async function bytesOf(located: Located, place: string): Promise<Uint8Array<ArrayBuffer>> {
+  if (ArrayBuffer.isView(located))
+    return new Uint8Array(located.buffer as ArrayBuffer, located.byteOffset, located.byteLength);
+  if (located instanceof ArrayBuffer) return new Uint8Array(located);
+  if (typeof located === 'object' && 'arrayBuffer' in located) return bodyOf(located);
+  if (typeof located === 'object' && !('href' in located))
+    throw new Error(`${Object.prototype.toString.call(located)}, which is no URL, Response, bytes or module`);
+  if (place.startsWith('file:') && isNode) {
     const { readFile } = await import('node:fs/promises');
-    return new Uint8Array(await readFile(url));
+    return new Uint8Array(await readFile(new URL(place)));
   }
-  const response = await fetch(url);
+  return bodyOf(await fetch(place));
+}
+
+async function bodyOf(response: ResponseLike): Promise<Uint8Array<ArrayBuffer>> {
   if (!response.ok) throw new Error(`HTTP status ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
 }
 
-/** Exports of a module over `memory`. */
-export async function instantiateBuild(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Exports> {
-  // The loader's own exports wrap every function; the raw ones are the fast ones.
-  const { instance } = await instantiate(module, {
-    env: { memory, now: () => performance.now() } as Record<string, unknown>,
-  });
-  const exports = instance.exports as unknown as Exports;
-  exports._initialize?.();
-  return exports;
-}
-
-/** An instance apart from the running one, with a memory of its own to try kernels in. */
-export interface Trial {
-  readonly exports: Exports;
-  readonly memory: WebAssembly.Memory;
-  /** First address behind the module's own data, a multiple of 64. */
-  readonly base: number;
-}
-
-/** @param bytes room behind `base` */
-export async function makeTrial(module: WebAssembly.Module, build: BuildName, bytes: number): Promise<Trial> {
-  // A page holds the module's own data.
-  const initial = 1 + Math.ceil(bytes / PAGE);
-  const memory = new WebAssembly.Memory({
-    initial: Math.max(initial, 16),
-    maximum: 65536,
-    shared: build.endsWith('-threads'),
-  });
-  const exports = await instantiateBuild(module, memory);
-  const base = (Number(exports.heap_base?.()) + 63) & -64;
-  const missing = base + bytes - memory.buffer.byteLength;
-  if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
-  return { exports, memory, base };
-}
-
-type Versions = Readonly<Record<string, string | undefined>>;
-
-/** The engine and what it is part of: 'V8 11.3 (Node 20.20)', 'SpiderMonkey (Firefox 128)'. */
-export function engineName(versions: Versions = isNode ? process.versions : {}): string {
-  const short = (version: string | undefined): string => (version ?? '').split('.').slice(0, 2).join('.');
-  const { v8, node, bun, deno } = versions;
-  if (bun) return `JavaScriptCore (Bun ${short(bun)})`;
-  if (node) return `V8 ${short(v8)} (${deno ? `Deno ${short(deno)}` : `Node ${short(node)}`})`;
-  const agent = globalThis.navigator?.userAgent ?? '';
-  // Chrome's agent names Safari as well, and Edge's names Chrome.
-  const known: readonly (readonly [engine: string, product: string, pattern: RegExp])[] = [
-    ['SpiderMonkey', 'Firefox', /Firefox\/(\d+)/],
-    ['V8', 'Edge', /Edg\/(\d+)/],
-    ['V8', 'Chrome', /Chrome\/(\d+)/],
-    ['JavaScriptCore', 'Safari', /Version\/(\d+(?:\.\d+)?).*Safari/],
-  ];
-  for (const [engine, product, pattern] of known) {
-    const version = pattern.exec(agent)?.[1];
-    if (version) return `${engine} (${product} ${version})`;
-  }
-  return agent || 'unknown engine';
+/** What a user can do about a file that did not load. */
+function cureOf(message: string): string {
+  if (/disallowed by embedder/.test(message))
+    return 'this engine compiles no bytes: import the file as a module, and pass init({ module })';
+  if (/unsafe-eval|Content.Security.Policy|\bCSP\b/i.test(message))
+    return "the page's Content-Security-Policy forbids WebAssembly: allow 'wasm-unsafe-eval' in script-src";
+  return 'serve build/wasm beside build/lib, or pass init({ locate })';
 }

@@ -1,7 +1,7 @@
 // Lists of i32s, where kernels can read them for the time of one call.
 import type { Select } from '../kernels/command.ts';
 import type { Arena } from '../memory/arena.ts';
-import type { Exports } from './builds.ts';
+import type { Exports } from './instance.ts';
 
 /** Room for the list of one call: eight dims by five rows fit. */
 const BYTES = 1024;

@@ -3,7 +3,9 @@
 import { argumentsOf, operandsOf } from '../kernels/command.ts';
 import type { BufferSpec, Kernel } from '../kernels/descriptor.ts';
 import { type KernelName, table } from '../kernels/table.ts';
-import { type BuildName, isNode, makeTrial } from './builds.ts';
+import type { BuildName } from './builds.ts';
+import { makeTrial } from './instance.ts';
+import { isNode } from './platform.ts';
 import { setTile, TILES } from './tile.ts';
 
 /** What came of the wish: the module to run, and why. */
@@ -21,6 +23,8 @@ export async function revectorize(
 ): Promise<Revectorized> {
   const lack = missing();
   if (lack) return { module: null, reason: `128-bit vectors: asked to revectorize, but ${lack}` };
+  const death = await tryApart(bytes);
+  if (death) return { module: null, reason: `128-bit vectors: asked to revectorize, but ${death}` };
   const module = await compileWide(bytes);
   const kernel = await findDifference(plain, module, build);
   if (kernel) return { module: null, reason: `128-bit vectors: revectorized, ${kernel} differs from the plain build` };
@@ -30,19 +34,69 @@ export async function revectorize(
   };
 }
 
+/** The major version of V8. */
+const v8Major = (): number => Number.parseInt(globalThis.process.versions.v8, 10);
+
 /** What the engine lacks, or ''. */
 function missing(): string {
-  if (!isNode || process.versions.bun || process.versions.deno) return 'only Node has the switch for it';
-  if (Number.parseInt(process.versions.v8, 10) < 12) return `V8 ${process.versions.v8} has no such mode; use Node 24`;
-  if (process.arch !== 'x64') return `V8 does it on x64 alone, not on ${process.arch}`;
+  if (!isNode || globalThis.process.versions.bun || globalThis.process.versions.deno)
+    return 'only Node has the switch for it';
+  // V8 12 takes the switch, and joins nothing.
+  if (v8Major() < 13) return `V8 ${globalThis.process.versions.v8} joins no vectors; use Node 24 or later`;
+  if (globalThis.process.arch !== 'x64') return `V8 does it on x64 alone, not on ${globalThis.process.arch}`;
   return '';
 }
 
 /**
  * Flags while the module compiles. Code that is compiled later, when it gets hot, would miss the mode: so all at once.
+ * From V8 14 on a call that is inlined without Liftoff's feedback ends the process, unless deoptimization is off. It
+ * comes first, and so is given back last; older versions lack it, or have it off.
  */
-const FLAGS = ['experimental-wasm-revectorize', 'no-liftoff', 'no-wasm-lazy-compilation'];
+const flags = (): string[] => [
+  ...(v8Major() >= 14 ? ['no-wasm-deopt'] : []),
+  'experimental-wasm-revectorize',
+  'no-liftoff',
+  'no-wasm-lazy-compilation',
+];
 const negated = (flag: string): string => (flag.startsWith('no-') ? flag.slice(3) : `no-${flag}`);
+
+/** Compiles what comes in with the flags that are its arguments. */
+const PROBE = `for (const flag of process.argv.slice(1)) require('node:v8').setFlagsFromString('--' + flag);
+new WebAssembly.Module(require('node:fs').readFileSync(0));`;
+/** Milliseconds that it may take: it takes a quarter of a second, on a machine that does nothing else. */
+const PATIENCE = 20_000;
+
+/**
+ * Compiles in a process of its own, since a fault of the experiment ends the process that it is in.
+ * @returns what came of it, or '' where it lives
+ */
+async function tryApart(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  try {
+    const { spawn } = await import('node:child_process');
+    const { tmpdir } = await import('node:os');
+    const child = spawn(globalThis.process.execPath, ['-e', PROBE, '--', ...flags()], {
+      cwd: tmpdir(), // where a dump of its memory is in nobody's way
+      env: { ...process.env, NODE_OPTIONS: '' },
+      stdio: ['pipe', 'ignore', 'pipe'],
+      timeout: PATIENCE,
+    });
+    let said = '';
+    child.stderr.on('data', (text) => {
+      said += text;
+    });
+    child.stdin.on('error', () => {}); // it may be gone before it has read all
+    child.stdin.end(bytes);
+    const ended = await new Promise<string>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (status, signal) => resolve(signal ?? (status === 0 ? '' : `status ${status}`)));
+    });
+    if (ended) return `a process that tried it ended with ${ended}`;
+    // V8 says so on stderr, and goes on.
+    return /unrecognized flag/.test(said) ? `V8 ${globalThis.process.versions.v8} lacks the switch` : '';
+  } catch (error) {
+    return `no process could be started to try it (${(error as Error).message})`;
+  }
+}
 
 async function compileWide(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
   const v8 = await import('node:v8');
@@ -51,12 +105,12 @@ async function compileWide(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.
   const named = new Uint8Array(bytes.length + section.length);
   named.set(bytes);
   named.set(section, bytes.length);
-  for (const flag of FLAGS) v8.setFlagsFromString(`--${flag}`);
+  for (const flag of flags()) v8.setFlagsFromString(`--${flag}`);
   try {
     // In one go, so that nothing else is compiled meanwhile.
     return new WebAssembly.Module(named);
   } finally {
-    for (const flag of FLAGS) v8.setFlagsFromString(`--${negated(flag)}`);
+    for (const flag of flags().reverse()) v8.setFlagsFromString(`--${negated(flag)}`);
   }
 }
 

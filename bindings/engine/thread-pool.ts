@@ -1,92 +1,28 @@
 // The thread pool: workers that run the same programs over the same memory. See assembly/program/threads.ts.
-import { commandOf, slicesOf, touchesOf } from '../kernels/command.ts';
+import { commandOf, type Ref, slicesOf, touchesOf } from '../kernels/command.ts';
 import { encode, Words } from '../kernels/encode.ts';
 import type { KernelName } from '../kernels/table.ts';
-import type { Arena } from '../memory/arena.ts';
-import { ArgumentError, WorkerError } from '../memory/errors.ts';
-import { type Exports, isNode } from './builds.ts';
+import type { Arena, Block } from '../memory/arena.ts';
+import { WorkerError } from '../memory/errors.ts';
+import { teamPays } from './contest.ts';
+import type { Exports } from './instance.ts';
 import type { Lists } from './lists.ts';
+import { isNode } from './platform.ts';
+import { type Job, type Listener, Muster, type PoolWorker, type StartWorker } from './workers.ts';
 
-/** More threads than this gain nothing that anybody has measured. */
-const MAX_THREADS = 64;
 /** Room for one command with its list. */
 const COMMAND_BYTES = 1024;
 /** What program_run answers when a thread is gone. */
 const GONE = 1;
+/** Milliseconds until a team goes to work without the workers that have not arrived. */
+const START_LIMIT = 1500;
+/** Milliseconds that the first worker has, before the others are asked for, to be refused by the page. */
+const FIRST = 150;
 
-// A worker is this text, so that no bundler has to find a file for it. `serve` gets what the pool sends.
-const WORKER = `
-const serve = ({ module, memory, index, count, control, workspace, scratch, tile }, ready) => {
-  const env = { memory, now: () => performance.now(), abort() {} };
-  const { exports } = new WebAssembly.Instance(module, { env });
-  exports._initialize?.();
-  exports.gemm_set_tile(tile);
-  exports.thread_start(index, count, control, workspace, scratch, 1);
-  ready();
-  exports.thread_run();
-};
-`;
-const NODE_WORKER = `${WORKER}
-const { parentPort, workerData } = require('node:worker_threads');
-serve(workerData, () => parentPort.postMessage('ready'));
-`;
-const WEB_WORKER = `${WORKER}
-onmessage = ({ data }) => serve(data, () => postMessage('ready'));
-`;
+/** Numbers that a team is tried with: so many take one thread some tens of microseconds. */
+const TRIED = 2 ** 15;
 
-/** What the pool needs of a worker, whichever kind it is. */
-interface PoolWorker {
-  /** Fulfilled when it waits for work; rejected where it could not start. */
-  readonly ready: Promise<void>;
-  terminate(): void;
-}
-
-async function startWorker(data: object, lost: () => void): Promise<PoolWorker> {
-  if (isNode) {
-    const { Worker } = await import('node:worker_threads');
-    // Without the flags of this process, some of which say how a program given as text is read.
-    const worker = new Worker(NODE_WORKER, { eval: true, workerData: data, execArgv: [] });
-    worker.unref(); // the process may end while it waits
-    const ready = new Promise<void>((resolve, reject) => {
-      worker.once('message', () => resolve());
-      worker.once('error', reject);
-      worker.once('exit', () => reject(new Error('the worker ended')));
-    });
-    worker.once('exit', lost);
-    return { ready, terminate: () => void worker.terminate() };
-  }
-  const url = URL.createObjectURL(new Blob([WEB_WORKER], { type: 'text/javascript' }));
-  const worker = new Worker(url);
-  const ready = new Promise<void>((resolve, reject) => {
-    worker.onmessage = () => resolve();
-    worker.onerror = (event) => {
-      reject(new Error(event.message || 'the page forbids workers made of text: worker-src blob:'));
-      lost();
-    };
-  });
-  worker.postMessage(data);
-  return { ready: ready.finally(() => URL.revokeObjectURL(url)), terminate: () => worker.terminate() };
-}
-
-/** How many threads the engine has room for. */
-export async function availableThreads(): Promise<number> {
-  if (isNode) return (await import('node:os')).availableParallelism();
-  return globalThis.navigator?.hardwareConcurrency ?? 1;
-}
-
-/** Why the engine cannot have threads, or null. */
-export function missingForThreads(): string | null {
-  if (typeof SharedArrayBuffer === 'undefined' || (!isNode && !globalThis.crossOriginIsolated))
-    return 'the page is not cross-origin isolated';
-  if (!isNode && typeof Worker === 'undefined') return 'there are no workers';
-  return null;
-}
-
-/** @throws ArgumentError unless `threads` is 'auto' or a whole number from 1 to 64 */
-export function checkThreads(threads: number | 'auto'): void {
-  if (threads !== 'auto' && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS))
-    throw new ArgumentError(`init: expected threads 'auto' or a whole number from 1 to ${MAX_THREADS}, got ${threads}`);
-}
+const inWords = (threads: number): string => (threads === 1 ? 'one thread' : `${threads} threads`);
 
 /** What runs the words of a program: this thread, or all of the pool. */
 export interface Runner {
@@ -96,41 +32,73 @@ export interface Runner {
   readonly intermediateBytes: number;
 }
 
+/** What a pool is made of. */
+export interface Equipment {
+  readonly module: WebAssembly.Module;
+  /** The number of the tile. */
+  readonly tile: number;
+  /** How many threads there shall be. */
+  readonly wanted: number;
+  /** How workers are made; null where there are none. */
+  readonly startWorker: StartWorker | null;
+  /** Whether fewer are better where all are slower than one. */
+  readonly tried: boolean;
+  /** Takes a reason for fewer threads than wanted. */
+  note(reason: string): void;
+}
+
+/** Workers that are on their way. */
+interface Coming {
+  readonly control: number;
+  readonly muster: Muster;
+  readonly workers: PoolWorker[];
+  /** When it is too late. */
+  readonly deadline: number;
+  /** Whether settle() waits for them. */
+  readonly awaited: boolean;
+  /** Ends the wait of start(). */
+  settle(): void;
+}
+
 export class ThreadPool implements Runner {
   readonly #arena: Arena;
   readonly #exports: Exports;
   readonly #lists: Lists;
+  readonly #equipment: Equipment;
   /** Where a shared call stands. */
   readonly #buffer: number;
-  readonly #module: WebAssembly.Module;
-  readonly #tile: number;
-  readonly #wanted: number;
   readonly #workspaces: number[] = [];
   readonly #scratches: number[] = [];
+  /** How many threads there shall be from now on. */
+  #wanted: number;
   #workers: PoolWorker[] = [];
+  #coming: Coming | null = null;
+  /** Threads that work now. */
   #size = 1;
+  /** Whether the first call that is worth it starts the workers. */
+  #waits = false;
+  /** Whether the next team has to show that it is faster than one thread. */
+  #tried: boolean;
   #stopped = false;
-  /** Counts the times the team was put together. */
-  #generation = 0;
 
-  constructor(arena: Arena, exports: Exports, lists: Lists, module: WebAssembly.Module, tile: number, wanted: number) {
+  constructor(arena: Arena, exports: Exports, lists: Lists, equipment: Equipment) {
     this.#arena = arena;
     this.#lists = lists;
+    this.#equipment = equipment;
     this.#buffer = arena.reserve(COMMAND_BYTES);
     this.#exports = exports;
-    this.#module = module;
-    this.#tile = tile;
-    this.#wanted = wanted;
-    for (let i = 0; i < wanted; i++) {
+    this.#wanted = equipment.wanted;
+    this.#tried = equipment.tried;
+    for (let i = 0; i < equipment.wanted; i++) {
       this.#workspaces.push(arena.reserve(Number(exports.gemm_workspace_bytes?.())));
       this.#scratches.push(arena.reserve(Number(exports.program_scratch_bytes?.())));
     }
     this.#takePart(1, 0);
   }
 
-  /** Threads that work now: fewer than wanted while new ones start. */
+  /** Threads that work now, those included that the first call worth their time would start. */
   get size(): number {
-    return this.#size;
+    return this.#waits ? this.#wanted : this.#gathered();
   }
 
   /** Where this thread packs. */
@@ -152,67 +120,159 @@ export class ThreadPool implements Runner {
     this.#size = count;
   }
 
-  /** Starts the workers. @throws what kept one from starting; this thread works alone then */
+  /** Leaves the start of the workers to the first call that is worth their time. For threads that may sleep. */
+  startLater(): void {
+    this.#waits = this.#wanted > 1;
+  }
+
+  /** Starts the workers, and waits until the team is made up; at the worst this thread works alone. */
   async start(): Promise<void> {
-    const generation = ++this.#generation;
+    while (this.#wanted > 1 && this.#size === 1 && !this.#stopped)
+      await new Promise<void>((settle) => this.#call(false, settle));
+  }
+
+  /** Waits, without giving way to other code, for workers that were to be started later. For threads that may sleep. */
+  settle(): void {
+    if (this.#waits) this.#call(true);
+    while (this.#coming?.awaited) {
+      this.#coming.muster.wait(Math.max(0, this.#coming.deadline - Date.now()));
+      this.#gathered();
+    }
+  }
+
+  /** Starts workers. What they say, or the next look of #gathered(), makes up the team. */
+  #call(awaited: boolean, settle: () => void = () => {}): void {
+    this.#waits = false;
+    const { module, tile } = this.#equipment;
+    const { memory } = this.#arena;
     const bytes = Number(this.#exports.thread_control_bytes?.(this.#wanted));
     const control = this.#arena.reserve(bytes);
     this.#arena.u8.fill(0, control, control + bytes);
-    const lost = (): void => {
-      // Between two programs: the others wait, and a new team starts. A team that never was complete stays alone.
-      if (generation === this.#generation && this.#size > 1 && !this.#stopped) this.#restart();
+    const muster = new Muster(memory, control);
+    const deadline = Date.now() + START_LIMIT;
+    const coming: Coming = { control, muster, workers: [], deadline, awaited, settle };
+    this.#coming = coming;
+    const job: Job = { module, memory, control, workspaces: this.#workspaces, scratches: this.#scratches, tile };
+    this.#add(coming, job);
+    const timer: unknown = setTimeout(() => this.#coming === coming && this.#gathered(), START_LIMIT + 1);
+    if (isNode) (timer as NodeJS.Timeout).unref();
+  }
+
+  /** Adds the workers that a team lacks. */
+  #add(coming: Coming, job: Job): void {
+    const { workers } = coming;
+    const listener: Listener = {
+      ready: () => {
+        if (this.#coming === coming && this.#gathered() === 1) this.#add(coming, job);
+      },
+      gone: (worker, error) => this.#gone(coming, worker, error),
     };
-    const { memory } = this.#arena;
-    const indices = Array.from({ length: this.#wanted - 1 }, (_, i) => i + 1);
-    const workers: PoolWorker[] = [];
     try {
-      for (const index of indices) {
-        const [workspace, scratch] = [this.#workspaces[index], this.#scratches[index]];
-        const places = { index, count: this.#wanted, control, workspace, scratch };
-        const worker = await startWorker({ ...places, module: this.#module, memory, tile: this.#tile }, lost);
-        workers.push(worker);
+      while (this.#coming === coming && workers.length < this.#wanted - 1) {
+        workers.push((this.#equipment.startWorker as StartWorker)(job, listener));
         // Where a page forbids the first, the others need not be asked for.
-        if (!isNode && workers.length === 1) await worker.ready;
+        if (!isNode && workers.length === 1) setTimeout(() => this.#add(coming, job), FIRST);
+        if (!isNode && workers.length === 1) return;
       }
-      await Promise.all(workers.map(({ ready }) => ready));
     } catch (error) {
-      for (const worker of workers) worker.terminate();
-      throw error;
+      this.#fail(coming, error as Error);
     }
-    if (this.#stopped || generation !== this.#generation) {
-      for (const worker of workers) worker.terminate();
-      return;
-    }
+  }
+
+  /** A worker is no more. */
+  #gone(team: Coming, { index }: PoolWorker, error: Error): void {
+    if (this.#stopped) return;
+    if (this.#coming === team) this.#fail(team, error);
+    // Between two programs: the others wait, and new ones start. Those that came too late leave by themselves.
+    else if (this.#workers === team.workers && index > 0 && index < this.#size) this.#restart();
+  }
+
+  /** Works alone, where a worker did not start. */
+  #fail(coming: Coming, error: Error): void {
+    this.#dismiss();
+    this.#wanted = 1;
+    this.#equipment.note(`one thread after all: no worker started (${error.message})`);
+    coming.settle();
+  }
+
+  /** Makes up the team, if all workers are here or it is too late for the others. @returns threads that work now */
+  #gathered(): number {
+    const coming = this.#coming;
+    if (!coming) return this.#size;
+    const { muster, workers, control, deadline } = coming;
+    const all = muster.arrived === this.#wanted - 1;
+    if (!all && Date.now() < deadline) return this.#size;
+    this.#coming = null;
+    const size = muster.close();
     this.#workers = workers;
-    this.#takePart(this.#wanted, control);
+    if (!all) {
+      const late = `only ${size - 1} of ${this.#wanted - 1} workers started within ${START_LIMIT / 1000} s`;
+      this.#equipment.note(`${inWords(size)} after all: ${late}`);
+      this.#wanted = size;
+    }
+    if (size > 1) this.#takePart(size, control);
+    else this.#dismiss();
+    if (size > 1 && this.#tried) this.#try(coming);
+    coming.settle();
+    return this.#size;
+  }
+
+  /** Sends a team away that is slower than this thread alone, and starts one of half the size. */
+  #try({ awaited }: Coming): void {
+    // Where this thread packs: no product runs now.
+    const x = this.workspace;
+    const n = Math.min(TRIED, Number(this.#exports.gemm_workspace_bytes?.()) >>> 3);
+    const place = (ptr: number): Ref => ({ block: { ptr } as Block, offset: 0, shape: [], dtype: '' });
+    const y = x + 4 * n;
+    const command = { kernel: 'exp_forward_f32', call: { y: place(y), x: place(x), n } } as const;
+    const words = new Words(this.#arena, this.#buffer);
+    encode(words, command, slicesOf(command), false, ({ block }) => block.ptr);
+    this.#arena.f32.fill(0, x / 4, y / 4);
+    const { program_run: run, exp_forward_f32: exp } = this.#exports;
+    const team = (): void => void run?.(this.#buffer, words.address);
+    this.#tried = !teamPays(team, () => exp?.(y, x, n));
+    if (!this.#tried) return;
+    const size = this.#size;
+    this.#dismiss();
+    this.#wanted = size >> 1;
+    this.#equipment.note(`${inWords(this.#wanted)} after all: ${size} were not faster than one in a short check`);
+    if (awaited && this.#wanted > 1) this.#call(true);
   }
 
   /** Sends the workers away, and starts others. Until they are ready this thread works alone. */
   #restart(): void {
-    this.#terminate();
-    this.start().catch(() => {
-      // Alone it is slower, and right.
-    });
+    this.#dismiss();
+    this.#call(false);
   }
 
-  #terminate(): void {
-    this.#generation++;
-    for (const worker of this.#workers) worker.terminate();
+  #dismiss(): void {
+    for (const worker of [...this.#workers, ...(this.#coming?.workers ?? [])]) worker.terminate();
     this.#workers = [];
+    this.#coming = null;
     this.#takePart(1, 0);
   }
 
   stop(): void {
     this.#stopped = true;
+    this.#waits = false;
     this.#exports.thread_stop?.();
-    this.#terminate();
+    const coming = this.#coming;
+    this.#dismiss();
+    coming?.settle();
   }
 
   get intermediateBytes(): number {
     return Number(this.#exports.program_intermediate_bytes?.());
   }
 
+  /** Starts the workers, or looks for them. @returns threads that work now */
+  #team(): number {
+    if (this.#waits) this.#call(true);
+    return this.#gathered();
+  }
+
   run(from: number, to: number): number {
+    this.#team();
     const answer = Number(this.#exports.program_run?.(from, to)) >>> 0;
     if (answer !== GONE) return answer;
     this.#restart();
@@ -224,6 +284,7 @@ export class ThreadPool implements Runner {
 
   /** Runs one call on all threads, where that is worth their time and it can be cut. @returns whether it was */
   share(kernel: KernelName, call: object): boolean {
+    if (this.#team() === 1) return false;
     const command = commandOf(kernel, call as Readonly<Record<string, unknown>>, this.#lists.select);
     const slices = slicesOf(command);
     if (!slices) return false;

@@ -3,12 +3,19 @@ import { familyOps, ops } from '../autograd.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import type { ConvAttrs, ConvLayout } from '../ops/conv.ts';
 import { convRows } from '../ops/conv.ts';
+import { type Callable, callable } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { eachDim, type Sizes } from './arguments.ts';
 
 const convOps = familyOps(convRows);
 
-/** Options of {@link conv1d}, {@link conv2d} and {@link conv3d}. */
+/** What a convolution adds to its result. */
+export interface ConvBiasOptions {
+  /** What is added to each channel of the result, f32 [out]; null: nothing. @defaultValue null */
+  bias?: Tensor | null;
+}
+
+/** Options of {@link conv1d}, {@link conv2d} and {@link conv3d}, beside {@link ConvBiasOptions}. */
 export interface ConvOptions {
   /** Elements from one window to the next. @defaultValue 1 */
   stride?: Sizes;
@@ -30,7 +37,7 @@ export interface ConvOptions {
   layout?: ConvLayout;
 }
 
-/** Options of {@link convTranspose1d} and {@link convTranspose2d}. */
+/** Options of {@link convTranspose1d} and {@link convTranspose2d}, beside {@link ConvBiasOptions}. */
 export interface ConvTransposeOptions {
   /** Elements of the result from one window to the next. @defaultValue 1 */
   stride?: Sizes;
@@ -47,32 +54,29 @@ export interface ConvTransposeOptions {
   groups?: number;
 }
 
-function convAttrs(op: string, weight: Tensor, spatial: number, options: ConvOptions): ConvAttrs {
-  const { padding = 0, groups = 1, layout = 'nchw' } = options;
-  const stride = eachDim(op, 'stride', options.stride ?? 1, spatial, 1);
-  const dilation = eachDim(op, 'dilation', options.dilation ?? 1, spatial, 1);
-  if (padding === 'same') {
-    if (stride.some((step) => step !== 1))
-      throw new ArgumentError(`${op}: expected stride 1 with padding 'same', got ${formatShape(stride)}`);
-    // An odd number of zeros has the greater half behind.
-    const first = layout === 'nhwc' ? 0 : 2;
-    const zeros = dilation.map((step, d) => step * ((weight.shape[d + first] ?? 1) - 1));
-    return { stride, dilation, groups, layout, padding: zeros.map((n) => [n >> 1, n - (n >> 1)] as const) };
-  }
-  if (typeof padding === 'string' && padding !== 'valid')
-    throw new ArgumentError(`${op}: expected padding 'same', 'valid' or whole numbers, got '${padding}'`);
-  const sides = eachDim(op, 'padding', padding === 'valid' ? 0 : padding, spatial, 0);
-  return { stride, dilation, groups, layout, padding: sides.map((n) => [n, n] as const) };
+/** One number for all dims, or one for each, or how many keep the size or none. */
+type Padding = Sizes | 'same' | 'valid';
+
+function paddings(
+  op: string,
+  weight: Tensor,
+  padding: Padding,
+  { stride, dilation, layout }: Pick<ConvAttrs, 'stride' | 'dilation' | 'layout'>,
+): ConvAttrs['padding'] {
+  if (padding !== 'same')
+    return eachDim(op, 'padding', padding === 'valid' ? 0 : padding, stride.length, 0).map((n) => [n, n] as const);
+  if (stride.some((step) => step !== 1))
+    throw new ArgumentError(
+      `${op}: expected stride 1 with padding 'same', got ${formatShape(stride)}; give numbers instead`,
+    );
+  // An odd number of zeros has the greater half behind.
+  const first = layout === 'nhwc' ? 0 : 2;
+  const zeros = dilation.map((step, d) => step * ((weight.shape[d + first] ?? 1) - 1));
+  return zeros.map((n) => [n >> 1, n - (n >> 1)] as const);
 }
 
 /** Calls f on images with a batch, adding and removing that of an input without one. */
-function batched(
-  op: string,
-  x: Tensor,
-  spatial: number,
-  f: (x: Tensor) => Tensor,
-  layout: ConvLayout = 'nchw',
-): Tensor {
+function batched(op: string, x: Tensor, spatial: number, layout: ConvLayout, f: (x: Tensor) => Tensor): Tensor {
   if (x.ndim === spatial + 2) return f(x);
   if (x.ndim === spatial + 1) return ops.squeeze({ x: f(ops.unsqueeze({ x }, { dim: 0 })) }, { dim: 0 });
   const dims = ['length', 'height, width', 'depth, height, width'][spatial - 1];
@@ -80,11 +84,89 @@ function batched(
   throw new ShapeError(`${op}: expected input ${shape}, with or without n, got ${formatShape(x.shape)}`);
 }
 
-function conv(spatial: number, x: Tensor, weight: Tensor, bias: Tensor | null, options: ConvOptions): Tensor {
-  const op = `conv${spatial}d`;
-  const attrs = convAttrs(op, weight, spatial, options);
-  return batched(op, x, spatial, (batch) => convOps.conv({ x: batch, weight, bias }, attrs), attrs.layout);
-}
+/** A convolution. */
+export type ConvFunction = Callable<
+  [x: Tensor, weight: Tensor],
+  [bias: Tensor | null, stride: Sizes, padding: Sizes | 'same' | 'valid', dilation: Sizes, groups: number],
+  ConvOptions & ConvBiasOptions,
+  Tensor
+>;
+/** A transposed convolution. */
+export type ConvTransposeFunction = Callable<
+  [x: Tensor, weight: Tensor],
+  [bias: Tensor | null, stride: Sizes, padding: Sizes, outputPadding: Sizes, groups: number, dilation: Sizes],
+  ConvTransposeOptions & ConvBiasOptions,
+  Tensor
+>;
+
+const FIRST = '(x: Tensor, weight: Tensor, bias: Tensor|null = null, stride: int|int[] = 1, padding: int|int[]';
+
+/* @__NO_SIDE_EFFECTS__ */
+const conv = (op: string, spatial: number): ConvFunction =>
+  callable<ConvFunction>(
+    `${op}${FIRST}|'same'|'valid' = 0, dilation: int|int[] = 1, groups: int = 1, *, layout: 'nchw'|'nhwc' = 'nchw')`,
+    (
+      x: Tensor,
+      weight: Tensor,
+      ...[bias, strides, padding, dilations, groups, layout]: [Tensor | null, Sizes, Padding, Sizes, number, ConvLayout]
+    ) => {
+      const stride = eachDim(op, 'stride', strides, spatial, 1);
+      const dilation = eachDim(op, 'dilation', dilations, spatial, 1);
+      const attrs = { stride, dilation, groups, layout };
+      const padded = { ...attrs, padding: paddings(op, weight, padding, attrs) };
+      return batched(op, x, spatial, layout, (batch) => convOps.conv({ x: batch, weight, bias }, padded));
+    },
+  );
+
+/* @__NO_SIDE_EFFECTS__ */
+const convTranspose = (op: string, spatial: number): ConvTransposeFunction =>
+  callable<ConvTransposeFunction>(
+    `${op}${FIRST} = 0, outputPadding: int|int[] = 0, groups: int = 1, dilation: int|int[] = 1)`,
+    (
+      x: Tensor,
+      weight: Tensor,
+      ...[bias, strides, paddings, outputPadding, groups, dilations]: [
+        Tensor | null,
+        Sizes,
+        Sizes,
+        Sizes,
+        number,
+        Sizes,
+      ]
+    ) => {
+      const stride = eachDim(op, 'stride', strides, spatial, 1);
+      const dilation = eachDim(op, 'dilation', dilations, spatial, 1);
+      const padding = eachDim(op, 'padding', paddings, spatial, 0);
+      const extra = eachDim(op, 'outputPadding', outputPadding, spatial, 0);
+      if (extra.some((n, d) => n >= Math.max(stride[d] as number, dilation[d] as number)))
+        throw new ArgumentError(
+          `${op}: expected outputPadding less than stride ${formatShape(stride)} or dilation ${formatShape(dilation)}, got ${formatShape(extra)}`,
+        );
+      const channels = x.shape[x.ndim - spatial - 1];
+      if (weight.ndim !== spatial + 2 || weight.shape[0] !== channels || (channels as number) % groups !== 0)
+        throw new ShapeError(
+          `${op}: expected weight [in, out / groups, ...kernel] of ${spatial + 2} dims for input ${formatShape(x.shape)} in ${groups} groups, got ${formatShape(weight.shape)}`,
+        );
+      return batched(op, x, spatial, 'nchw', (batch) => {
+        const size = stride.map((step, d) => {
+          const reach = (dilation[d] as number) * ((weight.shape[d + 2] as number) - 1);
+          return (
+            ((batch.shape[d + 2] as number) - 1) * step - 2 * (padding[d] as number) + reach + (extra[d] as number) + 1
+          );
+        });
+        if (size.some((n) => n < 1))
+          throw new ShapeError(
+            `${op}: expected a result of at least 1 along each dim, got ${formatShape(size)}; use less padding`,
+          );
+        // The convolution whose gradient this is never reads the rows that outputPadding adds.
+        const sides = padding.map((n, d) => [n, n - (extra[d] as number)] as const);
+        return convOps.convBackwardInput(
+          { g: batch, weight, bias },
+          { stride, dilation, groups, size, padding: sides },
+        );
+      });
+    },
+  );
 
 /**
  * Convolution over one dim: y[n, o, p] = Σ w[o, c, t] x[n, c, p stride − padding + t dilation] + bias[o].
@@ -94,9 +176,7 @@ function conv(spatial: number, x: Tensor, weight: Tensor, bias: Tensor | null, o
  * @returns [n, out, ⌊(length + 2 padding − dilation (kernel − 1) − 1) / stride⌋ + 1]; channels last with layout 'nhwc'
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export function conv1d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
-  return conv(1, x, weight, bias, options);
-}
+export const conv1d: ConvFunction = conv('conv1d', 1);
 
 /**
  * {@link conv1d} over two dims.
@@ -104,9 +184,7 @@ export function conv1d(x: Tensor, weight: Tensor, bias: Tensor | null = null, op
  * @param weight [out, in / groups, height, width]
  * @param bias [out]
  */
-export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
-  return conv(2, x, weight, bias, options);
-}
+export const conv2d: ConvFunction = conv('conv2d', 2);
 
 /**
  * {@link conv1d} over three dims.
@@ -114,49 +192,7 @@ export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, op
  * @param weight [out, in / groups, depth, height, width]
  * @param bias [out]
  */
-export function conv3d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
-  return conv(3, x, weight, bias, options);
-}
-
-function convTranspose(
-  spatial: number,
-  x: Tensor,
-  weight: Tensor,
-  bias: Tensor | null,
-  options: ConvTransposeOptions,
-): Tensor {
-  const op = `convTranspose${spatial}d`;
-  const { groups = 1 } = options;
-  const stride = eachDim(op, 'stride', options.stride ?? 1, spatial, 1);
-  const dilation = eachDim(op, 'dilation', options.dilation ?? 1, spatial, 1);
-  const padding = eachDim(op, 'padding', options.padding ?? 0, spatial, 0);
-  const extra = eachDim(op, 'outputPadding', options.outputPadding ?? 0, spatial, 0);
-  if (extra.some((n, d) => n >= Math.max(stride[d] as number, dilation[d] as number)))
-    throw new ArgumentError(
-      `${op}: expected outputPadding less than stride ${formatShape(stride)} or dilation ${formatShape(dilation)}, got ${formatShape(extra)}`,
-    );
-  const channels = x.shape[x.ndim - spatial - 1];
-  if (weight.ndim !== spatial + 2 || weight.shape[0] !== channels || (channels as number) % groups !== 0)
-    throw new ShapeError(
-      `${op}: expected weight [in, out / groups, ...kernel] of ${spatial + 2} dims for input ${formatShape(x.shape)} in ${groups} groups, got ${formatShape(weight.shape)}`,
-    );
-  return batched(op, x, spatial, (batch) => {
-    const size = stride.map((step, d) => {
-      const reach = (dilation[d] as number) * ((weight.shape[d + 2] as number) - 1);
-      return (
-        ((batch.shape[d + 2] as number) - 1) * step - 2 * (padding[d] as number) + reach + (extra[d] as number) + 1
-      );
-    });
-    if (size.some((n) => n < 1))
-      throw new ShapeError(
-        `${op}: expected a result of at least 1 along each dim, got ${formatShape(size)}; use less padding`,
-      );
-    const attrs = { stride, dilation, groups, size };
-    // The convolution whose gradient this is never reads the rows that outputPadding adds.
-    const sides = padding.map((n, d) => [n, n - (extra[d] as number)] as const);
-    return convOps.convBackwardInput({ g: batch, weight, bias }, { ...attrs, padding: sides });
-  });
-}
+export const conv3d: ConvFunction = conv('conv3d', 3);
 
 /**
  * Transposed convolution over one dim: the gradient of {@link conv1d} by its input (Zeiler et al. 2010), as PyTorch's
@@ -167,14 +203,7 @@ function convTranspose(
  * @returns [n, out, (length − 1) stride − 2 padding + dilation (kernel − 1) + outputPadding + 1]
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export function convTranspose1d(
-  x: Tensor,
-  weight: Tensor,
-  bias: Tensor | null = null,
-  options: ConvTransposeOptions = {},
-): Tensor {
-  return convTranspose(1, x, weight, bias, options);
-}
+export const convTranspose1d: ConvTransposeFunction = convTranspose('convTranspose1d', 1);
 
 /**
  * {@link convTranspose1d} over two dims.
@@ -182,11 +211,4 @@ export function convTranspose1d(
  * @param weight [in, out / groups, height, width]
  * @param bias [out]
  */
-export function convTranspose2d(
-  x: Tensor,
-  weight: Tensor,
-  bias: Tensor | null = null,
-  options: ConvTransposeOptions = {},
-): Tensor {
-  return convTranspose(2, x, weight, bias, options);
-}
+export const convTranspose2d: ConvTransposeFunction = convTranspose('convTranspose2d', 2);

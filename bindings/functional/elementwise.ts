@@ -6,19 +6,20 @@ import { type Dtype, Tensor } from '../tensor.ts';
 import { asFloat, asTensor, type TensorLike } from './arguments.ts';
 
 /** A function of one tensor. */
-type Unary = (x: Tensor) => Tensor;
-/** A function of two tensors, or of one and a number. */
-type Binary = (x: Tensor, other: TensorLike) => Tensor;
+export type UnaryFunction = (x: Tensor) => Tensor;
+/** A function of two tensors, or of a tensor and a number. */
+export type BinaryFunction = (x: Tensor, other: TensorLike) => Tensor;
 
-const binaryOf = (name: string, fn: Binary): Binary => callable(`${name}(x: Tensor, other: Tensor|number)`, fn);
+const binaryOf = (name: string, fn: BinaryFunction): BinaryFunction =>
+  callable(`${name}(x: Tensor, other: Tensor|number)`, fn);
 
 type BinaryOp = 'add' | 'sub' | 'mul' | 'pow' | 'maximum' | 'minimum' | 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge';
-const binary = (name: BinaryOp | 'bitwiseAnd' | 'bitwiseOr' | 'bitwiseXor'): Binary =>
+const binary = (name: BinaryOp | 'bitwiseAnd' | 'bitwiseOr' | 'bitwiseXor'): BinaryFunction =>
   binaryOf(name, (x, other) => ops[name]({ a: x, b: asTensor(name, other, x) }));
 
 /** The u8 mask of where x is not 0: x itself, where it is one. */
 const asMask = (x: Tensor): Tensor => (x.dtype === 'u8' ? x : ne(x, 0));
-const logical = (name: 'logicalAnd' | 'logicalOr' | 'logicalXor'): Binary =>
+const logical = (name: 'logicalAnd' | 'logicalOr' | 'logicalXor'): BinaryFunction =>
   binaryOf(name, (x, other) => ops[name]({ a: asMask(x), b: asMask(asTensor(name, other, x)) }));
 
 type UnaryOp =
@@ -43,132 +44,132 @@ type UnaryOp =
   | 'tanh'
   | 'sigmoid'
   | 'bitwiseNot';
-const unary = (name: UnaryOp): Unary => callable(`${name}(x: Tensor)`, (x: Tensor): Tensor => ops[name]({ x }));
+const unary = (name: UnaryOp): UnaryFunction => callable(`${name}(x: Tensor)`, (x: Tensor): Tensor => ops[name]({ x }));
 
 /** x + other, broadcast. */
-export const add: Binary = binary('add');
+export const add: BinaryFunction = binary('add');
 
 /** x − other, broadcast. */
-export const sub: Binary = binary('sub');
+export const sub: BinaryFunction = binary('sub');
 
 /** x · other elementwise, broadcast. */
-export const mul: Binary = binary('mul');
+export const mul: BinaryFunction = binary('mul');
 
 /** x / other in f32, also of integers, broadcast. */
-export const div: Binary = binaryOf('div', (x, other) =>
+export const div: BinaryFunction = binaryOf('div', (x, other) =>
   ops.div({ a: asFloat(x), b: asFloat(asTensor('div', other, x)) }),
 );
 
 /** x to the power of `other`, broadcast. */
-export const pow: Binary = binary('pow');
+export const pow: BinaryFunction = binary('pow');
 
 /** The larger of x and `other`, broadcast; NaN where either is NaN. */
-export const maximum: Binary = binary('maximum');
+export const maximum: BinaryFunction = binary('maximum');
 
 /** The smaller of x and `other`, broadcast; NaN where either is NaN. */
-export const minimum: Binary = binary('minimum');
+export const minimum: BinaryFunction = binary('minimum');
 
 /** The u8 mask of x = other, broadcast. */
-export const eq: Binary = binary('eq');
+export const eq: BinaryFunction = binary('eq');
 
 /** The u8 mask of x ≠ other, broadcast. */
-export const ne: Binary = binary('ne');
+export const ne: BinaryFunction = binary('ne');
 
 /** The u8 mask of x < other, broadcast. */
-export const lt: Binary = binary('lt');
+export const lt: BinaryFunction = binary('lt');
 
 /** The u8 mask of x ≤ other, broadcast. */
-export const le: Binary = binary('le');
+export const le: BinaryFunction = binary('le');
 
 /** The u8 mask of x > other, broadcast. */
-export const gt: Binary = binary('gt');
+export const gt: BinaryFunction = binary('gt');
 
 /** The u8 mask of x ≥ other, broadcast. */
-export const ge: Binary = binary('ge');
+export const ge: BinaryFunction = binary('ge');
 
 /** The bits that both x and `other` have, of i32 or u8, broadcast. */
-export const bitwiseAnd: Binary = binary('bitwiseAnd');
+export const bitwiseAnd: BinaryFunction = binary('bitwiseAnd');
 
 /** The bits that x or `other` has, of i32 or u8, broadcast. */
-export const bitwiseOr: Binary = binary('bitwiseOr');
+export const bitwiseOr: BinaryFunction = binary('bitwiseOr');
 
 /** The bits that one of x and `other` has, of i32 or u8, broadcast. */
-export const bitwiseXor: Binary = binary('bitwiseXor');
+export const bitwiseXor: BinaryFunction = binary('bitwiseXor');
 
 /** The bits that x lacks, of i32 or u8. */
-export const bitwiseNot: Unary = unary('bitwiseNot');
+export const bitwiseNot: UnaryFunction = unary('bitwiseNot');
 
 /** The u8 mask of where neither x nor `other` is 0, broadcast. */
-export const logicalAnd: Binary = logical('logicalAnd');
+export const logicalAnd: BinaryFunction = logical('logicalAnd');
 
 /** The u8 mask of where x or `other` is not 0, broadcast. */
-export const logicalOr: Binary = logical('logicalOr');
+export const logicalOr: BinaryFunction = logical('logicalOr');
 
 /** The u8 mask of where one of x and `other` is 0 and the other is not, broadcast. */
-export const logicalXor: Binary = logical('logicalXor');
+export const logicalXor: BinaryFunction = logical('logicalXor');
 
 /** The u8 mask of where x is 0. */
 export const logicalNot = callable('logicalNot(x: Tensor)', (x: Tensor): Tensor => ops.logicalNot({ x: asMask(x) }));
 
 /** −x, elementwise. */
-export const neg: Unary = unary('neg');
+export const neg: UnaryFunction = unary('neg');
 
 /** |x|, elementwise. */
-export const abs: Unary = unary('abs');
+export const abs: UnaryFunction = unary('abs');
 
 /** eˣ, elementwise. */
-export const exp: Unary = unary('exp');
+export const exp: UnaryFunction = unary('exp');
 
 /** eˣ − 1, exact near 0. */
-export const expm1: Unary = unary('expm1');
+export const expm1: UnaryFunction = unary('expm1');
 
 /** The natural logarithm: NaN below 0, −∞ at 0. */
-export const log: Unary = unary('log');
+export const log: UnaryFunction = unary('log');
 
 /** log(1 + x), exact near 0. */
-export const log1p: Unary = unary('log1p');
+export const log1p: UnaryFunction = unary('log1p');
 
 /** √x: NaN below 0. */
-export const sqrt: Unary = unary('sqrt');
+export const sqrt: UnaryFunction = unary('sqrt');
 
 /** 1 / √x. */
-export const rsqrt: Unary = unary('rsqrt');
+export const rsqrt: UnaryFunction = unary('rsqrt');
 
 /** 1 / x. */
-export const reciprocal: Unary = unary('reciprocal');
+export const reciprocal: UnaryFunction = unary('reciprocal');
 
 /** x². */
-export const square: Unary = unary('square');
+export const square: UnaryFunction = unary('square');
 
 /** −1, 0 or 1. Its gradient is 0. */
-export const sign: Unary = unary('sign');
+export const sign: UnaryFunction = unary('sign');
 
 /** The largest whole number ≤ x. Its gradient is 0. */
-export const floor: Unary = unary('floor');
+export const floor: UnaryFunction = unary('floor');
 
 /** The smallest whole number ≥ x. Its gradient is 0. */
-export const ceil: Unary = unary('ceil');
+export const ceil: UnaryFunction = unary('ceil');
 
 /** The nearest whole number; halves go to the even one. Its gradient is 0. */
-export const round: Unary = unary('round');
+export const round: UnaryFunction = unary('round');
 
 /** x without its fraction. Its gradient is 0. */
-export const trunc: Unary = unary('trunc');
+export const trunc: UnaryFunction = unary('trunc');
 
 /** The sine of x in radians. */
-export const sin: Unary = unary('sin');
+export const sin: UnaryFunction = unary('sin');
 
 /** The cosine of x in radians. */
-export const cos: Unary = unary('cos');
+export const cos: UnaryFunction = unary('cos');
 
 /** The Gauss error function 2 / √π ∫₀ˣ exp(−t²) dt. */
-export const erf: Unary = unary('erf');
+export const erf: UnaryFunction = unary('erf');
 
 /** The hyperbolic tangent (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ). */
-export const tanh: Unary = unary('tanh');
+export const tanh: UnaryFunction = unary('tanh');
 
 /** The logistic function 1 / (1 + e⁻ˣ). */
-export const sigmoid: Unary = unary('sigmoid');
+export const sigmoid: UnaryFunction = unary('sigmoid');
 
 /** The rectifier max(x, 0). */
 export const relu = callable('relu(x: Tensor, -inplace: bool = false)', (x: Tensor): Tensor => ops.relu({ x }));

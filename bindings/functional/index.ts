@@ -2,11 +2,13 @@
 export type { ConvLayout } from '../ops/conv.ts';
 export * from './activation.ts';
 export type { Sizes } from './arguments.ts';
+export * from './class-loss.ts';
 export * from './conv.ts';
 export * from './dropout.ts';
 export { relu, sigmoid, tanh } from './elementwise.ts';
 export * from './linear.ts';
 export * from './loss.ts';
+export type { LossOptions, Reduction } from './loss-parts.ts';
 export * from './norm.ts';
 export * from './one-hot.ts';
 export * from './pool.ts';

@@ -3,7 +3,14 @@ import { familyOps, noGrad, ops } from '../autograd.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { groupNormRows } from '../ops/groupnorm.ts';
 import { batchNormRows, layerNormRows } from '../ops/norm.ts';
+import { type Callable, callable } from '../signature.ts';
 import { numelOf, type Tensor } from '../tensor.ts';
+
+type Affine = [weight: Tensor | null, bias: Tensor | null];
+
+/** How signatures have what all norms take. */
+const AFFINE = 'weight: Tensor|null = null, bias: Tensor|null = null';
+const EPS = 'eps: number = 1e-5)';
 
 const layerNormOps = familyOps(layerNormRows);
 const batchNormOps = familyOps(batchNormRows);
@@ -32,6 +39,10 @@ export interface BatchNormOptions extends AffineOptions {
 
 /** Options of {@link instanceNorm}. */
 export interface InstanceNormOptions extends AffineOptions {
+  /** The running mean, f32 [channels]; null: none. @defaultValue null */
+  runningMean?: Tensor | null;
+  /** The running variance, f32 [channels]; null: none. @defaultValue null */
+  runningVar?: Tensor | null;
   /** Whether to use the input's own statistics and not the running ones. @defaultValue true */
   useInputStats?: boolean;
   /** The share of the newest batch in the running statistics. @defaultValue 0.1 */
@@ -44,16 +55,31 @@ export interface InstanceNormOptions extends AffineOptions {
  * @param x [..., ...normalizedShape]
  * @throws ShapeError, DtypeError
  */
-export function layerNorm(x: Tensor, normalizedShape: readonly number[], options: AffineOptions = {}): Tensor {
-  const { weight = null, bias = null, eps = 1e-5 } = options;
-  return layerNormOps.layerNorm({ x, weight, bias }, { normalizedShape, eps });
-}
+export const layerNorm = callable<
+  Callable<
+    [x: Tensor, normalizedShape: readonly number[]],
+    [weight: Tensor | null, bias: Tensor | null, eps: number],
+    AffineOptions,
+    Tensor
+  >
+>(
+  `layerNorm(x: Tensor, normalizedShape: int[], ${AFFINE}, ${EPS}`,
+  (x: Tensor, normalizedShape: readonly number[], ...[weight, bias, eps]: [...Affine, number]) =>
+    layerNormOps.layerNorm({ x, weight, bias }, { normalizedShape, eps }),
+);
 
 const NO_STATISTICS = { runningMean: null, runningVariance: null };
 
-/** Running statistics, where both are given. */
-const runningOf = (mean: Tensor | null, variance: Tensor | null) =>
-  mean && variance ? { runningMean: mean, runningVariance: variance } : null;
+/** Running statistics, or null for none. @throws ArgumentError where one of them is given, or none where `needed` */
+function runningOf(op: string, runningMean: Tensor | null, runningVariance: Tensor | null, needed: string | null) {
+  if ((runningMean === null) !== (runningVariance === null))
+    throw new ArgumentError(
+      `${op}: expected runningMean and runningVar, or neither, got ${runningMean ? 'no runningVar' : 'no runningMean'}`,
+    );
+  if (runningMean && runningVariance) return { runningMean, runningVariance };
+  if (needed) throw new ArgumentError(`${op}: expected runningMean and runningVar with ${needed}, got none`);
+  return null;
+}
 
 /**
  * Normalises each channel over the batch to mean 0 and variance 1, then weight · x + bias (Ioffe and Szegedy 2015).
@@ -64,16 +90,25 @@ const runningOf = (mean: Tensor | null, variance: Tensor | null) =>
  * @param runningVar [channels]
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export function batchNorm(
-  x: Tensor,
-  runningMean: Tensor | null,
-  runningVar: Tensor | null,
-  options: BatchNormOptions = {},
-): Tensor {
-  const { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 } = options;
-  const running = runningOf(runningMean, runningVar) ?? NO_STATISTICS;
-  return batchNormOps.batchNorm({ x, weight, bias, ...running }, { training, momentum, eps });
-}
+export const batchNorm = callable<
+  Callable<
+    [x: Tensor, runningMean: Tensor | null, runningVar: Tensor | null],
+    [weight: Tensor | null, bias: Tensor | null, training: boolean, momentum: number, eps: number],
+    BatchNormOptions,
+    Tensor
+  >
+>(
+  `batchNorm(x: Tensor, runningMean: Tensor|null, runningVar: Tensor|null, ${AFFINE}, training: bool = false, momentum: number = 0.1, ${EPS}`,
+  (
+    x: Tensor,
+    runningMean: Tensor | null,
+    runningVar: Tensor | null,
+    ...[weight, bias, training, momentum, eps]: [...Affine, boolean, number, number]
+  ) => {
+    const running = runningOf('batchNorm', runningMean, runningVar, training ? null : 'training: false');
+    return batchNormOps.batchNorm({ x, weight, bias, ...(running ?? NO_STATISTICS) }, { training, momentum, eps });
+  },
+);
 
 /**
  * Splits the channels into groups and normalises each group of a sample to mean 0 and variance 1, then weight · x +
@@ -82,10 +117,18 @@ export function batchNorm(
  * @param numGroups how many groups; it divides the channels
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export function groupNorm(x: Tensor, numGroups: number, options: AffineOptions = {}): Tensor {
-  const { weight = null, bias = null, eps = 1e-5 } = options;
-  return groupNormOps.groupNorm({ x, weight, bias }, { groups: numGroups, eps });
-}
+export const groupNorm = callable<
+  Callable<
+    [x: Tensor, numGroups: number],
+    [weight: Tensor | null, bias: Tensor | null, eps: number],
+    AffineOptions,
+    Tensor
+  >
+>(
+  `groupNorm(x: Tensor, numGroups: int, ${AFFINE}, ${EPS}`,
+  (x: Tensor, numGroups: number, ...[weight, bias, eps]: [...Affine, number]) =>
+    groupNormOps.groupNorm({ x, weight, bias }, { groups: numGroups, eps }),
+);
 
 /**
  * Normalises each channel of each sample to mean 0 and variance 1, then weight · x + bias (Ulyanov et al. 2016). Where
@@ -96,45 +139,59 @@ export function groupNorm(x: Tensor, numGroups: number, options: AffineOptions =
  * @param runningVar [channels]
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export function instanceNorm(
-  x: Tensor,
-  runningMean: Tensor | null = null,
-  runningVar: Tensor | null = null,
-  options: InstanceNormOptions = {},
-): Tensor {
-  const { weight = null, bias = null, useInputStats = true, momentum = 0.1, eps = 1e-5 } = options;
-  const running = runningOf(runningMean, runningVar);
-  if (!useInputStats) {
-    if (!running)
-      throw new ArgumentError('instanceNorm: expected runningMean and runningVar with useInputStats: false, got none');
-    return batchNormOps.batchNorm({ x, weight, bias, ...running }, { training: false, momentum, eps });
-  }
-  const [n = 0, channels = 0, ...rest] = x.shape;
-  if (x.ndim < 3 || numelOf(rest) <= 1)
-    throw new ShapeError(
-      `instanceNorm: expected input [n, channels, ...] of more than 1 value per channel, got ${formatShape(x.shape)}`,
-    );
-  if (!running) return groupNormOps.groupNorm({ x, weight, bias }, { groups: channels, eps });
-  // Every channel of every sample is a channel of one large sample. Of a single sample they are the channels
-  // themselves.
-  const repeat = (values: Tensor): Tensor =>
-    ops.reshape({ x: ops.expand({ x: values }, { shape: [n, channels] }) }, { shape: [n * channels] });
-  const each = noGrad(() => ({
-    runningMean: repeat(running.runningMean),
-    runningVariance: repeat(running.runningVariance),
-  }));
-  const flat = ops.reshape({ x }, { shape: [1, n * channels, ...rest] });
-  const affine = { weight: weight && repeat(weight), bias: bias && repeat(bias) };
-  const y = batchNormOps.batchNorm({ x: flat, ...affine, ...each }, { training: true, momentum, eps });
-  if (n > 1) {
-    noGrad(() => {
-      for (const name of ['runningMean', 'runningVariance'] as const) {
-        const rows = ops.reshape({ x: each[name] }, { shape: [n, channels] });
-        ops.sumInto({ y: running[name], x: rows }, { factor: 1 / n });
-      }
-    });
-    each.runningMean.dispose();
-    each.runningVariance.dispose();
-  }
-  return ops.reshape({ x: y }, { shape: x.shape });
-}
+export const instanceNorm = callable<
+  Callable<
+    [x: Tensor],
+    [
+      runningMean: Tensor | null,
+      runningVar: Tensor | null,
+      weight: Tensor | null,
+      bias: Tensor | null,
+      useInputStats: boolean,
+      momentum: number,
+      eps: number,
+    ],
+    InstanceNormOptions,
+    Tensor
+  >
+>(
+  `instanceNorm(x: Tensor, runningMean: Tensor|null = null, runningVar: Tensor|null = null, ${AFFINE}, useInputStats: bool = true, momentum: number = 0.1, ${EPS}`,
+  (
+    x: Tensor,
+    runningMean: Tensor | null,
+    runningVar: Tensor | null,
+    ...[weight, bias, useInputStats, momentum, eps]: [...Affine, boolean, number, number]
+  ) => {
+    const running = runningOf('instanceNorm', runningMean, runningVar, useInputStats ? null : 'useInputStats: false');
+    if (running && !useInputStats)
+      return batchNormOps.batchNorm({ x, weight, bias, ...running }, { training: false, momentum, eps });
+    const [n = 0, channels = 0, ...rest] = x.shape;
+    if (x.ndim < 3 || numelOf(rest) <= 1)
+      throw new ShapeError(
+        `instanceNorm: expected input [n, channels, ...] of more than 1 value per channel, got ${formatShape(x.shape)}`,
+      );
+    if (!running) return groupNormOps.groupNorm({ x, weight, bias }, { groups: channels, eps });
+    // Every channel of every sample is a channel of one large sample. Of a single sample they are the channels
+    // themselves.
+    const repeat = (values: Tensor): Tensor =>
+      ops.reshape({ x: ops.expand({ x: values }, { shape: [n, channels] }) }, { shape: [n * channels] });
+    const each = noGrad(() => ({
+      runningMean: repeat(running.runningMean),
+      runningVariance: repeat(running.runningVariance),
+    }));
+    const flat = ops.reshape({ x }, { shape: [1, n * channels, ...rest] });
+    const affine = { weight: weight && repeat(weight), bias: bias && repeat(bias) };
+    const y = batchNormOps.batchNorm({ x: flat, ...affine, ...each }, { training: true, momentum, eps });
+    if (n > 1) {
+      noGrad(() => {
+        for (const name of ['runningMean', 'runningVariance'] as const) {
+          const rows = ops.reshape({ x: each[name] }, { shape: [n, channels] });
+          ops.sumInto({ y: running[name], x: rows }, { factor: 1 / n });
+        }
+      });
+      each.runningMean.dispose();
+      each.runningVariance.dispose();
+    }
+    return ops.reshape({ x: y }, { shape: x.shape });
+  },
+);

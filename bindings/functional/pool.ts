@@ -1,8 +1,9 @@
 // Max, average and adaptive pooling, named as in PyTorch's torch.nn.functional.
 import { familyOps } from '../autograd.ts';
-import { ArgumentError, ShapeError } from '../memory/errors.ts';
-import type { AdaptivePool, AvgPool, MaxPool } from '../ops/pool.ts';
+import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
+import type { AdaptivePool } from '../ops/pool.ts';
 import { poolRows } from '../ops/pool.ts';
+import { type Arguments, type Callable, callable, type Front } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { eachDim, type Sizes } from './arguments.ts';
 
@@ -45,139 +46,143 @@ export interface AvgPool2dOptions extends AvgPoolOptions {
 /** Size of a result: one number for all dims, or one for each; null keeps the input's. */
 export type OutputSize = number | null | readonly (number | null)[];
 
-function windows(op: string, kernelSize: Sizes, pooled: number, options: PoolOptions) {
+function windows(
+  op: string,
+  pooled: number,
+  kernelSize: Sizes,
+  { stride, padding, ceilMode }: { stride: Sizes | null; padding: Sizes; ceilMode: boolean },
+) {
   const kernel = eachDim(op, 'kernelSize', kernelSize, pooled, 1);
   return {
     kernelSize: kernel,
-    stride: options.stride == null ? kernel : eachDim(op, 'stride', options.stride, pooled, 1),
-    padding: eachDim(op, 'padding', options.padding ?? 0, pooled, 0),
-    ceilMode: options.ceilMode ?? false,
+    stride: stride === null ? kernel : eachDim(op, 'stride', stride, pooled, 1),
+    padding: eachDim(op, 'padding', padding, pooled, 0),
+    ceilMode,
   };
 }
 
-function maxAttrs(pooled: number, kernelSize: Sizes, options: MaxPoolOptions): MaxPool {
-  const op = `maxPool${pooled}d`;
-  const dilation = eachDim(op, 'dilation', options.dilation ?? 1, pooled, 1);
-  return { ...windows(op, kernelSize, pooled, options), dilation };
-}
-
-function avgAttrs(pooled: number, kernelSize: Sizes, options: AvgPool2dOptions): AvgPool {
-  const { countIncludePad = true, divisorOverride = null } = options;
-  return { ...windows(`avgPool${pooled}d`, kernelSize, pooled, options), countIncludePad, divisorOverride };
-}
-
-function adaptiveAttrs(op: string, x: Tensor, outputSize: OutputSize, pooled: number): AdaptivePool {
+function adaptiveAttrs(op: string, pooled: number, x: Tensor, outputSize: OutputSize): AdaptivePool {
   const sizes = Array.isArray(outputSize)
     ? outputSize
     : new Array<number | null>(pooled).fill(outputSize as number | null);
   if (sizes.length !== pooled)
     throw new ArgumentError(`${op}: expected outputSize of one number, or ${pooled}, got ${sizes.length}`);
-  if (x.ndim < pooled) throw new ShapeError(`${op}: expected input of at least ${pooled + 1} dims, got ${x.ndim}`);
+  if (x.ndim < pooled)
+    throw new ShapeError(`${op}: expected input of at least ${pooled + 1} dims, got ${formatShape(x.shape)}`);
   return { outputSize: sizes.map((size, d) => size ?? (x.shape[x.ndim - pooled + d] as number)) };
 }
 
-/** The output of max pooling, and where asked for the indices. */
-type MaxPooled = Tensor | [output: Tensor, indices: Tensor];
-
-function maxPool(pooled: number, x: Tensor, size: Sizes, options: MaxPoolOptions & IndicesOptions): MaxPooled {
-  const { returnIndices = false, ...rest } = options;
-  const attrs = maxAttrs(pooled, size, rest);
-  if (!returnIndices) return poolOps.maxPool({ x }, attrs);
-  const { y, index } = poolOps.maxPoolWithIndices({ x }, attrs);
-  return [y, index];
+/**
+ * A max pool of arguments R, options P by position or O by name. By default it gives the output; with `returnIndices` that and the places of the maxima: i32 positions in the plane of their
+ * channel, row by row, without a gradient.
+ */
+export interface MaxPoolFunction<R extends readonly unknown[], P extends readonly unknown[], O> {
+  (
+    ...args: [...required: R, ...front: Front<P>, options: O & { returnIndices: true }]
+  ): [output: Tensor, indices: Tensor];
+  (
+    ...args: [...required: R, ...others: { [K in keyof P]: P[K] | undefined }, returnIndices: true]
+  ): [output: Tensor, indices: Tensor];
+  (...args: Arguments<R, [...others: P, returnIndices: false], O & { returnIndices?: false }>): Tensor;
+  (
+    ...args: Arguments<R, [...others: P, returnIndices: boolean], O & IndicesOptions>
+  ): Tensor | [output: Tensor, indices: Tensor];
 }
+/** A max pool of windows. */
+export type MaxPoolWindowsFunction = MaxPoolFunction<
+  [x: Tensor, kernelSize: Sizes],
+  [stride: Sizes | null, padding: Sizes, dilation: Sizes, ceilMode: boolean],
+  MaxPoolOptions
+>;
+/** A max pool of a given number of windows. */
+export type AdaptiveMaxPoolFunction = MaxPoolFunction<[x: Tensor, outputSize: OutputSize], [], object>;
+/** An average pool of a given number of windows. */
+export type AdaptiveAvgPoolFunction = (x: Tensor, outputSize: OutputSize) => Tensor;
 
-function adaptiveMaxPool(pooled: number, x: Tensor, outputSize: OutputSize, options: IndicesOptions): MaxPooled {
-  const attrs = adaptiveAttrs(`adaptiveMaxPool${pooled}d`, x, outputSize, pooled);
-  if (!options.returnIndices) return poolOps.adaptiveMaxPool({ x }, attrs);
-  const { y, index } = poolOps.adaptiveMaxPoolWithIndices({ x }, attrs);
-  return [y, index];
-}
+const WINDOWS = '(x: Tensor, kernelSize: int|int[], stride: int|int[]|null = null, padding: int|int[] = 0';
+const OUTPUT = '(x: Tensor, outputSize: size|size[]';
+const KINDS = {
+  size: [(x: unknown) => x === null || Number.isSafeInteger(x), 'a whole number or null', 'whole numbers or nulls'],
+} as const;
+const INDICES = ', returnIndices: bool = false)';
+
+/* @__NO_SIDE_EFFECTS__ */
+const maxPool = (op: string, pooled: number): MaxPoolWindowsFunction =>
+  callable<MaxPoolWindowsFunction>(
+    `${op}${WINDOWS}, dilation: int|int[] = 1, ceilMode: bool = false${INDICES}`,
+    (
+      x: Tensor,
+      kernelSize: Sizes,
+      stride: Sizes | null,
+      padding: Sizes,
+      dilations: Sizes,
+      ceilMode: boolean,
+      returnIndices: boolean,
+    ) => {
+      const dilation = eachDim(op, 'dilation', dilations, pooled, 1);
+      const attrs = { ...windows(op, pooled, kernelSize, { stride, padding, ceilMode }), dilation };
+      if (!returnIndices) return poolOps.maxPool({ x }, attrs);
+      const { y, index } = poolOps.maxPoolWithIndices({ x }, attrs);
+      return [y, index];
+    },
+  );
+
+/* @__NO_SIDE_EFFECTS__ */
+const adaptiveMaxPool = (op: string, pooled: number): AdaptiveMaxPoolFunction =>
+  callable<AdaptiveMaxPoolFunction>(
+    op + OUTPUT + INDICES,
+    (x: Tensor, outputSize: OutputSize, returnIndices: boolean) => {
+      const attrs = adaptiveAttrs(op, pooled, x, outputSize);
+      if (!returnIndices) return poolOps.adaptiveMaxPool({ x }, attrs);
+      const { y, index } = poolOps.adaptiveMaxPoolWithIndices({ x }, attrs);
+      return [y, index];
+    },
+    KINDS,
+  );
+
+/* @__NO_SIDE_EFFECTS__ */
+const adaptiveAvgPool = (op: string, pooled: number): AdaptiveAvgPoolFunction =>
+  callable(
+    `${op}${OUTPUT})`,
+    (x: Tensor, outputSize: OutputSize) => poolOps.adaptiveAvgPool({ x }, adaptiveAttrs(op, pooled, x, outputSize)),
+    KINDS,
+  );
 
 /**
  * The largest element of each window of the last dim. A NaN is larger than all numbers. Of equal ones the first gets
- * the gradient. Beside the output it gives the places of the maxima: i32 positions along the dim, without a gradient.
+ * the gradient. With `returnIndices` it gives the places of the maxima as well: i32 positions along the dim, without a
+ * gradient.
  * @param x [n, channels, length] or [channels, length]
  * @returns [n, channels, ⌊(length + 2 padding − dilation (kernelSize − 1) − 1) / stride⌋ + 1]
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export function maxPool1d(
-  x: Tensor,
-  kernelSize: Sizes,
-  options: MaxPoolOptions & IndicesOptions & { returnIndices: true },
-): [output: Tensor, indices: Tensor];
-/**
- * The largest element of each window of the last dim. A NaN is larger than all numbers. Of equal ones the first gets
- * the gradient.
- * @param x [n, channels, length] or [channels, length]
- * @returns [n, channels, ⌊(length + 2 padding − dilation (kernelSize − 1) − 1) / stride⌋ + 1]
- * @throws ShapeError, ArgumentError, DtypeError
- */
-export function maxPool1d(x: Tensor, kernelSize: Sizes, options?: MaxPoolOptions & IndicesOptions): Tensor;
-export function maxPool1d(x: Tensor, kernelSize: Sizes, options: MaxPoolOptions & IndicesOptions = {}): MaxPooled {
-  return maxPool(1, x, kernelSize, options);
-}
+export const maxPool1d: MaxPoolWindowsFunction = maxPool('maxPool1d', 1);
 
 /**
- * {@link maxPool1d} over the last two dims, with the places of the maxima: i32 positions in the plane of their
- * channel, row by row.
+ * {@link maxPool1d} over the last two dims. Places of maxima are positions in the plane of their channel, row by row.
  * @param x [n, channels, height, width] or [channels, height, width]
  */
-export function maxPool2d(
-  x: Tensor,
-  kernelSize: Sizes,
-  options: MaxPoolOptions & IndicesOptions & { returnIndices: true },
-): [output: Tensor, indices: Tensor];
-/**
- * {@link maxPool1d} over the last two dims.
- * @param x [n, channels, height, width] or [channels, height, width]
- */
-export function maxPool2d(x: Tensor, kernelSize: Sizes, options?: MaxPoolOptions & IndicesOptions): Tensor;
-export function maxPool2d(x: Tensor, kernelSize: Sizes, options: MaxPoolOptions & IndicesOptions = {}): MaxPooled {
-  return maxPool(2, x, kernelSize, options);
-}
+export const maxPool2d: MaxPoolWindowsFunction = maxPool('maxPool2d', 2);
 
 /**
  * The largest element of each of `outputSize` windows, which cut the last dim into equal parts: window o goes from
- * ⌊o length / outputSize⌋ to before ⌈(o + 1) length / outputSize⌉. With outputSize 1 it is a global pool.
- * Beside the output it gives the places of the maxima: i32 positions along the dim, without a gradient.
+ * ⌊o length / outputSize⌋ to before ⌈(o + 1) length / outputSize⌉. With outputSize 1 it is a global pool. With
+ * `returnIndices` it gives the places of the maxima as well: i32 positions along the dim, without a gradient.
  * @param x [n, channels, length] or [channels, length]
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export function adaptiveMaxPool1d(
-  x: Tensor,
-  outputSize: OutputSize,
-  options: IndicesOptions & { returnIndices: true },
-): [output: Tensor, indices: Tensor];
-/**
- * The largest element of each of `outputSize` windows, which cut the last dim into equal parts: window o goes from
- * ⌊o length / outputSize⌋ to before ⌈(o + 1) length / outputSize⌉. With outputSize 1 it is a global pool.
- * @param x [n, channels, length] or [channels, length]
- * @throws ShapeError, ArgumentError, DtypeError
- */
-export function adaptiveMaxPool1d(x: Tensor, outputSize: OutputSize, options?: IndicesOptions): Tensor;
-export function adaptiveMaxPool1d(x: Tensor, outputSize: OutputSize, options: IndicesOptions = {}): MaxPooled {
-  return adaptiveMaxPool(1, x, outputSize, options);
-}
+export const adaptiveMaxPool1d: AdaptiveMaxPoolFunction = adaptiveMaxPool('adaptiveMaxPool1d', 1);
 
 /**
- * {@link adaptiveMaxPool1d} over the last two dims, with the places of the maxima: i32 positions in the plane of
- * their channel, row by row.
+ * {@link adaptiveMaxPool1d} over the last two dims. Places of maxima are positions in the plane of their channel, row
+ * by row.
  * @param x [n, channels, height, width] or [channels, height, width]
  */
-export function adaptiveMaxPool2d(
-  x: Tensor,
-  outputSize: OutputSize,
-  options: IndicesOptions & { returnIndices: true },
-): [output: Tensor, indices: Tensor];
-/**
- * {@link adaptiveMaxPool1d} over the last two dims.
- * @param x [n, channels, height, width] or [channels, height, width]
- */
-export function adaptiveMaxPool2d(x: Tensor, outputSize: OutputSize, options?: IndicesOptions): Tensor;
-export function adaptiveMaxPool2d(x: Tensor, outputSize: OutputSize, options: IndicesOptions = {}): MaxPooled {
-  return adaptiveMaxPool(2, x, outputSize, options);
-}
+export const adaptiveMaxPool2d: AdaptiveMaxPoolFunction = adaptiveMaxPool('adaptiveMaxPool2d', 2);
+
+type AvgWindows = [stride: Sizes | null, padding: Sizes, ceilMode: boolean, countIncludePad: boolean];
+
+const AVERAGE = `${WINDOWS}, ceilMode: bool = false, countIncludePad: bool = true`;
 
 /**
  * The mean of each window of the last dim.
@@ -185,17 +190,43 @@ export function adaptiveMaxPool2d(x: Tensor, outputSize: OutputSize, options: In
  * @returns [n, channels, ⌊(length + 2 padding − kernelSize) / stride⌋ + 1]
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export function avgPool1d(x: Tensor, kernelSize: Sizes, options: AvgPoolOptions = {}): Tensor {
-  return poolOps.avgPool({ x }, avgAttrs(1, kernelSize, options));
-}
+export const avgPool1d = callable<
+  Callable<
+    [x: Tensor, kernelSize: Sizes],
+    [stride: Sizes | null, padding: Sizes, ceilMode: boolean, countIncludePad: boolean],
+    AvgPoolOptions,
+    Tensor
+  >
+>(
+  `avgPool1d${AVERAGE})`,
+  (x: Tensor, kernelSize: Sizes, ...[stride, padding, ceilMode, countIncludePad]: AvgWindows) => {
+    const sizes = windows('avgPool1d', 1, kernelSize, { stride, padding, ceilMode });
+    return poolOps.avgPool({ x }, { ...sizes, countIncludePad, divisorOverride: null });
+  },
+);
 
 /**
  * {@link avgPool1d} over the last two dims.
  * @param x [n, channels, height, width] or [channels, height, width]
  */
-export function avgPool2d(x: Tensor, kernelSize: Sizes, options: AvgPool2dOptions = {}): Tensor {
-  return poolOps.avgPool({ x }, avgAttrs(2, kernelSize, options));
-}
+export const avgPool2d = callable<
+  Callable<
+    [x: Tensor, kernelSize: Sizes],
+    [stride: Sizes | null, padding: Sizes, ceilMode: boolean, countIncludePad: boolean, divisorOverride: number | null],
+    AvgPool2dOptions,
+    Tensor
+  >
+>(
+  `avgPool2d${AVERAGE}, divisorOverride: number|null = null)`,
+  (
+    x: Tensor,
+    kernelSize: Sizes,
+    ...[stride, padding, ceilMode, countIncludePad, divisorOverride]: [...AvgWindows, number | null]
+  ) => {
+    const sizes = windows('avgPool2d', 2, kernelSize, { stride, padding, ceilMode });
+    return poolOps.avgPool({ x }, { ...sizes, countIncludePad, divisorOverride });
+  },
+);
 
 /**
  * The mean of each of `outputSize` windows, cut as in {@link adaptiveMaxPool1d}. With outputSize 1 it is a global
@@ -203,14 +234,10 @@ export function avgPool2d(x: Tensor, kernelSize: Sizes, options: AvgPool2dOption
  * @param x [n, channels, length] or [channels, length]
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export function adaptiveAvgPool1d(x: Tensor, outputSize: OutputSize): Tensor {
-  return poolOps.adaptiveAvgPool({ x }, adaptiveAttrs('adaptiveAvgPool1d', x, outputSize, 1));
-}
+export const adaptiveAvgPool1d: AdaptiveAvgPoolFunction = adaptiveAvgPool('adaptiveAvgPool1d', 1);
 
 /**
  * {@link adaptiveAvgPool1d} over the last two dims.
  * @param x [n, channels, height, width] or [channels, height, width]
  */
-export function adaptiveAvgPool2d(x: Tensor, outputSize: OutputSize): Tensor {
-  return poolOps.adaptiveAvgPool({ x }, adaptiveAttrs('adaptiveAvgPool2d', x, outputSize, 2));
-}
+export const adaptiveAvgPool2d: AdaptiveAvgPoolFunction = adaptiveAvgPool('adaptiveAvgPool2d', 2);

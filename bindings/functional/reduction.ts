@@ -80,14 +80,17 @@ function runs(dims: readonly number[]): [dim: number, end: number][] {
   return found.length > 0 ? found.reverse() : [[0, 0]];
 }
 
-type Reduce = Callable<[x: Tensor], [dim: Dims | null, keepdim: boolean], ReduceOptions, Tensor>;
-type Spread = Callable<[x: Tensor], [dim: Dims | null], VarianceOptions, Tensor>;
-type Place = Callable<[x: Tensor], [dim: number | null, keepdim: boolean], ArgumentOptions, Tensor>;
+/** A reduction over any dims. */
+export type ReduceFunction = Callable<[x: Tensor], [dim: Dims | null, keepdim: boolean], ReduceOptions, Tensor>;
+/** A measure of spread over any dims. */
+export type SpreadFunction = Callable<[x: Tensor], [dim: Dims | null], VarianceOptions, Tensor>;
+/** A search for a place along a dim, or among all elements. */
+export type PlaceFunction = Callable<[x: Tensor], [dim: number | null, keepdim: boolean], ArgumentOptions, Tensor>;
 
 const REDUCED = '(x: Tensor, dim: int|int[]|null = null, keepdim: bool = false)';
 
-const declare = (name: string, fn: (x: Tensor, dims: Dims | null, keepdim: boolean) => Tensor): Reduce =>
-  callable<Reduce>(name + REDUCED, fn);
+const declare = (name: string, fn: (x: Tensor, dims: Dims | null, keepdim: boolean) => Tensor): ReduceFunction =>
+  callable<ReduceFunction>(name + REDUCED, fn);
 
 /** Reductions that may be taken run by run. */
 const reduction = (name: 'sum' | 'mean' | 'prod' | 'norm', x: Tensor, dims: Dims | null, keepdim: boolean): Tensor => {
@@ -98,7 +101,7 @@ const reduction = (name: 'sum' | 'mean' | 'prod' | 'norm', x: Tensor, dims: Dims
     input,
   );
 };
-const byRuns = (name: 'sum' | 'mean' | 'prod'): Reduce =>
+const byRuns = (name: 'sum' | 'mean' | 'prod'): ReduceFunction =>
   declare(name, (x, dims, keepdim) => reduction(name, x, dims, keepdim));
 
 /** Reductions that need all their dims together: other dims are moved to the front first. */
@@ -122,11 +125,11 @@ function together(
 }
 
 /** Run by run, equal extremes would not share evenly, and the softmax of a lane of −∞ would be NaN. */
-const whole = (name: string, op: 'max' | 'min' | 'logsumexp'): Reduce =>
+const whole = (name: string, op: 'max' | 'min' | 'logsumexp'): ReduceFunction =>
   declare(name, (x, dims, keepdim) => together(name, x, dims, keepdim, (input, attrs) => ops[op]({ x: input }, attrs)));
 
-const spread = (name: 'var' | 'std', op: 'variance' | 'std'): Spread =>
-  callable<Spread>(
+const spread = (name: 'var' | 'std', op: 'variance' | 'std'): SpreadFunction =>
+  callable<SpreadFunction>(
     `${name}(x: Tensor, dim: int|int[]|null = null, *, correction: number = 1, keepdim: bool = false)`,
     (x: Tensor, dims: Dims | null, correction: number, keepdim: boolean) =>
       together(name, x, dims, keepdim, (input, attrs) => ops[op]({ x: input }, { ...attrs, correction })),
@@ -134,20 +137,20 @@ const spread = (name: 'var' | 'std', op: 'variance' | 'std'): Spread =>
 
 const placeOf = (name: 'argmax' | 'argmin', x: Tensor, dim: number | null, keepdim: boolean): Tensor =>
   together(name, x, dim, keepdim, (input, attrs) => ops[name]({ x: input }, attrs));
-const place = (name: 'argmax' | 'argmin'): Place =>
-  callable<Place>(
+const place = (name: 'argmax' | 'argmin'): PlaceFunction =>
+  callable<PlaceFunction>(
     `${name}(x: Tensor, dim: int|null = null, keepdim: bool = false)`,
     (x: Tensor, dim: number | null, keepdim: boolean) => placeOf(name, x, dim, keepdim),
   );
 
 /** The three forms of max and min: of all elements, along a dim with places, of two tensors. */
-type Extreme = {
+export type ExtremeFunction = {
   (x: Tensor): Tensor;
   (x: Tensor, dim: number, options?: ExtremeOptions): Extremes;
   (x: Tensor, dim: number, keepdim?: boolean): Extremes;
   (x: Tensor, other: Tensor): Tensor;
 };
-const extreme = (name: 'max' | 'min'): Extreme =>
+const extreme = (name: 'max' | 'min'): ExtremeFunction =>
   alternatives(
     [`${name}(x: Tensor)`, (x: Tensor) => ops[name]({ x }, { dim: 0, end: x.ndim, keepdim: false })],
     [
@@ -165,40 +168,40 @@ const extreme = (name: 'max' | 'min'): Extreme =>
 const power = (x: Tensor, p: number): Tensor => ops.pow({ a: x, b: constantFor(x, p) });
 
 /** The sum of the elements over `dim`, one dim or several; all by default. */
-export const sum: Reduce = byRuns('sum');
+export const sum: ReduceFunction = byRuns('sum');
 
 /** The mean of the elements over `dim`, one dim or several; all by default. NaN for none. */
-export const mean: Reduce = byRuns('mean');
+export const mean: ReduceFunction = byRuns('mean');
 
 /** The product of the elements over `dim`, one dim or several; all by default. */
-export const prod: Reduce = byRuns('prod');
+export const prod: ReduceFunction = byRuns('prod');
 
 /**
  * The largest elements over `dim`, one dim or several; all by default. NaN if one is NaN. Equal ones share the
  * gradient.
  */
-export const amax: Reduce = whole('amax', 'max');
+export const amax: ReduceFunction = whole('amax', 'max');
 
 /**
  * The smallest elements over `dim`, one dim or several; all by default. NaN if one is NaN. Equal ones share the
  * gradient.
  */
-export const amin: Reduce = whole('amin', 'min');
+export const amin: ReduceFunction = whole('amin', 'min');
 
 /**
  * `max(x)`: the largest element; equal ones share the gradient. `max(x, dim)`: the largest along `dim`, with its
  * places. `max(x, other)`: {@link maximum}. A NaN is larger than all numbers. For several dims see {@link amax}.
  */
-export const max: Extreme = extreme('max');
+export const max: ExtremeFunction = extreme('max');
 
 /**
  * `min(x)`: the smallest element; equal ones share the gradient. `min(x, dim)`: the smallest along `dim`, with its
  * places. `min(x, other)`: {@link minimum}. A NaN is smaller than all numbers. For several dims see {@link amin}.
  */
-export const min: Extreme = extreme('min');
+export const min: ExtremeFunction = extreme('min');
 
 /** log Σ exp(x) over `dim`, one dim or several, without overflow; all by default. */
-export const logsumexp: Reduce = whole('logsumexp', 'logsumexp');
+export const logsumexp: ReduceFunction = whole('logsumexp', 'logsumexp');
 
 /** The p-norm (Σ |x|ᵖ)^(1 / p) over `dim`, one dim or several; all by default. */
 export const norm = callable<
@@ -218,27 +221,28 @@ export const norm = callable<
 );
 
 /** The variance Σ (x − mean)² / (n − correction) over `dim`, one dim or several; all by default. */
-const variance: Spread = spread('var', 'variance');
+const variance: SpreadFunction = spread('var', 'variance');
 
 export { variance as var };
 
 /** The standard deviation over `dim`, one dim or several; all by default: the root of {@link var}. */
-export const std: Spread = spread('std', 'std');
+export const std: SpreadFunction = spread('std', 'std');
 
 /**
  * The i32 index of the first largest element along `dim`; without `dim` that in the flattened tensor. It has no
  * gradient.
  */
-export const argmax: Place = place('argmax');
+export const argmax: PlaceFunction = place('argmax');
 
 /**
  * The i32 index of the first smallest element along `dim`; without `dim` that in the flattened tensor. It has no
  * gradient.
  */
-export const argmin: Place = place('argmin');
+export const argmin: PlaceFunction = place('argmin');
 
-type Along = (x: Tensor, dim: number) => Tensor;
-const along = (name: 'cumsum' | 'logcumsumexp' | 'softmax' | 'logSoftmax', float: boolean): Along =>
+/** A function along one dim. */
+export type AlongFunction = (x: Tensor, dim: number) => Tensor;
+const along = (name: 'cumsum' | 'logcumsumexp' | 'softmax' | 'logSoftmax', float: boolean): AlongFunction =>
   callable(
     `${name}(x: Tensor, dim: int)`,
     (x: Tensor, dim: number): Tensor =>
@@ -246,13 +250,13 @@ const along = (name: 'cumsum' | 'logcumsumexp' | 'softmax' | 'logSoftmax', float
   );
 
 /** The running sum along `dim`: y[i] = x[0] + … + x[i]. */
-export const cumsum: Along = along('cumsum', false);
+export const cumsum: AlongFunction = along('cumsum', false);
 
 /** The logarithm of the running sum of eˣ along `dim`, without overflow. */
-export const logcumsumexp: Along = along('logcumsumexp', true);
+export const logcumsumexp: AlongFunction = along('logcumsumexp', true);
 
 /** eˣ / Σ eˣ along `dim`, without overflow. */
-export const softmax: Along = along('softmax', false);
+export const softmax: AlongFunction = along('softmax', false);
 
 /** log(eˣ / Σ eˣ) along `dim`, without overflow. */
-export const logSoftmax: Along = along('logSoftmax', false);
+export const logSoftmax: AlongFunction = along('logSoftmax', false);

@@ -19,8 +19,8 @@ function inferSize(op: string, x: Tensor, shape: Shape): Shape {
   return shape.map((size, d) => (d === at ? x.size / rest : size));
 }
 
-/** A function of a list of sizes or dims, which may also be given one by one. */
-type Sized = {
+/** A function of a list of sizes, which may also be given one by one. */
+export type SizedFunction = {
   (x: Tensor, shape: Shape): Tensor;
   (x: Tensor, ...shape: number[]): Tensor;
 };
@@ -30,7 +30,7 @@ type Sized = {
  * @param shape as many elements as x has; one size may be -1 and is worked out
  * @throws ShapeError for another number of elements
  */
-export const reshape = callable<Sized>('reshape(x: Tensor, ...shape: int)', (x: Tensor, shape: Shape) =>
+export const reshape = callable<SizedFunction>('reshape(x: Tensor, ...shape: int)', (x: Tensor, shape: Shape) =>
   ops.reshape({ x }, { shape: [...inferSize('reshape', x, shape)] }),
 );
 
@@ -47,7 +47,7 @@ export interface FlattenOptions {
  * @param shape as many elements as x has; one size may be -1 and is worked out
  * @throws ShapeError for another number of elements, or where the strides of x need a copy, which reshape() makes
  */
-export const view = callable<Sized>('view(x: Tensor, ...shape: int)', (x: Tensor, shape: Shape) =>
+export const view = callable<SizedFunction>('view(x: Tensor, ...shape: int)', (x: Tensor, shape: Shape) =>
   ops.view({ x }, { shape: [...inferSize('view', x, shape)] }),
 );
 
@@ -98,7 +98,7 @@ export const permute = callable<{
  * A view that repeats dims of size 1, or puts dims in front; -1 keeps a size.
  * @throws ShapeError where a size other than 1 would change
  */
-export const expand = callable<Sized>('expand(x: Tensor, ...shape: int)', (x: Tensor, shape: Shape) => {
+export const expand = callable<SizedFunction>('expand(x: Tensor, ...shape: int)', (x: Tensor, shape: Shape) => {
   const lead = shape.length - x.ndim;
   return ops.expand({ x }, { shape: shape.map((size, d) => (size === -1 ? (x.shape[d - lead] ?? -1) : size)) });
 });
@@ -238,24 +238,29 @@ export const split = callable<Callable<[x: Tensor, splitSize: Dims], [dim: numbe
   },
 );
 
-type Join = Callable<[tensors: readonly Tensor[]], [dim: number], DimOptions, Tensor>;
+/** A function that joins tensors. */
+export type JoinFunction = Callable<[tensors: readonly Tensor[]], [dim: number], DimOptions, Tensor>;
 
 /** Joins tensors along an existing dim. Other dims agree. @throws ShapeError */
-export const cat = callable<Join>('cat(tensors: Tensor[], dim: int = 0)', (tensors: readonly Tensor[], dim: number) => {
-  const [first] = tensors;
-  if (!first) throw new ArgumentError('cat: expected at least one tensor, got none');
-  if (first.ndim === 0) throw new ShapeError('cat: expected tensors of at least 1 dim, got a single number; use stack');
-  return ops.concat({ xs: tensors }, { dim: normalizeDim('cat', dim, first.ndim) });
-});
+export const cat = callable<JoinFunction>(
+  'cat(tensors: Tensor[], dim: int = 0)',
+  (tensors: readonly Tensor[], dim: number) => {
+    const [first] = tensors;
+    if (!first) throw new ArgumentError('cat: expected at least one tensor, got none');
+    if (first.ndim === 0)
+      throw new ShapeError('cat: expected tensors of at least 1 dim, got a single number; use stack');
+    return ops.concat({ xs: tensors }, { dim: normalizeDim('cat', dim, first.ndim) });
+  },
+);
 
 /** {@link cat}, by its other name. */
-export const concat = callable<Join>(
+export const concat = callable<JoinFunction>(
   'concat(tensors: Tensor[], dim: int = 0)',
   (tensors: readonly Tensor[], dim: number) => cat(tensors, dim),
 );
 
 /** Joins tensors of one shape along a new dim. @throws ShapeError where shapes differ */
-export const stack = callable<Join>(
+export const stack = callable<JoinFunction>(
   'stack(tensors: Tensor[], dim: int = 0)',
   (tensors: readonly Tensor[], dim: number) => {
     const [first] = tensors;

@@ -39,7 +39,7 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
   const target = paths.resolve(path);
   // Random, not counted: threads of one process share its number and not this module.
   const token = crypto.getRandomValues(new Uint32Array(1))[0] as number;
-  const temporary = `${target}.${process.pid}-${token}.tmp`;
+  const temporary = `${target}.${globalThis.process.pid}-${token}.tmp`;
   try {
     await removeLeftovers(modules, target);
     const file = await fs.open(temporary, 'wx');
@@ -55,7 +55,7 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
     throw error;
   }
   // The rename is lasting only once the folder is. Windows cannot open folders and has no need to.
-  if (process.platform !== 'win32') {
+  if (globalThis.process.platform !== 'win32') {
     const handle = await fs.open(paths.dirname(target), 'r');
     try {
       await handle.sync();
@@ -80,14 +80,14 @@ async function removeLeftovers({ fs, paths }: NodeModules, target: string): Prom
 }
 
 function isAbandoned(owner: number, writtenMs: number): boolean {
-  if (owner !== process.pid) return !isAlive(owner);
+  if (owner !== globalThis.process.pid) return !isAlive(owner);
   // Either a write of ours is under way, or an earlier process had our number, as is usual in containers.
-  return writtenMs < Date.now() - process.uptime() * 1000;
+  return writtenMs < Date.now() - globalThis.process.uptime() * 1000;
 }
 
 function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0); // signal 0 asks only
+    globalThis.process.kill(pid, 0); // signal 0 asks only
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';

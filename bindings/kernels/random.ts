@@ -1,5 +1,5 @@
 // Random numbers: n of them, from number `first` of the draw on. The generator's state is read, and moved on by itself.
-import { elements, f32, inout, input, kernel, moving, output, size } from './descriptor.ts';
+import { elements, f32, i32, inout, input, kernel, moving, output, size } from './descriptor.ts';
 
 /** Words of the generator's state: see assembly/random.ts. */
 const STATE = 4;
@@ -11,7 +11,11 @@ const draw = (cost: number) =>
   );
 
 export const randomKernels = {
-  random_u32: kernel({ y: output('i32', 'n'), n: size, first: moving('n'), state: state() }, elements('n', 2)),
+  randint_i32: kernel(
+    { y: output('i32', 'n'), n: size, first: moving('n'), low: i32, range: i32, state: state() },
+    elements('n', 2),
+  ),
+  randperm_i32: kernel({ words: inout('i32', 'n'), n: size }),
   uniform_f32: draw(2),
   normal_f32: kernel(
     { y: output('f32', 'n'), n: size, first: moving('n'), mean: f32, std: f32, state: state() },

@@ -5,6 +5,7 @@
 // the microtask that was queued when it began, nothing can have awaited, and all that was made meanwhile goes. If that
 // microtask finds the turn open, it is detached: it keeps its batch and what descends from it through ops, whoever
 // computes it and when; the rest goes when it is garbage.
+import { RecordingError } from './errors.ts';
 import { Heap, roundUp } from './heap.ts';
 
 /**
@@ -204,8 +205,13 @@ export class Arena extends Heap implements Owner {
     if (!block.scope) this.#catch(block);
   }
 
-  /** What Block.free() calls; use that. */
+  /** What Block.free() calls; use that. @throws RecordingError while blocks without memory are made */
   release(block: Block): void {
+    // A program would read it, and free it with every run.
+    if (this.stand)
+      throw new RecordingError(
+        `dispose: expected tensors from outside of a compiled function to live on, got one that ${block.maker} made; dispose of it outside`,
+      );
     if (block.caught) net.unregister(block);
     block.caught = false;
     this.reclaim(block.ptr, block.bytes);

@@ -3,11 +3,11 @@
 import * as F from '../functional/index.ts';
 import { type Arguments, type Signature, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
-import { Layer } from './layer.ts';
-import { describeOptions } from './parameter.ts';
+import { OwnLayer } from './layer.ts';
+import { describeCall } from './parameter.ts';
 
 /** Base class of the activations: layers without parameters, which apply a function with options. */
-export abstract class Activation extends Layer {
+export abstract class Activation extends OwnLayer {
   readonly #f: (x: Tensor, ...values: readonly unknown[]) => Tensor;
   readonly #declared: Signature;
   readonly #values: readonly unknown[];
@@ -20,16 +20,13 @@ export abstract class Activation extends Layer {
     this.#values = declared.parse(args);
   }
 
-  /** The function of x, elementwise but for softmax; of x's shape. */
-  forward(x: Tensor): Tensor {
+  /** @internal */
+  protected compute(x: Tensor): Tensor {
     return this.#f(x, ...this.#values);
   }
 
-  protected override describe(): string {
-    const given = this.#declared.parameters.map(({ name, value }, i) => [name, value, this.#values[i]] as const);
-    return describeOptions(
-      Object.fromEntries(given.filter(([, usual, value]) => value !== usual).map(([name, , value]) => [name, value])),
-    );
+  override extraRepr(): string {
+    return describeCall(this.#declared, this.#values);
   }
 }
 
@@ -55,10 +52,14 @@ export interface SoftmaxOptions {
   dim?: number;
 }
 
-type SoftmaxArguments = Arguments<[], [dim: number], SoftmaxOptions>;
-
 /** eˣ / Σ eˣ along `dim`: {@link functional.softmax}. */
-export class Softmax extends activation<SoftmaxArguments>(F.softmax, 'Softmax(dim: int = -1)') {}
+export class Softmax extends activation<Arguments<[], [dim: number], SoftmaxOptions>>(
+  F.softmax,
+  'Softmax(dim: int = -1)',
+) {}
 
 /** log(eˣ / Σ eˣ) along `dim`: {@link functional.logSoftmax}. */
-export class LogSoftmax extends activation<SoftmaxArguments>(F.logSoftmax, 'LogSoftmax(dim: int = -1)') {}
+export class LogSoftmax extends activation<Arguments<[], [dim: number], SoftmaxOptions>>(
+  F.logSoftmax,
+  'LogSoftmax(dim: int = -1)',
+) {}

@@ -1,35 +1,71 @@
-// Modules of modules.
-import { ArgumentError } from '../memory/errors.ts';
-import type { Tensor } from '../tensor.ts';
-import { Layer } from './layer.ts';
-import { Module } from './module.ts';
+// Layers one after the other.
+import { named } from '../memory/errors.ts';
+import { signature } from '../signature.ts';
+import { Tensor } from '../tensor.ts';
+import { expectModule, Indexed } from './indexed.ts';
+import type { Layer } from './layer.ts';
+import { checkName, type Place } from './names.ts';
+
+const declared = signature('Sequential(...layers: Module)');
+const ofForward = signature('Sequential.forward(x: Tensor)');
+/** The arguments of forward. @throws ArgumentError, in the name of the class: what its layers throw is theirs */
+const parsed = (args: readonly unknown[]): [Tensor] => {
+  try {
+    return ofForward.parse(args) as [Tensor];
+  } catch (error) {
+    throw named(error, 'Sequential');
+  }
+};
+
+/** Layers by name, in order. */
+export type NamedLayers = Readonly<Record<string, Layer>> | ReadonlyMap<string, Layer>;
 
 /**
- * Layers one after the other; children are named `0`, `1`, … (PyTorch's `nn.Sequential`).
+ * Layers one after the other; children are named `0`, `1`, …, or as the keys of an object or a Map say (PyTorch's
+ * `nn.Sequential`).
  * @example
  * ```ts
  * const model = new nn.Sequential(new nn.Linear(784, 128), new nn.ReLU(), new nn.Linear(128, 10));
  * const logits = model.forward(randn([64, 784])); // [64, 10]
+ * const hidden = model[0]; // the first layer
  * ```
  */
-export class Sequential extends Layer {
-  readonly #layers: readonly Layer[];
+export class Sequential extends Indexed<Layer> {
+  /** The names of the layers, where they are not their numbers. */
+  #names: readonly string[] = [];
 
-  /** @param layers each takes the result of the one before it */
-  constructor(...layers: Layer[]) {
+  /**
+   * Layers of which each takes the result of the one before it: as arguments, a list, or an object or Map by name.
+   * @throws ArgumentError
+   */
+  constructor(...layers: Layer[] | [readonly Layer[]] | [NamedLayers]) {
     super();
-    layers.forEach((layer, i) => {
-      if (!(layer instanceof Module))
-        throw new ArgumentError(`Sequential: expected modules, got ${typeof layer} as argument ${i + 1}`);
-    });
-    this.#layers = layers;
+    const [first] = layers;
+    const prototype: unknown = typeof first === 'object' && first ? Object.getPrototypeOf(first) : undefined;
+    if (layers.length === 1 && (first instanceof Map || prototype === Object.prototype || prototype === null)) {
+      const entries: [string, Layer][] = first instanceof Map ? [...first] : Object.entries(first as object);
+      for (const [name] of entries) checkName('Sequential', name);
+      this.#names = entries.map(([name]) => name);
+      this.replace(entries.map(([, layer]) => this.itemOf('', layer)));
+    } else this.replace((declared.parse(layers) as [Layer[]])[0]);
   }
 
-  override namedChildren(): [string, Module][] {
-    return this.#layers.map((layer, i) => [String(i), layer]);
+  /** @internal */
+  protected itemOf(op: string, value: unknown): Layer {
+    return expectModule(op ? `Sequential.${op}` : 'Sequential', value) as unknown as Layer;
   }
 
-  forward(x: Tensor): Tensor {
-    return this.#layers.reduce<Tensor>((y, layer) => layer.forward(y), x);
+  /** @internal */
+  protected override fields(): Omit<Place, 'unfit'>[] {
+    return super.fields().map((place) => ({ ...place, name: this.#names[Number(place.field)] ?? place.name }));
+  }
+
+  forward(...args: [x: Tensor]): Tensor {
+    let y = (args.length === 1 && args[0] instanceof Tensor ? args : parsed(args))[0];
+    for (let i = 0; ; i++) {
+      const layer = this[i];
+      if (layer === undefined) return y;
+      y = layer.forward(y);
+    }
   }
 }

@@ -1,78 +1,111 @@
 // Layers of convolutions.
 import { eachDim, type Sizes } from '../functional/arguments.ts';
 import * as F from '../functional/index.ts';
-import { ArgumentError, formatShape } from '../memory/errors.ts';
+import { ArgumentError } from '../memory/errors.ts';
+import { type Arguments, type Signature, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
-import { Layer } from './layer.ts';
+import { OwnLayer } from './layer.ts';
 import type { BiasOptions } from './linear.ts';
-import { checkSizes, describeOptions, uniformParameter } from './parameter.ts';
+import { checkSizes, describeCall, type Parameter, uniformParameter } from './parameter.ts';
 
 /** Options of {@link Conv1d}, {@link Conv2d} and {@link Conv3d}. */
-export interface ConvLayerOptions extends F.ConvOptions, BiasOptions {}
+export interface ConvLayerOptions extends Omit<F.ConvOptions, 'layout'>, BiasOptions {}
 
 /** Options of {@link ConvTranspose1d} and {@link ConvTranspose2d}. */
 export interface ConvTransposeLayerOptions extends F.ConvTransposeOptions, BiasOptions {}
 
 /** What all layers of convolutions have: sizes that are checked, a weight and a bias. */
-abstract class ConvLayer<O extends { readonly groups?: number }> extends Layer {
+export abstract class ConvLayer<O extends object = object> extends OwnLayer {
   /** The trained kernels, uniform in ±1 / √fanIn at first; their shape is that of the class. */
-  readonly weight: Tensor;
+  weight: Parameter;
   /** [outChannels], uniform in ±1 / √fanIn at first; or null. */
-  readonly bias: Tensor | null;
+  bias: Parameter | null;
   /** The options of the convolution. */
   readonly options: Readonly<O>;
 
+  readonly #declared: Signature;
+  readonly #values: readonly unknown[];
+
   /** @internal */
-  constructor(
-    spatial: number,
-    transposed: boolean,
-    inChannels: number,
-    outChannels: number,
-    kernelSize: Sizes,
-    { bias = true, ...options }: O & BiasOptions,
-  ) {
+  constructor(spatial: number, declared: Signature, args: readonly unknown[]) {
     super();
-    const name = new.target.name;
-    const { groups = 1 } = options;
+    const { name } = declared;
+    const values = declared.parse(args);
+    this.#declared = declared;
+    this.#values = values;
+    const options: Record<string, unknown> = {};
+    declared.parameters.forEach((parameter, i) => {
+      if (i > 2 && !parameter.absent && parameter.name !== 'bias') options[parameter.name] = values[i];
+    });
+    const [inChannels, outChannels, kernelSize] = values as [number, number, Sizes];
+    const { bias, groups } = { bias: values[BIAS], ...options } as { bias: boolean; groups: number };
     checkSizes(name, { inChannels, outChannels, groups });
     if (inChannels % groups !== 0 || outChannels % groups !== 0)
       throw new ArgumentError(
         `${name}: expected channels that divide into ${groups} groups, got ${inChannels} and ${outChannels}`,
       );
     const kernel = eachDim(name, 'kernelSize', kernelSize, spatial, 1);
-    const shape = transposed
-      ? [inChannels, outChannels / groups, ...kernel]
-      : [outChannels, inChannels / groups, ...kernel];
+    const shape =
+      'outputPadding' in options
+        ? [inChannels, outChannels / groups, ...kernel]
+        : [outChannels, inChannels / groups, ...kernel];
     // kaimingUniform_ with a = √5, as PyTorch starts both: ±1 / √fanIn.
     const fanIn = shape.slice(1).reduce((a, b) => a * b, 1);
     const bound = 1 / Math.sqrt(fanIn);
-    this.weight = uniformParameter(shape, bound);
-    this.bias = bias ? uniformParameter([outChannels], bound) : null;
-    this.options = options as unknown as O;
+    this.weight = this.registerParameter('weight', uniformParameter(shape, bound));
+    this.bias = this.registerParameter('bias', bias ? uniformParameter([outChannels], bound) : null);
+    this.options = options as O;
   }
 
-  protected override describe(): string {
-    const parts = [`weight ${formatShape(this.weight.shape)}`, describeOptions(this.options)];
-    return [...parts, this.bias ? '' : 'no bias'].filter(Boolean).join(', ');
+  override extraRepr(): string {
+    return describeCall(this.#declared, this.#values);
   }
 }
+
+/** Where `bias` stands in all signatures. */
+const BIAS = 7;
+type ConvArguments = Arguments<
+  [inChannels: number, outChannels: number, kernelSize: Sizes],
+  [stride: Sizes, padding: Sizes | 'same' | 'valid', dilation: Sizes, groups: number, bias: boolean],
+  ConvLayerOptions
+>;
+type TransposeArguments = Arguments<
+  [inChannels: number, outChannels: number, kernelSize: Sizes],
+  [stride: Sizes, padding: Sizes, outputPadding: Sizes, groups: number, bias: boolean, dilation: Sizes],
+  ConvTransposeLayerOptions
+>;
+
+/** What a convolution takes. */
+/* @__NO_SIDE_EFFECTS__ */
+const conv = (name: string): Signature =>
+  signature(
+    `${name}(inChannels: int, outChannels: int, kernelSize: int|int[], stride: int|int[] = 1, padding: int|int[]|'same'|'valid' = 0, dilation: int|int[] = 1, groups: int = 1, bias: bool = true, -paddingMode: string = 'zeros', -device: any = null, -dtype: any = null)`,
+  );
+/** What a transposed convolution takes. */
+/* @__NO_SIDE_EFFECTS__ */
+const transposed = (name: string): Signature =>
+  signature(
+    `${name}(inChannels: int, outChannels: int, kernelSize: int|int[], stride: int|int[] = 1, padding: int|int[] = 0, outputPadding: int|int[] = 0, groups: int = 1, bias: bool = true, dilation: int|int[] = 1, -paddingMode: string = 'zeros', -device: any = null, -dtype: any = null)`,
+  );
+const ofConv1d = conv('Conv1d');
+const ofConv2d = conv('Conv2d');
+const ofConv3d = conv('Conv3d');
+const ofTranspose1d = transposed('ConvTranspose1d');
+const ofTranspose2d = transposed('ConvTranspose2d');
 
 /**
  * A convolution over one dim, {@link functional.conv1d} (PyTorch's `nn.Conv1d`):
  * [n, inChannels, length] → [n, outChannels, length], with or without n. Its weight is [outChannels, inChannels /
  * groups, kernel].
  */
-export class Conv1d extends ConvLayer<F.ConvOptions> {
-  /**
-   * @param inChannels channels of inputs
-   * @param outChannels channels of results
-   * @param kernelSize taps along the dim
-   * @throws ArgumentError
-   */
-  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvLayerOptions = {}) {
-    super(1, false, inChannels, outChannels, kernelSize, options);
+export class Conv1d extends ConvLayer<Omit<F.ConvOptions, 'layout'>> {
+  /** A layer from `inChannels` to `outChannels` with `kernelSize` taps along each dim. @throws ArgumentError */
+  constructor(...args: ConvArguments) {
+    super(1, ofConv1d, args);
   }
-  forward(x: Tensor): Tensor {
+
+  /** @internal */
+  protected compute(x: Tensor): Tensor {
     return F.conv1d(x, this.weight, this.bias, this.options);
   }
 }
@@ -82,17 +115,14 @@ export class Conv1d extends ConvLayer<F.ConvOptions> {
  * [n, inChannels, height, width] → [n, outChannels, height, width], with or without n. Its weight is [outChannels,
  * inChannels / groups, height, width].
  */
-export class Conv2d extends ConvLayer<F.ConvOptions> {
-  /**
-   * @param inChannels channels of inputs
-   * @param outChannels channels of results
-   * @param kernelSize taps along each dim
-   * @throws ArgumentError
-   */
-  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvLayerOptions = {}) {
-    super(2, false, inChannels, outChannels, kernelSize, options);
+export class Conv2d extends ConvLayer<Omit<F.ConvOptions, 'layout'>> {
+  /** A layer from `inChannels` to `outChannels` with `kernelSize` taps along each dim. @throws ArgumentError */
+  constructor(...args: ConvArguments) {
+    super(2, ofConv2d, args);
   }
-  forward(x: Tensor): Tensor {
+
+  /** @internal */
+  protected compute(x: Tensor): Tensor {
     return F.conv2d(x, this.weight, this.bias, this.options);
   }
 }
@@ -102,17 +132,14 @@ export class Conv2d extends ConvLayer<F.ConvOptions> {
  * [n, inChannels, depth, height, width] → [n, outChannels, depth, height, width], with or without n. Its weight is
  * [outChannels, inChannels / groups, depth, height, width].
  */
-export class Conv3d extends ConvLayer<F.ConvOptions> {
-  /**
-   * @param inChannels channels of inputs
-   * @param outChannels channels of results
-   * @param kernelSize taps along each dim
-   * @throws ArgumentError
-   */
-  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvLayerOptions = {}) {
-    super(3, false, inChannels, outChannels, kernelSize, options);
+export class Conv3d extends ConvLayer<Omit<F.ConvOptions, 'layout'>> {
+  /** A layer from `inChannels` to `outChannels` with `kernelSize` taps along each dim. @throws ArgumentError */
+  constructor(...args: ConvArguments) {
+    super(3, ofConv3d, args);
   }
-  forward(x: Tensor): Tensor {
+
+  /** @internal */
+  protected compute(x: Tensor): Tensor {
     return F.conv3d(x, this.weight, this.bias, this.options);
   }
 }
@@ -123,16 +150,13 @@ export class Conv3d extends ConvLayer<F.ConvOptions> {
  * groups, kernel].
  */
 export class ConvTranspose1d extends ConvLayer<F.ConvTransposeOptions> {
-  /**
-   * @param inChannels channels of inputs
-   * @param outChannels channels of results
-   * @param kernelSize taps along the dim
-   * @throws ArgumentError
-   */
-  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvTransposeLayerOptions = {}) {
-    super(1, true, inChannels, outChannels, kernelSize, options);
+  /** A layer from `inChannels` to `outChannels` with `kernelSize` taps along each dim. @throws ArgumentError */
+  constructor(...args: TransposeArguments) {
+    super(1, ofTranspose1d, args);
   }
-  forward(x: Tensor): Tensor {
+
+  /** @internal */
+  protected compute(x: Tensor): Tensor {
     return F.convTranspose1d(x, this.weight, this.bias, this.options);
   }
 }
@@ -143,16 +167,13 @@ export class ConvTranspose1d extends ConvLayer<F.ConvTransposeOptions> {
  * outChannels / groups, height, width].
  */
 export class ConvTranspose2d extends ConvLayer<F.ConvTransposeOptions> {
-  /**
-   * @param inChannels channels of inputs
-   * @param outChannels channels of results
-   * @param kernelSize taps along each dim
-   * @throws ArgumentError
-   */
-  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvTransposeLayerOptions = {}) {
-    super(2, true, inChannels, outChannels, kernelSize, options);
+  /** A layer from `inChannels` to `outChannels` with `kernelSize` taps along each dim. @throws ArgumentError */
+  constructor(...args: TransposeArguments) {
+    super(2, ofTranspose2d, args);
   }
-  forward(x: Tensor): Tensor {
+
+  /** @internal */
+  protected compute(x: Tensor): Tensor {
     return F.convTranspose2d(x, this.weight, this.bias, this.options);
   }
 }

@@ -1,7 +1,8 @@
 // Layers that change shapes.
 import { flatten } from '../functional/functions.ts';
+import { type Arguments, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
-import { Layer } from './layer.ts';
+import { OwnLayer } from './layer.ts';
 
 /** Options of {@link Flatten}. */
 export interface FlattenOptions {
@@ -11,20 +12,29 @@ export interface FlattenOptions {
   endDim?: number;
 }
 
+const declared = signature('Flatten(startDim: int = 1, endDim: int = -1)');
+
 /** Joins dims into one; by default all but the first, the batch (PyTorch's `nn.Flatten`). */
-export class Flatten extends Layer {
-  readonly #start: number;
-  readonly #end: number;
+export class Flatten extends OwnLayer {
+  /** The first dim that is joined. */
+  readonly startDim: number;
+  /** The last dim that is joined. */
+  readonly endDim: number;
 
   /** A layer that joins the dims `startDim` … `endDim`, both included. */
-  constructor(options: FlattenOptions = {}) {
-    const { startDim = 1, endDim = -1 } = options;
+  constructor(...args: Arguments<[], [startDim: number, endDim: number], FlattenOptions>) {
     super();
-    this.#start = startDim;
-    this.#end = endDim;
+    const [startDim, endDim] = declared.parse(args) as [number, number];
+    this.startDim = startDim;
+    this.endDim = endDim;
   }
 
-  forward(x: Tensor): Tensor {
-    return flatten(x, this.#start, this.#end);
+  /** @internal */
+  protected compute(x: Tensor): Tensor {
+    return flatten(x, this.startDim, this.endDim);
+  }
+
+  override extraRepr(): string {
+    return `startDim: ${this.startDim}, endDim: ${this.endDim}`;
   }
 }

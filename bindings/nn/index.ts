@@ -1,15 +1,43 @@
 // The namespace `nn`: layers, named and laid out as PyTorch's torch.nn.
 export { Activation, LogSoftmax, Softmax, type SoftmaxOptions } from './activation.ts';
 export * from './container.ts';
-export * from './conv.ts';
+export {
+  Conv1d,
+  Conv2d,
+  Conv3d,
+  type ConvLayerOptions,
+  ConvTranspose1d,
+  ConvTranspose2d,
+  type ConvTransposeLayerOptions,
+} from './conv.ts';
 export * from './dropout.ts';
 export * from './flatten.ts';
 export * from './generated/activations.ts';
+export type { BackwardHook, ForwardHook, ForwardPreHook, Gradients, RemovableHandle } from './hooks.ts';
 /** Initialisers (PyTorch's `torch.nn.init`): each overwrites its tensor, outside of the tape, and returns it. */
 export * as init from './init.ts';
 export { Layer } from './layer.ts';
 export * from './linear.ts';
-export { type LoadOptions, type LoadResult, Module, type SavedTensor, type StateDict } from './module.ts';
+export * from './lists.ts';
+export { Module } from './module.ts';
+export type {
+  HookOptions,
+  LoadOptions,
+  NamedOptions,
+  NameOptions,
+  RecurseOptions,
+  TrainOptions,
+} from './module-options.ts';
 export * from './norm.ts';
+export {
+  Buffer,
+  type BufferClass,
+  type BufferOptions,
+  Parameter,
+  type ParameterClass,
+  type RequiresGradOptions,
+} from './parameter.ts';
 export * from './pooling.ts';
 export * from './rnn.ts';
+export type { LoadResult, SavedTensor, StateDict } from './state.ts';
+export * from './summary.ts';

@@ -4,24 +4,55 @@ import { upload } from '../execute.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { expectDtype } from '../ops/shapes.ts';
 import { defaultGenerator, randomWords } from '../random.ts';
+import { type Callable, callable } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 
-/** Writes x in place, outside the tape. */
-function written(x: Tensor, write: () => void): Tensor {
-  noGrad(write);
+/** Writes x in place, outside the tape. @param write writes a tensor that lies row-major */
+function written(x: Tensor, write: (y: Tensor) => void): Tensor {
+  noGrad(() => {
+    if (x.isContiguous()) return write(x);
+    const y = ops.contiguous({ x });
+    write(y);
+    ops.copy({ y: x, x: y });
+    y.dispose();
+  });
   return x;
 }
 
-/** Uniform numbers from `a` up to, without, `b`. */
-export function uniform_(x: Tensor, a = 0, b = 1): Tensor {
-  return written(x, () => ops.uniformInto({ y: x, state: defaultGenerator() }, { low: a, high: b }));
+/** Options of {@link uniform_}. */
+export interface UniformOptions {
+  /** The least number. @defaultValue 0 */
+  a?: number;
+  /** The bound that numbers stay below. @defaultValue 1 */
+  b?: number;
+}
+
+/** Uniform numbers from `a` up to, without, `b`. @throws ArgumentError unless a <= b, a finite range apart */
+export const uniform_ = callable<Callable<[tensor: Tensor], [a: number, b: number], UniformOptions, Tensor>>(
+  'uniform_(tensor: Tensor, a: number = 0, b: number = 1, -generator: any = null)',
+  (x: Tensor, a: number, b: number) => {
+    if (!(a <= b && Number.isFinite(b - a)))
+      throw new ArgumentError(`uniform_: expected finite numbers a <= b, got ${a} and ${b}`);
+    return written(x, (y) => ops.uniformInto({ y, state: defaultGenerator() }, { low: a, high: b }));
+  },
+);
+
+/** Options of {@link normal_}. */
+export interface NormalOptions {
+  /** The mean. @defaultValue 0 */
+  mean?: number;
+  /** The standard deviation, at least 0. @defaultValue 1 */
+  std?: number;
 }
 
 /** Normal numbers of the given mean and standard deviation. @throws ArgumentError for std < 0 */
-export function normal_(x: Tensor, mean = 0, std = 1): Tensor {
-  if (!(std >= 0)) throw new ArgumentError(`normal_: expected std >= 0, got ${std}`);
-  return written(x, () => ops.normalInto({ y: x, state: defaultGenerator() }, { mean, std }));
-}
+export const normal_ = callable<Callable<[tensor: Tensor], [mean: number, std: number], NormalOptions, Tensor>>(
+  'normal_(tensor: Tensor, mean: number = 0, std: number = 1, -generator: any = null)',
+  (x: Tensor, mean: number, std: number) => {
+    if (!(std >= 0)) throw new ArgumentError(`normal_: expected std >= 0, got ${std}`);
+    return written(x, (y) => ops.normalInto({ y, state: defaultGenerator() }, { mean, std }));
+  },
+);
 
 /** Options of {@link truncNormal_}. */
 export interface TruncNormalOptions {
@@ -63,8 +94,14 @@ function truncatedNormals(count: number, low: number, high: number, give: (value
  * Normal numbers that lie between `a` and `b`.
  * @throws ArgumentError unless mean and std > 0 are finite and a <= b
  */
-export function truncNormal_(x: Tensor, options: TruncNormalOptions = {}): Tensor {
-  const { mean = 0, std = 1, a = -2, b = 2 } = options;
+export const truncNormal_ = callable<
+  Callable<[tensor: Tensor], [mean: number, std: number, a: number, b: number], TruncNormalOptions, Tensor>
+>(
+  'truncNormal_(tensor: Tensor, mean: number = 0, std: number = 1, a: number = -2, b: number = 2, -generator: any = null)',
+  truncNormal,
+);
+
+function truncNormal(x: Tensor, mean: number, std: number, a: number, b: number): Tensor {
   if (!(std > 0 && Number.isFinite(std) && Number.isFinite(mean)))
     throw new ArgumentError(`truncNormal_: expected std > 0 and mean to be finite, got ${std} and ${mean}`);
   if (!(a <= b)) throw new ArgumentError(`truncNormal_: expected bounds a <= b, got ${a} and ${b}`);
@@ -79,18 +116,15 @@ export function truncNormal_(x: Tensor, options: TruncNormalOptions = {}): Tenso
   return x;
 }
 
-/** The number `value` everywhere. */
-export function constant_(x: Tensor, value: number): Tensor {
-  return written(x, () => ops.fillInto({ y: x }, { value }));
-}
+/** The number `val` everywhere. @throws ArgumentError where the dtype cannot hold it */
+export const constant_ = callable(
+  'constant_(tensor: Tensor, val: number)',
+  (tensor: Tensor, val: number): Tensor => written(tensor, (y) => ops.fillInto({ y }, { value: val })),
+);
 /** 0 everywhere. */
-export function zeros_(x: Tensor): Tensor {
-  return constant_(x, 0);
-}
+export const zeros_ = callable('zeros_(tensor: Tensor)', (tensor: Tensor): Tensor => constant_(tensor, 0));
 /** 1 everywhere. */
-export function ones_(x: Tensor): Tensor {
-  return constant_(x, 1);
-}
+export const ones_ = callable('ones_(tensor: Tensor)', (tensor: Tensor): Tensor => constant_(tensor, 1));
 
 /** How many inputs and outputs the units of a layer have. */
 export interface Fans {
@@ -101,21 +135,35 @@ export interface Fans {
 }
 
 /** The fans of a weight [out, in, ...kernel]. @throws ShapeError below 2 dims */
-export function calculateFanInAndFanOut(x: Tensor): Fans {
-  if (x.ndim < 2) throw new ShapeError(`init: expected a weight of at least 2 dims, got ${formatShape(x.shape)}`);
-  const field = x.shape.slice(2).reduce((a, b) => a * b, 1);
-  return { fanIn: (x.shape[1] as number) * field, fanOut: (x.shape[0] as number) * field };
+export const calculateFanInAndFanOut = callable('calculateFanInAndFanOut(tensor: Tensor)', fansOf);
+
+function fansOf(tensor: Tensor): Fans {
+  const { shape, ndim } = tensor;
+  if (ndim < 2) throw new ShapeError(`init: expected a weight of at least 2 dims, got ${formatShape(shape)}`);
+  const field = shape.slice(2).reduce((a, b) => a * b, 1);
+  return { fanIn: (shape[1] as number) * field, fanOut: (shape[0] as number) * field };
 }
 
 /** The activations that {@link calculateGain} knows. */
 export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' | 'selu';
 
+const NONLINEARITIES = "'linear'|'sigmoid'|'tanh'|'relu'|'leakyRelu'|'selu'";
+
+/** Options of {@link calculateGain}. */
+export interface GainOptions {
+  /** The slope below 0 of `'leakyRelu'`; null: 0.01. @defaultValue null */
+  param?: number | null;
+}
+
 /**
  * The factor by which weights in front of an activation are larger, to make up for what it does to the standard
  * deviation (PyTorch's `calculate_gain`).
- * @param negativeSlope of `'leakyRelu'`
  */
-export function calculateGain(nonlinearity: Nonlinearity, negativeSlope = 0.01): number {
+export const calculateGain = callable<
+  Callable<[nonlinearity: Nonlinearity], [param: number | null], GainOptions, number>
+>(`calculateGain(nonlinearity: ${NONLINEARITIES}, param: number|null = null)`, gainOf);
+
+function gainOf(nonlinearity: Nonlinearity, param: number | null): number {
   switch (nonlinearity) {
     case 'linear':
     case 'sigmoid':
@@ -125,30 +173,40 @@ export function calculateGain(nonlinearity: Nonlinearity, negativeSlope = 0.01):
     case 'relu':
       return Math.SQRT2;
     case 'leakyRelu':
-      return Math.sqrt(2 / (1 + negativeSlope ** 2));
+      return Math.sqrt(2 / (1 + (param ?? 0.01) ** 2));
     case 'selu':
       return 3 / 4;
-    default:
-      throw new ArgumentError(
-        `calculateGain: expected linear, sigmoid, tanh, relu, leakyRelu or selu, got '${nonlinearity}'`,
-      );
   }
 }
+
+/** Options of {@link xavierUniform_}, {@link xavierNormal_} and {@link orthogonal_}. */
+export interface XavierOptions {
+  /** What the numbers are multiplied by; see {@link calculateGain}. @defaultValue 1 */
+  gain?: number;
+}
+
+/** Uniform in ±bound. */
+const uniformIn = (x: Tensor, bound: number): Tensor => uniform_(x, -Math.abs(bound), Math.abs(bound));
 
 /**
  * Uniform in ±gain √(6 / (fanIn + fanOut)), which keeps the variance of signals level forward and backward (Glorot and
  * Bengio 2010).
  */
-export function xavierUniform_(x: Tensor, gain = 1): Tensor {
-  const { fanIn, fanOut } = calculateFanInAndFanOut(x);
-  const bound = gain * Math.sqrt(6 / (fanIn + fanOut));
-  return uniform_(x, -bound, bound);
-}
+export const xavierUniform_ = callable<Callable<[tensor: Tensor], [gain: number], XavierOptions, Tensor>>(
+  'xavierUniform_(tensor: Tensor, gain: number = 1, -generator: any = null)',
+  (x: Tensor, gain: number) => {
+    const { fanIn, fanOut } = fansOf(x);
+    return uniformIn(x, gain * Math.sqrt(6 / (fanIn + fanOut)));
+  },
+);
 /** Normal with standard deviation gain √(2 / (fanIn + fanOut)), the one of {@link xavierUniform_}. */
-export function xavierNormal_(x: Tensor, gain = 1): Tensor {
-  const { fanIn, fanOut } = calculateFanInAndFanOut(x);
-  return normal_(x, 0, gain * Math.sqrt(2 / (fanIn + fanOut)));
-}
+export const xavierNormal_ = callable<Callable<[tensor: Tensor], [gain: number], XavierOptions, Tensor>>(
+  'xavierNormal_(tensor: Tensor, gain: number = 1, -generator: any = null)',
+  (x: Tensor, gain: number) => {
+    const { fanIn, fanOut } = fansOf(x);
+    return normal_(x, 0, gain * Math.sqrt(2 / (fanIn + fanOut)));
+  },
+);
 
 /** Options of {@link kaimingUniform_} and {@link kaimingNormal_}. */
 export interface KaimingOptions {
@@ -159,28 +217,37 @@ export interface KaimingOptions {
   /** The activation behind the layer. @defaultValue 'leakyRelu' */
   nonlinearity?: Nonlinearity;
 }
-function kaimingStd(x: Tensor, options: KaimingOptions): number {
-  const { a = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' } = options;
-  if (mode !== 'fanIn' && mode !== 'fanOut')
-    throw new ArgumentError(`kaiming: expected mode 'fanIn' or 'fanOut', got '${mode}'`);
-  return calculateGain(nonlinearity, a) / Math.sqrt(calculateFanInAndFanOut(x)[mode]);
+type Kaiming = Callable<
+  [tensor: Tensor],
+  [a: number, mode: 'fanIn' | 'fanOut', nonlinearity: Nonlinearity],
+  KaimingOptions,
+  Tensor
+>;
+
+/* @__NO_SIDE_EFFECTS__ */
+function kaiming(name: string, fill: (x: Tensor, std: number) => Tensor): Kaiming {
+  return callable<Kaiming>(
+    `${name}(tensor: Tensor, a: number = 0, mode: 'fanIn'|'fanOut' = 'fanIn', nonlinearity: ${NONLINEARITIES} = 'leakyRelu', -generator: any = null)`,
+    (x: Tensor, a: number, mode: 'fanIn' | 'fanOut', nonlinearity: Nonlinearity) =>
+      fill(x, gainOf(nonlinearity, a) / Math.sqrt(fansOf(x)[mode])),
+  );
 }
 /** Uniform in ±gain √(3 / fan), which keeps the variance of signals level through rectifiers (He et al. 2015). */
-export function kaimingUniform_(x: Tensor, options: KaimingOptions = {}): Tensor {
-  const bound = Math.sqrt(3) * kaimingStd(x, options);
-  return uniform_(x, -bound, bound);
-}
+export const kaimingUniform_ = kaiming('kaimingUniform_', (x, std) => uniformIn(x, Math.sqrt(3) * std));
 /** Normal with standard deviation gain / √fan, the one of {@link kaimingUniform_}. */
-export function kaimingNormal_(x: Tensor, options: KaimingOptions = {}): Tensor {
-  return normal_(x, 0, kaimingStd(x, options));
-}
+export const kaimingNormal_ = kaiming('kaimingNormal_', (x, std) => normal_(x, 0, std));
 
 /**
  * A (semi-)orthogonal matrix times `gain` (Saxe et al. 2014), by Gram–Schmidt in f64 on normal numbers; dims after the
  * first count as one.
  * @throws ShapeError below 2 dims
  */
-export function orthogonal_(x: Tensor, gain = 1): Tensor {
+export const orthogonal_ = callable<Callable<[tensor: Tensor], [gain: number], XavierOptions, Tensor>>(
+  'orthogonal_(tensor: Tensor, gain: number = 1, -generator: any = null)',
+  orthogonal,
+);
+
+function orthogonal(x: Tensor, gain: number): Tensor {
   if (x.ndim < 2)
     throw new ShapeError(`orthogonal_: expected a tensor of at least 2 dims, got ${formatShape(x.shape)}`);
   const rows = x.shape[0] as number;
@@ -216,7 +283,9 @@ export function orthogonal_(x: Tensor, gain = 1): Tensor {
 }
 
 /** The identity matrix: 1 on the diagonal, else 0. @throws ShapeError for other than 2 dims */
-export function eye_(x: Tensor): Tensor {
+export const eye_ = callable('eye_(tensor: Tensor)', eye);
+
+function eye(x: Tensor): Tensor {
   if (x.ndim !== 2) throw new ShapeError(`eye_: expected a matrix, got ${formatShape(x.shape)}`);
   const columns = x.shape[1] as number;
   const values = new Float32Array(x.size);

@@ -1,8 +1,9 @@
 // The affine layer, and the layer that does nothing.
 import * as F from '../functional/index.ts';
+import { type Arguments, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
-import { Layer } from './layer.ts';
-import { checkSizes, uniformParameter } from './parameter.ts';
+import { OwnLayer } from './layer.ts';
+import { checkSizes, describeOptions, type Parameter, uniformParameter } from './parameter.ts';
 
 /** Options of layers with a weight and a bias. */
 export interface BiasOptions {
@@ -10,42 +11,53 @@ export interface BiasOptions {
   bias?: boolean;
 }
 
+const linear = signature(
+  'Linear(inFeatures: int, outFeatures: int, bias: bool = true, -device: any = null, -dtype: any = null)',
+);
+
 /**
  * x · weightᵀ + bias (PyTorch's `nn.Linear`): [..., inFeatures] → [..., outFeatures]. Weight and bias start uniform in
  * ±1 / √inFeatures.
  */
-export class Linear extends Layer {
+export class Linear extends OwnLayer {
   /** [outFeatures, inFeatures]. */
-  readonly weight: Tensor;
+  weight: Parameter;
   /** [outFeatures], or null. */
-  readonly bias: Tensor | null;
+  bias: Parameter | null;
 
-  /**
-   * @param inFeatures the size of the last dim of inputs
-   * @param outFeatures the size of the last dim of results
-   */
-  constructor(inFeatures: number, outFeatures: number, options: BiasOptions = {}) {
-    const { bias = true } = options;
+  /** A layer from rows of `inFeatures` numbers to rows of `outFeatures`. @throws ArgumentError */
+  constructor(...args: Arguments<[inFeatures: number, outFeatures: number], [bias: boolean], BiasOptions>) {
     super();
+    const [inFeatures, outFeatures, bias] = linear.parse(args) as [number, number, boolean];
     checkSizes('Linear', { inFeatures, outFeatures });
     const bound = 1 / Math.sqrt(inFeatures);
-    this.weight = uniformParameter([outFeatures, inFeatures], bound);
-    this.bias = bias ? uniformParameter([outFeatures], bound) : null;
+    this.weight = this.registerParameter('weight', uniformParameter([outFeatures, inFeatures], bound));
+    this.bias = this.registerParameter('bias', bias ? uniformParameter([outFeatures], bound) : null);
   }
 
-  forward(x: Tensor): Tensor {
+  /** @internal */
+  protected compute(x: Tensor): Tensor {
     return F.linear(x, this.weight, this.bias);
   }
 
-  protected override describe(): string {
-    const [out, inner] = this.weight.shape;
-    return `${inner} → ${out}${this.bias ? '' : ', no bias'}`;
+  override extraRepr(): string {
+    const [outFeatures, inFeatures] = this.weight.shape;
+    return describeOptions({ inFeatures, outFeatures, bias: this.bias !== null });
   }
 }
 
+const identity = signature('Identity()');
+
 /** Returns its input (PyTorch's `nn.Identity`). */
-export class Identity extends Layer {
-  forward(x: Tensor): Tensor {
+export class Identity extends OwnLayer {
+  /** A layer that does nothing. @throws ArgumentError for any argument */
+  constructor(...args: []) {
+    super();
+    identity.parse(args);
+  }
+
+  /** @internal */
+  protected compute(x: Tensor): Tensor {
     return x;
   }
 }

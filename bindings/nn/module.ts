@@ -1,70 +1,108 @@
-// What every layer is: named parameters, buffers and children, a mode, and a state that can be saved.
+// What every layer is: named parameters, buffers and children, a mode, hooks, and a state that can be saved.
+import { insideModule, tracing, wantsModules } from '../execute.ts';
+import { kinds } from '../kinds.ts';
+import { ArgumentError } from '../memory/errors.ts';
+import { type Arguments, methods } from '../signature.ts';
+import { Tensor } from '../tensor.ts';
+import {
+  type BackwardHook,
+  callHooked,
+  type ForwardHook,
+  type ForwardPreHook,
+  type Hooks,
+  type RemovableHandle,
+} from './hooks.ts';
+import type {
+  HookOptions,
+  LoadOptions,
+  NamedOptions,
+  NameOptions,
+  RecurseOptions,
+  TrainOptions,
+} from './module-options.ts';
+import { checkName, lookUp, type Place, placesOf, stateName } from './names.ts';
+import {
+  type Buffer,
+  type BufferOptions,
+  type Kind,
+  kindOf,
+  type Parameter,
+  type RequiresGradOptions,
+} from './parameter.ts';
+import { show } from './show.ts';
+import { type LoadResult, prepareLoad, type StateDict } from './state.ts';
+import { below, type Held, heldIn, inFront } from './tree.ts';
 
-import { insideModule, tracing, upload, wantsModules } from '../execute.ts';
-import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
-import { sameShape } from '../ops/shapes.ts';
-import { Tensor, type TypedArray } from '../tensor.ts';
+const isParameter = (kind: Kind): boolean => kind === 'parameter';
+const isBuffer = (kind: Kind): boolean => kind !== 'parameter';
 
-/** A tensor's numbers, as files give them. */
-export interface SavedTensor {
-  /** Sizes, outermost first. */
-  readonly shape: readonly number[];
-  /** The elements in row-major order. */
-  readonly data: TypedArray;
-}
-
-/** What stateDict() gives and loadStateDict() takes: tensors, or their numbers, by PyTorch's keys. */
-export type StateDict = Record<string, Tensor | SavedTensor>;
-
-/** Options of {@link Module.loadStateDict}. */
-export interface LoadOptions {
-  /**
-   * Whether the keys have to be exactly those of the module; otherwise missing and unexpected ones are skipped.
-   * @defaultValue true
-   */
-  strict?: boolean;
-}
-
-/** What {@link Module.loadStateDict} skipped. */
-export interface LoadResult {
-  /** Keys of the module that the saved state lacks. */
-  missing: string[];
-  /** Keys of the saved state that the module lacks. */
-  unexpected: string[];
-}
+const NO_HOOKS: Hooks = { before: [], after: [], backward: [] };
 
 /**
- * Base class of all layers (PyTorch's `nn.Module`). Tensors and modules stored in fields are found by their field
- * names.
+ * Base class of all layers (PyTorch's `nn.Module`). What stands in its fields takes part: modules, `nn.Parameter`s and
+ * `nn.Buffer`s, also those in arrays, plain objects, Maps and Sets there. Other tensors, such as constants, are neither
+ * trained nor saved. Private `#fields` and objects of other classes are not looked into.
+ *
+ * States name a field in camelCase as Python does, `tokenEmbedding` as `token_embedding`; every other name is kept, and
+ * so are keys of objects and Maps. All names that modules give are these.
+ *
  * `forward` takes and returns whatever the author of a module declares.
  * @example
  * ```ts
  * class Residual extends nn.Module {
- *   readonly inner = new nn.Linear(64, 64);
- *   forward(x: Tensor, scale: number) {
- *     return x.add(this.inner.forward(x).relu().mul(scale));
+ *   readonly layers = [new nn.Linear(64, 64), new nn.Linear(64, 64)];
+ *   readonly scale = new nn.Parameter(ones([64]));
+ *   forward(x: Tensor, factor: number) {
+ *     const y = this.layers.reduce((h, layer) => layer.forward(h).relu(), x);
+ *     return x.add(y.mul(this.scale).mul(factor));
  *   }
  * }
- * const y = new Residual().forward(randn([8, 64]), 0.5);
+ * const model = new Residual();
+ * console.log(Object.keys(model.stateDict())); // scale, layers.0.weight, layers.0.bias, layers.1.weight, …
+ * const y = model.forward(randn([8, 64]), 0.5);
  * ```
  */
 export abstract class Module {
   #training = true;
-  readonly #buffers = new Set<string>();
+  #hooks: Hooks | null = null;
+  #wrapper: unknown;
+  /** What was registered by name: that counts for whatever is in the field later. */
+  readonly #kinds = new Map<string, Kind>();
 
   constructor() {
-    // Users call forward itself: an own one stands before the author's, so that traces and profiles know whose ops run.
-    const { forward } = this;
-    Object.defineProperty(this, 'forward', {
-      value: (...args: never[]): unknown =>
-        wantsModules() ? insideModule(this, () => forward.apply(this, args)) : forward.apply(this, args),
-      configurable: true,
-      writable: true,
-    });
+    this.#wrap();
   }
 
   /** What the module does; its author declares what it takes and returns. */
   abstract forward(...args: never[]): unknown;
+
+  /**
+   * Puts a function before the author's forward, which users call: it has hooks called, and traces and profiles know by
+   * it whose ops run.
+   */
+  #wrap(): void {
+    const forward = this.forward ?? this.#missing;
+    const run = (args: readonly unknown[]): unknown => forward.apply(this, args as never[]);
+    this.#wrapper = (...args: never[]): unknown =>
+      this.#hooks === null && !wantsModules() ? forward.apply(this, args) : this.#call(run, args);
+    Object.defineProperty(this, 'forward', {
+      value: this.#wrapper,
+      configurable: true,
+      enumerable: false,
+      writable: true,
+    });
+  }
+
+  #missing(): never {
+    throw new ArgumentError(`${this.constructor.name}: expected a method forward, got none; modules compute in it`);
+  }
+
+  #call(run: (args: readonly unknown[]) => unknown, args: readonly unknown[]): unknown {
+    const hooks = this.#hooks;
+    // A program holds for the hooks it was recorded with.
+    tracing()?.guard(() => this.#hooks === hooks);
+    return insideModule(this, () => (hooks ? callHooked(this, hooks, args, run) : run(args)));
+  }
 
   /** Whether dropout drops and batch norm uses its batch; set by {@link train} and {@link eval}. */
   get training(): boolean {
@@ -79,60 +117,189 @@ export abstract class Module {
     this.#training = mode;
   }
 
-  /** Declares that the field `name` holds a tensor that is saved but not trained. */
-  protected registerBuffer(name: string): void {
-    this.#buffers.add(name);
+  /** The fields that count, by what they are called in states. @internal */
+  protected fields(): Omit<Place, 'unfit'>[] {
+    const fields: Omit<Place, 'unfit'>[] = [];
+    for (const [field, value] of Object.entries(this))
+      if (typeof value === 'object' && value !== null) fields.push({ name: stateName(field), field, value });
+    return fields;
   }
 
-  /** The modules in fields, by the names of the fields. */
+  /** All modules and tensors in the fields. */
+  #places(): Place[] {
+    // A forward that is a field, `forward = (x) => …`, came after the constructor.
+    if (this.forward !== this.#wrapper) this.#wrap();
+    return placesOf(this.fields(), (x) => x instanceof Module || x instanceof Tensor);
+  }
+
+  /** The modules in fields. @internal */
+  childPlaces(): (Place & { value: Module })[] {
+    return this.#places().filter((place): place is Place & { value: Module } => place.value instanceof Module);
+  }
+
+  /** The parameters and buffers in fields. @throws ArgumentError where it is not clear what they are or are called */
+  #held(): Held[] {
+    return heldIn(this.constructor.name, this.#places(), this.#kinds);
+  }
+
+  /** Declares that `field` may hold `value`, and puts it there. */
+  #register<T extends object | null>(op: string, field: string, value: T): T {
+    checkName(op, field);
+    const before = (this as unknown as Record<string, unknown>)[field];
+    if (before !== undefined && before !== null && !(Object.hasOwn(this, field) && before instanceof Tensor))
+      throw new ArgumentError(`${op}: expected a name that is free, got '${field}'; choose another one`);
+    (this as unknown as Record<string, unknown>)[field] = value;
+    return value;
+  }
+
+  /**
+   * Puts a tensor that is saved and not trained into the field `name`, keeps it, and gives it back: `this.mask =
+   * this.registerBuffer('mask', ones([4, 4]))`. Whatever tensor is assigned to the field later is a buffer.
+   * @throws ArgumentError where the name is taken or no name
+   */
+  registerBuffer<T extends Tensor | null>(
+    ...args: Arguments<[name: string, tensor: T], [persistent: boolean], BufferOptions>
+  ): T;
+  registerBuffer(name: string, tensor: Tensor | null, persistent: boolean): Tensor | null {
+    this.#register('registerBuffer', name, tensor);
+    this.#kinds.set(name, persistent ? 'buffer' : 'transient');
+    tensor?.keep();
+    return tensor;
+  }
+
+  /**
+   * Puts a parameter into the field `name`, and gives it back. A tensor that is no parameter in the field is an error
+   * from then on.
+   * @throws ArgumentError where the name is taken or no name, or `param` is none
+   */
+  registerParameter<T extends Parameter | null>(name: string, param: T): T {
+    this.#register('registerParameter', name, param);
+    this.#kinds.set(name, 'parameter');
+    return param;
+  }
+
+  /**
+   * Puts a module into the field `name`, and gives it back.
+   * @throws ArgumentError where the name is taken or no name
+   */
+  registerModule<T extends Module | null>(name: string, module: T): T {
+    return this.#register('registerModule', name, module);
+  }
+
+  /** The same as {@link registerModule}. */
+  addModule<T extends Module | null>(name: string, module: T): T {
+    return this.registerModule(name, module);
+  }
+
+  /** The modules in fields, each once, by name. */
   namedChildren(): [string, Module][] {
-    return Object.entries(this).filter((entry): entry is [string, Module] => entry[1] instanceof Module);
+    const seen = new Set<Module>();
+    return this.childPlaces().flatMap(({ name, value }): [string, Module][] => {
+      if (seen.has(value)) return [];
+      seen.add(value);
+      return [[name, value]];
+    });
   }
 
-  /** This module and all below it, by dotted path; '' is this one. */
-  *namedModules(prefix = ''): Generator<[string, Module]> {
-    yield [prefix, this];
-    for (const [name, child] of this.namedChildren()) yield* child.namedModules(prefix ? `${prefix}.${name}` : name);
+  /** The modules in fields, each once. */
+  children(): Module[] {
+    return this.namedChildren().map(([, module]) => module);
   }
 
-  *#ownTensors(buffers: boolean): Generator<[string, Tensor]> {
-    for (const [name, value] of Object.entries(this))
-      if (
-        value instanceof Tensor &&
-        this.#buffers.has(name) === buffers &&
-        (buffers || value.requiresGrad || value.isLeaf)
-      )
-        yield [name, value];
+  /** This module and all below it by path; '' is this one. */
+  namedModules(
+    ...args: Arguments<[], [memo: null, prefix: string, removeDuplicate: boolean], NameOptions>
+  ): [string, Module][];
+  namedModules(_: null, prefix: string, removeDuplicate: boolean): [string, Module][] {
+    return below(this as Module, removeDuplicate).map(([path, module]) => [
+      path ? inFront(prefix, path) : prefix,
+      module,
+    ]);
   }
 
-  /** Trained tensors by dotted path, such as `0.weight`. A tensor used in two places is listed once. */
-  namedParameters(): [string, Tensor][] {
-    return [...this.#named(false)];
+  /** This module and all below it, each once. */
+  modules(): Module[] {
+    return this.namedModules().map(([, module]) => module);
   }
 
-  /** Saved but untrained tensors by dotted path, such as `1.runningMean`. */
-  namedBuffers(): [string, Tensor][] {
-    return [...this.#named(true)];
-  }
-
-  *#named(buffers: boolean): Generator<[string, Tensor]> {
+  #named(wanted: (kind: Kind) => boolean, prefix: string, recurse: boolean, once: boolean): [string, Tensor][] {
+    const named: [string, Tensor][] = [];
     const seen = new Set<Tensor>();
-    for (const [path, module] of this.namedModules())
-      for (const [name, x] of module.#ownTensors(buffers)) {
-        if (seen.has(x)) continue;
-        seen.add(x);
-        yield [path ? `${path}.${name}` : name, x];
+    for (const [path, module] of recurse ? below(this as Module, once) : [['', this] as const])
+      for (const { name, value, kind } of module.#held()) {
+        if (!wanted(kind) || (once && seen.has(value))) continue;
+        seen.add(value);
+        named.push([inFront(prefix, inFront(path, name)), value]);
       }
+    return named;
   }
 
-  /** Trained tensors, as optimizers take them. */
-  parameters(): Tensor[] {
-    return this.namedParameters().map(([, x]) => x);
+  /**
+   * The parameters by path, such as `0.weight`.
+   * @throws ArgumentError where a field has a tensor that requires a gradient and is no parameter, or two have one name
+   */
+  namedParameters(
+    ...args: Arguments<[], [prefix: string, recurse: boolean, removeDuplicate: boolean], NamedOptions>
+  ): [string, Parameter][];
+  namedParameters(prefix: string, recurse: boolean, removeDuplicate: boolean): [string, Parameter][] {
+    return this.#named(isParameter, prefix, recurse, removeDuplicate);
+  }
+
+  /** The buffers by path, such as `1.running_mean`; see {@link namedParameters}. */
+  namedBuffers(
+    ...args: Arguments<[], [prefix: string, recurse: boolean, removeDuplicate: boolean], NamedOptions>
+  ): [string, Buffer][];
+  namedBuffers(prefix: string, recurse: boolean, removeDuplicate: boolean): [string, Buffer][] {
+    return this.#named(isBuffer, prefix, recurse, removeDuplicate);
+  }
+
+  /** The parameters, each once, as optimizers take them; see {@link namedParameters}. */
+  parameters(...args: Arguments<[], [recurse: boolean], RecurseOptions>): Parameter[];
+  parameters(recurse: boolean): Parameter[] {
+    return this.namedParameters({ recurse }).map(([, x]) => x);
+  }
+
+  /** The buffers, each once; see {@link namedBuffers}. */
+  buffers(...args: Arguments<[], [recurse: boolean], RecurseOptions>): Buffer[];
+  buffers(recurse: boolean): Buffer[] {
+    return this.namedBuffers({ recurse }).map(([, x]) => x);
+  }
+
+  /** The module at a path, such as `layers.0`; '' is this one. @throws ArgumentError where there is none */
+  getSubmodule(target: string): Module {
+    return this.#get('getSubmodule', 'module', below(this as Module, false), target);
+  }
+
+  /** The parameter at a path, such as `layers.0.weight`. @throws ArgumentError where there is none */
+  getParameter(target: string): Parameter {
+    return this.#get('getParameter', 'parameter', this.#named(isParameter, '', true, false), target);
+  }
+
+  /** The buffer at a path, such as `1.running_mean`. @throws ArgumentError where there is none */
+  getBuffer(target: string): Buffer {
+    return this.#get('getBuffer', 'buffer', this.#named(isBuffer, '', true, false), target);
+  }
+
+  #get<T>(op: string, what: string, named: readonly [string, T][], target: string): T {
+    const found = lookUp(named, target);
+    if (found === undefined)
+      throw new ArgumentError(
+        `${op}: expected the path of a ${what}, got '${target}'; there are ${named.map(([path]) => `'${path}'`).join(', ') || 'none'}`,
+      );
+    return found;
+  }
+
+  /** Calls `fn` with every module below and then with this one, such as to initialise them. Returns itself. */
+  apply(fn: (module: Module) => void): this {
+    // Read backwards, parents and the last children come last.
+    for (const [, module] of below(this as Module, true, true).reverse()) fn(module);
+    return this;
   }
 
   /** Sets training mode, or with `false` evaluation mode, here and below. Returns itself. */
-  train(mode = true): this {
-    for (const [, module] of this.namedModules()) module.training = mode;
+  train(...args: Arguments<[], [mode: boolean], TrainOptions>): this;
+  train(mode: boolean): this {
+    for (const module of this.modules()) module.training = mode;
     return this;
   }
 
@@ -143,83 +310,145 @@ export abstract class Module {
 
   /** Lets go of all gradients. */
   zeroGrad(): void {
-    for (const parameter of this.parameters()) {
-      parameter.clearGrad();
-    }
+    for (const parameter of this.parameters()) parameter.clearGrad();
   }
 
   /** Turns gradients of all parameters on or off (freezing). Returns itself. */
-  requiresGrad_(on = true): this {
-    for (const parameter of this.parameters()) parameter.requiresGrad_(on);
+  requiresGrad_(...args: Arguments<[], [requiresGrad: boolean], RequiresGradOptions>): this;
+  requiresGrad_(requiresGrad: boolean): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad_(requiresGrad);
     return this;
   }
 
-  /** The tensors themselves (not copies) under PyTorch's keys, such as `0.weight` and `1.running_mean`. */
+  #hook<K extends keyof Hooks>(kind: K, hook: Hooks[K][number], prepend: boolean): RemovableHandle {
+    if (this.forward !== this.#wrapper) this.#wrap();
+    // One of its own for each time that a function is registered.
+    const own = ((...args: never[]): unknown => (hook as (...args: never[]) => unknown)(...args)) as never;
+    const change = (next: (hooks: readonly unknown[]) => readonly unknown[]): void => {
+      const hooks = { ...(this.#hooks ?? NO_HOOKS) };
+      hooks[kind] = next(hooks[kind]) as Hooks[K];
+      this.#hooks = Object.values(hooks).some(({ length }) => length > 0) ? hooks : null;
+    };
+    change((hooks) => (prepend ? [own, ...hooks] : [...hooks, own]));
+    return { remove: () => change((hooks) => hooks.filter((other) => other !== own)) };
+  }
+
+  /**
+   * Has `hook` called before forward, with the module and the arguments; what it returns, if anything, takes their
+   * place. Inside compile() hooks are traced with the function, once.
+   */
+  registerForwardPreHook(hook: ForwardPreHook<this>, options?: HookOptions): RemovableHandle;
+  registerForwardPreHook(hook: unknown, prepend: unknown): RemovableHandle {
+    return this.#hook('before', hook as ForwardPreHook, prepend as boolean);
+  }
+
+  /**
+   * Has `hook` called after forward, with the module, the arguments and the result; what it returns, if anything, takes
+   * the result's place.
+   */
+  registerForwardHook(hook: ForwardHook<this>, options?: HookOptions): RemovableHandle;
+  registerForwardHook(hook: unknown, prepend: unknown): RemovableHandle {
+    return this.#hook('after', hook as ForwardHook, prepend as boolean);
+  }
+
+  /**
+   * Has `hook` called by backward, with the module and the gradients of the arguments and of the results of forward;
+   * what it returns, if anything, takes the place of the former.
+   */
+  registerFullBackwardHook(
+    ...args: Arguments<[hook: BackwardHook<this>], [prepend: boolean], HookOptions>
+  ): RemovableHandle;
+  registerFullBackwardHook(hook: BackwardHook, prepend: boolean): RemovableHandle {
+    return this.#hook('backward', hook, prepend);
+  }
+
+  /**
+   * The parameters and persistent buffers themselves (not copies) under PyTorch's keys, such as `0.weight` and
+   * `1.running_mean`. One in two places is there twice, as in PyTorch.
+   * @throws ArgumentError as {@link namedParameters}
+   */
   stateDict(): Record<string, Tensor> {
     const state: Record<string, Tensor> = {};
-    for (const [path, module] of this.namedModules())
-      for (const buffers of [false, true])
-        for (const [name, x] of module.#ownTensors(buffers))
-          state[[path, name].filter(Boolean).map(snakeCase).join('.')] = x;
+    for (const [path, module] of below(this as Module, false)) {
+      const held = module.#held();
+      for (const wanted of ['parameter', 'buffer'])
+        for (const { name, value, kind } of held) if (kind === wanted) state[inFront(path, name)] = value;
+    }
     return state;
   }
 
   /**
-   * Copies saved values into the tensors of this module. Everything is checked before anything is written.
+   * Copies saved values into the tensors of this module. Keys may be in camelCase where the module's are in snake_case,
+   * and the other way round, as long as it is clear which is meant. All is checked before anything is written.
    * @returns the keys that were skipped
    * @throws ArgumentError for keys, ShapeError for shapes that differ
    */
-  loadStateDict(state: StateDict, options: LoadOptions = {}): LoadResult {
-    return this.prepareStateDict(state, options)();
+  loadStateDict(...args: Arguments<[stateDict: StateDict], [strict: boolean], LoadOptions>): LoadResult;
+  loadStateDict(stateDict: StateDict, strict: boolean): LoadResult {
+    return this.prepareStateDict(stateDict, { strict })();
   }
 
   /** The checks of loadStateDict(); what it returns does the copying and cannot fail. @internal */
   prepareStateDict(state: StateDict, { strict = true }: LoadOptions = {}): () => LoadResult {
-    const own = this.stateDict();
-    const missing = Object.keys(own).filter((key) => !Object.hasOwn(state, key));
-    const unexpected = Object.keys(state).filter((key) => !Object.hasOwn(own, key));
-    if (strict && missing.length + unexpected.length > 0)
-      throw new ArgumentError(
-        `loadStateDict: expected the keys of this module, got ${missing.length ? `none for ${missing.join(', ')}` : ''}` +
-          `${missing.length && unexpected.length ? ' and ' : ''}${unexpected.length ? `also ${unexpected.join(', ')}` : ''}; pass { strict: false } to skip them`,
-      );
-    const pairs = Object.entries(own).filter(([key]) => Object.hasOwn(state, key));
-    const values = pairs.map(([key, x]) => {
-      const { shape, data } = state[key] as { shape: readonly number[]; data: TypedArray };
-      if (!sameShape(shape, x.shape))
-        throw new ShapeError(
-          `loadStateDict: expected ${key} of shape ${formatShape(x.shape)}, got ${formatShape(shape)}`,
-        );
-      if (data.length !== x.size)
-        throw new ShapeError(`loadStateDict: expected ${x.size} numbers for ${key}, got ${data.length}`);
-      return data;
-    });
-    return () => {
-      pairs.forEach(([, x], i) => {
-        upload(x, values[i] as TypedArray);
-      });
-      return { missing, unexpected };
-    };
+    return prepareLoad(this.stateDict(), state, strict);
   }
 
-  /** `Linear(...)` and the like, one child a line. */
-  toString(): string {
-    const children = this.namedChildren().map(
-      ([name, child]) => `  (${name}): ${String(child).replaceAll('\n', '\n  ')}`,
-    );
-    const head = `${this.constructor.name}(${this.describe()}`;
-    return children.length > 0 ? `${head}\n${children.join('\n')}\n)` : `${head})`;
-  }
-
-  /** What stands between the brackets in toString(). */
-  protected describe(): string {
+  /** What stands between the brackets in toString(); authors of modules may say it. */
+  extraRepr(): string {
     return '';
+  }
+
+  /** The layers with their settings, one a line, and how many parameters they have. */
+  toString(): string {
+    return show(this, (module) =>
+      (module as Module).#places().map(({ name, field, value }) => ({
+        name,
+        value,
+        kind: value instanceof Tensor ? (kindOf(value) ?? (module as Module).#kinds.get(field)) : undefined,
+      })),
+    );
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
   }
 
   /** Gives back the memory of all parameters and buffers. */
   dispose(): void {
-    for (const [, x] of [...this.namedParameters(), ...this.namedBuffers()]) x.dispose();
+    for (const x of [...this.parameters(), ...this.buffers()]) x.dispose();
+  }
+
+  static {
+    kinds.Module = [(x) => x instanceof Module, 'a module', 'modules'];
+    methods(
+      Module,
+      'Module',
+      'registerBuffer(name: string, tensor: Tensor|null, persistent: bool = true)',
+      'registerParameter(name: string, param: Parameter|null)',
+      'registerModule(name: string, module: Module|null)',
+      'addModule(name: string, module: Module|null)',
+      'namedChildren()',
+      'children()',
+      "namedModules(-memo: any = null, prefix: string = '', removeDuplicate: bool = true)",
+      'modules()',
+      "namedParameters(prefix: string = '', recurse: bool = true, removeDuplicate: bool = true)",
+      "namedBuffers(prefix: string = '', recurse: bool = true, removeDuplicate: bool = true)",
+      'parameters(recurse: bool = true)',
+      'buffers(recurse: bool = true)',
+      'getSubmodule(target: string)',
+      'getParameter(target: string)',
+      'getBuffer(target: string)',
+      'apply(fn: function)',
+      'train(mode: bool = true)',
+      'eval()',
+      'zeroGrad(-setToNone: bool = true)',
+      'requiresGrad_(requiresGrad: bool = true)',
+      'registerForwardPreHook(hook: function, *, prepend: bool = false)',
+      'registerForwardHook(hook: function, *, prepend: bool = false)',
+      'registerFullBackwardHook(hook: function, prepend: bool = false)',
+      'stateDict()',
+      'loadStateDict(stateDict: object, strict: bool = true, -assign: bool = false)',
+      'dispose()',
+    );
   }
 }
-
-const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

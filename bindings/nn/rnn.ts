@@ -4,15 +4,27 @@ import { constantFor } from '../functional/arguments.ts';
 import * as F from '../functional/index.ts';
 import { formatShape, ShapeError } from '../memory/errors.ts';
 import { rnnRows } from '../ops/rnn.ts';
-import type { Tensor } from '../tensor.ts';
+import { type Arguments, signature } from '../signature.ts';
+import { Tensor } from '../tensor.ts';
+import { computed } from './layer.ts';
 import type { BiasOptions } from './linear.ts';
 import { Module } from './module.ts';
-import { checkSizes, uniformParameter } from './parameter.ts';
+import { checkSizes, describeOptions, type Parameter, uniformParameter } from './parameter.ts';
 
 const rnnOps = familyOps(rnnRows);
 
 /** The hidden and the cell state of an {@link LSTMCell}, each [n, hiddenSize], or [hiddenSize] without a batch. */
 export type LSTMState = readonly [h: Tensor, c: Tensor];
+
+const ofCell = signature(
+  'LSTMCell(inputSize: int, hiddenSize: int, bias: bool = true, -device: any = null, -dtype: any = null)',
+);
+const ofForward = signature('LSTMCell.forward(x: Tensor, hx: state|null = null)', {
+  state: [
+    (x) => Array.isArray(x) && x.length === 2 && x.every((part) => part instanceof Tensor),
+    'a list [h, c] of tensors',
+  ],
+});
 
 /**
  * A step of a long short-term memory (Hochreiter and Schmidhuber 1997; PyTorch's `nn.LSTMCell`). With the gates input,
@@ -28,38 +40,42 @@ export type LSTMState = readonly [h: Tensor, c: Tensor];
  */
 export class LSTMCell extends Module {
   /** [4 · hiddenSize, inputSize]: rows for the input, the forget, the candidate and the output gate. */
-  readonly weightIh: Tensor;
+  weightIh: Parameter;
   /** [4 · hiddenSize, hiddenSize]. */
-  readonly weightHh: Tensor;
+  weightHh: Parameter;
   /** [4 · hiddenSize], or null. */
-  readonly biasIh: Tensor | null;
+  biasIh: Parameter | null;
   /** [4 · hiddenSize], or null. */
-  readonly biasHh: Tensor | null;
+  biasHh: Parameter | null;
 
   /**
-   * All parameters start uniform in ±1 / √hiddenSize.
-   * @param inputSize the size of the last dim of inputs
-   * @param hiddenSize the size of the last dim of both states
+   * A cell for inputs of `inputSize` and states of `hiddenSize` numbers. All parameters start uniform in
+   * ±1 / √hiddenSize.
+   * @throws ArgumentError
    */
-  constructor(inputSize: number, hiddenSize: number, options: BiasOptions = {}) {
-    const { bias = true } = options;
+  constructor(...args: Arguments<[inputSize: number, hiddenSize: number], [bias: boolean], BiasOptions>) {
     super();
+    const [inputSize, hiddenSize, bias] = ofCell.parse(args) as [number, number, boolean];
     checkSizes('LSTMCell', { inputSize, hiddenSize });
     const bound = 1 / Math.sqrt(hiddenSize);
-    this.weightIh = uniformParameter([4 * hiddenSize, inputSize], bound);
-    this.weightHh = uniformParameter([4 * hiddenSize, hiddenSize], bound);
-    this.biasIh = bias ? uniformParameter([4 * hiddenSize], bound) : null;
-    this.biasHh = bias ? uniformParameter([4 * hiddenSize], bound) : null;
+    this.weightIh = this.registerParameter('weightIh', uniformParameter([4 * hiddenSize, inputSize], bound));
+    this.weightHh = this.registerParameter('weightHh', uniformParameter([4 * hiddenSize, hiddenSize], bound));
+    this.biasIh = this.registerParameter('biasIh', bias ? uniformParameter([4 * hiddenSize], bound) : null);
+    this.biasHh = this.registerParameter('biasHh', bias ? uniformParameter([4 * hiddenSize], bound) : null);
   }
 
   /**
    * The state after one more element of a sequence.
    * @param x [n, inputSize], or [inputSize]
-   * @param state the state before it; by default zeros
+   * @param hx the state before it; null: zeros
    * @returns [h, c]
    * @throws ShapeError
    */
-  forward(x: Tensor, state?: LSTMState): LSTMState {
+  forward(...args: [x: Tensor, hx?: LSTMState | null]): LSTMState {
+    return computed(this, ofForward, args, this.#compute);
+  }
+
+  #compute(x: Tensor, state: LSTMState | null): LSTMState {
     const [inputSize, hiddenSize] = [this.weightIh.shape[1] as number, this.weightHh.shape[1] as number];
     if ((x.ndim !== 1 && x.ndim !== 2) || x.shape.at(-1) !== inputSize)
       throw new ShapeError(`LSTMCell: expected input [n, ${inputSize}] or [${inputSize}], got ${formatShape(x.shape)}`);
@@ -79,8 +95,8 @@ export class LSTMCell extends Module {
     return x.ndim === 1 ? [next.h.squeeze(0), next.c.squeeze(0)] : [next.h, next.c];
   }
 
-  protected override describe(): string {
+  override extraRepr(): string {
     const [inputSize, hiddenSize] = [this.weightIh.shape[1], this.weightHh.shape[1]];
-    return `${inputSize} → ${hiddenSize}${this.biasIh ? '' : ', no bias'}`;
+    return describeOptions({ inputSize, hiddenSize, bias: this.biasIh !== null });
   }
 }

@@ -6,7 +6,7 @@ import { any, attrs, family, inout, row, signature, strided } from './core.ts';
 
 const s = {
   /** y = values, in row-major order. */
-  upload: signature({ y: inout(any) }, {}, attrs<{ readonly values: ArrayLike<number> }>()),
+  upload: signature({ y: inout(strided(any)) }, {}, attrs<{ readonly values: ArrayLike<number> }>()),
   /** into = the numbers of x, in row-major order. */
   download: signature({ x: strided(any) }, {}, attrs<{ readonly into: TypedArray; readonly reader: string }>()),
 };
@@ -15,15 +15,11 @@ declare module './core.ts' {
   interface OpTypes extends S {}
 }
 
-/** Copies the elements that x has in `memory` to `into`, in row-major order. */
-function gather(into: TypedArray, memory: TypedArray, { shape, strides }: Tensor): void {
-  let at = 0;
+/** Calls `visit` with the place in memory of each element of x, in row-major order. */
+function eachElement({ shape, strides }: Tensor, visit: (position: number) => void): void {
   const walk = (dim: number, position: number): void => {
-    if (dim === shape.length) {
-      into[at++] = memory[position] as number;
-      return;
-    }
-    for (let i = 0; i < (shape[dim] as number); i++) walk(dim + 1, position + i * (strides[dim] as number));
+    if (dim === shape.length) visit(position);
+    else for (let i = 0; i < (shape[dim] as number); i++) walk(dim + 1, position + i * (strides[dim] as number));
   };
   walk(0, 0);
 }
@@ -33,15 +29,26 @@ export const hostRows = family(s, () => ({
     host: (memory, { y }, { values }) => {
       if (values.length !== y.size) throw new ShapeError(`upload: expected ${y.size} numbers, got ${values.length}`);
       y.block.version++;
-      memory(y).set(values);
+      const to = memory(y);
+      let at = 0;
+      if (y.isContiguous()) to.set(values);
+      else
+        eachElement(y, (position) => {
+          to[position] = values[at++] as number;
+        });
     },
   }),
   download: row(s.download, {
     host: (memory, { x }, { into }) => {
       if (into.length !== x.size)
         throw new ShapeError(`download: expected room for ${x.size} numbers, got an array of ${into.length}`);
-      if (x.isContiguous()) into.set(memory(x));
-      else gather(into, memory(x), x);
+      const from = memory(x);
+      let at = 0;
+      if (x.isContiguous()) into.set(from);
+      else
+        eachElement(x, (position) => {
+          into[at++] = from[position] as number;
+        });
     },
   }),
 }));

@@ -27,8 +27,10 @@ const state = inout(i32);
 const s = {
   /** dtype is f32 by default. */
   full: signature({}, { y: plain }, attrs<Sized & { readonly value: number; readonly dtype?: Dtype }>()),
-  /** Words of 32 random bits. */
-  randomBits: signature({ state }, { y: plain }, attrs<Sized>()),
+  /** Whole numbers from low up to, not including, high. */
+  randint: signature({ state }, { y: plain }, attrs<Sized & { readonly low: number; readonly high: number }>()),
+  /** The numbers 0 … n − 1 in random order. */
+  randperm: signature({ state }, { y: plain }, attrs<{ readonly n: number }>()),
   uniform: signature({ state }, { y: plain }, attrs<Sized & { readonly low: number; readonly high: number }>()),
   normal: signature({ state }, { y: plain }, attrs<Sized & { readonly mean: number; readonly std: number }>()),
   bernoulli: signature({ state }, { y: plain }, attrs<Sized & { readonly p: number }>()),
@@ -59,6 +61,16 @@ export function checkStd(op: string, std: number): void {
   if (!(std >= 0)) throw new ArgumentError(`${op}: expected std >= 0, got ${std}`);
 }
 
+/** The bounds of whole numbers of 32 bits. */
+const [LEAST, BEYOND] = [-(2 ** 31), 2 ** 31];
+
+function checkBounds(op: string, low: number, high: number): void {
+  if (!(Number.isInteger(low) && Number.isInteger(high) && low < high))
+    throw new ArgumentError(`${op}: expected whole numbers low < high, got ${low} and ${high}`);
+  if (low < LEAST || high > BEYOND)
+    throw new ArgumentError(`${op}: expected low >= ${LEAST} and high <= ${BEYOND}, got ${low} and ${high}`);
+}
+
 function checkProbability(op: string, p: number): void {
   if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${op}: expected p from 0 to 1, got ${p}`);
 }
@@ -72,15 +84,28 @@ export const randomRows = family(s, () => ({
     },
     forward: (k, { y }, _, { value }) => fill(k, y, value),
   }),
-  randomBits: row(s.randomBits, {
-    outputs: (make, { state }, { shape }, op) => {
+  randint: row(s.randint, {
+    outputs: (make, { state }, { shape, low, high }, op) => {
       checkState(op, state);
       checkShape(op, shape);
+      checkBounds(op, low, high);
       return { y: make(shape, 'i32') };
     },
-    forward: (k, { y }, { state }) => {
-      k.random_u32({ y, n: y.size, first: 0, state });
+    forward: (k, { y }, { state }, { low, high }) => {
+      k.randint_i32({ y, n: y.size, first: 0, low, range: (high - low) | 0, state });
       k.random_advance({ state, n: y.size });
+    },
+  }),
+  randperm: row(s.randperm, {
+    outputs: (make, { state }, { n }, op) => {
+      checkState(op, state);
+      checkShape(op, [n]);
+      return { y: make([n], 'i32') };
+    },
+    forward: (k, { y }, { state }, { n }) => {
+      k.randint_i32({ y, n, first: 0, low: 0, range: 0, state });
+      k.randperm_i32({ words: y, n });
+      k.random_advance({ state, n });
     },
   }),
   uniform: row(s.uniform, {

@@ -3,7 +3,7 @@
 import { noGrad, ops, setGradEnabled } from '../autograd.ts';
 import { aside, tracing, upload } from '../execute.ts';
 import { ArgumentError } from '../memory/errors.ts';
-import type { SavedTensor } from '../nn/module.ts';
+import type { SavedTensor } from '../nn/state.ts';
 import { checkGradient, Tensor } from '../tensor.ts';
 import { expectObject, expectParameters, expectSettings, kindOf, listOf, savedNumbers } from './settings.ts';
 
@@ -126,8 +126,13 @@ export abstract class Optimizer<O extends object> {
     aside(() => noGrad(() => this.#prepare()));
     const tracer = tracing();
     if (tracer) {
-      const kind = this.#kind();
-      tracer.guard(() => this.#kind() === kind);
+      // Groups and parameters may be replaced as well, and settings turned on that need other state.
+      tracer.dependOn(this, ['paramGroups']);
+      for (const group of this.paramGroups) {
+        tracer.dependOn(group, ['params']);
+        const names = Object.keys(this.#wanted(group));
+        tracer.guard(() => sameItems(Object.keys(this.#wanted(group)), names));
+      }
       // Settings may change between steps, and kernels read them where this writes them.
       tracer.beforeRun(() => {
         for (const group of this.paramGroups) this.#settle(group);
@@ -172,13 +177,6 @@ export abstract class Optimizer<O extends object> {
     const wanted: Record<string, number> = { step: 0 };
     for (const [name, value] of Object.entries(this.stateOf(group))) if (value !== null) wanted[name] = value;
     return wanted;
-  }
-
-  /** On what the kernels of a step depend, besides the numbers that they read. */
-  #kind(): string {
-    return this.paramGroups
-      .map((group) => `${group.params.length} ${Object.keys(this.#wanted(group)).join(' ')}`)
-      .join(', ');
   }
 
   /** Checks the settings of a group and writes them where kernels read them. */
@@ -339,6 +337,9 @@ interface Hyper {
   readonly tensor: Tensor;
   values: readonly number[];
 }
+
+const sameItems = <T>(a: readonly T[], b: readonly T[]): boolean =>
+  a.length === b.length && a.every((item, i) => item === b[i]);
 
 function definedOnly(options: object): object {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

@@ -1,7 +1,7 @@
 // What optimizers are given: parameters, groups with settings, and saved states. All of it is checked before any of it
 // is used, at every call: users may change groups between steps.
 import { ArgumentError, DtypeError, formatShape, ShapeError } from '../memory/errors.ts';
-import type { SavedTensor } from '../nn/module.ts';
+import type { SavedTensor } from '../nn/state.ts';
 import { sameShape } from '../ops/shapes.ts';
 import { numelOf, Tensor } from '../tensor.ts';
 

@@ -1,6 +1,8 @@
 // compile(fn): traces what fn does once, and from then on replays it as one call.
 import { tracing } from '../execute.ts';
-import { RecordingError } from '../memory/errors.ts';
+import { OutOfMemoryError, RecordingError } from '../memory/errors.ts';
+import { callable, signature } from '../signature.ts';
+import type { Tensor } from '../tensor.ts';
 import { dump } from './dump.ts';
 import { keyOf } from './key.ts';
 import { Specialization } from './specialization.ts';
@@ -21,19 +23,32 @@ export interface Compiled<A extends unknown[], R> {
   dispose(): void;
 }
 
-/** Living programs of one function. More of them mean that something changes with every call. */
-const MAX_PROGRAMS = 64;
+/** Living programs of one function: beyond it, the one that was not used for the longest time gives way. */
+const MOST_PROGRAMS = 64;
+
+/** A program, and how often it ran. */
+interface Entry {
+  specialization: Specialization;
+  runs: number;
+}
+
+const dumpOf = signature('Compiled.dump()');
+const disposeOf = signature('Compiled.dispose()');
 
 /**
  * A function that does what `fn` does, faster: its first call traces every op that `fn` calls, and later calls replay
  * them as one call, without running `fn`. Arguments and results are tensors, other values, and arrays or plain objects
- * of them. There is a program for each combination of shapes, dtypes and other arguments, and for each mode (training
- * or evaluation, with or without gradients). Tensors that `fn` uses from outside (weights, optimizer state) are read
- * and written in place. Results are new tensors without history; gradients that it leaves are overwritten by its next
- * run.
+ * of them. Tensors that `fn` uses from outside (weights, optimizer state) are read and written in place. Results are
+ * new tensors without history; gradients that it leaves are overwritten by its next run.
  *
- * `fn` has to do the same each time: values that change are arguments, and tensors are not read inside.
- * @throws RecordingError where `fn` reads a value, or differs from its trace; and what `fn` throws
+ * There is a program for each structure of the arguments, with the shapes, dtypes and layouts of their tensors and all
+ * other values; and for each state of what it watches: modes, fields of the modules whose forward ran (settings,
+ * parameters, children), groups and parameters of optimizers, gradients on or off. Learning rates and the like are read
+ * by each run. What it cannot see, such as variables of yours, is looked for at calls 2, 4, 8, 16 …: `fn` is traced once
+ * more, without an effect on generators, modules and optimizers, and has to do the same. So values that change are
+ * arguments, and tensors are not read inside. The 64 programs that were used last are kept.
+ * @throws RecordingError where `fn` reads a value, or differs from its trace; GradError for arguments with a history;
+ *   and what `fn` throws
  * @example
  * ```ts
  * const model = new nn.Linear(784, 10);
@@ -48,52 +63,104 @@ const MAX_PROGRAMS = 64;
  * console.log(step(randn([64, 784]), randint(0, 10, [64])).item());
  * ```
  */
-export function compile<A extends unknown[], R>(fn: (...args: A) => R): Compiled<A, R> {
-  let traced: { specialization: Specialization; runs: number }[] = [];
+export const compile: <A extends unknown[], R>(fn: (...args: A) => R) => Compiled<A, R> = callable(
+  'compile(fn: function)',
+  compiled,
+);
+
+function compiled<A extends unknown[], R>(fn: (...args: A) => R): Compiled<A, R> {
+  /** The last used ones first. */
+  const traced: Entry[] = [];
+  const tensors: Tensor[] = [];
   let programs = 0;
+
+  const make = (args: A): Specialization => {
+    const key = keyOf(args);
+    const found: Tensor[] = [];
+    key.matches(args, found);
+    return new Specialization(fn as (...args: unknown[]) => unknown, args, key, found);
+  };
+
+  /** Lets go of the programs from `at` on. */
+  function evict(at: number): void {
+    for (const { specialization } of traced.splice(at)) specialization.dispose();
+  }
+
+  /** The program for these arguments, which comes first from then on. */
+  function find(args: A): Entry {
+    for (let i = 0; i < traced.length; i++) {
+      const entry = traced[i] as Entry;
+      if (!entry.specialization.fits(args, tensors)) continue;
+      if (i > 0) {
+        traced.splice(i, 1);
+        traced.unshift(entry);
+      }
+      return entry;
+    }
+    for (let i = traced.length - 1; i >= 0; i--) {
+      const { specialization } = traced[i] as Entry;
+      if (!specialization.dead) continue;
+      specialization.dispose();
+      traced.splice(i, 1);
+    }
+    const entry = { specialization: make(args), runs: 0 };
+    programs++;
+    traced.unshift(entry);
+    evict(MOST_PROGRAMS);
+    entry.specialization.fits(args, tensors);
+    return entry;
+  }
+
+  /** Traces once more, and shows what fn does differently though all that can be seen is alike. */
+  function lookAgain(entry: Entry, args: A): void {
+    const again = make(args);
+    const difference = entry.specialization.differs(again);
+    const adopts = !difference && again.lets;
+    again.undo(!adopts);
+    if (adopts) {
+      // What fn kept is that of the last look now, also where fn put it.
+      entry.specialization.dispose();
+      entry.specialization = again;
+    } else again.discard();
+    if (difference)
+      throw new RecordingError(
+        `compile: expected the function to do the same with arguments alike, got ${difference}; make what it depends on an argument`,
+      );
+  }
 
   function call(...args: A): R {
     if (tracing()) return fn(...args); // a part of the program around it
-    const key = keyOf(args);
-    let entry = traced.find(({ specialization }) => specialization.fits(key));
-    const make = (): Specialization => new Specialization(fn as (...args: unknown[]) => unknown, args, key);
-    if (!entry) {
-      traced = traced.filter(({ specialization }) => {
-        if (specialization.dead) specialization.dispose();
-        return !specialization.dead;
-      });
-      if (traced.length >= MAX_PROGRAMS)
-        throw new RecordingError(
-          `compile: expected at most ${MAX_PROGRAMS} kinds of calls, got another one; pass numbers that change as tensors, and pad batches to the same size`,
-        );
-      entry = { specialization: make(), runs: 0 };
-      programs++;
-      traced.unshift(entry);
-    } else if (entry.runs === 1) {
-      // A second look shows what fn does differently though its arguments are alike.
-      const again = make();
-      const difference = entry.specialization.differs(again);
-      if (!difference && again.lets) {
-        // What fn kept is that of the second look now, also where fn put it.
-        entry.specialization.dispose();
-        entry.specialization = again;
-      } else again.discard();
-      if (difference)
-        throw new RecordingError(
-          `compile: expected the function to do the same with arguments alike, got ${difference}; make what it depends on an argument`,
-        );
+    const entry = find(args);
+    const times = entry.runs + 1;
+    if (times > 1 && (times & (times - 1)) === 0) lookAgain(entry, args);
+    entry.runs = times;
+    try {
+      for (;;) {
+        try {
+          return entry.specialization.run(tensors) as R;
+        } catch (error) {
+          // Programs that are not in use make room.
+          if (!(error instanceof OutOfMemoryError) || traced.length < 2) throw error;
+          evict(traced.length - 1);
+        }
+      }
+    } finally {
+      tensors.length = 0; // nobody may hold on to the call's own
     }
-    entry.runs++;
-    return entry.specialization.run(key.tensors) as R;
   }
 
   return Object.defineProperties(call as Compiled<A, R>, {
     programs: { get: () => programs },
-    dump: { value: () => traced.map(({ specialization }) => dump(specialization.program)).join('\n\n') },
+    dump: {
+      value: (...none: unknown[]) => {
+        dumpOf.parse(none);
+        return traced.map(({ specialization }) => dump(specialization.program)).join('\n\n');
+      },
+    },
     dispose: {
-      value: () => {
-        for (const { specialization } of traced) specialization.dispose();
-        traced = [];
+      value: (...none: unknown[]) => {
+        disposeOf.parse(none);
+        evict(0);
       },
     },
   });

@@ -1,7 +1,10 @@
 // Whether a function does the same each time it is traced.
+
+import { isPlain } from '../kinds.ts';
 import type { Block } from '../memory/arena.ts';
-import type { Tensor } from '../tensor.ts';
-import { describeSite, type Node, type Trace, tensorsIn } from './trace.ts';
+import { Tensor } from '../tensor.ts';
+import { describeSite } from './site.ts';
+import { type Node, type Trace, tensorsIn } from './trace.ts';
 
 /** Whether two attributes are the same numbers, words, lists and objects. */
 function sameAttrs(a: unknown, b: unknown): boolean {
@@ -44,8 +47,29 @@ function outsideNumber(block: Block): number {
   return number;
 }
 
+/** A trace, and what the function returned. */
+interface Traced {
+  readonly trace: Trace;
+  readonly value: unknown;
+}
+
+/** Whether what two traces returned is the same: their tensors, numbers, words and how they are nested. */
+function sameResults(a: unknown, b: unknown, same: Correspondence): boolean {
+  if (a instanceof Tensor && b instanceof Tensor) return same.describe(a, 0) === same.describe(b, 1);
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((item, i) => sameResults(item, b[i], same));
+  if (isPlain(a) && isPlain(b)) {
+    const keys = Object.keys(a);
+    return keys.join() === Object.keys(b).join() && keys.every((key) => sameResults(a[key], b[key], same));
+  }
+  // Functions and objects of classes may be made anew each time.
+  const opaque = (value: unknown): boolean =>
+    typeof value === 'function' || (typeof value === 'object' && value !== null);
+  return Object.is(a, b) || (opaque(a) && opaque(b));
+}
+
 /** What the second trace does differently first, or null. */
-export function differenceOf(first: Trace, second: Trace): string | null {
+export function differenceOf({ trace: first, value }: Traced, { trace: second, value: other }: Traced): string | null {
   const same = new Correspondence(first, second);
   const length = Math.max(first.nodes.length, second.nodes.length);
   for (let at = 0; at < length; at++) {
@@ -57,6 +81,11 @@ export function differenceOf(first: Trace, second: Trace): string | null {
     const difference = differenceOfNodes(a, b, same);
     if (difference) return `${difference}${describeSite(b.site)}`;
   }
+  if (!sameResults(value, other, same)) return 'other results';
+  const [before, after] = [first.gradients.after, second.gradients.after];
+  for (const x of new Set([...before.keys(), ...after.keys()]))
+    if (x.block.origin !== first && x.block.origin !== second && Boolean(before.get(x)) !== Boolean(after.get(x)))
+      return `another gradient of a tensor of shape [${x.shape.join(', ')}]`;
   return null;
 }
 

@@ -7,7 +7,8 @@ import type { Tensor } from '../tensor.ts';
 import type { Lowered } from './lower.ts';
 import { pathOf } from './modules.ts';
 import type { Program } from './program.ts';
-import { describeSite, type Node, tensorsIn } from './trace.ts';
+import { describeSite } from './site.ts';
+import { type Node, tensorsIn } from './trace.ts';
 
 const kilobytes = (bytes: number): string =>
   bytes < 1000 ? `${bytes} B` : bytes < 1e6 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;

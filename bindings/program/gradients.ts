@@ -1,32 +1,59 @@
-// What a trace reads and writes of `.grad`. Nothing of it stays: a run sets what it leaves.
+// What a trace reads and writes of `.grad` and of requiresGrad. Nothing of it stays: a run sets what it leaves.
+import type { Owner } from '../memory/arena.ts';
 import { type Tensor, watchGradients } from '../tensor.ts';
 
 export class Gradients {
-  /** `.grad` as it was before the trace first wrote it. */
-  readonly #before = new Map<Tensor, Tensor | null>();
-  /** What was read of those that had not been written. */
+  readonly #trace: Owner;
+  /** As it was before the trace first wrote it. */
+  readonly #grads = new Map<Tensor, Tensor | null>();
+  readonly #flags = new Map<Tensor, boolean>();
+  readonly #given = new Set<Tensor>();
+  /** What was read of tensors from outside that had not been written. */
   readonly read = new Map<Tensor, Tensor | null>();
   /** What was left. */
   readonly after = new Map<Tensor, Tensor | null>();
+  readonly flagsAfter = new Map<Tensor, boolean>();
 
-  /** Calls `fn`, and puts every `.grad` back as it was. */
+  constructor(trace: Owner) {
+    this.#trace = trace;
+  }
+
+  /** Notes a gradient that an argument comes with. */
+  give(grad: Tensor): void {
+    this.#given.add(grad);
+  }
+
+  /** Whether `x` required a gradient when the trace began. */
+  required(x: Tensor): boolean {
+    return this.#flags.get(x) ?? x.requiresGrad;
+  }
+
+  /** Calls `fn`, and puts everything back as it was. */
   watch<T>(fn: () => T): T {
     watchGradients({
       read: (x, grad) => {
-        if (!this.#before.has(x) && !this.read.has(x)) this.read.set(x, grad);
+        if (x.block.origin !== this.#trace && !this.#grads.has(x) && !this.read.has(x)) this.read.set(x, grad);
         return grad;
       },
       write: (x, grad) => {
-        if (!this.#before.has(x)) this.#before.set(x, grad);
+        if (!this.#grads.has(x)) this.#grads.set(x, grad);
+      },
+      owns: (grad) => grad.block.origin === this.#trace && !this.#given.has(grad),
+      freeze: (x, on) => {
+        if (!this.#flags.has(x)) this.#flags.set(x, on);
       },
     });
     try {
       return fn();
     } finally {
       watchGradients(null);
-      for (const [x, grad] of this.#before) {
+      for (const [x, grad] of this.#grads) {
         this.after.set(x, x.grad);
         x.takeGrad(grad);
+      }
+      for (const [x, on] of this.#flags) {
+        this.flagsAfter.set(x, x.requiresGrad);
+        x.requiresGrad = on;
       }
     }
   }

@@ -1,65 +1,159 @@
-// What tells calls of a compiled function apart.
+// What tells calls of a compiled function apart: where tensors stand in the arguments, their shapes, dtypes and layouts,
+// and all other values, each in its place.
+import type { Dtype } from '../dtypes.ts';
+import { isPlain } from '../kinds.ts';
+import { ArgumentError } from '../memory/errors.ts';
 import { sameShape } from '../ops/shapes.ts';
-import { Tensor } from '../tensor.ts';
+import { type Shape, Tensor, type TypedArray } from '../tensor.ts';
 
-/**
- * What a call has to have in common with a traced one: where its tensors stand, their shapes, dtypes and layouts, and
- * all other values.
- */
-export interface Key {
-  readonly tensors: readonly Tensor[];
-  readonly values: readonly unknown[];
+/** What a call has in one place. Two calls share a program if and only if they match in all. */
+export interface Pattern {
+  /** Whether `value` is the same but for the numbers in its tensors, which are put behind `tensors`. */
+  matches(value: unknown, tensors: Tensor[]): boolean;
 }
 
-export const isPlain = (value: unknown): value is Record<string, unknown> =>
-  value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype;
+/** A tensor but for its numbers. */
+class Layout {
+  readonly #dtype: Dtype;
+  readonly #shape: Shape;
+  /** Null: contiguous. */
+  readonly #strides: readonly number[] | null;
+  readonly #requiresGrad: boolean;
 
-/** Stands for a tensor, a list or an object among the values of a key: nothing that a user passes is the same. */
-const TENSOR = Symbol('tensor');
-const LIST = Symbol('list');
-const OBJECT = Symbol('object');
+  constructor(x: Tensor) {
+    this.#dtype = x.dtype;
+    this.#shape = x.shape;
+    this.#strides = x.isContiguous() ? null : x.strides;
+    this.#requiresGrad = x.requiresGrad;
+  }
 
-/** Replaces the tensors in arrays and plain objects; `other` sees everything else, also how it is nested. */
-export function mapTensors(value: unknown, map: (x: Tensor) => unknown, other: (x: unknown) => void): unknown {
-  if (value instanceof Tensor) {
-    other(TENSOR);
-    return map(value);
+  fits(x: Tensor): boolean {
+    if (x.dtype !== this.#dtype || x.requiresGrad !== this.#requiresGrad || !sameShape(x.shape, this.#shape))
+      return false;
+    return this.#strides ? sameShape(x.strides, this.#strides) : x.isContiguous();
   }
-  if (Array.isArray(value)) {
-    other(LIST);
-    other(value.length);
-    return value.map((item) => mapTensors(item, map, other));
-  }
-  if (isPlain(value)) {
-    other(OBJECT);
-    other(Object.keys(value).join());
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapTensors(item, map, other)]));
-  }
-  other(value);
-  return value;
 }
 
-export function keyOf(args: readonly unknown[]): Key {
-  const tensors: Tensor[] = [];
-  const values: unknown[] = [];
-  for (const arg of args)
-    mapTensors(
-      arg,
-      (x) => tensors.push(x),
-      (x) => values.push(x),
+/** A tensor, and its gradient where it has one. */
+class TensorPattern implements Pattern {
+  readonly #layout: Layout;
+  readonly #gradient: Layout | null;
+
+  constructor(x: Tensor) {
+    this.#layout = new Layout(x);
+    this.#gradient = x.grad && new Layout(x.grad);
+  }
+
+  matches(x: unknown, tensors: Tensor[]): boolean {
+    if (!(x instanceof Tensor) || !this.#layout.fits(x)) return false;
+    tensors.push(x);
+    const { grad } = x;
+    if (!grad || !this.#gradient) return grad === this.#gradient;
+    tensors.push(grad);
+    return this.#gradient.fits(grad);
+  }
+}
+
+class ListPattern implements Pattern {
+  readonly #items: readonly Pattern[];
+
+  constructor(items: readonly Pattern[]) {
+    this.#items = items;
+  }
+
+  matches(value: unknown, tensors: Tensor[]): boolean {
+    const items = this.#items;
+    if (!Array.isArray(value) || value.length !== items.length) return false;
+    for (let i = 0; i < items.length; i++) if (!(items[i] as Pattern).matches(value[i], tensors)) return false;
+    return true;
+  }
+}
+
+class ObjectPattern implements Pattern {
+  readonly #keys: readonly string[];
+  readonly #items: readonly Pattern[];
+
+  constructor(keys: readonly string[], items: readonly Pattern[]) {
+    this.#keys = keys;
+    this.#items = items;
+  }
+
+  matches(value: unknown, tensors: Tensor[]): boolean {
+    if (!isPlain(value)) return false;
+    const keys = Object.keys(value);
+    if (keys.length !== this.#keys.length) return false;
+    for (let i = 0; i < keys.length; i++)
+      if (keys[i] !== this.#keys[i] || !(this.#items[i] as Pattern).matches(value[keys[i] as string], tensors))
+        return false;
+    return true;
+  }
+}
+
+const isTypedArray = (value: unknown): value is TypedArray => ArrayBuffer.isView(value) && !(value instanceof DataView);
+
+/** A typed array counts by its numbers, which the function may turn into a tensor. */
+class NumbersPattern implements Pattern {
+  readonly #values: TypedArray;
+
+  constructor(values: TypedArray) {
+    this.#values = values.slice();
+  }
+
+  matches(value: unknown): boolean {
+    const values = this.#values;
+    if (!isTypedArray(value) || value.constructor !== values.constructor || value.length !== values.length)
+      return false;
+    for (let i = 0; i < values.length; i++) if (!Object.is(value[i], values[i])) return false;
+    return true;
+  }
+}
+
+/** Anything else: itself. */
+class ValuePattern implements Pattern {
+  readonly #value: unknown;
+
+  constructor(value: unknown) {
+    this.#value = value;
+  }
+
+  matches(value: unknown): boolean {
+    return Object.is(value, this.#value);
+  }
+}
+
+/** The deepest that arguments and results may be nested: lists that hold themselves have no end. */
+const DEEPEST = 100;
+
+/** @throws ArgumentError for what is nested too deeply */
+export function checkDepth(depth: number, what: string): void {
+  if (depth > DEEPEST)
+    throw new ArgumentError(
+      `compile: expected ${what} nested at most ${DEEPEST} deep, got deeper ones, or one that holds itself`,
     );
-  return { tensors, values };
 }
 
-const alike = (a: Tensor, b: Tensor): boolean =>
-  a.dtype === b.dtype &&
-  sameShape(a.shape, b.shape) &&
-  ((a.isContiguous() && b.isContiguous()) || sameShape(a.strides, b.strides));
+function patternOf(value: unknown, depth = 0): Pattern {
+  checkDepth(depth, 'arguments');
+  if (value instanceof Tensor) return new TensorPattern(value);
+  if (Array.isArray(value)) return new ListPattern(Array.from(value, (item) => patternOf(item, depth + 1)));
+  if (isPlain(value)) {
+    const keys = Object.keys(value);
+    return new ObjectPattern(
+      keys,
+      keys.map((key) => patternOf(value[key], depth + 1)),
+    );
+  }
+  return isTypedArray(value) ? new NumbersPattern(value) : new ValuePattern(value);
+}
 
-/** Whether two calls differ in nothing but the numbers in their tensors. */
-export function sameKey(a: Key, b: Key): boolean {
-  if (a.tensors.length !== b.tensors.length || a.values.length !== b.values.length) return false;
-  for (let i = 0; i < a.tensors.length; i++) if (!alike(a.tensors[i] as Tensor, b.tensors[i] as Tensor)) return false;
-  for (let i = 0; i < a.values.length; i++) if (!Object.is(a.values[i], b.values[i])) return false;
-  return true;
+/** The pattern of the arguments of a call. @throws ArgumentError for arguments that hold themselves */
+export const keyOf = (args: readonly unknown[]): Pattern => patternOf(args);
+
+/** Replaces the tensors in lists and plain objects. */
+export function mapTensors(value: unknown, map: (x: Tensor) => unknown): unknown {
+  if (value instanceof Tensor) return map(value);
+  if (Array.isArray(value)) return Array.from(value, (item) => mapTensors(item, map));
+  if (isPlain(value))
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapTensors(item, map)]));
+  return value;
 }

@@ -1,6 +1,7 @@
 // profile(fn): where the time goes, by op and by module, eager and compiled alike.
-import { type ModuleLink, setWatch, watching } from '../execute.ts';
-import { ArgumentError } from '../memory/errors.ts';
+import { type ModuleLink, setWatch, tracing, watching } from '../execute.ts';
+import { ArgumentError, expectSynchronous } from '../memory/errors.ts';
+import { signature } from '../signature.ts';
 import type { Lowered } from './lower.ts';
 import { pathOf } from './modules.ts';
 import type { Program } from './program.ts';
@@ -57,6 +58,15 @@ function measure(op: string, module: string, run: () => void): void {
   events.push({ op, module, start: start - began, duration });
 }
 
+/** What a clock that is coarse, or stands still, leaves of the times of single ops; '' of one that is not. */
+function describeClock(all: readonly ProfileEvent[]): string {
+  const moved = all.filter(({ duration }) => duration > 0);
+  if (2 * moved.length > all.length || all.length === 0) return '';
+  if (moved.length === 0) return 'the clock of this engine stood still: no op was measured';
+  const step = Math.min(...moved.map(({ duration }) => duration));
+  return `the clock of this engine moves by ${step.toFixed(3)} ms, and most ops take less: call the function many times in one profile`;
+}
+
 /** Runs a program; step by step where a profile is taken. */
 export function runWatched(program: Program): Lowered | null {
   if (!watching()) return program.run();
@@ -90,9 +100,12 @@ function table(title: string, rows: readonly ProfileRow[]): string[] {
   ];
 }
 
+const declared = signature('profile(fn: function)');
+const toChromeTrace = signature('Profile.toChromeTrace()');
+
 /**
  * Calls `fn` and measures every op in it, those of compiled functions included. Measuring takes about a microsecond an
- * op; nothing runs twice.
+ * op; nothing runs twice. Engines that make their clock coarse leave only sums: the table says so.
  * @throws ArgumentError where `fn` returns a promise or profiles by itself, and what `fn` throws
  * @example
  * ```ts
@@ -104,22 +117,25 @@ function table(title: string, rows: readonly ProfileRow[]): string[] {
  * console.log(trace.length > 0); // true
  * ```
  */
-export function profile<T>(fn: () => T): Profile<T> {
+export function profile<T>(fn: () => T): Profile<T>;
+export function profile(...args: unknown[]): Profile<unknown> {
+  const [fn] = declared.parse(args) as [() => unknown];
+  tracing()?.refuse('profile', 'profile calls of the compiled function outside of it');
   if (watching()) throw new ArgumentError('profile: expected one profile at a time, got one inside another');
   events.length = 0;
   setWatch((op: string, module: ModuleLink | null, run: () => void) => measure(op, pathOf(module), run));
   began = performance.now();
-  let result: T;
+  let result: unknown;
   try {
     result = fn();
   } finally {
     setWatch(null);
   }
-  if (result instanceof Promise)
-    throw new ArgumentError('profile: expected a synchronous function, got one that returns a promise');
+  expectSynchronous('profile', result);
   const duration = performance.now() - began;
   const all = events.slice();
   const [ops, modules] = [rowsBy(all, 'op'), rowsBy(all, 'module')];
+  const clock = describeClock(all);
   const inOps = all.reduce((sum, event) => sum + event.duration, 0);
   return {
     result,
@@ -130,12 +146,14 @@ export function profile<T>(fn: () => T): Profile<T> {
     toString: () =>
       [
         `${duration.toFixed(3)} ms, ${inOps.toFixed(3)} ms of it in ${all.length} ops`,
+        ...(clock ? [clock] : []),
         ...table('op', ops),
         '',
         ...table('module', modules),
       ].join('\n'),
-    toChromeTrace: () =>
-      JSON.stringify({
+    toChromeTrace: (...none: unknown[]) => {
+      toChromeTrace.parse(none);
+      return JSON.stringify({
         displayTimeUnit: 'ms',
         traceEvents: all.map(({ op, module, start, duration: time }) => ({
           name: op,
@@ -147,6 +165,7 @@ export function profile<T>(fn: () => T): Profile<T> {
           dur: 1000 * time,
           args: { module },
         })),
-      }),
+      });
+    },
   };
 }

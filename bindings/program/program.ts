@@ -20,7 +20,10 @@ export interface StepInfo {
 }
 
 /** Which words hold addresses in a block that is not the program's: they change when it moves. */
-type Patches = Map<Block, { readonly words: { at: number; offset: number }[]; pointer: number }>;
+export interface Place {
+  readonly words: { at: number; offset: number }[];
+  pointer: number;
+}
 
 /** Of each step, whether the threads have to wait before it. */
 function barriersOf(steps: readonly Step[], { offsets, loops }: Plan): boolean[] {
@@ -49,7 +52,7 @@ const alignUp = (bytes: number): number => Math.ceil(bytes / ALIGN) * ALIGN;
 /** Where the graph of a program comes from, and what of it lasts. */
 export interface Source {
   readonly trace: Trace;
-  /** Blocks whose memory comes with each run, or may move: bind() says where they are. */
+  /** Blocks whose memory comes with each run, or may move: move() says where they are. */
   readonly outside: ReadonlySet<Block>;
   /** Whether a block is read after a run. */
   readonly alive: (block: Block) => boolean;
@@ -61,7 +64,7 @@ export class Program {
   readonly infos: StepInfo[] = [];
   /** Bytes of the intermediates together. */
   readonly planned: number;
-  readonly #patches: Patches = new Map();
+  readonly #places = new Map<Block, Place>();
   readonly #runtime: Runtime;
   readonly #code: Block;
   readonly #memory: Block | null;
@@ -131,12 +134,12 @@ export class Program {
       const constant = this.#constants.get(block);
       if (constant !== undefined) return constant + offset;
       if (!outside.has(block)) return block.ptr + offset;
-      let patch = this.#patches.get(block);
-      if (!patch) {
-        patch = { words: [], pointer: 0 };
-        this.#patches.set(block, patch);
+      let place = this.#places.get(block);
+      if (!place) {
+        place = { words: [], pointer: 0 };
+        this.#places.set(block, place);
       }
-      patch.words.push({ at, offset });
+      place.words.push({ at, offset });
       return 0;
     };
     steps.forEach((step, i) => {
@@ -155,13 +158,17 @@ export class Program {
     });
   }
 
+  /** Where the program names an outside block; undefined: nowhere. */
+  placeOf(block: Block): Place | undefined {
+    return this.#places.get(block);
+  }
+
   /** Says where an outside block is now. */
-  bind(block: Block, pointer: number): void {
-    const patch = this.#patches.get(block);
-    if (!patch || patch.pointer === pointer) return;
-    patch.pointer = pointer;
+  move(place: Place | undefined, pointer: number): void {
+    if (!place || place.pointer === pointer) return;
+    place.pointer = pointer;
     const { i32 } = this.#runtime.arena;
-    for (const { at, offset } of patch.words) i32[at] = pointer + offset;
+    for (const { at, offset } of place.words) i32[at] = pointer + offset;
   }
 
   /** Runs it. @returns the check that stopped it, or null */
@@ -192,7 +199,7 @@ export class Program {
   addressOf(block: Block): number {
     const offset = this.#plan.offsets.get(block);
     if (offset !== undefined) return (this.#memory as Block).ptr + offset;
-    return this.#constants.get(block) ?? this.#patches.get(block)?.pointer ?? block.ptr;
+    return this.#constants.get(block) ?? this.#places.get(block)?.pointer ?? block.ptr;
   }
 
   dispose(): void {

@@ -3,93 +3,134 @@ import { isGradEnabled } from '../autograd.ts';
 import { type Runtime, runtime } from '../engine/engine.ts';
 import { withTracer } from '../execute.ts';
 import { type Block, heirOf, type Scope } from '../memory/arena.ts';
-import { formatShape, GradError, RecordingError } from '../memory/errors.ts';
+import { expectSynchronous, formatShape, GradError, RecordingError } from '../memory/errors.ts';
 import { Tensor } from '../tensor.ts';
 import { differenceOf } from './difference.ts';
-import { Gradients } from './gradients.ts';
-import { isPlain, type Key, mapTensors, sameKey } from './key.ts';
+import { mapTensors, type Pattern } from './key.ts';
 import type { Lowered } from './lower.ts';
 import { runWatched } from './profile.ts';
-import { Program } from './program.ts';
+import { type Place, Program } from './program.ts';
+import { Results } from './results.ts';
 import { forEachInput, Trace } from './trace.ts';
-
-/** Makes a result from the blocks of this call's outputs and its arguments. */
-type Builder = (outputs: readonly Block[], inputs: readonly Tensor[]) => unknown;
 
 /** Stands for an argument: no memory, and the layout of the argument. */
 function standIn(x: Tensor): Tensor {
-  if (x.isContiguous()) return Tensor.allocate(x.shape, x.dtype, 'compile');
   let last = 0;
-  for (let d = 0; d < x.ndim; d++) last += ((x.shape[d] as number) - 1) * (x.strides[d] as number);
-  return Tensor.allocate([last + 1], x.dtype, 'compile').alias(x.shape, x.strides, 0);
+  if (!x.isContiguous())
+    for (let d = 0; d < x.ndim; d++) last += ((x.shape[d] as number) - 1) * (x.strides[d] as number);
+  const made = x.isContiguous()
+    ? Tensor.allocate(x.shape, x.dtype, 'compile')
+    : Tensor.allocate([last + 1], x.dtype, 'compile').alias(x.shape, x.strides, 0);
+  made.requiresGrad = x.requiresGrad;
+  return made;
+}
+
+/** A block that lasts from run to run, such as a gradient. */
+interface Lasting {
+  readonly block: Block;
+  now: Block;
+  place: Place | undefined;
+}
+
+/** What `.grad` of a tensor is after a run, and which block of the trace it is in, if in one. */
+interface Left {
+  readonly owner: Tensor;
+  gradient: Tensor | null;
+  readonly block: Block | null;
+}
+
+/** Where addresses go that change from run to run. */
+interface Places {
+  readonly inputs: readonly (Place | undefined)[];
+  readonly results: readonly (Place | undefined)[];
 }
 
 export class Specialization {
   readonly #runtime: Runtime;
   readonly #trace: Trace;
-  readonly #key: Key;
+  readonly #pattern: Pattern;
   /** Laid out at the first run: a trace that is only compared needs no memory. */
   #program: Program | null = null;
+  #places: Places = { inputs: [], results: [] };
   readonly #gradEnabled = isGradEnabled();
-  /** What stood for the arguments. */
+  /** What stood for the arguments, and which of them are written. */
   readonly #inputs: readonly Tensor[];
-  /** Blocks of the results, which are new with each run. */
-  readonly #outputs: Block[] = [];
-  readonly #build: Builder;
-  /** Blocks that last from run to run, such as gradients, and where they are now. */
-  readonly #lasting = new Map<Block, Block>();
-  readonly #gradients = new Gradients();
-  /** What `.grad` of a tensor is after a run, and which block of the trace it is in, if in one. */
-  readonly #left: { readonly owner: Tensor; gradient: Tensor | null; readonly block: Block | null }[];
+  readonly #writes: readonly boolean[];
+  readonly #results: Results;
+  readonly #lasting: Lasting[] = [];
+  /** Where each block of the trace that lasts is now. */
+  readonly #now = new Map<Block, Block>();
+  readonly #left: readonly Left[];
+  readonly #flags: readonly (readonly [Tensor, boolean])[];
   /** Blocks of others that it uses, and those it writes. */
   readonly #captured = new Set<Block>();
   readonly #written: ReadonlySet<Block>;
+  /** What no argument may lie in: what it writes, and what lasts. */
+  readonly #taken: Set<Block>;
 
-  /** Calls `fn` once, with tensors that have no values. Nothing has changed if it throws. */
-  constructor(fn: (...args: unknown[]) => unknown, args: readonly unknown[], key: Key) {
+  /**
+   * Calls `fn` once, with tensors that have no values. Nothing has changed if it throws.
+   * @param tensors those in `args`, as `pattern` finds them
+   */
+  constructor(
+    fn: (...args: unknown[]) => unknown,
+    args: readonly unknown[],
+    pattern: Pattern,
+    tensors: readonly Tensor[],
+  ) {
     this.#runtime = runtime();
+    this.#pattern = pattern;
     const { arena } = this.#runtime;
     const trace = new Trace();
     this.#trace = trace;
-    const asked = key.tensors.find((x) => x.requiresGrad);
-    if (asked && this.#gradEnabled)
+    const recorded = tensors.find((x) => x.requiresGrad && !x.isLeaf);
+    if (recorded && this.#gradEnabled)
       throw new GradError(
-        `compile: expected arguments without requiresGrad, got one of shape ${formatShape(asked.shape)}; pass detach() of it, or let the function use it from outside`,
+        `compile: expected arguments without history, got one of shape ${formatShape(recorded.shape)} that an op made; pass detach() of it, or let the function use it from outside`,
       );
-    // One for each place: two arguments that are the same tensor now may be different ones in the next call.
-    const inputs: Tensor[] = [];
-    const stand = (x: Tensor): Tensor => {
-      x.checkAlive();
-      const made = standIn(x);
-      inputs.push(made);
-      return made;
-    };
+    for (const x of tensors) x.checkAlive();
     const scope = arena.open();
     try {
-      const result = this.#gradients.watch(() =>
-        withTracer(trace, () => fn(...args.map((arg) => mapTensors(arg, stand, () => {})))),
-      );
-      if (result instanceof Promise)
-        throw new RecordingError(
-          'compile: expected a synchronous function, got one that returns a promise; await outside of it',
-        );
+      const inputs: Tensor[] = [];
+      const given = withTracer(trace, () => this.#standIns(args, inputs));
       this.#inputs = inputs;
-      // Not the call's own tensors, which nobody else may hold on to.
-      this.#key = { tensors: inputs, values: key.values };
-      this.#build = this.#builder(result, scope);
+      const value = trace.gradients.watch(() => withTracer(trace, () => fn(...given)));
+      expectSynchronous('compile', value, RecordingError);
+      trace.watch.setResultsApart(trace);
+      const wanted = this.#gradEnabled && inputs.some((x) => x.requiresGrad);
+      this.#results = new Results(value, { trace, inputs, scope, wanted }, this.#now);
     } catch (error) {
+      trace.watch.restore(true);
       trace.takeWrites();
       trace.discard();
       throw error;
     } finally {
       arena.close(scope);
     }
-    this.#sort();
+    this.#sort(scope);
     this.#written = trace.takeWrites();
-    this.#left = [...this.#gradients.after].map(([owner, gradient]) => {
-      const block = gradient && this.#lasting.has(gradient.block) ? gradient.block : null;
-      return { owner, gradient, block };
-    });
+    this.#taken = new Set(this.#written);
+    this.#writes = this.#inputs.map(({ block }) => block.version > 0);
+    this.#left = this.#findLeft();
+    this.#flags = [...trace.gradients.flagsAfter].filter(([x]) => x.block.origin !== trace || this.#now.has(x.block));
+  }
+
+  /**
+   * The arguments with what stands for their tensors: one for each place, since two that are the same tensor now may be
+   * different ones in the next call.
+   */
+  #standIns(args: readonly unknown[], inputs: Tensor[]): unknown[] {
+    return mapTensors(args, (x) => {
+      const made = standIn(x);
+      inputs.push(made);
+      if (x.grad) {
+        const gradient = standIn(x.grad);
+        made.takeGrad(gradient);
+        inputs.push(gradient);
+        this.#trace.gradients.give(gradient);
+      }
+      return made;
+    }) as unknown[];
   }
 
   /** The program, in memory. @throws OutOfMemoryError; a later call may try again */
@@ -97,49 +138,32 @@ export class Specialization {
     if (this.#program) return this.#program;
     const { arena } = this.#runtime;
     const trace = this.#trace;
-    for (const block of this.#lasting.keys()) if (block.ownedBy(trace)) arena.back(block);
-    const outside = new Set([...this.#outputs, ...this.#lasting.keys(), ...this.#inputs.map(({ block }) => block)]);
+    for (const { block } of this.#lasting) if (block.ownedBy(trace)) arena.back(block);
+    const results = this.#results.blocks.map(({ block }) => block);
+    const inputs = this.#inputs.map(({ block }) => block);
+    const outside = new Set([...results, ...this.#now.keys(), ...inputs]);
     const alive = (block: Block): boolean => block.origin !== trace || outside.has(block);
-    this.#program = new Program(this.#runtime, { trace, outside, alive });
-    return this.#program;
-  }
-
-  /** How to make `result` again from the blocks of another call. */
-  #builder(result: unknown, scope: Scope): Builder {
-    if (Array.isArray(result)) {
-      const items = result.map((item) => this.#builder(item, scope));
-      return (outputs, inputs) => items.map((item) => item(outputs, inputs));
+    const program = new Program(this.#runtime, { trace, outside, alive });
+    for (const lasting of this.#lasting) {
+      lasting.place = program.placeOf(lasting.block);
+      this.#taken.add(lasting.now);
     }
-    if (isPlain(result)) {
-      const entries = Object.entries(result).map(([key, item]) => [key, this.#builder(item, scope)] as const);
-      return (outputs, inputs) => Object.fromEntries(entries.map(([key, item]) => [key, item(outputs, inputs)]));
-    }
-    if (!(result instanceof Tensor)) return () => result;
-    const { block, dtype, shape, strides, offset } = result;
-    const input = this.#inputs.findIndex((x) => x.block === block);
-    if (input >= 0)
-      return (_, inputs) => {
-        const x = inputs[input] as Tensor;
-        return x.alias(shape, strides, x.offset + offset);
-      };
-    // Kept, or not made here: the tensor itself; what stands in its place once the caller has let go of it.
-    if (block.scope !== scope) {
-      return () => {
-        const now = this.#lasting.get(block);
-        return now && block.freed ? new Tensor(now, dtype, shape, strides, offset) : result;
-      };
-    }
-    let at = this.#outputs.indexOf(block);
-    if (at < 0) at = this.#outputs.push(block) - 1;
-    return (outputs) => new Tensor(outputs[at] as Block, dtype, shape, strides, offset);
+    const fresh = this.#results.blocks.map(({ block, kept }) => (kept ? undefined : program.placeOf(block)));
+    this.#places = { inputs: inputs.map((block) => program.placeOf(block)), results: fresh };
+    this.#program = program;
+    return program;
   }
 
   /** Finds what of the trace lasts, and what is not its own. */
-  #sort(): void {
+  #sort(scope: Scope): void {
     const inputs = new Set(this.#inputs.map(({ block }) => block));
+    for (const block of inputs) if (block.scope !== scope) block.free();
     const sort = ({ block }: Tensor): void => {
       if (block.origin !== this.#trace) this.#captured.add(block);
-      else if (!block.freed && !inputs.has(block) && !this.#lasting.has(block)) this.#lasting.set(block, block);
+      else if (!block.freed && !inputs.has(block) && !this.#now.has(block)) {
+        this.#now.set(block, block);
+        this.#lasting.push({ block, now: block, place: undefined });
+      }
     };
     for (const node of this.#trace.nodes) {
       forEachInput(node, sort);
@@ -147,16 +171,29 @@ export class Specialization {
     }
   }
 
-  /** Whether a call like this one was traced, and all it depended on is as it was. */
-  fits(key: Key): boolean {
-    return isGradEnabled() === this.#gradEnabled && sameKey(key, this.#key) && this.#holds();
+  /** What is left in `.grad` of tensors that live on. */
+  #findLeft(): Left[] {
+    const left: Left[] = [];
+    for (const [owner, gradient] of this.#trace.gradients.after) {
+      if (owner.block.origin === this.#trace && !this.#now.has(owner.block)) continue;
+      left.push({ owner, gradient, block: gradient && this.#now.has(gradient.block) ? gradient.block : null });
+    }
+    return left;
+  }
+
+  /**
+   * Whether a call like this one was traced, and all it depended on is as it was.
+   * @param tensors gets those in the arguments
+   */
+  fits(args: readonly unknown[], tensors: Tensor[]): boolean {
+    tensors.length = 0;
+    return isGradEnabled() === this.#gradEnabled && this.#pattern.matches(args, tensors) && this.#holds();
   }
 
   #holds(): boolean {
     if (this.dead) return false;
-    for (const [x, grad] of this.#gradients.read) if (x.grad !== grad) return false;
-    for (const guard of this.#trace.guards) if (!guard()) return false;
-    return true;
+    for (const [x, grad] of this.#trace.gradients.read) if (x.grad !== grad) return false;
+    return this.#trace.holds();
   }
 
   /** Whether something it uses is gone for good. */
@@ -166,21 +203,13 @@ export class Specialization {
     return false;
   }
 
-  /** Whether it is where one of the blocks that last is now. */
-  #isLasting(block: Block): boolean {
-    for (const now of this.#lasting.values()) if (now === block) return true;
-    return false;
-  }
-
   /** A program takes its arguments and what it captured for memories of their own. @throws RecordingError */
   #checkApart(tensors: readonly Tensor[]): void {
     for (let i = 0; i < tensors.length; i++) {
       const { block } = tensors[i] as Tensor;
-      const written = (this.#inputs[i] as Tensor).block.version > 0;
       const shared =
-        this.#written.has(block) ||
-        this.#isLasting(block) ||
-        (written && (this.#captured.has(block) || tensors.some((x, j) => j !== i && x.block === block)));
+        this.#taken.has(block) ||
+        (this.#writes[i] && (this.#captured.has(block) || tensors.some((x, j) => j !== i && x.block === block)));
       if (shared)
         throw new RecordingError(
           `compile: expected arguments that share no memory with what the function writes, got one of shape ${formatShape(tensors[i]?.shape ?? [])} that does; pass a copy`,
@@ -188,41 +217,63 @@ export class Specialization {
     }
   }
 
+  /** Sees to it that what lasts has memory: the caller may have let go of it, with zeroGrad() outside. */
+  #renewLasting(program: Program): void {
+    for (const lasting of this.#lasting) {
+      if (lasting.now.freed) {
+        this.#taken.delete(lasting.now);
+        lasting.now = this.#runtime.arena.lasting(lasting.block.bytes, lasting.block.maker);
+        this.#now.set(lasting.block, lasting.now);
+        this.#taken.add(lasting.now);
+      }
+      program.move(lasting.place, lasting.now.ptr);
+    }
+  }
+
   /** Runs it on these arguments, which fit. */
   run(tensors: readonly Tensor[]): unknown {
     const { arena } = this.#runtime;
     const { program } = this;
+    for (const x of tensors) x.checkAlive();
     this.#checkApart(tensors);
     for (const hook of this.#trace.hooks) hook();
-    const outputs: Block[] = [];
+    const blocks: Block[] = [];
     let turn: Scope | null = null;
     try {
       for (let i = 0; i < tensors.length; i++) {
-        const x = tensors[i] as Tensor;
-        x.checkAlive();
-        turn = heirOf(turn, x.block);
-        const { block } = this.#inputs[i] as Tensor;
-        if (block.version > 0) x.block.version++; // it writes there
-        program.bind(block, x.block.ptr + x.byteOffset);
+        const { block, byteOffset } = tensors[i] as Tensor;
+        turn = heirOf(turn, block);
+        if (this.#writes[i]) block.version++;
+        program.move(this.#places.inputs[i], block.ptr + byteOffset);
       }
-      for (const [block, now] of this.#lasting) {
-        if (now.freed) this.#lasting.set(block, arena.lasting(block.bytes, block.maker));
-        program.bind(block, (this.#lasting.get(block) as Block).ptr);
-      }
-      for (const block of this.#outputs) {
-        const output = arena.allocate(block.bytes, block.maker, turn);
-        outputs.push(output);
-        program.bind(block, output.ptr);
+      this.#renewLasting(program);
+      const results = this.#results.blocks;
+      for (let i = 0; i < results.length; i++) {
+        const { block, kept } = results[i] as (typeof results)[number];
+        const made = kept ? arena.lasting(block.bytes, block.maker) : arena.allocate(block.bytes, block.maker, turn);
+        blocks.push(made);
+        program.move(this.#places.results[i], made.ptr);
       }
       for (const block of this.#written) block.version++;
       const stopped = runWatched(program);
       if (stopped) this.#complain(stopped);
     } catch (error) {
-      for (const output of outputs) output.free();
+      for (const block of blocks) block.free();
       throw error;
     }
+    this.#copyKept(blocks);
     this.#setGradients();
-    return this.#build(outputs, tensors);
+    return this.#results.make(blocks, tensors, arena);
+  }
+
+  /** What the function keeps is written by each run: who gets it as a result gets a copy. */
+  #copyKept(blocks: readonly Block[]): void {
+    const { u8 } = this.#runtime.arena;
+    this.#results.blocks.forEach(({ block, kept }, i) => {
+      if (!kept) return;
+      const { ptr, bytes } = this.#now.get(block) as Block;
+      u8.copyWithin((blocks[i] as Block).ptr, ptr, ptr + bytes);
+    });
   }
 
   /** Throws what the eager call would have thrown. */
@@ -242,11 +293,12 @@ export class Specialization {
   }
 
   #setGradients(): void {
+    for (const [x, on] of this.#flags) x.requiresGrad = on;
     for (const left of this.#left) {
       const { owner, block } = left;
-      // The caller may have let go of it, with zeroGrad() outside: the program has another one then.
-      if (left.gradient?.block.freed && block)
-        left.gradient = new Tensor(this.#lasting.get(block) as Block, left.gradient.dtype, left.gradient.shape);
+      // The caller may have let go of it: the program has another one then.
+      if (block && left.gradient?.block.freed)
+        left.gradient = new Tensor(this.#now.get(block) as Block, left.gradient.dtype, left.gradient.shape);
       if (owner.grad === left.gradient) continue;
       owner.clearGrad();
       owner.takeGrad(left.gradient);
@@ -255,13 +307,21 @@ export class Specialization {
 
   /** Compares with another trace of the same call. @returns what differs first, or null */
   differs(other: Specialization): string | null {
-    return differenceOf(this.#trace, other.#trace);
+    return differenceOf(
+      { trace: this.#trace, value: this.#results.value },
+      { trace: other.#trace, value: other.#results.value },
+    );
   }
 
   /** Whether `fn` let tensors out of the trace, besides results and gradients: those are written with each run. */
   get lets(): boolean {
     const gradients = new Set(this.#left.map(({ block }) => block));
-    return [...this.#lasting.keys()].some((block) => block.origin === this.#trace && !gradients.has(block));
+    return this.#lasting.some(({ block }) => block.origin === this.#trace && !gradients.has(block));
+  }
+
+  /** Puts back what was in modules before `fn` was traced. @param results also where it left tensors of the trace */
+  undo(results: boolean): void {
+    this.#trace.watch.restore(results);
   }
 
   /** Gives the memory of the program back; that of gradients it left stays theirs. */

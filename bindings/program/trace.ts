@@ -1,12 +1,15 @@
 // The graph of ops that compile() traces: what was called, on what, from where. While a trace stands in the tracer's
 // slot of execute.ts, blocks have no memory: what a program needs is known, and planned, when the trace is over.
 
-import { ops } from '../autograd.ts';
+import { noGrad, ops } from '../autograd.ts';
 import { aside, type Made, type ModuleLink, moduleNow, type Tracer } from '../execute.ts';
 import { type Block, unclonable } from '../memory/arena.ts';
 import { RecordingError } from '../memory/errors.ts';
 import type { Bag, OpName, Row, Slot } from '../ops/core.ts';
 import { Tensor } from '../tensor.ts';
+import { Gradients } from './gradients.ts';
+import { describeSite, siteNow } from './site.ts';
+import { Watch } from './watch.ts';
 
 /** One call of an op. */
 export interface Node {
@@ -31,55 +34,27 @@ export function forEachInput({ row, inputs }: Node, visit: (x: Tensor, writes: b
 }
 
 /**
- * The folder of the library, as stacks name it: frames in it are not the user's. The package has more than one file in
- * it. Of a user's bundle, its file.
- */
-const HOME = import.meta.url.replace(/program\/[^/]*$/, '').replace(/(\/build\/lib\/)[^/]*$/, '$1');
-const HOME_PATH = HOME.replace(/^file:\/\//, '');
-
-/** The first line of a stack that is not the library's, in brackets; '' where there is none. */
-export function describeSite(site: Error | null | undefined): string {
-  const lines = (site?.stack ?? '').split('\n');
-  // Frames of the engine, such as Array.map, are nobody's place.
-  const isPlace = (text: string): boolean => !/<anonymous>\)?$|\(?node:|\(native/.test(text.trim());
-  const line = lines.find((text, i) => i > 0 && isPlace(text) && !text.includes(HOME) && !text.includes(HOME_PATH));
-  return line ? ` (${line.trim()})` : '';
-}
-
-/** Frames of the library above a call of the user's: of an op, and of each module around it. */
-const FRAMES = 12;
-const FRAMES_OF_MODULE = 8;
-
-/**
  * Ops of a trace that know theirs: ten thousands are made by loops, and a third of building them would go into sites.
  */
 const SITES = 4096;
-
-/** Where the user's program is. Half a microsecond a frame, so no more of them than lead there. */
-function siteNow(): Error {
-  const limit = Error.stackTraceLimit;
-  let frames = FRAMES;
-  for (let link = moduleNow(); link; link = link.parent) frames += FRAMES_OF_MODULE;
-  Error.stackTraceLimit = frames;
-  const site = new Error();
-  Error.stackTraceLimit = limit;
-  return site;
-}
 
 /** Traces what is called, and on what outside of it the trace depends. */
 export class Trace implements Tracer {
   readonly unclonable = unclonable;
   readonly abandoned = false;
   readonly nodes: Node[] = [];
-  /** All that has to hold for the trace to be of use again. */
-  readonly guards: (() => boolean)[] = [];
+  readonly gradients = new Gradients(this);
+  readonly watch = new Watch();
+  /** What else has to hold for the trace to be of use again. */
+  readonly #guards: (() => boolean)[] = [];
+  /** Tensors from outside, and whether each wants a gradient: one that is frozen, or no longer, has another program. */
+  readonly #seen = new Map<Tensor, boolean>();
   /** What is done before each run. */
   readonly hooks: (() => void)[] = [];
   /** Blocks from outside, with the version each had when the trace first met it. */
   readonly versions = new Map<Block, number>();
   /** Blocks that were filled from JavaScript, and with what. */
   readonly constants = new Map<Block, ArrayLike<number>>();
-  readonly #seen = new Set<Tensor>();
 
   node(op: OpName, row: Row, inputs: Bag, outputs: Made, attrs: unknown): void {
     const site = this.nodes.length < SITES ? siteNow() : undefined;
@@ -94,11 +69,8 @@ export class Trace implements Tracer {
   /** Notes a tensor from outside. */
   #depend(x: Tensor): void {
     if (this.#seen.has(x)) return;
-    this.#seen.add(x);
-    const { block, requiresGrad } = x;
-    if (!this.versions.has(block)) this.versions.set(block, block.version);
-    // A tensor that is frozen, or no longer, has another program.
-    this.guards.push(() => x.requiresGrad === requiresGrad);
+    this.#seen.set(x, this.gradients.required(x));
+    if (!this.versions.has(x.block)) this.versions.set(x.block, x.block.version);
   }
 
   host(op: OpName, { y }: Bag, attrs: unknown): void {
@@ -107,21 +79,32 @@ export class Trace implements Tracer {
         (attrs as { reader: string }).reader,
         'return the tensor from the compiled function and read it outside, or choose with where()',
       );
-    if (!(y instanceof Tensor) || y.block.origin !== this)
-      this.refuse(op, 'load and overwrite tensors outside of the compiled function');
+    const into = y as Tensor;
     const values = Array.from((attrs as { values: ArrayLike<number> }).values);
     // Every run has to find the numbers again, whatever it did to y: so they are copied from a tensor that lasts.
     const constant = aside(() => {
-      const x = Tensor.allocate(y.shape, y.dtype, 'tensor').keep();
+      const x = Tensor.allocate(into.shape, into.dtype, 'tensor').keep();
+      this.constants.set(x.block, values);
       ops.upload({ y: x }, { values });
       return x;
     });
-    this.constants.set(constant.block, values);
-    ops.copy({ y, x: constant });
+    noGrad(() => ops.copy({ y: into, x: constant }));
   }
 
   guard(holds: () => boolean): void {
-    this.guards.push(holds);
+    this.#guards.push(holds);
+  }
+
+  dependOn(object: object, fields?: readonly string[]): void {
+    if (fields) this.watch.noteFields(object, fields);
+    else this.watch.note(object);
+  }
+
+  /** Whether all is as it was that the trace depends on. */
+  holds(): boolean {
+    for (const [x, requiresGrad] of this.#seen) if (x.requiresGrad !== requiresGrad) return false;
+    for (const guard of this.#guards) if (!guard()) return false;
+    return this.watch.holds();
   }
 
   beforeRun(hook: () => void): void {

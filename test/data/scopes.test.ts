@@ -1,11 +1,11 @@
-// Loops that await, and what runs in between. The scenarios are those that test/browser.test.ts runs in a page.
+// Loops that await, and what runs in between. The scenarios are those that test/platforms runs in pages.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as r from '../../bindings/index.ts';
 import { data, type Tensor } from '../../bindings/index.ts';
 import { random } from '../../reference/random.ts';
-import { runScenarios, scenariosOf } from '../browser/scopes.js';
+import { runScenarios, scenariosOf } from '../platforms/scopes.js';
 
 beforeEach(() => r.init());
 afterEach(() => r.shutdown());

@@ -2,15 +2,15 @@
 import { readFileSync } from 'node:fs';
 import v8 from 'node:v8';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { engineName } from '../../bindings/engine/builds.ts';
+import { engineName } from '../../bindings/engine/platform.ts';
 import { digestKernels, findDifference } from '../../bindings/engine/revectorize.ts';
-import { pickTile, TILES } from '../../bindings/engine/tile.ts';
+import { pickTile, TILES, timeTiles } from '../../bindings/engine/tile.ts';
 import { ArgumentError, BackendError, backend, init, rand, shutdown, tensor } from '../../bindings/index.ts';
 import { table } from '../../bindings/kernels/table.ts';
 
 const [nodeMajor, nodeMinor] = process.versions.node.split('.');
 const [v8Major, v8Minor] = process.versions.v8.split('.');
-const widens = Number(v8Major) >= 12 && process.arch === 'x64';
+const widens = Number(v8Major) >= 13 && process.arch === 'x64';
 
 const compile = (build: 'strict' | 'relaxed'): WebAssembly.Module => {
   if (Number(nodeMajor) < 22) v8.setFlagsFromString('--experimental-wasm-relaxed-simd');
@@ -30,9 +30,11 @@ describe('backend', () => {
     expect(threads).toBeGreaterThanOrEqual(1);
     expect(TILES).toContain(tile);
     expect(revectorized).toBe(false);
-    for (const about of [/SIMD/, /thread/, /128-bit/, /^tile \d+x\d+: the fastest/])
-      expect(reasons.filter((reason) => about.test(reason))).toHaveLength(1);
-    expect(reasons).toHaveLength(4);
+    // Where the processors have much to do, a team may not be worth it.
+    const choices = reasons.filter((reason) => !/ after all: /.test(reason));
+    for (const about of [/SIMD/, /thread/, /128-bit/, /^tile \d+x\d+: /])
+      expect(choices.filter((reason) => about.test(reason))).toHaveLength(1);
+    expect(choices).toHaveLength(4);
   });
 
   it.each([
@@ -77,14 +79,24 @@ describe('tile', () => {
     expect(product).toEqual(b.matmul(b.t()).data);
   });
 
-  it('is timed once for a build, in some milliseconds', async () => {
+  it('is known for V8 on x64, and is what a timing finds', async () => {
+    for (const build of ['strict', 'relaxed'] as const) {
+      const { tile, reason } = await pickTile(compile(build), build, 'plain');
+      expect(reason).toBe(process.arch === 'x64' ? 'what 16 vector registers hold' : 'the fastest in a short timing');
+      // A busy machine may mislead one timing.
+      const timed: string[] = [];
+      for (let i = 0; i < 5; i++) timed.push((await timeTiles(compile(build), build)).tile);
+      expect(timed).toContain(tile);
+    }
+  });
+
+  it('is timed once for a build in a mode, in some milliseconds', async () => {
     const module = compile('strict');
     const started = performance.now();
-    const first = pickTile(module, 'strict', 'a mode of this test');
-    expect(TILES).toContain(await first);
+    const first = pickTile(module, 'strict', 'wide');
+    expect(await first).toEqual({ tile: expect.stringMatching(/^\d+x\d+$/), reason: 'the fastest in a short timing' });
     expect(performance.now() - started).toBeLessThan(1000); // far more than it takes, on a busy machine
-    expect(pickTile(module, 'strict', 'a mode of this test')).toBe(first);
-    expect(pickTile(module, 'strict', 'another mode')).not.toBe(first);
+    expect(pickTile(module, 'strict', 'wide')).toBe(first);
   });
 
   it('and revectorize are checked, and part of what is running', async () => {

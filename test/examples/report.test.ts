@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { chromium } from 'playwright-core';
+import puppeteer from 'puppeteer-core';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { MetricsRecord } from '../../examples/mnist/metrics.ts';
 import { escapeHtml, type Mistake, type ReportData, renderReport, scriptJson } from '../../examples/mnist/report.ts';
@@ -192,12 +192,15 @@ describe.skipIf(browserPath === undefined)('the report in a browser', () => {
 
   it('opens from a file, draws everything, asks the network for nothing and fits every width', async () => {
     const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking'];
-    const browser = await chromium.launch({ executablePath: browserPath as string, args });
+    const browser = await puppeteer.launch({ executablePath: browserPath as string, args });
     try {
-      const page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
+      const page = await browser.newPage();
+      await page.setViewport({ width: 1200, height: 900 });
+      const count = async (selector: string): Promise<number> => (await page.$$(selector)).length;
+      const texts = (selector: string) => page.$$eval(selector, (all) => all.map((element) => element.textContent));
       const problems: string[] = [];
       const requests: string[] = [];
-      page.on('pageerror', (error) => problems.push(error.message));
+      page.on('pageerror', (error) => problems.push((error as Error).message));
       page.on('console', (message) => problems.push(message.text()));
       page.on('request', (request) => requests.push(request.url()));
       const open = async (name: string, data: ReportData): Promise<void> => {
@@ -207,23 +210,23 @@ describe.skipIf(browserPath === undefined)('the report in a browser', () => {
       };
 
       await open('full.html', report());
-      expect(await page.locator('.uplot canvas').count()).toBe(3);
-      const ink = await page.locator('figure canvas').evaluateAll((all: HTMLCanvasElement[]) =>
-        all.map((canvas) => {
+      expect(await count('.uplot canvas')).toBe(3);
+      const ink = await page.$$eval('figure canvas', (all) =>
+        (all as HTMLCanvasElement[]).map((canvas) => {
           const [width, height] = [canvas.width, canvas.height];
           const { data } = (canvas.getContext('2d') as CanvasRenderingContext2D).getImageData(0, 0, width, height);
           return [width, height, ...data.filter((_, i) => i % 4 === 3)];
         }),
       );
       expect(ink[0]).toEqual([3, 2, 6, 7, 8, 9, 10, 11]);
-      expect(await page.locator('figcaption').nth(1).textContent()).toBe(`zero → ${EVIL}70%`);
-      expect(await page.locator('#loss .u-legend').textContent()).toContain('3,000');
+      expect((await texts('figcaption'))[1]).toBe(`zero → ${EVIL}70%`);
+      expect((await texts('#loss .u-legend'))[0]).toContain('3,000');
       await page.click('#loss-scale');
-      await page.emulateMedia({ colorScheme: 'dark' });
-      expect(await page.locator('.uplot').count()).toBe(3);
+      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }]);
+      expect(await count('.uplot')).toBe(3);
 
       for (const width of [1600, 700, 320]) {
-        await page.setViewportSize({ width, height: 800 });
+        await page.setViewport({ width, height: 800 });
         // The window tells the page of its size some time later, and the charts are drawn anew then.
         const seen = () =>
           page.evaluate(() => ({
@@ -236,10 +239,10 @@ describe.skipIf(browserPath === undefined)('the report in a browser', () => {
         await expect.poll(seen, { timeout: 20_000 }).toEqual({ width, fits: true, beside: [0, 0, 0] });
       }
       await open('empty.html', report({ records: [], mistakes: [] }));
-      expect(await page.locator('.chart').allTextContents()).toEqual(new Array(3).fill('Nothing was recorded.'));
+      expect(await texts('.chart')).toEqual(new Array(3).fill('Nothing was recorded.'));
       const [first] = records();
       await open('one.html', report({ records: first === undefined ? [] : [first] }));
-      expect(await page.locator('.uplot canvas').count()).toBe(3);
+      expect(await count('.uplot canvas')).toBe(3);
       expect(problems).toEqual([]);
       expect(requests.filter((url) => !url.startsWith('file:'))).toEqual([]);
     } finally {

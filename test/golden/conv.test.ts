@@ -86,7 +86,7 @@ describe.each(['strict', 'relaxed'] as const)('convolutions, %s build', (simd) =
         /^conv2d: expected stride 1 with padding 'same', got \[2, 2\]/,
       );
       expect(() => conv2d(x, w, null, { padding: 'full' as 'same' })).toThrow(
-        /^conv2d: expected padding 'same', 'valid' or whole numbers, got 'full'/,
+        /^conv2d: expected a whole number, a list of whole numbers, 'same' or 'valid' as padding, got 'full'/,
       );
       expect(() => conv2d(x, w, null, { stride: [1, 2, 3] })).toThrow(
         /^conv2d: expected stride to be one whole number >= 1, or 2, got \[1, 2, 3\]/,

@@ -3,6 +3,9 @@ import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as functions from '../../bindings/functional/functions.ts';
 import { functional, init, scope, shutdown } from '../../bindings/index.ts';
+import { type Signature, signatures } from '../../bindings/signature.ts';
+import type { Tensor } from '../../bindings/tensor.ts';
+import { nd } from '../../reference/nd.ts';
 import { expectClose, toTensor } from '../support/tensors.ts';
 import { leaves, readCases, run, type Stored } from './golden.ts';
 
@@ -58,9 +61,33 @@ describe.each(['strict', 'relaxed'] as const)('PyTorch, %s build', (simd) => {
   });
 });
 
+/** Functions that have two names. */
+const OTHER = {
+  concat: 'cat',
+  bceLoss: 'binaryCrossEntropy',
+  bceWithLogitsLoss: 'binaryCrossEntropyWithLogits',
+  klDivLoss: 'klDiv',
+};
+
 describe('coverage', () => {
+  beforeAll(() => init());
+  afterAll(() => shutdown());
+
   /** What has no PyTorch value to compare with, is compared in another test, or is another name. */
-  const elsewhere = ['dropout', 'concat', 'backward', 'copy_', 'fill_', 'zero_'];
+  const elsewhere = ['dropout', 'backward', 'copy_', 'fill_', 'zero_', ...Object.keys(OTHER)];
+
+  it.each(Object.entries(OTHER))('%s is %s, under its own name', (other, name) => {
+    const of = (which: string): Signature => signatures.find(({ path }) => path === which) as Signature;
+    const rest = ({ text, path }: Signature) => text.slice(path.length);
+    expect(rest(of(other))).toBe(rest(of(name)));
+    const call = (which: string) => of(which).fn as (...args: unknown[]) => Tensor;
+    scope(() => {
+      const args =
+        other === 'concat' ? [[toTensor(nd([2], [0.25, 0.5]))]] : [0.25, 0.75].map((x) => toTensor(nd([1], [x])));
+      expect(call(other)(...args).toArray()).toEqual(call(name)(...args).toArray());
+      expect(() => call(other)(1)).toThrow(new RegExp(`^${other}: `));
+    });
+  });
 
   it('every public function on tensors has a case', () => {
     // Files of other tests beside this one count as well.

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Writes the golden values in this folder: what PyTorch answers, for the tests beside them to compare with.
 
-Run `python3 test/golden/generate.py` where PyTorch is installed. Inputs are f32 numbers and lie in the files,
+Run `python3 test/golden/generate.py` where PyTorch and safetensors are installed. Inputs are f32 numbers and lie in the files,
 PyTorch computes on them in f64, and results have 9 significant digits: a difference is ours, not PyTorch's rounding.
 
 A file is `{ "tensors": [...], "cases": [...] }`. A case calls the public function `call` (a leading dot: a method) on `args`,
@@ -11,11 +11,13 @@ import sys
 
 sys.dont_write_bytecode = True  # no caches beside the sources
 
+from architectures import architectures
 from cells import cells
 from functions import elementwise, layouts, masks, norms, products, reductions
 from losses import losses
 from pool import layers, pools
+from signatures import signatures
 from training import modules, optimizers
 
-for write in (elementwise, reductions, products, layouts, norms, losses, optimizers, modules, pools, layers, masks, cells):
+for write in (elementwise, reductions, products, layouts, norms, losses, optimizers, modules, pools, layers, masks, cells, architectures, signatures):
     write()

@@ -35,18 +35,18 @@ def losses():
     # PyTorch has no gradients of weights, nor of probabilities of 0 in a divergence.
     still_target = lambda fn: lambda a, b, **k: fn(a, b.detach(), **k)
     still = lambda fn: lambda a, b, weight=None, **k: fn(a, b, weight=None if weight is None else weight.detach(), **k)
-    each("bceLoss", F.binary_cross_entropy, {}, p, truth)
-    each("bceLoss", still(F.binary_cross_entropy), {"weight": "$2"}, p, truth, weight)
+    each("binaryCrossEntropy", F.binary_cross_entropy, {}, p, truth)
+    each("binaryCrossEntropy", still(F.binary_cross_entropy), {"weight": "$2"}, p, truth, weight)
     edge = f32([0, 1, 1, 0, 0.5, 1e-30]), f32([0, 1, 0, 1, 1, 1])
-    each("bceLoss", still_target(F.binary_cross_entropy), {}, *edge, kinds=("none",))
+    each("binaryCrossEntropy", still_target(F.binary_cross_entropy), {}, *edge, kinds=("none",))
     logits = f32([-100, -20, -3.5, -1, -0.25, 0, 0.5, 1, 2.75, 8, 20, 100], 3, 4)
-    each("bceWithLogitsLoss", F.binary_cross_entropy_with_logits, {}, logits, truth)
+    each("binaryCrossEntropyWithLogits", F.binary_cross_entropy_with_logits, {}, logits, truth)
     each(
-        "bceWithLogitsLoss", lambda a, b, pos_weight, **k: F.binary_cross_entropy_with_logits(a, b, pos_weight=pos_weight.detach(), **k),
+        "binaryCrossEntropyWithLogits", lambda a, b, pos_weight, **k: F.binary_cross_entropy_with_logits(a, b, pos_weight=pos_weight.detach(), **k),
         {"posWeight": "$2"}, logits, truth, uniform(4, low=0.5, high=3), names=(("posWeight", "pos_weight"),),
     )
     each(
-        "bceWithLogitsLoss",
+        "binaryCrossEntropyWithLogits",
         lambda a, b, weight, pos_weight, **k: F.binary_cross_entropy_with_logits(a, b, weight.detach(), pos_weight=pos_weight.detach(), **k),
         {"weight": "$2", "posWeight": "$3"}, logits, truth, weight, uniform(4, low=0.5, high=3), names=(("posWeight", "pos_weight"),),
     )
@@ -54,9 +54,9 @@ def losses():
     logp = torch.log_softmax(uniform(3, 4), 1).float().double()
     share = f32([0.5, 0.25, 0.25, 0, 0.1, 0.2, 0.3, 0.4, 1, 0, 0, 0], 3, 4)
     kinds = ("mean", "sum", "none", "batchmean")
-    each("klDivLoss", still_target(F.kl_div), {}, logp, share, kinds=kinds)
-    each("klDivLoss", F.kl_div, {}, logp, uniform(3, 4, low=0.1, high=0.9), kinds=kinds)
-    each("klDivLoss", F.kl_div, {"logTarget": True}, logp, torch.log_softmax(uniform(3, 4), 1).float().double(), kinds=kinds, names=(("logTarget", "log_target"),))
+    each("klDiv", still_target(F.kl_div), {}, logp, share, kinds=kinds)
+    each("klDiv", F.kl_div, {}, logp, uniform(3, 4, low=0.1, high=0.9), kinds=kinds)
+    each("klDiv", F.kl_div, {"logTarget": True}, logp, torch.log_softmax(uniform(3, 4), 1).float().double(), kinds=kinds, names=(("logTarget", "log_target"),))
 
     names = (("ignoreIndex", "ignore_index"), ("labelSmoothing", "label_smoothing"))
     classes = uniform(4, low=0.2, high=2)

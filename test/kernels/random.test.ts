@@ -70,12 +70,14 @@ describe.each(builds)('%s', (build) => {
     return bench.readF32(out, n);
   }
 
-  it.each(states)('random_u32 is Philox under key %i %i from counter %i %i', (...state) => {
+  it.each(states)('randint_i32 is Philox, scaled, under key %i %i from counter %i %i', (...state) => {
     for (const n of [...sizes, 2, 6, 7, 19, 63, 64, 65]) {
       bench.reset();
       const [out, pointer] = [bench.i32(n), statePointer(state)];
-      bench.run('random_u32', out, n, 0, pointer);
+      bench.run('randint_i32', out, n, 0, 0, 0, pointer);
       expect(Uint32Array.from(bench.readI32(out, n), (w) => w >>> 0)).toEqual(words(state, n));
+      bench.run('randint_i32', out, n, 0, -5, 1000, pointer);
+      expect([...bench.readI32(out, n)]).toEqual(Array.from(words(state, n), (w) => high(w, 1000) - 5));
       expect([...bench.readI32(pointer, 4)].map((w) => w >>> 0)).toEqual(state);
     }
   });

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import v8 from 'node:v8';
 import { describe, expect, it } from 'vitest';
-import { makeTrial } from '../../bindings/engine/builds.ts';
+import { makeTrial } from '../../bindings/engine/instance.ts';
 import {
   type Argument,
   argumentsOf,

@@ -61,7 +61,7 @@ const nonlinearities = Object.keys(GAINS) as nn.init.Nonlinearity[];
 
 /** Both modes with all nonlinearities, and the defaults: fan in, leaky ReLU with a slope of 0. */
 const kaiming = (
-  fill: (x: Tensor, options?: Parameters<typeof init.kaimingNormal_>[1]) => Tensor,
+  fill: (x: Tensor, options?: rg.nn.init.KaimingOptions) => Tensor,
   of: (std: number) => Distribution,
 ): Cases => {
   const given = (['fanIn', 'fanOut'] as const).flatMap((mode) =>
@@ -80,12 +80,12 @@ const kaiming = (
     refuses(
       'refuses another mode',
       () => fill(weight(2, 2), { mode: 'fan_in' as 'fanIn' }),
-      /'fanIn' or 'fanOut', got 'fan_in'/,
+      /'fanIn' or 'fanOut' as mode, got 'fan_in'/,
     ),
     refuses(
       'refuses another nonlinearity',
       () => fill(weight(2, 2), { nonlinearity: 'softmax' as 'relu' }),
-      /expected linear, .*, got 'softmax'/,
+      /expected 'linear', .*, got 'softmax'/,
     ),
   );
 };
@@ -182,7 +182,7 @@ const cases: { readonly [K in Name]: Cases } = {
     ...refuses(
       'refuses another name',
       () => init.calculateGain('leaky_relu' as 'relu'),
-      /^calculateGain: expected linear, .*, got 'leaky_relu'/,
+      /^calculateGain: expected 'linear', .*, got 'leaky_relu'/,
     ),
   },
   xavierUniform_: {

@@ -304,6 +304,26 @@ describe('arithmetic', () => {
     );
   });
 
+  test('norms take both running statistics, or neither', () => {
+    const x = r.rand([3, 2, 4]);
+    const [mean, one] = [r.zeros([2]), r.ones([2])];
+    const half = /expected runningMean and runningVar, or neither, got no running(Mean|Var)/;
+    for (const training of [true, false]) {
+      expect(() => F.batchNorm(x, mean, null, { training })).toThrow(half);
+      expect(() => F.batchNorm(x, null, one, { training })).toThrow(half);
+      expect(() => F.instanceNorm(x, mean, null, { useInputStats: training })).toThrow(half);
+    }
+    expect(() => F.batchNorm(x, null, null)).toThrow(
+      'batchNorm: expected runningMean and runningVar with training: false, got none',
+    );
+    expect(() => F.instanceNorm(x, { useInputStats: false })).toThrow(
+      'instanceNorm: expected runningMean and runningVar with useInputStats: false, got none',
+    );
+    expect(F.batchNorm(x, null, null, null, null, true).toArray()).toEqual(
+      F.batchNorm(x, null, null, { training: true }).toArray(),
+    );
+  });
+
   test('reductions of losses', () => {
     const x = counting(2, 2);
     const y = r.zeros([2, 2]);
@@ -314,7 +334,7 @@ describe('arithmetic', () => {
       [2, 3],
     ]);
     expect(() => F.mseLoss(x, y, { reduction: 'avg' as never })).toThrow(
-      /mseLoss: expected reduction 'mean', 'sum' or 'none', got 'avg'/,
+      /mseLoss: expected 'mean', 'sum' or 'none' as reduction, got 'avg'/,
     );
     for (const loss of [F.mseLoss, F.l1Loss, F.smoothL1Loss, F.huberLoss, F.bceLoss, F.bceWithLogitsLoss, F.klDivLoss])
       expect(() => loss(x, r.zeros([2])), loss.name).toThrow(ShapeError);
@@ -325,6 +345,17 @@ describe('arithmetic', () => {
     expect(() => F.crossEntropy(x, tensor([0], { dtype: 'i32' }))).toThrow(
       /expected class targets of shape \[2\], got \[1\]/,
     );
+    for (const loss of [F.crossEntropy, F.nllLoss]) {
+      for (const target of [tensor([0, 1]), tensor([0, 1], { dtype: 'u8' })])
+        expect(() => loss(x, target)).toThrow(
+          `${loss.name}: expected class targets in i32, got ${target.dtype} [2]; convert with .to('i32'), or make them so`,
+        );
+    }
+    expect(() => F.mseLoss(x, 0 as never)).toThrow('mseLoss: expected a tensor as target, got 0');
+    // PyTorch's positions, its deprecated ones included.
+    expect(F.mseLoss(x, y, undefined, null, 'sum').item()).toBe(14);
+    expect(() => F.mseLoss(x, y, true as never)).toThrow(/mseLoss: expected no sizeAverage but null, got true/);
+    expect(() => F.mseLoss(x, y, 'sum' as never)).toThrow(/mseLoss: expected no sizeAverage but null, got 'sum'/);
     expect(() => F.nllLoss(tensor(1), tensor(1))).toThrow(
       /nllLoss: expected input \[n, classes, \.\.\.\], got a single number/,
     );

@@ -151,17 +151,28 @@ describe('compile', () => {
     });
   });
 
-  it('refuses what it keeps as an argument, which it would overwrite while it reads it', () => {
+  it('returns a tensor of its own with each call, also where the function keeps it', () => {
     scope(() => {
-      const swap = tensor([
-        [0, 1],
-        [1, 0],
-      ]);
-      const f = compile((x: Tensor) => x.matmul(swap).keep());
-      f(tensor([[1, 2]]));
-      const y = f(tensor([[1, 2]]));
-      expect(() => f(y)).toThrow(/with what the function writes, got one of shape \[1, 2\] that does; pass a copy/);
-      expect(f(y.clone()).toArray()).toEqual([[1, 2]]);
+      let last: Tensor | undefined;
+      const fn = (x: Tensor): [Tensor, Tensor, { y: Tensor }] => {
+        const y = x.mul(2).keep();
+        last = y;
+        return [y, y.t(), { y: x.add(1) }];
+      };
+      const f = compile(fn);
+      const results: [Tensor, Tensor, { y: Tensor }][] = [];
+      for (let i = 0; i < 5; i++) {
+        results.push(scope(() => f(tensor([[i, 1]]))));
+        expect(last?.toArray()).toEqual([[2 * i, 2]]);
+      }
+      results.forEach(([y, turned, { y: other }], i) => {
+        expect(y.toArray()).toEqual([[2 * i, 2]]);
+        expect(turned.toArray()).toEqual([[2 * i], [2]]);
+        expect(turned.block).toBe(y.block);
+        expect(other.toArray()).toEqual([[i + 1, 2]]);
+        expect(f(y)[0].toArray()).toEqual([[4 * i, 4]]);
+        y.dispose();
+      });
       f.dispose();
     });
   });

@@ -1,5 +1,5 @@
 // What compile() cannot record says so, and leaves everything as it was.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as rg from '../../bindings/index.ts';
 import { compile, scope, type Tensor, tensor } from '../../bindings/index.ts';
 
@@ -15,8 +15,6 @@ describe('what cannot be compiled', () => {
       (x) => x.indexSelect(0, x.gt(1)),
       /^indexSelect: expected no read .*refusals\.test\.ts/,
     ],
-    'randperm()': [() => rg.randperm(3), /^randperm: expected no read .*refusals\.test\.ts/],
-    'randint()': [() => rg.randint(0, 3, [2]), /^randint: expected no read .*refusals\.test\.ts/],
     'toArray()': [(x) => x.toArray(), /data: expected no read/],
     'a promise': [async (x) => x, /synchronous/],
   };
@@ -93,13 +91,56 @@ describe('what cannot be compiled', () => {
     });
   });
 
-  it('says so where every call is another kind', () => {
+  it('keeps tensors from outside and arguments alive, and the backend', () => {
     scope(() => {
-      const f = compile((x: Tensor, n: number) => x.mul(n));
-      expect(() => {
-        for (let n = 0; n < 100; n++) f(tensor([1]), n);
-      }).toThrow(/at most 64 kinds of calls/);
-      f.dispose();
+      const w = tensor([2]);
+      const inside: Record<string, [fn: (x: Tensor) => unknown, message: RegExp]> = {
+        shutdown: [() => rg.shutdown(), /^shutdown: .*inside of a compiled function/],
+        'a tensor from outside': [(x) => [w.dispose(), x.add(1)], /^dispose: .*got one that tensor made/],
+        'an argument': [(x) => [x.dispose()], /^dispose: expected arguments/],
+        profile: [(x) => rg.profile(() => x.add(1)).result, /^profile: /],
+        seeds: [() => rg.manualSeed(1), /^setRngState: /],
+      };
+      for (const [name, [fn, message]] of Object.entries(inside)) {
+        const f = compile(fn);
+        for (let call = 0; call < 2; call++) {
+          expect(() => f(w), name).toThrow(message);
+          expect(() => f(w), name).toThrow(rg.RecordingError);
+        }
+      }
+      expect(w.item()).toBe(2);
     });
+  });
+
+  it('handles the promise of an async function, and tells its error', async () => {
+    const told = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    const mine = async (): Promise<void> => {
+      await Promise.resolve();
+      throw new Error('mine');
+    };
+    const refusals: Record<string, () => unknown> = {
+      compile: () => compile(mine)(),
+      scope: () => scope(mine),
+      noGrad: () => rg.noGrad(mine),
+      profile: () => rg.profile(mine),
+    };
+    for (const [name, refuse] of Object.entries(refusals)) {
+      let error = new Error('none');
+      try {
+        refuse();
+      } catch (thrown) {
+        error = thrown as Error;
+      }
+      expect(error).toBeInstanceOf(name === 'compile' ? rg.RecordingError : rg.ArgumentError);
+      expect(error.message).toMatch(`${name}: expected a synchronous function`);
+      await new Promise((resolve) => setTimeout(resolve));
+      expect((error.cause as Error).message).toBe('mine');
+      expect(told.mock.lastCall?.[0]).toMatch(name);
+    }
+    expect(unhandled).not.toHaveBeenCalled();
+    process.off('unhandledRejection', unhandled);
+    told.mockRestore();
   });
 });

@@ -1,6 +1,6 @@
 // Calls of kernels made from nothing but their descriptors: numbers that fit each other, operands filled by their
 // extents, and a memory in which nothing outside of the extents may change.
-import type { Exports } from '../../bindings/engine/builds.ts';
+import type { Exports } from '../../bindings/engine/instance.ts';
 import {
   type Argument,
   BYTES,

@@ -1,6 +1,6 @@
-// What the types of modules, activations and methods let through, and what they refuse. tsc checks it (npm run types,
+// What the types of modules, functions, activations and methods let through, and what they refuse. tsc checks it (npm run types,
 // test/declarations.test.ts); nothing runs it.
-import { compile, init, nn, optim, randn, type Tensor, tensor } from 'retrograd';
+import { compile, functional as F, init, nn, optim, randn, type Tensor, tensor } from 'retrograd';
 
 class Gated extends nn.Module {
   readonly inner = new nn.Linear(4, 4);
@@ -101,4 +101,34 @@ export async function methods(): Promise<void> {
   x.concat([x]);
   // @ts-expect-error a program is called as its function is
   step(1);
+}
+
+/** Functions take what is optional by position, by name, or positions first; with the places of maxima, two results. */
+export function functions(x: Tensor, weight: Tensor, returnIndices: boolean): void {
+  const one: Tensor[] = [
+    F.maxPool2d(x, 2),
+    F.maxPool2d(x, 2, 1, 0),
+    F.maxPool2d(x, 2, { stride: 1 }),
+    F.maxPool2d(x, 2, 1, { returnIndices: false }),
+    F.maxPool2d(x, 2, null, 0, 1, false, false),
+    F.adaptiveMaxPool1d(x, 3),
+    F.conv2d(x, weight, null, 2, 'same', { groups: 2, layout: 'nhwc' }),
+    F.conv2d(x, weight, { bias: null, stride: [1, 2] }),
+    F.crossEntropy(x, weight, undefined, null, -1, { labelSmoothing: 0.1 }),
+  ];
+  const two: [output: Tensor, indices: Tensor][] = [
+    F.maxPool2d(x, 2, { returnIndices: true }),
+    F.maxPool2d(x, 2, undefined, 1, { returnIndices: true }),
+    F.maxPool2d(x, 2, 1, 0, 1, false, true),
+    F.adaptiveMaxPool1d(x, 3, true),
+    F.adaptiveMaxPool2d(x, [3, null], { returnIndices: true }),
+  ];
+  const either: Tensor | [Tensor, Tensor] = F.maxPool1d(x, 2, { returnIndices });
+  // @ts-expect-error: sums are 'sum'
+  F.mseLoss(x, x, { reduction: 'total' });
+  // @ts-expect-error: no such option
+  F.conv2d(x, weight, { strides: 2 });
+  // @ts-expect-error: the layout goes by name only
+  F.conv2d(x, weight, null, 1, 0, 1, 1, 'nhwc');
+  void [one, two, either];
 }

@@ -101,17 +101,56 @@ export const randomCases = {
     gradients: 'none',
     errors: badShapes('full', { value: 1 }, {}),
   },
-  randomBits: {
-    samples: shapes.map((shape) => ({ inputs: { state }, attrs: { shape } })),
-    reference: (_, { shape }) =>
+  randint: {
+    samples: shapes.flatMap((shape) =>
+      [
+        [0, 1],
+        [-3, 5],
+        [7, 2 ** 31],
+        [-(2 ** 31), 2 ** 31],
+      ].map(([from, below]) => ({ inputs: { state }, attrs: { shape, low: from as number, high: below as number } })),
+    ),
+    reference: (_, { shape, low: from, high: below }) =>
       drawing(
         shape,
-        words(numelOf(shape)).map((word) => word | 0),
+        words(numelOf(shape)).map((word) => from + high(BigInt(word) * BigInt(below - from))),
       ),
     dtype: 'i32',
     tolerance: { relative: 0 },
     gradients: 'none',
-    errors: badShapes('randomBits', {}),
+    errors: [
+      ...badShapes('randint', { low: 0, high: 2 }),
+      argumentError(
+        { state },
+        { shape: [2], low: 2, high: 2 },
+        /^randint: expected whole numbers low < high, got 2 and 2/,
+      ),
+      argumentError(
+        { state },
+        { shape: [2], low: 0, high: 2 ** 32 },
+        /^randint: .* high <= 2147483648, got 0 and 4294967296/,
+      ),
+    ],
+  },
+  randperm: {
+    samples: [0, 1, 2, 17, 1009].map((n) => ({ inputs: { state }, attrs: { n } })),
+    reference: (_, { n }) => {
+      const order: number[] = [];
+      words(n).forEach((word, i) => {
+        const place = high(BigInt(word) * BigInt(i + 1));
+        order[i] = order[place] ?? i;
+        order[place] = i;
+      });
+      return drawing([n], order);
+    },
+    dtype: 'i32',
+    tolerance: { relative: 0 },
+    gradients: 'none',
+    errors: [
+      shapeError({ state }, { n: -1 }, /^randperm: expected sizes to be whole numbers from 0, got \[-1\]/),
+      shapeError({ state }, { n: 0.5 }, /^randperm: expected sizes to be whole numbers from 0, got \[0.5\]/),
+      shapeError({ state }, { n: 2 ** 31 }, /^randperm: expected at most 2147483647 elements/),
+    ],
   },
   uniform: {
     samples: shapes.flatMap((shape) =>

@@ -1,25 +1,26 @@
-// A local server for pages under test: files from a few places, chosen headers, and a place to post the result to.
+// Local servers for pages under test: files from a few places, chosen headers, and a place to post the answer to.
 import { readFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 
 const TYPES: Record<string, string> = {
-  '.bin': 'application/octet-stream',
   '.css': 'text/css',
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
+  '.json': 'application/json',
   '.map': 'application/json',
+  '.mjs': 'text/javascript; charset=utf-8',
   '.wasm': 'application/wasm',
 };
 
 export interface Site {
   /** Folders by the path they are served under; the longest path that fits wins. */
-  readonly folders: Readonly<Record<string, string>>;
+  readonly folders?: Readonly<Record<string, string>>;
   /** Files made up by the test, by path. */
-  readonly files: Readonly<Record<string, Uint8Array>>;
+  readonly files?: Readonly<Record<string, string>>;
   /** Sent with every answer. */
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Running {
@@ -29,8 +30,8 @@ export interface Running {
   close(): Promise<void>;
 }
 
-async function find({ folders, files }: Site, path: string): Promise<Uint8Array | undefined> {
-  if (files[path]) return files[path];
+async function find({ folders = {}, files = {} }: Site, path: string): Promise<string | Uint8Array | undefined> {
+  if (files[path] !== undefined) return files[path];
   const under = Object.keys(folders).sort((a, b) => b.length - a.length);
   const base = under.find((prefix) => path.startsWith(prefix));
   if (base === undefined || normalize(path) !== path) return undefined;
@@ -43,7 +44,7 @@ export async function serve(site: Site): Promise<Running> {
   const result = new Promise<unknown>((resolve) => {
     post = resolve;
   });
-  const server: Server = createServer(async (request, response) => {
+  const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     if (request.method === 'POST' && pathname === '/result') {
       let body = '';
@@ -52,11 +53,12 @@ export async function serve(site: Site): Promise<Running> {
       post(JSON.parse(body));
       return;
     }
-    const found = await find(site, pathname === '/' ? '/index.html' : pathname);
+    const path = pathname === '/' ? '/index.html' : pathname;
+    const found = await find(site, path);
     // Browsers ask for an icon of their own accord.
-    const status = found ? 200 : pathname === '/favicon.ico' ? 204 : 404;
-    const type = TYPES[extname(pathname)] ?? (pathname === '/' ? TYPES['.html'] : 'application/octet-stream');
-    response.writeHead(status, { ...site.headers, 'Content-Type': type as string }).end(found);
+    const status = found !== undefined ? 200 : path === '/favicon.ico' ? 204 : 404;
+    const type = TYPES[extname(path)] ?? 'application/octet-stream';
+    response.writeHead(status, { ...site.headers, 'Content-Type': type }).end(found);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

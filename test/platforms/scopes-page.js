@@ -1,5 +1,5 @@
 // Runs the scenarios of scopes and turns in the page, and posts to the server what went wrong.
-import * as retrograd from '/build/lib/index.js';
+import * as retrograd from '/retrograd/build/lib/index.js';
 import { runScenarios } from './scopes.js';
 
 const problems = await retrograd

@@ -1,0 +1,50 @@
+// Whether a team is worth its while: engines and containers may speak of more processors than there are, and a team
+// whose threads take turns is many times slower than one thread alone.
+import { now } from './platform.ts';
+
+/** Milliseconds that one side takes in a round, at least, and so many ticks of the clock. */
+const ROUND = 0.2;
+const TICKS = 5;
+/** The first rounds warm both up; the last is played where other programs take the processors for a while. */
+const FIRST_ROUNDS = 2;
+const MOST_ROUNDS = 12;
+/** A clock that ticks more seldom than every so many milliseconds is no good for this. */
+const COARSEST = 5;
+/** Looks at a clock, after which it stands still: about 5 ms. */
+const LOOKS = 100_000;
+
+/** Milliseconds from one tick of the clock to the next; Infinity where it stands still. */
+function tick(): number {
+  let first = 0;
+  const started = now();
+  for (let looks = 0; looks < LOOKS; looks++) {
+    const time = now();
+    if (time === started || time === first) continue;
+    if (first) return time - first;
+    first = time;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Whether `team` is faster than `alone`, by the best of a few rounds in turn: about 2 ms, and 10 where it is not. Where
+ * the clock cannot tell, it is taken to be.
+ */
+export function teamPays(team: () => void, alone: () => void): boolean {
+  const precision = tick();
+  if (precision > COARSEST) return true;
+  let runs = 1;
+  const time = (call: () => void): number => {
+    const started = now();
+    for (let i = 0; i < runs; i++) call();
+    return now() - started;
+  };
+  while (time(alone) < Math.max(ROUND, TICKS * precision)) runs *= 2;
+  let [bestTeam, bestAlone] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    bestAlone = Math.min(bestAlone, time(alone));
+    bestTeam = Math.min(bestTeam, time(team));
+    if (bestTeam < bestAlone && round >= FIRST_ROUNDS) return true;
+  }
+  return false;
+}

@@ -1,0 +1,134 @@
+// Puts a runtime together: picks the build, finds it, gives it a memory, and starts its threads.
+import { eagerKernels, eagerProbes } from '../generated/kernel-calls.ts';
+import type { Kernels, Probes } from '../kernels/table.ts';
+import { Arena } from '../memory/arena.ts';
+import { BackendError, RetrogradError } from '../memory/errors.ts';
+import { type BuildName, givenBuild, type Loaded, loadBuild, pickSimd, type Simd } from './builds.ts';
+import { type Exports, type Granted, instantiateBuild, ownMemory, sharedMemory } from './instance.ts';
+import { Lists } from './lists.ts';
+import type { Settings } from './options.ts';
+import { isNode } from './platform.ts';
+import type { Revectorized } from './revectorize.ts';
+import { ThreadPool } from './thread-pool.ts';
+import { pickTile, setTile, TILES, type Tile } from './tile.ts';
+import { oneThread, pickThreads, THREAD_BYTES, type Wanted, workerStarter } from './workers.ts';
+
+/** The running instance: its memory and the two ways to its exports. @internal */
+export interface Runtime {
+  readonly arena: Arena;
+  readonly kernels: Kernels;
+  readonly probes: Probes;
+  readonly exports: Exports;
+  readonly lists: Lists;
+  readonly threads: ThreadPool;
+  readonly build: Simd;
+  readonly tile: Tile;
+  readonly revectorized: boolean;
+  readonly reasons: readonly string[];
+}
+
+/** The reason for 128-bit vectors where nothing else was asked for. */
+const PLAIN = '128-bit vectors: init({ revectorize: true }) was not asked for';
+
+/**
+ * Loads revectorize.ts, a file of its own in the package, so that pages and bundles do not carry what only Node can do.
+ */
+async function widen({ bytes, module }: Loaded, build: BuildName): Promise<Revectorized> {
+  const not = (lack: string) => ({ module: null, reason: `128-bit vectors: asked to revectorize, but ${lack}` });
+  if (!isNode) return not('only Node has the switch for it');
+  if (!bytes) return not('it compiles bytes, and was given a module');
+  const loaded = await import('./revectorize.ts').catch(() => null);
+  return loaded?.revectorize(bytes, module, build) ?? not('revectorize.js of the package is not beside the bundle');
+}
+
+/** Fewer bytes than this are not worth sharing. */
+const LEAST_SHARED = 2 ** 26;
+
+/** The build that was given by init({ module }), if it does what was asked for. */
+function checkGiven({ module, simd, threads }: Settings): BuildName | null {
+  if (module === undefined) return null;
+  const build = givenBuild(module);
+  if (simd !== 'auto' && !build.startsWith(simd))
+    throw new BackendError(`init: expected a module of the ${simd} build, got ${build}; leave simd out`);
+  if (threads !== 'auto' && threads > 1 && !build.endsWith('-threads'))
+    throw new BackendError(`init: expected a module with threads, got ${build}; give ${build}-threads, or threads: 1`);
+  return build;
+}
+
+/** A memory, and how many threads it is for: one where the engine has none that can be shared. */
+function makeMemory(wanted: Wanted, maxBytes: number, given: BuildName | null): Wanted & { readonly granted: Granted } {
+  const shared = given ? given.endsWith('-threads') : wanted.threads > 1;
+  if (!shared) return { granted: ownMemory(maxBytes), ...wanted };
+  const least = Math.max(LEAST_SHARED, 2 * THREAD_BYTES * wanted.threads);
+  const granted = sharedMemory(maxBytes, least);
+  if (granted) return { granted, ...wanted };
+  const lack = 'the engine has no shared memory to give';
+  if (given)
+    throw new BackendError(
+      `init: expected shared memory for the module ${given}, got none: ${lack}; give another build`,
+    );
+  return { granted: ownMemory(maxBytes), ...oneThread(lack) };
+}
+
+/** What is here to run, and why. */
+interface Chosen {
+  readonly simd: Simd;
+  readonly build: BuildName;
+  readonly loaded: Loaded;
+  readonly granted: Granted;
+  readonly threads: number;
+  readonly reasons: string[];
+}
+
+async function choose(settings: Settings): Promise<Chosen> {
+  const { module, maxBytes, locate } = settings;
+  const given = checkGiven(settings);
+  const { simd, reason } = given
+    ? { simd: given.replace('-threads', '') as Simd, reason: `${given} build: the module that was given` }
+    : await pickSimd(settings.simd);
+  const wanted = await pickThreads(settings.threads, given, maxBytes);
+  const { granted, threads, reason: why } = makeMemory(wanted, maxBytes, given);
+  const build: BuildName = given ?? (threads > 1 ? `${simd}-threads` : simd);
+  const loaded = given ? { module: module as WebAssembly.Module, bytes: null } : await loadBuild(build, locate);
+  return { simd, build, loaded, granted, threads, reasons: [reason, why, ...granted.reasons] };
+}
+
+async function assemble(settings: Settings): Promise<Runtime> {
+  const { simd, build, loaded, granted, threads: wanted, reasons } = await choose(settings);
+  const wide = settings.revectorize ? await widen(loaded, build) : { module: null, reason: PLAIN };
+  const module = wide.module ?? loaded.module;
+  const { tile, reason } =
+    settings.tile === 'auto'
+      ? await pickTile(module, build, wide.module ? 'wide' : 'plain')
+      : { tile: settings.tile, reason: 'asked for' };
+  reasons.push(wide.reason, `tile ${tile}: ${reason}`);
+  const exports = await instantiateBuild(module, granted.memory);
+  setTile(exports, tile);
+  const arena = new Arena(granted.memory, Number(exports.heap_base?.()) >>> 0, granted.limit);
+  const lists = new Lists(arena, exports);
+  const auto = settings.threads === 'auto';
+  const threads = new ThreadPool(arena, exports, lists, {
+    ...{ module, wanted, tile: TILES.indexOf(tile), tried: auto },
+    startWorker: wanted > 1 ? await workerStarter(settings.worker) : null,
+    note: (lack) => reasons.push(lack),
+  });
+  if (auto && isNode) threads.startLater();
+  else await threads.start();
+  const kernels = eagerKernels(exports, threads);
+  const probes = eagerProbes(exports);
+  const revectorized = wide.module !== null;
+  return { arena, kernels, probes, exports, lists, threads, build: simd, tile, revectorized, reasons };
+}
+
+/** Starts a runtime. @throws BackendError, whatever the engine says */
+export async function startRuntime(settings: Settings): Promise<Runtime> {
+  try {
+    return await assemble(settings);
+  } catch (cause) {
+    if (cause instanceof RetrogradError) throw cause;
+    const message = (cause as Error)?.message ?? String(cause);
+    throw new BackendError(`init: expected an engine that starts, got: ${message}; try simd: 'strict' and threads: 1`, {
+      cause,
+    });
+  }
+}

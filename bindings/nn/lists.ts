@@ -1,0 +1,242 @@
+// Lists and dictionaries of modules and of parameters.
+import { isPlain, type Kind } from '../kinds.ts';
+import { ArgumentError } from '../memory/errors.ts';
+import { type Arguments, signature } from '../signature.ts';
+import { Tensor } from '../tensor.ts';
+import { expectModule, Indexed, noForward } from './indexed.ts';
+import { Module } from './module.ts';
+import { checkName, type Place } from './names.ts';
+import { Parameter } from './parameter.ts';
+
+/** Options of {@link ModuleList.pop}. */
+export interface PopOptions {
+  /** Which item; negative ones count from the end. @defaultValue -1 */
+  index?: number;
+}
+
+const ofExtend = signature('ModuleList.extend(items: any)');
+const ofInsert = signature('ModuleList.insert(index: int, item: any)');
+const ofPop = signature('ModuleList.pop(index: int = -1)');
+const ofModuleList = signature('ModuleList(modules: any = [])');
+const ofParameterList = signature('ParameterList(values: any = [])');
+
+/** A list whose items come and go. */
+abstract class List<T extends object> extends Indexed<T> {
+  /** Adds items at the end. Returns itself. @throws ArgumentError before any is added */
+  extend(...args: [items: Iterable<T>]): this {
+    const [items] = ofExtend.parse(args) as typeof args;
+    return this.replace([...this, ...this.itemsOf('extend', items)]);
+  }
+
+  /** Adds an item before the one at `index`. Returns itself. @throws ArgumentError */
+  insert(...args: [index: number, item: T]): this {
+    const [index, item] = ofInsert.parse(args) as typeof args;
+    const items = [...this];
+    const at = index === items.length ? index : this.position('insert', index, items.length);
+    items.splice(at, 0, this.itemOf('insert', item));
+    return this.replace(items);
+  }
+
+  /** Takes the item at `index` out, and gives it back. @throws ArgumentError where there is none */
+  pop(...args: Arguments<[], [index: number], PopOptions>): T {
+    const [index] = ofPop.parse(args) as [number];
+    const items = [...this];
+    const [item] = items.splice(this.position('pop', index, items.length), 1) as [T];
+    this.replace(items);
+    return item;
+  }
+
+  /** @throws ArgumentError unless all of `values` are items @internal */
+  protected itemsOf(op: string, values: Iterable<unknown>): T[] {
+    if (typeof values !== 'object' || values === null || !(Symbol.iterator in values))
+      throw new ArgumentError(
+        `${this.constructor.name}.${op}: expected a list, got ${values === null ? 'null' : typeof values}`,
+      );
+    return Array.from(values, (value) => this.itemOf(op, value));
+  }
+}
+
+/**
+ * A list of modules, named `0`, `1`, … (PyTorch's `nn.ModuleList`). An array in a field does as well.
+ * @example
+ * ```ts
+ * const layers = new nn.ModuleList([new nn.Linear(4, 4), new nn.Linear(4, 2)]);
+ * layers.append(new nn.Linear(2, 1));
+ * let x = randn([3, 4]);
+ * for (const layer of layers) x = layer.forward(x);
+ * ```
+ */
+export class ModuleList<T extends Module = Module> extends List<T> {
+  /** A list of modules. @throws ArgumentError */
+  constructor(...args: [modules?: Iterable<T>]) {
+    super();
+    const [modules] = ofModuleList.parse(args) as [Iterable<T>];
+    this.replace(this.itemsOf('constructor', modules));
+  }
+
+  /** @internal */
+  protected itemOf(op: string, value: unknown): T {
+    return expectModule(`ModuleList.${op}`, value) as T;
+  }
+
+  /** @throws ArgumentError always: a list computes nothing */
+  forward(): never {
+    noForward('ModuleList');
+  }
+}
+
+const asParameter = (op: string, value: unknown): Parameter => {
+  if (!(value instanceof Tensor))
+    throw new ArgumentError(`${op}: expected a tensor, got ${value === null ? 'null' : typeof value}`);
+  return value instanceof Parameter ? value : new Parameter(value);
+};
+
+/** A list of parameters, named `0`, `1`, … (PyTorch's `nn.ParameterList`). Other tensors become parameters. */
+export class ParameterList extends List<Parameter> {
+  /** A list of parameters. @throws ArgumentError */
+  constructor(...args: [values?: Iterable<Tensor>]) {
+    super();
+    const [values] = ofParameterList.parse(args) as [Iterable<Tensor>];
+    this.replace(this.itemsOf('constructor', values));
+  }
+
+  /** @internal */
+  protected itemOf(op: string, value: unknown): Parameter {
+    return asParameter(`ParameterList.${op}`, value);
+  }
+
+  /** @throws ArgumentError always: a list computes nothing */
+  forward(): never {
+    noForward('ParameterList');
+  }
+}
+
+const ofGet = signature('ModuleDict.get(key: string)');
+const ofHas = signature('ModuleDict.has(key: string)');
+const ofSet = signature('ModuleDict.set(key: string, item: any)');
+const ofDelete = signature('ModuleDict.delete(key: string)');
+const entries: Kind = [
+  (x) => isPlain(x) || (typeof x === 'object' && x !== null && Symbol.iterator in x),
+  'an object, a Map or a list of pairs',
+];
+const ofUpdate = signature('ModuleDict.update(items: entries)', { entries });
+const ofModuleDict = signature('ModuleDict(modules: entries)', { entries });
+const ofParameterDict = signature('ParameterDict(values: entries)', { entries });
+
+/** What a dictionary may be made of. */
+export type Entries<T> = Readonly<Record<string, T>> | Iterable<readonly [string, T]>;
+
+/** Items by key, in the order in which they came; as a Map has them. */
+abstract class Keyed<T extends object> extends Module {
+  readonly #items = new Map<string, T>();
+
+  /** The item that `value` becomes. @throws ArgumentError where it is none @internal */
+  protected abstract itemOf(op: string, value: unknown): T;
+
+  /** @internal */
+  protected override fields(): Omit<Place, 'unfit'>[] {
+    return [...super.fields(), ...[...this.#items].map(([name, value]) => ({ name, field: name, value }))];
+  }
+
+  /** How many items there are. */
+  get size(): number {
+    return this.#items.size;
+  }
+
+  /** The item of `key`, or undefined. */
+  get(...args: [key: string]): T | undefined {
+    return this.#items.get(ofGet.parse(args)[0] as string);
+  }
+
+  /** Whether there is an item of `key`. */
+  has(...args: [key: string]): boolean {
+    return this.#items.has(ofHas.parse(args)[0] as string);
+  }
+
+  /** Puts an item at `key`. Returns itself. @throws ArgumentError where it is none, or the key has a dot */
+  set(...args: [key: string, item: T]): this {
+    const [key, item] = ofSet.parse(args) as typeof args;
+    const op = 'set';
+    checkName(op, key);
+    this.#items.set(key, this.itemOf(op, item));
+    return this;
+  }
+
+  /** Takes the item of `key` out. @returns whether there was one */
+  delete(...args: [key: string]): boolean {
+    return this.#items.delete(ofDelete.parse(args)[0] as string);
+  }
+
+  /** Takes all items out. */
+  clear(): void {
+    this.#items.clear();
+  }
+
+  /** Puts all items of an object or a Map. Returns itself. @throws ArgumentError before any is put */
+  update(...args: [items: Entries<T>]): this {
+    const [items] = ofUpdate.parse(args) as typeof args;
+    const op = 'update';
+    const pairs = [...(Symbol.iterator in items ? (items as Iterable<readonly [string, T]>) : Object.entries(items))];
+    for (const entry of pairs) {
+      if (!Array.isArray(entry) || entry.length !== 2)
+        throw new ArgumentError(`${op}: expected pairs of key and item, got ${typeof entry}`);
+      checkName(op, entry[0]);
+    }
+    const made = pairs.map(([key, item]) => [key, this.itemOf(op, item)] as const);
+    for (const [key, item] of made) this.#items.set(key, item);
+    return this;
+  }
+
+  /** The keys in order. */
+  keys(): IterableIterator<string> {
+    return this.#items.keys();
+  }
+
+  /** The items in order. */
+  values(): IterableIterator<T> {
+    return this.#items.values();
+  }
+
+  /** Keys and items in order. */
+  entries(): IterableIterator<[string, T]> {
+    return this.#items.entries();
+  }
+
+  /** Keys and items in order, as a Map gives them. */
+  [Symbol.iterator](): IterableIterator<[string, T]> {
+    return this.#items.entries();
+  }
+
+  /** @throws ArgumentError always: a dictionary computes nothing */
+  forward(): never {
+    noForward(this.constructor.name);
+  }
+}
+
+/** Modules by key (PyTorch's `nn.ModuleDict`). An object or a Map in a field does as well. */
+export class ModuleDict<T extends Module = Module> extends Keyed<T> {
+  /** A dictionary of modules. @throws ArgumentError */
+  constructor(...args: [modules?: Entries<T>]) {
+    super();
+    if (args.length > 0) this.update((ofModuleDict.parse(args) as [Entries<T>])[0]);
+  }
+
+  /** @internal */
+  protected itemOf(op: string, value: unknown): T {
+    return expectModule(op, value) as T;
+  }
+}
+
+/** Parameters by key (PyTorch's `nn.ParameterDict`). Other tensors become parameters. */
+export class ParameterDict extends Keyed<Parameter> {
+  /** A dictionary of parameters. @throws ArgumentError */
+  constructor(...args: [values?: Entries<Tensor>]) {
+    super();
+    if (args.length > 0) this.update((ofParameterDict.parse(args) as [Entries<Tensor>])[0]);
+  }
+
+  /** @internal */
+  protected itemOf(op: string, value: unknown): Parameter {
+    return asParameter(op, value);
+  }
+}

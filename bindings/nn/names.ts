@@ -1,0 +1,123 @@
+// What stands in the fields of a module, and by which names states know it.
+import { ArgumentError } from '../memory/errors.ts';
+
+/**
+ * The name of a field in a state: a field in camelCase has the name that it has in Python, `runningMean` becomes
+ * `running_mean`; all others, such as `Wq` and `token_embedding`, keep theirs.
+ */
+export const stateName = (field: string): string =>
+  /^[a-z][a-zA-Z0-9]*$/.test(field) ? field.replace(/[A-Z]+/g, (capitals) => `_${capitals.toLowerCase()}`) : field;
+
+/** What spellings of a name have in common, `W_q` and `Wq`, `tokenEmbedding` and `token_embedding`. */
+const spelling = (key: string): string =>
+  key.replace(/(^|\.)_+|_/g, (_, front?: string) => (front === undefined ? '' : _)).toLowerCase();
+
+/** Something in a field, or in an array, object, Map or Set there. */
+export interface Place {
+  /** Its name in states, such as `layers.0`. */
+  readonly name: string;
+  /** Where it stands, as errors say it: `layers.0`, in the user's own spelling. */
+  readonly field: string;
+  readonly value: object;
+  /** Whether a name on the way to it is one that states cannot have. */
+  readonly unfit: boolean;
+}
+
+/** @throws ArgumentError unless states can have `name` */
+export function checkName(op: string, name: unknown): asserts name is string {
+  if (typeof name !== 'string' || isUnfit(name))
+    throw new ArgumentError(
+      `${op}: expected a name without dots, got ${JSON.stringify(name)}; states join names by dots`,
+    );
+}
+
+const isUnfit = (name: unknown): boolean =>
+  typeof name === 'number'
+    ? false
+    : typeof name !== 'string' || name === '' || name.includes('.') || name === '__proto__';
+
+/** The entries of an array, a Map, a Set or a plain object; null for anything else. */
+function entriesIn(x: object): Iterable<readonly [unknown, unknown]> | null {
+  if (Array.isArray(x)) return x.entries();
+  if (x instanceof Map) return x;
+  if (x instanceof Set) return [...x].entries();
+  const prototype: unknown = Object.getPrototypeOf(x);
+  return prototype === null || prototype === Object.prototype ? Object.entries(x) : null;
+}
+
+/** All that `wanted` takes among `fields` (given with their names in states) and in the containers there, in order. */
+export function placesOf(fields: readonly Omit<Place, 'unfit'>[], wanted: (x: object) => boolean): Place[] {
+  const places: Place[] = [];
+  // A list in two places counts in the first, which ends circles as well.
+  const seen = new Set<object>();
+  const todo = fields.map((field) => ({ ...field, unfit: isUnfit(field.name) })).reverse();
+  for (let place = todo.pop(); place; place = todo.pop()) {
+    const { name, field, value, unfit } = place;
+    if (wanted(value)) {
+      places.push(place);
+      continue;
+    }
+    const entries = seen.has(value) ? null : entriesIn(value);
+    if (!entries) continue;
+    seen.add(value);
+    const from = todo.length;
+    for (const [key, item] of entries) {
+      if (typeof item !== 'object' || item === null) continue;
+      const bad = isUnfit(key);
+      const shown = bad && typeof key !== 'string' ? typeof key : key;
+      todo.push({ name: `${name}.${shown}`, field: `${field}.${shown}`, value: item, unfit: unfit || bad });
+    }
+    // The first of them comes off first.
+    for (let low = from, high = todo.length - 1; low < high; low++, high--)
+      [todo[low], todo[high]] = [todo[high] as Place, todo[low] as Place];
+  }
+  return places;
+}
+
+/** @throws ArgumentError where two places have one name in states, or one has a name that states cannot have */
+export function checkPlaces(owner: string, places: readonly Place[]): void {
+  const fields = new Map<string, string>();
+  for (const { name, field, unfit } of places) {
+    if (unfit)
+      throw new ArgumentError(`${owner}: expected names without dots, got '${field}'; states join names by dots`);
+    const other = fields.get(name);
+    if (other !== undefined)
+      throw new ArgumentError(
+        `${owner}: expected a name of its own for each field, got ${other} and ${field}, which are both '${name}' in a state; rename one`,
+      );
+    fields.set(name, field);
+  }
+}
+
+/**
+ * For each of `own` the one of `saved` that is meant: the same, or the only one that is the same but for camelCase and
+ * snake_case.
+ * @throws ArgumentError where more than one could be meant
+ */
+export function matchKeys(op: string, own: readonly string[], saved: readonly string[]): Map<string, string> {
+  const given = new Set(saved);
+  const matches = new Map(own.filter((key) => given.has(key)).map((key) => [key, key]));
+  const group = (keys: readonly string[]): Map<string, string[]> => {
+    const groups = new Map<string, string[]>();
+    for (const key of keys)
+      if (!matches.has(key)) groups.set(spelling(key), [...(groups.get(spelling(key)) ?? []), key]);
+    return groups;
+  };
+  const left = group(saved);
+  for (const [spelt, [key, ...others]] of group(own)) {
+    const [found, ...more] = left.get(spelt) ?? [];
+    if (found === undefined) continue;
+    if (others.length + more.length > 0)
+      throw new ArgumentError(
+        `${op}: expected one key for each tensor, got ${[found, ...more].join(' and ')} for ${[key, ...others].join(' and ')}; rename them as the module has them`,
+      );
+    matches.set(key as string, found);
+  }
+  return matches;
+}
+
+/** The one of `named` whose name is `name`, or is it but for camelCase and snake_case. */
+export function lookUp<T>(named: Iterable<readonly [string, T]>, name: string): T | undefined {
+  const all = [...named];
+  return (all.find(([key]) => key === name) ?? all.find(([key]) => spelling(key) === spelling(name)))?.[1];
+}

@@ -1,0 +1,81 @@
+// Which modules are below one, and which tensors each holds.
+import { ArgumentError } from '../memory/errors.ts';
+import { Tensor } from '../tensor.ts';
+import { checkPlaces, type Place } from './names.ts';
+import { type Kind, kindOf } from './parameter.ts';
+
+/** What has modules in its fields. */
+export interface Branch {
+  childPlaces(): (Place & { readonly value: Branch })[];
+}
+
+/** A tensor of a module: where it stands, and what it is. */
+export interface Held extends Place {
+  readonly value: Tensor;
+  readonly kind: Kind;
+}
+
+/** A module on the way down, and the modules above it. */
+interface Link {
+  readonly path: string;
+  readonly module: Branch;
+  readonly above: Link | null;
+}
+
+/** `name` below `path`, if there is one. */
+export const inFront = (path: string, name: string): string => (path ? `${path}.${name}` : name);
+
+/**
+ * `root` and all modules below it, by path; '' is the root.
+ * @param once whether one in several places counts in the first only; circles end either way
+ * @param lastFirst whether children come in the other order
+ */
+export function below<M extends Branch>(root: M, once: boolean, lastFirst = false): [string, M][] {
+  const found: [string, Branch][] = [];
+  const seen = new Set<Branch>();
+  const todo: Link[] = [{ path: '', module: root, above: null }];
+  for (let link = todo.pop(); link; link = todo.pop()) {
+    const { path, module, above } = link;
+    let again = once && seen.has(module);
+    for (let up = above; up && !again; up = up.above) again = up.module === module;
+    if (again) continue;
+    seen.add(module);
+    found.push([path, module]);
+    const children = module.childPlaces();
+    for (const { name, value } of lastFirst ? children : children.reverse())
+      todo.push({ path: inFront(path, name), module: value, above: link });
+  }
+  return found as [string, M][];
+}
+
+/**
+ * The parameters and buffers among `places`, the fields of a module of class `owner`.
+ * @param registered what was registered by name
+ * @throws ArgumentError where names are not clear, or a field has a tensor that looks like a parameter and is none
+ */
+export function heldIn(owner: string, places: readonly Place[], registered: ReadonlyMap<string, Kind>): Held[] {
+  const taken: Place[] = [];
+  const held: Held[] = [];
+  for (const place of places) {
+    const { value, field } = place;
+    if (!(value instanceof Tensor)) {
+      taken.push(place);
+      continue;
+    }
+    const declared = registered.get(field);
+    const own = kindOf(value);
+    const kind = own === 'parameter' ? own : (declared ?? own);
+    // One that is gone is in nobody's way.
+    const isStray = !kind && value.requiresGrad && value.isLeaf && !value.block.freed;
+    if (isStray || (declared === 'parameter' && own !== declared))
+      throw new ArgumentError(
+        `${owner}: expected an nn.Parameter in ${field}, got a tensor that would be neither trained nor saved; assign new nn.Parameter(tensor)${isStray ? ', or detach() it' : ''}`,
+      );
+    if (!kind) continue;
+    const item = { ...place, value, kind };
+    taken.push(item);
+    held.push(item);
+  }
+  checkPlaces(owner, taken);
+  return held;
+}

@@ -1,4 +1,0 @@
-import * as retrograd from '/build/lib/index.js';
-import { train } from './train.js';
-
-postMessage(await train(retrograd, '/digits.bin'));

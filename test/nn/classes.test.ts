@@ -1,0 +1,228 @@
+// Every class of nn: what it takes, prints, saves and loads, and what it refuses.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as rg from '../../bindings/index.ts';
+import { ArgumentError, nn, ones, randn, type Tensor } from '../../bindings/index.ts';
+import { type Signature, signatures } from '../../bindings/signature.ts';
+import { bits } from '../support/tensors.ts';
+
+type Exports = typeof nn;
+type Classes = {
+  [K in keyof Exports]: Exports[K] extends { readonly prototype: nn.Module } ? K : never;
+}[keyof Exports];
+type Concrete = Exclude<Classes, 'Module' | 'Layer' | 'Activation' | 'Parameter' | 'Buffer' | 'summary'>;
+
+/** How one is made, and what it is given: a shape, several, or null where it computes nothing. */
+interface Case {
+  readonly args: readonly unknown[];
+  readonly input: readonly number[] | null;
+  /** What it says between its brackets. */
+  readonly shown: string | RegExp;
+}
+const activation = (shown = ''): Case => ({ args: [], input: [3, 4], shown });
+const norm = (input: readonly number[], affine: boolean): Case => ({
+  args: [4],
+  input,
+  shown: `numFeatures: 4, eps: 0.00001, momentum: 0.1, affine: ${affine}, trackRunningStats: ${affine}`,
+});
+const cases: { readonly [K in Concrete]: Case } = {
+  AdaptiveAvgPool1d: { args: [2], input: [1, 2, 6], shown: 'outputSize: 2' },
+  AdaptiveAvgPool2d: { args: [[1, null]], input: [1, 2, 6, 6], shown: 'outputSize: [1, null]' },
+  AdaptiveMaxPool1d: { args: [null], input: [1, 2, 6], shown: 'outputSize: null' },
+  AdaptiveMaxPool2d: { args: [[2, 3]], input: [1, 2, 6, 6], shown: 'outputSize: [2, 3]' },
+  AvgPool1d: { args: [2], input: [1, 2, 6], shown: 'kernelSize: 2' },
+  AvgPool2d: { args: [2, { stride: 1 }], input: [1, 2, 6, 6], shown: 'kernelSize: 2, stride: 1' },
+  BatchNorm1d: norm([3, 4], true),
+  BatchNorm2d: norm([3, 4, 2, 2], true),
+  Conv1d: { args: [2, 4, 3], input: [1, 2, 8], shown: 'inChannels: 2, outChannels: 4, kernelSize: 3' },
+  Conv2d: {
+    args: [2, 4, [3, 1], 2, { padding: 1, bias: false }],
+    input: [1, 2, 8, 8],
+    shown: 'inChannels: 2, outChannels: 4, kernelSize: [3, 1], stride: 2, padding: 1, bias: false',
+  },
+  Conv3d: { args: [2, 4, 2], input: [1, 2, 4, 4, 4], shown: 'inChannels: 2, outChannels: 4, kernelSize: 2' },
+  ConvTranspose1d: { args: [2, 4, 3], input: [1, 2, 8], shown: 'inChannels: 2, outChannels: 4, kernelSize: 3' },
+  ConvTranspose2d: {
+    args: [2, 4, 3, 2, 1, 1],
+    input: [1, 2, 8, 8],
+    shown: 'inChannels: 2, outChannels: 4, kernelSize: 3, stride: 2, padding: 1, outputPadding: 1',
+  },
+  Dropout: { args: [], input: [3, 4], shown: 'p: 0.5' },
+  ELU: activation(),
+  Flatten: { args: [], input: [3, 4, 2], shown: 'startDim: 1, endDim: -1' },
+  GELU: activation(),
+  GroupNorm: { args: [2, 4], input: [3, 4, 2], shown: 'numGroups: 2, numChannels: 4, eps: 0.00001, affine: true' },
+  Hardtanh: activation(),
+  Identity: activation(),
+  InstanceNorm1d: norm([3, 4, 2], false),
+  InstanceNorm2d: norm([3, 4, 2, 2], false),
+  LSTMCell: { args: [4, 3], input: [2, 4], shown: 'inputSize: 4, hiddenSize: 3, bias: true' },
+  LayerNorm: {
+    args: [[4]],
+    input: [3, 4],
+    shown: 'normalizedShape: [4], eps: 0.00001, elementwiseAffine: true, bias: true',
+  },
+  LeakyReLU: { args: [0.2], input: [3, 4], shown: 'negativeSlope: 0.2' },
+  Linear: { args: [4, 3], input: [2, 4], shown: 'inFeatures: 4, outFeatures: 3, bias: true' },
+  LogSoftmax: activation(),
+  MaxPool1d: { args: [2], input: [1, 2, 6], shown: 'kernelSize: 2' },
+  MaxPool2d: { args: [2], input: [1, 2, 6, 6], shown: 'kernelSize: 2' },
+  Mish: activation(),
+  ModuleDict: { args: [{}], input: null, shown: '' },
+  ModuleList: { args: [[]], input: null, shown: '' },
+  ParameterDict: { args: [{}], input: null, shown: '' },
+  ParameterList: { args: [[]], input: null, shown: '' },
+  ReLU: activation(),
+  SELU: activation(),
+  Sequential: { args: [], input: [3, 4], shown: '' },
+  SiLU: activation(),
+  Sigmoid: activation(),
+  Softmax: { args: [{ dim: 1 }], input: [3, 4], shown: 'dim: 1' },
+  Softplus: activation(),
+  Softsign: activation(),
+  Tanh: activation(),
+};
+
+type AnyClass = new (...args: unknown[]) => nn.Module & { forward(...args: unknown[]): unknown };
+const named = Object.entries(cases) as [Concrete, Case][];
+const classOf = (name: Concrete): AnyClass => nn[name] as unknown as AnyClass;
+const make = (name: Concrete): InstanceType<AnyClass> => new (classOf(name))(...cases[name].args);
+const signatureOf = (path: string): Signature => {
+  const found = signatures.filter((declared) => declared.path === path);
+  expect(found, path).toHaveLength(1);
+  return found[0] as Signature;
+};
+/** A value that is of no kind of an argument. */
+const WRONG = new (class Foreign {})();
+
+beforeAll(() => rg.init({ simd: 'strict' }));
+afterAll(() => rg.shutdown());
+
+it('has a case for every class, but for those that only others are made of', () => {
+  const classes = Object.entries(nn).filter(
+    ([, value]) => typeof value === 'function' && value.prototype instanceof nn.Module,
+  );
+  const abstract = ['Activation', 'Layer'];
+  expect(classes.map(([name]) => name).sort()).toEqual([...named.map(([name]) => name), ...abstract].sort());
+});
+
+describe.each(named)('%s', (name, { args, input, shown }) => {
+  it('prints its name, its settings and how many numbers it trains', () => {
+    const module = make(name);
+    const count = module.parameters().reduce((sum, { size }) => sum + size, 0);
+    const head = `${name}(${shown})`;
+    expect(String(module)).toBe(count > 0 ? `${head}, ${count} parameters` : head);
+  });
+
+  it('saves and loads', () => {
+    const [from, to] = [make(name), make(name)];
+    for (const x of Object.values(from.stateDict())) rg.noGrad(() => x.fill_(3));
+    expect(to.loadStateDict(from.stateDict())).toEqual({ missingKeys: [], unexpectedKeys: [] });
+    expect(Object.entries(to.stateDict()).map(([key, x]) => [key, bits(x)])).toEqual(
+      Object.entries(from.stateDict()).map(([key, x]) => [key, bits(x)]),
+    );
+    from.dispose();
+    to.dispose();
+  });
+
+  it('takes the same by position and by name', () => {
+    const declared = signatureOf(name);
+    const required = declared.parameters.filter((parameter) => parameter.required).length;
+    if (declared.parameters.some(({ variadic }) => variadic)) return;
+    const values = args.length === 0 ? [] : (declared.parse(args) as unknown[]);
+    const present = declared.parameters.map((parameter, i) => ({
+      ...parameter,
+      at: i < values.length ? values[i] : parameter.value,
+    }));
+    const byPosition = new (classOf(name))(...present.slice(0, declared.positions).map(({ at }) => at));
+    const options = Object.fromEntries(
+      present.slice(required).flatMap(({ name: key, at, absent }) => (absent ? [] : [[key, at]])),
+    );
+    const byName = new (classOf(name))(...present.slice(0, required).map(({ at }) => at), options);
+    expect(String(byPosition)).toBe(String(make(name)));
+    expect(String(byName)).toBe(String(make(name)));
+  });
+
+  it('refuses what it does not know, in its own name', () => {
+    const declared = signatureOf(name);
+    const { parameters } = declared;
+    const given = args.filter(
+      (arg) => !(arg && typeof arg === 'object' && !Array.isArray(arg)) || name.endsWith('Dict'),
+    );
+    const needed = given.slice(0, parameters.filter((parameter) => parameter.required).length);
+    const refused = (what: string, ...all: unknown[]): void => {
+      expect(() => new (classOf(name))(...all), what).toThrow(ArgumentError);
+      expect(() => new (classOf(name))(...all), what).toThrow(new RegExp(`^(${name}|constructor|update): `));
+    };
+    if (name !== 'Sequential') refused('an unknown key', ...needed, { nope: 1 });
+    parameters.forEach((parameter, i) => {
+      if (parameter.kind === 'any' && !parameter.absent) return;
+      const before = parameters.slice(0, i).map((other, j) => needed[j] ?? other.value);
+      refused(`a wrong kind as ${parameter.name}`, ...before, WRONG);
+      if (!parameter.required && !parameter.variadic)
+        refused(`a wrong kind as ${parameter.name}, by name`, ...needed, { [parameter.name]: WRONG });
+      if (!parameter.required && !parameter.variadic && parameter.name.length > 3)
+        refused(`${parameter.name} misspelt`, ...needed, { [`${parameter.name}x`]: parameter.value });
+    });
+    if (!parameters.some(({ variadic }) => variadic))
+      refused('one too many', ...parameters.map(({ value }, i) => needed[i] ?? value), undefined, 1);
+  });
+
+  it('computes what it is for, and refuses other inputs in its own name', () => {
+    const module = make(name);
+    if (!input) {
+      expect(() => module.forward()).toThrow(new RegExp(`^${name}: expected a module that computes`));
+      return;
+    }
+    const x = randn(input);
+    const y = module.forward(x);
+    expect(Array.isArray(y) ? y[0] : y).toBeInstanceOf(rg.Tensor);
+    for (const wrong of [[], [[[1, 2]]], [1], [null], [undefined], ['x'], [WRONG], [x, WRONG]]) {
+      expect(() => module.forward(...wrong)).toThrow(ArgumentError);
+      expect(() => module.forward(...wrong)).toThrow(new RegExp(`^${name}: expected`));
+    }
+    const gone = randn(input);
+    gone.dispose();
+    if (name !== 'Identity' && name !== 'Sequential' && name !== 'Dropout')
+      expect(() => module.forward(gone)).toThrow(rg.RetrogradError);
+    if (module.parameters().length === 0) return;
+    expect(() => module.forward(randn([7]))).toThrow(new RegExp(`^${name}: expected`));
+  });
+
+  it('is known to summary() and has hooks', () => {
+    if (!input) return;
+    const module = make(name);
+    const shapes: unknown[] = [];
+    const handle = module.registerForwardHook(
+      (_, __, y) => void shapes.push((Array.isArray(y) ? y : [y]).map((x: Tensor) => x.shape)),
+    );
+    const before = [bits(ones([1])), ...rg.getRngState(), ...Object.values(module.stateDict()).map(bits)];
+    const { rows, parameters } = nn.summary(module, input);
+    expect(rows[0]).toMatchObject({ path: '', type: name, outputShapes: shapes[0], parameters });
+    expect([bits(ones([1])), ...rg.getRngState(), ...Object.values(module.stateDict()).map(bits)]).toEqual(before);
+    expect(module.training).toBe(true);
+    handle.remove();
+  });
+});
+
+it('every method of modules has a signature, and refuses arguments that it does not know', () => {
+  const module = new nn.Linear(1, 1) as unknown as Record<string, (...args: unknown[]) => unknown>;
+  const methods = Object.getOwnPropertyNames(nn.Module.prototype).filter(
+    (name) => typeof Object.getOwnPropertyDescriptor(nn.Module.prototype, name)?.value === 'function',
+  );
+  // What users define or JavaScript calls, and what the package calls itself.
+  const others = ['constructor', 'extraRepr', 'toString', 'fields', 'childPlaces', 'prepareStateDict'];
+  const declared = signatures.flatMap(({ path }) => (path.startsWith('Module.') ? [path.slice(7)] : []));
+  expect(methods.filter((name) => !others.includes(name)).sort()).toEqual(declared.sort());
+  for (const name of declared) {
+    const { parameters } = signatureOf(`Module.${name}`);
+    const call =
+      (...args: unknown[]) =>
+      () =>
+        (module[name] as (...args: unknown[]) => unknown)(...args);
+    expect(call(...parameters.map(() => undefined), undefined, 1), name).toThrow(ArgumentError);
+    if (parameters.length > 0) expect(call(WRONG), name).toThrow(new RegExp(`^${name}: expected`));
+    expect(call(...parameters.filter(({ required }) => required).map(() => WRONG), { nope: 1 }), name).toThrow(
+      ArgumentError,
+    );
+  }
+});

@@ -1,0 +1,156 @@
+// The package as plain ES modules in the pages of every browser, to the same bits as in Node.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type Browser, launch } from './browsers.ts';
+import { sectionOf } from './bundle.ts';
+import { commonFiles, pageOf, visit, workerOf } from './page.ts';
+import { asModule, asScript, expectPlace, expectSame } from './program.ts';
+import { needs, rowsOf } from './rows.ts';
+import { type Running, serve } from './server.ts';
+
+const ISOLATED = sectionOf('Threads need isolation').headers;
+const POLICY = sectionOf('Content security policy').headers;
+const WITHOUT_BLOBS = Object.fromEntries(
+  Object.entries(POLICY).map(([name, value]) => [name, value.replace(/; worker-src .*/, '')]),
+);
+const WORKER_FILE = '/retrograd/build/lib/worker.js';
+const strict = (threads: number | 'auto') => ({ simd: 'strict', threads });
+
+interface Scenario {
+  readonly title: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly options: object;
+  readonly threads: number;
+  readonly violations?: readonly string[];
+}
+const SCENARIOS: readonly Scenario[] = [
+  { title: 'a plain page', headers: {}, options: strict('auto'), threads: 1 },
+  { title: 'an isolated page', headers: ISOLATED, options: strict(2), threads: 2 },
+  { title: 'a policy', headers: POLICY, options: strict('auto'), threads: 1 },
+  { title: 'a policy, isolated', headers: { ...ISOLATED, ...POLICY }, options: strict(2), threads: 2 },
+  {
+    title: 'a policy without blob:, isolated',
+    headers: { ...ISOLATED, ...WITHOUT_BLOBS },
+    options: strict(2),
+    threads: 1,
+    violations: ['worker-src blob'],
+  },
+  {
+    title: 'a policy without blob:, isolated, with the file',
+    headers: { ...ISOLATED, ...WITHOUT_BLOBS },
+    options: { ...strict(2), worker: WORKER_FILE },
+    threads: 2,
+  },
+];
+
+describe.each(rowsOf(inject('browsers')))('%s', (_title, id, found) => {
+  const library = join(inject('project'), 'node_modules/retrograd');
+  let browser: Browser;
+  beforeAll(async () => {
+    if ('command' in found) browser = await launch(id, found.command);
+  });
+  afterAll(() => browser?.close());
+
+  const siteOf = (options: object, headers: Readonly<Record<string, string>>, origin = '') => ({
+    folders: { '/retrograd/': library },
+    files: {
+      ...commonFiles(options),
+      '/page.js': pageOf(sectionOf('Workers').worker),
+      '/worker.js': workerOf(),
+      '/program.js': asModule(`${origin}/retrograd/build/lib/index.js`),
+    },
+    headers,
+  });
+
+  for (const { title, headers, options, threads, violations = [] } of SCENARIOS)
+    it(title, async ({ skip }) => {
+      needs(found, skip);
+      const answer = await visit(browser, siteOf(options, headers));
+      expectSame(answer.page, inject('expected'), threads);
+      expectSame(answer.worker, inject('expected'), threads);
+      expect(answer.violations).toEqual(violations);
+      if (violations.length === 0) expect(answer.problems).toEqual([]);
+    });
+
+  it.for([
+    ['another origin', {}, 1],
+    ['another origin, isolated', ISOLATED, 2],
+  ] as const)('%s', async ([, headers, threads], { skip }) => {
+    needs(found, skip);
+    const cors = { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' };
+    const other: Running = await serve({ folders: { '/retrograd/': library }, headers: cors });
+    try {
+      const answer = await visit(browser, siteOf(strict(threads), headers, other.origin), [other]);
+      expectSame(answer.page, inject('expected'), threads);
+      // WebKit loads no module of another origin in a worker of an isolated page.
+      if (id !== 'webkit' || headers !== ISOLATED) expectSame(answer.worker, inject('expected'), threads);
+      expect(answer.problems).toEqual([]);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('as it comes', async ({ skip }) => {
+    needs(found, skip);
+    const site = siteOf({}, ISOLATED);
+    const answer = await visit(browser, site);
+    expect(answer.page.error).toBeUndefined();
+    expect(['strict', 'relaxed']).toContain(answer.page.build);
+    expectPlace(answer.page.mistake, site.files['/program.js']);
+  });
+
+  it('a script tag', async ({ skip }) => {
+    needs(found, skip);
+    const script = '/retrograd/build/lib/retrograd.global.js';
+    const program = asScript('retrograd');
+    // A worker knows only its own URL.
+    const options = "{ ...options, locate: (file) => '/retrograd/build/wasm/' + file }";
+    const classic = (module: string): string => module.replace(/^import .*$/m, program);
+    const answer = await visit(browser, {
+      folders: { '/retrograd/': library },
+      files: {
+        ...commonFiles(strict(2), `<script src="${script}"></script>\n<script src="/page.js"></script>`),
+        '/page.js': classic(pageOf("new Worker('/worker.js')")),
+        '/worker.js': `importScripts('${script}');\n${classic(workerOf(options))}`,
+      },
+      headers: ISOLATED,
+    });
+    expectSame(answer.page, inject('expected'), 2);
+    expectSame(answer.worker, inject('expected'), 2);
+    expect(answer.problems).toEqual([]);
+  });
+
+  it.for(['A page without a bundler', 'A script tag'])('the docs: %s', async (title, { skip }) => {
+    needs(found, skip);
+    const tell = "(text) => fetch('/result', { method: 'POST', body: JSON.stringify({ page: text }) })";
+    const document = sectionOf(title).html.replace('\n', `\n<script>console.log = ${tell};</script>\n`);
+    const answer = await visit(browser, { folders: { '/retrograd/': library }, files: { '/index.html': document } });
+    expect(answer.page).toBe(3);
+  });
+
+  it('loops that await', async ({ skip }) => {
+    needs(found, skip);
+    const source = (name: string): string => readFileSync(join(import.meta.dirname, name), 'utf8');
+    const answer = await visit(browser, {
+      folders: { '/retrograd/': library },
+      files: {
+        ...commonFiles({}),
+        '/page.js': source('scopes-page.js'),
+        '/scopes.js': source('scopes.js'),
+        '/scope-tools.js': source('scope-tools.js'),
+      },
+    });
+    const problems = Object.entries(answer.page).filter(([, problem]) => problem);
+    expect(problems).toEqual([]);
+    expect(Object.keys(answer.page).length).toBeGreaterThan(25);
+    // What is refused as asynchronous tells what it throws.
+    expect(answer.problems.filter((problem) => !/the async function that was refused/.test(problem))).toEqual([]);
+  });
+
+  it('a policy without WebAssembly', async ({ skip }) => {
+    needs(found, skip);
+    const answer = await visit(browser, siteOf({}, { 'Content-Security-Policy': "default-src 'self'" }));
+    expect(answer.page.error).toMatch(/^BackendError: init: .*'wasm-unsafe-eval'/);
+  });
+});

@@ -1,0 +1,147 @@
+// Mutants: does a test fail where one token of the sources is another? Prints those that no test sees.
+//   node build/tools/try-mutants.js [--seed 1] [--count 30] [--folder bindings|assembly] [--only PART_OF_A_FILE_NAME]
+// Outside of CI: a mutant of assembly/ takes a compilation and a minute of tests.
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Mutant, mutated } from './mutants/candidates.ts';
+import { Copy, type Outcome } from './mutants/runner.ts';
+import { numbers, sample } from './mutants/sample.ts';
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    count: { type: 'string', default: '30' },
+    folder: { type: 'string' },
+    only: { type: 'string' },
+  },
+});
+const seed = Number(values.seed);
+const count = Number(values.count);
+if (!Number.isInteger(seed) || !(count > 0) || (values.folder && !/^(bindings|assembly)$/.test(values.folder)))
+  throw new Error('mutants: expected a whole --seed, a --count above 0 and --folder bindings or assembly');
+
+const counts: Record<string, number> = {};
+const started = performance.now();
+function tell({ file, line, code }: Mutant, outcome: Outcome | 'no compilation' | 'the same code'): void {
+  const word = outcome === 'passed' ? 'SURVIVED' : outcome === 'failed' ? 'killed' : outcome;
+  counts[word] = (counts[word] ?? 0) + 1;
+  const seconds = ((performance.now() - started) / 1000).toFixed(0);
+  console.log(`${seconds.padStart(6)} s  ${word.padEnd(14)}  ${file}:${line}  ${code.slice(0, 160)}`);
+}
+
+/** Folders and the name of a file as words; 'the' tests of a file share one. */
+const words = (file: string): string[] => file.split(/[/\\.-]/).filter((word) => word.length > 2);
+
+/** The files of tests that are likeliest to see a change of `file`, then the quickest, first. */
+function inOrder(file: string, tests: readonly string[], seconds: ReadonlyMap<string, number>): string[] {
+  const own = new Set(words(file).slice(1));
+  const likeness = new Map(tests.map((test) => [test, words(test).filter((word) => own.has(word)).length]));
+  const by = (test: string) => -1000 * (likeness.get(test) ?? 0) + (seconds.get(test) ?? 10);
+  return [...tests].sort((a, b) => by(a) - by(b));
+}
+
+/** Runs tests in portions, the likeliest first: one run of vitest each costs a second or two. */
+async function tried(
+  copy: Copy,
+  tests: readonly string[],
+  env: Record<string, string>,
+  seconds: ReadonlyMap<string, number>,
+): Promise<Outcome> {
+  for (const [from, to] of [
+    [0, 3],
+    [3, 12],
+    [12, tests.length],
+  ] as const) {
+    const portion = tests.slice(from, to);
+    if (portion.length === 0) break;
+    const usual = portion.reduce((sum, file) => sum + (seconds.get(file) ?? 30), 0);
+    const outcome = await copy.test(portion, env, 60 + 4 * usual);
+    if (outcome !== 'passed') return outcome;
+  }
+  return 'passed';
+}
+
+/** What each file of tests takes, in seconds, and which mutants it meets: one run in which no mutant is on. */
+async function record(copy: Copy, tests: readonly string[]) {
+  const report = join(copy.folder, 'report.json');
+  const hits = join(copy.folder, 'hits.jsonl');
+  await copy.test(tests, { HITS: hits }, 3600, report);
+  const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as {
+    testResults: { name: string; startTime: number; endTime: number; status: string }[];
+  };
+  const failed = new Set(testResults.filter(({ status }) => status === 'failed').map(({ name }) => name));
+  // Some measure time, and fail on a machine that is busy.
+  for (const name of failed)
+    console.log(`left out, since it fails without mutants: ${name.slice(copy.folder.length + 1)}`);
+  if (failed.size > 3) throw new Error('mutants: expected tests that pass without any, got more than three that fail');
+  const seconds = new Map(
+    testResults
+      .filter(({ name }) => !failed.has(name))
+      .map(({ name, startTime, endTime }) => [name.slice(copy.folder.length + 1), (endTime - startTime) / 1000]),
+  );
+  const met = new Map<number, string[]>();
+  for (const line of readFileSync(hits, 'utf8').trim().split('\n')) {
+    const { file, hits: list } = JSON.parse(line) as { file: string; hits: number[] };
+    if (failed.has(file)) continue;
+    for (const i of list) met.set(i, [...(met.get(i) ?? []), file.slice(copy.folder.length + 1)]);
+  }
+  return { seconds, met };
+}
+
+/** All mutants of bindings/ at once, each behind a switch; each is on in the tests that met it. */
+async function tryBindings(copy: Copy, mutants: readonly Mutant[]): Promise<void> {
+  const edits = [...mutants.entries()].sort(([, a], [, b]) => b.whole.start - a.whole.start);
+  for (const [i, mutant] of edits) {
+    const { file, whole, start, end, text } = mutant;
+    const now = copy.read(file).toString();
+    const plain = now.slice(whole.start, whole.end);
+    const changed = now.slice(whole.start, start) + text + now.slice(end, whole.end);
+    const both = `(globalThis.mutant(${i}) ? (${changed}) : (${plain}))`;
+    copy.write(file, now.slice(0, whole.start) + both + now.slice(whole.end));
+  }
+  const { seconds, met } = await record(copy, copy.testFiles());
+  console.log(`bindings: ${mutants.length} mutants; the tests pass without them, ${met.size} are met`);
+  for (const [i, mutant] of mutants.entries()) {
+    const tests = inOrder(mutant.file, met.get(i) ?? [], seconds);
+    tell(mutant, await tried(copy, tests, { MUTANT: `${i}` }, seconds));
+  }
+}
+
+/** One mutant of assembly/ after the other, compiled as the strict build; the other builds stay as they are. */
+async function tryAssembly(copy: Copy, mutants: readonly Mutant[]): Promise<void> {
+  const wasm = 'build/wasm/retrograd.strict.wasm';
+  const asc = resolve('node_modules/assemblyscript/bin/asc.js');
+  const compile = () =>
+    copy.run([process.execPath, asc, '--config', 'asconfig.json', '--target', 'strict', '--outFile', wasm], {}, 600);
+  const tests = copy.testFiles().filter((file) => /^test\/(kernels|ops)\//.test(file));
+  if ((await compile()) !== 'passed') throw new Error('mutants: expected sources that compile, got others');
+  const plain = copy.read(wasm);
+  const { seconds } = await record(copy, tests);
+  console.log(`assembly: ${mutants.length} mutants; the tests pass without them`);
+  for (const mutant of mutants) {
+    const text = readFileSync(mutant.file, 'utf8');
+    copy.write(mutant.file, mutated(text, mutant));
+    if ((await compile()) !== 'passed') tell(mutant, 'no compilation');
+    else if (copy.read(wasm).equals(plain)) tell(mutant, 'the same code');
+    else tell(mutant, await tried(copy, inOrder(mutant.file, [...seconds.keys()], seconds), {}, seconds));
+    copy.write(mutant.file, text);
+  }
+}
+
+const random = numbers(seed);
+for (const folder of ['bindings', 'assembly'] as const) {
+  if (values.folder && values.folder !== folder) continue;
+  const copy = new Copy();
+  try {
+    const mutants = sample(folder, values.folder ? count : Math.ceil(count / 2), random, values.only);
+    await (folder === 'bindings' ? tryBindings(copy, mutants) : tryAssembly(copy, mutants));
+  } finally {
+    copy.remove();
+  }
+}
+console.log(
+  `mutants, seed ${seed}: ${Object.entries(counts)
+    .map(([word, n]) => `${n} ${word}`)
+    .join(', ')}`,
+);
