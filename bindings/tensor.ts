@@ -14,7 +14,7 @@ import {
   RecordingError,
   ShapeError,
 } from './memory/errors.ts';
-import { contiguousStrides, copyOf, numelOf, type Shape } from './sizes.ts';
+import { checkListed, contiguousStrides, copyOf, numelOf, type Shape } from './sizes.ts';
 import { MOST_PRINTED, textOf, withOptions } from './text.ts';
 
 declare global {
@@ -338,12 +338,13 @@ export class Tensor implements Operand {
 
   /** Nested arrays of what `of` makes of the elements. */
   #nested(of: (value: number) => unknown): unknown {
+    checkListed('toArray', this.sizes);
     const { data } = this;
     let at = 0;
-    const build = (dim: number): unknown => {
-      if (dim === this.ndim) return of(data[at++] as number);
-      return Array.from({ length: this.sizes[dim] as number }, () => build(dim + 1));
-    };
+    const build = (dim: number): unknown =>
+      dim === this.ndim
+        ? of(data[at++] as number)
+        : Array.from({ length: this.sizes[dim] as number }, () => build(dim + 1));
     return build(0);
   }
 

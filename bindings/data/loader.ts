@@ -2,7 +2,7 @@
 import { noGrad } from '../autograd.ts';
 import { tensor } from '../creation.ts';
 import * as fn from '../functional/functions.ts';
-import { ArgumentError, describe, expectSynchronous, formatShape, ShapeError } from '../memory/errors.ts';
+import { ArgumentError, describe, expectSynchronous, formatShape, outside, ShapeError } from '../memory/errors.ts';
 import { randomWords } from '../random.ts';
 import { scoped } from '../scope.ts';
 import { type Arguments, signature } from '../signature.ts';
@@ -213,7 +213,7 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
     while (place.batch < batches) {
       const from = place.batch++ * batchSize;
       const to = Math.min(count, from + batchSize);
-      const indices = order?.subarray(from, to) ?? Int32Array.from({ length: to - from }, (_, i) => from + i);
+      const indices = order?.subarray(from, to) ?? range(from, to);
       const batch = dataset.batch(indices);
       expectSynchronous('DataLoader: dataset.batch', batch);
       yield batch;
@@ -222,6 +222,13 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
     place.batch = 0;
     delete place.seed;
   }
+}
+
+/** The numbers from … to − 1. */
+function range(from: number, to: number): Int32Array {
+  const numbers = outside(4 * (to - from), () => new Int32Array(to - from));
+  for (let i = 0; i < numbers.length; i++) numbers[i] = from + i;
+  return numbers;
 }
 
 /** A seed from the default generator. */
