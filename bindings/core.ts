@@ -57,4 +57,5 @@ export {
 } from './random.ts';
 export { scope } from './scope.ts';
 export type { Arguments, Callable, Front, Mixed } from './signature.ts';
-export { type Dtype, type NestedArray, type Shape, Tensor, type TensorJson, type TypedArray } from './tensor.ts';
+export { type Dtype, type NestedArray, type Shape, Tensor, type TypedArray } from './tensor.ts';
+export type { TensorJson } from './text.ts';

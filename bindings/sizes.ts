@@ -76,6 +76,14 @@ export function checkListed(op: string, shape: Shape): void {
   }
 }
 
+/** Nested arrays of `shape` of what `of` says of each position, in row-major order. */
+export function nested(shape: Shape, of: (i: number) => unknown): unknown {
+  let at = 0;
+  const build = (dim: number): unknown =>
+    dim === shape.length ? of(at++) : Array.from({ length: shape[dim] as number }, () => build(dim + 1));
+  return build(0);
+}
+
 /** @throws ArgumentError where a list of `count` tensors is too much for an engine */
 export function checkParts(op: string, count: number): void {
   if (count > MOST_TENSORS)

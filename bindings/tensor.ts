@@ -14,8 +14,8 @@ import {
   RecordingError,
   ShapeError,
 } from './memory/errors.ts';
-import { checkListed, contiguousStrides, copyOf, numelOf, type Shape } from './sizes.ts';
-import { MOST_PRINTED, textOf, withOptions } from './text.ts';
+import { checkListed, contiguousStrides, copyOf, nested, numelOf, type Shape } from './sizes.ts';
+import { MOST_PRINTED, type TensorJson, textOf, withOptions } from './text.ts';
 
 declare global {
   // So that the declarations also compile where `lib` is older than the symbol.
@@ -32,18 +32,6 @@ export type { Dtype, TypedArray } from './dtypes.ts';
 export { checkShape, contiguousStrides, MAX_DIMS, numelOf, type Shape } from './sizes.ts';
 /** A number, or arrays of arrays of numbers, all rows of one length. */
 export type NestedArray = number | boolean | readonly NestedArray[];
-
-/** What JSON has of a tensor. */
-export interface TensorJson {
-  /** The element type. */
-  dtype: Dtype;
-  /** Sizes, outermost first. */
-  shape: Shape;
-  /** Nested arrays of the elements, up to 1000; NaN and infinities as text. */
-  values?: unknown;
-  /** Of more elements: what toString() gives. */
-  text?: string;
-}
 
 /** What the tape remembers of the op that made a tensor; see autograd.ts. @internal */
 export interface GradNode {
@@ -340,12 +328,7 @@ export class Tensor implements Operand {
   #nested(of: (value: number) => unknown): unknown {
     checkListed('toArray', this.sizes);
     const { data } = this;
-    let at = 0;
-    const build = (dim: number): unknown =>
-      dim === this.ndim
-        ? of(data[at++] as number)
-        : Array.from({ length: this.sizes[dim] as number }, () => build(dim + 1));
-    return build(0);
+    return nested(this.sizes, (i) => of(data[i] as number));
   }
 
   /**

@@ -1,6 +1,7 @@
 // How tensors print: as PyTorch prints them, in JavaScript's words.
 import type { Dtype, TypedArray } from './dtypes.ts';
 import { formatShape } from './memory/errors.ts';
+import type { Shape } from './sizes.ts';
 
 /** Up to here all elements are printed, and given to JSON; of more, the first and last of each dim. */
 export const MOST_PRINTED = 1000;
@@ -8,6 +9,18 @@ const EDGE = 3;
 /** Columns. */
 const WIDTH = 80;
 const HEAD = 'tensor(';
+
+/** What JSON has of a tensor. */
+export interface TensorJson {
+  /** The element type. */
+  dtype: Dtype;
+  /** Sizes, outermost first. */
+  shape: Shape;
+  /** Nested arrays of the elements, up to 1000; NaN and infinities as text. */
+  values?: unknown;
+  /** Of more elements: what toString() gives. */
+  text?: string;
+}
 
 /** What text() has to know of a tensor. */
 export interface Printed {
