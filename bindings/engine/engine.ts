@@ -38,10 +38,11 @@ export interface MemoryUsage {
   readonly blocks: number;
 }
 
-/** A call of init(). */
+/** A start, and what the calls of init() that wait for it were given. */
 interface Attempt {
   readonly settings: Settings;
   done: Promise<void>;
+  readonly calls: Promise<void>[];
 }
 
 let running: Runtime | null = null;
@@ -70,7 +71,13 @@ export function runtime(): Runtime {
  * console.log(backend().reasons); // what it picked, and why
  * ```
  */
-export async function init(options: InitOptions = {}): Promise<void> {
+export function init(options: InitOptions = {}): Promise<void> {
+  const call = request(options);
+  if (!running) starting?.calls.push(call);
+  return call;
+}
+
+async function request(options: InitOptions): Promise<void> {
   const settings = checkOptions(options);
   if (starting) {
     const { settings: others, done } = starting;
@@ -80,7 +87,7 @@ export async function init(options: InitOptions = {}): Promise<void> {
     if (same) return done;
     throw new BackendError('init: expected the options of the running backend, got others; call shutdown() first');
   }
-  const attempt: Attempt = { settings, done: Promise.resolve() };
+  const attempt: Attempt = { settings, done: Promise.resolve(), calls: [] };
   starting = attempt;
   attempt.done = begin(attempt);
   return attempt.done;
@@ -90,15 +97,20 @@ async function begin(attempt: Attempt): Promise<void> {
   try {
     const started = await startRuntime(attempt.settings);
     if (starting !== attempt) {
-      started.threads.stop();
+      stop(started);
       throw new BackendError('init: expected time to start, got a shutdown() before it had; call init() again');
     }
     running = started;
     for (const hook of startHooks) hook(running);
   } catch (error) {
-    if (starting === attempt) starting = null; // a failed start may be tried again
+    if (starting === attempt) shutdown(); // a failed start may be tried again
     throw error;
   }
+}
+
+function stop({ threads, arena }: Runtime): void {
+  threads.stop();
+  arena.abandon();
 }
 
 /**
@@ -108,8 +120,9 @@ async function begin(attempt: Attempt): Promise<void> {
 export function shutdown(): void {
   if (running?.arena.stand)
     throw new RecordingError('shutdown: expected no end of the backend inside of a compiled function; call it outside');
-  running?.threads.stop();
-  running?.arena.abandon();
+  if (running) stop(running);
+  // What it ends before it has started nobody has to await.
+  else for (const call of starting?.calls ?? []) call.catch(() => {});
   running = null;
   starting = null;
 }
