@@ -16,6 +16,7 @@ const PROJECTS: Record<string, string[]> = {
   package: [
     'test/declarations.test.ts',
     'test/docs.test.ts',
+    'test/engine/workers.test.ts',
     'test/examples/**/*.test.ts',
     'test/io/files.test.ts',
     'test/package.test.ts',

@@ -114,21 +114,21 @@ function checkWrites(op: OpName, row: Row, inputs: Bag, attrs: unknown): void {
     if (!x) continue;
     if (!writes && x.requiresGrad && !row.rules.backward)
       throw new GradError(
-        `${title}: expected ${name} not to want a gradient, which this write does not have; write inside noGrad(() => …)`,
+        `${title}: expected ${name} not to want a gradient, which this write does not have, got one that wants it; write inside noGrad(() => …)`,
       );
     if (!writes) continue;
     if (x.requiresGrad && x.isLeaf)
       throw new GradError(
-        `${title}: expected ${name} not to be a leaf that requires a gradient, which would lose it; write inside noGrad(() => …)`,
+        `${title}: expected ${name} not to be a leaf that requires a gradient, which would lose it, got such a leaf; write inside noGrad(() => …)`,
       );
     const result = isResult(row, name);
     if (x.requiresGrad && !result)
       throw new GradError(
-        `${title}: expected ${name} not to have a history, since this write has no gradient; write inside noGrad(() => …)`,
+        `${title}: expected ${name} not to have a history, since this write has no gradient, got a recorded result; write inside noGrad(() => …)`,
       );
     if (x.isView && result)
       throw new GradError(
-        `${title}: expected ${name} to be no view while gradients are noted; write to the whole tensor, or inside noGrad(() => …)`,
+        `${title}: expected ${name} to be no view while gradients are noted, got one; write to the whole tensor, or inside noGrad(() => …)`,
       );
   }
 }
@@ -150,7 +150,7 @@ function standIn(x: Tensor): Tensor {
   if (!x.node) return before;
   before.node = x.node;
   before.slot = x.slot;
-  before.requiresGrad = true;
+  before.takeRequiresGrad(true);
   (x.node as Node).outputs[x.slot] = before;
   return before;
 }
@@ -172,7 +172,7 @@ function apply(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
     const node = new Node(op, row, edges, ready, results, attrs, needsOf(row, inputs));
     for (let slot = 0; slot < node.outputs.length; slot++) {
       const y = node.outputs[slot] as Tensor;
-      y.requiresGrad = true;
+      y.takeRequiresGrad(true);
       y.node = node;
       y.slot = slot;
     }

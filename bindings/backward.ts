@@ -126,7 +126,9 @@ export function grad(
   if (!Array.isArray(roots))
     throw new ArgumentError(`grad: expected a tensor or a list of tensors as outputs, got ${typeNameOf(outputs)}`);
   if (gradOutputs && (!Array.isArray(gradOutputs) || gradOutputs.length !== roots.length))
-    throw new ArgumentError(`grad: expected a list of ${roots.length} gradients, one for each output, as gradOutputs`);
+    throw new ArgumentError(
+      `grad: expected a list of ${roots.length} gradients as gradOutputs, one for each output, got ${Array.isArray(gradOutputs) ? gradOutputs.length : typeNameOf(gradOutputs)}`,
+    );
   const given = roots.map((root, i) => {
     const gradient = gradOutputs?.[i] ?? null;
     checkRoot('grad', root, gradient);

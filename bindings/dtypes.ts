@@ -1,4 +1,5 @@
 // The element types: one row each. A storage dtype to come is a row here and its casts in kernels/elementwise.ts.
+import { rowOf } from './lookup.ts';
 import { ArgumentError, DtypeError, describe } from './memory/errors.ts';
 
 /** Element types: 32-bit floats, 32-bit signed integers (indices, classes), bytes (masks, pixels). */
@@ -30,7 +31,7 @@ const names = Object.keys(dtypes)
 
 /** @throws DtypeError unless `dtype` names a row of the table; names such as 'constructor' do not */
 export function checkDtype(op: string, dtype: unknown): asserts dtype is Dtype {
-  if (typeof dtype !== 'string' || !Object.hasOwn(dtypes, dtype))
+  if (!rowOf(dtypes, dtype))
     throw new DtypeError(`${op}: expected dtype ${names.replace(/, ([^,]*)$/, ' or $1')}, got ${describe(dtype)}`);
 }
 

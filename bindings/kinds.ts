@@ -89,6 +89,8 @@ const ALIASES: Readonly<Record<string, string>> = {
   l2: 'weightDecay',
   units: 'outFeatures',
   strides: 'stride',
+  numthreads: 'threads',
+  nthreads: 'threads',
 };
 
 const bare = (key: string): string => key.replace(/[_-]/g, '').toLowerCase();

@@ -9,7 +9,8 @@
 //   name: kind = default   the default is written as JSON, with single quotes; `name?: kind` has none, and is undefined
 //   -name: kind = default  a position of PyTorch's that we lack: only its default may be given
 //   *                      what follows it goes by name only
-//   ...name: kind          one argument or more, or one list of them; it stands last among the required ones
+//   ...name: kind          one argument or more, or one list of them; it stands last among the required ones.
+//                          `...name?: kind` may be none
 //
 // Kinds are those of kinds.ts, and of a table that is passed; `kind[]` is a list, `a|b` either, `'word'` a word.
 import { type Check, isPlain, type Kind, kindOf, meant, orList, phrase } from './kinds.ts';
@@ -26,6 +27,8 @@ export interface Parameter {
   readonly required: boolean;
   readonly absent: boolean;
   readonly variadic: boolean;
+  /** Of variadic ones: whether there may be none. */
+  readonly open: boolean;
   readonly value: unknown;
 }
 
@@ -102,6 +105,7 @@ export class Signature {
         is: absent ? (given) => Object.is(given, fallback) : kindOf(kind, this.#own),
         absent,
         variadic,
+        open: !!open,
         value: variadic ? [] : fallback,
       });
     }
@@ -142,7 +146,7 @@ export class Signature {
     if (end > required && isPlain(args[end - 1])) options = args[--end] as Record<string, unknown>;
     if (end < required) return this.#missing(end);
     if (this.#variadic) {
-      if (end === required) return this.#missing(end);
+      if (end === required && !(parameters[required] as Parameter).open) return this.#missing(end);
       const list = end === required + 1 && Array.isArray(args[required]) ? args[required] : args.slice(required, end);
       const parameter = parameters[required] as Parameter;
       for (let i = 0; i < list.length; i++) if (!parameter.is(list[i])) return this.#wrong(parameter, list[i]);
@@ -174,7 +178,7 @@ export class Signature {
         if (Object.hasOwn(options, key)) return this.#unknown(key);
         continue;
       }
-      if (place < end && args[place] !== undefined) return this.#twice(key, place);
+      if (place < end && args[place] !== undefined) return this.#twice(key);
       if (!(this.#checks[place] as Check)(value))
         return this.#wrong((this.#parameters as Parameter[])[place] as Parameter, value);
       values[place] = value;
@@ -189,15 +193,15 @@ export class Signature {
         : `expected ${phrase(kind, this.#own)} as ${name}, got ${describe(value)}`;
   }
 
-  #twice(key: string, place: number): Wrong {
-    return () => `expected ${key} once, got it as argument ${place + 1} and by name`;
+  #twice(key: string): Wrong {
+    return () => `expected ${key} once, got it by position and by name`;
   }
 
   #tooMany(args: readonly unknown[]): Wrong {
     const byName = (this.#parameters as Parameter[]).slice(this.#positions).map(({ name }) => name);
+    const listed = this.#listed();
     return () =>
-      `expected ${this.#positions === 0 ? 'no arguments' : `at most ${this.#positions} (${this.#listed()})`}, ` +
-      `got ${args.length}, the last ${describe(args[args.length - 1])}` +
+      `expected ${listed ? `nothing after ${listed}` : 'no arguments'}, got ${describe(args[args.length - 1])}` +
       (byName.length > 0 ? `; ${orList(byName)} go by name, { ${byName[0]}: … }` : '');
   }
 
@@ -242,13 +246,14 @@ type AnyFunction = (...args: never[]) => unknown;
  * A public function: `fn` called with the values of all arguments in declared order. Typed errors name the user's own,
  * the outermost call.
  */
-/* @__NO_SIDE_EFFECTS__ */
 export function callable<F extends AnyFunction>(text: string, fn: F, own?: Readonly<Record<string, Kind>>): F;
 export function callable<F extends AnyFunction>(
   text: string,
   fn: (...args: never[]) => ReturnType<F>,
   own?: Readonly<Record<string, Kind>>,
 ): F;
+// On the body: compilers drop overloads with what stands before them.
+/* @__NO_SIDE_EFFECTS__ */
 export function callable(text: string, fn: AnyFunction, own?: Readonly<Record<string, Kind>>): AnyFunction {
   const declared = signature(text, own);
   return nameAs(declared, (...args: unknown[]) => {

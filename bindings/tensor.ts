@@ -3,6 +3,7 @@ import { type Dtype, dtypes, type TypedArray } from './dtypes.ts';
 import { runtime } from './engine/engine.ts';
 import type { Operand } from './kernels/descriptor.ts';
 import { kinds, orList } from './kinds.ts';
+import { rowOf } from './lookup.ts';
 import { Block, type Scope } from './memory/arena.ts';
 import {
   ArgumentError,
@@ -11,11 +12,13 @@ import {
   FreedError,
   formatShape,
   GradError,
-  RecordingError,
+  named,
   ShapeError,
 } from './memory/errors.ts';
+import type { Arguments } from './signature.ts';
 import { checkListed, contiguousStrides, copyOf, nested, numelOf, type Shape } from './sizes.ts';
-import { MOST_PRINTED, type TensorJson, textOf, withOptions } from './text.ts';
+import { expectNone, type RequiresGradOptions, takes } from './takes.ts';
+import { jsonOf, numberOf, type TensorJson, textOf } from './text.ts';
 
 declare global {
   // So that the declarations also compile where `lib` is older than the symbol.
@@ -52,9 +55,6 @@ export interface GradientWatch {
   freeze(x: Tensor, before: boolean): void;
 }
 
-/** What stands for the numbers of a tensor that compile() traces. */
-const TRACED = 'traced';
-
 let gradients: GradientWatch | null = null;
 
 /**
@@ -81,7 +81,7 @@ export function checkGradient(op: string, x: Tensor, g: unknown): asserts g is T
     throw new DtypeError(
       `${op}: expected a gradient of dtype f32 of an f32 tensor, got ${g.dtype} of ${x.dtype}; convert it with .to('f32')`,
     );
-  if (g.shape.length !== x.shape.length || !g.shape.every((size, d) => size === x.shape[d]))
+  if (g.sizes.length !== x.sizes.length || !g.sizes.every((size, d) => size === x.sizes[d]))
     throw new ShapeError(
       `${op}: expected a gradient of shape ${formatShape(x.shape)}, got ${formatShape(g.shape)}; reshape() or expand() it`,
     );
@@ -201,7 +201,8 @@ export class Tensor implements Operand {
   }
 
   /** Lets go of the gradient, and of its memory where backward() made it. */
-  clearGrad(): void {
+  clearGrad(...args: []): void {
+    expectNone('clearGrad', args);
     // What was there before compile() began to trace goes on if that fails.
     const grad = this.#grad;
     if (grad && !given.has(grad) && (!gradients || gradients.owns(grad))) grad.dispose();
@@ -214,12 +215,14 @@ export class Tensor implements Operand {
   }
 
   /** Number of dims, as {@link ndim} (PyTorch's `dim`). */
-  dim(): number {
+  dim(...args: []): number {
+    expectNone('dim', args);
     return this.sizes.length;
   }
 
   /** Number of elements, as {@link size} (PyTorch's `numel`). */
-  numel(): number {
+  numel(...args: []): number {
+    expectNone('numel', args);
     return this.#size;
   }
 
@@ -231,13 +234,14 @@ export class Tensor implements Operand {
   #throwFreed(): never {
     runtime(); // without one, that is what is wrong
     throw new FreedError(
-      `${this.block.maker}: expected a living tensor, got one of shape ${formatShape(this.sizes)} whose memory was given back ` +
+      `${this.block.maker}: expected a living tensor, got one of shape ${formatShape(this.sizes)}, made by ${this.block.maker}, whose memory was given back ` +
         '(its scope or loop turn ended, or dispose() was called); keep() it inside the scope, or copy it out with .data or .item()',
     );
   }
 
   /** Whether elements lie one behind the other in row-major order. */
-  isContiguous(): boolean {
+  isContiguous(...args: []): boolean {
+    expectNone('isContiguous', args);
     if (this.#contiguous === undefined) {
       let contiguous = true;
       for (let d = this.ndim - 1, stride = 1; d >= 0 && contiguous; d--) {
@@ -260,26 +264,37 @@ export class Tensor implements Operand {
     return this.#requiresGrad;
   }
 
+  /** Sets requiresGrad without checks. @internal */
+  takeRequiresGrad(on: boolean): void {
+    gradients?.freeze(this, this.#requiresGrad);
+    this.#requiresGrad = on;
+  }
+
   /** Turns gradients on or off, as {@link requiresGrad_} does. */
   set requiresGrad(on: boolean) {
-    this.requiresGrad_(on);
+    if (typeof on !== 'boolean')
+      throw new ArgumentError(`requiresGrad: expected true or false, got ${describe(on)}; assign one of them`);
+    if (on && this.#dtype !== 'f32')
+      throw new DtypeError(`requiresGrad: expected f32, got ${this.#dtype}; only f32 tensors have gradients`);
+    if (!on && this.node)
+      throw new ArgumentError(
+        'requiresGrad: expected a leaf, got the result of a recorded op; use detach() for a copy without gradient',
+      );
+    gradients?.freeze(this, this.#requiresGrad);
+    this.#requiresGrad = on;
   }
 
   /**
    * Turns gradients on or off for this leaf (PyTorch's `requires_grad_`). Returns itself.
    * @throws DtypeError unless f32, ArgumentError for off where it is no leaf
    */
-  requiresGrad_(on = true): this {
-    if (typeof on !== 'boolean')
-      throw new ArgumentError(`requiresGrad_: expected true or false, got ${String(on)}; leave it out for true`);
-    if (on && this.#dtype !== 'f32')
-      throw new DtypeError(`requiresGrad_: expected f32, got ${this.dtype}; only f32 tensors have gradients`);
-    if (!this.isLeaf && !on)
-      throw new ArgumentError(
-        'requiresGrad_: expected a leaf, got the result of a recorded op; use detach() for a copy without gradient',
-      );
-    gradients?.freeze(this, this.#requiresGrad);
-    this.#requiresGrad = on;
+  requiresGrad_(...args: Arguments<[], [requiresGrad: boolean], RequiresGradOptions>): this {
+    const [on] = takes.requiresGrad_.parse(args) as [boolean];
+    try {
+      this.requiresGrad = on;
+    } catch (error) {
+      throw named(error, 'requiresGrad_');
+    }
     return this;
   }
 
@@ -292,7 +307,8 @@ export class Tensor implements Operand {
    * Makes `backward()` keep the gradient here, though this is no leaf (PyTorch's `retain_grad`). Returns itself.
    * @throws GradError where no gradient flows
    */
-  retainGrad(): this {
+  retainGrad(...args: []): this {
+    expectNone('retainGrad', args);
     if (!this.#requiresGrad)
       throw new GradError(
         'retainGrad: expected a tensor that requires a gradient, got one that does not; call requiresGrad_() on a leaf that it is computed from',
@@ -302,7 +318,8 @@ export class Tensor implements Operand {
   }
 
   /** The same memory without its history: no gradient flows through it. */
-  detach(): Tensor {
+  detach(...args: []): Tensor {
+    expectNone('detach', args);
     return this.alias(this.sizes, this.steps, this.offset);
   }
 
@@ -312,7 +329,8 @@ export class Tensor implements Operand {
   }
 
   /** The number in a tensor of one element. @throws ShapeError for any other */
-  item(): number {
+  item(...args: []): number {
+    expectNone('item', args);
     this.checkAlive();
     if (this.size !== 1)
       throw new ShapeError(`item: expected one element, got shape ${formatShape(this.sizes)}; use toArray() or data`);
@@ -320,22 +338,19 @@ export class Tensor implements Operand {
   }
 
   /** Nested arrays of the elements; a number for shape `[]`. */
-  toArray(): NestedArray {
-    return this.#nested((value) => value) as NestedArray;
-  }
-
-  /** Nested arrays of what `of` makes of the elements. */
-  #nested(of: (value: number) => unknown): unknown {
+  toArray(...args: []): NestedArray {
+    expectNone('toArray', args);
     checkListed('toArray', this.sizes);
     const { data } = this;
-    return nested(this.sizes, (i) => of(data[i] as number));
+    return nested(this.sizes, (i) => data[i] as number) as NestedArray;
   }
 
   /**
    * Lets the tensor, and its gradient, outlive the scopes around it, until {@link dispose}. Returns itself.
    * @throws FreedError
    */
-  keep(): this {
+  keep(...args: []): this {
+    expectNone('keep', args);
     this.checkAlive();
     for (let x: Tensor | null = this; x && !x.block.freed; x = x.#grad) runtime().arena.keep(x.block);
     return this;
@@ -345,7 +360,8 @@ export class Tensor implements Operand {
    * Gives the memory back, which it shares with its views. Using them afterwards throws FreedError; a second call does
    * nothing.
    */
-  dispose(): void {
+  dispose(...args: []): void {
+    expectNone('dispose', args);
     this.block.free();
     if (this.#grad) this.clearGrad();
   }
@@ -360,21 +376,7 @@ export class Tensor implements Operand {
    * last three of each dim.
    */
   toString(): string {
-    if (this.block.freed) return withOptions(this, 'freed');
-    const { sizes, steps } = this;
-    const row = (index: readonly number[], from: number, to: number): TypedArray => {
-      const step = steps[index.length] ?? 1;
-      const offset = index.reduce((at, i, d) => at + i * (steps[d] as number), this.#offset + from * step);
-      return host.download(this.alias([to - from], [step], offset), 'toString');
-    };
-    const { dtype, size, requiresGrad } = this;
-    try {
-      return textOf({ dtype, sizes, size, requiresGrad, row });
-    } catch (error) {
-      // While compile() traces there are no numbers yet.
-      if (error instanceof RecordingError) return withOptions(this, TRACED);
-      throw error;
-    }
+    return textOf<Tensor>(this, (part) => host.download(part, 'toString'));
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {
@@ -383,10 +385,7 @@ export class Tensor implements Operand {
 
   /** For JSON.stringify: dtype, shape and values; of more than 1000 elements only their text, which is for people. */
   toJSON(): TensorJson {
-    const { dtype, shape } = this;
-    if (this.#size > MOST_PRINTED) return { dtype, shape, text: this.toString() };
-    // JSON has no word for the others, and would write null.
-    return { dtype, shape, values: this.#nested((value) => (Number.isFinite(value) ? value : String(value))) };
+    return jsonOf(this);
   }
 
   /**
@@ -395,18 +394,9 @@ export class Tensor implements Operand {
    * @throws ShapeError for a number of several elements or none
    */
   [Symbol.toPrimitive](hint: 'number' | 'string' | 'default'): number | string {
-    if (hint === 'string') {
-      if (this.ndim > 0 || this.block.freed) return this.toString();
-      const text = this.toString();
-      return text.includes(TRACED) ? text : String(this.item());
-    }
-    if (this.#size !== 1)
-      throw new ShapeError(
-        `tensor: expected one element where JavaScript needs a number, got shape ${formatShape(this.sizes)}; use add(), gt() and the like, toArray(), or \`\${x}\` for text`,
-      );
-    return this.item();
+    return numberOf(this, hint);
   }
 }
 
 kinds.Tensor = [(x) => x instanceof Tensor, 'a tensor', 'tensors'];
-kinds.dtype = [(x) => typeof x === 'string' && Object.hasOwn(dtypes, x), orList(Object.keys(dtypes).map(describe))];
+kinds.dtype = [(x) => rowOf(dtypes, x) !== undefined, orList(Object.keys(dtypes).map(describe))];

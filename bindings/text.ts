@@ -1,10 +1,10 @@
 // How tensors print: as PyTorch prints them, in JavaScript's words.
 import type { Dtype, TypedArray } from './dtypes.ts';
-import { formatShape } from './memory/errors.ts';
+import { formatShape, RecordingError, ShapeError } from './memory/errors.ts';
 import type { Shape } from './sizes.ts';
 
 /** Up to here all elements are printed, and given to JSON; of more, the first and last of each dim. */
-export const MOST_PRINTED = 1000;
+const MOST_PRINTED = 1000;
 const EDGE = 3;
 /** Columns. */
 const WIDTH = 80;
@@ -22,14 +22,23 @@ export interface TensorJson {
   text?: string;
 }
 
-/** What text() has to know of a tensor. */
-export interface Printed {
+/** What stands for the numbers of a tensor that compile() traces. */
+const TRACED = 'traced';
+
+/** What has to be known of a tensor. */
+interface Printed<T = unknown> {
   readonly dtype: Dtype;
+  readonly shape: readonly number[];
   readonly sizes: readonly number[];
+  readonly steps: readonly number[];
+  readonly offset: number;
   readonly size: number;
   readonly requiresGrad: boolean;
-  /** The elements `from` … `to` − 1 of the row at `index`, which has all dims but the last. */
-  row(index: readonly number[], from: number, to: number): TypedArray;
+  readonly block: { readonly freed: boolean };
+  alias(shape: readonly number[], strides: readonly number[], offset: number): T;
+  item(): number;
+  toArray(): unknown;
+  toString(): string;
 }
 
 /** The positions of a dim of `size` that are printed, in runs. */
@@ -55,27 +64,29 @@ function writer(values: readonly number[], dtype: Dtype): (value: number) => str
   };
 }
 
-/** `tensor([[1, 2], [3, 4]], { dtype: 'i32' })`: its numbers, and what differs from what tensor() makes of them. */
-export function textOf(x: Printed): string {
-  const { sizes } = x;
-  const whole = x.size <= MOST_PRINTED;
+/** The elements that are printed, a list for each row, which has all dims but the last. */
+function rowsOf<T>(x: Printed<T>, whole: boolean, read: (part: T) => TypedArray): number[][] {
+  const { sizes, steps } = x;
   const depth = sizes.length;
   const rows: number[][] = [];
-  const collect = (index: readonly number[]): void => {
-    if (index.length >= depth - 1) {
-      const parts =
-        depth === 0
-          ? [x.row([], 0, 1)]
-          : runs(sizes[depth - 1] as number, whole).map(([from, to]) => x.row(index, from, to));
-      rows.push(parts.flatMap((part) => [...part]));
+  const collect = (dim: number, offset: number): void => {
+    const step = steps[dim] ?? 1;
+    if (dim >= depth - 1) {
+      const parts = runs(sizes[dim] ?? 1, whole).map(([from, to]) =>
+        x.alias([to - from], [step], offset + from * step),
+      );
+      rows.push(parts.flatMap((part) => [...read(part)]));
     } else
-      for (const [from, to] of runs(sizes[index.length] as number, whole))
-        for (let i = from; i < to; i++) collect([...index, i]);
+      for (const [from, to] of runs(sizes[dim] as number, whole))
+        for (let i = from; i < to; i++) collect(dim + 1, offset + i * step);
   };
-  if (x.size > 0) collect([]);
+  if (x.size > 0) collect(0, x.offset);
+  return rows;
+}
 
-  const write = writer(rows.flat(), x.dtype);
-  const texts = rows.map((row) => row.map(write));
+/** The rows in brackets, as they are nested. */
+function nested({ sizes }: Pick<Printed, 'sizes'>, whole: boolean, texts: readonly string[][]): string {
+  const depth = sizes.length;
   const width = Math.max(0, ...texts.flat().map((text) => text.length));
   let at = 0;
   const line = (): string => {
@@ -96,12 +107,12 @@ export function textOf(x: Printed): string {
     const between = `,${'\n'.repeat(depth - dim - 1)}${' '.repeat(HEAD.length + dim + 1)}`;
     return `[${items.map((parts) => parts.join(between)).join(`${between}…${between}`)}]`;
   };
-  return withOptions(x, x.size === 0 ? '[]' : block(0), !whole || x.size === 0);
+  return block(0);
 }
 
 /** `tensor(numbers, options)`, the options being those that are not tensor()'s own defaults. */
-export function withOptions(
-  { dtype, sizes, requiresGrad }: Omit<Printed, 'row'>,
+function withOptions(
+  { dtype, sizes, requiresGrad }: Pick<Printed, 'dtype' | 'sizes' | 'requiresGrad'>,
   numbers: string,
   shaped = true,
 ): string {
@@ -111,4 +122,45 @@ export function withOptions(
     ...(requiresGrad ? ['requiresGrad: true'] : []),
   ];
   return `${HEAD}${numbers}${options.length > 0 ? `, { ${options.join(', ')} }` : ''})`;
+}
+
+/**
+ * `tensor([[1, 2], [3, 4]], { dtype: 'i32' })`: its numbers, and what differs from what tensor() makes of them.
+ * @param read the numbers of a part
+ */
+export function textOf<T>(x: Printed<T>, read: (part: T) => TypedArray): string {
+  if (x.block.freed) return withOptions(x, 'freed');
+  const whole = x.size <= MOST_PRINTED;
+  let rows: number[][];
+  try {
+    rows = rowsOf(x, whole, read);
+  } catch (error) {
+    // While compile() traces there are no numbers yet.
+    if (error instanceof RecordingError) return withOptions(x, TRACED);
+    throw error;
+  }
+  const write = writer(rows.flat(), x.dtype);
+  const texts = rows.map((row) => row.map(write));
+  return withOptions(x, x.size === 0 ? '[]' : nested(x, whole, texts), !whole || x.size === 0);
+}
+
+/** What JSON gets: values, or of many only their text. JSON has no word for NaN and Infinity, and would write null. */
+export function jsonOf(x: Printed): TensorJson {
+  const { dtype, shape, size } = x;
+  const worded = (value: unknown): unknown =>
+    Array.isArray(value) ? value.map(worded) : Number.isFinite(value) ? value : String(value);
+  return size > MOST_PRINTED ? { dtype, shape, text: x.toString() } : { dtype, shape, values: worded(x.toArray()) };
+}
+
+/** What stands for a tensor where JavaScript wants a number or, by `hint`, text. */
+export function numberOf(x: Printed, hint: string): number | string {
+  if (hint === 'string') {
+    const text = x.toString();
+    return x.sizes.length > 0 || x.block.freed || text.includes(TRACED) ? text : String(x.item());
+  }
+  if (x.size !== 1)
+    throw new ShapeError(
+      `tensor: expected one element where JavaScript needs a number, got shape ${formatShape(x.sizes)}; use add(), gt() and the like, toArray(), or \`\${x}\` for text`,
+    );
+  return x.item();
 }

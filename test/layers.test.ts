@@ -10,11 +10,13 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** The layers of bindings/, lowest first. A name that ends in / is a folder, whose files may import one another. */
 const LAYERS = [
   'memory/',
+  'lookup.ts',
   'kinds.ts',
   'signature.ts',
   'dtypes.ts',
   'sizes.ts',
   'text.ts',
+  'takes.ts',
   'kernels/',
   'generated/kernel-calls.ts',
   'engine/',

@@ -183,6 +183,35 @@ describe('an empty project trains', () => {
     expect(stderr).toMatch(/RecordingError: item: expected no read .* got one \(at .*mistake\.mjs:3:\d+\)/);
   });
 
+  it('from a module that it hands in, found by the package', async () => {
+    const files = ['strict', 'relaxed', 'strict-threads', 'relaxed-threads'];
+    const found = `import { readFileSync } from 'node:fs';
+const module = new WebAssembly.Module(readFileSync(new URL(import.meta.resolve('retrograd/wasm/strict.wasm'))));
+for (const name of ${JSON.stringify(files)}) readFileSync(new URL(import.meta.resolve(\`retrograd/wasm/\${name}.wasm\`)));
+readFileSync(new URL(import.meta.resolve('retrograd/worker.js')));
+`;
+    const body = program(`import ${NAMES} from 'retrograd';\n${found}`).replace('init()', 'init({ module })');
+    await writeFile(join(project, 'module.mjs'), body);
+    expectTrained(await losses('module.mjs'));
+  });
+
+  it('as one file without modules, where nothing says where it is', async () => {
+    const script = join(project, 'node_modules/retrograd/build/lib/retrograd.global.js');
+    await writeFile(
+      join(project, 'script.cjs'),
+      `const { readFileSync } = require('node:fs');
+const retrograd = new Function(readFileSync(${JSON.stringify(script)}, 'utf8') + '\\nreturn retrograd;')();
+const ${NAMES} = retrograd;
+(async () => {
+  await init().then(() => { throw new Error('it found something'); }, (error) => {
+    if (!/^init: .*pass init\\(\\{ locate \\}\\)/.test(error.message)) throw error;
+  });
+${program('').replace('init()', "init({ locate: (file) => readFileSync(require.resolve('retrograd/wasm/' + file.replace('retrograd.', ''))) })")}})();
+`,
+    );
+    expectTrained(await losses('script.cjs'));
+  });
+
   const resolutions = [
     { module: 'nodenext', moduleResolution: 'nodenext' },
     { module: 'node20', moduleResolution: 'node16' },

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   ArgumentError,
   arange,
-  backend,
   compile,
   DtypeError,
   FreedError,
@@ -185,54 +184,47 @@ describe('structured clones', () => {
   });
 });
 
-describe('a loop over a tensor', () => {
-  it('has the views along its first dim', () => {
+describe('rows', () => {
+  it('are the views that unbind() gives', () => {
     scope(() => {
       const x = tensor([
         [1, 2],
         [3, 4],
         [5, 6],
       ]);
-      expect([...x].map((row) => row.toArray())).toEqual([
-        [1, 2],
-        [3, 4],
-        [5, 6],
-      ]);
-      const [, second] = x;
-      second?.fill_(0);
-      expect(x.toArray()).toEqual([
-        [1, 2],
-        [0, 0],
-        [5, 6],
-      ]);
-      expect([...zeros([0, 2])]).toEqual([]);
+      const seen: unknown[] = [];
+      for (const row of x.unbind()) seen.push(row.toArray());
+      expect(seen).toEqual(x.toArray());
+      x.unbind()[1]?.fill_(0);
       expect(x.unbind(1).map((column) => column.toArray())).toEqual([
         [1, 0, 5],
         [2, 0, 6],
       ]);
-      expect(thrown(() => [...tensor(1)])).toBeInstanceOf(ShapeError);
+      expect(x.unbind({ dim: -1 })).toHaveLength(2);
+      expect(zeros([0, 2]).unbind()).toEqual([]);
+      expect(thrown(() => tensor(1).unbind())).toBeInstanceOf(ShapeError);
     });
   });
 
-  it('gives gradients, and makes only what is asked for', () => {
+  it('give gradients', () => {
     scope(() => {
-      const x = tensor(
-        [
-          [1, 2],
-          [3, 4],
-        ],
-        { requiresGrad: true },
-      );
+      const x = tensor([[1, 2], [3, 4]], { requiresGrad: true }); // biome-ignore format: one line
       let sum = tensor(0);
-      for (const row of x) sum = sum.add(row.pow(2).sum());
+      for (const row of x.unbind()) sum = sum.add(row.pow(2).sum());
       sum.backward();
       expect(x.grad?.toArray()).toEqual([
         [2, 4],
         [6, 8],
       ]);
-      const { blocks } = backend().memory;
-      for (const row of zeros([1000, 1])) if (row.size > 0) break;
-      expect(backend().memory.blocks).toBe(blocks + 1);
+    });
+  });
+
+  it('are not what equality in tests goes through: a tensor is no iterable', () => {
+    scope(() => {
+      const x = zeros([100, 100]);
+      expect(Symbol.iterator in x).toBe(false);
+      expect({ x }).toEqual({ x });
+      expect({ x }).not.toEqual({ x: ones([100, 100]) });
     });
   });
 });
@@ -322,6 +314,39 @@ describe('PyTorch’s names', () => {
       y.sum().backward();
       expect(y.grad?.toArray()).toEqual([1, 1]);
       expect(thrown(() => ones([1]).retainGrad())).toBeInstanceOf(GradError);
+    });
+  });
+});
+
+describe('methods that take no arguments', () => {
+  it.each(['dim', 'numel', 'isContiguous', 'retainGrad', 'clearGrad', 'detach', 'item', 'toArray', 'keep', 'dispose'])(
+    'refuse them: %s',
+    (name) => {
+      scope(() => {
+        const x = tensor([2], { requiresGrad: true });
+        const method = (x as unknown as Record<string, (...args: unknown[]) => unknown>)[name] as () => unknown;
+        for (const args of [[1], [null], [{ retainGraph: true }], ['x', 2]]) {
+          const error = thrown(() => method.apply(x, args as []));
+          expect(error).toBeInstanceOf(ArgumentError);
+          expect(error.message).toMatch(new RegExp(`^${name}: expected no (arguments|options), got `));
+        }
+        expect(x.requiresGrad && x.item()).toBe(2); // not disposed of
+        method.call(x);
+      });
+    },
+  );
+
+  it('but requiresGrad_ takes one', () => {
+    scope(() => {
+      const x = ones([1]);
+      expect(x.requiresGrad_().requiresGrad).toBe(true);
+      expect(x.requiresGrad_(false).requiresGrad).toBe(false);
+      expect(x.requiresGrad_({ requiresGrad: true }).requiresGrad).toBe(true);
+      for (const args of [[1], ['no'], [true, true], [{ requires_grad: false }], [null]])
+        expect(thrown(() => (x.requiresGrad_ as (...a: unknown[]) => unknown)(...args)).message).toMatch(
+          /^requiresGrad_: expected/,
+        );
+      expect(x.requiresGrad).toBe(true);
     });
   });
 });

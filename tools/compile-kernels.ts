@@ -1,15 +1,15 @@
 // Compiles assembly/ for one target of asconfig.json. A warning is a fault of the kernels, and fails as an error does.
-//   node build/tools/compile-kernels.js TARGET
+//   node build/tools/compile-kernels.js TARGET [--unpacked]
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { main } from 'assemblyscript/asc';
 import { packModule } from './pack-module.ts';
 
-const [target] = process.argv.slice(2);
+const [target, unpacked] = process.argv.slice(2);
 if (!target) throw new Error('compile-kernels: expected a target of asconfig.json, got none');
 
-// What is published is written anew from its text; debug as it comes, with its source map.
-const packed = target !== 'debug';
+// What is published is written anew from its text, but not where a test waits for it; debug comes with its source map.
+const packed = target !== 'debug' && unpacked !== '--unpacked';
 const TEXT = 'kernels.wat';
 const files = new Map<string, string | Uint8Array>();
 const { error, stderr } = await main(
@@ -32,5 +32,6 @@ else
   for (const [name, contents] of files) {
     if (name === TEXT) continue;
     mkdirSync(dirname(name), { recursive: true });
-    writeFileSync(name, packed ? named(packModule(String(files.get(TEXT)))) : contents);
+    const binary = packed ? packModule(String(files.get(TEXT))) : contents;
+    writeFileSync(name, typeof binary === 'string' || target === 'debug' ? binary : named(binary));
   }

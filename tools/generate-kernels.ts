@@ -158,8 +158,8 @@ ${all
 `;
 
 /**
- * Tells bindings and wasm files of other versions of the package, or of other descriptors, apart: a file that was copied
- * once and forgotten would compute something else.
+ * Tells bindings and wasm files of other versions of the package, or of other descriptors, apart: a file that was
+ * copied once and forgotten would compute something else.
  */
 function stamp(): string {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };

@@ -23,11 +23,25 @@ if (!Number.isInteger(seed) || !(count > 0) || (values.folder && !/^(bindings|as
 
 const counts: Record<string, number> = {};
 const started = performance.now();
-function tell({ file, line, code }: Mutant, outcome: Outcome | 'no compilation' | 'the same code'): void {
+function tell({ file, line, code }: Mutant, outcome: Outcome | 'no compilation' | 'the same code', by = ''): void {
   const word = outcome === 'passed' ? 'SURVIVED' : outcome === 'failed' ? 'killed' : outcome;
   counts[word] = (counts[word] ?? 0) + 1;
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   console.log(`${seconds.padStart(6)} s  ${word.padEnd(14)}  ${file}:${line}  ${code.slice(0, 160)}`);
+  if (by) console.log(`${' '.repeat(26)}by ${by.slice(0, 160)}`);
+}
+
+/** Tries a mutant that is in the copy, and tells what came of it. */
+async function tryOne(
+  copy: Copy,
+  mutant: Mutant,
+  tests: readonly string[],
+  env: Record<string, string>,
+  seconds: ReadonlyMap<string, number>,
+): Promise<void> {
+  const outcome = await tried(copy, inOrder(mutant.file, tests, seconds), env, seconds);
+  const failed = outcome === 'failed' ? copy.results().find((result) => result.failed) : undefined;
+  tell(mutant, outcome, failed && `${failed.file}: ${failed.failure}`);
 }
 
 /** Folders and the name of a file as words; 'the' tests of a file share one. */
@@ -64,27 +78,19 @@ async function tried(
 
 /** What each file of tests takes, in seconds, and which mutants it meets: one run in which no mutant is on. */
 async function record(copy: Copy, tests: readonly string[]) {
-  const report = join(copy.folder, 'report.json');
   const hits = join(copy.folder, 'hits.jsonl');
-  await copy.test(tests, { HITS: hits }, 3600, report);
-  const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as {
-    testResults: { name: string; startTime: number; endTime: number; status: string }[];
-  };
-  const failed = new Set(testResults.filter(({ status }) => status === 'failed').map(({ name }) => name));
+  await copy.test(tests, { HITS: hits }, 3600, true);
+  const results = copy.results();
+  const failed = new Set(results.filter((result) => result.failed).map(({ file }) => file));
   // Some measure time, and fail on a machine that is busy.
-  for (const name of failed)
-    console.log(`left out, since it fails without mutants: ${name.slice(copy.folder.length + 1)}`);
+  for (const file of failed) console.log(`left out, since it fails without mutants: ${file}`);
   if (failed.size > 3) throw new Error('mutants: expected tests that pass without any, got more than three that fail');
-  const seconds = new Map(
-    testResults
-      .filter(({ name }) => !failed.has(name))
-      .map(({ name, startTime, endTime }) => [name.slice(copy.folder.length + 1), (endTime - startTime) / 1000]),
-  );
+  const seconds = new Map(results.filter((result) => !result.failed).map((result) => [result.file, result.seconds]));
   const met = new Map<number, string[]>();
   for (const line of readFileSync(hits, 'utf8').trim().split('\n')) {
-    const { file, hits: list } = JSON.parse(line) as { file: string; hits: number[] };
-    if (failed.has(file)) continue;
-    for (const i of list) met.set(i, [...(met.get(i) ?? []), file.slice(copy.folder.length + 1)]);
+    const { file: path, hits: list } = JSON.parse(line) as { file: string; hits: number[] };
+    const file = path.slice(copy.folder.length + 1);
+    if (seconds.has(file)) for (const i of list) met.set(i, [...(met.get(i) ?? []), file]);
   }
   return { seconds, met };
 }
@@ -103,17 +109,15 @@ async function tryBindings(copy: Copy, mutants: readonly Mutant[]): Promise<void
   const { seconds, met } = await record(copy, copy.testFiles());
   console.log(`bindings: ${mutants.length} mutants; the tests pass without them, ${met.size} are met`);
   for (const [i, mutant] of mutants.entries()) {
-    const tests = inOrder(mutant.file, met.get(i) ?? [], seconds);
-    tell(mutant, await tried(copy, tests, { MUTANT: `${i}` }, seconds));
+    await tryOne(copy, mutant, met.get(i) ?? [], { MUTANT: `${i}` }, seconds);
   }
 }
 
 /** One mutant of assembly/ after the other, compiled as the strict build; the other builds stay as they are. */
 async function tryAssembly(copy: Copy, mutants: readonly Mutant[]): Promise<void> {
   const wasm = 'build/wasm/retrograd.strict.wasm';
-  const asc = resolve('node_modules/assemblyscript/bin/asc.js');
-  const compile = () =>
-    copy.run([process.execPath, asc, '--config', 'asconfig.json', '--target', 'strict', '--outFile', wasm], {}, 600);
+  const compiler = resolve('build/tools/compile-kernels.js');
+  const compile = () => copy.run([process.execPath, compiler, 'strict', '--unpacked'], {}, 600);
   const tests = copy.testFiles().filter((file) => /^test\/(kernels|ops)\//.test(file));
   if ((await compile()) !== 'passed') throw new Error('mutants: expected sources that compile, got others');
   const plain = copy.read(wasm);
@@ -124,7 +128,7 @@ async function tryAssembly(copy: Copy, mutants: readonly Mutant[]): Promise<void
     copy.write(mutant.file, mutated(text, mutant));
     if ((await compile()) !== 'passed') tell(mutant, 'no compilation');
     else if (copy.read(wasm).equals(plain)) tell(mutant, 'the same code');
-    else tell(mutant, await tried(copy, inOrder(mutant.file, [...seconds.keys()], seconds), {}, seconds));
+    else await tryOne(copy, mutant, [...seconds.keys()], {}, seconds);
     copy.write(mutant.file, text);
   }
 }

@@ -1,6 +1,8 @@
 // The IDX format of MNIST: a magic number that names element type and rank, the sizes, then the elements; all big
 // endian.
 import { FormatError, formatShape } from '../memory/errors.ts';
+import { callable } from '../signature.ts';
+import { type Bytes, bytesKind, bytesOf } from './bytes.ts';
 
 /** The element types of IDX and the arrays that hold them. */
 export interface IdxArrays {
@@ -58,15 +60,8 @@ const TYPES: ReadonlyMap<number, IdxType> = new Map<number, IdxType>([
 
 const hex = (byte: number): string => `0x${byte.toString(16).padStart(2, '0')}`;
 
-/**
- * Reads an IDX file (http://yann.lecun.com/exdb/mnist, "the IDX file format"): rank 1 to 255, any of its six types.
- *
- * One-byte elements are a view of `bytes` and are not copied; wider ones are converted from big endian into an array
- * of their own. Nothing is allocated before the sizes agree with the number of bytes.
- *
- * @throws FormatError for a bad magic number, sizes that overflow, missing or trailing bytes.
- */
-export function readIdx(bytes: Uint8Array): IdxArray {
+function readBytes(source: Bytes): IdxArray {
+  const bytes = bytesOf('readIdx', source);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 4) {
     throw new FormatError(`readIdx: expected a magic number of 4 bytes, got a file of ${bytes.length}`);
@@ -113,3 +108,15 @@ export function readIdx(bytes: Uint8Array): IdxArray {
   const payload = new DataView(bytes.buffer, bytes.byteOffset + header, count * type.size);
   return { dtype: type.dtype, shape, data: type.read(payload, count) } as IdxArray;
 }
+
+/**
+ * Reads an IDX file (http://yann.lecun.com/exdb/mnist, "the IDX file format"): rank 1 to 255, any of its six types.
+ *
+ * One-byte elements are a view of `source` and are not copied; wider ones are converted from big endian into an array
+ * of their own. Nothing is allocated before the sizes agree with the number of bytes.
+ *
+ * @param source the whole file, unpacked
+ * @throws ArgumentError for what is no buffer; FormatError for a bad magic number, sizes that overflow, missing or
+ * trailing bytes
+ */
+export const readIdx = callable('readIdx(source: bytes)', readBytes, bytesKind);

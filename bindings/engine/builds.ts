@@ -130,7 +130,7 @@ export async function loadBuild(build: BuildName, locate?: Locate): Promise<Load
     }
   } catch (cause) {
     const message = (cause as Error)?.message ?? String(cause);
-    throw new BackendError(`init: expected a wasm module at ${place}, got: ${message}; ${cureOf(message)}`, { cause });
+    throw new BackendError(`init: expected a wasm module at ${place}, got ${message}; ${cureOf(message)}`, { cause });
   }
   const name = nameOf(loaded.module);
   if (name && name !== build)

@@ -1,7 +1,8 @@
 // The one running instance: init() starts it, shutdown() ends it, backend() says what it is.
 import { BackendError, RecordingError } from '../memory/errors.ts';
+import { callable } from '../signature.ts';
 import type { Simd } from './builds.ts';
-import { checkOptions, type InitOptions, type Settings } from './options.ts';
+import { type InitOptions, initSignature, parseOptions, type Settings } from './options.ts';
 import { engineName } from './platform.ts';
 import { type Runtime, startRuntime } from './start.ts';
 import type { Tile } from './tile.ts';
@@ -71,14 +72,15 @@ export function runtime(): Runtime {
  * console.log(backend().reasons); // what it picked, and why
  * ```
  */
-export function init(options: InitOptions = {}): Promise<void> {
-  const call = request(options);
+export function init(options?: InitOptions): Promise<void>;
+export function init(...args: unknown[]): Promise<void> {
+  const call = request(args);
   if (!running) starting?.calls.push(call);
   return call;
 }
 
-async function request(options: InitOptions): Promise<void> {
-  const settings = checkOptions(options);
+async function request(args: readonly unknown[]): Promise<void> {
+  const settings = parseOptions(args);
   if (starting) {
     const { settings: others, done } = starting;
     // Functions are made anew at each call of init(): locate may be another.
@@ -93,6 +95,8 @@ async function request(options: InitOptions): Promise<void> {
   return attempt.done;
 }
 
+initSignature.fn = init;
+
 async function begin(attempt: Attempt): Promise<void> {
   try {
     const started = await startRuntime(attempt.settings);
@@ -103,7 +107,7 @@ async function begin(attempt: Attempt): Promise<void> {
     running = started;
     for (const hook of startHooks) hook(running);
   } catch (error) {
-    if (starting === attempt) shutdown(); // a failed start may be tried again
+    if (starting === attempt) end(); // a failed start may be tried again
     throw error;
   }
 }
@@ -117,9 +121,16 @@ function stop({ threads, arena }: Runtime): void {
  * Stops the backend and gives its memory back. All tensors are gone; `init()` starts afresh.
  * @throws RecordingError inside of a compiled function
  */
-export function shutdown(): void {
+export const shutdown: () => void = callable('shutdown()', () => {
   if (running?.arena.stand)
-    throw new RecordingError('shutdown: expected no end of the backend inside of a compiled function; call it outside');
+    throw new RecordingError(
+      'shutdown: expected no end of the backend inside of a compiled function, got one; call it outside',
+    );
+  end();
+});
+
+/** Ends what runs or starts. */
+function end(): void {
   if (running) stop(running);
   // What it ends before it has started nobody has to await.
   else for (const call of starting?.calls ?? []) call.catch(() => {});
@@ -128,10 +139,10 @@ export function shutdown(): void {
 }
 
 /** What runs and why. @throws BackendError before `await init()` */
-export function backend(): Backend {
+export const backend: () => Backend = callable('backend()', () => {
   const { arena, build, threads, tile, revectorized, reasons } = runtime();
   threads.settle();
   const { used, peak, limit, count } = arena;
   const memory = { used, peak, limit, blocks: count };
   return { engine: engineName(), build, threads: threads.size, tile, revectorized, reasons: [...reasons], memory };
-}
+});

@@ -51,7 +51,7 @@ export function ownMemory(most: number): Granted {
   if (granted.memory) return granted;
   const { cause } = granted;
   throw new BackendError(
-    `init: expected room for a WebAssembly memory, got: ${(cause as Error)?.message}; close what else runs here`,
+    `init: expected room for a WebAssembly memory, got ${(cause as Error)?.message}; close what else runs here`,
     { cause },
   );
 }

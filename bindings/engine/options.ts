@@ -1,5 +1,6 @@
 // What init() takes.
 import { ArgumentError } from '../memory/errors.ts';
+import { signature } from '../signature.ts';
 import type { CompiledModule, Locate, Simd, UrlLike } from './builds.ts';
 import { PAGE } from './instance.ts';
 import { TILES, type Tile } from './tile.ts';
@@ -21,7 +22,7 @@ export interface InitOptions {
   /**
    * Threads that share large kernels and compiled programs, this one included; `'auto'`: as many as the engine has
    * processors for, up to 16, and fewer where a short check finds that they are not faster than one. Pages have threads
-   * where they are cross-origin isolated, otherwise one. Workers that do not start within 1.5 s are done without. It
+   * where they are cross-origin isolated, otherwise one. Workers that do not start within 2 s are done without. It
    * changes the speed, never the bits.
    * @defaultValue 'auto'
    */
@@ -74,18 +75,18 @@ export interface Settings {
   readonly worker: string | UrlLike | undefined;
 }
 
-/** @throws ArgumentError for an option out of range */
-export function checkOptions(options: InitOptions): Settings {
-  const { simd = 'auto', threads = 'auto', tile = 'auto', revectorize = false, maxBytes = MAX_BYTES } = options;
-  const { module, locate, worker } = options;
-  if (!['auto', 'strict', 'relaxed'].includes(simd))
-    throw new ArgumentError(`init: expected simd 'auto', 'strict' or 'relaxed', got '${simd}'`);
-  if (threads !== 'auto' && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS))
+export const initSignature = signature(
+  `init(*, simd: 'auto'|'strict'|'relaxed' = 'auto', threads: int|'auto' = 'auto', tile: 'auto'|${TILES.map((tile) => `'${tile}'`).join('|')} = 'auto', revectorize: bool = false, maxBytes: int = ${MAX_BYTES}, module?: object, locate?: function, worker?: string|object)`,
+);
+
+/** What the arguments of init() ask for. @throws ArgumentError */
+export function parseOptions(args: readonly unknown[]): Settings {
+  const [simd, threads, tile, revectorize, maxBytes, module, locate, worker] = initSignature.parse(args) as [
+    ...[Settings['simd'], Settings['threads'], Settings['tile'], boolean, number],
+    ...[Settings['module'], Settings['locate'], Settings['worker']],
+  ];
+  if (threads !== 'auto' && !(threads >= 1 && threads <= MAX_THREADS))
     throw new ArgumentError(`init: expected threads 'auto' or a whole number from 1 to ${MAX_THREADS}, got ${threads}`);
-  if (tile !== 'auto' && !TILES.includes(tile))
-    throw new ArgumentError(`init: expected tile 'auto', '${TILES.join("', '")}', got '${tile}'`);
-  if (typeof revectorize !== 'boolean')
-    throw new ArgumentError(`init: expected revectorize true or false, got ${revectorize}`);
   if (!(maxBytes >= MIN_BYTES && maxBytes <= MAX_BYTES))
     throw new ArgumentError(`init: expected maxBytes from ${MIN_BYTES} to ${MAX_BYTES}, got ${maxBytes}`);
   if (threads !== 'auto' && maxBytes < threads * THREAD_BYTES)

@@ -70,7 +70,7 @@ const PATIENCE = 20_000;
  * Compiles in a process of its own, since a fault of the experiment ends the process that it is in.
  * @returns what came of it, or '' where it lives
  */
-async function tryApart(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+export async function tryApart(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   try {
     const { spawn } = await import('node:child_process');
     const { tmpdir } = await import('node:os');

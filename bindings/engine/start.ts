@@ -127,7 +127,7 @@ export async function startRuntime(settings: Settings): Promise<Runtime> {
   } catch (cause) {
     if (cause instanceof RetrogradError) throw cause;
     const message = (cause as Error)?.message ?? String(cause);
-    throw new BackendError(`init: expected an engine that starts, got: ${message}; try simd: 'strict' and threads: 1`, {
+    throw new BackendError(`init: expected an engine that starts, got ${message}; try simd: 'strict' and threads: 1`, {
       cause,
     });
   }

@@ -15,7 +15,7 @@ const COMMAND_BYTES = 1024;
 /** What program_run answers when a thread is gone. */
 const GONE = 1;
 /** Milliseconds until a team goes to work without the workers that have not arrived. */
-const START_LIMIT = 1500;
+const START_LIMIT = 2000;
 /** Milliseconds that the first worker has, before the others are asked for, to be refused by the page. */
 const FIRST = 150;
 
@@ -128,7 +128,7 @@ export class ThreadPool implements Runner {
   /** Starts the workers, and waits until the team is made up; at the worst this thread works alone. */
   async start(): Promise<void> {
     while (this.#wanted > 1 && this.#size === 1 && !this.#stopped)
-      await new Promise<void>((settle) => this.#call(false, settle));
+      await new Promise<void>((done) => this.#call(false, done));
   }
 
   /** Waits, without giving way to other code, for workers that were to be started later. For threads that may sleep. */
@@ -141,7 +141,7 @@ export class ThreadPool implements Runner {
   }
 
   /** Starts workers. What they say, or the next look of #gathered(), makes up the team. */
-  #call(awaited: boolean, settle: () => void = () => {}): void {
+  #call(awaited: boolean, started?: () => void): void {
     this.#waits = false;
     const { module, tile } = this.#equipment;
     const { memory } = this.#arena;
@@ -150,12 +150,17 @@ export class ThreadPool implements Runner {
     this.#arena.u8.fill(0, control, control + bytes);
     const muster = new Muster(memory, control);
     const deadline = Date.now() + START_LIMIT;
+    const timer: unknown = setTimeout(() => this.#coming === coming && this.#gathered(), START_LIMIT + 1);
+    // It keeps the process while start() waits, and only then.
+    if (isNode && !started) (timer as NodeJS.Timeout).unref();
+    const settle = (): void => {
+      clearTimeout(timer as number);
+      started?.();
+    };
     const coming: Coming = { control, muster, workers: [], deadline, awaited, settle };
     this.#coming = coming;
     const job: Job = { module, memory, control, workspaces: this.#workspaces, scratches: this.#scratches, tile };
     this.#add(coming, job);
-    const timer: unknown = setTimeout(() => this.#coming === coming && this.#gathered(), START_LIMIT + 1);
-    if (isNode) (timer as NodeJS.Timeout).unref();
   }
 
   /** Adds the workers that a team lacks. */
@@ -175,24 +180,23 @@ export class ThreadPool implements Runner {
         if (!isNode && workers.length === 1) return;
       }
     } catch (error) {
-      this.#fail(coming, error as Error);
+      this.#fail(error as Error);
     }
   }
 
   /** A worker is no more. */
   #gone(team: Coming, { index }: PoolWorker, error: Error): void {
     if (this.#stopped) return;
-    if (this.#coming === team) this.#fail(team, error);
+    if (this.#coming === team) this.#fail(error);
     // Between two programs: the others wait, and new ones start. Those that came too late leave by themselves.
     else if (this.#workers === team.workers && index > 0 && index < this.#size) this.#restart();
   }
 
   /** Works alone, where a worker did not start. */
-  #fail(coming: Coming, error: Error): void {
+  #fail(error: Error): void {
     this.#dismiss();
     this.#wanted = 1;
     this.#equipment.note(`one thread after all: no worker started (${error.message})`);
-    coming.settle();
   }
 
   /** Makes up the team, if all workers are here or it is too late for the others. @returns threads that work now */
@@ -246,19 +250,19 @@ export class ThreadPool implements Runner {
   }
 
   #dismiss(): void {
-    for (const worker of [...this.#workers, ...(this.#coming?.workers ?? [])]) worker.terminate();
+    const coming = this.#coming;
+    for (const worker of [...this.#workers, ...(coming?.workers ?? [])]) worker.terminate();
     this.#workers = [];
     this.#coming = null;
     this.#takePart(1, 0);
+    coming?.settle();
   }
 
   stop(): void {
     this.#stopped = true;
     this.#waits = false;
     this.#exports.thread_stop?.();
-    const coming = this.#coming;
     this.#dismiss();
-    coming?.settle();
   }
 
   get intermediateBytes(): number {

@@ -43,7 +43,6 @@ async function nodeStarter(): Promise<StartWorker> {
   return (job, { ready, gone }) => {
     // Without the flags of this process, some of which say how a program given as text is read.
     const worker = new Worker(NODE_WORKER, { eval: true, workerData: job, execArgv: [] });
-    worker.unref(); // the process may end while it waits
     const made: PoolWorker = { index: 0, terminate: () => void worker.terminate() };
     worker.once('message', (index: number) => {
       made.index = index;
@@ -51,6 +50,7 @@ async function nodeStarter(): Promise<StartWorker> {
     });
     worker.once('error', (error) => gone(made, error));
     worker.once('exit', () => gone(made, new Error('the worker ended')));
+    worker.unref(); // the process may end while it waits; before a listener is added it would not last
     return made;
   };
 }
@@ -109,10 +109,10 @@ export class Muster {
 }
 
 /** Why there cannot be threads here, or null. */
-export function missingForThreads(): string | null {
-  if (!isNode && globalThis.crossOriginIsolated === false) return 'the page is not cross-origin isolated';
+export function missingForThreads(node = isNode): string | null {
+  if (!node && globalThis.crossOriginIsolated === false) return 'the page is not cross-origin isolated';
   if (typeof SharedArrayBuffer === 'undefined') return 'the engine has no SharedArrayBuffer';
-  if (!isNode && typeof Worker === 'undefined') return 'there are no workers';
+  if (!node && typeof Worker === 'undefined') return 'there are no workers';
   return null;
 }
 

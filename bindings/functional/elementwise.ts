@@ -200,7 +200,7 @@ export const clamp = callable<Callable<[x: Tensor], [min: number | null, max: nu
  * The gradient goes from f32 to f32 only.
  */
 export const to = callable(
-  'to(x: Tensor, dtype: dtype)',
+  'to(x: Tensor, dtype: dtype, -nonBlocking: bool = false, -copy: bool = false)',
   (x: Tensor, dtype: Dtype): Tensor => (x.dtype === dtype ? x : ops.cast({ x }, { dtype })),
 );
 

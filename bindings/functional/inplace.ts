@@ -16,7 +16,7 @@ const overlaps = (x: Tensor, src: Tensor): boolean =>
  * @throws ShapeError, DtypeError; GradError where x is a leaf that requires a gradient, or a view, outside of noGrad()
  */
 export const copy_ = callable(
-  'copy_(x: Tensor, src: Tensor)',
+  'copy_(x: Tensor, src: Tensor, -nonBlocking: bool = false)',
   (x: Tensor, src: Tensor): Tensor => ops.copy({ y: x, x: overlaps(x, src) ? ops.contiguous({ x: src }) : src }),
 );
 

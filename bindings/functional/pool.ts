@@ -73,8 +73,8 @@ function adaptiveAttrs(op: string, pooled: number, x: Tensor, outputSize: Output
 }
 
 /**
- * A max pool of arguments R, options P by position or O by name. By default it gives the output; with `returnIndices` that and the places of the maxima: i32 positions in the plane of their
- * channel, row by row, without a gradient.
+ * A max pool of arguments R, options P by position or O by name. By default it gives the output; with `returnIndices`
+ * that and the places of the maxima: i32 positions in the plane of their channel, row by row, without a gradient.
  */
 export interface MaxPoolFunction<R extends readonly unknown[], P extends readonly unknown[], O> {
   (

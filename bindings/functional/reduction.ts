@@ -207,7 +207,7 @@ export const logsumexp: ReduceFunction = whole('logsumexp', 'logsumexp');
 export const norm = callable<
   Callable<[x: Tensor], [p: number | 'fro', dim: Dims | null, keepdim: boolean], NormOptions, Tensor>
 >(
-  "norm(x: Tensor, p: number|'fro' = 'fro', dim: int|int[]|null = null, keepdim: bool = false)",
+  "norm(x: Tensor, p: number|'fro' = 'fro', dim: int|int[]|null = null, keepdim: bool = false, -out = null, -dtype = null)",
   (x: Tensor, p: number | 'fro', dim: Dims | null, keepdim: boolean) => {
     if (p === 2 || p === 'fro') return reduction('norm', x, dim, keepdim);
     if (p === 0) return sum(ops.cast({ x: ne(x, 0) }, { dtype: 'f32' }), dim, keepdim);
@@ -244,7 +244,8 @@ export const argmin: PlaceFunction = place('argmin');
 export type AlongFunction = (x: Tensor, dim: number) => Tensor;
 const along = (name: 'cumsum' | 'logcumsumexp' | 'softmax' | 'logSoftmax', float: boolean): AlongFunction =>
   callable(
-    `${name}(x: Tensor, dim: int)`,
+    // PyTorch's sums have dtype by name only.
+    `${name}(x: Tensor, dim: int${name.endsWith('max') ? ', -dtype = null' : ''})`,
     (x: Tensor, dim: number): Tensor =>
       ops[name]({ x: float ? asFloat(x) : x }, { dim: normalizeDim(name, dim, x.ndim) }),
   );

@@ -35,14 +35,6 @@ export const reshape = callable<SizedFunction>('reshape(x: Tensor, ...shape: int
   ops.reshape({ x }, { shape: [...inferSize('reshape', x, shape)] }),
 );
 
-/** Options of {@link flatten}. */
-export interface FlattenOptions {
-  /** The first dim that is joined. @defaultValue 0 */
-  startDim?: number;
-  /** The last dim that is joined. @defaultValue -1 */
-  endDim?: number;
-}
-
 /**
  * The same memory in another shape (PyTorch's `view`): what is written to one is seen in the other.
  * @param shape as many elements as x has; one size may be -1 and is worked out
@@ -51,6 +43,14 @@ export interface FlattenOptions {
 export const view = callable<SizedFunction>('view(x: Tensor, ...shape: int)', (x: Tensor, shape: Shape) =>
   ops.view({ x }, { shape: [...inferSize('view', x, shape)] }),
 );
+
+/** Options of {@link flatten}. */
+export interface FlattenOptions {
+  /** The first dim that is joined. @defaultValue 0 */
+  startDim?: number;
+  /** The last dim that is joined. @defaultValue -1 */
+  endDim?: number;
+}
 
 /** Joins the dims `startDim` … `endDim`, both included, into one; by default all of them. */
 export const flatten = callable<Callable<[x: Tensor], [startDim: number, endDim: number], FlattenOptions, Tensor>>(
@@ -180,8 +180,14 @@ export const select = callable(
   },
 );
 
+/** Options of {@link unbind}, {@link split}, {@link cat} and {@link stack}. */
+export interface DimOptions {
+  /** The dim along which they are cut or joined; negative ones count from the end. @defaultValue 0 */
+  dim?: number;
+}
+
 /**
- * The views along `dim`, without that dim (PyTorch's `unbind`); `for (const row of x)` goes through those of dim 0.
+ * The views along `dim`, without that dim (PyTorch's `unbind`): `for (const row of x.unbind())`.
  * @throws ShapeError for a tensor without dims
  */
 export const unbind = callable<Callable<[x: Tensor], [dim: number], DimOptions, Tensor[]>>(
@@ -202,12 +208,6 @@ export const contiguous = callable(
 
 /** A copy in memory of its own; gradients flow through it. */
 export const clone = callable('clone(x: Tensor)', (x: Tensor): Tensor => ops.contiguous({ x }));
-
-/** Options of {@link split}, {@link cat} and {@link stack}. */
-export interface DimOptions {
-  /** The dim along which they are cut or joined; negative ones count from the end. @defaultValue 0 */
-  dim?: number;
-}
 
 /**
  * Views that cut x along `dim`.

@@ -573,19 +573,19 @@ export interface TensorMethods {
   select(dim: number, index: number): Tensor;
 
   /**
-   * The views along `dim`, without that dim (PyTorch's `unbind`); `for (const row of x)` goes through those of dim 0.
+   * The views along `dim`, without that dim (PyTorch's `unbind`): `for (const row of x.unbind())`.
    * @throws ShapeError for a tensor without dims
    */
   unbind(options?: DimOptions): Tensor[];
 
   /**
-   * The views along `dim`, without that dim (PyTorch's `unbind`); `for (const row of x)` goes through those of dim 0.
+   * The views along `dim`, without that dim (PyTorch's `unbind`): `for (const row of x.unbind())`.
    * @throws ShapeError for a tensor without dims
    */
   unbind(dim?: number): Tensor[];
 
   /**
-   * The views along `dim`, without that dim (PyTorch's `unbind`); `for (const row of x)` goes through those of dim 0.
+   * The views along `dim`, without that dim (PyTorch's `unbind`): `for (const row of x.unbind())`.
    * @throws ShapeError for a tensor without dims
    */
   unbind(dim: number | undefined, options?: DimOptions): Tensor[];

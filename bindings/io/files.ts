@@ -1,5 +1,7 @@
 // Files that are whole or absent, for Node. Nothing here is imported by the core at the top level.
+import { type Bytes, bytesOf } from '../data/bytes.ts';
 import { BackendError } from '../memory/errors.ts';
+import { promised } from './declare.ts';
 
 /** The most that one read asks for; the system call takes at most 2 GiB. */
 const READ_BYTES = 1 << 30;
@@ -30,10 +32,13 @@ async function node(op: string): Promise<NodeModules> {
  * by the file.
  * `bytes` must not change before the promise settles.
  *
- * @throws the system's error, `path` unchanged, where the folder is missing, full or not writable; BackendError outside
- * Node.
+ * @throws ArgumentError for what is no path or no buffer; the system's error, `path` unchanged, where the folder is
+ * missing, full or not writable; BackendError outside Node
  */
-export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<void> {
+export const writeFileAtomic = promised(['writeFileAtomic(path: path, bytes: bytes)'], write);
+
+async function write(path: string, bytes: Bytes): Promise<void> {
+  const content = bytesOf('writeFileAtomic', bytes);
   const modules = await node('writeFileAtomic');
   const { fs, paths } = modules;
   const target = paths.resolve(path);
@@ -44,7 +49,7 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
     await removeLeftovers(modules, target);
     const file = await fs.open(temporary, 'wx');
     try {
-      await file.writeFile(bytes);
+      await file.writeFile(content);
       await file.sync();
     } finally {
       await file.close();
@@ -97,9 +102,12 @@ function isAlive(pid: number): boolean {
 /**
  * Reads a whole file, also one beyond 2 GiB.
  *
- * @throws the system's error where it cannot be read (`code: 'ENOENT'` where it is missing); BackendError outside Node.
+ * @throws ArgumentError for what is no path; the system's error where it cannot be read (`code: 'ENOENT'` where it is
+ * missing); BackendError outside Node.
  */
-export async function readFileBytes(path: string): Promise<Uint8Array> {
+export const readFileBytes = promised(['readFileBytes(path: path)'], read);
+
+async function read(path: string): Promise<Uint8Array> {
   const { fs } = await node('readFileBytes');
   const file = await fs.open(path, 'r');
   try {

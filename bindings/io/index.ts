@@ -1,14 +1,6 @@
 // The namespace `io`: files, safetensors and checkpoints.
-export {
-  type CheckpointParts,
-  decodeCheckpoint,
-  encodeCheckpoint,
-  loadCheckpoint,
-  loadSafetensors,
-  type Resumable,
-  saveCheckpoint,
-  saveSafetensors,
-} from './checkpoint.ts';
+export type { Bytes } from '../data/bytes.ts';
+export { type CheckpointParts, decodeCheckpoint, encodeCheckpoint, type Resumable } from './checkpoint.ts';
 export { readFileBytes, writeFileAtomic } from './files.ts';
 export {
   decodeSafetensors,
@@ -18,3 +10,4 @@ export {
   type FileTensorOf,
   type Safetensors,
 } from './safetensors.ts';
+export { loadCheckpoint, loadSafetensors, saveCheckpoint, saveSafetensors } from './storage.ts';

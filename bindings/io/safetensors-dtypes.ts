@@ -26,12 +26,20 @@ export type FileTensor = { [K in keyof FileArrays]: FileTensorOf<K> }[keyof File
 type Dtype = FileTensor['dtype'];
 type Data = FileTensor['data'];
 
+/** How a dtype is written. */
+export interface Writer {
+  readonly code: string;
+  readonly order: number;
+  /** The name of the array that holds it; classes differ between a page and its frames. */
+  readonly array: string;
+}
+
 /** `order` is the reference's order of alignment: the widest dtype stands first in a file. */
-export const WRITERS = {
-  f32: { code: 'F32', order: 2, array: Float32Array },
-  i32: { code: 'I32', order: 1, array: Int32Array },
-  u8: { code: 'U8', order: 0, array: Uint8Array },
-} as const satisfies Record<Dtype, unknown>;
+export const WRITERS: Readonly<Record<Dtype, Writer>> = {
+  f32: { code: 'F32', order: 2, array: 'Float32Array' },
+  i32: { code: 'I32', order: 1, array: 'Int32Array' },
+  u8: { code: 'U8', order: 0, array: 'Uint8Array' },
+};
 
 /** Makes the error for an element that has no place in the library's dtype. */
 type Refuse = (index: number, problem: string) => Error;
@@ -66,12 +74,27 @@ function same(dtype: Dtype, Class: ViewClass<Data>): Reader {
 }
 
 /** Converted element by element to f32. */
-function toFloat<T extends ArrayLike<number>>(Class: ViewClass<T>, convert: (source: T) => Float32Array): Reader {
+function toFloat<T extends ArrayLike<number>>(
+  Class: ViewClass<T>,
+  convert: (source: T, refuse: Refuse) => Float32Array,
+): Reader {
   return {
     size: Class.BYTES_PER_ELEMENT,
     dtype: 'f32',
-    read: (buffer, offset, count) => convert(view(Class, buffer, offset, count)),
+    read: (buffer, offset, count, refuse) => convert(view(Class, buffer, offset, count), refuse),
   };
+}
+
+/** Rounded to nearest. What was infinite stays so; what would become so is refused. */
+function fromFloat64(source: Float64Array, refuse: Refuse): Float32Array {
+  const out = new Float32Array(source.length);
+  for (let i = 0; i < source.length; i++) {
+    const value = source[i] as number;
+    out[i] = value;
+    if (Number.isFinite(value) && !Number.isFinite(out[i]))
+      throw refuse(i, `expected a value that fits f32, got ${value}`);
+  }
+  return out;
 }
 
 /** Converted to i32, where every value must fit. */
@@ -136,7 +159,7 @@ export const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ['F32', same('f32', Float32Array)],
   ['I32', same('i32', Int32Array)],
   ['U8', same('u8', Uint8Array)],
-  ['F64', toFloat(Float64Array, (source) => Float32Array.from(source))],
+  ['F64', toFloat(Float64Array, fromFloat64)],
   ['F16', toFloat(Uint16Array, fromFloat16)],
   ['BF16', toFloat(Uint16Array, fromBfloat16)],
   ['I8', toInt(Int8Array)],

@@ -1,6 +1,10 @@
 // The safetensors format (https://github.com/huggingface/safetensors): 8 bytes with the header's length, a JSON header
 // that gives every tensor its dtype, shape and byte range, then the bytes. A pure codec: bytes in, bytes out.
-import { ArgumentError, FormatError, formatShape } from '../memory/errors.ts';
+import { type Bytes, bytesOf } from '../data/bytes.ts';
+import { record, rowOf } from '../lookup.ts';
+import { ArgumentError, describe, FormatError, formatShape } from '../memory/errors.ts';
+import type { Tensor } from '../tensor.ts';
+import { ofForms } from './declare.ts';
 import { JsonCursor } from './json.ts';
 import { byName, type FileTensor, READERS, type Reader, WRITERS } from './safetensors-dtypes.ts';
 
@@ -24,21 +28,27 @@ const METADATA_KEY = '__metadata__';
  * Writes tensors as one safetensors file, byte for byte as the reference does: widest dtype first, then by name, no
  * holes, the header padded with spaces so that the data starts at a multiple of 8.
  *
- * @param tensors name → dtype, shape and data, where data holds shape's product of elements.
- * @param metadata free strings, kept under `__metadata__`.
- * @throws ArgumentError where an entry cannot be written, or where the header would pass 100 MB.
+ * @param tensors by name, such as a `stateDict()`: tensors, or dtype, shape and data, where data holds shape's product
+ * of elements
+ * @param metadata free strings, kept under `__metadata__`
+ * @throws ArgumentError where an entry cannot be written, or where the header would pass 100 MB
  */
-export function encodeSafetensors(tensors: Record<string, FileTensor>, metadata?: Record<string, string>): Uint8Array {
-  const entries = Object.entries(tensors).map(([name, tensor]) => ({ name, tensor, ...checked(name, tensor) }));
+export const encodeSafetensors = ofForms(
+  ['encodeSafetensors(tensors: tensors)', 'encodeSafetensors(tensors: tensors, metadata: texts)'],
+  encode,
+);
+
+function encode(tensors: Record<string, Tensor | FileTensor>, metadata?: Record<string, string>): Uint8Array {
+  const entries = Object.entries(tensors).map(([name, tensor]) => entryOf(name, tensor));
   entries.sort((a, b) => b.order - a.order || byName(a.name, b.name));
 
   const parts: string[] = [];
   if (metadata !== undefined) parts.push(`${JSON.stringify(METADATA_KEY)}:${encodeMetadata(metadata)}`);
   let offset = 0;
-  for (const { name, tensor, code } of entries) {
-    const end = offset + tensor.data.byteLength;
+  for (const { name, code, shape, bytes } of entries) {
+    const end = offset + bytes.length;
     parts.push(
-      `${JSON.stringify(name)}:{"dtype":"${code}","shape":[${tensor.shape.join(',')}],"data_offsets":[${offset},${end}]}`,
+      `${JSON.stringify(name)}:{"dtype":"${code}","shape":[${shape.join(',')}],"data_offsets":[${offset},${end}]}`,
     );
     offset = end;
   }
@@ -50,43 +60,70 @@ export function encodeSafetensors(tensors: Record<string, FileTensor>, metadata?
     );
   }
 
-  const file = new Uint8Array(8 + header + offset);
+  const file = room(8 + header + offset);
   new DataView(file.buffer).setUint32(0, header, true);
   file.set(json, 8);
   file.fill(0x20, 8 + json.length, 8 + header);
   let at = 8 + header;
-  for (const { tensor } of entries) {
-    file.set(new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength), at);
-    at += tensor.data.byteLength;
+  for (const { bytes } of entries) {
+    file.set(bytes, at);
+    at += bytes.length;
   }
   return file;
 }
 
-/** Refuses a tensor that would give a file no reader can take, and names its dtype as the format does. */
-function checked(name: string, { dtype, shape, data }: FileTensor): { code: string; order: number } {
+function room(bytes: number): Uint8Array {
+  try {
+    return new Uint8Array(bytes);
+  } catch (cause) {
+    throw new ArgumentError(
+      `encodeSafetensors: expected tensors that fit one buffer of this engine, got ${bytes} bytes; write them to several files`,
+      { cause },
+    );
+  }
+}
+
+/** What is written of a tensor, its dtype named as the format does. */
+interface Written {
+  readonly name: string;
+  readonly code: string;
+  readonly order: number;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+/** Refuses a tensor that would give a file no reader can take. */
+function entryOf(name: string, tensor: Tensor | FileTensor): Written {
   checkKey(name, 'tensor names');
-  const writer = WRITERS[dtype];
-  if (writer === undefined || !(data instanceof writer.array)) {
-    const wanted = writer === undefined ? 'the dtype f32, i32 or u8' : `data of ${dtype} as ${writer.array.name}`;
+  const where = `in ${JSON.stringify(name)}`;
+  if (tensor === null || typeof tensor !== 'object')
+    throw new ArgumentError(`encodeSafetensors: expected a tensor ${where}, got ${describe(tensor)}`);
+  const { dtype, shape, data } = tensor;
+  const writer = rowOf(WRITERS, dtype);
+  const kind = ArrayBuffer.isView(data) ? Object.prototype.toString.call(data).slice(8, -1) : describe(data);
+  if (writer === undefined || kind !== writer.array) {
+    const wanted = writer === undefined ? 'the dtype f32, i32 or u8' : `data of ${dtype} as ${writer.array}`;
+    const got = typeof dtype === 'string' ? dtype : describe(dtype);
+    throw new ArgumentError(`encodeSafetensors: expected ${wanted}, got ${got} as ${kind} ${where}`);
+  }
+  const sizes: number[] = Array.isArray(shape) ? [...shape] : [Number.NaN];
+  const count = sizes.every((size) => Number.isSafeInteger(size) && size >= 0) ? sizes.reduce((a, b) => a * b, 1) : -1;
+  if (count !== data.length || sizes.length > MAX_RANK) {
+    const got = Array.isArray(shape) ? formatShape(sizes) : describe(shape);
     throw new ArgumentError(
-      `encodeSafetensors: expected ${wanted}, got ${dtype} as ${Object.prototype.toString.call(data).slice(8, -1)} in ${JSON.stringify(name)}`,
+      `encodeSafetensors: expected data that fills shape ${got}, got ${data.length} elements ${where}`,
     );
   }
-  const count = shape.every((size) => Number.isSafeInteger(size) && size >= 0) ? shape.reduce((a, b) => a * b, 1) : -1;
-  if (count !== data.length || shape.length > MAX_RANK) {
-    throw new ArgumentError(
-      `encodeSafetensors: expected data that fills shape ${formatShape(shape)}, got ${data.length} elements in ${JSON.stringify(name)}`,
-    );
-  }
-  return writer;
+  const { code, order } = writer;
+  return { name, code, order, shape: sizes, bytes: bytesOf('encodeSafetensors', data) };
 }
 
 function encodeMetadata(metadata: Record<string, string>): string {
   const parts = Object.entries(metadata).map(([key, value]) => {
     checkKey(key, 'metadata keys');
-    if (typeof value !== 'string' || /\p{Surrogate}/u.test(value)) {
+    if (typeof value !== 'string' || isBroken(value)) {
       throw new ArgumentError(
-        `encodeSafetensors: expected metadata values to be well-formed strings, got ${typeof value} in ${JSON.stringify(key)}`,
+        `encodeSafetensors: expected metadata values to be well-formed strings, got ${typeof value === 'string' ? 'a lone surrogate' : typeof value} in ${JSON.stringify(key)}`,
       );
     }
     return `${JSON.stringify(key)}:${JSON.stringify(value)}`;
@@ -94,8 +131,11 @@ function encodeMetadata(metadata: Record<string, string>): string {
   return `{${parts.join(',')}}`;
 }
 
+/** Whether a surrogate stands alone. The first look is quick, and mostly the only one. */
+const isBroken = (text: string): boolean => /[\ud800-\udfff]/.test(text) && /\p{Surrogate}/u.test(text);
+
 function checkKey(key: string, what: string): void {
-  if (key === METADATA_KEY || key === '__proto__' || /\p{Surrogate}/u.test(key)) {
+  if (key === METADATA_KEY || key === '__proto__' || isBroken(key)) {
     throw new ArgumentError(
       `encodeSafetensors: expected ${what} other than __metadata__ and __proto__, without lone surrogates, got ${JSON.stringify(key)}`,
     );
@@ -115,14 +155,18 @@ interface Entry {
 /**
  * Reads a safetensors file. The header and every range are checked before a tensor is made.
  *
- * F32, I32 and U8 come as views of `bytes` where their alignment allows, so keep `bytes` unchanged or copy. Other
- * dtypes are converted: F64, F16 and BF16 to f32 (rounded to nearest, beyond its range ±Infinity); I8, I16, I64, U16,
- * U32 and U64 to i32, where every value must fit; BOOL to u8.
+ * F32, I32 and U8 come as views of `source` where their alignment allows, so keep `source` unchanged or copy. Other
+ * dtypes are converted: F64, F16 and BF16 to f32, rounded to nearest; I8, I16, I64, U16, U32 and U64 to i32; BOOL to
+ * u8. Every value must fit: a finite one is never made infinite, an infinite one stays so.
  *
- * @throws FormatError saying what is wrong and where, for every file that is not valid, and for dtypes without a
- * conversion.
+ * @param source the whole file
+ * @throws FormatError saying what is wrong and where, for every file that is not valid, and for dtypes and values
+ * without a conversion; ArgumentError for what is no buffer
  */
-export function decodeSafetensors(bytes: Uint8Array): Safetensors {
+export const decodeSafetensors = ofForms(['decodeSafetensors(source: bytes)'], decode);
+
+function decode(source: Bytes): Safetensors {
+  const bytes = bytesOf('decodeSafetensors', source);
   if (bytes.length < 8) throw bad(`expected 8 bytes with the header's length, got a file of ${bytes.length}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const header = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
@@ -134,7 +178,7 @@ export function decodeSafetensors(bytes: Uint8Array): Safetensors {
   const { entries, metadata } = readHeader(headerText(bytes, header));
   checkRanges(entries, bytes.length - 8 - header);
 
-  const tensors: Record<string, FileTensor> = Object.create(null);
+  const tensors = record<FileTensor>();
   for (const { name, code, reader, shape, begin, end } of entries) {
     const start = bytes.byteOffset + 8 + header;
     const data = reader.read(bytes.buffer, start + begin, (end - begin) / reader.size, (index, problem) =>
@@ -162,7 +206,7 @@ function headerText(bytes: Uint8Array, length: number): string {
 function readHeader(text: string): { entries: Entry[]; metadata: Record<string, string> } {
   const json = new JsonCursor(text, (what, at) => bad(`${what} at character ${at} of the header`));
   const entries: Entry[] = [];
-  const metadata: Record<string, string> = Object.create(null);
+  const metadata = record<string>();
   json.object((name) => {
     if (name === METADATA_KEY) {
       json.object((key) => {

@@ -17,16 +17,18 @@ export abstract class Activation extends OwnLayer {
     super();
     this.#f = f;
     this.#declared = declared;
-    this.#values = declared.parse(args);
+    const values = declared.parse(args);
+    // What is as usual need not be said, and checked, at every call.
+    this.#values = declared.parameters.every(({ value }, i) => value === values[i]) ? [] : values;
   }
 
   /** @internal */
   protected compute(x: Tensor): Tensor {
-    return this.#f(x, ...this.#values);
+    return this.#values.length === 0 ? this.#f(x) : this.#f(x, ...this.#values);
   }
 
   override extraRepr(): string {
-    return describeCall(this.#declared, this.#values);
+    return this.#values.length === 0 ? '' : describeCall(this.#declared, this.#values);
   }
 }
 
@@ -54,12 +56,12 @@ export interface SoftmaxOptions {
 
 /** eˣ / Σ eˣ along `dim`: {@link functional.softmax}. */
 export class Softmax extends activation<Arguments<[], [dim: number], SoftmaxOptions>>(
-  F.softmax,
+  (x: Tensor, dim = -1) => F.softmax(x, dim),
   'Softmax(dim: int = -1)',
 ) {}
 
 /** log(eˣ / Σ eˣ) along `dim`: {@link functional.logSoftmax}. */
 export class LogSoftmax extends activation<Arguments<[], [dim: number], SoftmaxOptions>>(
-  F.logSoftmax,
+  (x: Tensor, dim = -1) => F.logSoftmax(x, dim),
   'LogSoftmax(dim: int = -1)',
 ) {}

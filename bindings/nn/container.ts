@@ -4,9 +4,9 @@ import { signature } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
 import { expectModule, Indexed } from './indexed.ts';
 import type { Layer } from './layer.ts';
-import { checkName, type Place } from './names.ts';
+import { checkName } from './names.ts';
 
-const declared = signature('Sequential(...layers: Module)');
+const declared = signature('Sequential(...layers?: Module)');
 const ofForward = signature('Sequential.forward(x: Tensor)');
 /** The arguments of forward. @throws ArgumentError, in the name of the class: what its layers throw is theirs */
 const parsed = (args: readonly unknown[]): [Tensor] => {
@@ -47,7 +47,7 @@ export class Sequential extends Indexed<Layer> {
       for (const [name] of entries) checkName('Sequential', name);
       this.#names = entries.map(([name]) => name);
       this.replace(entries.map(([, layer]) => this.itemOf('', layer)));
-    } else this.replace((declared.parse(layers) as [Layer[]])[0]);
+    } else if (layers.length > 0) this.replace((declared.parse(layers) as [Layer[]])[0]);
   }
 
   /** @internal */
@@ -56,8 +56,8 @@ export class Sequential extends Indexed<Layer> {
   }
 
   /** @internal */
-  protected override fields(): Omit<Place, 'unfit'>[] {
-    return super.fields().map((place) => ({ ...place, name: this.#names[Number(place.field)] ?? place.name }));
+  protected override nameOf(field: string): string {
+    return this.#names[Number(field)] ?? super.nameOf(field);
   }
 
   forward(...args: [x: Tensor]): Tensor {

@@ -1,6 +1,6 @@
 // Modules of one input and one result.
 import { named } from '../memory/errors.ts';
-import { type Signature, signature } from '../signature.ts';
+import { signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { Module } from './module.ts';
 
@@ -12,25 +12,15 @@ export abstract class Layer extends Module {
 
 const ofOne = signature('Layer.forward(x: Tensor)');
 
-/** Calls `compute` with the arguments of forward. @throws what it throws, and ArgumentError, in the name of `owner` */
-export function computed<T>(
-  owner: object,
-  declared: Signature,
-  args: readonly unknown[],
-  compute: (...values: never[]) => T,
-): T {
-  try {
-    return compute.apply(owner, declared.parse(args) as never[]);
-  } catch (error) {
-    throw named(error, owner.constructor.name);
-  }
-}
-
 /** The layers of the package: errors bear their names. */
 export abstract class OwnLayer extends Layer {
   /** The result of the layer for the input x. */
   forward(...args: [x: Tensor]): Tensor {
-    return computed(this, ofOne, args, this.compute);
+    try {
+      return this.compute(ofOne.parse(args)[0] as Tensor);
+    } catch (error) {
+      throw named(error, this.constructor.name);
+    }
   }
 
   /** What forward does. @internal */

@@ -1,4 +1,5 @@
 // The affine layer, and the layer that does nothing.
+import { ops } from '../autograd.ts';
 import * as F from '../functional/index.ts';
 import { type Arguments, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
@@ -37,7 +38,8 @@ export class Linear extends OwnLayer {
 
   /** @internal */
   protected compute(x: Tensor): Tensor {
-    return F.linear(x, this.weight, this.bias);
+    const { weight, bias } = this;
+    return x.ndim === 2 ? ops.linear({ x, weight, bias }) : F.linear(x, weight, bias);
   }
 
   override extraRepr(): string {

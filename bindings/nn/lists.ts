@@ -5,7 +5,7 @@ import { type Arguments, signature } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
 import { expectModule, Indexed, noForward } from './indexed.ts';
 import { Module } from './module.ts';
-import { checkName, type Place } from './names.ts';
+import { checkName, type Field } from './names.ts';
 import { Parameter } from './parameter.ts';
 
 /** Options of {@link ModuleList.pop}. */
@@ -134,8 +134,13 @@ abstract class Keyed<T extends object> extends Module {
   protected abstract itemOf(op: string, value: unknown): T;
 
   /** @internal */
-  protected override fields(): Omit<Place, 'unfit'>[] {
-    return [...super.fields(), ...[...this.#items].map(([name, value]) => ({ name, field: name, value }))];
+  protected override fields(): Field[] {
+    return [...super.fields(), ...this.#items];
+  }
+
+  /** @internal */
+  protected override nameOf(field: string): string {
+    return this.#items.has(field) ? field : super.nameOf(field);
   }
 
   /** How many items there are. */

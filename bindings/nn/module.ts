@@ -20,7 +20,7 @@ import type {
   RecurseOptions,
   TrainOptions,
 } from './module-options.ts';
-import { checkName, lookUp, type Place, placesOf, stateName } from './names.ts';
+import { checkName, type Field, lookUp, type Place, placesOf, stateName } from './names.ts';
 import {
   type Buffer,
   type BufferOptions,
@@ -34,6 +34,7 @@ import { type LoadResult, prepareLoad, type StateDict } from './state.ts';
 import { below, type Held, heldIn, inFront } from './tree.ts';
 
 const isParameter = (kind: Kind): boolean => kind === 'parameter';
+const isPart = (x: object): boolean => x instanceof Tensor || x instanceof Module;
 const isBuffer = (kind: Kind): boolean => kind !== 'parameter';
 
 const NO_HOOKS: Hooks = { before: [], after: [], backward: [] };
@@ -117,29 +118,26 @@ export abstract class Module {
     this.#training = mode;
   }
 
-  /** The fields that count, by what they are called in states. @internal */
-  protected fields(): Omit<Place, 'unfit'>[] {
-    const fields: Omit<Place, 'unfit'>[] = [];
-    for (const [field, value] of Object.entries(this))
-      if (typeof value === 'object' && value !== null) fields.push({ name: stateName(field), field, value });
-    return fields;
+  /** The fields that count. @internal */
+  protected fields(): Field[] {
+    return Object.entries(this);
   }
 
-  /** All modules and tensors in the fields. */
-  #places(): Place[] {
+  /** What a field is called in states. @internal */
+  protected nameOf(field: string): string {
+    return stateName(field);
+  }
+
+  /** All modules and tensors in the fields. @internal */
+  places(): Place[] {
     // A forward that is a field, `forward = (x) => …`, came after the constructor.
     if (this.forward !== this.#wrapper) this.#wrap();
-    return placesOf(this.fields(), (x) => x instanceof Module || x instanceof Tensor);
+    return placesOf(this.fields(), (field) => this.nameOf(field), isPart);
   }
 
-  /** The modules in fields. @internal */
-  childPlaces(): (Place & { value: Module })[] {
-    return this.#places().filter((place): place is Place & { value: Module } => place.value instanceof Module);
-  }
-
-  /** The parameters and buffers in fields. @throws ArgumentError where it is not clear what they are or are called */
-  #held(): Held[] {
-    return heldIn(this.constructor.name, this.#places(), this.#kinds);
+  /** The parameters and buffers at `places`. @throws ArgumentError where it is not clear what they are or are called */
+  #held(places: readonly Place[]): Held[] {
+    return heldIn(this.constructor.name, places, this.#kinds);
   }
 
   /** Declares that `field` may hold `value`, and puts it there. */
@@ -193,12 +191,10 @@ export abstract class Module {
 
   /** The modules in fields, each once, by name. */
   namedChildren(): [string, Module][] {
-    const seen = new Set<Module>();
-    return this.childPlaces().flatMap(({ name, value }): [string, Module][] => {
-      if (seen.has(value)) return [];
-      seen.add(value);
-      return [[name, value]];
-    });
+    const children = new Map<Module, string>();
+    for (const { name, value } of this.places())
+      if (value instanceof Module && !children.has(value)) children.set(value, name);
+    return Array.from(children, ([module, name]) => [name, module]);
   }
 
   /** The modules in fields, each once. */
@@ -211,7 +207,7 @@ export abstract class Module {
     ...args: Arguments<[], [memo: null, prefix: string, removeDuplicate: boolean], NameOptions>
   ): [string, Module][];
   namedModules(_: null, prefix: string, removeDuplicate: boolean): [string, Module][] {
-    return below(this as Module, removeDuplicate).map(([path, module]) => [
+    return below(this as Module, removeDuplicate).map(({ path, module }) => [
       path ? inFront(prefix, path) : prefix,
       module,
     ]);
@@ -225,8 +221,9 @@ export abstract class Module {
   #named(wanted: (kind: Kind) => boolean, prefix: string, recurse: boolean, once: boolean): [string, Tensor][] {
     const named: [string, Tensor][] = [];
     const seen = new Set<Tensor>();
-    for (const [path, module] of recurse ? below(this as Module, once) : [['', this] as const])
-      for (const { name, value, kind } of module.#held()) {
+    const modules = recurse ? below(this as Module, once) : [{ path: '', module: this, places: this.places() }];
+    for (const { path, module, places } of modules)
+      for (const { name, value, kind } of module.#held(places)) {
         if (!wanted(kind) || (once && seen.has(value))) continue;
         seen.add(value);
         named.push([inFront(prefix, inFront(path, name)), value]);
@@ -267,7 +264,7 @@ export abstract class Module {
 
   /** The module at a path, such as `layers.0`; '' is this one. @throws ArgumentError where there is none */
   getSubmodule(target: string): Module {
-    return this.#get('getSubmodule', 'module', below(this as Module, false), target);
+    return this.#get('getSubmodule', 'module', this.namedModules({ removeDuplicate: false }), target);
   }
 
   /** The parameter at a path, such as `layers.0.weight`. @throws ArgumentError where there is none */
@@ -292,7 +289,7 @@ export abstract class Module {
   /** Calls `fn` with every module below and then with this one, such as to initialise them. Returns itself. */
   apply(fn: (module: Module) => void): this {
     // Read backwards, parents and the last children come last.
-    for (const [, module] of below(this as Module, true, true).reverse()) fn(module);
+    for (const { module } of below(this as Module, true, true).reverse()) fn(module);
     return this;
   }
 
@@ -369,8 +366,8 @@ export abstract class Module {
    */
   stateDict(): Record<string, Tensor> {
     const state: Record<string, Tensor> = {};
-    for (const [path, module] of below(this as Module, false)) {
-      const held = module.#held();
+    for (const { path, module, places } of below(this as Module, false)) {
+      const held = module.#held(places);
       for (const wanted of ['parameter', 'buffer'])
         for (const { name, value, kind } of held) if (kind === wanted) state[inFront(path, name)] = value;
     }
@@ -401,7 +398,7 @@ export abstract class Module {
   /** The layers with their settings, one a line, and how many parameters they have. */
   toString(): string {
     return show(this, (module) =>
-      (module as Module).#places().map(({ name, field, value }) => ({
+      (module as Module).places().map(({ name, field, value }) => ({
         name,
         value,
         kind: value instanceof Tensor ? (kindOf(value) ?? (module as Module).#kinds.get(field)) : undefined,

@@ -6,7 +6,9 @@ import { ArgumentError } from '../memory/errors.ts';
  * `running_mean`; all others, such as `Wq` and `token_embedding`, keep theirs.
  */
 export const stateName = (field: string): string =>
-  /^[a-z][a-zA-Z0-9]*$/.test(field) ? field.replace(/[A-Z]+/g, (capitals) => `_${capitals.toLowerCase()}`) : field;
+  /^[a-z][a-z0-9]*[A-Z][a-zA-Z0-9]*$/.test(field)
+    ? field.replace(/[A-Z]+/g, (capitals) => `_${capitals.toLowerCase()}`)
+    : field;
 
 /** What spellings of a name have in common, `W_q` and `Wq`, `tokenEmbedding` and `token_embedding`. */
 const spelling = (key: string): string =>
@@ -45,12 +47,35 @@ function entriesIn(x: object): Iterable<readonly [unknown, unknown]> | null {
   return prototype === null || prototype === Object.prototype ? Object.entries(x) : null;
 }
 
-/** All that `wanted` takes among `fields` (given with their names in states) and in the containers there, in order. */
-export function placesOf(fields: readonly Omit<Place, 'unfit'>[], wanted: (x: object) => boolean): Place[] {
+/** A field, or what stands there. */
+export type Field = readonly [name: string, value: unknown];
+
+/**
+ * All that `wanted` takes among the fields and in the containers there, in order.
+ * @param nameOf the name of a field in states
+ */
+export function placesOf(
+  fields: readonly Field[],
+  nameOf: (field: string) => string,
+  wanted: (x: object) => boolean,
+): Place[] {
   const places: Place[] = [];
   // A list in two places counts in the first, which ends circles as well.
-  const seen = new Set<object>();
-  const todo = fields.map((field) => ({ ...field, unfit: isUnfit(field.name) })).reverse();
+  let seen: Set<object> | undefined;
+  for (const [field, value] of fields) {
+    if (typeof value !== 'object' || value === null) continue;
+    if (wanted(value)) places.push({ name: nameOf(field), field, value, unfit: isUnfit(field) });
+    else if (entriesIn(value)) {
+      seen ??= new Set();
+      inside({ name: nameOf(field), field, value, unfit: isUnfit(field) }, seen, wanted, places);
+    }
+  }
+  return places;
+}
+
+/** Adds what `wanted` takes in a container to `places`. */
+function inside(container: Place, seen: Set<object>, wanted: (x: object) => boolean, places: Place[]): void {
+  const todo = [container];
   for (let place = todo.pop(); place; place = todo.pop()) {
     const { name, field, value, unfit } = place;
     if (wanted(value)) {
@@ -71,7 +96,6 @@ export function placesOf(fields: readonly Omit<Place, 'unfit'>[], wanted: (x: ob
     for (let low = from, high = todo.length - 1; low < high; low++, high--)
       [todo[low], todo[high]] = [todo[high] as Place, todo[low] as Place];
   }
-  return places;
 }
 
 /** @throws ArgumentError where two places have one name in states, or one has a name that states cannot have */

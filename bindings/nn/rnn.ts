@@ -2,11 +2,10 @@
 import { familyOps } from '../autograd.ts';
 import { constantFor } from '../functional/arguments.ts';
 import * as F from '../functional/index.ts';
-import { formatShape, ShapeError } from '../memory/errors.ts';
+import { formatShape, named, ShapeError } from '../memory/errors.ts';
 import { rnnRows } from '../ops/rnn.ts';
 import { type Arguments, signature } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
-import { computed } from './layer.ts';
 import type { BiasOptions } from './linear.ts';
 import { Module } from './module.ts';
 import { checkSizes, describeOptions, type Parameter, uniformParameter } from './parameter.ts';
@@ -72,7 +71,11 @@ export class LSTMCell extends Module {
    * @throws ShapeError
    */
   forward(...args: [x: Tensor, hx?: LSTMState | null]): LSTMState {
-    return computed(this, ofForward, args, this.#compute);
+    try {
+      return this.#compute(...(ofForward.parse(args) as [Tensor, LSTMState | null]));
+    } catch (error) {
+      throw named(error, 'LSTMCell');
+    }
   }
 
   #compute(x: Tensor, state: LSTMState | null): LSTMState {

@@ -1,7 +1,7 @@
 // What a model is made of, layer by layer, seen on a pass through it.
 import { noGrad } from '../autograd.ts';
 import { zeros } from '../creation.ts';
-import { ArgumentError, formatShape } from '../memory/errors.ts';
+import { ArgumentError, describe, formatShape } from '../memory/errors.ts';
 import { getRngState, setRngState } from '../random.ts';
 import { scope } from '../scope.ts';
 import { callable } from '../signature.ts';
@@ -103,7 +103,9 @@ export const summary = callable('summary(model: Module, input: Tensor|any[])', s
 function summarize(model: Module, input: Tensor | Shape | readonly (Tensor | Shape)[]): Summary {
   const given = input instanceof Tensor || isShape(input) ? [input] : input;
   if (!Array.isArray(given) || !given.every((x) => x instanceof Tensor || isShape(x)))
-    throw new ArgumentError('summary: expected a tensor, a shape, or a list of these, as input');
+    throw new ArgumentError(
+      `summary: expected a tensor, a shape, or a list of these, as input, got ${describe(input)}`,
+    );
   const rows: { -readonly [K in keyof SummaryRow]: SummaryRow[K] }[] = [];
   const counted = new Set<Tensor>();
   const named = model.namedModules();

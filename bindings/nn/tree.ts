@@ -4,9 +4,16 @@ import { Tensor } from '../tensor.ts';
 import { checkPlaces, type Place } from './names.ts';
 import { type Kind, kindOf } from './parameter.ts';
 
-/** What has modules in its fields. */
+/** What has modules and tensors in its fields. */
 export interface Branch {
-  childPlaces(): (Place & { readonly value: Branch })[];
+  places(): Place[];
+}
+
+/** A module below another: its path, and what it holds. */
+export interface Found<M> {
+  readonly path: string;
+  readonly module: M;
+  readonly places: readonly Place[];
 }
 
 /** A tensor of a module: where it stands, and what it is. */
@@ -30,22 +37,24 @@ export const inFront = (path: string, name: string): string => (path ? `${path}.
  * @param once whether one in several places counts in the first only; circles end either way
  * @param lastFirst whether children come in the other order
  */
-export function below<M extends Branch>(root: M, once: boolean, lastFirst = false): [string, M][] {
-  const found: [string, Branch][] = [];
+export function below<M extends Branch>(root: M, once: boolean, lastFirst = false): Found<M>[] {
+  const found: Found<Branch>[] = [];
   const seen = new Set<Branch>();
   const todo: Link[] = [{ path: '', module: root, above: null }];
   for (let link = todo.pop(); link; link = todo.pop()) {
     const { path, module, above } = link;
     let again = once && seen.has(module);
-    for (let up = above; up && !again; up = up.above) again = up.module === module;
+    for (let up = once ? null : above; up && !again; up = up.above) again = up.module === module;
     if (again) continue;
     seen.add(module);
-    found.push([path, module]);
-    const children = module.childPlaces();
-    for (const { name, value } of lastFirst ? children : children.reverse())
-      todo.push({ path: inFront(path, name), module: value, above: link });
+    const places = module.places();
+    found.push({ path, module, places });
+    for (let i = 0; i < places.length; i++) {
+      const { name, value } = places[lastFirst ? i : places.length - 1 - i] as Place;
+      if (!(value instanceof Tensor)) todo.push({ path: inFront(path, name), module: value as Branch, above: link });
+    }
   }
-  return found as [string, M][];
+  return found as Found<M>[];
 }
 
 /**
@@ -76,6 +85,6 @@ export function heldIn(owner: string, places: readonly Place[], registered: Read
     taken.push(item);
     held.push(item);
   }
-  checkPlaces(owner, taken);
+  if (taken.length > 0) checkPlaces(owner, taken);
   return held;
 }

@@ -1,5 +1,6 @@
 // Convolutions over one to three dims. The gradients of a convolution are two ops that are as linear as it is, and the
 // gradients of those are convolutions again: three rows are closed under differentiation.
+import { rowOf } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import type { Shape, Tensor } from '../tensor.ts';
 import { sum } from './algebra.ts';
@@ -90,7 +91,7 @@ const whole = (values: readonly number[], least: number): boolean =>
 
 /** Checks ranks and attributes. */
 function checkAttrs(op: string, shape: Shape, { stride, padding, dilation, groups, layout = 'nchw' }: ConvAttrs): void {
-  if (!(layout in ORDERS)) throw new ArgumentError(`${op}: expected layout 'nchw' or 'nhwc', got '${layout}'`);
+  if (!rowOf(ORDERS, layout)) throw new ArgumentError(`${op}: expected layout 'nchw' or 'nhwc', got '${layout}'`);
   const spatial = shape.length - 2;
   if (spatial < 1 || spatial > 3)
     throw new ShapeError(

@@ -1,5 +1,6 @@
 // Elementwise ops of one tensor whose gradients are put together from other ops. Activations are in activation.ts.
 import type { Dtype } from '../dtypes.ts';
+import { rowOf } from '../lookup.ts';
 import { DtypeError } from '../memory/errors.ts';
 import { mul, scale } from './algebra.ts';
 import {
@@ -160,7 +161,8 @@ export const unaryRows = family(s, () => ({
   }),
   cast: row(s.cast, {
     outputs: (make, { x }, { dtype }) => {
-      if (!casts[x.dtype][dtype]) throw new DtypeError(`cast: expected a dtype other than ${x.dtype}, got '${dtype}'`);
+      if (!rowOf(casts[x.dtype], dtype))
+        throw new DtypeError(`cast: expected a dtype other than ${x.dtype}, got '${dtype}'`);
       return { y: make(x.shape, dtype) };
     },
     forward: (k, { y }, { x }, { dtype }) => byDtype(casts[x.dtype], dtype)(k, { y, x, n: x.size }),

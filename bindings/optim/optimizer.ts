@@ -4,6 +4,7 @@ import { noGrad, ops, setGradEnabled } from '../autograd.ts';
 import { aside, tracing, upload } from '../execute.ts';
 import { ArgumentError } from '../memory/errors.ts';
 import type { SavedTensor } from '../nn/state.ts';
+import { Watch } from '../program/watch.ts';
 import { checkGradient, Tensor } from '../tensor.ts';
 import { expectObject, expectParameters, expectSettings, kindOf, listOf, savedNumbers } from './settings.ts';
 
@@ -58,7 +59,7 @@ export abstract class Optimizer<O extends object> {
     expectSettings(name, this.#defaults, standard);
     const groups = (grouped ? list : [{ params: list }]).map((group) => this.#newGroup(name, group));
     this.#check(name, groups);
-    this.paramGroups.push(...groups);
+    for (const group of groups) this.paramGroups.push(group); // as arguments there may be too many
   }
 
   /** @throws ArgumentError for an option outside its range @internal */
@@ -100,7 +101,7 @@ export abstract class Optimizer<O extends object> {
         throw new ArgumentError(`${op}: expected params to be a list of parameters, got ${kindOf(group.params)}`);
       expectSettings(op, group, this.#defaults);
       this.check(group);
-      all.push(...group.params);
+      for (const p of group.params) all.push(p);
     }
     expectParameters(op, all);
     return all;
@@ -130,8 +131,8 @@ export abstract class Optimizer<O extends object> {
       tracer.dependOn(this, ['paramGroups']);
       for (const group of this.paramGroups) {
         tracer.dependOn(group, ['params']);
-        const names = Object.keys(this.#wanted(group));
-        tracer.guard(() => sameItems(Object.keys(this.#wanted(group)), names));
+        const { wanted } = this.#hyper.get(group) as Hyper;
+        tracer.guard(() => this.#namesOf(group) === wanted);
       }
       // Settings may change between steps, and kernels read them where this writes them.
       tracer.beforeRun(() => {
@@ -140,10 +141,9 @@ export abstract class Optimizer<O extends object> {
     }
     noGrad(() => {
       for (const group of this.paramGroups) {
-        const hyper = (this.#hyper.get(group) as Hyper).tensor;
-        const wanted = Object.keys(this.#wanted(group));
+        const { tensor, wanted } = this.#hyper.get(group) as Hyper;
         for (const p of group.params)
-          if (p.grad) this.update(p, p.grad, only(wanted, this.#state.get(p) as State), hyper);
+          if (p.grad) this.update(p, p.grad, only(wanted, this.#state.get(p) as State), tensor);
       }
     });
     return loss;
@@ -179,19 +179,31 @@ export abstract class Optimizer<O extends object> {
     return wanted;
   }
 
-  /** Checks the settings of a group and writes them where kernels read them. */
+  /** The names of the state tensors of a group: the same list while they are the same. */
+  #namesOf(group: ParamGroup<O>): readonly string[] {
+    const hyper = this.#hyper.get(group);
+    if (hyper?.settings.holds()) return hyper.wanted;
+    const names = Object.keys(this.#wanted(group));
+    return hyper && sameItems(hyper.wanted, names) ? hyper.wanted : names;
+  }
+
+  /** Checks the settings of a group and writes them where kernels read them, unless they are as they were. */
   #settle(group: ParamGroup<O>): void {
+    const known = this.#hyper.get(group);
+    if (known?.settings.holds()) return;
     expectSettings('step', group, this.#defaults);
     this.check(group);
     const values = this.hyper(group);
-    let hyper = this.#hyper.get(group);
-    if (!hyper) {
-      hyper = { tensor: Tensor.allocate([values.length], 'f32', 'optimizer').keep(), values: [] };
-      this.#hyper.set(group, hyper);
-    }
-    if (values.every((value, i) => Object.is(value, hyper.values[i]))) return;
-    upload(hyper.tensor, values);
-    hyper.values = values;
+    const tensor = known?.tensor ?? Tensor.allocate([values.length], 'f32', 'optimizer').keep();
+    const settings = new Watch();
+    settings.noteFields(
+      group,
+      Object.keys(group).filter((name) => name !== 'params'),
+    );
+    settings.noteNames(group);
+    const hyper = { tensor, settings, wanted: this.#namesOf(group) };
+    this.#hyper.set(group, hyper);
+    upload(tensor, values);
   }
 
   /**
@@ -335,7 +347,9 @@ export abstract class Optimizer<O extends object> {
 /** The settings of a group where kernels read them, and which those are. */
 interface Hyper {
   readonly tensor: Tensor;
-  values: readonly number[];
+  readonly settings: Watch;
+  /** The names of the state tensors that they ask for. */
+  readonly wanted: readonly string[];
 }
 
 const sameItems = <T>(a: readonly T[], b: readonly T[]): boolean =>

@@ -44,8 +44,8 @@ const disposeOf = signature('Compiled.dispose()');
  * There is a program for each structure of the arguments, with the shapes, dtypes and layouts of their tensors and all
  * other values; and for each state of what it watches: modes, fields of the modules whose forward ran (settings,
  * parameters, children), groups and parameters of optimizers, gradients on or off. Learning rates and the like are read
- * by each run. What it cannot see, such as variables of yours, is looked for at calls 2, 4, 8, 16 …: `fn` is traced once
- * more, without an effect on generators, modules and optimizers, and has to do the same. So values that change are
+ * by each run. What it cannot see, such as variables of yours, is looked for at calls 2, 4, 8, 16 …: `fn` is traced
+ * once more, without an effect on generators, modules and optimizers, and has to do the same. So values that change are
  * arguments, and tensors are not read inside. The 64 programs that were used last are kept.
  * @throws RecordingError where `fn` reads a value, or differs from its trace; GradError for arguments with a history;
  *   and what `fn` throws
@@ -71,14 +71,13 @@ export const compile: <A extends unknown[], R>(fn: (...args: A) => R) => Compile
 function compiled<A extends unknown[], R>(fn: (...args: A) => R): Compiled<A, R> {
   /** The last used ones first. */
   const traced: Entry[] = [];
-  const tensors: Tensor[] = [];
   let programs = 0;
 
-  const make = (args: A): Specialization => {
+  /** @param tensors gets those in the arguments */
+  const make = (args: A, tensors: Tensor[]): Specialization => {
     const key = keyOf(args);
-    const found: Tensor[] = [];
-    key.matches(args, found);
-    return new Specialization(fn as (...args: unknown[]) => unknown, args, key, found);
+    key.matches(args, tensors);
+    return new Specialization(fn as (...args: unknown[]) => unknown, args, key, tensors);
   };
 
   /** Lets go of the programs from `at` on. */
@@ -86,8 +85,8 @@ function compiled<A extends unknown[], R>(fn: (...args: A) => R): Compiled<A, R>
     for (const { specialization } of traced.splice(at)) specialization.dispose();
   }
 
-  /** The program for these arguments, which comes first from then on. */
-  function find(args: A): Entry {
+  /** The program for these arguments, which comes first from then on. @param tensors gets those in them */
+  function find(args: A, tensors: Tensor[]): Entry {
     for (let i = 0; i < traced.length; i++) {
       const entry = traced[i] as Entry;
       if (!entry.specialization.fits(args, tensors)) continue;
@@ -103,17 +102,16 @@ function compiled<A extends unknown[], R>(fn: (...args: A) => R): Compiled<A, R>
       specialization.dispose();
       traced.splice(i, 1);
     }
-    const entry = { specialization: make(args), runs: 0 };
+    const entry = { specialization: make(args, tensors), runs: 0 };
     programs++;
     traced.unshift(entry);
     evict(MOST_PROGRAMS);
-    entry.specialization.fits(args, tensors);
     return entry;
   }
 
   /** Traces once more, and shows what fn does differently though all that can be seen is alike. */
   function lookAgain(entry: Entry, args: A): void {
-    const again = make(args);
+    const again = make(args, []);
     const difference = entry.specialization.differs(again);
     const adopts = !difference && again.lets;
     again.undo(!adopts);
@@ -130,22 +128,19 @@ function compiled<A extends unknown[], R>(fn: (...args: A) => R): Compiled<A, R>
 
   function call(...args: A): R {
     if (tracing()) return fn(...args); // a part of the program around it
-    const entry = find(args);
+    const tensors: Tensor[] = [];
+    const entry = find(args, tensors);
     const times = entry.runs + 1;
     if (times > 1 && (times & (times - 1)) === 0) lookAgain(entry, args);
     entry.runs = times;
-    try {
-      for (;;) {
-        try {
-          return entry.specialization.run(tensors) as R;
-        } catch (error) {
-          // Programs that are not in use make room.
-          if (!(error instanceof OutOfMemoryError) || traced.length < 2) throw error;
-          evict(traced.length - 1);
-        }
+    for (;;) {
+      try {
+        return entry.specialization.run(tensors) as R;
+      } catch (error) {
+        // Programs that are not in use make room.
+        if (!(error instanceof OutOfMemoryError) || traced.length < 2) throw error;
+        evict(traced.length - 1);
       }
-    } finally {
-      tensors.length = 0; // nobody may hold on to the call's own
     }
   }
 

@@ -1,12 +1,13 @@
 // What a trace reads and writes of `.grad` and of requiresGrad. Nothing of it stays: a run sets what it leaves.
 import type { Owner } from '../memory/arena.ts';
-import { type Tensor, watchGradients } from '../tensor.ts';
+import { type GradNode, type Tensor, watchGradients } from '../tensor.ts';
 
 export class Gradients {
   readonly #trace: Owner;
   /** As it was before the trace first wrote it. */
   readonly #grads = new Map<Tensor, Tensor | null>();
-  readonly #flags = new Map<Tensor, boolean>();
+  readonly #flags = new Map<Tensor, { on: boolean; node: GradNode | null; slot: number }>();
+  readonly #arguments = new Set<Tensor>();
   readonly #given = new Set<Tensor>();
   /** What was read of tensors from outside that had not been written. */
   readonly read = new Map<Tensor, Tensor | null>();
@@ -18,14 +19,15 @@ export class Gradients {
     this.#trace = trace;
   }
 
-  /** Notes a gradient that an argument comes with. */
-  give(grad: Tensor): void {
-    this.#given.add(grad);
+  /** Notes what stands for an argument, and for the gradient that it comes with. */
+  give(x: Tensor, grad: Tensor | null): void {
+    this.#arguments.add(x);
+    if (grad) this.#given.add(grad);
   }
 
   /** Whether `x` required a gradient when the trace began. */
   required(x: Tensor): boolean {
-    return this.#flags.get(x) ?? x.requiresGrad;
+    return this.#flags.get(x)?.on ?? x.requiresGrad;
   }
 
   /** Calls `fn`, and puts everything back as it was. */
@@ -40,7 +42,9 @@ export class Gradients {
       },
       owns: (grad) => grad.block.origin === this.#trace && !this.#given.has(grad),
       freeze: (x, on) => {
-        if (!this.#flags.has(x)) this.#flags.set(x, on);
+        // Results of the trace's own ops come here as well.
+        if ((x.block.origin === this.#trace && !this.#arguments.has(x)) || this.#flags.has(x)) return;
+        this.#flags.set(x, { on, node: x.node, slot: x.slot });
       },
     });
     try {
@@ -51,9 +55,12 @@ export class Gradients {
         this.after.set(x, x.grad);
         x.takeGrad(grad);
       }
-      for (const [x, on] of this.#flags) {
-        this.flagsAfter.set(x, x.requiresGrad);
-        x.requiresGrad = on;
+      for (const [x, { on, node, slot }] of this.#flags) {
+        // What was written in place with a history goes on without it, as results do.
+        if (x.node === node) this.flagsAfter.set(x, x.requiresGrad);
+        x.takeRequiresGrad(on);
+        x.node = node;
+        x.slot = slot;
       }
     }
   }

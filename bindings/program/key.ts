@@ -1,5 +1,5 @@
-// What tells calls of a compiled function apart: where tensors stand in the arguments, their shapes, dtypes and layouts,
-// and all other values, each in its place.
+// What tells calls of a compiled function apart: where tensors stand in the arguments, their shapes, dtypes and
+// layouts, and all other values, each in its place.
 import type { Dtype } from '../dtypes.ts';
 import { isPlain } from '../kinds.ts';
 import { ArgumentError } from '../memory/errors.ts';

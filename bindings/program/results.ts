@@ -72,7 +72,7 @@ export class Results {
     const { block, dtype, shape, strides, offset } = x;
     if (wanted && x.requiresGrad && !x.isLeaf)
       throw new GradError(
-        'compile: expected arguments without requiresGrad where results have a history, which ends at the arguments; pass detach(), let the function use the tensor from outside, or call backward() inside',
+        'compile: expected arguments without requiresGrad where results have a history, which ends at the arguments, got one with it; pass detach(), let the function use the tensor from outside, or call backward() inside',
       );
     const own = inputs.indexOf(x);
     if (own >= 0) return (_, given) => given[own] as Tensor;
@@ -122,7 +122,7 @@ export class Results {
     const grad = gradient && this.#tensor(gradient);
     return (blocks, inputs) => {
       const made = build(blocks, inputs);
-      made.requiresGrad = requiresGrad;
+      made.takeRequiresGrad(requiresGrad);
       if (grad) made.takeGrad(grad(blocks, inputs));
       return made;
     };
@@ -133,14 +133,14 @@ export class Results {
     const { scope } = this.#origin;
     if (x.block.freed)
       throw new RecordingError(
-        'dispose: expected arguments of a compiled function to live on; dispose of them outside',
+        'dispose: expected arguments of a compiled function to live on, got one that was freed; dispose of them outside',
       );
     if (x.block.scope !== scope)
       this.#effects.push((_, inputs, arena) => arena.adopt((inputs[i] as Tensor).block, null));
     const flag = this.#gradients.flagsAfter.get(x);
     if (flag !== undefined)
       this.#effects.push((_, inputs) => {
-        (inputs[i] as Tensor).requiresGrad = flag;
+        (inputs[i] as Tensor).takeRequiresGrad(flag);
       });
     const gradient = this.#gradients.after.get(x);
     if (gradient === undefined) return;

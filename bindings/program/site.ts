@@ -8,22 +8,24 @@ const fileOf = (line: string): string => /^\s*(?:at (?:.*? \()?|.*?@)(.+?)(?::\d
  * Where the library is, as stacks name it: bundlers move files, and not all of them have import.meta.url. The package
  * has several files in one folder, and bundlers put those of packages into one; of a user's own bundle, its file.
  */
-function homeOf(stack: string): string {
+export function homeOf(stack: string): string {
   const file = stack.split('\n').map(fileOf).find(Boolean) ?? '';
   const folder = /^(.*\/(?:build\/lib|bindings)\/)/.exec(file) ?? /^(.*\/node_modules\/.*\/)/.exec(file);
   return folder?.[1] ?? file;
 }
 const HOME = homeOf(new Error().stack ?? '');
 
-/** The first line of a stack that is not the library's, in brackets; '' where there is none. */
-export function describeSite(site: Error | null | undefined): string {
+/** The first line of a stack that is neither the library's nor the engine's, in brackets; '' where there is none. */
+export function placeIn(stack: string, home: string): string {
   // Frames of the engine, such as Array.map, are nobody's place.
-  const line = (site?.stack ?? '').split('\n').find((text) => {
+  const line = stack.split('\n').find((text) => {
     const file = fileOf(text);
-    return file !== '' && !/^(?:node:|native|\[native|<anonymous>)/.test(file) && !(HOME && file.startsWith(HOME));
+    return file !== '' && !/^(?:node:|native|\[native|<anonymous>)/.test(file) && !(home && file.startsWith(home));
   });
   return line ? ` (${line.trim()})` : '';
 }
+
+export const describeSite = (site: Error | null | undefined): string => placeIn(site?.stack ?? '', HOME);
 
 /** Frames of the library above a call of the user's: of an op, and of each module around it. */
 const FRAMES = 20;

@@ -10,7 +10,7 @@ import { mapTensors, type Pattern } from './key.ts';
 import type { Lowered } from './lower.ts';
 import { runWatched } from './profile.ts';
 import { type Place, Program } from './program.ts';
-import { Results } from './results.ts';
+import { type ResultBlock, Results } from './results.ts';
 import { forEachInput, Trace } from './trace.ts';
 
 /** Stands for an argument: no memory, and the layout of the argument. */
@@ -21,7 +21,7 @@ function standIn(x: Tensor): Tensor {
   const made = x.isContiguous()
     ? Tensor.allocate(x.shape, x.dtype, 'compile')
     : Tensor.allocate([last + 1], x.dtype, 'compile').alias(x.shape, x.strides, 0);
-  made.requiresGrad = x.requiresGrad;
+  made.takeRequiresGrad(x.requiresGrad);
   return made;
 }
 
@@ -61,9 +61,12 @@ export class Specialization {
   /** Where each block of the trace that lasts is now. */
   readonly #now = new Map<Block, Block>();
   readonly #left: readonly Left[];
+  /** What `.grad` of tensors from outside has to be. */
+  readonly #reads: readonly (readonly [Tensor, Tensor | null])[];
   readonly #flags: readonly (readonly [Tensor, boolean])[];
   /** Blocks of others that it uses, and those it writes. */
-  readonly #captured = new Set<Block>();
+  readonly #captured: ReadonlySet<Block>;
+  readonly #capturedList: readonly Block[];
   readonly #written: ReadonlySet<Block>;
   /** What no argument may lie in: what it writes, and what lasts. */
   readonly #taken: Set<Block>;
@@ -107,7 +110,9 @@ export class Specialization {
     } finally {
       arena.close(scope);
     }
-    this.#sort(scope);
+    this.#capturedList = this.#sort(scope);
+    this.#captured = new Set(this.#capturedList);
+    this.#reads = [...trace.gradients.read];
     this.#written = trace.takeWrites();
     this.#taken = new Set(this.#written);
     this.#writes = this.#inputs.map(({ block }) => block.version > 0);
@@ -123,12 +128,12 @@ export class Specialization {
     return mapTensors(args, (x) => {
       const made = standIn(x);
       inputs.push(made);
-      if (x.grad) {
-        const gradient = standIn(x.grad);
+      const gradient = x.grad && standIn(x.grad);
+      if (gradient) {
         made.takeGrad(gradient);
         inputs.push(gradient);
-        this.#trace.gradients.give(gradient);
       }
+      this.#trace.gradients.give(made, gradient);
       return made;
     }) as unknown[];
   }
@@ -154,12 +159,13 @@ export class Specialization {
     return program;
   }
 
-  /** Finds what of the trace lasts, and what is not its own. */
-  #sort(scope: Scope): void {
+  /** Finds what of the trace lasts. @returns what is not its own */
+  #sort(scope: Scope): Block[] {
+    const captured = new Set<Block>();
     const inputs = new Set(this.#inputs.map(({ block }) => block));
     for (const block of inputs) if (block.scope !== scope) block.free();
     const sort = ({ block }: Tensor): void => {
-      if (block.origin !== this.#trace) this.#captured.add(block);
+      if (block.origin !== this.#trace) captured.add(block);
       else if (!block.freed && !inputs.has(block) && !this.#now.has(block)) {
         this.#now.set(block, block);
         this.#lasting.push({ block, now: block, place: undefined });
@@ -169,6 +175,7 @@ export class Specialization {
       forEachInput(node, sort);
       for (const name in node.outputs) sort(node.outputs[name] as Tensor);
     }
+    return [...captured];
   }
 
   /** What is left in `.grad` of tensors that live on. */
@@ -186,35 +193,43 @@ export class Specialization {
    * @param tensors gets those in the arguments
    */
   fits(args: readonly unknown[], tensors: Tensor[]): boolean {
-    tensors.length = 0;
-    return isGradEnabled() === this.#gradEnabled && this.#pattern.matches(args, tensors) && this.#holds();
+    if (isGradEnabled() === this.#gradEnabled && this.#pattern.matches(args, tensors) && this.#holds()) return true;
+    if (tensors.length > 0) tensors.length = 0;
+    return false;
   }
 
   #holds(): boolean {
     if (this.dead) return false;
-    for (const [x, grad] of this.#trace.gradients.read) if (x.grad !== grad) return false;
+    const reads = this.#reads;
+    for (let i = 0; i < reads.length; i++) {
+      const [x, grad] = reads[i] as readonly [Tensor, Tensor | null];
+      if (x.grad !== grad) return false;
+    }
     return this.#trace.holds();
   }
 
   /** Whether something it uses is gone for good. */
   get dead(): boolean {
     if (this.#runtime.arena.abandoned) return true;
-    for (const block of this.#captured) if (block.freed) return true;
+    const blocks = this.#capturedList;
+    for (let i = 0; i < blocks.length; i++) if ((blocks[i] as Block).freed) return true;
     return false;
   }
 
   /** A program takes its arguments and what it captured for memories of their own. @throws RecordingError */
   #checkApart(tensors: readonly Tensor[]): void {
     for (let i = 0; i < tensors.length; i++) {
-      const { block } = tensors[i] as Tensor;
-      const shared =
-        this.#taken.has(block) ||
-        (this.#writes[i] && (this.#captured.has(block) || tensors.some((x, j) => j !== i && x.block === block)));
-      if (shared)
+      if (this.#taken.has((tensors[i] as Tensor).block) || (this.#writes[i] && this.#meets(tensors, i)))
         throw new RecordingError(
           `compile: expected arguments that share no memory with what the function writes, got one of shape ${formatShape(tensors[i]?.shape ?? [])} that does; pass a copy`,
         );
     }
+  }
+
+  /** Whether argument i shares memory with what is read besides it. */
+  #meets(tensors: readonly Tensor[], i: number): boolean {
+    const { block } = tensors[i] as Tensor;
+    return this.#captured.has(block) || tensors.some((x, j) => j !== i && x.block === block);
   }
 
   /** Sees to it that what lasts has memory: the caller may have let go of it, with zeroGrad() outside. */
@@ -234,14 +249,15 @@ export class Specialization {
   run(tensors: readonly Tensor[]): unknown {
     const { arena } = this.#runtime;
     const { program } = this;
-    for (const x of tensors) x.checkAlive();
     this.#checkApart(tensors);
     for (const hook of this.#trace.hooks) hook();
     const blocks: Block[] = [];
     let turn: Scope | null = null;
     try {
       for (let i = 0; i < tensors.length; i++) {
-        const { block, byteOffset } = tensors[i] as Tensor;
+        const x = tensors[i] as Tensor;
+        x.checkAlive();
+        const { block, byteOffset } = x;
         turn = heirOf(turn, block);
         if (this.#writes[i]) block.version++;
         program.move(this.#places.inputs[i], block.ptr + byteOffset);
@@ -249,7 +265,7 @@ export class Specialization {
       this.#renewLasting(program);
       const results = this.#results.blocks;
       for (let i = 0; i < results.length; i++) {
-        const { block, kept } = results[i] as (typeof results)[number];
+        const { block, kept } = results[i] as ResultBlock;
         const made = kept ? arena.lasting(block.bytes, block.maker) : arena.allocate(block.bytes, block.maker, turn);
         blocks.push(made);
         program.move(this.#places.results[i], made.ptr);
@@ -269,11 +285,13 @@ export class Specialization {
   /** What the function keeps is written by each run: who gets it as a result gets a copy. */
   #copyKept(blocks: readonly Block[]): void {
     const { u8 } = this.#runtime.arena;
-    this.#results.blocks.forEach(({ block, kept }, i) => {
-      if (!kept) return;
+    const results = this.#results.blocks;
+    for (let i = 0; i < results.length; i++) {
+      const { block, kept } = results[i] as ResultBlock;
+      if (!kept) continue;
       const { ptr, bytes } = this.#now.get(block) as Block;
       u8.copyWithin((blocks[i] as Block).ptr, ptr, ptr + bytes);
-    });
+    }
   }
 
   /** Throws what the eager call would have thrown. */
@@ -293,7 +311,7 @@ export class Specialization {
   }
 
   #setGradients(): void {
-    for (const [x, on] of this.#flags) x.requiresGrad = on;
+    for (const [x, on] of this.#flags) x.takeRequiresGrad(on);
     for (const left of this.#left) {
       const { owner, block } = left;
       // The caller may have let go of it: the program has another one then.

@@ -48,7 +48,9 @@ export class Trace implements Tracer {
   /** What else has to hold for the trace to be of use again. */
   readonly #guards: (() => boolean)[] = [];
   /** Tensors from outside, and whether each wants a gradient: one that is frozen, or no longer, has another program. */
-  readonly #seen = new Map<Tensor, boolean>();
+  readonly #seen = new Set<Tensor>();
+  readonly #tensors: Tensor[] = [];
+  readonly #flags: boolean[] = [];
   /** What is done before each run. */
   readonly hooks: (() => void)[] = [];
   /** Blocks from outside, with the version each had when the trace first met it. */
@@ -69,7 +71,9 @@ export class Trace implements Tracer {
   /** Notes a tensor from outside. */
   #depend(x: Tensor): void {
     if (this.#seen.has(x)) return;
-    this.#seen.set(x, this.gradients.required(x));
+    this.#seen.add(x);
+    this.#tensors.push(x);
+    this.#flags.push(this.gradients.required(x));
     if (!this.versions.has(x.block)) this.versions.set(x.block, x.block.version);
   }
 
@@ -102,7 +106,8 @@ export class Trace implements Tracer {
 
   /** Whether all is as it was that the trace depends on. */
   holds(): boolean {
-    for (const [x, requiresGrad] of this.#seen) if (x.requiresGrad !== requiresGrad) return false;
+    const [tensors, flags] = [this.#tensors, this.#flags];
+    for (let i = 0; i < tensors.length; i++) if ((tensors[i] as Tensor).requiresGrad !== flags[i]) return false;
     for (const guard of this.#guards) if (!guard()) return false;
     return this.watch.holds();
   }

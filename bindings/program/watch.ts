@@ -15,6 +15,7 @@ export class Watch {
   readonly #keys: (string | number)[] = [];
   readonly #values: unknown[] = [];
   readonly #maps: [map: Map<unknown, unknown>, entries: readonly [unknown, unknown][]][] = [];
+  readonly #counted: [object: object, fields: number][] = [];
   /** Fields that hold results. */
   readonly #results: [object: object, key: string, value: unknown][] = [];
   readonly #seen = new Set<object>();
@@ -29,6 +30,11 @@ export class Watch {
       if (value instanceof Map) this.#maps.push([value, [...value]]);
       else if (isPlain(value) || (Array.isArray(value) && value.length <= LONGEST)) this.note(value);
     }
+  }
+
+  /** Notes how many fields an object has: one that it lacked may count as well. */
+  noteNames(object: object): void {
+    this.#counted.push([object, Object.keys(object).length]);
   }
 
   /** Notes some fields of an object and, of lists, which items they hold. */
@@ -80,6 +86,7 @@ export class Watch {
       const now = (objects[i] as Record<string | number, unknown>)[keys[i] as string | number];
       if (now !== values[i] && !Object.is(now, values[i])) return false;
     }
+    for (const [object, fields] of this.#counted) if (Object.keys(object).length !== fields) return false;
     for (const [map, entries] of this.#maps)
       if (map.size !== entries.length || entries.some(([key, value]) => map.get(key) !== value)) return false;
     return true;

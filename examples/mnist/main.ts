@@ -129,7 +129,7 @@ async function finish(run: Run, { accuracy, loss, confusion, mistakes }: TestRes
   const imagesPerSecond = rate(images, training.seconds);
   const { limit, epochs: count, batchSize, lr, optimizer, seed, model } = options;
   const html = renderReport({
-    title: `MNIST, ${options.name}`,
+    title: /^mnist$/i.test(options.name) ? 'MNIST' : `MNIST, ${options.name}`,
     date: new Date(),
     records: log.records,
     classes: Array.from({ length: CLASSES }, (_, i) => String(i)),

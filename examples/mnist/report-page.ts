@@ -249,13 +249,16 @@ export function drawReport(Plot: typeof uPlot): void {
     drawPlots();
     drawDigits();
   });
-  // Only a change of width counts: drawing changes heights, and would call this again.
-  let width = innerWidth;
-  addEventListener('resize', () => {
-    if (innerWidth === width) return;
-    width = innerWidth;
+  // The charts follow the width of the page, which changes with the window and with its scroll bar. The heading is as
+  // wide, and drawing does not change its size.
+  const heading = document.querySelector('h1')?.parentElement as HTMLElement;
+  let width = 0;
+  const follow = (): void => {
+    if (heading.clientWidth === width) return;
+    width = heading.clientWidth;
     drawPlots();
-  });
-  drawPlots();
+  };
+  follow();
   drawDigits();
+  new ResizeObserver(follow).observe(heading);
 }

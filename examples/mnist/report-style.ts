@@ -1,7 +1,8 @@
 // The style sheet of report.html, for light and for dark.
 
-const LAYERS_LIGHT = ['#2563eb', '#ea580c', '#0d9488', '#c026d3', '#65a30d', '#e11d48', '#7c3aed', '#a16207'];
-const LAYERS_DARK = ['#60a5fa', '#fb923c', '#2dd4bf', '#e879f9', '#a3e635', '#fb7185', '#a78bfa', '#facc15'];
+// Blue and orange are those of the training and the test set.
+const LAYERS_LIGHT = ['#0d9488', '#c026d3', '#65a30d', '#e11d48', '#7c3aed', '#a16207', '#0891b2', '#64748b'];
+const LAYERS_DARK = ['#2dd4bf', '#e879f9', '#a3e635', '#fb7185', '#a78bfa', '#facc15', '#22d3ee', '#94a3b8'];
 const layers = (colors: readonly string[]): string => colors.map((color, i) => `--layer-${i}:${color};`).join('');
 
 export const STYLE = `
@@ -41,8 +42,7 @@ h2 { margin: 0; font-size: 16px; line-height: 1.4; letter-spacing: -0.01em; }
 .stat small { display: block; margin-top: 4px; font-size: 12px; font-weight: 400; letter-spacing: 0; color: var(--soft); }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 16px; }
 .pair.uneven { grid-template-columns: 3fr 2fr; }
-.stack { display: grid; gap: 16px; align-content: start; grid-template-rows: auto 1fr; }
-.scroll { overflow-x: auto; }
+.stack { display: grid; gap: 16px; align-content: start; }
 
 button {
   font: inherit; font-size: 12px; padding: 2px 10px; border: 1px solid var(--line); border-radius: 99px;
@@ -68,7 +68,7 @@ button:focus-visible { outline: 2px solid var(--test); outline-offset: 2px; }
 .facts th { text-align: left; font-weight: 400; color: var(--soft); padding-right: 16px; min-width: 8em; overflow-wrap: anywhere; }
 .facts td { text-align: right; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 
-.confusion { width: 100%; min-width: 480px; margin-top: 4px; border-collapse: separate; border-spacing: 3px; table-layout: fixed; font-size: 13px; font-variant-numeric: tabular-nums; }
+.confusion { width: 100%; margin-top: 4px; border-collapse: separate; border-spacing: 3px; table-layout: fixed; font-size: 13px; font-variant-numeric: tabular-nums; }
 .confusion caption { text-align: left; color: var(--soft); font-size: 13px; padding: 0 0 8px; }
 .confusion th { font-weight: 600; padding: 2px 0; overflow: hidden; text-overflow: ellipsis; }
 .confusion td { text-align: center; height: 36px; border-radius: 6px; padding: 0; }
@@ -92,15 +92,17 @@ footer { text-align: center; padding: 8px 0; }
   .pair, .pair.uneven { grid-template-columns: minmax(0, 1fr); }
   .stats { grid-template-columns: 1fr 1fr; }
 }
+@media (max-width: 600px) {
+  .confusion { border-spacing: 1px; font-size: 10.5px; letter-spacing: -0.03em; }
+  .confusion .share { font-size: 9.5px; }
+  .confusion td { height: 27px; border-radius: 4px; }
+}
 @media (max-width: 480px) {
   main, .stats, .pair { gap: 10px; }
   main { padding-top: 20px; }
   .card { padding: 14px; }
   .stat { padding: 12px 14px; }
   .stat dd { font-size: 22px; }
-  .confusion { min-width: 0; border-spacing: 1px; font-size: 10.5px; letter-spacing: -0.03em; }
-  .confusion .share { font-size: 9.5px; }
-  .confusion td { height: 27px; border-radius: 4px; }
   #digits { grid-template-columns: repeat(auto-fill, minmax(72px, 1fr)); gap: 8px; }
   figure { padding: 6px 4px 5px; }
   figcaption { font-size: 11.5px; gap: 2px; }

@@ -231,7 +231,7 @@ ${chart('accuracy', 'Accuracy', 'Higher is better. The first steps may lie below
 </div>
 ${chart('gradients', 'Gradient norm', `L2 norm of each layer’s gradient, log scale, smoothed over about ${page.span} steps. Drag to zoom, double-click to reset, click a name to hide it.`)}
 <div class="pair uneven">
-<section class="card"><h2>Confusion matrix</h2><div class="scroll">${confusionTable(data)}</div></section>
+<section class="card"><h2>Confusion matrix</h2>${confusionTable(data)}</section>
 <div class="stack">
 ${table('Settings', data.settings)}
 ${table('Machine', data.machine)}

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readIdx } from '../../bindings/data/idx.ts';
-import { FormatError } from '../../bindings/memory/errors.ts';
+import { ArgumentError, FormatError } from '../../bindings/memory/errors.ts';
+import { holders, NO_BYTES } from '../support/bytes.ts';
 
 const TYPES = {
   u8: { code: 0x08, size: 1, set: (v: DataView, at: number, x: number) => v.setUint8(at, x) },
@@ -80,6 +81,17 @@ describe('readIdx', () => {
   ])('refuses %s', (_, bytes, message) => {
     expect(() => readIdx(bytes)).toThrow(FormatError);
     expect(() => readIdx(bytes)).toThrow(message);
+  });
+
+  it('reads whatever holds bytes', () => {
+    for (const name of ['u8', 'i16', 'f64'] as const)
+      for (const [kind, given] of Object.entries(holders(idx(name, [3], [1, 2, 3]))))
+        expect([...readIdx(given).data], kind).toEqual([1, 2, 3]);
+  });
+
+  it.each(Object.entries(NO_BYTES))('refuses %s', (_, given) => {
+    expect(() => readIdx(given as Uint8Array)).toThrow(ArgumentError);
+    expect(() => readIdx(given as Uint8Array)).toThrow(/^readIdx: expected bytes.*, got/);
   });
 
   it('throws nothing but FormatError, whatever the bytes', () => {

@@ -162,6 +162,15 @@ describe('renderReport', () => {
     expect(plain).toContain('<td class="share">87.5</td><td class="share">83.3</td>');
   });
 
+  it('has a color of its own for each thing, in light and in dark', () => {
+    for (const [scheme] of html.matchAll(/:root \{[^}]*\}/g)) {
+      const names = '(train|test|layer-\\d)';
+      const colors = [...scheme.matchAll(new RegExp(`--${names}:\\s*(#\\w+)`, 'g'))].map(([, , color]) => color);
+      expect(colors).toHaveLength(10);
+      expect(new Set(colors)).toHaveLength(10);
+    }
+  });
+
   it('copes with a run that has nothing', () => {
     const none = renderReport(
       report({
@@ -225,13 +234,13 @@ describe.skipIf(browserPath === undefined)('the report in a browser', () => {
       await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }]);
       expect(await count('.uplot')).toBe(3);
 
-      for (const width of [1600, 700, 320]) {
+      for (const width of [1600, 900, 700, 490, 320]) {
         await page.setViewport({ width, height: 800 });
-        // The window tells the page of its size some time later, and the charts are drawn anew then.
+        // The page hears of its size some time later, and draws the charts anew then.
         const seen = () =>
           page.evaluate(() => ({
             width: innerWidth,
-            fits: document.documentElement.scrollWidth <= innerWidth,
+            fits: [...document.querySelectorAll('html, .card')].every((box) => box.scrollWidth <= box.clientWidth),
             beside: [...document.querySelectorAll('.chart')].map(
               (chart) => chart.clientWidth - (chart.querySelector('.uplot')?.clientWidth ?? 0),
             ),

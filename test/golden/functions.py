@@ -197,6 +197,8 @@ def layouts():
     for call, fn in (
         (method("reshape", [4, 6]), lambda t: t.reshape(4, 6)),
         (method("reshape", [3, -1]), lambda t: t.reshape(3, -1)),
+        (method("view", 6, 4), lambda t: t.view(6, 4)),
+        (method("view", [2, -1]), lambda t: t.view(2, -1)),
         (method("flatten"), lambda t: t.flatten()),
         (method("flatten", 1), lambda t: t.flatten(1)),
         (method("flatten", 0, 1), lambda t: t.flatten(0, 1)),
@@ -230,6 +232,7 @@ def layouts():
         golden.case(f"stack {dim}", "stack", [["$0", "$1", "$2"], dim], lambda *t: torch.stack(t, dim), uniform(2), uniform(2), uniform(2))
     golden.case("unbind", *method("unbind", 1), lambda t: t.unbind(1)[2], x, pick=2)
     golden.case("split", *method("split", 2, 1), lambda t: t.split(2, 1)[1], x, pick=1)
+    golden.case("unbind", *method("unbind", 1), lambda t: t.unbind(1)[1], x, pick=1)
     golden.case("split sizes", *method("split", [1, 3], -1), lambda t: t.split([1, 3], -1)[1], x, pick=1)
     index = torch.tensor([2, 0, 2, 1])
     golden.case("indexSelect 1", *method("indexSelect", 1, "$1"), lambda t, i: t.index_select(1, i), x, index)

@@ -20,6 +20,8 @@ import torch.utils.data
 from store import HERE
 
 # Keyword arguments of all functions that make tensors, which say where and how they lie.
+# What the stubs have wrong: they let dtype stand by position.
+OF_DOCS = {"tensor"}
 LEFT_OUT = {"out", "layout", "device", "pin_memory", "memory_format"}
 
 
@@ -133,7 +135,7 @@ def functions(module, known=None, skip=()):
         except (ValueError, TypeError):
             forms = (known or {}).get(name)
             # Some stubs do not tell defaults, where docs do.
-            if not forms or any("ellipsis" in each for each in forms):
+            if not forms or name in OF_DOCS or any("ellipsis" in each for each in forms):
                 forms = [own] if (own := of_doc(name, value)) is not None else None
         if forms:
             found[name] = list(dict.fromkeys(forms))
@@ -143,7 +145,8 @@ def functions(module, known=None, skip=()):
 def classes(module):
     """name → forms of the classes of a module."""
     return {
-        name: [of_function(value)]
+        # Layers without arguments of their own ignore what they are given.
+        name: ["" if value.__init__ is torch.nn.Module.__init__ else of_function(value)]
         for name in dir(module)
         if inspect.isclass(value := getattr(module, name)) and not name.startswith("_") and value.__module__.startswith(module.__name__)
     }
@@ -155,6 +158,16 @@ def methods(*wanted):
         f"{owner.__name__}.{name}": forms
         for owner in wanted
         for name, forms in functions(owner, skip=("self",)).items()
+        if name != "forward"
+    }
+
+
+def forwards(module):
+    """Class.forward → its form, of the classes of a module."""
+    return {
+        f"{name}.forward": [of_function(value.forward, ("self",))]
+        for name in dir(module)
+        if inspect.isclass(value := getattr(module, name)) and "forward" in vars(value) and value is not torch.nn.Module
     }
 
 
@@ -162,10 +175,11 @@ def signatures():
     nn, optim, data = torch.nn, torch.optim, torch.utils.data
     variable, builtin = stubs("_C/_VariableFunctions.pyi"), stubs("_C/__init__.pyi")
     content = {
+        "autograd": functions(torch.autograd),
         "torch": {**functions(torch, {**builtin, **variable}), **methods(torch.Generator)},
         "Tensor": functions(torch.Tensor, stubs("_C/__init__.pyi", "TensorBase", ("self",)), ("self",)),
         "functional": functions(nn.functional, {**stubs("_C/_nn.pyi"), **variable}),
-        "nn": {**classes(nn), **methods(nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList)},
+        "nn": {**classes(nn), **forwards(nn), **methods(nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList)},
         "init": functions(nn.init),
         "utils": functions(nn.utils),
         "optim": {**classes(optim), **methods(optim.Optimizer)},

@@ -1,8 +1,8 @@
+import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
+  ArgumentError,
   backend,
-  data,
-  functional as F,
   FormatError,
   getRngState,
   init,
@@ -17,58 +17,12 @@ import {
   shutdown,
   type Tensor,
 } from '../../bindings/index.ts';
+import { holders, NO_BYTES } from '../support/bytes.ts';
+import { type Make, optimizers, training } from '../support/checkpoint.ts';
 
 beforeAll(() => init());
 afterAll(shutdown);
 beforeEach(() => manualSeed(0));
-
-type Make = (params: Tensor[]) => optim.Optimizer<object>;
-const optimizers: Record<string, Make> = {
-  SGD: (p) => new optim.SGD(p, { lr: 0.1 }),
-  momentum: (p) => new optim.SGD(p, { lr: 0.1, momentum: 0.9, nesterov: true }),
-  RMSprop: (p) => new optim.RMSprop(p, { centered: true, momentum: 0.5 }),
-  Adagrad: (p) => new optim.Adagrad(p, { lrDecay: 0.1 }),
-  Adam: (p) => new optim.Adam(p, { amsgrad: true }),
-  AdamW: (p) => new optim.AdamW(p),
-};
-
-/** A small training with everything that has a state: batch norm, dropout, optimizer, shuffled data. */
-function training(make: Make) {
-  manualSeed(11);
-  const x = rand([40, 3]);
-  const dataset = new data.TensorDataset(
-    x,
-    scope(() => x.sum(1, { keepdim: true })),
-  );
-  const model = new nn.Sequential(
-    new nn.Linear(3, 8),
-    new nn.BatchNorm1d(8),
-    new nn.Tanh(),
-    new nn.Dropout(0.3),
-    new nn.Linear(8, 1),
-  );
-  const optimizer = make(model.parameters());
-  const loader = new data.DataLoader(dataset, { batchSize: 16, shuffle: true, seed: 4 });
-  const parts = { model, optimizer, loader };
-  return {
-    parts,
-    /** Takes `steps` steps, or fewer if the pass ends; saves after the last one, inside the loop. */
-    run(steps: number): Uint8Array {
-      let left = steps;
-      let saved = new Uint8Array();
-      while (left > 0)
-        for (const [input, target] of loader) {
-          optimizer.zeroGrad();
-          F.mseLoss(model.forward(input as Tensor), target as Tensor).backward();
-          optimizer.step();
-          if (--left > 0) continue;
-          saved = io.encodeCheckpoint(parts, { note: 'mine' }) as Uint8Array<ArrayBuffer>;
-          break;
-        }
-      return saved;
-    },
-  };
-}
 
 describe('checkpoint', () => {
   it.each(Object.entries(optimizers))('resumes to the same bits: %s', (_, make) => {
@@ -92,9 +46,10 @@ describe('checkpoint', () => {
   });
 
   it('keeps the random state', () => {
-    const bytes = io.encodeCheckpoint({});
+    const model = new nn.Linear(1, 1);
+    const bytes = io.encodeCheckpoint({ model });
     const expected = scope(() => rand([5]).data);
-    io.decodeCheckpoint(bytes, {});
+    io.decodeCheckpoint(bytes, { model });
     expect(scope(() => rand([5]).data)).toEqual(expected);
     const state = getRngState();
     setRngState(state);
@@ -128,5 +83,102 @@ describe('checkpoint', () => {
     ).toThrow(/groups of 1/);
     expect(backend().memory.blocks).toBe(blocks);
     expect(io.encodeCheckpoint(parts)).toEqual(before);
+  });
+
+  const model = (): nn.Module => new nn.Linear(2, 2);
+  class Hidden extends nn.Module {
+    readonly hidden = { layer: 1 };
+    forward(x: Tensor): Tensor {
+      return x;
+    }
+  }
+  const wrong: [what: string, parts: () => unknown, message: RegExp][] = [
+    ['a model for the parts', model, /an object of parts, such as \{ model, optimizer \} as parts, got a Linear/],
+    ['an optimizer for the parts', () => new optim.SGD(model().parameters()), /got a SGD/],
+    ['a list of parts', () => [model()], /got a list/],
+    ['null', () => null, /got null/],
+    ['nothing', () => undefined, /got undefined/],
+    ['no parts', () => ({}), /one or more of the parts model, optimizer, loader, got none/],
+    ['parts that are undefined', () => ({ model: undefined }), /got none/],
+    ['another name', () => ({ net: model() }), /the parts model, optimizer, loader, got 'net'; .* extra/],
+    ['another name beside a model', () => ({ model: model(), optim: 1 }), /got 'optim'/],
+    ['a name of Object.prototype', () => ({ constructor: model() }), /got 'constructor'/],
+    ['a state for the model', () => ({ model: model().stateDict() }), /model to be an nn.Module, got an object/],
+    ['null for the model', () => ({ model: null }), /model to be an nn.Module, got null/],
+    ['a model for the optimizer', () => ({ optimizer: model() }), /optimizer to be an optimizer, got a Linear/],
+    ['parameters for the optimizer', () => ({ optimizer: model().parameters() }), /got a list/],
+    [
+      'a loader without a state',
+      () => ({ loader: { state: () => ({}) } }),
+      /loader to be a DataLoader, .*, got an object/,
+    ],
+    ['a model without tensors', () => ({ model: new nn.ReLU() }), /has parameters or buffers, got a ReLU without any/],
+    ['a model whose layers are hidden', () => ({ model: new Hidden() }), /got a Hidden without any; layers have to/],
+  ];
+  it.each(wrong)('refuses %s', async (_, parts, message) => {
+    const file = io.encodeCheckpoint({ model: model() });
+    const calls = [() => io.encodeCheckpoint(parts() as object), () => io.decodeCheckpoint(file, parts() as object)];
+    for (const call of calls) {
+      expect(call).toThrow(ArgumentError);
+      expect(call).toThrow(message);
+    }
+    await expect(io.saveCheckpoint('/nowhere/m.ckpt', parts() as object)).rejects.toThrow(message);
+  });
+
+  it.each(Object.entries(NO_BYTES))('reads no %s', (_, bytes) => {
+    expect(() => io.decodeCheckpoint(bytes as Uint8Array, { model: model() })).toThrow(ArgumentError);
+  });
+
+  it('reads whatever holds bytes', () => {
+    const parts = { model: model() };
+    for (const [name, bytes] of Object.entries(holders(io.encodeCheckpoint(parts, 7))))
+      expect(io.decodeCheckpoint(bytes, parts), name).toBe(7);
+  });
+
+  const cyclic: unknown[] = [];
+  cyclic.push({ cyclic });
+  let deep: unknown = 1;
+  for (let i = 0; i < 5000; i++) deep = [deep];
+  let wide: unknown = 1;
+  for (let i = 0; i < 60; i++) wide = [wide, wide];
+  const lost: [what: string, extra: unknown, message: RegExp][] = [
+    [
+      'an infinite number',
+      { best: { loss: Number.POSITIVE_INFINITY } },
+      /extra finite numbers, got Infinity at extra.best.loss/,
+    ],
+    ['NaN', [1, Number.NaN], /got NaN at extra\[1\]/],
+    ['undefined in an array', [undefined], /got undefined at extra\[0\]/],
+    ['a function', { f: () => 1 }, /got a function at extra.f/],
+    ['a bigint', [1n], /got 1n at extra\[0\]/],
+    ['a symbol', [Symbol('s')], /got Symbol\(s\) at/],
+    ['a date', { at: new Date() }, /got a Date at extra.at/],
+    ['a Map', new Map([[1, 2]]), /got a Map at extra/],
+    ['a typed array', { losses: new Float32Array(3) }, /got a Float32Array at extra.losses/],
+    ['a module', { net: new Hidden() }, /got a Hidden at extra.net/],
+    ['a cycle', cyclic, /at most 1000 levels, got more, or a cycle/],
+    ['deep nesting', deep, /at most 1000 levels/],
+    ['what has no end', wide, /at most 10000000 values, got more/],
+    ['__proto__', JSON.parse('{"a":{"__proto__":{"b":1}}}'), /no key named __proto__, got one at extra.a/],
+  ];
+  it.each(lost)('refuses an extra with %s', (_, extra, message) => {
+    expect(() => io.encodeCheckpoint({ model: model() }, extra)).toThrow(ArgumentError);
+    expect(() => io.encodeCheckpoint({ model: model() }, extra)).toThrow(message);
+  });
+
+  it('refuses an extra with a tensor', () => {
+    const parts = { model: model() };
+    expect(() => io.encodeCheckpoint(parts, { x: rand([2]) })).toThrow(/got a Tensor at extra.x/);
+  });
+
+  it('gives any other extra back as it was', () => {
+    const parts = { model: model() };
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => {
+        const extra = JSON.parse(JSON.stringify(value).replaceAll('__proto__', 'proto'));
+        expect(io.decodeCheckpoint(io.encodeCheckpoint(parts, extra), parts)).toEqual(extra);
+      }),
+    );
+    expect(io.decodeCheckpoint(io.encodeCheckpoint(parts), parts)).toBeNull();
   });
 });

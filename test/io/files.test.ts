@@ -7,6 +7,8 @@ import { build } from 'rolldown';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readFileBytes, writeFileAtomic } from '../../bindings/io/files.ts';
 import { decodeSafetensors } from '../../bindings/io/safetensors.ts';
+import { ArgumentError } from '../../bindings/memory/errors.ts';
+import { holders, NO_BYTES } from '../support/bytes.ts';
 
 let root: string;
 let folder: string;
@@ -42,6 +44,26 @@ describe('writeFileAtomic and readFileBytes', () => {
     await writeFileAtomic(file, text('xxhelloxx').subarray(2, 7));
     expect(await readFile(file, 'utf8')).toBe('hello');
   });
+
+  it('write whatever holds bytes, and nothing else', async () => {
+    for (const [name, bytes] of Object.entries(holders(text('hello')))) {
+      await writeFileAtomic(file, bytes);
+      expect(await readFile(file, 'utf8'), name).toBe('hello');
+    }
+    for (const bytes of Object.values(NO_BYTES))
+      await expect(writeFileAtomic(file, bytes as Uint8Array)).rejects.toThrow(ArgumentError);
+    expect(await readFile(file, 'utf8')).toBe('hello');
+  });
+
+  it.each([[undefined], [null], [7], [''], ['a\0b'], [new URL('file:///tmp/x')], [Buffer.from('/tmp/x')], [['x']]])(
+    'refuse %s for a path',
+    async (path) => {
+      await expect(readFileBytes(path as string)).rejects.toThrow(
+        /^readFileBytes: expected the path of a file \(.*\) as path, got/,
+      );
+      await expect(writeFileAtomic(path as string, text('x'))).rejects.toThrow(ArgumentError);
+    },
+  );
 
   it('read a plain Uint8Array of its own buffer', async () => {
     await writeFile(file, 'hello');

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { decodeSafetensors, encodeSafetensors, type FileTensor } from '../../bindings/io/safetensors.ts';
 import { ArgumentError, FormatError } from '../../bindings/memory/errors.ts';
-import { bitsOf, file, fromHex, REFERENCE, REFERENCE_WIDE } from '../support/safetensors.ts';
+import { holders, NO_BYTES } from '../support/bytes.ts';
+import { bitsOf, file, fromHex, REFERENCE, REFERENCE_WIDE, wideFile } from '../support/safetensors.ts';
 
 const tensors = (): Record<string, FileTensor> => ({
   mask: { dtype: 'u8', shape: [3], data: Uint8Array.of(1, 0, 255) },
@@ -48,7 +49,13 @@ describe('encodeSafetensors', () => {
   });
 
   const x = (tensor: unknown) => ({ x: tensor }) as Record<string, FileTensor>;
-  it.each([
+  type Refused = [
+    what: string,
+    given: Record<string, FileTensor>,
+    metadata: undefined | Record<string, string>,
+    message: RegExp,
+  ];
+  const refused: Refused[] = [
     [
       'another dtype',
       x({ dtype: 'f64', shape: [1], data: new Float64Array(1) }),
@@ -98,10 +105,40 @@ describe('encodeSafetensors', () => {
       undefined,
       /lone surrogates/,
     ],
+    ...['constructor', '__proto__', 'toString', 'hasOwnProperty', null, undefined, 7, {}].map(
+      (dtype) =>
+        [
+          `the dtype ${String(dtype)}`,
+          x({ dtype, shape: [1], data: new Float32Array(1) }),
+          undefined,
+          /the dtype f32, i32 or u8, got .* as Float32Array in "x"/,
+        ] as Refused,
+    ),
+    [
+      'a shape that is none',
+      x({ dtype: 'f32', shape: 3, data: new Float32Array(3) }),
+      undefined,
+      /fills shape 3, got 3/,
+    ],
+    [
+      'sizes that are none',
+      x({ dtype: 'f32', shape: ['1'], data: new Float32Array(1) }),
+      undefined,
+      /fills shape \['1'\]/,
+    ],
+    ['no data', x({ dtype: 'f32', shape: [1] }), undefined, /Float32Array, got f32 as undefined in "x"/],
+    ['data in an array', x({ dtype: 'f32', shape: [1], data: [1] }), undefined, /got f32 as \[1\] in "x"/],
+    ['a number for a tensor', x(3), undefined, /expected a tensor in "x", got 3/],
+    ['null for a tensor', x(null), undefined, /expected a tensor in "x", got null/],
+    ['an array of tensors', [] as never, undefined, /expected an object of tensors by name .* as tensors, got \[\]/],
+    ['a Map of tensors', new Map() as never, undefined, /\(of a module, its stateDict\(\)\) as tensors, got a Map/],
+    ['nothing', null as never, undefined, /got null/],
+    ['metadata in an array', {}, ['x'] as never, /expected an object of strings by name as metadata, got \['x'\]/],
     ['metadata that is no text', {}, { step: 3 } as unknown as Record<string, string>, /strings, got number in "step"/],
     ['broken text in metadata', {}, { step: '\udc00' }, /well-formed/],
     ['a header beyond the limit', {}, { big: 'x'.repeat(100_000_000) }, /at most 100000000 bytes, got 100000032/],
-  ])('refuses %s', (_, given, metadata, message) => {
+  ];
+  it.each(refused)('refuses %s', (_, given, metadata, message) => {
     const error = caught(() => encodeSafetensors(given, metadata));
     expect(error).toBeInstanceOf(ArgumentError);
     expect((error as Error).message).toMatch(message);
@@ -120,7 +157,11 @@ describe('decodeSafetensors', () => {
   });
 
   it('converts the reference’s other dtypes', () => {
-    const { tensors: read } = decodeSafetensors(fromHex(REFERENCE_WIDE));
+    // The reference's file holds the f64 1e300, which no f32 is; in its place stands an infinite number.
+    expect(() => decodeSafetensors(fromHex(REFERENCE_WIDE))).toThrow(
+      /fits f32, got 1e\+300 at element 1 of "f64" \(F64\)/,
+    );
+    const { tensors: read } = decodeSafetensors(wideFile());
     const plain = Object.fromEntries(Object.entries(read).map(([name, t]) => [name, [t?.dtype, ...(t?.data ?? [])]]));
     expect(plain).toEqual({
       i64: ['i32', -5, 2147483647],
@@ -164,13 +205,22 @@ describe('decodeSafetensors', () => {
     expect([...(read['b.weight']?.data ?? [])]).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
-  it('reads shared memory and Node’s pooled buffers', () => {
-    const bytes = fromHex(REFERENCE);
-    const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
-    shared.set(bytes);
-    for (const given of [shared, Buffer.from(REFERENCE, 'hex')]) {
-      expect([...(decodeSafetensors(given).tensors['a.index']?.data ?? [])]).toEqual([1, -2, 3]);
-    }
+  it('reads whatever holds bytes', () => {
+    for (const [name, given] of Object.entries(holders(fromHex(REFERENCE))))
+      expect([...(decodeSafetensors(given).tensors['a.index']?.data ?? [])], name).toEqual([1, -2, 3]);
+  });
+
+  it.each(Object.entries(NO_BYTES))('refuses %s', (_, given) => {
+    expect(() => decodeSafetensors(given as Uint8Array)).toThrow(ArgumentError);
+    expect(() => decodeSafetensors(given as Uint8Array)).toThrow(/^decodeSafetensors: expected bytes.*, got/);
+  });
+
+  it('rounds F64, and refuses only what would become infinite', () => {
+    const most = 3.4028235677973362e38; // the largest that rounds to a finite f32
+    const given = [0.1, -0, most, -most, Number.NaN, Number.NEGATIVE_INFINITY, 1e-300];
+    expect([...one('F64', raw(Float64Array.from(given)), given.length).data]).toEqual(given.map(Math.fround));
+    for (const value of [3.4028235677973366e38, -1e39, Number.MAX_VALUE])
+      expect(() => one('F64', raw(Float64Array.of(value)), 1)).toThrow(FormatError);
   });
 
   it('takes any order of keys, white space, escapes, and no tensors at all', () => {

@@ -159,7 +159,7 @@ describe('copy', () => {
     const b = leaf([3, 4]);
     const base = tensor([0, 0, 0, 0]);
     expect(() => ops.copy({ y: base.reshape([2, 2]).select(0, 1), x: b })).toThrow(
-      /^copy_: expected y to be no view while gradients are noted; .*, or inside noGrad/,
+      /^copy_: expected y to be no view while gradients are noted, got one; .*, or inside noGrad/,
     );
     expect(base.toArray()).toEqual([0, 0, 0, 0]);
     r.noGrad(() => ops.copy({ y: base.reshape([2, 2]).select(0, 1), x: b }));
@@ -173,7 +173,7 @@ describe('a write without a gradient', () => {
     const a = leaf([1, 2]);
     const y = a.mul(5);
     expect(() => ops.fillInto({ y }, { value: 1 })).toThrow(
-      /^fill_: expected y not to have a history, since this write has no gradient; write inside noGrad/,
+      /^fill_: expected y not to have a history, since this write has no gradient, got a recorded result; write inside noGrad/,
     );
     expect(y.toArray()).toEqual([5, 10]);
     r.noGrad(() => ops.fillInto({ y }, { value: 1 }));
@@ -186,7 +186,7 @@ describe('a write without a gradient', () => {
     const a = leaf([1, 2]);
     const y = tensor([1, 1]);
     expect(() => ops.addInto({ y, x: a })).toThrow(
-      /^addInto: expected x not to want a gradient, which this write does not have; write inside noGrad/,
+      /^addInto: expected x not to want a gradient, which this write does not have, got one that wants it; write inside noGrad/,
     );
     expect(() => ops.addInto({ y, x: a.mul(2) })).toThrow(GradError);
     expect(y.toArray()).toEqual([1, 1]);

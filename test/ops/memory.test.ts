@@ -88,7 +88,7 @@ describe('scope', () => {
     expect(kept?.toArray()).toEqual([2]);
     expect(() => lost?.data).toThrow(FreedError);
     expect(() => lost?.data).toThrow(
-      /^tensor: expected a living tensor, got one of shape \[1\] whose memory was given back/,
+      /^tensor: expected a living tensor, got one of shape \[1\], made by tensor, whose memory was given back/,
     );
     expect(() => lost?.keep()).toThrow(FreedError);
     expect(String(lost)).toBe('tensor(freed, { shape: [1] })');

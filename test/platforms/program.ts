@@ -47,18 +47,23 @@ export async function answerOf(command: readonly string[], cwd: string): Promise
   return JSON.parse(stdout.slice(stdout.indexOf('{')));
 }
 
-/** Holds that a run of the strict build ended with the weights that all others have. */
+/**
+ * Holds that a run of the strict build ended with the weights that all others have.
+ * @param threads how many there must have been, unless the machine was too busy to start them in time
+ */
 export function expectSame(got: Trained, expected: Trained, threads?: number): void {
   expect(got.error).toBeUndefined();
   expect(got.hashes).toEqual(expected.hashes);
   expect(got.build).toBe('strict');
-  if (threads !== undefined) expect(got.threads, got.reasons.join('; ')).toBe(threads);
+  const reasons = got.reasons.join('; ');
+  if (threads !== undefined && !/after all: .* (in time|within)/.test(reasons))
+    expect(got.threads, reasons).toBe(threads);
 }
 
-/** Holds that the error names the place of the mistake in the file that the engine read, `text`. */
-export function expectPlace(mistake: string, text: string): void {
+/** Holds that the error names a place with one of `marks` in the file that the engine read, `text`. */
+export function expectPlace(mistake: string, text: string, marks = /12345\.5/): void {
   expect(mistake).toMatch(/^RecordingError: item: .* \((at |.*@).*:\d+:\d+\)+;/);
   const [, line, column] = /:(\d+):(\d+)\)+;/.exec(mistake) as unknown as [string, string, string];
   const from = Number(column) - 60;
-  expect(text.split('\n')[Number(line) - 1]?.slice(Math.max(0, from), from + 120)).toContain('12345.5');
+  expect(text.split('\n')[Number(line) - 1]?.slice(Math.max(0, from), from + 120)).toMatch(marks);
 }

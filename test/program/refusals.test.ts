@@ -99,7 +99,7 @@ describe('what cannot be compiled', () => {
         'a tensor from outside': [(x) => [w.dispose(), x.add(1)], /^dispose: .*got one that tensor made/],
         'an argument': [(x) => [x.dispose()], /^dispose: expected arguments/],
         profile: [(x) => rg.profile(() => x.add(1)).result, /^profile: /],
-        seeds: [() => rg.manualSeed(1), /^setRngState: /],
+        seeds: [() => rg.manualSeed(1), /^manualSeed: /],
       };
       for (const [name, [fn, message]] of Object.entries(inside)) {
         const f = compile(fn);

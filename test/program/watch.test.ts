@@ -38,7 +38,8 @@ const modules: Record<string, [make: () => nn.Layer, shape: readonly number[]]> 
 function others(value: unknown): unknown[] {
   if (typeof value === 'number') return [value / 2, value + 1, 0.3];
   if (typeof value === 'boolean') return [!value];
-  if (value instanceof rg.Tensor) return [noGrad(() => value.mul(2).add(1)).requiresGrad_(value.requiresGrad), null];
+  if (value instanceof nn.Parameter) return [new nn.Parameter(noGrad(() => value.mul(2).add(1))), null];
+  if (value instanceof nn.Buffer) return [new nn.Buffer(noGrad(() => value.mul(2).add(1))), null];
   if (Array.isArray(value)) return value.map((item, i) => value.with(i, item + 1));
   return [];
 }

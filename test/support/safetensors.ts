@@ -28,3 +28,10 @@ export function file(header: string | Uint8Array, data: number | Uint8Array = 0)
   bytes.set(payload, 8 + json.length);
   return bytes;
 }
+
+/** The file of REFERENCE_WIDE, whose f64 1e300 no f32 is, with an infinite number in its place. */
+export function wideFile(): Uint8Array {
+  const bytes = Buffer.from(fromHex(REFERENCE_WIDE));
+  bytes.writeDoubleLE(Number.POSITIVE_INFINITY, bytes.indexOf(new Uint8Array(Float64Array.of(1e300).buffer)));
+  return Uint8Array.from(bytes);
+}

@@ -1,5 +1,5 @@
-// What the types of modules, functions, activations and methods let through, and what they refuse. tsc checks it (npm run types,
-// test/declarations.test.ts); nothing runs it.
+// What the types of modules, functions, activations and methods let through, and what they refuse. tsc checks it (npm
+// run types, test/declarations.test.ts); nothing runs it.
 import { compile, functional as F, init, nn, optim, randn, type Tensor, tensor } from 'retrograd';
 
 class Gated extends nn.Module {
@@ -49,6 +49,43 @@ export function modules(x: Tensor): void {
   // @ts-expect-error a module without forward
   class Nothing extends nn.Module {}
   void Nothing;
+}
+
+/** Constructors and methods take PyTorch's positions, or options by name. */
+export function signatures(x: Tensor): void {
+  const layers: nn.Layer[] = [new nn.Linear(2, 2, false), new nn.Linear(2, 2, { bias: false }), new nn.Linear(2, 2)];
+  layers.push(new nn.Conv2d(1, 2, 3, 2, 1), new nn.Conv2d(1, 2, 3, 2, { padding: 'same', groups: 1 }));
+  layers.push(
+    new nn.BatchNorm1d(3, 1e-5, null),
+    new nn.Softmax(1),
+    new nn.Dropout({ p: 0.1 }),
+    new nn.MaxPool2d(2, null, 1),
+  );
+  const model = new nn.Sequential(layers).train(false).train({ mode: true });
+  const first: nn.Layer | undefined = model[0];
+  const last: nn.Layer = model.at(-1);
+  const named: [string, nn.Parameter][] = model.namedParameters('net', { recurse: false });
+  const p: nn.Parameter = new nn.Parameter(x, { requiresGrad: false });
+  const list = new nn.ModuleList([new Gated(), new Gated()]);
+  const gated: Gated = list.at(0);
+  const handle: nn.RemovableHandle = gated.registerForwardHook((module, [input, flag], y) => {
+    const typed: [Gated, Tensor, boolean, Tensor] = [module, input, flag, y];
+    void typed;
+  });
+  for (const module of model.modules()) module.registerForwardPreHook((_, args: unknown[]) => args);
+  nn.init.xavierUniform_(p, { gain: 5 });
+  nn.init.kaimingNormal_(p, 0, 'fanOut', { nonlinearity: 'relu' });
+  void [first, last, named, handle, nn.summary(model, [1, 2])];
+  // @ts-expect-error there is no such option
+  new nn.Linear(2, 2, { biass: false });
+  // @ts-expect-error a flag
+  new nn.Linear(2, 2, 1);
+  // @ts-expect-error it has to have a size
+  new nn.LayerNorm();
+  // @ts-expect-error one argument too many
+  model.eval(1);
+  // @ts-expect-error a hook is a function
+  model.registerForwardHook(1);
 }
 
 /** Sequential takes layers: from one tensor to one tensor. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
 /** What builds and generators have written, without which no test runs. */
-const BUILT = ['build/wasm', 'assembly/generated', 'bindings/generated'];
+const BUILT = ['build/lib', 'build/wasm', 'assembly/generated', 'bindings/generated'];
 
 /** `globalThis.mutant(i)` says whether mutant `i` is on, and notes that the file of tests came by. */
 const SETUP = `import { appendFileSync } from 'node:fs';
@@ -31,6 +31,20 @@ export default {
   },
 };
 `;
+
+const REPORT = 'report.json';
+
+interface Assertion {
+  readonly status: string;
+  readonly fullName: string;
+}
+export interface FileResult {
+  readonly file: string;
+  readonly seconds: number;
+  readonly failed: boolean;
+  /** The first test that failed, if one did. */
+  readonly failure: string;
+}
 
 export type Outcome = 'passed' | 'failed' | 'timed out';
 
@@ -82,15 +96,31 @@ export class Copy {
     });
   }
 
-  /** Runs files of tests, up to the first that fails. `report`: where to write what each took. */
-  test(files: readonly string[], env: Readonly<Record<string, string>>, limit: number, report = ''): Promise<Outcome> {
+  /** Runs files of tests: to the end of all, or up to the first that fails. What each did is in `report.json` then. */
+  test(files: readonly string[], env: Readonly<Record<string, string>>, limit: number, all = false): Promise<Outcome> {
+    rmSync(join(this.folder, REPORT), { force: true });
     const vitest = resolve('node_modules/vitest/vitest.mjs');
-    const reporter = report ? ['--reporter=json', `--outputFile=${report}`] : ['--bail=1'];
-    return this.run(
-      [process.execPath, vitest, 'run', '--config', 'mutants.config.ts', ...reporter, ...files],
-      env,
-      limit,
-    );
+    const options = ['--config', 'mutants.config.ts', '--reporter=json', `--outputFile=${REPORT}`];
+    return this.run([process.execPath, vitest, 'run', ...options, ...(all ? [] : ['--bail=1']), ...files], env, limit);
+  }
+
+  /** What the last tests did, by file. */
+  results(): FileResult[] {
+    const { testResults } = JSON.parse(this.read(REPORT).toString()) as {
+      testResults: {
+        name: string;
+        startTime: number;
+        endTime: number;
+        status: string;
+        assertionResults: Assertion[];
+      }[];
+    };
+    return testResults.map(({ name, startTime, endTime, status, assertionResults }) => ({
+      file: name.slice(this.folder.length + 1),
+      seconds: (endTime - startTime) / 1000,
+      failed: status === 'failed',
+      failure: assertionResults.find((test) => test.status === 'failed')?.fullName ?? 'the file itself',
+    }));
   }
 
   remove(): void {

@@ -210,7 +210,7 @@ export function checkRecordsNothing(op: OpName, { samples }: AnyCase): void {
       holdsStill(() =>
         expect(() => runSample(op, sample, inputs)).toThrow(
           new RegExp(
-            `^${op}: expected \\w+ not to want a gradient, which this write does not have; write inside noGrad`,
+            `^${op}: expected \\w+ not to want a gradient, which this write does not have, got one that wants it; write inside noGrad`,
           ),
         ),
       );
