@@ -2,7 +2,15 @@
 import { noGrad } from '../autograd.ts';
 import { tensor } from '../creation.ts';
 import * as fn from '../functional/functions.ts';
-import { ArgumentError, describe, expectSynchronous, formatShape, outside, ShapeError } from '../memory/errors.ts';
+import {
+  ArgumentError,
+  describe,
+  expectSynchronous,
+  formatShape,
+  named,
+  outside,
+  ShapeError,
+} from '../memory/errors.ts';
 import { randomWords } from '../random.ts';
 import { scoped } from '../scope.ts';
 import { type Arguments, signature } from '../signature.ts';
@@ -18,6 +26,9 @@ export interface Dataset<B extends readonly Tensor[] = readonly Tensor[]> {
 }
 
 const tensorDataset = signature('TensorDataset(...tensors: Tensor)');
+const toBatch = signature('TensorDataset.batch(indices: places)', {
+  places: [(x) => x instanceof Int32Array, 'an Int32Array'],
+});
 
 /** Examples held in tensors whose first dims agree (PyTorch's `TensorDataset`). */
 export class TensorDataset<T extends Tensor[]> implements Dataset<T> {
@@ -50,10 +61,13 @@ export class TensorDataset<T extends Tensor[]> implements Dataset<T> {
   }
 
   /** Copies of the examples at `indices`, a tensor for each one of the dataset. */
-  batch(indices: Int32Array): T {
+  batch(...args: [indices: Int32Array]): T {
+    const [indices] = toBatch.parse(args) as typeof args;
     const index = tensor(indices);
     try {
       return noGrad(() => this.#tensors.map((x) => fn.indexSelect(x, 0, index))) as T;
+    } catch (error) {
+      throw named(error, 'batch');
     } finally {
       index.dispose();
     }
@@ -114,7 +128,7 @@ function lengthOf(dataset: Dataset): number {
 }
 
 const dataLoader = signature(
-  'DataLoader(dataset: object, batchSize: int = 1, shuffle: bool = false, -sampler: null = null, -batchSampler: null = null, ' +
+  'DataLoader(dataset: object, batchSize: int = 1, shuffle: bool|null = null, -sampler: null = null, -batchSampler: null = null, ' +
     '-numWorkers: int = 0, -collateFn: null = null, -pinMemory: bool = false, dropLast: bool = false, -timeout: number = 0, ' +
     '-workerInitFn: null = null, -multiprocessingContext: null = null, -generator: null = null, *, seed: int|null = null)',
 );
@@ -160,7 +174,7 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
     if (seed !== null && seed < 0) throw new ArgumentError(`DataLoader: expected seed >= 0, got ${seed}`);
     this.dataset = dataset;
     this.batchSize = batchSize;
-    this.#shuffle = shuffle;
+    this.#shuffle = shuffle ?? false;
     this.#seed = seed;
     this.#dropLast = dropLast;
   }

@@ -82,6 +82,16 @@ describe('DataLoader', () => {
     }
   });
 
+  it('gives the examples that are asked for, and says what is wrong', () => {
+    const dataset = numbers(5);
+    expect(dataset.batch(Int32Array.of(4, 0)).map((x) => [...x.data])).toEqual([
+      [4, 0],
+      [40, 0],
+    ]);
+    for (const indices of [[1, 2], 3, null, Float32Array.of(1), Int32Array.of(5), Int32Array.of(-1)])
+      expect(() => dataset.batch(indices as never), String(indices)).toThrow(/^batch: expected/);
+  });
+
   it('frees what a turn made, also on break and throw, but not what is kept', () => {
     const loader = new data.DataLoader(numbers(8), { batchSize: 2 });
     const before = backend().memory.blocks;

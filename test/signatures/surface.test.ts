@@ -37,7 +37,7 @@ const UNDECLARED: Readonly<Record<string, string>> = {
 };
 /** What is about to declare what it takes. */
 const PENDING =
-  /^(data|io|optim)\.|^nn\.ModuleDict\.(clear|keys|values|entries)$|^Tensor\.|^(isGradEnabled|noGrad|backward|grad|backend|init|shutdown|scope)$/;
+  /^(io|optim)\.|^nn\.ModuleDict\.(clear|keys|values|entries)$|^Tensor\.|^(isGradEnabled|noGrad|backward|grad|backend|init|shutdown)$/;
 /** toString() calls it, and users write their own. */
 const WRITTEN = /^nn\.\w+\.extraRepr$/;
 
