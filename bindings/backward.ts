@@ -109,7 +109,7 @@ function accumulate(
     }
     x.takeGrad(sum ?? g);
     // A gradient lives as long as what it belongs to.
-    arena.adopt((sum ?? g).block, x.block.scope);
+    arena.follow((sum ?? g).block, x.block);
   }
 }
 

@@ -2,8 +2,8 @@
 // compile() traces, a tracer stands in its slot: then the call becomes a node of a graph, and nothing is computed.
 import { type Dtype, dtypes, type TypedArray } from './dtypes.ts';
 import { runtime } from './engine/engine.ts';
-import type { Owner } from './memory/arena.ts';
-import { ArgumentError, DtypeError, formatShape, ShapeError } from './memory/errors.ts';
+import { heirOf, type Owner, type Scope } from './memory/arena.ts';
+import { ArgumentError, DtypeError, formatShape, outside, ShapeError } from './memory/errors.ts';
 import type { AnyRules, Bag, Input, OpName, Row, Slot, Tensor as TensorType } from './ops/core.ts';
 import { coreRows } from './ops/rows.ts';
 import { host, Tensor } from './tensor.ts';
@@ -141,6 +141,8 @@ const contiguous = (x: Tensor): Tensor => execute('contiguous', { x }, undefined
 /** Whether an operand of the last call of prepare() requires a gradient. */
 let sawGrad = false;
 export const lastWantsGrad = (): boolean => sawGrad;
+/** The turn of a loop that those operands descend from. */
+let heir: Scope | null = null;
 
 function prepareMany(op: OpName, spec: Row['inputs'][number], xs: unknown): Slot {
   if (!Array.isArray(xs))
@@ -149,6 +151,7 @@ function prepareMany(op: OpName, spec: Row['inputs'][number], xs: unknown): Slot
   const got = xs.map((x) => {
     const ready = prepareOne(op, spec, x);
     changed ||= ready !== x;
+    heir = heirOf(heir, ready.block);
     return ready;
   });
   sawGrad ||= got.some(({ requiresGrad }) => requiresGrad);
@@ -161,6 +164,7 @@ export function prepare(op: OpName, row: Row, inputs: Bag, attrs: unknown): Bag 
   const specs = row.inputs;
   const { title } = row.rules;
   let grad = false;
+  let turn: Scope | null = null;
   try {
     for (let i = 0; i < specs.length; i++) {
       const spec = specs[i] as Row['inputs'][number];
@@ -169,11 +173,14 @@ export function prepare(op: OpName, row: Row, inputs: Bag, attrs: unknown): Bag 
       let got: Slot;
       if (spec.many) {
         sawGrad = false;
+        heir = turn;
         got = prepareMany(op, spec, x);
         grad ||= sawGrad;
+        turn = heir;
       } else {
         got = prepareOne(title && x instanceof Tensor ? titleOf(op, row.rules, inputs, attrs) : op, spec, x);
         grad ||= (x as Tensor).requiresGrad;
+        turn = heirOf(turn, (x as Tensor).block);
       }
       if (got === x) continue;
       ready ??= { ...inputs };
@@ -185,6 +192,7 @@ export function prepare(op: OpName, row: Row, inputs: Bag, attrs: unknown): Bag 
     throw error;
   }
   sawGrad = grad;
+  heir = turn;
   return ready ?? inputs;
 }
 
@@ -252,7 +260,7 @@ let maker = '';
 const made: Tensor[] = [];
 let madeCount = 0;
 const make = (shape: readonly number[], dtype: Dtype): Tensor => {
-  const x = Tensor.allocate(shape, dtype, maker);
+  const x = Tensor.allocate(shape, dtype, maker, heir);
   made[madeCount++] = x;
   return x;
 };
@@ -335,7 +343,8 @@ function memoryOf(x: Tensor): TypedArray {
 
 host.download = (x, reader) => {
   // Not a part of the arena: its memory may be shared, and grows.
-  const into = new dtypes[x.dtype].array(x.size);
+  const { array, bytes } = dtypes[x.dtype];
+  const into = outside(bytes * x.size, () => new array(x.size));
   execute('download', { x }, { into, reader });
   return into;
 };

@@ -4,7 +4,7 @@ import { runtime } from './engine/engine.ts';
 import type { Operand } from './kernels/descriptor.ts';
 import { kinds, orList } from './kinds.ts';
 import { rowOf } from './lookup.ts';
-import type { Block } from './memory/arena.ts';
+import type { Block, Scope } from './memory/arena.ts';
 import {
   ArgumentError,
   DtypeError,
@@ -16,7 +16,7 @@ import {
   ShapeError,
 } from './memory/errors.ts';
 import type { Arguments } from './signature.ts';
-import { contiguousStrides, copyOf, numelOf, type Shape } from './sizes.ts';
+import { checkListed, contiguousStrides, copyOf, nested, numelOf, type Shape } from './sizes.ts';
 import { expectNone, type RequiresGradOptions, takes } from './takes.ts';
 import { jsonOf, numberOf, type TensorJson, textOf } from './text.ts';
 
@@ -143,10 +143,9 @@ export class Tensor implements Operand {
     this.#size = numelOf(shape);
   }
 
-  /** A new tensor with its own uninitialised memory. @throws OutOfMemoryError @internal */
-  static allocate(shape: Shape, dtype: Dtype, maker: string): Tensor {
-    const { arena } = runtime();
-    return new Tensor(arena.allocate(numelOf(shape) * dtypes[dtype].bytes, maker), dtype, shape);
+  /** A new tensor with its own uninitialised memory. @param turn that it descends from @internal */
+  static allocate(shape: Shape, dtype: Dtype, maker: string, turn: Scope | null = null): Tensor {
+    return new Tensor(runtime().arena.allocate(numelOf(shape) * dtypes[dtype].bytes, maker, turn), dtype, shape);
   }
 
   /** Other shape and strides over the same memory, without history. @internal */
@@ -236,6 +235,7 @@ export class Tensor implements Operand {
   }
 
   #throwFreed(): never {
+    runtime(); // without one, that is what is wrong
     throw new FreedError(
       `${this.block.maker}: expected a living tensor, got one of shape ${formatShape(this.sizes)}, made by ${this.block.maker}, whose memory was given back ` +
         '(its scope or loop turn ended, or dispose() was called); keep() it inside the scope, or copy it out with .data or .item()',
@@ -355,23 +355,19 @@ export class Tensor implements Operand {
   /** Nested arrays of the elements; a number for shape `[]`. */
   toArray(...args: []): NestedArray {
     expectNone('toArray', args);
-    const { data, sizes } = this;
-    let at = 0;
-    const build = (dim: number): NestedArray => {
-      if (dim === sizes.length) return data[at++] as number;
-      return Array.from({ length: sizes[dim] as number }, () => build(dim + 1));
-    };
-    return build(0);
+    checkListed('toArray', this.sizes);
+    const { data } = this;
+    return nested(this.sizes, (i) => data[i] as number) as NestedArray;
   }
 
-  /** Lets the tensor outlive the scopes around it, until {@link dispose}. Returns itself. @throws FreedError */
+  /**
+   * Lets the tensor, and its gradient, outlive the scopes around it, until {@link dispose}. Returns itself.
+   * @throws FreedError
+   */
   keep(...args: []): this {
     expectNone('keep', args);
     this.checkAlive();
-    const { arena } = runtime();
-    arena.adopt(this.block, null);
-    // A gradient that backward() left lives as long as what it belongs to.
-    if (this.#grad && !given.has(this.#grad)) arena.adopt(this.#grad.block, null);
+    for (let x: Tensor | null = this; x && !x.block.freed; x = x.#grad) runtime().arena.keep(x.block);
     return this;
   }
 

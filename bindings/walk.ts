@@ -330,7 +330,7 @@ export function walk(
       const results = path.results();
       accept(results);
       if (!(retainGraph ?? createGraph)) for (const node of nodes) release(node);
-      if (temporary) for (const g of results.values()) arena.adopt(g.block, temporary.parent);
+      if (temporary) for (const g of results.values()) arena.lift(g.block, temporary);
       return results;
     });
   } finally {

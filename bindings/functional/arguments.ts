@@ -1,8 +1,9 @@
 // What the functions take where an op takes tensors, dims and sizes.
 import { ops } from '../autograd.ts';
 import { checkValues, type Dtype, dtypes, promote } from '../dtypes.ts';
+import { runtime } from '../engine/engine.ts';
 import { ArgumentError, formatShape } from '../memory/errors.ts';
-import { Tensor } from '../tensor.ts';
+import { type Shape, Tensor } from '../tensor.ts';
 
 /** A tensor, or a number that stands for a tensor of shape []. */
 export type TensorLike = Tensor | number;
@@ -22,7 +23,19 @@ export function asTensor(op: string, x: TensorLike, beside?: Tensor): Tensor {
     throw new ArgumentError(`${op}: expected a tensor or a number, got ${x === null ? 'null' : typeof x}`);
   const dtype = beside && !dtypes[beside.dtype].floating && Number.isInteger(x) ? integerFor(x, beside.dtype) : 'f32';
   checkValues(op, [x], dtype);
-  return ops.full({}, { shape: [], value: x, dtype });
+  return constantFor(beside, x, dtype);
+}
+
+/** A constant for an op on `beside`, which lives as long as what is computed from that. */
+export function constantFor(
+  beside: Tensor | undefined,
+  value: number,
+  dtype: Dtype = 'f32',
+  shape: Shape = [],
+): Tensor {
+  const made = ops.full({}, { shape, value, dtype });
+  if (beside) runtime().arena.join(made.block, beside.block);
+  return made;
 }
 
 const integerFor = (x: number, dtype: Dtype): Dtype => {

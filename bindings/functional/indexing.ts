@@ -4,7 +4,7 @@ import { formatShape, ShapeError } from '../memory/errors.ts';
 import { broadcastShapes, expectDtype, expectSameDtype, expectShape, normalizeDim, sameShape } from '../ops/shapes.ts';
 import { callable } from '../signature.ts';
 import { host, type Tensor } from '../tensor.ts';
-import { asTensor } from './arguments.ts';
+import { asTensor, constantFor } from './arguments.ts';
 
 /** x cut to the size of `index` in every dim but `dim`. */
 function narrowTo(op: string, x: Tensor, index: Tensor, dim: number): Tensor {
@@ -18,7 +18,7 @@ function narrowTo(op: string, x: Tensor, index: Tensor, dim: number): Tensor {
 
 /** Where a flat u8 mask is not 0. It reads how many that are, so it cannot be a part of a compiled function. */
 function positionsOf(op: string, mask: Tensor): Tensor {
-  const any = ops.ne({ a: mask, b: ops.full({}, { shape: [], value: 0, dtype: 'u8' }) });
+  const any = ops.ne({ a: mask, b: constantFor(mask, 0, 'u8') });
   const count = host.download(
     withoutTape(() => ops.sum({ x: any }, { dim: 0, end: 1, keepdim: false })),
     op,

@@ -5,7 +5,7 @@ import type { ReduceAttrs } from '../ops/reduce.ts';
 import { normalizeDim } from '../ops/shapes.ts';
 import { alternatives, type Callable, callable } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
-import { asFloat, cast, type Dims, widened } from './arguments.ts';
+import { asFloat, cast, constantFor, type Dims, widened } from './arguments.ts';
 import { maximum, minimum, ne } from './elementwise.ts';
 import { gather } from './indexing.ts';
 import { squeeze } from './shape.ts';
@@ -174,7 +174,7 @@ const extreme = (name: 'max' | 'min'): ExtremeFunction =>
 
 /** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
 function power(x: Tensor, p: number): Tensor {
-  const number = (value: number): Tensor => ops.full({}, { shape: [], value });
+  const number = (value: number): Tensor => constantFor(x, value);
   const condition = ops.eq({ a: x, b: number(0) });
   const y = ops.pow({ a: ops.where({ condition, a: number(1), b: x }), b: number(p) });
   return ops.where({ condition, a: number(p > 0 ? 0 : Number.POSITIVE_INFINITY), b: y });

@@ -4,6 +4,7 @@ import { ops } from '../autograd.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { normalizeDim, sameShape } from '../ops/shapes.ts';
 import { type Callable, callable } from '../signature.ts';
+import { checkParts } from '../sizes.ts';
 import { numelOf, type Shape, type Tensor } from '../tensor.ts';
 import { alike, type Dims } from './arguments.ts';
 
@@ -194,6 +195,7 @@ export const unbind = callable<Callable<[x: Tensor], [dim: number], DimOptions, 
   (x: Tensor, dim: number) => {
     const size = x.sizes[normalizeDim('unbind', dim, x.ndim)];
     if (size === undefined) throw new ShapeError('unbind: expected a tensor of at least 1 dim, got a single number');
+    checkParts('unbind', size);
     return Array.from({ length: size }, (_, i) => select(x, dim, i));
   },
 );
@@ -221,6 +223,7 @@ export const split = callable<Callable<[x: Tensor, splitSize: Dims], [dim: numbe
     const least = typeof splitSize === 'number' ? 1 : 0;
     for (const size of [splitSize].flat())
       if (size < least) throw new ArgumentError(`split: expected sizes >= ${least}, got ${size}`);
+    if (typeof splitSize === 'number') checkParts('split', Math.ceil(total / splitSize));
     const sizes =
       typeof splitSize === 'number'
         ? Array.from({ length: Math.max(1, Math.ceil(total / splitSize)) }, (_, i) =>

@@ -78,7 +78,7 @@ export abstract class Optimizer<O extends object> {
     const grouped = list.length > 0 && !(list[0] instanceof Tensor);
     const groups = (grouped ? list : [{ params: list }]).map((group) => this.#newGroup(name, group));
     this.#check(name, groups);
-    this.paramGroups.push(...groups);
+    for (const group of groups) this.paramGroups.push(group); // as arguments there may be too many
   }
 
   /** @throws ArgumentError for an option outside its range @internal */
@@ -121,7 +121,7 @@ export abstract class Optimizer<O extends object> {
       if (!Array.isArray(group.params))
         throw new ArgumentError(`${op}: expected params to be a list of parameters, got ${describe(group.params)}`);
       this.#checkGroup(op, group);
-      all.push(...group.params);
+      for (const p of group.params) all.push(p);
     }
     expectParameters(op, all, this.#parameters);
     if (groups === this.paramGroups) this.#parameters = all;

@@ -2,7 +2,7 @@
 import { notes } from '../autograd.ts';
 import { type Runtime, runtime } from '../engine/engine.ts';
 import { withTracer } from '../execute.ts';
-import type { Block, Scope } from '../memory/arena.ts';
+import { type Block, heirOf, type Scope } from '../memory/arena.ts';
 import { expectSynchronous, formatShape, GradError, named, RecordingError } from '../memory/errors.ts';
 import { watchCalls } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
@@ -252,11 +252,13 @@ export class Specialization {
     this.#checkApart(tensors);
     for (const hook of this.#trace.hooks) hook();
     const blocks: Block[] = [];
+    let turn: Scope | null = null;
     try {
       for (let i = 0; i < tensors.length; i++) {
         const x = tensors[i] as Tensor;
         x.checkAlive();
         const { block, byteOffset } = x;
+        turn = heirOf(turn, block);
         if (this.#writes[i]) block.version++;
         program.move(this.#places.inputs[i], block.ptr + byteOffset);
       }
@@ -264,7 +266,7 @@ export class Specialization {
       const results = this.#results.blocks;
       for (let i = 0; i < results.length; i++) {
         const { block, kept } = results[i] as ResultBlock;
-        const made = kept ? arena.lasting(block.bytes, block.maker) : arena.allocate(block.bytes, block.maker);
+        const made = kept ? arena.lasting(block.bytes, block.maker) : arena.allocate(block.bytes, block.maker, turn);
         blocks.push(made);
         program.move(this.#places.results[i], made.ptr);
       }
