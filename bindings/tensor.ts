@@ -4,7 +4,7 @@ import { runtime } from './engine/engine.ts';
 import type { Operand } from './kernels/descriptor.ts';
 import { kinds, orList } from './kinds.ts';
 import { rowOf } from './lookup.ts';
-import { Block } from './memory/arena.ts';
+import type { Block } from './memory/arena.ts';
 import {
   ArgumentError,
   DtypeError,
@@ -115,6 +115,8 @@ export class Tensor implements Operand {
   slot = 0;
   /** Whether an op made it as another look at the memory of another tensor. @internal */
   isView = false;
+  /** Of a view: the block's `histories` when it was made. @internal */
+  seen = 0;
   readonly #dtype: Dtype;
   readonly #offset: number;
   readonly #size: number;
@@ -125,7 +127,8 @@ export class Tensor implements Operand {
 
   /** Users make tensors with `tensor()`, `zeros()` and the like. @internal */
   constructor(block: Block, dtype: Dtype, shape: Shape, strides?: readonly number[], offset = 0) {
-    if (!(block instanceof Block))
+    // A look at a field, since instanceof would be a twentieth of a small op.
+    if (!(block as Block | undefined)?.origin)
       throw new ArgumentError('Tensor: expected tensor(…), zeros(…) or the like, got new Tensor(…); call one of those');
     this.block = block;
     this.#dtype = dtype;
@@ -261,7 +264,19 @@ export class Tensor implements Operand {
 
   /** Whether gradients flow to it. To set it is to call {@link requiresGrad_}. */
   get requiresGrad(): boolean {
-    return this.#requiresGrad;
+    return this.#requiresGrad || this.isStale;
+  }
+
+  /** Whether it is a view without a history, of what a noted write has given one since. @internal */
+  get isStale(): boolean {
+    return this.isView && this.node === null && this.seen !== this.block.histories;
+  }
+
+  /** Gives it the history of a noted op. @internal */
+  madeBy(node: GradNode, slot: number): void {
+    this.#requiresGrad = true;
+    this.node = node;
+    this.slot = slot;
   }
 
   /** Sets requiresGrad without checks. @internal */

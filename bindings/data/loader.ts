@@ -1,5 +1,5 @@
 // Datasets and the loader that cuts them into batches, in a seeded order, one scope a batch.
-import { noGrad } from '../autograd.ts';
+import { withoutTape } from '../autograd.ts';
 import { tensor } from '../creation.ts';
 import * as fn from '../functional/functions.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
@@ -42,7 +42,7 @@ export class TensorDataset<T extends Tensor[]> implements Dataset<T> {
   batch(indices: Int32Array): T {
     const index = tensor(indices);
     try {
-      return noGrad(() => this.#tensors.map((x) => fn.indexSelect(x, 0, index))) as T;
+      return withoutTape(() => this.#tensors.map((x) => fn.indexSelect(x, 0, index))) as T;
     } finally {
       index.dispose();
     }

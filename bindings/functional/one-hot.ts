@@ -34,6 +34,6 @@ export const oneHot = callable<Callable<[x: Tensor], [numClasses: number], OneHo
       { x: empty, index: flat, src: ops.full({}, { shape: [x.size, 1], value: 1 }) },
       { dim: 1 },
     );
-    return ops.reshape({ x: hot }, { shape: [...x.shape, classes] });
+    return ops.reshape({ x: hot }, { shape: [...x.sizes, classes] });
   },
 );

@@ -109,10 +109,13 @@ export function expectSynchronous(
   throw error;
 }
 
+/** A class that is written as one, which can't be called. */
+export const isClass = (x: unknown): boolean => typeof x === 'function' && /^class\b/.test(String(x));
+
 /** A value as messages show it. */
 export function describe(x: unknown): string {
   if (typeof x === 'string') return `'${x.length > 40 ? `${x.slice(0, 40)}…` : x}'`;
-  if (typeof x === 'function') return /^class\b/.test(String(x)) ? `the class ${x.name}` : 'a function';
+  if (typeof x === 'function') return isClass(x) ? `the class ${x.name}` : 'a function';
   if (typeof x === 'bigint') return `${x}n`;
   if (typeof x !== 'object' || x === null) return String(x);
   if (Array.isArray(x)) return x.slice(0, SHOWN).some((item) => typeof item === 'object') ? 'a list' : formatShape(x);

@@ -14,7 +14,7 @@ import {
 } from '../../bindings/index.ts';
 
 beforeAll(() => init());
-afterAll(shutdown);
+afterAll(() => shutdown());
 
 const numbers = (n: number): data.TensorDataset<[Tensor, Tensor]> =>
   new data.TensorDataset(arange(n), tensor(Int32Array.from({ length: n }, (_, i) => i * 10)));
