@@ -89,10 +89,7 @@ export class ThreadPool implements Runner {
     this.#exports = exports;
     this.#wanted = equipment.wanted;
     this.#tried = equipment.tried;
-    for (let i = 0; i < equipment.wanted; i++) {
-      this.#workspaces.push(arena.reserve(Number(exports.gemm_workspace_bytes?.())));
-      this.#scratches.push(arena.reserve(Number(exports.program_scratch_bytes?.())));
-    }
+    this.#makeRoom(1);
     this.#takePart(1, 0);
   }
 
@@ -109,6 +106,14 @@ export class ThreadPool implements Runner {
   /** Puts a list where kernels can read it. @returns its address */
   list(words: readonly number[]): number {
     return this.#lists.put(words);
+  }
+
+  /** Makes room for so many threads. @throws OutOfMemoryError */
+  #makeRoom(threads: number): void {
+    for (let i = this.#workspaces.length; i < threads; i++) {
+      this.#workspaces.push(this.#arena.reserve(Number(this.#exports.gemm_workspace_bytes?.())));
+      this.#scratches.push(this.#arena.reserve(Number(this.#exports.program_scratch_bytes?.())));
+    }
   }
 
   /** Makes this thread the first of `count`. */
@@ -145,9 +150,17 @@ export class ThreadPool implements Runner {
     this.#waits = false;
     const { module, tile } = this.#equipment;
     const { memory } = this.#arena;
-    const bytes = Number(this.#exports.thread_control_bytes?.(this.#wanted));
-    const control = this.#arena.reserve(bytes);
-    this.#arena.u8.fill(0, control, control + bytes);
+    let control: number;
+    try {
+      this.#makeRoom(this.#wanted);
+      const bytes = Number(this.#exports.thread_control_bytes?.(this.#wanted));
+      control = this.#arena.reserve(bytes);
+      this.#arena.u8.fill(0, control, control + bytes);
+    } catch (error) {
+      this.#fail(error as Error);
+      started?.();
+      return;
+    }
     const muster = new Muster(memory, control);
     const deadline = Date.now() + START_LIMIT;
     const timer: unknown = setTimeout(() => this.#coming === coming && this.#gathered(), START_LIMIT + 1);

@@ -1,6 +1,6 @@
 // What init() does where something is missing, wrong or slow: it says so, and goes on with what there is.
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import os, { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import v8 from 'node:v8';
@@ -18,7 +18,9 @@ import {
   type InitOptions,
   init,
   type Located,
+  OutOfMemoryError,
   shutdown,
+  type Tensor,
   tensor,
 } from '../../bindings/index.ts';
 
@@ -254,6 +256,23 @@ describe('memory', () => {
       expect((await timeTiles(compile(build), build)).reason).toBe('the fastest in a short timing');
     grant(0, 0);
     expect((await timeTiles(compile('strict'), 'strict')).reason).toMatch(/^the usual one: no trial \(/);
+  });
+
+  it('that has no room for more threads is for one', async () => {
+    await init({ threads: 'auto', maxBytes: 2 ** 21 });
+    expect(backend().threads).toBe(1);
+    shutdown();
+    // Filled before the first call that is worth threads.
+    vi.spyOn(os, 'availableParallelism').mockReturnValue(4);
+    await init({ maxBytes: 2 ** 26 });
+    const all: Tensor[] = [];
+    expect(() => {
+      for (;;) all.push(tensor(new Float32Array(2 ** 17)));
+    }).toThrow(OutOfMemoryError);
+    expect(backend().threads).toBe(1);
+    expect(backend().reasons.at(-1)).toMatch(/^one thread after all: no worker started \(out of memory/);
+    for (const x of all) x.dispose();
+    works();
   });
 
   it('that there is none of is a BackendError', async () => {
