@@ -1,4 +1,5 @@
 // The package as plain ES modules in the pages of every browser, to the same bits as in Node.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { EngineId } from '../../tools/engines.ts';
@@ -133,6 +134,25 @@ describe.each(rowsOf(inject('browsers')))('%s', (_title, id, found) => {
     const document = sectionOf(title).html.replace('\n', `\n<script>console.log = ${tell};</script>\n`);
     const answer = await visit(browser, { folders: { '/retrograd/': library }, files: { '/index.html': document } });
     expect(answer.page).toBe(3);
+  });
+
+  it('loops that await', async ({ skip }) => {
+    needs(found, skip);
+    const source = (name: string): string => readFileSync(join(import.meta.dirname, name), 'utf8');
+    const answer = await visit(browser, {
+      folders: { '/retrograd/': library },
+      files: {
+        ...commonFiles({}),
+        '/page.js': source('scopes-page.js'),
+        '/scopes.js': source('scopes.js'),
+        '/scope-tools.js': source('scope-tools.js'),
+      },
+    });
+    const problems = Object.entries(answer.page).filter(([, problem]) => problem);
+    expect(problems).toEqual([]);
+    expect(Object.keys(answer.page).length).toBeGreaterThan(25);
+    // What is refused as asynchronous tells what it throws.
+    expect(answer.problems.filter((problem) => !/the async function that was refused/.test(problem))).toEqual([]);
   });
 
   it('a policy without WebAssembly', async ({ skip }) => {
