@@ -8,7 +8,7 @@ import { random } from '../../reference/random.ts';
 import { type PublicCallable, surface } from './surface.ts';
 
 /** Ends or starts the runtime that the others need, or reads or writes files where a text points. */
-const APART = /^(init|shutdown|io\.(save|load|read)\w*)$/;
+const APART = /^(init|shutdown|io\.(save|load|read|write)\w*)$/;
 
 /** What a callback of the fuzzer throws: the user's own error, which goes through. */
 class Mine extends Error {}
