@@ -1,6 +1,7 @@
 // The activations as layers, made of the functions of the same name: most by tools/generate-methods.mjs, in
 // generated/activations.ts.
 import * as F from '../functional/index.ts';
+import { ArgumentError } from '../memory/errors.ts';
 import { type Arguments, type Signature, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { OwnLayer } from './layer.ts';
@@ -16,6 +17,8 @@ export abstract class Activation extends OwnLayer {
   /** @internal */
   constructor(f: (x: Tensor, ...values: readonly unknown[]) => Tensor, declared: Signature, args: readonly unknown[]) {
     super();
+    if (new.target === Activation)
+      throw new ArgumentError('Activation: expected one of the classes made of it, such as ReLU, got the class itself');
     this.#f = f;
     this.#declared = declared;
     const values = declared.parse(args);

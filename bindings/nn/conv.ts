@@ -65,12 +65,14 @@ export abstract class ConvLayer<O extends object = object> extends OwnLayer {
 
 /** Where `bias` stands in all signatures. */
 const BIAS = 7;
-type ConvArguments = Arguments<
+/** What the constructors of convolutions take. */
+export type ConvArguments = Arguments<
   [inChannels: number, outChannels: number, kernelSize: Sizes],
   [stride: Sizes, padding: Sizes | 'same' | 'valid', dilation: Sizes, groups: number, bias: boolean],
   ConvLayerOptions
 >;
-type TransposeArguments = Arguments<
+/** What the constructors of transposed convolutions take. */
+export type TransposeArguments = Arguments<
   [inChannels: number, outChannels: number, kernelSize: Sizes],
   [stride: Sizes, padding: Sizes, outputPadding: Sizes, groups: number, bias: boolean, dilation: Sizes],
   ConvTransposeLayerOptions

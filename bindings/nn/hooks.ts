@@ -1,6 +1,6 @@
 // What users have called before and after forward, and on the way back.
 import { Node, notes } from '../autograd.ts';
-import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
+import { ArgumentError, formatShape } from '../memory/errors.ts';
 import { f32, grad, many, type OpName, type Row, row, signature, strided } from '../ops/core.ts';
 import { sameShape } from '../ops/shapes.ts';
 import { Tensor } from '../tensor.ts';
@@ -14,12 +14,13 @@ export interface RemovableHandle {
 /** Gradients by position; null where there is none. */
 export type Gradients = readonly (Tensor | null)[];
 
-/** What hooks are called with. */
-interface Called {
+/** What has hooks. */
+export interface Called {
+  /** What the module does. */
   forward(...args: never[]): unknown;
 }
 /** The arguments of forward; those of any module where it is not known of which. */
-type Given<M extends Called> = Parameters<M['forward']> extends never[] ? unknown[] : Parameters<M['forward']>;
+export type Given<M extends Called> = Parameters<M['forward']> extends never[] ? unknown[] : Parameters<M['forward']>;
 /**
  * Called before forward with its arguments. What it returns, if anything, takes their place: a list of all of them, or
  * one value for the only one.

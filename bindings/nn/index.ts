@@ -5,15 +5,17 @@ export {
   Conv1d,
   Conv2d,
   Conv3d,
+  type ConvArguments,
   type ConvLayerOptions,
   ConvTranspose1d,
   ConvTranspose2d,
   type ConvTransposeLayerOptions,
+  type TransposeArguments,
 } from './conv.ts';
 export * from './dropout.ts';
 export * from './flatten.ts';
 export * from './generated/activations.ts';
-export type { BackwardHook, ForwardHook, ForwardPreHook, Gradients, RemovableHandle } from './hooks.ts';
+export type { BackwardHook, Called, ForwardHook, ForwardPreHook, Given, Gradients, RemovableHandle } from './hooks.ts';
 /** Initialisers (PyTorch's `torch.nn.init`): each overwrites its tensor, outside of the tape, and returns it. */
 export * as init from './init.ts';
 export { Layer } from './layer.ts';

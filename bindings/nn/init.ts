@@ -135,7 +135,10 @@ export interface Fans {
 }
 
 /** The fans of a weight [out, in, ...kernel]. @throws ShapeError below 2 dims */
-export const calculateFanInAndFanOut = callable('calculateFanInAndFanOut(tensor: Tensor)', fansOf);
+export const calculateFanInAndFanOut = callable<(tensor: Tensor) => Fans>(
+  'calculateFanInAndFanOut(tensor: Tensor)',
+  fansOf,
+);
 
 function fansOf(tensor: Tensor): Fans {
   const { shape, ndim } = tensor;
@@ -217,7 +220,8 @@ export interface KaimingOptions {
   /** The activation behind the layer. @defaultValue 'leakyRelu' */
   nonlinearity?: Nonlinearity;
 }
-type Kaiming = Callable<
+/** What {@link kaimingUniform_} and {@link kaimingNormal_} are called with. */
+export type Kaiming = Callable<
   [tensor: Tensor],
   [a: number, mode: 'fanIn' | 'fanOut', nonlinearity: Nonlinearity],
   KaimingOptions,
@@ -283,7 +287,7 @@ function orthogonal(x: Tensor, gain: number): Tensor {
 }
 
 /** The identity matrix: 1 on the diagonal, else 0. @throws ShapeError for other than 2 dims */
-export const eye_ = callable('eye_(tensor: Tensor)', eye);
+export const eye_ = callable<(tensor: Tensor) => Tensor>('eye_(tensor: Tensor)', eye);
 
 function eye(x: Tensor): Tensor {
   if (x.ndim !== 2) throw new ShapeError(`eye_: expected a matrix, got ${formatShape(x.shape)}`);

@@ -22,6 +22,10 @@ const linear = signature(
  * ±1 / √inFeatures.
  */
 export class Linear extends OwnLayer {
+  /** The size of the last dim of inputs. */
+  readonly inFeatures: number;
+  /** The size of the last dim of results. */
+  readonly outFeatures: number;
   /** [outFeatures, inFeatures]. */
   weight: Parameter;
   /** [outFeatures], or null. */
@@ -32,6 +36,8 @@ export class Linear extends OwnLayer {
     super();
     const [inFeatures, outFeatures, bias] = linear.parse(args) as [number, number, boolean];
     checkSizes('Linear', { inFeatures, outFeatures });
+    this.inFeatures = inFeatures;
+    this.outFeatures = outFeatures;
     const bound = 1 / Math.sqrt(inFeatures);
     this.weight = this.registerParameter('weight', uniformParameter([outFeatures, inFeatures], bound));
     this.bias = this.registerParameter('bias', bias ? uniformParameter([outFeatures], bound) : null);
@@ -44,8 +50,8 @@ export class Linear extends OwnLayer {
   }
 
   override extraRepr(): string {
-    const [outFeatures, inFeatures] = this.weight.shape;
-    return describeOptions({ inFeatures, outFeatures, bias: this.bias !== null });
+    const { inFeatures, outFeatures, bias } = this;
+    return describeOptions({ inFeatures, outFeatures, bias: bias !== null });
   }
 }
 

@@ -138,7 +138,7 @@ export abstract class Module {
 
   /** The parameters and buffers at `places`. @throws ArgumentError where it is not clear what they are or are called */
   #held(places: readonly Place[]): Held[] {
-    return heldIn(this.constructor.name, places, this.#kinds);
+    return heldIn(this, places, this.#kinds);
   }
 
   /** Declares that `field` may hold `value`, and puts it there. */

@@ -46,7 +46,8 @@ export interface LayerNormOptions {
   bias?: boolean;
 }
 
-type BatchNormArguments = Arguments<
+/** What the constructors of batch and instance normalisation take. */
+export type BatchNormArguments = Arguments<
   [numFeatures: number],
   [eps: number, momentum: number | null, affine: boolean, trackRunningStats: boolean],
   BatchNormOptions

@@ -1,7 +1,7 @@
 // What modules are made of: parameters and buffers, and the checks and descriptions of layers' options.
 import { ops } from '../autograd.ts';
 import { kinds as named } from '../kinds.ts';
-import { ArgumentError } from '../memory/errors.ts';
+import { ArgumentError, describe } from '../memory/errors.ts';
 import { type Arguments, type Signature, signature } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
 import * as init from './init.ts';
@@ -120,7 +120,9 @@ export function checkSizes(layer: string, sizes: Record<string, number>): void {
 export function describeOptions(options: object): string {
   return Object.entries(options)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name}: ${Array.isArray(value) ? `[${value.map(String).join(', ')}]` : value}`)
+    .map(
+      ([name, value]) => `${name}: ${Array.isArray(value) ? `[${value.map(describe).join(', ')}]` : describe(value)}`,
+    )
     .join(', ');
 }
 

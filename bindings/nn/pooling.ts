@@ -51,17 +51,20 @@ const ofAvgPool1d = signature(
 const ofAvgPool2d = signature(
   'AvgPool2d(kernelSize: int|int[], stride: int|int[]|null = null, padding: int|int[] = 0, ceilMode: bool = false, countIncludePad: bool = true, divisorOverride: number|null = null)',
 );
-type MaxArguments = Arguments<
+/** What the constructors of pools of maxima take. */
+export type MaxArguments = Arguments<
   [kernelSize: Sizes],
   [stride: Sizes | null, padding: Sizes, dilation: Sizes, returnIndices: false, ceilMode: boolean],
   F.MaxPoolOptions
 >;
-type AvgArguments = Arguments<
+/** What the constructor of {@link AvgPool1d} takes. */
+export type AvgArguments = Arguments<
   [kernelSize: Sizes],
   [stride: Sizes | null, padding: Sizes, ceilMode: boolean, countIncludePad: boolean],
   F.AvgPoolOptions
 >;
-type Avg2dArguments = Arguments<
+/** What the constructor of {@link AvgPool2d} takes. */
+export type Avg2dArguments = Arguments<
   [kernelSize: Sizes],
   [stride: Sizes | null, padding: Sizes, ceilMode: boolean, countIncludePad: boolean, divisorOverride: number | null],
   F.AvgPool2dOptions

@@ -38,6 +38,10 @@ const ofForward = signature('LSTMCell.forward(x: Tensor, hx: state|null = null)'
  * ```
  */
 export class LSTMCell extends Module {
+  /** The size of the last dim of inputs. */
+  readonly inputSize: number;
+  /** The size of the last dim of both states. */
+  readonly hiddenSize: number;
   /** [4 · hiddenSize, inputSize]: rows for the input, the forget, the candidate and the output gate. */
   weightIh: Parameter;
   /** [4 · hiddenSize, hiddenSize]. */
@@ -56,6 +60,8 @@ export class LSTMCell extends Module {
     super();
     const [inputSize, hiddenSize, bias] = ofCell.parse(args) as [number, number, boolean];
     checkSizes('LSTMCell', { inputSize, hiddenSize });
+    this.inputSize = inputSize;
+    this.hiddenSize = hiddenSize;
     const bound = 1 / Math.sqrt(hiddenSize);
     this.weightIh = this.registerParameter('weightIh', uniformParameter([4 * hiddenSize, inputSize], bound));
     this.weightHh = this.registerParameter('weightHh', uniformParameter([4 * hiddenSize, hiddenSize], bound));
@@ -79,7 +85,7 @@ export class LSTMCell extends Module {
   }
 
   #compute(x: Tensor, state: LSTMState | null): LSTMState {
-    const [inputSize, hiddenSize] = [this.weightIh.shape[1] as number, this.weightHh.shape[1] as number];
+    const { inputSize, hiddenSize } = this;
     if ((x.ndim !== 1 && x.ndim !== 2) || x.shape.at(-1) !== inputSize)
       throw new ShapeError(`LSTMCell: expected input [n, ${inputSize}] or [${inputSize}], got ${formatShape(x.shape)}`);
     const shape = [...x.shape.slice(0, -1), hiddenSize];
@@ -99,7 +105,7 @@ export class LSTMCell extends Module {
   }
 
   override extraRepr(): string {
-    const [inputSize, hiddenSize] = [this.weightIh.shape[1], this.weightHh.shape[1]];
-    return describeOptions({ inputSize, hiddenSize, bias: this.biasIh !== null });
+    const { inputSize, hiddenSize, biasIh } = this;
+    return describeOptions({ inputSize, hiddenSize, bias: biasIh !== null });
   }
 }

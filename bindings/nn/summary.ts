@@ -98,7 +98,10 @@ function table({ rows, parameters, trainable, multiplyAdds }: Summary): string {
  * console.log(String(nn.summary(model, [1, 784])));
  * ```
  */
-export const summary = callable('summary(model: Module, input: Tensor|any[])', summarize);
+export const summary = callable<(model: Module, input: Tensor | Shape | readonly (Tensor | Shape)[]) => Summary>(
+  'summary(model: Module, input: Tensor|any[])',
+  summarize,
+);
 
 function summarize(model: Module, input: Tensor | Shape | readonly (Tensor | Shape)[]): Summary {
   const given = input instanceof Tensor || isShape(input) ? [input] : input;

@@ -1,5 +1,5 @@
 // Which modules are below one, and which tensors each holds.
-import { ArgumentError } from '../memory/errors.ts';
+import { ArgumentError, describe } from '../memory/errors.ts';
 import { Tensor } from '../tensor.ts';
 import { checkPlaces, PLACES, type Place } from './names.ts';
 import { type Kind, kindOf } from './parameter.ts';
@@ -59,11 +59,17 @@ export function below<M extends Branch>(root: M, once: boolean, lastFirst = fals
 }
 
 /**
- * The parameters and buffers among `places`, the fields of a module of class `owner`.
+ * The parameters and buffers among `places`, the fields of `module`.
  * @param registered what was registered by name
  * @throws ArgumentError where names are not clear, or a field has a tensor that looks like a parameter and is none
  */
-export function heldIn(owner: string, places: readonly Place[], registered: ReadonlyMap<string, Kind>): Held[] {
+export function heldIn(module: object, places: readonly Place[], registered: ReadonlyMap<string, Kind>): Held[] {
+  const owner = module.constructor.name;
+  for (const field of registered.keys()) {
+    const value = (module as Record<string, unknown>)[field] ?? null;
+    if (value !== null && !(value instanceof Tensor))
+      throw new ArgumentError(`${owner}: expected a tensor or null in ${field}, got ${describe(value)}`);
+  }
   const taken: Place[] = [];
   const held: Held[] = [];
   for (const place of places) {

@@ -105,6 +105,11 @@ it('has a case for every class, but for those that only others are made of', () 
   expect(classes.map(([name]) => name).sort()).toEqual([...named.map(([name]) => name), ...abstract].sort());
 });
 
+it('activations are made of their classes', () => {
+  const Base = nn.Activation as unknown as new () => nn.Activation;
+  expect(() => new Base()).toThrow(/^Activation: expected one of the classes made of it/);
+});
+
 describe.each(named)('%s', (name, { args, input, shown }) => {
   it('prints its name, its settings and how many numbers it trains', () => {
     const module = make(name);

@@ -202,6 +202,10 @@ describe('parameters and buffers', () => {
     layer.bias = null;
     expect(layer.parameters()).toHaveLength(1);
     expect(layer.parameters()[0]).toBe(weight);
+    for (const value of [1, 'x', {}, [ones([1])], linear()]) {
+      layer.bias = value as never;
+      expect(() => layer.stateDict()).toThrow(/Linear: expected a tensor or null in bias, got/);
+    }
     const module = new Fields();
     expect(module.registerBuffer('mean', ones([2]))).toBe(module.mean);
     module.registerBuffer('seen', ones([2]), { persistent: false });
