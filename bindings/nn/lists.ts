@@ -1,4 +1,5 @@
 // Lists and dictionaries of modules and of parameters.
+import { tracing } from '../execute.ts';
 import { isPlain, type Kind } from '../kinds.ts';
 import { ArgumentError } from '../memory/errors.ts';
 import { type Arguments, signature } from '../signature.ts';
@@ -143,19 +144,25 @@ abstract class Keyed<T extends object> extends Module {
     return this.#items.has(field) ? field : super.nameOf(field);
   }
 
+  /** The items, on which a program depends that reads them. */
+  get #read(): ReadonlyMap<string, T> {
+    tracing()?.dependOn(this.#items);
+    return this.#items;
+  }
+
   /** How many items there are. */
   get size(): number {
-    return this.#items.size;
+    return this.#read.size;
   }
 
   /** The item of `key`, or undefined. */
   get(...args: [key: string]): T | undefined {
-    return this.#items.get(ofGet.parse(args)[0] as string);
+    return this.#read.get(ofGet.parse(args)[0] as string);
   }
 
   /** Whether there is an item of `key`. */
   has(...args: [key: string]): boolean {
-    return this.#items.has(ofHas.parse(args)[0] as string);
+    return this.#read.has(ofHas.parse(args)[0] as string);
   }
 
   /** Puts an item at `key`. Returns itself. @throws ArgumentError where it is none, or the key has a dot */
@@ -194,22 +201,22 @@ abstract class Keyed<T extends object> extends Module {
 
   /** The keys in order. */
   keys(): IterableIterator<string> {
-    return this.#items.keys();
+    return this.#read.keys();
   }
 
   /** The items in order. */
   values(): IterableIterator<T> {
-    return this.#items.values();
+    return this.#read.values();
   }
 
   /** Keys and items in order. */
   entries(): IterableIterator<[string, T]> {
-    return this.#items.entries();
+    return this.#read.entries();
   }
 
   /** Keys and items in order, as a Map gives them. */
   [Symbol.iterator](): IterableIterator<[string, T]> {
-    return this.#items.entries();
+    return this.#read.entries();
   }
 
   /** @throws ArgumentError always: a dictionary computes nothing */
