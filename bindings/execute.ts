@@ -2,8 +2,8 @@
 // compile() traces, a tracer stands in its slot: then the call becomes a node of a graph, and nothing is computed.
 import { type Dtype, dtypes, type TypedArray } from './dtypes.ts';
 import { runtime } from './engine/engine.ts';
-import type { Owner } from './memory/arena.ts';
-import { ArgumentError, DtypeError, formatShape, ShapeError } from './memory/errors.ts';
+import { heirOf, type Owner, type Scope } from './memory/arena.ts';
+import { ArgumentError, DtypeError, formatShape, outside, ShapeError } from './memory/errors.ts';
 import type { AnyRules, Bag, Input, OpName, Row, Slot, Tensor as TensorType } from './ops/core.ts';
 import { coreRows } from './ops/rows.ts';
 import { host, Tensor } from './tensor.ts';
@@ -120,11 +120,11 @@ function checkTensor(op: string, spec: Input & { readonly name: string }, x: unk
 function checkWritten(op: string, { name, strided }: Input & { readonly name: string }, x: Tensor): void {
   if (!strided && !x.isContiguous())
     throw new ArgumentError(
-      `${op}: expected a contiguous tensor to write as ${name}, got shape ${formatShape(x.shape)} with strides ${formatShape(x.strides)}; write to a contiguous() copy`,
+      `${op}: expected a contiguous tensor to write as ${name}, got shape ${formatShape(x.sizes)} with strides ${formatShape(x.steps)}; write to a contiguous() copy`,
     );
   if (x.size > 0 && x.sizes.some((size, d) => size > 1 && x.steps[d] === 0))
     throw new ArgumentError(
-      `${op}: expected a tensor to write as ${name} whose elements have places of their own, got an expanded one of shape ${formatShape(x.shape)}; use contiguous()`,
+      `${op}: expected a tensor to write as ${name} whose elements have places of their own, got an expanded one of shape ${formatShape(x.sizes)}; use contiguous()`,
     );
 }
 
@@ -141,6 +141,8 @@ const contiguous = (x: Tensor): Tensor => execute('contiguous', { x }, undefined
 /** Whether an operand of the last call of prepare() requires a gradient. */
 let sawGrad = false;
 export const lastWantsGrad = (): boolean => sawGrad;
+/** The turn of a loop that those operands descend from. */
+let heir: Scope | null = null;
 
 function prepareMany(op: OpName, spec: Row['inputs'][number], xs: unknown): Slot {
   if (!Array.isArray(xs))
@@ -149,6 +151,7 @@ function prepareMany(op: OpName, spec: Row['inputs'][number], xs: unknown): Slot
   const got = xs.map((x) => {
     const ready = prepareOne(op, spec, x);
     changed ||= ready !== x;
+    heir = heirOf(heir, ready.block);
     return ready;
   });
   sawGrad ||= got.some(({ requiresGrad }) => requiresGrad);
@@ -161,6 +164,7 @@ export function prepare(op: OpName, row: Row, inputs: Bag, attrs: unknown): Bag 
   const specs = row.inputs;
   const { title } = row.rules;
   let grad = false;
+  let turn: Scope | null = null;
   try {
     for (let i = 0; i < specs.length; i++) {
       const spec = specs[i] as Row['inputs'][number];
@@ -169,22 +173,86 @@ export function prepare(op: OpName, row: Row, inputs: Bag, attrs: unknown): Bag 
       let got: Slot;
       if (spec.many) {
         sawGrad = false;
+        heir = turn;
         got = prepareMany(op, spec, x);
         grad ||= sawGrad;
+        turn = heir;
       } else {
         got = prepareOne(title && x instanceof Tensor ? titleOf(op, row.rules, inputs, attrs) : op, spec, x);
         grad ||= (x as Tensor).requiresGrad;
+        turn = heirOf(turn, (x as Tensor).block);
       }
       if (got === x) continue;
       ready ??= { ...inputs };
       ready[spec.name] = got;
     }
+    if (row.writes && anyShare(row, ready ?? inputs)) ready = keepApart(op, row, inputs, ready);
   } catch (error) {
     if (ready) releaseCopies(row, inputs, ready);
     throw error;
   }
   sawGrad = grad;
+  heir = turn;
   return ready ?? inputs;
+}
+
+/** The first and the last byte of the elements of x, from the start of its block. */
+function extentOf(x: Tensor): [first: number, last: number] {
+  const { bytes } = dtypes[x.dtype];
+  let [first, last] = [x.offset, x.offset];
+  x.sizes.forEach((size, d) => {
+    const reach = (size - 1) * (x.steps[d] as number);
+    if (reach < 0) first += reach;
+    else last += reach;
+  });
+  return [first * bytes, (last + 1) * bytes - 1];
+}
+
+/** Whether the elements of x and y may share memory. */
+function overlap(x: Tensor, y: Tensor): boolean {
+  if (x.block !== y.block || x.size === 0 || y.size === 0) return false;
+  const [a, b] = [extentOf(x), extentOf(y)];
+  return a[0] <= b[1] && b[0] <= a[1];
+}
+
+/** Whether two operands lie in one block. */
+function anyShare({ inputs: specs }: Row, bag: Bag): boolean {
+  const blocks: unknown[] = [];
+  for (let i = 0; i < specs.length; i++) {
+    const x = bag[(specs[i] as Row['inputs'][number]).name];
+    if (!(x instanceof Tensor)) continue;
+    if (blocks.includes(x.block)) return true;
+    blocks.push(x.block);
+  }
+  return false;
+}
+
+const same = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((n, i) => n === b[i]);
+
+/**
+ * What a row writes must not be what it has yet to read: where another input shares memory with it, the row reads a
+ * copy. Element by element at the same place, it may be both. @throws ArgumentError where two inputs that are written
+ * share memory
+ */
+function keepApart(op: OpName, row: Row, inputs: Bag, ready: Record<string, Slot> | null): Record<string, Slot> | null {
+  let result = ready;
+  for (const { name, writes } of row.inputs) {
+    const y = writes && (result ?? inputs)[name];
+    if (!(y instanceof Tensor)) continue;
+    for (const other of row.inputs) {
+      const x = (result ?? inputs)[other.name];
+      if (other.name === name || !(x instanceof Tensor) || !overlap(x, y)) continue;
+      if (other.writes)
+        throw new ArgumentError(
+          `${op}: expected ${name} and ${other.name} to have memory of their own, got two that share it; clone() one`,
+        );
+      if (x.dtype === y.dtype && x.offset === y.offset && same(x.sizes, y.sizes) && same(x.steps, y.steps)) continue;
+      result ??= { ...inputs };
+      result[other.name] = contiguous(x);
+    }
+  }
+  return result;
 }
 
 let maker = '';
@@ -192,7 +260,7 @@ let maker = '';
 const made: Tensor[] = [];
 let madeCount = 0;
 const make = (shape: readonly number[], dtype: Dtype): Tensor => {
-  const x = Tensor.allocate(shape, dtype, maker);
+  const x = Tensor.allocate(shape, dtype, maker, heir);
   made[madeCount++] = x;
   return x;
 };
@@ -231,6 +299,7 @@ function look(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
   const { shape, strides, offset } = (row.rules.view as NonNullable<AnyRules['view']>)(inputs, attrs);
   const y = (inputs.x as Tensor).alias(shape, strides, offset);
   y.isView = true;
+  y.seen = y.block.histories;
   const outputs = { y };
   tracer?.node(op, row, inputs, outputs, attrs);
   return outputs;
@@ -274,12 +343,13 @@ function memoryOf(x: Tensor): TypedArray {
 
 host.download = (x, reader) => {
   // Not a part of the arena: its memory may be shared, and grows.
-  const into = new dtypes[x.dtype].array(x.size);
+  const { array, bytes } = dtypes[x.dtype];
+  const into = outside(bytes * x.size, () => new array(x.size));
   execute('download', { x }, { into, reader });
   return into;
 };
 
-/** Overwrites the numbers of a tensor, in row-major order. */
+/** Overwrites the numbers of a tensor, given in row-major order. */
 export function upload(y: Tensor, values: ArrayLike<number>): void {
   execute('upload', { y }, { values });
 }

@@ -8,7 +8,7 @@ export type Kind = readonly [is: Check, one: string, many?: string];
 /** The kinds that a text may name. Files whose classes are arguments add theirs. */
 export const kinds: Record<string, Kind> = {
   __proto__: null as never,
-  any: [() => true, 'a value'],
+  any: [(x) => x !== undefined, 'a value'],
   number: [(x) => typeof x === 'number', 'a number', 'numbers'],
   int: [Number.isSafeInteger, 'a whole number', 'whole numbers'],
   bool: [(x) => typeof x === 'boolean', 'true or false'],
@@ -34,9 +34,7 @@ export function kindOf(text: string, own?: Readonly<Record<string, Kind>>): Chec
     if (word.startsWith("'")) return (x) => x === word.slice(1, -1);
     return ((own?.[word] ?? kinds[word]) as Kind)[0];
   });
-  const [first, second] = either as [Check, Check?];
-  if (!second) return first;
-  return either.length === 2 ? (x) => first(x) || second(x) : (x) => either.some((is) => is(x));
+  return either.reduceRight((others, is) => (x) => is(x) || others(x));
 }
 
 /** `'mean', 'sum' or null`. */

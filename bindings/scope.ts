@@ -2,19 +2,41 @@
 
 import { runtime } from './engine/engine.ts';
 import { expectSynchronous } from './memory/errors.ts';
+import { signature } from './signature.ts';
 import { Tensor } from './tensor.ts';
 
-/** Calls `visit` for every tensor in a tensor, or in an array or plain object of such values. */
+/** Calls `visit` for every tensor in a tensor, or in an array, Map, Set or plain object of such values. */
 function forEachTensor(value: unknown, visit: (x: Tensor) => void): void {
   if (value instanceof Tensor) visit(value);
-  else if (Array.isArray(value)) for (const item of value) forEachTensor(item, visit);
-  else if (value && Object.getPrototypeOf(value) === Object.prototype)
-    for (const item of Object.values(value)) forEachTensor(item, visit);
+  else if (typeof value === 'object' && value !== null) forEachInside(value, visit);
 }
 
+function forEachInside(value: object, visit: (x: Tensor) => void): void {
+  // Values may hold themselves. Most hold tensors only, and need no set.
+  let found: Set<object> | null = null;
+  const look = (inside: object): void => {
+    for (const item of insideOf(inside)) {
+      if (item instanceof Tensor) visit(item);
+      else if (typeof item === 'object' && item !== null) found = (found ?? new Set([value])).add(item);
+    }
+  };
+  look(value);
+  for (const item of found ?? []) if (item !== value) look(item);
+}
+
+function insideOf(value: object): Iterable<unknown> {
+  if (Array.isArray(value)) return value;
+  if (value instanceof Map || value instanceof Set) return value.values();
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null ? Object.values(value) : [];
+}
+
+// Not callable(): what `fn` throws names its own calls.
+const scopeTakes = signature('scope(fn: function)');
+
 /**
- * Calls `fn` and frees every tensor made inside, but for those in its result (a tensor, or an array or plain object of
- * them), which pass to the scope around, and those that were kept with keep().
+ * Calls `fn` and frees every tensor made inside, but for those in its result (a tensor, or an array, Map, Set or plain
+ * object of them), which pass to the scope around with their gradients, and those that were kept with keep().
  * @throws ArgumentError when `fn` is asynchronous: other code would run inside the scope
  * @example
  * ```ts
@@ -24,14 +46,16 @@ function forEachTensor(value: unknown, visit: (x: Tensor) => void): void {
  * });
  * ```
  */
-export function scope<T>(fn: () => T): T {
+export function scope<T>(...args: [fn: () => T]): T {
+  const [fn] = scopeTakes.parse(args) as typeof args;
   const { arena } = runtime();
   const inner = arena.open();
   try {
     const result = fn();
     expectSynchronous('scope', result);
     forEachTensor(result, (x) => {
-      if (x.block.scope === inner) arena.adopt(x.block, inner.parent);
+      for (let made: Tensor | null = x; made && made.block.scope === inner; made = made.grad)
+        arena.lift(made.block, inner);
     });
     return result;
   } finally {
@@ -40,18 +64,22 @@ export function scope<T>(fn: () => T): T {
 }
 
 /**
- * Yields each value of `source` inside a scope of its own: tensors made in one turn of a `for … of` loop over it are
- * freed before the next turn, and after the last one, also on break or throw.
+ * Yields each value of `source` in a turn of its own: tensors made in one turn of a `for … of` loop over it are freed
+ * before the next turn, and after the last one, also on break or throw. Of a turn that awaits, its value and what was
+ * computed from it are freed then; the rest when it is garbage.
  */
 export function* scoped<T>(source: Iterable<T>): Generator<T, void, undefined> {
   const { arena } = runtime();
   const iterator = source[Symbol.iterator]();
-  let turn = arena.open();
+  let turn = arena.open(true);
   try {
     for (let next = iterator.next(); !next.done; next = iterator.next()) {
+      forEachTensor(next.value, ({ block }) => {
+        if (block.scope === turn) block.turn = turn;
+      });
       yield next.value;
       arena.close(turn);
-      turn = arena.open();
+      turn = arena.open(true);
     }
   } finally {
     arena.close(turn);

@@ -1,5 +1,5 @@
 // Shapes and strides as plain numbers.
-import { describe, formatShape, ShapeError } from './memory/errors.ts';
+import { ArgumentError, describe, formatShape, ShapeError } from './memory/errors.ts';
 
 /** Sizes, outermost first; `[]` is a single number. */
 export type Shape = readonly number[];
@@ -58,4 +58,34 @@ export function checkShape(op: string, shape: Shape): void {
   // A size of 0 must not hide another that is too large for a stride.
   if (numelOf(shape.filter((size) => size > 0)) > MAX_ELEMENTS)
     throw new ShapeError(`${op}: expected at most ${MAX_ELEMENTS} elements, got ${formatShape(shape)}`);
+}
+
+/** The most numbers and tensors that are listed in arrays: engines that have no room for more end the process. */
+const MOST_NUMBERS = 2 ** 25;
+const MOST_TENSORS = 2 ** 20;
+
+/** @throws ArgumentError where nested arrays of `shape` are too many for an engine */
+export function checkListed(op: string, shape: Shape): void {
+  let count = 1;
+  for (const size of shape) {
+    count *= size;
+    if (count > MOST_NUMBERS)
+      throw new ArgumentError(
+        `${op}: expected at most ${MOST_NUMBERS} elements to list, got shape ${formatShape(shape)}; read data, or a part`,
+      );
+  }
+}
+
+/** Nested arrays of `shape` of what `of` says of each position, in row-major order. */
+export function nested(shape: Shape, of: (i: number) => unknown): unknown {
+  let at = 0;
+  const build = (dim: number): unknown =>
+    dim === shape.length ? of(at++) : Array.from({ length: shape[dim] as number }, () => build(dim + 1));
+  return build(0);
+}
+
+/** @throws ArgumentError where a list of `count` tensors is too much for an engine */
+export function checkParts(op: string, count: number): void {
+  if (count > MOST_TENSORS)
+    throw new ArgumentError(`${op}: expected at most ${MOST_TENSORS} parts, got ${count}; take larger ones`);
 }

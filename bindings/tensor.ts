@@ -4,7 +4,7 @@ import { runtime } from './engine/engine.ts';
 import type { Operand } from './kernels/descriptor.ts';
 import { kinds, orList } from './kinds.ts';
 import { rowOf } from './lookup.ts';
-import { Block } from './memory/arena.ts';
+import type { Block, Scope } from './memory/arena.ts';
 import {
   ArgumentError,
   DtypeError,
@@ -16,7 +16,7 @@ import {
   ShapeError,
 } from './memory/errors.ts';
 import type { Arguments } from './signature.ts';
-import { contiguousStrides, copyOf, numelOf, type Shape } from './sizes.ts';
+import { checkListed, contiguousStrides, copyOf, nested, numelOf, type Shape } from './sizes.ts';
 import { expectNone, type RequiresGradOptions, takes } from './takes.ts';
 import { jsonOf, numberOf, type TensorJson, textOf } from './text.ts';
 
@@ -115,6 +115,8 @@ export class Tensor implements Operand {
   slot = 0;
   /** Whether an op made it as another look at the memory of another tensor. @internal */
   isView = false;
+  /** Of a view: the block's `histories` when it was made. @internal */
+  seen = 0;
   readonly #dtype: Dtype;
   readonly #offset: number;
   readonly #size: number;
@@ -125,7 +127,8 @@ export class Tensor implements Operand {
 
   /** Users make tensors with `tensor()`, `zeros()` and the like. @internal */
   constructor(block: Block, dtype: Dtype, shape: Shape, strides?: readonly number[], offset = 0) {
-    if (!(block instanceof Block))
+    // A look at a field, since instanceof would be a twentieth of a small op.
+    if (!(block as Block | undefined)?.origin)
       throw new ArgumentError('Tensor: expected tensor(…), zeros(…) or the like, got new Tensor(…); call one of those');
     this.block = block;
     this.#dtype = dtype;
@@ -140,10 +143,9 @@ export class Tensor implements Operand {
     this.#size = numelOf(shape);
   }
 
-  /** A new tensor with its own uninitialised memory. @throws OutOfMemoryError @internal */
-  static allocate(shape: Shape, dtype: Dtype, maker: string): Tensor {
-    const { arena } = runtime();
-    return new Tensor(arena.allocate(numelOf(shape) * dtypes[dtype].bytes, maker), dtype, shape);
+  /** A new tensor with its own uninitialised memory. @param turn that it descends from @internal */
+  static allocate(shape: Shape, dtype: Dtype, maker: string, turn: Scope | null = null): Tensor {
+    return new Tensor(runtime().arena.allocate(numelOf(shape) * dtypes[dtype].bytes, maker, turn), dtype, shape);
   }
 
   /** Other shape and strides over the same memory, without history. @internal */
@@ -233,6 +235,7 @@ export class Tensor implements Operand {
   }
 
   #throwFreed(): never {
+    runtime(); // without one, that is what is wrong
     throw new FreedError(
       `${this.block.maker}: expected a living tensor, got one of shape ${formatShape(this.sizes)}, made by ${this.block.maker}, whose memory was given back ` +
         '(its scope or loop turn ended, or dispose() was called); keep() it inside the scope, or copy it out with .data or .item()',
@@ -261,7 +264,19 @@ export class Tensor implements Operand {
 
   /** Whether gradients flow to it. To set it is to call {@link requiresGrad_}. */
   get requiresGrad(): boolean {
-    return this.#requiresGrad;
+    return this.#requiresGrad || this.isStale;
+  }
+
+  /** Whether it is a view without a history, of what a noted write has given one since. @internal */
+  get isStale(): boolean {
+    return this.isView && this.node === null && this.seen !== this.block.histories;
+  }
+
+  /** Gives it the history of a noted op. @internal */
+  madeBy(node: GradNode, slot: number): void {
+    this.#requiresGrad = true;
+    this.node = node;
+    this.slot = slot;
   }
 
   /** Sets requiresGrad without checks. @internal */
@@ -340,23 +355,19 @@ export class Tensor implements Operand {
   /** Nested arrays of the elements; a number for shape `[]`. */
   toArray(...args: []): NestedArray {
     expectNone('toArray', args);
-    const { data, sizes } = this;
-    let at = 0;
-    const build = (dim: number): NestedArray => {
-      if (dim === sizes.length) return data[at++] as number;
-      return Array.from({ length: sizes[dim] as number }, () => build(dim + 1));
-    };
-    return build(0);
+    checkListed('toArray', this.sizes);
+    const { data } = this;
+    return nested(this.sizes, (i) => data[i] as number) as NestedArray;
   }
 
-  /** Lets the tensor outlive the scopes around it, until {@link dispose}. Returns itself. @throws FreedError */
+  /**
+   * Lets the tensor, and its gradient, outlive the scopes around it, until {@link dispose}. Returns itself.
+   * @throws FreedError
+   */
   keep(...args: []): this {
     expectNone('keep', args);
     this.checkAlive();
-    const { arena } = runtime();
-    arena.adopt(this.block, null);
-    // A gradient that backward() left lives as long as what it belongs to.
-    if (this.#grad && !given.has(this.#grad)) arena.adopt(this.#grad.block, null);
+    for (let x: Tensor | null = this; x && !x.block.freed; x = x.#grad) runtime().arena.keep(x.block);
     return this;
   }
 

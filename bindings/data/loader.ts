@@ -1,9 +1,19 @@
 // Datasets and the loader that cuts them into batches, in a seeded order, one scope a batch.
-import { noGrad } from '../autograd.ts';
+import { withoutTape } from '../autograd.ts';
 import { tensor } from '../creation.ts';
 import * as fn from '../functional/functions.ts';
-import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
+import {
+  ArgumentError,
+  describe,
+  expectSynchronous,
+  formatShape,
+  named,
+  outside,
+  ShapeError,
+} from '../memory/errors.ts';
+import { randomWords } from '../random.ts';
 import { scoped } from '../scope.ts';
+import { type Arguments, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { Shuffle } from './shuffle.ts';
 
@@ -15,6 +25,11 @@ export interface Dataset<B extends readonly Tensor[] = readonly Tensor[]> {
   batch(indices: Int32Array): B;
 }
 
+const tensorDataset = signature('TensorDataset(...tensors: Tensor)');
+const toBatch = signature('TensorDataset.batch(indices: places)', {
+  places: [(x) => x instanceof Int32Array, 'an Int32Array'],
+});
+
 /** Examples held in tensors whose first dims agree (PyTorch's `TensorDataset`). */
 export class TensorDataset<T extends Tensor[]> implements Dataset<T> {
   /** Number of examples. */
@@ -22,13 +37,20 @@ export class TensorDataset<T extends Tensor[]> implements Dataset<T> {
   readonly #tensors: T;
 
   /**
-   * @param tensors their first dims are the examples
+   * @param args tensors whose first dims are the examples
    * @throws ArgumentError for none, ShapeError where the numbers of examples differ
    */
-  constructor(...tensors: T) {
+  constructor(...args: T) {
+    const [tensors] = tensorDataset.parse(args) as [T];
     const [first] = tensors;
-    if (!first || first.ndim === 0)
-      throw new ArgumentError('TensorDataset: expected tensors of at least 1 dim, got none');
+    if (Array.isArray(args[0]))
+      throw new ArgumentError(
+        'TensorDataset: expected tensors, got a list; pass each on its own: new TensorDataset(x, y)',
+      );
+    if (!first || tensors.some(({ ndim }) => ndim === 0))
+      throw new ArgumentError(
+        `TensorDataset: expected tensors of at least 1 dim, got ${first ? 'a single number' : 'none'}`,
+      );
     for (const x of tensors)
       if (x.shape[0] !== first.shape[0])
         throw new ShapeError(
@@ -39,10 +61,13 @@ export class TensorDataset<T extends Tensor[]> implements Dataset<T> {
   }
 
   /** Copies of the examples at `indices`, a tensor for each one of the dataset. */
-  batch(indices: Int32Array): T {
+  batch(...args: [indices: Int32Array]): T {
+    const [indices] = toBatch.parse(args) as typeof args;
     const index = tensor(indices);
     try {
-      return noGrad(() => this.#tensors.map((x) => fn.indexSelect(x, 0, index))) as T;
+      return withoutTape(() => this.#tensors.map((x) => fn.indexSelect(x, 0, index))) as T;
+    } catch (error) {
+      throw named(error, 'batch');
     } finally {
       index.dispose();
     }
@@ -55,23 +80,66 @@ export interface LoaderOptions {
   batchSize?: number;
   /** Whether each pass goes in a new random order. @defaultValue false */
   shuffle?: boolean;
-  /** Seed of the orders; the same seed gives the same orders. @defaultValue 0 */
-  seed?: number;
   /** Whether a last batch that is not full is left out. @defaultValue false */
   dropLast?: boolean;
+  /**
+   * Seed of the orders, a whole number from 0; the same seed gives the same orders. null: each pass draws one from the
+   * default generator, which {@link manualSeed} seeds.
+   * @defaultValue null
+   */
+  seed?: number | null;
 }
 
-/** Where a loader stands: what {@link DataLoader.loadState} needs to go on with the very next batch. */
+/** Where a pass stands: what {@link DataLoader.loadState} needs to go on with the very next batch. */
 export interface LoaderState {
-  /** Passes begun before the current one. */
+  /** Passes begun before this one. */
   epoch: number;
-  /** Batches of the current pass that were given out. */
+  /** Batches of this pass that were given out. */
   batch: number;
+  /** The seed that this pass drew, where the loader has none of its own and shuffles. */
+  seed?: number;
 }
+
+/** @throws ArgumentError unless `state` is one of a loader */
+function checkState(state: LoaderState): LoaderState {
+  const { epoch, batch, seed = 0 } = state;
+  if (![epoch, batch, seed].every((n) => Number.isSafeInteger(n) && n >= 0))
+    throw new ArgumentError(
+      `loadState: expected a state of whole numbers >= 0, got epoch ${describe(epoch)}, batch ${describe(batch)}` +
+        (seed === 0 ? '' : `, seed ${describe(seed)}`),
+    );
+  return state.seed === undefined ? { epoch, batch } : { epoch, batch, seed };
+}
+
+/** @throws ArgumentError unless `dataset` can be asked for its length and for batches. @returns the length */
+function lengthOf(dataset: Dataset): number {
+  const { length, batch } = dataset;
+  if (!(Number.isSafeInteger(length) && length >= 0))
+    throw new ArgumentError(
+      `DataLoader: expected a dataset whose length is a whole number >= 0, got ${describe(length)} as length`,
+    );
+  if (length >= 2 ** 31)
+    throw new ArgumentError(`DataLoader: expected a dataset of less than 2 ** 31 examples, got ${length}`);
+  if (typeof batch !== 'function')
+    throw new ArgumentError(
+      `DataLoader: expected a dataset with a method batch(indices), got ${describe(batch)} as batch; see data.Dataset`,
+    );
+  return length;
+}
+
+const dataLoader = signature(
+  'DataLoader(dataset: object, batchSize: int = 1, shuffle: bool|null = null, -sampler: null = null, -batchSampler: null = null, ' +
+    '-numWorkers: int = 0, -collateFn: null = null, -pinMemory: bool = false, dropLast: bool = false, -timeout: number = 0, ' +
+    '-workerInitFn: null = null, -multiprocessingContext: null = null, -generator: null = null, *, seed: int|null = null)',
+);
+const toState = signature('DataLoader.state()');
+const toLoad = signature('DataLoader.loadState(state: object)');
 
 /**
- * Iterates over a dataset in batches. Each `for … of` loop is one pass; each turn of it is a scope: tensors made in one
- * turn are freed before the next, unless they are kept with keep().
+ * Iterates over a dataset in batches. Each `for … of` loop is one pass, with a position of its own: loops may nest, and
+ * a look at the first batch disturbs no other. Each turn of a loop is a scope: tensors made in it are freed before the
+ * next, unless they are kept with keep(). A turn may `await`; then its batch and what was computed from it are freed
+ * before the next, and what else it made when it is garbage.
  * @example
  * ```ts
  * const dataset = new data.TensorDataset(randn([1000, 784]), randint(0, 10, [1000]));
@@ -85,66 +153,100 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
   /** Examples in a batch. */
   readonly batchSize: number;
   readonly #shuffle: boolean;
-  readonly #seed: number;
+  readonly #seed: number | null;
   readonly #dropLast: boolean;
-  #epoch = 0;
-  #batch = 0;
+  /** Where the pass that was begun last stands; before the first, where that will begin. */
+  #last: LoaderState = { epoch: 0, batch: 0 };
+  /** Whether the next pass goes on from there. */
+  #resumes = true;
+  #passes = 0;
 
-  /** @throws ArgumentError unless batchSize ≥ 1 and seed ≥ 0 are whole numbers */
-  constructor(dataset: Dataset<B>, options: LoaderOptions = {}) {
-    const { batchSize = 1, shuffle = false, seed = 0, dropLast = false } = options;
-    if (!(Number.isSafeInteger(batchSize) && batchSize >= 1))
-      throw new ArgumentError(`DataLoader: expected batchSize to be a whole number >= 1, got ${batchSize}`);
-    if (!(Number.isSafeInteger(seed) && seed >= 0))
-      throw new ArgumentError(`DataLoader: expected seed to be a whole number >= 0, got ${seed}`);
+  /**
+   * @param dataset has `length` and `batch(indices)`
+   * @throws ArgumentError unless it has, batchSize ≥ 1 and seed ≥ 0
+   */
+  constructor(...args: Arguments<[dataset: Dataset<B>], [batchSize: number, shuffle: boolean], LoaderOptions>) {
+    const values = dataLoader.parse(args);
+    const [dataset, batchSize, shuffle] = values as [Dataset<B>, number, boolean];
+    const [dropLast, seed] = [values[8] as boolean, values[13] as number | null];
+    lengthOf(dataset);
+    if (batchSize < 1) throw new ArgumentError(`DataLoader: expected batchSize >= 1, got ${batchSize}`);
+    if (seed !== null && seed < 0) throw new ArgumentError(`DataLoader: expected seed >= 0, got ${seed}`);
     this.dataset = dataset;
     this.batchSize = batchSize;
-    this.#shuffle = shuffle;
+    this.#shuffle = shuffle ?? false;
     this.#seed = seed;
     this.#dropLast = dropLast;
   }
 
   /** Batches of one pass. */
   get length(): number {
-    const batches = this.dataset.length / this.batchSize;
+    const batches = lengthOf(this.dataset) / this.batchSize;
     return this.#dropLast ? Math.floor(batches) : Math.ceil(batches);
   }
 
-  /** Where the loader stands, to be saved in a checkpoint. */
-  state(): LoaderState {
-    return { epoch: this.#epoch, batch: this.#batch };
+  /**
+   * Where the pass that was begun last stands, to be saved in a checkpoint: in the loop and after `break` how many of
+   * its batches were given out, after its end the next pass. Before the first pass, where that will begin.
+   */
+  state(...args: []): LoaderState {
+    toState.parse(args);
+    return { ...this.#last };
   }
 
-  /** Goes on from a state: the next loop starts with the batch that would have come. @throws ArgumentError */
-  loadState(state: LoaderState): void {
-    const { epoch, batch } = state;
-    if (![epoch, batch].every((n) => Number.isSafeInteger(n) && n >= 0))
-      throw new ArgumentError(`DataLoader: expected a state of whole numbers >= 0, got epoch ${epoch}, batch ${batch}`);
-    this.#epoch = epoch;
-    this.#batch = batch;
+  /**
+   * Goes on from a state: the next loop starts with the batch that would have come. A state of the last batch, taken
+   * before the loop ended, gives a loop of no turns, the rest of that pass.
+   * @throws ArgumentError
+   */
+  loadState(...args: [state: LoaderState]): void {
+    this.#last = checkState(toLoad.parse(args)[0] as LoaderState);
+    this.#resumes = true;
   }
 
-  /** One pass over the dataset. */
+  /** A pass over the dataset, from its first batch, or after loadState() from where that says. */
   [Symbol.iterator](): Generator<B, void, undefined> {
-    return scoped(this.#batches());
+    const place = this.#resumes ? { ...this.#last } : { epoch: this.#passes, batch: 0 };
+    this.#resumes = false;
+    this.#passes = place.epoch + 1;
+    this.#last = place;
+    return scoped(this.#batches(place));
   }
 
-  *#batches(): Generator<B, void, undefined> {
-    const { length } = this.dataset;
-    const order = this.#shuffle
-      ? new Shuffle(this.#seed, this.#epoch).order(length)
-      : Int32Array.from({ length }, (_, i) => i);
-    try {
-      for (let batch = this.#batch; batch < this.length; batch++) {
-        this.#batch = batch + 1;
-        yield this.dataset.batch(
-          order.subarray(batch * this.batchSize, Math.min(length, (batch + 1) * this.batchSize)),
-        );
-      }
-    } finally {
-      // A pass that was left early is over as well; a checkpoint inside it took state() before.
-      this.#batch = 0;
-      this.#epoch++;
-    }
+  /** The order of the pass at `place`. */
+  #order(place: LoaderState, length: number): Int32Array | null {
+    if (!this.#shuffle) return null;
+    if (this.#seed === null) place.seed ??= drawSeed();
+    return new Shuffle(this.#seed ?? (place.seed as number), place.epoch).order(length);
   }
+
+  *#batches(place: LoaderState): Generator<B, void, undefined> {
+    const { dataset, batchSize, length: batches } = this;
+    const count = lengthOf(dataset);
+    const order = this.#order(place, count);
+    while (place.batch < batches) {
+      const from = place.batch++ * batchSize;
+      const to = Math.min(count, from + batchSize);
+      const indices = order?.subarray(from, to) ?? range(from, to);
+      const batch = dataset.batch(indices);
+      expectSynchronous('DataLoader: dataset.batch', batch);
+      yield batch;
+    }
+    place.epoch++;
+    place.batch = 0;
+    delete place.seed;
+  }
+}
+
+/** The numbers from … to − 1. */
+function range(from: number, to: number): Int32Array {
+  const numbers = outside(4 * (to - from), () => new Int32Array(to - from));
+  for (let i = 0; i < numbers.length; i++) numbers[i] = from + i;
+  return numbers;
+}
+
+/** A seed from the default generator. */
+function drawSeed(): number {
+  const [low = 0, high = 0] = randomWords('DataLoader', 2);
+  return (high >>> 11) * 2 ** 32 + low;
 }

@@ -39,10 +39,11 @@ export interface MemoryUsage {
   readonly blocks: number;
 }
 
-/** A call of init(). */
+/** A start, and what the calls of init() that wait for it were given. */
 interface Attempt {
   readonly settings: Settings;
   done: Promise<void>;
+  readonly calls: Promise<void>[];
 }
 
 let running: Runtime | null = null;
@@ -72,7 +73,13 @@ export function runtime(): Runtime {
  * ```
  */
 export function init(options?: InitOptions): Promise<void>;
-export async function init(...args: unknown[]): Promise<void> {
+export function init(...args: unknown[]): Promise<void> {
+  const call = request(args);
+  if (!running) starting?.calls.push(call);
+  return call;
+}
+
+async function request(args: readonly unknown[]): Promise<void> {
   const settings = parseOptions(args);
   if (starting) {
     const { settings: others, done } = starting;
@@ -82,7 +89,7 @@ export async function init(...args: unknown[]): Promise<void> {
     if (same) return done;
     throw new BackendError('init: expected the options of the running backend, got others; call shutdown() first');
   }
-  const attempt: Attempt = { settings, done: Promise.resolve() };
+  const attempt: Attempt = { settings, done: Promise.resolve(), calls: [] };
   starting = attempt;
   attempt.done = begin(attempt);
   return attempt.done;
@@ -94,15 +101,20 @@ async function begin(attempt: Attempt): Promise<void> {
   try {
     const started = await startRuntime(attempt.settings);
     if (starting !== attempt) {
-      started.threads.stop();
+      stop(started);
       throw new BackendError('init: expected time to start, got a shutdown() before it had; call init() again');
     }
     running = started;
     for (const hook of startHooks) hook(running);
   } catch (error) {
-    if (starting === attempt) starting = null; // a failed start may be tried again
+    if (starting === attempt) end(); // a failed start may be tried again
     throw error;
   }
+}
+
+function stop({ threads, arena }: Runtime): void {
+  threads.stop();
+  arena.abandon();
 }
 
 /**
@@ -114,11 +126,17 @@ export const shutdown: () => void = callable('shutdown()', () => {
     throw new RecordingError(
       'shutdown: expected no end of the backend inside of a compiled function, got one; call it outside',
     );
-  running?.threads.stop();
-  running?.arena.abandon();
+  end();
+});
+
+/** Ends what runs or starts. */
+function end(): void {
+  if (running) stop(running);
+  // What it ends before it has started nobody has to await.
+  else for (const call of starting?.calls ?? []) call.catch(() => {});
   running = null;
   starting = null;
-});
+}
 
 /** What runs and why. @throws BackendError before `await init()` */
 export const backend: () => Backend = callable('backend()', () => {

@@ -3,6 +3,7 @@ import { familyOps, ops } from '../autograd.ts';
 import { logitRows, pointwiseLossRows } from '../ops/loss.ts';
 import { type Callable, callable } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
+import { constantFor } from './arguments.ts';
 import {
   expectSameShape,
   type LossOptions,
@@ -199,8 +200,8 @@ const divergence = (op: string): KlDivFunction =>
       if (logTarget) losses = ops.mul({ a: ops.exp({ x: target }), b: ops.sub({ a: target, b: x }) });
       else {
         // 0 log 0 is 0: the logarithm is taken of 1 there.
-        const zero = ops.full({}, { shape: [], value: 0 });
-        const one = ops.full({}, { shape: [], value: 1 });
+        const zero = constantFor(target, 0);
+        const one = constantFor(target, 1);
         const positive = ops.gt({ a: target, b: zero });
         losses = ops.sub({
           a: ops.mul({ a: target, b: ops.log({ x: ops.where({ condition: positive, a: target, b: one }) }) }),
@@ -208,7 +209,7 @@ const divergence = (op: string): KlDivFunction =>
         });
       }
       if (reduction !== 'batchmean') return reduce(losses, reduction);
-      return ops.scale({ x: sum(losses) }, { alpha: 1 / (x.shape[0] ?? 1), beta: 0 });
+      return ops.scale({ x: sum(losses) }, { alpha: 1 / (x.sizes[0] ?? 1), beta: 0 });
     },
   );
 

@@ -1,5 +1,5 @@
 // Normalisation.
-import { familyOps, noGrad, ops } from '../autograd.ts';
+import { familyOps, ops, withoutTape } from '../autograd.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { groupNormRows } from '../ops/groupnorm.ts';
 import { batchNormRows, layerNormRows } from '../ops/norm.ts';
@@ -165,17 +165,17 @@ export const instanceNorm = callable<
     const running = runningOf('instanceNorm', runningMean, runningVar, useInputStats ? null : 'useInputStats: false');
     if (running && !useInputStats)
       return batchNormOps.batchNorm({ x, weight, bias, ...running }, { training: false, momentum, eps });
-    const [n = 0, channels = 0, ...rest] = x.shape;
+    const [n = 0, channels = 0, ...rest] = x.sizes;
     if (x.ndim < 3 || numelOf(rest) <= 1)
       throw new ShapeError(
-        `instanceNorm: expected input [n, channels, ...] of more than 1 value per channel, got ${formatShape(x.shape)}`,
+        `instanceNorm: expected input [n, channels, ...] of more than 1 value per channel, got ${formatShape(x.sizes)}`,
       );
     if (!running) return groupNormOps.groupNorm({ x, weight, bias }, { groups: channels, eps });
     // Every channel of every sample is a channel of one large sample. Of a single sample they are the channels
     // themselves.
     const repeat = (values: Tensor): Tensor =>
       ops.reshape({ x: ops.expand({ x: values }, { shape: [n, channels] }) }, { shape: [n * channels] });
-    const each = noGrad(() => ({
+    const each = withoutTape(() => ({
       runningMean: repeat(running.runningMean),
       runningVariance: repeat(running.runningVariance),
     }));
@@ -183,7 +183,7 @@ export const instanceNorm = callable<
     const affine = { weight: weight && repeat(weight), bias: bias && repeat(bias) };
     const y = batchNormOps.batchNorm({ x: flat, ...affine, ...each }, { training: true, momentum, eps });
     if (n > 1) {
-      noGrad(() => {
+      withoutTape(() => {
         for (const name of ['runningMean', 'runningVariance'] as const) {
           const rows = ops.reshape({ x: each[name] }, { shape: [n, channels] });
           ops.sumInto({ y: running[name], x: rows }, { factor: 1 / n });
@@ -192,6 +192,6 @@ export const instanceNorm = callable<
       each.runningMean.dispose();
       each.runningVariance.dispose();
     }
-    return ops.reshape({ x: y }, { shape: x.shape });
+    return ops.reshape({ x: y }, { shape: x.sizes });
   },
 );

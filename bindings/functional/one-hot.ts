@@ -4,6 +4,7 @@ import { ArgumentError } from '../memory/errors.ts';
 import { normalizeDim } from '../ops/shapes.ts';
 import { type Callable, callable } from '../signature.ts';
 import { host, type Tensor } from '../tensor.ts';
+import { constantFor } from './arguments.ts';
 import { reshape } from './shape.ts';
 
 /** Options of {@link oneHot}. */
@@ -29,11 +30,8 @@ export const oneHot = callable<Callable<[x: Tensor], [numClasses: number], OneHo
     const classes =
       numClasses < 0 ? (host.download(x, 'oneHot') as Int32Array).reduce((a, b) => Math.max(a, b), 0) + 1 : numClasses;
     const flat = reshape(x, [x.size, 1]);
-    const empty = ops.full({}, { shape: [x.size, classes], value: 0 });
-    const hot = ops.scatterAdd(
-      { x: empty, index: flat, src: ops.full({}, { shape: [x.size, 1], value: 1 }) },
-      { dim: 1 },
-    );
-    return ops.reshape({ x: hot }, { shape: [...x.shape, classes] });
+    const empty = constantFor(x, 0, 'f32', [x.size, classes]);
+    const hot = ops.scatterAdd({ x: empty, index: flat, src: constantFor(x, 1, 'f32', [x.size, 1]) }, { dim: 1 });
+    return ops.reshape({ x: hot }, { shape: [...x.sizes, classes] });
   },
 );

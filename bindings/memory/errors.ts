@@ -78,16 +78,45 @@ export class OutOfMemoryError extends RetrogradError {
   /** Bytes the arena may use in all. */
   readonly limit: number;
 
-  /** @param free bytes that are neither in use nor the module's own, maybe in pieces @internal */
-  constructor(requested: number, used: number, limit: number, free = limit - used) {
+  /**
+   * @param free bytes that are neither in use nor the module's own, maybe in pieces; null: it is the engine that has no
+   * room for an array outside of the arena
+   * @internal
+   */
+  constructor(requested: number, used: number, limit: number, free: number | null = limit - used) {
     super(
-      `out of memory: expected room for ${requested} bytes, got ${free} of ${limit} bytes free; ` +
-        'run each step in scope(() => …) or a loader loop, dispose() what is not needed, or use a smaller batch',
+      free === null
+        ? `out of memory: expected room for an array of ${requested} bytes, got none from the engine; take fewer elements at a time`
+        : `out of memory: expected room for ${requested} bytes, got ${free} of ${limit} bytes free; ` +
+            'run each step in scope(() => …) or a loader loop, dispose() what is not needed, or use a smaller batch',
     );
     this.requested = requested;
     this.used = used;
     this.limit = limit;
   }
+}
+
+/** An array of `bytes` outside of the arena, by `make`. @throws OutOfMemoryError where the engine has no room for it */
+export function outside<T>(bytes: number, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw error instanceof RangeError ? new OutOfMemoryError(bytes, 0, 0, null) : error;
+  }
+}
+
+/** A class that is written as one, which can't be called. */
+export const isClass = (x: unknown): boolean => typeof x === 'function' && /^class\b/.test(String(x));
+
+/** A value as messages show it. */
+export function describe(x: unknown): string {
+  if (typeof x === 'string') return `'${x.length > 40 ? `${x.slice(0, 40)}…` : x}'`;
+  if (typeof x === 'function') return isClass(x) ? `the class ${x.name}` : 'a function';
+  if (typeof x === 'bigint') return `${x}n`;
+  if (typeof x !== 'object' || x === null) return String(x);
+  if (Array.isArray(x)) return x.slice(0, SHOWN).some((item) => typeof item === 'object') ? 'a list' : formatShape(x);
+  const { name } = x.constructor ?? Object;
+  return name === 'Object' ? 'an object' : `a ${name}`;
 }
 
 /**
@@ -107,20 +136,6 @@ export function expectSynchronous(
     console.error(`${op}: the async function that was refused has failed:`, reason);
   });
   throw error;
-}
-
-/** A class that is written as one, which can't be called. */
-export const isClass = (x: unknown): boolean => typeof x === 'function' && /^class\b/.test(String(x));
-
-/** A value as messages show it. */
-export function describe(x: unknown): string {
-  if (typeof x === 'string') return `'${x.length > 40 ? `${x.slice(0, 40)}…` : x}'`;
-  if (typeof x === 'function') return isClass(x) ? `the class ${x.name}` : 'a function';
-  if (typeof x === 'bigint') return `${x}n`;
-  if (typeof x !== 'object' || x === null) return String(x);
-  if (Array.isArray(x)) return x.slice(0, SHOWN).some((item) => typeof item === 'object') ? 'a list' : formatShape(x);
-  const { name } = x.constructor ?? Object;
-  return name === 'Object' ? 'an object' : `a ${name}`;
 }
 
 /** Sizes that messages show of a longer list. */

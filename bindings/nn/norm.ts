@@ -1,5 +1,5 @@
 // Layers that normalise.
-import { familyOps, noGrad, ops } from '../autograd.ts';
+import { familyOps, ops, withoutTape } from '../autograd.ts';
 import { zerosLike } from '../creation.ts';
 import * as F from '../functional/index.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
@@ -8,6 +8,7 @@ import { type Arguments, type Signature, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import * as init from './init.ts';
 import { OwnLayer } from './layer.ts';
+import { COMPUTE } from './names.ts';
 import { type Buffer, buffer, checkSizes, describeOptions, type Parameter, parameter } from './parameter.ts';
 
 const stepOps = familyOps(stepRows);
@@ -136,7 +137,7 @@ abstract class BatchNorm extends ChannelNorm {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     const { weight, bias, runningMean, runningVar, momentum, eps, numBatchesTracked } = this;
     if (!this.#ranks.includes(x.ndim))
       throw new ArgumentError(
@@ -153,7 +154,7 @@ abstract class BatchNorm extends ChannelNorm {
     // The newest statistics alone, which join the mean of all so far.
     const newest = [zerosLike(runningMean), zerosLike(runningVar)] as const;
     const y = F.batchNorm(x, ...newest, { ...options, momentum: 1 });
-    noGrad(() => {
+    withoutTape(() => {
       stepOps.advanceStep({ step: numBatchesTracked });
       [runningMean, runningVar].forEach((mean, i) => {
         ops.addInto({ y: mean, x: newest[i]?.sub(mean).div(numBatchesTracked) as Tensor });
@@ -193,7 +194,7 @@ abstract class InstanceNorm extends ChannelNorm {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     const alone = x.ndim === this.#spatial + 1;
     if (!alone && x.ndim !== this.#spatial + 2)
       throw new ShapeError(
@@ -270,7 +271,7 @@ export class GroupNorm extends OwnLayer {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     const { weight, bias, eps } = this;
     return F.groupNorm(x, this.numGroups, { weight, bias, eps });
   }
@@ -316,7 +317,7 @@ export class LayerNorm extends OwnLayer {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     const { weight, bias, eps } = this;
     return F.layerNorm(x, this.normalizedShape, { weight, bias, eps });
   }

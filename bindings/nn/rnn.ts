@@ -1,6 +1,6 @@
 // Recurrent cells: one step of a sequence at a call.
 import { familyOps } from '../autograd.ts';
-import { zeros } from '../creation.ts';
+import { constantFor } from '../functional/arguments.ts';
 import * as F from '../functional/index.ts';
 import { formatShape, named, ShapeError } from '../memory/errors.ts';
 import { rnnRows } from '../ops/rnn.ts';
@@ -83,7 +83,7 @@ export class LSTMCell extends Module {
     if ((x.ndim !== 1 && x.ndim !== 2) || x.shape.at(-1) !== inputSize)
       throw new ShapeError(`LSTMCell: expected input [n, ${inputSize}] or [${inputSize}], got ${formatShape(x.shape)}`);
     const shape = [...x.shape.slice(0, -1), hiddenSize];
-    const [h, c] = state ?? [zeros(shape), zeros(shape)];
+    const [h, c] = state ?? [constantFor(x, 0, 'f32', shape), constantFor(x, 0, 'f32', shape)];
     for (const [name, part] of Object.entries({ h, c }))
       if (formatShape(part.shape) !== formatShape(shape))
         throw new ShapeError(

@@ -1,20 +1,8 @@
 // Group normalisation: the channels of x [n, channels, ...] in groups, each with the mean and 1/σ of its own elements
 // of a sample. Forward leaves them for backward.
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
-import {
-  attrs,
-  aux,
-  f32,
-  family,
-  grad,
-  maybe,
-  noSecondDerivative,
-  optional,
-  row,
-  signature,
-  type Tensor,
-} from './core.ts';
-import { expectOptional, expectSaved } from './norm.ts';
+import { attrs, aux, f32, family, grad, maybe, optional, plain, row, signature, type Tensor } from './core.ts';
+import { alongChannels, composedNorm, expectOptional, expectSaved, sumToChannels } from './norm.ts';
 import { split3 } from './shapes.ts';
 
 type GroupNorm = { readonly groups: number; readonly eps: number };
@@ -28,8 +16,8 @@ const s = optional(() => ({
     { y: grad, mean: aux, rstd: aux },
     attrs<GroupNorm>(),
   ),
-  groupNormBackward: signature({ ...saved, weight: maybe(f32) }, { dx: grad }),
-  groupNormBackwardParams: signature(saved, { dweight: grad, dbias: grad }),
+  groupNormBackward: signature({ ...saved, weight: maybe(f32) }, { dx: plain }),
+  groupNormBackwardParams: signature(saved, { dweight: plain, dbias: plain }),
 }));
 type S = typeof s;
 declare module './core.ts' {
@@ -38,17 +26,17 @@ declare module './core.ts' {
 
 /** x as [n, groups, channels of a group, elements of a channel]. @throws ShapeError, ArgumentError */
 function sizes(op: string, x: Tensor, groups: number): { n: number; groups: number; c: number; s: number } {
-  if (x.ndim < 2) throw new ShapeError(`${op}: expected input [n, channels, ...], got ${formatShape(x.shape)}`);
-  const [n, channels, plane] = split3(x.shape, 1);
+  if (x.ndim < 2) throw new ShapeError(`${op}: expected input [n, channels, ...], got ${formatShape(x.sizes)}`);
+  const [n, channels, plane] = split3(x.sizes, 1);
   if (!(Number.isSafeInteger(groups) && groups >= 1) || channels % groups !== 0)
     throw new ArgumentError(
-      `${op}: expected groups to be a whole number >= 1 that divides the channels of input ${formatShape(x.shape)}, got ${groups}`,
+      `${op}: expected groups to be a whole number >= 1 that divides the channels of input ${formatShape(x.sizes)}, got ${groups}`,
     );
   return { n, groups, c: channels / groups, s: plane };
 }
 
 type Statistics = { readonly g: Tensor; readonly x: Tensor; readonly mean: Tensor; readonly rstd: Tensor };
-const groupsOf = (mean: Tensor): number => mean.shape[1] ?? 0;
+const groupsOf = (mean: Tensor): number => mean.sizes[1] ?? 0;
 
 function checkSaved(op: string, inputs: Statistics): void {
   const groups = groupsOf(inputs.mean);
@@ -62,12 +50,18 @@ export const groupNormRows = family(s, () => ({
       const { n, c } = sizes(op, x, groups);
       expectOptional(op, 'weight', weight, [groups * c]);
       expectOptional(op, 'bias', bias, [groups * c]);
-      return { y: make(x.shape, 'f32'), mean: make([n, groups], 'f32'), rstd: make([n, groups], 'f32') };
+      return { y: make(x.sizes, 'f32'), mean: make([n, groups], 'f32'), rstd: make([n, groups], 'f32') };
     },
     forward: (k, { y, mean, rstd }, { x, weight, bias }, { groups, eps }) =>
       k.group_norm_forward_f32({ y, mean, rstd, x, weight, bias, ...sizes('groupNorm', x, groups), eps }),
     saves: ['x', 'weight', 'mean', 'rstd'],
-    backward: (o, { y: g }, { x, weight, mean, rstd }, _, { needs }) => {
+    backward: (o, { y: g }, { x, weight, mean, rstd }, { eps }, { needs, noted }) => {
+      if (noted)
+        return composedNorm(o, { g, x, weight: weight && alongChannels(o, weight, x) }, eps, {
+          fold: (t) => o.reshape({ x: t }, { shape: [mean.size, mean.size ? x.size / mean.size : 0] }),
+          unfold: (rows) => o.reshape({ x: rows }, { shape: x.shape }),
+          sum: (t) => sumToChannels(o, t),
+        });
       const params = needs.weight || needs.bias ? o.groupNormBackwardParams({ g, x, mean, rstd }) : null;
       return {
         x: needs.x ? o.groupNormBackward({ g, x, mean, rstd, weight }) : null,
@@ -80,24 +74,22 @@ export const groupNormRows = family(s, () => ({
     outputs: (make, inputs, _, op) => {
       const { x, weight } = inputs;
       checkSaved(op, inputs);
-      expectOptional(op, 'weight', weight, [x.shape[1] as number]);
-      return { dx: make(x.shape, 'f32') };
+      expectOptional(op, 'weight', weight, [x.sizes[1] as number]);
+      return { dx: make(x.sizes, 'f32') };
     },
     forward: (k, { dx }, inputs) =>
       k.group_norm_backward_f32({ dx, ...inputs, ...sizes('groupNormBackward', inputs.x, groupsOf(inputs.mean)) }),
-    backward: () => noSecondDerivative('groupNorm'),
   }),
   groupNormBackwardParams: row(s.groupNormBackwardParams, {
     outputs: (make, inputs, _, op) => {
       checkSaved(op, inputs);
-      const channels = [inputs.x.shape[1] as number];
+      const channels = [inputs.x.sizes[1] as number];
       return { dweight: make(channels, 'f32'), dbias: make(channels, 'f32') };
     },
     forward: (k, { dweight, dbias }, inputs) => {
       const { x, mean } = inputs;
       const call = { dweight, dbias, ...inputs, ...sizes('groupNormBackwardParams', x, groupsOf(mean)) };
-      k.group_norm_backward_params_f32({ ...call, first: 0, channels: x.shape[1] as number });
+      k.group_norm_backward_params_f32({ ...call, first: 0, channels: x.sizes[1] as number });
     },
-    backward: () => noSecondDerivative('groupNorm'),
   }),
 }));

@@ -1,7 +1,7 @@
 // Losses before reduction, on logits where that is what keeps them finite. functional/loss.ts reduces them.
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { softplusRows } from './activation.ts';
-import { add, constant, mul, scale, sub, sum } from './algebra.ts';
+import { add, constant, div, mul, scale, sub, sum } from './algebra.ts';
 import {
   attrs,
   aux,
@@ -11,7 +11,6 @@ import {
   i32,
   type Kernels,
   maybe,
-  noSecondDerivative,
   type Ops,
   optional,
   type Probes,
@@ -72,11 +71,11 @@ function checkTargets(probes: Probes, target: Tensor, { classes, ignoreIndex }: 
 }
 
 const rowsAndClasses = (op: string, x: Tensor): { rows: number; classes: number } => {
-  if (x.ndim !== 2) throw new ShapeError(`${op}: expected logits [n, classes], got ${formatShape(x.shape)}`);
-  const [rows, classes] = x.shape as readonly number[] as readonly [number, number];
+  if (x.ndim !== 2) throw new ShapeError(`${op}: expected logits [n, classes], got ${formatShape(x.sizes)}`);
+  const [rows, classes] = x.sizes as readonly number[] as readonly [number, number];
   return { rows, classes };
 };
-const threeSizes = ({ shape }: Tensor): { n: number; classes: number; inner: number } => {
+const threeSizes = ({ sizes: shape }: Tensor): { n: number; classes: number; inner: number } => {
   const [n, classes, inner] = shape as readonly number[] as readonly [number, number, number];
   return { n, classes, inner };
 };
@@ -87,19 +86,25 @@ interface Pointwise<A> {
   /** The gradient by the target. */
   toTarget(o: Ops, g: Tensor, x: Tensor, target: Tensor, attrs: A): Tensor;
   again(o: Ops, inputs: { g: Tensor; x: Tensor; target: Tensor }, attrs: A): Tensor;
-  /** The second derivative by x; the target, which is subtracted from x, has the opposite. Absent: there is none. */
-  second?(o: Ops, x: Tensor, target: Tensor, attrs: A): Tensor;
-  check?(op: string, attrs: A): void;
+  /** The second derivative by x. */
+  second(o: Ops, x: Tensor, target: Tensor, attrs: A): Tensor;
+  /** The derivative by the target of that by x. Absent: the opposite of `second`, for a function of x − target. */
+  cross?(o: Ops, x: Tensor, target: Tensor, attrs: A): Tensor;
+  /** Checks attributes. */
+  checkAttrs?(op: string, attrs: A): void;
+  /** Checks values. */
+  check?(probes: Probes, inputs: { x: Tensor; target: Tensor }, attrs: A, op: string): void;
 }
 
 /** An elementwise loss of a prediction and a target of the same shape, and its gradient. */
 const pointwise = <A>(f: Pointwise<A>) =>
   row(s.bce as unknown as Signature<S['smoothL1']['inputs'], A, S['bce']['outputs']>, {
     outputs: (make, { x, target }, attributes, op) => {
-      expectShape(op, 'the target', target, x.shape);
-      f.check?.(op, attributes);
-      return { y: make(x.shape, 'f32') };
+      expectShape(op, 'the target', target, x.sizes);
+      f.checkAttrs?.(op, attributes);
+      return { y: make(x.sizes, 'f32') };
     },
+    ...(f.check && { check: f.check }),
     forward: (k, { y }, { x, target }, attributes) => f.forward(k, { y, x, target, n: x.size }, attributes),
     saves: ['x', 'target'],
     backward: (o, { y: g }, { x, target }, attributes, { needs }) => ({
@@ -107,23 +112,23 @@ const pointwise = <A>(f: Pointwise<A>) =>
       target: needs.target ? f.toTarget(o, g, x, target, attributes) : null,
     }),
   });
-const pointwiseBackward = <A>(name: string, f: Pointwise<A>) =>
+const pointwiseBackward = <A>(f: Pointwise<A>) =>
   row(s.bceBackward as unknown as Signature<S['huberBackward']['inputs'], A, S['bceBackward']['outputs']>, {
     outputs: (make, { g, x, target }, _, op) => {
-      expectShape(op, 'the gradient', g, x.shape);
-      expectShape(op, 'the target', target, x.shape);
-      return { dx: make(x.shape, 'f32') };
+      expectShape(op, 'the gradient', g, x.sizes);
+      expectShape(op, 'the target', target, x.sizes);
+      return { dx: make(x.sizes, 'f32') };
     },
     forward: (k, { dx }, { g, x, target }, attributes) => f.backward(k, { dx, g, x, target, n: x.size }, attributes),
     saves: ['g', 'x', 'target'],
     backward: (o, { dx: h }, { g, x, target }, attributes, { needs }) => {
-      const bends = needs.x || needs.target;
-      if (bends && !f.second) noSecondDerivative(name);
-      const curve = bends && f.second ? mul(o, mul(o, h, g), f.second(o, x, target, attributes)) : null;
+      const times = (curve: Tensor): Tensor => mul(o, mul(o, h, g), curve);
+      const byTarget = (): Tensor =>
+        f.cross ? f.cross(o, x, target, attributes) : o.neg({ x: f.second(o, x, target, attributes) });
       return {
         g: needs.g ? f.again(o, { g: h, x, target }, attributes) : null,
-        x: needs.x ? curve : null,
-        target: needs.target && curve ? o.neg({ x: curve }) : null,
+        x: needs.x ? times(f.second(o, x, target, attributes)) : null,
+        target: needs.target ? times(byTarget()) : null,
       };
     },
   });
@@ -137,11 +142,27 @@ const checkPositive = (op: string, name: string, value: number, allowZero: boole
 const inside = (o: Ops, x: Tensor, target: Tensor, bound: number): Tensor =>
   o.cast({ x: o.lt({ a: o.abs({ x: sub(o, x, target) }), b: constant(o, bound) }) }, { dtype: 'f32' });
 
+const bernoulliVariance = (o: Ops, p: Tensor): Tensor =>
+  o.maximum({ a: mul(o, p, scale(o, p, -1, 1)), b: constant(o, 1e-12) });
+
 const bce: Pointwise<undefined> = {
   forward: (k, call) => k.bce_forward_f32(call),
   backward: (k, call) => k.bce_backward_f32(call),
   toTarget: (o, g, p) => mul(o, g, sub(o, o.log1p({ x: o.neg({ x: p }) }), o.log({ x: p }))),
   again: (o, inputs) => o.bceBackward(inputs),
+  // Of (p − t) / v with v = p (1 − p), which the gradient keeps from 0: (p² − 2 p t + t) / v², and −1 / v.
+  second: (o, p, t) =>
+    div(o, add(o, mul(o, p, sub(o, p, scale(o, t, 2))), t), o.square({ x: bernoulliVariance(o, p) })),
+  cross: (o, p) => o.neg({ x: o.reciprocal({ x: bernoulliVariance(o, p) }) }),
+  check: (probes, { x, target }, _, op) => {
+    for (const [what, values] of Object.entries({ probabilities: x, targets: target })) {
+      const bad = probes.check_range_f32({ x: values, n: values.size, low: 0, high: 1 });
+      if (bad >= 0)
+        throw new ArgumentError(
+          `${op}: expected ${what} from 0 to 1, got ${values.data[bad]} at position ${bad}; use bceWithLogitsLoss() for logits`,
+        );
+    }
+  },
 };
 const smoothL1: Pointwise<Beta> = {
   forward: (k, call, { beta }) => k.smooth_l1_forward_f32({ ...call, bound: beta }),
@@ -150,7 +171,7 @@ const smoothL1: Pointwise<Beta> = {
   again: (o, inputs, beta) => o.smoothL1Backward(inputs, beta),
   // With beta 0 this is L1: no curve anywhere.
   second: (o, x, target, { beta }) => scale(o, inside(o, x, target, beta), beta > 0 ? 1 / beta : 0),
-  check: (op, { beta }) => checkPositive(op, 'beta', beta, true),
+  checkAttrs: (op, { beta }) => checkPositive(op, 'beta', beta, true),
 };
 const huber: Pointwise<Delta> = {
   forward: (k, call, { delta }) => k.huber_forward_f32({ ...call, bound: delta }),
@@ -158,7 +179,7 @@ const huber: Pointwise<Delta> = {
   toTarget: (o, g, x, target, delta) => o.neg({ x: o.huberBackward({ g, x, target }, delta) }),
   again: (o, inputs, delta) => o.huberBackward(inputs, delta),
   second: (o, x, target, { delta }) => inside(o, x, target, delta),
-  check: (op, { delta }) => checkPositive(op, 'delta', delta, false),
+  checkAttrs: (op, { delta }) => checkPositive(op, 'delta', delta, false),
 };
 
 /** What multiplies softmax in each row of the gradient of crossEntropy: (1 − s) w[target] + s / classes · Σ w. */
@@ -184,7 +205,7 @@ const classWeightRows = family(s, () => ({
   classWeights: row(s.classWeights, {
     outputs: (make, { target, weight }, { classes }, op) => {
       expectOptional(op, 'weight', weight, [classes]);
-      return { y: make(target.shape, 'f32') };
+      return { y: make(target.sizes, 'f32') };
     },
     check: (probes, { target }, attributes, op) => checkTargets(probes, target, attributes, op),
     forward: (k, { y }, { target, weight }, { classes, ignoreIndex }) =>
@@ -204,7 +225,7 @@ export const crossEntropyRows = family(s, () => ({
       return { losses: make([rows], 'f32'), lse: make([rows], 'f32') };
     },
     check: (probes, { x, target }, { ignoreIndex }, op) =>
-      checkTargets(probes, target, { classes: x.shape[1] as number, ignoreIndex }, op),
+      checkTargets(probes, target, { classes: x.sizes[1] as number, ignoreIndex }, op),
     forward: (k, { losses, lse }, { x, target, weight }, { ignoreIndex, labelSmoothing }) => {
       const call = { losses, lse, x, target, weight, ...rowsAndClasses('crossEntropy', x) };
       k.cross_entropy_forward_f32({ ...call, ignoreIndex, labelSmoothing });
@@ -219,7 +240,7 @@ export const crossEntropyRows = family(s, () => ({
       expectShape(op, 'log Σ exp', lse, [rows]);
       expectShape(op, 'the targets', target, [rows]);
       expectOptional(op, 'weight', weight, [classes]);
-      return { dx: make(x.shape, 'f32') };
+      return { dx: make(x.sizes, 'f32') };
     },
     forward: (k, { dx }, inputs, { ignoreIndex, labelSmoothing }) => {
       const call = { dx, ...inputs, ...rowsAndClasses('crossEntropyBackward', inputs.x) };
@@ -228,11 +249,11 @@ export const crossEntropyRows = family(s, () => ({
     saves: ['g', 'x', 'lse', 'target', 'weight'],
     // The gradient is linear in g, and in x it is g · scale(row) · softmax: its derivative is that of a softmax.
     backward: (o, { dx: h }, { g, x, lse, target, weight }, attributes, { needs }) => {
-      const ones = o.full({}, { shape: g.shape, value: 1 });
+      const ones = o.full({}, { shape: g.sizes, value: 1 });
       const unit = needs.g ? o.crossEntropyBackward({ g: ones, x, lse, target, weight }, attributes) : null;
       const toG = unit && sum(o, mul(o, h, unit), 1, 2);
       if (!needs.x) return { g: toG };
-      const factor = softmaxScale(o, target, weight, x.shape[1] as number, attributes);
+      const factor = softmaxScale(o, target, weight, x.sizes[1] as number, attributes);
       const rowScale = o.reshape({ x: mul(o, g, factor) }, { shape: [g.size, 1] });
       const dim = { dim: 1 };
       return { g: toG, x: mul(o, o.softmaxBackward({ g: h, y: o.softmax({ x }, dim) }, dim), rowScale) };
@@ -245,14 +266,14 @@ export const nllRows = family(s, () => ({
   nll: row(s.nll, {
     outputs: (make, { logp, target, weight }, _, op) => {
       if (logp.ndim !== 3)
-        throw new ShapeError(`${op}: expected log-probabilities [n, classes, inner], got ${formatShape(logp.shape)}`);
+        throw new ShapeError(`${op}: expected log-probabilities [n, classes, inner], got ${formatShape(logp.sizes)}`);
       const { n, classes, inner } = threeSizes(logp);
       expectShape(op, 'the targets', target, [n, inner]);
       expectOptional(op, 'weight', weight, [classes]);
       return { losses: make([n, inner], 'f32') };
     },
     check: (probes, { logp, target }, { ignoreIndex }, op) =>
-      checkTargets(probes, target, { classes: logp.shape[1] as number, ignoreIndex }, op),
+      checkTargets(probes, target, { classes: logp.sizes[1] as number, ignoreIndex }, op),
     forward: (k, { losses }, { logp, target, weight }, { ignoreIndex }) =>
       k.nll_forward_f32({ losses, logp, target, weight, ...threeSizes(logp), ignoreIndex }),
     saves: ['target', 'weight'],
@@ -262,9 +283,9 @@ export const nllRows = family(s, () => ({
   }),
   nllBackward: row(s.nllBackward, {
     outputs: (make, { g, target, weight }, { classes }, op) => {
-      expectShape(op, 'the gradient', g, target.shape);
+      expectShape(op, 'the gradient', g, target.sizes);
       expectOptional(op, 'weight', weight, [classes]);
-      const [n, inner] = target.shape as readonly number[] as readonly [number, number];
+      const [n, inner] = target.sizes as readonly number[] as readonly [number, number];
       return { dlogp: make([n, classes, inner], 'f32') };
     },
     forward: (k, { dlogp }, { g, target, weight }, { ignoreIndex }) =>
@@ -282,12 +303,12 @@ export const logitRows = family(s, () => ({
   ...softplusRows,
   bceWithLogits: row(s.bceWithLogits, {
     outputs: (make, { x, target, posWeight }, _, op) => {
-      expectShape(op, 'the target', target, x.shape);
-      expectOptional(op, 'posWeight', posWeight, x.shape.slice(-1));
-      return { y: make(x.shape, 'f32') };
+      expectShape(op, 'the target', target, x.sizes);
+      expectOptional(op, 'posWeight', posWeight, x.sizes.slice(-1));
+      return { y: make(x.sizes, 'f32') };
     },
     forward: (k, { y }, { x, target, posWeight }) =>
-      k.bce_with_logits_forward_f32({ y, x, target, posWeight, n: x.size, inner: x.shape.at(-1) ?? 1 }),
+      k.bce_with_logits_forward_f32({ y, x, target, posWeight, n: x.size, inner: x.sizes.at(-1) ?? 1 }),
     saves: ['x', 'target', 'posWeight'],
     backward: (o, { y: g }, { x, target, posWeight }, _, { needs }) => {
       // loss = (1 − t) x + (1 + (w − 1) t) softplus(−x), so by t: −x + (w − 1) softplus(−x).
@@ -304,18 +325,18 @@ export const logitRows = family(s, () => ({
   }),
   bceWithLogitsBackward: row(s.bceWithLogitsBackward, {
     outputs: (make, { g, x, target, posWeight }, _, op) => {
-      expectShape(op, 'the gradient', g, x.shape);
-      expectShape(op, 'the target', target, x.shape);
-      expectOptional(op, 'posWeight', posWeight, x.shape.slice(-1));
-      return { dx: make(x.shape, 'f32') };
+      expectShape(op, 'the gradient', g, x.sizes);
+      expectShape(op, 'the target', target, x.sizes);
+      expectOptional(op, 'posWeight', posWeight, x.sizes.slice(-1));
+      return { dx: make(x.sizes, 'f32') };
     },
     forward: (k, { dx }, inputs) =>
-      k.bce_with_logits_backward_f32({ dx, ...inputs, n: inputs.x.size, inner: inputs.x.shape.at(-1) ?? 1 }),
+      k.bce_with_logits_backward_f32({ dx, ...inputs, n: inputs.x.size, inner: inputs.x.sizes.at(-1) ?? 1 }),
     saves: ['g', 'x', 'target', 'posWeight'],
     // f'' = (1 + (w − 1) t) σ (1 − σ)
     backward: (o, { dx: h }, { g, x, target, posWeight }, _, { needs }) => {
       const curve = (): Tensor => {
-        const ones = o.full({}, { shape: x.shape, value: 1 });
+        const ones = o.full({}, { shape: x.sizes, value: 1 });
         const slope = o.sigmoidBackward({ g: ones, saved: o.sigmoid({ x }) });
         const factor = posWeight ? scale(o, mul(o, lessOne(o, posWeight), target), 1, 1) : null;
         return mul(o, mul(o, h, g), factor ? mul(o, slope, factor) : slope);
@@ -338,9 +359,9 @@ export const logitRows = family(s, () => ({
 
 export const pointwiseLossRows = family(s, () => ({
   bce: pointwise(bce),
-  bceBackward: pointwiseBackward('bceBackward', bce),
+  bceBackward: pointwiseBackward(bce),
   smoothL1: pointwise(smoothL1),
-  smoothL1Backward: pointwiseBackward('smoothL1Backward', smoothL1),
+  smoothL1Backward: pointwiseBackward(smoothL1),
   huber: pointwise(huber),
-  huberBackward: pointwiseBackward('huberBackward', huber),
+  huberBackward: pointwiseBackward(huber),
 }));

@@ -15,7 +15,6 @@ import {
   grad,
   type Kernels,
   type Make,
-  noSecondDerivative,
   numeric,
   type Ops,
   plain,
@@ -44,7 +43,7 @@ const s = {
   sum: signature({ x: any }, { y: grad }, attrs<ReduceAttrs>()),
   mean: reduced(),
   prod: reduced(),
-  prodBackward: signature({ g: f32, x: f32 }, { dx: grad }, attrs<ReduceAttrs>()),
+  prodBackward: signature({ g: f32, x: f32 }, { dx: plain }, attrs<ReduceAttrs>()),
   max: extremeOf(),
   min: extremeOf(),
   argmax: position(),
@@ -56,7 +55,7 @@ const s = {
   cumsum: signature({ x: numeric }, { y: grad }, attrs<Dim>()),
   cumsumBackward: signature({ g: f32 }, { dx: grad }, attrs<Dim>()),
   logcumsumexp: signature({ x: f32 }, { y: grad }, attrs<Dim>()),
-  logcumsumexpBackward: signature({ g: f32, x: f32, y: f32 }, { dx: grad }, attrs<Dim>()),
+  logcumsumexpBackward: signature({ g: f32, x: f32, y: f32 }, { dx: plain }, attrs<Dim>()),
 };
 type S = typeof s;
 declare module './core.ts' {
@@ -87,7 +86,7 @@ interface Sizes {
 
 /** x as the kernels take it: with the dims `start … end - 1` as the middle one. */
 export function sizesOf(x: Tensor, start: number, end = start + 1): Sizes {
-  const [outer, r, inner] = split3(x.shape, start, end);
+  const [outer, r, inner] = split3(x.sizes, start, end);
   return { outer, r, inner, stride: inner };
 }
 
@@ -97,7 +96,7 @@ type Choice = ByDtype<Forward>;
 
 /** y and x with the dims `start … end - 1` of x as the middle one. */
 function callOf(y: Tensor, x: Tensor, start: number, end: number): Call {
-  const [outer, r, inner] = split3(x.shape, start, end);
+  const [outer, r, inner] = split3(x.sizes, start, end);
   return { y, x, outer, r, inner, stride: inner };
 }
 
@@ -113,9 +112,9 @@ function makeReduced(
     throw new ShapeError(
       `${op}: expected dims of a tensor of ${x.ndim} dims, got ${attributes.dim} … ${attributes.end - 1}`,
     );
-  if (emptyFails && count(x.shape, attributes) === 0)
-    throw new ShapeError(`${op}: expected at least one element to reduce, got shape ${formatShape(x.shape)}`);
-  return make(reducedShape(x.shape, attributes), dtype);
+  if (emptyFails && count(x.sizes, attributes) === 0)
+    throw new ShapeError(`${op}: expected at least one element to reduce, got shape ${formatShape(x.sizes)}`);
+  return make(reducedShape(x.sizes, attributes), dtype);
 }
 
 /** The gradient reads x and y. */
@@ -140,9 +139,9 @@ function extremeBackward(
   { x, y }: { readonly x: Tensor; readonly y: Tensor },
   attributes: ReduceAttrs,
 ): Tensor {
-  const same = o.eq({ a: x, b: restore(o, y, x.shape, attributes) });
+  const same = o.eq({ a: x, b: restore(o, y, x.sizes, attributes) });
   const mask = o.cast({ x: same }, { dtype: 'f32' });
-  return mul(o, mask, restore(o, div(o, g, o.sum({ x: mask }, attributes)), x.shape, attributes));
+  return mul(o, mask, restore(o, div(o, g, o.sum({ x: mask }, attributes)), x.sizes, attributes));
 }
 const extreme = (kernels: Choice) => curved(kernels, extremeBackward, true);
 
@@ -170,9 +169,9 @@ const spread = (root: boolean) =>
       // From x and not from the saved mean, so that a derivative of this derivative is whole.
       const { correction: _, ...dims } = attributes;
       const centered = sub(o, x, o.mean({ x }, { ...dims, keepdim: true }));
-      const freedom = Math.max(0, count(x.shape, attributes) - attributes.correction);
+      const freedom = Math.max(0, count(x.sizes, attributes) - attributes.correction);
       const slope = root ? scale(o, guardedDivide(o, g, y), 1 / freedom) : scale(o, g, 2 / freedom);
-      return { x: mul(o, centered, restore(o, slope, x.shape, attributes)) };
+      return { x: mul(o, centered, restore(o, slope, x.sizes, attributes)) };
     },
   });
 
@@ -180,6 +179,43 @@ const spread = (root: boolean) =>
 function guardedDivide(o: Ops, g: Tensor, y: Tensor): Tensor {
   const zero = constant(o, 0);
   return where(o, o.eq({ a: y, b: zero }), zero, div(o, g, y));
+}
+
+/**
+ * The gradient of a product, of ops that have derivatives: halves of the lane are multiplied by halves, so that nothing
+ * is divided by what may be 0.
+ */
+function composedProd(o: Ops, g: Tensor, x: Tensor, { dim, end }: ReduceAttrs): Tensor {
+  const [outer, r, inner] = split3(x.shape, dim, end);
+  const part = (t: Tensor, start: number, length: number): Tensor =>
+    o.slice({ x: t }, { dim: 1, start, length, step: 1 });
+  const walk = (lanes: Tensor, n: number, upper: Tensor): Tensor => {
+    if (n <= 1) return part(upper, 0, n);
+    const half = n >> 1;
+    const [a, b] = [part(lanes, 0, half), part(lanes, half, half)];
+    const odd = (t: Tensor, at: number): Tensor[] => (n % 2 ? [part(t, at, 1)] : []);
+    const below = o.concat({ xs: [mul(o, a, b), ...odd(lanes, n - 1)] }, { dim: 1 });
+    const dBelow = walk(below, n - half, upper);
+    const d = part(dBelow, 0, half);
+    return o.concat({ xs: [mul(o, d, b), mul(o, d, a), ...odd(dBelow, half)] }, { dim: 1 });
+  };
+  const lanes = o.reshape({ x }, { shape: [outer, r, inner] });
+  const dx = walk(lanes, r, o.reshape({ x: g }, { shape: [outer, 1, inner] }));
+  return o.reshape({ x: dx }, { shape: x.shape });
+}
+
+/** The gradient Σ g_j exp(x_i − y_j) over j ≥ i, of ops that have derivatives: in pairs, so that no exp overflows. */
+function composedLogcumsumexp(o: Ops, g: Tensor, x: Tensor, y: Tensor, { dim }: Dim): Tensor {
+  const [outer, r, inner] = split3(x.shape, normalizeDim('logcumsumexp', dim, x.ndim));
+  const rows = (t: Tensor): Tensor => o.reshape({ x: t }, { shape: [outer, r, 1, inner] });
+  const columns = (t: Tensor): Tensor => o.reshape({ x: t }, { shape: [outer, 1, r, inner] });
+  const count = o.cumsum({ x: o.full({}, { shape: [r], value: 1, dtype: 'i32' }) }, { dim: 0 });
+  const [i, j] = [o.reshape({ x: count }, { shape: [r, 1, 1] }), o.reshape({ x: count }, { shape: [1, r, 1] })];
+  const shares = o.exp({
+    x: where(o, o.le({ a: i, b: j }), sub(o, rows(x), columns(y)), constant(o, Number.NEGATIVE_INFINITY)),
+  });
+  const dx = o.sum({ x: mul(o, columns(g), shares) }, { dim: 2, end: 3, keepdim: false });
+  return o.reshape({ x: dx }, { shape: x.shape });
 }
 
 const sums: Readonly<Record<Dtype, Forward>> = {
@@ -199,7 +235,7 @@ export const reduceRows = family(s, () => ({
   mean: row(s.mean, {
     outputs: (make, { x }, attributes, op) => ({ y: makeReduced(make, x, attributes, op) }),
     forward: (k, { y }, { x }, { dim, end }) => {
-      const [outer, r, inner] = split3(x.shape, dim, end);
+      const [outer, r, inner] = split3(x.sizes, dim, end);
       k.sum_f32({ y, x, outer, r, inner, stride: inner, factor: 1 / r });
     },
     backward: (o, { y: g }, _, attributes, { shapes }) => ({
@@ -210,15 +246,16 @@ export const reduceRows = family(s, () => ({
     outputs: (make, { x }, attributes, op) => ({ y: makeReduced(make, x, attributes, op) }),
     forward: (k, { y }, { x }, { dim, end }) => k.prod_f32({ y, x, ...sizesOf(x, dim, end) }),
     saves: ['x'],
-    backward: (o, { y: g }, { x }, attributes) => ({ x: o.prodBackward({ g, x }, attributes) }),
+    backward: (o, { y: g }, { x }, attributes, { noted }) => ({
+      x: noted ? composedProd(o, g, x, attributes) : o.prodBackward({ g, x }, attributes),
+    }),
   }),
   prodBackward: row(s.prodBackward, {
     outputs: (make, { g, x }, attributes, op) => {
-      expectShape(op, 'the gradient', g, reducedShape(x.shape, attributes));
-      return { dx: make(x.shape, 'f32') };
+      expectShape(op, 'the gradient', g, reducedShape(x.sizes, attributes));
+      return { dx: make(x.sizes, 'f32') };
     },
     forward: (k, { dx }, { g, x }, { dim, end }) => k.prod_backward_f32({ dx, g, x, ...sizesOf(x, dim, end) }),
-    backward: () => noSecondDerivative('prod'),
   }),
   max: extreme({ f32: (k, call) => k.max_f32(call), i32: (k, call) => k.max_i32(call) }),
   min: extreme({ f32: (k, call) => k.min_f32(call), i32: (k, call) => k.min_i32(call) }),
@@ -234,7 +271,7 @@ export const reduceRows = family(s, () => ({
     },
     saves: ['x', 'y'],
     backward: (o, { y: g }, { x, y }, attributes) => ({
-      x: mul(o, x, restore(o, guardedDivide(o, g, y), x.shape, attributes)),
+      x: mul(o, x, restore(o, guardedDivide(o, g, y), x.sizes, attributes)),
     }),
   }),
   logsumexp: row(s.logsumexp, {
@@ -243,15 +280,15 @@ export const reduceRows = family(s, () => ({
     saves: ['x'],
     backward: (o, { y: g }, { x }, attributes) => {
       // softmax, and not exp(x − y): beside a result of 1000 the difference would keep four digits.
-      const lanes = o.reshape({ x }, { shape: split3(x.shape, attributes.dim, attributes.end) });
-      const softmax = o.reshape({ x: o.softmax({ x: lanes }, { dim: 1 }) }, { shape: x.shape });
-      return { x: mul(o, softmax, restore(o, g, x.shape, attributes)) };
+      const lanes = o.reshape({ x }, { shape: split3(x.sizes, attributes.dim, attributes.end) });
+      const softmax = o.reshape({ x: o.softmax({ x: lanes }, { dim: 1 }) }, { shape: x.sizes });
+      return { x: mul(o, softmax, restore(o, g, x.sizes, attributes)) };
     },
   }),
   cumsum: row(s.cumsum, {
     outputs: (make, { x }, { dim }, op) => {
       normalizeDim(op, dim, x.ndim);
-      return { y: make(x.shape, x.dtype) };
+      return { y: make(x.sizes, x.dtype) };
     },
     forward: (k, { y }, { x }, { dim }) => {
       const call = { y, x, ...sizesOf(x, normalizeDim('cumsum', dim, x.ndim)) };
@@ -263,7 +300,7 @@ export const reduceRows = family(s, () => ({
   cumsumBackward: row(s.cumsumBackward, {
     outputs: (make, { g }, { dim }, op) => {
       normalizeDim(op, dim, g.ndim);
-      return { dx: make(g.shape, 'f32') };
+      return { dx: make(g.sizes, 'f32') };
     },
     forward: (k, { dx }, { g }, { dim }) =>
       k.cumsum_backward_f32({ y: dx, x: g, ...sizesOf(g, normalizeDim('cumsumBackward', dim, g.ndim)) }),
@@ -272,22 +309,23 @@ export const reduceRows = family(s, () => ({
   logcumsumexp: row(s.logcumsumexp, {
     outputs: (make, { x }, { dim }, op) => {
       normalizeDim(op, dim, x.ndim);
-      return { y: make(x.shape, 'f32') };
+      return { y: make(x.sizes, 'f32') };
     },
     forward: (k, { y }, { x }, { dim }) =>
       k.logcumsumexp_forward_f32({ y, x, ...sizesOf(x, normalizeDim('logcumsumexp', dim, x.ndim)) }),
     saves: ['x', 'y'],
-    backward: (o, { y: g }, { x, y }, attributes) => ({ x: o.logcumsumexpBackward({ g, x, y }, attributes) }),
+    backward: (o, { y: g }, { x, y }, attributes, { noted }) => ({
+      x: noted ? composedLogcumsumexp(o, g, x, y, attributes) : o.logcumsumexpBackward({ g, x, y }, attributes),
+    }),
   }),
   logcumsumexpBackward: row(s.logcumsumexpBackward, {
     outputs: (make, { g, x, y }, { dim }, op) => {
       normalizeDim(op, dim, x.ndim);
-      expectShape(op, 'the gradient', g, x.shape);
-      expectShape(op, 'the result', y, x.shape);
-      return { dx: make(x.shape, 'f32') };
+      expectShape(op, 'the gradient', g, x.sizes);
+      expectShape(op, 'the result', y, x.sizes);
+      return { dx: make(x.sizes, 'f32') };
     },
     forward: (k, { dx }, { g, x, y }, { dim }) =>
       k.logcumsumexp_backward_f32({ dx, g, x, y, ...sizesOf(x, normalizeDim('logcumsumexp', dim, x.ndim)) }),
-    backward: () => noSecondDerivative('logcumsumexp'),
   }),
 }));

@@ -63,7 +63,7 @@ function describeClock(all: readonly ProfileEvent[]): string {
   const moved = all.filter(({ duration }) => duration > 0);
   if (2 * moved.length > all.length || all.length === 0) return '';
   if (moved.length === 0) return 'the clock of this engine stood still: no op was measured';
-  const step = Math.min(...moved.map(({ duration }) => duration));
+  const step = moved.reduce((least, { duration }) => Math.min(least, duration), Infinity);
   return `the clock of this engine moves by ${step.toFixed(3)} ms, and most ops take less: call the function many times in one profile`;
 }
 

@@ -1,8 +1,8 @@
 // One trace of a function, for one kind of call: the program, and what has to be done around each run of it.
-import { isGradEnabled } from '../autograd.ts';
+import { notes } from '../autograd.ts';
 import { type Runtime, runtime } from '../engine/engine.ts';
 import { withTracer } from '../execute.ts';
-import type { Block, Scope } from '../memory/arena.ts';
+import { type Block, heirOf, type Scope } from '../memory/arena.ts';
 import { expectSynchronous, formatShape, GradError, named, RecordingError } from '../memory/errors.ts';
 import { watchCalls } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
@@ -17,11 +17,10 @@ import { forEachInput, Trace } from './trace.ts';
 /** Stands for an argument: no memory, and the layout of the argument. */
 function standIn(x: Tensor): Tensor {
   let last = 0;
-  if (!x.isContiguous())
-    for (let d = 0; d < x.ndim; d++) last += ((x.shape[d] as number) - 1) * (x.strides[d] as number);
+  if (!x.isContiguous()) for (let d = 0; d < x.ndim; d++) last += ((x.sizes[d] as number) - 1) * (x.steps[d] as number);
   const made = x.isContiguous()
-    ? Tensor.allocate(x.shape, x.dtype, 'compile')
-    : Tensor.allocate([last + 1], x.dtype, 'compile').alias(x.shape, x.strides, 0);
+    ? Tensor.allocate(x.sizes, x.dtype, 'compile')
+    : Tensor.allocate([last + 1], x.dtype, 'compile').alias(x.sizes, x.steps, 0);
   made.takeRequiresGrad(x.requiresGrad);
   return made;
 }
@@ -53,7 +52,7 @@ export class Specialization {
   /** Laid out at the first run: a trace that is only compared needs no memory. */
   #program: Program | null = null;
   #places: Places = { inputs: [], results: [] };
-  readonly #gradEnabled = isGradEnabled();
+  readonly #gradEnabled = notes();
   /** What stood for the arguments, and which of them are written. */
   readonly #inputs: readonly Tensor[];
   readonly #writes: readonly boolean[];
@@ -90,7 +89,7 @@ export class Specialization {
     const recorded = tensors.find((x) => x.requiresGrad && !x.isLeaf);
     if (recorded && this.#gradEnabled)
       throw new GradError(
-        `compile: expected arguments without history, got one of shape ${formatShape(recorded.shape)} that an op made; pass detach() of it, or let the function use it from outside`,
+        `compile: expected arguments without history, got one of shape ${formatShape(recorded.sizes)} that an op made; pass detach() of it, or let the function use it from outside`,
       );
     for (const x of tensors) x.checkAlive();
     const scope = arena.open();
@@ -194,7 +193,7 @@ export class Specialization {
    * @param tensors gets those in the arguments
    */
   fits(args: readonly unknown[], tensors: Tensor[]): boolean {
-    if (isGradEnabled() === this.#gradEnabled && this.#pattern.matches(args, tensors) && this.#holds()) return true;
+    if (notes() === this.#gradEnabled && this.#pattern.matches(args, tensors) && this.#holds()) return true;
     if (tensors.length > 0) tensors.length = 0;
     return false;
   }
@@ -222,7 +221,7 @@ export class Specialization {
     for (let i = 0; i < tensors.length; i++) {
       if (this.#taken.has((tensors[i] as Tensor).block) || (this.#writes[i] && this.#meets(tensors, i)))
         throw new RecordingError(
-          `compile: expected arguments that share no memory with what the function writes, got one of shape ${formatShape(tensors[i]?.shape ?? [])} that does; pass a copy`,
+          `compile: expected arguments that share no memory with what the function writes, got one of shape ${formatShape(tensors[i]?.sizes ?? [])} that does; pass a copy`,
         );
     }
   }
@@ -253,11 +252,13 @@ export class Specialization {
     this.#checkApart(tensors);
     for (const hook of this.#trace.hooks) hook();
     const blocks: Block[] = [];
+    let turn: Scope | null = null;
     try {
       for (let i = 0; i < tensors.length; i++) {
         const x = tensors[i] as Tensor;
         x.checkAlive();
         const { block, byteOffset } = x;
+        turn = heirOf(turn, block);
         if (this.#writes[i]) block.version++;
         program.move(this.#places.inputs[i], block.ptr + byteOffset);
       }
@@ -265,7 +266,7 @@ export class Specialization {
       const results = this.#results.blocks;
       for (let i = 0; i < results.length; i++) {
         const { block, kept } = results[i] as ResultBlock;
-        const made = kept ? arena.lasting(block.bytes, block.maker) : arena.allocate(block.bytes, block.maker);
+        const made = kept ? arena.lasting(block.bytes, block.maker) : arena.allocate(block.bytes, block.maker, turn);
         blocks.push(made);
         program.move(this.#places.results[i], made.ptr);
       }
@@ -317,7 +318,7 @@ export class Specialization {
       const { owner, block } = left;
       // The caller may have let go of it: the program has another one then.
       if (block && left.gradient?.block.freed)
-        left.gradient = new Tensor(this.#now.get(block) as Block, left.gradient.dtype, left.gradient.shape);
+        left.gradient = new Tensor(this.#now.get(block) as Block, left.gradient.dtype, left.gradient.sizes);
       if (owner.grad === left.gradient) continue;
       owner.clearGrad();
       owner.takeGrad(left.gradient);

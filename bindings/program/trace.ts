@@ -1,7 +1,7 @@
 // The graph of ops that compile() traces: what was called, on what, from where. While a trace stands in the tracer's
 // slot of execute.ts, blocks have no memory: what a program needs is known, and planned, when the trace is over.
 
-import { noGrad, ops } from '../autograd.ts';
+import { ops, withoutTape } from '../autograd.ts';
 import { aside, type Made, type ModuleLink, moduleNow, type Tracer } from '../execute.ts';
 import { type Block, unclonable } from '../memory/arena.ts';
 import { RecordingError } from '../memory/errors.ts';
@@ -90,12 +90,12 @@ export class Trace implements Tracer {
     const values = Array.from((attrs as { values: ArrayLike<number> }).values);
     // Every run has to find the numbers again, whatever it did to y: so they are copied from a tensor that lasts.
     const constant = aside(() => {
-      const x = Tensor.allocate(into.shape, into.dtype, 'tensor').keep();
+      const x = Tensor.allocate(into.sizes, into.dtype, 'tensor').keep();
       this.constants.set(x.block, values);
       ops.upload({ y: x }, { values });
       return x;
     });
-    noGrad(() => ops.copy({ y: into, x: constant }));
+    withoutTape(() => ops.copy({ y: into, x: constant }));
   }
 
   guard(holds: () => boolean): void {

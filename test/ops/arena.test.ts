@@ -63,6 +63,83 @@ describe('the arena', () => {
     expect(arena.memory.buffer.byteLength).toBe(byteLength);
   });
 
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])('refuses only what fits nowhere, run %i', (seed) => {
+    const next = random(`room ${seed}`);
+    const pages = 16 + Math.floor(next() * 100);
+    const [base, limit] = [Math.floor(next() * 5000), pages * 65536 - Math.floor(next() * 65536)];
+    const arena = new Arena(new WebAssembly.Memory({ initial: 1, maximum: Math.floor(limit / 65536) }), base, limit);
+    const start = Math.ceil(Math.max(base, 64) / 64) * 64;
+    const end = Math.floor(limit / 65536) * 65536;
+    const living = new Map<Block, number>();
+    /** The widest room between living blocks. */
+    const widest = (): number => {
+      let [most, at] = [0, start];
+      for (const { ptr, bytes } of [...living.keys()].sort((a, b) => a.ptr - b.ptr)) {
+        most = Math.max(most, ptr - at);
+        at = ptr + bytes;
+      }
+      return Math.max(most, end - at);
+    };
+    const size = (): number => Math.floor(next() ** (4 ** Math.floor(next() * 3)) * limit * 1.1);
+    let refused = 0;
+    for (let i = 0; i < 3000; i++) {
+      if (living.size > 0 && next() < 0.5) {
+        const [block, stamp] = [...living][Math.floor(next() * living.size)] as [Block, number];
+        expect([arena.u8[block.ptr], arena.u8[block.ptr + block.bytes - 1]]).toEqual([stamp, stamp]);
+        block.free();
+        living.delete(block);
+        continue;
+      }
+      const bytes = size();
+      const before = { used: arena.used, count: arena.count };
+      try {
+        const block = arena.allocate(bytes, 'test');
+        expect(block.bytes).toBeGreaterThanOrEqual(bytes);
+        expect(block.ptr).toBeGreaterThanOrEqual(start);
+        expect(block.ptr + block.bytes).toBeLessThanOrEqual(end);
+        for (const other of living.keys())
+          expect(block.ptr + block.bytes <= other.ptr || other.ptr + other.bytes <= block.ptr).toBe(true);
+        const stamp = i % 251;
+        arena.u8.fill(stamp, block.ptr, block.ptr + block.bytes);
+        living.set(block, stamp);
+      } catch (error) {
+        expect(error).toBeInstanceOf(OutOfMemoryError);
+        expect(Math.ceil(Math.max(bytes, 1) / 64) * 64, `room for ${bytes}`).toBeGreaterThan(widest());
+        expect({ used: arena.used, count: arena.count }).toEqual(before);
+        refused++;
+      }
+    }
+    expect(refused).toBeGreaterThan(10);
+    expect(arena.used).toBe([...living.keys()].reduce((sum, { bytes }) => sum + bytes, 0));
+    for (const block of living.keys()) block.free();
+    expect(arena.allocate(end - start, 'test').bytes).toBe(end - start);
+  });
+
+  it('joins what was freed before it refuses or grows', () => {
+    const arena = new Arena(new WebAssembly.Memory({ initial: 1, maximum: 1024 }), 0, 2 ** 26);
+    arena.allocate(28 * 2 ** 20, 'test').free();
+    const block = arena.allocate(36 * 2 ** 20, 'test');
+    expect(arena.memory.buffer.byteLength).toBeLessThan(45 * 2 ** 20);
+    block.free();
+    const parts = Array.from({ length: 400 }, () => arena.allocate(2 ** 16, 'test'));
+    for (const part of parts) part.free();
+    const { byteLength } = arena.memory.buffer;
+    arena.allocate(35 * 2 ** 20, 'test').free();
+    expect(arena.memory.buffer.byteLength).toBe(byteLength);
+    // Rounded up to its class it would not fit any more.
+    expect(arena.allocate(61 * 2 ** 20, 'test').bytes).toBe(61 * 2 ** 20);
+  });
+
+  it('finds room among many holes at once', () => {
+    const arena = new Arena(new WebAssembly.Memory({ initial: 1, maximum: 1024 }), 0, 2 ** 26);
+    const small = Array.from({ length: 200_000 }, () => arena.allocate(64, 'test'));
+    for (let i = 0; i < small.length; i += 2) (small[i] as Block).free();
+    arena.allocate(50 * 2 ** 20, 'test'); // has the bins emptied into holes
+    const started = performance.now();
+    for (let i = 0; i < 20_000; i++) arena.allocate(i % 3 ? 64 : 128, 'test');
+    expect(performance.now() - started).toBeLessThan(2000); // 20 s where every search sees every hole
+  });
+
   it('steps that ask for the same sizes do not grow it', () => {
     const arena = new Arena(new WebAssembly.Memory({ initial: 1, maximum: 512 }), 0, 512 * 65536);
     const step = (): void => {

@@ -70,6 +70,34 @@ const ended: readonly (readonly [title: string, call: () => unknown, error: Kind
   ['a late fraction as i32', () => r.arange(0, 20_000.5, 0.5, { dtype: 'i32' }), ArgumentError],
   ['truncNormal_ with std Infinity', () => nn.init.truncNormal_(r.zeros([2]), { std: Infinity }), ArgumentError],
   ['truncNormal_ with mean NaN', () => nn.init.truncNormal_(r.zeros([2]), { mean: Number.NaN }), ArgumentError],
+  [
+    'split into too many',
+    () =>
+      r
+        .zeros([1])
+        .expand([2 ** 30])
+        .split(1),
+    ArgumentError,
+  ],
+  [
+    'unbind into too many',
+    () =>
+      r
+        .zeros([1])
+        .expand([2 ** 30])
+        .unbind(),
+    ArgumentError,
+  ],
+  [
+    'toArray of too many',
+    () =>
+      r
+        .zeros([1])
+        .expand([2 ** 30])
+        .toArray(),
+    ArgumentError,
+  ],
+  ['toArray of too many empty ones', () => r.zeros([2 ** 30, 0]).toArray(), ArgumentError],
   ['setRngState with no words', () => r.setRngState([1, 2, 3, 0.5]), ArgumentError],
   ['setRngState of nothing', () => r.setRngState(null as never), ArgumentError],
 ];

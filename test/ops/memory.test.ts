@@ -287,6 +287,29 @@ describe('out of memory', () => {
   });
 });
 
+describe('what fits', () => {
+  it('is given, also where smaller blocks lay', async () => {
+    await r.init({ maxBytes: 64 * MIB, threads: 1 });
+    r.zeros([28 << 18]).dispose();
+    const large = r.zeros([36 << 18]);
+    expect(r.scope(() => large.sum().item())).toBe(0);
+    large.dispose();
+    const parts = Array.from({ length: 50 }, () => r.ones([1 << 18]));
+    for (const part of parts) part.dispose();
+    r.zeros([59 << 18]).dispose(); // rounded up to its size class it would not fit
+  });
+
+  it('random tensors of another dtype leave nothing where it does not', async () => {
+    await r.init({ maxBytes: 64 * MIB, threads: 1 });
+    const { blocks } = r.backend().memory;
+    const size = 8 * MIB; // 32 MB: the floats fit, and not their conversion
+    for (const make of [() => r.rand([size], { dtype: 'i32' }), () => r.randn([size], { dtype: 'i32' })]) {
+      expect(make).toThrow(OutOfMemoryError);
+      expect(r.backend().memory.blocks).toBe(blocks);
+    }
+  });
+});
+
 describe('beyond 2 GiB', () => {
   it('computes in the highest block', async () => {
     await r.init();

@@ -1,6 +1,8 @@
 // The package as plain ES modules in the pages of every browser, to the same bits as in Node.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { EngineId } from '../../tools/engines.ts';
 import { type Browser, launch } from './browsers.ts';
 import { sectionOf } from './bundle.ts';
 import { commonFiles, pageOf, visit, workerOf } from './page.ts';
@@ -20,12 +22,17 @@ interface Scenario {
   readonly title: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly options: object;
-  readonly threads: number;
+  /** How many there have to be; as many as the browser starts where it is left out. */
+  readonly threads?: number;
   readonly violations?: readonly string[];
+  /** Where it takes a minute. */
+  readonly slow?: EngineId;
 }
 const SCENARIOS: readonly Scenario[] = [
   { title: 'a plain page', headers: {}, options: strict('auto'), threads: 1 },
   { title: 'an isolated page', headers: ISOLATED, options: strict(2), threads: 2 },
+  // More than a browser may start: some never do in a worker of Firefox.
+  { title: 'eight threads', headers: ISOLATED, options: strict(8), slow: 'webkit' },
   { title: 'a policy', headers: POLICY, options: strict('auto'), threads: 1 },
   { title: 'a policy, isolated', headers: { ...ISOLATED, ...POLICY }, options: strict(2), threads: 2 },
   {
@@ -62,9 +69,10 @@ describe.each(rowsOf(inject('browsers')))('%s', (_title, id, found) => {
     headers,
   });
 
-  for (const { title, headers, options, threads, violations = [] } of SCENARIOS)
+  for (const { title, headers, options, threads, violations = [], slow } of SCENARIOS)
     it(title, async ({ skip }) => {
       needs(found, skip);
+      if (id === slow) skip('more threads than processors take it a minute');
       const answer = await visit(browser, siteOf(options, headers));
       expectSame(answer.page, inject('expected'), threads);
       expectSame(answer.worker, inject('expected'), threads);
@@ -126,6 +134,25 @@ describe.each(rowsOf(inject('browsers')))('%s', (_title, id, found) => {
     const document = sectionOf(title).html.replace('\n', `\n<script>console.log = ${tell};</script>\n`);
     const answer = await visit(browser, { folders: { '/retrograd/': library }, files: { '/index.html': document } });
     expect(answer.page).toBe(3);
+  });
+
+  it('loops that await', async ({ skip }) => {
+    needs(found, skip);
+    const source = (name: string): string => readFileSync(join(import.meta.dirname, name), 'utf8');
+    const answer = await visit(browser, {
+      folders: { '/retrograd/': library },
+      files: {
+        ...commonFiles({}),
+        '/page.js': source('scopes-page.js'),
+        '/scopes.js': source('scopes.js'),
+        '/scope-tools.js': source('scope-tools.js'),
+      },
+    });
+    const problems = Object.entries(answer.page).filter(([, problem]) => problem);
+    expect(problems).toEqual([]);
+    expect(Object.keys(answer.page).length).toBeGreaterThan(25);
+    // What is refused as asynchronous tells what it throws.
+    expect(answer.problems.filter((problem) => !/the async function that was refused/.test(problem))).toEqual([]);
   });
 
   it('a policy without WebAssembly', async ({ skip }) => {
