@@ -1,4 +1,5 @@
 // What lists of modules and of parameters have in common: their items are properties 0, 1, … of their own.
+import { tracing } from '../execute.ts';
 import { ArgumentError } from '../memory/errors.ts';
 import { methods } from '../signature.ts';
 import { Module } from './module.ts';
@@ -13,6 +14,7 @@ export abstract class Indexed<T extends object> extends Module {
 
   /** How many items there are. */
   get length(): number {
+    tracing()?.dependOn(this);
     let length = 0;
     while (this[length] !== undefined) length++;
     return length;
@@ -45,6 +47,7 @@ export abstract class Indexed<T extends object> extends Module {
 
   /** The items in order. */
   *[Symbol.iterator](): IterableIterator<T> {
+    tracing()?.dependOn(this);
     for (let i = 0; this[i] !== undefined; i++) yield this[i] as T;
   }
 }

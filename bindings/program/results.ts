@@ -135,8 +135,7 @@ export class Results {
       throw new RecordingError(
         'dispose: expected arguments of a compiled function to live on, got one that was freed; dispose of them outside',
       );
-    if (x.block.scope !== scope)
-      this.#effects.push((_, inputs, arena) => arena.adopt((inputs[i] as Tensor).block, null));
+    if (x.block.scope !== scope) this.#effects.push((_, inputs, arena) => arena.keep((inputs[i] as Tensor).block));
     const flag = this.#gradients.flagsAfter.get(x);
     if (flag !== undefined)
       this.#effects.push((_, inputs) => {
@@ -151,7 +150,7 @@ export class Results {
       if (owner.grad === grad) return;
       owner.clearGrad();
       owner.takeGrad(grad);
-      if (grad) arena.adopt(grad.block, owner.block.scope);
+      if (grad) arena.follow(grad.block, owner.block);
     });
   }
 

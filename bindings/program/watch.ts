@@ -9,6 +9,15 @@ import { Tensor } from '../tensor.ts';
 /** Longer lists count as one value: to compare them would take longer than to run a small program. */
 const LONGEST = 256;
 
+/** Arrays that are not too long, and modules that are indexed as they are. */
+const isListLike = (x: unknown): x is { readonly length: number } =>
+  typeof x === 'object' &&
+  x !== null &&
+  Symbol.iterator in x &&
+  !(x instanceof Tensor) &&
+  !ArrayBuffer.isView(x) &&
+  ((x as { length?: unknown }).length as number) <= LONGEST;
+
 export class Watch {
   // Three lists and not one of objects: they are gone through before each run.
   readonly #objects: object[] = [];
@@ -20,15 +29,19 @@ export class Watch {
   readonly #results: [object: object, key: string, value: unknown][] = [];
   readonly #seen = new Set<object>();
 
-  /** Notes the fields of an object; of fields that hold lists, maps and plain objects, what they hold. */
+  /** Notes the fields of an object, or what a map holds; of fields that hold lists and the like, what those hold. */
   note(object: object): void {
     if (this.#seen.has(object)) return;
     this.#seen.add(object);
+    if (object instanceof Map) {
+      this.#maps.push([object, [...object]]);
+      return;
+    }
     if (Array.isArray(object)) this.#add(object, 'length', object.length);
+    else if (isListLike(object)) this.#add(object, object.length, undefined); // an item more
     for (const [key, value] of Object.entries(object)) {
       this.#add(object, Array.isArray(object) ? Number(key) : key, value);
-      if (value instanceof Map) this.#maps.push([value, [...value]]);
-      else if (isPlain(value) || (Array.isArray(value) && value.length <= LONGEST)) this.note(value);
+      if (value instanceof Map || isPlain(value) || isListLike(value)) this.note(value);
     }
   }
 

@@ -1,5 +1,5 @@
-// Random functions of tensors in every layout, which write some of them in place and return views: compiled, they return
-// and leave what eager mode does, or throw a typed error where memory is shared.
+// Random functions of tensors in every layout, which write some of them in place and return views: compiled, they
+// return and leave what eager mode does, or throw a typed error where memory is shared.
 import { afterEach, describe, expect, it } from 'vitest';
 import * as rg from '../../bindings/index.ts';
 import { compile, noGrad, scope, type Tensor } from '../../bindings/index.ts';
@@ -17,18 +17,18 @@ const SIZES = [
   [0, 3],
 ] as const;
 
-/** Tensors of [rows, columns] in several layouts, with the memory that they lie in; an expanded one cannot be written. */
-const LAYOUTS: readonly ((rows: number, columns: number) => { x: Tensor; whole: Tensor; writable: boolean })[] = [
+/** Tensors of [rows, columns] in several layouts, with the memory that they lie in. */
+const LAYOUTS: readonly ((rows: number, columns: number) => { x: Tensor; whole: Tensor })[] = [
   (r, c) => of(rg.randn([r, c]), (x) => x),
   (r, c) => of(rg.randn([c, r]), (x) => x.t()),
   (r, c) => of(rg.randn([r + 2, c + 3]), (x) => x.narrow(0, 1, r).narrow(1, 2, c)),
   (r, c) => of(rg.randn([c + 1, r + 2]), (x) => x.t().narrow(0, 2, r).narrow(1, 1, c)),
   (r, c) => of(rg.randn([r, 2, c]), (x) => x.select(1, 1)),
   (r, c) => of(rg.randn([r, c, 2]), (x) => x.select(2, 0)),
-  (r, c) => ({ ...of(rg.randn([c]), (x) => x.expand([r, c])), writable: r === 1 }),
-  (r, c) => ({ ...of(rg.randn([r, 1]), (x) => x.expand([r, c])), writable: c === 1 }),
+  (r, c) => of(rg.randn([c]), (x) => x.expand([r, c])),
+  (r, c) => of(rg.randn([r, 1]), (x) => x.expand([r, c])),
 ];
-const of = (whole: Tensor, look: (x: Tensor) => Tensor) => ({ x: look(whole), whole, writable: true });
+const of = (whole: Tensor, look: (x: Tensor) => Tensor) => ({ x: look(whole), whole });
 
 /** Looks at the same elements: [rows, columns] or [columns, rows]. */
 const VIEWS: readonly ((x: Tensor) => Tensor)[] = [
