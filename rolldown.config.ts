@@ -79,7 +79,13 @@ export default defineConfig([
     output: {
       ...output,
       chunkFileNames: '[name].js',
-      codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] },
+      // Modules of layers add kinds of arguments as they load, and so stay in a bundle that has anything of their chunk.
+      codeSplitting: {
+        groups: [
+          { name: 'shared', test: /bindings\/(?!nn\/)/, minShareCount: 2, priority: 1 },
+          { name: 'modules', test: /bindings\/nn\//, minShareCount: 2 },
+        ],
+      },
     },
   },
   {

@@ -27,7 +27,7 @@ function checkRoot(op: string, root: unknown, gradient: unknown): asserts root i
   if (gradient === null || gradient === undefined) {
     if (root.size !== 1)
       throw new GradError(
-        `${op}: expected a single number, got shape ${formatShape(root.shape)}; reduce it with sum() or mean(), or pass its gradient`,
+        `${op}: expected a single number, got shape ${formatShape(root.sizes)}; reduce it with sum() or mean(), or pass its gradient`,
       );
     return;
   }
@@ -36,9 +36,9 @@ function checkRoot(op: string, root: unknown, gradient: unknown): asserts root i
     throw new ArgumentError(`${op}: expected a tensor as the gradient, got ${typeNameOf(gradient)}`);
   gradient.checkAlive();
   expectDtype(op, gradient, 'f32');
-  if (!sameShape(gradient.shape, root.shape))
+  if (!sameShape(gradient.sizes, root.sizes))
     throw new ShapeError(
-      `${op}: expected a gradient of shape ${formatShape(root.shape)}, got ${formatShape(gradient.shape)}`,
+      `${op}: expected a gradient of shape ${formatShape(root.sizes)}, got ${formatShape(gradient.sizes)}`,
     );
 }
 
@@ -53,7 +53,7 @@ function expectInputs(op: string, inputs: unknown): readonly Tensor[] {
     x.checkAlive();
     if (!x.requiresGrad)
       throw new GradError(
-        `${op}: expected inputs that require a gradient, got one of shape ${formatShape(x.shape)} that does not; call requiresGrad_() before it is used`,
+        `${op}: expected inputs that require a gradient, got one of shape ${formatShape(x.sizes)} that does not; call requiresGrad_() before it is used`,
       );
   }
   return list;
@@ -145,11 +145,11 @@ export function grad(
       const unused = list.findIndex((x) => !found.has(x));
       if (unused >= 0 && !allowUnused)
         throw new GradError(
-          `grad: expected input ${unused} of shape ${formatShape((list[unused] as Tensor).shape)} to take part in the outputs, got one that does not; pass { allowUnused: true }`,
+          `grad: expected input ${unused} of shape ${formatShape((list[unused] as Tensor).sizes)} to take part in the outputs, got one that does not; pass { allowUnused: true }`,
         );
     },
   );
   return list.map(
-    (input) => results.get(input) ?? (materializeGrads ? ops.full({}, { shape: input.shape, value: 0 }) : null),
+    (input) => results.get(input) ?? (materializeGrads ? ops.full({}, { shape: input.sizes, value: 0 }) : null),
   );
 }

@@ -229,7 +229,7 @@ const like = (name: string, value: number): LikeFunction =>
   callable<LikeFunction>(
     `${name}(x: Tensor, *, dtype?: dtype, requiresGrad: bool = false)`,
     (x: Tensor, dtype: Dtype | undefined, requiresGrad: boolean) =>
-      filled(name, x.shape, value, dtype ?? x.dtype, requiresGrad),
+      filled(name, x.sizes, value, dtype ?? x.dtype, requiresGrad),
   );
 
 /** Zeros with the shape of `x`, and its dtype unless `dtype` says otherwise. */

@@ -120,11 +120,11 @@ function checkTensor(op: string, spec: Input & { readonly name: string }, x: unk
 function checkWritten(op: string, { name, strided }: Input & { readonly name: string }, x: Tensor): void {
   if (!strided && !x.isContiguous())
     throw new ArgumentError(
-      `${op}: expected a contiguous tensor to write as ${name}, got shape ${formatShape(x.shape)} with strides ${formatShape(x.strides)}; write to a contiguous() copy`,
+      `${op}: expected a contiguous tensor to write as ${name}, got shape ${formatShape(x.sizes)} with strides ${formatShape(x.steps)}; write to a contiguous() copy`,
     );
   if (x.size > 0 && x.sizes.some((size, d) => size > 1 && x.steps[d] === 0))
     throw new ArgumentError(
-      `${op}: expected a tensor to write as ${name} whose elements have places of their own, got an expanded one of shape ${formatShape(x.shape)}; use contiguous()`,
+      `${op}: expected a tensor to write as ${name} whose elements have places of their own, got an expanded one of shape ${formatShape(x.sizes)}; use contiguous()`,
     );
 }
 

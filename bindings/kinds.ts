@@ -1,4 +1,5 @@
 // The kinds of arguments: how they are checked, and how messages call them and what came instead.
+import { isClass } from './memory/errors.ts';
 
 export type Check = (value: unknown) => boolean;
 /** Whether a value is of a kind, and what messages call one and several of it. */
@@ -7,12 +8,12 @@ export type Kind = readonly [is: Check, one: string, many?: string];
 /** The kinds that a text may name. Files whose classes are arguments add theirs. */
 export const kinds: Record<string, Kind> = {
   __proto__: null as never,
-  any: [() => true, 'a value'],
+  any: [(x) => x !== undefined, 'a value'],
   number: [(x) => typeof x === 'number', 'a number', 'numbers'],
   int: [Number.isSafeInteger, 'a whole number', 'whole numbers'],
   bool: [(x) => typeof x === 'boolean', 'true or false'],
   string: [(x) => typeof x === 'string', 'a string', 'strings'],
-  function: [(x) => typeof x === 'function', 'a function', 'functions'],
+  function: [(x) => typeof x === 'function' && !isClass(x), 'a function', 'functions'],
   object: [(x) => typeof x === 'object' && x !== null && !Array.isArray(x), 'an object', 'objects'],
   null: [(x) => x === null, 'null'],
 };
@@ -33,9 +34,7 @@ export function kindOf(text: string, own?: Readonly<Record<string, Kind>>): Chec
     if (word.startsWith("'")) return (x) => x === word.slice(1, -1);
     return ((own?.[word] ?? kinds[word]) as Kind)[0];
   });
-  const [first, second] = either as [Check, Check?];
-  if (!second) return first;
-  return either.length === 2 ? (x) => first(x) || second(x) : (x) => either.some((is) => is(x));
+  return either.reduceRight((others, is) => (x) => is(x) || others(x));
 }
 
 /** `'mean', 'sum' or null`. */

@@ -130,7 +130,7 @@ export const bernoulli = alternatives<{
     'bernoulli(x: Tensor)',
     (x: Tensor) =>
       noGrad(() => {
-        const uniform = ops.uniform({ state: defaultGenerator() }, { shape: [...x.shape], low: 0, high: 1 });
+        const uniform = ops.uniform({ state: defaultGenerator() }, { shape: [...x.sizes], low: 0, high: 1 });
         const mask = ops.lt({ a: uniform, b: x });
         uniform.dispose();
         const y = ops.cast({ x: mask }, { dtype: 'f32' });

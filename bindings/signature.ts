@@ -34,6 +34,9 @@ export interface Parameter {
 
 const PARAMETER = /(-|\.{3})?(\w+|\*)(\?)?(?:: ([^=,)]+?))?(?: = (\[[^\]]*\]|[^,)]+))?(?:, |\)$)/g;
 
+/** Up to this many values are handed on one by one, which is faster than a list. */
+const FEW = 8;
+
 /** All signatures that there are in this program, for tests. */
 export const signatures: Signature[] = [];
 
@@ -49,14 +52,16 @@ export class Signature {
   readonly #own: Readonly<Record<string, Kind>> | undefined;
   // Read at the first call: most programs call few of all.
   #parameters: Parameter[] | undefined;
-  #defaults: unknown[] = [];
+  /** Defaults, at least FEW of them. */
+  #values: unknown[] = [];
   #checks: Check[] = [];
+  /** What may be given by name, '' where it may not. */
+  #keys: string[] = [];
   #required = 0;
-  /** How many arguments are a call without optional ones; -1: not known yet, or any number. */
+  /** As #required; -1 where any number may follow or there are more than FEW, and before they are read. */
   #exact = -1;
-  #positions = 0;
+  #positions = -1;
   #variadic = false;
-  #names: Map<string, number> = new Map();
 
   constructor(text: string, own?: Readonly<Record<string, Kind>>) {
     this.text = text;
@@ -78,7 +83,6 @@ export class Signature {
 
   #read(): Parameter[] {
     const parameters: Parameter[] = [];
-    this.#positions = -1;
     for (const [, mark, name = '', open, kind = 'any', value] of this.text
       .slice(this.path.length + 1)
       .matchAll(PARAMETER)) {
@@ -91,56 +95,68 @@ export class Signature {
       const required = value === undefined && !open && !variadic;
       if (variadic) this.#variadic = true;
       else if (required) this.#required++;
-      else this.#names.set(name, parameters.length);
       const fallback =
         value === undefined
           ? undefined
           : value.endsWith('Infinity')
             ? Number(value)
             : JSON.parse(value.replaceAll("'", '"'));
-      parameters.push({
-        name,
-        kind,
-        required,
-        is: absent ? (given) => Object.is(given, fallback) : kindOf(kind, this.#own),
-        absent,
-        variadic,
-        open: !!open,
-        value: variadic ? [] : fallback,
-      });
+      const is: Check = absent ? (given) => Object.is(given, fallback) : kindOf(kind, this.#own);
+      parameters.push({ name, kind, required, is, absent, variadic, open: !!open, value: fallback });
+      this.#keys.push(required || variadic ? '' : name);
+      this.#checks.push(is);
+      this.#values.push(fallback);
     }
     if (this.#positions < 0) this.#positions = parameters.length;
-    this.#defaults = parameters.map(({ value }) => value);
-    this.#checks = parameters.map(({ is }) => is);
-    if (!this.#variadic) this.#exact = this.#required;
+    while (this.#values.length < FEW) this.#values.push(undefined);
+    if (!this.#variadic && parameters.length <= FEW) this.#exact = this.#required;
     this.#parameters = parameters;
     return parameters;
   }
 
-  /** The values of all arguments in declared order; `args` itself where it is them. @throws ArgumentError */
+  /** The values of all arguments in declared order. @throws ArgumentError */
   parse(args: readonly unknown[]): readonly unknown[] {
-    if (args.length === this.#exact) {
-      // Nothing but what is required, the most frequent call.
-      const checks = this.#checks;
-      let i = 0;
-      while (i < args.length && (checks[i] as Check)(args[i])) i++;
-      if (i === args.length) {
-        if (i === checks.length) return args;
-        const values = this.#defaults.slice();
-        while (--i >= 0) values[i] = args[i];
-        return values;
-      }
-    }
-    const values = this.match(args);
+    const values = (args.length < 5 && this.few(args[0], args[1], args[2], args[3])) || this.match(args);
     if (typeof values === 'function') throw new ArgumentError(`${this.name}: ${values()}`);
+    values.length = this.#checks.length;
     return values;
+  }
+
+  /** As parse(), where `a` and `b` are all that is required and all that is given; else undefined. */
+  only(a: unknown, b: unknown): readonly unknown[] | undefined {
+    const checks = this.#checks;
+    if (this.#exact !== (b === undefined ? 1 : 2)) return undefined;
+    return (checks[0] as Check)(a) && (b === undefined || (checks[1] as Check)(b)) ? this.#values : undefined;
+  }
+
+  /**
+   * As parse(), of up to four arguments, without a list of them and with undefined behind the values; undefined where
+   * something is wrong.
+   */
+  few(a: unknown, b: unknown, c: unknown, d: unknown): unknown[] | undefined {
+    const required = this.#exact;
+    if (required < 0) return undefined;
+    const values = this.#values.slice();
+    let n = countOf(a, b, c, d);
+    const last = n === 4 ? d : n === 3 ? c : n === 2 ? b : a;
+    const options = n > required && isPlain(last);
+    if (options) n--;
+    if (
+      n < required ||
+      (n > 0 && !this.#put(values, 0, a)) ||
+      (n > 1 && !this.#put(values, 1, b)) ||
+      (n > 2 && !this.#put(values, 2, c)) ||
+      (n > 3 && !this.#put(values, 3, d))
+    )
+      return undefined;
+    return options && this.#take(last, values, n) ? undefined : values;
   }
 
   /** The values of all arguments in declared order, or what is wrong with them. */
   match(args: readonly unknown[]): unknown[] | Wrong {
     const parameters = this.#parameters ?? this.#read();
     const required = this.#required;
-    const values = this.#defaults.slice();
+    const values = this.#values.slice();
     let end = args.length;
     let options: Record<string, unknown> | undefined;
     if (end > required && isPlain(args[end - 1])) options = args[--end] as Record<string, unknown>;
@@ -153,37 +169,43 @@ export class Signature {
       values[required] = list;
       end = required;
     }
-    for (let i = 0; i < end; i++) {
-      const value = args[i];
-      if (value === undefined && i >= required) continue;
-      if (i >= this.#positions) return this.#tooMany(args);
-      if (!(this.#checks[i] as Check)(value)) return this.#wrong(parameters[i] as Parameter, value);
-      values[i] = value;
-    }
-    return options ? this.#take(options, args, end, values) : values;
+    for (let i = 0; i < end; i++)
+      if (!this.#put(values, i, args[i]))
+        return i < this.#positions ? this.#wrong(parameters[i] as Parameter, args[i]) : this.#tooMany(args);
+    return (options && this.#take(options, values, end, args)) ?? values;
   }
 
-  /** Puts the options where they belong among `values`. */
+  /** Puts an argument in its place. @returns whether it is right there */
+  #put(values: unknown[], i: number, value: unknown): boolean {
+    if (value === undefined && i >= this.#required) return true;
+    if (i >= this.#positions || !(this.#checks[i] as Check)(value)) return false;
+    values[i] = value;
+    return true;
+  }
+
+  /** Puts the options in their places, behind those of `end` arguments. @returns what is wrong with them */
   #take(
     options: Readonly<Record<string, unknown>>,
-    args: readonly unknown[],
-    end: number,
     values: unknown[],
-  ): unknown[] | Wrong {
+    end: number,
+    args?: readonly unknown[],
+  ): Wrong | undefined {
+    const keys = this.#keys;
     for (const key in options) {
       const value = options[key];
       if (value === undefined) continue;
-      const place = this.#names.get(key);
-      if (place === undefined) {
+      let i = 0;
+      while (i < keys.length && keys[i] !== key) i++;
+      if (i === keys.length) {
         if (Object.hasOwn(options, key)) return this.#unknown(key);
         continue;
       }
-      if (place < end && args[place] !== undefined) return this.#twice(key);
-      if (!(this.#checks[place] as Check)(value))
-        return this.#wrong((this.#parameters as Parameter[])[place] as Parameter, value);
-      values[place] = value;
+      if (i < end && (!args || args[i] !== undefined)) return this.#twice(key);
+      if (!(this.#checks[i] as Check)(value))
+        return this.#wrong((this.#parameters as Parameter[])[i] as Parameter, value);
+      values[i] = value;
     }
-    return values;
+    return undefined;
   }
 
   #wrong({ name, kind, absent, value: fallback }: Parameter, value: unknown): Wrong {
@@ -198,7 +220,7 @@ export class Signature {
   }
 
   #tooMany(args: readonly unknown[]): Wrong {
-    const byName = (this.#parameters as Parameter[]).slice(this.#positions).map(({ name }) => name);
+    const byName = this.parameters.slice(this.#positions).map(({ name }) => name);
     const listed = this.#listed();
     return () =>
       `expected ${listed ? `nothing after ${listed}` : 'no arguments'}, got ${describe(args[args.length - 1])}` +
@@ -206,15 +228,12 @@ export class Signature {
   }
 
   #missing(at: number): Wrong {
-    const parameter = (this.#parameters as Parameter[])[at] as Parameter;
-    return () =>
-      `expected ${phrase(parameter.kind, this.#own)} as ${parameter.name}, got nothing; it takes ${this.#listed()}`;
+    const { kind, name } = this.parameters[at] as Parameter;
+    return () => `expected ${phrase(kind, this.#own)} as ${name}, got nothing; it takes ${this.#listed()}`;
   }
 
   #unknown(key: string): Wrong {
-    const names = [...this.#names.keys()].filter(
-      (name) => !this.#parameters?.[this.#names.get(name) as number]?.absent,
-    );
+    const names = this.#keys.filter((name, i) => name && !this.parameters[i]?.absent);
     return () => {
       const near = meant(key, names);
       return (
@@ -226,7 +245,7 @@ export class Signature {
 
   /** Its positions as messages list them. */
   #listed(): string {
-    return (this.#parameters as Parameter[])
+    return this.parameters
       .slice(0, this.#positions)
       .filter(({ absent }) => !absent)
       .map(({ name }) => name)
@@ -242,6 +261,31 @@ export function signature(text: string, own?: Readonly<Record<string, Kind>>): S
 
 type AnyFunction = (...args: never[]) => unknown;
 
+/** The user's own call that runs, while anybody wants to know; '' outside of all. */
+let outermost: string | null = null;
+export const callNow = (): string => outermost ?? '';
+
+/** Calls `fn`, and keeps {@link callNow} up to date meanwhile. */
+export function watchCalls<T>(fn: () => T): T {
+  const before = outermost;
+  outermost = '';
+  try {
+    return fn();
+  } finally {
+    outermost = before;
+  }
+}
+
+/** Calls `fn`, which calls itself the user's own call from then on. */
+function asOutermost(name: string, fn: (...args: unknown[]) => unknown, args: readonly unknown[]): unknown {
+  outermost = name;
+  try {
+    return fn(...args);
+  } finally {
+    outermost = '';
+  }
+}
+
 /**
  * A public function: `fn` called with the values of all arguments in declared order. Typed errors name the user's own,
  * the outermost call.
@@ -256,13 +300,32 @@ export function callable<F extends AnyFunction>(
 /* @__NO_SIDE_EFFECTS__ */
 export function callable(text: string, fn: AnyFunction, own?: Readonly<Record<string, Kind>>): AnyFunction {
   const declared = signature(text, own);
-  return nameAs(declared, (...args: unknown[]) => {
+  const inner = fn as (...args: unknown[]) => unknown;
+  const call = (a: unknown, b: unknown, c: unknown, d: unknown, ...rest: unknown[]): unknown => {
+    if (outermost === '') return asOutermost(declared.name, call as typeof inner, given(a, b, c, d, rest));
     try {
-      return fn(...(declared.parse(args) as never[]));
+      // Most calls need no list of their arguments. What fn does not take is undefined.
+      if (rest.length === 0) {
+        let v = c === undefined && d === undefined ? declared.only(a, b) : undefined;
+        if (v) return inner(a, b === undefined ? v[1] : b, v[2], v[3], v[4], v[5], v[6], v[7]);
+        v = declared.few(a, b, c, d);
+        if (v) return inner(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
+      }
+      return inner(...declared.parse(given(a, b, c, d, rest)));
     } catch (error) {
       throw named(error, declared.name);
     }
-  });
+  };
+  return nameAs(declared, call as unknown as AnyFunction);
+}
+
+/** How many of four arguments are given. */
+const countOf = (a: unknown, b: unknown, c: unknown, d: unknown): number =>
+  d !== undefined ? 4 : c !== undefined ? 3 : b !== undefined ? 2 : a !== undefined ? 1 : 0;
+
+/** The arguments of a call, without those left out at the end. */
+function given(a: unknown, b: unknown, c: unknown, d: unknown, rest: unknown[]): unknown[] {
+  return rest.length > 0 ? [a, b, c, d, ...rest] : [a, b, c, d].slice(0, countOf(a, b, c, d));
 }
 
 /** A public function of several forms: the first whose signature takes the arguments is called. */
@@ -272,7 +335,8 @@ export function alternatives<F extends AnyFunction>(
 ): F {
   const declared = forms.map(([text]) => signature(text));
   const first = declared[0] as Signature;
-  const call = nameAs(first, (...args: unknown[]) => {
+  const call = nameAs(first, (...args: unknown[]): unknown => {
+    if (outermost === '') return asOutermost(first.name, call, args);
     try {
       for (let i = 0; i < forms.length; i++) {
         const values = (declared[i] as Signature).match(args);

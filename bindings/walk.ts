@@ -40,7 +40,7 @@ function checkView(sequence: number, x: Tensor): void {
     const base = asNoted(made, given);
     if (asNoted({ sequence }, given) !== base)
       throw new GradError(
-        `backward: expected views of what was not written since, got one of shape ${formatShape(view.shape)} whose whole was; make the view after the write`,
+        `backward: expected views of what was not written since, got one of shape ${formatShape(view.sizes)} whose whole was; make the view after the write`,
       );
     view = base;
   }
@@ -73,7 +73,7 @@ function checkSaved(op: string, x: Tensor, version: number | undefined): void {
   x.checkAlive();
   if (x.block.version !== version)
     throw new GradError(
-      `backward: expected the values that ${op} saved, got a tensor of shape ${formatShape(x.shape)} that was written since; call backward() before changing it`,
+      `backward: expected the values that ${op} saved, got a tensor of shape ${formatShape(x.sizes)} that was written since; call backward() before changing it`,
     );
 }
 
@@ -94,13 +94,13 @@ function unlock({ saved, name, versions }: Node): Bag {
 
 /** Sums a gradient over the dims that broadcasting stretched, so that it has the input's shape. */
 function unbroadcast(g: Tensor, input: Tensor): Tensor {
-  if (sameShape(g.shape, input.shape)) return g;
+  if (sameShape(g.sizes, input.sizes)) return g;
   const lead = g.ndim - input.ndim;
   let result = g;
   if (lead > 0) result = ops.sum({ x: result }, { dim: 0, end: lead, keepdim: false });
   for (let d = 0; d < input.ndim; ) {
     let end = d;
-    while (end < input.ndim && input.shape[end] === 1 && result.shape[end] !== 1) end++;
+    while (end < input.ndim && input.sizes[end] === 1 && result.sizes[end] !== 1) end++;
     if (end > d) result = ops.sum({ x: result }, { dim: d, end, keepdim: true });
     d = Math.max(end, d + 1);
   }
@@ -187,7 +187,7 @@ class Context {
     const shapes: Record<string, unknown> = {};
     for (const { name } of row.inputs) {
       const x = inputs[name] as Slot;
-      shapes[name] = x instanceof Tensor ? x.shape : (x?.map(({ shape }) => shape) ?? null);
+      shapes[name] = x instanceof Tensor ? x.sizes : (x?.map(({ sizes: shape }) => shape) ?? null);
     }
     return shapes;
   }
@@ -311,7 +311,7 @@ export function walk(
     return setGradEnabled(createGraph, () => {
       roots.forEach((root, i) => {
         checkView(Number.POSITIVE_INFINITY, root);
-        path.reach(root, given[i] ?? ops.full({}, { shape: root.shape, value: 1 }));
+        path.reach(root, given[i] ?? ops.full({}, { shape: root.sizes, value: 1 }));
       });
       for (const node of nodes) path.visit(node);
       const results = path.results();

@@ -63,10 +63,11 @@ describe('README.md', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('has programs that compile and run', async () => {
-    const programs = blocks(await read('README.md')).filter(
-      ({ language, body }) => language === 'ts' && body.includes('await init('),
-    );
+  it('has programs that compile and run, as docs/ has', async () => {
+    const texts = await Promise.all(PAPERS.map(read));
+    const programs = texts
+      .flatMap(blocks)
+      .filter(({ language, body }) => language === 'ts' && body.includes('await init('));
     expect(programs.length).toBeGreaterThan(0);
     const names = programs.map((_, i) => `program${i}.ts`);
     await Promise.all(
@@ -107,6 +108,46 @@ describe('README.md', () => {
       (value) => typeof value === 'function' && value.prototype && name in value.prototype,
     );
   }
+});
+
+describe('docs/', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(ROOT, 'build', '.pages-'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  /** The programs of the pages: all TypeScript of one is one program. */
+  const programOf = async (page: string): Promise<string> =>
+    blocks(await read(`docs/${page}`))
+      .filter(({ language }) => language === 'ts')
+      .map(({ body }) => body)
+      .join('\n');
+
+  it('has programs that compile, run, and print what it says', async () => {
+    const texts = await Promise.all(
+      readdirSync(join(ROOT, 'docs')).map(async (page) => ({ page, text: await programOf(page) })),
+    );
+    const programs = texts.filter(({ text }) => text.includes('await init('));
+    expect(programs.length).toBeGreaterThan(5);
+    const fileOf = (page: string): string => page.replace('.md', '.ts');
+    await Promise.all(programs.map(({ page, text }) => writeFile(join(folder, fileOf(page)), `${text}\nexport {};\n`)));
+    const compilerOptions = {
+      ...{ module: 'nodenext', target: 'es2022', lib: ['ES2023', 'ESNext.Disposable', 'DOM'], types: [] },
+      ...{ strict: true, skipLibCheck: true, outDir: 'out', rootDir: '.' },
+    };
+    const files = programs.map(({ page }) => fileOf(page));
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+    const compiled = await exec(process.execPath, [tsc, '-p', folder]).catch((error) => error);
+    expect(compiled.stdout).toBe('');
+    for (const { page, text } of programs) {
+      const { stdout } = await exec(process.execPath, [join(folder, 'out', page.replace('.md', '.js'))]);
+      const printed = stdout.trimEnd().split('\n');
+      for (const [, said = ''] of text.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm))
+        if (/^[[{\d'tfA-Z]/.test(said)) expect(printed, page).toContain(said);
+    }
+  });
 });
 
 describe('the changelog', () => {

@@ -25,7 +25,7 @@ import {
 } from '../bindings/index.ts';
 
 beforeAll(() => init());
-afterAll(shutdown);
+afterAll(() => shutdown());
 
 const WORDS = [...Object.getOwnPropertyNames(Object.prototype), 'prototype', 'length', '', 'F32', 'f32 '];
 

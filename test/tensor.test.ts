@@ -22,7 +22,7 @@ import {
 } from '../bindings/index.ts';
 
 beforeAll(() => init());
-afterAll(shutdown);
+afterAll(() => shutdown());
 
 /** What `fn` throws. */
 function thrown(fn: () => unknown): Error {

@@ -7,6 +7,7 @@ const EPOCH: usize = 0; // counts the programs posted
 const BEGIN: usize = 4;
 const END: usize = 8;
 const STOP: usize = 12; // the others shall leave
+// 16 and 20 are for the start of the team: bindings/engine/worker-text.ts.
 const ARRIVED: usize = 64;
 const PHASE: usize = 128; // counts the barriers passed
 const SLEEPERS: usize = 192;
@@ -16,8 +17,8 @@ const BEATS: usize = 320; // a line for each thread: counts signs of life
 
 /** Looks at a barrier before a thread sleeps or looks at the clock: some tens of microseconds. */
 const SPINS: i32 = 20000;
-/** Looks at the epoch before an idle thread sleeps: some milliseconds. */
-const IDLE_SPINS: i32 = 1000000;
+/** Looks at the epoch before an idle thread sleeps and others may have the processor: tenths of a millisecond. */
+const IDLE_SPINS: i32 = 100000;
 /**
  * Nanoseconds of one sleep at a barrier, and how long without a sign of life from any thread is too long, in
  * milliseconds.

@@ -1,4 +1,5 @@
 // What a call costs beside its kernels: a small op, a small step, and the building of a program.
+import type { Tensor } from 'retrograd';
 import { checkElements } from '../checks/elements.ts';
 import { type Case, type Check, type Family, type Library, type Run, type Side, uniform } from '../problems.ts';
 import { freeing } from '../sides/retrograd.ts';
@@ -32,6 +33,35 @@ function reluCase(sides: readonly Side[]): Case {
     },
   };
 }
+
+/** Sums of rows of one number each: what differs from form to form is how the arguments are read. */
+function argumentCase(form: string, sum: (x: Tensor) => Tensor): Case {
+  return {
+    name: `${CALLS} × ${form}`,
+    work: { items: CALLS, unit: 'M/s' },
+    make: () => {
+      const data = uniform(1, 1);
+      return {
+        problem: {
+          kind: 'library',
+          prepare: (library) => {
+            const x = library.tensor(data, { shape: [1, 1] });
+            return freeing(library, [x], () => {
+              for (let i = 1; i < CALLS; i++) sum(x);
+              return sum(x);
+            });
+          },
+        },
+        check: checkElements(1, () => data[0] as number, { relative: 0, absolute: 0 }),
+      };
+    },
+  };
+}
+const ARGUMENTS = [
+  argumentCase('sum()', (x) => x.sum()),
+  argumentCase('sum(1, true)', (x) => x.sum(1, true)),
+  argumentCase('sum({ dim: 1, keepdim: true })', (x) => x.sum({ dim: 1, keepdim: true })),
+];
 
 /** Commands of a layer below, forward and backward; the loss has one more. */
 const COMMANDS = 6;
@@ -104,7 +134,12 @@ function buildCase(commands: number): Case {
 export function eagerFamily(quick: boolean, threaded: readonly Side[], eager: readonly Side[]): Family {
   return {
     name: 'eager',
-    cases: [reluCase(threaded), { ...TINY, sides: eager }, ...(quick ? [240] : [4_000, 30_000]).map(buildCase)],
+    cases: [
+      reluCase(threaded),
+      ...ARGUMENTS,
+      { ...TINY, sides: eager },
+      ...(quick ? [240] : [4_000, 30_000]).map(buildCase),
+    ],
     skipped: [],
   };
 }

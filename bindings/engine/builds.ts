@@ -1,6 +1,7 @@
 // The four builds of the kernels: which of them the engine can run, where they are, and how one gets here.
 import { STAMP } from '../generated/kernel-calls.ts';
-import { BackendError } from '../memory/errors.ts';
+
+import { BackendError, describe } from '../memory/errors.ts';
 import { isNode } from './platform.ts';
 
 /** The instructions of a build: the same bits on every engine, or fused multiply-add. */
@@ -110,6 +111,9 @@ const files: Record<BuildName, () => URL> = {
   'relaxed-threads': () => new URL('../../build/wasm/retrograd.relaxed-threads.wasm', import.meta.url),
 };
 
+const isObject = (x: unknown): x is object => typeof x === 'object' && x !== null;
+const isUrl = (x: unknown): x is string | UrlLike => typeof x === 'string' || (isObject(x) && 'href' in x);
+
 /** Text is relative to the page where there is one: bundlers may turn import.meta.url into a path of their machine. */
 export const resolveUrl = (at: string | UrlLike): URL =>
   new URL(typeof at === 'string' ? at : at.href, globalThis.location?.href ?? import.meta.url);
@@ -123,9 +127,9 @@ export async function loadBuild(build: BuildName, locate?: Locate): Promise<Load
     const located = await locate?.(file);
     if (isModule(located)) loaded = { module: located, bytes: null };
     else {
-      if (located === undefined || typeof located === 'string' || 'href' in located)
-        place = String(located === undefined ? files[build]() : resolveUrl(located as string | UrlLike));
-      const bytes = await bytesOf(located ?? place, place);
+      if (located === undefined) place = String(files[build]());
+      else if (isUrl(located)) place = String(resolveUrl(located));
+      const bytes = await bytesOf(located === undefined ? place : located, place);
       loaded = { bytes, module: await WebAssembly.compile(bytes) };
     }
   } catch (cause) {
@@ -145,9 +149,8 @@ async function bytesOf(located: Located, place: string): Promise<Uint8Array<Arra
   if (ArrayBuffer.isView(located))
     return new Uint8Array(located.buffer as ArrayBuffer, located.byteOffset, located.byteLength);
   if (located instanceof ArrayBuffer) return new Uint8Array(located);
-  if (typeof located === 'object' && 'arrayBuffer' in located) return bodyOf(located);
-  if (typeof located === 'object' && !('href' in located))
-    throw new Error(`${Object.prototype.toString.call(located)}, which is no URL, Response, bytes or module`);
+  if (isObject(located) && 'arrayBuffer' in located) return bodyOf(located as ResponseLike);
+  if (!isUrl(located)) throw new Error(`${describe(located)}, which is no URL, Response, bytes or module`);
   if (place.startsWith('file:') && isNode) {
     const { readFile } = await import('node:fs/promises');
     return new Uint8Array(await readFile(new URL(place)));

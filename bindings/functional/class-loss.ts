@@ -37,21 +37,21 @@ function reduceWeighted(losses: Tensor, reduction: Reduction, weights: () => Ten
 
 /** x [n, classes, ...] as [n, classes, inner], and the shape of its targets. */
 function classLayout(op: string, x: Tensor): { n: number; classes: number; inner: number; targets: number[] } {
-  const [n, classes] = x.ndim === 1 ? [1, x.shape[0] as number] : (x.shape as unknown as [number, number]);
+  const [n, classes] = x.ndim === 1 ? [1, x.sizes[0] as number] : (x.sizes as unknown as [number, number]);
   if (x.ndim === 0) throw new ShapeError(`${op}: expected input [n, classes, ...], got a single number`);
-  const targets = x.ndim === 1 ? [] : [n, ...x.shape.slice(2)];
-  return { n, classes, inner: numelOf(x.shape.slice(2)), targets };
+  const targets = x.ndim === 1 ? [] : [n, ...x.sizes.slice(2)];
+  return { n, classes, inner: numelOf(x.sizes.slice(2)), targets };
 }
 
 /** @throws DtypeError, ShapeError, which say how classes are given */
 function expectTargets(op: string, target: Tensor, shape: readonly number[]): void {
-  if (target.dtype !== 'i32' && (target.dtype !== 'f32' || sameShape(target.shape, shape)))
+  if (target.dtype !== 'i32' && (target.dtype !== 'f32' || sameShape(target.sizes, shape)))
     throw new DtypeError(
-      `${op}: expected class targets in i32, got ${target.dtype} ${formatShape(target.shape)}; convert with .to('i32'), or make them so: tensor([…], { dtype: 'i32' })`,
+      `${op}: expected class targets in i32, got ${target.dtype} ${formatShape(target.sizes)}; convert with .to('i32'), or make them so: tensor([…], { dtype: 'i32' })`,
     );
-  if (!sameShape(target.shape, shape) || target.dtype !== 'i32')
+  if (!sameShape(target.sizes, shape) || target.dtype !== 'i32')
     throw new ShapeError(
-      `${op}: expected class targets of shape ${formatShape(shape)}, got ${formatShape(target.shape)}`,
+      `${op}: expected class targets of shape ${formatShape(shape)}, got ${formatShape(target.sizes)}`,
     );
 }
 
@@ -108,7 +108,7 @@ export const crossEntropy = callable<
   `crossEntropy${CLASSES}, labelSmoothing: number = 0)`,
   (x: Tensor, target: Tensor, ...[weight, , ignoreIndex, , reduction, labelSmoothing]: [...ClassArguments, number]) => {
     const { n, classes, inner, targets } = classLayout('crossEntropy', x);
-    if (target.dtype === 'f32' && sameShape(target.shape, x.shape))
+    if (target.dtype === 'f32' && sameShape(target.sizes, x.sizes))
       return probabilityCrossEntropy(x, target, { reduction, weight, labelSmoothing, n });
     expectTargets('crossEntropy', target, targets);
     // Classes last: [n, inner, classes] as rows.
@@ -138,18 +138,18 @@ function probabilityCrossEntropy(
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
     throw new ArgumentError(`crossEntropy: expected labelSmoothing from 0 to 1, got ${labelSmoothing}`);
   const dim = x.ndim === 1 ? 0 : 1;
-  const classes = x.shape[dim] as number;
+  const classes = x.sizes[dim] as number;
   const smooth =
     labelSmoothing > 0
       ? ops.scale({ x: target }, { alpha: 1 - labelSmoothing, beta: labelSmoothing / classes })
       : target;
   let terms = ops.mul({ a: ops.logSoftmax({ x }, { dim }), b: smooth });
   if (weight) {
-    const shape = x.shape.map((size, d) => (d === dim ? size : 1));
+    const shape = x.sizes.map((size, d) => (d === dim ? size : 1));
     terms = ops.mul({ a: terms, b: reshape(weight, shape) });
   }
   const losses = ops.neg({ x: sum(terms, dim) });
   if (reduction !== 'mean') return reduce(losses, reduction);
   // PyTorch divides by the number of targets, not by their weights.
-  return ops.scale({ x: sum(losses) }, { alpha: 1 / (n * numelOf(x.shape.slice(2))), beta: 0 });
+  return ops.scale({ x: sum(losses) }, { alpha: 1 / (n * numelOf(x.sizes.slice(2))), beta: 0 });
 }

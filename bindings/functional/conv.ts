@@ -71,7 +71,7 @@ function paddings(
     );
   // An odd number of zeros has the greater half behind.
   const first = layout === 'nhwc' ? 0 : 2;
-  const zeros = dilation.map((step, d) => step * ((weight.shape[d + first] ?? 1) - 1));
+  const zeros = dilation.map((step, d) => step * ((weight.sizes[d + first] ?? 1) - 1));
   return zeros.map((n) => [n >> 1, n - (n >> 1)] as const);
 }
 
@@ -81,7 +81,7 @@ function batched(op: string, x: Tensor, spatial: number, layout: ConvLayout, f: 
   if (x.ndim === spatial + 1) return ops.squeeze({ x: f(ops.unsqueeze({ x }, { dim: 0 })) }, { dim: 0 });
   const dims = ['length', 'height, width', 'depth, height, width'][spatial - 1];
   const shape = layout === 'nhwc' ? `[n, ${dims}, channels]` : `[n, channels, ${dims}]`;
-  throw new ShapeError(`${op}: expected input ${shape}, with or without n, got ${formatShape(x.shape)}`);
+  throw new ShapeError(`${op}: expected input ${shape}, with or without n, got ${formatShape(x.sizes)}`);
 }
 
 /** A convolution. */
@@ -142,16 +142,16 @@ const convTranspose = (op: string, spatial: number): ConvTransposeFunction =>
         throw new ArgumentError(
           `${op}: expected outputPadding less than stride ${formatShape(stride)} or dilation ${formatShape(dilation)}, got ${formatShape(extra)}`,
         );
-      const channels = x.shape[x.ndim - spatial - 1];
-      if (weight.ndim !== spatial + 2 || weight.shape[0] !== channels || (channels as number) % groups !== 0)
+      const channels = x.sizes[x.ndim - spatial - 1];
+      if (weight.ndim !== spatial + 2 || weight.sizes[0] !== channels || (channels as number) % groups !== 0)
         throw new ShapeError(
-          `${op}: expected weight [in, out / groups, ...kernel] of ${spatial + 2} dims for input ${formatShape(x.shape)} in ${groups} groups, got ${formatShape(weight.shape)}`,
+          `${op}: expected weight [in, out / groups, ...kernel] of ${spatial + 2} dims for input ${formatShape(x.sizes)} in ${groups} groups, got ${formatShape(weight.sizes)}`,
         );
       return batched(op, x, spatial, 'nchw', (batch) => {
         const size = stride.map((step, d) => {
-          const reach = (dilation[d] as number) * ((weight.shape[d + 2] as number) - 1);
+          const reach = (dilation[d] as number) * ((weight.sizes[d + 2] as number) - 1);
           return (
-            ((batch.shape[d + 2] as number) - 1) * step - 2 * (padding[d] as number) + reach + (extra[d] as number) + 1
+            ((batch.sizes[d + 2] as number) - 1) * step - 2 * (padding[d] as number) + reach + (extra[d] as number) + 1
           );
         });
         if (size.some((n) => n < 1))

@@ -9,9 +9,9 @@ import { asTensor, constantFor } from './arguments.ts';
 /** x cut to the size of `index` in every dim but `dim`. */
 function narrowTo(op: string, x: Tensor, index: Tensor, dim: number): Tensor {
   if (index.ndim !== x.ndim)
-    throw new ShapeError(`${op}: expected an index of ${x.ndim} dims, got ${formatShape(index.shape)}`);
-  return x.shape.reduce((y, size, d) => {
-    const length = index.shape[d] as number;
+    throw new ShapeError(`${op}: expected an index of ${x.ndim} dims, got ${formatShape(index.sizes)}`);
+  return x.sizes.reduce((y, size, d) => {
+    const length = index.sizes[d] as number;
     return d === dim || length >= size ? y : ops.slice({ x: y }, { dim: d, start: 0, length, step: 1 });
   }, x);
 }
@@ -38,7 +38,7 @@ export const indexSelect = callable(
   'indexSelect(x: Tensor, dim: int, index: Tensor)',
   (x: Tensor, dim: number, index: Tensor): Tensor => {
     const d = normalizeDim('indexSelect', dim, x.ndim);
-    if (index.dtype === 'u8') expectShape('indexSelect', 'a mask', index, [x.shape[d] ?? 1]);
+    if (index.dtype === 'u8') expectShape('indexSelect', 'a mask', index, [x.sizes[d] ?? 1]);
     return ops.indexSelect({ x, index: index.dtype === 'u8' ? positionsOf('indexSelect', index) : index }, { dim: d });
   },
 );
@@ -51,12 +51,12 @@ export const indexSelect = callable(
  */
 export const maskedSelect = callable('maskedSelect(x: Tensor, mask: Tensor)', (x: Tensor, mask: Tensor): Tensor => {
   expectDtype('maskedSelect', mask, 'u8');
-  if (!sameShape(broadcastShapes('maskedSelect', x.shape, mask.shape), x.shape))
+  if (!sameShape(broadcastShapes('maskedSelect', x.sizes, mask.sizes), x.sizes))
     throw new ShapeError(
-      `maskedSelect: expected a mask that stretches to ${formatShape(x.shape)}, got ${formatShape(mask.shape)}`,
+      `maskedSelect: expected a mask that stretches to ${formatShape(x.sizes)}, got ${formatShape(mask.sizes)}`,
     );
   const flat = [x.size];
-  const places = ops.reshape({ x: ops.expand({ x: mask }, { shape: x.shape }) }, { shape: flat });
+  const places = ops.reshape({ x: ops.expand({ x: mask }, { shape: x.sizes }) }, { shape: flat });
   return ops.indexSelect(
     { x: ops.reshape({ x }, { shape: flat }), index: positionsOf('maskedSelect', places) },
     { dim: 0 },

@@ -6,8 +6,7 @@ import type { Tensor } from '../tensor.ts';
 
 /** Whether a write to `x`, element by element, could overwrite what of `src` it has yet to read. */
 const overlaps = (x: Tensor, src: Tensor): boolean =>
-  x.block === src.block &&
-  !(x.offset === src.offset && sameShape(x.shape, src.shape) && sameShape(x.strides, src.strides));
+  x.block === src.block && !(x.offset === src.offset && sameShape(x.sizes, src.sizes) && sameShape(x.steps, src.steps));
 
 /**
  * Overwrites x with `src`, stretched to its shape, and returns x (PyTorch's `copy_`). Where `src` is another view of

@@ -25,9 +25,9 @@ export const linear = callable<Callable<[x: Tensor, weight: Tensor], [bias: Tens
     const added = bias && contiguous(bias);
     if (x.ndim === 2) return ops.linear({ x, weight, bias: added });
     if (x.ndim === 0) throw new ShapeError('linear: expected input of at least 1 dim, got a single number');
-    const lead = x.shape.slice(0, -1);
-    const flat = reshape(x, [numelOf(lead), x.shape.at(-1) as number]);
+    const lead = x.sizes.slice(0, -1);
+    const flat = reshape(x, [numelOf(lead), x.sizes.at(-1) as number]);
     const y = ops.linear({ x: flat, weight, bias: added });
-    return ops.reshape({ x: y }, { shape: [...lead, y.shape[1] as number] });
+    return ops.reshape({ x: y }, { shape: [...lead, y.sizes[1] as number] });
   },
 );

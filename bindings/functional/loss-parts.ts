@@ -25,8 +25,8 @@ export function reduce(losses: Tensor, reduction: Reduction): Tensor {
 }
 
 export function expectSameShape(op: string, x: Tensor, target: Tensor): void {
-  if (!sameShape(x.shape, target.shape))
+  if (!sameShape(x.sizes, target.sizes))
     throw new ShapeError(
-      `${op}: expected a target of the prediction's shape ${formatShape(x.shape)}, got ${formatShape(target.shape)}; reshape one of them`,
+      `${op}: expected a target of the prediction's shape ${formatShape(x.sizes)}, got ${formatShape(target.sizes)}; reshape one of them`,
     );
 }

@@ -209,7 +209,7 @@ const divergence = (op: string): KlDivFunction =>
         });
       }
       if (reduction !== 'batchmean') return reduce(losses, reduction);
-      return ops.scale({ x: sum(losses) }, { alpha: 1 / (x.shape[0] ?? 1), beta: 0 });
+      return ops.scale({ x: sum(losses) }, { alpha: 1 / (x.sizes[0] ?? 1), beta: 0 });
     },
   );
 

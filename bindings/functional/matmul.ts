@@ -15,30 +15,30 @@ import { numelOf, type Tensor } from '../tensor.ts';
 export const matmul = callable('matmul(x: Tensor, other: Tensor)', (x: Tensor, other: Tensor): Tensor => {
   if (x.ndim === 0 || other.ndim === 0)
     throw new ShapeError(
-      `matmul: expected at least 1 dim each, got ${formatShape(x.shape)} and ${formatShape(other.shape)}; use mul`,
+      `matmul: expected at least 1 dim each, got ${formatShape(x.sizes)} and ${formatShape(other.sizes)}; use mul`,
     );
-  if (x.shape.at(-1) !== other.shape.at(other.ndim === 1 ? 0 : -2))
+  if (x.sizes.at(-1) !== other.sizes.at(other.ndim === 1 ? 0 : -2))
     throw new ShapeError(
-      `matmul: expected inner dimensions to match, got ${formatShape(x.shape)} and ${formatShape(other.shape)}`,
+      `matmul: expected inner dimensions to match, got ${formatShape(x.sizes)} and ${formatShape(other.sizes)}`,
     );
   // Vectors become a row or a column, and lose that dim again.
   const rows = x.ndim === 1 ? ops.reshape({ x }, { shape: [1, x.size] }) : x;
   const columns = other.ndim === 1 ? ops.reshape({ x: other }, { shape: [other.size, 1] }) : other;
   const folds = rows.ndim > 2 && columns.ndim === 2 && rows.isContiguous();
-  const [k, n] = columns.shape.slice(-2) as [number, number];
+  const [k, n] = columns.sizes.slice(-2) as [number, number];
   // One product of many rows instead of a batch of small ones; its weight gradient is one product as well.
   const y = folds
     ? ops.reshape(
         {
-          x: ops.matmul({ a: ops.reshape({ x: rows }, { shape: [numelOf(rows.shape.slice(0, -1)), k] }), b: columns }),
+          x: ops.matmul({ a: ops.reshape({ x: rows }, { shape: [numelOf(rows.sizes.slice(0, -1)), k] }), b: columns }),
         },
         {
-          shape: [...rows.shape.slice(0, -1), n],
+          shape: [...rows.sizes.slice(0, -1), n],
         },
       )
     : ops.matmul({ a: rows, b: columns });
   if (x.ndim > 1 && other.ndim > 1) return y;
-  const shape = y.shape.filter(
+  const shape = y.sizes.filter(
     (_, d) => !(x.ndim === 1 && d === y.ndim - 2) && !(other.ndim === 1 && d === y.ndim - 1),
   );
   return ops.reshape({ x: y }, { shape });

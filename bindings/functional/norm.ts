@@ -165,10 +165,10 @@ export const instanceNorm = callable<
     const running = runningOf('instanceNorm', runningMean, runningVar, useInputStats ? null : 'useInputStats: false');
     if (running && !useInputStats)
       return batchNormOps.batchNorm({ x, weight, bias, ...running }, { training: false, momentum, eps });
-    const [n = 0, channels = 0, ...rest] = x.shape;
+    const [n = 0, channels = 0, ...rest] = x.sizes;
     if (x.ndim < 3 || numelOf(rest) <= 1)
       throw new ShapeError(
-        `instanceNorm: expected input [n, channels, ...] of more than 1 value per channel, got ${formatShape(x.shape)}`,
+        `instanceNorm: expected input [n, channels, ...] of more than 1 value per channel, got ${formatShape(x.sizes)}`,
       );
     if (!running) return groupNormOps.groupNorm({ x, weight, bias }, { groups: channels, eps });
     // Every channel of every sample is a channel of one large sample. Of a single sample they are the channels
@@ -192,6 +192,6 @@ export const instanceNorm = callable<
       each.runningMean.dispose();
       each.runningVariance.dispose();
     }
-    return ops.reshape({ x: y }, { shape: x.shape });
+    return ops.reshape({ x: y }, { shape: x.sizes });
   },
 );

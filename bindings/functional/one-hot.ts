@@ -32,6 +32,6 @@ export const oneHot = callable<Callable<[x: Tensor], [numClasses: number], OneHo
     const flat = reshape(x, [x.size, 1]);
     const empty = constantFor(x, 0, 'f32', [x.size, classes]);
     const hot = ops.scatterAdd({ x: empty, index: flat, src: constantFor(x, 1, 'f32', [x.size, 1]) }, { dim: 1 });
-    return ops.reshape({ x: hot }, { shape: [...x.shape, classes] });
+    return ops.reshape({ x: hot }, { shape: [...x.sizes, classes] });
   },
 );

@@ -68,8 +68,8 @@ function adaptiveAttrs(op: string, pooled: number, x: Tensor, outputSize: Output
   if (sizes.length !== pooled)
     throw new ArgumentError(`${op}: expected outputSize of one number, or ${pooled}, got ${sizes.length}`);
   if (x.ndim < pooled)
-    throw new ShapeError(`${op}: expected input of at least ${pooled + 1} dims, got ${formatShape(x.shape)}`);
-  return { outputSize: sizes.map((size, d) => size ?? (x.shape[x.ndim - pooled + d] as number)) };
+    throw new ShapeError(`${op}: expected input of at least ${pooled + 1} dims, got ${formatShape(x.sizes)}`);
+  return { outputSize: sizes.map((size, d) => size ?? (x.sizes[x.ndim - pooled + d] as number)) };
 }
 
 /**

@@ -61,7 +61,7 @@ export interface NormOptions extends ReduceOptions {
 
 /** The dims of `x` to reduce, sorted; all of them for null, or with an empty list, as in PyTorch. */
 function reducedDims(op: string, x: Tensor, dims: Dims | null): number[] {
-  if (dims === null || (typeof dims !== 'number' && dims.length === 0)) return x.shape.map((_, d) => d);
+  if (dims === null || (typeof dims !== 'number' && dims.length === 0)) return x.sizes.map((_, d) => d);
   const list = (typeof dims === 'number' ? [dims] : [...dims]).map((dim) => normalizeDim(op, dim, x.ndim));
   if (new Set(list).size !== list.length)
     throw new ShapeError(`${op}: expected each dim once, got ${formatShape(list)}`);
@@ -115,13 +115,13 @@ function together(
   const reduced = reducedDims(name, input, dims);
   const [run, ...rest] = runs(reduced);
   if (run && rest.length === 0) return row(input, { dim: run[0], end: run[1], keepdim });
-  const kept = input.shape.map((_, d) => d).filter((d) => !reduced.includes(d));
+  const kept = input.sizes.map((_, d) => d).filter((d) => !reduced.includes(d));
   const y = row(ops.permute({ x: input }, { dims: [...kept, ...reduced] }), {
     dim: kept.length,
     end: input.ndim,
     keepdim: false,
   });
-  return keepdim ? ops.reshape({ x: y }, { shape: input.shape.map((size, d) => (reduced.includes(d) ? 1 : size)) }) : y;
+  return keepdim ? ops.reshape({ x: y }, { shape: input.sizes.map((size, d) => (reduced.includes(d) ? 1 : size)) }) : y;
 }
 
 /** Run by run, equal extremes would not share evenly, and the softmax of a lane of −∞ would be NaN. */

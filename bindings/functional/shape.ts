@@ -60,8 +60,8 @@ export const flatten = callable<Callable<[x: Tensor], [startDim: number, endDim:
     const start = normalizeDim('flatten', startDim, x.ndim);
     const end = normalizeDim('flatten', endDim, x.ndim);
     if (start > end) throw new ShapeError(`flatten: expected startDim <= endDim, got ${start} and ${end}`);
-    const joined = numelOf(x.shape.slice(start, end + 1));
-    return ops.reshape({ x }, { shape: [...x.shape.slice(0, start), joined, ...x.shape.slice(end + 1)] });
+    const joined = numelOf(x.sizes.slice(start, end + 1));
+    return ops.reshape({ x }, { shape: [...x.sizes.slice(0, start), joined, ...x.sizes.slice(end + 1)] });
   },
 );
 
@@ -69,7 +69,7 @@ export const flatten = callable<Callable<[x: Tensor], [startDim: number, endDim:
 export const transpose = callable(
   'transpose(x: Tensor, dim0: int, dim1: int)',
   (x: Tensor, dim0: number, dim1: number): Tensor => {
-    const dims = x.shape.map((_, d) => d);
+    const dims = x.sizes.map((_, d) => d);
     const a = normalizeDim('transpose', dim0, x.ndim);
     const b = normalizeDim('transpose', dim1, x.ndim);
     if (x.ndim > 0) [dims[a], dims[b]] = [b, a];
@@ -83,7 +83,7 @@ export const transpose = callable(
  */
 export const t = callable('t(x: Tensor)', (x: Tensor): Tensor => {
   if (x.ndim > 2)
-    throw new ShapeError(`t: expected at most 2 dims, got ${formatShape(x.shape)}; use transpose(-2, -1) or permute()`);
+    throw new ShapeError(`t: expected at most 2 dims, got ${formatShape(x.sizes)}; use transpose(-2, -1) or permute()`);
   return x.ndim < 2 ? x : transpose(x, 0, 1);
 });
 
@@ -101,7 +101,7 @@ export const permute = callable<{
  */
 export const expand = callable<SizedFunction>('expand(x: Tensor, ...shape: int)', (x: Tensor, shape: Shape) => {
   const lead = shape.length - x.ndim;
-  return ops.expand({ x }, { shape: shape.map((size, d) => (size === -1 ? (x.shape[d - lead] ?? -1) : size)) });
+  return ops.expand({ x }, { shape: shape.map((size, d) => (size === -1 ? (x.sizes[d - lead] ?? -1) : size)) });
 });
 
 /** A view with a dim of size 1 put in at `dim`; -1 puts it at the end. */
@@ -121,7 +121,7 @@ export const squeeze = callable<Callable<[x: Tensor], [dim: Dims | null], Squeez
   'squeeze(x: Tensor, dim: int|int[]|null = null)',
   (x: Tensor, dim: Dims | null) => {
     const only = dim === null ? null : [dim].flat().map((d) => normalizeDim('squeeze', d, x.ndim));
-    const gone = x.shape.map((_, d) => d).filter((d) => x.shape[d] === 1 && (only?.includes(d) ?? true));
+    const gone = x.sizes.map((_, d) => d).filter((d) => x.sizes[d] === 1 && (only?.includes(d) ?? true));
     return gone.reduceRight((y, d) => ops.squeeze({ x: y }, { dim: d }), x);
   },
 );
@@ -143,7 +143,7 @@ export const slice = callable<
   'slice(x: Tensor, dim: int, start: int = 0, end: int|null = null, step: int = 1)',
   (x: Tensor, dim: number, start: number, end: number | null, step: number) => {
     const d = normalizeDim('slice', dim, x.ndim);
-    const size = x.shape[d];
+    const size = x.sizes[d];
     if (size === undefined) throw new ShapeError('slice: expected a tensor of at least 1 dim, got a single number');
     if (step < 1) throw new ArgumentError(`slice: expected step >= 1, got ${step}`);
     const clip = (i: number): number => Math.min(size, Math.max(0, i < 0 ? i + size : i));
@@ -158,7 +158,7 @@ export const narrow = callable(
   'narrow(x: Tensor, dim: int, start: int, length: int)',
   (x: Tensor, dim: number, start: number, length: number): Tensor => {
     const d = normalizeDim('narrow', dim, x.ndim);
-    return ops.slice({ x }, { dim: d, start: start < 0 ? start + (x.shape[d] ?? 0) : start, length, step: 1 });
+    return ops.slice({ x }, { dim: d, start: start < 0 ? start + (x.sizes[d] ?? 0) : start, length, step: 1 });
   },
 );
 
@@ -170,10 +170,10 @@ export const select = callable(
   'select(x: Tensor, dim: int, index: int)',
   (x: Tensor, dim: number, index: number): Tensor => {
     const d = normalizeDim('select', dim, x.ndim);
-    const size = x.shape[d] ?? 0;
+    const size = x.sizes[d] ?? 0;
     if (index < -size || index >= size)
       throw new ShapeError(
-        `select: expected index from ${-size} to ${size - 1} in dim ${d} of ${formatShape(x.shape)}, got ${index}`,
+        `select: expected index from ${-size} to ${size - 1} in dim ${d} of ${formatShape(x.sizes)}, got ${index}`,
       );
     const part = ops.slice({ x }, { dim: d, start: index < 0 ? index + size : index, length: 1, step: 1 });
     return ops.squeeze({ x: part }, { dim: d });
@@ -193,7 +193,7 @@ export interface DimOptions {
 export const unbind = callable<Callable<[x: Tensor], [dim: number], DimOptions, Tensor[]>>(
   'unbind(x: Tensor, dim: int = 0)',
   (x: Tensor, dim: number) => {
-    const size = x.shape[normalizeDim('unbind', dim, x.ndim)];
+    const size = x.sizes[normalizeDim('unbind', dim, x.ndim)];
     if (size === undefined) throw new ShapeError('unbind: expected a tensor of at least 1 dim, got a single number');
     checkParts('unbind', size);
     return Array.from({ length: size }, (_, i) => select(x, dim, i));
@@ -218,7 +218,7 @@ export const split = callable<Callable<[x: Tensor, splitSize: Dims], [dim: numbe
   'split(x: Tensor, splitSize: int|int[], dim: int = 0)',
   (x: Tensor, splitSize: Dims, dim: number) => {
     const d = normalizeDim('split', dim, x.ndim);
-    const total = x.shape[d];
+    const total = x.sizes[d];
     if (total === undefined) throw new ShapeError('split: expected a tensor of at least 1 dim, got a single number');
     const least = typeof splitSize === 'number' ? 1 : 0;
     for (const size of [splitSize].flat())
@@ -270,9 +270,9 @@ export const stack = callable<JoinFunction>(
     if (!first) throw new ArgumentError('stack: expected at least one tensor, got none');
     const d = normalizeDim('stack', dim, first.ndim + 1);
     for (const x of tensors)
-      if (!sameShape(x.shape, first.shape))
+      if (!sameShape(x.sizes, first.sizes))
         throw new ShapeError(
-          `stack: expected tensors of one shape, got ${formatShape(first.shape)} and ${formatShape(x.shape)}`,
+          `stack: expected tensors of one shape, got ${formatShape(first.sizes)} and ${formatShape(x.sizes)}`,
         );
     return ops.concat({ xs: tensors.map((x) => unsqueeze(x, d)) }, { dim: d });
   },

@@ -4,6 +4,7 @@ import * as F from '../functional/index.ts';
 import { type Arguments, type Signature, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { OwnLayer } from './layer.ts';
+import { COMPUTE } from './names.ts';
 import { describeCall } from './parameter.ts';
 
 /** Base class of the activations: layers without parameters, which apply a function with options. */
@@ -23,7 +24,7 @@ export abstract class Activation extends OwnLayer {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     return this.#values.length === 0 ? this.#f(x) : this.#f(x, ...this.#values);
   }
 

@@ -2,9 +2,9 @@
 import { named } from '../memory/errors.ts';
 import { signature } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
-import { expectModule, Indexed } from './indexed.ts';
+import { expectModule, Indexed, replaceItems } from './indexed.ts';
 import type { Layer } from './layer.ts';
-import { checkName } from './names.ts';
+import { checkName, ITEM_OF, NAME_OF } from './names.ts';
 
 const declared = signature('Sequential(...layers?: Module)');
 const ofForward = signature('Sequential.forward(x: Tensor)');
@@ -46,18 +46,22 @@ export class Sequential extends Indexed<Layer> {
       const entries: [string, Layer][] = first instanceof Map ? [...first] : Object.entries(first as object);
       for (const [name] of entries) checkName('Sequential', name);
       this.#names = entries.map(([name]) => name);
-      this.replace(entries.map(([, layer]) => this.itemOf('', layer)));
-    } else if (layers.length > 0) this.replace((declared.parse(layers) as [Layer[]])[0]);
+      replaceItems(
+        this,
+        entries.map(([, layer]) => this[ITEM_OF]('', layer)),
+      );
+    } else if (layers.length > 0) replaceItems(this, (declared.parse(layers) as [Layer[]])[0]);
   }
 
   /** @internal */
-  protected itemOf(op: string, value: unknown): Layer {
+  [ITEM_OF](op: string, value: unknown): Layer {
     return expectModule(op ? `Sequential.${op}` : 'Sequential', value) as unknown as Layer;
   }
 
   /** @internal */
-  protected override nameOf(field: string): string {
-    return this.#names[Number(field)] ?? super.nameOf(field);
+  override [NAME_OF](field: string): string {
+    const name = super[NAME_OF](field);
+    return this.#names[Number(field)] ?? name;
   }
 
   forward(...args: [x: Tensor]): Tensor {
@@ -65,6 +69,7 @@ export class Sequential extends Indexed<Layer> {
     for (let i = 0; ; i++) {
       const layer = this[i];
       if (layer === undefined) return y;
+      if (typeof layer.forward !== 'function') expectModule(`Sequential: layer ${i}`, layer);
       y = layer.forward(y);
     }
   }

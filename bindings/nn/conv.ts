@@ -6,6 +6,7 @@ import { type Arguments, type Signature, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { OwnLayer } from './layer.ts';
 import type { BiasOptions } from './linear.ts';
+import { COMPUTE } from './names.ts';
 import { checkSizes, describeCall, type Parameter, uniformParameter } from './parameter.ts';
 
 /** Options of {@link Conv1d}, {@link Conv2d} and {@link Conv3d}. */
@@ -105,7 +106,7 @@ export class Conv1d extends ConvLayer<Omit<F.ConvOptions, 'layout'>> {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     return F.conv1d(x, this.weight, this.bias, this.options);
   }
 }
@@ -122,7 +123,7 @@ export class Conv2d extends ConvLayer<Omit<F.ConvOptions, 'layout'>> {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     return F.conv2d(x, this.weight, this.bias, this.options);
   }
 }
@@ -139,7 +140,7 @@ export class Conv3d extends ConvLayer<Omit<F.ConvOptions, 'layout'>> {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     return F.conv3d(x, this.weight, this.bias, this.options);
   }
 }
@@ -156,7 +157,7 @@ export class ConvTranspose1d extends ConvLayer<F.ConvTransposeOptions> {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     return F.convTranspose1d(x, this.weight, this.bias, this.options);
   }
 }
@@ -173,7 +174,7 @@ export class ConvTranspose2d extends ConvLayer<F.ConvTransposeOptions> {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     return F.convTranspose2d(x, this.weight, this.bias, this.options);
   }
 }

@@ -4,6 +4,7 @@ import { ArgumentError } from '../memory/errors.ts';
 import { type Arguments, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { OwnLayer } from './layer.ts';
+import { COMPUTE } from './names.ts';
 
 /** Options of {@link Dropout}. */
 export interface DropoutLayerOptions {
@@ -30,7 +31,7 @@ export class Dropout extends OwnLayer {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     return F.dropout(x, { p: this.p, training: this.training });
   }
 

@@ -3,6 +3,7 @@ import { flatten } from '../functional/functions.ts';
 import { type Arguments, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { OwnLayer } from './layer.ts';
+import { COMPUTE } from './names.ts';
 
 /** Options of {@link Flatten}. */
 export interface FlattenOptions {
@@ -30,7 +31,7 @@ export class Flatten extends OwnLayer {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     return flatten(x, this.startDim, this.endDim);
   }
 

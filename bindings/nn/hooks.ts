@@ -1,6 +1,6 @@
 // What users have called before and after forward, and on the way back.
 import { isGradEnabled, Node } from '../autograd.ts';
-import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
+import { ArgumentError, formatShape } from '../memory/errors.ts';
 import { f32, grad, many, type OpName, type Row, row, signature, strided } from '../ops/core.ts';
 import { sameShape } from '../ops/shapes.ts';
 import { Tensor } from '../tensor.ts';
@@ -109,14 +109,12 @@ function askBackward(module: Called, hooks: Hooks, gradInput: Gradients, gradOut
       throw new ArgumentError(`${op}: expected ${gradients.length} gradients or none, got ${String(given)}`);
     next.forEach((g: unknown, i) => {
       const was = gradients[i];
-      if (g === null && !was) return;
-      if (!(g instanceof Tensor && g.dtype === 'f32'))
-        throw new ArgumentError(`${op}: expected an f32 tensor as gradient ${i}, got ${String(g)}`);
-      g.checkAlive();
-      if (was && !sameShape(g.shape, was.shape))
-        throw new ShapeError(
-          `${op}: expected a gradient of shape ${formatShape(was.shape)}, got ${formatShape(g.shape)}`,
+      if (!g && !was) return;
+      if (!(was && g instanceof Tensor && g.dtype === 'f32' && sameShape(g.shape, was.shape)))
+        throw new ArgumentError(
+          `${op}: expected ${was ? `an f32 tensor of shape ${formatShape(was.shape)}` : 'null'} as gradient ${i}, got ${String(g)}`,
         );
+      g.checkAlive();
     });
     gradients = next as Gradients;
   }

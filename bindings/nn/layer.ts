@@ -3,6 +3,7 @@ import { named } from '../memory/errors.ts';
 import { signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { Module } from './module.ts';
+import { COMPUTE } from './names.ts';
 
 /** A module from one tensor to one tensor, as {@link Sequential} takes them. */
 export abstract class Layer extends Module {
@@ -17,12 +18,12 @@ export abstract class OwnLayer extends Layer {
   /** The result of the layer for the input x. */
   forward(...args: [x: Tensor]): Tensor {
     try {
-      return this.compute(ofOne.parse(args)[0] as Tensor);
+      return this[COMPUTE](ofOne.parse(args)[0] as Tensor);
     } catch (error) {
       throw named(error, this.constructor.name);
     }
   }
 
   /** What forward does. @internal */
-  protected abstract compute(x: Tensor): Tensor;
+  abstract [COMPUTE](x: Tensor): Tensor;
 }

@@ -4,6 +4,7 @@ import * as F from '../functional/index.ts';
 import { type Arguments, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { OwnLayer } from './layer.ts';
+import { COMPUTE } from './names.ts';
 import { checkSizes, describeOptions, type Parameter, uniformParameter } from './parameter.ts';
 
 /** Options of layers with a weight and a bias. */
@@ -37,7 +38,7 @@ export class Linear extends OwnLayer {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     const { weight, bias } = this;
     return x.ndim === 2 ? ops.linear({ x, weight, bias }) : F.linear(x, weight, bias);
   }
@@ -59,7 +60,7 @@ export class Identity extends OwnLayer {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     return x;
   }
 }

@@ -1,11 +1,12 @@
 // Lists and dictionaries of modules and of parameters.
+import { tracing } from '../execute.ts';
 import { isPlain, type Kind } from '../kinds.ts';
 import { ArgumentError } from '../memory/errors.ts';
 import { type Arguments, signature } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
-import { expectModule, Indexed, noForward } from './indexed.ts';
+import { expectModule, Indexed, noForward, positionOf, replaceItems } from './indexed.ts';
 import { Module } from './module.ts';
-import { checkName, type Field } from './names.ts';
+import { checkName, ITEM_OF, ITEMS, NAME_OF } from './names.ts';
 import { Parameter } from './parameter.ts';
 
 /** Options of {@link ModuleList.pop}. */
@@ -20,39 +21,37 @@ const ofPop = signature('ModuleList.pop(index: int = -1)');
 const ofModuleList = signature('ModuleList(modules: any = [])');
 const ofParameterList = signature('ParameterList(values: any = [])');
 
+/** `values` as items of a list. @throws ArgumentError where one is none */
+function itemsOf<T extends object>(list: Indexed<T>, op: string, values: Iterable<unknown>): T[] {
+  if (typeof values !== 'object' || values === null || !(Symbol.iterator in values))
+    throw new ArgumentError(`${op}: expected a list, got ${values === null ? 'null' : typeof values}`);
+  return Array.from(values, (value) => list[ITEM_OF](op, value));
+}
+
 /** A list whose items come and go. */
 abstract class List<T extends object> extends Indexed<T> {
   /** Adds items at the end. Returns itself. @throws ArgumentError before any is added */
   extend(...args: [items: Iterable<T>]): this {
     const [items] = ofExtend.parse(args) as typeof args;
-    return this.replace([...this, ...this.itemsOf('extend', items)]);
+    return replaceItems(this, [...this, ...itemsOf(this, 'extend', items)]);
   }
 
   /** Adds an item before the one at `index`. Returns itself. @throws ArgumentError */
   insert(...args: [index: number, item: T]): this {
     const [index, item] = ofInsert.parse(args) as typeof args;
     const items = [...this];
-    const at = index === items.length ? index : this.position('insert', index, items.length);
-    items.splice(at, 0, this.itemOf('insert', item));
-    return this.replace(items);
+    const at = index === items.length ? index : positionOf(this, 'insert', index);
+    items.splice(at, 0, this[ITEM_OF]('insert', item));
+    return replaceItems(this, items);
   }
 
   /** Takes the item at `index` out, and gives it back. @throws ArgumentError where there is none */
   pop(...args: Arguments<[], [index: number], PopOptions>): T {
     const [index] = ofPop.parse(args) as [number];
     const items = [...this];
-    const [item] = items.splice(this.position('pop', index, items.length), 1) as [T];
-    this.replace(items);
+    const [item] = items.splice(positionOf(this, 'pop', index), 1) as [T];
+    replaceItems(this, items);
     return item;
-  }
-
-  /** @throws ArgumentError unless all of `values` are items @internal */
-  protected itemsOf(op: string, values: Iterable<unknown>): T[] {
-    if (typeof values !== 'object' || values === null || !(Symbol.iterator in values))
-      throw new ArgumentError(
-        `${this.constructor.name}.${op}: expected a list, got ${values === null ? 'null' : typeof values}`,
-      );
-    return Array.from(values, (value) => this.itemOf(op, value));
   }
 }
 
@@ -71,11 +70,11 @@ export class ModuleList<T extends Module = Module> extends List<T> {
   constructor(...args: [modules?: Iterable<T>]) {
     super();
     const [modules] = ofModuleList.parse(args) as [Iterable<T>];
-    this.replace(this.itemsOf('constructor', modules));
+    replaceItems(this, itemsOf(this, 'constructor', modules));
   }
 
   /** @internal */
-  protected itemOf(op: string, value: unknown): T {
+  [ITEM_OF](op: string, value: unknown): T {
     return expectModule(`ModuleList.${op}`, value) as T;
   }
 
@@ -97,11 +96,11 @@ export class ParameterList extends List<Parameter> {
   constructor(...args: [values?: Iterable<Tensor>]) {
     super();
     const [values] = ofParameterList.parse(args) as [Iterable<Tensor>];
-    this.replace(this.itemsOf('constructor', values));
+    replaceItems(this, itemsOf(this, 'constructor', values));
   }
 
   /** @internal */
-  protected itemOf(op: string, value: unknown): Parameter {
+  [ITEM_OF](op: string, value: unknown): Parameter {
     return asParameter(`ParameterList.${op}`, value);
   }
 
@@ -119,6 +118,10 @@ const entries: Kind = [
   (x) => isPlain(x) || (typeof x === 'object' && x !== null && Symbol.iterator in x),
   'an object, a Map or a list of pairs',
 ];
+const ofClear = signature('ModuleDict.clear()');
+const ofKeys = signature('ModuleDict.keys()');
+const ofValues = signature('ModuleDict.values()');
+const ofEntries = signature('ModuleDict.entries()');
 const ofUpdate = signature('ModuleDict.update(items: entries)', { entries });
 const ofModuleDict = signature('ModuleDict(modules: entries)', { entries });
 const ofParameterDict = signature('ParameterDict(values: entries)', { entries });
@@ -129,33 +132,42 @@ export type Entries<T> = Readonly<Record<string, T>> | Iterable<readonly [string
 /** Items by key, in the order in which they came; as a Map has them. */
 abstract class Keyed<T extends object> extends Module {
   readonly #items = new Map<string, T>();
+  /** How often items have changed. */
+  #version = 0;
 
   /** The item that `value` becomes. @throws ArgumentError where it is none @internal */
-  protected abstract itemOf(op: string, value: unknown): T;
+  abstract [ITEM_OF](op: string, value: unknown): T;
 
   /** @internal */
-  protected override fields(): Field[] {
-    return [...super.fields(), ...this.#items];
+  override [ITEMS](): Iterable<readonly [string, object]> {
+    return this.#items;
   }
 
   /** @internal */
-  protected override nameOf(field: string): string {
-    return this.#items.has(field) ? field : super.nameOf(field);
+  override [NAME_OF](field: string): string {
+    return this.#items.has(field) ? field : super[NAME_OF](field);
+  }
+
+  /** The items, of which a program that is traced depends. */
+  #read(): Map<string, T> {
+    const version = this.#version;
+    tracing()?.guard(() => this.#version === version);
+    return this.#items;
   }
 
   /** How many items there are. */
   get size(): number {
-    return this.#items.size;
+    return this.#read().size;
   }
 
   /** The item of `key`, or undefined. */
   get(...args: [key: string]): T | undefined {
-    return this.#items.get(ofGet.parse(args)[0] as string);
+    return this.#read().get(ofGet.parse(args)[0] as string);
   }
 
   /** Whether there is an item of `key`. */
   has(...args: [key: string]): boolean {
-    return this.#items.has(ofHas.parse(args)[0] as string);
+    return this.#read().has(ofHas.parse(args)[0] as string);
   }
 
   /** Puts an item at `key`. Returns itself. @throws ArgumentError where it is none, or the key has a dot */
@@ -163,17 +175,22 @@ abstract class Keyed<T extends object> extends Module {
     const [key, item] = ofSet.parse(args) as typeof args;
     const op = 'set';
     checkName(op, key);
-    this.#items.set(key, this.itemOf(op, item));
+    const made = this[ITEM_OF](op, item);
+    this.#version++;
+    this.#items.set(key, made);
     return this;
   }
 
   /** Takes the item of `key` out. @returns whether there was one */
   delete(...args: [key: string]): boolean {
+    this.#version++;
     return this.#items.delete(ofDelete.parse(args)[0] as string);
   }
 
   /** Takes all items out. */
-  clear(): void {
+  clear(...args: []): void {
+    ofClear.parse(args);
+    this.#version++;
     this.#items.clear();
   }
 
@@ -187,29 +204,33 @@ abstract class Keyed<T extends object> extends Module {
         throw new ArgumentError(`${op}: expected pairs of key and item, got ${typeof entry}`);
       checkName(op, entry[0]);
     }
-    const made = pairs.map(([key, item]) => [key, this.itemOf(op, item)] as const);
+    const made = pairs.map(([key, item]) => [key, this[ITEM_OF](op, item)] as const);
+    this.#version++;
     for (const [key, item] of made) this.#items.set(key, item);
     return this;
   }
 
   /** The keys in order. */
-  keys(): IterableIterator<string> {
-    return this.#items.keys();
+  keys(...args: []): IterableIterator<string> {
+    ofKeys.parse(args);
+    return this.#read().keys();
   }
 
   /** The items in order. */
-  values(): IterableIterator<T> {
-    return this.#items.values();
+  values(...args: []): IterableIterator<T> {
+    ofValues.parse(args);
+    return this.#read().values();
   }
 
   /** Keys and items in order. */
-  entries(): IterableIterator<[string, T]> {
-    return this.#items.entries();
+  entries(...args: []): IterableIterator<[string, T]> {
+    ofEntries.parse(args);
+    return this.#read().entries();
   }
 
   /** Keys and items in order, as a Map gives them. */
   [Symbol.iterator](): IterableIterator<[string, T]> {
-    return this.#items.entries();
+    return this.#read().entries();
   }
 
   /** @throws ArgumentError always: a dictionary computes nothing */
@@ -227,7 +248,7 @@ export class ModuleDict<T extends Module = Module> extends Keyed<T> {
   }
 
   /** @internal */
-  protected itemOf(op: string, value: unknown): T {
+  [ITEM_OF](op: string, value: unknown): T {
     return expectModule(op, value) as T;
   }
 }
@@ -241,7 +262,7 @@ export class ParameterDict extends Keyed<Parameter> {
   }
 
   /** @internal */
-  protected itemOf(op: string, value: unknown): Parameter {
+  [ITEM_OF](op: string, value: unknown): Parameter {
     return asParameter(op, value);
   }
 }

@@ -20,7 +20,7 @@ import type {
   RecurseOptions,
   TrainOptions,
 } from './module-options.ts';
-import { checkName, type Field, lookUp, type Place, placesOf, stateName } from './names.ts';
+import { checkName, ITEMS, lookUp, NAME_OF, PLACES, type Place, placesOf, stateName } from './names.ts';
 import {
   type Buffer,
   type BufferOptions,
@@ -31,12 +31,13 @@ import {
 } from './parameter.ts';
 import { show } from './show.ts';
 import { type LoadResult, prepareLoad, type StateDict } from './state.ts';
-import { below, type Held, heldIn, inFront } from './tree.ts';
+import { below, enter, type Held, heldIn, inFront } from './tree.ts';
 
 const isParameter = (kind: Kind): boolean => kind === 'parameter';
 const isPart = (x: object): boolean => x instanceof Tensor || x instanceof Module;
 const isBuffer = (kind: Kind): boolean => kind !== 'parameter';
 
+const NONE: readonly never[] = [];
 const NO_HOOKS: Hooks = { before: [], after: [], backward: [] };
 
 /**
@@ -118,21 +119,21 @@ export abstract class Module {
     this.#training = mode;
   }
 
-  /** The fields that count. @internal */
-  protected fields(): Field[] {
-    return Object.entries(this);
+  /** What counts as fields do, by name. @internal */
+  [ITEMS](): Iterable<readonly [string, object]> {
+    return NONE;
   }
 
   /** What a field is called in states. @internal */
-  protected nameOf(field: string): string {
+  [NAME_OF](field: string): string {
     return stateName(field);
   }
 
   /** All modules and tensors in the fields. @internal */
-  places(): Place[] {
+  [PLACES](): Place[] {
     // A forward that is a field, `forward = (x) => …`, came after the constructor.
     if (this.forward !== this.#wrapper) this.#wrap();
-    return placesOf(this.fields(), (field) => this.nameOf(field), isPart);
+    return placesOf(this, isPart);
   }
 
   /** The parameters and buffers at `places`. @throws ArgumentError where it is not clear what they are or are called */
@@ -192,7 +193,7 @@ export abstract class Module {
   /** The modules in fields, each once, by name. */
   namedChildren(): [string, Module][] {
     const children = new Map<Module, string>();
-    for (const { name, value } of this.places())
+    for (const { name, value } of this[PLACES]())
       if (value instanceof Module && !children.has(value)) children.set(value, name);
     return Array.from(children, ([module, name]) => [name, module]);
   }
@@ -221,7 +222,7 @@ export abstract class Module {
   #named(wanted: (kind: Kind) => boolean, prefix: string, recurse: boolean, once: boolean): [string, Tensor][] {
     const named: [string, Tensor][] = [];
     const seen = new Set<Tensor>();
-    const modules = recurse ? below(this as Module, once) : [{ path: '', module: this, places: this.places() }];
+    const modules = recurse ? below(this as Module, once) : [{ path: '', module: this, places: this[PLACES]() }];
     for (const { path, module, places } of modules)
       for (const { name, value, kind } of module.#held(places)) {
         if (!wanted(kind) || (once && seen.has(value))) continue;
@@ -296,7 +297,11 @@ export abstract class Module {
   /** Sets training mode, or with `false` evaluation mode, here and below. Returns itself. */
   train(...args: Arguments<[], [mode: boolean], TrainOptions>): this;
   train(mode: boolean): this {
-    for (const module of this.modules()) module.training = mode;
+    // By the train() of each child, which its author may have changed, such as to keep some in evaluation.
+    enter(this, () => {
+      this.training = mode;
+      for (const { value } of this[PLACES]()) if (value instanceof Module) value.train(mode);
+    });
     return this;
   }
 
@@ -398,7 +403,7 @@ export abstract class Module {
   /** The layers with their settings, one a line, and how many parameters they have. */
   toString(): string {
     return show(this, (module) =>
-      (module as Module).places().map(({ name, field, value }) => ({
+      (module as Module)[PLACES]().map(({ name, field, value }) => ({
         name,
         value,
         kind: value instanceof Tensor ? (kindOf(value) ?? (module as Module).#kinds.get(field)) : undefined,

@@ -14,6 +14,13 @@ export const stateName = (field: string): string =>
 const spelling = (key: string): string =>
   key.replace(/(^|\.)_+|_/g, (_, front?: string) => (front === undefined ? '' : _)).toLowerCase();
 
+/** Methods of modules that their authors' fields cannot hide, since they have no names. */
+export const ITEMS = Symbol('items');
+export const NAME_OF = Symbol('nameOf');
+export const PLACES = Symbol('places');
+export const COMPUTE = Symbol('compute');
+export const ITEM_OF = Symbol('itemOf');
+
 /** Something in a field, or in an array, object, Map or Set there. */
 export interface Place {
   /** Its name in states, such as `layers.0`. */
@@ -47,29 +54,30 @@ function entriesIn(x: object): Iterable<readonly [unknown, unknown]> | null {
   return prototype === null || prototype === Object.prototype ? Object.entries(x) : null;
 }
 
-/** A field, or what stands there. */
-export type Field = readonly [name: string, value: unknown];
+/** What has fields, and maybe more that counts as such. */
+interface Holder {
+  [ITEMS](): Iterable<readonly [key: string, value: object]>;
+  [NAME_OF](field: string): string;
+}
 
-/**
- * All that `wanted` takes among the fields and in the containers there, in order.
- * @param nameOf the name of a field in states
- */
-export function placesOf(
-  fields: readonly Field[],
-  nameOf: (field: string) => string,
-  wanted: (x: object) => boolean,
-): Place[] {
+/** All that `wanted` takes among the fields of `holder` and in the containers there, in order. */
+export function placesOf(holder: Holder, wanted: (x: object) => boolean): Place[] {
   const places: Place[] = [];
   // A list in two places counts in the first, which ends circles as well.
   let seen: Set<object> | undefined;
-  for (const [field, value] of fields) {
-    if (typeof value !== 'object' || value === null) continue;
-    if (wanted(value)) places.push({ name: nameOf(field), field, value, unfit: isUnfit(field) });
-    else if (entriesIn(value)) {
+  const look = (field: string, value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    const isWanted = wanted(value);
+    if (!isWanted && !entriesIn(value)) return;
+    const place = { name: holder[NAME_OF](field), field, value, unfit: isUnfit(field) };
+    if (isWanted) places.push(place);
+    else {
       seen ??= new Set();
-      inside({ name: nameOf(field), field, value, unfit: isUnfit(field) }, seen, wanted, places);
+      inside(place, seen, wanted, places);
     }
-  }
+  };
+  for (const field of Object.keys(holder)) look(field, (holder as unknown as Record<string, unknown>)[field]);
+  for (const [key, value] of holder[ITEMS]()) look(key, value);
   return places;
 }
 
@@ -100,16 +108,19 @@ function inside(container: Place, seen: Set<object>, wanted: (x: object) => bool
 
 /** @throws ArgumentError where two places have one name in states, or one has a name that states cannot have */
 export function checkPlaces(owner: string, places: readonly Place[]): void {
-  const fields = new Map<string, string>();
-  for (const { name, field, unfit } of places) {
+  // Few are compared one by one.
+  const fields = places.length > 8 ? new Map<string, string>() : null;
+  for (let i = 0; i < places.length; i++) {
+    const { name, field, unfit } = places[i] as Place;
     if (unfit)
       throw new ArgumentError(`${owner}: expected names without dots, got '${field}'; states join names by dots`);
-    const other = fields.get(name);
+    let other = fields?.get(name);
+    for (let j = 0; !fields && j < i; j++) if ((places[j] as Place).name === name) other = (places[j] as Place).field;
     if (other !== undefined)
       throw new ArgumentError(
         `${owner}: expected a name of its own for each field, got ${other} and ${field}, which are both '${name}' in a state; rename one`,
       );
-    fields.set(name, field);
+    fields?.set(name, field);
   }
 }
 

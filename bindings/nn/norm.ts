@@ -8,6 +8,7 @@ import { type Arguments, type Signature, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import * as init from './init.ts';
 import { OwnLayer } from './layer.ts';
+import { COMPUTE } from './names.ts';
 import { type Buffer, buffer, checkSizes, describeOptions, type Parameter, parameter } from './parameter.ts';
 
 const stepOps = familyOps(stepRows);
@@ -136,7 +137,7 @@ abstract class BatchNorm extends ChannelNorm {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     const { weight, bias, runningMean, runningVar, momentum, eps, numBatchesTracked } = this;
     if (!this.#ranks.includes(x.ndim))
       throw new ArgumentError(
@@ -193,7 +194,7 @@ abstract class InstanceNorm extends ChannelNorm {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     const alone = x.ndim === this.#spatial + 1;
     if (!alone && x.ndim !== this.#spatial + 2)
       throw new ShapeError(
@@ -270,7 +271,7 @@ export class GroupNorm extends OwnLayer {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     const { weight, bias, eps } = this;
     return F.groupNorm(x, this.numGroups, { weight, bias, eps });
   }
@@ -316,7 +317,7 @@ export class LayerNorm extends OwnLayer {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     const { weight, bias, eps } = this;
     return F.layerNorm(x, this.normalizedShape, { weight, bias, eps });
   }

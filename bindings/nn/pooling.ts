@@ -5,6 +5,7 @@ import type { Kind } from '../kinds.ts';
 import { type Arguments, type Signature, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { OwnLayer } from './layer.ts';
+import { COMPUTE } from './names.ts';
 import { describeCall, describeOptions } from './parameter.ts';
 
 /** Windows of a given size, over one dim or two. */
@@ -74,7 +75,7 @@ export class MaxPool1d extends WindowPool<F.MaxPoolOptions> {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     return F.maxPool1d(x, this.kernelSize, this.options);
   }
 }
@@ -87,7 +88,7 @@ export class MaxPool2d extends WindowPool<F.MaxPoolOptions> {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     return F.maxPool2d(x, this.kernelSize, this.options);
   }
 }
@@ -100,7 +101,7 @@ export class AvgPool1d extends WindowPool<F.AvgPoolOptions> {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     return F.avgPool1d(x, this.kernelSize, this.options);
   }
 }
@@ -113,7 +114,7 @@ export class AvgPool2d extends WindowPool<F.AvgPool2dOptions> {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     return F.avgPool2d(x, this.kernelSize, this.options);
   }
 }
@@ -162,7 +163,7 @@ export class AdaptiveAvgPool1d extends AdaptivePool {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     return F.adaptiveAvgPool1d(x, this.outputSize);
   }
 }
@@ -181,7 +182,7 @@ export class AdaptiveAvgPool2d extends AdaptivePool {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     return F.adaptiveAvgPool2d(x, this.outputSize);
   }
 }
@@ -200,7 +201,7 @@ export class AdaptiveMaxPool1d extends AdaptivePool {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     return F.adaptiveMaxPool1d(x, this.outputSize);
   }
 }
@@ -219,7 +220,7 @@ export class AdaptiveMaxPool2d extends AdaptivePool {
   }
 
   /** @internal */
-  protected compute(x: Tensor): Tensor {
+  [COMPUTE](x: Tensor): Tensor {
     return F.adaptiveMaxPool2d(x, this.outputSize);
   }
 }

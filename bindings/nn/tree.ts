@@ -1,12 +1,12 @@
 // Which modules are below one, and which tensors each holds.
 import { ArgumentError } from '../memory/errors.ts';
 import { Tensor } from '../tensor.ts';
-import { checkPlaces, type Place } from './names.ts';
+import { checkPlaces, PLACES, type Place } from './names.ts';
 import { type Kind, kindOf } from './parameter.ts';
 
 /** What has modules and tensors in its fields. */
 export interface Branch {
-  places(): Place[];
+  [PLACES](): Place[];
 }
 
 /** A module below another: its path, and what it holds. */
@@ -16,8 +16,9 @@ export interface Found<M> {
   readonly places: readonly Place[];
 }
 
-/** A tensor of a module: where it stands, and what it is. */
-export interface Held extends Place {
+/** A tensor of a module: what it is called, and what it is. */
+export interface Held {
+  readonly name: string;
   readonly value: Tensor;
   readonly kind: Kind;
 }
@@ -47,7 +48,7 @@ export function below<M extends Branch>(root: M, once: boolean, lastFirst = fals
     for (let up = once ? null : above; up && !again; up = up.above) again = up.module === module;
     if (again) continue;
     seen.add(module);
-    const places = module.places();
+    const places = module[PLACES]();
     found.push({ path, module, places });
     for (let i = 0; i < places.length; i++) {
       const { name, value } = places[lastFirst ? i : places.length - 1 - i] as Place;
@@ -66,7 +67,7 @@ export function heldIn(owner: string, places: readonly Place[], registered: Read
   const taken: Place[] = [];
   const held: Held[] = [];
   for (const place of places) {
-    const { value, field } = place;
+    const { name, value, field } = place;
     if (!(value instanceof Tensor)) {
       taken.push(place);
       continue;
@@ -81,10 +82,23 @@ export function heldIn(owner: string, places: readonly Place[], registered: Read
         `${owner}: expected an nn.Parameter in ${field}, got a tensor that would be neither trained nor saved; assign new nn.Parameter(tensor)${isStray ? ', or detach() it' : ''}`,
       );
     if (!kind) continue;
-    const item = { ...place, value, kind };
-    taken.push(item);
-    held.push(item);
+    taken.push(place);
+    held.push({ name, value, kind });
   }
   if (taken.length > 0) checkPlaces(owner, taken);
   return held;
+}
+
+/** The modules that are entered now. */
+const entered = new Set<object>();
+
+/** Calls `fn`, unless one that it is called by is that of the same module: circles end there. */
+export function enter(module: object, fn: () => void): void {
+  if (entered.has(module)) return;
+  entered.add(module);
+  try {
+    fn();
+  } finally {
+    entered.delete(module);
+  }
 }

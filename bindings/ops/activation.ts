@@ -92,7 +92,7 @@ function activation<A, N extends OpName>(name: N, f: Activation<A>): Pair<N> {
     [name]: row(forward() as unknown as Signature<{ x: typeof f32 }, A, { y: typeof grad }>, {
       outputs: (make, { x }, attributes, op) => {
         f.check?.(op, attributes);
-        return { y: make(x.shape, 'f32') };
+        return { y: make(x.sizes, 'f32') };
       },
       forward: (k, { y }, { x }, attributes) => f.forward(k, { y, x, n: x.size }, attributes),
       saves: [f.of],
@@ -102,8 +102,8 @@ function activation<A, N extends OpName>(name: N, f: Activation<A>): Pair<N> {
       backward() as unknown as Signature<Record<'g' | 'saved', typeof f32>, A, { dx: typeof grad }>,
       {
         outputs: (make, { g, saved }, _, op) => {
-          expectShape(op, 'the gradient', g, saved.shape);
-          return { dx: make(g.shape, 'f32') };
+          expectShape(op, 'the gradient', g, saved.sizes);
+          return { dx: make(g.sizes, 'f32') };
         },
         forward: (k, { dx }, { g, saved }, attributes) => f.backward(k, { dx, g, saved, n: g.size }, attributes),
         saves: ['g', 'saved'],

@@ -80,7 +80,7 @@ function arithmetic<V extends keyof Saved>(
   return row(s.add, {
     outputs: (make, { a, b }, _, op) => {
       expectSameDtype(op, a, b);
-      return { y: make(broadcastShapes(op, a.shape, b.shape), a.dtype) };
+      return { y: make(broadcastShapes(op, a.sizes, b.sizes), a.dtype) };
     },
     forward: (k, { y }, { a, b }) => callKernel(kernels, k, y, a, b),
     saves: saves as readonly ('a' | 'b' | 'y')[],
@@ -98,7 +98,7 @@ const comparison = (kernels: Choice) =>
   row(s.eq, {
     outputs: (make, { a, b }, _, op) => {
       expectSameDtype(op, a, b);
-      return { y: make(broadcastShapes(op, a.shape, b.shape), 'u8') };
+      return { y: make(broadcastShapes(op, a.sizes, b.sizes), 'u8') };
     },
     forward: (k, { y }, { a, b }) => callKernel(kernels, k, y, a, b),
   });
@@ -107,7 +107,7 @@ const bitwise = (kernels: Choice) =>
   row(s.bitwiseAnd, {
     outputs: (make, { a, b }, _, op) => {
       expectSameDtype(op, a, b);
-      return { y: make(broadcastShapes(op, a.shape, b.shape), a.dtype) };
+      return { y: make(broadcastShapes(op, a.sizes, b.sizes), a.dtype) };
     },
     forward: (k, { y }, { a, b }) => callKernel(kernels, k, y, a, b),
   });
@@ -222,7 +222,7 @@ export const binaryRows = family(s, () => ({
   where: row(s.where, {
     outputs: (make, { condition, a, b }, _, op) => {
       expectSameDtype(op, a, b);
-      return { y: make(broadcastShapes(op, condition.shape, a.shape, b.shape), a.dtype) };
+      return { y: make(broadcastShapes(op, condition.sizes, a.sizes, b.sizes), a.dtype) };
     },
     forward: (k, { y }, { condition, a, b }) => {
       const call = { y, condition, a, b, dims: elementwiseDims(y, condition, a, b) };

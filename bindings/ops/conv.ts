@@ -145,9 +145,9 @@ function checkGradient(op: string, g: Tensor, x: Shape, weight: Shape, attrs: Co
   const { imageBack, weightBack } = orderOf(attrs);
   const made = outputs(op, x.slice(2), weight.slice(2), attrs);
   const shape = imageBack([x[0] as number, weight[0] as number, ...made]);
-  if (!sameShape(g.shape, shape))
+  if (!sameShape(g.sizes, shape))
     throw new ShapeError(
-      `${op}: expected a gradient of shape ${formatShape(shape)} for input ${formatShape(imageBack(x))} and weight ${formatShape(weightBack(weight))}, got ${formatShape(g.shape)}`,
+      `${op}: expected a gradient of shape ${formatShape(shape)} for input ${formatShape(imageBack(x))} and weight ${formatShape(weightBack(weight))}, got ${formatShape(g.sizes)}`,
     );
 }
 
@@ -171,16 +171,16 @@ const taps = (weight: Shape, attrs: ConvAttrs): Shape => orderOf(attrs).weight(w
 /** The `dims` of the kernels for x, weight and y. */
 function dimsOf(x: Tensor, weight: Tensor, y: Tensor, attrs: ConvAttrs): number[] {
   const order = orderOf(attrs);
-  return geometry({ x: order.image(x.shape), weight: order.weight(weight.shape), y: order.image(y.shape) }, attrs);
+  return geometry({ x: order.image(x.sizes), weight: order.weight(weight.sizes), y: order.image(y.sizes) }, attrs);
 }
 
 export const convRows = family(s, () => ({
   conv: row(s.conv, {
     title: ({ x }) => `conv${Math.max(1, x.ndim - 2)}d`,
     outputs: (make, { x, weight, bias }, attrs, op) => {
-      checkAttrs(op, x.shape, attrs);
+      checkAttrs(op, x.sizes, attrs);
       const order = orderOf(attrs);
-      const [from, by] = [order.image(x.shape), order.weight(weight.shape)];
+      const [from, by] = [order.image(x.sizes), order.weight(weight.sizes)];
       checkWeight(op, by, from[1] as number, x.ndim, attrs);
       const [n, out] = [from[0] as number, by[0] as number];
       if (bias) expectShape(op, 'bias', bias, [out]);
@@ -194,24 +194,24 @@ export const convRows = family(s, () => ({
     saves: ['x', 'weight'],
     backward: (o, { y: g }, { x, weight }, attrs, { needs }) => ({
       x: needs.x
-        ? o.convBackwardInput({ g, weight, bias: null }, { ...windows(attrs), size: spatial(x.shape, attrs) })
+        ? o.convBackwardInput({ g, weight, bias: null }, { ...windows(attrs), size: spatial(x.sizes, attrs) })
         : null,
       weight: needs.weight
-        ? o.convBackwardWeight({ g, x }, { ...windows(attrs), kernel: taps(weight.shape, attrs) })
+        ? o.convBackwardWeight({ g, x }, { ...windows(attrs), kernel: taps(weight.sizes, attrs) })
         : null,
       bias: needs.bias ? channelSums(o, g, attrs) : null,
     }),
   }),
   convBackwardInput: row(s.convBackwardInput, {
     outputs: (make, { g, weight, bias }, { size, ...attrs }, op) => {
-      checkAttrs(op, g.shape, attrs);
+      checkAttrs(op, g.sizes, attrs);
       const order = orderOf(attrs);
-      const by = order.weight(weight.shape);
+      const by = order.weight(weight.sizes);
       const channels = (by[1] ?? 0) * attrs.groups;
       checkWeight(op, by, channels, g.ndim, attrs);
       if (size.length !== g.ndim - 2 || !whole(size, 0))
         throw new ArgumentError(`${op}: expected a size of ${g.ndim - 2} whole numbers, got ${formatShape(size)}`);
-      const shape = [g.shape[0] as number, channels, ...size];
+      const shape = [g.sizes[0] as number, channels, ...size];
       checkGradient(op, g, shape, by, attrs);
       if (bias) expectShape(op, 'bias', bias, [channels]);
       return { dx: make(order.imageBack(shape), 'f32') };
@@ -225,17 +225,17 @@ export const convRows = family(s, () => ({
     backward: (o, { dx: h }, { g, weight }, attrs, { needs }) => ({
       g: needs.g ? o.conv({ x: h, weight, bias: null }, windows(attrs)) : null,
       weight: needs.weight
-        ? o.convBackwardWeight({ g, x: h }, { ...windows(attrs), kernel: taps(weight.shape, attrs) })
+        ? o.convBackwardWeight({ g, x: h }, { ...windows(attrs), kernel: taps(weight.sizes, attrs) })
         : null,
       bias: needs.bias ? channelSums(o, h, attrs) : null,
     }),
   }),
   convBackwardWeight: row(s.convBackwardWeight, {
     outputs: (make, { g, x }, { kernel, ...attrs }, op) => {
-      checkAttrs(op, x.shape, attrs);
+      checkAttrs(op, x.sizes, attrs);
       const order = orderOf(attrs);
-      const from = order.image(x.shape);
-      const [channels, out] = [from[1] as number, order.image(g.shape)[1] ?? 0];
+      const from = order.image(x.sizes);
+      const [channels, out] = [from[1] as number, order.image(g.sizes)[1] ?? 0];
       const shape = [out, channels / attrs.groups, ...kernel];
       checkWeight(op, shape, channels, x.ndim, attrs);
       checkGradient(op, g, from, shape, attrs);
@@ -250,7 +250,7 @@ export const convRows = family(s, () => ({
     backward: (o, { dw: h }, { g, x }, attrs, { needs }) => ({
       g: needs.g ? o.conv({ x, weight: h, bias: null }, windows(attrs)) : null,
       x: needs.x
-        ? o.convBackwardInput({ g, weight: h, bias: null }, { ...windows(attrs), size: spatial(x.shape, attrs) })
+        ? o.convBackwardInput({ g, weight: h, bias: null }, { ...windows(attrs), size: spatial(x.sizes, attrs) })
         : null,
     }),
   }),

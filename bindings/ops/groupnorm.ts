@@ -38,17 +38,17 @@ declare module './core.ts' {
 
 /** x as [n, groups, channels of a group, elements of a channel]. @throws ShapeError, ArgumentError */
 function sizes(op: string, x: Tensor, groups: number): { n: number; groups: number; c: number; s: number } {
-  if (x.ndim < 2) throw new ShapeError(`${op}: expected input [n, channels, ...], got ${formatShape(x.shape)}`);
-  const [n, channels, plane] = split3(x.shape, 1);
+  if (x.ndim < 2) throw new ShapeError(`${op}: expected input [n, channels, ...], got ${formatShape(x.sizes)}`);
+  const [n, channels, plane] = split3(x.sizes, 1);
   if (!(Number.isSafeInteger(groups) && groups >= 1) || channels % groups !== 0)
     throw new ArgumentError(
-      `${op}: expected groups to be a whole number >= 1 that divides the channels of input ${formatShape(x.shape)}, got ${groups}`,
+      `${op}: expected groups to be a whole number >= 1 that divides the channels of input ${formatShape(x.sizes)}, got ${groups}`,
     );
   return { n, groups, c: channels / groups, s: plane };
 }
 
 type Statistics = { readonly g: Tensor; readonly x: Tensor; readonly mean: Tensor; readonly rstd: Tensor };
-const groupsOf = (mean: Tensor): number => mean.shape[1] ?? 0;
+const groupsOf = (mean: Tensor): number => mean.sizes[1] ?? 0;
 
 function checkSaved(op: string, inputs: Statistics): void {
   const groups = groupsOf(inputs.mean);
@@ -62,7 +62,7 @@ export const groupNormRows = family(s, () => ({
       const { n, c } = sizes(op, x, groups);
       expectOptional(op, 'weight', weight, [groups * c]);
       expectOptional(op, 'bias', bias, [groups * c]);
-      return { y: make(x.shape, 'f32'), mean: make([n, groups], 'f32'), rstd: make([n, groups], 'f32') };
+      return { y: make(x.sizes, 'f32'), mean: make([n, groups], 'f32'), rstd: make([n, groups], 'f32') };
     },
     forward: (k, { y, mean, rstd }, { x, weight, bias }, { groups, eps }) =>
       k.group_norm_forward_f32({ y, mean, rstd, x, weight, bias, ...sizes('groupNorm', x, groups), eps }),
@@ -80,8 +80,8 @@ export const groupNormRows = family(s, () => ({
     outputs: (make, inputs, _, op) => {
       const { x, weight } = inputs;
       checkSaved(op, inputs);
-      expectOptional(op, 'weight', weight, [x.shape[1] as number]);
-      return { dx: make(x.shape, 'f32') };
+      expectOptional(op, 'weight', weight, [x.sizes[1] as number]);
+      return { dx: make(x.sizes, 'f32') };
     },
     forward: (k, { dx }, inputs) =>
       k.group_norm_backward_f32({ dx, ...inputs, ...sizes('groupNormBackward', inputs.x, groupsOf(inputs.mean)) }),
@@ -90,13 +90,13 @@ export const groupNormRows = family(s, () => ({
   groupNormBackwardParams: row(s.groupNormBackwardParams, {
     outputs: (make, inputs, _, op) => {
       checkSaved(op, inputs);
-      const channels = [inputs.x.shape[1] as number];
+      const channels = [inputs.x.sizes[1] as number];
       return { dweight: make(channels, 'f32'), dbias: make(channels, 'f32') };
     },
     forward: (k, { dweight, dbias }, inputs) => {
       const { x, mean } = inputs;
       const call = { dweight, dbias, ...inputs, ...sizes('groupNormBackwardParams', x, groupsOf(mean)) };
-      k.group_norm_backward_params_f32({ ...call, first: 0, channels: x.shape[1] as number });
+      k.group_norm_backward_params_f32({ ...call, first: 0, channels: x.sizes[1] as number });
     },
     backward: () => noSecondDerivative('groupNorm'),
   }),

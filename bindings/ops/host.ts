@@ -16,7 +16,7 @@ declare module './core.ts' {
 }
 
 /** Calls `visit` with the place in memory of each element of x, in row-major order. */
-function eachElement({ shape, strides }: Tensor, visit: (position: number) => void): void {
+function eachElement({ sizes: shape, steps: strides }: Tensor, visit: (position: number) => void): void {
   const walk = (dim: number, position: number): void => {
     if (dim === shape.length) visit(position);
     else for (let i = 0; i < (shape[dim] as number); i++) walk(dim + 1, position + i * (strides[dim] as number));

@@ -42,11 +42,11 @@ declare module './core.ts' {
 
 /** @throws ArgumentError where an index is outside of dim `dim` of x */
 function checkIndex(probes: Probes, { x, index }: { x: Tensor; index: Tensor }, { dim }: Dim, op: string): void {
-  const bound = x.shape[dim] as number;
+  const bound = x.sizes[dim] as number;
   const bad = probes.check_index_i32({ index, n: index.size, bound });
   if (bad >= 0)
     throw new ArgumentError(
-      `${op}: expected indices from 0 to ${bound - 1} for dim ${dim} of ${formatShape(x.shape)}, got ${index.data[bad]} at position ${bad}`,
+      `${op}: expected indices from 0 to ${bound - 1} for dim ${dim} of ${formatShape(x.sizes)}, got ${index.data[bad]} at position ${bad}`,
     );
 }
 
@@ -56,22 +56,22 @@ function expectIndexed(op: string, x: Tensor, { dim }: Dim): void {
     throw new ShapeError(`${op}: expected a tensor of at least 1 dim, got a single number; reshape it to [1]`);
 }
 
-const replaced = (x: Tensor, dim: number, size: number): number[] => x.shape.map((n, d) => (d === dim ? size : n));
+const replaced = (x: Tensor, dim: number, size: number): number[] => x.sizes.map((n, d) => (d === dim ? size : n));
 
 function expectVector(op: string, index: Tensor): void {
-  if (index.ndim !== 1) throw new ShapeError(`${op}: expected an index of 1 dim, got ${formatShape(index.shape)}`);
+  if (index.ndim !== 1) throw new ShapeError(`${op}: expected an index of 1 dim, got ${formatShape(index.sizes)}`);
 }
 
 function expectSameButDim(op: string, x: Tensor, index: Tensor, dim: number): void {
   if (index.ndim !== x.ndim || !sameShape(replaced(index, dim, 0), replaced(x, dim, 0)))
     throw new ShapeError(
-      `${op}: expected index to have the shape ${formatShape(x.shape)} but for dim ${dim}, got ${formatShape(index.shape)}`,
+      `${op}: expected index to have the shape ${formatShape(x.sizes)} but for dim ${dim}, got ${formatShape(index.sizes)}`,
     );
 }
 
 /** n positions in x, m in the indexed side. */
 function sizes(x: Tensor, m: number, dim: number): { outer: number; n: number; m: number; inner: number } {
-  const [outer, n, inner] = split3(x.shape, dim);
+  const [outer, n, inner] = split3(x.sizes, dim);
   return { outer, n, m, inner };
 }
 
@@ -100,7 +100,7 @@ export const indexingRows = family(s, () => ({
       expectIndexed(op, x, { dim });
       expectVector(op, index);
       expectShape(op, 'src', src, replaced(x, dim, index.size));
-      return { y: make(x.shape, 'f32') };
+      return { y: make(x.sizes, 'f32') };
     },
     check: checkIndex,
     forward: (k, { y }, { x, index, src }, { dim }) => {
@@ -117,11 +117,11 @@ export const indexingRows = family(s, () => ({
     outputs: (make, { x, index }, { dim }, op) => {
       expectIndexed(op, x, { dim });
       expectSameButDim(op, x, index, dim);
-      return { y: make(index.shape, x.dtype) };
+      return { y: make(index.sizes, x.dtype) };
     },
     check: checkIndex,
     forward: (k, { y }, { x, index }, { dim }) => {
-      const call = { y, x, index, ...sizes(x, index.shape[dim] as number, dim) };
+      const call = { y, x, index, ...sizes(x, index.sizes[dim] as number, dim) };
       if (dtypes[x.dtype].bytes === 1) k.gather_8(call);
       else k.gather_32(call);
     },
@@ -134,13 +134,13 @@ export const indexingRows = family(s, () => ({
     outputs: (make, { x, index, src }, { dim }, op) => {
       expectIndexed(op, x, { dim });
       expectSameButDim(op, x, index, dim);
-      expectShape(op, 'src', src, index.shape);
-      return { y: make(x.shape, 'f32') };
+      expectShape(op, 'src', src, index.sizes);
+      return { y: make(x.sizes, 'f32') };
     },
     check: checkIndex,
     forward: (k, { y }, { x, index, src }, { dim }) => {
       copyOf(k, y, x);
-      k.scatter_add_f32({ y, index, src, ...sizes(x, index.shape[dim] as number, dim) });
+      k.scatter_add_f32({ y, index, src, ...sizes(x, index.sizes[dim] as number, dim) });
     },
     saves: ['index'],
     backward: (o, { y: g }, { index }, dim, { needs }) => ({

@@ -32,9 +32,9 @@ declare module './core.ts' {
 }
 
 const expectStretches = (op: string, x: Tensor, y: Tensor): void => {
-  if (!sameShape(broadcastShapes(op, y.shape, x.shape), y.shape))
+  if (!sameShape(broadcastShapes(op, y.sizes, x.sizes), y.sizes))
     throw new ShapeError(
-      `${op}: expected a source that stretches to ${formatShape(y.shape)}, got ${formatShape(x.shape)}`,
+      `${op}: expected a source that stretches to ${formatShape(y.sizes)}, got ${formatShape(x.sizes)}`,
     );
 };
 
@@ -46,7 +46,7 @@ export const inplaceRows = family(s, () => ({
       expectStretches(op, x, y);
       return { y };
     },
-    forward: (k, { y }, { x }) => copy(k, y, x.alias(y.shape, broadcastStrides(x, y.shape), x.offset)),
+    forward: (k, { y }, { x }) => copy(k, y, x.alias(y.sizes, broadcastStrides(x, y.sizes), x.offset)),
     // Nothing of what y was is left.
     backward: (_, { y: g }) => ({ x: g }),
   }),
@@ -56,7 +56,7 @@ export const inplaceRows = family(s, () => ({
       return {};
     },
     forward: (k, _, { y, x }) =>
-      k.add_strided_f32({ y, x, dims: loopDims(y.shape, y.strides, broadcastStrides(x, y.shape)) }),
+      k.add_strided_f32({ y, x, dims: loopDims(y.sizes, y.steps, broadcastStrides(x, y.sizes)) }),
   }),
   fillInto: row(s.fillInto, {
     title: () => 'fill_',
@@ -82,11 +82,11 @@ export const inplaceRows = family(s, () => ({
   }),
   sumInto: row(s.sumInto, {
     outputs: (_, { y, x }, __, op) => {
-      expectShape(op, 'the rows', x, [x.shape[0] ?? 0, ...y.shape]);
+      expectShape(op, 'the rows', x, [x.sizes[0] ?? 0, ...y.sizes]);
       return {};
     },
     forward: (k, _, { y, x }, { factor }) =>
-      k.sum_f32({ y, x, outer: 1, r: x.shape[0] as number, inner: y.size, stride: y.size, factor }),
+      k.sum_f32({ y, x, outer: 1, r: x.sizes[0] as number, inner: y.size, stride: y.size, factor }),
   }),
   uniformInto: row(s.uniformInto, {
     outputs: (_, { state }, __, op) => {

@@ -72,11 +72,11 @@ function checkTargets(probes: Probes, target: Tensor, { classes, ignoreIndex }: 
 }
 
 const rowsAndClasses = (op: string, x: Tensor): { rows: number; classes: number } => {
-  if (x.ndim !== 2) throw new ShapeError(`${op}: expected logits [n, classes], got ${formatShape(x.shape)}`);
-  const [rows, classes] = x.shape as readonly number[] as readonly [number, number];
+  if (x.ndim !== 2) throw new ShapeError(`${op}: expected logits [n, classes], got ${formatShape(x.sizes)}`);
+  const [rows, classes] = x.sizes as readonly number[] as readonly [number, number];
   return { rows, classes };
 };
-const threeSizes = ({ shape }: Tensor): { n: number; classes: number; inner: number } => {
+const threeSizes = ({ sizes: shape }: Tensor): { n: number; classes: number; inner: number } => {
   const [n, classes, inner] = shape as readonly number[] as readonly [number, number, number];
   return { n, classes, inner };
 };
@@ -96,9 +96,9 @@ interface Pointwise<A> {
 const pointwise = <A>(f: Pointwise<A>) =>
   row(s.bce as unknown as Signature<S['smoothL1']['inputs'], A, S['bce']['outputs']>, {
     outputs: (make, { x, target }, attributes, op) => {
-      expectShape(op, 'the target', target, x.shape);
+      expectShape(op, 'the target', target, x.sizes);
       f.check?.(op, attributes);
-      return { y: make(x.shape, 'f32') };
+      return { y: make(x.sizes, 'f32') };
     },
     forward: (k, { y }, { x, target }, attributes) => f.forward(k, { y, x, target, n: x.size }, attributes),
     saves: ['x', 'target'],
@@ -110,9 +110,9 @@ const pointwise = <A>(f: Pointwise<A>) =>
 const pointwiseBackward = <A>(name: string, f: Pointwise<A>) =>
   row(s.bceBackward as unknown as Signature<S['huberBackward']['inputs'], A, S['bceBackward']['outputs']>, {
     outputs: (make, { g, x, target }, _, op) => {
-      expectShape(op, 'the gradient', g, x.shape);
-      expectShape(op, 'the target', target, x.shape);
-      return { dx: make(x.shape, 'f32') };
+      expectShape(op, 'the gradient', g, x.sizes);
+      expectShape(op, 'the target', target, x.sizes);
+      return { dx: make(x.sizes, 'f32') };
     },
     forward: (k, { dx }, { g, x, target }, attributes) => f.backward(k, { dx, g, x, target, n: x.size }, attributes),
     saves: ['g', 'x', 'target'],
@@ -184,7 +184,7 @@ const classWeightRows = family(s, () => ({
   classWeights: row(s.classWeights, {
     outputs: (make, { target, weight }, { classes }, op) => {
       expectOptional(op, 'weight', weight, [classes]);
-      return { y: make(target.shape, 'f32') };
+      return { y: make(target.sizes, 'f32') };
     },
     check: (probes, { target }, attributes, op) => checkTargets(probes, target, attributes, op),
     forward: (k, { y }, { target, weight }, { classes, ignoreIndex }) =>
@@ -204,7 +204,7 @@ export const crossEntropyRows = family(s, () => ({
       return { losses: make([rows], 'f32'), lse: make([rows], 'f32') };
     },
     check: (probes, { x, target }, { ignoreIndex }, op) =>
-      checkTargets(probes, target, { classes: x.shape[1] as number, ignoreIndex }, op),
+      checkTargets(probes, target, { classes: x.sizes[1] as number, ignoreIndex }, op),
     forward: (k, { losses, lse }, { x, target, weight }, { ignoreIndex, labelSmoothing }) => {
       const call = { losses, lse, x, target, weight, ...rowsAndClasses('crossEntropy', x) };
       k.cross_entropy_forward_f32({ ...call, ignoreIndex, labelSmoothing });
@@ -219,7 +219,7 @@ export const crossEntropyRows = family(s, () => ({
       expectShape(op, 'log Σ exp', lse, [rows]);
       expectShape(op, 'the targets', target, [rows]);
       expectOptional(op, 'weight', weight, [classes]);
-      return { dx: make(x.shape, 'f32') };
+      return { dx: make(x.sizes, 'f32') };
     },
     forward: (k, { dx }, inputs, { ignoreIndex, labelSmoothing }) => {
       const call = { dx, ...inputs, ...rowsAndClasses('crossEntropyBackward', inputs.x) };
@@ -228,11 +228,11 @@ export const crossEntropyRows = family(s, () => ({
     saves: ['g', 'x', 'lse', 'target', 'weight'],
     // The gradient is linear in g, and in x it is g · scale(row) · softmax: its derivative is that of a softmax.
     backward: (o, { dx: h }, { g, x, lse, target, weight }, attributes, { needs }) => {
-      const ones = o.full({}, { shape: g.shape, value: 1 });
+      const ones = o.full({}, { shape: g.sizes, value: 1 });
       const unit = needs.g ? o.crossEntropyBackward({ g: ones, x, lse, target, weight }, attributes) : null;
       const toG = unit && sum(o, mul(o, h, unit), 1, 2);
       if (!needs.x) return { g: toG };
-      const factor = softmaxScale(o, target, weight, x.shape[1] as number, attributes);
+      const factor = softmaxScale(o, target, weight, x.sizes[1] as number, attributes);
       const rowScale = o.reshape({ x: mul(o, g, factor) }, { shape: [g.size, 1] });
       const dim = { dim: 1 };
       return { g: toG, x: mul(o, o.softmaxBackward({ g: h, y: o.softmax({ x }, dim) }, dim), rowScale) };
@@ -245,14 +245,14 @@ export const nllRows = family(s, () => ({
   nll: row(s.nll, {
     outputs: (make, { logp, target, weight }, _, op) => {
       if (logp.ndim !== 3)
-        throw new ShapeError(`${op}: expected log-probabilities [n, classes, inner], got ${formatShape(logp.shape)}`);
+        throw new ShapeError(`${op}: expected log-probabilities [n, classes, inner], got ${formatShape(logp.sizes)}`);
       const { n, classes, inner } = threeSizes(logp);
       expectShape(op, 'the targets', target, [n, inner]);
       expectOptional(op, 'weight', weight, [classes]);
       return { losses: make([n, inner], 'f32') };
     },
     check: (probes, { logp, target }, { ignoreIndex }, op) =>
-      checkTargets(probes, target, { classes: logp.shape[1] as number, ignoreIndex }, op),
+      checkTargets(probes, target, { classes: logp.sizes[1] as number, ignoreIndex }, op),
     forward: (k, { losses }, { logp, target, weight }, { ignoreIndex }) =>
       k.nll_forward_f32({ losses, logp, target, weight, ...threeSizes(logp), ignoreIndex }),
     saves: ['target', 'weight'],
@@ -262,9 +262,9 @@ export const nllRows = family(s, () => ({
   }),
   nllBackward: row(s.nllBackward, {
     outputs: (make, { g, target, weight }, { classes }, op) => {
-      expectShape(op, 'the gradient', g, target.shape);
+      expectShape(op, 'the gradient', g, target.sizes);
       expectOptional(op, 'weight', weight, [classes]);
-      const [n, inner] = target.shape as readonly number[] as readonly [number, number];
+      const [n, inner] = target.sizes as readonly number[] as readonly [number, number];
       return { dlogp: make([n, classes, inner], 'f32') };
     },
     forward: (k, { dlogp }, { g, target, weight }, { ignoreIndex }) =>
@@ -282,12 +282,12 @@ export const logitRows = family(s, () => ({
   ...softplusRows,
   bceWithLogits: row(s.bceWithLogits, {
     outputs: (make, { x, target, posWeight }, _, op) => {
-      expectShape(op, 'the target', target, x.shape);
-      expectOptional(op, 'posWeight', posWeight, x.shape.slice(-1));
-      return { y: make(x.shape, 'f32') };
+      expectShape(op, 'the target', target, x.sizes);
+      expectOptional(op, 'posWeight', posWeight, x.sizes.slice(-1));
+      return { y: make(x.sizes, 'f32') };
     },
     forward: (k, { y }, { x, target, posWeight }) =>
-      k.bce_with_logits_forward_f32({ y, x, target, posWeight, n: x.size, inner: x.shape.at(-1) ?? 1 }),
+      k.bce_with_logits_forward_f32({ y, x, target, posWeight, n: x.size, inner: x.sizes.at(-1) ?? 1 }),
     saves: ['x', 'target', 'posWeight'],
     backward: (o, { y: g }, { x, target, posWeight }, _, { needs }) => {
       // loss = (1 − t) x + (1 + (w − 1) t) softplus(−x), so by t: −x + (w − 1) softplus(−x).
@@ -304,18 +304,18 @@ export const logitRows = family(s, () => ({
   }),
   bceWithLogitsBackward: row(s.bceWithLogitsBackward, {
     outputs: (make, { g, x, target, posWeight }, _, op) => {
-      expectShape(op, 'the gradient', g, x.shape);
-      expectShape(op, 'the target', target, x.shape);
-      expectOptional(op, 'posWeight', posWeight, x.shape.slice(-1));
-      return { dx: make(x.shape, 'f32') };
+      expectShape(op, 'the gradient', g, x.sizes);
+      expectShape(op, 'the target', target, x.sizes);
+      expectOptional(op, 'posWeight', posWeight, x.sizes.slice(-1));
+      return { dx: make(x.sizes, 'f32') };
     },
     forward: (k, { dx }, inputs) =>
-      k.bce_with_logits_backward_f32({ dx, ...inputs, n: inputs.x.size, inner: inputs.x.shape.at(-1) ?? 1 }),
+      k.bce_with_logits_backward_f32({ dx, ...inputs, n: inputs.x.size, inner: inputs.x.sizes.at(-1) ?? 1 }),
     saves: ['g', 'x', 'target', 'posWeight'],
     // f'' = (1 + (w − 1) t) σ (1 − σ)
     backward: (o, { dx: h }, { g, x, target, posWeight }, _, { needs }) => {
       const curve = (): Tensor => {
-        const ones = o.full({}, { shape: x.shape, value: 1 });
+        const ones = o.full({}, { shape: x.sizes, value: 1 });
         const slope = o.sigmoidBackward({ g: ones, saved: o.sigmoid({ x }) });
         const factor = posWeight ? scale(o, mul(o, lessOne(o, posWeight), target), 1, 1) : null;
         return mul(o, mul(o, h, g), factor ? mul(o, slope, factor) : slope);

@@ -24,39 +24,39 @@ const SINGLE: readonly number[] = [0];
 const SWAPPED = [1, 0] as const;
 const transposed = (o: Ops, x: Tensor): Tensor => {
   if (x.ndim === 2) return o.permute({ x }, { dims: SWAPPED });
-  const dims = x.shape.map((_, d) => d);
+  const dims = x.sizes.map((_, d) => d);
   dims.push(...(dims.splice(-2).reverse() as [number, number]));
   return o.permute({ x }, { dims });
 };
 
 /** Strides of the batch dims of `x`, those before the last two, over the broadcast batch `shape`. */
 const batchStrides = (x: Tensor, shape: Shape): number[] =>
-  broadcastTo(x.shape.slice(0, -2), x.strides.slice(0, -2), shape);
+  broadcastTo(x.sizes.slice(0, -2), x.steps.slice(0, -2), shape);
 
 export const matmulRows = family(s, () => ({
   matmul: row(s.matmul, {
     outputs: (make, { a, b }, _, op) => {
       if (a.ndim < 2 || b.ndim < 2)
         throw new ShapeError(
-          `${op}: expected at least 2 dims each, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+          `${op}: expected at least 2 dims each, got ${formatShape(a.sizes)} and ${formatShape(b.sizes)}`,
         );
-      if (a.shape.at(-1) !== b.shape.at(-2))
+      if (a.sizes.at(-1) !== b.sizes.at(-2))
         throw new ShapeError(
-          `${op}: expected inner dimensions to match, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+          `${op}: expected inner dimensions to match, got ${formatShape(a.sizes)} and ${formatShape(b.sizes)}`,
         );
-      const batch = broadcastShapes(op, a.shape.slice(0, -2), b.shape.slice(0, -2));
-      return { c: make([...batch, a.shape.at(-2) as number, b.shape.at(-1) as number], 'f32') };
+      const batch = broadcastShapes(op, a.sizes.slice(0, -2), b.sizes.slice(0, -2));
+      return { c: make([...batch, a.sizes.at(-2) as number, b.sizes.at(-1) as number], 'f32') };
     },
     forward: (k, { c }, { a, b }) => {
-      const [m, n] = c.shape.slice(-2) as [number, number];
-      const batch = c.shape.slice(0, -2);
-      const [aRow, aCol] = a.strides.slice(-2) as [number, number];
-      const [bRow, bCol] = b.strides.slice(-2) as [number, number];
+      const [m, n] = c.sizes.slice(-2) as [number, number];
+      const batch = c.sizes.slice(0, -2);
+      const [aRow, aCol] = a.steps.slice(-2) as [number, number];
+      const [bRow, bCol] = b.steps.slice(-2) as [number, number];
       const dims =
         batch.length === 0
           ? SINGLE
-          : loopDims(batch, batchStrides(a, batch), batchStrides(b, batch), c.strides.slice(0, -2));
-      const inner = a.shape.at(-1) as number;
+          : loopDims(batch, batchStrides(a, batch), batchStrides(b, batch), c.steps.slice(0, -2));
+      const inner = a.sizes.at(-1) as number;
       k.gemm_f32({ c, a, b, bias: null, m, n, k: inner, aRow, aCol, bRow, bCol, cRow: n, act: NO_ACTIVATION, dims });
     },
     saves: ['a', 'b'],
@@ -67,20 +67,20 @@ export const matmulRows = family(s, () => ({
   }),
   linear: row(s.linear, {
     outputs: (make, { x, weight, bias }, _, op) => {
-      if (x.ndim !== 2 || weight.ndim !== 2 || x.shape[1] !== weight.shape[1])
+      if (x.ndim !== 2 || weight.ndim !== 2 || x.sizes[1] !== weight.sizes[1])
         throw new ShapeError(
-          `${op}: expected input [n, in] and weight [out, in], got ${formatShape(x.shape)} and ${formatShape(weight.shape)}`,
+          `${op}: expected input [n, in] and weight [out, in], got ${formatShape(x.sizes)} and ${formatShape(weight.sizes)}`,
         );
-      const out = weight.shape[0] as number;
+      const out = weight.sizes[0] as number;
       if (bias) expectShape(op, 'bias', bias, [out]);
-      return { y: make([x.shape[0] as number, out], 'f32') };
+      return { y: make([x.sizes[0] as number, out], 'f32') };
     },
     forward: (k, { y }, { x, weight, bias }) => {
-      const [m, inner] = x.shape as [number, number];
-      const n = weight.shape[0] as number;
-      const [aRow, aCol] = x.strides as [number, number];
+      const [m, inner] = x.sizes as [number, number];
+      const n = weight.sizes[0] as number;
+      const [aRow, aCol] = x.steps as [number, number];
       // B is weightᵀ: its rows are the weight's columns.
-      const [bCol, bRow] = weight.strides as [number, number];
+      const [bCol, bRow] = weight.steps as [number, number];
       const call = { m, n, k: inner, aRow, aCol, bRow, bCol, cRow: n, act: NO_ACTIVATION, dims: SINGLE };
       k.gemm_f32({ c: y, a: x, b: weight, bias, ...call });
     },

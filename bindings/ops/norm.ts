@@ -51,11 +51,11 @@ declare module './core.ts' {
 
 /** x as rows of the normalised dims: those behind the dims of the mean. */
 function rowsOf(x: Tensor, mean: Tensor): { rows: number; width: number } {
-  return { rows: mean.size, width: numelOf(x.shape.slice(mean.ndim)) };
+  return { rows: mean.size, width: numelOf(x.sizes.slice(mean.ndim)) };
 }
 
 function channels(x: Tensor): { n: number; c: number; s: number; stride: number } {
-  const [n, c, plane] = split3(x.shape, 1);
+  const [n, c, plane] = split3(x.sizes, 1);
   return { n, c, s: plane, stride: c * plane };
 }
 
@@ -68,32 +68,32 @@ type Statistics = { readonly g: Tensor; readonly x: Tensor; readonly mean: Tenso
 
 /** What a backward pass takes: a gradient like the input, and a mean and 1/σ of shape `statistics`. */
 export function expectSaved(op: string, { g, x, mean, rstd }: Statistics, statistics: readonly number[]): void {
-  expectShape(op, 'the gradient', g, x.shape);
+  expectShape(op, 'the gradient', g, x.sizes);
   expectShape(op, 'the mean', mean, statistics);
   expectShape(op, '1/σ', rstd, statistics);
 }
 
 /** Layer norm's statistics have the dims of x in front of the normalised ones. */
 const expectRows = (op: string, inputs: Statistics): void =>
-  expectSaved(op, inputs, inputs.x.shape.slice(0, inputs.mean.ndim));
+  expectSaved(op, inputs, inputs.x.sizes.slice(0, inputs.mean.ndim));
 
 function expectChannels(op: string, x: Tensor): number {
-  if (x.ndim < 2) throw new ShapeError(`${op}: expected input [n, channels, ...], got ${formatShape(x.shape)}`);
-  return x.shape[1] as number;
+  if (x.ndim < 2) throw new ShapeError(`${op}: expected input [n, channels, ...], got ${formatShape(x.sizes)}`);
+  return x.sizes[1] as number;
 }
 
 export const layerNormRows = family(s, () => ({
   layerNorm: row(s.layerNorm, {
     outputs: (make, { x, weight, bias }, { normalizedShape }, op) => {
       const lead = x.ndim - normalizedShape.length;
-      if (normalizedShape.length === 0 || lead < 0 || !sameShape(x.shape.slice(lead), normalizedShape))
+      if (normalizedShape.length === 0 || lead < 0 || !sameShape(x.sizes.slice(lead), normalizedShape))
         throw new ShapeError(
-          `${op}: expected the last dims to be ${formatShape(normalizedShape)}, got ${formatShape(x.shape)}`,
+          `${op}: expected the last dims to be ${formatShape(normalizedShape)}, got ${formatShape(x.sizes)}`,
         );
       expectOptional(op, 'weight', weight, normalizedShape);
       expectOptional(op, 'bias', bias, normalizedShape);
-      const rows = x.shape.slice(0, lead);
-      return { y: make(x.shape, 'f32'), mean: make(rows, 'f32'), rstd: make(rows, 'f32') };
+      const rows = x.sizes.slice(0, lead);
+      return { y: make(x.sizes, 'f32'), mean: make(rows, 'f32'), rstd: make(rows, 'f32') };
     },
     forward: (k, { y, mean, rstd }, { x, weight, bias }, { eps }) =>
       k.layer_norm_forward_f32({ y, mean, rstd, x, weight, bias, ...rowsOf(x, mean), eps }),
@@ -112,8 +112,8 @@ export const layerNormRows = family(s, () => ({
     outputs: (make, inputs, _, op) => {
       const { x, mean, weight } = inputs;
       expectRows(op, inputs);
-      expectOptional(op, 'weight', weight, x.shape.slice(mean.ndim));
-      return { dx: make(x.shape, 'f32') };
+      expectOptional(op, 'weight', weight, x.sizes.slice(mean.ndim));
+      return { dx: make(x.sizes, 'f32') };
     },
     forward: (k, { dx }, inputs) => k.layer_norm_backward_f32({ dx, ...inputs, ...rowsOf(inputs.x, inputs.mean) }),
     backward: () => noSecondDerivative('layerNorm'),
@@ -143,11 +143,11 @@ export const batchNormRows = family(s, () => ({
       expectOptional(op, 'the running variance', runningVariance, [c]);
       if ((training || !runningMean) && n * plane <= 1)
         throw new ShapeError(
-          `${op}: expected more than 1 value per channel when training, got input ${formatShape(x.shape)}`,
+          `${op}: expected more than 1 value per channel when training, got input ${formatShape(x.sizes)}`,
         );
       const channel = [c];
       return {
-        y: make(x.shape, 'f32'),
+        y: make(x.sizes, 'f32'),
         mean: make(channel, 'f32'),
         rstd: make(channel, 'f32'),
         variance: make(channel, 'f32'),
@@ -204,7 +204,7 @@ export const batchNormRows = family(s, () => ({
       expectOptional(op, 'weight', weight, [c]);
       expectShape(op, 'the gradient of the weight', dweight, [c]);
       expectShape(op, 'the gradient of the bias', dbias, [c]);
-      return { dx: make(x.shape, 'f32') };
+      return { dx: make(x.sizes, 'f32') };
     },
     forward: (k, { dx }, inputs) => k.batch_norm_backward_f32({ dx, ...inputs, ...channels(inputs.x) }),
     backward: () => noSecondDerivative('batchNorm'),
@@ -214,7 +214,7 @@ export const batchNormRows = family(s, () => ({
       const c = expectChannels(op, g);
       expectShape(op, '1/σ', rstd, [c]);
       expectOptional(op, 'weight', weight, [c]);
-      return { dx: make(g.shape, 'f32') };
+      return { dx: make(g.sizes, 'f32') };
     },
     forward: (k, { dx }, { g, rstd, weight }) =>
       k.batch_norm_backward_eval_f32({ dx, g, rstd, weight, ...channels(g) }),

@@ -33,7 +33,7 @@ function expectStep(
 ): void {
   for (const name in others) {
     const x = others[name];
-    if (x) expectShape(op, name, x, p.shape);
+    if (x) expectShape(op, name, x, p.sizes);
   }
   expectShape(op, 'step', step, []);
   expectShape(op, 'hyper', hyper, [count]);

@@ -209,12 +209,12 @@ const maximum = <A>(name: string, measure: Measure<A>, { inputs, outputs }: Max)
   row({ inputs, outputs } as Signature<Max['inputs'], A, S['maxPool']['outputs']>, {
     title: (_, attrs) => `${name}${pooledDims(attrs)}d`,
     outputs: (make, { x }, attrs) => {
-      const shape = resultOf(x.shape, measure(x.shape, attrs));
+      const shape = resultOf(x.sizes, measure(x.sizes, attrs));
       return { y: make(shape, 'f32'), index: make(shape, 'i32') };
     },
     forward: (k, { y, index }, { x }, attrs) => {
-      const geometry = measure(x.shape, attrs);
-      const call = { y, index, x, planes: planesOf(x.shape, geometry.axes.length), dims: dims(geometry) };
+      const geometry = measure(x.sizes, attrs);
+      const call = { y, index, x, planes: planesOf(x.sizes, geometry.axes.length), dims: dims(geometry) };
       if (geometry.uneven) k.adaptive_max_pool_forward_f32(call);
       else k.max_pool_forward_f32(call);
     },
@@ -240,10 +240,10 @@ interface Mean<A> {
 const mean = <A>(name: string, { measure, gradient }: Mean<A>): Row =>
   row(s.avgPool as unknown as Signature<S['avgPool']['inputs'], A, S['avgPool']['outputs']>, {
     title: (_, attrs) => `${name}${pooledDims(attrs)}d`,
-    outputs: (make, { x }, attrs) => ({ y: make(resultOf(x.shape, measure(x.shape, attrs)), 'f32') }),
+    outputs: (make, { x }, attrs) => ({ y: make(resultOf(x.sizes, measure(x.sizes, attrs)), 'f32') }),
     forward: (k, { y }, { x }, attrs) => {
-      const geometry = measure(x.shape, attrs);
-      const call = { y, x, planes: planesOf(x.shape, geometry.axes.length), dims: dims(geometry) };
+      const geometry = measure(x.sizes, attrs);
+      const call = { y, x, planes: planesOf(x.sizes, geometry.axes.length), dims: dims(geometry) };
       if (geometry.uneven) k.adaptive_avg_pool_forward_f32(call);
       else k.avg_pool_forward_f32(call);
     },
@@ -288,11 +288,11 @@ export const poolRows = family(s, () => ({
   adaptiveMaxPoolWithIndices: maximum('adaptiveMaxPool', adaptiveMaxWindows, s.adaptiveMaxPoolWithIndices),
   maxPoolBackward: row(s.maxPoolBackward, {
     outputs: (make, { g, index }, { shape, pooled }, op) => {
-      expectShape(op, 'the gradient', g, index.shape);
+      expectShape(op, 'the gradient', g, index.sizes);
       const lead = shape.length - pooled;
-      if (!sameShape(g.shape.slice(0, lead), shape.slice(0, lead)))
+      if (!sameShape(g.sizes.slice(0, lead), shape.slice(0, lead)))
         throw new ShapeError(
-          `${op}: expected a gradient that begins as ${formatShape(shape)} does, got ${formatShape(g.shape)}`,
+          `${op}: expected a gradient that begins as ${formatShape(shape)} does, got ${formatShape(g.sizes)}`,
         );
       return { dx: make(shape, 'f32') };
     },

@@ -147,7 +147,7 @@ export const randomRows = family(s, () => ({
     outputs: (make, { x, state }, { p }, op) => {
       checkState(op, state);
       checkProbability(op, p);
-      return { y: make(x.shape, 'f32'), mask: make(x.shape, 'u8') };
+      return { y: make(x.sizes, 'f32'), mask: make(x.sizes, 'u8') };
     },
     forward: (k, { y, mask }, { x, state }, { p }) => {
       k.dropout_forward_f32({ y, mask, x, n: x.size, first: 0, p, state });
@@ -158,8 +158,8 @@ export const randomRows = family(s, () => ({
   }),
   dropoutBackward: row(s.dropoutBackward, {
     outputs: (make, { g, mask }, _, op) => {
-      expectShape(op, 'the mask', mask, g.shape);
-      return { dx: make(g.shape, 'f32') };
+      expectShape(op, 'the mask', mask, g.sizes);
+      return { dx: make(g.sizes, 'f32') };
     },
     forward: (k, { dx }, { g, mask }, { p }) => k.dropout_backward_f32({ dx, g, mask, n: g.size, p }),
     saves: ['mask'],

@@ -87,7 +87,7 @@ interface Sizes {
 
 /** x as the kernels take it: with the dims `start … end - 1` as the middle one. */
 export function sizesOf(x: Tensor, start: number, end = start + 1): Sizes {
-  const [outer, r, inner] = split3(x.shape, start, end);
+  const [outer, r, inner] = split3(x.sizes, start, end);
   return { outer, r, inner, stride: inner };
 }
 
@@ -97,7 +97,7 @@ type Choice = ByDtype<Forward>;
 
 /** y and x with the dims `start … end - 1` of x as the middle one. */
 function callOf(y: Tensor, x: Tensor, start: number, end: number): Call {
-  const [outer, r, inner] = split3(x.shape, start, end);
+  const [outer, r, inner] = split3(x.sizes, start, end);
   return { y, x, outer, r, inner, stride: inner };
 }
 
@@ -113,9 +113,9 @@ function makeReduced(
     throw new ShapeError(
       `${op}: expected dims of a tensor of ${x.ndim} dims, got ${attributes.dim} … ${attributes.end - 1}`,
     );
-  if (emptyFails && count(x.shape, attributes) === 0)
-    throw new ShapeError(`${op}: expected at least one element to reduce, got shape ${formatShape(x.shape)}`);
-  return make(reducedShape(x.shape, attributes), dtype);
+  if (emptyFails && count(x.sizes, attributes) === 0)
+    throw new ShapeError(`${op}: expected at least one element to reduce, got shape ${formatShape(x.sizes)}`);
+  return make(reducedShape(x.sizes, attributes), dtype);
 }
 
 /** The gradient reads x and y. */
@@ -140,9 +140,9 @@ function extremeBackward(
   { x, y }: { readonly x: Tensor; readonly y: Tensor },
   attributes: ReduceAttrs,
 ): Tensor {
-  const same = o.eq({ a: x, b: restore(o, y, x.shape, attributes) });
+  const same = o.eq({ a: x, b: restore(o, y, x.sizes, attributes) });
   const mask = o.cast({ x: same }, { dtype: 'f32' });
-  return mul(o, mask, restore(o, div(o, g, o.sum({ x: mask }, attributes)), x.shape, attributes));
+  return mul(o, mask, restore(o, div(o, g, o.sum({ x: mask }, attributes)), x.sizes, attributes));
 }
 const extreme = (kernels: Choice) => curved(kernels, extremeBackward, true);
 
@@ -170,9 +170,9 @@ const spread = (root: boolean) =>
       // From x and not from the saved mean, so that a derivative of this derivative is whole.
       const { correction: _, ...dims } = attributes;
       const centered = sub(o, x, o.mean({ x }, { ...dims, keepdim: true }));
-      const freedom = Math.max(0, count(x.shape, attributes) - attributes.correction);
+      const freedom = Math.max(0, count(x.sizes, attributes) - attributes.correction);
       const slope = root ? scale(o, guardedDivide(o, g, y), 1 / freedom) : scale(o, g, 2 / freedom);
-      return { x: mul(o, centered, restore(o, slope, x.shape, attributes)) };
+      return { x: mul(o, centered, restore(o, slope, x.sizes, attributes)) };
     },
   });
 
@@ -199,7 +199,7 @@ export const reduceRows = family(s, () => ({
   mean: row(s.mean, {
     outputs: (make, { x }, attributes, op) => ({ y: makeReduced(make, x, attributes, op) }),
     forward: (k, { y }, { x }, { dim, end }) => {
-      const [outer, r, inner] = split3(x.shape, dim, end);
+      const [outer, r, inner] = split3(x.sizes, dim, end);
       k.sum_f32({ y, x, outer, r, inner, stride: inner, factor: 1 / r });
     },
     backward: (o, { y: g }, _, attributes, { shapes }) => ({
@@ -214,8 +214,8 @@ export const reduceRows = family(s, () => ({
   }),
   prodBackward: row(s.prodBackward, {
     outputs: (make, { g, x }, attributes, op) => {
-      expectShape(op, 'the gradient', g, reducedShape(x.shape, attributes));
-      return { dx: make(x.shape, 'f32') };
+      expectShape(op, 'the gradient', g, reducedShape(x.sizes, attributes));
+      return { dx: make(x.sizes, 'f32') };
     },
     forward: (k, { dx }, { g, x }, { dim, end }) => k.prod_backward_f32({ dx, g, x, ...sizesOf(x, dim, end) }),
     backward: () => noSecondDerivative('prod'),
@@ -234,7 +234,7 @@ export const reduceRows = family(s, () => ({
     },
     saves: ['x', 'y'],
     backward: (o, { y: g }, { x, y }, attributes) => ({
-      x: mul(o, x, restore(o, guardedDivide(o, g, y), x.shape, attributes)),
+      x: mul(o, x, restore(o, guardedDivide(o, g, y), x.sizes, attributes)),
     }),
   }),
   logsumexp: row(s.logsumexp, {
@@ -243,15 +243,15 @@ export const reduceRows = family(s, () => ({
     saves: ['x'],
     backward: (o, { y: g }, { x }, attributes) => {
       // softmax, and not exp(x − y): beside a result of 1000 the difference would keep four digits.
-      const lanes = o.reshape({ x }, { shape: split3(x.shape, attributes.dim, attributes.end) });
-      const softmax = o.reshape({ x: o.softmax({ x: lanes }, { dim: 1 }) }, { shape: x.shape });
-      return { x: mul(o, softmax, restore(o, g, x.shape, attributes)) };
+      const lanes = o.reshape({ x }, { shape: split3(x.sizes, attributes.dim, attributes.end) });
+      const softmax = o.reshape({ x: o.softmax({ x: lanes }, { dim: 1 }) }, { shape: x.sizes });
+      return { x: mul(o, softmax, restore(o, g, x.sizes, attributes)) };
     },
   }),
   cumsum: row(s.cumsum, {
     outputs: (make, { x }, { dim }, op) => {
       normalizeDim(op, dim, x.ndim);
-      return { y: make(x.shape, x.dtype) };
+      return { y: make(x.sizes, x.dtype) };
     },
     forward: (k, { y }, { x }, { dim }) => {
       const call = { y, x, ...sizesOf(x, normalizeDim('cumsum', dim, x.ndim)) };
@@ -263,7 +263,7 @@ export const reduceRows = family(s, () => ({
   cumsumBackward: row(s.cumsumBackward, {
     outputs: (make, { g }, { dim }, op) => {
       normalizeDim(op, dim, g.ndim);
-      return { dx: make(g.shape, 'f32') };
+      return { dx: make(g.sizes, 'f32') };
     },
     forward: (k, { dx }, { g }, { dim }) =>
       k.cumsum_backward_f32({ y: dx, x: g, ...sizesOf(g, normalizeDim('cumsumBackward', dim, g.ndim)) }),
@@ -272,7 +272,7 @@ export const reduceRows = family(s, () => ({
   logcumsumexp: row(s.logcumsumexp, {
     outputs: (make, { x }, { dim }, op) => {
       normalizeDim(op, dim, x.ndim);
-      return { y: make(x.shape, 'f32') };
+      return { y: make(x.sizes, 'f32') };
     },
     forward: (k, { y }, { x }, { dim }) =>
       k.logcumsumexp_forward_f32({ y, x, ...sizesOf(x, normalizeDim('logcumsumexp', dim, x.ndim)) }),
@@ -282,9 +282,9 @@ export const reduceRows = family(s, () => ({
   logcumsumexpBackward: row(s.logcumsumexpBackward, {
     outputs: (make, { g, x, y }, { dim }, op) => {
       normalizeDim(op, dim, x.ndim);
-      expectShape(op, 'the gradient', g, x.shape);
-      expectShape(op, 'the result', y, x.shape);
-      return { dx: make(x.shape, 'f32') };
+      expectShape(op, 'the gradient', g, x.sizes);
+      expectShape(op, 'the result', y, x.sizes);
+      return { dx: make(x.sizes, 'f32') };
     },
     forward: (k, { dx }, { g, x, y }, { dim }) =>
       k.logcumsumexp_backward_f32({ dx, g, x, y, ...sizesOf(x, normalizeDim('logcumsumexp', dim, x.ndim)) }),

@@ -24,8 +24,8 @@ declare module './core.ts' {
 
 /** n and width of a cell state [n, width]. */
 function sizesOf(op: string, cell: Tensor): { rows: number; width: number } {
-  if (cell.ndim !== 2) throw new ShapeError(`${op}: expected a cell state [n, width], got ${formatShape(cell.shape)}`);
-  const [rows, width] = cell.shape as [number, number];
+  if (cell.ndim !== 2) throw new ShapeError(`${op}: expected a cell state [n, width], got ${formatShape(cell.sizes)}`);
+  const [rows, width] = cell.sizes as [number, number];
   return { rows, width };
 }
 
@@ -35,7 +35,7 @@ export const rnnRows = family(s, () => ({
       const { rows, width } = sizesOf(op, cell);
       expectShape(op, 'the gates of the input', a, [rows, 4 * width]);
       expectShape(op, 'the gates of the hidden state', b, [rows, 4 * width]);
-      return { h: make(cell.shape, 'f32'), c: make(cell.shape, 'f32'), gates: make(a.shape, 'f32') };
+      return { h: make(cell.sizes, 'f32'), c: make(cell.sizes, 'f32'), gates: make(a.sizes, 'f32') };
     },
     forward: (k, outputs, inputs) =>
       k.lstm_cell_forward_f32({ ...outputs, ...inputs, ...sizesOf('lstmCell', inputs.cell) }),
@@ -48,11 +48,11 @@ export const rnnRows = family(s, () => ({
   lstmCellBackward: row(s.lstmCellBackward, {
     outputs: (make, { dh, dc, gates, cell, c }, _, op) => {
       const { rows, width } = sizesOf(op, cell);
-      if (dh) expectShape(op, 'the gradient of h', dh, cell.shape);
-      if (dc) expectShape(op, 'the gradient of c', dc, cell.shape);
+      if (dh) expectShape(op, 'the gradient of h', dh, cell.sizes);
+      if (dc) expectShape(op, 'the gradient of c', dc, cell.sizes);
       expectShape(op, 'the gates', gates, [rows, 4 * width]);
-      expectShape(op, 'the new cell state', c, cell.shape);
-      return { dgates: make(gates.shape, 'f32'), dcell: make(cell.shape, 'f32') };
+      expectShape(op, 'the new cell state', c, cell.sizes);
+      return { dgates: make(gates.sizes, 'f32'), dcell: make(cell.sizes, 'f32') };
     },
     forward: (k, outputs, inputs) =>
       k.lstm_cell_backward_f32({ ...outputs, ...inputs, ...sizesOf('lstmCellBackward', inputs.cell) }),

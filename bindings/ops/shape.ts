@@ -35,7 +35,7 @@ declare module './core.ts' {
 
 /** Copies the elements of `from` to the strided place `to` of the same shape. */
 export function copy(k: Kernels, to: Tensor, from: Tensor): void {
-  const dims = loopDims(to.shape, to.strides, from.strides);
+  const dims = loopDims(to.sizes, to.steps, from.steps);
   if (dtypes[to.dtype].bytes === 1) k.copy_8({ y: to, x: from, dims });
   else k.copy_32({ y: to, x: from, dims });
 }
@@ -45,8 +45,8 @@ function sliceOf(
   x: Tensor,
   { dim, start, length, step }: Slice,
 ): { shape: number[]; strides: number[]; offset: number } {
-  const shape = [...x.shape];
-  const strides = [...x.strides];
+  const shape = [...x.sizes];
+  const strides = [...x.steps];
   const stride = strides[dim] as number;
   shape[dim] = length;
   strides[dim] = stride * step;
@@ -133,9 +133,9 @@ export const shapeRows = family(s, () => ({
   permute: row(s.permute, {
     view: ({ x }, { dims }) => {
       if (!isPermutation(dims, x.ndim))
-        throw new ShapeError(`permute: expected each dim of ${formatShape(x.shape)} once, got ${formatShape(dims)}`);
-      const shape = dims.map((dim) => x.shape[dim] as number);
-      return { shape, strides: dims.map((dim) => x.strides[dim] as number), offset: x.offset };
+        throw new ShapeError(`permute: expected each dim of ${formatShape(x.sizes)} once, got ${formatShape(dims)}`);
+      const shape = dims.map((dim) => x.sizes[dim] as number);
+      return { shape, strides: dims.map((dim) => x.steps[dim] as number), offset: x.offset };
     },
     backward: (o, { y: g }, _, { dims }) => ({
       x: o.permute({ x: g }, { dims: dims.map((_dim, d) => dims.indexOf(d)) }),
@@ -145,10 +145,10 @@ export const shapeRows = family(s, () => ({
     view: ({ x }, { shape }) => {
       checkShape('expand', shape);
       const lead = shape.length - x.ndim;
-      const fits = lead >= 0 && x.shape.every((size, d) => size === shape[lead + d] || size === 1);
+      const fits = lead >= 0 && x.sizes.every((size, d) => size === shape[lead + d] || size === 1);
       if (!fits)
         throw new ShapeError(
-          `expand: expected a shape that ${formatShape(x.shape)} stretches to, got ${formatShape(shape)}`,
+          `expand: expected a shape that ${formatShape(x.sizes)} stretches to, got ${formatShape(shape)}`,
         );
       return { shape, strides: broadcastStrides(x, shape), offset: x.offset };
     },
@@ -158,24 +158,24 @@ export const shapeRows = family(s, () => ({
   unsqueeze: row(s.unsqueeze, {
     view: ({ x }, { dim }) => {
       normalizeDim('unsqueeze', dim, x.ndim + 1);
-      const shape = x.shape.toSpliced(dim, 0, 1);
+      const shape = x.sizes.toSpliced(dim, 0, 1);
       checkShape('unsqueeze', shape);
-      const stride = (x.strides[dim] ?? 1) * (x.shape[dim] ?? 1);
-      return { shape, strides: x.strides.toSpliced(dim, 0, stride), offset: x.offset };
+      const stride = (x.steps[dim] ?? 1) * (x.sizes[dim] ?? 1);
+      return { shape, strides: x.steps.toSpliced(dim, 0, stride), offset: x.offset };
     },
     backward: (o, { y: g }, _, attributes) => ({ x: o.squeeze({ x: g }, attributes) }),
   }),
   squeeze: row(s.squeeze, {
     view: ({ x }, { dim }) => {
-      if (x.shape[dim] !== 1)
-        throw new ShapeError(`squeeze: expected size 1 at dim ${dim}, got ${formatShape(x.shape)}`);
-      return { shape: x.shape.toSpliced(dim, 1), strides: x.strides.toSpliced(dim, 1), offset: x.offset };
+      if (x.sizes[dim] !== 1)
+        throw new ShapeError(`squeeze: expected size 1 at dim ${dim}, got ${formatShape(x.sizes)}`);
+      return { shape: x.sizes.toSpliced(dim, 1), strides: x.steps.toSpliced(dim, 1), offset: x.offset };
     },
     backward: (o, { y: g }, _, attributes) => ({ x: o.unsqueeze({ x: g }, attributes) }),
   }),
   slice: row(s.slice, {
     view: ({ x }, attributes) => {
-      checkSlice('slice', x.shape, attributes);
+      checkSlice('slice', x.sizes, attributes);
       return sliceOf(x, attributes);
     },
     backward: (o, { y: g }, _, attributes, { shapes }) => ({
@@ -203,7 +203,7 @@ export const shapeRows = family(s, () => ({
     }),
   }),
   contiguous: row(s.contiguous, {
-    outputs: (make, { x }) => ({ y: make(x.shape, x.dtype) }),
+    outputs: (make, { x }) => ({ y: make(x.sizes, x.dtype) }),
     forward: (k, { y }, { x }) => copy(k, y, x),
     backward: (_, { y: g }) => ({ x: g }),
   }),
@@ -216,15 +216,15 @@ export const shapeRows = family(s, () => ({
       for (const x of xs) {
         expectDtype(op, x, first.dtype);
         const rest = (shape: Shape): number[] => shape.filter((_, d) => d !== dim);
-        if (x.ndim !== first.ndim || !sameShape(rest(x.shape), rest(first.shape)))
+        if (x.ndim !== first.ndim || !sameShape(rest(x.sizes), rest(first.sizes)))
           throw new ShapeError(
-            `${op}: expected shapes that differ in dim ${dim} only, got ${formatShape(first.shape)} and ${formatShape(x.shape)}`,
+            `${op}: expected shapes that differ in dim ${dim} only, got ${formatShape(first.sizes)} and ${formatShape(x.sizes)}`,
           );
-        size += x.shape[dim] as number;
+        size += x.sizes[dim] as number;
       }
       return {
         y: make(
-          first.shape.map((length, d) => (d === dim ? size : length)),
+          first.sizes.map((length, d) => (d === dim ? size : length)),
           first.dtype,
         ),
       };
@@ -232,7 +232,7 @@ export const shapeRows = family(s, () => ({
     forward: (k, { y }, { xs }, { dim }) => {
       let start = 0;
       for (const x of xs) {
-        const length = x.shape[dim] as number;
+        const length = x.sizes[dim] as number;
         const { shape, strides, offset } = sliceOf(y, { dim, start, length, step: 1 });
         copy(k, y.alias(shape, strides, offset), x);
         start += length;

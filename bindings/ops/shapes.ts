@@ -26,8 +26,8 @@ export function sameShape(a: Shape, b: Shape): boolean {
 }
 
 export function expectShape(op: string, what: string, x: Tensor, shape: Shape): void {
-  if (!sameShape(x.shape, shape))
-    throw new ShapeError(`${op}: expected ${what} of shape ${formatShape(shape)}, got ${formatShape(x.shape)}`);
+  if (!sameShape(x.sizes, shape))
+    throw new ShapeError(`${op}: expected ${what} of shape ${formatShape(shape)}, got ${formatShape(x.sizes)}`);
 }
 
 /** The common shape by NumPy's rules: aligned at the last dim, a size of 1 stretches. @throws ShapeError */
@@ -58,7 +58,7 @@ export function broadcastTo(from: Shape, strides: readonly number[], shape: Shap
 }
 
 /** Strides of `x` as a tensor of the larger `shape`. */
-export const broadcastStrides = (x: Tensor, shape: Shape): number[] => broadcastTo(x.shape, x.strides, shape);
+export const broadcastStrides = (x: Tensor, shape: Shape): number[] => broadcastTo(x.sizes, x.steps, shape);
 
 /**
  * The `dims` operand of a strided kernel: `[rank, sizes…, strides of the first operand…, of the second…]` in elements,
@@ -91,7 +91,7 @@ export function loopDims(shape: Shape, ...operands: readonly (readonly number[])
 
 /** loopDims() of an elementwise op: `out` is contiguous, the inputs stretch to its shape. */
 export function elementwiseDims(out: Tensor, ...inputs: readonly Tensor[]): number[] {
-  const { shape } = out;
+  const { sizes: shape } = out;
   if (inputs.every((x) => x.size === out.size && x.isContiguous())) return [1, out.size, ...inputs.map(() => 1)];
   return loopDims(shape, ...inputs.map((x) => broadcastStrides(x, shape)));
 }

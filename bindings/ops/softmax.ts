@@ -35,7 +35,7 @@ const forwardRow = (
   row(s.softmax, {
     outputs: (make, { x }, { dim }, op) => {
       normalizeDim(op, dim, x.ndim);
-      return { y: make(x.shape, 'f32') };
+      return { y: make(x.sizes, 'f32') };
     },
     forward: (k, { y }, { x }, { dim }) => kernel(k, { y, x, ...lanes(x, dim) }),
     saves: ['y'],
@@ -48,9 +48,9 @@ const backwardRow = (
 ) =>
   row(s.softmaxBackward, {
     outputs: (make, { g, y }, { dim }, op) => {
-      expectShape(op, 'the gradient', g, y.shape);
+      expectShape(op, 'the gradient', g, y.sizes);
       normalizeDim(op, dim, y.ndim);
-      return { dx: make(g.shape, 'f32') };
+      return { dx: make(g.sizes, 'f32') };
     },
     forward: (k, { dx }, { g, y }, { dim }) => kernel(k, { dx, g, y, ...lanes(y, dim) }),
     saves: ['g', 'y'],

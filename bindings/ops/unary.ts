@@ -60,7 +60,7 @@ type Forward = (k: Kernels, operands: { readonly y: Tensor; readonly x: Tensor; 
 /** f' is a function of x. */
 const ofInput = (forward: Forward, backward: (o: Ops, g: Tensor, x: Tensor) => Tensor) =>
   row(unary(), {
-    outputs: (make, { x }) => ({ y: make(x.shape, 'f32') }),
+    outputs: (make, { x }) => ({ y: make(x.sizes, 'f32') }),
     forward: (k, { y }, { x }) => forward(k, { y, x, n: x.size }),
     saves: ['x'],
     backward: (o, { y: g }, { x }) => ({ x: backward(o, g, x) }),
@@ -68,7 +68,7 @@ const ofInput = (forward: Forward, backward: (o: Ops, g: Tensor, x: Tensor) => T
 /** f' is a function of y. */
 const ofOutput = (forward: Forward, backward: (o: Ops, g: Tensor, y: Tensor) => Tensor) =>
   row(unary(), {
-    outputs: (make, { x }) => ({ y: make(x.shape, 'f32') }),
+    outputs: (make, { x }) => ({ y: make(x.sizes, 'f32') }),
     forward: (k, { y }, { x }) => forward(k, { y, x, n: x.size }),
     saves: ['y'],
     backward: (o, { y: g }, { y }) => ({ x: backward(o, g, y) }),
@@ -76,12 +76,12 @@ const ofOutput = (forward: Forward, backward: (o: Ops, g: Tensor, y: Tensor) => 
 /** f' is a constant. */
 const ofNothing = (kernels: ByDtype<Forward>, backward: (o: Ops, g: Tensor) => Tensor) =>
   row(s.neg, {
-    outputs: (make, { x }) => ({ y: make(x.shape, x.dtype) }),
+    outputs: (make, { x }) => ({ y: make(x.sizes, x.dtype) }),
     forward: (k, { y }, { x }) => byDtype(kernels, x.dtype)(k, { y, x, n: x.size }),
     backward: (o, { y: g }) => ({ x: backward(o, g) }),
   });
 /** A step function: its gradient is 0 wherever it has one. */
-const step = (kernels: ByDtype<Forward>) => ofNothing(kernels, (o, g) => o.full({}, { shape: g.shape, value: 0 }));
+const step = (kernels: ByDtype<Forward>) => ofNothing(kernels, (o, g) => o.full({}, { shape: g.sizes, value: 0 }));
 
 /** The kernel that casts x, by its dtype and that of the result. */
 const casts: Readonly<Record<Dtype, ByDtype<Forward>>> = {
@@ -144,18 +144,18 @@ export const unaryRows = family(s, () => ({
     (o, g, x) => mul(o, g, scale(o, o.exp({ x: o.neg({ x: o.square({ x }) }) }), 2 / Math.sqrt(Math.PI))),
   ),
   bitwiseNot: row(s.bitwiseNot, {
-    outputs: (make, { x }) => ({ y: make(x.shape, x.dtype) }),
+    outputs: (make, { x }) => ({ y: make(x.sizes, x.dtype) }),
     forward: (k, { y }, { x }) => {
       if (x.dtype === 'u8') k.not_forward_u8({ y, x, n: x.size });
       else k.not_forward_i32({ y, x, n: x.size });
     },
   }),
   logicalNot: row(s.logicalNot, {
-    outputs: (make, { x }) => ({ y: make(x.shape, 'u8') }),
+    outputs: (make, { x }) => ({ y: make(x.sizes, 'u8') }),
     forward: (k, { y }, { x }) => k.logical_not_u8({ y, x, n: x.size }),
   }),
   scale: row(s.scale, {
-    outputs: (make, { x }) => ({ y: make(x.shape, 'f32') }),
+    outputs: (make, { x }) => ({ y: make(x.sizes, 'f32') }),
     forward: (k, { y }, { x }, { alpha, beta }) => k.scale_f32({ y, x, n: x.size, alpha, beta }),
     backward: (o, { y: g }, _, { alpha }) => ({ x: scale(o, g, alpha) }),
   }),
@@ -163,7 +163,7 @@ export const unaryRows = family(s, () => ({
     outputs: (make, { x }, { dtype }) => {
       if (!rowOf(casts[x.dtype], dtype))
         throw new DtypeError(`cast: expected a dtype other than ${x.dtype}, got '${dtype}'`);
-      return { y: make(x.shape, dtype) };
+      return { y: make(x.sizes, dtype) };
     },
     forward: (k, { y }, { x }, { dtype }) => byDtype(casts[x.dtype], dtype)(k, { y, x, n: x.size }),
   }),

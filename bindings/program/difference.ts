@@ -25,7 +25,7 @@ class Correspondence {
     this.#traces = [a, b];
   }
 
-  describe({ block, shape, strides, offset, dtype }: Tensor, i: 0 | 1): string {
+  describe({ block, sizes: shape, steps: strides, offset, dtype }: Tensor, i: 0 | 1): string {
     const trace = this.#traces[i];
     const constant = trace.constants.get(block);
     const layout = `${dtype} ${shape} ${strides} ${offset}`;
@@ -85,7 +85,7 @@ export function differenceOf({ trace: first, value }: Traced, { trace: second, v
   const [before, after] = [first.gradients.after, second.gradients.after];
   for (const x of new Set([...before.keys(), ...after.keys()]))
     if (x.block.origin !== first && x.block.origin !== second && Boolean(before.get(x)) !== Boolean(after.get(x)))
-      return `another gradient of a tensor of shape [${x.shape.join(', ')}]`;
+      return `another gradient of a tensor of shape [${x.sizes.join(', ')}]`;
   return null;
 }
 

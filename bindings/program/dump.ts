@@ -39,7 +39,7 @@ function describeAttrs(attrs: unknown): string {
 /** `%3:f32[2, 2] = matmul a=%0:f32[2, 2] b=%1:f32[2, 2] in 0.fc (at file:line)`. */
 function describeNode(node: Node, names: Names): string {
   const { op, row, inputs, outputs, attrs, site, module } = node;
-  const tensor = ({ block, dtype, shape }: Tensor): string => `${names.of(block)}:${dtype}${formatShape(shape)}`;
+  const tensor = ({ block, dtype, sizes: shape }: Tensor): string => `${names.of(block)}:${dtype}${formatShape(shape)}`;
   const results = Object.values(outputs).map(tensor).join(', ');
   const given = row.inputs.flatMap(({ name }) => tensorsIn(inputs[name]).map((x) => `${name}=${tensor(x)}`));
   const path = pathOf(module);

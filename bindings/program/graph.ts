@@ -62,7 +62,7 @@ const writtenBetween = ({ writes }: Uses, { block }: Tensor, from: number, to: n
 function biasOf(add: Node, product: Tensor): Tensor | null {
   const { a, b } = add.inputs as { a: Tensor; b: Tensor };
   const bias = a.block === product.block ? b : a;
-  const fits = bias.ndim === 1 && bias.shape[0] === product.shape[1] && bias.isContiguous();
+  const fits = bias.ndim === 1 && bias.sizes[0] === product.sizes[1] && bias.isContiguous();
   return fits && bias.block !== product.block ? bias : null;
 }
 
@@ -106,9 +106,9 @@ function fuse(
   if (!bias || alive(c.block) || uses.reads.get(c.block) !== 1 || uses.writes.has(c.block)) return null;
   // It moves past all nodes between the two.
   if (writtenBetween(uses, x, from, at) || writtenBetween(uses, w, from, at)) return null;
-  const [k, n] = w.shape as [number, number];
-  const weight = w.alias([n, k], [w.strides[1] as number, w.strides[0] as number], w.offset);
-  const outputs = { y: y.alias(c.shape, c.strides, y.offset) };
+  const [k, n] = w.sizes as [number, number];
+  const weight = w.alias([n, k], [w.steps[1] as number, w.steps[0] as number], w.offset);
+  const outputs = { y: y.alias(c.sizes, c.steps, y.offset) };
   return { ...add, op: 'linear', row: coreRows.linear, inputs: { x, weight, bias }, outputs, attrs: undefined };
 }
 

@@ -22,15 +22,15 @@ class Layout {
 
   constructor(x: Tensor) {
     this.#dtype = x.dtype;
-    this.#shape = x.shape;
-    this.#strides = x.isContiguous() ? null : x.strides;
+    this.#shape = x.sizes;
+    this.#strides = x.isContiguous() ? null : x.steps;
     this.#requiresGrad = x.requiresGrad;
   }
 
   fits(x: Tensor): boolean {
-    if (x.dtype !== this.#dtype || x.requiresGrad !== this.#requiresGrad || !sameShape(x.shape, this.#shape))
+    if (x.dtype !== this.#dtype || x.requiresGrad !== this.#requiresGrad || !sameShape(x.sizes, this.#shape))
       return false;
-    return this.#strides ? sameShape(x.strides, this.#strides) : x.isContiguous();
+    return this.#strides ? sameShape(x.steps, this.#strides) : x.isContiguous();
   }
 }
 

@@ -69,7 +69,7 @@ export class Results {
 
   #tensor(x: Tensor): Builder<Tensor> {
     const { trace, inputs, wanted } = this.#origin;
-    const { block, dtype, shape, strides, offset } = x;
+    const { block, dtype, sizes: shape, steps: strides, offset } = x;
     if (wanted && x.requiresGrad && !x.isLeaf)
       throw new GradError(
         'compile: expected arguments without requiresGrad where results have a history, which ends at the arguments, got one with it; pass detach(), let the function use the tensor from outside, or call backward() inside',

@@ -3,7 +3,8 @@ import { isGradEnabled } from '../autograd.ts';
 import { type Runtime, runtime } from '../engine/engine.ts';
 import { withTracer } from '../execute.ts';
 import { type Block, heirOf, type Scope } from '../memory/arena.ts';
-import { expectSynchronous, formatShape, GradError, RecordingError } from '../memory/errors.ts';
+import { expectSynchronous, formatShape, GradError, named, RecordingError } from '../memory/errors.ts';
+import { watchCalls } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
 import { differenceOf } from './difference.ts';
 import { mapTensors, type Pattern } from './key.ts';
@@ -16,11 +17,10 @@ import { forEachInput, Trace } from './trace.ts';
 /** Stands for an argument: no memory, and the layout of the argument. */
 function standIn(x: Tensor): Tensor {
   let last = 0;
-  if (!x.isContiguous())
-    for (let d = 0; d < x.ndim; d++) last += ((x.shape[d] as number) - 1) * (x.strides[d] as number);
+  if (!x.isContiguous()) for (let d = 0; d < x.ndim; d++) last += ((x.sizes[d] as number) - 1) * (x.steps[d] as number);
   const made = x.isContiguous()
-    ? Tensor.allocate(x.shape, x.dtype, 'compile')
-    : Tensor.allocate([last + 1], x.dtype, 'compile').alias(x.shape, x.strides, 0);
+    ? Tensor.allocate(x.sizes, x.dtype, 'compile')
+    : Tensor.allocate([last + 1], x.dtype, 'compile').alias(x.sizes, x.steps, 0);
   made.takeRequiresGrad(x.requiresGrad);
   return made;
 }
@@ -89,7 +89,7 @@ export class Specialization {
     const recorded = tensors.find((x) => x.requiresGrad && !x.isLeaf);
     if (recorded && this.#gradEnabled)
       throw new GradError(
-        `compile: expected arguments without history, got one of shape ${formatShape(recorded.shape)} that an op made; pass detach() of it, or let the function use it from outside`,
+        `compile: expected arguments without history, got one of shape ${formatShape(recorded.sizes)} that an op made; pass detach() of it, or let the function use it from outside`,
       );
     for (const x of tensors) x.checkAlive();
     const scope = arena.open();
@@ -97,7 +97,7 @@ export class Specialization {
       const inputs: Tensor[] = [];
       const given = withTracer(trace, () => this.#standIns(args, inputs));
       this.#inputs = inputs;
-      const value = trace.gradients.watch(() => withTracer(trace, () => fn(...given)));
+      const value = trace.gradients.watch(() => withTracer(trace, () => watchCalls(() => fn(...given))));
       expectSynchronous('compile', value, RecordingError);
       trace.watch.setResultsApart(trace);
       const wanted = this.#gradEnabled && inputs.some((x) => x.requiresGrad);
@@ -221,7 +221,7 @@ export class Specialization {
     for (let i = 0; i < tensors.length; i++) {
       if (this.#taken.has((tensors[i] as Tensor).block) || (this.#writes[i] && this.#meets(tensors, i)))
         throw new RecordingError(
-          `compile: expected arguments that share no memory with what the function writes, got one of shape ${formatShape(tensors[i]?.shape ?? [])} that does; pass a copy`,
+          `compile: expected arguments that share no memory with what the function writes, got one of shape ${formatShape(tensors[i]?.sizes ?? [])} that does; pass a copy`,
         );
     }
   }
@@ -304,6 +304,8 @@ export class Specialization {
     for (const block of places) block.settle(this.#runtime.arena, this.program.addressOf(block));
     try {
       complain?.();
+    } catch (error) {
+      throw node.call ? named(error, node.call) : error;
     } finally {
       for (const block of places) block.settle(null, 0);
     }
@@ -316,7 +318,7 @@ export class Specialization {
       const { owner, block } = left;
       // The caller may have let go of it: the program has another one then.
       if (block && left.gradient?.block.freed)
-        left.gradient = new Tensor(this.#now.get(block) as Block, left.gradient.dtype, left.gradient.shape);
+        left.gradient = new Tensor(this.#now.get(block) as Block, left.gradient.dtype, left.gradient.sizes);
       if (owner.grad === left.gradient) continue;
       owner.clearGrad();
       owner.takeGrad(left.gradient);

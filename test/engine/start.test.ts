@@ -178,15 +178,15 @@ describe('locate', () => {
     [
       'nothing there',
       () => 'file:///nowhere/x.wasm',
-      /at file:\/\/\/nowhere\/x\.wasm, got: .*ENOENT.* init\(\{ locate \}\)/,
+      /at file:\/\/\/nowhere\/x\.wasm, got .*ENOENT.* init\(\{ locate \}\)/,
     ],
-    ['no URL', () => 'http://[', /got: Invalid URL/],
-    ['null', () => null, /got: /],
-    ['a number', () => 5, /got: /],
-    ['another object', () => ({ wasm: 1 }), /no URL, Response, bytes or module/],
+    ['no URL', () => 'http://[', /got Invalid URL/],
+    ['null', () => null, /got null, which is no URL/],
+    ['a number', () => 5, /got 5, which is no URL/],
+    ['another object', () => ({ wasm: 1 }), /got an object, which is no URL, Response, bytes or module/],
     ['a page that says 404', () => new Response('', { status: 404 }), /HTTP status 404/],
-    ['a page of text', () => new Response('<!doctype html>'), /got: .*magic/],
-    ['a promise that fails', () => Promise.reject(new Error('offline')), /got: offline/],
+    ['a page of text', () => new Response('<!doctype html>'), /got .*magic/],
+    ['a promise that fails', () => Promise.reject(new Error('offline')), /got offline/],
     ['another build', () => compile('relaxed'), /to give that file, got retrograd\.relaxed\.wasm/],
   ])('that gives %s is refused', async (_, locate, message) => {
     const started = init({ locate: locate as never, threads: 1, simd: 'strict' });
@@ -259,7 +259,7 @@ describe('memory', () => {
   it('that there is none of is a BackendError', async () => {
     grant(0, 0);
     await expect(init()).rejects.toThrow(BackendError);
-    await expect(init()).rejects.toThrow(/room for a WebAssembly memory, got: .*could not allocate/);
+    await expect(init()).rejects.toThrow(/room for a WebAssembly memory, got .*could not allocate/);
     await expect(init({ module: compile('strict-threads') })).rejects.toThrow(/shared memory for the module/);
     vi.unstubAllGlobals();
     await init();

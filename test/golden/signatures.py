@@ -20,8 +20,8 @@ import torch.utils.data
 from store import HERE
 
 # Keyword arguments of all functions that make tensors, which say where and how they lie.
-# What the stubs have wrong: they let dtype stand by position.
-OF_DOCS = {"tensor"}
+# What the stubs have wrong: a position of dtype, the name of a flag.
+OF_DOCS = {"tensor", "requires_grad_"}
 LEFT_OUT = {"out", "layout", "device", "pin_memory", "memory_format"}
 
 

@@ -6,7 +6,7 @@ import { attempt, corrupt, optimizers, training, victim } from '../support/check
 import { bits } from '../support/tensors.ts';
 
 beforeAll(() => init());
-afterAll(shutdown);
+afterAll(() => shutdown());
 
 const MUTANTS = 2000; // test/soak/ has more
 

@@ -21,7 +21,7 @@ import { holders, NO_BYTES } from '../support/bytes.ts';
 import { type Make, optimizers, training } from '../support/checkpoint.ts';
 
 beforeAll(() => init());
-afterAll(shutdown);
+afterAll(() => shutdown());
 beforeEach(() => manualSeed(0));
 
 describe('checkpoint', () => {

@@ -1,7 +1,7 @@
 // Hooks: what is called when, with what, and what becomes of what they return.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as rg from '../../bindings/index.ts';
-import { ArgumentError, functional as F, nn, ones, randn, ShapeError, type Tensor } from '../../bindings/index.ts';
+import { ArgumentError, functional as F, nn, ones, randn, type Tensor } from '../../bindings/index.ts';
 import { bits } from '../support/tensors.ts';
 
 /** Of two arguments and two results, by name. */
@@ -137,16 +137,10 @@ describe.each([1, 2])('hooks, %i threads', (threads) => {
   it('that return what does not fit are named, and change nothing', () => {
     const layer = new nn.Linear(2, 2);
     const x = leaf(1, 2);
-    for (const [wrong, error] of [
-      [[], ArgumentError],
-      ['x', ArgumentError],
-      [[null], ArgumentError],
-      [[ones([1, 2], { dtype: 'i32' })], ArgumentError],
-      [ones([2, 2]), ShapeError],
-    ] as const) {
+    for (const wrong of [[], 'x', [null], [ones([1, 2], { dtype: 'i32' })], ones([2, 2]), [1]]) {
       const handle = layer.registerFullBackwardHook(() => wrong);
       const loss = layer.forward(x).sum();
-      expect(() => loss.backward()).toThrow(error);
+      expect(() => loss.backward()).toThrow(ArgumentError);
       expect(() => loss.backward()).toThrow(/Linear: a backward hook: expected/);
       expect([x.grad, layer.weight.grad]).toEqual([null, null]);
       handle.remove();

@@ -92,6 +92,27 @@ describe('children', () => {
     expect(seen).toEqual(['a.b', 'a.c', 'a', 'd', '']);
   });
 
+  it('may keep some in evaluation by a train() of their own', () => {
+    class Frozen extends nn.Module {
+      readonly norm = new nn.BatchNorm1d(2);
+      override train(...args: Parameters<nn.Module['train']>): this {
+        super.train(...args);
+        this.norm.eval();
+        return this;
+      }
+      forward(x: Tensor): Tensor {
+        return this.norm.forward(x);
+      }
+    }
+    const frozen = new Frozen();
+    const module = new Fields({ inner: [frozen, new nn.Dropout()] });
+    frozen.norm.train();
+    expect(module.train()).toBe(module);
+    expect([frozen.training, frozen.norm.training]).toEqual([true, false]);
+    module.eval();
+    expect(module.modules().some(({ training }) => training)).toBe(false);
+  });
+
   it('by registerModule, and private ones with it', () => {
     class Hidden extends nn.Module {
       readonly #inner = this.registerModule('inner', linear());
@@ -241,6 +262,31 @@ describe('lists of modules', () => {
     for (const wrong of [[1], [null], ['relu'], [[1]], [{ a: 1 }], [a, { b }]])
       expect(() => new nn.Sequential(...(wrong as never[]))).toThrow(ArgumentError);
     expect(() => new nn.Sequential({ 'a.b': a })).toThrow(/expected a name without dots, got "a.b"/);
+  });
+
+  it('Sequential says what stands in it that cannot', () => {
+    const model = new nn.Sequential(linear());
+    model[3] = linear();
+    expect(() => model.parameters()).toThrow(
+      /Sequential: expected items one after the other, got one at 3 behind 1; use append/,
+    );
+    delete model[3];
+    model[0] = 'relu' as never;
+    expect(() => model.forward(randn([1, 2]))).toThrow(/^Sequential: layer 0: expected a module, got string/);
+  });
+
+  it('programs know what their dictionaries hold', () => {
+    const dict = new nn.ModuleDict({ a: linear() });
+    const weights = new nn.ParameterDict({ w: ones([2]) });
+    const run = rg.compile((x: Tensor) => (dict.get('a') as nn.Linear).forward(x).mul(weights.get('w') as Tensor));
+    const x = randn([3, 2]);
+    for (let i = 0; i < 5; i++) {
+      dict.set('a', linear());
+      weights.update({ w: ones([2]).mul(i) });
+      const expected = (dict.get('a') as nn.Linear).forward(x).mul(i);
+      expect(run(x).toArray()).toEqual(expected.toArray());
+      expect(run(x).toArray()).toEqual(expected.toArray());
+    }
   });
 
   it('those that compute nothing say so', () => {

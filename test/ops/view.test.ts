@@ -13,7 +13,7 @@ import {
 } from '../../bindings/index.ts';
 
 beforeAll(() => init());
-afterAll(shutdown);
+afterAll(() => shutdown());
 
 /** `n` as a product, in one of several ways, with ones in between. */
 function splitOf(n: number, way: number): number[] {

@@ -91,7 +91,7 @@ describe.each(ROWS.map((row) => [row.title, row] as const))('%s', (title, { id, 
   it('names no place of the library for a mistake', async ({ skip }) => {
     const { mistake } = (await visited(skip)).page;
     const [, file] = /https?:\/\/[^/]+\/([^?]*?):\d+:\d+\)/.exec(mistake) ?? [];
-    if (file) expectPlace(mistake, readFileSync(join(dist, file), 'utf8'), /12345\.5|options/);
+    if (file) expectPlace(mistake, readFileSync(join(dist, file), 'utf8'), /12345\.5|train\(/);
     else expect(mistake).toMatch(/^RecordingError: item: [^(]* compile\(\) [^(]*;/);
   });
 });

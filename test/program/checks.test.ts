@@ -27,6 +27,21 @@ const programs: Record<string, () => (i: Tensor) => Tensor> = {
     const [x, w] = [rg.randn([2, 300]), rg.randn([300, 100])];
     return (i) => F.crossEntropy(x.matmul(w).relu(), i.add(i.mul(0)));
   },
+  'an op that is made of others': () => (i) => F.oneHot(i.add(0), 5).sum(),
+  'a method of a tensor': () => {
+    const x = rg.randn([3, 4]);
+    return (i) => x.indexSelect(1, i.add(0)).sum();
+  },
+  'a module of a user': () => {
+    class Lookup extends rg.nn.Module {
+      readonly table = new rg.nn.Parameter(rg.randn([9, 4]));
+      forward(i: Tensor): Tensor {
+        return rg.noGrad(() => this.table.indexSelect(0, i));
+      }
+    }
+    const lookup = new Lookup();
+    return (i) => lookup.forward(i.add(0)).mul(2);
+  },
   'gather and scatterAdd': () => {
     const x = rg.randn([100, 100]);
     const rows = (i: Tensor): Tensor => i.reshape([2, 1]).expand([2, 100]).contiguous();

@@ -4,7 +4,7 @@ import { init, shutdown } from '../../bindings/index.ts';
 import { corrupt } from '../support/checkpoint.ts';
 
 beforeAll(() => init());
-afterAll(shutdown);
+afterAll(() => shutdown());
 
 it('are FormatErrors, and change nothing', () => {
   for (let seed = 2; seed < 102; seed++) corrupt(4000, seed);

@@ -14,7 +14,7 @@ import {
 } from '../../bindings/index.ts';
 
 beforeAll(() => init());
-afterAll(shutdown);
+afterAll(() => shutdown());
 
 it('ends 200,000 steps of changing batch sizes with the bytes it began with', () => {
   manualSeed(5);

@@ -107,7 +107,10 @@ export function surface(
     ] as const)
       for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(holder))) {
         if (typeof value !== 'function' || name === 'constructor' || hidden.has(`${owner.name}.${name}`)) continue;
-        const fn = owner === retrograd.Tensor ? (methods as Record<string, unknown>)[name] : undefined;
+        const fn =
+          owner === retrograd.Tensor && Object.hasOwn(methods, name)
+            ? (methods as Record<string, unknown>)[name]
+            : undefined;
         add({
           ...{ place: `${place}.${name}`, kind, fn: value, derived: fn !== undefined },
           owners: chain(owner).map((each) => each.name),

@@ -16,7 +16,7 @@ import {
   tensor,
 } from '../../bindings/index.ts';
 
-afterEach(shutdown);
+afterEach(() => shutdown());
 
 function learnDifference(steps: number): { loss: number; weights: number[] } {
   manualSeed(1);
