@@ -13,6 +13,7 @@ import {
 import { expectSynchronous, GradError } from './memory/errors.ts';
 import type { Bag, OpName, Ops, Row, Slot } from './ops/core.ts';
 import { coreRows } from './ops/rows.ts';
+import { callable, taking } from './signature.ts';
 import { type GradNode, Tensor } from './tensor.ts';
 
 /** Which inputs want a gradient. */
@@ -68,28 +69,51 @@ const NO_TENSORS: readonly Tensor[] = [];
 let enabled = true;
 let sequence = 0;
 
-/** Whether ops are noted for backward(). */
-export function isGradEnabled(): boolean {
-  return enabled;
-}
+/** Whether ops are noted. */
+export const notes = (): boolean => enabled;
 
 /** Calls `fn` with the tape on or off, and restores it after, also after a throw. */
-export function setGradEnabled<T>(on: boolean, fn: () => T): T {
+export function withTape<T>(on: boolean, fn: () => T, op = 'noGrad'): T {
   const before = enabled;
   enabled = on;
   try {
     const result = fn();
-    expectSynchronous('noGrad', result);
+    expectSynchronous(op, result);
     return result;
   } finally {
     enabled = before;
   }
 }
 
-/** Calls `fn` without noting anything: nothing made inside has a gradient (PyTorch's `no_grad`). */
-export function noGrad<T>(fn: () => T): T {
-  return setGradEnabled(false, fn);
-}
+/** Calls `fn` without noting anything. */
+export const withoutTape = <T>(fn: () => T): T => withTape(false, fn);
+
+/** Whether ops are noted for backward() (PyTorch's `is_grad_enabled`). */
+export const isGradEnabled = callable('isGradEnabled()', (): boolean => enabled);
+
+/**
+ * Calls `fn` without noting anything: nothing made inside has a gradient (PyTorch's `no_grad`).
+ * @returns what `fn` does
+ * @throws ArgumentError where `fn` is asynchronous
+ */
+export const noGrad: <T>(fn: () => T) => T = taking('noGrad(fn: function)', withoutTape);
+
+/** Calls `fn` and notes it, also inside of {@link noGrad} (PyTorch's `enable_grad`). It gives what `fn` does. */
+export const enableGrad: <T>(fn: () => T) => T = taking('enableGrad(fn: function)', (fn) =>
+  withTape(true, fn, 'enableGrad'),
+);
+
+/**
+ * Calls `fn` with the noting of ops on or off; without `fn` it is on or off from now on (PyTorch's `set_grad_enabled`).
+ */
+export const setGradEnabled: {
+  (mode: boolean): void;
+  <T>(mode: boolean, fn: () => T): T;
+} = taking('setGradEnabled(mode: bool, fn?: function)', (mode: boolean, fn?: () => unknown): unknown => {
+  if (fn) return withTape(mode, fn, 'setGradEnabled');
+  enabled = mode;
+  return undefined;
+});
 
 /** Which inputs want a gradient. */
 function needsOf(row: Row, inputs: Bag): Needs {
@@ -140,7 +164,11 @@ function checkWrites(op: OpName, row: Row, inputs: Bag, attrs: unknown): void {
 function withStandIns(row: Row, inputs: Bag): Bag {
   const edges: Record<string, Slot> = { ...inputs };
   for (const { name, writes } of row.inputs)
-    if (writes && isResult(row, name)) edges[name] = standIn(inputs[name] as Tensor);
+    if (writes && isResult(row, name)) {
+      const x = inputs[name] as Tensor;
+      edges[name] = standIn(x);
+      x.block.histories++;
+    }
   return edges;
 }
 
@@ -148,9 +176,7 @@ function withStandIns(row: Row, inputs: Bag): Bag {
 function standIn(x: Tensor): Tensor {
   const before = x.detach();
   if (!x.node) return before;
-  before.node = x.node;
-  before.slot = x.slot;
-  before.takeRequiresGrad(true);
+  before.madeBy(x.node, x.slot);
   (x.node as Node).outputs[x.slot] = before;
   return before;
 }
@@ -171,10 +197,7 @@ function apply(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
     const edges = row.writes ? withStandIns(row, inputs) : inputs;
     const node = new Node(op, row, edges, ready, results, attrs, needsOf(row, inputs));
     for (let slot = 0; slot < node.outputs.length; slot++) {
-      const y = node.outputs[slot] as Tensor;
-      y.takeRequiresGrad(true);
-      y.node = node;
-      y.slot = slot;
+      (node.outputs[slot] as Tensor).madeBy(node, slot);
     }
   } else {
     for (const key of row.auxiliary) (results[key] as Tensor).dispose();

@@ -1,39 +1,37 @@
 // What users call to differentiate: backward() and grad(). walk.ts does the work.
-import { ops, setGradEnabled } from './autograd.ts';
+import { ops, withTape } from './autograd.ts';
 import { runtime } from './engine/engine.ts';
 import { ArgumentError, formatShape, GradError, ShapeError } from './memory/errors.ts';
 import { expectDtype, sameShape } from './ops/shapes.ts';
+import { type Callable, callable, taking } from './signature.ts';
 import { checkGradient, Tensor } from './tensor.ts';
 import { walk } from './walk.ts';
 
 /** Options of {@link backward}. */
 export interface BackwardOptions {
-  /** Whether to keep what the graph saved, for another walk through it. @defaultValue what createGraph is */
-  retainGraph?: boolean;
+  /** Of some later value by the root; null: 1, where that is a single number. @defaultValue null */
+  gradient?: Tensor | null;
+  /** Whether to keep what the graph saved for another walk; null: what createGraph is. @defaultValue null */
+  retainGraph?: boolean | null;
   /** Whether to note the walk itself, for derivatives of derivatives. @defaultValue false */
   createGraph?: boolean;
   /** The tensors whose `.grad` is to change; null: all leaves that took part. @defaultValue null */
   inputs?: Tensor | readonly Tensor[] | null;
 }
 
-function checkRoot(op: string, root: unknown, gradient: unknown): asserts root is Tensor {
-  if (!(root instanceof Tensor))
-    throw new ArgumentError(`${op}: expected tensors to differentiate, got ${typeNameOf(root)}`);
+/** @param gradient only read, so that its strides do not matter */
+function checkRoot(op: string, root: Tensor, gradient: Tensor | null): void {
   root.checkAlive();
   if (!root.requiresGrad)
     throw new GradError(
       `${op}: expected a result that depends on a tensor with requiresGrad, got one that does not (made in noGrad, or of plain tensors)`,
     );
-  if (gradient === null || gradient === undefined) {
-    if (root.size !== 1)
-      throw new GradError(
-        `${op}: expected a single number, got shape ${formatShape(root.sizes)}; reduce it with sum() or mean(), or pass its gradient`,
-      );
-    return;
+  if (!gradient) {
+    if (root.size === 1) return;
+    throw new GradError(
+      `${op}: expected a single number, got shape ${formatShape(root.sizes)}; reduce it with sum() or mean(), or pass its gradient`,
+    );
   }
-  // It is only read, so that its strides do not matter.
-  if (!(gradient instanceof Tensor))
-    throw new ArgumentError(`${op}: expected a tensor as the gradient, got ${typeNameOf(gradient)}`);
   gradient.checkAlive();
   expectDtype(op, gradient, 'f32');
   if (!sameShape(gradient.sizes, root.sizes))
@@ -42,14 +40,10 @@ function checkRoot(op: string, root: unknown, gradient: unknown): asserts root i
     );
 }
 
-const typeNameOf = (x: unknown): string => (x === null ? 'null' : Array.isArray(x) ? 'an array' : typeof x);
-
-/** The tensors among which gradients are asked for. */
-function expectInputs(op: string, inputs: unknown): readonly Tensor[] {
+/** The tensors by which gradients are asked for. */
+function inputsOf(op: string, inputs: Tensor | readonly Tensor[]): readonly Tensor[] {
   const list = inputs instanceof Tensor ? [inputs] : inputs;
-  if (!Array.isArray(list) || !list.every((x) => x instanceof Tensor))
-    throw new ArgumentError(`${op}: expected a tensor or a list of tensors as inputs, got ${typeNameOf(inputs)}`);
-  for (const x of list as Tensor[]) {
+  for (const x of list) {
     x.checkAlive();
     if (!x.requiresGrad)
       throw new GradError(
@@ -71,21 +65,45 @@ function expectInputs(op: string, inputs: unknown): readonly Tensor[] {
  * console.log(w.grad?.toArray()); // [2, 4, 6]
  * ```
  */
-export function backward(root: Tensor, gradient: Tensor | null = null, options: BackwardOptions = {}): void {
+// Hooks of modules run inside: their errors have names of their own.
+export const backward = taking<
+  Callable<
+    [root: Tensor],
+    [
+      gradient: Tensor | null,
+      retainGraph: boolean | null,
+      createGraph: boolean,
+      inputs: Tensor | readonly Tensor[] | null,
+    ],
+    BackwardOptions,
+    void
+  >
+>(
+  'backward(root: Tensor, gradient: Tensor|null = null, retainGraph: bool|null = null, createGraph: bool = false, inputs: Tensor|Tensor[]|null = null)',
+  accumulate,
+);
+
+function accumulate(
+  root: Tensor,
+  gradient: Tensor | null,
+  retainGraph: boolean | null,
+  createGraph: boolean,
+  given: Tensor | readonly Tensor[] | null,
+): void {
   checkRoot('backward', root, gradient);
-  const inputs = options.inputs ? new Set(expectInputs('backward', options.inputs)) : null;
+  const inputs = given && new Set(inputsOf('backward', given));
   const wanted = (x: Tensor): boolean => (inputs ? inputs.has(x) : x.requiresGrad && (x.isLeaf || x.retainsGrad));
   const sums = new Map<Tensor, Tensor>();
-  const results = walk([root], [gradient], wanted, options, (found) => {
+  const results = walk([root], [gradient], wanted, { retainGraph, createGraph }, (found) => {
     for (const x of found.keys()) if (x.grad) checkGradient('backward', x, x.grad);
-    if (options.createGraph) for (const [x, g] of found) if (x.grad) sums.set(x, ops.add({ a: x.grad, b: g }));
+    if (createGraph) for (const [x, g] of found) if (x.grad) sums.set(x, ops.add({ a: x.grad, b: g }));
   });
   const { arena } = runtime();
   for (const [x, g] of results) {
     const sum = sums.get(x);
     if (x.grad && !sum) {
       const before = x.grad;
-      setGradEnabled(false, () => ops.addInto({ y: before, x: g }));
+      withTape(false, () => ops.addInto({ y: before, x: g }));
       g.dispose();
       continue;
     }
@@ -97,17 +115,20 @@ export function backward(root: Tensor, gradient: Tensor | null = null, options: 
 
 /** Options of {@link grad}. */
 export interface GradOptions {
-  /** Whether to keep what the graph saved, for another walk through it. @defaultValue what createGraph is */
-  retainGraph?: boolean;
+  /** Whether to keep what the graph saved for another walk; null: what createGraph is. @defaultValue null */
+  retainGraph?: boolean | null;
   /** Whether to note the walk itself, for derivatives of derivatives. @defaultValue false */
   createGraph?: boolean;
   /**
-   * The gradient of some later value by each output, or null for 1.
-   * @defaultValue 1, where the outputs are single numbers
+   * The gradient of some later value by each output; null: 1, where that is a single number.
+   * @defaultValue null
    */
-  gradOutputs?: readonly (Tensor | null)[] | null;
-  /** Whether an input that takes no part gives null; otherwise it throws. @defaultValue what materializeGrads is */
-  allowUnused?: boolean;
+  gradOutputs?: Tensor | readonly (Tensor | null)[] | null;
+  /**
+   * Whether an input that takes no part gives null, and does not throw; null: what materializeGrads is.
+   * @defaultValue null
+   */
+  allowUnused?: boolean | null;
   /** Whether an input that takes no part gives zeros of its shape. @defaultValue false */
   materializeGrads?: boolean;
 }
@@ -116,39 +137,62 @@ export interface GradOptions {
  * The gradients of `outputs` (summed) by `inputs`, without touching `.grad` (PyTorch's `autograd.grad`).
  * @throws GradError where an input does not take part, unless `allowUnused`: then null
  */
-export function grad(
+export const grad = callable<
+  Callable<
+    [outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[]],
+    [
+      gradOutputs: Tensor | readonly (Tensor | null)[] | null,
+      retainGraph: boolean | null,
+      createGraph: boolean,
+      onlyInputs: true,
+      allowUnused: boolean | null,
+      isGradsBatched: false,
+      materializeGrads: boolean,
+    ],
+    GradOptions,
+    (Tensor | null)[]
+  >
+>(
+  'grad(outputs: Tensor|Tensor[], inputs: Tensor|Tensor[], gradOutputs: Tensor|gradients|null = null, retainGraph: bool|null = null, createGraph: bool = false, -onlyInputs: bool = true, allowUnused: bool|null = null, -isGradsBatched: bool = false, materializeGrads: bool = false)',
+  gradients,
+  {
+    gradients: [
+      (x) => Array.isArray(x) && x.every((g) => g === null || g === undefined || g instanceof Tensor),
+      'a list of tensors or null',
+    ],
+  },
+);
+
+function gradients(
   outputs: Tensor | readonly Tensor[],
   inputs: Tensor | readonly Tensor[],
-  options: GradOptions = {},
+  ...[gradOutputs, retainGraph, createGraph, , allowUnused, , materializeGrads]: [
+    Tensor | readonly (Tensor | null)[] | null,
+    boolean | null,
+    boolean,
+    true,
+    boolean | null,
+    false,
+    boolean,
+  ]
 ): (Tensor | null)[] {
-  const { gradOutputs, materializeGrads = false, allowUnused = materializeGrads } = options;
   const roots = outputs instanceof Tensor ? [outputs] : outputs;
-  if (!Array.isArray(roots))
-    throw new ArgumentError(`grad: expected a tensor or a list of tensors as outputs, got ${typeNameOf(outputs)}`);
-  if (gradOutputs && (!Array.isArray(gradOutputs) || gradOutputs.length !== roots.length))
-    throw new ArgumentError(
-      `grad: expected a list of ${roots.length} gradients as gradOutputs, one for each output, got ${Array.isArray(gradOutputs) ? gradOutputs.length : typeNameOf(gradOutputs)}`,
-    );
-  const given = roots.map((root, i) => {
-    const gradient = gradOutputs?.[i] ?? null;
-    checkRoot('grad', root, gradient);
-    return gradient;
+  const given = gradOutputs instanceof Tensor ? [gradOutputs] : (gradOutputs ?? roots.map(() => null));
+  if (given.length !== roots.length)
+    throw new ArgumentError(`grad: expected ${roots.length} gradOutputs, one for each output, got ${given.length}`);
+  roots.forEach((root, i) => {
+    checkRoot('grad', root, given[i] ?? null);
   });
-  const list = expectInputs('grad', inputs);
+  const list = inputsOf('grad', inputs);
   const set = new Set(list);
-  const results = walk(
-    roots,
-    given,
-    (x) => set.has(x),
-    options,
-    (found) => {
-      const unused = list.findIndex((x) => !found.has(x));
-      if (unused >= 0 && !allowUnused)
-        throw new GradError(
-          `grad: expected input ${unused} of shape ${formatShape((list[unused] as Tensor).sizes)} to take part in the outputs, got one that does not; pass { allowUnused: true }`,
-        );
-    },
-  );
+  const wanted = (x: Tensor): boolean => set.has(x);
+  const results = walk(roots, given, wanted, { retainGraph, createGraph }, (found) => {
+    const unused = list.findIndex((x) => !found.has(x));
+    if (unused >= 0 && !(allowUnused ?? materializeGrads))
+      throw new GradError(
+        `grad: expected input ${unused} of shape ${formatShape((list[unused] as Tensor).sizes)} to take part in the outputs, got one that does not; pass { allowUnused: true }`,
+      );
+  });
   return list.map(
     (input) => results.get(input) ?? (materializeGrads ? ops.full({}, { shape: input.sizes, value: 0 }) : null),
   );

@@ -1,5 +1,5 @@
 // The core of the package: all public names but the namespaces, which have entries of their own; see index.ts.
-export { isGradEnabled, noGrad } from './autograd.ts';
+export { enableGrad, isGradEnabled, noGrad, setGradEnabled } from './autograd.ts';
 export { type BackwardOptions, backward, type GradOptions, grad } from './backward.ts';
 export {
   type ArangeOptions,

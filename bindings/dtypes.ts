@@ -18,7 +18,7 @@ export interface DtypeRow {
   readonly range: readonly [low: number, high: number] | null;
 }
 
-/** The table of dtypes. */
+/** The table of dtypes, the widest first. */
 export const dtypes: Readonly<Record<Dtype, DtypeRow>> = {
   f32: { bytes: 4, array: Float32Array, floating: true, range: null },
   i32: { bytes: 4, array: Int32Array, floating: false, range: [-(2 ** 31), 2 ** 31 - 1] },
@@ -28,6 +28,12 @@ export const dtypes: Readonly<Record<Dtype, DtypeRow>> = {
 const names = Object.keys(dtypes)
   .map((name) => `'${name}'`)
   .join(', ');
+
+/** From the widest on: the first of two holds what both hold. */
+const widths = Object.keys(dtypes) as Dtype[];
+
+/** The dtype of what comes of two (PyTorch's `promote_types`): f32 beside anything, else i32 beside u8. */
+export const promote = (a: Dtype, b: Dtype): Dtype => (widths.indexOf(a) < widths.indexOf(b) ? a : b);
 
 /** @throws DtypeError unless `dtype` names a row of the table; names such as 'constructor' do not */
 export function checkDtype(op: string, dtype: unknown): asserts dtype is Dtype {

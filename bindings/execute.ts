@@ -186,6 +186,7 @@ export function prepare(op: OpName, row: Row, inputs: Bag, attrs: unknown): Bag 
       ready ??= { ...inputs };
       ready[spec.name] = got;
     }
+    if (row.writes && anyShare(row, ready ?? inputs)) ready = keepApart(op, row, inputs, ready);
   } catch (error) {
     if (ready) releaseCopies(row, inputs, ready);
     throw error;
@@ -193,6 +194,65 @@ export function prepare(op: OpName, row: Row, inputs: Bag, attrs: unknown): Bag 
   sawGrad = grad;
   heir = turn;
   return ready ?? inputs;
+}
+
+/** The first and the last byte of the elements of x, from the start of its block. */
+function extentOf(x: Tensor): [first: number, last: number] {
+  const { bytes } = dtypes[x.dtype];
+  let [first, last] = [x.offset, x.offset];
+  x.sizes.forEach((size, d) => {
+    const reach = (size - 1) * (x.steps[d] as number);
+    if (reach < 0) first += reach;
+    else last += reach;
+  });
+  return [first * bytes, (last + 1) * bytes - 1];
+}
+
+/** Whether the elements of x and y may share memory. */
+function overlap(x: Tensor, y: Tensor): boolean {
+  if (x.block !== y.block || x.size === 0 || y.size === 0) return false;
+  const [a, b] = [extentOf(x), extentOf(y)];
+  return a[0] <= b[1] && b[0] <= a[1];
+}
+
+/** Whether two operands lie in one block. */
+function anyShare({ inputs: specs }: Row, bag: Bag): boolean {
+  const blocks: unknown[] = [];
+  for (let i = 0; i < specs.length; i++) {
+    const x = bag[(specs[i] as Row['inputs'][number]).name];
+    if (!(x instanceof Tensor)) continue;
+    if (blocks.includes(x.block)) return true;
+    blocks.push(x.block);
+  }
+  return false;
+}
+
+const same = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((n, i) => n === b[i]);
+
+/**
+ * What a row writes must not be what it has yet to read: where another input shares memory with it, the row reads a
+ * copy. Element by element at the same place, it may be both. @throws ArgumentError where two inputs that are written
+ * share memory
+ */
+function keepApart(op: OpName, row: Row, inputs: Bag, ready: Record<string, Slot> | null): Record<string, Slot> | null {
+  let result = ready;
+  for (const { name, writes } of row.inputs) {
+    const y = writes && (result ?? inputs)[name];
+    if (!(y instanceof Tensor)) continue;
+    for (const other of row.inputs) {
+      const x = (result ?? inputs)[other.name];
+      if (other.name === name || !(x instanceof Tensor) || !overlap(x, y)) continue;
+      if (other.writes)
+        throw new ArgumentError(
+          `${op}: expected ${name} and ${other.name} to have memory of their own, got two that share it; clone() one`,
+        );
+      if (x.dtype === y.dtype && x.offset === y.offset && same(x.sizes, y.sizes) && same(x.steps, y.steps)) continue;
+      result ??= { ...inputs };
+      result[other.name] = contiguous(x);
+    }
+  }
+  return result;
 }
 
 let maker = '';
@@ -239,6 +299,7 @@ function look(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
   const { shape, strides, offset } = (row.rules.view as NonNullable<AnyRules['view']>)(inputs, attrs);
   const y = (inputs.x as Tensor).alias(shape, strides, offset);
   y.isView = true;
+  y.seen = y.block.histories;
   const outputs = { y };
   tracer?.node(op, row, inputs, outputs, attrs);
   return outputs;
@@ -288,7 +349,7 @@ host.download = (x, reader) => {
   return into;
 };
 
-/** Overwrites the numbers of a tensor, in row-major order. */
+/** Overwrites the numbers of a tensor, given in row-major order. */
 export function upload(y: Tensor, values: ArrayLike<number>): void {
   execute('upload', { y }, { values });
 }

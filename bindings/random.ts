@@ -1,5 +1,5 @@
 // The default generator, and what draws from it.
-import { noGrad, ops } from './autograd.ts';
+import { ops, withoutTape } from './autograd.ts';
 import { MADE, type ShapeFunction, type TensorOptions, tensor, withGrad } from './creation.ts';
 import { checkValues } from './dtypes.ts';
 import { onStart, runtime } from './engine/engine.ts';
@@ -129,7 +129,7 @@ export const bernoulli = alternatives<{
   [
     'bernoulli(x: Tensor)',
     (x: Tensor) =>
-      noGrad(() => {
+      withoutTape(() => {
         const uniform = ops.uniform({ state: defaultGenerator() }, { shape: [...x.sizes], low: 0, high: 1 });
         const mask = ops.lt({ a: uniform, b: x });
         uniform.dispose();

@@ -328,6 +328,13 @@ function given(a: unknown, b: unknown, c: unknown, d: unknown, rest: unknown[]):
   return rest.length > 0 ? [a, b, c, d, ...rest] : [a, b, c, d].slice(0, countOf(a, b, c, d));
 }
 
+/** A public function that calls one of the user's: what is thrown there keeps its name. */
+/* @__NO_SIDE_EFFECTS__ */
+export function taking<F extends AnyFunction>(text: string, fn: (...args: never[]) => ReturnType<F>): F {
+  const declared = signature(text);
+  return nameAs(declared, ((...args: never[]) => fn(...(declared.parse(args) as never[]))) as unknown as F);
+}
+
 /** A public function of several forms: the first whose signature takes the arguments is called. */
 /* @__NO_SIDE_EFFECTS__ */
 export function alternatives<F extends AnyFunction>(

@@ -115,6 +115,8 @@ export class Tensor implements Operand {
   slot = 0;
   /** Whether an op made it as another look at the memory of another tensor. @internal */
   isView = false;
+  /** Of a view: the block's `histories` when it was made. @internal */
+  seen = 0;
   readonly #dtype: Dtype;
   readonly #offset: number;
   readonly #size: number;
@@ -262,7 +264,19 @@ export class Tensor implements Operand {
 
   /** Whether gradients flow to it. To set it is to call {@link requiresGrad_}. */
   get requiresGrad(): boolean {
-    return this.#requiresGrad;
+    return this.#requiresGrad || this.isStale;
+  }
+
+  /** Whether it is a view without a history, of what a noted write has given one since. @internal */
+  get isStale(): boolean {
+    return this.isView && this.node === null && this.seen !== this.block.histories;
+  }
+
+  /** Gives it the history of a noted op. @internal */
+  madeBy(node: GradNode, slot: number): void {
+    this.#requiresGrad = true;
+    this.node = node;
+    this.slot = slot;
   }
 
   /** Sets requiresGrad without checks. @internal */

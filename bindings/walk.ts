@@ -1,5 +1,5 @@
 // The walker: from a result back to the leaves, asking each noted row for the gradients of its inputs.
-import { allOps, type Node, ops, setGradEnabled } from './autograd.ts';
+import { allOps, type Node, ops, withTape } from './autograd.ts';
 import { runtime } from './engine/engine.ts';
 import { withModules } from './execute.ts';
 import type { Scope } from './memory/arena.ts';
@@ -10,8 +10,8 @@ import { type GradNode, Tensor } from './tensor.ts';
 
 /** How to walk; see BackwardOptions. */
 interface WalkOptions {
-  readonly retainGraph?: boolean;
-  readonly createGraph?: boolean;
+  readonly retainGraph: boolean | null;
+  readonly createGraph: boolean;
 }
 
 /**
@@ -33,17 +33,22 @@ function asNoted({ sequence }: Pick<Node, 'sequence'>, x: Tensor): Tensor {
  * @throws GradError where a write has given that another history before `sequence`, which the view does not know
  */
 function checkView(sequence: number, x: Tensor): void {
-  for (let view = x; view.isView && view.node; ) {
+  let view = x;
+  while (view.isView && view.node) {
     const made = view.node as Node;
     const given = made.inputs.x as Tensor;
     if (given.block !== view.block) return; // a copy, which reshape() had to make
     const base = asNoted(made, given);
-    if (asNoted({ sequence }, given) !== base)
-      throw new GradError(
-        `backward: expected views of what was not written since, got one of shape ${formatShape(view.sizes)} whose whole was; make the view after the write`,
-      );
+    if (asNoted({ sequence }, given) !== base) refuse(view);
     view = base;
   }
+  if (view.isStale) refuse(view);
+}
+
+function refuse(view: Tensor): never {
+  throw new GradError(
+    `backward: expected views of what was not written since, got one of shape ${formatShape(view.sizes)} whose whole was; make the view after the write`,
+  );
 }
 
 /** All nodes that `roots` came from, the latest first. */
@@ -173,9 +178,11 @@ class Pending {
 /** What backward knows of the forward call; few rules ask for the shapes. */
 class Context {
   readonly #node: Node;
+  readonly noted: boolean;
 
-  constructor(node: Node) {
+  constructor(node: Node, noted: boolean) {
     this.#node = node;
+    this.noted = noted;
   }
 
   get needs(): Node['needs'] {
@@ -187,7 +194,7 @@ class Context {
     const shapes: Record<string, unknown> = {};
     for (const { name } of row.inputs) {
       const x = inputs[name] as Slot;
-      shapes[name] = x instanceof Tensor ? x.sizes : (x?.map(({ sizes: shape }) => shape) ?? null);
+      shapes[name] = x instanceof Tensor ? x.sizes : (x?.map(({ sizes }) => sizes) ?? null);
     }
     return shapes;
   }
@@ -241,7 +248,13 @@ class Walk {
     const { arena } = runtime();
     const inner = this.#createGraph ? null : arena.open();
     try {
-      const gradients = row.rules.backward?.(allOps, g, saved, attrs, new Context(node)) as InputGrads;
+      const gradients = row.rules.backward?.(
+        allOps,
+        g,
+        saved,
+        attrs,
+        new Context(node, this.#createGraph),
+      ) as InputGrads;
       for (const { name } of row.inputs) {
         const gradient = gradients[name];
         const flags = needs[name];
@@ -300,7 +313,7 @@ export function walk(
   roots: readonly Tensor[],
   given: readonly (Tensor | null)[],
   wanted: (x: Tensor) => boolean,
-  { createGraph = false, retainGraph = createGraph }: WalkOptions,
+  { createGraph, retainGraph }: WalkOptions,
   accept: (results: Map<Tensor, Tensor>) => void = () => {},
 ): Map<Tensor, Tensor> {
   const { arena } = runtime();
@@ -308,7 +321,7 @@ export function walk(
   const temporary = createGraph ? null : arena.open();
   const path = new Walk(wanted, createGraph, temporary);
   try {
-    return setGradEnabled(createGraph, () => {
+    return withTape(createGraph, () => {
       roots.forEach((root, i) => {
         checkView(Number.POSITIVE_INFINITY, root);
         path.reach(root, given[i] ?? ops.full({}, { shape: root.sizes, value: 1 }));
@@ -316,7 +329,7 @@ export function walk(
       for (const node of nodes) path.visit(node);
       const results = path.results();
       accept(results);
-      if (!retainGraph) for (const node of nodes) release(node);
+      if (!(retainGraph ?? createGraph)) for (const node of nodes) release(node);
       if (temporary) for (const g of results.values()) arena.lift(g.block, temporary);
       return results;
     });

@@ -20,6 +20,8 @@ const ACTIVATIONS = 'bindings/functional/activation.ts';
 const FIRST = { file: 'bindings/functional/elementwise.ts', names: ['relu', 'sigmoid', 'tanh'] };
 /** Names of layers that are not those of their functions with a capital. */
 const CLASSES = { relu: 'ReLU', leakyRelu: 'LeakyReLU', elu: 'ELU', selu: 'SELU', gelu: 'GELU', silu: 'SiLU' };
+/** The names of functions that have a method which writes in place; an array stands there. */
+const OVERWRITING = 'bindings/functional/overwrite.ts';
 /** Functions that are methods as well, though they stand elsewhere. */
 const BESIDES = [{ file: 'bindings/backward.ts', names: ['backward'] }];
 
@@ -165,7 +167,14 @@ const methodDoc = ({ value }, first) =>
     .map((line, i) => (i === 0 ? line : ` ${line.trim()}`))
     .join('\n  ');
 
+const overwriting = parse(OVERWRITING)
+  .body.flatMap(({ declaration }) => declaration?.declarations ?? [])
+  .find(({ id }) => id.name === 'overwriting')
+  .init.expression.elements.map(({ value }) => value);
+
 const methods = [];
+/** The declarations of methods that follow from others. */
+const derived = [];
 /** File → the types that the signatures take from it. */
 const imports = new Map();
 
@@ -195,6 +204,10 @@ for (const { source, wanted } of [
       file: source.file,
       text: `${doc ? `${methodDoc(doc, /^\w+/.exec(first)[0])}\n  ` : ''}${name}(${rest.join(', ')})${result};`,
     });
+    if (overwriting.includes(name))
+      derived.push(
+        `/** {@link ${name}}, written over this tensor, which it returns. */\n  ${name}_(${rest.join(', ')})${result};`,
+      );
   }
 }
 
@@ -221,7 +234,7 @@ ${lines.join('\n')}
 
 /** The functions on tensors as methods: \`x.add(y)\` is \`add(x, y)\`. */
 export interface TensorMethods {
-  ${methods.map(({ text }) => text).join('\n\n  ')}
+  ${[...methods.map(({ text }) => text), ...derived].join('\n\n  ')}
 }
 `;
 

@@ -112,3 +112,19 @@ export function bce_forward_f32(out: usize, p: usize, t: usize, n: i32): void {
 export function bce_backward_f32(dp: usize, g: usize, p: usize, t: usize, n: i32): void {
   mapRow<BceGradient>(dp, p, t, 0, g, n, 1e-12);
 }
+
+/** The first of x[n] that is not within low … high, which NaN is not; -1 if all are. */
+export function check_range_f32(x: usize, n: i32, low: f32, high: f32): i32 {
+  const least = f32x4.splat(low),
+    most = f32x4.splat(high);
+  let i = 0;
+  for (; i + 4 <= n; i += 4) {
+    const v = v128.load(x + ((<usize>i) << 2));
+    if (!i32x4.all_true(v128.and(f32x4.ge(v, least), f32x4.le(v, most)))) break;
+  }
+  for (; i < n; i++) {
+    const v = load<f32>(x + ((<usize>i) << 2));
+    if (!(v >= low && v <= high)) return i;
+  }
+  return -1;
+}

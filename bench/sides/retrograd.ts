@@ -170,7 +170,9 @@ export function network(library: Library, problem: TrainProblem): { step: () => 
       : [],
   );
   model.loadStateDict(Object.fromEntries(state));
-  const optimizer = new optim[chosen.name](model.parameters(), { lr: chosen.lr });
+  const { lr } = chosen;
+  const parameters = model.parameters();
+  const optimizer = chosen.name === 'SGD' ? new optim.SGD(parameters, { lr }) : new optim.Adam(parameters, { lr });
   const x = tensor(problem.x, { shape: [batch, ...input] });
   const y = loss === 'mse' ? tensor(problem.y, { shape: [batch, outputs] }) : tensor(problem.y);
   return {

@@ -1,5 +1,5 @@
 // Datasets and the loader that cuts them into batches, in a seeded order, one scope a batch.
-import { noGrad } from '../autograd.ts';
+import { withoutTape } from '../autograd.ts';
 import { tensor } from '../creation.ts';
 import * as fn from '../functional/functions.ts';
 import {
@@ -65,7 +65,7 @@ export class TensorDataset<T extends Tensor[]> implements Dataset<T> {
     const [indices] = toBatch.parse(args) as typeof args;
     const index = tensor(indices);
     try {
-      return noGrad(() => this.#tensors.map((x) => fn.indexSelect(x, 0, index))) as T;
+      return withoutTape(() => this.#tensors.map((x) => fn.indexSelect(x, 0, index))) as T;
     } catch (error) {
       throw named(error, 'batch');
     } finally {

@@ -1,9 +1,10 @@
-// Elementwise functions; binary ones broadcast as NumPy does, and take numbers.
+// Elementwise functions; binary ones broadcast as NumPy does, and take numbers. Operands of two dtypes meet in the one
+// that holds both (PyTorch's type promotion); of integers, what has a fraction is f32, and the rest stays integer.
 import { ops } from '../autograd.ts';
 import { ArgumentError } from '../memory/errors.ts';
 import { type Callable, callable } from '../signature.ts';
-import { type Dtype, Tensor } from '../tensor.ts';
-import { asFloat, asTensor, type TensorLike } from './arguments.ts';
+import type { Dtype, Tensor } from '../tensor.ts';
+import { asFloat, asTensor, cast, paired, type TensorLike } from './arguments.ts';
 
 /** A function of one tensor. */
 export type UnaryFunction = (x: Tensor) => Tensor;
@@ -13,9 +14,9 @@ export type BinaryFunction = (x: Tensor, other: TensorLike) => Tensor;
 const binaryOf = (name: string, fn: BinaryFunction): BinaryFunction =>
   callable(`${name}(x: Tensor, other: Tensor|number)`, fn);
 
-type BinaryOp = 'add' | 'sub' | 'mul' | 'pow' | 'maximum' | 'minimum' | 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge';
+type BinaryOp = 'add' | 'sub' | 'mul' | 'maximum' | 'minimum' | 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge';
 const binary = (name: BinaryOp | 'bitwiseAnd' | 'bitwiseOr' | 'bitwiseXor'): BinaryFunction =>
-  binaryOf(name, (x, other) => ops[name]({ a: x, b: asTensor(name, other, x) }));
+  binaryOf(name, (x, other) => ops[name](paired(name, x, other)));
 
 /** The u8 mask of where x is not 0: x itself, where it is one. */
 const asMask = (x: Tensor): Tensor => (x.dtype === 'u8' ? x : ne(x, 0));
@@ -42,9 +43,13 @@ type UnaryOp =
   | 'cos'
   | 'erf'
   | 'tanh'
-  | 'sigmoid'
-  | 'bitwiseNot';
-const unary = (name: UnaryOp): UnaryFunction => callable(`${name}(x: Tensor)`, (x: Tensor): Tensor => ops[name]({ x }));
+  | 'sigmoid';
+/** @param ofIntegers what stands for the op there; without it, it is that of the same numbers in f32 */
+const unary = (name: UnaryOp, ofIntegers: UnaryFunction = (x) => ops[name]({ x: asFloat(x) })): UnaryFunction =>
+  callable(`${name}(x: Tensor)`, (x: Tensor): Tensor => (x.dtype === 'f32' ? ops[name]({ x }) : ofIntegers(x)));
+
+/** What whole numbers are after rounding. */
+const copied: UnaryFunction = (x) => ops.contiguous({ x });
 
 /** x + other, broadcast. */
 export const add: BinaryFunction = binary('add');
@@ -60,8 +65,24 @@ export const div: BinaryFunction = binaryOf('div', (x, other) =>
   ops.div({ a: asFloat(x), b: asFloat(asTensor('div', other, x)) }),
 );
 
-/** x to the power of `other`, broadcast. */
-export const pow: BinaryFunction = binary('pow');
+/** The whole power n of integers, by squaring: it wraps as a product does. */
+function wholePower(x: Tensor, n: number): Tensor {
+  if (n < 0)
+    throw new ArgumentError(
+      `pow: expected integers to the power of at least 0, got ${n}; convert them with .to('f32')`,
+    );
+  let y = ops.full({}, { shape: x.shape, value: 1, dtype: x.dtype });
+  for (let square = x, left = n; left > 0; left = Math.floor(left / 2)) {
+    if (left % 2 === 1) y = ops.mul({ a: y, b: square });
+    if (left > 1) square = ops.mul({ a: square, b: square });
+  }
+  return y;
+}
+
+/** x to the power of `other`, broadcast. Of integers to whole numbers it is an integer. */
+export const pow: BinaryFunction = binaryOf('pow', (x, other) =>
+  x.dtype !== 'f32' && Number.isInteger(other) ? wholePower(x, other as number) : ops.pow(paired('pow', x, other)),
+);
 
 /** The larger of x and `other`, broadcast; NaN where either is NaN. */
 export const maximum: BinaryFunction = binary('maximum');
@@ -97,7 +118,7 @@ export const bitwiseOr: BinaryFunction = binary('bitwiseOr');
 export const bitwiseXor: BinaryFunction = binary('bitwiseXor');
 
 /** The bits that x lacks, of i32 or u8. */
-export const bitwiseNot: UnaryFunction = unary('bitwiseNot');
+export const bitwiseNot = callable('bitwiseNot(x: Tensor)', (x: Tensor): Tensor => ops.bitwiseNot({ x }));
 
 /** The u8 mask of where neither x nor `other` is 0, broadcast. */
 export const logicalAnd: BinaryFunction = logical('logicalAnd');
@@ -112,10 +133,12 @@ export const logicalXor: BinaryFunction = logical('logicalXor');
 export const logicalNot = callable('logicalNot(x: Tensor)', (x: Tensor): Tensor => ops.logicalNot({ x: asMask(x) }));
 
 /** −x, elementwise. */
-export const neg: UnaryFunction = unary('neg');
+export const neg: UnaryFunction = unary('neg', (x) =>
+  x.dtype === 'u8' ? sub(ops.full({}, { shape: [], value: 0, dtype: 'u8' }), x) : ops.neg({ x }),
+);
 
 /** |x|, elementwise. */
-export const abs: UnaryFunction = unary('abs');
+export const abs: UnaryFunction = unary('abs', (x) => (x.dtype === 'u8' ? copied(x) : maximum(x, ops.neg({ x }))));
 
 /** eˣ, elementwise. */
 export const exp: UnaryFunction = unary('exp');
@@ -139,22 +162,22 @@ export const rsqrt: UnaryFunction = unary('rsqrt');
 export const reciprocal: UnaryFunction = unary('reciprocal');
 
 /** x². */
-export const square: UnaryFunction = unary('square');
+export const square: UnaryFunction = unary('square', (x) => ops.mul({ a: x, b: x }));
 
 /** −1, 0 or 1. Its gradient is 0. */
-export const sign: UnaryFunction = unary('sign');
+export const sign: UnaryFunction = unary('sign', (x) => (x.dtype === 'u8' ? ne(x, 0) : ops.sign({ x })));
 
 /** The largest whole number ≤ x. Its gradient is 0. */
-export const floor: UnaryFunction = unary('floor');
+export const floor: UnaryFunction = unary('floor', copied);
 
 /** The smallest whole number ≥ x. Its gradient is 0. */
-export const ceil: UnaryFunction = unary('ceil');
+export const ceil: UnaryFunction = unary('ceil', copied);
 
 /** The nearest whole number; halves go to the even one. Its gradient is 0. */
-export const round: UnaryFunction = unary('round');
+export const round: UnaryFunction = unary('round', copied);
 
 /** x without its fraction. Its gradient is 0. */
-export const trunc: UnaryFunction = unary('trunc');
+export const trunc: UnaryFunction = unary('trunc', copied);
 
 /** The sine of x in radians. */
 export const sin: UnaryFunction = unary('sin');
@@ -172,7 +195,16 @@ export const tanh: UnaryFunction = unary('tanh');
 export const sigmoid: UnaryFunction = unary('sigmoid');
 
 /** The rectifier max(x, 0). */
-export const relu = callable('relu(x: Tensor, -inplace: bool = false)', (x: Tensor): Tensor => ops.relu({ x }));
+export const relu = callable(
+  'relu(x: Tensor, -inplace: bool = false)',
+  (x: Tensor): Tensor => (x.dtype === 'f32' ? ops.relu({ x }) : maximum(x, 0)),
+);
+
+/** x + weight · (end − x), broadcast: x at weight 0, `end` at 1. */
+export const lerp = callable(
+  'lerp(x: Tensor, end: Tensor, weight: Tensor|number)',
+  (x: Tensor, end: Tensor, weight: TensorLike): Tensor => add(x, mul(sub(end, x), weight)),
+);
 
 /** Bounds of {@link clamp}; one of them has to be given. */
 export interface ClampOptions {
@@ -191,6 +223,10 @@ export const clamp = callable<Callable<[x: Tensor], [min: number | null, max: nu
   (x: Tensor, min: number | null, max: number | null) => {
     if (min === null && max === null)
       throw new ArgumentError('clamp: expected min, max or both, got neither; give at least one of them');
+    if (x.dtype !== 'f32') {
+      const least = min === null ? x : maximum(x, min);
+      return max === null ? least : minimum(least, max);
+    }
     return ops.clamp({ x }, { min: min ?? Number.NEGATIVE_INFINITY, max: max ?? Number.POSITIVE_INFINITY });
   },
 );
@@ -201,14 +237,14 @@ export const clamp = callable<Callable<[x: Tensor], [min: number | null, max: nu
  */
 export const to = callable(
   'to(x: Tensor, dtype: dtype, -nonBlocking: bool = false, -copy: bool = false)',
-  (x: Tensor, dtype: Dtype): Tensor => (x.dtype === dtype ? x : ops.cast({ x }, { dtype })),
+  (x: Tensor, dtype: Dtype): Tensor => cast(x, dtype),
 );
 
 /** `x` where the u8 mask `condition` is not 0, else `other`; all three broadcast, and numbers stand for constants. */
 export const where = callable(
   'where(condition: Tensor, x: Tensor|number, other: Tensor|number)',
   (condition: Tensor, x: TensorLike, other: TensorLike): Tensor => {
-    const beside = x instanceof Tensor ? x : other instanceof Tensor ? other : undefined;
-    return ops.where({ condition, a: asTensor('where', x, beside), b: asTensor('where', other, beside) });
+    const { a, b } = paired('where', x, other);
+    return ops.where({ condition, a, b });
   },
 );

@@ -1,5 +1,5 @@
 // Functions that pick or add by i32 indices, or pick by u8 masks.
-import { noGrad, ops } from '../autograd.ts';
+import { ops, withoutTape } from '../autograd.ts';
 import { formatShape, ShapeError } from '../memory/errors.ts';
 import { broadcastShapes, expectDtype, expectSameDtype, expectShape, normalizeDim, sameShape } from '../ops/shapes.ts';
 import { callable } from '../signature.ts';
@@ -20,7 +20,7 @@ function narrowTo(op: string, x: Tensor, index: Tensor, dim: number): Tensor {
 function positionsOf(op: string, mask: Tensor): Tensor {
   const any = ops.ne({ a: mask, b: constantFor(mask, 0, 'u8') });
   const count = host.download(
-    noGrad(() => ops.sum({ x: any }, { dim: 0, end: 1, keepdim: false })),
+    withoutTape(() => ops.sum({ x: any }, { dim: 0, end: 1, keepdim: false })),
     op,
   )[0] as number;
   return ops.maskPositions({ mask }, { count });

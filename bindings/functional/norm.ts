@@ -1,5 +1,5 @@
 // Normalisation.
-import { familyOps, noGrad, ops } from '../autograd.ts';
+import { familyOps, ops, withoutTape } from '../autograd.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { groupNormRows } from '../ops/groupnorm.ts';
 import { batchNormRows, layerNormRows } from '../ops/norm.ts';
@@ -175,7 +175,7 @@ export const instanceNorm = callable<
     // themselves.
     const repeat = (values: Tensor): Tensor =>
       ops.reshape({ x: ops.expand({ x: values }, { shape: [n, channels] }) }, { shape: [n * channels] });
-    const each = noGrad(() => ({
+    const each = withoutTape(() => ({
       runningMean: repeat(running.runningMean),
       runningVariance: repeat(running.runningVariance),
     }));
@@ -183,7 +183,7 @@ export const instanceNorm = callable<
     const affine = { weight: weight && repeat(weight), bias: bias && repeat(bias) };
     const y = batchNormOps.batchNorm({ x: flat, ...affine, ...each }, { training: true, momentum, eps });
     if (n > 1) {
-      noGrad(() => {
+      withoutTape(() => {
         for (const name of ['runningMean', 'runningVariance'] as const) {
           const rows = ops.reshape({ x: each[name] }, { shape: [n, channels] });
           ops.sumInto({ y: running[name], x: rows }, { factor: 1 / n });

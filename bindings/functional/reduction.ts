@@ -5,7 +5,7 @@ import type { ReduceAttrs } from '../ops/reduce.ts';
 import { normalizeDim } from '../ops/shapes.ts';
 import { alternatives, type Callable, callable } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
-import { asFloat, constantFor, type Dims } from './arguments.ts';
+import { asFloat, cast, constantFor, type Dims, widened } from './arguments.ts';
 import { maximum, minimum, ne } from './elementwise.ts';
 import { gather } from './indexing.ts';
 import { squeeze } from './shape.ts';
@@ -126,7 +126,11 @@ function together(
 
 /** Run by run, equal extremes would not share evenly, and the softmax of a lane of −∞ would be NaN. */
 const whole = (name: string, op: 'max' | 'min' | 'logsumexp'): ReduceFunction =>
-  declare(name, (x, dims, keepdim) => together(name, x, dims, keepdim, (input, attrs) => ops[op]({ x: input }, attrs)));
+  declare(name, (x, dims, keepdim) => {
+    const input = op === 'logsumexp' ? asFloat(x) : x;
+    const y = together(name, widened(input), dims, keepdim, (given, attrs) => ops[op]({ x: given }, attrs));
+    return cast(y, input.dtype);
+  });
 
 const spread = (name: 'var' | 'std', op: 'variance' | 'std'): SpreadFunction =>
   callable<SpreadFunction>(
@@ -136,7 +140,7 @@ const spread = (name: 'var' | 'std', op: 'variance' | 'std'): SpreadFunction =>
   );
 
 const placeOf = (name: 'argmax' | 'argmin', x: Tensor, dim: number | null, keepdim: boolean): Tensor =>
-  together(name, x, dim, keepdim, (input, attrs) => ops[name]({ x: input }, attrs));
+  together(name, widened(x), dim, keepdim, (input, attrs) => ops[name]({ x: input }, attrs));
 const place = (name: 'argmax' | 'argmin'): PlaceFunction =>
   callable<PlaceFunction>(
     `${name}(x: Tensor, dim: int|null = null, keepdim: bool = false)`,
@@ -152,7 +156,10 @@ export type ExtremeFunction = {
 };
 const extreme = (name: 'max' | 'min'): ExtremeFunction =>
   alternatives(
-    [`${name}(x: Tensor)`, (x: Tensor) => ops[name]({ x }, { dim: 0, end: x.ndim, keepdim: false })],
+    [
+      `${name}(x: Tensor)`,
+      (x: Tensor) => cast(ops[name]({ x: widened(x) }, { dim: 0, end: x.ndim, keepdim: false }), x.dtype),
+    ],
     [
       `${name}(x: Tensor, dim: int, keepdim: bool = false)`,
       (x: Tensor, dim: number, keepdim: boolean): Extremes => {
@@ -165,7 +172,13 @@ const extreme = (name: 'max' | 'min'): ExtremeFunction =>
     [`${name}(x: Tensor, other: Tensor)`, (x: Tensor, other: Tensor) => (name === 'max' ? maximum : minimum)(x, other)],
   );
 
-const power = (x: Tensor, p: number): Tensor => ops.pow({ a: x, b: constantFor(x, p) });
+/** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
+function power(x: Tensor, p: number): Tensor {
+  const number = (value: number): Tensor => constantFor(x, value);
+  const condition = ops.eq({ a: x, b: number(0) });
+  const y = ops.pow({ a: ops.where({ condition, a: number(1), b: x }), b: number(p) });
+  return ops.where({ condition, a: number(p > 0 ? 0 : Number.POSITIVE_INFINITY), b: y });
+}
 
 /** The sum of the elements over `dim`, one dim or several; all by default. */
 export const sum: ReduceFunction = byRuns('sum');
@@ -242,22 +255,24 @@ export const argmin: PlaceFunction = place('argmin');
 
 /** A function along one dim. */
 export type AlongFunction = (x: Tensor, dim: number) => Tensor;
-const along = (name: 'cumsum' | 'logcumsumexp' | 'softmax' | 'logSoftmax', float: boolean): AlongFunction =>
+const along = (
+  name: 'cumsum' | 'logcumsumexp' | 'softmax' | 'logSoftmax',
+  input: (x: Tensor) => Tensor = (x) => x,
+): AlongFunction =>
   callable(
     // PyTorch's sums have dtype by name only.
     `${name}(x: Tensor, dim: int${name.endsWith('max') ? ', -dtype = null' : ''})`,
-    (x: Tensor, dim: number): Tensor =>
-      ops[name]({ x: float ? asFloat(x) : x }, { dim: normalizeDim(name, dim, x.ndim) }),
+    (x: Tensor, dim: number): Tensor => ops[name]({ x: input(x) }, { dim: normalizeDim(name, dim, x.ndim) }),
   );
 
 /** The running sum along `dim`: y[i] = x[0] + … + x[i]. */
-export const cumsum: AlongFunction = along('cumsum', false);
+export const cumsum: AlongFunction = along('cumsum', widened);
 
 /** The logarithm of the running sum of eˣ along `dim`, without overflow. */
-export const logcumsumexp: AlongFunction = along('logcumsumexp', true);
+export const logcumsumexp: AlongFunction = along('logcumsumexp', asFloat);
 
 /** eˣ / Σ eˣ along `dim`, without overflow. */
-export const softmax: AlongFunction = along('softmax', false);
+export const softmax: AlongFunction = along('softmax');
 
 /** log(eˣ / Σ eˣ) along `dim`, without overflow. */
-export const logSoftmax: AlongFunction = along('logSoftmax', false);
+export const logSoftmax: AlongFunction = along('logSoftmax');

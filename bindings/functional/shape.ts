@@ -6,7 +6,7 @@ import { normalizeDim, sameShape } from '../ops/shapes.ts';
 import { type Callable, callable } from '../signature.ts';
 import { checkParts } from '../sizes.ts';
 import { numelOf, type Shape, type Tensor } from '../tensor.ts';
-import type { Dims } from './arguments.ts';
+import { alike, type Dims } from './arguments.ts';
 
 /** `shape` with its one -1 replaced by what is left. */
 function inferSize(op: string, x: Tensor, shape: Shape): Shape {
@@ -244,7 +244,7 @@ export const split = callable<Callable<[x: Tensor, splitSize: Dims], [dim: numbe
 /** A function that joins tensors. */
 export type JoinFunction = Callable<[tensors: readonly Tensor[]], [dim: number], DimOptions, Tensor>;
 
-/** Joins tensors along an existing dim. Other dims agree. @throws ShapeError */
+/** Joins tensors along an existing dim, in the dtype that holds those of all. Other dims agree. @throws ShapeError */
 export const cat = callable<JoinFunction>(
   'cat(tensors: Tensor[], dim: int = 0)',
   (tensors: readonly Tensor[], dim: number) => {
@@ -252,7 +252,7 @@ export const cat = callable<JoinFunction>(
     if (!first) throw new ArgumentError('cat: expected at least one tensor, got none');
     if (first.ndim === 0)
       throw new ShapeError('cat: expected tensors of at least 1 dim, got a single number; use stack');
-    return ops.concat({ xs: tensors }, { dim: normalizeDim('cat', dim, first.ndim) });
+    return ops.concat({ xs: alike(tensors) }, { dim: normalizeDim('cat', dim, first.ndim) });
   },
 );
 
@@ -274,6 +274,6 @@ export const stack = callable<JoinFunction>(
         throw new ShapeError(
           `stack: expected tensors of one shape, got ${formatShape(first.sizes)} and ${formatShape(x.sizes)}`,
         );
-    return ops.concat({ xs: tensors.map((x) => unsqueeze(x, d)) }, { dim: d });
+    return ops.concat({ xs: alike(tensors).map((x) => unsqueeze(x, d)) }, { dim: d });
   },
 );

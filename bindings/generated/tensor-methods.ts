@@ -2,14 +2,7 @@
 import type { BackwardOptions } from '../backward.ts';
 import type { Dims, TensorLike } from '../functional/arguments.ts';
 import type { ClampOptions } from '../functional/elementwise.ts';
-import type {
-  ArgumentOptions,
-  ExtremeOptions,
-  Extremes,
-  NormOptions,
-  ReduceOptions,
-  VarianceOptions,
-} from '../functional/reduction.ts';
+import type { ArgumentOptions, ExtremeOptions, Extremes, NormOptions, ReduceOptions, VarianceOptions } from '../functional/reduction.ts';
 import type { DimOptions, FlattenOptions, SliceOptions, SqueezeOptions } from '../functional/shape.ts';
 import type { Dtype, Shape, Tensor } from '../tensor.ts';
 
@@ -27,7 +20,7 @@ export interface TensorMethods {
   /** x / other in f32, also of integers, broadcast. */
   div(other: TensorLike): Tensor;
 
-  /** x to the power of `other`, broadcast. */
+  /** x to the power of `other`, broadcast. Of integers to whole numbers it is an integer. */
   pow(other: TensorLike): Tensor;
 
   /** The larger of x and `other`, broadcast; NaN where either is NaN. */
@@ -141,6 +134,9 @@ export interface TensorMethods {
   /** The rectifier max(x, 0). */
   relu(): Tensor;
 
+  /** x + weight · (end − x), broadcast: x at weight 0, `end` at 1. */
+  lerp(end: Tensor, weight: TensorLike): Tensor;
+
   /**
    * x limited to `min` … `max`; the gradient is 0 where it was beyond them.
    * @throws ArgumentError without either bound
@@ -211,17 +207,17 @@ export interface TensorMethods {
   scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor;
 
   /**
-   * Overwrites x with `src`, stretched to its shape, and returns x (PyTorch's `copy_`). Where `src` is another view of
-   * x's memory, x gets what it held before. Outside of noGrad() the write becomes a part of the history of x.
-   * @param src of x's dtype
-   * @throws ShapeError, DtypeError; GradError where x is a leaf that requires a gradient, or a view, outside of noGrad()
+   * Overwrites x with `src`, stretched to its shape and cast to its dtype, and returns x (PyTorch's `copy_`). Where `src`
+   * is another view of x's memory, x gets what it held before. Outside of noGrad() the write becomes a part of the
+   * history of x.
+   * @throws ShapeError; GradError where x is a leaf that requires a gradient, or a view, outside of noGrad()
    */
   copy_(src: Tensor): Tensor;
 
   /**
    * Overwrites every element of x with `value` and returns x (PyTorch's `fill_`).
-   * @throws ArgumentError where x's dtype cannot hold the number; GradError where x requires a gradient, outside of
-   *   noGrad()
+   * @throws ArgumentError where x's dtype cannot hold the number; GradError where x is a leaf that requires a gradient,
+   *   outside of noGrad()
    */
   fill_(value: number): Tensor;
 
@@ -321,28 +317,28 @@ export interface TensorMethods {
    */
   amin(dim: Dims | null | undefined, keepdim: boolean | undefined, options?: ReduceOptions): Tensor;
 
-  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  /** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
   max(): Tensor;
 
-  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  /** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
   max(dim: number, options?: ExtremeOptions): Extremes;
 
-  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  /** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
   max(dim: number, keepdim?: boolean): Extremes;
 
-  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  /** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
   max(other: Tensor): Tensor;
 
-  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  /** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
   min(): Tensor;
 
-  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  /** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
   min(dim: number, options?: ExtremeOptions): Extremes;
 
-  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  /** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
   min(dim: number, keepdim?: boolean): Extremes;
 
-  /** The sum of the elements over `dim`, one dim or several; all by default. */
+  /** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
   min(other: Tensor): Tensor;
 
   /** log Σ exp(x) over `dim`, one dim or several, without overflow; all by default. */
@@ -370,12 +366,7 @@ export interface TensorMethods {
   norm(p: number | 'fro' | undefined, dim: Dims | null | undefined, options?: NormOptions): Tensor;
 
   /** The p-norm (Σ |x|ᵖ)^(1 / p) over `dim`, one dim or several; all by default. */
-  norm(
-    p: number | 'fro' | undefined,
-    dim: Dims | null | undefined,
-    keepdim: boolean | undefined,
-    options?: NormOptions,
-  ): Tensor;
+  norm(p: number | 'fro' | undefined, dim: Dims | null | undefined, keepdim: boolean | undefined, options?: NormOptions): Tensor;
 
   /** The variance Σ (x − mean)² / (n − correction) over `dim`, one dim or several; all by default. */
   var(options?: VarianceOptions): Tensor;
@@ -555,13 +546,7 @@ export interface TensorMethods {
   slice(dim: number, start: number | undefined, end: number | null | undefined, options?: SliceOptions): Tensor;
 
   /** A view of the elements `start` … `end` − 1 along `dim`, every `step`-th; negative positions count from the end. */
-  slice(
-    dim: number,
-    start: number | undefined,
-    end: number | null | undefined,
-    step: number | undefined,
-    options?: SliceOptions,
-  ): Tensor;
+  slice(dim: number, start: number | undefined, end: number | null | undefined, step: number | undefined, options?: SliceOptions): Tensor;
 
   /** A view of `length` elements from `start` along `dim`; a negative start counts from the end. */
   narrow(dim: number, start: number, length: number): Tensor;
@@ -617,17 +602,162 @@ export interface TensorMethods {
    */
   split(splitSize: Dims, dim: number | undefined, options?: DimOptions): Tensor[];
 
-  /**
-   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
-   * them change or, after an error, none.
-   * @param gradient of some later value by `root`; may be left out when `root` is a single number
-   * @throws GradError where there is nothing to differentiate, or the graph was walked already
-   * @example
-   * ```ts
-   * const w = tensor([1, 2, 3], { requiresGrad: true });
-   * w.square().sum().backward();
-   * console.log(w.grad?.toArray()); // [2, 4, 6]
-   * ```
-   */
-  backward(gradient?: Tensor | null, options?: BackwardOptions): void;
+  /** Options of {@link grad}. */
+  backward(options?: BackwardOptions): void;
+
+  /** Options of {@link grad}. */
+  backward(gradient?: Tensor | null, retainGraph?: boolean | null, createGraph?: boolean, inputs?: Tensor | readonly Tensor[] | null): void;
+
+  /** Options of {@link grad}. */
+  backward(gradient: Tensor | null | undefined, options?: BackwardOptions): void;
+
+  /** Options of {@link grad}. */
+  backward(gradient: Tensor | null | undefined, retainGraph: boolean | null | undefined, options?: BackwardOptions): void;
+
+  /** Options of {@link grad}. */
+  backward(gradient: Tensor | null | undefined, retainGraph: boolean | null | undefined, createGraph: boolean | undefined, options?: BackwardOptions): void;
+
+  /** Options of {@link grad}. */
+  backward(gradient: Tensor | null | undefined, retainGraph: boolean | null | undefined, createGraph: boolean | undefined, inputs: Tensor | readonly Tensor[] | null | undefined, options?: BackwardOptions): void;
+
+  /** {@link add}, written over this tensor, which it returns. */
+  add_(other: TensorLike): Tensor;
+
+  /** {@link sub}, written over this tensor, which it returns. */
+  sub_(other: TensorLike): Tensor;
+
+  /** {@link mul}, written over this tensor, which it returns. */
+  mul_(other: TensorLike): Tensor;
+
+  /** {@link div}, written over this tensor, which it returns. */
+  div_(other: TensorLike): Tensor;
+
+  /** {@link pow}, written over this tensor, which it returns. */
+  pow_(other: TensorLike): Tensor;
+
+  /** {@link eq}, written over this tensor, which it returns. */
+  eq_(other: TensorLike): Tensor;
+
+  /** {@link ne}, written over this tensor, which it returns. */
+  ne_(other: TensorLike): Tensor;
+
+  /** {@link lt}, written over this tensor, which it returns. */
+  lt_(other: TensorLike): Tensor;
+
+  /** {@link le}, written over this tensor, which it returns. */
+  le_(other: TensorLike): Tensor;
+
+  /** {@link gt}, written over this tensor, which it returns. */
+  gt_(other: TensorLike): Tensor;
+
+  /** {@link ge}, written over this tensor, which it returns. */
+  ge_(other: TensorLike): Tensor;
+
+  /** {@link bitwiseAnd}, written over this tensor, which it returns. */
+  bitwiseAnd_(other: TensorLike): Tensor;
+
+  /** {@link bitwiseOr}, written over this tensor, which it returns. */
+  bitwiseOr_(other: TensorLike): Tensor;
+
+  /** {@link bitwiseXor}, written over this tensor, which it returns. */
+  bitwiseXor_(other: TensorLike): Tensor;
+
+  /** {@link bitwiseNot}, written over this tensor, which it returns. */
+  bitwiseNot_(): Tensor;
+
+  /** {@link logicalAnd}, written over this tensor, which it returns. */
+  logicalAnd_(other: TensorLike): Tensor;
+
+  /** {@link logicalOr}, written over this tensor, which it returns. */
+  logicalOr_(other: TensorLike): Tensor;
+
+  /** {@link logicalXor}, written over this tensor, which it returns. */
+  logicalXor_(other: TensorLike): Tensor;
+
+  /** {@link logicalNot}, written over this tensor, which it returns. */
+  logicalNot_(): Tensor;
+
+  /** {@link neg}, written over this tensor, which it returns. */
+  neg_(): Tensor;
+
+  /** {@link abs}, written over this tensor, which it returns. */
+  abs_(): Tensor;
+
+  /** {@link exp}, written over this tensor, which it returns. */
+  exp_(): Tensor;
+
+  /** {@link expm1}, written over this tensor, which it returns. */
+  expm1_(): Tensor;
+
+  /** {@link log}, written over this tensor, which it returns. */
+  log_(): Tensor;
+
+  /** {@link log1p}, written over this tensor, which it returns. */
+  log1p_(): Tensor;
+
+  /** {@link sqrt}, written over this tensor, which it returns. */
+  sqrt_(): Tensor;
+
+  /** {@link rsqrt}, written over this tensor, which it returns. */
+  rsqrt_(): Tensor;
+
+  /** {@link reciprocal}, written over this tensor, which it returns. */
+  reciprocal_(): Tensor;
+
+  /** {@link square}, written over this tensor, which it returns. */
+  square_(): Tensor;
+
+  /** {@link sign}, written over this tensor, which it returns. */
+  sign_(): Tensor;
+
+  /** {@link floor}, written over this tensor, which it returns. */
+  floor_(): Tensor;
+
+  /** {@link ceil}, written over this tensor, which it returns. */
+  ceil_(): Tensor;
+
+  /** {@link round}, written over this tensor, which it returns. */
+  round_(): Tensor;
+
+  /** {@link trunc}, written over this tensor, which it returns. */
+  trunc_(): Tensor;
+
+  /** {@link sin}, written over this tensor, which it returns. */
+  sin_(): Tensor;
+
+  /** {@link cos}, written over this tensor, which it returns. */
+  cos_(): Tensor;
+
+  /** {@link erf}, written over this tensor, which it returns. */
+  erf_(): Tensor;
+
+  /** {@link tanh}, written over this tensor, which it returns. */
+  tanh_(): Tensor;
+
+  /** {@link sigmoid}, written over this tensor, which it returns. */
+  sigmoid_(): Tensor;
+
+  /** {@link relu}, written over this tensor, which it returns. */
+  relu_(): Tensor;
+
+  /** {@link lerp}, written over this tensor, which it returns. */
+  lerp_(end: Tensor, weight: TensorLike): Tensor;
+
+  /** {@link clamp}, written over this tensor, which it returns. */
+  clamp_(options?: ClampOptions): Tensor;
+
+  /** {@link clamp}, written over this tensor, which it returns. */
+  clamp_(min?: number | null, max?: number | null): Tensor;
+
+  /** {@link clamp}, written over this tensor, which it returns. */
+  clamp_(min: number | null | undefined, options?: ClampOptions): Tensor;
+
+  /** {@link clamp}, written over this tensor, which it returns. */
+  clamp_(min: number | null | undefined, max: number | null | undefined, options?: ClampOptions): Tensor;
+
+  /** {@link maskedFill}, written over this tensor, which it returns. */
+  maskedFill_(mask: Tensor, value: number): Tensor;
+
+  /** {@link cumsum}, written over this tensor, which it returns. */
+  cumsum_(dim: number): Tensor;
 }

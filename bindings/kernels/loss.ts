@@ -149,6 +149,8 @@ export const lossKernels = {
 export const checkProbes = {
   /** The first of n targets that is no class and is not ignored, or −1. */
   check_targets_i32: probe({ target: input('i32', 'n'), n: size, classes: size, ignoreIndex: i32 }),
+  /** The first of n numbers that is not within low … high, such as NaN, or −1. */
+  check_range_f32: probe({ x: input('f32', 'n'), n: size, low: f32, high: f32 }),
   /** The first of n indices outside 0 … bound − 1, or −1. */
   check_index_i32: probe({ index: input('i32', 'n'), n: size, bound: size }),
 };

@@ -32,6 +32,8 @@ export class Block {
   turn: Scope | null = null;
   /** Counts the writes, so that backward() notices a saved value that was overwritten. */
   version = 0;
+  /** How often a noted write gave what lies here another history. */
+  histories = 0;
   /** How many gradients of the backward() that is under way lie here. */
   gradients = 0;
   /** Whether the arena's last net is under it. */

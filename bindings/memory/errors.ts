@@ -105,6 +105,20 @@ export function outside<T>(bytes: number, make: () => T): T {
   }
 }
 
+/** A class that is written as one, which can't be called. */
+export const isClass = (x: unknown): boolean => typeof x === 'function' && /^class\b/.test(String(x));
+
+/** A value as messages show it. */
+export function describe(x: unknown): string {
+  if (typeof x === 'string') return `'${x.length > 40 ? `${x.slice(0, 40)}…` : x}'`;
+  if (typeof x === 'function') return isClass(x) ? `the class ${x.name}` : 'a function';
+  if (typeof x === 'bigint') return `${x}n`;
+  if (typeof x !== 'object' || x === null) return String(x);
+  if (Array.isArray(x)) return x.slice(0, SHOWN).some((item) => typeof item === 'object') ? 'a list' : formatShape(x);
+  const { name } = x.constructor ?? Object;
+  return name === 'Object' ? 'an object' : `a ${name}`;
+}
+
 /**
  * Where everything is synchronous, refuses what an async function returned. What that throws later cannot end the
  * process then: it is told on the console, and is the `cause` of the error.
@@ -122,20 +136,6 @@ export function expectSynchronous(
     console.error(`${op}: the async function that was refused has failed:`, reason);
   });
   throw error;
-}
-
-/** A class that is written as one, which can't be called. */
-export const isClass = (x: unknown): boolean => typeof x === 'function' && /^class\b/.test(String(x));
-
-/** A value as messages show it. */
-export function describe(x: unknown): string {
-  if (typeof x === 'string') return `'${x.length > 40 ? `${x.slice(0, 40)}…` : x}'`;
-  if (typeof x === 'function') return isClass(x) ? `the class ${x.name}` : 'a function';
-  if (typeof x === 'bigint') return `${x}n`;
-  if (typeof x !== 'object' || x === null) return String(x);
-  if (Array.isArray(x)) return x.slice(0, SHOWN).some((item) => typeof item === 'object') ? 'a list' : formatShape(x);
-  const { name } = x.constructor ?? Object;
-  return name === 'Object' ? 'an object' : `a ${name}`;
 }
 
 /** Sizes that messages show of a longer list. */

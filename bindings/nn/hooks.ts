@@ -1,6 +1,6 @@
 // What users have called before and after forward, and on the way back.
-import { isGradEnabled, Node } from '../autograd.ts';
-import { ArgumentError, formatShape } from '../memory/errors.ts';
+import { Node, notes } from '../autograd.ts';
+import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { f32, grad, many, type OpName, type Row, row, signature, strided } from '../ops/core.ts';
 import { sameShape } from '../ops/shapes.ts';
 import { Tensor } from '../tensor.ts';
@@ -64,10 +64,11 @@ function tapped(xs: readonly Tensor[], visit: (gradients: Gradients) => Gradient
       x: visit(names.map((name) => (g as Record<string, Tensor | null>)[name] ?? null)),
     }),
   } as never);
-  const ys = xs.map((x) => Object.assign(x.detach(), { isView: true, requiresGrad: true }));
+  const ys = xs.map((x) => Object.assign(x.detach(), { isView: true }));
   const results = Object.fromEntries(ys.map((y, i) => [names[i], y]));
   const node = new Node('hook' as OpName, tap, { x: xs }, { x: xs }, results, undefined, { x: xs.map(() => true) });
-  return ys.map((y, slot) => Object.assign(y, { node, slot }));
+  for (const [slot, y] of ys.entries()) y.madeBy(node, slot);
+  return ys;
 }
 
 const isWanted = (x: unknown): x is Tensor => x instanceof Tensor && x.requiresGrad;
@@ -133,7 +134,7 @@ export function callHooked(
     const next = hook(module, args as never[]) ?? args;
     args = Array.isArray(next) ? [...next] : [next];
   }
-  const watched = hooks.backward.length > 0 && isGradEnabled();
+  const watched = hooks.backward.length > 0 && notes();
   let gradOutput: Gradients | null = null;
   const wanting = watched && args.some(isWanted);
   if (wanting)

@@ -1,5 +1,5 @@
 // PyTorch's initialisers (torch.nn.init). Each overwrites its tensor, outside the tape, and returns it.
-import { noGrad, ops } from '../autograd.ts';
+import { ops, withoutTape } from '../autograd.ts';
 import { upload } from '../execute.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { expectDtype } from '../ops/shapes.ts';
@@ -9,7 +9,7 @@ import type { Tensor } from '../tensor.ts';
 
 /** Writes x in place, outside the tape. @param write writes a tensor that lies row-major */
 function written(x: Tensor, write: (y: Tensor) => void): Tensor {
-  noGrad(() => {
+  withoutTape(() => {
     if (x.isContiguous()) return write(x);
     const y = ops.contiguous({ x });
     write(y);

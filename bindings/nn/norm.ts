@@ -1,5 +1,5 @@
 // Layers that normalise.
-import { familyOps, noGrad, ops } from '../autograd.ts';
+import { familyOps, ops, withoutTape } from '../autograd.ts';
 import { zerosLike } from '../creation.ts';
 import * as F from '../functional/index.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
@@ -154,7 +154,7 @@ abstract class BatchNorm extends ChannelNorm {
     // The newest statistics alone, which join the mean of all so far.
     const newest = [zerosLike(runningMean), zerosLike(runningVar)] as const;
     const y = F.batchNorm(x, ...newest, { ...options, momentum: 1 });
-    noGrad(() => {
+    withoutTape(() => {
       stepOps.advanceStep({ step: numBatchesTracked });
       [runningMean, runningVar].forEach((mean, i) => {
         ops.addInto({ y: mean, x: newest[i]?.sub(mean).div(numBatchesTracked) as Tensor });

@@ -1,5 +1,5 @@
 // What a model is made of, layer by layer, seen on a pass through it.
-import { noGrad } from '../autograd.ts';
+import { withoutTape } from '../autograd.ts';
 import { zeros } from '../creation.ts';
 import { ArgumentError, describe, formatShape } from '../memory/errors.ts';
 import { getRngState, setRngState } from '../random.ts';
@@ -137,7 +137,7 @@ function summarize(model: Module, input: Tensor | Shape | readonly (Tensor | Sha
   try {
     model.eval();
     scope(() => {
-      noGrad(() => {
+      withoutTape(() => {
         const args = (given as readonly (Tensor | Shape)[]).map((x) => (x instanceof Tensor ? x : zeros(x)));
         model.forward(...(args as never[]));
       });

@@ -128,6 +128,11 @@ export interface Context<I extends Inputs> {
         : boolean
       : never;
   };
+  /**
+   * Whether the walk itself is noted, for derivatives of derivatives: then gradients must be made of ops that have
+   * some, where the fused one has none.
+   */
+  readonly noted: boolean;
 }
 
 interface Base<I extends Inputs, A, O extends Outputs> {
@@ -217,7 +222,7 @@ export interface AnyRules {
     g: Readonly<Record<string, Tensor | null>>,
     saved: Bag,
     attrs: unknown,
-    context: { readonly shapes: unknown; readonly needs: unknown },
+    context: { readonly shapes: unknown; readonly needs: unknown; readonly noted: boolean },
   ): Readonly<Record<string, Tensor | null | readonly (Tensor | null)[] | undefined>>;
 }
 

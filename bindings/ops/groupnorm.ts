@@ -1,20 +1,8 @@
 // Group normalisation: the channels of x [n, channels, ...] in groups, each with the mean and 1/σ of its own elements
 // of a sample. Forward leaves them for backward.
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
-import {
-  attrs,
-  aux,
-  f32,
-  family,
-  grad,
-  maybe,
-  noSecondDerivative,
-  optional,
-  row,
-  signature,
-  type Tensor,
-} from './core.ts';
-import { expectOptional, expectSaved } from './norm.ts';
+import { attrs, aux, f32, family, grad, maybe, optional, plain, row, signature, type Tensor } from './core.ts';
+import { alongChannels, composedNorm, expectOptional, expectSaved, sumToChannels } from './norm.ts';
 import { split3 } from './shapes.ts';
 
 type GroupNorm = { readonly groups: number; readonly eps: number };
@@ -28,8 +16,8 @@ const s = optional(() => ({
     { y: grad, mean: aux, rstd: aux },
     attrs<GroupNorm>(),
   ),
-  groupNormBackward: signature({ ...saved, weight: maybe(f32) }, { dx: grad }),
-  groupNormBackwardParams: signature(saved, { dweight: grad, dbias: grad }),
+  groupNormBackward: signature({ ...saved, weight: maybe(f32) }, { dx: plain }),
+  groupNormBackwardParams: signature(saved, { dweight: plain, dbias: plain }),
 }));
 type S = typeof s;
 declare module './core.ts' {
@@ -67,7 +55,13 @@ export const groupNormRows = family(s, () => ({
     forward: (k, { y, mean, rstd }, { x, weight, bias }, { groups, eps }) =>
       k.group_norm_forward_f32({ y, mean, rstd, x, weight, bias, ...sizes('groupNorm', x, groups), eps }),
     saves: ['x', 'weight', 'mean', 'rstd'],
-    backward: (o, { y: g }, { x, weight, mean, rstd }, _, { needs }) => {
+    backward: (o, { y: g }, { x, weight, mean, rstd }, { eps }, { needs, noted }) => {
+      if (noted)
+        return composedNorm(o, { g, x, weight: weight && alongChannels(o, weight, x) }, eps, {
+          fold: (t) => o.reshape({ x: t }, { shape: [mean.size, mean.size ? x.size / mean.size : 0] }),
+          unfold: (rows) => o.reshape({ x: rows }, { shape: x.shape }),
+          sum: (t) => sumToChannels(o, t),
+        });
       const params = needs.weight || needs.bias ? o.groupNormBackwardParams({ g, x, mean, rstd }) : null;
       return {
         x: needs.x ? o.groupNormBackward({ g, x, mean, rstd, weight }) : null,
@@ -85,7 +79,6 @@ export const groupNormRows = family(s, () => ({
     },
     forward: (k, { dx }, inputs) =>
       k.group_norm_backward_f32({ dx, ...inputs, ...sizes('groupNormBackward', inputs.x, groupsOf(inputs.mean)) }),
-    backward: () => noSecondDerivative('groupNorm'),
   }),
   groupNormBackwardParams: row(s.groupNormBackwardParams, {
     outputs: (make, inputs, _, op) => {
@@ -98,6 +91,5 @@ export const groupNormRows = family(s, () => ({
       const call = { dweight, dbias, ...inputs, ...sizes('groupNormBackwardParams', x, groupsOf(mean)) };
       k.group_norm_backward_params_f32({ ...call, first: 0, channels: x.sizes[1] as number });
     },
-    backward: () => noSecondDerivative('groupNorm'),
   }),
 }));

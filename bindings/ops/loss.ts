@@ -1,7 +1,7 @@
 // Losses before reduction, on logits where that is what keeps them finite. functional/loss.ts reduces them.
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { softplusRows } from './activation.ts';
-import { add, constant, mul, scale, sub, sum } from './algebra.ts';
+import { add, constant, div, mul, scale, sub, sum } from './algebra.ts';
 import {
   attrs,
   aux,
@@ -11,7 +11,6 @@ import {
   i32,
   type Kernels,
   maybe,
-  noSecondDerivative,
   type Ops,
   optional,
   type Probes,
@@ -87,9 +86,14 @@ interface Pointwise<A> {
   /** The gradient by the target. */
   toTarget(o: Ops, g: Tensor, x: Tensor, target: Tensor, attrs: A): Tensor;
   again(o: Ops, inputs: { g: Tensor; x: Tensor; target: Tensor }, attrs: A): Tensor;
-  /** The second derivative by x; the target, which is subtracted from x, has the opposite. Absent: there is none. */
-  second?(o: Ops, x: Tensor, target: Tensor, attrs: A): Tensor;
-  check?(op: string, attrs: A): void;
+  /** The second derivative by x. */
+  second(o: Ops, x: Tensor, target: Tensor, attrs: A): Tensor;
+  /** The derivative by the target of that by x. Absent: the opposite of `second`, for a function of x − target. */
+  cross?(o: Ops, x: Tensor, target: Tensor, attrs: A): Tensor;
+  /** Checks attributes. */
+  checkAttrs?(op: string, attrs: A): void;
+  /** Checks values. */
+  check?(probes: Probes, inputs: { x: Tensor; target: Tensor }, attrs: A, op: string): void;
 }
 
 /** An elementwise loss of a prediction and a target of the same shape, and its gradient. */
@@ -97,9 +101,10 @@ const pointwise = <A>(f: Pointwise<A>) =>
   row(s.bce as unknown as Signature<S['smoothL1']['inputs'], A, S['bce']['outputs']>, {
     outputs: (make, { x, target }, attributes, op) => {
       expectShape(op, 'the target', target, x.sizes);
-      f.check?.(op, attributes);
+      f.checkAttrs?.(op, attributes);
       return { y: make(x.sizes, 'f32') };
     },
+    ...(f.check && { check: f.check }),
     forward: (k, { y }, { x, target }, attributes) => f.forward(k, { y, x, target, n: x.size }, attributes),
     saves: ['x', 'target'],
     backward: (o, { y: g }, { x, target }, attributes, { needs }) => ({
@@ -107,7 +112,7 @@ const pointwise = <A>(f: Pointwise<A>) =>
       target: needs.target ? f.toTarget(o, g, x, target, attributes) : null,
     }),
   });
-const pointwiseBackward = <A>(name: string, f: Pointwise<A>) =>
+const pointwiseBackward = <A>(f: Pointwise<A>) =>
   row(s.bceBackward as unknown as Signature<S['huberBackward']['inputs'], A, S['bceBackward']['outputs']>, {
     outputs: (make, { g, x, target }, _, op) => {
       expectShape(op, 'the gradient', g, x.sizes);
@@ -117,13 +122,13 @@ const pointwiseBackward = <A>(name: string, f: Pointwise<A>) =>
     forward: (k, { dx }, { g, x, target }, attributes) => f.backward(k, { dx, g, x, target, n: x.size }, attributes),
     saves: ['g', 'x', 'target'],
     backward: (o, { dx: h }, { g, x, target }, attributes, { needs }) => {
-      const bends = needs.x || needs.target;
-      if (bends && !f.second) noSecondDerivative(name);
-      const curve = bends && f.second ? mul(o, mul(o, h, g), f.second(o, x, target, attributes)) : null;
+      const times = (curve: Tensor): Tensor => mul(o, mul(o, h, g), curve);
+      const byTarget = (): Tensor =>
+        f.cross ? f.cross(o, x, target, attributes) : o.neg({ x: f.second(o, x, target, attributes) });
       return {
         g: needs.g ? f.again(o, { g: h, x, target }, attributes) : null,
-        x: needs.x ? curve : null,
-        target: needs.target && curve ? o.neg({ x: curve }) : null,
+        x: needs.x ? times(f.second(o, x, target, attributes)) : null,
+        target: needs.target ? times(byTarget()) : null,
       };
     },
   });
@@ -137,11 +142,27 @@ const checkPositive = (op: string, name: string, value: number, allowZero: boole
 const inside = (o: Ops, x: Tensor, target: Tensor, bound: number): Tensor =>
   o.cast({ x: o.lt({ a: o.abs({ x: sub(o, x, target) }), b: constant(o, bound) }) }, { dtype: 'f32' });
 
+const bernoulliVariance = (o: Ops, p: Tensor): Tensor =>
+  o.maximum({ a: mul(o, p, scale(o, p, -1, 1)), b: constant(o, 1e-12) });
+
 const bce: Pointwise<undefined> = {
   forward: (k, call) => k.bce_forward_f32(call),
   backward: (k, call) => k.bce_backward_f32(call),
   toTarget: (o, g, p) => mul(o, g, sub(o, o.log1p({ x: o.neg({ x: p }) }), o.log({ x: p }))),
   again: (o, inputs) => o.bceBackward(inputs),
+  // Of (p − t) / v with v = p (1 − p), which the gradient keeps from 0: (p² − 2 p t + t) / v², and −1 / v.
+  second: (o, p, t) =>
+    div(o, add(o, mul(o, p, sub(o, p, scale(o, t, 2))), t), o.square({ x: bernoulliVariance(o, p) })),
+  cross: (o, p) => o.neg({ x: o.reciprocal({ x: bernoulliVariance(o, p) }) }),
+  check: (probes, { x, target }, _, op) => {
+    for (const [what, values] of Object.entries({ probabilities: x, targets: target })) {
+      const bad = probes.check_range_f32({ x: values, n: values.size, low: 0, high: 1 });
+      if (bad >= 0)
+        throw new ArgumentError(
+          `${op}: expected ${what} from 0 to 1, got ${values.data[bad]} at position ${bad}; use bceWithLogitsLoss() for logits`,
+        );
+    }
+  },
 };
 const smoothL1: Pointwise<Beta> = {
   forward: (k, call, { beta }) => k.smooth_l1_forward_f32({ ...call, bound: beta }),
@@ -150,7 +171,7 @@ const smoothL1: Pointwise<Beta> = {
   again: (o, inputs, beta) => o.smoothL1Backward(inputs, beta),
   // With beta 0 this is L1: no curve anywhere.
   second: (o, x, target, { beta }) => scale(o, inside(o, x, target, beta), beta > 0 ? 1 / beta : 0),
-  check: (op, { beta }) => checkPositive(op, 'beta', beta, true),
+  checkAttrs: (op, { beta }) => checkPositive(op, 'beta', beta, true),
 };
 const huber: Pointwise<Delta> = {
   forward: (k, call, { delta }) => k.huber_forward_f32({ ...call, bound: delta }),
@@ -158,7 +179,7 @@ const huber: Pointwise<Delta> = {
   toTarget: (o, g, x, target, delta) => o.neg({ x: o.huberBackward({ g, x, target }, delta) }),
   again: (o, inputs, delta) => o.huberBackward(inputs, delta),
   second: (o, x, target, { delta }) => inside(o, x, target, delta),
-  check: (op, { delta }) => checkPositive(op, 'delta', delta, false),
+  checkAttrs: (op, { delta }) => checkPositive(op, 'delta', delta, false),
 };
 
 /** What multiplies softmax in each row of the gradient of crossEntropy: (1 − s) w[target] + s / classes · Σ w. */
@@ -338,9 +359,9 @@ export const logitRows = family(s, () => ({
 
 export const pointwiseLossRows = family(s, () => ({
   bce: pointwise(bce),
-  bceBackward: pointwiseBackward('bceBackward', bce),
+  bceBackward: pointwiseBackward(bce),
   smoothL1: pointwise(smoothL1),
-  smoothL1Backward: pointwiseBackward('smoothL1Backward', smoothL1),
+  smoothL1Backward: pointwiseBackward(smoothL1),
   huber: pointwise(huber),
-  huberBackward: pointwiseBackward('huberBackward', huber),
+  huberBackward: pointwiseBackward(huber),
 }));

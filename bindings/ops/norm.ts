@@ -1,6 +1,8 @@
-// Layer and batch normalisation. Forward leaves the mean and 1/σ it used for backward.
+// Layer and batch normalisation. Forward leaves the mean and 1/σ it used for backward. The fused gradients have no
+// derivatives: where those are wanted, gradients are put together from ops that have some.
 import { formatShape, ShapeError } from '../memory/errors.ts';
 import { numelOf } from '../tensor.ts';
+import { mul, scale, sub, sum } from './algebra.ts';
 import {
   attrs,
   aux,
@@ -9,8 +11,9 @@ import {
   grad,
   inout,
   maybe,
-  noSecondDerivative,
+  type Ops,
   optional,
+  plain,
   row,
   signature,
   type Tensor,
@@ -29,8 +32,8 @@ const affine = optional(() => ({ weight: maybe(f32), bias: maybe(f32) }));
 
 const s = optional(() => ({
   layerNorm: signature({ x: f32, ...affine }, { y: grad, mean: aux, rstd: aux }, attrs<LayerNorm>()),
-  layerNormBackward: signature({ ...saved, weight: maybe(f32) }, { dx: grad }),
-  layerNormBackwardParams: signature(saved, { dweight: grad, dbias: grad }),
+  layerNormBackward: signature({ ...saved, weight: maybe(f32) }, { dx: plain }),
+  layerNormBackwardParams: signature(saved, { dweight: plain, dbias: plain }),
   /**
    * x [n, c, ...]. Running statistics are those that evaluation uses and training updates; absent: the batch's own are
    * used in both.
@@ -40,9 +43,9 @@ const s = optional(() => ({
     { y: grad, mean: aux, rstd: aux, variance: aux },
     attrs<BatchNorm>(),
   ),
-  batchNormBackwardParams: signature(saved, { dweight: grad, dbias: grad }),
-  batchNormBackward: signature({ ...saved, weight: maybe(f32), dweight: f32, dbias: f32 }, { dx: grad }),
-  batchNormBackwardEval: signature({ g: f32, rstd: f32, weight: maybe(f32) }, { dx: grad }),
+  batchNormBackwardParams: signature(saved, { dweight: plain, dbias: plain }),
+  batchNormBackward: signature({ ...saved, weight: maybe(f32), dweight: f32, dbias: f32 }, { dx: plain }),
+  batchNormBackwardEval: signature({ g: f32, rstd: f32, weight: maybe(f32) }, { dx: plain }),
 }));
 type S = typeof s;
 declare module './core.ts' {
@@ -82,6 +85,39 @@ function expectChannels(op: string, x: Tensor): number {
   return x.sizes[1] as number;
 }
 
+/** How a norm looks at its input: its elements as rows that are normalised each for itself, and back. */
+interface Rows {
+  /** The gradient, or the input, as [rows, width]. */
+  fold(x: Tensor): Tensor;
+  unfold(rows: Tensor): Tensor;
+  /** The sum of what goes to the weight and the bias, of their shape. */
+  sum(x: Tensor): Tensor;
+}
+type Affine = { readonly g: Tensor; readonly x: Tensor; readonly weight: Tensor | null };
+type AffineGrads = { readonly x: Tensor; readonly weight: Tensor; readonly bias: Tensor };
+
+/**
+ * The gradients of weight · (x − mean) / √(variance + eps) + bias, of ops that have derivatives: with x̂ the normalised
+ * rows and h = g · weight, dx = (h − mean h − x̂ mean (h x̂)) / σ. The weight stretches to x.
+ */
+export function composedNorm(o: Ops, { g, x, weight }: Affine, eps: number, rows: Rows): AffineGrads {
+  const mean = (t: Tensor): Tensor => o.mean({ x: t }, { dim: 1, end: 2, keepdim: true });
+  const folded = rows.fold(x);
+  const centered = sub(o, folded, mean(folded));
+  const rstd = o.rsqrt({ x: scale(o, mean(o.square({ x: centered })), 1, eps) });
+  const normal = mul(o, centered, rstd);
+  const h = rows.fold(weight ? mul(o, g, weight) : g);
+  const dx = mul(o, rstd, sub(o, sub(o, h, mean(h)), mul(o, normal, mean(mul(o, h, normal)))));
+  return { x: rows.unfold(dx), weight: rows.sum(mul(o, g, rows.unfold(normal))), bias: rows.sum(g) };
+}
+
+/** The sum over all dims of x [n, channels, ...] but the channels. */
+export const sumToChannels = (o: Ops, x: Tensor): Tensor =>
+  sum(o, sum(o, o.reshape({ x }, { shape: split3(x.shape, 1) }), 2, 3), 0, 1);
+/** A weight [channels], so that it stretches to x [n, channels, ...]. */
+export const alongChannels = (o: Ops, weight: Tensor, x: Tensor): Tensor =>
+  o.reshape({ x: weight }, { shape: [weight.size, ...x.shape.slice(2).map(() => 1)] });
+
 export const layerNormRows = family(s, () => ({
   layerNorm: row(s.layerNorm, {
     outputs: (make, { x, weight, bias }, { normalizedShape }, op) => {
@@ -98,7 +134,13 @@ export const layerNormRows = family(s, () => ({
     forward: (k, { y, mean, rstd }, { x, weight, bias }, { eps }) =>
       k.layer_norm_forward_f32({ y, mean, rstd, x, weight, bias, ...rowsOf(x, mean), eps }),
     saves: ['x', 'weight', 'mean', 'rstd'],
-    backward: (o, { y: g }, { x, weight, mean, rstd }, { normalizedShape }, { needs }) => {
+    backward: (o, { y: g }, { x, weight, mean, rstd }, { normalizedShape, eps }, { needs, noted }) => {
+      if (noted)
+        return composedNorm(o, { g, x, weight }, eps, {
+          fold: (t) => o.reshape({ x: t }, { shape: [mean.size, numelOf(normalizedShape)] }),
+          unfold: (rows) => o.reshape({ x: rows }, { shape: x.shape }),
+          sum: (t) => sum(o, t, 0, mean.ndim),
+        });
       const params = needs.weight || needs.bias ? o.layerNormBackwardParams({ g, x, mean, rstd }) : null;
       const shaped = (dx: Tensor): Tensor => o.reshape({ x: dx }, { shape: normalizedShape });
       return {
@@ -116,7 +158,6 @@ export const layerNormRows = family(s, () => ({
       return { dx: make(x.sizes, 'f32') };
     },
     forward: (k, { dx }, inputs) => k.layer_norm_backward_f32({ dx, ...inputs, ...rowsOf(inputs.x, inputs.mean) }),
-    backward: () => noSecondDerivative('layerNorm'),
   }),
   layerNormBackwardParams: row(s.layerNormBackwardParams, {
     outputs: (make, inputs, _, op) => {
@@ -128,9 +169,34 @@ export const layerNormRows = family(s, () => ({
       const { rows, width } = rowsOf(inputs.x, inputs.mean);
       k.layer_norm_backward_params_f32({ dweight, dbias, ...inputs, rows, width, stride: width });
     },
-    backward: () => noSecondDerivative('layerNorm'),
   }),
 }));
+
+/** The gradients of batch normalisation by the batch's own statistics or by others, of ops that have derivatives. */
+function composedBatchNorm(
+  o: Ops,
+  { g, x, weight }: Affine,
+  by: { readonly eps: number } | { readonly mean: Tensor; readonly rstd: Tensor },
+): AffineGrads {
+  const along = (t: Tensor): Tensor => alongChannels(o, t, x);
+  const affine = { g, x, weight: weight && along(weight) };
+  if ('eps' in by) {
+    const [n, c, s] = split3(x.shape, 1);
+    const swap = (t: Tensor): Tensor => o.permute({ x: t }, { dims: [1, 0, 2] });
+    return composedNorm(o, affine, by.eps, {
+      fold: (t) => o.reshape({ x: swap(o.reshape({ x: t }, { shape: [n, c, s] })) }, { shape: [c, n * s] }),
+      unfold: (rows) => o.reshape({ x: swap(o.reshape({ x: rows }, { shape: [c, n, s] })) }, { shape: x.shape }),
+      sum: (t) => sumToChannels(o, t),
+    });
+  }
+  const rstd = along(by.rstd);
+  const normal = mul(o, sub(o, x, along(by.mean)), rstd);
+  return {
+    x: mul(o, affine.weight ? mul(o, g, affine.weight) : g, rstd),
+    weight: sumToChannels(o, mul(o, g, normal)),
+    bias: sumToChannels(o, g),
+  };
+}
 
 export const batchNormRows = family(s, () => ({
   batchNorm: row(s.batchNorm, {
@@ -172,8 +238,9 @@ export const batchNormRows = family(s, () => ({
       k.batch_norm_forward_f32({ y, x, mean, rstd, weight, bias, ...sizes });
     },
     saves: ['x', 'weight', 'mean', 'rstd'],
-    backward: (o, { y: g }, { x, weight, mean, rstd }, { training }, { needs, shapes }) => {
+    backward: (o, { y: g }, { x, weight, mean, rstd }, { training, eps }, { needs, shapes, noted }) => {
       const own = training || !shapes.runningMean;
+      if (noted) return composedBatchNorm(o, { g, x, weight }, own ? { eps } : { mean, rstd });
       const params = own || needs.weight || needs.bias ? o.batchNormBackwardParams({ g, x, mean, rstd }) : null;
       const toInput = (): Tensor =>
         own && params
@@ -194,7 +261,6 @@ export const batchNormRows = family(s, () => ({
     },
     forward: (k, { dweight, dbias }, inputs) =>
       k.batch_norm_backward_params_f32({ dweight, dbias, ...inputs, ...channels(inputs.x) }),
-    backward: () => noSecondDerivative('batchNorm'),
   }),
   batchNormBackward: row(s.batchNormBackward, {
     outputs: (make, inputs, _, op) => {
@@ -207,7 +273,6 @@ export const batchNormRows = family(s, () => ({
       return { dx: make(x.sizes, 'f32') };
     },
     forward: (k, { dx }, inputs) => k.batch_norm_backward_f32({ dx, ...inputs, ...channels(inputs.x) }),
-    backward: () => noSecondDerivative('batchNorm'),
   }),
   batchNormBackwardEval: row(s.batchNormBackwardEval, {
     outputs: (make, { g, rstd, weight }, _, op) => {
@@ -218,10 +283,5 @@ export const batchNormRows = family(s, () => ({
     },
     forward: (k, { dx }, { g, rstd, weight }) =>
       k.batch_norm_backward_eval_f32({ dx, g, rstd, weight, ...channels(g) }),
-    saves: ['rstd', 'weight'],
-    backward: (o, { dx: h }, { rstd, weight }, _, { needs }) => {
-      if (needs.rstd || needs.weight) noSecondDerivative('batchNorm by its weight');
-      return { g: o.batchNormBackwardEval({ g: h, rstd, weight }) };
-    },
   }),
 }));

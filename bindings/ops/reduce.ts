@@ -15,7 +15,6 @@ import {
   grad,
   type Kernels,
   type Make,
-  noSecondDerivative,
   numeric,
   type Ops,
   plain,
@@ -44,7 +43,7 @@ const s = {
   sum: signature({ x: any }, { y: grad }, attrs<ReduceAttrs>()),
   mean: reduced(),
   prod: reduced(),
-  prodBackward: signature({ g: f32, x: f32 }, { dx: grad }, attrs<ReduceAttrs>()),
+  prodBackward: signature({ g: f32, x: f32 }, { dx: plain }, attrs<ReduceAttrs>()),
   max: extremeOf(),
   min: extremeOf(),
   argmax: position(),
@@ -56,7 +55,7 @@ const s = {
   cumsum: signature({ x: numeric }, { y: grad }, attrs<Dim>()),
   cumsumBackward: signature({ g: f32 }, { dx: grad }, attrs<Dim>()),
   logcumsumexp: signature({ x: f32 }, { y: grad }, attrs<Dim>()),
-  logcumsumexpBackward: signature({ g: f32, x: f32, y: f32 }, { dx: grad }, attrs<Dim>()),
+  logcumsumexpBackward: signature({ g: f32, x: f32, y: f32 }, { dx: plain }, attrs<Dim>()),
 };
 type S = typeof s;
 declare module './core.ts' {
@@ -182,6 +181,43 @@ function guardedDivide(o: Ops, g: Tensor, y: Tensor): Tensor {
   return where(o, o.eq({ a: y, b: zero }), zero, div(o, g, y));
 }
 
+/**
+ * The gradient of a product, of ops that have derivatives: halves of the lane are multiplied by halves, so that nothing
+ * is divided by what may be 0.
+ */
+function composedProd(o: Ops, g: Tensor, x: Tensor, { dim, end }: ReduceAttrs): Tensor {
+  const [outer, r, inner] = split3(x.shape, dim, end);
+  const part = (t: Tensor, start: number, length: number): Tensor =>
+    o.slice({ x: t }, { dim: 1, start, length, step: 1 });
+  const walk = (lanes: Tensor, n: number, upper: Tensor): Tensor => {
+    if (n <= 1) return part(upper, 0, n);
+    const half = n >> 1;
+    const [a, b] = [part(lanes, 0, half), part(lanes, half, half)];
+    const odd = (t: Tensor, at: number): Tensor[] => (n % 2 ? [part(t, at, 1)] : []);
+    const below = o.concat({ xs: [mul(o, a, b), ...odd(lanes, n - 1)] }, { dim: 1 });
+    const dBelow = walk(below, n - half, upper);
+    const d = part(dBelow, 0, half);
+    return o.concat({ xs: [mul(o, d, b), mul(o, d, a), ...odd(dBelow, half)] }, { dim: 1 });
+  };
+  const lanes = o.reshape({ x }, { shape: [outer, r, inner] });
+  const dx = walk(lanes, r, o.reshape({ x: g }, { shape: [outer, 1, inner] }));
+  return o.reshape({ x: dx }, { shape: x.shape });
+}
+
+/** The gradient Σ g_j exp(x_i − y_j) over j ≥ i, of ops that have derivatives: in pairs, so that no exp overflows. */
+function composedLogcumsumexp(o: Ops, g: Tensor, x: Tensor, y: Tensor, { dim }: Dim): Tensor {
+  const [outer, r, inner] = split3(x.shape, normalizeDim('logcumsumexp', dim, x.ndim));
+  const rows = (t: Tensor): Tensor => o.reshape({ x: t }, { shape: [outer, r, 1, inner] });
+  const columns = (t: Tensor): Tensor => o.reshape({ x: t }, { shape: [outer, 1, r, inner] });
+  const count = o.cumsum({ x: o.full({}, { shape: [r], value: 1, dtype: 'i32' }) }, { dim: 0 });
+  const [i, j] = [o.reshape({ x: count }, { shape: [r, 1, 1] }), o.reshape({ x: count }, { shape: [1, r, 1] })];
+  const shares = o.exp({
+    x: where(o, o.le({ a: i, b: j }), sub(o, rows(x), columns(y)), constant(o, Number.NEGATIVE_INFINITY)),
+  });
+  const dx = o.sum({ x: mul(o, columns(g), shares) }, { dim: 2, end: 3, keepdim: false });
+  return o.reshape({ x: dx }, { shape: x.shape });
+}
+
 const sums: Readonly<Record<Dtype, Forward>> = {
   f32: (k, { y, x, outer, r, inner, stride }) => k.sum_f32({ y, x, outer, r, inner, stride, factor: 1 }),
   i32: (k, call) => k.sum_i32(call),
@@ -210,7 +246,9 @@ export const reduceRows = family(s, () => ({
     outputs: (make, { x }, attributes, op) => ({ y: makeReduced(make, x, attributes, op) }),
     forward: (k, { y }, { x }, { dim, end }) => k.prod_f32({ y, x, ...sizesOf(x, dim, end) }),
     saves: ['x'],
-    backward: (o, { y: g }, { x }, attributes) => ({ x: o.prodBackward({ g, x }, attributes) }),
+    backward: (o, { y: g }, { x }, attributes, { noted }) => ({
+      x: noted ? composedProd(o, g, x, attributes) : o.prodBackward({ g, x }, attributes),
+    }),
   }),
   prodBackward: row(s.prodBackward, {
     outputs: (make, { g, x }, attributes, op) => {
@@ -218,7 +256,6 @@ export const reduceRows = family(s, () => ({
       return { dx: make(x.sizes, 'f32') };
     },
     forward: (k, { dx }, { g, x }, { dim, end }) => k.prod_backward_f32({ dx, g, x, ...sizesOf(x, dim, end) }),
-    backward: () => noSecondDerivative('prod'),
   }),
   max: extreme({ f32: (k, call) => k.max_f32(call), i32: (k, call) => k.max_i32(call) }),
   min: extreme({ f32: (k, call) => k.min_f32(call), i32: (k, call) => k.min_i32(call) }),
@@ -277,7 +314,9 @@ export const reduceRows = family(s, () => ({
     forward: (k, { y }, { x }, { dim }) =>
       k.logcumsumexp_forward_f32({ y, x, ...sizesOf(x, normalizeDim('logcumsumexp', dim, x.ndim)) }),
     saves: ['x', 'y'],
-    backward: (o, { y: g }, { x, y }, attributes) => ({ x: o.logcumsumexpBackward({ g, x, y }, attributes) }),
+    backward: (o, { y: g }, { x, y }, attributes, { noted }) => ({
+      x: noted ? composedLogcumsumexp(o, g, x, y, attributes) : o.logcumsumexpBackward({ g, x, y }, attributes),
+    }),
   }),
   logcumsumexpBackward: row(s.logcumsumexpBackward, {
     outputs: (make, { g, x, y }, { dim }, op) => {
@@ -288,6 +327,5 @@ export const reduceRows = family(s, () => ({
     },
     forward: (k, { dx }, { g, x, y }, { dim }) =>
       k.logcumsumexp_backward_f32({ dx, g, x, y, ...sizesOf(x, normalizeDim('logcumsumexp', dim, x.ndim)) }),
-    backward: () => noSecondDerivative('logcumsumexp'),
   }),
 }));

@@ -3,14 +3,33 @@
 import { familyOps } from '../autograd.ts';
 import { ArgumentError } from '../memory/errors.ts';
 import { adagradRows, adamRows, rmspropRows, sgdRows } from '../ops/optim.ts';
+import { type Arguments, type Signature, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { Optimizer, type Params, type State } from './optimizer.ts';
-import { expectRange } from './settings.ts';
+import { expectRange, kinds } from './settings.ts';
 
 const sgdOps = familyOps(sgdRows);
 const adamOps = familyOps(adamRows);
 const rmspropOps = familyOps(rmspropRows);
 const adagradOps = familyOps(adagradRows);
+
+const params = 'params: any';
+const sgd = signature(
+  `SGD(${params}, lr: number = 1e-3, momentum: number = 0, dampening: number = 0, weightDecay: number = 0, nesterov: bool = false, *, maximize: bool = false)`,
+);
+const adamTakes = (name: string, weightDecay: string): Signature =>
+  signature(
+    `${name}(${params}, lr: number = 1e-3, betas: betas = [0.9, 0.999], eps: number = 1e-8, weightDecay: number = ${weightDecay}, amsgrad: bool = false, *, maximize: bool = false)`,
+    kinds,
+  );
+const adam = adamTakes('Adam', '0');
+const adamW = adamTakes('AdamW', '1e-2');
+const rmsprop = signature(
+  `RMSprop(${params}, lr: number = 1e-2, alpha: number = 0.99, eps: number = 1e-8, weightDecay: number = 0, momentum: number = 0, centered: bool = false, *, maximize: bool = false)`,
+);
+const adagrad = signature(
+  `Adagrad(${params}, lr: number = 1e-2, lrDecay: number = 0, weightDecay: number = 0, initialAccumulatorValue: number = 0, eps: number = 1e-10, *, maximize: bool = false)`,
+);
 
 // The tensors that the optimizers keep for a parameter, under PyTorch's names.
 type SGDState = State & { momentum_buffer?: Tensor };
@@ -36,15 +55,6 @@ export interface SGDOptions {
   maximize: boolean;
 }
 
-const sgdDefaults: SGDOptions = {
-  lr: 1e-3,
-  momentum: 0,
-  dampening: 0,
-  weightDecay: 0,
-  nesterov: false,
-  maximize: false,
-};
-
 /**
  * Stochastic gradient descent, p −= lr · g, with momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013), as
  * PyTorch's
@@ -52,13 +62,20 @@ const sgdDefaults: SGDOptions = {
  */
 export class SGD extends Optimizer<SGDOptions> {
   /** @param params parameters, or groups of them with options of their own */
-  constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
-    super(params, sgdDefaults, options);
+  constructor(
+    ...args: Arguments<
+      [params: Params<SGDOptions>],
+      [lr: number, momentum: number, dampening: number, weightDecay: number, nesterov: boolean],
+      Partial<SGDOptions>
+    >
+  ) {
+    super(sgd, args);
   }
   /** @internal */
   protected check({ lr, momentum, dampening, weightDecay, nesterov }: SGDOptions): void {
     expectRange('SGD', 'lr', lr);
     expectRange('SGD', 'momentum', momentum);
+    expectRange('SGD', 'dampening', dampening, Number.NEGATIVE_INFINITY);
     expectRange('SGD', 'weightDecay', weightDecay);
     if (nesterov && !(momentum > 0 && dampening === 0))
       throw new ArgumentError(
@@ -95,14 +112,6 @@ export interface AdamOptions {
   /** Whether to go up the gradient, not down. @defaultValue false */
   maximize: boolean;
 }
-const adamDefaults: AdamOptions = {
-  lr: 1e-3,
-  betas: [0.9, 0.999],
-  eps: 1e-8,
-  weightDecay: 0,
-  amsgrad: false,
-  maximize: false,
-};
 
 abstract class AdamFamily extends Optimizer<AdamOptions> {
   /** Whether weight decay shrinks the weights themselves, not through the gradient. @internal */
@@ -149,8 +158,14 @@ export class Adam extends AdamFamily {
   /** @internal */
   protected readonly decoupled = false;
   /** @param params parameters, or groups of them with options of their own */
-  constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
-    super(params, adamDefaults, options);
+  constructor(
+    ...args: Arguments<
+      [params: Params<AdamOptions>],
+      [lr: number, betas: readonly [number, number], eps: number, weightDecay: number, amsgrad: boolean],
+      Partial<AdamOptions>
+    >
+  ) {
+    super(adam, args);
   }
 }
 
@@ -161,8 +176,14 @@ export class AdamW extends AdamFamily {
   /** @internal */
   protected readonly decoupled = true;
   /** @param params parameters, or groups of them with options of their own */
-  constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
-    super(params, { ...adamDefaults, weightDecay: 1e-2 }, options);
+  constructor(
+    ...args: Arguments<
+      [params: Params<AdamOptions>],
+      [lr: number, betas: readonly [number, number], eps: number, weightDecay: number, amsgrad: boolean],
+      Partial<AdamOptions>
+    >
+  ) {
+    super(adamW, args);
   }
 }
 
@@ -184,21 +205,17 @@ export interface RMSpropOptions {
   maximize: boolean;
 }
 
-const rmspropDefaults: RMSpropOptions = {
-  lr: 1e-2,
-  alpha: 0.99,
-  eps: 1e-8,
-  weightDecay: 0,
-  momentum: 0,
-  centered: false,
-  maximize: false,
-};
-
 /** RMSprop, p −= lr · g / (√v + eps) with the average v of the squared gradient (Tieleman and Hinton 2012). */
 export class RMSprop extends Optimizer<RMSpropOptions> {
   /** @param params parameters, or groups of them with options of their own */
-  constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
-    super(params, rmspropDefaults, options);
+  constructor(
+    ...args: Arguments<
+      [params: Params<RMSpropOptions>],
+      [lr: number, alpha: number, eps: number, weightDecay: number, momentum: number, centered: boolean],
+      Partial<RMSpropOptions>
+    >
+  ) {
+    super(rmsprop, args);
   }
   /** @internal */
   protected check({ lr, alpha, eps, weightDecay, momentum }: RMSpropOptions): void {
@@ -236,20 +253,17 @@ export interface AdagradOptions {
   maximize: boolean;
 }
 
-const adagradDefaults: AdagradOptions = {
-  lr: 1e-2,
-  lrDecay: 0,
-  weightDecay: 0,
-  initialAccumulatorValue: 0,
-  eps: 1e-10,
-  maximize: false,
-};
-
 /** Adagrad, p −= lr · g / (√s + eps) with the sum s of the squared gradients (Duchi et al. 2011). */
 export class Adagrad extends Optimizer<AdagradOptions> {
   /** @param params parameters, or groups of them with options of their own */
-  constructor(params: Params<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
-    super(params, adagradDefaults, options);
+  constructor(
+    ...args: Arguments<
+      [params: Params<AdagradOptions>],
+      [lr: number, lrDecay: number, weightDecay: number, initialAccumulatorValue: number, eps: number],
+      Partial<AdagradOptions>
+    >
+  ) {
+    super(adagrad, args);
   }
   /** @internal */
   protected check(options: AdagradOptions): void {

@@ -1,11 +1,12 @@
 // Remedies for exploding gradients.
-import { familyOps, noGrad, ops } from '../autograd.ts';
-import * as fn from '../functional/functions.ts';
-import { ArgumentError } from '../memory/errors.ts';
+import { familyOps, ops, withoutTape } from '../autograd.ts';
+import { norm } from '../functional/reduction.ts';
+import { ArgumentError, describe } from '../memory/errors.ts';
 import { clipRows } from '../ops/optim.ts';
 import { scope } from '../scope.ts';
+import { type Callable, callable } from '../signature.ts';
 import { checkGradient, Tensor } from '../tensor.ts';
-import { kindOf, listOf } from './settings.ts';
+import { listOf } from './settings.ts';
 
 const clipOps = familyOps(clipRows);
 
@@ -17,12 +18,16 @@ export interface ClipGradNormOptions {
   errorIfNonfinite?: boolean;
 }
 
+/** Of all elements; the usual order without a detour. */
+const normOf = (x: Tensor, order: number): Tensor =>
+  order === 2 ? ops.norm({ x }, { dim: 0, end: x.ndim, keepdim: false }) : norm(x, order);
+
 /** The gradients that there are, each fit to be written. @throws before anything is written, where one is not */
 function gradientsOf(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[] {
   const list = parameters instanceof Tensor ? [parameters] : listOf(op, parameters);
   return list.flatMap((p) => {
     if (!(p instanceof Tensor))
-      throw new ArgumentError(`${op}: expected tensors as parameters, got ${kindOf(p)}; pass model.parameters()`);
+      throw new ArgumentError(`${op}: expected tensors as parameters, got ${describe(p)}; pass model.parameters()`);
     if (!p.grad) return [];
     checkGradient(op, p, p.grad);
     return [p.grad];
@@ -36,41 +41,47 @@ function gradientsOf(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[
  * @returns the norm before, f32 []
  * @throws ArgumentError with `errorIfNonfinite`, where that norm is NaN or infinite; the gradients are as they were
  */
-export function clipGradNorm(
-  parameters: Tensor | Iterable<Tensor>,
-  maxNorm: number,
-  options: ClipGradNormOptions = {},
-): Tensor {
-  const { normType = 2, errorIfNonfinite = false } = options;
-  if (!(typeof maxNorm === 'number' && maxNorm >= 0))
-    throw new ArgumentError(`clipGradNorm: expected maxNorm >= 0, got ${String(maxNorm)}`);
-  const gradients = gradientsOf('clipGradNorm', parameters);
-  return noGrad(() =>
-    scope(() => {
-      if (gradients.length === 0) return ops.full({}, { shape: [], value: 0 });
-      const norms = gradients.map((g) => fn.norm(g, normType));
-      const total = fn.norm(fn.stack(norms), normType);
-      if (errorIfNonfinite && !Number.isFinite(total.item()))
-        throw new ArgumentError(
-          `clipGradNorm: expected a finite norm of the gradients, got ${total.item()}; look for NaN with a smaller learning rate`,
-        );
-      const factor = clipOps.clipCoefficient({ square: ops.square({ x: total }) }, { maxNorm });
-      for (const y of gradients) ops.scaleInto({ y, factor });
-      return total;
-    }),
-  );
-}
+export const clipGradNorm = callable<
+  Callable<
+    [parameters: Tensor | Iterable<Tensor>, maxNorm: number],
+    [normType: number, errorIfNonfinite: boolean],
+    ClipGradNormOptions,
+    Tensor
+  >
+>(
+  'clipGradNorm(parameters: any, maxNorm: number, normType: number = 2, errorIfNonfinite: bool = false, -foreach: null = null)',
+  (parameters: Tensor | Iterable<Tensor>, maxNorm: number, normType: number, errorIfNonfinite: boolean) => {
+    if (!(maxNorm >= 0)) throw new ArgumentError(`clipGradNorm: expected maxNorm >= 0, got ${maxNorm}`);
+    const gradients = gradientsOf('clipGradNorm', parameters);
+    return withoutTape(() =>
+      scope(() => {
+        if (gradients.length === 0) return ops.full({}, { shape: [], value: 0 });
+        const norms = gradients.map((g) => ops.reshape({ x: normOf(g, normType) }, { shape: [1] }));
+        const total = normOf(ops.concat({ xs: norms }, { dim: 0 }), normType);
+        if (errorIfNonfinite && !Number.isFinite(total.item()))
+          throw new ArgumentError(
+            `clipGradNorm: expected a finite norm of the gradients, got ${total.item()}; look for NaN with a smaller learning rate`,
+          );
+        const factor = clipOps.clipCoefficient({ square: ops.square({ x: total }) }, { maxNorm });
+        for (const y of gradients) ops.scaleInto({ y, factor });
+        return total;
+      }),
+    );
+  },
+);
 
 /**
  * Limits every element of every gradient to ±clipValue, at least 0 (PyTorch's `clip_grad_value_`).
  * @throws ArgumentError
  */
-export function clipGradValue(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
-  if (!(typeof clipValue === 'number' && clipValue >= 0))
-    throw new ArgumentError(`clipGradValue: expected clipValue >= 0, got ${String(clipValue)}`);
-  const range = { min: -clipValue, max: clipValue };
-  const gradients = gradientsOf('clipGradValue', parameters);
-  noGrad(() => {
-    for (const y of gradients) ops.clampInto({ y }, range);
-  });
-}
+export const clipGradValue = callable(
+  'clipGradValue(parameters: any, clipValue: number, -foreach: null = null)',
+  (parameters: Tensor | Iterable<Tensor>, clipValue: number): void => {
+    if (!(clipValue >= 0)) throw new ArgumentError(`clipGradValue: expected clipValue >= 0, got ${clipValue}`);
+    const range = { min: -clipValue, max: clipValue };
+    const gradients = gradientsOf('clipGradValue', parameters);
+    withoutTape(() => {
+      for (const y of gradients) ops.clampInto({ y }, range);
+    });
+  },
+);

@@ -1,12 +1,14 @@
 // What every optimizer shares: parameter groups, state tensors, and a step that is one fused kernel a parameter.
 
-import { noGrad, ops, setGradEnabled } from '../autograd.ts';
+import { ops, withoutTape, withTape } from '../autograd.ts';
 import { aside, tracing, upload } from '../execute.ts';
-import { ArgumentError } from '../memory/errors.ts';
+import { ArgumentError, describe } from '../memory/errors.ts';
 import type { SavedTensor } from '../nn/state.ts';
 import { Watch } from '../program/watch.ts';
+import { type Signature, signature } from '../signature.ts';
 import { checkGradient, Tensor } from '../tensor.ts';
-import { expectObject, expectParameters, expectSettings, kindOf, listOf, savedNumbers } from './settings.ts';
+import { readSaved, savedNumbers } from './saved.ts';
+import { expectObject, expectParameters, expectSettings, type Known, listOf } from './settings.ts';
 
 /** Options of a group in a saved state: numbers and switches by name. */
 export type Settings = Record<string, number | boolean | readonly number[]>;
@@ -42,21 +44,38 @@ export interface OptimizerState {
   paramGroups: (Settings & GroupParams<number[]>)[];
 }
 
+/** What the methods take. */
+const takes = {
+  addParamGroup: signature('Optimizer.addParamGroup(group: object)'),
+  step: signature('Optimizer.step(closure?: function)'),
+  zeroGrad: signature('Optimizer.zeroGrad(setToNone: bool = true)'),
+  stateDict: signature('Optimizer.stateDict()'),
+  loadStateDict: signature('Optimizer.loadStateDict(saved: object)'),
+  dispose: signature('Optimizer.dispose()'),
+};
+
 /** Base class of the optimizers, with options O (PyTorch's `optim.Optimizer`). */
 export abstract class Optimizer<O extends object> {
   /** The parameters, and the options that they are updated with. */
   readonly paramGroups: ParamGroup<O>[] = [];
+  /** The settings that there are. */
+  readonly #settings: Known;
   readonly #defaults: O;
+  /** The parameters, as they were found right last. */
+  #parameters: readonly Tensor[] = [];
   readonly #state = new Map<Tensor, State>();
   readonly #hyper = new Map<ParamGroup<O>, Hyper>();
 
-  /** @internal */
-  constructor(params: Params<O>, standard: O, options: Partial<O>) {
-    const name = this.constructor.name;
-    const list = listOf(name, params);
+  /** @param declared what the constructor takes: the parameters, and the settings with their defaults @internal */
+  constructor(declared: Signature, args: readonly unknown[]) {
+    const values = declared.parse(args);
+    const { name, parameters } = declared;
+    this.#settings = parameters.filter(({ absent }, i) => i > 0 && !absent);
+    this.#defaults = Object.fromEntries(parameters.map((parameter, i) => [parameter.name, values[i]])) as O;
+    for (const { name: own, absent } of parameters)
+      if (absent || own === 'params') delete (this.#defaults as Record<string, unknown>)[own];
+    const list = listOf(name, values[0]);
     const grouped = list.length > 0 && !(list[0] instanceof Tensor);
-    this.#defaults = { ...standard, ...definedOnly(options) };
-    expectSettings(name, this.#defaults, standard);
     const groups = (grouped ? list : [{ params: list }]).map((group) => this.#newGroup(name, group));
     this.#check(name, groups);
     for (const group of groups) this.paramGroups.push(group); // as arguments there may be too many
@@ -79,7 +98,9 @@ export abstract class Optimizer<O extends object> {
    * @param group its parameters, and the options that are not those of the optimizer
    * @throws ArgumentError, before anything changes
    */
-  addParamGroup(group: NewGroup<O>): void {
+  addParamGroup(group: NewGroup<O>): void;
+  addParamGroup(...args: unknown[]): void {
+    const [group] = takes.addParamGroup.parse(args);
     const added = this.#newGroup('addParamGroup', group);
     this.#check('addParamGroup', [...this.paramGroups, added]);
     this.paramGroups.push(added);
@@ -98,12 +119,12 @@ export abstract class Optimizer<O extends object> {
     for (const group of groups) {
       expectObject(op, 'a group of parameters', group);
       if (!Array.isArray(group.params))
-        throw new ArgumentError(`${op}: expected params to be a list of parameters, got ${kindOf(group.params)}`);
-      expectSettings(op, group, this.#defaults);
-      this.check(group);
+        throw new ArgumentError(`${op}: expected params to be a list of parameters, got ${describe(group.params)}`);
+      this.#checkGroup(op, group);
       for (const p of group.params) all.push(p);
     }
-    expectParameters(op, all);
+    expectParameters(op, all, this.#parameters);
+    if (groups === this.paramGroups) this.#parameters = all;
     return all;
   }
 
@@ -116,15 +137,17 @@ export abstract class Optimizer<O extends object> {
    */
   step(): void;
   step<T>(closure: () => T): T;
-  step<T>(closure?: () => T): T | undefined {
-    const loss = closure && setGradEnabled(true, closure);
+  step(...args: unknown[]): unknown {
+    const [closure] = takes.step.parse(args) as [(() => unknown) | undefined];
+    const loss = closure && withTape(true, closure, 'step');
     // Checks and state first: when a gradient does not fit or memory runs out here, no parameter has been touched.
     for (const p of this.#check('step')) {
       if (!p.grad) continue;
       checkGradient('step', p, p.grad);
-      for (const x of Object.values(this.#state.get(p) ?? {})) x.checkAlive();
+      const state = this.#state.get(p);
+      for (const name in state) (state[name] as Tensor).checkAlive();
     }
-    aside(() => noGrad(() => this.#prepare()));
+    aside(() => withoutTape(() => this.#prepare()));
     const tracer = tracing();
     if (tracer) {
       // Groups and parameters may be replaced as well, and settings turned on that need other state.
@@ -139,7 +162,7 @@ export abstract class Optimizer<O extends object> {
         for (const group of this.paramGroups) this.#settle(group);
       });
     }
-    noGrad(() => {
+    withoutTape(() => {
       for (const group of this.paramGroups) {
         const { tensor, wanted } = this.#hyper.get(group) as Hyper;
         for (const p of group.params)
@@ -159,10 +182,11 @@ export abstract class Optimizer<O extends object> {
         this.#settle(group);
         const wanted = this.#wanted(group);
         for (const p of group.params) {
-          if (!p.grad) continue;
+          const state = this.#state.get(p);
+          if (!p.grad || (state && hasAll(state, wanted))) continue;
           const fresh: Record<string, Tensor> = {};
           made.set(p, fresh);
-          complete(fresh, this.#state.get(p), wanted, p);
+          complete(fresh, state, wanted, p);
         }
       }
     } catch (error) {
@@ -187,12 +211,18 @@ export abstract class Optimizer<O extends object> {
     return hyper && sameItems(hyper.wanted, names) ? hyper.wanted : names;
   }
 
+  /** Checks the settings of a group, unless they are as they were when kernels got them. */
+  #checkGroup(op: string, group: ParamGroup<O>): void {
+    if (this.#hyper.get(group)?.settings.holds()) return;
+    expectSettings(op, group, this.#settings);
+    this.check(group);
+  }
+
   /** Checks the settings of a group and writes them where kernels read them, unless they are as they were. */
   #settle(group: ParamGroup<O>): void {
     const known = this.#hyper.get(group);
     if (known?.settings.holds()) return;
-    expectSettings('step', group, this.#defaults);
-    this.check(group);
+    this.#checkGroup('step', group);
     const values = this.hyper(group);
     const tensor = known?.tensor ?? Tensor.allocate([values.length], 'f32', 'optimizer').keep();
     const settings = new Watch();
@@ -210,7 +240,9 @@ export abstract class Optimizer<O extends object> {
    * Lets go of the gradients of all parameters, or of none, where it throws.
    * @param setToNone whether `.grad` becomes null; otherwise it is filled with zeros
    */
-  zeroGrad(setToNone = true): void {
+  zeroGrad(setToNone?: boolean | { setToNone?: boolean }): void;
+  zeroGrad(...args: unknown[]): void {
+    const [setToNone] = takes.zeroGrad.parse(args);
     const params = this.#check('zeroGrad');
     if (setToNone) {
       for (const p of params) p.clearGrad();
@@ -218,13 +250,15 @@ export abstract class Optimizer<O extends object> {
     }
     const gradients = params.flatMap((p) => (p.grad ? [p.grad] : []));
     for (const p of params) if (p.grad) checkGradient('zeroGrad', p, p.grad);
-    noGrad(() => {
+    withoutTape(() => {
       for (const y of gradients) ops.fillInto({ y }, { value: 0 });
     });
   }
 
   /** State and options; the tensors are the living ones, not copies. Parameters are numbered across the groups. */
-  stateDict(): OptimizerState {
+  stateDict(): OptimizerState;
+  stateDict(...args: unknown[]): OptimizerState {
+    takes.stateDict.parse(args);
     this.#check('stateDict');
     let number = 0;
     const state: OptimizerState['state'] = {};
@@ -243,15 +277,26 @@ export abstract class Optimizer<O extends object> {
    * Takes over options and copies of the state. Everything is checked before anything changes.
    * @throws ArgumentError, ShapeError, DtypeError where the state is that of other parameters or of another optimizer
    */
-  loadStateDict(saved: OptimizerState): void {
-    this.prepareStateDict(saved)();
+  loadStateDict(saved: OptimizerState): void;
+  loadStateDict(...args: unknown[]): void {
+    const [saved] = takes.loadStateDict.parse(args);
+    this.prepareStateDict(saved as OptimizerState)();
   }
 
   /** The checks and allocations of loadStateDict(); what it returns takes over and cannot fail. @internal */
   prepareStateDict(saved: OptimizerState): () => void {
     const op = 'loadStateDict';
     this.#check(op);
-    const { settings, numbered, entries } = this.#read(op, saved);
+    const { numbers, entries, groups } = readSaved(op, saved, this.paramGroups);
+    const settings = groups.map((group, i) => {
+      const { params, ...merged } = { ...this.paramGroups[i], ...group } as ParamGroup<O>;
+      expectSettings(op, { ...merged, params }, this.#settings);
+      this.check(merged as unknown as O);
+      return merged;
+    });
+    const numbered = this.paramGroups.flatMap(({ params }, group) =>
+      params.map((p, i) => ({ p, group, number: numbers[group]?.[i] as number })),
+    );
     const fresh = new Map<Tensor, Record<string, Tensor>>();
     try {
       for (const { p, number, group } of numbered) {
@@ -291,53 +336,15 @@ export abstract class Optimizer<O extends object> {
     };
   }
 
-  /** The parts of a saved state. @throws ArgumentError where it is none, or that of other groups or options */
-  #read(op: string, saved: unknown) {
-    expectObject(op, 'what stateDict() gave', saved);
-    const { state, paramGroups } = saved;
-    expectObject(op, 'the state', state);
-    if (!Array.isArray(paramGroups))
-      throw new ArgumentError(`${op}: expected paramGroups to be a list of groups, got ${kindOf(paramGroups)}`);
-    const numbers = paramGroups.map((group: unknown) => {
-      expectObject(op, 'a group of parameters', group);
-      const { params } = group;
-      if (!Array.isArray(params) || !params.every((n) => Number.isSafeInteger(n) && n >= 0))
-        throw new ArgumentError(`${op}: expected the params of a group to be a list of numbers, got ${kindOf(params)}`);
-      return params as readonly number[];
-    });
-    const sizes = (lists: readonly (readonly unknown[])[]): string => lists.map(({ length }) => length).join(', ');
-    const own = this.paramGroups.map(({ params }) => params);
-    if (sizes(numbers) !== sizes(own))
-      throw new ArgumentError(`${op}: expected groups of ${sizes(own)} parameters, got ${sizes(numbers)}`);
-    const all = numbers.flat();
-    const entries = new Map<number, Readonly<Record<string, unknown>>>();
-    for (const [key, entry] of Object.entries(state)) {
-      expectObject(op, `the state of parameter ${key}`, entry);
-      entries.set(Number(key), entry);
-    }
-    const strange = [...entries.keys()].find((n) => !all.includes(n));
-    if (strange !== undefined || new Set(all).size !== all.length)
-      throw new ArgumentError(`${op}: expected each parameter once, and states of those only, got ${strange ?? all}`);
-    const settings = paramGroups.map((group, i) => {
-      const merged = { ...this.paramGroups[i], ...(group as object) } as ParamGroup<O>;
-      expectSettings(op, merged, this.#defaults);
-      this.check(merged);
-      const { params: _, ...options } = merged;
-      return options;
-    });
-    const numbered = own.flatMap((params, group) =>
-      params.map((p, i) => ({ p, group, number: numbers[group]?.[i] as number })),
-    );
-    return { settings, numbered, entries };
-  }
-
   #disposeState(): void {
     for (const state of this.#state.values()) discard(state);
     this.#state.clear();
   }
 
   /** Gives back the memory of the state; the parameters stay. */
-  dispose(): void {
+  dispose(): void;
+  dispose(...args: unknown[]): void {
+    takes.dispose.parse(args);
     this.#disposeState();
     for (const { tensor } of this.#hyper.values()) tensor.dispose();
     this.#hyper.clear();
@@ -382,8 +389,15 @@ function complete(
 
 /** What of `state` the settings still ask for: momentum may have been turned off. */
 function only(wanted: readonly string[], state: State): State {
-  if (Object.keys(state).length === wanted.length) return state;
-  return Object.fromEntries(wanted.map((name) => [name, state[name]])) as State;
+  let others = false;
+  for (const name in state) others ||= !wanted.includes(name);
+  return others ? (Object.fromEntries(wanted.map((name) => [name, state[name]])) as State) : state;
+}
+
+/** Whether `a` has all that `b` has. */
+function hasAll(a: object, b: object): boolean {
+  for (const name in b) if (!(name in a)) return false;
+  return true;
 }
 
 function discard(state: Readonly<Record<string, Tensor>>): void {

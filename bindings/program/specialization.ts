@@ -1,5 +1,5 @@
 // One trace of a function, for one kind of call: the program, and what has to be done around each run of it.
-import { isGradEnabled } from '../autograd.ts';
+import { notes } from '../autograd.ts';
 import { type Runtime, runtime } from '../engine/engine.ts';
 import { withTracer } from '../execute.ts';
 import { type Block, heirOf, type Scope } from '../memory/arena.ts';
@@ -52,7 +52,7 @@ export class Specialization {
   /** Laid out at the first run: a trace that is only compared needs no memory. */
   #program: Program | null = null;
   #places: Places = { inputs: [], results: [] };
-  readonly #gradEnabled = isGradEnabled();
+  readonly #gradEnabled = notes();
   /** What stood for the arguments, and which of them are written. */
   readonly #inputs: readonly Tensor[];
   readonly #writes: readonly boolean[];
@@ -193,7 +193,7 @@ export class Specialization {
    * @param tensors gets those in the arguments
    */
   fits(args: readonly unknown[], tensors: Tensor[]): boolean {
-    if (isGradEnabled() === this.#gradEnabled && this.#pattern.matches(args, tensors) && this.#holds()) return true;
+    if (notes() === this.#gradEnabled && this.#pattern.matches(args, tensors) && this.#holds()) return true;
     if (tensors.length > 0) tensors.length = 0;
     return false;
   }

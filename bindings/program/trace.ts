@@ -1,7 +1,7 @@
 // The graph of ops that compile() traces: what was called, on what, from where. While a trace stands in the tracer's
 // slot of execute.ts, blocks have no memory: what a program needs is known, and planned, when the trace is over.
 
-import { noGrad, ops } from '../autograd.ts';
+import { ops, withoutTape } from '../autograd.ts';
 import { aside, type Made, type ModuleLink, moduleNow, type Tracer } from '../execute.ts';
 import type { Block } from '../memory/arena.ts';
 import { RecordingError } from '../memory/errors.ts';
@@ -96,7 +96,7 @@ export class Trace implements Tracer {
       ops.upload({ y: x }, { values });
       return x;
     });
-    noGrad(() => ops.copy({ y: into, x: constant }));
+    withoutTape(() => ops.copy({ y: into, x: constant }));
   }
 
   guard(holds: () => boolean): void {

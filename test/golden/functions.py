@@ -69,6 +69,9 @@ def elementwise():
         golden.case(name, *method(name, "$1"), getattr(torch, name), *pairs["ties and zeros"])
         golden.case(f"{name} integers", *method(name, "$1"), getattr(torch, name), integers(2, 3, high=3), integers(3, high=3))
     mask = torch.tensor([1, 0, 1], dtype=torch.uint8)
+    for weight in (0, 0.25, 1, 2):
+        golden.case(f"lerp {weight}", *method("lerp", "$1", weight), lambda t, end: torch.lerp(t, end, weight), *pairs["ties and zeros"])
+    golden.case("lerp by a tensor", *method("lerp", "$1", "$2"), torch.lerp, *pairs["ties and zeros"], f32([0, 0.5, 1, -1, 0.25]))
     golden.case("where", "where", ["$0", "$1", "$2"], lambda m, a, b: torch.where(m.bool(), a, b), mask, uniform(2, 3), uniform(2, 1))
     golden.case("where a number", "where", ["$0", "$1", -2], lambda m, a: torch.where(m.bool(), a, -2.0), mask, uniform(2, 3))
     golden.write()
@@ -102,7 +105,48 @@ def masks():
         golden.case(f"maskedFill by {kind}", *method("maskedFill", "$1", -2.5), lambda t, m: t.masked_fill(m.bool(), -2.5), x, m)
     golden.case("maskedSelect of integers", *method("maskedSelect", "$1"), lambda t, m: torch.masked_select(t, m.bool()), i32[0], mask)
     golden.case("indexSelect by a mask", *method("indexSelect", 1, "$1"), lambda t, m: t[:, m.bool()], x, other)
+    torch.set_default_dtype(torch.float64)  # what integers become
+    promotions(golden)
+    torch.set_default_dtype(torch.float32)
     golden.write()
+
+
+def promotions(golden):
+    """Operands of two dtypes, and integers where floats are the rule."""
+    kinds = {
+        "f32": f32([0.5, -1.5, 2, 0, 3.25, -0.25], 2, 3), "i32": torch.tensor([[3, -2, 0], [5, 1, -7]]),
+        "u8": torch.tensor([[1, 0, 1], [0, 1, 1]], dtype=torch.uint8),
+    }
+    row = {kind: x[1] for kind, x in kinds.items()}
+    names = ("add", "sub", "mul", "div", "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge")
+    for left, x in kinds.items():
+        for right, y in row.items():
+            for name in names if left != right else ("div",):
+                golden.case(f"{name} {left} and {right}", *method(name, "$1"), getattr(torch, name), x, y)
+            if "f32" not in (left, right) and left != right:
+                golden.case(f"bitwiseAnd {left} and {right}", *method("bitwiseAnd", "$1"), torch.bitwise_and, x, y)
+            golden.case(f"logicalAnd {left} and {right}", *method("logicalAnd", "$1"), torch.logical_and, x, y)
+            golden.case(f"where {left} and {right}", "where", ["$0", "$1", "$2"], lambda m, p, q: torch.where(m.bool(), p, q), kinds["u8"], x, y)
+        if left == "f32":
+            continue
+        for name in ("exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "reciprocal", "sin", "cos", "erf", "tanh", "sigmoid"):
+            golden.case(f"{name} of {left}", *method(name), lambda t: getattr(torch, name)(t.double()), x)
+        for name in ("neg", "abs", "square", "sign", "floor", "ceil", "round", "trunc", "relu"):
+            golden.case(f"{name} of {left}", *method(name), getattr(torch, name), x)
+        for number in (2, 0.5):
+            for name in names:
+                golden.case(f"{name} {left} and {number}", *method(name, number), lambda t: getattr(torch, name)(t, torch.tensor(number).double() if number == 0.5 else torch.tensor(number)), x)
+        for exponent in (0, 1, 2, 5):
+            golden.case(f"pow {left} and {exponent}", *method("pow", exponent), lambda t: t.pow(exponent), x)
+        golden.case(f"pow {left} and 0.5", *method("pow", 0.5), lambda t: t.double().pow(0.5), x)
+        golden.case(f"clamp of {left}", *method("clamp", 0, 2), lambda t: t.clamp(0, 2), x)
+        golden.case(f"clamp of {left} from below", *method("clamp", {"min": 1}), lambda t: t.clamp(min=1), x)
+        for name, fn in (("amax", torch.amax), ("amin", torch.amin), ("argmax", torch.argmax), ("argmin", torch.argmin), ("cumsum", torch.cumsum)):
+            golden.case(f"{name} of {left}", *method(name, 1), lambda t: fn(t, 1), x)
+        golden.case(f"max of all of {left}", *method("max"), torch.max, x)
+        golden.case(f"logsumexp of {left}", *method("logsumexp", 1), lambda t: t.double().logsumexp(1), x)
+    for op in ("add", "mul", "sub"):
+        golden.case(f"{op} u8 and a number that it does not hold", *method(op, -3), lambda t: getattr(torch, op)(t.long(), -3), kinds["u8"])
 
 
 def reductions():
@@ -161,6 +205,11 @@ def reductions():
             )
     golden.case("norm of zeros", *method("norm", {"dim": 1}), lambda t: torch.norm(t, dim=1), f32([0, 0, 3, 4], 2, 2))
     golden.case("norm 1 with a zero", *method("norm", 1, 0), lambda t: torch.norm(t, 1, dim=0), f32([0, -2, 3, 4]))
+    for p in (0.5, 1, 1.5, 2, 3, math.inf):
+        golden.case(
+            f"norm {p} with zeros and of zeros", *method("norm", "Infinity" if p == math.inf else p, 1),
+            lambda t: torch.norm(t, p, dim=1), f32([0, -2, 3, 4, 0, 0, 0, 0], 2, 4),
+        )
     zeros = f32([2, 0, 3, 0, 5, 0, 1, 2, 4], 3, 3)
     golden.case("prod", *method("prod"), torch.prod, uniform(5))
     golden.case("prod of one zero", *method("prod"), torch.prod, f32([2, 0, 3]))

@@ -16,8 +16,9 @@ from cells import cells
 from functions import elementwise, layouts, masks, norms, products, reductions
 from losses import losses
 from pool import layers, pools
+from second import seconds
 from signatures import signatures
 from training import modules, optimizers
 
-for write in (elementwise, reductions, products, layouts, norms, losses, optimizers, modules, pools, layers, masks, cells, architectures, signatures):
+for write in (elementwise, reductions, products, layouts, norms, losses, optimizers, modules, pools, layers, masks, cells, architectures, seconds, signatures):
     write()

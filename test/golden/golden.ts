@@ -31,6 +31,8 @@ export interface Stored {
   readonly grads?: readonly (number | null)[];
   /** Which of several results. */
   readonly pick?: number | string;
+  /** Of a second derivative: what the gradient of each input is weighed with. */
+  readonly weights?: readonly number[];
   /** Inputs that the call changes: those behind the first three, afterwards. */
   readonly running?: readonly number[];
 }

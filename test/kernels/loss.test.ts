@@ -305,4 +305,14 @@ describe.each(builds)('%s', (build) => {
     bench.reset();
     expect(bench.run('check_targets_i32', bench.i32(target), target.length, 5, IGNORE)).toBe(expected);
   });
+
+  it.each([0, 1, 3, 4, 5, 8, 37])('check_range_f32 finds the first number out of range among %i', (n) => {
+    const good = Array.from({ length: n }, (_, i) => (i % 3) / 2);
+    expect(bench.run('check_range_f32', bench.f32(good), n, 0, 1)).toBe(-1);
+    for (let at = 0; at < n; at++)
+      for (const bad of [-1e-7, 1.0000002, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+        const values = good.map((v, i) => (i === at || i > at + 2 ? bad : v));
+        expect(bench.run('check_range_f32', bench.f32(values), n, 0, 1)).toBe(at);
+      }
+  });
 });

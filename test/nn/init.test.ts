@@ -299,6 +299,28 @@ describe.each(['strict', 'relaxed'] as const)('nn.init, %s build', (simd) => {
     });
   });
 
+  it.each(fillers)('%s: writes a view and nothing beside it', (name) => {
+    rg.scope(() => {
+      const plain = weight(6, 4);
+      rg.manualSeed(1);
+      fill(name, plain);
+      for (const make of [
+        (whole: Tensor) => whole.narrow(1, 2, 4).narrow(0, 1, 6),
+        (whole: Tensor) => whole.narrow(0, 0, 4).narrow(1, 0, 6).transpose(0, 1),
+      ]) {
+        const whole = rg.full([8, 8], 7);
+        const view = make(whole);
+        rg.manualSeed(1);
+        expect(fill(name, view)).toBe(view);
+        expect(view.toArray()).toEqual(plain.toArray());
+        expect(whole.eq(7).sum().item()).toBe(64 - 24 + plain.eq(7).sum().item());
+      }
+      const expanded = rg.zeros([1, 4]).expand([6, 4]);
+      expect(() => fill(name, expanded)).toThrow(/elements have places of their own/);
+      expect(expanded.toArray()).toEqual(rg.zeros([6, 4]).toArray());
+    });
+  });
+
   it.each(drawing)('%s: refuses integers, and changes nothing then', (name) => {
     rg.scope(() => {
       const x = rg.zeros([2, 2], { dtype: 'i32' });

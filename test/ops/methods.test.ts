@@ -290,7 +290,14 @@ describe('arithmetic', () => {
     expect(() => i.add(2 ** 31)).toThrow(
       /^add: expected whole numbers from -2147483648 to 2147483647 for dtype i32, got 2147483648$/,
     );
-    expect(() => i.add(1.5)).toThrow(DtypeError);
+    expect([i.add(1.5).dtype, i.add(1.5).toArray()]).toEqual(['f32', [2.5, 3.5]]);
+    expect(() => i.pow(-1)).toThrow(/^pow: expected integers to the power of at least 0, got -1; convert them/);
+    expect(
+      i
+        .mul(2 ** 16)
+        .pow(2)
+        .toArray(),
+    ).toEqual([0, 0]); // it wraps, as a product does
     expect([i.div(i).dtype, i.div(i).toArray()]).toEqual(['f32', [1, 1]]); // true division, as in PyTorch
     const mask = x.gt(1.5);
     expect(mask.data).toEqual(Uint8Array.of(0, 1, 1));

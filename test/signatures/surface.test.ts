@@ -36,7 +36,7 @@ const UNDECLARED: Readonly<Record<string, string>> = {
   ...{ 'nn.ModuleList.forward': 'throws', 'nn.ModuleDict.forward': 'throws', 'nn.ParameterList.forward': 'throws' },
 };
 /** What is about to declare what it takes. */
-const PENDING = /^(optim)\.|^(Tensor\.backward|isGradEnabled|noGrad|backward|grad)$/;
+const PENDING = /^optim\.|^(Tensor\.backward|isGradEnabled|noGrad|backward|grad)$/;
 /** toString() calls it, and users write their own. */
 const WRITTEN = /^nn\.\w+\.extraRepr$/;
 

@@ -94,8 +94,9 @@ describe('the gradient that backward() is given', () => {
   test('is one for each output of grad()', () => {
     const p = leaf();
     const y = p.mul(2);
-    for (const gradOutputs of [[], [r.ones(SHAPE), r.ones(SHAPE)], r.ones(SHAPE)])
-      expect(() => r.grad(y, [p], { gradOutputs: gradOutputs as Tensor[] })).toThrow(ArgumentError);
+    for (const gradOutputs of [[], [r.ones(SHAPE), r.ones(SHAPE)]])
+      expect(() => r.grad(y, [p], { gradOutputs })).toThrow(ArgumentError);
+    expect(r.grad(y, p, { gradOutputs: r.ones(SHAPE) })[0]?.toArray()).toEqual(r.full(SHAPE, 2).toArray());
   });
 });
 
@@ -151,6 +152,81 @@ describe('backward()', () => {
         .sum()
         .backward(undefined, { inputs: [r.ones([2])] }),
     ).toThrow(/^backward: expected inputs that require a gradient, got one of shape \[2\] that does not/);
+  });
+});
+
+describe('what backward() takes', () => {
+  test('is what PyTorch takes, by position or by name', () => {
+    const p = leaf();
+    const y = p.square();
+    const g = numbered(SHAPE, 3);
+    const expected = p.mul(g).mul(2).toArray();
+    for (const call of [
+      () => y.backward(g, true),
+      () => y.backward(g, { retainGraph: true }),
+      () => y.backward({ gradient: g, retainGraph: true }),
+      () => y.backward(g, null, true),
+      () => r.backward(y, g, true, false, [p]),
+    ]) {
+      p.clearGrad();
+      call();
+      expect(p.grad?.toArray()).toEqual(expected);
+    }
+    const loss = y.sum();
+    loss.backward({ retainGraph: true });
+    loss.backward({ retainGraph: false });
+    expect(() => loss.backward()).toThrow(/^backward: expected the values that \w+ saved, got a graph that was walked/);
+  });
+
+  test('and nothing else', () => {
+    const p = leaf();
+    const y = p.square().sum();
+    for (const args of [
+      [1],
+      [true],
+      ['x'],
+      [null, 1],
+      [null, null, 1],
+      [null, null, false, 3],
+      [{ retain_graph: true }],
+      [{}, {}],
+    ])
+      expect(() => (y.backward as (...rest: unknown[]) => void)(...args), JSON.stringify(args)).toThrow(ArgumentError);
+    expect(() => y.backward({ retain_graph: true } as never)).toThrow(/did you mean retainGraph\?$/);
+    expect(p.grad).toBeNull();
+    y.backward();
+  });
+});
+
+describe('the tape', () => {
+  test('is off in noGrad, on in enableGrad, and set by setGradEnabled', () => {
+    const p = leaf();
+    const seen = (): boolean[] => [r.isGradEnabled(), p.mul(2).requiresGrad];
+    expect(seen()).toEqual([true, true]);
+    expect(r.noGrad(seen)).toEqual([false, false]);
+    expect(r.noGrad(() => r.enableGrad(seen))).toEqual([true, true]);
+    expect(r.setGradEnabled(false, seen)).toEqual([false, false]);
+    r.setGradEnabled(false);
+    expect(seen()).toEqual([false, false]);
+    r.setGradEnabled(true);
+    expect(seen()).toEqual([true, true]);
+  });
+
+  test('is as it was after a throw, whose error keeps its name', () => {
+    for (const run of [r.noGrad, r.enableGrad, (fn: () => void) => r.setGradEnabled(false, fn)]) {
+      expect(() => run(() => numbered([2]).add(numbered([3])))).toThrow(/^add: /);
+      expect(r.isGradEnabled()).toBe(true);
+    }
+  });
+
+  it('takes no asynchronous function, and leaves no rejection behind', async () => {
+    for (const [name, run] of Object.entries({ noGrad: r.noGrad, enableGrad: r.enableGrad })) {
+      const call = (): unknown => run(() => Promise.reject(new Error('lost')));
+      expect(call).toThrow(new RegExp(`^${name}: expected a synchronous function, got one that returns a promise`));
+      expect(() => run(3 as never)).toThrow(new RegExp(`^${name}: expected a function as fn, got 3`));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(r.isGradEnabled()).toBe(true);
   });
 });
 

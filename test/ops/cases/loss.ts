@@ -106,10 +106,18 @@ const huber: Pointwise<{ delta: number }> = {
 };
 const bce: Pointwise<undefined> = {
   attrs: [undefined],
-  x: uniform(0.1, 0.9),
+  x: uniform(0.2, 0.8),
   target: uniform(0, 1),
   f: (p, t) => -(t * Math.log(p) + (1 - t) * Math.log1p(-p)),
   slope: (p, t) => (p - t) / (p * (1 - p)),
+  errors: [
+    [list(0.5, 1.5), list(1), /^bce: expected probabilities from 0 to 1, got 1.5 at position 1; use bceWithLogits/],
+    [list(0.5, 0.5, 0.5, 0.5, -0.25), list(1), /^bce: expected probabilities from 0 to 1, got -0.25 at position 4/],
+    [list(0.5, Number.NaN), list(1), /^bce: expected probabilities from 0 to 1, got NaN at position 1/],
+    [list(0.5), list(0, 1, 2), /^bce: expected targets from 0 to 1, got 2 at position 2/],
+  ].map(([x, target, message]) =>
+    argumentError({ x: f32([7], x as Fill), target: f32([7], target as Fill) }, undefined, message as RegExp),
+  ),
 };
 
 const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
@@ -194,11 +202,8 @@ export const lossCases = {
       ),
     ],
   },
-  bce: { ...pointwise('bce', bce), second: 'throws' } as unknown as Case<'bce'>,
-  bceBackward: {
-    ...pointwiseBackward('bceBackward', bce),
-    gradients: { g: true, x: 'throws', target: 'throws' },
-  } as unknown as Case<'bceBackward'>,
+  bce: pointwise('bce', bce) as unknown as Case<'bce'>,
+  bceBackward: pointwiseBackward('bceBackward', bce) as unknown as Case<'bceBackward'>,
   smoothL1: pointwise('smoothL1', smoothL1) as unknown as Case<'smoothL1'>,
   smoothL1Backward: pointwiseBackward('smoothL1Backward', smoothL1) as unknown as Case<'smoothL1Backward'>,
   huber: pointwise('huber', huber),

@@ -35,4 +35,3 @@ export const parameters = ({ shape, data }: Nd): { dweight: Nd; dbias: Nd } => {
   const n = shape[1] as number;
   return { dweight: nd([n], data.slice(0, n)), dbias: nd([n], data.slice(n)) };
 };
-export const ALL_THROW = { g: 'throws', x: 'throws', mean: 'throws', rstd: 'throws' } as const;

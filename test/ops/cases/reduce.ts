@@ -238,7 +238,8 @@ export const reduceCases = {
     errors: dimErrors('sum'),
   },
   mean: reduction('mean', mean, { relative: 1e-6, absolute: 1e-6 }),
-  prod: { ...reduction('prod', product, { relative: 2e-5 }, products, prodSamples), second: 'throws' },
+  // Beside zeros finite differences see the third derivative, too.
+  prod: { ...reduction('prod', product, { relative: 2e-5 }, products, prodSamples), gradientTolerance: 1e-4 },
   prodBackward: {
     samples: [
       ...layouts,
@@ -258,7 +259,7 @@ export const reduceCases = {
         mapLanes(productOfOthers, attrs.dim, attrs.end, x),
       ),
     tolerance: { relative: 5e-5 },
-    gradients: { g: 'throws', x: 'throws' },
+    gradients: 'none',
     errors: [
       shapeError(
         { g: f32([3]), x: f32([2, 3]) },
@@ -310,7 +311,6 @@ export const reduceCases = {
       },
     ],
     tolerance: { relative: 1e-6, absolute: 1e-6 },
-    second: 'throws',
   },
   logcumsumexpBackward: {
     samples: scans.map(({ inputs: { x }, attrs }) => ({
@@ -331,7 +331,7 @@ export const reduceCases = {
       return zip((a, b) => Math.exp(a as number) * (b as number), x, sums);
     },
     tolerance: { relative: 2e-6, absolute: 2e-6 },
-    gradients: { g: 'throws', x: 'throws', y: 'throws' },
+    gradients: 'none',
     errors: [
       shapeError(
         { g: f32([3]), x: f32([2]), y: f32([2]) },
