@@ -6,14 +6,7 @@
 // microtask finds the turn open, it is detached: it keeps its batch and what descends from it through ops, whoever
 // computes it and when; the rest goes when it is garbage.
 import { RecordingError } from './errors.ts';
-import { Heap, roundUp } from './heap.ts';
-
-/**
- * What no structured clone can copy: engines name it in their error. A tensor reaches it before any number, by its
- * block's origin, so that structuredClone and postMessage fail at once instead of copying the memory.
- */
-export const unclonable = () =>
-  'a tensor: send x.data and x.shape instead, and make it anew by tensor(data, { shape })';
+import { Heap, roundUp, type unclonable } from './heap.ts';
 
 /** What a block takes its memory from and gives it back to. */
 export interface Owner {
@@ -142,7 +135,6 @@ const net = new FinalizationRegistry<{ arena: Arena; ptr: number; bytes: number 
 );
 
 export class Arena extends Heap implements Owner {
-  readonly unclonable = unclonable;
   /** Living blocks. */
   count = 0;
   /** The memory is gone and with it every block. */

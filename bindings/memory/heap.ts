@@ -33,7 +33,16 @@ interface Hole {
   bytes: number;
 }
 
+/**
+ * What no structured clone can copy: engines name it in their error. A tensor reaches it before any number, by its
+ * block's origin, so that structuredClone and postMessage fail at once instead of copying the memory.
+ */
+export const unclonable = () =>
+  'a tensor: send x.data and x.shape instead, and make it anew by tensor(data, { shape })';
+
 export class Heap {
+  /** Stands first. */
+  readonly unclonable = unclonable;
   /** Another one, without a page, once all is given up. */
   memory: WebAssembly.Memory;
   /** Bytes that it may reach. */

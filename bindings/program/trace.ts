@@ -3,8 +3,9 @@
 
 import { ops, withoutTape } from '../autograd.ts';
 import { aside, type Made, type ModuleLink, moduleNow, type Tracer } from '../execute.ts';
-import { type Block, unclonable } from '../memory/arena.ts';
+import type { Block } from '../memory/arena.ts';
 import { RecordingError } from '../memory/errors.ts';
+import { unclonable } from '../memory/heap.ts';
 import type { Bag, OpName, Row, Slot } from '../ops/core.ts';
 import { callNow } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
