@@ -1,6 +1,6 @@
 // What users have called before and after forward, and on the way back.
 import { Node, notes } from '../autograd.ts';
-import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
+import { ArgumentError, formatShape } from '../memory/errors.ts';
 import { f32, grad, many, type OpName, type Row, row, signature, strided } from '../ops/core.ts';
 import { sameShape } from '../ops/shapes.ts';
 import { Tensor } from '../tensor.ts';

@@ -1,4 +1,4 @@
-// Random functions of tensors in every layout, which write some of them in place and return views: compiled, they return
+// Random functions of tensors in every layout, which write some in place and return views: compiled, they return
 // and leave what eager mode does, or throw a typed error where memory is shared.
 import { afterEach, describe, expect, it } from 'vitest';
 import * as rg from '../../bindings/index.ts';
@@ -17,7 +17,7 @@ const SIZES = [
   [0, 3],
 ] as const;
 
-/** Tensors of [rows, columns] in several layouts, with the memory that they lie in; an expanded one cannot be written. */
+/** Tensors of [rows, columns] in several layouts, with the memory that they lie in; none can write an expanded one. */
 const LAYOUTS: readonly ((rows: number, columns: number) => { x: Tensor; whole: Tensor; writable: boolean })[] = [
   (r, c) => of(rg.randn([r, c]), (x) => x),
   (r, c) => of(rg.randn([c, r]), (x) => x.t()),
