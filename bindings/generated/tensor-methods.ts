@@ -2,14 +2,7 @@
 import type { BackwardOptions } from '../backward.ts';
 import type { Dims, TensorLike } from '../functional/arguments.ts';
 import type { ClampOptions } from '../functional/elementwise.ts';
-import type {
-  ArgumentOptions,
-  ExtremeOptions,
-  Extremes,
-  NormOptions,
-  ReduceOptions,
-  VarianceOptions,
-} from '../functional/reduction.ts';
+import type { ArgumentOptions, ExtremeOptions, Extremes, NormOptions, ReduceOptions, VarianceOptions } from '../functional/reduction.ts';
 import type { DimOptions, FlattenOptions, SliceOptions, SqueezeOptions } from '../functional/shape.ts';
 import type { Dtype, Shape, Tensor } from '../tensor.ts';
 
@@ -373,12 +366,7 @@ export interface TensorMethods {
   norm(p: number | 'fro' | undefined, dim: Dims | null | undefined, options?: NormOptions): Tensor;
 
   /** The p-norm (Σ |x|ᵖ)^(1 / p) over `dim`, one dim or several; all by default. */
-  norm(
-    p: number | 'fro' | undefined,
-    dim: Dims | null | undefined,
-    keepdim: boolean | undefined,
-    options?: NormOptions,
-  ): Tensor;
+  norm(p: number | 'fro' | undefined, dim: Dims | null | undefined, keepdim: boolean | undefined, options?: NormOptions): Tensor;
 
   /** The variance Σ (x − mean)² / (n − correction) over `dim`, one dim or several; all by default. */
   var(options?: VarianceOptions): Tensor;
@@ -558,13 +546,7 @@ export interface TensorMethods {
   slice(dim: number, start: number | undefined, end: number | null | undefined, options?: SliceOptions): Tensor;
 
   /** A view of the elements `start` … `end` − 1 along `dim`, every `step`-th; negative positions count from the end. */
-  slice(
-    dim: number,
-    start: number | undefined,
-    end: number | null | undefined,
-    step: number | undefined,
-    options?: SliceOptions,
-  ): Tensor;
+  slice(dim: number, start: number | undefined, end: number | null | undefined, step: number | undefined, options?: SliceOptions): Tensor;
 
   /** A view of `length` elements from `start` along `dim`; a negative start counts from the end. */
   narrow(dim: number, start: number, length: number): Tensor;
@@ -624,39 +606,19 @@ export interface TensorMethods {
   backward(options?: BackwardOptions): void;
 
   /** Options of {@link grad}. */
-  backward(
-    gradient?: Tensor | null,
-    retainGraph?: boolean | null,
-    createGraph?: boolean,
-    inputs?: Tensor | readonly Tensor[] | null,
-  ): void;
+  backward(gradient?: Tensor | null, retainGraph?: boolean | null, createGraph?: boolean, inputs?: Tensor | readonly Tensor[] | null): void;
 
   /** Options of {@link grad}. */
   backward(gradient: Tensor | null | undefined, options?: BackwardOptions): void;
 
   /** Options of {@link grad}. */
-  backward(
-    gradient: Tensor | null | undefined,
-    retainGraph: boolean | null | undefined,
-    options?: BackwardOptions,
-  ): void;
+  backward(gradient: Tensor | null | undefined, retainGraph: boolean | null | undefined, options?: BackwardOptions): void;
 
   /** Options of {@link grad}. */
-  backward(
-    gradient: Tensor | null | undefined,
-    retainGraph: boolean | null | undefined,
-    createGraph: boolean | undefined,
-    options?: BackwardOptions,
-  ): void;
+  backward(gradient: Tensor | null | undefined, retainGraph: boolean | null | undefined, createGraph: boolean | undefined, options?: BackwardOptions): void;
 
   /** Options of {@link grad}. */
-  backward(
-    gradient: Tensor | null | undefined,
-    retainGraph: boolean | null | undefined,
-    createGraph: boolean | undefined,
-    inputs: Tensor | readonly Tensor[] | null | undefined,
-    options?: BackwardOptions,
-  ): void;
+  backward(gradient: Tensor | null | undefined, retainGraph: boolean | null | undefined, createGraph: boolean | undefined, inputs: Tensor | readonly Tensor[] | null | undefined, options?: BackwardOptions): void;
 
   /** {@link add}, written over this tensor, which it returns. */
   add_(other: TensorLike): Tensor;

@@ -146,10 +146,10 @@ describe('compile()', () => {
 
   it('follows containers: items that are replaced, added and taken out, also where their forward never runs', () => {
     scope(() => {
-      const outside = new nn.ModuleList([new nn.Linear(2, 2)]);
+      const outside = new nn.ModuleList<nn.Layer>([new nn.Linear(2, 2)]);
       class Mine extends nn.Module {
         readonly stack = new nn.Sequential(new nn.Linear(2, 2), new nn.Tanh());
-        readonly list = new nn.ModuleList([new nn.Linear(2, 2)]);
+        readonly list = new nn.ModuleList<nn.Layer>([new nn.Linear(2, 2)]);
         readonly dict = new nn.ModuleDict<nn.Layer>({ a: new nn.ReLU() });
         readonly scales = new nn.ParameterList([new nn.Parameter(rg.ones([2]))]);
         forward(x: Tensor): Tensor {

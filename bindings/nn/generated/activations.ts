@@ -1,11 +1,5 @@
 // Written by tools/generate-methods.mjs out of bindings/functional/. Do not edit.
-import type {
-  EluOptions,
-  GeluOptions,
-  HardtanhOptions,
-  LeakyReluOptions,
-  SoftplusOptions,
-} from '../../functional/activation.ts';
+import type { EluOptions, GeluOptions, HardtanhOptions, LeakyReluOptions, SoftplusOptions } from '../../functional/activation.ts';
 import * as F from '../../functional/index.ts';
 import type { Arguments } from '../../signature.ts';
 import { activation } from '../activation.ts';
@@ -20,25 +14,16 @@ export class Sigmoid extends activation<[]>(F.sigmoid, 'Sigmoid()') {}
 export class Tanh extends activation<[]>(F.tanh, 'Tanh()') {}
 
 /** x where x > 0, else negativeSlope · x (Maas et al. 2013): {@link functional.leakyRelu}. */
-export class LeakyReLU extends activation<Arguments<[], [negativeSlope: number], LeakyReluOptions>>(
-  F.leakyRelu,
-  'LeakyReLU(negativeSlope: number = 0.01, -inplace: bool = false)',
-) {}
+export class LeakyReLU extends activation<Arguments<[], [negativeSlope: number], LeakyReluOptions>>(F.leakyRelu, 'LeakyReLU(negativeSlope: number = 0.01, -inplace: bool = false)') {}
 
 /** x where x > 0, else alpha (eˣ − 1) (Clevert et al. 2016): {@link functional.elu}. */
-export class ELU extends activation<Arguments<[], [alpha: number], EluOptions>>(
-  F.elu,
-  'ELU(alpha: number = 1, -inplace: bool = false)',
-) {}
+export class ELU extends activation<Arguments<[], [alpha: number], EluOptions>>(F.elu, 'ELU(alpha: number = 1, -inplace: bool = false)') {}
 
 /** 1.0507 (x where x > 0, else 1.6733 (eˣ − 1)), which normalises itself (Klambauer et al. 2017): {@link functional.selu}. */
 export class SELU extends activation<[]>(F.selu, 'SELU(-inplace: bool = false)') {}
 
 /** x Φ(x), Φ being the distribution function of the standard normal (Hendrycks and Gimpel 2016): {@link functional.gelu}. */
-export class GELU extends activation<Arguments<[], [approximate: 'none' | 'tanh'], GeluOptions>>(
-  F.gelu,
-  "GELU(approximate: 'none'|'tanh' = 'none')",
-) {}
+export class GELU extends activation<Arguments<[], [approximate: 'none' | 'tanh'], GeluOptions>>(F.gelu, "GELU(approximate: 'none'|'tanh' = 'none')") {}
 
 /** x / (1 + e⁻ˣ), which is x · sigmoid(x); also called swish (Ramachandran et al. 2017): {@link functional.silu}. */
 export class SiLU extends activation<[]>(F.silu, 'SiLU(-inplace: bool = false)') {}
@@ -47,16 +32,10 @@ export class SiLU extends activation<[]>(F.silu, 'SiLU(-inplace: bool = false)')
 export class Mish extends activation<[]>(F.mish, 'Mish(-inplace: bool = false)') {}
 
 /** log(1 + exp(beta x)) / beta; x itself where beta x > threshold: {@link functional.softplus}. */
-export class Softplus extends activation<Arguments<[], [beta: number, threshold: number], SoftplusOptions>>(
-  F.softplus,
-  'Softplus(beta: number = 1, threshold: number = 20)',
-) {}
+export class Softplus extends activation<Arguments<[], [beta: number, threshold: number], SoftplusOptions>>(F.softplus, 'Softplus(beta: number = 1, threshold: number = 20)') {}
 
 /** x / (1 + |x|): {@link functional.softsign}. */
 export class Softsign extends activation<[]>(F.softsign, 'Softsign()') {}
 
 /** x limited to minVal … maxVal: {@link functional.hardtanh}. */
-export class Hardtanh extends activation<Arguments<[], [minVal: number, maxVal: number], HardtanhOptions>>(
-  F.hardtanh,
-  'Hardtanh(minVal: number = -1, maxVal: number = 1, -inplace: bool = false)',
-) {}
+export class Hardtanh extends activation<Arguments<[], [minVal: number, maxVal: number], HardtanhOptions>>(F.hardtanh, 'Hardtanh(minVal: number = -1, maxVal: number = 1, -inplace: bool = false)') {}
