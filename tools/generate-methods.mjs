@@ -99,7 +99,9 @@ function exported(name, statement, body) {
 function* functionsOf(source) {
   const { text, body, comments } = source;
   const docBefore = (node) =>
-    comments.find((comment) => comment.value.startsWith('*') && /^\s*$/.test(text.slice(comment.end, node.start)));
+    comments.find(
+      ({ value, end }) => value.startsWith('*') && end <= node.start && /^\s*$/.test(text.slice(end, node.start)),
+    );
   for (const statement of body) {
     const { declaration = statement } = statement;
     if (declaration?.type === 'FunctionDeclaration' && declaration !== statement)
