@@ -207,7 +207,7 @@ describe('an editor', () => {
     ['x.sum()', 'sum(options?: ReduceOptions): Tensor', /^The sum of the elements over `dim`/],
     ['x.neg().matmul()', 'matmul(other: Tensor): Tensor', /^The matrix product over the last two dims/],
     ['x.backward()', 'backward(options?: BackwardOptions): void', /every leaf/],
-    ['F.elu(x, )', 'elu(x: Tensor, options?: F.EluOptions | undefined): Tensor', /^/],
+    ['F.elu(x, )', 'elu(x: Tensor, options?: F.EluOptions): Tensor', /alpha \(eˣ − 1\)/],
     ['new nn.ELU()', 'ELU(options?: F.EluOptions | undefined): nn.ELU', /^/],
   ];
   it.each(shown)('shows for %s what it takes and does', async (line, signature, doc) => {
