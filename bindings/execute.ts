@@ -122,10 +122,16 @@ function checkWritten(op: string, { name, strided }: Input & { readonly name: st
     throw new ArgumentError(
       `${op}: expected a contiguous tensor to write as ${name}, got shape ${formatShape(x.sizes)} with strides ${formatShape(x.steps)}; write to a contiguous() copy`,
     );
-  if (x.size > 0 && x.sizes.some((size, d) => size > 1 && x.steps[d] === 0))
+  if (x.size > 0 && isExpanded(x))
     throw new ArgumentError(
       `${op}: expected a tensor to write as ${name} whose elements have places of their own, got an expanded one of shape ${formatShape(x.sizes)}; use contiguous()`,
     );
+}
+
+/** Whether several of its elements are in one place. */
+function isExpanded({ sizes, steps }: Tensor): boolean {
+  for (let d = 0; d < sizes.length; d++) if ((sizes[d] as number) > 1 && steps[d] === 0) return true;
+  return false;
 }
 
 /** Checks one input. @returns it, or a contiguous copy where the row needs one */
@@ -217,12 +223,13 @@ function overlap(x: Tensor, y: Tensor): boolean {
 
 /** Whether two operands lie in one block. */
 function anyShare({ inputs: specs }: Row, bag: Bag): boolean {
-  const blocks: unknown[] = [];
-  for (let i = 0; i < specs.length; i++) {
+  for (let i = 1; i < specs.length; i++) {
     const x = bag[(specs[i] as Row['inputs'][number]).name];
     if (!(x instanceof Tensor)) continue;
-    if (blocks.includes(x.block)) return true;
-    blocks.push(x.block);
+    for (let j = 0; j < i; j++) {
+      const y = bag[(specs[j] as Row['inputs'][number]).name];
+      if (y instanceof Tensor && y.block === x.block) return true;
+    }
   }
   return false;
 }
@@ -280,7 +287,7 @@ export function compute(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made
   try {
     const outputs = (rules.outputs as NonNullable<AnyRules['outputs']>)(make, inputs, attrs, title);
     if (tracer) tracer.node(op, row, inputs, outputs, attrs);
-    else if (watch) watch(op, moduleLink, () => run(rules, outputs, inputs, attrs, title));
+    else if (watch) runWatched(watch, op, rules, outputs, inputs, attrs, title);
     else run(rules, outputs, inputs, attrs, title);
     return outputs;
   } catch (error) {
@@ -293,6 +300,19 @@ function run(rules: AnyRules, outputs: Made, inputs: Bag, attrs: unknown, title:
   const { kernels, probes } = runtime();
   rules.check?.(probes, inputs, attrs, title);
   (rules.forward as NonNullable<AnyRules['forward']>)(kernels, outputs, inputs, attrs);
+}
+
+/** On its own, since what a closure holds is made at every call of the function around it. */
+function runWatched(
+  watched: Watch,
+  op: OpName,
+  rules: AnyRules,
+  outputs: Made,
+  inputs: Bag,
+  attrs: unknown,
+  title: string,
+): void {
+  watched(op, moduleLink, () => run(rules, outputs, inputs, attrs, title));
 }
 
 function look(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
