@@ -164,6 +164,9 @@ function prepareMany(op: OpName, spec: Row['inputs'][number], xs: unknown): Slot
   return changed ? got : xs;
 }
 
+/** Counts the calls of rows that write: blocks know the last one that they were in, and so whether twice. */
+let writing = 0;
+
 /** Checks the operands of a row. @returns them, contiguous where the row needs it */
 export function prepare(op: OpName, row: Row, inputs: Bag, attrs: unknown): Bag {
   let ready: Record<string, Slot> | null = null;
@@ -171,6 +174,8 @@ export function prepare(op: OpName, row: Row, inputs: Bag, attrs: unknown): Bag 
   const { title } = row.rules;
   let grad = false;
   let turn: Scope | null = null;
+  let shared = false;
+  if (row.writes) writing++;
   try {
     for (let i = 0; i < specs.length; i++) {
       const spec = specs[i] as Row['inputs'][number];
@@ -187,12 +192,16 @@ export function prepare(op: OpName, row: Row, inputs: Bag, attrs: unknown): Bag 
         got = prepareOne(title && x instanceof Tensor ? titleOf(op, row.rules, inputs, attrs) : op, spec, x);
         grad ||= (x as Tensor).requiresGrad;
         turn = heirOf(turn, (x as Tensor).block);
+        if (row.writes) {
+          shared ||= got.block.lastWrite === writing;
+          got.block.lastWrite = writing;
+        }
       }
       if (got === x) continue;
       ready ??= { ...inputs };
       ready[spec.name] = got;
     }
-    if (row.writes && anyShare(row, ready ?? inputs)) ready = keepApart(op, row, inputs, ready);
+    if (shared) ready = keepApart(op, row, inputs, ready);
   } catch (error) {
     if (ready) releaseCopies(row, inputs, ready);
     throw error;
@@ -219,19 +228,6 @@ function overlap(x: Tensor, y: Tensor): boolean {
   if (x.block !== y.block || x.size === 0 || y.size === 0) return false;
   const [a, b] = [extentOf(x), extentOf(y)];
   return a[0] <= b[1] && b[0] <= a[1];
-}
-
-/** Whether two operands lie in one block. */
-function anyShare({ inputs: specs }: Row, bag: Bag): boolean {
-  for (let i = 1; i < specs.length; i++) {
-    const x = bag[(specs[i] as Row['inputs'][number]).name];
-    if (!(x instanceof Tensor)) continue;
-    for (let j = 0; j < i; j++) {
-      const y = bag[(specs[j] as Row['inputs'][number]).name];
-      if (y instanceof Tensor && y.block === x.block) return true;
-    }
-  }
-  return false;
 }
 
 const same = (a: readonly number[], b: readonly number[]): boolean =>

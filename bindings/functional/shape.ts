@@ -84,7 +84,7 @@ export const transpose = callable(
 export const t = callable('t(x: Tensor)', (x: Tensor): Tensor => {
   if (x.ndim > 2)
     throw new ShapeError(`t: expected at most 2 dims, got ${formatShape(x.sizes)}; use transpose(-2, -1) or permute()`);
-  return x.ndim < 2 ? x : transpose(x, 0, 1);
+  return x.ndim < 2 ? x : ops.permute({ x }, { dims: [1, 0] });
 });
 
 /** A view with the dims in another order: dim d of the result is dim `dims[d]` of x. */
