@@ -53,13 +53,9 @@ export const phrase = (text: string, own?: Readonly<Record<string, Kind>>): stri
 
 /** An object literal, of any realm: what options are given in. */
 export function isPlain(x: unknown): x is Record<string, unknown> {
-  if (typeof x !== 'object' || x === null) return false;
+  if (typeof x !== 'object' || x === null || Array.isArray(x)) return false;
   const prototype = Object.getPrototypeOf(x);
-  return (
-    prototype === Object.prototype ||
-    prototype === null ||
-    (Object.getPrototypeOf(prototype) === null && !Array.isArray(x))
-  );
+  return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** Letters that have to be put in, out or in another's place to make `b` of `a`. */

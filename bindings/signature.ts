@@ -91,6 +91,11 @@ export class Signature {
     return values;
   }
 
+  /** The value of the one argument that is required. @throws ArgumentError */
+  one(args: readonly unknown[]): unknown {
+    return args.length === 1 && this.only(args[0], undefined) ? args[0] : this.parse(args)[0];
+  }
+
   /** As parse(), where `a` and `b` are all that is required and all that is given; else undefined. */
   only(a: unknown, b: unknown): readonly unknown[] | undefined {
     const checks = this.#checks;
@@ -302,7 +307,9 @@ const countOf = (a: unknown, b: unknown, c: unknown, d: unknown): number =>
 
 /** The arguments of a call, without those left out at the end. */
 function given(a: unknown, b: unknown, c: unknown, d: unknown, rest: unknown[]): unknown[] {
-  return rest.length > 0 ? [a, b, c, d, ...rest] : [a, b, c, d].slice(0, countOf(a, b, c, d));
+  if (rest.length > 0) return [a, b, c, d, ...rest];
+  const n = countOf(a, b, c, d);
+  return n === 1 ? [a] : n === 2 ? [a, b] : n === 3 ? [a, b, c] : n === 4 ? [a, b, c, d] : [];
 }
 
 /** A public function that calls one of the user's: what is thrown there keeps its name. */
