@@ -6,6 +6,7 @@ import { heirOf, type Owner, type Scope } from './memory/arena.ts';
 import { ArgumentError, DtypeError, formatShape, outside, ShapeError } from './memory/errors.ts';
 import type { AnyRules, Bag, Input, OpName, Row, Slot, Tensor as TensorType } from './ops/core.ts';
 import { coreRows } from './ops/rows.ts';
+import { sameShape } from './sizes.ts';
 import { host, Tensor } from './tensor.ts';
 
 /** The results of a row by name. */
@@ -230,9 +231,6 @@ function overlap(x: Tensor, y: Tensor): boolean {
   return a[0] <= b[1] && b[0] <= a[1];
 }
 
-const same = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((n, i) => n === b[i]);
-
 /**
  * What a row writes must not be what it has yet to read: where another input shares memory with it, the row reads a
  * copy. Element by element at the same place, it may be both. @throws ArgumentError where two inputs that are written
@@ -250,7 +248,8 @@ function keepApart(op: OpName, row: Row, inputs: Bag, ready: Record<string, Slot
         throw new ArgumentError(
           `${op}: expected ${name} and ${other.name} to have memory of their own, got two that share it; clone() one`,
         );
-      if (x.dtype === y.dtype && x.offset === y.offset && same(x.sizes, y.sizes) && same(x.steps, y.steps)) continue;
+      if (x.dtype === y.dtype && x.offset === y.offset && sameShape(x.sizes, y.sizes) && sameShape(x.steps, y.steps))
+        continue;
       result ??= { ...inputs };
       result[other.name] = contiguous(x);
     }

@@ -11,6 +11,13 @@ export function numelOf(shape: Shape): number {
   return n;
 }
 
+/** Whether two lists of sizes, or of strides, are alike. */
+export function sameShape(a: Shape, b: Shape): boolean {
+  if (a.length !== b.length) return false;
+  for (let d = 0; d < a.length; d++) if (a[d] !== b[d]) return false;
+  return true;
+}
+
 /** Row-major strides of `shape`, in elements. */
 export function contiguousStrides(shape: Shape): number[] {
   const strides = new Array<number>(shape.length);

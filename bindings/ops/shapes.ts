@@ -1,7 +1,11 @@
 // Shape rules that several families share: broadcasting, axes, and the layouts that kernels take.
 import type { Dtype } from '../dtypes.ts';
 import { DtypeError, formatShape, ShapeError } from '../memory/errors.ts';
+import { sameShape } from '../sizes.ts';
 import type { Shape, Tensor } from '../tensor.ts';
+
+// biome-ignore lint/performance/noBarrelFile: who checks shapes finds it beside the other checks
+export { sameShape } from '../sizes.ts';
 
 /** @throws DtypeError unless both tensors have one dtype */
 export function expectSameDtype(op: string, a: Tensor, b: Tensor): void {
@@ -17,12 +21,6 @@ export function expectDtype(op: string, x: Tensor, ...dtypes: Dtype[]): void {
     throw new DtypeError(
       `${op}: expected dtype ${dtypes.join(' or ')}, got ${x.dtype}; convert with .to('${dtypes[0]}')`,
     );
-}
-
-export function sameShape(a: Shape, b: Shape): boolean {
-  if (a.length !== b.length) return false;
-  for (let d = 0; d < a.length; d++) if (a[d] !== b[d]) return false;
-  return true;
 }
 
 export function expectShape(op: string, what: string, x: Tensor, shape: Shape): void {
