@@ -100,7 +100,7 @@ const eager = ([name, { operands }]: [string, Kernel]): string =>
 
 const calls = (): string => `// Written by tools/generate-kernels.ts out of bindings/kernels/.
 import type { Operand } from '../kernels/descriptor.ts';
-import { type KernelName, type Kernels, type Probes, probes, table } from '../kernels/table.ts';
+import type { KernelName, Kernels, Probes } from '../kernels/table.ts';
 
 /** What the wasm files of this package say that they are of. */
 export const STAMP = '${stamp()}';
@@ -123,22 +123,27 @@ const write = (x: Operand): number => {
   return x.block.ptr + x.byteOffset;
 };
 
-/** Every kernel, called at once. @throws Error where the wasm build lacks one of the table */
-export function eagerKernels(exports: Exports, m: Caller): Kernels {
-  for (const name of [...Object.keys(table), ...Object.keys(probes)])
+/** @throws Error where the wasm build lacks one of \`calls\` */
+function checked<C extends object>(exports: Exports, calls: C): C {
+  for (const name of Object.keys(calls))
     if (!exports[name]) throw new Error(\`the wasm build lacks the kernel \${name}; run npm run build\`);
-  const e = exports as Readonly<Record<KernelName, (...args: number[]) => number>>;
-  return {
-${kernels.map(eager).join('\n')}
-  };
+  return calls;
 }
 
-/** Every probe. */
+/** Every kernel in the order of the table, called at once. @throws Error where the wasm build lacks one */
+export function eagerKernels(exports: Exports, m: Caller): Kernels {
+  const e = exports as Readonly<Record<KernelName, (...args: number[]) => number>>;
+  return checked(exports, {
+${kernels.map(eager).join('\n')}
+  });
+}
+
+/** Every probe in the order of the table. @throws Error where the wasm build lacks one */
 export function eagerProbes(exports: Exports): Probes {
   const e = exports as Readonly<Record<keyof Probes, (...args: number[]) => number>>;
-  return {
+  return checked(exports, {
 ${all.slice(kernels.length).map(eager).join('\n')}
-  };
+  });
 }
 `;
 

@@ -2,7 +2,7 @@
 import { eagerKernels, eagerProbes } from '../generated/kernel-calls.ts';
 import { commandOf, slicesOf, touchesOf, WORTH_SHARING } from '../kernels/command.ts';
 import { encode, Words } from '../kernels/encode.ts';
-import { descriptorOf, type Kernels, type Probes } from '../kernels/table.ts';
+import { descriptorOf, type Kernels, numberKernels, type Probes } from '../kernels/table.ts';
 import { Arena } from '../memory/arena.ts';
 import { BackendError, RetrogradError, WorkerError } from '../memory/errors.ts';
 import {
@@ -143,6 +143,7 @@ async function assemble(settings: Settings): Promise<Runtime> {
   const threads = (await team) ?? alone;
   const kernels = threads.sharing(eagerKernels(exports, alone));
   const probes = eagerProbes(exports);
+  numberKernels([...Object.keys(kernels), ...Object.keys(probes)]);
   const revectorized = wide.module !== null;
   return { arena, kernels, probes, exports, lists, threads, build: simd, tile, revectorized, reasons };
 }

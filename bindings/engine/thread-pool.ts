@@ -2,6 +2,7 @@
 // loaded where there may be threads: most pages are not isolated, and download none of this. It takes what it needs of
 // the library as an argument: where it imported any of it, bundlers would cut the rest in two, which is 2 kB more.
 import type { commandOf, Ref, slicesOf, touchesOf } from '../kernels/command.ts';
+import type { Kernel } from '../kernels/descriptor.ts';
 import type { encode, Words } from '../kernels/encode.ts';
 import type { descriptorOf, KernelName, Kernels } from '../kernels/table.ts';
 import type { Block } from '../memory/arena.ts';
@@ -292,11 +293,14 @@ class ThreadPool implements Threads {
   sharing(kernels: Kernels): Kernels {
     const shared = { ...kernels } as Record<KernelName, Run>;
     for (const [name, alone] of Object.entries(shared) as [KernelName, Run][]) {
-      const { cut, cost } = this.#parts.descriptorOf(name);
-      if (!cut || !cost) continue;
+      // A family of rows that is loaded later brings its descriptors along.
+      let kernel: Kernel | undefined;
+      const isWorth = (call: object): boolean => {
+        kernel ??= this.#parts.descriptorOf(name);
+        return kernel.cut !== undefined && (kernel.cost?.(call as never) ?? 0) >= this.#parts.worth;
+      };
       shared[name] = (call) => {
-        const worth = this.size > 1 && (cost as (call: object) => number)(call) >= this.#parts.worth;
-        if (!worth || !this.#share(name, call)) alone(call);
+        if (!(this.size > 1 && isWorth(call) && this.#share(name, call))) alone(call);
       };
     }
     return shared as Kernels;

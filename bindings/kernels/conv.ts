@@ -1,5 +1,5 @@
 // Convolutions, forward and both gradients, in both layouts.
-import { algorithm, input, kernel, list, maybe, workspace } from './descriptor.ts';
+import { algorithm, input, kernel, list, maybe, optional, workspace } from './descriptor.ts';
 import { activations, MULTIPLY_ADD } from './gemm.ts';
 
 /** Words in front of the axes, and of each axis: see assembly/conv/geometry.ts. */
@@ -53,7 +53,7 @@ const bias = (channels: 'in' | 'out') => maybe(input('f32', 'groups', channels))
 /** The same range of memory, written. */
 const written = <T extends ReturnType<typeof input>>(spec: T): T => ({ ...spec, reads: false, writes: true });
 
-export const convKernels = {
+export const convKernels = optional(() => ({
   conv_forward_f32: kernel(
     {
       y: written(y()),
@@ -113,4 +113,4 @@ export const convKernels = {
       cost,
     },
   ),
-};
+}));

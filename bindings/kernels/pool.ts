@@ -1,5 +1,5 @@
 // Pooling of planes, each for itself.
-import { indices, input, kernel, list, output, size } from './descriptor.ts';
+import { indices, input, kernel, list, optional, output, size } from './descriptor.ts';
 
 const axis = [25, 12, 2, 2, 0, 1];
 
@@ -48,7 +48,7 @@ const averageBackward = () =>
     byPlane,
   );
 
-export const poolKernels = {
+export const poolKernels = optional(() => ({
   max_pool_forward_f32: max(),
   adaptive_max_pool_forward_f32: max(),
   max_pool_backward_f32: kernel(
@@ -69,4 +69,4 @@ export const poolKernels = {
   avg_pool_backward_f32: averageBackward(),
   adaptive_avg_pool_forward_f32: average(),
   adaptive_avg_pool_backward_f32: averageBackward(),
-};
+}));

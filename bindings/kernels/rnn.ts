@@ -1,5 +1,5 @@
 // The elementwise part of a step of a recurrent cell. Gates lie beside each other: [rows, 4, width].
-import { input, kernel, maybe, output, rowGrain, size } from './descriptor.ts';
+import { input, kernel, maybe, optional, output, rowGrain, size } from './descriptor.ts';
 
 const sizes = { rows: size, width: size };
 type Numbers = { readonly rows: number; readonly width: number };
@@ -10,7 +10,7 @@ const byRow = (cost: number) => ({
 const gates = () => input('f32', 'rows', 4, 'width');
 const state = () => input('f32', 'rows', 'width');
 
-export const rnnKernels = {
+export const rnnKernels = optional(() => ({
   lstm_cell_forward_f32: kernel(
     {
       h: output('f32', 'rows', 'width'),
@@ -36,4 +36,4 @@ export const rnnKernels = {
     },
     byRow(4),
   ),
-};
+}));
