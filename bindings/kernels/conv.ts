@@ -1,5 +1,7 @@
 // Convolutions, forward and both gradients, in both layouts.
-import { algorithm, input, kernel, list, maybe, optional, workspace } from './descriptor.ts';
+
+import { optional } from '../lookup.ts';
+import { algorithm, input, kernel, list, maybe, workspace } from './descriptor.ts';
 import { activations, MULTIPLY_ADD } from './gemm.ts';
 
 /** Words in front of the axes, and of each axis: see assembly/conv/geometry.ts. */

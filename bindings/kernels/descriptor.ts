@@ -211,7 +211,3 @@ export const elements = <N extends string>(n: N, cost = 0.5) => ({
   cost: (call: Readonly<Record<N, number>>): number => call[n] * cost,
   elementwise: (): boolean => true,
 });
-
-/** Descriptors that bundlers leave out where no row calls their kernels; see table.ts. */
-/* @__NO_SIDE_EFFECTS__ */
-export const optional = <T>(make: () => T): T => make();

@@ -1,18 +1,7 @@
 // Losses before reduction.
-import {
-  elements,
-  f32,
-  i32,
-  indices,
-  input,
-  kernel,
-  maybe,
-  optional,
-  output,
-  probe,
-  rowGrain,
-  size,
-} from './descriptor.ts';
+
+import { optional } from '../lookup.ts';
+import { elements, f32, i32, indices, input, kernel, maybe, output, probe, rowGrain, size } from './descriptor.ts';
 
 const byRow = {
   cut: ({ classes }: { readonly classes: number }) => ({ along: 'rows' as const, grain: rowGrain(classes) }),

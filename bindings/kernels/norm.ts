@@ -1,18 +1,7 @@
 // Normalisation: of rows (layer norm), of channels over the batch (batch norm), and of groups of channels of a sample.
-import {
-  elements,
-  f32,
-  inout,
-  input,
-  kernel,
-  maybe,
-  moving,
-  optional,
-  output,
-  rowGrain,
-  size,
-  workspace,
-} from './descriptor.ts';
+
+import { optional } from '../lookup.ts';
+import { elements, f32, inout, input, kernel, maybe, moving, output, rowGrain, size, workspace } from './descriptor.ts';
 
 // Rows of `width` elements.
 const rowSizes = { rows: size, width: size };

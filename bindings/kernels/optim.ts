@@ -1,5 +1,7 @@
 // Optimizer steps and gradient clipping, in place. `hyper` holds the settings, `step` counts: see assembly/optim.
-import { elements, f32, inout, input, kernel, maybe, optional, output, size } from './descriptor.ts';
+
+import { optional } from '../lookup.ts';
+import { elements, f32, inout, input, kernel, maybe, output, size } from './descriptor.ts';
 
 const p = () => inout('f32', 'n');
 /** Settings of the optimizer that has the most of them. */

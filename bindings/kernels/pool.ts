@@ -1,5 +1,7 @@
 // Pooling of planes, each for itself.
-import { indices, input, kernel, list, optional, output, size } from './descriptor.ts';
+
+import { optional } from '../lookup.ts';
+import { indices, input, kernel, list, output, size } from './descriptor.ts';
 
 const axis = [25, 12, 2, 2, 0, 1];
 

@@ -1,5 +1,7 @@
 // The elementwise part of a step of a recurrent cell. Gates lie beside each other: [rows, 4, width].
-import { input, kernel, maybe, optional, output, rowGrain, size } from './descriptor.ts';
+
+import { optional } from '../lookup.ts';
+import { input, kernel, maybe, output, rowGrain, size } from './descriptor.ts';
 
 const sizes = { rows: size, width: size };
 type Numbers = { readonly rows: number; readonly width: number };

@@ -1,9 +1,11 @@
 // Every kernel by its name. A kernel's place in the table is its number in programs; probes come after all others. The
 // descriptors of what methods of tensors call are in every program; the others come with the families of rows that call
 // their kernels, so that a bundle carries those of convolutions only where something convolves.
+
+import { optional } from '../lookup.ts';
 import { broadcastKernels } from './broadcast.ts';
 import { convKernels } from './conv.ts';
-import { type Call, type Kernel, optional, type Specs } from './descriptor.ts';
+import type { Call, Kernel, Specs } from './descriptor.ts';
 import { elementwiseKernels } from './elementwise.ts';
 import { gemmKernels } from './gemm.ts';
 import { countProbes, indexingKernels } from './indexing.ts';

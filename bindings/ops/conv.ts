@@ -1,11 +1,11 @@
 // Convolutions over one to three dims. The gradients of a convolution are two ops that are as linear as it is, and the
 // gradients of those are convolutions again: three rows are closed under differentiation.
 import { convKernels } from '../kernels/conv.ts';
-import { rowOf } from '../lookup.ts';
+import { optional, rowOf } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import type { Shape, Tensor } from '../tensor.ts';
 import { sum } from './algebra.ts';
-import { attrs as attrsOf, calling, f32, family, grad, maybe, type Ops, optional, row, signature } from './core.ts';
+import { attrs as attrsOf, calling, f32, family, grad, maybe, type Ops, row, signature } from './core.ts';
 import { expectShape, sameShape } from './shapes.ts';
 
 /** One number a spatial dim, and the number of groups. */

@@ -313,10 +313,6 @@ export function calling<S>(kernels: object, signatures: S): S {
   return signatures;
 }
 
-/** Signatures of a family outside of the core, which bundlers leave out with its rows. */
-/* @__NO_SIDE_EFFECTS__ */
-export const optional = <T>(make: () => T): T => make();
-
 /** What a row calls for each dtype that it takes. */
 export type ByDtype<F> = Partial<Readonly<Record<Dtype, F>>>;
 /** The one for a dtype. @throws Error where a signature takes a dtype that its rules have nothing for */

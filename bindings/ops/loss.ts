@@ -1,5 +1,6 @@
 // Losses before reduction, on logits where that is what keeps them finite. functional/loss.ts reduces them.
 import { classLossKernels, pointwiseLossKernels } from '../kernels/loss.ts';
+import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { softplusRows } from './activation.ts';
 import { add, constant, div, mul, scale, sub, sum } from './algebra.ts';
@@ -14,7 +15,6 @@ import {
   type Kernels,
   maybe,
   type Ops,
-  optional,
   type Probes,
   plain,
   row,

@@ -1,6 +1,7 @@
 // Layer and batch normalisation. Forward leaves the mean and 1/σ it used for backward. The fused gradients have no
 // derivatives: where those are wanted, gradients are put together from ops that have some.
 import { batchNormKernels, layerNormKernels } from '../kernels/norm.ts';
+import { optional } from '../lookup.ts';
 import { formatShape, ShapeError } from '../memory/errors.ts';
 import { numelOf } from '../tensor.ts';
 import { mul, scale, sub, sum } from './algebra.ts';
@@ -14,7 +15,6 @@ import {
   inout,
   maybe,
   type Ops,
-  optional,
   plain,
   row,
   signature,

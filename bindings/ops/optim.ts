@@ -1,7 +1,8 @@
 // Optimizer steps and clipping, in place. Settings lie in `hyper` as assembly/optim reads them; `step` counts.
 import { optimKernels } from '../kernels/optim.ts';
+import { optional } from '../lookup.ts';
 import type { Kernels, Tensor } from './core.ts';
-import { attrs, calling, f32, family, inout, maybe, optional, plain, row, signature } from './core.ts';
+import { attrs, calling, f32, family, inout, maybe, plain, row, signature } from './core.ts';
 import { expectShape } from './shapes.ts';
 
 const p = optional(() => inout(f32));
