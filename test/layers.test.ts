@@ -46,7 +46,7 @@ const LAYERS = [
 /** Which folders and packages the files of a folder may import; '*' is any package. */
 const FOLDERS: Record<string, { folders: readonly string[]; packages: readonly string[] }> = {
   assembly: { folders: ['assembly'], packages: [] },
-  bindings: { folders: ['bindings'], packages: [] },
+  bindings: { folders: ['bindings'], packages: ['@assemblyscript/loader'] },
   examples: { folders: ['examples'], packages: ['*'] },
   reference: { folders: ['reference'], packages: [] },
   bench: { folders: ['bench', 'reference'], packages: ['*'] },

@@ -46,11 +46,11 @@ export interface OptimizerState {
 
 /** What the methods take. */
 const takes = {
-  addParamGroup: signature('Optimizer.addParamGroup(group: object)'),
+  addParamGroup: signature('Optimizer.addParamGroup(paramGroup: object)'),
   step: signature('Optimizer.step(closure?: function)'),
   zeroGrad: signature('Optimizer.zeroGrad(setToNone: bool = true)'),
   stateDict: signature('Optimizer.stateDict()'),
-  loadStateDict: signature('Optimizer.loadStateDict(saved: object)'),
+  loadStateDict: signature('Optimizer.loadStateDict(stateDict: object)'),
   dispose: signature('Optimizer.dispose()'),
 };
 
