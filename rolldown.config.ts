@@ -107,6 +107,14 @@ export default defineConfig([
     treeshake: { moduleSideEffects: () => true },
     plugins: [{ name: 'only-node', resolveId: asFile }],
     transform: { ...common.transform, define: { 'import.meta.url': 'scriptUrl' } },
-    output: { ...output, format: 'iife', name: 'retrograd', intro: scriptUrl, minify: true, sourcemap: false },
+    output: {
+      ...output,
+      format: 'iife',
+      name: 'retrograd',
+      intro: scriptUrl,
+      codeSplitting: false,
+      minify: true,
+      sourcemap: false,
+    },
   },
 ]);
