@@ -1,7 +1,7 @@
 // What every layer is: named parameters, buffers and children, a mode, hooks, and a state that can be saved.
 import { insideModule, tracing, wantsModules } from '../execute.ts';
 import { kinds } from '../kinds.ts';
-import { ArgumentError } from '../memory/errors.ts';
+import { ArgumentError, describe } from '../memory/errors.ts';
 import { type Arguments, methods } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
 import {
@@ -116,6 +116,8 @@ export abstract class Module {
 
   /** Sets the mode of this module alone; see {@link train}. */
   set training(mode: boolean) {
+    if (typeof mode !== 'boolean')
+      throw new ArgumentError(`training: expected true or false, got ${describe(mode)}; call train() or eval()`);
     this.#training = mode;
   }
 

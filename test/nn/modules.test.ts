@@ -111,6 +111,10 @@ describe('children', () => {
     expect([frozen.training, frozen.norm.training]).toEqual([true, false]);
     module.eval();
     expect(module.modules().some(({ training }) => training)).toBe(false);
+    for (const mode of ['no', 0, null, undefined])
+      expect(() => {
+        frozen.training = mode as never;
+      }).toThrow(/training: expected true or false/);
   });
 
   it('by registerModule, and private ones with it', () => {
