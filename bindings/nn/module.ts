@@ -30,7 +30,7 @@ import {
   type RequiresGradOptions,
 } from './parameter.ts';
 import { show } from './show.ts';
-import { type LoadResult, prepareLoad, type StateDict } from './state.ts';
+import { type LoadResult, list, prepareLoad, type StateDict } from './state.ts';
 import { below, enter, type Held, heldIn, inFront } from './tree.ts';
 
 const isParameter = (kind: Kind): boolean => kind === 'parameter';
@@ -284,7 +284,7 @@ export abstract class Module {
     const found = lookUp(named, target);
     if (found === undefined)
       throw new ArgumentError(
-        `${op}: expected the path of a ${what}, got '${target}'; there are ${named.map(([path]) => `'${path}'`).join(', ') || 'none'}`,
+        `${op}: expected the path of a ${what}, got ${describe(target)}; there are ${list(named.map(([path]) => `'${path}'`)) || 'none'}`,
       );
     return found;
   }

@@ -269,7 +269,7 @@ describe('lists of modules', () => {
     expect(new nn.Sequential().forward(x)).toBe(x);
     for (const wrong of [[1], [null], ['relu'], [[1]], [{ a: 1 }], [a, { b }]])
       expect(() => new nn.Sequential(...(wrong as never[]))).toThrow(ArgumentError);
-    expect(() => new nn.Sequential({ 'a.b': a })).toThrow(/expected a name without dots, got "a.b"/);
+    expect(() => new nn.Sequential({ 'a.b': a })).toThrow(/expected a name without dots, got 'a.b'/);
   });
 
   it('Sequential says what stands in it that cannot', () => {

@@ -36,7 +36,7 @@ const modules: Record<string, [make: () => nn.Layer, shape: readonly number[]]> 
 
 /** Other values for a setting. */
 function others(value: unknown): unknown[] {
-  if (typeof value === 'number') return [value / 2, value + 1, 0.3];
+  if (typeof value === 'number') return [value / 2, value + 1, 0.3, value - 1, value - 2];
   if (typeof value === 'boolean') return [!value];
   if (value instanceof nn.Parameter) return [new nn.Parameter(noGrad(() => value.mul(2).add(1))), null];
   if (value instanceof nn.Buffer) return [new nn.Buffer(noGrad(() => value.mul(2).add(1))), null];
