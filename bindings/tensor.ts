@@ -193,6 +193,8 @@ export class Tensor implements Operand {
       if (value === this)
         throw new ArgumentError('grad: expected another tensor as the gradient, got the tensor itself; use clone()');
       given.add(value);
+      // As what backward() leaves, it lasts where this does.
+      if (!this.block.scope) value.keep();
     }
     this.takeGrad(value ?? null);
   }

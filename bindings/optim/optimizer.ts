@@ -110,7 +110,7 @@ export abstract class Optimizer<O extends object> {
     expectObject(op, 'a group of parameters', group);
     const { params, ...options } = group;
     const list = params instanceof Tensor ? [params] : listOf(op, params);
-    return { ...this.#defaults, ...definedOnly(options), params: list as Tensor[] };
+    return { ...settingsOf(this.#defaults), ...settingsOf(options), params: list as Tensor[] } as ParamGroup<O>;
   }
 
   /** Checks groups, which users may have changed since the last call. @returns their parameters */
@@ -263,7 +263,7 @@ export abstract class Optimizer<O extends object> {
     let number = 0;
     const state: OptimizerState['state'] = {};
     const paramGroups = this.paramGroups.map(({ params, ...settings }) => ({
-      ...(settings as unknown as Settings),
+      ...(settingsOf(settings) as Settings),
       params: params.map((p) => {
         const own = this.#state.get(p);
         if (own) state[number] = { ...own };
@@ -292,7 +292,7 @@ export abstract class Optimizer<O extends object> {
       const { params, ...merged } = { ...this.paramGroups[i], ...group } as ParamGroup<O>;
       expectSettings(op, { ...merged, params }, this.#settings);
       this.check(merged as unknown as O);
-      return merged;
+      return settingsOf(merged) as typeof merged;
     });
     const numbered = this.paramGroups.flatMap(({ params }, group) =>
       params.map((p, i) => ({ p, group, number: numbers[group]?.[i] as number })),
@@ -362,8 +362,10 @@ interface Hyper {
 const sameItems = <T>(a: readonly T[], b: readonly T[]): boolean =>
   a.length === b.length && a.every((item, i) => item === b[i]);
 
-function definedOnly(options: object): object {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+/** The settings that are given; lists are copied, as users may write into those of a group. */
+function settingsOf(options: object): object {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, Array.isArray(value) ? [...value] : value]));
 }
 
 /** The shape of a state tensor of parameter `p`. */

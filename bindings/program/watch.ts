@@ -9,13 +9,12 @@ import { Tensor } from '../tensor.ts';
 /** Longer lists count as one value: to compare them would take longer than to run a small program. */
 const LONGEST = 256;
 
-/** Arrays that are not too long, and modules that are indexed as they are. */
+/** Arrays, also of numbers, that are not too long, and modules that are indexed as they are. */
 const isListLike = (x: unknown): x is { readonly length: number } =>
   typeof x === 'object' &&
   x !== null &&
   Symbol.iterator in x &&
   !(x instanceof Tensor) &&
-  !ArrayBuffer.isView(x) &&
   ((x as { length?: unknown }).length as number) <= LONGEST;
 
 export class Watch {
@@ -23,7 +22,7 @@ export class Watch {
   readonly #objects: object[] = [];
   readonly #keys: (string | number)[] = [];
   readonly #values: unknown[] = [];
-  readonly #maps: [map: Map<unknown, unknown>, entries: readonly [unknown, unknown][]][] = [];
+  readonly #maps: [map: Map<unknown, unknown> | Set<unknown>, entries: readonly [unknown, unknown][]][] = [];
   readonly #counted: [object: object, fields: number][] = [];
   /** Fields that hold results. */
   readonly #results: [object: object, key: string, value: unknown][] = [];
@@ -33,15 +32,15 @@ export class Watch {
   note(object: object): void {
     if (this.#seen.has(object)) return;
     this.#seen.add(object);
-    if (object instanceof Map) {
-      this.#maps.push([object, [...object]]);
+    if (object instanceof Map || object instanceof Set) {
+      this.#maps.push([object, [...object.entries()]]);
       return;
     }
     if (Array.isArray(object)) this.#add(object, 'length', object.length);
     else if (isListLike(object)) this.#add(object, object.length, undefined); // an item more
     for (const [key, value] of Object.entries(object)) {
       this.#add(object, Array.isArray(object) ? Number(key) : key, value);
-      if (value instanceof Map || isPlain(value) || isListLike(value)) this.note(value);
+      if (value instanceof Map || value instanceof Set || isPlain(value) || isListLike(value)) this.note(value);
     }
   }
 
@@ -101,7 +100,11 @@ export class Watch {
     }
     for (const [object, fields] of this.#counted) if (fieldsOf(object) !== fields) return false;
     for (const [map, entries] of this.#maps)
-      if (map.size !== entries.length || entries.some(([key, value]) => map.get(key) !== value)) return false;
+      if (
+        map.size !== entries.length ||
+        entries.some(([key, value]) => (map instanceof Map ? map.get(key) !== value : !map.has(key)))
+      )
+        return false;
     return true;
   }
 
