@@ -4,6 +4,7 @@ import { checkValues, dtypeOfArray } from './dtypes.ts';
 import { upload } from './execute.ts';
 import { ArgumentError, formatShape, ShapeError } from './memory/errors.ts';
 import { alternatives, type Callable, callable } from './signature.ts';
+import { copyOf } from './sizes.ts';
 import {
   checkShape,
   type Dtype,
@@ -134,6 +135,18 @@ function forEachNumber(data: NestedArray, shape: Shape, visit: (value: number) =
   walk(data, 0);
 }
 
+/** @throws ArgumentError where the memory of `data` was given away, which makes it look empty */
+function expectMemory({ buffer, byteOffset }: TypedArray): void {
+  try {
+    new Uint8Array(buffer, byteOffset, 0);
+  } catch (cause) {
+    throw new ArgumentError(
+      'tensor: expected numbers, got an array whose buffer was transferred or cut short; keep one of your own',
+      { cause },
+    );
+  }
+}
+
 const isTypedArray = (x: unknown): x is TypedArray & ArrayLike<number> =>
   ArrayBuffer.isView(x) && !(x instanceof DataView);
 
@@ -159,6 +172,7 @@ export const tensor = callable<(data: NestedArray | ArrayBufferView, options?: T
     requiresGrad: boolean,
   ) => {
     const typed = isTypedArray(data);
+    if (typed && data.length === 0) expectMemory(data);
     const own = typed ? [data.length] : shapeOf(data as NestedArray);
     const shape = asShape ?? own;
     const dtype = asDtype ?? (typed ? dtypeOfArray('tensor', data) : 'f32');
@@ -191,7 +205,7 @@ export function withGrad(x: Tensor): Tensor {
 
 const filled = (op: string, shape: Shape, value: number, dtype: Dtype, requiresGrad: boolean): Tensor => {
   checkShape(op, shape);
-  const x = ops.full({}, { shape: [...shape], value, dtype });
+  const x = ops.full({}, { shape: copyOf(shape), value, dtype });
   return requiresGrad ? withGrad(x) : x;
 };
 

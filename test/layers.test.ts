@@ -12,6 +12,7 @@ const LAYERS = [
   'memory/',
   'lookup.ts',
   'kinds.ts',
+  'parameters.ts',
   'signature.ts',
   'dtypes.ts',
   'sizes.ts',

@@ -105,9 +105,14 @@ function entryOf(name: string, tensor: Tensor | FileTensor): Written {
   const writer = rowOf(WRITERS, dtype);
   const kind = ArrayBuffer.isView(data) ? Object.prototype.toString.call(data).slice(8, -1) : describe(data);
   if (writer === undefined || kind !== writer.array) {
-    const wanted = writer === undefined ? 'the dtype f32, i32 or u8' : `data of ${dtype} as ${writer.array}`;
-    const got = typeof dtype === 'string' ? dtype : describe(dtype);
-    throw new ArgumentError(`encodeSafetensors: expected ${wanted}, got ${got} as ${kind} ${where}`);
+    const [wanted, got] =
+      writer === undefined
+        ? [
+            'a tensor, or { dtype, shape, data } of the dtype f32, i32 or u8',
+            dtype === undefined ? describe(tensor) : `${describe(dtype)} as ${kind}`,
+          ]
+        : [`data of ${dtype} as ${writer.array}`, `${dtype} as ${kind}`];
+    throw new ArgumentError(`encodeSafetensors: expected ${wanted}, got ${got} ${where}`);
   }
   const sizes: number[] = Array.isArray(shape) ? [...shape] : [Number.NaN];
   const count = sizes.every((size) => Number.isSafeInteger(size) && size >= 0) ? sizes.reduce((a, b) => a * b, 1) : -1;

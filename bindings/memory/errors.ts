@@ -105,8 +105,9 @@ export function outside<T>(bytes: number, make: () => T): T {
   }
 }
 
-/** A class that is written as one, which can't be called. */
-export const isClass = (x: unknown): boolean => typeof x === 'function' && /^class\b/.test(String(x));
+/** A class that is written as one, which can't be called. Arrow functions are told by their lack of a prototype. */
+export const isClass = (x: unknown): boolean =>
+  typeof x === 'function' && x.prototype !== undefined && /^class\b/.test(String(x));
 
 /** A value as messages show it. */
 export function describe(x: unknown): string {

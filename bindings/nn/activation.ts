@@ -12,7 +12,8 @@ import { describeCall } from './parameter.ts';
 export abstract class Activation extends OwnLayer {
   readonly #f: (x: Tensor, ...values: readonly unknown[]) => Tensor;
   readonly #declared: Signature;
-  readonly #values: readonly unknown[];
+  /** The settings with their defaults, in the order in which f takes them; they are fields of the layer. */
+  readonly #settings: readonly { readonly name: string; readonly value: unknown }[];
 
   /** @internal */
   constructor(f: (x: Tensor, ...values: readonly unknown[]) => Tensor, declared: Signature, args: readonly unknown[]) {
@@ -22,17 +23,26 @@ export abstract class Activation extends OwnLayer {
     this.#f = f;
     this.#declared = declared;
     const values = declared.parse(args);
-    // What is as usual need not be said, and checked, at every call.
-    this.#values = declared.parameters.every(({ value }, i) => value === values[i]) ? [] : values;
+    this.#settings = declared.parameters.filter(({ absent }) => !absent);
+    declared.parameters.forEach(({ name, absent }, i) => {
+      if (!absent) Reflect.set(this, name, values[i]);
+    });
+  }
+
+  #values(): readonly unknown[] {
+    return this.#settings.map(({ name }) => Reflect.get(this, name));
   }
 
   /** @internal */
   [COMPUTE](x: Tensor): Tensor {
-    return this.#values.length === 0 ? this.#f(x) : this.#f(x, ...this.#values);
+    // What is as usual need not be said, and checked, at every call.
+    for (const { name, value } of this.#settings)
+      if (Reflect.get(this, name) !== value) return this.#f(x, ...this.#values());
+    return this.#f(x);
   }
 
   override extraRepr(): string {
-    return this.#values.length === 0 ? '' : describeCall(this.#declared, this.#values);
+    return describeCall(this.#declared, this.#values());
   }
 }
 

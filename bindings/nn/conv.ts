@@ -7,7 +7,7 @@ import type { Tensor } from '../tensor.ts';
 import { OwnLayer } from './layer.ts';
 import type { BiasOptions } from './linear.ts';
 import { COMPUTE } from './names.ts';
-import { checkSizes, describeCall, type Parameter, uniformParameter } from './parameter.ts';
+import { checkSizes, describeLayer, giveSettings, type Parameter, uniformParameter } from './parameter.ts';
 
 /** Options of {@link Conv1d}, {@link Conv2d} and {@link Conv3d}. */
 export interface ConvLayerOptions extends Omit<F.ConvOptions, 'layout'>, BiasOptions {}
@@ -23,6 +23,20 @@ export abstract class ConvLayer<O extends object = object> extends OwnLayer {
   bias: Parameter | null;
   /** The options of the convolution. */
   readonly options: Readonly<O>;
+  /** Channels of the input. */
+  readonly inChannels: number;
+  /** Channels of the result. */
+  readonly outChannels: number;
+  /** Taps along each dim. */
+  readonly kernelSize: Sizes;
+  /** Elements from one position of the kernel to the next, of {@link options}. */
+  declare stride: Sizes;
+  /** Zeros around the input, of {@link options}. */
+  declare padding: Sizes | 'same' | 'valid';
+  /** Elements from one tap to the next, of {@link options}. */
+  declare dilation: Sizes;
+  /** Groups of channels, of {@link options}. */
+  declare groups: number;
 
   readonly #declared: Signature;
   readonly #values: readonly unknown[];
@@ -53,13 +67,17 @@ export abstract class ConvLayer<O extends object = object> extends OwnLayer {
     // kaimingUniform_ with a = √5, as PyTorch starts both: ±1 / √fanIn.
     const fanIn = shape.slice(1).reduce((a, b) => a * b, 1);
     const bound = 1 / Math.sqrt(fanIn);
+    this.inChannels = inChannels;
+    this.outChannels = outChannels;
+    this.kernelSize = kernelSize;
     this.weight = this.registerParameter('weight', uniformParameter(shape, bound));
     this.bias = this.registerParameter('bias', bias ? uniformParameter([outChannels], bound) : null);
     this.options = options as O;
+    giveSettings(this, options);
   }
 
   override extraRepr(): string {
-    return describeCall(this.#declared, this.#values);
+    return describeLayer(this.#declared, this.#values, this.options);
   }
 }
 
@@ -153,6 +171,9 @@ export class Conv3d extends ConvLayer<Omit<F.ConvOptions, 'layout'>> {
  * groups, kernel].
  */
 export class ConvTranspose1d extends ConvLayer<F.ConvTransposeOptions> {
+  /** Elements that the result is longer at its end, of {@link options}. */
+  declare outputPadding: Sizes;
+
   /** A layer from `inChannels` to `outChannels` with `kernelSize` taps along each dim. @throws ArgumentError */
   constructor(...args: TransposeArguments) {
     super(1, ofTranspose1d, args);
@@ -170,6 +191,9 @@ export class ConvTranspose1d extends ConvLayer<F.ConvTransposeOptions> {
  * outChannels / groups, height, width].
  */
 export class ConvTranspose2d extends ConvLayer<F.ConvTransposeOptions> {
+  /** Elements that the result is longer at its end, of {@link options}. */
+  declare outputPadding: Sizes;
+
   /** A layer from `inChannels` to `outChannels` with `kernelSize` taps along each dim. @throws ArgumentError */
   constructor(...args: TransposeArguments) {
     super(2, ofTranspose2d, args);

@@ -75,7 +75,7 @@ export class ModuleList<T extends Module = Module> extends List<T> {
 
   /** @internal */
   [ITEM_OF](op: string, value: unknown): T {
-    return expectModule(`ModuleList.${op}`, value) as T;
+    return expectModule(op === 'constructor' ? 'ModuleList' : `ModuleList.${op}`, value) as T;
   }
 
   /** @throws ArgumentError always: a list computes nothing */

@@ -1,7 +1,7 @@
 // What every layer is: named parameters, buffers and children, a mode, hooks, and a state that can be saved.
 import { insideModule, tracing, wantsModules } from '../execute.ts';
 import { kinds } from '../kinds.ts';
-import { ArgumentError } from '../memory/errors.ts';
+import { ArgumentError, describe } from '../memory/errors.ts';
 import { type Arguments, methods } from '../signature.ts';
 import type { RequiresGradOptions } from '../takes.ts';
 import { Tensor } from '../tensor.ts';
@@ -24,7 +24,7 @@ import type {
 import { checkName, ITEMS, lookUp, NAME_OF, PLACES, type Place, placesOf, stateName } from './names.ts';
 import { type Buffer, type BufferOptions, type Kind, kindOf, type Parameter } from './parameter.ts';
 import { show } from './show.ts';
-import { type LoadResult, prepareLoad, type StateDict } from './state.ts';
+import { type LoadResult, list, prepareLoad, type StateDict } from './state.ts';
 import { below, enter, type Held, heldIn, inFront } from './tree.ts';
 
 const isParameter = (kind: Kind): boolean => kind === 'parameter';
@@ -110,6 +110,8 @@ export abstract class Module {
 
   /** Sets the mode of this module alone; see {@link train}. */
   set training(mode: boolean) {
+    if (typeof mode !== 'boolean')
+      throw new ArgumentError(`training: expected true or false, got ${describe(mode)}; call train() or eval()`);
     this.#training = mode;
   }
 
@@ -276,7 +278,7 @@ export abstract class Module {
     const found = lookUp(named, target);
     if (found === undefined)
       throw new ArgumentError(
-        `${op}: expected the path of a ${what}, got '${target}'; there are ${named.map(([path]) => `'${path}'`).join(', ') || 'none'}`,
+        `${op}: expected the path of a ${what}, got ${describe(target)}; there are ${list(named.map(([path]) => `'${path}'`)) || 'none'}`,
       );
     return found;
   }

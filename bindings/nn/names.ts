@@ -1,5 +1,5 @@
 // What stands in the fields of a module, and by which names states know it.
-import { ArgumentError } from '../memory/errors.ts';
+import { ArgumentError, describe } from '../memory/errors.ts';
 
 /**
  * The name of a field in a state: a field in camelCase has the name that it has in Python, `runningMean` becomes
@@ -35,9 +35,7 @@ export interface Place {
 /** @throws ArgumentError unless states can have `name` */
 export function checkName(op: string, name: unknown): asserts name is string {
   if (typeof name !== 'string' || isUnfit(name))
-    throw new ArgumentError(
-      `${op}: expected a name without dots, got ${JSON.stringify(name)}; states join names by dots`,
-    );
+    throw new ArgumentError(`${op}: expected a name without dots, got ${describe(name)}; states join names by dots`);
 }
 
 const isUnfit = (name: unknown): boolean =>

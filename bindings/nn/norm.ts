@@ -86,6 +86,8 @@ abstract class ChannelNorm extends OwnLayer {
   eps: number;
   /** The share of the newest batch in the running statistics; null: they are the mean of all batches. */
   momentum: number | null;
+  /** Whether training moves the running statistics of batch norm, and evaluation uses those of instance norm. */
+  trackRunningStats: boolean;
 
   /** @internal */
   constructor(declared: Signature, args: readonly unknown[]) {
@@ -100,6 +102,7 @@ abstract class ChannelNorm extends OwnLayer {
     checkSizes(declared.name, { numFeatures });
     this.eps = eps;
     this.momentum = momentum;
+    this.trackRunningStats = trackRunningStats;
     this.weight = this.registerParameter('weight', affine ? init.ones_(parameter([numFeatures])) : null);
     this.bias = this.registerParameter('bias', affine ? init.zeros_(parameter([numFeatures])) : null);
     const running = (name: string, shape: number[], value: number): Buffer | null =>
@@ -111,13 +114,13 @@ abstract class ChannelNorm extends OwnLayer {
   }
 
   override extraRepr(): string {
-    const { numFeatures, eps, momentum, weight, runningMean } = this;
+    const { numFeatures, eps, momentum, weight, trackRunningStats } = this;
     return describeOptions({
       numFeatures,
       eps,
       momentum,
       affine: weight !== null,
-      trackRunningStats: runningMean !== null,
+      trackRunningStats,
     });
   }
 
@@ -139,7 +142,9 @@ abstract class BatchNorm extends ChannelNorm {
 
   /** @internal */
   [COMPUTE](x: Tensor): Tensor {
-    const { weight, bias, runningMean, runningVar, momentum, eps, numBatchesTracked } = this;
+    const { weight, bias, momentum, eps, numBatchesTracked } = this;
+    const moves = this.trackRunningStats || !this.training;
+    const [runningMean, runningVar] = moves ? [this.runningMean, this.runningVar] : [null, null];
     if (!this.#ranks.includes(x.ndim))
       throw new ArgumentError(
         `${this.constructor.name}: expected input of ${this.#ranks.join(' or ')} dims, got ${x.ndim}`,
@@ -206,7 +211,7 @@ abstract class InstanceNorm extends ChannelNorm {
     const y = F.instanceNorm(batch, runningMean, runningVar, {
       weight,
       bias,
-      useInputStats: this.own,
+      useInputStats: this.own || !this.trackRunningStats,
       momentum: momentum ?? 0,
       eps,
     });

@@ -128,3 +128,21 @@ export const describeCall = ({ parameters }: Signature, values: readonly unknown
       parameters.flatMap(({ name, value }, i) => (values[i] === value ? [] : [[name, values[i]] as const])),
     ),
   );
+
+/** Settings of a layer that are read and written on the layer itself as well: `conv.stride = 2`. */
+export function giveSettings(layer: object, options: Record<string, unknown>): void {
+  for (const name of Object.keys(options))
+    Object.defineProperty(layer, name, {
+      get: () => options[name],
+      set: (value: unknown) => {
+        options[name] = value;
+      },
+    });
+}
+
+/** {@link describeCall} with what the settings are now. */
+export const describeLayer = (declared: Signature, values: readonly unknown[], options: object): string =>
+  describeCall(
+    declared,
+    declared.parameters.map(({ name }, i) => (Object.hasOwn(options, name) ? Reflect.get(options, name) : values[i])),
+  );

@@ -6,7 +6,7 @@ import { type Arguments, type Signature, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { OwnLayer } from './layer.ts';
 import { COMPUTE } from './names.ts';
-import { describeCall, describeOptions } from './parameter.ts';
+import { describeLayer, describeOptions, giveSettings } from './parameter.ts';
 
 /** Windows of a given size, over one dim or two. */
 abstract class WindowPool<O extends object> extends OwnLayer {
@@ -14,6 +14,12 @@ abstract class WindowPool<O extends object> extends OwnLayer {
   readonly kernelSize: Sizes;
   /** The options of the pool. */
   readonly options: Readonly<O>;
+  /** Elements from one window to the next, of {@link options}; null: as long as a window. */
+  declare stride: Sizes | null;
+  /** Elements around the input, of {@link options}. */
+  declare padding: Sizes;
+  /** Whether windows may end outside of the input, of {@link options}. */
+  declare ceilMode: boolean;
 
   readonly #declared: Signature;
   readonly #values: readonly unknown[];
@@ -28,12 +34,13 @@ abstract class WindowPool<O extends object> extends OwnLayer {
     this.options = Object.fromEntries(
       declared.parameters.flatMap(({ name, absent }, i) => (i === 0 || absent ? [] : [[name, values[i]] as const])),
     ) as O;
+    giveSettings(this, this.options as Record<string, unknown>);
     this.#declared = declared;
     this.#values = values;
   }
 
   override extraRepr(): string {
-    return describeCall(this.#declared, this.#values);
+    return describeLayer(this.#declared, this.#values, { ...this.options, kernelSize: this.kernelSize });
   }
 }
 

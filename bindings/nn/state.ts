@@ -28,7 +28,7 @@ export interface LoadResult {
 const OP = 'loadStateDict';
 /** How many keys an error lists. */
 const SHOWN = 8;
-const list = (keys: readonly string[]): string =>
+export const list = (keys: readonly string[]): string =>
   keys.slice(0, SHOWN).join(', ') + (keys.length > SHOWN ? ` and ${keys.length - SHOWN} more` : '');
 
 /** The numbers of `saved` for `x`. @throws ArgumentError, ShapeError, FreedError where they do not fit */

@@ -110,7 +110,7 @@ export abstract class Optimizer<O extends object> {
     expectObject(op, 'a group of parameters', group);
     const { params, ...options } = group;
     const list = params instanceof Tensor ? [params] : listOf(op, params);
-    return { ...this.#defaults, ...definedOnly(options), params: list as Tensor[] };
+    return { ...settingsOf(this.#defaults), ...settingsOf(options), params: list as Tensor[] } as ParamGroup<O>;
   }
 
   /** Checks groups, which users may have changed since the last call. @returns their parameters */
@@ -176,21 +176,20 @@ export abstract class Optimizer<O extends object> {
    * Makes what the next step needs: settings where kernels read them, and the state of every parameter with a gradient.
    */
   #prepare(): void {
-    const made = new Map<Tensor, Record<string, Tensor>>();
+    const made: [Tensor, Record<string, Tensor>][] = [];
     try {
       for (const group of this.paramGroups) {
-        this.#settle(group);
-        const wanted = this.#wanted(group);
+        const { wanted } = this.#settle(group);
         for (const p of group.params) {
           const state = this.#state.get(p);
           if (!p.grad || (state && hasAll(state, wanted))) continue;
           const fresh: Record<string, Tensor> = {};
-          made.set(p, fresh);
-          complete(fresh, state, wanted, p);
+          made.push([p, fresh]);
+          complete(fresh, state, this.#wanted(group), p);
         }
       }
     } catch (error) {
-      for (const state of made.values()) discard(state);
+      for (const [, state] of made) discard(state);
       throw error;
     }
     for (const [p, fresh] of made) this.#state.set(p, Object.assign(this.#state.get(p) ?? {}, fresh) as State);
@@ -219,9 +218,9 @@ export abstract class Optimizer<O extends object> {
   }
 
   /** Checks the settings of a group and writes them where kernels read them, unless they are as they were. */
-  #settle(group: ParamGroup<O>): void {
+  #settle(group: ParamGroup<O>): Hyper {
     const known = this.#hyper.get(group);
-    if (known?.settings.holds()) return;
+    if (known?.settings.holds()) return known;
     this.#checkGroup('step', group);
     const values = this.hyper(group);
     const tensor = known?.tensor ?? Tensor.allocate([values.length], 'f32', 'optimizer').keep();
@@ -234,6 +233,7 @@ export abstract class Optimizer<O extends object> {
     const hyper = { tensor, settings, wanted: this.#namesOf(group) };
     this.#hyper.set(group, hyper);
     upload(tensor, values);
+    return hyper;
   }
 
   /**
@@ -263,7 +263,7 @@ export abstract class Optimizer<O extends object> {
     let number = 0;
     const state: OptimizerState['state'] = {};
     const paramGroups = this.paramGroups.map(({ params, ...settings }) => ({
-      ...(settings as unknown as Settings),
+      ...(settingsOf(settings) as Settings),
       params: params.map((p) => {
         const own = this.#state.get(p);
         if (own) state[number] = { ...own };
@@ -292,7 +292,7 @@ export abstract class Optimizer<O extends object> {
       const { params, ...merged } = { ...this.paramGroups[i], ...group } as ParamGroup<O>;
       expectSettings(op, { ...merged, params }, this.#settings);
       this.check(merged as unknown as O);
-      return merged;
+      return settingsOf(merged) as typeof merged;
     });
     const numbered = this.paramGroups.flatMap(({ params }, group) =>
       params.map((p, i) => ({ p, group, number: numbers[group]?.[i] as number })),
@@ -362,8 +362,10 @@ interface Hyper {
 const sameItems = <T>(a: readonly T[], b: readonly T[]): boolean =>
   a.length === b.length && a.every((item, i) => item === b[i]);
 
-function definedOnly(options: object): object {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+/** The settings that are given; lists are copied, as users may write into those of a group. */
+function settingsOf(options: object): object {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, Array.isArray(value) ? [...value] : value]));
 }
 
 /** The shape of a state tensor of parameter `p`. */
@@ -394,9 +396,9 @@ function only(wanted: readonly string[], state: State): State {
   return others ? (Object.fromEntries(wanted.map((name) => [name, state[name]])) as State) : state;
 }
 
-/** Whether `a` has all that `b` has. */
-function hasAll(a: object, b: object): boolean {
-  for (const name in b) if (!(name in a)) return false;
+/** Whether `state` has all these. */
+function hasAll(state: State, names: readonly string[]): boolean {
+  for (const name of names) if (!(name in state)) return false;
   return true;
 }
 

@@ -37,8 +37,8 @@ const disposeOf = signature('Compiled.dispose()');
 
 /**
  * A function that does what `fn` does, faster: its first call traces every op that `fn` calls, and later calls replay
- * them as one call, without running `fn`. Arguments and results are tensors, other values, and arrays or plain objects
- * of them. Tensors that `fn` uses from outside (weights, optimizer state) are read and written in place. Results are
+ * them as one call, without running `fn`. Arguments and results are tensors, other values, and arrays, plain objects,
+ * Maps and Sets of them. Tensors that `fn` uses from outside (weights, optimizer state) are read and written in place. Results are
  * new tensors without history; gradients that it leaves are overwritten by its next run.
  *
  * There is a program for each structure of the arguments, with the shapes, dtypes and layouts of their tensors and all
@@ -75,8 +75,7 @@ function compiled<A extends unknown[], R>(fn: (...args: A) => R): Compiled<A, R>
 
   /** @param tensors gets those in the arguments */
   const make = (args: A, tensors: Tensor[]): Specialization => {
-    const key = keyOf(args);
-    key.matches(args, tensors);
+    const key = keyOf(args, tensors);
     return new Specialization(fn as (...args: unknown[]) => unknown, args, key, tensors);
   };
 

@@ -58,6 +58,8 @@ function sameResults(a: unknown, b: unknown, same: Correspondence): boolean {
   if (a instanceof Tensor && b instanceof Tensor) return same.describe(a, 0) === same.describe(b, 1);
   if (Array.isArray(a) && Array.isArray(b))
     return a.length === b.length && a.every((item, i) => sameResults(item, b[i], same));
+  if ((a instanceof Map && b instanceof Map) || (a instanceof Set && b instanceof Set))
+    return sameResults([...a], [...b], same);
   if (isPlain(a) && isPlain(b)) {
     const keys = Object.keys(a);
     return keys.join() === Object.keys(b).join() && keys.every((key) => sameResults(a[key], b[key], same));

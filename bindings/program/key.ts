@@ -34,24 +34,42 @@ class Layout {
   }
 }
 
-/** A tensor, and its gradient where it has one. */
+/** A tensor that stood nowhere before, and its gradient where it has one. */
 class TensorPattern implements Pattern {
   readonly #layout: Layout;
-  readonly #gradient: Layout | null;
+  readonly #gradient: Pattern | null;
 
-  constructor(x: Tensor) {
+  /** @param tensors those before it; gets it and its gradient */
+  constructor(x: Tensor, tensors: Tensor[]) {
     this.#layout = new Layout(x);
-    this.#gradient = x.grad && new Layout(x.grad);
+    tensors.push(x);
+    this.#gradient = x.grad && patternOfTensor(x.grad, tensors);
   }
 
   matches(x: unknown, tensors: Tensor[]): boolean {
-    if (!(x instanceof Tensor) || !this.#layout.fits(x)) return false;
+    if (!(x instanceof Tensor) || !this.#layout.fits(x) || tensors.includes(x)) return false;
     tensors.push(x);
     const { grad } = x;
-    if (!grad || !this.#gradient) return grad === this.#gradient;
-    tensors.push(grad);
-    return this.#gradient.fits(grad);
+    return grad && this.#gradient ? this.#gradient.matches(grad, tensors) : grad === this.#gradient;
   }
+}
+
+/** A tensor that stood before: gradients of both places come together in it, and what is written to one is in both. */
+class SamePattern implements Pattern {
+  readonly #at: number;
+
+  constructor(at: number) {
+    this.#at = at;
+  }
+
+  matches(x: unknown, tensors: Tensor[]): boolean {
+    return x === tensors[this.#at];
+  }
+}
+
+function patternOfTensor(x: Tensor, tensors: Tensor[]): Pattern {
+  const at = tensors.indexOf(x);
+  return at < 0 ? new TensorPattern(x, tensors) : new SamePattern(at);
 }
 
 class ListPattern implements Pattern {
@@ -86,6 +104,26 @@ class ObjectPattern implements Pattern {
       if (keys[i] !== this.#keys[i] || !(this.#items[i] as Pattern).matches(value[keys[i] as string], tensors))
         return false;
     return true;
+  }
+}
+
+/** A Map or a Set: what it holds, in order. */
+class CollectionPattern implements Pattern {
+  readonly #keys: readonly unknown[] | null;
+  readonly #items: Pattern;
+
+  /** @param keys of a Map; null: a Set */
+  constructor(keys: readonly unknown[] | null, items: Pattern) {
+    this.#keys = keys;
+    this.#items = items;
+  }
+
+  matches(value: unknown, tensors: Tensor[]): boolean {
+    const keys = this.#keys;
+    if (!(value instanceof (keys ? Map : Set))) return false;
+    if (keys && (keys.length !== value.size || [...value.keys()].some((key, i) => !Object.is(key, keys[i]))))
+      return false;
+    return this.#items.matches([...value.values()], tensors);
   }
 }
 
@@ -132,28 +170,56 @@ export function checkDepth(depth: number, what: string): void {
     );
 }
 
-function patternOf(value: unknown, depth = 0): Pattern {
+/** @param tensors gets those in `value` */
+function patternOf(value: unknown, tensors: Tensor[], depth = 0): Pattern {
   checkDepth(depth, 'arguments');
-  if (value instanceof Tensor) return new TensorPattern(value);
-  if (Array.isArray(value)) return new ListPattern(Array.from(value, (item) => patternOf(item, depth + 1)));
+  const listOf = (items: Iterable<unknown>): Pattern =>
+    new ListPattern(Array.from(items, (item) => patternOf(item, tensors, depth + 1)));
+  if (value instanceof Tensor) return patternOfTensor(value, tensors);
+  if (Array.isArray(value)) return listOf(value);
+  if (value instanceof Map) return new CollectionPattern([...value.keys()], listOf(value.values()));
+  if (value instanceof Set) return new CollectionPattern(null, listOf(value));
   if (isPlain(value)) {
     const keys = Object.keys(value);
     return new ObjectPattern(
       keys,
-      keys.map((key) => patternOf(value[key], depth + 1)),
+      keys.map((key) => patternOf(value[key], tensors, depth + 1)),
     );
   }
   return isTypedArray(value) ? new NumbersPattern(value) : new ValuePattern(value);
 }
 
-/** The pattern of the arguments of a call. @throws ArgumentError for arguments that hold themselves */
-export const keyOf = (args: readonly unknown[]): Pattern => patternOf(args);
+/**
+ * The pattern of the arguments of a call.
+ * @param tensors gets those in them, as the pattern finds them
+ * @throws ArgumentError for arguments that hold themselves
+ */
+export const keyOf = (args: readonly unknown[], tensors: Tensor[]): Pattern => patternOf(args, tensors);
 
-/** Replaces the tensors in lists and plain objects. */
+/** Copies lists, plain objects, Maps and Sets, with others in the place of their tensors. */
 export function mapTensors(value: unknown, map: (x: Tensor) => unknown): unknown {
   if (value instanceof Tensor) return map(value);
   if (Array.isArray(value)) return Array.from(value, (item) => mapTensors(item, map));
+  if (value instanceof Map) return new Map(Array.from(value, ([key, item]) => [key, mapTensors(item, map)]));
+  if (value instanceof Set) return new Set(Array.from(value, (item) => mapTensors(item, map)));
   if (isPlain(value))
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapTensors(item, map)]));
   return value;
+}
+
+/** All that lists, plain objects, Maps and Sets hold, and their sizes and keys: two of equal parts hold the same. */
+export function partsOf(value: unknown, parts: unknown[] = []): unknown[] {
+  if (value instanceof Tensor) parts.push(value);
+  else if (Array.isArray(value) || value instanceof Set) {
+    parts.push([...value].length);
+    for (const item of value) partsOf(item, parts);
+  } else if (value instanceof Map || isPlain(value)) {
+    const entries = value instanceof Map ? [...value] : Object.entries(value);
+    parts.push(entries.length);
+    for (const [key, item] of entries) {
+      parts.push(key);
+      partsOf(item, parts);
+    }
+  } else parts.push(value);
+  return parts;
 }

@@ -2,7 +2,7 @@
 
 import { isPlain } from '../kinds.ts';
 import type { Arena, Block, Scope } from '../memory/arena.ts';
-import { GradError, RecordingError } from '../memory/errors.ts';
+import { describe, GradError, RecordingError } from '../memory/errors.ts';
 import { Tensor } from '../tensor.ts';
 import type { Gradients } from './gradients.ts';
 import { checkDepth } from './key.ts';
@@ -64,6 +64,18 @@ export class Results {
       const entries = Object.entries(value).map(([key, item]) => [key, this.#builder(item, depth + 1)] as const);
       return (blocks, inputs) => Object.fromEntries(entries.map(([key, item]) => [key, item(blocks, inputs)]));
     }
+    if (value instanceof Map || value instanceof Set) {
+      const items = this.#builder([...value], depth);
+      const Collection = value.constructor as new (items: unknown) => unknown;
+      return (blocks, inputs) => new Collection(items(blocks, inputs));
+    }
+    // Its class may have private fields: it cannot be made again.
+    if (typeof value === 'object' && value !== null)
+      for (const [key, item] of Object.entries(value))
+        if (item instanceof Tensor && item.block.scope === this.#origin.scope)
+          throw new RecordingError(
+            `compile: expected results in lists, plain objects, Maps and Sets, got ${describe(value)} with a tensor in ${key}; return the tensors`,
+          );
     return () => value;
   }
 

@@ -7,7 +7,7 @@ import { expectSynchronous, formatShape, GradError, named, RecordingError } from
 import { watchCalls } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
 import { differenceOf } from './difference.ts';
-import { mapTensors, type Pattern } from './key.ts';
+import { mapTensors, type Pattern, partsOf } from './key.ts';
 import type { Lowered } from './lower.ts';
 import { runWatched } from './profile.ts';
 import { type Place, Program } from './program.ts';
@@ -97,8 +97,14 @@ export class Specialization {
       const inputs: Tensor[] = [];
       const given = withTracer(trace, () => this.#standIns(args, inputs));
       this.#inputs = inputs;
+      const parts = partsOf(given);
       const value = trace.gradients.watch(() => withTracer(trace, () => watchCalls(() => fn(...given))));
       expectSynchronous('compile', value, RecordingError);
+      const left = partsOf(given);
+      if (left.length !== parts.length || left.some((part, i) => !Object.is(part, parts[i])))
+        throw new RecordingError(
+          'compile: expected lists and objects among the arguments to hold what they held, got one that the function changed; return what it makes',
+        );
       trace.watch.setResultsApart(trace);
       const wanted = this.#gradEnabled && inputs.some((x) => x.requiresGrad);
       this.#results = new Results(value, { trace, inputs, scope, wanted }, this.#now);
@@ -120,22 +126,21 @@ export class Specialization {
     this.#flags = [...trace.gradients.flagsAfter].filter(([x]) => x.block.origin !== trace || this.#now.has(x.block));
   }
 
-  /**
-   * The arguments with what stands for their tensors: one for each place, since two that are the same tensor now may be
-   * different ones in the next call.
-   */
+  /** The arguments with what stands for their tensors, one for each. @param inputs gets those, as the pattern does */
   #standIns(args: readonly unknown[], inputs: Tensor[]): unknown[] {
-    return mapTensors(args, (x) => {
+    const known = new Map<Tensor, Tensor>();
+    const standFor = (x: Tensor): Tensor => {
+      const before = known.get(x);
+      if (before) return before;
       const made = standIn(x);
+      known.set(x, made);
       inputs.push(made);
-      const gradient = x.grad && standIn(x.grad);
-      if (gradient) {
-        made.takeGrad(gradient);
-        inputs.push(gradient);
-      }
+      const gradient = x.grad && standFor(x.grad);
+      if (gradient) made.takeGrad(gradient);
       this.#trace.gradients.give(made, gradient);
       return made;
-    }) as unknown[];
+    };
+    return mapTensors(args, standFor) as unknown[];
   }
 
   /** The program, in memory. @throws OutOfMemoryError; a later call may try again */

@@ -9,13 +9,12 @@ import { Tensor } from '../tensor.ts';
 /** Longer lists count as one value: to compare them would take longer than to run a small program. */
 const LONGEST = 256;
 
-/** Arrays that are not too long, and modules that are indexed as they are. */
+/** Arrays, also of numbers, that are not too long, and modules that are indexed as they are. */
 const isListLike = (x: unknown): x is { readonly length: number } =>
   typeof x === 'object' &&
   x !== null &&
   Symbol.iterator in x &&
   !(x instanceof Tensor) &&
-  !ArrayBuffer.isView(x) &&
   ((x as { length?: unknown }).length as number) <= LONGEST;
 
 export class Watch {
@@ -23,7 +22,7 @@ export class Watch {
   readonly #objects: object[] = [];
   readonly #keys: (string | number)[] = [];
   readonly #values: unknown[] = [];
-  readonly #maps: [map: Map<unknown, unknown>, entries: readonly [unknown, unknown][]][] = [];
+  readonly #maps: [map: Map<unknown, unknown> | Set<unknown>, entries: readonly [unknown, unknown][]][] = [];
   readonly #counted: [object: object, fields: number][] = [];
   /** Fields that hold results. */
   readonly #results: [object: object, key: string, value: unknown][] = [];
@@ -33,21 +32,21 @@ export class Watch {
   note(object: object): void {
     if (this.#seen.has(object)) return;
     this.#seen.add(object);
-    if (object instanceof Map) {
-      this.#maps.push([object, [...object]]);
+    if (object instanceof Map || object instanceof Set) {
+      this.#maps.push([object, [...object.entries()]]);
       return;
     }
     if (Array.isArray(object)) this.#add(object, 'length', object.length);
     else if (isListLike(object)) this.#add(object, object.length, undefined); // an item more
     for (const [key, value] of Object.entries(object)) {
       this.#add(object, Array.isArray(object) ? Number(key) : key, value);
-      if (value instanceof Map || isPlain(value) || isListLike(value)) this.note(value);
+      if (value instanceof Map || value instanceof Set || isPlain(value) || isListLike(value)) this.note(value);
     }
   }
 
   /** Notes how many fields an object has: one that it lacked may count as well. */
   noteNames(object: object): void {
-    this.#counted.push([object, Object.keys(object).length]);
+    this.#counted.push([object, fieldsOf(object)]);
   }
 
   /** Notes some fields of an object and, of lists, which items they hold. */
@@ -99,9 +98,13 @@ export class Watch {
       const now = (objects[i] as Record<string | number, unknown>)[keys[i] as string | number];
       if (now !== values[i] && !Object.is(now, values[i])) return false;
     }
-    for (const [object, fields] of this.#counted) if (Object.keys(object).length !== fields) return false;
+    for (const [object, fields] of this.#counted) if (fieldsOf(object) !== fields) return false;
     for (const [map, entries] of this.#maps)
-      if (map.size !== entries.length || entries.some(([key, value]) => map.get(key) !== value)) return false;
+      if (
+        map.size !== entries.length ||
+        entries.some(([key, value]) => (map instanceof Map ? map.get(key) !== value : !map.has(key)))
+      )
+        return false;
     return true;
   }
 
@@ -111,6 +114,13 @@ export class Watch {
       setBack(this.#objects[i] as object, this.#keys[i] as string, this.#values[i]);
     if (results) for (const [object, key, value] of this.#results) setBack(object, key, value);
   }
+}
+
+/** How many fields an object has, without a list of them. */
+function fieldsOf(object: object): number {
+  let count = 0;
+  for (const _ in object) count++;
+  return count;
 }
 
 function setBack(object: object, key: string, value: unknown): void {

@@ -231,3 +231,72 @@ it('every method of modules has a signature, and refuses arguments that it does 
     );
   }
 });
+
+/** What shapes parameters or buffers, and so holds from the constructor on. */
+const SHAPING =
+  /^((in|out)(Features|Channels)|(input|hidden)Size|num\w+|normalizedShape|bias|affine|elementwiseAffine|layers)$/;
+
+/** Other values that a setting may have. */
+function othersOf({ kind, value }: Signature['parameters'][number], now: unknown): unknown[] {
+  const words = [...kind.matchAll(/'(\w+)'/g)].map(([, word]) => word);
+  const flags = kind.includes('bool') ? [true, false] : [];
+  const numbers = /int|number|sizes/.test(kind) ? [1, 2, 0.5] : [];
+  return [...words, ...flags, ...numbers].filter((other) => other !== now && other !== value);
+}
+
+describe('settings of layers', () => {
+  it('are fields, and what is written there holds from the next call on, as if it had been given', () => {
+    let compared = 0;
+    for (const [name, { args, input }] of Object.entries(cases) as [Concrete, Case][]) {
+      if (!input || typeof input[0] !== 'number') continue;
+      const declared = signatures.find(({ path }) => path === name) as Signature;
+      const values = declared.parse(args);
+      const Class = nn[name] as unknown as new (...args: unknown[]) => nn.Layer;
+      const outcome = (make: () => nn.Layer): string => {
+        rg.manualSeed(5);
+        try {
+          const layer = make();
+          rg.manualSeed(6);
+          const x = randn(input);
+          const left = [bits(layer.forward(x)), bits(layer.eval().forward(x)), layer.extraRepr()];
+          return [...left, ...Object.values(layer.stateDict()).map(bits)].join('\n');
+        } catch (error) {
+          return (error as Error).name;
+        }
+      };
+      declared.parameters.forEach((parameter, i) => {
+        if (parameter.absent || SHAPING.test(parameter.name)) return;
+        expect(Reflect.has(new Class(...args), parameter.name), `${name}.${parameter.name}`).toBe(true);
+        for (const other of othersOf(parameter, values[i])) {
+          const given = outcome(() => new Class(...values.map((value, j) => (j === i ? other : value))));
+          // Buffers that a layer was made with stay, and kernels keep their shape.
+          if (
+            parameter.name === 'trackRunningStats' ||
+            (name.startsWith('Conv') && /kernelSize|groups/.test(parameter.name))
+          )
+            continue;
+          const set = outcome(() => {
+            const layer = new Class(...args);
+            Reflect.set(layer, parameter.name, other);
+            return layer;
+          });
+          expect(set, `${name}.${parameter.name} = ${other}`).toBe(given);
+          compared++;
+        }
+      });
+    }
+    expect(compared).toBeGreaterThan(80);
+  });
+
+  it('trackRunningStats stops and starts the running statistics of batch norm, as in PyTorch', () => {
+    const layer = new nn.BatchNorm1d(3);
+    const x = randn([2, 3, 5]);
+    layer.trackRunningStats = false;
+    const y = layer.forward(x);
+    expect(layer.runningMean?.toArray()).toEqual([0, 0, 0]);
+    expect(layer.numBatchesTracked?.item()).toBe(0);
+    layer.trackRunningStats = true;
+    expect(bits(layer.forward(x))).toBe(bits(y));
+    expect(layer.runningMean?.toArray()).not.toEqual([0, 0, 0]);
+  });
+});

@@ -111,6 +111,10 @@ describe('children', () => {
     expect([frozen.training, frozen.norm.training]).toEqual([true, false]);
     module.eval();
     expect(module.modules().some(({ training }) => training)).toBe(false);
+    for (const mode of ['no', 0, null, undefined])
+      expect(() => {
+        frozen.training = mode as never;
+      }).toThrow(/training: expected true or false/);
   });
 
   it('by registerModule, and private ones with it', () => {
@@ -265,7 +269,7 @@ describe('lists of modules', () => {
     expect(new nn.Sequential().forward(x)).toBe(x);
     for (const wrong of [[1], [null], ['relu'], [[1]], [{ a: 1 }], [a, { b }]])
       expect(() => new nn.Sequential(...(wrong as never[]))).toThrow(ArgumentError);
-    expect(() => new nn.Sequential({ 'a.b': a })).toThrow(/expected a name without dots, got "a.b"/);
+    expect(() => new nn.Sequential({ 'a.b': a })).toThrow(/expected a name without dots, got 'a.b'/);
   });
 
   it('Sequential says what stands in it that cannot', () => {

@@ -108,6 +108,19 @@ describe('making tensors', () => {
   });
 });
 
+describe('arrays whose memory was given away', () => {
+  it.each([Float32Array, Float64Array, Int32Array, Uint8Array])(
+    'are refused, not taken for empty ones: %o',
+    (Class) => {
+      const sent = new Class(4);
+      structuredClone(sent.buffer, { transfer: [sent.buffer] });
+      expect(() => tensor(sent)).toThrow(/^tensor: expected numbers, got an array whose buffer was transferred/);
+      expect(tensor(new Class(0)).shape).toEqual([0]);
+      expect(tensor(new Class(4).subarray(4)).shape).toEqual([0]);
+    },
+  );
+});
+
 describe('random numbers', () => {
   test('repeat to the bit after manualSeed, and go on differently', () => {
     const draws = [

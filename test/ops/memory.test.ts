@@ -129,6 +129,29 @@ describe('scope', () => {
     expect(kept?.toArray()).toEqual([1]);
   });
 
+  it('leaves a gradient set by hand as long as what it is the gradient of', async () => {
+    await r.init();
+    const [x, y] = [tensor([1]).requiresGrad_(), tensor([2]).requiresGrad_()];
+    const set = (p: Tensor): Tensor => {
+      const z = tensor([3]).requiresGrad_();
+      p.grad = p.mul(5).detach();
+      z.grad = tensor([7]);
+      return z.grad;
+    };
+    const inner = r.scope(() => [set(x)]);
+    expect(x.grad?.item()).toBe(5);
+    expect(inner[0]?.item()).toBe(7);
+    r.scope(() => void set(y));
+    expect(y.grad?.item()).toBe(10);
+    const step = r.compile((z: Tensor) => {
+      x.grad = z.mul(2);
+    });
+    for (const k of [1, 2, 3]) {
+      step(tensor([k]));
+      expect(x.grad?.item()).toBe(2 * k);
+    }
+  });
+
   it('leaves alone what was made outside', async () => {
     await r.init();
     const x = tensor([1]);

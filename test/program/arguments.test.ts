@@ -97,6 +97,8 @@ function run(seed: number, compiled: boolean): { left: string[]; shared: boolean
       // Now and then one argument twice, or two looks at one memory.
       const shared = random(4) === 0 && args.length > 1;
       if (shared) args[1] = { ...(args[0] as (typeof args)[0]) };
+      const [, second] = args;
+      if (shared && second && random(2) === 0) second.x = second.x.detach();
       const fn = program(seed * 7919, args.length);
       const f = compile(fn);
       const memory = (): string[] => args.map(({ whole }) => bits(whole));

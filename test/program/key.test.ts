@@ -8,9 +8,9 @@ import { bits } from '../support/tensors.ts';
 type Random = (below: number) => number;
 const pick = <T>(random: Random, list: readonly T[]): T => list[random(list.length)] as T;
 
-const EMPTY_MAP = new Map();
-/** What is no tensor, list or object of lists. */
-const VALUES = [null, undefined, 0, -0, 1, 2, Number.NaN, true, false, '', 'a', '1', EMPTY_MAP, Symbol.iterator, 10n];
+const DATE = new Date(0);
+/** What is no tensor, list, object, Map or Set. */
+const VALUES = [null, undefined, 0, -0, 1, 2, Number.NaN, true, false, '', 'a', '1', DATE, Symbol.iterator, 10n];
 const KEYS = ['a', 'b', 'a,b', '0', 'length', '__proto__'];
 
 /** Tensors of one size in several layouts. */
@@ -34,17 +34,22 @@ type Shape =
   | { kind: 'value'; value: unknown }
   | { kind: 'numbers'; values: readonly number[]; wide: boolean }
   | { kind: 'list'; items: Shape[] }
-  | { kind: 'object'; entries: [string, Shape][] };
+  | { kind: 'set'; items: Shape[] }
+  | { kind: 'object' | 'map'; entries: [string, Shape][] };
 
 function shapeOf(random: Random, depth: number): Shape {
-  const kind = random(depth > 0 ? 7 : 4);
+  const kind = random(depth > 0 ? 9 : 4);
   if (kind < 2) return { kind: 'tensor', layout: random(LAYOUTS.length) };
   if (kind === 2) return { kind: 'value', value: pick(random, VALUES) };
   if (kind === 3) return { kind: 'numbers', values: [random(2), random(2)], wide: random(2) === 0 };
-  if (kind < 6) return { kind: 'list', items: Array.from({ length: random(4) }, () => shapeOf(random, depth - 1)) };
+  if (kind < 7)
+    return {
+      kind: kind < 6 ? 'list' : 'set',
+      items: Array.from({ length: random(4) }, () => shapeOf(random, depth - 1)),
+    };
   const keys = KEYS.filter(() => random(3) === 0);
   if (random(2) === 0) keys.reverse();
-  return { kind: 'object', entries: keys.map((key) => [key, shapeOf(random, depth - 1)]) };
+  return { kind: kind === 7 ? 'object' : 'map', entries: keys.map((key) => [key, shapeOf(random, depth - 1)]) };
 }
 
 /** The same but, mostly, for one place. */
@@ -57,10 +62,10 @@ function mutate(random: Random, shape: Shape): Shape {
     else items[at] = mutate(random, items[at] as Shape);
     return { kind: 'list', items };
   }
-  if (shape.kind === 'object' && shape.entries.length > 0 && random(4) > 0) {
+  if ((shape.kind === 'object' || shape.kind === 'map') && shape.entries.length > 0 && random(4) > 0) {
     const at = random(shape.entries.length);
     return {
-      kind: 'object',
+      kind: shape.kind,
       entries: shape.entries.map(([key, item], i) => [key, i === at ? mutate(random, item) : item]),
     };
   }
@@ -77,6 +82,10 @@ function build(random: Random, shape: Shape): unknown {
       return shape.wide ? Float64Array.from(shape.values) : Float32Array.from(shape.values);
     case 'list':
       return shape.items.map((item) => build(random, item));
+    case 'set':
+      return new Set(shape.items.map((item) => build(random, item)));
+    case 'map':
+      return new Map(shape.entries.map(([key, item]) => [key, build(random, item)]));
     default:
       return Object.fromEntries(shape.entries.map(([key, item]) => [key, build(random, item)]));
   }
@@ -93,6 +102,11 @@ function text(shape: Shape): string {
       return `numbers ${shape.wide} ${shape.values}`;
     case 'list':
       return `[${shape.items.map(text).join('; ')}]`;
+    case 'set':
+      // One that holds a value twice has it once.
+      return `set ${[...new Set(shape.items.map((item, i) => (item.kind === 'value' ? text(item) : `${i} ${text(item)}`)))].map((item) => item.replace(/^\d+ /, '')).join('; ')}`;
+    case 'map':
+      return `map {${shape.entries.map(([key, item]) => `${JSON.stringify(key)}: ${text(item)}`).join('; ')}}`;
     default:
       return `{${shape.entries.map(([key, item]) => `${JSON.stringify(key)}: ${text(item)}`).join('; ')}}`;
   }
@@ -110,6 +124,8 @@ function digest(value: unknown, place = 1): Tensor {
   }
   if (Array.isArray(value))
     return value.reduce((sum: Tensor, item, i) => sum.add(digest(item, place * 3 + i)), tensor(value.length));
+  if (value instanceof Map) return digest([...value], place + 1);
+  if (value instanceof Set) return digest([...value], place + 2);
   if (ArrayBuffer.isView(value))
     return tensor(Array.from(value as Float32Array))
       .sum()
@@ -119,7 +135,8 @@ function digest(value: unknown, place = 1): Tensor {
       (sum, [key, item], i) => sum.add(digest(item, place * 5 + i + key.length)),
       tensor(0.5),
     );
-  return tensor(VALUES.findIndex((known) => Object.is(known, value)) * place);
+  const at = VALUES.findIndex((known) => Object.is(known, value));
+  return tensor((at < 0 ? KEYS.indexOf(value as string) : at) * place);
 }
 
 describe('calls of a compiled function', () => {
@@ -149,6 +166,67 @@ describe('calls of a compiled function', () => {
         f.dispose();
       });
     expect(Math.min(shared, apart)).toBeGreaterThan(80);
+  });
+
+  it('tell apart where one tensor stands twice', () => {
+    scope(() => {
+      const f = compile((a: Tensor, { b, c }: { b: Tensor; c: Map<string, Tensor[]> }) => {
+        a.mul(b).sum().backward();
+        return [a.grad, b.grad, c.get('d')?.[0]?.grad ?? null].map((grad) => grad?.add(0) ?? null);
+      });
+      const leaf = (): Tensor => tensor([1, 2]).requiresGrad_();
+      const grads = (a: Tensor, b: Tensor, d: Tensor): unknown =>
+        f(a, { b, c: new Map([['d', [d]]]) }).map((grad) => grad?.toArray() ?? null);
+      for (let turn = 0; turn < 2; turn++) {
+        let [x, y] = [leaf(), leaf()];
+        expect(grads(x, y, tensor([5, 5]))).toEqual([[1, 2], [1, 2], null]);
+        [x, y] = [leaf(), leaf()];
+        expect(grads(x, x, x)).toEqual([
+          [2, 4],
+          [2, 4],
+          [2, 4],
+        ]);
+        expect(x.grad?.toArray()).toEqual([2, 4]);
+        expect(grads(y, leaf(), y)).toEqual([
+          [1, 2],
+          [1, 2],
+          [1, 2],
+        ]);
+      }
+      expect(f.programs).toBe(3);
+    });
+  });
+
+  it('may not change lists and objects among their arguments, which the next calls would not', () => {
+    const changes: [unknown, (x: never) => void][] = [
+      [[tensor(1)], (x: Tensor[]) => x.push(tensor(2))],
+      [[tensor(1)], (x: Tensor[]) => x.fill(tensor(2))],
+      [{ a: 1 }, (x: { a: number }) => x.a++],
+      [{ b: { a: 1 } }, (x: { b: { c?: Tensor } }) => Object.assign(x.b, { c: tensor(1) })],
+      [new Map([[1, 2]]), (x: Map<number, number>) => x.set(1, 3)],
+      [new Set([1]), (x: Set<number>) => x.clear()],
+    ];
+    for (const [argument, change] of changes)
+      expect(() => compile(change as (x: unknown) => void)(argument)).toThrow(
+        /hold what they held.* return what it makes/,
+      );
+  });
+
+  it('give back Maps and Sets, and refuse objects of classes that hold results', () => {
+    class Output {
+      constructor(readonly y: Tensor) {}
+    }
+    scope(() => {
+      const f = compile((x: Tensor) => new Map([['a', new Set([x.mul(2), 7])]]));
+      for (const k of [1, 2, 3]) {
+        const [y, seven] = [...(f(tensor([k])).get('a') ?? [])] as [Tensor, number];
+        expect([y.item(), seven]).toEqual([2 * k, 7]);
+      }
+      const g = compile((x: Tensor) => new Output(x.mul(2)));
+      expect(() => g(tensor([1]))).toThrow(
+        /results in lists, plain objects, Maps and Sets, got a Output with a tensor in y/,
+      );
+    });
   });
 
   it('tell apart which tensors want a gradient and have one', () => {

@@ -101,7 +101,9 @@ describe('layouts in compiled functions', () => {
       });
       const [x, y] = [matrix(), matrix()];
       f(y, x);
-      expect(() => f(x, x)).toThrow(/share no memory with what the function writes, got one of shape \[2, 3\]/);
+      expect(() => f(x, x.view([2, 3]))).toThrow(
+        /share no memory with what the function writes, got one of shape \[2, 3\]/,
+      );
       expect(() => f(x.select(0, 0), x.select(0, 1))).toThrow(rg.RecordingError);
       const g = compile((a: Tensor) => {
         ops.copy({ y, x: a });

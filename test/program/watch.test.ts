@@ -36,7 +36,7 @@ const modules: Record<string, [make: () => nn.Layer, shape: readonly number[]]> 
 
 /** Other values for a setting. */
 function others(value: unknown): unknown[] {
-  if (typeof value === 'number') return [value / 2, value + 1, 0.3];
+  if (typeof value === 'number') return [value / 2, value + 1, 0.3, value - 1, value - 2];
   if (typeof value === 'boolean') return [!value];
   if (value instanceof nn.Parameter) return [new nn.Parameter(noGrad(() => value.mul(2).add(1))), null];
   if (value instanceof nn.Buffer) return [new nn.Buffer(noGrad(() => value.mul(2).add(1))), null];
@@ -100,18 +100,21 @@ describe('compile()', () => {
     if (settings.length > 0) expect(compiled?.programs).toBeGreaterThan(2);
   });
 
-  it('follows what modules of users hold: fields, lists, maps and objects, children that are replaced', () => {
+  it('follows what modules of users hold: fields, lists, maps, sets and objects, children that are replaced', () => {
     scope(() => {
       class Mine extends nn.Module {
         scale = 2;
         readonly list = [1, 2];
         readonly options = { deep: { shift: 1 } };
         readonly table = new Map([['a', 1]]);
+        readonly flags = new Set(['on']);
+        readonly numbers = Float32Array.of(1, 2);
         child: nn.Layer = new nn.ReLU();
         last: Tensor | null = null;
         forward(x: Tensor): Tensor {
-          const { scale, list, options, table } = this;
-          const sum = list.reduce((a, b) => a + b, options.deep.shift) + (table.get('a') ?? 0);
+          const { scale, list, options, table, flags, numbers } = this;
+          const sum =
+            [...list, ...numbers, flags.size].reduce((a, b) => a + b, options.deep.shift) + (table.get('a') ?? 0);
           this.last = this.child.forward(x.mul(scale).add(sum));
           return this.last;
         }
@@ -132,6 +135,10 @@ describe('compile()', () => {
           mine.options.deep.shift = 0.5;
         },
         () => mine.table.set('a', 4),
+        () => mine.flags.add('off'),
+        () => {
+          mine.numbers[1] = 9;
+        },
         () => {
           mine.child = new nn.Tanh();
         },

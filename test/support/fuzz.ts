@@ -3,7 +3,7 @@
 import * as retrograd from '../../bindings/index.ts';
 import { data, nn, optim, RetrogradError, Tensor, tensor } from '../../bindings/index.ts';
 import { describe as textOf } from '../../bindings/memory/errors.ts';
-import type { Parameter } from '../../bindings/signature.ts';
+import type { Parameter } from '../../bindings/parameters.ts';
 import { random } from '../../reference/random.ts';
 import { type PublicCallable, surface } from './surface.ts';
 

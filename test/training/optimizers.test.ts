@@ -129,6 +129,23 @@ describe.each(optimizers)('%s', (name, Make) => {
     expect(new Make([{ params: p }]).paramGroups[0]?.params[0]).toBe(p);
   });
 
+  test('has lists of its own in each group: to write into one changes no other, no default and no saved state', () => {
+    const lists = (optimizer: { paramGroups: object[] }): number[][][] =>
+      optimizer.paramGroups.map((group) =>
+        Object.entries(group).flatMap(([key, x]) => (key !== 'params' && Array.isArray(x) ? [x] : [])),
+      );
+    const optimizer = new Make([{ params: leaves() }, { params: leaves() }]);
+    const before = JSON.stringify(lists(optimizer)[1]);
+    const state = optimizer.stateDict();
+    for (const list of lists(optimizer)[0] ?? []) list.fill(0.25);
+    expect(JSON.stringify(lists(optimizer)[1])).toBe(before);
+    expect(JSON.stringify(lists(new Make(leaves()))[0])).toBe(before);
+    expect(JSON.stringify(lists(state)[0])).toBe(before);
+    optimizer.loadStateDict(state);
+    for (const list of lists(optimizer)[0] ?? []) list.fill(0.25);
+    expect(JSON.stringify(lists(state)[0])).toBe(before);
+  });
+
   test('knows its options, in the constructor, in groups and later', () => {
     const ps = leaves();
     const { params: _, ...standard } = first(new Make(ps));
