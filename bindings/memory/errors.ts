@@ -106,12 +106,20 @@ export function outside<T>(bytes: number, make: () => T): T {
 }
 
 /** A class that is written as one, which can't be called. */
-export const isClass = (x: unknown): boolean => typeof x === 'function' && /^class\b/.test(String(x));
+const isClass = (x: unknown): boolean => typeof x === 'function' && /^class\b/.test(String(x));
+
+/** A generator function: what it is called for happens later, outside of the call. */
+const isGenerator = (x: unknown): boolean => /^(async\s*)?(function\s*)?\*/.test(String(x));
+
+/** Whether a function does what it does when it is called: no class, which cannot be called, and no generator. */
+export const isCallable = (x: unknown): boolean =>
+  typeof x === 'function' && !/^(class\b|(async\s*)?(function\s*)?\*)/.test(String(x));
 
 /** A value as messages show it. */
 export function describe(x: unknown): string {
   if (typeof x === 'string') return `'${x.length > 40 ? `${x.slice(0, 40)}…` : x}'`;
-  if (typeof x === 'function') return isClass(x) ? `the class ${x.name}` : 'a function';
+  if (typeof x === 'function')
+    return isClass(x) ? `the class ${x.name}` : isGenerator(x) ? 'a generator function' : 'a function';
   if (typeof x === 'bigint') return `${x}n`;
   if (typeof x !== 'object' || x === null) return String(x);
   if (Array.isArray(x)) return x.slice(0, SHOWN).some((item) => typeof item === 'object') ? 'a list' : formatShape(x);
