@@ -1,4 +1,5 @@
-// bindings/ as plain ES modules without dependencies, which a page loads without an import map: an entry for the core and
+// bindings/ as plain ES modules, with the loader of AssemblyScript in them and so without dependencies, which a page loads
+// without an import map: an entry for the core and
 // one for each namespace, all in one folder over one shared chunk, and an index that re-exports them. So a bundler meets
 // real modules, and leaves out what a program does not use. Node's own modules stay dynamic imports that only Node
 // reaches. And two classic scripts: all of it as one global, for a plain script tag, and the program of the workers.
@@ -13,11 +14,17 @@ interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly license: string;
+  readonly author: string;
 }
 const read = (file: string): Manifest => JSON.parse(readFileSync(file, 'utf8'));
 const { version, license } = read('package.json');
 
-const banner = `/*! retrograd ${version}, ${license}. */`;
+const loader = read('node_modules/@assemblyscript/loader/package.json');
+
+const banner = `/*!
+ * retrograd ${version}, ${license}.
+ * Contains ${loader.name} ${loader.version}, Copyright ${loader.author.replace(/ <.*>/, '')} and the AssemblyScript authors, ${loader.license}.
+ */`;
 
 /**
  * Hides what only Node reaches from bundlers: its own modules, for which bundlers for browsers would look, and some would
@@ -100,6 +107,14 @@ export default defineConfig([
     treeshake: { moduleSideEffects: () => true },
     plugins: [{ name: 'only-node', resolveId: asFile }],
     transform: { ...common.transform, define: { 'import.meta.url': 'scriptUrl' } },
-    output: { ...output, format: 'iife', name: 'retrograd', intro: scriptUrl, minify: true, sourcemap: false },
+    output: {
+      ...output,
+      format: 'iife',
+      name: 'retrograd',
+      intro: scriptUrl,
+      codeSplitting: false,
+      minify: true,
+      sourcemap: false,
+    },
   },
 ]);

@@ -65,7 +65,6 @@ function inputsOf(op: string, inputs: Tensor | readonly Tensor[]): readonly Tens
  * console.log(w.grad?.toArray()); // [2, 4, 6]
  * ```
  */
-// Hooks of modules run inside: their errors have names of their own.
 export const backward = taking<
   Callable<
     [root: Tensor],
@@ -79,6 +78,7 @@ export const backward = taking<
     void
   >
 >(
+  // Hooks of modules run inside: their errors have names of their own.
   'backward(root: Tensor, gradient: Tensor|null = null, retainGraph: bool|null = null, createGraph: bool = false, inputs: Tensor|Tensor[]|null = null)',
   accumulate,
 );

@@ -57,5 +57,6 @@ export {
 } from './random.ts';
 export { scope } from './scope.ts';
 export type { Arguments, Callable, Front, Mixed } from './signature.ts';
+export type { RequiresGradOptions } from './takes.ts';
 export { type Dtype, type NestedArray, type Shape, Tensor, type TypedArray } from './tensor.ts';
 export type { TensorJson } from './text.ts';

@@ -4,6 +4,7 @@ import { checkValues, dtypeOfArray } from './dtypes.ts';
 import { upload } from './execute.ts';
 import { ArgumentError, formatShape, ShapeError } from './memory/errors.ts';
 import { alternatives, type Callable, callable } from './signature.ts';
+import { copyOf } from './sizes.ts';
 import {
   checkShape,
   type Dtype,
@@ -204,7 +205,7 @@ export function withGrad(x: Tensor): Tensor {
 
 const filled = (op: string, shape: Shape, value: number, dtype: Dtype, requiresGrad: boolean): Tensor => {
   checkShape(op, shape);
-  const x = ops.full({}, { shape: [...shape], value, dtype });
+  const x = ops.full({}, { shape: copyOf(shape), value, dtype });
   return requiresGrad ? withGrad(x) : x;
 };
 

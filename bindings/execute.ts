@@ -6,6 +6,7 @@ import { heirOf, type Owner, type Scope } from './memory/arena.ts';
 import { ArgumentError, DtypeError, formatShape, outside, ShapeError } from './memory/errors.ts';
 import type { AnyRules, Bag, Input, OpName, Row, Slot, Tensor as TensorType } from './ops/core.ts';
 import { coreRows } from './ops/rows.ts';
+import { sameShape } from './sizes.ts';
 import { host, Tensor } from './tensor.ts';
 
 /** The results of a row by name. */
@@ -122,10 +123,16 @@ function checkWritten(op: string, { name, strided }: Input & { readonly name: st
     throw new ArgumentError(
       `${op}: expected a contiguous tensor to write as ${name}, got shape ${formatShape(x.sizes)} with strides ${formatShape(x.steps)}; write to a contiguous() copy`,
     );
-  if (x.size > 0 && x.sizes.some((size, d) => size > 1 && x.steps[d] === 0))
+  if (x.size > 0 && isExpanded(x))
     throw new ArgumentError(
       `${op}: expected a tensor to write as ${name} whose elements have places of their own, got an expanded one of shape ${formatShape(x.sizes)}; use contiguous()`,
     );
+}
+
+/** Whether several of its elements are in one place. */
+function isExpanded({ sizes, steps }: Tensor): boolean {
+  for (let d = 0; d < sizes.length; d++) if ((sizes[d] as number) > 1 && steps[d] === 0) return true;
+  return false;
 }
 
 /** Checks one input. @returns it, or a contiguous copy where the row needs one */
@@ -158,6 +165,9 @@ function prepareMany(op: OpName, spec: Row['inputs'][number], xs: unknown): Slot
   return changed ? got : xs;
 }
 
+/** Counts the calls of rows that write: blocks know the last one that they were in, and so whether twice. */
+let writing = 0;
+
 /** Checks the operands of a row. @returns them, contiguous where the row needs it */
 export function prepare(op: OpName, row: Row, inputs: Bag, attrs: unknown): Bag {
   let ready: Record<string, Slot> | null = null;
@@ -165,6 +175,8 @@ export function prepare(op: OpName, row: Row, inputs: Bag, attrs: unknown): Bag 
   const { title } = row.rules;
   let grad = false;
   let turn: Scope | null = null;
+  let shared = false;
+  if (row.writes) writing++;
   try {
     for (let i = 0; i < specs.length; i++) {
       const spec = specs[i] as Row['inputs'][number];
@@ -181,12 +193,16 @@ export function prepare(op: OpName, row: Row, inputs: Bag, attrs: unknown): Bag 
         got = prepareOne(title && x instanceof Tensor ? titleOf(op, row.rules, inputs, attrs) : op, spec, x);
         grad ||= (x as Tensor).requiresGrad;
         turn = heirOf(turn, (x as Tensor).block);
+        if (row.writes) {
+          shared ||= got.block.lastWrite === writing;
+          got.block.lastWrite = writing;
+        }
       }
       if (got === x) continue;
       ready ??= { ...inputs };
       ready[spec.name] = got;
     }
-    if (row.writes && anyShare(row, ready ?? inputs)) ready = keepApart(op, row, inputs, ready);
+    if (shared) ready = keepApart(op, row, inputs, ready);
   } catch (error) {
     if (ready) releaseCopies(row, inputs, ready);
     throw error;
@@ -215,21 +231,6 @@ export function overlap(x: Tensor, y: Tensor): boolean {
   return a[0] <= b[1] && b[0] <= a[1];
 }
 
-/** Whether two operands lie in one block. */
-function anyShare({ inputs: specs }: Row, bag: Bag): boolean {
-  const blocks: unknown[] = [];
-  for (let i = 0; i < specs.length; i++) {
-    const x = bag[(specs[i] as Row['inputs'][number]).name];
-    if (!(x instanceof Tensor)) continue;
-    if (blocks.includes(x.block)) return true;
-    blocks.push(x.block);
-  }
-  return false;
-}
-
-const same = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((n, i) => n === b[i]);
-
 /**
  * What a row writes must not be what it has yet to read: where another input shares memory with it, the row reads a
  * copy. Element by element at the same place, it may be both. @throws ArgumentError where two inputs that are written
@@ -247,7 +248,8 @@ function keepApart(op: OpName, row: Row, inputs: Bag, ready: Record<string, Slot
         throw new ArgumentError(
           `${op}: expected ${name} and ${other.name} to have memory of their own, got two that share it; clone() one`,
         );
-      if (x.dtype === y.dtype && x.offset === y.offset && same(x.sizes, y.sizes) && same(x.steps, y.steps)) continue;
+      if (x.dtype === y.dtype && x.offset === y.offset && sameShape(x.sizes, y.sizes) && sameShape(x.steps, y.steps))
+        continue;
       result ??= { ...inputs };
       result[other.name] = contiguous(x);
     }
@@ -280,7 +282,7 @@ export function compute(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made
   try {
     const outputs = (rules.outputs as NonNullable<AnyRules['outputs']>)(make, inputs, attrs, title);
     if (tracer) tracer.node(op, row, inputs, outputs, attrs);
-    else if (watch) watch(op, moduleLink, () => run(rules, outputs, inputs, attrs, title));
+    else if (watch) runWatched(watch, op, rules, outputs, inputs, attrs, title);
     else run(rules, outputs, inputs, attrs, title);
     return outputs;
   } catch (error) {
@@ -293,6 +295,19 @@ function run(rules: AnyRules, outputs: Made, inputs: Bag, attrs: unknown, title:
   const { kernels, probes } = runtime();
   rules.check?.(probes, inputs, attrs, title);
   (rules.forward as NonNullable<AnyRules['forward']>)(kernels, outputs, inputs, attrs);
+}
+
+/** On its own, since what a closure holds is made at every call of the function around it. */
+function runWatched(
+  watched: Watch,
+  op: OpName,
+  rules: AnyRules,
+  outputs: Made,
+  inputs: Bag,
+  attrs: unknown,
+  title: string,
+): void {
+  watched(op, moduleLink, () => run(rules, outputs, inputs, attrs, title));
 }
 
 function look(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {

@@ -11,3 +11,7 @@ export function record<T>(entries: Iterable<readonly [string, T]> = []): Record<
   for (const [key, value] of entries) result[key] = value;
   return result;
 }
+
+/** Makes a constant that bundlers leave out where nobody reads it. */
+/* @__NO_SIDE_EFFECTS__ */
+export const optional = <T>(make: () => T): T => make();

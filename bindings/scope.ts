@@ -47,7 +47,7 @@ const scopeTakes = signature('scope(fn: function)');
  * ```
  */
 export function scope<T>(...args: [fn: () => T]): T {
-  const [fn] = scopeTakes.parse(args) as typeof args;
+  const fn = scopeTakes.one(args) as () => T;
   const { arena } = runtime();
   const inner = arena.open();
   try {

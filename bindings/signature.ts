@@ -13,27 +13,12 @@
 //                          `...name?: kind` may be none
 //
 // Kinds are those of kinds.ts, and of a table that is passed; `kind[]` is a list, `a|b` either, `'word'` a word.
-import { type Check, isPlain, type Kind, kindOf, meant, orList, phrase } from './kinds.ts';
+import { type Check, isPlain, type Kind, meant, orList, phrase } from './kinds.ts';
 import { ArgumentError, describe, named } from './memory/errors.ts';
+import { type Parameter, read } from './parameters.ts';
 
 /** What is wrong with a call, told when asked: a closure in the code that finds it would slow every call. */
 type Wrong = () => string;
-/** One argument of a signature. */
-export interface Parameter {
-  readonly name: string;
-  /** As the text has it. */
-  readonly kind: string;
-  readonly is: Check;
-  readonly required: boolean;
-  readonly absent: boolean;
-  readonly variadic: boolean;
-  /** Of variadic ones: whether there may be none. */
-  readonly open: boolean;
-  readonly value: unknown;
-}
-
-const PARAMETER = /(-|\.{3})?(\w+|\*)(\?)?(?:: ([^=,)]+?))?(?: = (\[[^\]]*\]|[^,)]+))?(?:, |\)$)/g;
-
 /** Up to this many values are handed on one by one, which is faster than a list. */
 const FEW = 8;
 
@@ -51,13 +36,15 @@ export class Signature {
   fn: unknown;
   readonly #own: Readonly<Record<string, Kind>> | undefined;
   // Read at the first call: most programs call few of all.
-  #parameters: Parameter[] | undefined;
+  #parameters: readonly Parameter[] | undefined;
   /** Defaults, at least FEW of them. */
   #values: unknown[] = [];
   #checks: Check[] = [];
   /** What may be given by name, '' where it may not. */
   #keys: string[] = [];
   #required = 0;
+  /** As #required, with one of those of which any number may follow. */
+  #least = 0;
   /** As #required; -1 where any number may follow or there are more than FEW, and before they are read. */
   #exact = -1;
   #positions = -1;
@@ -81,45 +68,32 @@ export class Signature {
     return this.#positions;
   }
 
-  #read(): Parameter[] {
-    const parameters: Parameter[] = [];
-    for (const [, mark, name = '', open, kind = 'any', value] of this.text
-      .slice(this.path.length + 1)
-      .matchAll(PARAMETER)) {
-      if (name === '*') {
-        this.#positions = parameters.length;
-        continue;
-      }
-      const absent = mark === '-';
-      const variadic = mark === '...';
-      const required = value === undefined && !open && !variadic;
-      if (variadic) this.#variadic = true;
-      else if (required) this.#required++;
-      const fallback =
-        value === undefined
-          ? undefined
-          : value.endsWith('Infinity')
-            ? Number(value)
-            : JSON.parse(value.replaceAll("'", '"'));
-      const is: Check = absent ? (given) => Object.is(given, fallback) : kindOf(kind, this.#own);
-      parameters.push({ name, kind, required, is, absent, variadic, open: !!open, value: fallback });
-      this.#keys.push(required || variadic ? '' : name);
-      this.#checks.push(is);
-      this.#values.push(fallback);
-    }
-    if (this.#positions < 0) this.#positions = parameters.length;
+  #read(): readonly Parameter[] {
+    const { parameters, positions } = read(this.text, this.#own);
+    this.#positions = positions;
+    this.#keys = parameters.map(({ name, required, variadic }) => (required || variadic ? '' : name));
+    this.#checks = parameters.map(({ is }) => is);
+    this.#values = parameters.map(({ value }) => value);
     while (this.#values.length < FEW) this.#values.push(undefined);
+    this.#required = parameters.filter(({ required }) => required).length;
+    const list = parameters[this.#required];
+    this.#variadic = !!list?.variadic;
+    this.#least = this.#required + (list?.variadic && !list.open ? 1 : 0);
     if (!this.#variadic && parameters.length <= FEW) this.#exact = this.#required;
     this.#parameters = parameters;
     return parameters;
   }
 
-  /** The values of all arguments in declared order. @throws ArgumentError */
+  /** The values of all arguments in declared order, with undefined behind them. @throws ArgumentError */
   parse(args: readonly unknown[]): readonly unknown[] {
     const values = (args.length < 5 && this.few(args[0], args[1], args[2], args[3])) || this.match(args);
     if (typeof values === 'function') throw new ArgumentError(`${this.name}: ${values()}`);
-    values.length = this.#checks.length;
     return values;
+  }
+
+  /** The value of the one argument that is required. @throws ArgumentError */
+  one(args: readonly unknown[]): unknown {
+    return args.length === 1 && this.only(args[0], undefined) ? args[0] : this.parse(args)[0];
   }
 
   /** As parse(), where `a` and `b` are all that is required and all that is given; else undefined. */
@@ -129,27 +103,41 @@ export class Signature {
     return (checks[0] as Check)(a) && (b === undefined || (checks[1] as Check)(b)) ? this.#values : undefined;
   }
 
-  /**
-   * As parse(), of up to four arguments, without a list of them and with undefined behind the values; undefined where
-   * something is wrong.
-   */
+  /** As parse(), of up to four arguments, without a list of them; undefined where something is wrong. */
   few(a: unknown, b: unknown, c: unknown, d: unknown): unknown[] | undefined {
     const required = this.#exact;
     if (required < 0) return undefined;
-    const values = this.#values.slice();
     let n = countOf(a, b, c, d);
     const last = n === 4 ? d : n === 3 ? c : n === 2 ? b : a;
     const options = n > required && isPlain(last);
     if (options) n--;
     if (
       n < required ||
-      (n > 0 && !this.#put(values, 0, a)) ||
-      (n > 1 && !this.#put(values, 1, b)) ||
-      (n > 2 && !this.#put(values, 2, c)) ||
-      (n > 3 && !this.#put(values, 3, d))
+      (n > 0 && !this.#right(0, a)) ||
+      (n > 1 && !this.#right(1, b)) ||
+      (n > 2 && !this.#right(2, c)) ||
+      (n > 3 && !this.#right(3, d))
     )
       return undefined;
+    const v = this.#values;
+    const values = [
+      // a literal, which engines make without a call
+      n > 0 && a !== undefined ? a : v[0],
+      n > 1 && b !== undefined ? b : v[1],
+      n > 2 && c !== undefined ? c : v[2],
+      n > 3 && d !== undefined ? d : v[3],
+      v[4],
+      v[5],
+      v[6],
+      v[7],
+    ];
     return options && this.#take(last, values, n) ? undefined : values;
+  }
+
+  /** Whether argument `i` may be this; undefined is its default. */
+  #right(i: number, value: unknown): boolean {
+    if (value === undefined && i >= this.#required) return true;
+    return i < this.#positions && (this.#checks[i] as Check)(value);
   }
 
   /** The values of all arguments in declared order, or what is wrong with them. */
@@ -160,27 +148,20 @@ export class Signature {
     let end = args.length;
     let options: Record<string, unknown> | undefined;
     if (end > required && isPlain(args[end - 1])) options = args[--end] as Record<string, unknown>;
-    if (end < required) return this.#missing(end);
+    if (end < this.#least) return this.#missing(end);
     if (this.#variadic) {
-      if (end === required && !(parameters[required] as Parameter).open) return this.#missing(end);
       const list = end === required + 1 && Array.isArray(args[required]) ? args[required] : args.slice(required, end);
       const parameter = parameters[required] as Parameter;
       for (let i = 0; i < list.length; i++) if (!parameter.is(list[i])) return this.#wrong(parameter, list[i]);
       values[required] = list;
       end = required;
     }
-    for (let i = 0; i < end; i++)
-      if (!this.#put(values, i, args[i]))
+    for (let i = 0; i < end; i++) {
+      if (!this.#right(i, args[i]))
         return i < this.#positions ? this.#wrong(parameters[i] as Parameter, args[i]) : this.#tooMany(args);
+      if (args[i] !== undefined) values[i] = args[i];
+    }
     return (options && this.#take(options, values, end, args)) ?? values;
-  }
-
-  /** Puts an argument in its place. @returns whether it is right there */
-  #put(values: unknown[], i: number, value: unknown): boolean {
-    if (value === undefined && i >= this.#required) return true;
-    if (i >= this.#positions || !(this.#checks[i] as Check)(value)) return false;
-    values[i] = value;
-    return true;
   }
 
   /** Puts the options in their places, behind those of `end` arguments. @returns what is wrong with them */
@@ -202,7 +183,7 @@ export class Signature {
       }
       if (i < end && (!args || args[i] !== undefined)) return this.#twice(key);
       if (!(this.#checks[i] as Check)(value))
-        return this.#wrong((this.#parameters as Parameter[])[i] as Parameter, value);
+        return this.#wrong((this.#parameters as readonly Parameter[])[i] as Parameter, value);
       values[i] = value;
     }
     return undefined;
@@ -311,7 +292,8 @@ export function callable(text: string, fn: AnyFunction, own?: Readonly<Record<st
         v = declared.few(a, b, c, d);
         if (v) return inner(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
       }
-      return inner(...declared.parse(given(a, b, c, d, rest)));
+      const v = declared.parse(given(a, b, c, d, rest));
+      return v.length > FEW ? inner(...v) : inner(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
     } catch (error) {
       throw named(error, declared.name);
     }
@@ -325,7 +307,9 @@ const countOf = (a: unknown, b: unknown, c: unknown, d: unknown): number =>
 
 /** The arguments of a call, without those left out at the end. */
 function given(a: unknown, b: unknown, c: unknown, d: unknown, rest: unknown[]): unknown[] {
-  return rest.length > 0 ? [a, b, c, d, ...rest] : [a, b, c, d].slice(0, countOf(a, b, c, d));
+  if (rest.length > 0) return [a, b, c, d, ...rest];
+  const n = countOf(a, b, c, d);
+  return n === 1 ? [a] : n === 2 ? [a, b] : n === 3 ? [a, b, c] : n === 4 ? [a, b, c, d] : [];
 }
 
 /** A public function that calls one of the user's: what is thrown there keeps its name. */

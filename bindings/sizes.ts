@@ -7,8 +7,15 @@ export type Shape = readonly number[];
 /** Number of elements of `shape`. */
 export function numelOf(shape: Shape): number {
   let n = 1;
-  for (const size of shape) n *= size;
+  for (let d = 0; d < shape.length; d++) n *= shape[d] as number;
   return n;
+}
+
+/** Whether two lists of sizes, or of strides, are alike. */
+export function sameShape(a: Shape, b: Shape): boolean {
+  if (a.length !== b.length) return false;
+  for (let d = 0; d < a.length; d++) if (a[d] !== b[d]) return false;
+  return true;
 }
 
 /** Row-major strides of `shape`, in elements. */
@@ -56,7 +63,9 @@ export function checkShape(op: string, shape: Shape): void {
     if (!Number.isSafeInteger(size) || size < 0)
       throw new ShapeError(`${op}: expected sizes to be whole numbers from 0, got ${formatShape(shape)}`);
   // A size of 0 must not hide another that is too large for a stride.
-  if (numelOf(shape.filter((size) => size > 0)) > MAX_ELEMENTS)
+  let most = 1;
+  for (const size of shape) most *= size || 1;
+  if (most > MAX_ELEMENTS)
     throw new ShapeError(`${op}: expected at most ${MAX_ELEMENTS} elements, got ${formatShape(shape)}`);
 }
 

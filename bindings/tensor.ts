@@ -16,7 +16,7 @@ import {
   ShapeError,
 } from './memory/errors.ts';
 import type { Arguments } from './signature.ts';
-import { checkListed, contiguousStrides, copyOf, nested, numelOf, type Shape } from './sizes.ts';
+import { checkListed, contiguousStrides, copyOf, nested, numelOf, type Shape, sameShape } from './sizes.ts';
 import { expectNone, type RequiresGradOptions, takes } from './takes.ts';
 import { jsonOf, numberOf, type TensorJson, textOf } from './text.ts';
 
@@ -81,7 +81,7 @@ export function checkGradient(op: string, x: Tensor, g: unknown): asserts g is T
     throw new DtypeError(
       `${op}: expected a gradient of dtype f32 of an f32 tensor, got ${g.dtype} of ${x.dtype}; convert it with .to('f32')`,
     );
-  if (g.sizes.length !== x.sizes.length || !g.sizes.every((size, d) => size === x.sizes[d]))
+  if (!sameShape(g.sizes, x.sizes))
     throw new ShapeError(
       `${op}: expected a gradient of shape ${formatShape(x.shape)}, got ${formatShape(g.shape)}; reshape() or expand() it`,
     );

@@ -56,22 +56,28 @@ function reachable(roots: readonly Tensor[]): Node[] {
   const seen = new Set<GradNode>();
   const stack = roots.map((root) => root.node);
   const nodes: Node[] = [];
+  let sorted = true;
+  let last = Number.POSITIVE_INFINITY;
+  const reach = (node: Node, x: Tensor): void => {
+    const before = x.node && asNoted(node, x).node;
+    if (before) stack.push(before);
+  };
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
     if (!node || seen.has(node)) continue;
     seen.add(node);
     nodes.push(node as Node);
+    sorted &&= node.sequence < last;
+    last = node.sequence;
     // A node that was walked already goes nowhere; visiting it says so.
     if ((node as Node).saved === null) continue;
     const { row, inputs } = node as Node;
     for (const { name } of row.inputs) {
       const slot = inputs[name] as Slot;
-      for (const x of slot instanceof Tensor ? [slot] : (slot ?? [])) {
-        const before = x.node && asNoted(node as Node, x).node;
-        if (before) stack.push(before);
-      }
+      if (slot instanceof Tensor) reach(node as Node, slot);
+      else if (slot) for (const x of slot) reach(node as Node, x);
     }
   }
-  return nodes.sort((a, b) => b.sequence - a.sequence);
+  return sorted ? nodes : nodes.sort((a, b) => b.sequence - a.sequence);
 }
 
 function checkSaved(op: string, x: Tensor, version: number | undefined): void {
@@ -237,9 +243,14 @@ class Walk {
       g[row.differentiable[slot] as string] = gradient;
       some ||= gradient !== null;
     }
-    if (some && node.module) withModules(node.module, () => this.#ask(node, g));
+    if (some && node.module) this.#askInside(node, g);
     else if (some) this.#ask(node, g);
     for (const y of outputs) if (!this.#reached.has(y)) this.#pending.drop(y, this.#temporary);
+  }
+
+  /** On its own, since what a closure holds is made at every call of the function around it. */
+  #askInside(node: Node, g: Readonly<Record<string, Tensor | null>>): void {
+    withModules(node.module, () => this.#ask(node, g));
   }
 
   #ask(node: Node, g: Readonly<Record<string, Tensor | null>>): void {
@@ -262,10 +273,10 @@ class Walk {
         const slot = inputs[name] as Tensor | readonly Tensor[];
         if (slot instanceof Tensor) this.#give(node, slot, gradient as Tensor, inner);
         else
-          slot.forEach((x, i) => {
+          for (let i = 0; i < slot.length; i++) {
             const dx = (gradient as readonly (Tensor | null)[])[i];
-            if (dx && (flags as readonly boolean[])[i]) this.#give(node, x, dx, inner);
-          });
+            if (dx && (flags as readonly boolean[])[i]) this.#give(node, slot[i] as Tensor, dx, inner);
+          }
       }
     } finally {
       if (inner) arena.close(inner);

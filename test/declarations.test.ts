@@ -204,9 +204,9 @@ describe('an editor', () => {
   }
 
   const shown: [line: string, signature: string, doc: RegExp][] = [
-    ['x.sum()', 'sum(dims?: Dims, options?: ReduceOptions): Tensor', /^The sum of the elements over `dims`/],
+    ['x.sum()', 'sum(options?: ReduceOptions): Tensor', /^The sum of the elements over `dim`/],
     ['x.neg().matmul()', 'matmul(other: Tensor): Tensor', /^The matrix product over the last two dims/],
-    ['x.backward()', 'backward(gradient?: Tensor, options?: BackwardOptions): void', /every leaf/],
+    ['x.backward()', 'backward(options?: BackwardOptions): void', /every leaf/],
     ['F.elu(x, )', 'elu(x: Tensor, options?: F.EluOptions): Tensor', /alpha \(eˣ − 1\)/],
     ['new nn.ELU()', 'ELU(options?: F.EluOptions | undefined): nn.ELU', /^/],
   ];

@@ -7,6 +7,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseSync } from 'rolldown/utils';
+import { formsOf } from './forms.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const ENTRY = 'index.d.ts';
@@ -141,19 +142,42 @@ function reach(files) {
   return kept;
 }
 
-/** A constant that is a function, declared as a function: editors and the reference show it as one. */
-function asFunction(text, { declaration }, whole) {
+/** A constant that is a function, declared as a function of as many forms: editors and the reference show it as one. */
+function asFunction(file, { declaration }, whole) {
   const [variable] = declaration?.type === 'VariableDeclaration' ? declaration.declarations : [];
   const type = variable?.id.typeAnnotation?.typeAnnotation;
-  if (type?.type !== 'TSFunctionType') return whole;
-  const head = text.slice(type.start, type.returnType.start); // with the parameters
-  const result = text.slice(type.returnType.typeAnnotation.start, type.end);
+  const forms = type && formsIn(type, file);
+  if (!forms) return whole;
   const doc = whole.slice(0, whole.lastIndexOf('export declare const'));
-  return `${doc}export declare function ${variable.id.name}${head.trimEnd()}: ${result};`;
+  const textOf = (node) => (typeof node === 'string' ? node : file.text.slice(node.start, node.end));
+  const generic = type.typeParameters ? textOf(type.typeParameters) : '';
+  return forms
+    .map(
+      ({ params, result }) =>
+        `${doc}export declare function ${variable.id.name}${generic}(${params.map(textOf).join(', ')})${result};`,
+    )
+    .join('\n');
+}
+
+/** The forms of a type, if it is that of functions, and told in this file. */
+function formsIn(type, file) {
+  if (type.type === 'TSFunctionType') return formsOf(type, file);
+  if (type.type === 'TSTypeLiteral') {
+    const calls = type.members.every(
+      (member) => member.type === 'TSCallSignatureDeclaration' && !member.typeParameters,
+    );
+    return calls ? formsOf(type, file) : undefined;
+  }
+  if (type.type !== 'TSTypeReference' || type.typeName.type !== 'Identifier') return undefined;
+  if (type.typeName.name === 'Callable') return formsOf(type, file);
+  const alias = file.body.map(declarationOf).find(({ id }) => id?.name === type.typeName.name);
+  if (alias?.type !== 'TSTypeAliasDeclaration' || alias.typeParameters) return undefined;
+  return formsIn(alias.typeAnnotation, file);
 }
 
 /** The text of a statement with only those of its specifiers that are kept; with the comment above it. */
-function print({ text }, statement, before, kept) {
+function print(file, statement, before, kept) {
+  const { text } = file;
   const { specifiers = [] } = statement;
   let whole = text.slice(before, statement.end).trim();
   const left = specifiers.filter((specifier) => kept.has(specifier));
@@ -161,7 +185,7 @@ function print({ text }, statement, before, kept) {
     const names = left.map(({ start, end }) => text.slice(start, end)).join(', ');
     whole = whole.replace(/\{[^}]*\}/, `{ ${names} }`);
   }
-  whole = asFunction(text, statement, whole);
+  whole = asFunction(file, statement, whole);
   return whole.replace(/(['"])(\.\.?\/[^'"]+)\.ts\1/g, '$1$2.js$1');
 }
 

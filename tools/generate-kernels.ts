@@ -95,15 +95,12 @@ function argument([name, spec]: [string, Spec]): string {
   return spec.optional ? `c.${name} ? ${address} : 0` : address;
 }
 
-function eager([name, { operands, cut }]: [string, Kernel], number: number): string {
-  const call = `e.${name}(${Object.entries(operands).map(argument).join(', ')})`;
-  return `    ${name}: (c) => ${cut ? `(m.size > 1 && share(${number}, c)) || ` : ''}${call},`;
-}
+const eager = ([name, { operands }]: [string, Kernel]): string =>
+  `    ${name}: (c) => e.${name}(${Object.entries(operands).map(argument).join(', ')}),`;
 
 const calls = (): string => `// Written by tools/generate-kernels.ts out of bindings/kernels/.
 import type { Operand } from '../kernels/descriptor.ts';
-import { WORTH_SHARING } from '../kernels/command.ts';
-import { descriptorOf, type KernelName, type Kernels, type Probes, probes, table } from '../kernels/table.ts';
+import type { KernelName, Kernels, Probes } from '../kernels/table.ts';
 
 /** What the wasm files of this package say that they are of. */
 export const STAMP = '${stamp()}';
@@ -112,16 +109,11 @@ export const STAMP = '${stamp()}';
 export interface Caller {
   /** Where this thread packs. */
   readonly workspace: number;
-  /** Threads that work now. */
-  readonly size: number;
   /** Puts a list where kernels can read it. @returns its address */
   list(words: readonly number[]): number;
-  /** Shares a call among threads where it is worth their time. @returns whether it did */
-  share(kernel: KernelName, call: object): boolean;
 }
 
 type Exports = Readonly<Record<string, (...args: number[]) => number>>;
-type Cost = (call: never) => number;
 
 /** The address of what is read. */
 const at = (x: Operand): number => x.block.ptr + x.byteOffset;
@@ -131,29 +123,27 @@ const write = (x: Operand): number => {
   return x.block.ptr + x.byteOffset;
 };
 
-/** Every kernel, called at once. @throws Error where the wasm build lacks one of the table */
-export function eagerKernels(exports: Exports, m: Caller): Kernels {
-  for (const name of [...Object.keys(table), ...Object.keys(probes)])
+/** @throws Error where the wasm build lacks one of \`calls\` */
+function checked<C extends object>(exports: Exports, calls: C): C {
+  for (const name of Object.keys(calls))
     if (!exports[name]) throw new Error(\`the wasm build lacks the kernel \${name}; run npm run build\`);
-  const e = exports as Readonly<Record<KernelName, (...args: number[]) => number>>;
-  const names = Object.keys(table) as KernelName[];
-  const costs = names.map((name) => descriptorOf(name).cost ?? (() => 0));
-  const share = (number: number, call: object): boolean =>
-    (costs[number] as Cost)(call as never) >= WORTH_SHARING && m.share(names[number] as KernelName, call);
-  return {
-${kernels.map(eager).join('\n')}
-  };
+  return calls;
 }
 
-/** Every probe. */
+/** Every kernel in the order of the table, called at once. @throws Error where the wasm build lacks one */
+export function eagerKernels(exports: Exports, m: Caller): Kernels {
+  const e = exports as Readonly<Record<KernelName, (...args: number[]) => number>>;
+  return checked(exports, {
+${kernels.map(eager).join('\n')}
+  });
+}
+
+/** Every probe in the order of the table. @throws Error where the wasm build lacks one */
 export function eagerProbes(exports: Exports): Probes {
   const e = exports as Readonly<Record<keyof Probes, (...args: number[]) => number>>;
-  return {
-${all
-  .slice(kernels.length)
-  .map((entry) => eager(entry, 0))
-  .join('\n')}
-  };
+  return checked(exports, {
+${all.slice(kernels.length).map(eager).join('\n')}
+  });
 }
 `;
 

@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseSync } from 'rolldown/utils';
+import { formsOf } from './forms.mjs';
 
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -39,53 +40,6 @@ const files = parse(TOP).body.flatMap((node) =>
   node.type === 'ExportAllDeclaration' ? [resolve(TOP, node.source.value)] : [],
 );
 
-/**
- * The forms in which a function may be called, each by parameters and result, out of its type: a function type, a
- * literal of several, Callable<required, positions, options, result>, or a type of the file that is one of these.
- */
-function formsOf(type, source) {
-  const { text, body } = source;
-  const textOf = (node) => text.slice(node.start, node.end);
-  if (type.type === 'TSFunctionType')
-    return [
-      {
-        params: type.params,
-        result: textOf(type.returnType).replace(/^=>/, ':'),
-        types: [type.params.slice(1), type.returnType],
-      },
-    ];
-  if (type.type === 'TSTypeLiteral')
-    return type.members.map((member) => ({
-      params: member.params,
-      result: textOf(member.returnType),
-      types: [member.params.slice(1), member.returnType],
-      member,
-    }));
-  const alias = body
-    .map(({ declaration, ...node }) => declaration ?? node)
-    .find(({ id }) => id?.name === type.typeName.name);
-  if (type.typeName.name !== 'Callable') {
-    if (!alias) throw new Error(`${source.file}: expected a type of this file, got ${textOf(type)}`);
-    return formsOf(alias.typeAnnotation, source);
-  }
-  const [required, positions, options, result] = type.typeArguments.params;
-  const items = ({ elementTypes }, mark) =>
-    elementTypes.map((item) => `${item.label.name}${mark}: ${textOf(item.elementType)}`);
-  const first = items(required, '');
-  const form = (...params) => ({
-    params: [...first, ...params],
-    result: `: ${textOf(result)}`,
-    types: [required.elementTypes.slice(1), positions, options, result],
-  });
-  const named = `options?: ${textOf(options)}`;
-  const each = items(positions, '');
-  return [
-    form(named),
-    ...(each.length > 0 ? [form(...items(positions, '?'))] : []),
-    ...each.map((_, i) => form(...each.slice(0, i + 1).map((item) => `${item} | undefined`), named)),
-  ];
-}
-
 /** The name under which a declaration of a file is exported. */
 function exported(name, statement, body) {
   if (statement.type === 'ExportNamedDeclaration') return name;
@@ -99,7 +53,9 @@ function exported(name, statement, body) {
 function* functionsOf(source) {
   const { text, body, comments } = source;
   const docBefore = (node) =>
-    comments.find((comment) => comment.value.startsWith('*') && /^\s*$/.test(text.slice(comment.end, node.start)));
+    comments.find(
+      ({ value, end }) => value.startsWith('*') && end <= node.start && /^\s*$/.test(text.slice(end, node.start)),
+    );
   for (const statement of body) {
     const { declaration = statement } = statement;
     if (declaration?.type === 'FunctionDeclaration' && declaration !== statement)

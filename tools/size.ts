@@ -1,8 +1,9 @@
 // Prints what a user downloads, and fails where it is over the budget: programs bundled with the package as a user's
-// bundler does it, by package.json, and minified; and the wasm build they pick; each by gzip -9. (size-limit does this
-// too, but not on Node 20.)
+// bundler does it, by package.json, and minified; and the wasm build they pick; each by gzip -9. Of a program that is
+// what every page loads: its entry and the chunks that this imports. What is imported while it runs, as the threads are
+// by pages that may have some, has a line of its own. (size-limit does this too, but not on Node 20.)
 //   node build/tools/size.js
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
@@ -20,13 +21,15 @@ console.log(tensor([[1, 2]]).matmul(tensor([[3], [4]])).item());
 `,
 };
 
-for (const [name, text] of Object.entries(programs)) {
+/** Bundles a program. @returns for each entry, that of the program and those imported while it runs, its own files */
+async function bundleOf(name: string, text: string): Promise<Map<string, string[]>> {
   // Inside the package, which finds itself by its name.
   const entry = resolve(`${name}.ts`);
   const bundle = await rolldown({
     input: { index: entry },
     external: /^node:/,
     platform: 'browser',
+    preserveEntrySignatures: false, // as Vite has it for pages, whose scripts nobody imports
     tsconfig: false,
     plugins: [
       { name: 'program', resolveId: (id) => (id === entry ? id : null), load: (id) => (id === entry ? text : null) },
@@ -34,15 +37,41 @@ for (const [name, text] of Object.entries(programs)) {
   });
   // Without annotations, which are for a bundler that would come after.
   const comments = { annotation: false, legal: true };
-  await bundle.write({ dir: `build/size/${name}`, format: 'esm', minify: true, comments });
+  const dir = `build/size/${name}`;
+  rmSync(dir, { recursive: true, force: true });
+  const { output } = await bundle.write({ dir, format: 'esm', minify: true, comments });
   await bundle.close();
+  const chunks = new Map(output.flatMap((file) => (file.type === 'chunk' ? [[file.fileName, file]] : [])));
+  const files = new Map<string, string[]>();
+  const loaded = new Set<string>();
+  // The program itself is first: what it has loaded nobody loads again.
+  const entries = [...chunks.values()].filter(({ isEntry, isDynamicEntry }) => isEntry || isDynamicEntry);
+  for (const { name: part, fileName } of entries.sort((a, b) => Number(b.isEntry) - Number(a.isEntry))) {
+    const own: string[] = [];
+    const load = (file: string): void => {
+      const chunk = chunks.get(file);
+      if (!chunk || loaded.has(file)) return;
+      loaded.add(file);
+      own.push(`${dir}/${file}`);
+      for (const other of chunk.imports) load(other);
+    };
+    load(fileName);
+    files.set(`${name}/${part}`, own);
+  }
+  return files;
 }
 
+const bundled = new Map<string, string[]>();
+for (const [name, text] of Object.entries(programs))
+  for (const [part, files] of await bundleOf(name, text)) bundled.set(part, files);
+
 const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
+const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 for (const { what, file, limit } of budget) {
-  const bytes = readFileSync(file);
-  const zipped = gzipSync(bytes, { level: 9 }).length;
-  const columns = [what.padEnd(32), kilobytes(bytes.length).padStart(10), kilobytes(zipped).padStart(10)];
+  const parts = (bundled.get(file) ?? [file]).map((part) => readFileSync(part));
+  const zipped = sum(parts.map((bytes) => gzipSync(bytes, { level: 9 }).length));
+  const plain = sum(parts.map(({ length }) => length));
+  const columns = [what.padEnd(32), kilobytes(plain).padStart(10), kilobytes(zipped).padStart(10)];
   console.log(`${columns.join('')} gzipped, of ${kilobytes(limit)}`);
   if (zipped <= limit) continue;
   console.error(

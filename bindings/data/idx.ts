@@ -119,4 +119,4 @@ function readBytes(source: Bytes): IdxArray {
  * @throws ArgumentError for what is no buffer; FormatError for a bad magic number, sizes that overflow, missing or
  * trailing bytes
  */
-export const readIdx = callable('readIdx(source: bytes)', readBytes, bytesKind);
+export const readIdx: (source: Bytes) => IdxArray = callable('readIdx(source: bytes)', readBytes, bytesKind);

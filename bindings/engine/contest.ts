@@ -1,6 +1,8 @@
 // Whether a team is worth its while: engines and containers may speak of more processors than there are, and a team
 // whose threads take turns is many times slower than one thread alone.
-import { now } from './platform.ts';
+
+/** Milliseconds of a steady clock. */
+type Clock = () => number;
 
 /** Milliseconds that one side takes in a round, at least, and so many ticks of the clock. */
 const ROUND = 0.2;
@@ -14,7 +16,7 @@ const COARSEST = 5;
 const LOOKS = 100_000;
 
 /** Milliseconds from one tick of the clock to the next; Infinity where it stands still. */
-function tick(): number {
+function tick(now: Clock): number {
   let [last, least] = [now(), Number.POSITIVE_INFINITY];
   // The first is cut short by where it starts, and others may be long, where other programs run meanwhile.
   for (let looks = 0, ticks = 0; looks < LOOKS && ticks < 4; looks++) {
@@ -30,8 +32,8 @@ function tick(): number {
  * Whether `team` is faster than `alone`, by the best of a few rounds in turn: about 2 ms, and 10 where it is not. Where
  * the clock cannot tell, it is taken to be.
  */
-export function teamPays(team: () => void, alone: () => void): boolean {
-  const precision = tick();
+export function teamPays(team: () => void, alone: () => void, now: Clock): boolean {
+  const precision = tick(now);
   if (precision > COARSEST) return true;
   const least = Math.max(ROUND, TICKS * precision);
   let runs = 1;

@@ -1,4 +1,5 @@
 // Memories, and instances of the kernels over them.
+import { instantiateSync } from '@assemblyscript/loader';
 import { BackendError } from '../memory/errors.ts';
 import type { BuildName } from './builds.ts';
 import { now } from './platform.ts';
@@ -56,13 +57,23 @@ export function ownMemory(most: number): Granted {
   );
 }
 
+/**
+ * An instance by the loader of AssemblyScript. Not by its asynchronous form, which looks for Response: in Node that
+ * loads all of fetch, 30 ms. Chrome before 115 makes large instances of a page asynchronously only.
+ */
+async function instanceOf(module: WebAssembly.Module, env: Record<string, unknown>): Promise<WebAssembly.Instance> {
+  try {
+    return instantiateSync(module, { env }).instance;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return WebAssembly.instantiate(module, { env } as WebAssembly.Imports);
+  }
+}
+
 /** Exports of a module over `memory`. */
 export async function instantiateBuild(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Exports> {
-  const abort = (): never => {
-    throw new Error('a kernel gave up'); // debug builds alone ask for it
-  };
-  const instance = await WebAssembly.instantiate(module, { env: { memory, now, abort } });
-  const exports = instance.exports as unknown as Exports;
+  // The loader's own exports wrap every function; the raw ones are the fast ones.
+  const exports = (await instanceOf(module, { memory, now })).exports as unknown as Exports;
   exports._initialize?.();
   return exports;
 }

@@ -3,8 +3,8 @@ import { ArgumentError } from '../memory/errors.ts';
 import { signature } from '../signature.ts';
 import type { CompiledModule, Locate, Simd, UrlLike } from './builds.ts';
 import { PAGE } from './instance.ts';
+import { THREAD_BYTES } from './thread-count.ts';
 import { TILES, type Tile } from './tile.ts';
-import { THREAD_BYTES } from './workers.ts';
 
 const MAX_BYTES = 65536 * PAGE;
 const MIN_BYTES = 32 * PAGE;

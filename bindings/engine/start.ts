@@ -1,17 +1,28 @@
 // Puts a runtime together: picks the build, finds it, gives it a memory, and starts its threads.
 import { eagerKernels, eagerProbes } from '../generated/kernel-calls.ts';
-import type { Kernels, Probes } from '../kernels/table.ts';
+import { commandOf, slicesOf, touchesOf, WORTH_SHARING } from '../kernels/command.ts';
+import { encode, Words } from '../kernels/encode.ts';
+import { descriptorOf, type Kernels, numberKernels, type Probes } from '../kernels/table.ts';
 import { Arena } from '../memory/arena.ts';
-import { BackendError, RetrogradError } from '../memory/errors.ts';
-import { type BuildName, givenBuild, type Loaded, loadBuild, pickSimd, type Simd } from './builds.ts';
+import { BackendError, RetrogradError, WorkerError } from '../memory/errors.ts';
+import {
+  type BuildName,
+  givenBuild,
+  type Loaded,
+  loadBuild,
+  pickSimd,
+  resolveUrl,
+  type Simd,
+  type UrlLike,
+} from './builds.ts';
 import { type Exports, type Granted, instantiateBuild, ownMemory, sharedMemory } from './instance.ts';
 import { Lists } from './lists.ts';
+import { OneThread, type Threads } from './one-thread.ts';
 import type { Settings } from './options.ts';
-import { isNode } from './platform.ts';
+import { isNode, now } from './platform.ts';
 import type { Revectorized } from './revectorize.ts';
-import { ThreadPool } from './thread-pool.ts';
+import { oneThread, pickThreads, THREAD_BYTES, type Wanted } from './thread-count.ts';
 import { pickTile, setTile, TILES, type Tile } from './tile.ts';
-import { oneThread, pickThreads, THREAD_BYTES, type Wanted, workerStarter } from './workers.ts';
 
 /** The running instance: its memory and the two ways to its exports. @internal */
 export interface Runtime {
@@ -20,7 +31,7 @@ export interface Runtime {
   readonly probes: Probes;
   readonly exports: Exports;
   readonly lists: Lists;
-  readonly threads: ThreadPool;
+  readonly threads: Threads;
   readonly build: Simd;
   readonly tile: Tile;
   readonly revectorized: boolean;
@@ -78,7 +89,15 @@ interface Chosen {
   readonly granted: Granted;
   readonly threads: number;
   readonly reasons: string[];
+  /** thread-pool.ts, where there shall be more threads than one. */
+  readonly pool: Promise<typeof import('./thread-pool.ts') | null>;
 }
+
+/** What is done where thread-pool.ts does not come, such as where a page was moved without it. */
+const withoutPool = (reasons: string[]) => (error: Error) => {
+  reasons.push(`one thread after all: thread-pool.js of the package did not load (${error.message})`);
+  return null;
+};
 
 async function choose(settings: Settings): Promise<Chosen> {
   const { module, maxBytes, locate } = settings;
@@ -89,12 +108,20 @@ async function choose(settings: Settings): Promise<Chosen> {
   const wanted = await pickThreads(settings.threads, given, maxBytes);
   const { granted, threads, reason: why } = makeMemory(wanted, maxBytes, given);
   const build: BuildName = given ?? (threads > 1 ? `${simd}-threads` : simd);
+  const reasons = [reason, why, ...granted.reasons];
+  const pool = threads > 1 ? import('./thread-pool.ts').catch(withoutPool(reasons)) : Promise.resolve(null);
   const loaded = given ? { module: module as WebAssembly.Module, bytes: null } : await loadBuild(build, locate);
-  return { simd, build, loaded, granted, threads, reasons: [reason, why, ...granted.reasons] };
+  return { simd, build, loaded, granted, threads, reasons, pool };
 }
 
+/** What thread-pool.ts has of the library. */
+const library = {
+  ...{ isNode, worth: WORTH_SHARING, now, commandOf, descriptorOf, encode, slicesOf, touchesOf },
+  workerError: (message: string) => new WorkerError(message),
+};
+
 async function assemble(settings: Settings): Promise<Runtime> {
-  const { simd, build, loaded, granted, threads: wanted, reasons } = await choose(settings);
+  const { simd, build, loaded, granted, threads: wanted, reasons, pool } = await choose(settings);
   const wide = settings.revectorize ? await widen(loaded, build) : { module: null, reason: PLAIN };
   const module = wide.module ?? loaded.module;
   const { tile, reason } =
@@ -106,16 +133,17 @@ async function assemble(settings: Settings): Promise<Runtime> {
   setTile(exports, tile);
   const arena = new Arena(granted.memory, Number(exports.heap_base?.()) >>> 0, granted.limit);
   const lists = new Lists(arena, exports);
-  const auto = settings.threads === 'auto';
-  const threads = new ThreadPool(arena, exports, lists, {
-    ...{ module, wanted, tile: TILES.indexOf(tile), tried: auto },
-    startWorker: wanted > 1 ? await workerStarter(settings.worker) : null,
+  const alone = new OneThread(arena, exports, lists);
+  const parts = { ...library, wordsAt: (address: number) => new Words(arena, address) };
+  const team = (await pool)?.startPool(parts, alone, {
+    ...{ module, wanted, tile: TILES.indexOf(tile), tried: settings.threads === 'auto' },
+    worker: settings.worker ? () => String(resolveUrl(settings.worker as UrlLike)) : null,
     note: (lack) => reasons.push(lack),
   });
-  if (auto && isNode) threads.startLater();
-  else await threads.start();
-  const kernels = eagerKernels(exports, threads);
+  const threads = (await team) ?? alone;
+  const kernels = threads.sharing(eagerKernels(exports, alone));
   const probes = eagerProbes(exports);
+  numberKernels([...Object.keys(kernels), ...Object.keys(probes)]);
   const revectorized = wide.module !== null;
   return { arena, kernels, probes, exports, lists, threads, build: simd, tile, revectorized, reasons };
 }

@@ -1,14 +1,15 @@
-// The thread pool: workers that run the same programs over the same memory. See assembly/program/threads.ts.
-import { commandOf, type Ref, slicesOf, touchesOf } from '../kernels/command.ts';
-import { encode, Words } from '../kernels/encode.ts';
-import type { KernelName } from '../kernels/table.ts';
-import type { Arena, Block } from '../memory/arena.ts';
-import { WorkerError } from '../memory/errors.ts';
+// The thread pool: workers that run the same programs over the same memory. See assembly/program/threads.ts. It is
+// loaded where there may be threads: most pages are not isolated, and download none of this. It takes what it needs of
+// the library as an argument: where it imported any of it, bundlers would cut the rest in two, which is 2 kB more.
+import type { commandOf, Ref, slicesOf, touchesOf } from '../kernels/command.ts';
+import type { Kernel } from '../kernels/descriptor.ts';
+import type { encode, Words } from '../kernels/encode.ts';
+import type { descriptorOf, KernelName, Kernels } from '../kernels/table.ts';
+import type { Block } from '../memory/arena.ts';
 import { teamPays } from './contest.ts';
-import type { Exports } from './instance.ts';
-import type { Lists } from './lists.ts';
-import { isNode } from './platform.ts';
-import { type Job, type Listener, Muster, type PoolWorker, type StartWorker } from './workers.ts';
+import type { OneThread, Threads } from './one-thread.ts';
+import type { now } from './platform.ts';
+import { type Job, type Listener, Muster, type PoolWorker, type StartWorker, workerStarter } from './workers.ts';
 
 /** Room for one command with its list. */
 const COMMAND_BYTES = 1024;
@@ -24,14 +25,6 @@ const TRIED = 2 ** 15;
 
 const inWords = (threads: number): string => (threads === 1 ? 'one thread' : `${threads} threads`);
 
-/** What runs the words of a program: this thread, or all of the pool. */
-export interface Runner {
-  /** @returns the address of the check that stopped it, or 0 @throws WorkerError */
-  run(from: number, to: number): number;
-  /** Bytes of the scratch for intermediates of loops. */
-  readonly intermediateBytes: number;
-}
-
 /** What a pool is made of. */
 export interface Equipment {
   readonly module: WebAssembly.Module;
@@ -39,8 +32,8 @@ export interface Equipment {
   readonly tile: number;
   /** How many threads there shall be. */
   readonly wanted: number;
-  /** How workers are made; null where there are none. */
-  readonly startWorker: StartWorker | null;
+  /** The URL of the program of workers, for pages that forbid those made of text. */
+  readonly worker: (() => string) | null;
   /** Whether fewer are better where all are slower than one. */
   readonly tried: boolean;
   /** Takes a reason for fewer threads than wanted. */
@@ -60,15 +53,31 @@ interface Coming {
   settle(): void;
 }
 
-export class ThreadPool implements Runner {
-  readonly #arena: Arena;
-  readonly #exports: Exports;
-  readonly #lists: Lists;
+/** What the pool has of the library. */
+export interface Parts {
+  readonly isNode: boolean;
+  /** Calls that cost as much are worth the time of several threads. */
+  readonly worth: number;
+  readonly now: typeof now;
+  readonly commandOf: typeof commandOf;
+  readonly descriptorOf: typeof descriptorOf;
+  readonly encode: typeof encode;
+  readonly slicesOf: typeof slicesOf;
+  readonly touchesOf: typeof touchesOf;
+  wordsAt(address: number): Words;
+  workerError(message: string): Error;
+}
+
+/** A call of any kernel. */
+type Run = (call: object) => void;
+
+class ThreadPool implements Threads {
   readonly #equipment: Equipment;
+  readonly #parts: Parts;
+  readonly #alone: OneThread;
+  readonly #startWorker: StartWorker;
   /** Where a shared call stands. */
   readonly #buffer: number;
-  readonly #workspaces: number[] = [];
-  readonly #scratches: number[] = [];
   /** How many threads there shall be from now on. */
   #wanted: number;
   #workers: PoolWorker[] = [];
@@ -81,16 +90,14 @@ export class ThreadPool implements Runner {
   #tried: boolean;
   #stopped = false;
 
-  constructor(arena: Arena, exports: Exports, lists: Lists, equipment: Equipment) {
-    this.#arena = arena;
-    this.#lists = lists;
+  constructor(parts: Parts, alone: OneThread, equipment: Equipment, startWorker: StartWorker) {
+    this.#parts = parts;
+    this.#alone = alone;
     this.#equipment = equipment;
-    this.#buffer = arena.reserve(COMMAND_BYTES);
-    this.#exports = exports;
+    this.#startWorker = startWorker;
+    this.#buffer = alone.arena.reserve(COMMAND_BYTES);
     this.#wanted = equipment.wanted;
     this.#tried = equipment.tried;
-    this.#makeRoom(1);
-    this.#takePart(1, 0);
   }
 
   /** Threads that work now, those included that the first call worth their time would start. */
@@ -98,40 +105,15 @@ export class ThreadPool implements Runner {
     return this.#waits ? this.#wanted : this.#gathered();
   }
 
-  /** Where this thread packs. */
-  get workspace(): number {
-    return this.#workspaces[0] as number;
-  }
-
-  /** Puts a list where kernels can read it. @returns its address */
-  list(words: readonly number[]): number {
-    return this.#lists.put(words);
-  }
-
-  /** Makes room for so many threads. @throws OutOfMemoryError */
-  #makeRoom(threads: number): void {
-    for (let i = this.#workspaces.length; i < threads; i++) {
-      this.#workspaces.push(this.#arena.reserve(Number(this.#exports.gemm_workspace_bytes?.())));
-      this.#scratches.push(this.#arena.reserve(Number(this.#exports.program_scratch_bytes?.())));
-    }
-  }
-
-  /** Makes this thread the first of `count`. */
-  #takePart(count: number, control: number): void {
-    // The main thread of a page must not sleep.
-    const sleeps = isNode || typeof document === 'undefined';
-    const [workspace, scratch] = [this.#workspaces[0], this.#scratches[0]] as [number, number];
-    this.#exports.thread_start?.(0, count, control, workspace, scratch, Number(sleeps));
-    this.#size = count;
-  }
-
-  /** Leaves the start of the workers to the first call that is worth their time. For threads that may sleep. */
-  startLater(): void {
-    this.#waits = this.#wanted > 1;
-  }
-
-  /** Starts the workers, and waits until the team is made up; at the worst this thread works alone. */
+  /**
+   * Starts the workers, and waits until the team is made up; at the worst this thread works alone. Where it may sleep
+   * and nobody asked for workers, they start with the first call that is worth their time.
+   */
   async start(): Promise<void> {
+    if (this.#parts.isNode && this.#tried) {
+      this.#waits = this.#wanted > 1;
+      return;
+    }
     while (this.#wanted > 1 && this.#size === 1 && !this.#stopped)
       await new Promise<void>((done) => this.#call(false, done));
   }
@@ -149,13 +131,13 @@ export class ThreadPool implements Runner {
   #call(awaited: boolean, started?: () => void): void {
     this.#waits = false;
     const { module, tile } = this.#equipment;
-    const { memory } = this.#arena;
+    const { memory } = this.#alone.arena;
     let control: number;
     try {
-      this.#makeRoom(this.#wanted);
-      const bytes = Number(this.#exports.thread_control_bytes?.(this.#wanted));
-      control = this.#arena.reserve(bytes);
-      this.#arena.u8.fill(0, control, control + bytes);
+      this.#alone.makeRoom(this.#wanted);
+      const bytes = Number(this.#alone.exports.thread_control_bytes?.(this.#wanted));
+      control = this.#alone.arena.reserve(bytes);
+      this.#alone.arena.u8.fill(0, control, control + bytes);
     } catch (error) {
       this.#fail(error as Error);
       started?.();
@@ -165,14 +147,21 @@ export class ThreadPool implements Runner {
     const deadline = Date.now() + START_LIMIT;
     const timer: unknown = setTimeout(() => this.#coming === coming && this.#gathered(), START_LIMIT + 1);
     // It keeps the process while start() waits, and only then.
-    if (isNode && !started) (timer as NodeJS.Timeout).unref();
+    if (this.#parts.isNode && !started) (timer as NodeJS.Timeout).unref();
     const settle = (): void => {
       clearTimeout(timer as number);
       started?.();
     };
     const coming: Coming = { control, muster, workers: [], deadline, awaited, settle };
     this.#coming = coming;
-    const job: Job = { module, memory, control, workspaces: this.#workspaces, scratches: this.#scratches, tile };
+    const job: Job = {
+      module,
+      memory,
+      control,
+      workspaces: this.#alone.workspaces,
+      scratches: this.#alone.scratches,
+      tile,
+    };
     this.#add(coming, job);
   }
 
@@ -187,10 +176,10 @@ export class ThreadPool implements Runner {
     };
     try {
       while (this.#coming === coming && workers.length < this.#wanted - 1) {
-        workers.push((this.#equipment.startWorker as StartWorker)(job, listener));
+        workers.push(this.#startWorker(job, listener));
         // Where a page forbids the first, the others need not be asked for.
-        if (!isNode && workers.length === 1) setTimeout(() => this.#add(coming, job), FIRST);
-        if (!isNode && workers.length === 1) return;
+        if (!this.#parts.isNode && workers.length === 1) setTimeout(() => this.#add(coming, job), FIRST);
+        if (!this.#parts.isNode && workers.length === 1) return;
       }
     } catch (error) {
       this.#fail(error as Error);
@@ -227,7 +216,7 @@ export class ThreadPool implements Runner {
       this.#equipment.note(`${inWords(size)} after all: ${late}`);
       this.#wanted = size;
     }
-    if (size > 1) this.#takePart(size, control);
+    if (size > 1) this.#join(size, control);
     else this.#dismiss();
     if (size > 1 && this.#tried) this.#try(coming);
     coming.settle();
@@ -237,17 +226,17 @@ export class ThreadPool implements Runner {
   /** Sends a team away that is slower than this thread alone, and starts one of half the size. */
   #try({ awaited }: Coming): void {
     // Where this thread packs: no product runs now.
-    const x = this.workspace;
-    const n = Math.min(TRIED, Number(this.#exports.gemm_workspace_bytes?.()) >>> 3);
+    const x = this.#alone.workspace;
+    const n = Math.min(TRIED, Number(this.#alone.exports.gemm_workspace_bytes?.()) >>> 3);
     const place = (ptr: number): Ref => ({ block: { ptr } as Block, offset: 0, shape: [], dtype: '' });
     const y = x + 4 * n;
     const command = { kernel: 'exp_forward_f32', call: { y: place(y), x: place(x), n } } as const;
-    const words = new Words(this.#arena, this.#buffer);
-    encode(words, command, slicesOf(command), false, ({ block }) => block.ptr);
-    this.#arena.f32.fill(0, x / 4, y / 4);
-    const { program_run: run, exp_forward_f32: exp } = this.#exports;
+    const words = this.#parts.wordsAt(this.#buffer);
+    this.#parts.encode(words, command, this.#parts.slicesOf(command), false, ({ block }) => block.ptr);
+    this.#alone.arena.f32.fill(0, x / 4, y / 4);
+    const { program_run: run, exp_forward_f32: exp } = this.#alone.exports;
     const team = (): void => void run?.(this.#buffer, words.address);
-    this.#tried = !teamPays(team, () => exp?.(y, x, n));
+    this.#tried = !teamPays(team, () => exp?.(y, x, n), this.#parts.now);
     if (!this.#tried) return;
     const size = this.#size;
     this.#dismiss();
@@ -262,24 +251,26 @@ export class ThreadPool implements Runner {
     this.#call(false);
   }
 
+  /** Makes this thread the first of `count`. */
+  #join(count: number, control: number): void {
+    this.#alone.takePart(count, control);
+    this.#size = count;
+  }
+
   #dismiss(): void {
     const coming = this.#coming;
     for (const worker of [...this.#workers, ...(coming?.workers ?? [])]) worker.terminate();
     this.#workers = [];
     this.#coming = null;
-    this.#takePart(1, 0);
+    this.#join(1, 0);
     coming?.settle();
   }
 
   stop(): void {
     this.#stopped = true;
     this.#waits = false;
-    this.#exports.thread_stop?.();
+    this.#alone.exports.thread_stop?.();
     this.#dismiss();
-  }
-
-  get intermediateBytes(): number {
-    return Number(this.#exports.program_intermediate_bytes?.());
   }
 
   /** Starts the workers, or looks for them. @returns threads that work now */
@@ -290,25 +281,52 @@ export class ThreadPool implements Runner {
 
   run(from: number, to: number): number {
     this.#team();
-    const answer = Number(this.#exports.program_run?.(from, to)) >>> 0;
+    const answer = this.#alone.run(from, to);
     if (answer !== GONE) return answer;
     this.#restart();
-    throw new WorkerError(
+    throw this.#parts.workerError(
       'threads: expected all threads to finish, got no sign of life for 1.2 seconds from one of them, which was ended from outside; ' +
         'what was being computed is incomplete (after an optimizer step also the weights): restore a checkpoint. New threads are starting',
     );
   }
 
+  sharing(kernels: Kernels): Kernels {
+    const shared = { ...kernels } as Record<KernelName, Run>;
+    for (const [name, alone] of Object.entries(shared) as [KernelName, Run][]) {
+      // A family of rows that is loaded later brings its descriptors along.
+      let kernel: Kernel | undefined;
+      const isWorth = (call: object): boolean => {
+        kernel ??= this.#parts.descriptorOf(name);
+        return kernel.cut !== undefined && (kernel.cost?.(call as never) ?? 0) >= this.#parts.worth;
+      };
+      shared[name] = (call) => {
+        if (!(this.size > 1 && isWorth(call) && this.#share(name, call))) alone(call);
+      };
+    }
+    return shared as Kernels;
+  }
+
   /** Runs one call on all threads, where that is worth their time and it can be cut. @returns whether it was */
-  share(kernel: KernelName, call: object): boolean {
+  #share(kernel: KernelName, call: object): boolean {
     if (this.#team() === 1) return false;
-    const command = commandOf(kernel, call as Readonly<Record<string, unknown>>, this.#lists.select);
-    const slices = slicesOf(command);
+    const command = this.#parts.commandOf(kernel, call as Readonly<Record<string, unknown>>, this.#alone.lists.select);
+    const slices = this.#parts.slicesOf(command);
     if (!slices) return false;
-    for (const { ref, writes } of touchesOf(command)) if (writes) ref.block.version++;
-    const words = new Words(this.#arena, this.#buffer);
-    encode(words, command, slices, false, ({ block, offset }) => block.ptr + offset);
+    for (const { ref, writes } of this.#parts.touchesOf(command)) if (writes) ref.block.version++;
+    const words = this.#parts.wordsAt(this.#buffer);
+    this.#parts.encode(words, command, slices, false, ({ block, offset }) => block.ptr + offset);
     this.run(this.#buffer, words.address);
     return true;
   }
+
+  get intermediateBytes(): number {
+    return this.#alone.intermediateBytes;
+  }
+}
+
+/** A pool, with its workers on their way. */
+export async function startPool(parts: Parts, alone: OneThread, equipment: Equipment): Promise<Threads> {
+  const pool = new ThreadPool(parts, alone, equipment, await workerStarter(parts.isNode, equipment.worker));
+  await pool.start();
+  return pool;
 }

@@ -1,6 +1,4 @@
 // The workers of a thread pool, in Node and in pages, and how they and the thread that drives find together.
-import { type BuildName, resolveUrl, type UrlLike } from './builds.ts';
-import { isNode } from './platform.ts';
 import { ARRIVED, COUNT, NODE_WORKER, WORKER } from './worker-text.ts';
 
 /** What every worker gets. */
@@ -34,7 +32,7 @@ export interface Listener {
 export type StartWorker = (job: Job, listener: Listener) => PoolWorker;
 
 /** @param url of build/lib/worker.js, where workers made of text are forbidden */
-export async function workerStarter(url?: string | UrlLike): Promise<StartWorker> {
+export async function workerStarter(isNode: boolean, url: (() => string) | null): Promise<StartWorker> {
   return isNode ? nodeStarter() : pageStarter(url);
 }
 
@@ -55,10 +53,10 @@ async function nodeStarter(): Promise<StartWorker> {
   };
 }
 
-function pageStarter(url?: string | UrlLike): StartWorker {
+function pageStarter(url: (() => string) | null): StartWorker {
   return (job, { ready, gone }) => {
     const text = url ? '' : URL.createObjectURL(new Blob([WORKER], { type: 'text/javascript' }));
-    const worker = new Worker(url ? resolveUrl(url) : text);
+    const worker = new Worker(url?.() ?? text);
     const made: PoolWorker = { index: 0, terminate: () => worker.terminate() };
     worker.onmessage = ({ data }) => {
       if (text) URL.revokeObjectURL(text);
@@ -71,9 +69,9 @@ function pageStarter(url?: string | UrlLike): StartWorker {
   };
 }
 
-const refused = (url?: string | UrlLike): string =>
+const refused = (url: (() => string) | null): string =>
   url
-    ? `nothing that runs at ${resolveUrl(url)}`
+    ? `nothing that runs at ${url()}`
     : 'the page forbids workers made of text: allow worker-src blob:, or pass init({ worker }) with the URL of build/lib/worker.js';
 
 /** The team as its control block says. */
@@ -106,55 +104,4 @@ export class Muster {
     Atomics.notify(this.#words, this.#count);
     return threads;
   }
-}
-
-/** Why there cannot be threads here, or null. */
-export function missingForThreads(node = isNode): string | null {
-  if (!node && globalThis.crossOriginIsolated === false) return 'the page is not cross-origin isolated';
-  if (typeof SharedArrayBuffer === 'undefined') return 'the engine has no SharedArrayBuffer';
-  if (!node && typeof Worker === 'undefined') return 'there are no workers';
-  return null;
-}
-
-/** How many processors the engine says that it has. */
-async function processors(): Promise<number> {
-  if (isNode) return (await import('node:os')).availableParallelism();
-  return globalThis.navigator?.hardwareConcurrency ?? 1;
-}
-
-/** What each thread needs to pack in, and more threads than 'auto' starts. */
-export const THREAD_BYTES = 2 ** 21;
-const MOST_BY_ITSELF = 16;
-
-/** A number of threads, and why. */
-export interface Wanted {
-  readonly threads: number;
-  readonly reason: string;
-}
-
-export const oneThread = (reason: string): Wanted => ({ threads: 1, reason: `one thread: ${reason}` });
-
-/** How many threads to start. @param build that was given, and may have none @param maxBytes of the memory */
-export async function pickThreads(
-  threads: number | 'auto',
-  build: BuildName | null,
-  maxBytes: number,
-): Promise<Wanted> {
-  const missing = missingForThreads();
-  if (build && !build.endsWith('-threads')) return oneThread('the module that was given has no others');
-  if (threads === 1) return oneThread('asked for');
-  if (missing) return oneThread(missing);
-  if (threads !== 'auto') return { threads, reason: `${threads} threads: asked for` };
-  const most = await processors();
-  const room = Math.floor(maxBytes / (8 * THREAD_BYTES));
-  const count = Math.min(most, MOST_BY_ITSELF, room);
-  if (most === 1) return oneThread('the engine has one processor');
-  if (count <= 1) return oneThread(`maxBytes ${maxBytes} has no room for more`);
-  const limit =
-    count === most
-      ? 'as many as processors'
-      : count === room
-        ? 'as many as maxBytes has room for'
-        : 'more have to be asked for';
-  return { threads: count, reason: `${count} threads: ${limit}` };
 }

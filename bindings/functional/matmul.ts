@@ -13,6 +13,7 @@ import { numelOf, type Tensor } from '../tensor.ts';
  * @throws ShapeError where the inner dims differ, or an operand is a single number
  */
 export const matmul = callable('matmul(x: Tensor, other: Tensor)', (x: Tensor, other: Tensor): Tensor => {
+  if (x.ndim === 2 && other.ndim === 2 && x.sizes[1] === other.sizes[0]) return ops.matmul({ a: x, b: other });
   if (x.ndim === 0 || other.ndim === 0)
     throw new ShapeError(
       `matmul: expected at least 1 dim each, got ${formatShape(x.sizes)} and ${formatShape(other.sizes)}; use mul`,

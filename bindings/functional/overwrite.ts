@@ -81,4 +81,7 @@ function overwrite(x: Tensor, fn: Fn, rest: readonly unknown[]): Tensor {
 
 /** The method of `fn`, whose signature is `text`. */
 export const inplace = (fn: Fn, text: string): Fn =>
-  callable(text.replace('(', '_('), (x: Tensor, ...rest: unknown[]): Tensor => overwrite(x, fn, rest));
+  callable(
+    text.replace('(', '_(').replace(', -inplace: bool = false', ''),
+    (x: Tensor, ...rest: unknown[]): Tensor => overwrite(x, fn, rest),
+  );

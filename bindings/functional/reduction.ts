@@ -96,6 +96,7 @@ const declare = (name: string, fn: (x: Tensor, dims: Dims | null, keepdim: boole
 const reduction = (name: 'sum' | 'mean' | 'prod' | 'norm', x: Tensor, dims: Dims | null, keepdim: boolean): Tensor => {
   // Sums of integers are integers; what has a fraction is f32.
   const input = name === 'mean' ? asFloat(x) : x;
+  if (dims === null) return ops[name]({ x: input }, { dim: 0, end: input.ndim, keepdim });
   return runs(reducedDims(name, input, dims)).reduce(
     (y, [dim, end]) => ops[name]({ x: y }, { dim, end, keepdim }),
     input,

@@ -4,7 +4,7 @@ import { ops } from '../autograd.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { normalizeDim, sameShape } from '../ops/shapes.ts';
 import { type Callable, callable } from '../signature.ts';
-import { checkParts } from '../sizes.ts';
+import { checkParts, copyOf } from '../sizes.ts';
 import { numelOf, type Shape, type Tensor } from '../tensor.ts';
 import { alike, type Dims } from './arguments.ts';
 
@@ -32,7 +32,7 @@ export type SizedFunction = {
  * @throws ShapeError for another number of elements
  */
 export const reshape = callable<SizedFunction>('reshape(x: Tensor, ...shape: int)', (x: Tensor, shape: Shape) =>
-  ops.reshape({ x }, { shape: [...inferSize('reshape', x, shape)] }),
+  ops.reshape({ x }, { shape: copyOf(inferSize('reshape', x, shape)) }),
 );
 
 /**
@@ -41,7 +41,7 @@ export const reshape = callable<SizedFunction>('reshape(x: Tensor, ...shape: int
  * @throws ShapeError for another number of elements, or where the strides of x need a copy, which reshape() makes
  */
 export const view = callable<SizedFunction>('view(x: Tensor, ...shape: int)', (x: Tensor, shape: Shape) =>
-  ops.view({ x }, { shape: [...inferSize('view', x, shape)] }),
+  ops.view({ x }, { shape: copyOf(inferSize('view', x, shape)) }),
 );
 
 /** Options of {@link flatten}. */
@@ -84,7 +84,7 @@ export const transpose = callable(
 export const t = callable('t(x: Tensor)', (x: Tensor): Tensor => {
   if (x.ndim > 2)
     throw new ShapeError(`t: expected at most 2 dims, got ${formatShape(x.sizes)}; use transpose(-2, -1) or permute()`);
-  return x.ndim < 2 ? x : transpose(x, 0, 1);
+  return x.ndim < 2 ? x : ops.permute({ x }, { dims: [1, 0] });
 });
 
 /** A view with the dims in another order: dim d of the result is dim `dims[d]` of x. */

@@ -317,28 +317,52 @@ export interface TensorMethods {
    */
   amin(dim: Dims | null | undefined, keepdim: boolean | undefined, options?: ReduceOptions): Tensor;
 
-  /** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
+  /**
+   * `max(x)`: the largest element; equal ones share the gradient. `max(x, dim)`: the largest along `dim`, with its
+   * places. `max(x, other)`: {@link maximum}. A NaN is larger than all numbers. For several dims see {@link amax}.
+   */
   max(): Tensor;
 
-  /** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
+  /**
+   * `max(x)`: the largest element; equal ones share the gradient. `max(x, dim)`: the largest along `dim`, with its
+   * places. `max(x, other)`: {@link maximum}. A NaN is larger than all numbers. For several dims see {@link amax}.
+   */
   max(dim: number, options?: ExtremeOptions): Extremes;
 
-  /** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
+  /**
+   * `max(x)`: the largest element; equal ones share the gradient. `max(x, dim)`: the largest along `dim`, with its
+   * places. `max(x, other)`: {@link maximum}. A NaN is larger than all numbers. For several dims see {@link amax}.
+   */
   max(dim: number, keepdim?: boolean): Extremes;
 
-  /** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
+  /**
+   * `max(x)`: the largest element; equal ones share the gradient. `max(x, dim)`: the largest along `dim`, with its
+   * places. `max(x, other)`: {@link maximum}. A NaN is larger than all numbers. For several dims see {@link amax}.
+   */
   max(other: Tensor): Tensor;
 
-  /** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
+  /**
+   * `min(x)`: the smallest element; equal ones share the gradient. `min(x, dim)`: the smallest along `dim`, with its
+   * places. `min(x, other)`: {@link minimum}. A NaN is smaller than all numbers. For several dims see {@link amin}.
+   */
   min(): Tensor;
 
-  /** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
+  /**
+   * `min(x)`: the smallest element; equal ones share the gradient. `min(x, dim)`: the smallest along `dim`, with its
+   * places. `min(x, other)`: {@link minimum}. A NaN is smaller than all numbers. For several dims see {@link amin}.
+   */
   min(dim: number, options?: ExtremeOptions): Extremes;
 
-  /** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
+  /**
+   * `min(x)`: the smallest element; equal ones share the gradient. `min(x, dim)`: the smallest along `dim`, with its
+   * places. `min(x, other)`: {@link minimum}. A NaN is smaller than all numbers. For several dims see {@link amin}.
+   */
   min(dim: number, keepdim?: boolean): Extremes;
 
-  /** x to the power of p. At 0 its gradient is 0, where the power's own may be infinite. */
+  /**
+   * `min(x)`: the smallest element; equal ones share the gradient. `min(x, dim)`: the smallest along `dim`, with its
+   * places. `min(x, other)`: {@link minimum}. A NaN is smaller than all numbers. For several dims see {@link amin}.
+   */
   min(other: Tensor): Tensor;
 
   /** log Σ exp(x) over `dim`, one dim or several, without overflow; all by default. */
@@ -461,16 +485,16 @@ export interface TensorMethods {
   reshape(...shape: number[]): Tensor;
 
   /**
-   * The same elements in another shape; a view where x is contiguous, else a copy.
+   * The same memory in another shape (PyTorch's `view`): what is written to one is seen in the other.
    * @param shape as many elements as x has; one size may be -1 and is worked out
-   * @throws ShapeError for another number of elements
+   * @throws ShapeError for another number of elements, or where the strides of x need a copy, which reshape() makes
    */
   view(shape: Shape): Tensor;
 
   /**
-   * The same elements in another shape; a view where x is contiguous, else a copy.
+   * The same memory in another shape (PyTorch's `view`): what is written to one is seen in the other.
    * @param shape as many elements as x has; one size may be -1 and is worked out
-   * @throws ShapeError for another number of elements
+   * @throws ShapeError for another number of elements, or where the strides of x need a copy, which reshape() makes
    */
   view(...shape: number[]): Tensor;
 
@@ -495,29 +519,21 @@ export interface TensorMethods {
    */
   t(): Tensor;
 
-  /**
-   * A view that repeats dims of size 1, or puts dims in front; -1 keeps a size.
-   * @throws ShapeError where a size other than 1 would change
-   */
+  /** A view with the dims in another order: dim d of the result is dim `dims[d]` of x. */
   permute(dims: readonly number[]): Tensor;
 
-  /**
-   * A view that repeats dims of size 1, or puts dims in front; -1 keeps a size.
-   * @throws ShapeError where a size other than 1 would change
-   */
+  /** A view with the dims in another order: dim d of the result is dim `dims[d]` of x. */
   permute(...dims: number[]): Tensor;
 
   /**
-   * The same elements in another shape; a view where x is contiguous, else a copy.
-   * @param shape as many elements as x has; one size may be -1 and is worked out
-   * @throws ShapeError for another number of elements
+   * A view that repeats dims of size 1, or puts dims in front; -1 keeps a size.
+   * @throws ShapeError where a size other than 1 would change
    */
   expand(shape: Shape): Tensor;
 
   /**
-   * The same elements in another shape; a view where x is contiguous, else a copy.
-   * @param shape as many elements as x has; one size may be -1 and is worked out
-   * @throws ShapeError for another number of elements
+   * A view that repeats dims of size 1, or puts dims in front; -1 keeps a size.
+   * @throws ShapeError where a size other than 1 would change
    */
   expand(...shape: number[]): Tensor;
 
@@ -602,22 +618,88 @@ export interface TensorMethods {
    */
   split(splitSize: Dims, dim: number | undefined, options?: DimOptions): Tensor[];
 
-  /** Options of {@link grad}. */
+  /**
+   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
+   * them change or, after an error, none.
+   * @param gradient of some later value by `root`; may be left out when `root` is a single number
+   * @throws GradError where there is nothing to differentiate, or the graph was walked already
+   * @example
+   * ```ts
+   * const w = tensor([1, 2, 3], { requiresGrad: true });
+   * w.square().sum().backward();
+   * console.log(w.grad?.toArray()); // [2, 4, 6]
+   * ```
+   */
   backward(options?: BackwardOptions): void;
 
-  /** Options of {@link grad}. */
+  /**
+   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
+   * them change or, after an error, none.
+   * @param gradient of some later value by `root`; may be left out when `root` is a single number
+   * @throws GradError where there is nothing to differentiate, or the graph was walked already
+   * @example
+   * ```ts
+   * const w = tensor([1, 2, 3], { requiresGrad: true });
+   * w.square().sum().backward();
+   * console.log(w.grad?.toArray()); // [2, 4, 6]
+   * ```
+   */
   backward(gradient?: Tensor | null, retainGraph?: boolean | null, createGraph?: boolean, inputs?: Tensor | readonly Tensor[] | null): void;
 
-  /** Options of {@link grad}. */
+  /**
+   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
+   * them change or, after an error, none.
+   * @param gradient of some later value by `root`; may be left out when `root` is a single number
+   * @throws GradError where there is nothing to differentiate, or the graph was walked already
+   * @example
+   * ```ts
+   * const w = tensor([1, 2, 3], { requiresGrad: true });
+   * w.square().sum().backward();
+   * console.log(w.grad?.toArray()); // [2, 4, 6]
+   * ```
+   */
   backward(gradient: Tensor | null | undefined, options?: BackwardOptions): void;
 
-  /** Options of {@link grad}. */
+  /**
+   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
+   * them change or, after an error, none.
+   * @param gradient of some later value by `root`; may be left out when `root` is a single number
+   * @throws GradError where there is nothing to differentiate, or the graph was walked already
+   * @example
+   * ```ts
+   * const w = tensor([1, 2, 3], { requiresGrad: true });
+   * w.square().sum().backward();
+   * console.log(w.grad?.toArray()); // [2, 4, 6]
+   * ```
+   */
   backward(gradient: Tensor | null | undefined, retainGraph: boolean | null | undefined, options?: BackwardOptions): void;
 
-  /** Options of {@link grad}. */
+  /**
+   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
+   * them change or, after an error, none.
+   * @param gradient of some later value by `root`; may be left out when `root` is a single number
+   * @throws GradError where there is nothing to differentiate, or the graph was walked already
+   * @example
+   * ```ts
+   * const w = tensor([1, 2, 3], { requiresGrad: true });
+   * w.square().sum().backward();
+   * console.log(w.grad?.toArray()); // [2, 4, 6]
+   * ```
+   */
   backward(gradient: Tensor | null | undefined, retainGraph: boolean | null | undefined, createGraph: boolean | undefined, options?: BackwardOptions): void;
 
-  /** Options of {@link grad}. */
+  /**
+   * Adds d root / d x to `x.grad` of every leaf x with requiresGrad (and of tensors with retainGrad()). Either all of
+   * them change or, after an error, none.
+   * @param gradient of some later value by `root`; may be left out when `root` is a single number
+   * @throws GradError where there is nothing to differentiate, or the graph was walked already
+   * @example
+   * ```ts
+   * const w = tensor([1, 2, 3], { requiresGrad: true });
+   * w.square().sum().backward();
+   * console.log(w.grad?.toArray()); // [2, 4, 6]
+   * ```
+   */
   backward(gradient: Tensor | null | undefined, retainGraph: boolean | null | undefined, createGraph: boolean | undefined, inputs: Tensor | readonly Tensor[] | null | undefined, options?: BackwardOptions): void;
 
   /** {@link add}, written over this tensor, which it returns. */

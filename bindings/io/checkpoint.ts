@@ -77,7 +77,7 @@ function toJson(op: string, name: string, value: unknown): string {
  * @param extra any JSON value of the caller's own
  * @throws ArgumentError for other parts, for none, and for an extra that JSON cannot keep; FreedError
  */
-export const encodeCheckpoint = ofForms(
+export const encodeCheckpoint: (parts: CheckpointParts, extra?: unknown) => Uint8Array = ofForms(
   ['encodeCheckpoint(parts: parts)', 'encodeCheckpoint(parts: parts, extra: any)'],
   encode,
 );
@@ -199,7 +199,10 @@ function taken<T>(what: string, take: () => T, whole = false): T {
  * @throws FormatError where the file is no checkpoint, is damaged or lacks a part; ShapeError, DtypeError,
  * ArgumentError where it is of another model or optimizer; ArgumentError for other parts, and for none
  */
-export const decodeCheckpoint = ofForms(['decodeCheckpoint(source: bytes, parts: parts)'], decode);
+export const decodeCheckpoint: (source: Bytes, parts: CheckpointParts) => unknown = ofForms(
+  ['decodeCheckpoint(source: bytes, parts: parts)'],
+  decode,
+);
 
 function decode(source: Bytes, parts: CheckpointParts): unknown {
   checkParts('decodeCheckpoint', parts);

@@ -35,7 +35,10 @@ async function node(op: string): Promise<NodeModules> {
  * @throws ArgumentError for what is no path or no buffer; the system's error, `path` unchanged, where the folder is
  * missing, full or not writable; BackendError outside Node
  */
-export const writeFileAtomic = promised(['writeFileAtomic(path: path, bytes: bytes)'], write);
+export const writeFileAtomic: (path: string, bytes: Bytes) => Promise<void> = promised(
+  ['writeFileAtomic(path: path, bytes: bytes)'],
+  write,
+);
 
 async function write(path: string, bytes: Bytes): Promise<void> {
   const content = bytesOf('writeFileAtomic', bytes);
@@ -105,7 +108,7 @@ function isAlive(pid: number): boolean {
  * @throws ArgumentError for what is no path; the system's error where it cannot be read (`code: 'ENOENT'` where it is
  * missing); BackendError outside Node.
  */
-export const readFileBytes = promised(['readFileBytes(path: path)'], read);
+export const readFileBytes: (path: string) => Promise<Uint8Array> = promised(['readFileBytes(path: path)'], read);
 
 async function read(path: string): Promise<Uint8Array> {
   const { fs } = await node('readFileBytes');

@@ -33,7 +33,10 @@ const METADATA_KEY = '__metadata__';
  * @param metadata free strings, kept under `__metadata__`
  * @throws ArgumentError where an entry cannot be written, or where the header would pass 100 MB
  */
-export const encodeSafetensors = ofForms(
+export const encodeSafetensors: (
+  tensors: Record<string, Tensor | FileTensor>,
+  metadata?: Record<string, string>,
+) => Uint8Array = ofForms(
   ['encodeSafetensors(tensors: tensors)', 'encodeSafetensors(tensors: tensors, metadata: texts)'],
   encode,
 );
@@ -168,7 +171,7 @@ interface Entry {
  * @throws FormatError saying what is wrong and where, for every file that is not valid, and for dtypes and values
  * without a conversion; ArgumentError for what is no buffer
  */
-export const decodeSafetensors = ofForms(['decodeSafetensors(source: bytes)'], decode);
+export const decodeSafetensors: (source: Bytes) => Safetensors = ofForms(['decodeSafetensors(source: bytes)'], decode);
 
 function decode(source: Bytes): Safetensors {
   const bytes = bytesOf('decodeSafetensors', source);

@@ -1,7 +1,7 @@
 // A command is a kernel with the operands of one call: what programs are made of, and what threads share.
 import type { Block } from '../memory/arena.ts';
 import type { AlgorithmSpec, BufferSpec, Operand, Spec } from './descriptor.ts';
-import { descriptorOf, type KernelName, type ProbeName, probes, table } from './table.ts';
+import { descriptorOf, type KernelName, type ProbeName } from './table.ts';
 
 /** A place in a block; shape and dtype are for people. */
 export interface Ref {
@@ -32,14 +32,15 @@ export interface Touch {
 type Named<S> = readonly [name: string, spec: S];
 
 /** The operands of a kernel that stand in a command, in order. */
-const operandsByKernel = new Map<string, readonly Named<Spec>[]>(
-  Object.entries({ ...table, ...probes }).map(([name, { operands }]) => [
-    name,
-    (Object.entries(operands) as Named<Spec>[]).filter(([, spec]) => spec.kind !== 'workspace'),
-  ]),
-);
-export const operandsOf = (kernel: KernelName | ProbeName): readonly Named<Spec>[] =>
-  operandsByKernel.get(kernel) as readonly Named<Spec>[];
+export function operandsOf(kernel: KernelName | ProbeName): readonly Named<Spec>[] {
+  let operands = operandsByKernel.get(kernel);
+  if (!operands) {
+    operands = Object.entries(descriptorOf(kernel).operands).filter(([, spec]) => spec.kind !== 'workspace');
+    operandsByKernel.set(kernel, operands);
+  }
+  return operands;
+}
+const operandsByKernel = new Map<string, readonly Named<Spec>[]>();
 
 /** Asks an export which algorithm computes a call. @param given numbers, and a list */
 export type Select = (select: string, given: readonly (number | readonly number[])[]) => number;

@@ -1,4 +1,6 @@
 // Convolutions, forward and both gradients, in both layouts.
+
+import { optional } from '../lookup.ts';
 import { algorithm, input, kernel, list, maybe, workspace } from './descriptor.ts';
 import { activations, MULTIPLY_ADD } from './gemm.ts';
 
@@ -53,7 +55,7 @@ const bias = (channels: 'in' | 'out') => maybe(input('f32', 'groups', channels))
 /** The same range of memory, written. */
 const written = <T extends ReturnType<typeof input>>(spec: T): T => ({ ...spec, reads: false, writes: true });
 
-export const convKernels = {
+export const convKernels = optional(() => ({
   conv_forward_f32: kernel(
     {
       y: written(y()),
@@ -113,4 +115,4 @@ export const convKernels = {
       cost,
     },
   ),
-};
+}));

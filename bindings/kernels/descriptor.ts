@@ -168,6 +168,7 @@ export const code = (...words: readonly string[]): NumberSpec => ({ kind: 'i32',
 export const workspace: WorkspaceSpec = { kind: 'workspace' };
 
 /** A list. @param words names of its first words @param derive further sizes @param trials see ListSpec */
+/* @__NO_SIDE_EFFECTS__ */
 export const list = <const W extends readonly string[], D extends string>(
   words: W,
   derive: (list: readonly number[]) => Readonly<Record<D, number>>,

@@ -1,11 +1,7 @@
 // Commands as words in memory, as assembly/program/program.ts reads them.
 import { type Argument, type Command, operandsOf, type Ref, type Slices } from './command.ts';
-import { probes, table } from './table.ts';
+import { loopNumber, numberOf } from './table.ts';
 
-const names = [...Object.keys(table), ...Object.keys(probes)];
-const numberOf = new Map(names.map((name, i) => [name, i]));
-/** The number of a loop, which is no kernel. */
-const LOOP = names.length;
 /** The step of an argument that is an offset into the scratch. */
 const SCRATCH = -1;
 /** Words in front of the arguments of a command. */
@@ -64,7 +60,7 @@ export function encodeLoop(
     sync,
   }: Readonly<Record<'length' | 'units' | 'block' | 'body', number>> & { readonly sync: boolean },
 ): void {
-  for (const word of [LOOP, length, Number(sync), units, block, 0, 0, body]) words.i32(word);
+  for (const word of [loopNumber(), length, Number(sync), units, block, 0, 0, body]) words.i32(word);
 }
 
 /**
@@ -83,7 +79,7 @@ export function encode(
   const { kernel, call } = command;
   const operands = operandsOf(kernel);
   const dimsAddress = words.address + 4 * (HEADER + 2 * operands.length);
-  words.i32(numberOf.get(kernel) as number);
+  words.i32(numberOf(kernel));
   words.i32(wordsOf(command));
   words.i32(Number(sync));
   words.i32(slices?.units ?? 0);

@@ -1,4 +1,6 @@
 // Losses before reduction.
+
+import { optional } from '../lookup.ts';
 import { elements, f32, i32, indices, input, kernel, maybe, output, probe, rowGrain, size } from './descriptor.ts';
 
 const byRow = {
@@ -48,7 +50,7 @@ const boundedBackward = () =>
     elements('n', 1),
   );
 
-export const lossKernels = {
+export const classLossKernels = optional(() => ({
   cross_entropy_forward_f32: kernel(
     {
       losses: output('f32', 'rows'),
@@ -115,6 +117,9 @@ export const lossKernels = {
     },
     elements('n', 1),
   ),
+}));
+
+export const pointwiseLossKernels = optional(() => ({
   bce_with_logits_forward_f32: kernel(
     {
       y: output('f32', 'n'),
@@ -144,7 +149,7 @@ export const lossKernels = {
   smooth_l1_backward_f32: boundedBackward(),
   huber_forward_f32: bounded(),
   huber_backward_f32: boundedBackward(),
-};
+}));
 
 export const checkProbes = {
   /** The first of n targets that is no class and is not ignored, or −1. */

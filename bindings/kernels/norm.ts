@@ -1,4 +1,6 @@
 // Normalisation: of rows (layer norm), of channels over the batch (batch norm), and of groups of channels of a sample.
+
+import { optional } from '../lookup.ts';
 import { elements, f32, inout, input, kernel, maybe, moving, output, rowGrain, size, workspace } from './descriptor.ts';
 
 // Rows of `width` elements.
@@ -29,7 +31,7 @@ const grouped = () => input('f32', 'n', 'groups', 'c', 's');
 const statistic = () => input('f32', 'n', 'groups');
 const affine = () => maybe(input('f32', 'groups', 'c'));
 
-export const normKernels = {
+export const layerNormKernels = optional(() => ({
   layer_norm_forward_f32: kernel(
     {
       y: output('f32', 'rows', 'width'),
@@ -69,7 +71,9 @@ export const normKernels = {
     },
     { cut: () => ({ along: 'width', grain: 16 }), cost: byRow.cost },
   ),
+}));
 
+export const batchNormKernels = optional(() => ({
   batch_norm_stats_f32: kernel(
     { mean: output('f32', 'c'), variance: output('f32', 'c'), x: image(), ...channelSizes, workspace },
     byChannel,
@@ -136,7 +140,9 @@ export const normKernels = {
     },
     byChannel,
   ),
+}));
 
+export const groupNormKernels = optional(() => ({
   group_norm_forward_f32: kernel(
     {
       y: output('f32', 'n', 'groups', 'c', 's'),
@@ -187,4 +193,4 @@ export const normKernels = {
       ],
     },
   ),
-};
+}));

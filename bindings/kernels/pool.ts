@@ -1,4 +1,6 @@
 // Pooling of planes, each for itself.
+
+import { optional } from '../lookup.ts';
 import { indices, input, kernel, list, output, size } from './descriptor.ts';
 
 const axis = [25, 12, 2, 2, 0, 1];
@@ -48,7 +50,7 @@ const averageBackward = () =>
     byPlane,
   );
 
-export const poolKernels = {
+export const poolKernels = optional(() => ({
   max_pool_forward_f32: max(),
   adaptive_max_pool_forward_f32: max(),
   max_pool_backward_f32: kernel(
@@ -69,4 +71,4 @@ export const poolKernels = {
   avg_pool_backward_f32: averageBackward(),
   adaptive_avg_pool_forward_f32: average(),
   adaptive_avg_pool_backward_f32: averageBackward(),
-};
+}));

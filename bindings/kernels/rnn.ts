@@ -1,4 +1,6 @@
 // The elementwise part of a step of a recurrent cell. Gates lie beside each other: [rows, 4, width].
+
+import { optional } from '../lookup.ts';
 import { input, kernel, maybe, output, rowGrain, size } from './descriptor.ts';
 
 const sizes = { rows: size, width: size };
@@ -10,7 +12,7 @@ const byRow = (cost: number) => ({
 const gates = () => input('f32', 'rows', 4, 'width');
 const state = () => input('f32', 'rows', 'width');
 
-export const rnnKernels = {
+export const rnnKernels = optional(() => ({
   lstm_cell_forward_f32: kernel(
     {
       h: output('f32', 'rows', 'width'),
@@ -36,4 +38,4 @@ export const rnnKernels = {
     },
     byRow(4),
   ),
-};
+}));

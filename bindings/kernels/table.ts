@@ -1,32 +1,41 @@
-// Every kernel by its name. A kernel's place in the table is its number in programs; probes come after all others.
+// Every kernel by its name. A kernel's place in the table is its number in programs; probes come after all others. The
+// descriptors of what methods of tensors call are in every program; the others come with the families of rows that call
+// their kernels, so that a bundle carries those of convolutions only where something convolves.
+
+import { optional } from '../lookup.ts';
 import { broadcastKernels } from './broadcast.ts';
 import { convKernels } from './conv.ts';
 import type { Call, Kernel, Specs } from './descriptor.ts';
 import { elementwiseKernels } from './elementwise.ts';
 import { gemmKernels } from './gemm.ts';
 import { countProbes, indexingKernels } from './indexing.ts';
-import { checkProbes, lossKernels } from './loss.ts';
-import { normKernels } from './norm.ts';
-import { optimKernels } from './optim.ts';
+import { checkProbes, classLossKernels, pointwiseLossKernels } from './loss.ts';
+import { batchNormKernels, groupNormKernels, layerNormKernels } from './norm.ts';
+import { optimKernels, scaleKernels } from './optim.ts';
 import { poolKernels } from './pool.ts';
 import { randomKernels } from './random.ts';
 import { reduceKernels } from './reduce.ts';
 import { rnnKernels } from './rnn.ts';
 
-export const table = {
+/** All kernels, for tools and tests. */
+export const table = optional(() => ({
   ...elementwiseKernels,
   ...broadcastKernels,
   ...gemmKernels,
   ...convKernels,
   ...reduceKernels,
-  ...normKernels,
+  ...layerNormKernels,
+  ...batchNormKernels,
+  ...groupNormKernels,
   ...poolKernels,
-  ...lossKernels,
+  ...classLossKernels,
+  ...pointwiseLossKernels,
   ...randomKernels,
   ...optimKernels,
+  ...scaleKernels,
   ...indexingKernels,
   ...rnnKernels,
-};
+}));
 /** Exports that look at values and answer with a number; in a program an answer from 0 stops it. */
 export const probes = { ...checkProbes, ...countProbes };
 
@@ -39,7 +48,28 @@ export type Kernels = { readonly [K in KernelName]: (call: Call<Operands<(typeof
 /** Every probe; −1 is the answer that all is well. */
 export type Probes = { readonly [K in ProbeName]: (call: Call<Operands<(typeof probes)[K]>>) => number };
 
-const descriptors: ReadonlyMap<string, Kernel> = new Map(Object.entries({ ...table, ...probes })) as never;
+const descriptors = new Map<string, Kernel>();
+const numbers = new Map<string, number>();
+
+/** Makes the descriptors of a family known. */
+export function addKernels(family: object): void {
+  for (const [name, kernel] of Object.entries(family)) descriptors.set(name, kernel);
+}
+for (const family of [
+  ...[elementwiseKernels, broadcastKernels, gemmKernels, reduceKernels],
+  ...[randomKernels, scaleKernels, indexingKernels, probes],
+])
+  addKernels(family);
 
 /** The descriptor of a kernel or probe. */
 export const descriptorOf = (name: KernelName | ProbeName): Kernel => descriptors.get(name) as Kernel;
+
+/** Tells the numbers of all kernels and probes, which their eager calls have by their order. */
+export function numberKernels(names: readonly string[]): void {
+  for (const [i, name] of names.entries()) numbers.set(name, i);
+}
+
+/** The number of a kernel or probe in programs. */
+export const numberOf = (name: KernelName | ProbeName): number => numbers.get(name) as number;
+/** The number of a loop, which is no kernel. */
+export const loopNumber = (): number => numbers.size;

@@ -36,6 +36,8 @@ export class Block {
   histories = 0;
   /** How many gradients of the backward() that is under way lie here. */
   gradients = 0;
+  /** The last call of a row that writes in which it was, as execute.ts counts them. */
+  lastWrite = 0;
   /** Whether the arena's last net is under it. */
   caught = false;
   /** Null once freed. */

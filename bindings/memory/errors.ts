@@ -106,14 +106,17 @@ export function outside<T>(bytes: number, make: () => T): T {
 }
 
 /** A class that is written as one, which can't be called. */
-const isClass = (x: unknown): boolean => typeof x === 'function' && /^class\b/.test(String(x));
+const isClass = (x: unknown): boolean => /^class\b/.test(String(x));
 
 /** A generator function: what it is called for happens later, outside of the call. */
 const isGenerator = (x: unknown): boolean => /^(async\s*)?(function\s*)?\*/.test(String(x));
 
-/** Whether a function does what it does when it is called: no class, which cannot be called, and no generator. */
+/**
+ * A function that does all when it is called: no class, no generator. Arrow functions are told by their lack of a
+ * prototype.
+ */
 export const isCallable = (x: unknown): boolean =>
-  typeof x === 'function' && !/^(class\b|(async\s*)?(function\s*)?\*)/.test(String(x));
+  typeof x === 'function' && (x.prototype === undefined || !(isClass(x) || isGenerator(x)));
 
 /** A value as messages show it. */
 export function describe(x: unknown): string {

@@ -37,7 +37,6 @@ export {
   type BufferOptions,
   Parameter,
   type ParameterClass,
-  type RequiresGradOptions,
 } from './parameter.ts';
 export * from './pooling.ts';
 export * from './rnn.ts';

@@ -18,7 +18,7 @@ export abstract class OwnLayer extends Layer {
   /** The result of the layer for the input x. */
   forward(...args: [x: Tensor]): Tensor {
     try {
-      return this[COMPUTE](ofOne.parse(args)[0] as Tensor);
+      return this[COMPUTE](ofOne.one(args) as Tensor);
     } catch (error) {
       throw named(error, this.constructor.name);
     }

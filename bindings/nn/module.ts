@@ -3,6 +3,7 @@ import { insideModule, tracing, wantsModules } from '../execute.ts';
 import { kinds } from '../kinds.ts';
 import { ArgumentError, describe } from '../memory/errors.ts';
 import { type Arguments, methods } from '../signature.ts';
+import type { RequiresGradOptions } from '../takes.ts';
 import { Tensor } from '../tensor.ts';
 import {
   type BackwardHook,
@@ -21,14 +22,7 @@ import type {
   TrainOptions,
 } from './module-options.ts';
 import { checkName, ITEMS, lookUp, NAME_OF, PLACES, type Place, placesOf, stateName } from './names.ts';
-import {
-  type Buffer,
-  type BufferOptions,
-  type Kind,
-  kindOf,
-  type Parameter,
-  type RequiresGradOptions,
-} from './parameter.ts';
+import { type Buffer, type BufferOptions, type Kind, kindOf, type Parameter } from './parameter.ts';
 import { show } from './show.ts';
 import { type LoadResult, list, prepareLoad, type StateDict } from './state.ts';
 import { below, enter, type Held, heldIn, inFront } from './tree.ts';

@@ -3,6 +3,7 @@ import { ops } from '../autograd.ts';
 import { kinds as named } from '../kinds.ts';
 import { ArgumentError, describe } from '../memory/errors.ts';
 import { type Arguments, type Signature, signature } from '../signature.ts';
+import type { RequiresGradOptions } from '../takes.ts';
 import { Tensor } from '../tensor.ts';
 import * as init from './init.ts';
 
@@ -13,12 +14,6 @@ import * as init from './init.ts';
 export type Parameter = Tensor;
 /** A tensor that a module saves and does not train. `x instanceof nn.Buffer` tells it from others. */
 export type Buffer = Tensor;
-
-/** Options of {@link Parameter} and of {@link Module.requiresGrad_}. */
-export interface RequiresGradOptions {
-  /** Whether `backward()` leaves a gradient. @defaultValue true */
-  requiresGrad?: boolean;
-}
 
 /** Options of {@link Buffer} and of {@link Module.registerBuffer}. */
 export interface BufferOptions {

@@ -1,10 +1,11 @@
 // Convolutions over one to three dims. The gradients of a convolution are two ops that are as linear as it is, and the
 // gradients of those are convolutions again: three rows are closed under differentiation.
-import { rowOf } from '../lookup.ts';
+import { convKernels } from '../kernels/conv.ts';
+import { optional, rowOf } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import type { Shape, Tensor } from '../tensor.ts';
 import { sum } from './algebra.ts';
-import { attrs as attrsOf, f32, family, grad, maybe, type Ops, optional, row, signature } from './core.ts';
+import { attrs as attrsOf, calling, f32, family, grad, maybe, type Ops, row, signature } from './core.ts';
 import { expectShape, sameShape } from './shapes.ts';
 
 /** One number a spatial dim, and the number of groups. */
@@ -174,7 +175,7 @@ function dimsOf(x: Tensor, weight: Tensor, y: Tensor, attrs: ConvAttrs): number[
   return geometry({ x: order.image(x.sizes), weight: order.weight(weight.sizes), y: order.image(y.sizes) }, attrs);
 }
 
-export const convRows = family(s, () => ({
+export const convRows = family(calling(convKernels, s), () => ({
   conv: row(s.conv, {
     title: ({ x }) => `conv${Math.max(1, x.ndim - 2)}d`,
     outputs: (make, { x, weight, bias }, attrs, op) => {

@@ -3,7 +3,7 @@
 // they reach kernels through `Kernels` and other ops through `Ops`, both handed to them, so that the same row serves
 // eager calls, tracing and derivatives of derivatives.
 import type { Dtype, TypedArray } from '../dtypes.ts';
-import type { Kernels, Probes } from '../kernels/table.ts';
+import { addKernels, type Kernels, type Probes } from '../kernels/table.ts';
 import { GradError } from '../memory/errors.ts';
 import type { Shape, Tensor } from '../tensor.ts';
 
@@ -306,9 +306,12 @@ export function family<R extends Readonly<Record<string, Row>>>(
   return Object.fromEntries(bound);
 }
 
-/** Signatures of a family outside of the core, which bundlers leave out with its rows. */
+/** Signatures of rows that call kernels outside of the core, whose descriptors come with them. */
 /* @__NO_SIDE_EFFECTS__ */
-export const optional = <T>(make: () => T): T => make();
+export function calling<S>(kernels: object, signatures: S): S {
+  addKernels(kernels);
+  return signatures;
+}
 
 /** What a row calls for each dtype that it takes. */
 export type ByDtype<F> = Partial<Readonly<Record<Dtype, F>>>;

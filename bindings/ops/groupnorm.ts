@@ -1,7 +1,9 @@
 // Group normalisation: the channels of x [n, channels, ...] in groups, each with the mean and 1/σ of its own elements
 // of a sample. Forward leaves them for backward.
+import { groupNormKernels } from '../kernels/norm.ts';
+import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
-import { attrs, aux, f32, family, grad, maybe, optional, plain, row, signature, type Tensor } from './core.ts';
+import { attrs, aux, calling, f32, family, grad, maybe, plain, row, signature, type Tensor } from './core.ts';
 import { alongChannels, composedNorm, expectOptional, expectSaved, sumToChannels } from './norm.ts';
 import { split3 } from './shapes.ts';
 
@@ -44,7 +46,7 @@ function checkSaved(op: string, inputs: Statistics): void {
   expectSaved(op, inputs, [n, groups]);
 }
 
-export const groupNormRows = family(s, () => ({
+export const groupNormRows = family(calling(groupNormKernels, s), () => ({
   groupNorm: row(s.groupNorm, {
     outputs: (make, { x, weight, bias }, { groups }, op) => {
       const { n, c } = sizes(op, x, groups);

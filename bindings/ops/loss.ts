@@ -1,10 +1,13 @@
 // Losses before reduction, on logits where that is what keeps them finite. functional/loss.ts reduces them.
+import { classLossKernels, pointwiseLossKernels } from '../kernels/loss.ts';
+import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { softplusRows } from './activation.ts';
 import { add, constant, div, mul, scale, sub, sum } from './algebra.ts';
 import {
   attrs,
   aux,
+  calling,
   f32,
   family,
   grad,
@@ -12,7 +15,6 @@ import {
   type Kernels,
   maybe,
   type Ops,
-  optional,
   type Probes,
   plain,
   row,
@@ -201,7 +203,7 @@ function softmaxScale(
 const lessOne = (o: Ops, posWeight: Tensor): Tensor => scale(o, posWeight, 1, -1);
 
 /** What a mean over classes divides by. */
-const classWeightRows = family(s, () => ({
+const classWeightRows = family(calling(classLossKernels, s), () => ({
   classWeights: row(s.classWeights, {
     outputs: (make, { target, weight }, { classes }, op) => {
       expectOptional(op, 'weight', weight, [classes]);
@@ -213,7 +215,7 @@ const classWeightRows = family(s, () => ({
   }),
 }));
 
-export const crossEntropyRows = family(s, () => ({
+export const crossEntropyRows = family(calling(classLossKernels, s), () => ({
   ...classWeightRows,
   crossEntropy: row(s.crossEntropy, {
     outputs: (make, { x, target, weight }, { labelSmoothing }, op) => {
@@ -261,7 +263,7 @@ export const crossEntropyRows = family(s, () => ({
   }),
 }));
 
-export const nllRows = family(s, () => ({
+export const nllRows = family(calling(classLossKernels, s), () => ({
   ...classWeightRows,
   nll: row(s.nll, {
     outputs: (make, { logp, target, weight }, _, op) => {
@@ -299,7 +301,7 @@ export const nllRows = family(s, () => ({
 }));
 
 /** With softplus, of which the gradient by the target is made. */
-export const logitRows = family(s, () => ({
+export const logitRows = family(calling(pointwiseLossKernels, s), () => ({
   ...softplusRows,
   bceWithLogits: row(s.bceWithLogits, {
     outputs: (make, { x, target, posWeight }, _, op) => {
@@ -357,7 +359,7 @@ export const logitRows = family(s, () => ({
   }),
 }));
 
-export const pointwiseLossRows = family(s, () => ({
+export const pointwiseLossRows = family(calling(pointwiseLossKernels, s), () => ({
   bce: pointwise(bce),
   bceBackward: pointwiseBackward(bce),
   smoothL1: pointwise(smoothL1),

@@ -33,6 +33,18 @@ const transposed = (o: Ops, x: Tensor): Tensor => {
 const batchStrides = (x: Tensor, shape: Shape): number[] =>
   broadcastTo(x.sizes.slice(0, -2), x.steps.slice(0, -2), shape);
 
+/** The batch of a product for the kernel. */
+function batchDims(c: Tensor, a: Tensor, b: Tensor): number[] {
+  const batch = c.sizes.slice(0, -2);
+  return loopDims(batch, batchStrides(a, batch), batchStrides(b, batch), c.steps.slice(0, -2));
+}
+
+/** Of the last two dims. */
+const lastTwo = (numbers: readonly number[]): [number, number] => [
+  numbers[numbers.length - 2] as number,
+  numbers[numbers.length - 1] as number,
+];
+
 export const matmulRows = family(s, () => ({
   matmul: row(s.matmul, {
     outputs: (make, { a, b }, _, op) => {
@@ -40,23 +52,21 @@ export const matmulRows = family(s, () => ({
         throw new ShapeError(
           `${op}: expected at least 2 dims each, got ${formatShape(a.sizes)} and ${formatShape(b.sizes)}`,
         );
-      if (a.sizes.at(-1) !== b.sizes.at(-2))
+      const [m, k] = lastTwo(a.sizes);
+      const [inner, n] = lastTwo(b.sizes);
+      if (k !== inner)
         throw new ShapeError(
           `${op}: expected inner dimensions to match, got ${formatShape(a.sizes)} and ${formatShape(b.sizes)}`,
         );
-      const batch = broadcastShapes(op, a.sizes.slice(0, -2), b.sizes.slice(0, -2));
-      return { c: make([...batch, a.sizes.at(-2) as number, b.sizes.at(-1) as number], 'f32') };
+      if (a.ndim === 2 && b.ndim === 2) return { c: make([m, n], 'f32') };
+      return { c: make([...broadcastShapes(op, a.sizes.slice(0, -2), b.sizes.slice(0, -2)), m, n], 'f32') };
     },
     forward: (k, { c }, { a, b }) => {
-      const [m, n] = c.sizes.slice(-2) as [number, number];
-      const batch = c.sizes.slice(0, -2);
-      const [aRow, aCol] = a.steps.slice(-2) as [number, number];
-      const [bRow, bCol] = b.steps.slice(-2) as [number, number];
-      const dims =
-        batch.length === 0
-          ? SINGLE
-          : loopDims(batch, batchStrides(a, batch), batchStrides(b, batch), c.steps.slice(0, -2));
-      const inner = a.sizes.at(-1) as number;
+      const [m, n] = lastTwo(c.sizes);
+      const [aRow, aCol] = lastTwo(a.steps);
+      const [bRow, bCol] = lastTwo(b.steps);
+      const [, inner] = lastTwo(a.sizes);
+      const dims = c.ndim === 2 ? SINGLE : batchDims(c, a, b);
       k.gemm_f32({ c, a, b, bias: null, m, n, k: inner, aRow, aCol, bRow, bCol, cRow: n, act: NO_ACTIVATION, dims });
     },
     saves: ['a', 'b'],
@@ -81,8 +91,8 @@ export const matmulRows = family(s, () => ({
       const [aRow, aCol] = x.steps as [number, number];
       // B is weightᵀ: its rows are the weight's columns.
       const [bCol, bRow] = weight.steps as [number, number];
-      const call = { m, n, k: inner, aRow, aCol, bRow, bCol, cRow: n, act: NO_ACTIVATION, dims: SINGLE };
-      k.gemm_f32({ c: y, a: x, b: weight, bias, ...call });
+      const [act, dims] = [NO_ACTIVATION, SINGLE];
+      k.gemm_f32({ c: y, a: x, b: weight, bias, m, n, k: inner, aRow, aCol, bRow, bCol, cRow: n, act, dims });
     },
     saves: ['x', 'weight'],
     backward: (o, { y: g }, { x, weight }, _, { needs }) => ({

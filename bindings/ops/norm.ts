@@ -1,18 +1,20 @@
 // Layer and batch normalisation. Forward leaves the mean and 1/σ it used for backward. The fused gradients have no
 // derivatives: where those are wanted, gradients are put together from ops that have some.
+import { batchNormKernels, layerNormKernels } from '../kernels/norm.ts';
+import { optional } from '../lookup.ts';
 import { formatShape, ShapeError } from '../memory/errors.ts';
 import { numelOf } from '../tensor.ts';
 import { mul, scale, sub, sum } from './algebra.ts';
 import {
   attrs,
   aux,
+  calling,
   f32,
   family,
   grad,
   inout,
   maybe,
   type Ops,
-  optional,
   plain,
   row,
   signature,
@@ -118,7 +120,7 @@ export const sumToChannels = (o: Ops, x: Tensor): Tensor =>
 export const alongChannels = (o: Ops, weight: Tensor, x: Tensor): Tensor =>
   o.reshape({ x: weight }, { shape: [weight.size, ...x.shape.slice(2).map(() => 1)] });
 
-export const layerNormRows = family(s, () => ({
+export const layerNormRows = family(calling(layerNormKernels, s), () => ({
   layerNorm: row(s.layerNorm, {
     outputs: (make, { x, weight, bias }, { normalizedShape }, op) => {
       const lead = x.ndim - normalizedShape.length;
@@ -198,7 +200,7 @@ function composedBatchNorm(
   };
 }
 
-export const batchNormRows = family(s, () => ({
+export const batchNormRows = family(calling(batchNormKernels, s), () => ({
   batchNorm: row(s.batchNorm, {
     outputs: (make, { x, weight, bias, runningMean, runningVariance }, { training }, op) => {
       expectChannels(op, x);

@@ -1,6 +1,8 @@
 // Optimizer steps and clipping, in place. Settings lie in `hyper` as assembly/optim reads them; `step` counts.
+import { optimKernels } from '../kernels/optim.ts';
+import { optional } from '../lookup.ts';
 import type { Kernels, Tensor } from './core.ts';
-import { attrs, f32, family, inout, maybe, optional, plain, row, signature } from './core.ts';
+import { attrs, calling, f32, family, inout, maybe, plain, row, signature } from './core.ts';
 import { expectShape } from './shapes.ts';
 
 const p = optional(() => inout(f32));
@@ -39,7 +41,7 @@ function expectStep(
   expectShape(op, 'hyper', hyper, [count]);
 }
 
-export const stepRows = family(s, () => ({
+export const stepRows = family(calling(optimKernels, s), () => ({
   advanceStep: row(s.advanceStep, {
     outputs: (_, { step }, __, op) => {
       expectShape(op, 'step', step, []);
@@ -49,7 +51,7 @@ export const stepRows = family(s, () => ({
   }),
 }));
 
-export const sgdRows = family(s, () => ({
+export const sgdRows = family(calling(optimKernels, s), () => ({
   sgdStep: row(s.sgdStep, {
     outputs: (_, inputs, __, op) => {
       const { g, momentum } = inputs;
@@ -63,7 +65,7 @@ export const sgdRows = family(s, () => ({
   }),
 }));
 
-export const adamRows = family(s, () => ({
+export const adamRows = family(calling(optimKernels, s), () => ({
   adamStep: row(s.adamStep, {
     outputs: (_, inputs, __, op) => {
       const { g, average, square, maximum } = inputs;
@@ -77,7 +79,7 @@ export const adamRows = family(s, () => ({
   }),
 }));
 
-export const rmspropRows = family(s, () => ({
+export const rmspropRows = family(calling(optimKernels, s), () => ({
   rmspropStep: row(s.rmspropStep, {
     outputs: (_, inputs, __, op) => {
       const { g, square, average, momentum } = inputs;
@@ -91,7 +93,7 @@ export const rmspropRows = family(s, () => ({
   }),
 }));
 
-export const adagradRows = family(s, () => ({
+export const adagradRows = family(calling(optimKernels, s), () => ({
   adagradStep: row(s.adagradStep, {
     outputs: (_, inputs, __, op) => {
       const { g, sum } = inputs;
@@ -105,7 +107,7 @@ export const adagradRows = family(s, () => ({
   }),
 }));
 
-export const clipRows = family(s, () => ({
+export const clipRows = family(calling(optimKernels, s), () => ({
   clipCoefficient: row(s.clipCoefficient, {
     outputs: (make, { square }, _, op) => {
       expectShape(op, 'the squared norm', square, []);

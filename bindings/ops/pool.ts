@@ -1,16 +1,18 @@
 // Max and average pooling over the last dims, one or two of them; the dims before are planes, pooled each for itself.
 // Adaptive pools are given the size of the result and cut the input into as many windows.
+import { poolKernels } from '../kernels/pool.ts';
+import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { numelOf, type Shape } from '../tensor.ts';
 import {
   attrs as attrsOf,
   aux,
+  calling,
   f32,
   family,
   grad,
   i32,
   type Ops,
-  optional,
   plain,
   type Row,
   row,
@@ -281,7 +283,7 @@ const adaptiveAvg: Mean<AdaptivePool> = {
   again: (o, x, attrs) => o.adaptiveAvgPool({ x }, attrs),
 };
 
-export const poolRows = family(s, () => ({
+export const poolRows = family(calling(poolKernels, s), () => ({
   maxPool: maximum('maxPool', maxWindows, s.maxPool),
   maxPoolWithIndices: maximum('maxPool', maxWindows, s.maxPoolWithIndices),
   adaptiveMaxPool: maximum('adaptiveMaxPool', adaptiveMaxWindows, s.adaptiveMaxPool),

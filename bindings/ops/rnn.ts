@@ -1,8 +1,10 @@
 // Steps of recurrent cells, after their products. Rows of gates [n, 4 · width] hold input, forget, candidate and
 // output.
+import { rnnKernels } from '../kernels/rnn.ts';
+import { optional } from '../lookup.ts';
 import { formatShape, ShapeError } from '../memory/errors.ts';
 import type { Tensor } from '../tensor.ts';
-import { aux, f32, family, grad, maybe, noSecondDerivative, optional, row, signature } from './core.ts';
+import { aux, calling, f32, family, grad, maybe, noSecondDerivative, row, signature } from './core.ts';
 import { expectShape } from './shapes.ts';
 
 const s = optional(() => ({
@@ -29,7 +31,7 @@ function sizesOf(op: string, cell: Tensor): { rows: number; width: number } {
   return { rows, width };
 }
 
-export const rnnRows = family(s, () => ({
+export const rnnRows = family(calling(rnnKernels, s), () => ({
   lstmCell: row(s.lstmCell, {
     outputs: (make, { a, b, cell }, _, op) => {
       const { rows, width } = sizesOf(op, cell);

@@ -1,7 +1,11 @@
 // Shape rules that several families share: broadcasting, axes, and the layouts that kernels take.
 import type { Dtype } from '../dtypes.ts';
 import { DtypeError, formatShape, ShapeError } from '../memory/errors.ts';
+import { sameShape } from '../sizes.ts';
 import type { Shape, Tensor } from '../tensor.ts';
+
+// biome-ignore lint/performance/noBarrelFile: who checks shapes finds it beside the other checks
+export { sameShape } from '../sizes.ts';
 
 /** @throws DtypeError unless both tensors have one dtype */
 export function expectSameDtype(op: string, a: Tensor, b: Tensor): void {
@@ -19,12 +23,6 @@ export function expectDtype(op: string, x: Tensor, ...dtypes: Dtype[]): void {
     );
 }
 
-export function sameShape(a: Shape, b: Shape): boolean {
-  if (a.length !== b.length) return false;
-  for (let d = 0; d < a.length; d++) if (a[d] !== b[d]) return false;
-  return true;
-}
-
 export function expectShape(op: string, what: string, x: Tensor, shape: Shape): void {
   if (!sameShape(x.sizes, shape))
     throw new ShapeError(`${op}: expected ${what} of shape ${formatShape(shape)}, got ${formatShape(x.sizes)}`);
@@ -33,8 +31,13 @@ export function expectShape(op: string, what: string, x: Tensor, shape: Shape): 
 /** The common shape by NumPy's rules: aligned at the last dim, a size of 1 stretches. @throws ShapeError */
 export function broadcastShapes(op: string, ...shapes: readonly Shape[]): Shape {
   const first = shapes[0] as Shape;
-  if (shapes.every((shape) => sameShape(shape, first))) return first;
-  const ndim = Math.max(...shapes.map((shape) => shape.length));
+  let same = true;
+  let ndim = 0;
+  for (const shape of shapes) {
+    same &&= sameShape(shape, first);
+    ndim = Math.max(ndim, shape.length);
+  }
+  if (same) return first;
   const out = new Array<number>(ndim).fill(1);
   for (const shape of shapes)
     for (let d = 0; d < shape.length; d++) {
@@ -65,12 +68,13 @@ export const broadcastStrides = (x: Tensor, shape: Shape): number[] => broadcast
  * with neighbouring dims joined wherever all operands allow it, so that inner loops are long.
  */
 export function loopDims(shape: Shape, ...operands: readonly (readonly number[])[]): number[] {
-  const ends: number[] = []; // the last dim of each joined run
-  const sizes: number[] = [];
+  const ends = new Array<number>(shape.length); // the last dim of each joined run
+  const sizes = new Array<number>(shape.length);
+  let rank = 0;
   for (let d = 0; d < shape.length; d++) {
     const size = shape[d] as number;
     if (size === 1) continue;
-    const last = sizes.length - 1;
+    const last = rank - 1;
     let joins = last >= 0;
     for (let i = 0; joins && i < operands.length; i++) {
       const strides = operands[i] as readonly number[];
@@ -80,19 +84,24 @@ export function loopDims(shape: Shape, ...operands: readonly (readonly number[])
       sizes[last] = (sizes[last] as number) * size;
       ends[last] = d;
     } else {
-      sizes.push(size);
-      ends.push(d);
+      sizes[rank] = size;
+      ends[rank++] = d;
     }
   }
-  const dims = [sizes.length, ...sizes];
-  for (const strides of operands) for (const d of ends) dims.push(strides[d] as number);
+  const dims = new Array<number>(1 + rank * (1 + operands.length));
+  dims[0] = rank;
+  for (let i = 0; i < rank; i++) dims[1 + i] = sizes[i] as number;
+  for (let o = 0, at = 1 + rank; o < operands.length; o++)
+    for (let i = 0; i < rank; i++) dims[at++] = (operands[o] as readonly number[])[ends[i] as number] as number;
   return dims;
 }
 
 /** loopDims() of an elementwise op: `out` is contiguous, the inputs stretch to its shape. */
 export function elementwiseDims(out: Tensor, ...inputs: readonly Tensor[]): number[] {
-  const { sizes: shape } = out;
-  if (inputs.every((x) => x.size === out.size && x.isContiguous())) return [1, out.size, ...inputs.map(() => 1)];
+  const { sizes: shape, size } = out;
+  let alike = true;
+  for (const x of inputs) alike &&= x.size === size && x.isContiguous();
+  if (alike) return inputs.length === 2 ? [1, size, 1, 1] : [1, size, ...inputs.map(() => 1)];
   return loopDims(shape, ...inputs.map((x) => broadcastStrides(x, shape)));
 }
 

@@ -25,10 +25,10 @@ const adamTakes = (name: string, weightDecay: string): Signature =>
 const adam = adamTakes('Adam', '0');
 const adamW = adamTakes('AdamW', '1e-2');
 const rmsprop = signature(
-  `RMSprop(${params}, lr: number = 1e-2, alpha: number = 0.99, eps: number = 1e-8, weightDecay: number = 0, momentum: number = 0, centered: bool = false, *, maximize: bool = false)`,
+  `RMSprop(${params}, lr: number = 1e-2, alpha: number = 0.99, eps: number = 1e-8, weightDecay: number = 0, momentum: number = 0, centered: bool = false, -capturable: bool = false, -foreach: null = null, maximize: bool = false, -differentiable: bool = false)`,
 );
 const adagrad = signature(
-  `Adagrad(${params}, lr: number = 1e-2, lrDecay: number = 0, weightDecay: number = 0, initialAccumulatorValue: number = 0, eps: number = 1e-10, *, maximize: bool = false)`,
+  `Adagrad(${params}, lr: number = 1e-2, lrDecay: number = 0, weightDecay: number = 0, initialAccumulatorValue: number = 0, eps: number = 1e-10, -foreach: null = null, *, maximize: bool = false)`,
 );
 
 // The tensors that the optimizers keep for a parameter, under PyTorch's names.

@@ -46,11 +46,11 @@ export interface OptimizerState {
 
 /** What the methods take. */
 const takes = {
-  addParamGroup: signature('Optimizer.addParamGroup(group: object)'),
+  addParamGroup: signature('Optimizer.addParamGroup(paramGroup: object)'),
   step: signature('Optimizer.step(closure?: function)'),
   zeroGrad: signature('Optimizer.zeroGrad(setToNone: bool = true)'),
   stateDict: signature('Optimizer.stateDict()'),
-  loadStateDict: signature('Optimizer.loadStateDict(saved: object)'),
+  loadStateDict: signature('Optimizer.loadStateDict(stateDict: object)'),
   dispose: signature('Optimizer.dispose()'),
 };
 
@@ -176,21 +176,20 @@ export abstract class Optimizer<O extends object> {
    * Makes what the next step needs: settings where kernels read them, and the state of every parameter with a gradient.
    */
   #prepare(): void {
-    const made = new Map<Tensor, Record<string, Tensor>>();
+    const made: [Tensor, Record<string, Tensor>][] = [];
     try {
       for (const group of this.paramGroups) {
-        this.#settle(group);
-        const wanted = this.#wanted(group);
+        const { wanted } = this.#settle(group);
         for (const p of group.params) {
           const state = this.#state.get(p);
           if (!p.grad || (state && hasAll(state, wanted))) continue;
           const fresh: Record<string, Tensor> = {};
-          made.set(p, fresh);
-          complete(fresh, state, wanted, p);
+          made.push([p, fresh]);
+          complete(fresh, state, this.#wanted(group), p);
         }
       }
     } catch (error) {
-      for (const state of made.values()) discard(state);
+      for (const [, state] of made) discard(state);
       throw error;
     }
     for (const [p, fresh] of made) this.#state.set(p, Object.assign(this.#state.get(p) ?? {}, fresh) as State);
@@ -219,9 +218,9 @@ export abstract class Optimizer<O extends object> {
   }
 
   /** Checks the settings of a group and writes them where kernels read them, unless they are as they were. */
-  #settle(group: ParamGroup<O>): void {
+  #settle(group: ParamGroup<O>): Hyper {
     const known = this.#hyper.get(group);
-    if (known?.settings.holds()) return;
+    if (known?.settings.holds()) return known;
     this.#checkGroup('step', group);
     const values = this.hyper(group);
     const tensor = known?.tensor ?? Tensor.allocate([values.length], 'f32', 'optimizer').keep();
@@ -234,6 +233,7 @@ export abstract class Optimizer<O extends object> {
     const hyper = { tensor, settings, wanted: this.#namesOf(group) };
     this.#hyper.set(group, hyper);
     upload(tensor, values);
+    return hyper;
   }
 
   /**
@@ -396,9 +396,9 @@ function only(wanted: readonly string[], state: State): State {
   return others ? (Object.fromEntries(wanted.map((name) => [name, state[name]])) as State) : state;
 }
 
-/** Whether `a` has all that `b` has. */
-function hasAll(a: object, b: object): boolean {
-  for (const name in b) if (!(name in a)) return false;
+/** Whether `state` has all these. */
+function hasAll(state: State, names: readonly string[]): boolean {
+  for (const name of names) if (!(name in state)) return false;
   return true;
 }
 

@@ -2,7 +2,7 @@
 // is used, at every call: users may change groups between steps.
 import { type Kind, meant, orList, phrase } from '../kinds.ts';
 import { ArgumentError, describe } from '../memory/errors.ts';
-import type { Parameter } from '../signature.ts';
+import type { Parameter } from '../parameters.ts';
 import { Tensor } from '../tensor.ts';
 
 /** @throws ArgumentError unless `value` is a finite number from `low` to, without, `high` */

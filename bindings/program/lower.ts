@@ -2,7 +2,7 @@
 // strides, dtypes and attributes only, so that it does not matter that nothing has memory.
 import { runtime } from '../engine/engine.ts';
 import { type Command, commandOf, type Select } from '../kernels/command.ts';
-import { type KernelName, type Kernels, type ProbeName, type Probes, probes, table } from '../kernels/table.ts';
+import type { KernelName, Kernels, ProbeName, Probes } from '../kernels/table.ts';
 import type { Node } from './trace.ts';
 
 /** A command, the node that it is for and, of a check, what throws what the eager call would have thrown. */
@@ -23,8 +23,8 @@ export function lower(nodes: readonly Node[], select: Select): Lowered[] {
   };
   const recorded = (names: object): unknown =>
     Object.fromEntries(Object.keys(names).map((name) => [name, note(name as KernelName)]));
-  const kernels = recorded(table) as Kernels;
-  const recordedProbes = recorded(probes) as Probes;
+  const kernels = recorded(runtime().kernels) as Kernels;
+  const recordedProbes = recorded(runtime().probes) as Probes;
   for (node of nodes) {
     const { row, inputs, outputs, attrs, op } = node;
     const { check, forward, title } = row.rules;

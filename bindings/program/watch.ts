@@ -46,7 +46,7 @@ export class Watch {
 
   /** Notes how many fields an object has: one that it lacked may count as well. */
   noteNames(object: object): void {
-    this.#counted.push([object, Object.keys(object).length]);
+    this.#counted.push([object, fieldsOf(object)]);
   }
 
   /** Notes some fields of an object and, of lists, which items they hold. */
@@ -98,7 +98,7 @@ export class Watch {
       const now = (objects[i] as Record<string | number, unknown>)[keys[i] as string | number];
       if (now !== values[i] && !Object.is(now, values[i])) return false;
     }
-    for (const [object, fields] of this.#counted) if (Object.keys(object).length !== fields) return false;
+    for (const [object, fields] of this.#counted) if (fieldsOf(object) !== fields) return false;
     for (const [map, entries] of this.#maps)
       if (
         map.size !== entries.length ||
@@ -114,6 +114,13 @@ export class Watch {
       setBack(this.#objects[i] as object, this.#keys[i] as string, this.#values[i]);
     if (results) for (const [object, key, value] of this.#results) setBack(object, key, value);
   }
+}
+
+/** How many fields an object has, without a list of them. */
+function fieldsOf(object: object): number {
+  let count = 0;
+  for (const _ in object) count++;
+  return count;
 }
 
 function setBack(object: object, key: string, value: unknown): void {

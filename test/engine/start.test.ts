@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type BuildName, loadBuild } from '../../bindings/engine/builds.ts';
 import { teamPays } from '../../bindings/engine/contest.ts';
 import { initSignature } from '../../bindings/engine/options.ts';
-import { engineName } from '../../bindings/engine/platform.ts';
+import { engineName, now } from '../../bindings/engine/platform.ts';
 import { tryApart } from '../../bindings/engine/revectorize.ts';
 import { timeTiles } from '../../bindings/engine/tile.ts';
 import {
@@ -302,6 +302,7 @@ describe('a clock', () => {
       teamPays(
         () => {},
         () => {},
+        now,
       ),
     ).toBe(true);
     const milliseconds = Number(process.hrtime.bigint() - started) / 1e6;
@@ -317,8 +318,8 @@ describe('a clock', () => {
     const spin = (milliseconds: number) => (): void => {
       for (const until = real() + milliseconds; real() < until; );
     };
-    expect(teamPays(spin(0.05), spin(0.2))).toBe(true);
-    expect(teamPays(spin(0.2), spin(0.05))).toBe(false);
+    expect(teamPays(spin(0.05), spin(0.2), now)).toBe(true);
+    expect(teamPays(spin(0.2), spin(0.05), now)).toBe(false);
   });
 });
 

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { missingForThreads } from '../../bindings/engine/workers.ts';
+import { missingForThreads } from '../../bindings/engine/thread-count.ts';
 
 afterEach(() => vi.unstubAllGlobals());
 

@@ -15,8 +15,12 @@ import {
 } from '../../bindings/kernels/command.ts';
 import type { BufferSpec, Kernel, Spec } from '../../bindings/kernels/descriptor.ts';
 import { encode, Words } from '../../bindings/kernels/encode.ts';
-import { type KernelName, probes, table } from '../../bindings/kernels/table.ts';
+import { addKernels, type KernelName, numberKernels, probes, table } from '../../bindings/kernels/table.ts';
 import { callsOf, TrialMemory, type Written } from '../support/trials.ts';
+
+// No runtime starts here, and no row is loaded.
+addKernels(table);
+numberKernels([...Object.keys(table), ...Object.keys(probes)]);
 
 const kernels = Object.entries(table) as [KernelName, Kernel][];
 const cuttable = kernels.flatMap(([name, { cut }]) => (cut ? [name] : []));

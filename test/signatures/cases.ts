@@ -1,7 +1,8 @@
 // What may be wrong in a call, derived from what a callable declares.
 import { nn, ones, optim, tensor } from '../../bindings/index.ts';
 import { isPlain } from '../../bindings/kinds.ts';
-import type { Parameter, Signature } from '../../bindings/signature.ts';
+import type { Parameter } from '../../bindings/parameters.ts';
+import type { Signature } from '../../bindings/signature.ts';
 
 /** A call that is refused, and what its message holds beside the name of the callable. */
 export interface Wrong {

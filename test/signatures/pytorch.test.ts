@@ -2,7 +2,8 @@
 // those that we lack declared absent, and defaults. What differs stands in docs/differences.md, with the reason.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { Parameter, Signature } from '../../bindings/signature.ts';
+import type { Parameter } from '../../bindings/parameters.ts';
+import type { Signature } from '../../bindings/signature.ts';
 import { read } from '../golden/golden.ts';
 import { type PublicCallable, surface } from '../support/surface.ts';
 

@@ -27,6 +27,10 @@ export const shapes: readonly (readonly [string, Shape])[] = [
   ['one element', square([1, 1], axis(1, 1))],
   ['1x1', square([9, 7], axis(5, 1), { batch: 2 })],
   ['1x1, more pixels than a block has', square([3, 5], axis(24, 1))],
+  // Blocks have 512 pixels: the last has one, or fewer than a vector.
+  ['1x1, one pixel in the last block', { batch: 1, groups: 1, ins: 3, outs: 5, axes: [NONE, NONE, axis(513, 1)] }],
+  ['1x1, one pixel of five images', { batch: 5, groups: 1, ins: 2, outs: 9, axes: [NONE, NONE, axis(205, 1)] }],
+  ['3 taps, three in the last block', { batch: 1, groups: 1, ins: 2, outs: 3, axes: [NONE, NONE, axis(515, 3, 1, 1)] }],
   ['1x1, stride 2', square([3, 5], axis(9, 1, 2))],
   ['3x3', square([5, 9], axis(11, 3, 1, 1), { batch: 2 })],
   ['3x3, images of one block', square([4, 6], axis(7, 3, 1, 1), { batch: 13 })],

@@ -67,6 +67,12 @@ function chain(type: Class): Class[] {
   return found;
 }
 
+/** What a method of Tensor calls with its tensor in front. Those in place are made of their functions. */
+const functionOf = (name: string): unknown =>
+  Object.hasOwn(methods, name)
+    ? (methods as Record<string, unknown>)[name]
+    : signatures.find((each) => name.endsWith('_') && each.path === name && each.fn)?.fn;
+
 /** What declares `fn`: the signatures that it was made of, else those of one of the paths. */
 function signaturesOf(fn: unknown, ...paths: string[]): Signature[] {
   const made = signatures.filter((each) => each.fn === fn);
@@ -107,10 +113,7 @@ export function surface(
     ] as const)
       for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(holder))) {
         if (typeof value !== 'function' || name === 'constructor' || hidden.has(`${owner.name}.${name}`)) continue;
-        const fn =
-          owner === retrograd.Tensor && Object.hasOwn(methods, name)
-            ? (methods as Record<string, unknown>)[name]
-            : undefined;
+        const fn = owner === retrograd.Tensor ? functionOf(name) : undefined;
         add({
           ...{ place: `${place}.${name}`, kind, fn: value, derived: fn !== undefined },
           owners: chain(owner).map((each) => each.name),

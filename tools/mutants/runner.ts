@@ -50,6 +50,8 @@ export type Outcome = 'passed' | 'failed' | 'timed out';
 
 export class Copy {
   readonly folder = mkdtempSync(join(tmpdir(), 'retrograd-mutants-'));
+  /** Ends what runs in the copy now. */
+  #end: () => void = () => {};
 
   constructor() {
     const files = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8', maxBuffer: 2 ** 26 }).split('\0');
@@ -58,6 +60,12 @@ export class Copy {
     symlinkSync(resolve('node_modules'), join(this.folder, 'node_modules'));
     this.write('mutant-setup.js', SETUP);
     this.write('mutants.config.ts', CONFIG);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => {
+        this.#end();
+        this.remove();
+        process.exit(1);
+      });
   }
 
   write(file: string, text: string | Uint8Array): void {
@@ -84,9 +92,12 @@ export class Copy {
     const [program, ...args] = command as [string, ...string[]];
     const options = { cwd: this.folder, env: { ...process.env, ...env }, detached: true } as const;
     const child = spawn(program, args, { ...options, stdio: 'ignore' });
+    this.#end = () => {
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
+    };
     return new Promise((done) => {
       const timer = setTimeout(() => {
-        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+        this.#end();
         done('timed out');
       }, limit * 1000);
       child.once('exit', (code) => {

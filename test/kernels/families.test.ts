@@ -1,0 +1,37 @@
+// Rows outside of the core bring the descriptors of the kernels that they call: a bundle that has the rows has those.
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import * as conv from '../../bindings/kernels/conv.ts';
+import * as loss from '../../bindings/kernels/loss.ts';
+import * as norm from '../../bindings/kernels/norm.ts';
+import * as optim from '../../bindings/kernels/optim.ts';
+import * as pool from '../../bindings/kernels/pool.ts';
+import * as rnn from '../../bindings/kernels/rnn.ts';
+// Nothing here loads a row, so that only the descriptors of the core are known.
+import { descriptorOf, type KernelName, table } from '../../bindings/kernels/table.ts';
+
+const families = { ...conv, ...loss, ...norm, ...optim, ...pool, ...rnn } as unknown as Record<string, object>;
+const folder = fileURLToPath(new URL('../../bindings/ops/', import.meta.url));
+const outside = Object.keys(table).filter((name) => !descriptorOf(name as KernelName));
+
+/** The kernels outside of the core that a text calls. */
+const calledIn = (text: string): string[] =>
+  [...text.matchAll(/\bk\.(\w+)\(/g)].map(([, name]) => name as string).filter((name) => outside.includes(name));
+/** The kernels that a text says its rows bring. */
+const broughtBy = (text: string): string[] =>
+  [...text.matchAll(/calling\((\w+),/g)].flatMap(([, family]) => Object.keys(families[family as string] ?? {}));
+
+it('are all called, and none by the core', () => {
+  const texts = readdirSync(folder).map((file) => readFileSync(folder + file, 'utf8'));
+  expect(new Set(texts.flatMap(calledIn))).toEqual(new Set(outside));
+  expect(outside.length).toBeGreaterThan(40);
+});
+
+it.each(readdirSync(folder))('%s', (file) => {
+  const text = readFileSync(folder + file, 'utf8');
+  const rows = text.match(/= family\([\s\S]*?\n\}\)\);/g) ?? [];
+  for (const each of rows) expect(broughtBy(each)).toEqual(expect.arrayContaining(calledIn(each)));
+  // Helpers are called by rows of their file.
+  expect(broughtBy(text)).toEqual(expect.arrayContaining(calledIn(text)));
+});
