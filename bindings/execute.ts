@@ -225,7 +225,7 @@ function extentOf(x: Tensor): [first: number, last: number] {
 }
 
 /** Whether the elements of x and y may share memory. */
-function overlap(x: Tensor, y: Tensor): boolean {
+export function overlap(x: Tensor, y: Tensor): boolean {
   if (x.block !== y.block || x.size === 0 || y.size === 0) return false;
   const [a, b] = [extentOf(x), extentOf(y)];
   return a[0] <= b[1] && b[0] <= a[1];

@@ -1,5 +1,5 @@
 // The kinds of arguments: how they are checked, and how messages call them and what came instead.
-import { isClass } from './memory/errors.ts';
+import { isCallable } from './memory/errors.ts';
 
 export type Check = (value: unknown) => boolean;
 /** Whether a value is of a kind, and what messages call one and several of it. */
@@ -13,7 +13,7 @@ export const kinds: Record<string, Kind> = {
   int: [Number.isSafeInteger, 'a whole number', 'whole numbers'],
   bool: [(x) => typeof x === 'boolean', 'true or false'],
   string: [(x) => typeof x === 'string', 'a string', 'strings'],
-  function: [(x) => typeof x === 'function' && !isClass(x), 'a function', 'functions'],
+  function: [isCallable, 'a function', 'functions'],
   object: [(x) => typeof x === 'object' && x !== null && !Array.isArray(x), 'an object', 'objects'],
   null: [(x) => x === null, 'null'],
 };

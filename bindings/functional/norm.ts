@@ -1,5 +1,6 @@
 // Normalisation.
 import { familyOps, ops, withoutTape } from '../autograd.ts';
+import { overlap } from '../execute.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { groupNormRows } from '../ops/groupnorm.ts';
 import { batchNormRows, layerNormRows } from '../ops/norm.ts';
@@ -79,6 +80,22 @@ function runningOf(op: string, runningMean: Tensor | null, runningVariance: Tens
   if (runningMean && runningVariance) return { runningMean, runningVariance };
   if (needed) throw new ArgumentError(`${op}: expected runningMean and runningVar with ${needed}, got none`);
   return null;
+}
+
+/** Checks running statistics before the first of them is written. @throws ShapeError, ArgumentError */
+function expectStatistics(op: string, channels: number, running: NonNullable<ReturnType<typeof runningOf>>): void {
+  for (const [name, x] of Object.entries({ runningMean: running.runningMean, runningVar: running.runningVariance })) {
+    if (x.ndim !== 1 || x.sizes[0] !== channels)
+      throw new ShapeError(`${op}: expected ${name} of shape [${channels}], got ${formatShape(x.sizes)}`);
+    if (channels > 1 && x.steps[0] === 0)
+      throw new ArgumentError(
+        `${op}: expected a tensor to write as ${name} whose elements have places of their own, got an expanded one of shape ${formatShape(x.sizes)}; use contiguous()`,
+      );
+  }
+  if (overlap(running.runningMean, running.runningVariance))
+    throw new ArgumentError(
+      `${op}: expected runningMean and runningVar to have memory of their own, got two that share it; clone() one`,
+    );
 }
 
 /**
@@ -171,6 +188,7 @@ export const instanceNorm = callable<
         `instanceNorm: expected input [n, channels, ...] of more than 1 value per channel, got ${formatShape(x.sizes)}`,
       );
     if (!running) return groupNormOps.groupNorm({ x, weight, bias }, { groups: channels, eps });
+    expectStatistics('instanceNorm', channels, running);
     // Every channel of every sample is a channel of one large sample. Of a single sample they are the channels
     // themselves.
     const repeat = (values: Tensor): Tensor =>

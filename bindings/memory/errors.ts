@@ -105,14 +105,24 @@ export function outside<T>(bytes: number, make: () => T): T {
   }
 }
 
-/** A class that is written as one, which can't be called. Arrow functions are told by their lack of a prototype. */
-export const isClass = (x: unknown): boolean =>
-  typeof x === 'function' && x.prototype !== undefined && /^class\b/.test(String(x));
+/** A class that is written as one, which can't be called. */
+const isClass = (x: unknown): boolean => /^class\b/.test(String(x));
+
+/** A generator function: what it is called for happens later, outside of the call. */
+const isGenerator = (x: unknown): boolean => /^(async\s*)?(function\s*)?\*/.test(String(x));
+
+/**
+ * A function that does all when it is called: no class, no generator. Arrow functions are told by their lack of a
+ * prototype.
+ */
+export const isCallable = (x: unknown): boolean =>
+  typeof x === 'function' && (x.prototype === undefined || !(isClass(x) || isGenerator(x)));
 
 /** A value as messages show it. */
 export function describe(x: unknown): string {
   if (typeof x === 'string') return `'${x.length > 40 ? `${x.slice(0, 40)}…` : x}'`;
-  if (typeof x === 'function') return isClass(x) ? `the class ${x.name}` : 'a function';
+  if (typeof x === 'function')
+    return isClass(x) ? `the class ${x.name}` : isGenerator(x) ? 'a generator function' : 'a function';
   if (typeof x === 'bigint') return `${x}n`;
   if (typeof x !== 'object' || x === null) return String(x);
   if (Array.isArray(x)) return x.slice(0, SHOWN).some((item) => typeof item === 'object') ? 'a list' : formatShape(x);

@@ -189,3 +189,32 @@ describe('a write in place', () => {
     expect(() => tensor([1], { dtype: 'u8' }).fill_(300)).toThrow(r.ArgumentError);
   });
 });
+
+it('running statistics are written both or not at all', () => {
+  const { batchNorm, instanceNorm } = r.functional;
+  const whole = r.zeros(8);
+  const bad: Record<string, () => Tensor> = {
+    scalar: () => tensor(1),
+    'another size': () => r.ones(4),
+    rows: () => r.ones(2, 3),
+    expanded: () => r.ones(1).expand([3]),
+    'another dtype': () => r.ones(3, { dtype: 'i32' }),
+    'the same memory': () => whole.slice(0, 2, 5),
+    freed: () => {
+      const x = r.ones(3);
+      x.dispose();
+      return x;
+    },
+  };
+  const norms = [
+    (...pair: [Tensor, Tensor]) => batchNorm(r.randn([2, 3, 4]), ...pair, { training: true }),
+    (...pair: [Tensor, Tensor]) => instanceNorm(r.randn([2, 3, 4]), ...pair),
+  ];
+  for (const norm of norms)
+    for (const [what, make] of Object.entries(bad))
+      for (const first of [true, false]) {
+        const good = whole.slice(0, 0, 3);
+        expect(() => (first ? norm(make(), good) : norm(good, make())), what).toThrow(RetrogradError);
+        expect(whole.toArray(), what).toEqual(new Array(8).fill(0));
+      }
+});

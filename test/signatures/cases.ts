@@ -17,6 +17,8 @@ function pool(): unknown[] {
   return [
     ...[ones([2]), 1, 0.5, true, 'name', () => layer, [1], [0.5], ['name'], [ones([2])], null],
     ...[tensor([1], { dtype: 'i32' }), 2, -1, 0, false, 'f32', 'i32', [], [[1]], [true], [() => layer], [null]],
+    // Functions that do nothing when they are called.
+    ...[class {}, function* () {}, async function* () {}],
     ...[layer, [layer], new optim.SGD(layer.parameters(), { lr: 0.1 }), new Map(), new Date(0), 3n, Symbol('name')],
     ...[new Uint8Array(1), new Float32Array(1), new Int32Array(1), new ArrayBuffer(1), Number.NaN, undefined],
     ...[{ name: ones([1]) }, { name: layer }, { name: 'text' }],
