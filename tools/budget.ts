@@ -7,9 +7,12 @@ interface Limit {
   readonly limit: number;
 }
 
+// The first two are what every page loads at once; the third is for pages that may have threads. The first two were
+// 50.7 and 36 kB before all callables had signatures, modules hooks and lasting states, and every fault a message of
+// its own. In the example 17 kB are compile(), 5 texts of errors, and 2 AssemblyScript's loader.
 export const budget: readonly Limit[] = [
-  { what: "README's example, minified", file: 'readme/index', limit: 51_000 },
-  { what: 'a product alone, minified', file: 'product/index', limit: 36_000 },
-  { what: 'threads, where there are some', file: 'readme/thread-pool', limit: 4_000 },
+  { what: "README's example, minified", file: 'readme/index', limit: 69_000 },
+  { what: 'a product alone, minified', file: 'product/index', limit: 44_000 },
+  { what: 'threads, where there are some', file: 'readme/thread-pool', limit: 3_200 },
   { what: 'one build of the kernels', file: 'build/wasm/retrograd.relaxed-threads.wasm', limit: 71_000 },
 ];

@@ -37,9 +37,9 @@ const disposeOf = signature('Compiled.dispose()');
 
 /**
  * A function that does what `fn` does, faster: its first call traces every op that `fn` calls, and later calls replay
- * them as one call, without running `fn`. Arguments and results are tensors, other values, and arrays, plain
- * objects, Maps and Sets of them. Tensors that `fn` uses from outside (weights, optimizer state) are read and written
- * in place. Results are new tensors without history; gradients that it leaves are overwritten by its next run.
+ * them as one call, without running `fn`. Arguments and results are tensors, other values, and arrays, plain objects,
+ * Maps and Sets of them. Tensors that `fn` uses from outside (weights, optimizer state) are read and written in place.
+ * Results are new tensors without history; gradients that it leaves are overwritten by its next run.
  *
  * There is a program for each structure of the arguments, with the shapes, dtypes and layouts of their tensors and all
  * other values; and for each state of what it watches: modes, fields of the modules whose forward ran (settings,

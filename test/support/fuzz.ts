@@ -8,10 +8,11 @@ import { random } from '../../reference/random.ts';
 import { type PublicCallable, surface } from './surface.ts';
 
 /**
- * Ends or starts the runtime that the others need, reads or writes files where a text points, or is a class that only
- * others extend.
+ * Ends or starts the runtime that the others need, reads or writes files where a text points, takes as long as it is
+ * told (billions of examples), or is a class that only others extend.
  */
-const APART = /^(init|shutdown|optim\.Optimizer|nn\.(Activation|Layer|Module)|io\.(save|load|read|write)\w*)$/;
+const APART =
+  /^(init|shutdown|data\.Shuffle\.order|optim\.Optimizer|nn\.(Activation|Layer|Module)|io\.(save|load|read|write)\w*)$/;
 
 /** What a callback of the fuzzer throws: the user's own error, which goes through. */
 class Mine extends Error {}
