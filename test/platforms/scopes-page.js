@@ -3,7 +3,7 @@ import * as retrograd from '/retrograd/build/lib/index.js';
 import { runScenarios } from './scopes.js';
 
 const problems = await retrograd
-  .init()
+  .init({ threads: 1 })
   .then(() => runScenarios(retrograd))
   .catch((error) => ({ start: String(error) }));
 await fetch('/result', { method: 'POST', body: JSON.stringify({ page: problems, violations: [] }) });
