@@ -52,7 +52,7 @@ export interface InitOptions {
   /**
    * Where a wasm file is found, or what is in it, for bundlers that move it: gets the name of a file, and gives a URL,
    * a Response, bytes or a `WebAssembly.Module`, or a promise of one.
-   * @defaultValue beside the module, in ../wasm/
+   * @defaultValue in build/wasm/ of the package
    */
   locate?: Locate;
   /**
