@@ -6,7 +6,7 @@ import { Add, Identity } from "../ops";
 
 /** Copies n elements of type T. */
 @inline
-function copyRow<T>(out: usize, x: usize, n: i32): void {
+export function copyRow<T>(out: usize, x: usize, n: i32): void {
   if (n == 1) store<T>(out, load<T>(x));
   else if (sizeof<T>() == 1) mapBytes<Identity>(out, x, n);
   else mapRow<Identity>(out, x, 0, 0, 0, n);

@@ -11,5 +11,6 @@ export * from './loss.ts';
 export type { LossOptions, Reduction } from './loss-parts.ts';
 export * from './norm.ts';
 export * from './one-hot.ts';
+export * from './pad.ts';
 export * from './pool.ts';
 export { logSoftmax, softmax } from './reduction.ts';

@@ -12,6 +12,7 @@ import { countProbes, indexingKernels } from './indexing.ts';
 import { checkProbes, classLossKernels, pointwiseLossKernels } from './loss.ts';
 import { batchNormKernels, groupNormKernels, layerNormKernels } from './norm.ts';
 import { optimKernels, scaleKernels } from './optim.ts';
+import { padKernels } from './pad.ts';
 import { poolKernels } from './pool.ts';
 import { randomKernels } from './random.ts';
 import { reduceKernels } from './reduce.ts';
@@ -27,6 +28,7 @@ export const table = optional(() => ({
   ...layerNormKernels,
   ...batchNormKernels,
   ...groupNormKernels,
+  ...padKernels,
   ...poolKernels,
   ...classLossKernels,
   ...pointwiseLossKernels,

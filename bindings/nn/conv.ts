@@ -10,7 +10,13 @@ import { COMPUTE } from './names.ts';
 import { checkSizes, describeLayer, giveSettings, type Parameter, uniformParameter } from './parameter.ts';
 
 /** Options of {@link Conv1d}, {@link Conv2d} and {@link Conv3d}. */
-export interface ConvLayerOptions extends Omit<F.ConvOptions, 'layout'>, BiasOptions {}
+export interface ConvLayerOptions extends Omit<F.ConvOptions, 'layout'>, BiasOptions {
+  /** What stands in the padding: zeros, or as {@link functional.pad} has it. @defaultValue 'zeros' */
+  paddingMode?: PaddingMode;
+}
+
+/** What stands in the padding of a convolution. */
+export type PaddingMode = 'zeros' | Exclude<F.PadMode, 'constant'>;
 
 /** Options of {@link ConvTranspose1d} and {@link ConvTranspose2d}. */
 export interface ConvTransposeLayerOptions extends F.ConvTransposeOptions, BiasOptions {}
@@ -50,7 +56,7 @@ export abstract class ConvLayer<O extends object = object> extends OwnLayer {
     this.#values = values;
     const options: Record<string, unknown> = {};
     declared.parameters.forEach((parameter, i) => {
-      if (i > 2 && !parameter.absent && parameter.name !== 'bias') options[parameter.name] = values[i];
+      if (i > 2 && !parameter.absent && !OWN.includes(parameter.name)) options[parameter.name] = values[i];
     });
     const [inChannels, outChannels, kernelSize] = values as [number, number, Sizes];
     const { bias, groups } = { bias: values[BIAS], ...options } as { bias: boolean; groups: number };
@@ -77,16 +83,73 @@ export abstract class ConvLayer<O extends object = object> extends OwnLayer {
   }
 
   override extraRepr(): string {
-    return describeLayer(this.#declared, this.#values, this.options);
+    return describeLayer(this.#declared, this.#values, this.settings());
+  }
+
+  /** What may have changed since. @internal */
+  protected settings(): object {
+    return this.options;
+  }
+}
+
+/** A layer of F.conv…, that may pad by itself. */
+abstract class PaddedConv extends ConvLayer<Omit<F.ConvOptions, 'layout'>> {
+  /** What stands in the padding. */
+  paddingMode: PaddingMode;
+  readonly #spatial: number;
+  readonly #function: F.ConvFunction;
+
+  /** @internal */
+  constructor(spatial: number, f: F.ConvFunction, declared: Signature, args: readonly unknown[]) {
+    super(spatial, declared, args);
+    this.#spatial = spatial;
+    this.#function = f;
+    this.paddingMode = declared.parse(args)[BIAS + 1] as PaddingMode;
+  }
+
+  /** @internal */
+  [COMPUTE](x: Tensor): Tensor {
+    const f = this.#function;
+    if (this.paddingMode === 'zeros') return f(x, this.weight, this.bias, this.options);
+    return f(F.pad(x, this.#sides(), this.paddingMode), this.weight, this.bias, { ...this.options, padding: 0 });
+  }
+
+  /** Elements before and behind each dim, the last one first. */
+  #sides(): number[] {
+    const { padding, stride, dilation } = this;
+    const name = this.constructor.name;
+    const each = (what: string, value: Sizes, least: number) => eachDim(name, what, value, this.#spatial, least);
+    if (padding !== 'same')
+      return each('padding', padding === 'valid' ? 0 : padding, 0)
+        .reverse()
+        .flatMap((n) => [n, n]);
+    if (each('stride', stride, 1).some((step) => step !== 1))
+      throw new ArgumentError(`${name}: expected stride 1 with padding 'same', got ${stride}; give numbers instead`);
+    const taps = each('kernelSize', this.kernelSize, 1);
+    const zeros = each('dilation', dilation, 1).map((step, d) => step * ((taps[d] as number) - 1));
+    return zeros.reverse().flatMap((n) => [n >> 1, n - (n >> 1)]);
+  }
+
+  protected override settings(): object {
+    return { ...this.options, paddingMode: this.paddingMode };
   }
 }
 
 /** Where `bias` stands in all signatures. */
 const BIAS = 7;
+/** What the functions do not take. */
+const OWN = ['bias', 'paddingMode'];
 /** What the constructors of convolutions take. */
 export type ConvArguments = Arguments<
   [inChannels: number, outChannels: number, kernelSize: Sizes],
-  [stride: Sizes, padding: Sizes | 'same' | 'valid', dilation: Sizes, groups: number, bias: boolean],
+  [
+    stride: Sizes,
+    padding: Sizes | 'same' | 'valid',
+    dilation: Sizes,
+    groups: number,
+    bias: boolean,
+    paddingMode: PaddingMode,
+  ],
   ConvLayerOptions
 >;
 /** What the constructors of transposed convolutions take. */
@@ -100,7 +163,7 @@ export type TransposeArguments = Arguments<
 /* @__NO_SIDE_EFFECTS__ */
 const conv = (name: string): Signature =>
   signature(
-    `${name}(inChannels: int, outChannels: int, kernelSize: int|int[], stride: int|int[] = 1, padding: int|int[]|'same'|'valid' = 0, dilation: int|int[] = 1, groups: int = 1, bias: bool = true, -paddingMode: string = 'zeros', -device: any = null, -dtype: any = null)`,
+    `${name}(inChannels: int, outChannels: int, kernelSize: int|int[], stride: int|int[] = 1, padding: int|int[]|'same'|'valid' = 0, dilation: int|int[] = 1, groups: int = 1, bias: bool = true, paddingMode: 'zeros'|'reflect'|'replicate'|'circular' = 'zeros', -device: any = null, -dtype: any = null)`,
   );
 /** What a transposed convolution takes. */
 /* @__NO_SIDE_EFFECTS__ */
@@ -119,15 +182,10 @@ const ofTranspose2d = transposed('ConvTranspose2d');
  * [n, inChannels, length] → [n, outChannels, length], with or without n. Its weight is [outChannels, inChannels /
  * groups, kernel].
  */
-export class Conv1d extends ConvLayer<Omit<F.ConvOptions, 'layout'>> {
+export class Conv1d extends PaddedConv {
   /** A layer from `inChannels` to `outChannels` with `kernelSize` taps along each dim. @throws ArgumentError */
   constructor(...args: ConvArguments) {
-    super(1, ofConv1d, args);
-  }
-
-  /** @internal */
-  [COMPUTE](x: Tensor): Tensor {
-    return F.conv1d(x, this.weight, this.bias, this.options);
+    super(1, F.conv1d, ofConv1d, args);
   }
 }
 
@@ -136,15 +194,10 @@ export class Conv1d extends ConvLayer<Omit<F.ConvOptions, 'layout'>> {
  * [n, inChannels, height, width] → [n, outChannels, height, width], with or without n. Its weight is [outChannels,
  * inChannels / groups, height, width].
  */
-export class Conv2d extends ConvLayer<Omit<F.ConvOptions, 'layout'>> {
+export class Conv2d extends PaddedConv {
   /** A layer from `inChannels` to `outChannels` with `kernelSize` taps along each dim. @throws ArgumentError */
   constructor(...args: ConvArguments) {
-    super(2, ofConv2d, args);
-  }
-
-  /** @internal */
-  [COMPUTE](x: Tensor): Tensor {
-    return F.conv2d(x, this.weight, this.bias, this.options);
+    super(2, F.conv2d, ofConv2d, args);
   }
 }
 
@@ -153,15 +206,10 @@ export class Conv2d extends ConvLayer<Omit<F.ConvOptions, 'layout'>> {
  * [n, inChannels, depth, height, width] → [n, outChannels, depth, height, width], with or without n. Its weight is
  * [outChannels, inChannels / groups, depth, height, width].
  */
-export class Conv3d extends ConvLayer<Omit<F.ConvOptions, 'layout'>> {
+export class Conv3d extends PaddedConv {
   /** A layer from `inChannels` to `outChannels` with `kernelSize` taps along each dim. @throws ArgumentError */
   constructor(...args: ConvArguments) {
-    super(3, ofConv3d, args);
-  }
-
-  /** @internal */
-  [COMPUTE](x: Tensor): Tensor {
-    return F.conv3d(x, this.weight, this.bias, this.options);
+    super(3, F.conv3d, ofConv3d, args);
   }
 }
 

@@ -10,6 +10,7 @@ export {
   ConvTranspose1d,
   ConvTranspose2d,
   type ConvTransposeLayerOptions,
+  type PaddingMode,
   type TransposeArguments,
 } from './conv.ts';
 export * from './dropout.ts';
@@ -31,6 +32,7 @@ export type {
   TrainOptions,
 } from './module-options.ts';
 export * from './norm.ts';
+export * from './padding.ts';
 export {
   Buffer,
   type BufferClass,

@@ -7,6 +7,7 @@ import { groupNormRows } from './groupnorm.ts';
 import { crossEntropyRows, logitRows, nllRows, pointwiseLossRows } from './loss.ts';
 import { batchNormRows, layerNormRows } from './norm.ts';
 import { adagradRows, adamRows, clipRows, rmspropRows, sgdRows, stepRows } from './optim.ts';
+import { padRows } from './pad.ts';
 import { poolRows } from './pool.ts';
 import { rnnRows } from './rnn.ts';
 import { coreRows } from './rows.ts';
@@ -25,6 +26,7 @@ export const table: { readonly [K in OpName]: Row } = {
   ...layerNormRows,
   ...batchNormRows,
   ...groupNormRows,
+  ...padRows,
   ...poolRows,
   ...rnnRows,
   ...stepRows,

@@ -18,7 +18,8 @@ from losses import losses
 from pool import layers, pools
 from second import seconds
 from signatures import signatures
+from spatial import spatial
 from training import modules, optimizers
 
-for write in (elementwise, reductions, products, layouts, norms, losses, optimizers, modules, pools, layers, masks, cells, architectures, seconds, signatures):
+for write in (elementwise, reductions, products, layouts, norms, losses, optimizers, modules, pools, layers, masks, cells, architectures, seconds, spatial, signatures):
     write()

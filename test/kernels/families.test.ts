@@ -6,12 +6,13 @@ import * as conv from '../../bindings/kernels/conv.ts';
 import * as loss from '../../bindings/kernels/loss.ts';
 import * as norm from '../../bindings/kernels/norm.ts';
 import * as optim from '../../bindings/kernels/optim.ts';
+import * as pad from '../../bindings/kernels/pad.ts';
 import * as pool from '../../bindings/kernels/pool.ts';
 import * as rnn from '../../bindings/kernels/rnn.ts';
 // Nothing here loads a row, so that only the descriptors of the core are known.
 import { descriptorOf, type KernelName, table } from '../../bindings/kernels/table.ts';
 
-const families = { ...conv, ...loss, ...norm, ...optim, ...pool, ...rnn } as unknown as Record<string, object>;
+const families = { ...conv, ...loss, ...norm, ...optim, ...pad, ...pool, ...rnn } as unknown as Record<string, object>;
 const folder = fileURLToPath(new URL('../../bindings/ops/', import.meta.url));
 const outside = Object.keys(table).filter((name) => !descriptorOf(name as KernelName));
 

@@ -33,6 +33,12 @@ const cases: { readonly [K in Concrete]: Case } = {
   AvgPool2d: { args: [2, { stride: 1 }], input: [1, 2, 6, 6], shown: 'kernelSize: 2, stride: 1' },
   BatchNorm1d: norm([3, 4], true),
   BatchNorm2d: norm([3, 4, 2, 2], true),
+  CircularPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
+  ConstantPad1d: { args: [1, 0.5], input: [1, 2, 6], shown: 'padding: 1, value: 0.5' },
+  CircularPad2d: { args: [1], input: [1, 2, 5, 6], shown: 'padding: 1' },
+  ConstantPad2d: { args: [1, 0.5], input: [1, 2, 5, 6], shown: 'padding: 1, value: 0.5' },
+  CircularPad3d: { args: [1], input: [1, 2, 4, 5, 6], shown: 'padding: 1' },
+  ConstantPad3d: { args: [1, 0.5], input: [1, 2, 4, 5, 6], shown: 'padding: 1, value: 0.5' },
   Conv1d: { args: [2, 4, 3], input: [1, 2, 8], shown: 'inChannels: 2, outChannels: 4, kernelSize: 3' },
   Conv2d: {
     args: [2, 4, [3, 1], 2, { padding: 1, bias: false }],
@@ -72,6 +78,12 @@ const cases: { readonly [K in Concrete]: Case } = {
   ParameterDict: { args: [{}], input: null, shown: '' },
   ParameterList: { args: [[]], input: null, shown: '' },
   ReLU: activation(),
+  ReflectionPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
+  ReplicationPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
+  ReflectionPad2d: { args: [1], input: [1, 2, 5, 6], shown: 'padding: 1' },
+  ReplicationPad2d: { args: [1], input: [1, 2, 5, 6], shown: 'padding: 1' },
+  ReflectionPad3d: { args: [1], input: [1, 2, 4, 5, 6], shown: 'padding: 1' },
+  ReplicationPad3d: { args: [1], input: [1, 2, 4, 5, 6], shown: 'padding: 1' },
   SELU: activation(),
   Sequential: { args: [], input: [3, 4], shown: '' },
   SiLU: activation(),
@@ -80,6 +92,9 @@ const cases: { readonly [K in Concrete]: Case } = {
   Softplus: activation(),
   Softsign: activation(),
   Tanh: activation(),
+  ZeroPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
+  ZeroPad2d: { args: [1], input: [1, 2, 5, 6], shown: 'padding: 1' },
+  ZeroPad3d: { args: [1], input: [1, 2, 4, 5, 6], shown: 'padding: 1' },
 };
 
 type AnyClass = new (...args: unknown[]) => nn.Module & { forward(...args: unknown[]): unknown };

@@ -14,6 +14,7 @@ import { lossCases } from './loss.ts';
 import { matmulCases } from './matmul.ts';
 import { normCases } from './norm.ts';
 import { optimCases } from './optim.ts';
+import { padCases } from './pad.ts';
 import { poolCases } from './pool.ts';
 import { randomCases } from './random.ts';
 import { reduceCases } from './reduce.ts';
@@ -40,6 +41,7 @@ export const cases: AllCases = {
   ...normCases,
   ...batchNormCases,
   ...groupNormCases,
+  ...padCases,
   ...poolCases,
   ...rnnCases,
   ...inplaceCases,

@@ -1,0 +1,159 @@
+"""Functions and modules of images: values, gradients and second derivatives; the losses of 20 steps of small networks."""
+import json
+import math
+import random
+import re
+
+import torch
+import torch.nn.functional as F
+
+from store import HERE, Golden, f32, flat
+
+source = random.Random(20261126)
+STEPS = 20
+
+
+def uniform(*shape, low=-2.0, high=2.0):
+    return f32([round(source.uniform(low, high), 2) for _ in range(math.prod(shape))]).reshape(shape)
+
+
+def snake(name):
+    return re.sub(r"([a-z])([A-Z])", lambda m: f"{m[1]}_{m[2].lower()}", name)
+
+
+def filled(arg, inputs):
+    """`arg` with inputs in the place of "$0", "$1" …"""
+    if isinstance(arg, str) and arg.startswith("$"):
+        return inputs[int(arg[1:])]
+    return type(arg)(filled(a, inputs) for a in arg) if isinstance(arg, (list, tuple)) else arg
+
+
+def short(x):
+    """Seven digits of all numbers."""
+    return [v if isinstance(v, str) else float(f"{v:.7g}") if v != int(v) else int(v) for v in flat(x)]
+
+
+class Spatial(Golden):
+    def put(self, x):
+        """As in Golden, with seven digits."""
+        kind = {torch.float64: "f32", torch.int64: "i32", torch.uint8: "u8"}[x.dtype]
+        key = json.dumps({"shape": list(x.shape), "data": short(x), **({} if kind == "f32" else {"dtype": kind})})
+        if key not in self.seen:
+            self.seen[key] = len(self.tensors)
+            self.tensors.append(key)
+        return self.seen[key]
+
+    def both(self, call, args, options, *inputs, pick=None, twice=True, fn=None, settings=None):
+        """`call` of functional: its value and gradients, and the derivative of these, each weighed, by inputs and g."""
+        fn = fn or getattr(F, snake(call))
+        keyed = {snake(k): v for k, v in options.items()} if settings is None else settings
+        leaves = [x.clone().requires_grad_(x.dtype == torch.float64) for x in inputs]
+        y = fn(*(filled(a, leaves) for a in args), **{k: filled(v, leaves) for k, v in keyed.items()})
+        y = y if pick is None else y[pick]
+        given = [*args, options] if options else args
+        shapes = " ".join(str(list(x.shape)) for x in inputs)
+        entry = {
+            "name": f"{call} {json.dumps(given[1:] if len(inputs) == 1 else given)} of {shapes}{'' if pick is None else f' [{pick}]'}",
+            "call": f"F.{call}", "args": given, "inputs": [self.put(x) for x in inputs], "output": self.put(y), **({} if pick is None else {"pick": pick}),
+        }
+        if y.requires_grad:
+            wanted = [x for x in leaves if x.requires_grad]
+            g = uniform(*y.shape).requires_grad_()
+            first = torch.autograd.grad(y, wanted, g, create_graph=twice)
+            entry["gradOutput"] = self.put(g)
+            each = iter(first)
+            entry["grads"] = [self.put(next(each)) if x.requires_grad else None for x in leaves]
+            if twice:
+                weights = [uniform(*x.shape) for x in wanted]
+                whole = sum((d * w).sum() for d, w in zip(first, weights))
+                second = torch.autograd.grad(whole, [*wanted, g], allow_unused=True)
+                entry["weights"] = [self.put(w) for w in weights]
+                entry["second"] = [None if d is None else self.put(d) for d in second]
+        self.cases.append(entry)
+
+
+def pads(golden):
+    x, image, volume = uniform(2, 3, 5), uniform(1, 2, 3, 4), uniform(1, 1, 3, 2, 3)
+    for mode in ("constant", "reflect", "replicate", "circular"):
+        for pad, of in (
+            ([2, 1], x), ([-1, 2], x), ([2, -1], x), ([-1, -2], x), ([1, 2], x[0]), ([1, 2, 2, 1], image), ([3, 0, -1, 2], image), ([0, 0, 1, 0], image[0]),
+            ([2, 1, 1, 1, 2, 0], volume), ([-1, 2, 0, 1, 1, -1], volume[0]),
+        ):
+            golden.both("pad", ["$0", pad], {"mode": mode}, of)
+    golden.both("pad", ["$0", [1, 2]], {"value": 1.5}, x)
+    golden.both("pad", ["$0", [1, 0, -1, 1, 2, 0]], {"mode": "constant", "value": -0.5}, x)
+    golden.both("pad", ["$0", [7, 9]], {"mode": "replicate"}, x)
+    golden.both("pad", ["$0", [1, 2]], {"value": 7}, torch.tensor([[3, -4], [5, 6]]))
+    golden.both("pad", ["$0", [1, 2]], {"value": 7}, torch.tensor([3, 4], dtype=torch.uint8))
+    golden.both("pad", ["$0", [1, 2]], {"mode": "circular"}, torch.tensor([[3, -4, 1], [5, 6, 2]]))
+
+
+def functions():
+    golden = Spatial("spatial")
+    for part in FUNCTIONS:
+        part(golden)
+    golden.write()
+
+
+FUNCTIONS = [pads]
+
+CONV1 = ["Conv1d", 2, 2, 3, {"padding": 1}]
+CONV2 = ["Conv2d", 2, 2, 3, {"padding": 1}]
+CONV3 = ["Conv3d", 2, 1, 2]
+CONVS = {1: CONV1, 2: CONV2, 3: CONV3}
+SIZES = {1: (2, 2, 6), 2: (2, 2, 4, 5), 3: (1, 2, 3, 4, 3)}
+
+
+def networks():
+    """[layers, shape of the input]"""
+    for d in (1, 2, 3):
+        for name, args in (("ConstantPad", [list(range(2 * d)), 0.5]), ("ZeroPad", [2]), ("ReflectionPad", [1]), ("ReplicationPad", [[2, 1] * d]), ("CircularPad", [1])):
+            yield [CONVS[d], [f"{name}{d}d", *args], ["Tanh"]], SIZES[d]
+        for mode in ("reflect", "replicate", "circular"):
+            padding = {1: [2], 2: [1, 2], 3: [1, 0, 1]}[d]
+            yield [[f"Conv{d}d", 2, 2, 2, {"padding": padding, "padding_mode": mode, "stride": 2}], ["Tanh"]], SIZES[d]
+    yield [["Conv2d", 2, 2, [3, 2], {"padding": "same", "padding_mode": "reflect", "dilation": [1, 2]}], ["Tanh"]], SIZES[2]
+    yield [["Conv1d", 2, 2, 4, {"padding": "same", "padding_mode": "circular"}], ["Tanh"]], SIZES[1]
+    yield [["Conv2d", 2, 2, 2, {"padding": "valid", "padding_mode": "replicate"}], ["Tanh"]], SIZES[2]
+    yield [["Conv3d", 2, 4, 2, {"padding": "same", "groups": 2}], ["Tanh"]], SIZES[3]
+
+
+def camel(name):
+    return re.sub(r"_(\w)", lambda m: m[1].upper(), name)
+
+
+def modules():
+    """20 steps of SGD: the numbers that a network starts with, and its losses."""
+    made = []
+    for layers, shape in networks():
+        model = torch.nn.Sequential(*(
+            getattr(torch.nn, name)(*(a for a in args if not isinstance(a, dict)), **next((a for a in args if isinstance(a, dict)), {}))
+            for name, *args in layers
+        )).double()
+        for p in model.parameters():
+            p.data.copy_(uniform(*p.shape, low=-0.7, high=0.7))
+        x = uniform(*shape)
+        target = uniform(*model(x).shape, low=-0.8, high=0.8)
+        entry = {
+            "layers": [[name, *({camel(k): v for k, v in a.items()} if isinstance(a, dict) else a for a in args)] for name, *args in layers],
+            "state": [[k, list(v.shape), short(v)] for k, v in model.state_dict().items()],
+            "x": short(x), "xShape": list(shape), "target": short(target), "targetShape": list(target.shape), "losses": [],
+        }
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.6)
+        for _ in range(STEPS):
+            optimizer.zero_grad()
+            loss = F.mse_loss(model(x), target)
+            loss.backward()
+            optimizer.step()
+            entry["losses"].append(float(f"{loss.item():.7g}"))
+        made.append(json.dumps(entry, separators=(",", ":")))
+    (HERE / "spatial-modules.json").write_text('{"networks":[\n' + ",\n".join(made) + "\n]}\n")
+
+
+def spatial():
+    functions()
+    modules()
+
+
+if __name__ == "__main__":
+    spatial()
