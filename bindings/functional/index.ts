@@ -6,6 +6,7 @@ export * from './class-loss.ts';
 export * from './conv.ts';
 export * from './dropout.ts';
 export { relu, sigmoid, tanh } from './elementwise.ts';
+export * from './embedding.ts';
 export * from './linear.ts';
 export * from './loss.ts';
 export type { LossOptions, Reduction } from './loss-parts.ts';

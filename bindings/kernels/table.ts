@@ -7,6 +7,7 @@ import { broadcastKernels } from './broadcast.ts';
 import { convKernels } from './conv.ts';
 import type { Call, Kernel, Specs } from './descriptor.ts';
 import { elementwiseKernels } from './elementwise.ts';
+import { embeddingKernels } from './embedding.ts';
 import { gemmKernels } from './gemm.ts';
 import { countProbes, indexingKernels } from './indexing.ts';
 import { checkProbes, classLossKernels, pointwiseLossKernels } from './loss.ts';
@@ -37,6 +38,7 @@ export const table = optional(() => ({
   ...scaleKernels,
   ...indexingKernels,
   ...rnnKernels,
+  ...embeddingKernels,
 }));
 /** Exports that look at values and answer with a number; in a program an answer from 0 stops it. */
 export const probes = { ...checkProbes, ...countProbes };

@@ -14,6 +14,7 @@ export {
   type TransposeArguments,
 } from './conv.ts';
 export * from './dropout.ts';
+export * from './embedding.ts';
 export * from './flatten.ts';
 export * from './generated/activations.ts';
 export type { BackwardHook, Called, ForwardHook, ForwardPreHook, Given, Gradients, RemovableHandle } from './hooks.ts';

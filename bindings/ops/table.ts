@@ -3,6 +3,7 @@
 import { layerActivationRows, softplusRows } from './activation.ts';
 import { convRows } from './conv.ts';
 import type { OpName, Row } from './core.ts';
+import { embeddingRows } from './embedding.ts';
 import { groupNormRows } from './groupnorm.ts';
 import { crossEntropyRows, logitRows, nllRows, pointwiseLossRows } from './loss.ts';
 import { batchNormRows, layerNormRows } from './norm.ts';
@@ -29,6 +30,7 @@ export const table: { readonly [K in OpName]: Row } = {
   ...padRows,
   ...poolRows,
   ...rnnRows,
+  ...embeddingRows,
   ...stepRows,
   ...sgdRows,
   ...adamRows,

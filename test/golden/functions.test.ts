@@ -18,6 +18,7 @@ const files = [
   ['norms', 1e-5],
   ['losses', 2e-6],
   ['masks', 1e-7],
+  ['embedding', 1e-6],
 ] as const;
 
 const largest = (values: Float64Array): number =>

@@ -13,13 +13,21 @@ sys.dont_write_bytecode = True  # no caches beside the sources
 
 from architectures import architectures
 from cells import cells
+from embedding import embeddings
 from functions import elementwise, layouts, masks, norms, products, reductions
 from losses import losses
 from pool import layers, pools
 from second import seconds
 from signatures import signatures
 from spatial import spatial
+from trained import trained
 from training import modules, optimizers
 
-for write in (elementwise, reductions, products, layouts, norms, losses, optimizers, modules, pools, layers, masks, cells, architectures, seconds, spatial, signatures):
+for write in (
+    elementwise, reductions, products, layouts, norms, losses, optimizers, modules, pools, layers, masks, cells, architectures, seconds,
+    spatial,
+    embeddings,
+    trained,
+    signatures,
+):
     write()

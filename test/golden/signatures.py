@@ -171,6 +171,11 @@ def forwards(module):
     }
 
 
+def pretrained(*wanted):
+    """The class methods that make a layer of given vectors."""
+    return {f"{owner.__name__}.from_pretrained": [of_function(owner.from_pretrained)] for owner in wanted}
+
+
 def signatures():
     nn, optim, data = torch.nn, torch.optim, torch.utils.data
     variable, builtin = stubs("_C/_VariableFunctions.pyi"), stubs("_C/__init__.pyi")
@@ -179,7 +184,7 @@ def signatures():
         "torch": {**functions(torch, {**builtin, **variable}), **methods(torch.Generator)},
         "Tensor": functions(torch.Tensor, stubs("_C/__init__.pyi", "TensorBase", ("self",)), ("self",)),
         "functional": functions(nn.functional, {**stubs("_C/_nn.pyi"), **variable}),
-        "nn": {**classes(nn), **forwards(nn), **methods(nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList)},
+        "nn": {**classes(nn), **forwards(nn), **pretrained(nn.Embedding, nn.EmbeddingBag), **methods(nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList)},
         "init": functions(nn.init),
         "utils": functions(nn.utils),
         "optim": {**classes(optim), **methods(optim.Optimizer)},

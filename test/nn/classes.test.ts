@@ -15,9 +15,12 @@ type Concrete = Exclude<Classes, 'Module' | 'Layer' | 'Activation' | 'Parameter'
 interface Case {
   readonly args: readonly unknown[];
   readonly input: readonly number[] | null;
+  /** All that forward is given, where that is not one f32 tensor of the shape `input`. */
+  readonly given?: () => Tensor[];
   /** What it says between its brackets. */
   readonly shown: string | RegExp;
 }
+const givenTo = ({ input, given }: Case): Tensor[] => given?.() ?? [randn(input as number[])];
 const activation = (shown = ''): Case => ({ args: [], input: [3, 4], shown });
 const norm = (input: readonly number[], affine: boolean): Case => ({
   args: [4],
@@ -54,6 +57,12 @@ const cases: { readonly [K in Concrete]: Case } = {
   },
   Dropout: { args: [], input: [3, 4], shown: 'p: 0.5' },
   ELU: activation(),
+  Embedding: {
+    args: [9, 3],
+    input: [2, 4],
+    given: () => [rg.randint(0, 9, [2, 4])],
+    shown: 'numEmbeddings: 9, embeddingDim: 3',
+  },
   Flatten: { args: [], input: [3, 4, 2], shown: 'startDim: 1, endDim: -1' },
   GELU: activation(),
   GroupNorm: { args: [2, 4], input: [3, 4, 2], shown: 'numGroups: 2, numChannels: 4, eps: 0.00001, affine: true' },
@@ -193,19 +202,19 @@ describe.each(named)('%s', (name, { args, input, shown }) => {
       expect(() => module.forward()).toThrow(new RegExp(`^${name}: expected a module that computes`));
       return;
     }
-    const x = randn(input);
-    const y = module.forward(x);
+    const given = givenTo(cases[name]);
+    const x = given[0] as Tensor;
+    const y = module.forward(...given);
     expect(Array.isArray(y) ? y[0] : y).toBeInstanceOf(rg.Tensor);
-    for (const wrong of [[], [[[1, 2]]], [1], [null], [undefined], ['x'], [WRONG], [x, WRONG]]) {
+    for (const wrong of [[], [[[1, 2]]], [1], [null], [undefined], ['x'], [WRONG], [...given, WRONG]]) {
       expect(() => module.forward(...wrong)).toThrow(ArgumentError);
       expect(() => module.forward(...wrong)).toThrow(new RegExp(`^${name}: expected`));
     }
-    const gone = randn(input);
-    gone.dispose();
+    x.dispose();
     if (name !== 'Identity' && name !== 'Sequential' && name !== 'Dropout')
-      expect(() => module.forward(gone)).toThrow(rg.RetrogradError);
+      expect(() => module.forward(...given)).toThrow(rg.RetrogradError);
     if (module.parameters().length === 0) return;
-    expect(() => module.forward(randn([7]))).toThrow(new RegExp(`^${name}: expected`));
+    expect(() => module.forward(randn([7]), ...given.slice(1))).toThrow(new RegExp(`^${name}: expected`));
   });
 
   it('is known to summary() and has hooks', () => {
@@ -215,8 +224,9 @@ describe.each(named)('%s', (name, { args, input, shown }) => {
     const handle = module.registerForwardHook(
       (_, __, y) => void shapes.push((Array.isArray(y) ? y : [y]).map((x: Tensor) => x.shape)),
     );
+    const given = cases[name].given?.() ?? input;
     const before = [bits(ones([1])), ...rg.getRngState(), ...Object.values(module.stateDict()).map(bits)];
-    const { rows, parameters } = nn.summary(module, input);
+    const { rows, parameters } = nn.summary(module, given);
     expect(rows[0]).toMatchObject({ path: '', type: name, outputShapes: shapes[0], parameters });
     expect([bits(ones([1])), ...rg.getRngState(), ...Object.values(module.stateDict()).map(bits)]).toEqual(before);
     expect(module.training).toBe(true);
@@ -249,7 +259,7 @@ it('every method of modules has a signature, and refuses arguments that it does 
 
 /** What shapes parameters or buffers, and so holds from the constructor on. */
 const SHAPING =
-  /^((in|out)(Features|Channels)|(input|hidden)Size|num\w+|normalizedShape|bias|affine|elementwiseAffine|layers)$/;
+  /^((in|out)(Features|Channels)|(input|hidden)Size|num\w+|embeddingDim|paddingIdx|normalizedShape|bias|affine|elementwiseAffine|layers)$/;
 
 /** Other values that a setting may have. */
 function othersOf({ kind, value }: Signature['parameters'][number], now: unknown): unknown[] {
@@ -263,7 +273,7 @@ describe('settings of layers', () => {
   it('are fields, and what is written there holds from the next call on, as if it had been given', () => {
     let compared = 0;
     for (const [name, { args, input }] of Object.entries(cases) as [Concrete, Case][]) {
-      if (!input || typeof input[0] !== 'number') continue;
+      if (!input) continue;
       const declared = signatures.find(({ path }) => path === name) as Signature;
       const values = declared.parse(args);
       const Class = nn[name] as unknown as new (...args: unknown[]) => nn.Layer;
@@ -272,8 +282,8 @@ describe('settings of layers', () => {
         try {
           const layer = make();
           rg.manualSeed(6);
-          const x = randn(input);
-          const left = [bits(layer.forward(x)), bits(layer.eval().forward(x)), layer.extraRepr()];
+          const given = givenTo(cases[name]) as [Tensor];
+          const left = [bits(layer.forward(...given)), bits(layer.eval().forward(...given)), layer.extraRepr()];
           return [...left, ...Object.values(layer.stateDict()).map(bits)].join('\n');
         } catch (error) {
           return (error as Error).name;

@@ -6,6 +6,7 @@ import { batchNormCases } from './batch-norm.ts';
 import { binaryCases } from './binary.ts';
 import { classLossCases } from './class-loss.ts';
 import { convCases } from './conv.ts';
+import { embeddingCases } from './embedding.ts';
 import { groupNormCases } from './groupnorm.ts';
 import { hostCases } from './host.ts';
 import { indexingCases } from './indexing.ts';
@@ -43,6 +44,7 @@ export const cases: AllCases = {
   ...groupNormCases,
   ...padCases,
   ...poolCases,
+  ...embeddingCases,
   ...rnnCases,
   ...inplaceCases,
   ...optimCases,

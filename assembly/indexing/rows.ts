@@ -1,0 +1,83 @@
+// Whole rows by index: sums of them (gradients of embeddings, bags), writes, and what counts them. Rows are `inner`
+// f32s and lie `step` elements apart. What an index outside of its rows names is left out.
+import { madd } from "../lanes";
+import { mapRow } from "../loops";
+import { Identity, USES_P, USES_Y } from "../ops";
+
+/** x + y * factor. */
+@final
+@unmanaged
+class AddScaled {
+  @inline uses(): i32 {
+    return USES_Y | USES_P;
+  }
+  @inline forward(x: v128, y: v128, factor: v128): v128 {
+    return madd(y, factor, x);
+  }
+}
+
+/** The j-th of a list of indices; j itself where there is none. */
+@inline
+function indexAt(list: usize, j: i32): i32 {
+  return list ? load<i32>(list + ((<usize>j) << 2)) : j;
+}
+
+/**
+ * y[to[j]] += factor[j] x[from[j]] in the order of j, from y = 0, for y[n, inner], x[rows, inner] and m entries. A
+ * `from` or `to` that is 0 is the list 0, 1, 2 …; a factor that is 0 is 1. Entries whose from is `skipFrom`, or whose to
+ * is `skipTo`, are left out where there is such a list. Overwrites.
+ */
+export function sum_rows_f32(
+  y: usize,
+  x: usize,
+  from: usize,
+  to: usize,
+  factor: usize,
+  n: i32,
+  rows: i32,
+  m: i32,
+  inner: i32,
+  step: i32,
+  skipFrom: i32,
+  skipTo: i32,
+): void {
+  const row = (<usize>step) << 2,
+    width = (<usize>inner) << 2;
+  if (step == inner) memory.fill(y, 0, <usize>n * row);
+  else for (let r = 0; r < n; r++) memory.fill(y + <usize>r * row, 0, width);
+  for (let j = 0; j < m; j++) {
+    const a = indexAt(from, j),
+      b = indexAt(to, j);
+    if (<u32>a >= <u32>rows || <u32>b >= <u32>n || (from && a == skipFrom) || (to && b == skipTo)) continue;
+    const at = y + <usize>b * row;
+    mapRow<AddScaled>(at, at, x + <usize>a * row, 0, 0, inner, factor ? load<f32>(factor + ((<usize>j) << 2)) : 1);
+  }
+}
+
+/** y[index[j]] = x[j] in the order of j, for y[n, inner], x[m, inner] and index[m]. Of equal indices the last counts. */
+export function put_rows_f32(y: usize, x: usize, index: usize, n: i32, m: i32, inner: i32): void {
+  const row = (<usize>inner) << 2;
+  for (let j = 0; j < m; j++, x += row) {
+    const at = indexAt(index, j);
+    if (<u32>at < <u32>n) mapRow<Identity>(y + <usize>at * row, x, 0, 0, 0, inner);
+  }
+}
+
+/** counts[i], i32 = how many of index[m] are i, for i below n. Overwrites. */
+function countInto(counts: usize, index: usize, n: i32, m: i32): void {
+  memory.fill(counts, 0, (<usize>n) << 2);
+  for (let j = 0; j < m; j++) {
+    const i = indexAt(index, j),
+      at = counts + ((<usize>i) << 2);
+    if (<u32>i < <u32>n) store<i32>(at, load<i32>(at) + 1);
+  }
+}
+
+/** share[j] = 1 / (how many of index[m] are index[j]), for indices below n; counts[n] is of use for nothing after. */
+export function index_shares_f32(share: usize, counts: usize, index: usize, n: i32, m: i32): void {
+  countInto(counts, index, n, m);
+  for (let j = 0; j < m; j++, share += 4) {
+    const i = indexAt(index, j);
+    store<f32>(share, <u32>i < <u32>n ? 1 / <f32>load<i32>(counts + ((<usize>i) << 2)) : 0);
+  }
+}

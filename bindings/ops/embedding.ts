@@ -1,0 +1,141 @@
+// Rows of a table by index. All of them are made of one sum of rows, which is its own transpose: so derivatives have
+// derivatives of any order.
+import { embeddingKernels } from '../kernels/embedding.ts';
+import { optional } from '../lookup.ts';
+import { ArgumentError, formatShape, GradError, ShapeError } from '../memory/errors.ts';
+import {
+  attrs,
+  aux,
+  calling,
+  f32,
+  family,
+  grad,
+  i32,
+  inout,
+  maybe,
+  type Probes,
+  plain,
+  row,
+  signature,
+  type Tensor,
+} from './core.ts';
+import { expectShape } from './shapes.ts';
+
+/** How many rows there are. */
+type Rows = { readonly n: number };
+/** The row that an entry of `from` or `to` may name to be left out; −1 for none. */
+type Skips = { readonly skipFrom: number; readonly skipTo: number };
+/** The row without a gradient, or −1; whether gradients are divided by how often the row was taken. */
+type Gradients = { readonly padding: number; readonly byFrequency: boolean };
+
+const s = optional(() => ({
+  /** y[...index, inner] = weight[index]. */
+  embedding: signature({ weight: f32, index: i32 }, { y: grad }, attrs<Gradients>()),
+  /**
+   * y[n, inner], to[j] += factor[j] x[from[j]]; a list that is not there is 0, 1, 2 …, a factor 1. What an index
+   * outside of its rows names is left out.
+   */
+  sumRows: signature(
+    { x: f32, from: maybe(i32), to: maybe(i32), factor: maybe(f32) },
+    { y: grad },
+    attrs<Rows & Skips>(),
+  ),
+  /** 1 / (how many of the indices are index[j]). */
+  indexShares: signature({ index: i32 }, { share: plain, counts: aux }, attrs<Rows>()),
+  /** y[index[j]] = x[j]. */
+  putRows: signature({ y: inout(f32), index: i32, x: f32 }, {}),
+}));
+type S = typeof s;
+declare module './core.ts' {
+  interface OpTypes extends S {}
+}
+
+/** @throws ShapeError unless x is [rows, inner] */
+function expectTable(op: string, what: string, x: Tensor): void {
+  if (x.ndim !== 2) throw new ShapeError(`${op}: expected ${what} [rows, width], got ${formatShape(x.sizes)}`);
+}
+
+function checkRows(probes: Probes, x: Tensor, index: Tensor, op: string): void {
+  const bound = x.sizes[0] as number;
+  const bad = probes.check_index_i32({ index, n: index.size, bound });
+  if (bad >= 0)
+    throw new ArgumentError(
+      `${op}: expected indices from 0 to ${bound - 1}, one for each row of ${formatShape(x.sizes)}, got ${index.data[bad]} at position ${bad}`,
+    );
+}
+
+/** How many entries a sum of rows has. */
+const entriesOf = (x: Tensor, from: Tensor | null, to: Tensor | null): number =>
+  (from ?? to)?.size ?? (x.sizes[0] as number);
+
+export const embeddingRows = family(calling(embeddingKernels, s), () => ({
+  embedding: row(s.embedding, {
+    outputs: (make, { weight, index }, { padding }, op) => {
+      expectTable(op, 'a weight', weight);
+      const [n, width] = weight.sizes as [number, number];
+      if (!(Number.isInteger(padding) && padding >= -1 && padding < n))
+        throw new ArgumentError(`${op}: expected paddingIdx from ${-n} to ${n - 1}, got ${padding}`);
+      return { y: make([...index.sizes, width], 'f32') };
+    },
+    check: (probes, { weight, index }, _, op) => checkRows(probes, weight, index, op),
+    forward: (k, { y }, { weight, index }) => {
+      const [n, inner] = weight.sizes as [number, number];
+      k.index_select_32({ y, x: weight, index, outer: 1, n, m: index.size, inner });
+    },
+    saves: ['index'],
+    backward: (o, { y: g }, { index }, { padding, byFrequency }, { shapes }) => {
+      const [n, width] = shapes.weight as readonly [number, number];
+      return {
+        weight: o.sumRows(
+          {
+            x: o.reshape({ x: g }, { shape: [index.size, width] }),
+            from: null,
+            to: index,
+            factor: byFrequency ? o.indexShares({ index }, { n }) : null,
+          },
+          { n, skipFrom: -1, skipTo: padding },
+        ),
+      };
+    },
+  }),
+  sumRows: row(s.sumRows, {
+    outputs: (make, { x, from, to, factor }, { n }, op) => {
+      expectTable(op, 'rows', x);
+      const m = entriesOf(x, from, to);
+      if (to && to.size !== m)
+        throw new ShapeError(`${op}: expected as many places as rows to take, got ${to.size} and ${m}`);
+      if (factor) expectShape(op, 'the factors', factor, [m]);
+      return { y: make([n, x.sizes[1] as number], 'f32') };
+    },
+    forward: (k, { y }, { x, from, to, factor }, { n, skipFrom, skipTo }) => {
+      const [rows, inner] = x.sizes as [number, number];
+      const m = entriesOf(x, from, to);
+      k.sum_rows_f32({ y, x, from, to, factor, n, rows, m, inner, step: inner, skipFrom, skipTo });
+    },
+    saves: ['from', 'to', 'factor'],
+    backward: (o, { y: g }, { from, to, factor }, { skipFrom, skipTo }, { shapes, needs }) => {
+      if (needs.factor)
+        throw new GradError('sumRows: expected factors without a gradient, got some that want one; multiply the rows');
+      const [n] = shapes.x as readonly [number, number];
+      return {
+        x: o.sumRows({ x: g, from: to, to: from, factor }, { n, skipFrom: skipTo, skipTo: skipFrom }),
+      };
+    },
+  }),
+  indexShares: row(s.indexShares, {
+    outputs: (make, { index }, { n }) => ({ share: make([index.size], 'f32'), counts: make([n], 'i32') }),
+    forward: (k, { share, counts }, { index }, { n }) => k.index_shares_f32({ share, counts, index, n, m: index.size }),
+  }),
+  putRows: row(s.putRows, {
+    outputs: (_, { y, index, x }, __, op) => {
+      expectTable(op, 'a tensor to write', y);
+      expectShape(op, 'the rows', x, [index.size, y.sizes[1] as number]);
+      return {};
+    },
+    check: (probes, { y, index }, _, op) => checkRows(probes, y, index, op),
+    forward: (k, _, { y, index, x }) => {
+      const [n, inner] = y.sizes as [number, number];
+      k.put_rows_f32({ y, x, index, n, m: index.size, inner });
+    },
+  }),
+}));

@@ -1,0 +1,51 @@
+"""Twenty optimizer steps of one module each, from its state: what it gives, all gradients, and the losses."""
+import torch
+
+from store import dump, flat, integers, number, uniform
+from training import camel
+
+# Module, arguments, options, and inputs: a shape of floats, or ("classes", shape, how many).
+CASES = [
+    ("Embedding", [6, 3], {}, [("classes", [2, 4], 6)]),
+    ("Embedding", [6, 3], {"padding_idx": 2, "scale_grad_by_freq": True}, [("classes", [2, 4], 6)]),
+    ("Embedding", [6, 3], {"max_norm": 0.9}, [("classes", [7], 6)]),
+]
+STEPS = 20
+
+
+def inputs_of(spec):
+    return integers(*spec[1], high=spec[2]) if spec[0] == "classes" else uniform(*spec)
+
+
+def trained():
+    runs = []
+    for name, args, options, specs in CASES:
+        module = getattr(torch.nn, name)(*args, **options).double()
+        for p in module.parameters():
+            p.data.copy_(uniform(*p.shape, low=-0.9, high=0.9))
+        inputs = [inputs_of(spec) for spec in specs]
+        entry = {
+            "name": name, "args": [*args, {camel(k): v for k, v in options.items()}] if options else args,
+            "state": [[k, list(v.shape), flat(v)] for k, v in module.state_dict().items()],
+            "inputs": [{"shape": list(x.shape), "data": flat(x), **({} if x.is_floating_point() else {"dtype": "i32"})} for x in inputs],
+        }
+        # What is put in is trained with the parameters, so that its gradients count as well.
+        leaves = [x.clone().requires_grad_() if x.is_floating_point() else x for x in inputs]
+        params = [x for x in leaves if x.requires_grad] + list(module.parameters())
+        optimizer = torch.optim.SGD(params, lr=0.5, momentum=0.5)
+        target, losses = None, []
+        for step in range(STEPS):
+            optimizer.zero_grad()
+            y = module(*leaves)
+            if target is None:
+                target = uniform(*y.shape, low=-1, high=1)
+                entry.update(y=flat(y), target=flat(target))
+            loss = ((y - target) ** 2).mean()
+            loss.backward()
+            if step == 0:
+                entry["grads"] = [flat(p.grad) for p in params]
+            optimizer.step()
+            losses.append(number(loss.item()))
+        entry["losses"] = losses
+        runs.append(entry)
+    dump("trained", {"runs": runs})

@@ -1,0 +1,188 @@
+// Cases of rows by index.
+import { at, build, type Nd, nd } from '../../../reference/nd.ts';
+import {
+  argumentError,
+  type Bad,
+  type Cases,
+  dtypeError,
+  f32,
+  freedError,
+  i32,
+  list,
+  type Sample,
+  type Spec,
+  shapeError,
+  whole,
+} from './types.ts';
+
+const EXACT = { relative: 0 };
+const SUMS = { relative: 1e-6, absolute: 2e-6 };
+const NO_GRADIENTS = { padding: -1, byFrequency: false };
+const NO_SKIPS = { skipFrom: -1, skipTo: -1 };
+
+/** rows, width and the shape of the indices. */
+const tables: readonly (readonly [rows: number, width: number, index: readonly number[]])[] = [
+  [5, 3, [2, 4]],
+  [3, 1, [7]],
+  [4, 17, []],
+  [1, 37, [3]],
+  [2, 5, [0]],
+  [3, 0, [2]],
+  [97, 67, [40]],
+];
+
+/** rows, width, n and m. */
+const sums: readonly (readonly [rows: number, width: number, n: number, m: number])[] = [
+  [5, 3, 4, 7],
+  [3, 1, 5, 2],
+  [1, 1, 1, 1],
+  [2, 37, 1, 9],
+  [4, 5, 3, 0],
+  [3, 0, 2, 2],
+  [31, 67, 17, 40],
+];
+
+type Sum = Sample<'sumRows'>;
+const sumSamples: Sum[] = sums.flatMap(([rows, width, n, m]): Sum[] => {
+  const x = f32([rows, width]);
+  const [from, to, factor] = [i32([m], whole(0, rows)), i32([m], whole(0, n)), f32([m])];
+  const attrs = { n, ...NO_SKIPS };
+  const few = f32([m, width]);
+  return [
+    { inputs: { x, from, to, factor }, attrs },
+    { inputs: { x, from, to, factor: null }, attrs },
+    { inputs: { x: few, from: null, to, factor }, attrs: { n, skipFrom: 0, skipTo: 0 } },
+    { inputs: { x, from, to: null, factor: null }, attrs: { n: m, skipFrom: 1, skipTo: 0 } },
+    // Indices that name no row.
+    { inputs: { x, from: i32([m], whole(-2, rows + 2)), to: i32([m], whole(-1, n + 1)), factor }, attrs },
+  ];
+});
+
+function summed(
+  { x, from, to, factor }: { x: Nd; from: Nd | null; to: Nd | null; factor: Nd | null },
+  { n, skipFrom, skipTo }: { n: number; skipFrom: number; skipTo: number },
+): Nd {
+  const [rows, width] = x.shape as [number, number];
+  const m = (from ?? to)?.data.length ?? rows;
+  const y = nd([n, width], new Array(n * width).fill(0));
+  for (let j = 0; j < m; j++) {
+    const [a, b] = [from ? at(from, [j]) : j, to ? at(to, [j]) : j];
+    if (a < 0 || a >= rows || b < 0 || b >= n || (from && a === skipFrom) || (to && b === skipTo)) continue;
+    for (let i = 0; i < width; i++)
+      y.data[b * width + i] = (y.data[b * width + i] as number) + at(x, [a, i]) * (factor ? at(factor, [j]) : 1);
+  }
+  return y;
+}
+
+/** Indices that are out of range at both ends. */
+const rangeErrors = (op: string, table: string, others: Readonly<Record<string, Spec>> = {}, attrs?: unknown): Bad[] =>
+  [3, -1].map((bad) =>
+    argumentError(
+      { [table]: f32([3, 2]), index: i32([3], list(0, 2, bad)), ...others },
+      attrs,
+      new RegExp(`^${op}: expected indices from 0 to 2, one for each row of \\[3, 2\\], got ${bad} at position 2`),
+    ),
+  );
+
+export const embeddingCases = {
+  embedding: {
+    samples: tables.flatMap(([rows, width, shape]): Sample<'embedding'>[] => {
+      const inputs = { weight: f32([rows, width]), index: i32(shape, whole(0, rows)) };
+      return [
+        { inputs, attrs: NO_GRADIENTS },
+        // Gradients by frequency are no derivatives.
+        { inputs, attrs: { padding: 0, byFrequency: true }, valueOnly: true },
+      ];
+    }),
+    reference: ({ weight, index }) =>
+      build([...index.shape, weight.shape[1] as number], (i) =>
+        at(weight, [at(index, i.slice(0, -1)), i.at(-1) as number]),
+      ),
+    tolerance: EXACT,
+    gradients: { weight: true },
+    errors: [
+      ...rangeErrors('embedding', 'weight', {}, NO_GRADIENTS),
+      shapeError(
+        { weight: f32([3]), index: i32([1], list(0)) },
+        NO_GRADIENTS,
+        /^embedding: expected a weight \[rows, width\], got \[3\]/,
+      ),
+      argumentError(
+        { weight: f32([3, 2]), index: i32([1], list(0)) },
+        { ...NO_GRADIENTS, padding: 3 },
+        /^embedding: expected paddingIdx from -3 to 2, got 3/,
+      ),
+      dtypeError({ weight: f32([3, 2]), index: f32([1]) }, NO_GRADIENTS, /^embedding: expected dtype i32, got f32/),
+    ] as unknown as [Bad, Bad, Bad],
+  },
+  sumRows: {
+    samples: sumSamples,
+    reference: (inputs, attrs) => summed(inputs, attrs),
+    tolerance: SUMS,
+    gradients: { x: true, factor: 'throws' },
+    errors: [
+      shapeError(
+        { x: f32([3]), from: null, to: null, factor: null },
+        { n: 1, ...NO_SKIPS },
+        /^sumRows: expected rows \[rows, width\], got \[3\]/,
+      ),
+      shapeError(
+        { x: f32([3, 2]), from: i32([2], list(0)), to: i32([3], list(0)), factor: null },
+        { n: 1, ...NO_SKIPS },
+        /^sumRows: expected as many places as rows to take, got 3 and 2/,
+      ),
+      shapeError(
+        { x: f32([3, 2]), from: i32([2], list(0)), to: null, factor: f32([3]) },
+        { n: 2, ...NO_SKIPS },
+        /^sumRows: expected the factors of shape \[2\], got \[3\]/,
+      ),
+    ],
+  },
+  indexShares: {
+    samples: [
+      { inputs: { index: i32([5], list(1, 3, 1, 0, 1)) }, attrs: { n: 4 } },
+      { inputs: { index: i32([2, 3], list(0)) }, attrs: { n: 1 } },
+      { inputs: { index: i32([0]) }, attrs: { n: 3 } },
+      { inputs: { index: i32([], list(1)) }, attrs: { n: 2 } },
+      { inputs: { index: i32([101], whole(0, 7)) }, attrs: { n: 7 } },
+    ],
+    reference: ({ index }) =>
+      nd(
+        [index.data.length],
+        Array.from(index.data, (i) => 1 / Array.from(index.data).filter((other) => other === i).length),
+      ),
+    dtype: 'f32',
+    tolerance: { relative: 1e-7 },
+    gradients: 'none',
+    errors: [
+      dtypeError({ index: f32([3]) }, { n: 3 }, /^indexShares: expected dtype i32, got f32/),
+      freedError({ index: i32([3], list(0)) }, { n: 3 }, 'index'),
+      freedError({ index: i32([], list(0)) }, { n: 1 }, 'index'),
+    ],
+  },
+  putRows: {
+    samples: [
+      { inputs: { y: f32([4, 3]), index: i32([3], list(2, 0, 3)), x: f32([3, 3]) } },
+      { inputs: { y: f32([5, 17]), index: i32([4], list(1, 1, 0, 1)), x: f32([4, 17]) } },
+      { inputs: { y: f32([2, 3]), index: i32([0]), x: f32([0, 3]) } },
+      { inputs: { y: f32([2, 0]), index: i32([1], list(0)), x: f32([1, 0]) } },
+    ],
+    reference: ({ y, index, x }) => {
+      const width = y.shape[1] as number;
+      const left = nd(y.shape, y.data);
+      for (let j = 0; j < index.data.length; j++)
+        for (let i = 0; i < width; i++) left.data[at(index, [j]) * width + i] = at(x, [j, i]);
+      return { y: left };
+    },
+    tolerance: EXACT,
+    gradients: 'none',
+    errors: [
+      ...rangeErrors('putRows', 'y', { x: f32([3, 2]) }),
+      shapeError(
+        { y: f32([3, 2]), index: i32([2], list(0)), x: f32([3, 2]) },
+        undefined,
+        /^putRows: expected the rows of shape \[2, 2\], got \[3, 2\]/,
+      ),
+    ] as unknown as [Bad, Bad, Bad],
+  },
+} satisfies Cases;
