@@ -1,6 +1,8 @@
 // The namespace `optim`: optimizers and gradient clipping, named as PyTorch's torch.optim and torch.nn.utils.
 export * from './algorithms.ts';
 export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from './clip.ts';
+/** Schedules of learning rates (PyTorch's `torch.optim.lr_scheduler`). */
+export * as lrScheduler from './lr-scheduler/index.ts';
 export {
   type GroupParams,
   type NewGroup,
@@ -10,3 +12,5 @@ export {
   type Params,
   type Settings,
 } from './optimizer.ts';
+/** Averages of weights (PyTorch's `torch.optim.swa_utils`). */
+export * as swaUtils from './swa-utils/index.ts';

@@ -55,6 +55,9 @@ export function expectParameters(
 /** What groups may hold besides their parameters. */
 export type Known = readonly Parameter[];
 
+/** What schedules of learning rates keep in a group beside its settings. */
+const SCHEDULED = /^(initialLr|maxLr|minLr|swaLr|baseMomentum|maxMomentum)$/;
+
 /** @throws ArgumentError unless a group has the settings that are declared, each of its kind, and no others */
 export function expectSettings(op: string, group: object, known: Known): void {
   const settings = group as Readonly<Record<string, unknown>>;
@@ -64,10 +67,11 @@ export function expectSettings(op: string, group: object, known: Known): void {
       throw new ArgumentError(`${op}: expected ${phrase(kind, kinds)} as ${name}, got ${describe(settings[name])}`);
     count++;
   }
-  for (const _ in group) count--;
+  const isScheduled = (name: string): boolean => SCHEDULED.test(name) && typeof settings[name] === 'number';
+  for (const name in group) if (!isScheduled(name)) count--;
   if (count === 0) return;
   const names = known.map(({ name }) => name);
-  const strange = Object.keys(group).find((name) => name !== 'params' && !names.includes(name));
+  const strange = Object.keys(group).find((name) => name !== 'params' && !names.includes(name) && !isScheduled(name));
   if (strange === undefined) return;
   const near = meant(strange, names);
   throw new ArgumentError(

@@ -17,6 +17,7 @@ from embedding import embeddings
 from functions import elementwise, layouts, masks, norms, products, reductions
 from losses import losses
 from pool import layers, pools
+from schedules import schedules
 from second import seconds
 from signatures import signatures
 from spatial import spatial
@@ -28,6 +29,7 @@ for write in (
     spatial,
     embeddings,
     trained,
+    schedules,
     signatures,
 ):
     write()

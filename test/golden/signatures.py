@@ -15,6 +15,7 @@ import torch.nn.functional
 import torch.nn.init
 import torch.nn.utils
 import torch.optim.lr_scheduler
+import torch.optim.swa_utils
 import torch.utils.data
 
 from store import HERE
@@ -188,7 +189,10 @@ def signatures():
         "init": functions(nn.init),
         "utils": functions(nn.utils),
         "optim": {**classes(optim), **methods(optim.Optimizer)},
-        "lr_scheduler": {**classes(optim.lr_scheduler), **methods(optim.lr_scheduler.LRScheduler)},
+        "lr_scheduler": {
+            **classes(optim.lr_scheduler), **methods(*(value for value in vars(optim.lr_scheduler).values() if inspect.isclass(value) and issubclass(value, optim.lr_scheduler.LRScheduler))),
+        },
+        "swa_utils": {**classes(optim.swa_utils), **functions(optim.swa_utils), **methods(optim.swa_utils.AveragedModel)},
         "data": {**classes(data), **functions(data)},
     }
     (HERE / "signatures.json").write_text(json.dumps(content, indent=0, sort_keys=True, ensure_ascii=False) + "\n")

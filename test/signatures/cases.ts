@@ -14,6 +14,7 @@ export interface Wrong {
 /** Values of every kind that arguments may have. */
 function pool(): unknown[] {
   const layer = new nn.Linear(1, 1);
+  const schedule = new optim.lrScheduler.StepLR(new optim.SGD(layer.parameters()), 1);
   return [
     ...[ones([2]), 1, 0.5, true, 'name', () => layer, [1], [0.5], ['name'], [ones([2])], null],
     ...[tensor([1], { dtype: 'i32' }), 2, -1, 0, false, 'f32', 'i32', [], [[1]], [true], [() => layer], [null]],
@@ -22,6 +23,7 @@ function pool(): unknown[] {
     ...[layer, [layer], new optim.SGD(layer.parameters(), { lr: 0.1 }), new Map(), new Date(0), 3n, Symbol('name')],
     ...[new Uint8Array(1), new Float32Array(1), new Int32Array(1), new ArrayBuffer(1), Number.NaN, undefined],
     ...[{ name: ones([1]) }, { name: layer }, { name: 'text' }],
+    ...[schedule, [schedule]],
     { model: layer }, // the last, since an object in the last place is options
   ];
 }

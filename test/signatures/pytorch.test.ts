@@ -39,6 +39,7 @@ const OWN_NAMES: Readonly<Record<string, readonly string[]>> = {
   item: ['module'],
   items: ['modules'],
   datasetOrTensors: ['tensors'],
+  t0: ['T_0'],
 };
 
 /** Names of ours for names of PyTorch's. */
@@ -96,12 +97,12 @@ function homes({ place, owners }: PublicCallable): (readonly [section: string, n
   if (top === 'Tensor' && owner) return among('Tensor', 'torch', 'functional');
   if (owner && /^[A-Z]/.test(owner))
     return [owner, ...owners].flatMap((each) =>
-      ['nn', 'optim', 'lr_scheduler', 'data'].map((section) => [section, `${each}.${theirs}`] as const),
+      ['nn', 'optim', 'lr_scheduler', 'swa_utils', 'data'].map((section) => [section, `${each}.${theirs}`] as const),
     );
   if (owner === 'init') return among('init');
   if (top === 'functional') return among('functional', 'torch');
   if (top === 'nn') return among('nn', 'utils');
-  if (top === 'optim') return among('optim', 'lr_scheduler', 'utils');
+  if (top === 'optim') return among('optim', 'lr_scheduler', 'swa_utils', 'utils');
   return owner ? among(owner) : among('torch', 'Tensor', 'functional', 'autograd');
 }
 
@@ -123,7 +124,8 @@ function fault(
     const [a, b] = [ours[i], theirs[i]];
     if (!a) return `lacks ${b?.name}`;
     if (!b) return `has ${a.name}, which PyTorch lacks`;
-    const named = snake(a.name) === b.name || ((a.required || a.variadic) && OWN_NAMES[a.name]?.includes(b.name));
+    const named =
+      snake(a.name) === b.name.toLowerCase() || ((a.required || a.variadic) && OWN_NAMES[a.name]?.includes(b.name));
     if (!named) return `has ${a.name} where PyTorch has ${b.name}`;
     if (a.variadic) continue;
     // PyTorch may leave an argument out by another form.

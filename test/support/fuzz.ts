@@ -207,6 +207,8 @@ class Draw {
       null: () => null,
       dtype: () => this.of(['f32', 'i32', 'u8']),
       Tensor: () => this.tensor(),
+      Optimizer: () => new optim.SGD(new nn.Linear(2, 2).parameters(), { lr: 0.1 }),
+      LRScheduler: () => new optim.lrScheduler.StepLR(new optim.SGD(new nn.Linear(2, 2).parameters()), 3),
       Module: () => this.of([() => new nn.Linear(3, 2), () => new nn.ReLU(), () => new nn.Dropout()])(),
     };
     return (makers[word] ?? (() => this.junk()))();
@@ -231,10 +233,15 @@ type Class = new (...args: readonly unknown[]) => object;
 /** For each class by name, what makes an object of it, or of one that extends it. */
 function makersOf(names: Readonly<Record<string, unknown>>): Record<string, () => object> {
   const parameters = () => new nn.Linear(2, 2).parameters();
+  const sgd = () => new optim.SGD(parameters());
+  const steps = new optim.lrScheduler.StepLR(sgd(), 2);
+  const schedule = () => steps;
   const set = () => new data.TensorDataset(tensor([[1], [2], [3]]), tensor([1, 2, 3]));
   const tries: readonly (() => readonly unknown[])[] = [
     ...[() => [], () => [2], () => [2, 4], () => [2, 4, 3], () => [[4]], () => [{}], () => [[]]],
     ...[() => [parameters()], () => [set()], () => [tensor([1, 2])], () => [parameters()[0]]],
+    ...[() => [sgd()], () => [sgd(), 2], () => [sgd(), [1]], () => [sgd(), 0.1, 0.2], () => [sgd(), () => 1]],
+    ...[() => [[schedule()]], () => [schedule().optimizer, [schedule()], []]],
   ];
   const makers: Record<string, () => object> = {};
   for (const [name, value] of Object.entries(names)) {
@@ -251,7 +258,8 @@ function makersOf(names: Readonly<Record<string, unknown>>): Record<string, () =
   }
   const model = (): object => new nn.Sequential(new nn.Linear(3, 3), new nn.Tanh());
   const optimizer = makers.SGD as () => object;
-  return { ...makers, Module: model, Layer: model, Activation: () => new nn.ReLU(), Optimizer: optimizer };
+  const extended = { Module: model, Layer: model, Activation: () => new nn.ReLU(), Optimizer: optimizer };
+  return { ...makers, ...extended, LRScheduler: makers.StepLR as () => object };
 }
 
 /** All tensors in what a call was given. */
@@ -278,7 +286,10 @@ export class Fuzzer {
 
   constructor(seed: number) {
     this.#draw = new Draw(seed);
-    const receivers = { ...makersOf({ ...nn, ...optim, ...data }), Tensor: () => this.#draw.tensor() };
+    const receivers = {
+      ...makersOf({ ...nn, ...optim, ...optim.lrScheduler, ...optim.swaUtils, ...data }),
+      Tensor: () => this.#draw.tensor(),
+    };
     this.#callables = surface(receivers).filter(({ place }) => !APART.test(place));
     for (let i = 0; i < 64; i++) {
       const x = tensor(Float32Array.from({ length: 1 + this.#draw.below(900) }, (_, j) => i * 1000 + j)).keep();

@@ -73,10 +73,14 @@ const functionOf = (name: string): unknown =>
     ? (methods as Record<string, unknown>)[name]
     : signatures.find((each) => name.endsWith('_') && each.path === name && each.fn)?.fn;
 
-/** What declares `fn`: the signatures that it was made of, else those of one of the paths. */
+/** What declares `fn`: the signatures that it was made of, else those of the first of the paths that has some. */
 function signaturesOf(fn: unknown, ...paths: string[]): Signature[] {
   const made = signatures.filter((each) => each.fn === fn);
-  return made.length > 0 ? made : signatures.filter(({ path, fn: of }) => of === undefined && paths.includes(path));
+  if (made.length > 0) return made;
+  const open = signatures.filter(({ fn: of }) => of === undefined);
+  // A method that a class has anew may take something else than that of the class that it extends.
+  const first = paths.find((path) => open.some((each) => each.path === path));
+  return open.filter(({ path }) => path === first);
 }
 
 /**
