@@ -130,7 +130,7 @@ function checkWritten(op: string, { name, strided }: Input & { readonly name: st
 }
 
 /** Whether several of its elements are in one place. */
-function isExpanded({ sizes, steps }: Tensor): boolean {
+export function isExpanded({ sizes, steps }: Tensor): boolean {
   for (let d = 0; d < sizes.length; d++) if ((sizes[d] as number) > 1 && steps[d] === 0) return true;
   return false;
 }
@@ -313,8 +313,6 @@ function runWatched(
 function look(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
   const { shape, strides, offset } = (row.rules.view as NonNullable<AnyRules['view']>)(inputs, attrs);
   const y = (inputs.x as Tensor).alias(shape, strides, offset);
-  y.isView = true;
-  y.seen = y.block.histories;
   const outputs = { y };
   tracer?.node(op, row, inputs, outputs, attrs);
   return outputs;

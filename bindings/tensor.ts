@@ -1,6 +1,7 @@
 // A tensor: shape, strides, dtype and a block of the arena. No arithmetic: ops/ has that.
 import { type Dtype, dtypes, type TypedArray } from './dtypes.ts';
 import { runtime } from './engine/engine.ts';
+import { gradients } from './gradient-watch.ts';
 import type { Operand } from './kernels/descriptor.ts';
 import { kinds, orList } from './kinds.ts';
 import { rowOf } from './lookup.ts';
@@ -41,21 +42,18 @@ export interface GradNode {
   /** Later ops have higher numbers, so that descending order is a reverse topological order. */
   readonly sequence: number;
   readonly name: string;
+  /** The differentiable results, by slot. */
+  readonly outputs: Tensor[];
 }
 
-/** Watches `.grad` and requiresGrad_() of all tensors while compile() traces. @internal */
-export interface GradientWatch {
-  /** @returns what the reader shall get */
-  read(x: Tensor, grad: Tensor | null): Tensor | null;
-  /** @param before what will be replaced */
-  write(x: Tensor, before: Tensor | null): void;
-  /** Whether a gradient was made since the watch began. */
-  owns(grad: Tensor): boolean;
-  /** @param before what `requiresGrad` was */
-  freeze(x: Tensor, before: boolean): void;
+/** How a view was made. @internal */
+export interface ViewSource {
+  /** What is no view itself: the history of that is what its views have. */
+  readonly base: Tensor;
 }
 
-let gradients: GradientWatch | null = null;
+/** Gives a view the history that its base has now; histories.ts puts itself in here. @internal */
+export const views: { renew(view: Tensor): void } = { renew: () => {} };
 
 /**
  * Reads the numbers of a tensor in row-major order, for the method `reader`; execute.ts, which may see memory, puts
@@ -91,11 +89,6 @@ export function checkGradient(op: string, x: Tensor, g: unknown): asserts g is T
     );
 }
 
-/** Sets or, with null, ends the watch. */
-export function watchGradients(watch: GradientWatch | null): void {
-  gradients = watch;
-}
-
 /**
  * Numbers in the arena with a shape; what ops take and give. {@link tensor}, {@link zeros}, {@link randn} and the like
  * make them. Functions on tensors are methods as well: `x.add(y)` is `add(x, y)`.
@@ -113,10 +106,10 @@ export class Tensor implements Operand {
   node: GradNode | null = null;
   /** Which of the differentiable results of `node` this is. @internal */
   slot = 0;
-  /** Whether an op made it as another look at the memory of another tensor. @internal */
-  isView = false;
-  /** Of a view: the block's `histories` when it was made. @internal */
-  seen = 0;
+  /** Of a view whose writes its base has to know: how it was made. @internal */
+  source: ViewSource | null = null;
+  /** How often noted writes gave it another history; of a view, its base when the view last looked. @internal */
+  edition = 0;
   readonly #dtype: Dtype;
   readonly #offset: number;
   readonly #size: number;
@@ -180,7 +173,7 @@ export class Tensor implements Operand {
 
   /** The gradient that `backward()` left here, or null. It accumulates until `zeroGrad()`. */
   get grad(): Tensor | null {
-    return gradients ? gradients.read(this, this.#grad) : this.#grad;
+    return gradients.watch ? gradients.watch.read(this, this.#grad) : this.#grad;
   }
 
   /**
@@ -201,7 +194,7 @@ export class Tensor implements Operand {
 
   /** Replaces the gradient by one that the library made, of the right kind. @internal */
   takeGrad(value: Tensor | null): void {
-    if (gradients) gradients.write(this, this.#grad);
+    gradients.watch?.write(this, this.#grad);
     this.#grad = value;
   }
 
@@ -210,7 +203,7 @@ export class Tensor implements Operand {
     expectNone('clearGrad', args);
     // What was there before compile() began to trace goes on if that fails.
     const grad = this.#grad;
-    if (grad && !given.has(grad) && (!gradients || gradients.owns(grad))) grad.dispose();
+    if (grad && !given.has(grad) && (gradients.watch?.owns(grad) ?? true)) grad.dispose();
     this.takeGrad(null);
   }
 
@@ -261,17 +254,14 @@ export class Tensor implements Operand {
 
   /** Whether this is a leaf: made by the user, not by a recorded op. */
   get isLeaf(): boolean {
-    return this.node === null;
+    return !this.requiresGrad || this.node === null;
   }
 
   /** Whether gradients flow to it. To set it is to call {@link requiresGrad_}. */
   get requiresGrad(): boolean {
-    return this.#requiresGrad || this.isStale;
-  }
-
-  /** Whether it is a view without a history, of what a noted write has given one since. @internal */
-  get isStale(): boolean {
-    return this.isView && this.node === null && this.seen !== this.block.histories;
+    const { source } = this;
+    if (source !== null && source.base.edition !== this.edition) views.renew(this);
+    return this.#requiresGrad;
   }
 
   /** Gives it the history of a noted op. @internal */
@@ -281,9 +271,18 @@ export class Tensor implements Operand {
     this.slot = slot;
   }
 
+  /**
+   * Is called before it gets another history.
+   * @param written by a noted write, not by one to its base
+   * @internal
+   */
+  leaveHistory(written: boolean): void {
+    gradients.watch?.freeze(this, this.#requiresGrad, written);
+  }
+
   /** Sets requiresGrad without checks. @internal */
   takeRequiresGrad(on: boolean): void {
-    gradients?.freeze(this, this.#requiresGrad);
+    gradients.watch?.freeze(this, this.#requiresGrad);
     this.#requiresGrad = on;
   }
 
@@ -293,11 +292,11 @@ export class Tensor implements Operand {
       throw new ArgumentError(`requiresGrad: expected true or false, got ${describe(on)}; assign one of them`);
     if (on && this.#dtype !== 'f32')
       throw new DtypeError(`requiresGrad: expected f32, got ${this.#dtype}; only f32 tensors have gradients`);
-    if (!on && this.node)
+    if (!on && !this.isLeaf)
       throw new ArgumentError(
         'requiresGrad: expected a leaf, got the result of a recorded op; use detach() for a copy without gradient',
       );
-    gradients?.freeze(this, this.#requiresGrad);
+    gradients.watch?.freeze(this, this.#requiresGrad);
     this.#requiresGrad = on;
   }
 
@@ -326,7 +325,7 @@ export class Tensor implements Operand {
    */
   retainGrad(...args: []): this {
     expectNone('retainGrad', args);
-    if (!this.#requiresGrad)
+    if (!this.requiresGrad)
       throw new GradError(
         'retainGrad: expected a tensor that requires a gradient, got one that does not; call requiresGrad_() on a leaf that it is computed from',
       );

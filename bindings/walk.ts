@@ -1,9 +1,10 @@
 // The walker: from a result back to the leaves, asking each noted row for the gradients of its inputs.
-import { allOps, type Node, ops, withTape } from './autograd.ts';
+import { allOps, ops, withTape } from './autograd.ts';
 import { runtime } from './engine/engine.ts';
 import { withModules } from './execute.ts';
 import type { Scope } from './memory/arena.ts';
 import { formatShape, GradError } from './memory/errors.ts';
+import type { Node } from './node.ts';
 import type { Bag, Slot } from './ops/core.ts';
 import { sameShape } from './ops/shapes.ts';
 import { type GradNode, Tensor } from './tensor.ts';
@@ -15,9 +16,8 @@ interface WalkOptions {
 }
 
 /**
- * What input `x` of `node` was when the node was noted: a later write in place, or the node itself where it writes what
- * it also reads, has given `x` another history, and left the one before to a tensor that stands for it in the node of
- * the write.
+ * What input `x` of `node` was when the node was noted: a later write in place has given `x` another history, and left
+ * the one before to a tensor that stands for it in the node of the write, or in that by which a view follows its base.
  */
 function asNoted({ sequence }: Pick<Node, 'sequence'>, x: Tensor): Tensor {
   let was = x;
@@ -28,29 +28,6 @@ function asNoted({ sequence }: Pick<Node, 'sequence'>, x: Tensor): Tensor {
   return was;
 }
 
-/**
- * A view has the history of what it is a view of, as that was when the view was made.
- * @throws GradError where a write has given that another history before `sequence`, which the view does not know
- */
-function checkView(sequence: number, x: Tensor): void {
-  let view = x;
-  while (view.isView && view.node) {
-    const made = view.node as Node;
-    const given = made.inputs.x as Tensor;
-    if (given.block !== view.block) return; // a copy, which reshape() had to make
-    const base = asNoted(made, given);
-    if (asNoted({ sequence }, given) !== base) refuse(view);
-    view = base;
-  }
-  if (view.isStale) refuse(view);
-}
-
-function refuse(view: Tensor): never {
-  throw new GradError(
-    `backward: expected views of what was not written since, got one of shape ${formatShape(view.sizes)} whose whole was; make the view after the write`,
-  );
-}
-
 /** All nodes that `roots` came from, the latest first. */
 function reachable(roots: readonly Tensor[]): Node[] {
   const seen = new Set<GradNode>();
@@ -59,7 +36,8 @@ function reachable(roots: readonly Tensor[]): Node[] {
   let sorted = true;
   let last = Number.POSITIVE_INFINITY;
   const reach = (node: Node, x: Tensor): void => {
-    const before = x.node && asNoted(node, x).node;
+    // To ask has views follow their bases now, and not on the way.
+    const before = x.node && x.requiresGrad && asNoted(node, x).node;
     if (before) stack.push(before);
   };
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
@@ -286,7 +264,6 @@ class Walk {
   /** Passes the gradient of an input on; what lies in `inner`, which ends, goes on living in the walk's own scope. */
   #give(node: Node, input: Tensor, dx: Tensor, inner: Scope | null): void {
     const x = asNoted(node, input);
-    checkView(node.sequence, x);
     const shaped = unbroadcast(dx, x);
     const sum = this.reach(x, shaped);
     if (!inner) return;
@@ -334,7 +311,6 @@ export function walk(
   try {
     return withTape(createGraph, () => {
       roots.forEach((root, i) => {
-        checkView(Number.POSITIVE_INFINITY, root);
         path.reach(root, given[i] ?? ops.full({}, { shape: root.sizes, value: 1 }));
       });
       for (const node of nodes) path.visit(node);

@@ -9,8 +9,8 @@ import { cast } from './arguments.ts';
 /**
  * Overwrites x with `src`, stretched to its shape and cast to its dtype, and returns x (PyTorch's `copy_`). Where `src`
  * is another view of x's memory, x gets what it held before. Outside of noGrad() the write becomes a part of the
- * history of x.
- * @throws ShapeError; GradError where x is a leaf that requires a gradient, or a view, outside of noGrad()
+ * history of x, and of what x is a view of.
+ * @throws ShapeError; GradError where x is a leaf that requires a gradient, or a view of one, outside of noGrad()
  */
 export const copy_ = callable(
   'copy_(x: Tensor, src: Tensor, -nonBlocking: bool = false)',

@@ -73,7 +73,7 @@ function overwrite(x: Tensor, fn: Fn, rest: readonly unknown[]): Tensor {
   if (!notes() || !(wantsGrad(x) || rest.some(wantsGrad))) scope(() => call(x));
   else {
     // A leaf is refused before anything is made for it. Of others the op may save what is written: it gets a copy.
-    if (wantsGrad(x) && x.isLeaf) copy_(x, x);
+    if (wantsGrad(x) && (x.source?.base ?? x).isLeaf) copy_(x, x);
     call(ops.contiguous({ x }));
   }
   return x;

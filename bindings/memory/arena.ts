@@ -32,8 +32,6 @@ export class Block {
   turn: Scope | null = null;
   /** Counts the writes, so that backward() notices a saved value that was overwritten. */
   version = 0;
-  /** How often a noted write gave what lies here another history. */
-  histories = 0;
   /** How many gradients of the backward() that is under way lie here. */
   gradients = 0;
   /** The last call of a row that writes in which it was, as execute.ts counts them. */

@@ -1,6 +1,7 @@
 // What users have called before and after forward, and on the way back.
-import { Node, notes } from '../autograd.ts';
+import { notes } from '../autograd.ts';
 import { ArgumentError, formatShape } from '../memory/errors.ts';
+import { Node } from '../node.ts';
 import { f32, grad, many, type OpName, type Row, row, signature, strided } from '../ops/core.ts';
 import { sameShape } from '../ops/shapes.ts';
 import { Tensor } from '../tensor.ts';
@@ -65,7 +66,7 @@ function tapped(xs: readonly Tensor[], visit: (gradients: Gradients) => Gradient
       x: visit(names.map((name) => (g as Record<string, Tensor | null>)[name] ?? null)),
     }),
   } as never);
-  const ys = xs.map((x) => Object.assign(x.detach(), { isView: true }));
+  const ys = xs.map((x) => x.detach());
   const results = Object.fromEntries(ys.map((y, i) => [names[i], y]));
   const node = new Node('hook' as OpName, tap, { x: xs }, { x: xs }, results, undefined, { x: xs.map(() => true) });
   for (const [slot, y] of ys.entries()) y.madeBy(node, slot);

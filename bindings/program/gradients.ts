@@ -1,12 +1,14 @@
 // What a trace reads and writes of `.grad` and of requiresGrad. Nothing of it stays: a run sets what it leaves.
+import { type GradientWatch, gradients } from '../gradient-watch.ts';
 import type { Owner } from '../memory/arena.ts';
-import { type GradNode, type Tensor, watchGradients } from '../tensor.ts';
+import { formatShape, RecordingError } from '../memory/errors.ts';
+import type { GradNode, Tensor } from '../tensor.ts';
 
 export class Gradients {
   readonly #trace: Owner;
   /** As it was before the trace first wrote it. */
   readonly #grads = new Map<Tensor, Tensor | null>();
-  readonly #flags = new Map<Tensor, { on: boolean; node: GradNode | null; slot: number }>();
+  readonly #flags = new Map<Tensor, { on: boolean; node: GradNode | null; slot: number; edition: number }>();
   readonly #arguments = new Set<Tensor>();
   readonly #given = new Set<Tensor>();
   /** What was read of tensors from outside that had not been written. */
@@ -32,7 +34,8 @@ export class Gradients {
 
   /** Calls `fn`, and puts everything back as it was. */
   watch<T>(fn: () => T): T {
-    watchGradients({
+    const trace = this.#trace;
+    const watch: GradientWatch<Tensor> = {
       read: (x, grad) => {
         if (x.block.origin !== this.#trace && !this.#grads.has(x) && !this.read.has(x)) this.read.set(x, grad);
         return grad;
@@ -41,26 +44,33 @@ export class Gradients {
         if (!this.#grads.has(x)) this.#grads.set(x, grad);
       },
       owns: (grad) => grad.block.origin === this.#trace && !this.#given.has(grad),
-      freeze: (x, on) => {
+      freeze: (x, on, written) => {
         // Results of the trace's own ops come here as well.
-        if ((x.block.origin === this.#trace && !this.#arguments.has(x)) || this.#flags.has(x)) return;
-        this.#flags.set(x, { on, node: x.node, slot: x.slot });
+        if ((x.block.origin === trace && !this.#arguments.has(x)) || this.#flags.has(x)) return;
+        if (written && x.node)
+          throw new RecordingError(
+            `compile: expected writes to tensors without history, got one to a result of shape ${formatShape(x.sizes)} from outside; write inside noGrad(() => …)`,
+          );
+        this.#flags.set(x, { on, node: x.node, slot: x.slot, edition: x.edition });
       },
-    });
+    };
+    gradients.watch = watch;
     try {
       return fn();
     } finally {
-      watchGradients(null);
+      gradients.watch = null;
       for (const [x, grad] of this.#grads) {
         this.after.set(x, x.grad);
         x.takeGrad(grad);
       }
-      for (const [x, { on, node, slot }] of this.#flags) {
+      for (const [x, { on, node, slot, edition }] of this.#flags) {
         // What was written in place with a history goes on without it, as results do.
         if (x.node === node) this.flagsAfter.set(x, x.requiresGrad);
         x.takeRequiresGrad(on);
         x.node = node;
         x.slot = slot;
+        x.edition = edition;
+        if (node) node.outputs[slot] = x;
       }
     }
   }

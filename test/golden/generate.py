@@ -15,6 +15,7 @@ from architectures import architectures
 from cells import cells
 from embedding import embeddings
 from functions import elementwise, layouts, masks, norms, products, reductions
+from inplace import inplace
 from losses import losses
 from pool import layers, pools
 from schedules import schedules
@@ -33,3 +34,4 @@ for write in (
     signatures,
 ):
     write()
+inplace()

@@ -1,8 +1,9 @@
 // Checks of first and second derivatives, against finite differences of the reference.
 import { expect } from 'vitest';
-import { type Node, noGrad, ops } from '../../../bindings/autograd.ts';
+import { noGrad, ops } from '../../../bindings/autograd.ts';
 import { backward, grad } from '../../../bindings/backward.ts';
 import { FreedError, GradError } from '../../../bindings/memory/errors.ts';
+import type { Node } from '../../../bindings/node.ts';
 import { type OpName, table } from '../../../bindings/ops/table.ts';
 import { scope } from '../../../bindings/scope.ts';
 import type { Tensor } from '../../../bindings/tensor.ts';

@@ -1,0 +1,68 @@
+// One noted call, as the tape has it.
+import { type Made, type ModuleLink, moduleNow } from './execute.ts';
+import type { Bag, OpName, Row, Slot } from './ops/core.ts';
+import { type GradNode, Tensor } from './tensor.ts';
+
+let sequence = 0;
+
+/** Which inputs want a gradient. */
+export type Needs = Readonly<Record<string, boolean | readonly boolean[]>>;
+
+/** One noted call. */
+export class Node implements GradNode {
+  /** Later calls have higher numbers, so that descending order is a reverse topological order. */
+  readonly sequence: number;
+  readonly name: OpName;
+  readonly row: Row;
+  readonly attrs: unknown;
+  /** What it was called with: edges to the nodes before. */
+  readonly inputs: Bag;
+  readonly needs: Needs;
+  /** The differentiable results, by slot. */
+  readonly outputs: Tensor[];
+  /** What backward reads; null once it has. */
+  saved: Bag | null;
+  /** Versions of the saved tensors' blocks when they were saved. */
+  readonly versions: readonly number[];
+  /** Results that only backward reads. */
+  readonly auxiliary: readonly Tensor[];
+  /** The module whose forward called it, where anybody wants to know. */
+  readonly module: ModuleLink | null = moduleNow();
+
+  constructor(name: OpName, row: Row, inputs: Bag, ready: Bag, results: Made, attrs: unknown, needs: Needs) {
+    this.sequence = sequence++;
+    this.name = name;
+    this.row = row;
+    this.attrs = attrs;
+    this.inputs = inputs;
+    this.needs = needs;
+    const saved: Record<string, Slot> = {};
+    const versions: number[] = [];
+    for (const key of row.rules.saves ?? NONE) {
+      const given = ready[key];
+      const x = given === undefined ? (results[key] as Tensor) : given;
+      saved[key] = x;
+      if (x instanceof Tensor) versions.push(x.block.version);
+      else if (x) for (const item of x) versions.push(item.block.version);
+    }
+    this.saved = saved;
+    this.versions = versions;
+    this.outputs = row.differentiable.map((key) => results[key] as Tensor);
+    this.auxiliary = row.auxiliary.length === 0 ? NO_TENSORS : row.auxiliary.map((key) => results[key] as Tensor);
+  }
+}
+
+const NONE: readonly string[] = [];
+const NO_TENSORS: readonly Tensor[] = [];
+
+/** Which inputs want a gradient. */
+export function needsOf(row: Row, inputs: Bag): Needs {
+  const needs: Record<string, boolean | readonly boolean[]> = {};
+  for (const { name, many } of row.inputs) {
+    const x = inputs[name] as Slot;
+    needs[name] = many
+      ? (x as readonly Tensor[]).map((item) => item.requiresGrad)
+      : ((x as Tensor | null)?.requiresGrad ?? false);
+  }
+  return needs;
+}
