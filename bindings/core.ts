@@ -19,6 +19,8 @@ export {
   zerosLike,
 } from './creation.ts';
 export * from './functional/functions.ts';
+export * from './functional/parts.ts';
+export * from './functional/rearrange.ts';
 export type { TensorMethods } from './generated/tensor-methods.ts';
 
 import './methods.ts';

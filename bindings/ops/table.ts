@@ -10,6 +10,7 @@ import { batchNormRows, layerNormRows } from './norm.ts';
 import { adagradRows, adamRows, clipRows, rmspropRows, sgdRows, stepRows } from './optim.ts';
 import { padRows } from './pad.ts';
 import { poolRows } from './pool.ts';
+import { rearrangeRows } from './rearrange.ts';
 import { rnnRows } from './rnn.ts';
 import { coreRows } from './rows.ts';
 
@@ -31,6 +32,7 @@ export const table: { readonly [K in OpName]: Row } = {
   ...poolRows,
   ...rnnRows,
   ...embeddingRows,
+  ...rearrangeRows,
   ...stepRows,
   ...sgdRows,
   ...adamRows,

@@ -17,6 +17,7 @@ from embedding import embeddings
 from functions import elementwise, layouts, masks, norms, products, reductions
 from inplace import inplace
 from losses import losses
+from moves import moves
 from pool import layers, pools
 from schedules import schedules
 from second import seconds
@@ -26,6 +27,7 @@ from trained import trained
 from training import modules, optimizers
 
 for write in (
+    moves,
     elementwise, reductions, products, layouts, norms, losses, optimizers, modules, pools, layers, masks, cells, architectures, seconds,
     spatial,
     embeddings,

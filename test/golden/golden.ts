@@ -35,6 +35,8 @@ export interface Stored {
   readonly weights?: readonly number[];
   /** Inputs that the call changes: those behind the first three, afterwards. */
   readonly running?: readonly number[];
+  /** Its shape depends on values, so that it can be no part of a compiled function. */
+  readonly dynamic?: boolean;
 }
 
 export interface File {

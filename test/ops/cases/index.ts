@@ -18,6 +18,7 @@ import { optimCases } from './optim.ts';
 import { padCases } from './pad.ts';
 import { poolCases } from './pool.ts';
 import { randomCases } from './random.ts';
+import { rearrangeCases } from './rearrange.ts';
 import { reduceCases } from './reduce.ts';
 import { rnnCases } from './rnn.ts';
 import { flagOf } from './samples.ts';
@@ -46,6 +47,7 @@ export const cases: AllCases = {
   ...poolCases,
   ...embeddingCases,
   ...rnnCases,
+  ...rearrangeCases,
   ...inplaceCases,
   ...optimCases,
   ...hostCases,
