@@ -42,6 +42,17 @@ export {
   type ParameterClass,
 } from './parameter.ts';
 export * from './pooling.ts';
-export * from './rnn.ts';
+export { GRU, LSTM, type LSTMOptions, type RecurrentOptions, RNN, type RNNOptions } from './rnn.ts';
+export {
+  type CellArguments,
+  GRUCell,
+  LSTMCell,
+  type LSTMState,
+  RNNCell,
+  type RNNCellOptions,
+} from './rnn-cells.ts';
+export type { Nonlinearity } from './rnn-steps.ts';
 export type { LoadResult, SavedTensor, StateDict } from './state.ts';
 export * from './summary.ts';
+/** What models need beside layers (PyTorch's `torch.nn.utils`). */
+export * as utils from './utils/index.ts';

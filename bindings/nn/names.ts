@@ -20,6 +20,8 @@ export const NAME_OF = Symbol('nameOf');
 export const PLACES = Symbol('places');
 export const COMPUTE = Symbol('compute');
 export const ITEM_OF = Symbol('itemOf');
+/** What every weight of takes part once for each row of the input. */
+export const BY_ROW = Symbol('byRow');
 
 /** Something in a field, or in an array, object, Map or Set there. */
 export interface Place {

@@ -8,8 +8,8 @@ import { callable } from '../signature.ts';
 import { type Shape, Tensor } from '../tensor.ts';
 import { ConvLayer, ConvTranspose1d, ConvTranspose2d } from './conv.ts';
 import { Linear } from './linear.ts';
-import type { Module } from './module.ts';
-import { LSTMCell } from './rnn.ts';
+import { Module } from './module.ts';
+import { BY_ROW } from './names.ts';
 
 /** A call of a module, in the order in which they began. */
 export interface SummaryRow {
@@ -23,7 +23,7 @@ export interface SummaryRow {
   readonly outputShapes: readonly Shape[];
   /** Numbers of its own parameters, without those of modules below; 0 where they were counted before. */
   readonly parameters: number;
-  /** Multiplications with additions of the call itself: those of Linear, convolutions and LSTMCell. */
+  /** Multiplications with additions of the call itself: those of Linear, convolutions and recurrent layers. */
   readonly multiplyAdds: number;
 }
 
@@ -55,10 +55,8 @@ function multiplyAddsOf(module: object, x: Tensor, y: Tensor): number {
     return (x.size * module.weight.size) / (module.weight.shape[0] as number);
   if (module instanceof Linear || module instanceof ConvLayer)
     return (y.size * module.weight.size) / (module.weight.shape[0] as number);
-  if (module instanceof LSTMCell) {
-    const { weightIh, weightHh } = module;
-    return (y.size / (weightHh.shape[1] as number)) * (weightIh.size + weightHh.size);
-  }
+  if (module instanceof Module && BY_ROW in module)
+    return (x.size / (x.shape.at(-1) as number)) * sizes(module.parameters().filter(({ ndim }) => ndim > 1));
   return 0;
 }
 

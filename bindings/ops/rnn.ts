@@ -5,6 +5,7 @@ import { optional } from '../lookup.ts';
 import { formatShape, ShapeError } from '../memory/errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { aux, calling, f32, family, grad, maybe, noSecondDerivative, row, signature } from './core.ts';
+import { lstmStep } from './rnn-steps.ts';
 import { expectShape } from './shapes.ts';
 
 const s = optional(() => ({
@@ -41,8 +42,9 @@ export const rnnRows = family(calling(rnnKernels, s), () => ({
     },
     forward: (k, outputs, inputs) =>
       k.lstm_cell_forward_f32({ ...outputs, ...inputs, ...sizesOf('lstmCell', inputs.cell) }),
-    saves: ['gates', 'cell', 'c'],
-    backward: (o, { h: dh, c: dc }, saved) => {
+    saves: ['gates', 'cell', 'c', 'a', 'b'],
+    backward: (o, { h: dh, c: dc }, { a, b, ...saved }, _, { noted }) => {
+      if (noted) return lstmStep(o, a, b, saved.cell).backward(dh, dc);
       const { dgates, dcell } = o.lstmCellBackward({ dh, dc, ...saved });
       return { a: dgates, b: dgates, cell: dcell };
     },

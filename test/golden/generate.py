@@ -20,6 +20,7 @@ from losses import losses
 from moves import moves
 from pool import layers, pools
 from schedules import schedules
+from rnn import rnns
 from second import seconds
 from signatures import signatures
 from spatial import spatial
@@ -33,6 +34,7 @@ for write in (
     embeddings,
     trained,
     schedules,
+    rnns,
     signatures,
 ):
     write()

@@ -8,12 +8,14 @@ import inspect
 import json
 import math
 import re
+import typing
 from pathlib import Path
 
 import torch
 import torch.nn.functional
 import torch.nn.init
 import torch.nn.utils
+import torch.nn.utils.rnn
 import torch.optim.lr_scheduler
 import torch.optim.swa_utils
 import torch.utils.data
@@ -143,11 +145,17 @@ def functions(module, known=None, skip=()):
     return found
 
 
+def overloaded(value):
+    """The first form that a class declares where it takes anything."""
+    found = typing.get_overloads(value.__init__) if hasattr(value.__init__, "__module__") else []
+    return next(iter(found), None)
+
+
 def classes(module):
     """name → forms of the classes of a module."""
     return {
         # Layers without arguments of their own ignore what they are given.
-        name: ["" if value.__init__ is torch.nn.Module.__init__ else of_function(value)]
+        name: [""] if value.__init__ is torch.nn.Module.__init__ else [of_function(overloaded(value) or value, ("self",))]
         for name in dir(module)
         if inspect.isclass(value := getattr(module, name)) and not name.startswith("_") and value.__module__.startswith(module.__name__)
     }
@@ -188,6 +196,7 @@ def signatures():
         "nn": {**classes(nn), **forwards(nn), **pretrained(nn.Embedding, nn.EmbeddingBag), **methods(nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList)},
         "init": functions(nn.init),
         "utils": functions(nn.utils),
+        "rnn": {**functions(nn.utils.rnn), **classes(nn.utils.rnn)},
         "optim": {**classes(optim), **methods(optim.Optimizer)},
         "lr_scheduler": {
             **classes(optim.lr_scheduler), **methods(*(value for value in vars(optim.lr_scheduler).values() if inspect.isclass(value) and issubclass(value, optim.lr_scheduler.LRScheduler))),

@@ -65,11 +65,18 @@ const cases: { readonly [K in Concrete]: Case } = {
   },
   Flatten: { args: [], input: [3, 4, 2], shown: 'startDim: 1, endDim: -1' },
   GELU: activation(),
+  GRU: { args: [4, 3, { batchFirst: true }], input: [2, 5, 4], shown: 'inputSize: 4, hiddenSize: 3, batchFirst: true' },
+  GRUCell: { args: [4, 3], input: [2, 4], shown: 'inputSize: 4, hiddenSize: 3, bias: true' },
   GroupNorm: { args: [2, 4], input: [3, 4, 2], shown: 'numGroups: 2, numChannels: 4, eps: 0.00001, affine: true' },
   Hardtanh: activation(),
   Identity: activation(),
   InstanceNorm1d: norm([3, 4, 2], false),
   InstanceNorm2d: norm([3, 4, 2, 2], false),
+  LSTM: {
+    args: [4, 3, 2, { dropout: 0.5, bidirectional: true, projSize: 2 }],
+    input: [5, 2, 4],
+    shown: 'inputSize: 4, hiddenSize: 3, numLayers: 2, dropout: 0.5, bidirectional: true, projSize: 2',
+  },
   LSTMCell: { args: [4, 3], input: [2, 4], shown: 'inputSize: 4, hiddenSize: 3, bias: true' },
   LayerNorm: {
     args: [[4]],
@@ -86,6 +93,12 @@ const cases: { readonly [K in Concrete]: Case } = {
   ModuleList: { args: [[]], input: null, shown: '' },
   ParameterDict: { args: [{}], input: null, shown: '' },
   ParameterList: { args: [[]], input: null, shown: '' },
+  RNN: {
+    args: [4, 3, { nonlinearity: 'relu' }],
+    input: [5, 2, 4],
+    shown: "inputSize: 4, hiddenSize: 3, nonlinearity: 'relu'",
+  },
+  RNNCell: { args: [4, 3], input: [2, 4], shown: "inputSize: 4, hiddenSize: 3, bias: true, nonlinearity: 'tanh'" },
   ReLU: activation(),
   ReflectionPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
   ReplicationPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
@@ -222,7 +235,7 @@ describe.each(named)('%s', (name, { args, input, shown }) => {
     const module = make(name);
     const shapes: unknown[] = [];
     const handle = module.registerForwardHook(
-      (_, __, y) => void shapes.push((Array.isArray(y) ? y : [y]).map((x: Tensor) => x.shape)),
+      (_, __, y) => void shapes.push([y].flat(2).map((x) => (x as Tensor).shape)),
     );
     const given = cases[name].given?.() ?? input;
     const before = [bits(ones([1])), ...rg.getRngState(), ...Object.values(module.stateDict()).map(bits)];
@@ -259,7 +272,7 @@ it('every method of modules has a signature, and refuses arguments that it does 
 
 /** What shapes parameters or buffers, and so holds from the constructor on. */
 const SHAPING =
-  /^((in|out)(Features|Channels)|(input|hidden)Size|num\w+|embeddingDim|paddingIdx|normalizedShape|bias|affine|elementwiseAffine|layers)$/;
+  /^((in|out)(Features|Channels)|(input|hidden|proj)Size|num\w+|bidirectional|embeddingDim|paddingIdx|normalizedShape|bias|affine|elementwiseAffine|layers)$/;
 
 /** Other values that a setting may have. */
 function othersOf({ kind, value }: Signature['parameters'][number], now: unknown): unknown[] {
@@ -283,7 +296,10 @@ describe('settings of layers', () => {
           const layer = make();
           rg.manualSeed(6);
           const given = givenTo(cases[name]) as [Tensor];
-          const left = [bits(layer.forward(...given)), bits(layer.eval().forward(...given)), layer.extraRepr()];
+          // Recurrent layers give their states as well.
+          const first = (y: Tensor | readonly Tensor[]): string =>
+            bits(Array.isArray(y) ? (y[0] as Tensor) : (y as Tensor));
+          const left = [first(layer.forward(...given)), first(layer.eval().forward(...given)), layer.extraRepr()];
           return [...left, ...Object.values(layer.stateDict()).map(bits)].join('\n');
         } catch (error) {
           return (error as Error).name;

@@ -24,6 +24,7 @@ function pool(): unknown[] {
     ...[new Uint8Array(1), new Float32Array(1), new Int32Array(1), new ArrayBuffer(1), Number.NaN, undefined],
     ...[{ name: ones([1]) }, { name: layer }, { name: 'text' }],
     ...[schedule, [schedule]],
+    nn.utils.rnn.packSequence([ones([2, 1])]),
     { model: layer }, // the last, since an object in the last place is options
   ];
 }

@@ -99,7 +99,7 @@ function homes({ place, owners }: PublicCallable): (readonly [section: string, n
     return [owner, ...owners].flatMap((each) =>
       ['nn', 'optim', 'lr_scheduler', 'swa_utils', 'data'].map((section) => [section, `${each}.${theirs}`] as const),
     );
-  if (owner === 'init') return among('init');
+  if (owner === 'init' || owner === 'rnn') return among(owner);
   if (top === 'functional') return among('functional', 'torch');
   if (top === 'nn') return among('nn', 'utils');
   if (top === 'optim') return among('optim', 'lr_scheduler', 'swa_utils', 'utils');
@@ -174,7 +174,7 @@ const all = surface();
 const inBoth = all.filter((each) => each.signatures.length > 0 && theirsOf(each).length > 0);
 
 /** The names that rows of the page call a callable: `nn.Linear.forward` is forward of Linear. */
-const short = (place: string): string => place.replace(/^(functional|data|io|nn\.init|nn|optim)\./, '');
+const short = (place: string): string => place.replace(/^(functional|data|io|nn\.init|nn\.utils\.rnn|nn|optim)\./, '');
 
 describe('signatures of PyTorch', () => {
   it(`${inBoth.length} of our callables have one`, () => {

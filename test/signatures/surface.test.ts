@@ -12,6 +12,11 @@ afterAll(() => shutdown());
 /** Methods that look at their object before they look at their arguments. */
 const receivers = {
   LSTMCell: () => new nn.LSTMCell(1, 1),
+  GRUCell: () => new nn.GRUCell(1, 1),
+  RNNCell: () => new nn.RNNCell(1, 1),
+  LSTM: () => new nn.LSTM(1, 1),
+  GRU: () => new nn.GRU(1, 1),
+  RNN: () => new nn.RNN(1, 1),
   Activation: () => new nn.ReLU(),
   ModuleDict: () => new nn.ModuleDict(),
 };

@@ -51,7 +51,6 @@ export const rnnCases = {
     },
     tolerance: { relative: 2e-6, absolute: 1e-6 },
     gradients: 'all',
-    second: 'throws',
     errors: [
       ...stepErrors('lstmCell', { a: f32([2, 12]), b: f32([2, 12]) }),
       shapeError(
