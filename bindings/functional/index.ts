@@ -4,14 +4,25 @@ export * from './activation.ts';
 export type { Sizes } from './arguments.ts';
 export * from './class-loss.ts';
 export * from './conv.ts';
+export {
+  type CosineSimilarityOptions,
+  cosineSimilarity,
+  type NormalizeOptions,
+  normalize,
+  type PairwiseDistanceOptions,
+  pairwiseDistance,
+} from './distance.ts';
 export * from './dropout.ts';
 export { relu, sigmoid, tanh } from './elementwise.ts';
 export * from './embedding.ts';
+export * from './likelihood-loss.ts';
 export * from './linear.ts';
 export * from './loss.ts';
 export type { LossOptions, Reduction } from './loss-parts.ts';
+export * from './margin-loss.ts';
 export * from './norm.ts';
 export * from './one-hot.ts';
 export * from './pad.ts';
 export * from './pool.ts';
 export { logSoftmax, softmax } from './reduction.ts';
+export * from './triplet-loss.ts';

@@ -23,6 +23,8 @@ export * as init from './init.ts';
 export { Layer } from './layer.ts';
 export * from './linear.ts';
 export * from './lists.ts';
+export * from './loss.ts';
+export type { Criterion, Loss } from './loss-base.ts';
 export { Module } from './module.ts';
 export type {
   HookOptions,
@@ -34,6 +36,7 @@ export type {
 } from './module-options.ts';
 export * from './norm.ts';
 export * from './padding.ts';
+export * from './pair-loss.ts';
 export {
   Buffer,
   type BufferClass,

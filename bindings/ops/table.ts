@@ -13,6 +13,7 @@ import { poolRows } from './pool.ts';
 import { rearrangeRows } from './rearrange.ts';
 import { rnnRows } from './rnn.ts';
 import { coreRows } from './rows.ts';
+import { withinRows } from './within.ts';
 
 export type { OpName };
 
@@ -39,4 +40,5 @@ export const table: { readonly [K in OpName]: Row } = {
   ...rmspropRows,
   ...adagradRows,
   ...clipRows,
+  ...withinRows,
 };

@@ -19,6 +19,7 @@ const files = [
   ['losses', 2e-6],
   ['masks', 1e-7],
   ['embedding', 1e-6],
+  ['criteria', 4e-6],
 ] as const;
 
 const largest = (values: Float64Array): number =>

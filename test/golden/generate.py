@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True  # no caches beside the sources
 
 from architectures import architectures
 from cells import cells
+from criteria import criteria
 from embedding import embeddings
 from functions import elementwise, layouts, masks, norms, products, reductions
 from inplace import inplace
@@ -35,6 +36,7 @@ for write in (
     trained,
     schedules,
     rnns,
+    criteria,
     signatures,
 ):
     write()

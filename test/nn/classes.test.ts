@@ -1,7 +1,7 @@
 // Every class of nn: what it takes, prints, saves and loads, and what it refuses.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as rg from '../../bindings/index.ts';
-import { ArgumentError, nn, ones, randn, type Tensor } from '../../bindings/index.ts';
+import { ArgumentError, nn, ones, rand, randn, type Tensor } from '../../bindings/index.ts';
 import { type Signature, signatures } from '../../bindings/signature.ts';
 import { bits } from '../support/tensors.ts';
 
@@ -27,6 +27,13 @@ const norm = (input: readonly number[], affine: boolean): Case => ({
   input,
   shown: `numFeatures: 4, eps: 0.00001, momentum: 0.1, affine: ${affine}, trackRunningStats: ${affine}`,
 });
+/** A loss of numbers [3, 4] and, unless others are given, a target of that shape; all from 0 to 1. */
+const loss = (shown = '', ...rest: (() => Tensor)[]): Case => ({
+  ...{ args: [], input: [3, 4], shown },
+  given: () => [rand([3, 4]), ...(rest.length > 0 ? rest : [() => rand([3, 4])]).map((made) => made())],
+});
+const classes = (): Tensor => rg.randint(0, 4, [3]);
+const vectors = (): Tensor => randn([3, 4]);
 const cases: { readonly [K in Concrete]: Case } = {
   AdaptiveAvgPool1d: { args: [2], input: [1, 2, 6], shown: 'outputSize: 2' },
   AdaptiveAvgPool2d: { args: [[1, null]], input: [1, 2, 6, 6], shown: 'outputSize: [1, null]' },
@@ -114,6 +121,28 @@ const cases: { readonly [K in Concrete]: Case } = {
   Softplus: activation(),
   Softsign: activation(),
   Tanh: activation(),
+  BCELoss: loss(),
+  BCEWithLogitsLoss: loss(),
+  CosineEmbeddingLoss: loss('', vectors, () => ones([3])),
+  CosineSimilarity: loss(),
+  CrossEntropyLoss: { ...loss('labelSmoothing: 0.1', classes), args: [{ labelSmoothing: 0.1 }] },
+  GaussianNLLLoss: loss('', vectors, () => rand([3, 4])),
+  HingeEmbeddingLoss: { ...loss('margin: 2'), args: [2] },
+  HuberLoss: { ...loss("reduction: 'sum', delta: 0.5"), args: ['sum', { delta: 0.5 }] },
+  KLDivLoss: loss(),
+  L1Loss: loss(),
+  MSELoss: { ...loss("reduction: 'none'"), args: [{ reduction: 'none' }] },
+  MarginRankingLoss: loss('', vectors, vectors),
+  MultiLabelMarginLoss: loss('', () => rg.randint(0, 4, [3, 4])),
+  MultiLabelSoftMarginLoss: loss(),
+  MultiMarginLoss: loss('', classes),
+  NLLLoss: loss('', classes),
+  PairwiseDistance: loss(),
+  PoissonNLLLoss: loss(),
+  SmoothL1Loss: loss(),
+  SoftMarginLoss: loss(),
+  TripletMarginLoss: loss('', vectors, vectors),
+  TripletMarginWithDistanceLoss: loss('', vectors, vectors),
   ZeroPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
   ZeroPad2d: { args: [1], input: [1, 2, 5, 6], shown: 'padding: 1' },
   ZeroPad3d: { args: [1], input: [1, 2, 4, 5, 6], shown: 'padding: 1' },
@@ -309,7 +338,12 @@ describe('settings of layers', () => {
         if (parameter.absent || SHAPING.test(parameter.name)) return;
         expect(Reflect.has(new Class(...args), parameter.name), `${name}.${parameter.name}`).toBe(true);
         for (const other of othersOf(parameter, values[i])) {
-          const given = outcome(() => new Class(...values.map((value, j) => (j === i ? other : value))));
+          const all = values.map((value, j) => (j === i ? other : value));
+          const named = declared.parameters
+            .slice(declared.positions)
+            .map(({ name: key }, j) => [key, all[declared.positions + j]]);
+          const options = named.length > 0 ? [Object.fromEntries(named)] : [];
+          const given = outcome(() => new Class(...all.slice(0, declared.positions), ...options));
           // Buffers that a layer was made with stay, and kernels keep their shape.
           if (
             parameter.name === 'trackRunningStats' ||

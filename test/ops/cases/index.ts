@@ -26,6 +26,7 @@ import { shapeCases } from './shape.ts';
 import { softmaxCases } from './softmax.ts';
 import { type AllCases, type AnyCase, type Fill, placesOf, type Spec, uniform } from './types.ts';
 import { unaryCases } from './unary.ts';
+import { withinCases } from './within.ts';
 
 export const cases: AllCases = {
   ...unaryCases,
@@ -51,6 +52,7 @@ export const cases: AllCases = {
   ...inplaceCases,
   ...optimCases,
   ...hostCases,
+  ...withinCases,
 };
 
 /** Numbers that the dtype holds: half of them small, so that some are equal, half so large that results wrap. */
