@@ -47,7 +47,8 @@ class LayerNormGradient {
 
 /**
  * out[rows, cols] = xhat * weight[cols] + bias[cols], with mean[rows] and rstd[rows] = 1 / sqrt(variance + eps) saved
- * for backward (torch.nn.functional.layer_norm).
+ * for backward (torch.nn.functional.layer_norm). Not centered, the mean counts as 0, also where it is saved, and the
+ * variance is the mean of the squares (torch.nn.functional.rms_norm).
  */
 export function layer_norm_forward_f32(
   out: usize,
@@ -59,12 +60,19 @@ export function layer_norm_forward_f32(
   rows: i32,
   cols: i32,
   eps: f32,
+  centered: i32,
 ): void {
   const stride = (<usize>cols) << 2;
   for (let i = 0; i < rows; i++, out += stride, x += stride, mean += 4, rstd += 4) {
     const moments = Moments.of(x, cols);
-    const m = <f32>f64x2.extract_lane(moments, 0),
-      r = <f32>(1 / sqrt(f64x2.extract_lane(moments, 1) + eps));
+    let center = f64x2.extract_lane(moments, 0),
+      variance = f64x2.extract_lane(moments, 1);
+    if (!centered) {
+      variance += center * center;
+      center = 0;
+    }
+    const m = <f32>center,
+      r = <f32>(1 / sqrt(variance + eps));
     store<f32>(mean, m);
     store<f32>(rstd, r);
     mapRow<Normalize>(out, x, 0, weight, bias, cols, m, r);
@@ -73,7 +81,7 @@ export function layer_norm_forward_f32(
 
 /**
  * Reverses layer_norm_forward_f32 in x: dx = rstd * (gw - mean of gw - xhat * mean of gw * xhat), gw = g * weight, the
- * means over the row.
+ * means over the row. Not centered, the mean of gw counts as 0.
  */
 export function layer_norm_backward_f32(
   dx: usize,
@@ -84,6 +92,7 @@ export function layer_norm_backward_f32(
   weight: usize,
   rows: i32,
   cols: i32,
+  centered: i32,
 ): void {
   const stride = (<usize>cols) << 2;
   for (let i = 0; i < rows; i++, dx += stride, g += stride, x += stride, mean += 4, rstd += 4) {
@@ -91,7 +100,7 @@ export function layer_norm_backward_f32(
       r = load<f32>(rstd),
       factor = <f64>r / cols;
     const sums = Moments.gradient(g, x, weight, cols, m, r);
-    const offset = <f32>(f64x2.extract_lane(sums, 0) * factor);
+    const offset = centered ? <f32>(f64x2.extract_lane(sums, 0) * factor) : 0;
     const slope = <f32>(f64x2.extract_lane(sums, 1) * factor * r);
     mapRow<LayerNormGradient>(dx, g, x, weight, 0, cols, m, r, slope, offset);
   }

@@ -2,6 +2,7 @@
 export type { ConvLayout } from '../ops/conv.ts';
 export * from './activation.ts';
 export type { Sizes } from './arguments.ts';
+export { type AttentionOptions, scaledDotProductAttention } from './attention.ts';
 export * from './class-loss.ts';
 export * from './conv.ts';
 export {
@@ -25,4 +26,5 @@ export * from './one-hot.ts';
 export * from './pad.ts';
 export * from './pool.ts';
 export { logSoftmax, softmax } from './reduction.ts';
+export * from './rms-norm.ts';
 export * from './triplet-loss.ts';

@@ -1,7 +1,20 @@
 // Normalisation: of rows (layer norm), of channels over the batch (batch norm), and of groups of channels of a sample.
 
 import { optional } from '../lookup.ts';
-import { elements, f32, inout, input, kernel, maybe, moving, output, rowGrain, size, workspace } from './descriptor.ts';
+import {
+  code,
+  elements,
+  f32,
+  inout,
+  input,
+  kernel,
+  maybe,
+  moving,
+  output,
+  rowGrain,
+  size,
+  workspace,
+} from './descriptor.ts';
 
 // Rows of `width` elements.
 const rowSizes = { rows: size, width: size };
@@ -9,6 +22,8 @@ const byRow = {
   cut: ({ width }: { readonly width: number }) => ({ along: 'rows' as const, grain: rowGrain(width) }),
   cost: ({ rows, width }: { readonly rows: number; readonly width: number }): number => rows * width,
 };
+/** Whether the mean is taken from the rows first. */
+const centered = code('no', 'yes');
 const rows = () => input('f32', 'rows', 'width');
 const row = () => input('f32', 'rows');
 
@@ -42,6 +57,7 @@ export const layerNormKernels = optional(() => ({
       bias: maybe(input('f32', 'width')),
       ...rowSizes,
       eps: f32,
+      centered,
     },
     byRow,
   ),
@@ -54,6 +70,7 @@ export const layerNormKernels = optional(() => ({
       rstd: row(),
       weight: maybe(input('f32', 'width')),
       ...rowSizes,
+      centered,
     },
     byRow,
   ),

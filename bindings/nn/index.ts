@@ -1,5 +1,6 @@
 // The namespace `nn`: layers, named and laid out as PyTorch's torch.nn.
 export { Activation, LogSoftmax, Softmax, type SoftmaxOptions } from './activation.ts';
+export * from './attention.ts';
 export * from './container.ts';
 export {
   Conv1d,
@@ -45,6 +46,7 @@ export {
   type ParameterClass,
 } from './parameter.ts';
 export * from './pooling.ts';
+export * from './rms-norm.ts';
 export { GRU, LSTM, type LSTMOptions, type RecurrentOptions, RNN, type RNNOptions } from './rnn.ts';
 export {
   type CellArguments,
@@ -57,5 +59,14 @@ export {
 export type { Nonlinearity } from './rnn-steps.ts';
 export type { LoadResult, SavedTensor, StateDict } from './state.ts';
 export * from './summary.ts';
+export * from './transformer.ts';
+export {
+  type DecoderLayerCallOptions,
+  type EncoderLayerCallOptions,
+  type TransformerActivation,
+  TransformerDecoderLayer,
+  TransformerEncoderLayer,
+  type TransformerLayerOptions,
+} from './transformer-layers.ts';
 /** What models need beside layers (PyTorch's `torch.nn.utils`). */
 export * as utils from './utils/index.ts';

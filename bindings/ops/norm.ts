@@ -55,8 +55,18 @@ declare module './core.ts' {
 }
 
 /** x as rows of the normalised dims: those behind the dims of the mean. */
-function rowsOf(x: Tensor, mean: Tensor): { rows: number; width: number } {
+export function rowsOf(x: Tensor, mean: Tensor): { rows: number; width: number } {
   return { rows: mean.size, width: numelOf(x.sizes.slice(mean.ndim)) };
+}
+
+/** The dims in front of those that are normalised. @throws ShapeError */
+export function expectNormalized(op: string, x: Tensor, normalizedShape: readonly number[]): readonly number[] {
+  const lead = x.ndim - normalizedShape.length;
+  if (normalizedShape.length === 0 || lead < 0 || !sameShape(x.sizes.slice(lead), normalizedShape))
+    throw new ShapeError(
+      `${op}: expected the last dims to be ${formatShape(normalizedShape)}, got ${formatShape(x.sizes)}`,
+    );
+  return x.sizes.slice(0, lead);
 }
 
 function channels(x: Tensor): { n: number; c: number; s: number; stride: number } {
@@ -79,7 +89,7 @@ export function expectSaved(op: string, { g, x, mean, rstd }: Statistics, statis
 }
 
 /** Layer norm's statistics have the dims of x in front of the normalised ones. */
-const expectRows = (op: string, inputs: Statistics): void =>
+export const expectRows = (op: string, inputs: Statistics): void =>
   expectSaved(op, inputs, inputs.x.sizes.slice(0, inputs.mean.ndim));
 
 function expectChannels(op: string, x: Tensor): number {
@@ -123,18 +133,13 @@ export const alongChannels = (o: Ops, weight: Tensor, x: Tensor): Tensor =>
 export const layerNormRows = family(calling(layerNormKernels, s), () => ({
   layerNorm: row(s.layerNorm, {
     outputs: (make, { x, weight, bias }, { normalizedShape }, op) => {
-      const lead = x.ndim - normalizedShape.length;
-      if (normalizedShape.length === 0 || lead < 0 || !sameShape(x.sizes.slice(lead), normalizedShape))
-        throw new ShapeError(
-          `${op}: expected the last dims to be ${formatShape(normalizedShape)}, got ${formatShape(x.sizes)}`,
-        );
+      const rows = expectNormalized(op, x, normalizedShape);
       expectOptional(op, 'weight', weight, normalizedShape);
       expectOptional(op, 'bias', bias, normalizedShape);
-      const rows = x.sizes.slice(0, lead);
       return { y: make(x.sizes, 'f32'), mean: make(rows, 'f32'), rstd: make(rows, 'f32') };
     },
     forward: (k, { y, mean, rstd }, { x, weight, bias }, { eps }) =>
-      k.layer_norm_forward_f32({ y, mean, rstd, x, weight, bias, ...rowsOf(x, mean), eps }),
+      k.layer_norm_forward_f32({ y, mean, rstd, x, weight, bias, ...rowsOf(x, mean), eps, centered: 1 }),
     saves: ['x', 'weight', 'mean', 'rstd'],
     backward: (o, { y: g }, { x, weight, mean, rstd }, { normalizedShape, eps }, { needs, noted }) => {
       if (noted)
@@ -159,7 +164,8 @@ export const layerNormRows = family(calling(layerNormKernels, s), () => ({
       expectOptional(op, 'weight', weight, x.sizes.slice(mean.ndim));
       return { dx: make(x.sizes, 'f32') };
     },
-    forward: (k, { dx }, inputs) => k.layer_norm_backward_f32({ dx, ...inputs, ...rowsOf(inputs.x, inputs.mean) }),
+    forward: (k, { dx }, inputs) =>
+      k.layer_norm_backward_f32({ dx, ...inputs, ...rowsOf(inputs.x, inputs.mean), centered: 1 }),
   }),
   layerNormBackwardParams: row(s.layerNormBackwardParams, {
     outputs: (make, inputs, _, op) => {

@@ -11,6 +11,7 @@ import { adagradRows, adamRows, clipRows, rmspropRows, sgdRows, stepRows } from 
 import { padRows } from './pad.ts';
 import { poolRows } from './pool.ts';
 import { rearrangeRows } from './rearrange.ts';
+import { rmsNormRows } from './rmsnorm.ts';
 import { rnnRows } from './rnn.ts';
 import { coreRows } from './rows.ts';
 import { withinRows } from './within.ts';
@@ -31,6 +32,7 @@ export const table: { readonly [K in OpName]: Row } = {
   ...groupNormRows,
   ...padRows,
   ...poolRows,
+  ...rmsNormRows,
   ...rnnRows,
   ...embeddingRows,
   ...rearrangeRows,

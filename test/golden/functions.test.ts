@@ -20,6 +20,7 @@ const files = [
   ['masks', 1e-7],
   ['embedding', 1e-6],
   ['criteria', 4e-6],
+  ['attention', 1e-5],
 ] as const;
 
 const largest = (values: Float64Array): number =>

@@ -12,6 +12,7 @@ import sys
 sys.dont_write_bytecode = True  # no caches beside the sources
 
 from architectures import architectures
+from attention import attention
 from cells import cells
 from criteria import criteria
 from embedding import embeddings
@@ -38,6 +39,7 @@ for write in (
     rnns,
     criteria,
     signatures,
+    attention,
 ):
     write()
 inplace()

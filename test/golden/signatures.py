@@ -171,6 +171,11 @@ def methods(*wanted):
     }
 
 
+def statics(owner):
+    """Class.method → forms, of the methods that a class has itself."""
+    return {f"{owner.__name__}.{name}": forms for name, forms in functions(owner, skip=("self",)).items() if name in vars(owner) and name != "forward"}
+
+
 def forwards(module):
     """Class.forward → its form, of the classes of a module."""
     return {
@@ -193,7 +198,7 @@ def signatures():
         "torch": {**functions(torch, {**builtin, **variable}), **methods(torch.Generator)},
         "Tensor": functions(torch.Tensor, stubs("_C/__init__.pyi", "TensorBase", ("self",)), ("self",)),
         "functional": functions(nn.functional, {**stubs("_C/_nn.pyi"), **variable}),
-        "nn": {**classes(nn), **forwards(nn), **pretrained(nn.Embedding, nn.EmbeddingBag), **methods(nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList)},
+        "nn": {**classes(nn), **forwards(nn), **pretrained(nn.Embedding, nn.EmbeddingBag), **methods(nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList), **statics(nn.Transformer)},
         "init": functions(nn.init),
         "utils": functions(nn.utils),
         "rnn": {**functions(nn.utils.rnn), **classes(nn.utils.rnn)},

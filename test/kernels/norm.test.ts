@@ -119,13 +119,13 @@ describe.each(builds)('%s', (build) => {
       const [wp, bp] = [weight ? bench.f32(weight) : 0, bias ? bench.f32(bias) : 0];
       const [out, mean, rstd, dx] = [bench.f32(n), bench.f32(rows), bench.f32(rows), bench.f32(n)];
       const [dweight, dbias] = [bench.f32(cols), bench.f32(cols)];
-      bench.run('layer_norm_forward_f32', out, mean, rstd, xp, wp, bp, rows, cols, EPS);
+      bench.run('layer_norm_forward_f32', out, mean, rstd, xp, wp, bp, rows, cols, EPS, 1);
       expectClose(bench.readF32(mean, rows), expected.mean, `mean [${rows}, ${cols}]`, 3);
       // With one column the variance is 0, and what is left of it is rounding.
       const steep = cols === 1 ? 1 / Math.sqrt(EPS) : 4;
       expectClose(bench.readF32(rstd, rows), expected.rstd, `rstd [${rows}, ${cols}]`, steep);
       expectClose(bench.readF32(out, n), expected.out, `out [${rows}, ${cols}]`, steep);
-      bench.run('layer_norm_backward_f32', dx, gp, xp, mean, rstd, wp, rows, cols);
+      bench.run('layer_norm_backward_f32', dx, gp, xp, mean, rstd, wp, rows, cols, 1);
       expectClose(bench.readF32(dx, n), expected.dx, `dx [${rows}, ${cols}]`, 2 * steep);
       bench.run(
         'layer_norm_backward_params_f32',
@@ -143,9 +143,9 @@ describe.each(builds)('%s', (build) => {
       expectClose(bench.readF32(dweight, cols), expected.dweight, `dweight [${rows}, ${cols}]`, steep * (1 + rows));
       expectClose(bench.readF32(dbias, cols), expected.dbias, `dbias [${rows}, ${cols}]`, 1 + rows);
       // In place, and over what is read.
-      bench.run('layer_norm_backward_f32', gp, gp, xp, mean, rstd, wp, rows, cols);
+      bench.run('layer_norm_backward_f32', gp, gp, xp, mean, rstd, wp, rows, cols, 1);
       expect(bench.readF32(gp, n)).toEqual(bench.readF32(dx, n));
-      bench.run('layer_norm_forward_f32', xp, mean, rstd, xp, wp, bp, rows, cols, EPS);
+      bench.run('layer_norm_forward_f32', xp, mean, rstd, xp, wp, bp, rows, cols, EPS, 1);
       expect(bench.readF32(xp, n)).toEqual(bench.readF32(out, n));
     }
   });
@@ -243,7 +243,7 @@ describe.each(builds)('%s', (build) => {
     const expectedMean = x.reduce((sum, v) => sum + v / cols, 0);
     const expected = x.reduce((sum, v) => sum + (v - expectedMean) ** 2 / cols, 0);
     const p = bench.f32(x);
-    bench.run('layer_norm_forward_f32', out, mean, rstd, p, 0, 0, 1, cols, EPS);
+    bench.run('layer_norm_forward_f32', out, mean, rstd, p, 0, 0, 1, cols, EPS, 1);
     expect(ulps(at(bench.readF32(mean, 1), 0), expectedMean)).toBeLessThanOrEqual(2);
     expect(at(bench.readF32(rstd, 1), 0) * Math.sqrt(expected + EPS)).toBeCloseTo(1, 5);
     bench.run('batch_norm_stats_f32', mean, variance, p, 1, 1, cols, cols, bench.f32(4096));
@@ -282,7 +282,7 @@ describe.each(builds)('%s', (build) => {
     const x = noise(3 * 5, 1);
     x[7] = Number.NaN;
     const [out, mean, rstd, xp] = [bench.f32(15), bench.f32(5), bench.f32(5), bench.f32(x)];
-    bench.run('layer_norm_forward_f32', out, mean, rstd, xp, 0, 0, 3, 5, EPS);
+    bench.run('layer_norm_forward_f32', out, mean, rstd, xp, 0, 0, 3, 5, EPS, 1);
     const rowOf = [...bench.readF32(out, 15)].map((v, k) => [Math.floor(k / 5), Number.isNaN(v)] as const);
     for (const [row, bad] of rowOf) expect(bad).toBe(row === 1);
     bench.run('batch_norm_stats_f32', mean, rstd, xp, 3, 5, 1, 5, bench.f32(4096));

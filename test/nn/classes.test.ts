@@ -96,6 +96,12 @@ const cases: { readonly [K in Concrete]: Case } = {
   MaxPool1d: { args: [2], input: [1, 2, 6], shown: 'kernelSize: 2' },
   MaxPool2d: { args: [2], input: [1, 2, 6, 6], shown: 'kernelSize: 2' },
   Mish: activation(),
+  MultiheadAttention: {
+    args: [4, 2],
+    input: [3, 4],
+    given: () => [randn([3, 4]), randn([5, 4]), randn([5, 4])],
+    shown: 'embedDim: 4, numHeads: 2',
+  },
   ModuleDict: { args: [{}], input: null, shown: '' },
   ModuleList: { args: [[]], input: null, shown: '' },
   ParameterDict: { args: [{}], input: null, shown: '' },
@@ -106,6 +112,7 @@ const cases: { readonly [K in Concrete]: Case } = {
     shown: "inputSize: 4, hiddenSize: 3, nonlinearity: 'relu'",
   },
   RNNCell: { args: [4, 3], input: [2, 4], shown: "inputSize: 4, hiddenSize: 3, bias: true, nonlinearity: 'tanh'" },
+  RMSNorm: { args: [[4]], input: [3, 4], shown: 'normalizedShape: [4], eps: null, elementwiseAffine: true' },
   ReLU: activation(),
   ReflectionPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
   ReplicationPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
@@ -143,6 +150,24 @@ const cases: { readonly [K in Concrete]: Case } = {
   SoftMarginLoss: loss(),
   TripletMarginLoss: loss('', vectors, vectors),
   TripletMarginWithDistanceLoss: loss('', vectors, vectors),
+  Transformer: { args: [4, 2, 1, 1, 6], input: [3, 4], given: () => [randn([3, 4]), randn([3, 4])], shown: '' },
+  TransformerDecoder: {
+    get args() {
+      return [new nn.TransformerDecoderLayer(4, 2, 6), 2];
+    },
+    input: [3, 4],
+    given: () => [randn([3, 4]), randn([3, 4])],
+    shown: '',
+  },
+  TransformerDecoderLayer: { args: [4, 2, 6], input: [3, 4], given: () => [randn([3, 4]), randn([3, 4])], shown: '' },
+  TransformerEncoder: {
+    get args() {
+      return [new nn.TransformerEncoderLayer(4, 2, 6), 2];
+    },
+    input: [3, 4],
+    shown: '',
+  },
+  TransformerEncoderLayer: { args: [4, 2, 6], input: [3, 4], shown: '' },
   ZeroPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
   ZeroPad2d: { args: [1], input: [1, 2, 5, 6], shown: 'padding: 1' },
   ZeroPad3d: { args: [1], input: [1, 2, 4, 5, 6], shown: 'padding: 1' },
@@ -176,12 +201,20 @@ it('activations are made of their classes', () => {
   expect(() => new Base()).toThrow(/^Activation: expected one of the classes made of it/);
 });
 
-describe.each(named)('%s', (name, { args, input, shown }) => {
+describe.each(named)('%s', (name, { input, shown }) => {
+  // What a case makes for its arguments needs the kernels.
+  const argsOf = (): readonly unknown[] => cases[name].args;
   it('prints its name, its settings and how many numbers it trains', () => {
     const module = make(name);
     const count = module.parameters().reduce((sum, { size }) => sum + size, 0);
-    const head = `${name}(${shown})`;
-    expect(String(module)).toBe(count > 0 ? `${head}, ${count} parameters` : head);
+    const tail = count > 0 ? `, ${count} parameters` : '';
+    if (module.children().length === 0) expect(String(module)).toBe(`${name}(${shown})${tail}`);
+    else {
+      // Layers inside stand below the settings.
+      const lines = String(module).split('\n');
+      expect([lines[0], lines.at(-1)]).toEqual([`${name}(`, `)${tail}`]);
+      if (shown) expect(lines[1]?.trim()).toBe(shown);
+    }
   });
 
   it('saves and loads', () => {
@@ -199,6 +232,7 @@ describe.each(named)('%s', (name, { args, input, shown }) => {
     const declared = signatureOf(name);
     const required = declared.parameters.filter((parameter) => parameter.required).length;
     if (declared.parameters.some(({ variadic }) => variadic)) return;
+    const args = argsOf();
     const values = args.length === 0 ? [] : (declared.parse(args) as unknown[]);
     const present = declared.parameters.map((parameter, i) => ({
       ...parameter,
@@ -216,7 +250,7 @@ describe.each(named)('%s', (name, { args, input, shown }) => {
   it('refuses what it does not know, in its own name', () => {
     const declared = signatureOf(name);
     const { parameters } = declared;
-    const given = args.filter(
+    const given = argsOf().filter(
       (arg) => !(arg && typeof arg === 'object' && !Array.isArray(arg)) || name.endsWith('Dict'),
     );
     const needed = given.slice(0, parameters.filter((parameter) => parameter.required).length);
@@ -269,7 +303,9 @@ describe.each(named)('%s', (name, { args, input, shown }) => {
     const given = cases[name].given?.() ?? input;
     const before = [bits(ones([1])), ...rg.getRngState(), ...Object.values(module.stateDict()).map(bits)];
     const { rows, parameters } = nn.summary(module, given);
-    expect(rows[0]).toMatchObject({ path: '', type: name, outputShapes: shapes[0], parameters });
+    const own = module.parameters(false).reduce((sum, { size }) => sum + size, 0);
+    expect(rows[0]).toMatchObject({ path: '', type: name, outputShapes: shapes[0], parameters: own });
+    expect(parameters).toBe(module.parameters().reduce((sum, { size }) => sum + size, 0));
     expect([bits(ones([1])), ...rg.getRngState(), ...Object.values(module.stateDict()).map(bits)]).toEqual(before);
     expect(module.training).toBe(true);
     handle.remove();
@@ -315,7 +351,8 @@ describe('settings of layers', () => {
   it('are fields, and what is written there holds from the next call on, as if it had been given', () => {
     let compared = 0;
     for (const [name, { args, input }] of Object.entries(cases) as [Concrete, Case][]) {
-      if (!input) continue;
+      // What modules of layers are set to, their layers have.
+      if (!input || make(name).children().length > 0) continue;
       const declared = signatures.find(({ path }) => path === name) as Signature;
       const values = declared.parse(args);
       const Class = nn[name] as unknown as new (...args: unknown[]) => nn.Layer;

@@ -4,7 +4,7 @@ import { numelOf } from '../../../bindings/tensor.ts';
 import { type Nd, nd } from '../../../reference/nd.ts';
 import { byRow, EPS, type Groups, normalized, statistics, toInput, toParameters } from '../../../reference/norm.ts';
 import { backwardErrors, parameters, some, spread, TOLERANCE, v2, x23 } from './norm-inputs.ts';
-import { type Cases, dtypeError, f32, from, i32, type Sample, type Spec, shapeError } from './types.ts';
+import { type Cases, dtypeError, f32, from, i32, list, type Sample, type Spec, shapeError } from './types.ts';
 
 /** x and the dims that are normalised. */
 const layers: readonly (readonly [shape: readonly number[], normalizedShape: readonly number[]])[] = [
@@ -32,6 +32,43 @@ const layerStatistics = (shape: readonly number[], normalizedShape: readonly num
 };
 /** The dims behind those of mean. */
 const behind = (x: Nd, mean: Nd): number[] => x.shape.slice(mean.shape.length);
+
+/** 1 / √(mean x² + eps) of rows of `width`. */
+const rmsStatistics = (x: Nd, lead: readonly number[], width: number, eps = EPS): Nd =>
+  nd(
+    lead,
+    Array.from({ length: numelOf(lead) }, (_, i) => {
+      const row = x.data.slice(i * width, (i + 1) * width);
+      return 1 / Math.sqrt(row.reduce((sum, v) => sum + v * v, 0) / width + eps);
+    }),
+  );
+/** weight · x / √(mean x² + eps). */
+function rms(x: Nd, weight: Nd | null, width: number, eps: number): Nd {
+  const { data: rstd } = rmsStatistics(x, [x.data.length / width], width, eps);
+  const scaled = Array.from(
+    x.data,
+    (v, i) => v * (rstd[Math.floor(i / width)] as number) * (weight ? (weight.data[i % width] as number) : 1),
+  );
+  return nd(x.shape, scaled);
+}
+/** (h − x̂ mean (h x̂)) / σ with h = g · weight. */
+function rmsToInput(g: Nd, x: Nd, rstd: Nd, weight: Nd | null): Nd {
+  const width = x.data.length / Math.max(1, rstd.data.length);
+  const h = Array.from(g.data, (v, i) => v * (weight ? (weight.data[i % width] as number) : 1));
+  const normal = Array.from(x.data, (v, i) => v * (rstd.data[Math.floor(i / width)] as number));
+  const means = Array.from(rstd.data, (_, r) => {
+    let sum = 0;
+    for (let i = r * width; i < (r + 1) * width; i++) sum += (h[i] as number) * (normal[i] as number);
+    return sum / width;
+  });
+  return nd(
+    x.shape,
+    h.map((v, i) => {
+      const r = Math.floor(i / width);
+      return (v - (normal[i] as number) * (means[r] as number)) * (rstd.data[r] as number);
+    }),
+  );
+}
 
 export const normCases = {
   layerNorm: {
@@ -130,5 +167,57 @@ export const normCases = {
     tolerance: { relative: 1e-5, absolute: 2e-5 },
     gradients: 'none',
     errors: backwardErrors('layerNormBackwardParams', { mean: v2, rstd: v2 }, 2),
+  },
+  rmsNorm: {
+    samples: layers.flatMap(([shape, normalizedShape]): Sample<'rmsNorm'>[] =>
+      [f32(normalizedShape, some), null].map((weight) => ({
+        inputs: { x: f32(shape, spread), weight },
+        // Of one number the gradient is what eps leaves of 0.
+        attrs: { normalizedShape, eps: numelOf(normalizedShape) === 1 ? 0.5 : EPS },
+      })),
+    ),
+    reference: ({ x, weight }, { normalizedShape, eps }) => rms(x, weight, numelOf(normalizedShape), eps),
+    tolerance: TOLERANCE,
+    gradients: 'all',
+    gradientTolerance: 5e-5,
+    errors: [
+      shapeError(
+        { x: x23, weight: null },
+        { normalizedShape: [2], eps: EPS },
+        /^rmsNorm: expected the last dims to be \[2\], got \[2, 3\]/,
+      ),
+      shapeError(
+        { x: x23, weight: v2 },
+        { normalizedShape: [3], eps: EPS },
+        /^rmsNorm: expected weight of shape \[3\], got \[2\]/,
+      ),
+      dtypeError(
+        { x: i32([2, 3]), weight: null },
+        { normalizedShape: [3], eps: EPS },
+        /^rmsNorm: expected dtype f32, got i32/,
+      ),
+    ],
+  },
+  rmsNormBackward: {
+    samples: layers.flatMap(([shape, n]): Sample<'rmsNormBackward'>[] =>
+      [f32(n, some), null].map((weight) => {
+        const lead = shape.slice(0, shape.length - n.length);
+        const rstd = from(({ x }) => rmsStatistics(x as Nd, lead, numelOf(n)));
+        return {
+          inputs: { g: f32(shape), x: f32(shape, spread), mean: f32(lead, list(0)), rstd: f32(lead, rstd), weight },
+        };
+      }),
+    ),
+    reference: ({ g, x, rstd, weight }) => rmsToInput(g, x, rstd, weight),
+    tolerance: { relative: 1e-5, absolute: 1e-5 },
+    gradients: 'none',
+    errors: [
+      ...backwardErrors('rmsNormBackward', { mean: v2, rstd: v2, weight: null }, 2),
+      shapeError(
+        { g: x23, x: x23, mean: v2, rstd: v2, weight: v2 },
+        undefined,
+        /^rmsNormBackward: expected weight of shape \[3\], got \[2\]/,
+      ),
+    ],
   },
 } satisfies Cases;
