@@ -4,6 +4,7 @@ import * as rg from '../../bindings/index.ts';
 import { ArgumentError, nn, ones, rand, randn, type Tensor } from '../../bindings/index.ts';
 import { type Signature, signatures } from '../../bindings/signature.ts';
 import { bits } from '../support/tensors.ts';
+import { transformerCases } from './transformer-cases.ts';
 
 type Exports = typeof nn;
 type Classes = {
@@ -96,12 +97,6 @@ const cases: { readonly [K in Concrete]: Case } = {
   MaxPool1d: { args: [2], input: [1, 2, 6], shown: 'kernelSize: 2' },
   MaxPool2d: { args: [2], input: [1, 2, 6, 6], shown: 'kernelSize: 2' },
   Mish: activation(),
-  MultiheadAttention: {
-    args: [4, 2],
-    input: [3, 4],
-    given: () => [randn([3, 4]), randn([5, 4]), randn([5, 4])],
-    shown: 'embedDim: 4, numHeads: 2',
-  },
   ModuleDict: { args: [{}], input: null, shown: '' },
   ModuleList: { args: [[]], input: null, shown: '' },
   ParameterDict: { args: [{}], input: null, shown: '' },
@@ -112,7 +107,6 @@ const cases: { readonly [K in Concrete]: Case } = {
     shown: "inputSize: 4, hiddenSize: 3, nonlinearity: 'relu'",
   },
   RNNCell: { args: [4, 3], input: [2, 4], shown: "inputSize: 4, hiddenSize: 3, bias: true, nonlinearity: 'tanh'" },
-  RMSNorm: { args: [[4]], input: [3, 4], shown: 'normalizedShape: [4], eps: null, elementwiseAffine: true' },
   ReLU: activation(),
   ReflectionPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
   ReplicationPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
@@ -150,24 +144,7 @@ const cases: { readonly [K in Concrete]: Case } = {
   SoftMarginLoss: loss(),
   TripletMarginLoss: loss('', vectors, vectors),
   TripletMarginWithDistanceLoss: loss('', vectors, vectors),
-  Transformer: { args: [4, 2, 1, 1, 6], input: [3, 4], given: () => [randn([3, 4]), randn([3, 4])], shown: '' },
-  TransformerDecoder: {
-    get args() {
-      return [new nn.TransformerDecoderLayer(4, 2, 6), 2];
-    },
-    input: [3, 4],
-    given: () => [randn([3, 4]), randn([3, 4])],
-    shown: '',
-  },
-  TransformerDecoderLayer: { args: [4, 2, 6], input: [3, 4], given: () => [randn([3, 4]), randn([3, 4])], shown: '' },
-  TransformerEncoder: {
-    get args() {
-      return [new nn.TransformerEncoderLayer(4, 2, 6), 2];
-    },
-    input: [3, 4],
-    shown: '',
-  },
-  TransformerEncoderLayer: { args: [4, 2, 6], input: [3, 4], shown: '' },
+  ...transformerCases,
   ZeroPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
   ZeroPad2d: { args: [1], input: [1, 2, 5, 6], shown: 'padding: 1' },
   ZeroPad3d: { args: [1], input: [1, 2, 4, 5, 6], shown: 'padding: 1' },
