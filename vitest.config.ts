@@ -66,7 +66,7 @@ const modes: Record<string, typeof projects> = {
     project('platforms', PLATFORMS, {
       globalSetup: PACKED,
       provide: { browsers: ['chromium', 'firefox', 'webkit'] },
-      testTimeout: 100_000,
+      testTimeout: 130_000,
       // Engines have threads of their own.
       fileParallelism: false,
     }),

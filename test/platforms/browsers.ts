@@ -16,6 +16,8 @@ export interface Tab {
   close(): Promise<void>;
 }
 export interface Browser {
+  /** How often a page is opened that says nothing. */
+  readonly tries: number;
   /** Opens a page. `origins` are those that it may ask anything of. */
   open(url: string, origins: readonly string[]): Promise<Tab>;
   close(): Promise<void>;
@@ -34,6 +36,9 @@ async function puppet(browser: 'chrome' | 'firefox', executablePath: string): Pr
     args: browser === 'chrome' ? CHROMIUM.split(' ') : [],
   });
   return {
+    // Driven by WebDriver, Firefox may wait for ever in a worker's own `new Worker`: one in thirty did, where the
+    // program has nothing of this library either; without the driver none did.
+    tries: browser === 'firefox' ? 5 : 1,
     async open(url, origins) {
       const page = await running.newPage();
       const problems: string[] = [];
@@ -108,6 +113,7 @@ async function webkit(driver: string, screen: string): Promise<Browser> {
     throw error;
   });
   return {
+    tries: 1,
     async open(url) {
       const { handle } = await ask<{ handle: string }>('POST', `/session/${id}/window/new`, { type: 'tab' });
       await ask('POST', `/session/${id}/window`, { handle });

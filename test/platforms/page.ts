@@ -49,8 +49,26 @@ export interface Answer {
   readonly problems: readonly string[];
 }
 
+/** Milliseconds for what takes one or two seconds where nothing else runs. */
+const PATIENCE = 60_000;
+
 /** Opens the site's page and waits for what it posts. `others` are servers that it may ask too. */
 export async function visit(browser: Browser, site: Site, others: readonly Running[] = []): Promise<Answer> {
+  for (let left = browser.tries; left > 1; left--) {
+    const answer = await visitOnce(browser, site, others, PATIENCE / browser.tries);
+    if (answer) return answer;
+  }
+  const answer = await visitOnce(browser, site, others, PATIENCE);
+  if (!answer) throw new Error('the page posted nothing');
+  return answer;
+}
+
+async function visitOnce(
+  browser: Browser,
+  site: Site,
+  others: readonly Running[],
+  patience: number,
+): Promise<Answer | null> {
   const server = await serve(site);
   const tab = await browser.open(
     server.origin,
@@ -58,11 +76,13 @@ export async function visit(browser: Browser, site: Site, others: readonly Runni
   );
   let timer: NodeJS.Timeout | undefined;
   try {
-    const failed = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`the page posted nothing; ${tab.problems.join('; ')}`)), 60_000);
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(() => resolve(null), patience);
     });
-    const answer = (await Promise.race([server.result, failed])) as Answer;
-    return { ...answer, problems: tab.problems };
+    const answer = (await Promise.race([server.result, late])) as Answer | null;
+    if (answer) return { ...answer, problems: tab.problems };
+    if (tab.problems.length > 0) throw new Error(`the page posted nothing; ${tab.problems.join('; ')}`);
+    return null;
   } finally {
     clearTimeout(timer);
     await tab.close();
