@@ -81,3 +81,81 @@ export function index_shares_f32(share: usize, counts: usize, index: usize, n: i
     store<f32>(share, <u32>i < <u32>n ? 1 / <f32>load<i32>(counts + ((<usize>i) << 2)) : 0);
   }
 }
+
+/** Where bag b of m entries begins: at offsets[b], or all bags are of one length; the last one ends at m. */
+@inline
+function beginOf(offsets: usize, b: i32, bags: i32, m: i32): i32 {
+  if (b >= bags) return m;
+  return offsets ? min(max(load<i32>(offsets + ((<usize>b) << 2)), 0), m) : b * (m / bags);
+}
+
+/**
+ * place[j], i32 = the bag of entry j, -1 where index[j] is `padding` or no bag has it; share[j] = 1 / (how many entries
+ * that bag has). Overwrites.
+ */
+export function bag_places_f32(
+  place: usize,
+  share: usize,
+  index: usize,
+  offsets: usize,
+  bags: i32,
+  m: i32,
+  padding: i32,
+): void {
+  memory.fill(place, 0xff, (<usize>m) << 2);
+  memory.fill(share, 0, (<usize>m) << 2);
+  for (let b = 0; b < bags; b++) {
+    const begin = beginOf(offsets, b, bags, m),
+      end = beginOf(offsets, b + 1, bags, m);
+    let count: f32 = 0;
+    for (let j = begin; j < end; j++) {
+      if (indexAt(index, j) == padding) continue;
+      store<i32>(place + ((<usize>j) << 2), b);
+      count++;
+    }
+    for (let j = begin; j < end; j++) store<f32>(share + ((<usize>j) << 2), 1 / count);
+  }
+}
+
+/**
+ * row[b, i], i32 = the row of the largest x[index[j], i] among the entries with place[j] = b, the first of equals;
+ * filled[b] = 1, or both 0 where there is none. For x[rows, inner], row[bags, inner] and m entries. Overwrites.
+ */
+export function bag_argmax_f32(
+  row: usize,
+  filled: usize,
+  x: usize,
+  index: usize,
+  place: usize,
+  rows: i32,
+  bags: i32,
+  m: i32,
+  inner: i32,
+): void {
+  const width = (<usize>inner) << 2;
+  memory.fill(row, 0, <usize>bags * width);
+  memory.fill(filled, 0, (<usize>bags) << 2);
+  for (let j = 0; j < m; j++) {
+    const b = indexAt(place, j),
+      r = indexAt(index, j);
+    if (<u32>b >= <u32>bags || <u32>r >= <u32>rows) continue;
+    const flag = filled + ((<usize>b) << 2),
+      fresh = load<f32>(flag) == 0;
+    for (let i: usize = 0; i < width; i += 4) {
+      const at = row + <usize>b * width + i;
+      if (fresh || load<f32>(x + <usize>r * width + i) > load<f32>(x + <usize>load<i32>(at) * width + i)) store<i32>(at, r);
+    }
+    store<f32>(flag, 1);
+  }
+}
+
+/** The position of the first of `bags` offsets that is not 0, in front, or below the one before or above m; or -1. */
+export function check_offsets_i32(offsets: usize, bags: i32, m: i32): i32 {
+  let before = 0;
+  for (let b = 0; b < bags; b++) {
+    const at = load<i32>(offsets + ((<usize>b) << 2));
+    if (at < before || at > m || (b == 0 && at != 0)) return b;
+    before = at;
+  }
+  return -1;
+}

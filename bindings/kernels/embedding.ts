@@ -1,6 +1,6 @@
 // Rows by index: embeddings, and bags of them.
 import { optional } from '../lookup.ts';
-import { i32, indices, inout, input, kernel, maybe, output, size } from './descriptor.ts';
+import { i32, indices, inout, input, kernel, maybe, output, probe, size } from './descriptor.ts';
 
 export const embeddingKernels = optional(() => ({
   /** Entries go by their order, so that slices are of columns. */
@@ -39,4 +39,29 @@ export const embeddingKernels = optional(() => ({
     n: size,
     m: size,
   }),
+  bag_places_f32: kernel({
+    place: output('i32', 'm'),
+    share: output('f32', 'm'),
+    index: input('i32', 'm'),
+    offsets: maybe(input('i32', 'bags')),
+    bags: size,
+    m: size,
+    padding: i32,
+  }),
+  bag_argmax_f32: kernel({
+    row: output('i32', 'bags', 'inner'),
+    filled: output('f32', 'bags'),
+    x: input('f32', 'rows', 'inner'),
+    index: indices('rows', 'm'),
+    place: indices('bags', 'm'),
+    rows: size,
+    bags: size,
+    m: size,
+    inner: size,
+  }),
 }));
+
+export const offsetProbes = {
+  /** −1 where the offsets of bags begin with 0, never fall, and end at m at the latest; else where they do not. */
+  check_offsets_i32: probe({ offsets: input('i32', 'bags'), bags: size, m: size }),
+};

@@ -7,7 +7,7 @@ import { broadcastKernels } from './broadcast.ts';
 import { convKernels } from './conv.ts';
 import type { Call, Kernel, Specs } from './descriptor.ts';
 import { elementwiseKernels } from './elementwise.ts';
-import { embeddingKernels } from './embedding.ts';
+import { embeddingKernels, offsetProbes } from './embedding.ts';
 import { gemmKernels } from './gemm.ts';
 import { countProbes, indexingKernels } from './indexing.ts';
 import { checkProbes, classLossKernels, pointwiseLossKernels } from './loss.ts';
@@ -41,7 +41,7 @@ export const table = optional(() => ({
   ...embeddingKernels,
 }));
 /** Exports that look at values and answer with a number; in a program an answer from 0 stops it. */
-export const probes = { ...checkProbes, ...countProbes };
+export const probes = { ...checkProbes, ...countProbes, ...offsetProbes };
 
 export type KernelName = keyof typeof table;
 export type ProbeName = keyof typeof probes;

@@ -42,6 +42,18 @@ const s = optional(() => ({
   ),
   /** 1 / (how many of the indices are index[j]). */
   indexShares: signature({ index: i32 }, { share: plain, counts: aux }, attrs<Rows>()),
+  /** The bag of each entry, or −1, and 1 / (how many entries that has). */
+  bagPlaces: signature(
+    { index: i32, offsets: maybe(i32) },
+    { place: plain, share: plain },
+    attrs<{ readonly rows: number; readonly bags: number; readonly padding: number }>(),
+  ),
+  /** The row of the largest element of each bag, by column; filled [bags, 1] is 0 where there is none. */
+  bagMaxima: signature(
+    { weight: f32, index: i32, place: i32 },
+    { rows: plain, filled: plain },
+    attrs<{ readonly bags: number }>(),
+  ),
   /** y[index[j]] = x[j]. */
   putRows: signature({ y: inout(f32), index: i32, x: f32 }, {}),
 }));
@@ -55,12 +67,11 @@ function expectTable(op: string, what: string, x: Tensor): void {
   if (x.ndim !== 2) throw new ShapeError(`${op}: expected ${what} [rows, width], got ${formatShape(x.sizes)}`);
 }
 
-function checkRows(probes: Probes, x: Tensor, index: Tensor, op: string): void {
-  const bound = x.sizes[0] as number;
+function checkRows(probes: Probes, bound: number, index: Tensor, op: string): void {
   const bad = probes.check_index_i32({ index, n: index.size, bound });
   if (bad >= 0)
     throw new ArgumentError(
-      `${op}: expected indices from 0 to ${bound - 1}, one for each row of ${formatShape(x.sizes)}, got ${index.data[bad]} at position ${bad}`,
+      `${op}: expected indices from 0 to ${bound - 1}, one for each row, got ${index.data[bad]} at position ${bad}`,
     );
 }
 
@@ -77,7 +88,7 @@ export const embeddingRows = family(calling(embeddingKernels, s), () => ({
         throw new ArgumentError(`${op}: expected paddingIdx from ${-n} to ${n - 1}, got ${padding}`);
       return { y: make([...index.sizes, width], 'f32') };
     },
-    check: (probes, { weight, index }, _, op) => checkRows(probes, weight, index, op),
+    check: (probes, { weight, index }, _, op) => checkRows(probes, weight.sizes[0] as number, index, op),
     forward: (k, { y }, { weight, index }) => {
       const [n, inner] = weight.sizes as [number, number];
       k.index_select_32({ y, x: weight, index, outer: 1, n, m: index.size, inner });
@@ -126,13 +137,42 @@ export const embeddingRows = family(calling(embeddingKernels, s), () => ({
     outputs: (make, { index }, { n }) => ({ share: make([index.size], 'f32'), counts: make([n], 'i32') }),
     forward: (k, { share, counts }, { index }, { n }) => k.index_shares_f32({ share, counts, index, n, m: index.size }),
   }),
+  bagPlaces: row(s.bagPlaces, {
+    outputs: (make, { index, offsets }, { bags }, op) => {
+      if (offsets) expectShape(op, 'offsets', offsets, [bags]);
+      else if (bags > 0 ? index.size % bags !== 0 : index.size > 0)
+        throw new ShapeError(`${op}: expected bags of one size, got ${bags} of ${index.size} indices together`);
+      return { place: make([index.size], 'i32'), share: make([index.size], 'f32') };
+    },
+    check: (probes, { index, offsets }, { rows, bags }, op) => {
+      checkRows(probes, rows, index, op);
+      const bad = offsets ? probes.check_offsets_i32({ offsets, bags, m: index.size }) : -1;
+      if (bad >= 0)
+        throw new ArgumentError(
+          `${op}: expected offsets that begin with 0 and rise to at most ${index.size}, got ${offsets?.data[bad]} at position ${bad}`,
+        );
+    },
+    forward: (k, { place, share }, { index, offsets }, { bags, padding }) =>
+      k.bag_places_f32({ place, share, index, offsets, bags, m: index.size, padding }),
+  }),
+  bagMaxima: row(s.bagMaxima, {
+    outputs: (make, { weight, index, place }, { bags }, op) => {
+      expectTable(op, 'a weight', weight);
+      expectShape(op, 'the places', place, [index.size]);
+      return { rows: make([bags, weight.sizes[1] as number], 'i32'), filled: make([bags, 1], 'f32') };
+    },
+    forward: (k, { rows: row, filled }, { weight, index, place }, { bags }) => {
+      const [rows, inner] = weight.sizes as [number, number];
+      k.bag_argmax_f32({ row, filled, x: weight, index, place, rows, bags, m: index.size, inner });
+    },
+  }),
   putRows: row(s.putRows, {
     outputs: (_, { y, index, x }, __, op) => {
       expectTable(op, 'a tensor to write', y);
       expectShape(op, 'the rows', x, [index.size, y.sizes[1] as number]);
       return {};
     },
-    check: (probes, { y, index }, _, op) => checkRows(probes, y, index, op),
+    check: (probes, { y, index }, _, op) => checkRows(probes, y.sizes[0] as number, index, op),
     forward: (k, _, { y, index, x }) => {
       const [n, inner] = y.sizes as [number, number];
       k.put_rows_f32({ y, x, index, n, m: index.size, inner });

@@ -19,4 +19,23 @@ def embeddings():
             lambda i, w: F.embedding(i, w, **given), index, weight,
         )
     golden.case("embedding of one index", "F.embedding", ["$0", "$1"], F.embedding, integers(high=5), weight)
+    flat, offsets, w8 = torch.tensor([4, 0, 4, 2, 1, 4, 0, 3]), torch.tensor([0, 3, 3, 6]), uniform(8)
+
+    def bag(name, args, fn, *inputs):
+        golden.case(f"embeddingBag {name}", "F.embeddingBag", args, fn, *inputs)
+    for mode in ("sum", "mean", "max"):
+        bag(f"{mode} of rows", ["$0", "$1", {"mode": mode}], lambda i, w: F.embedding_bag(i, w, mode=mode), index, weight)
+        bag(f"{mode} by offsets", ["$0", "$1", "$2", {"mode": mode}], lambda i, w, o: F.embedding_bag(i, w, o, mode=mode), flat, weight, offsets)
+        bag(f"{mode} without padding", ["$0", "$1", "$2", {"mode": mode, "paddingIdx": -1}], lambda i, w, o: F.embedding_bag(i, w, o, mode=mode, padding_idx=-1), flat, weight, offsets)
+        bag(f"{mode} of what is normalised", ["$0", "$1", {"mode": mode, "maxNorm": 1.5}], lambda i, w: F.embedding_bag(i, w, mode=mode, max_norm=1.5), index, weight)
+    bag("to a last offset", ["$0", "$1", "$2", {"includeLastOffset": True}], lambda i, w, o: F.embedding_bag(i, w, o, include_last_offset=True), flat, weight, torch.tensor([0, 2, 8]))
+    # PyTorch's own bag divides by the counts of other rows (2.13): so of rows that are taken one by one.
+    for mode in ("sum", "mean"):
+        def by_hand(i, w, o):
+            rows = F.embedding(i, w, scale_grad_by_freq=True)
+            bags = [rows[a:b] for a, b in ((0, 3), (3, 3), (3, 6), (6, 8))]
+            return torch.stack([x.sum(0) / (max(1, len(x)) if mode == "mean" else 1) for x in bags])
+        bag(f"{mode} by frequency", ["$0", "$1", "$2", {"mode": mode, "scaleGradByFreq": True}], by_hand, flat, weight, offsets)
+    bag("weighed", ["$0", "$1", "$2", {"mode": "sum", "perSampleWeights": "$3"}], lambda i, w, o, p: F.embedding_bag(i, w, o, mode="sum", per_sample_weights=p), flat, weight, offsets, w8)
+    bag("weighed, without padding", ["$0", "$1", "$2", {"mode": "sum", "perSampleWeights": "$3", "paddingIdx": 4}], lambda i, w, o, p: F.embedding_bag(i, w, o, mode="sum", per_sample_weights=p, padding_idx=4), flat, weight, offsets, w8)
     golden.write()

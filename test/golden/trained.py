@@ -9,6 +9,9 @@ CASES = [
     ("Embedding", [6, 3], {}, [("classes", [2, 4], 6)]),
     ("Embedding", [6, 3], {"padding_idx": 2, "scale_grad_by_freq": True}, [("classes", [2, 4], 6)]),
     ("Embedding", [6, 3], {"max_norm": 0.9}, [("classes", [7], 6)]),
+    ("EmbeddingBag", [6, 3], {}, [("classes", [3, 4], 6)]),
+    ("EmbeddingBag", [6, 3], {"mode": "sum", "padding_idx": 1}, [("classes", [3, 4], 6)]),
+    ("EmbeddingBag", [6, 3], {"mode": "max"}, [("classes", [3, 4], 6)]),
 ]
 STEPS = 20
 

@@ -71,6 +71,12 @@ const cases: { readonly [K in Concrete]: Case } = {
     given: () => [rg.randint(0, 9, [2, 4])],
     shown: 'numEmbeddings: 9, embeddingDim: 3',
   },
+  EmbeddingBag: {
+    args: [9, 3, { mode: 'sum' }],
+    input: [2, 4],
+    given: () => [rg.randint(0, 9, [2, 4])],
+    shown: "numEmbeddings: 9, embeddingDim: 3, mode: 'sum'",
+  },
   Flatten: { args: [], input: [3, 4, 2], shown: 'startDim: 1, endDim: -1' },
   GELU: activation(),
   GRU: { args: [4, 3, { batchFirst: true }], input: [2, 5, 4], shown: 'inputSize: 4, hiddenSize: 3, batchFirst: true' },

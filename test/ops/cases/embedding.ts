@@ -4,6 +4,7 @@ import {
   argumentError,
   type Bad,
   type Cases,
+  distinct,
   dtypeError,
   f32,
   freedError,
@@ -74,13 +75,40 @@ function summed(
   return y;
 }
 
+const bags = (
+  index: readonly number[],
+  offsets: readonly number[] | null,
+  padding: number,
+  count = offsets?.length as number,
+): Sample<'bagPlaces'> => ({
+  inputs: {
+    index: i32([index.length], list(...index)),
+    offsets: offsets && i32([offsets.length], list(...offsets)),
+  },
+  attrs: { rows: 4, bags: count, padding },
+});
+const maxima = (
+  rows: number,
+  width: number,
+  index: readonly number[],
+  place: readonly number[],
+  count: number,
+): Sample<'bagMaxima'> => ({
+  inputs: {
+    weight: f32([rows, width], distinct()),
+    index: i32([index.length], list(...index)),
+    place: i32([place.length], list(...place)),
+  },
+  attrs: { bags: count },
+});
+
 /** Indices that are out of range at both ends. */
 const rangeErrors = (op: string, table: string, others: Readonly<Record<string, Spec>> = {}, attrs?: unknown): Bad[] =>
   [3, -1].map((bad) =>
     argumentError(
       { [table]: f32([3, 2]), index: i32([3], list(0, 2, bad)), ...others },
       attrs,
-      new RegExp(`^${op}: expected indices from 0 to 2, one for each row of \\[3, 2\\], got ${bad} at position 2`),
+      new RegExp(`^${op}: expected indices from 0 to 2, one for each row, got ${bad} at position 2`),
     ),
   );
 
@@ -158,6 +186,104 @@ export const embeddingCases = {
       dtypeError({ index: f32([3]) }, { n: 3 }, /^indexShares: expected dtype i32, got f32/),
       freedError({ index: i32([3], list(0)) }, { n: 3 }, 'index'),
       freedError({ index: i32([], list(0)) }, { n: 1 }, 'index'),
+    ],
+  },
+  bagPlaces: {
+    samples: [
+      bags([2, 0, 1, 3, 0], [0, 2, 2, 4], -1),
+      bags([2, 0, 1, 3, 0], [0, 0, 5], 0),
+      bags([2, 0, 1, 3, 0, 1], null, 1, 3),
+      bags([1], [0], 1),
+      bags([], [0, 0], -1),
+      bags([], null, -1, 0),
+      bags(
+        Array.from({ length: 60 }, (_, i) => i % 4),
+        null,
+        3,
+        6,
+      ),
+    ],
+    reference: ({ index, offsets }, { bags: count, padding }) => {
+      const m = index.data.length;
+      const [place, share] = [new Array(m).fill(-1), new Array(m).fill(0)];
+      for (let b = 0; b < count; b++) {
+        const [begin, end] = [b, b + 1].map((i) => (i === count ? m : offsets ? at(offsets, [i]) : (i * m) / count));
+        const entries = Array.from({ length: (end as number) - (begin as number) }, (_, i) => (begin as number) + i);
+        const counted = entries.filter((j) => at(index, [j]) !== padding);
+        for (const j of counted) place[j] = b;
+        for (const j of entries) share[j] = 1 / counted.length;
+      }
+      return { place: nd([m], place), share: nd([m], share) };
+    },
+    dtype: { place: 'i32', share: 'f32' },
+    tolerance: { relative: 1e-7 },
+    gradients: 'none',
+    errors: [
+      argumentError(
+        { index: i32([2], list(0, 4)), offsets: null },
+        { rows: 4, bags: 1, padding: -1 },
+        /^bagPlaces: expected indices from 0 to 3, one for each row, got 4 at position 1/,
+      ),
+      ...[
+        [1, 2],
+        [0, 3],
+        [0, -1],
+      ].map((given) =>
+        argumentError(
+          { index: i32([2], list(0)), offsets: i32([2], list(...given)) },
+          { rows: 4, bags: 2, padding: -1 },
+          /^bagPlaces: expected offsets that begin with 0 and rise to at most 2, got (1 at position 0|3 at|-1 at)/,
+        ),
+      ),
+      shapeError(
+        { index: i32([5], list(0)), offsets: null },
+        { rows: 4, bags: 2, padding: -1 },
+        /^bagPlaces: expected bags of one size, got 2 of 5 indices together/,
+      ),
+    ] as unknown as [Bad, Bad, Bad],
+  },
+  bagMaxima: {
+    samples: [
+      maxima(4, 3, [0, 3, 1, 3, 2], [0, 0, 1, -1, 3], 4),
+      maxima(1, 1, [0], [0], 1),
+      maxima(2, 3, [], [], 2),
+      maxima(2, 3, [], [], 0),
+      maxima(7, 37, [6, 5, 4, 3, 2, 1, 0], [1, 1, 1, 0, 0, 0, 0], 2),
+    ],
+    reference: ({ weight, index, place }, { bags: count }) => {
+      const width = weight.shape[1] as number;
+      const inBag = (b: number): number[] => Array.from(index.data).filter((_, j) => at(place, [j]) === b);
+      return {
+        rows: build(
+          [count, width],
+          ([b, i]) =>
+            inBag(b as number).reduce(
+              (best, r) => (best < 0 || at(weight, [r, i as number]) > at(weight, [best, i as number]) ? r : best),
+              -1,
+            ) + (inBag(b as number).length === 0 ? 1 : 0),
+        ),
+        filled: build([count, 1], ([b]) => Math.min(1, inBag(b as number).length)),
+      };
+    },
+    dtype: { rows: 'i32', filled: 'f32' },
+    tolerance: EXACT,
+    gradients: 'none',
+    errors: [
+      shapeError(
+        { weight: f32([3]), index: i32([1], list(0)), place: i32([1], list(0)) },
+        { bags: 1 },
+        /^bagMaxima: expected a weight \[rows, width\], got \[3\]/,
+      ),
+      shapeError(
+        { weight: f32([3, 2]), index: i32([1], list(0)), place: i32([2], list(0)) },
+        { bags: 1 },
+        /^bagMaxima: expected the places of shape \[1\], got \[2\]/,
+      ),
+      dtypeError(
+        { weight: i32([3, 2]), index: i32([1], list(0)), place: i32([1], list(0)) },
+        { bags: 1 },
+        /^bagMaxima: expected dtype f32, got i32/,
+      ),
     ],
   },
   putRows: {
