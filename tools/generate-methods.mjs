@@ -16,11 +16,22 @@ const TOP = 'bindings/functional/functions.ts';
 const TARGET = 'bindings/generated/tensor-methods.ts';
 const LIST = 'bindings/generated/method-list.ts';
 const LAYERS = 'bindings/nn/generated/activations.ts';
-const ACTIVATIONS = 'bindings/functional/activation.ts';
+const ACTIVATIONS = ['bindings/functional/activation.ts', 'bindings/functional/shrink.ts'];
 /** Activations that are methods, and stand with them. */
 const FIRST = { file: 'bindings/functional/elementwise.ts', names: ['relu', 'sigmoid', 'tanh'] };
 /** Names of layers that are not those of their functions with a capital. */
-const CLASSES = { relu: 'ReLU', leakyRelu: 'LeakyReLU', elu: 'ELU', selu: 'SELU', gelu: 'GELU', silu: 'SiLU' };
+const CLASSES = {
+  relu: 'ReLU',
+  leakyRelu: 'LeakyReLU',
+  elu: 'ELU',
+  selu: 'SELU',
+  gelu: 'GELU',
+  silu: 'SiLU',
+  relu6: 'ReLU6',
+  celu: 'CELU',
+  glu: 'GLU',
+  logsigmoid: 'LogSigmoid',
+};
 /** The names of functions that have a method which writes in place; an array stands there. */
 const OVERWRITING = 'bindings/functional/overwrite.ts';
 /** Functions that are methods as well, though they stand elsewhere. */
@@ -222,11 +233,11 @@ export class ${className} extends activation${given}(F.${name}, ${quoted}) {}
 const layerTypes = new Set();
 const activations = [
   ...FIRST.names.map((name) => [...functionsOf(parse(FIRST.file))].find((found) => found.name === name)),
-  ...functionsOf(parse(ACTIVATIONS)),
+  ...ACTIVATIONS.flatMap((file) => [...functionsOf(parse(file))]),
 ].filter(({ name }, i, all) => all.findIndex((other) => other.name === name) === i);
 const layerText = activations.map(layer).join('\n');
 const layers = `// Written by tools/generate-methods.mjs out of bindings/functional/. Do not edit.
-${layerTypes.size > 0 ? `import type { ${[...layerTypes].sort().join(', ')} } from '../../functional/activation.ts';\n` : ''}import * as F from '../../functional/index.ts';
+${layerTypes.size > 0 ? `import type { ${[...layerTypes].sort().join(', ')} } from '../../functional/index.ts';\n` : ''}import * as F from '../../functional/index.ts';
 import type { Arguments } from '../../signature.ts';
 import { activation } from '../activation.ts';
 

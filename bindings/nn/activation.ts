@@ -1,7 +1,7 @@
 // The activations as layers, made of the functions of the same name: most by tools/generate-methods.mjs, in
 // generated/activations.ts.
 import * as F from '../functional/index.ts';
-import { ArgumentError } from '../memory/errors.ts';
+import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { type Arguments, type Signature, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { OwnLayer } from './layer.ts';
@@ -78,4 +78,23 @@ export class Softmax extends activation<Arguments<[], [dim: number], SoftmaxOpti
 export class LogSoftmax extends activation<Arguments<[], [dim: number], SoftmaxOptions>>(
   (x: Tensor, dim = -1) => F.logSoftmax(x, dim),
   'LogSoftmax(dim: int = -1)',
+) {}
+
+/** e⁻ˣ / Σ e⁻ˣ along `dim`: {@link functional.softmin}. */
+export class Softmin extends activation<Arguments<[], [dim: number], SoftmaxOptions>>(
+  (x: Tensor, dim = -1) => F.softmin(x, dim),
+  'Softmin(dim: int = -1)',
+) {}
+
+/** {@link Softmax} over the channels of [n, channels, height, width], or without n. */
+export class Softmax2d extends activation<[]>((x: Tensor) => {
+  if (x.ndim !== 3 && x.ndim !== 4)
+    throw new ShapeError(`Softmax2d: expected input of 3 or 4 dims, got ${formatShape(x.shape)}`);
+  return F.softmax(x, -3);
+}, 'Softmax2d()') {}
+
+/** x where x > threshold, else `value`: {@link functional.threshold}. */
+export class Threshold extends activation<[threshold: number, value: number]>(
+  F.threshold,
+  'Threshold(threshold: number, value: number, -inplace: bool = false)',
 ) {}

@@ -1,6 +1,15 @@
 // The namespace `nn`: layers, named and laid out as PyTorch's torch.nn.
-export { Activation, LogSoftmax, Softmax, type SoftmaxOptions } from './activation.ts';
+export {
+  Activation,
+  LogSoftmax,
+  Softmax,
+  Softmax2d,
+  type SoftmaxOptions,
+  Softmin,
+  Threshold,
+} from './activation.ts';
 export * from './attention.ts';
+export * from './bilinear.ts';
 export * from './container.ts';
 export {
   Conv1d,
@@ -46,6 +55,8 @@ export {
   type ParameterClass,
 } from './parameter.ts';
 export * from './pooling.ts';
+export * from './prelu.ts';
+export * from './response.ts';
 export * from './rms-norm.ts';
 export { GRU, LSTM, type LSTMOptions, type RecurrentOptions, RNN, type RNNOptions } from './rnn.ts';
 export {

@@ -59,8 +59,10 @@ const norm = (name: string, usual: boolean): Signature =>
   );
 const ofBatchNorm1d = norm('BatchNorm1d', true);
 const ofBatchNorm2d = norm('BatchNorm2d', true);
+const ofBatchNorm3d = norm('BatchNorm3d', true);
 const ofInstanceNorm1d = norm('InstanceNorm1d', false);
 const ofInstanceNorm2d = norm('InstanceNorm2d', false);
+const ofInstanceNorm3d = norm('InstanceNorm3d', false);
 const ofGroupNorm = signature(
   'GroupNorm(numGroups: int, numChannels: int, eps: number = 1e-5, affine: bool = true, -device: any = null, -dtype: any = null)',
 );
@@ -189,6 +191,17 @@ export class BatchNorm2d extends BatchNorm {
   }
 }
 
+/**
+ * Batch normalisation of [n, features, depth, height, width]: {@link functional.batchNorm} (PyTorch's
+ * `nn.BatchNorm3d`).
+ */
+export class BatchNorm3d extends BatchNorm {
+  /** A layer for `numFeatures` channels. @throws ArgumentError */
+  constructor(...args: BatchNormArguments) {
+    super(ofBatchNorm3d, args, [5]);
+  }
+}
+
 /** Instance normalisation of channels with `spatial` dims, with or without a batch. */
 abstract class InstanceNorm extends ChannelNorm {
   readonly #spatial: number;
@@ -238,6 +251,17 @@ export class InstanceNorm2d extends InstanceNorm {
   /** A layer for `numFeatures` channels. @throws ArgumentError */
   constructor(...args: BatchNormArguments) {
     super(ofInstanceNorm2d, args, 2);
+  }
+}
+
+/**
+ * Instance normalisation of [n, features, depth, height, width] or without n: {@link functional.instanceNorm}
+ * (PyTorch's `nn.InstanceNorm3d`).
+ */
+export class InstanceNorm3d extends InstanceNorm {
+  /** A layer for `numFeatures` channels. @throws ArgumentError */
+  constructor(...args: BatchNormArguments) {
+    super(ofInstanceNorm3d, args, 3);
   }
 }
 

@@ -2,7 +2,7 @@
 import torch
 import torch.nn.functional as F
 
-from store import Golden, integers, uniform
+from store import Golden, f32, integers, uniform
 
 
 def embeddings():
@@ -38,4 +38,31 @@ def embeddings():
         bag(f"{mode} by frequency", ["$0", "$1", "$2", {"mode": mode, "scaleGradByFreq": True}], by_hand, flat, weight, offsets)
     bag("weighed", ["$0", "$1", "$2", {"mode": "sum", "perSampleWeights": "$3"}], lambda i, w, o, p: F.embedding_bag(i, w, o, mode="sum", per_sample_weights=p), flat, weight, offsets, w8)
     bag("weighed, without padding", ["$0", "$1", "$2", {"mode": "sum", "perSampleWeights": "$3", "paddingIdx": 4}], lambda i, w, o, p: F.embedding_bag(i, w, o, mode="sum", per_sample_weights=p, padding_idx=4), flat, weight, offsets, w8)
+    golden.write()
+
+
+def activations():
+    """Functions at their kinks, with their gradients."""
+    golden = Golden("activations")
+    x = f32([-30, -6, -3, -2.5, -1, -0.5, -0.125, 0, 0.25, 0.5, 1, 1.5, 3, 3.75, 6, 30])
+    for name, options in (
+        ("relu6", {}), ("celu", {}), ("celu", {"alpha": 0.5}), ("hardswish", {}), ("hardsigmoid", {}), ("hardshrink", {}), ("hardshrink", {"lambd": 1}),
+        ("softshrink", {}), ("softshrink", {"lambd": 1}), ("tanhshrink", {}), ("logsigmoid", {}), ("rrelu", {}), ("rrelu", {"lower": 0.1, "upper": 0.2}),
+        ("rrelu", {"lower": 0.5, "upper": 0.5, "training": True}),
+    ):
+        golden.case(f"{name} {options or ''}", f"F.{name}", ["$0", options] if options else ["$0"], lambda t: getattr(F, name)(t, **options), x)
+    golden.case("threshold", "F.threshold", ["$0", 0.5, -2], lambda t: F.threshold(t, 0.5, -2), x)
+    golden.case("prelu", "F.prelu", ["$0", "$1"], F.prelu, x, f32([0.25]))
+    golden.case("prelu of channels", "F.prelu", ["$0", "$1"], F.prelu, uniform(2, 3, 2), uniform(3))
+    golden.case("prelu of columns", "F.prelu", ["$0", "$1"], F.prelu, uniform(4, 3), uniform(3))
+    for dim in (-1, 0):
+        golden.case(f"glu {dim}", "F.glu", ["$0", dim], lambda t: F.glu(t, dim), uniform(4, 6))
+        golden.case(f"softmin {dim}", "F.softmin", ["$0", dim], lambda t: F.softmin(t, dim), uniform(4, 3))
+    golden.case("localResponseNorm", "F.localResponseNorm", ["$0", 2, 0.5, 0.6, 2], lambda t: F.local_response_norm(t, 2, 0.5, 0.6, 2), uniform(2, 4, 3))
+    golden.case("localResponseNorm of one", "F.localResponseNorm", ["$0", 1], lambda t: F.local_response_norm(t, 1), uniform(2, 2, 3))
+    for shape in ((), (3,), (2, 3)):
+        golden.case(
+            f"bilinear {list(shape)}", "F.bilinear", ["$0", "$1", "$2", "$3"], F.bilinear,
+            uniform(*shape, 3) if shape else uniform(1, 3)[0], uniform(*shape, 2) if shape else uniform(1, 2)[0], uniform(4, 3, 2), uniform(4),
+        )
     golden.write()

@@ -15,7 +15,7 @@ from architectures import architectures
 from attention import attention
 from cells import cells
 from criteria import criteria
-from embedding import embeddings
+from embedding import activations, embeddings
 from functions import elementwise, layouts, masks, norms, products, reductions
 from inplace import inplace
 from losses import losses
@@ -33,7 +33,7 @@ for write in (
     moves,
     elementwise, reductions, products, layouts, norms, losses, optimizers, modules, pools, layers, masks, cells, architectures, seconds,
     spatial,
-    embeddings,
+    embeddings, activations,
     trained,
     schedules,
     rnns,

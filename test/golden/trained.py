@@ -12,6 +12,30 @@ CASES = [
     ("EmbeddingBag", [6, 3], {}, [("classes", [3, 4], 6)]),
     ("EmbeddingBag", [6, 3], {"mode": "sum", "padding_idx": 1}, [("classes", [3, 4], 6)]),
     ("EmbeddingBag", [6, 3], {"mode": "max"}, [("classes", [3, 4], 6)]),
+    ("Bilinear", [3, 4, 2], {}, [[5, 3], [5, 4]]),
+    ("Bilinear", [2, 1, 3], {"bias": False}, [[2, 3, 2], [2, 3, 1]]),
+    ("PReLU", [], {}, [[3, 4]]),
+    ("PReLU", [3], {"init": 0.5}, [[2, 3, 2]]),
+    ("RReLU", [], {"lower": 0.25, "upper": 0.25}, [[3, 4]]),
+    ("GLU", [], {}, [[3, 4]]),
+    ("GLU", [1], {}, [[2, 4, 3]]),
+    ("ReLU6", [], {}, [[3, 4]]),
+    ("CELU", [], {"alpha": 0.7}, [[3, 4]]),
+    ("ELU", [], {"alpha": 0.7}, [[3, 4]]),
+    ("GELU", [], {"approximate": "tanh"}, [[3, 4]]),
+    ("Hardswish", [], {}, [[3, 4]]),
+    ("Hardsigmoid", [], {}, [[3, 4]]),
+    ("Hardshrink", [], {}, [[3, 4]]),
+    ("Softshrink", [0.3], {}, [[3, 4]]),
+    ("Tanhshrink", [], {}, [[3, 4]]),
+    ("LogSigmoid", [], {}, [[3, 4]]),
+    ("Softmin", [], {"dim": 1}, [[3, 4]]),
+    ("Softmax2d", [], {}, [[2, 3, 2, 2]]),
+    ("Threshold", [0.1, -0.5], {}, [[3, 4]]),
+    ("LocalResponseNorm", [3], {"alpha": 0.5}, [[2, 5, 3]]),
+    ("LocalResponseNorm", [4], {"alpha": 0.5, "beta": 1.5, "k": 2}, [[2, 5, 2, 2]]),
+    ("BatchNorm3d", [2], {}, [[2, 2, 2, 1, 2]]),
+    ("InstanceNorm3d", [2], {"affine": True}, [[2, 2, 2, 1, 2]]),
 ]
 STEPS = 20
 
@@ -35,7 +59,7 @@ def trained():
         # What is put in is trained with the parameters, so that its gradients count as well.
         leaves = [x.clone().requires_grad_() if x.is_floating_point() else x for x in inputs]
         params = [x for x in leaves if x.requires_grad] + list(module.parameters())
-        optimizer = torch.optim.SGD(params, lr=0.5, momentum=0.5)
+        optimizer = torch.optim.SGD(params, lr=0.2, momentum=0.5)
         target, losses = None, []
         for step in range(STEPS):
             optimizer.zero_grad()

@@ -51,7 +51,7 @@ describe.each(['strict', 'relaxed'] as const)('twenty steps, %s build', (simd) =
         return dtype ? x : x.requiresGrad_();
       });
       const params = [...inputs.filter((x) => x.requiresGrad), ...module.parameters()];
-      const optimizer = new optim.SGD(params, { lr: 0.5, momentum: 0.5 });
+      const optimizer = new optim.SGD(params, { lr: 0.2, momentum: 0.5 });
       const first = module.forward(...inputs);
       close(first.data, run.y, 'output');
       const target = toTensor(nd(first.shape, run.target));

@@ -1,5 +1,5 @@
 // Written by tools/generate-methods.mjs out of bindings/functional/. Do not edit.
-import type { EluOptions, GeluOptions, HardtanhOptions, LeakyReluOptions, SoftplusOptions } from '../../functional/activation.ts';
+import type { CeluOptions, EluOptions, GeluOptions, GluOptions, HardtanhOptions, LeakyReluOptions, ShrinkOptions, SoftplusOptions } from '../../functional/index.ts';
 import * as F from '../../functional/index.ts';
 import type { Arguments } from '../../signature.ts';
 import { activation } from '../activation.ts';
@@ -39,3 +39,30 @@ export class Softsign extends activation<[]>(F.softsign, 'Softsign()') {}
 
 /** x limited to minVal … maxVal: {@link functional.hardtanh}. */
 export class Hardtanh extends activation<Arguments<[], [minVal: number, maxVal: number], HardtanhOptions>>(F.hardtanh, 'Hardtanh(minVal: number = -1, maxVal: number = 1, -inplace: bool = false)') {}
+
+/** x limited to 0 … 6 (Howard et al. 2017): {@link functional.relu6}. */
+export class ReLU6 extends activation<[]>(F.relu6, 'ReLU6(-inplace: bool = false)') {}
+
+/** x where x > 0, else alpha (exp(x / alpha) − 1) (Barron 2017): {@link functional.celu}. */
+export class CELU extends activation<Arguments<[], [alpha: number], CeluOptions>>(F.celu, 'CELU(alpha: number = 1, -inplace: bool = false)') {}
+
+/** x / 6 + 1 / 2, limited to 0 … 1 (Courbariaux et al. 2015): {@link functional.hardsigmoid}. */
+export class Hardsigmoid extends activation<[]>(F.hardsigmoid, 'Hardsigmoid(-inplace: bool = false)') {}
+
+/** x times {@link hardsigmoid} of x (Howard et al. 2019): {@link functional.hardswish}. */
+export class Hardswish extends activation<[]>(F.hardswish, 'Hardswish(-inplace: bool = false)') {}
+
+/** x where |x| > lambd, else 0: {@link functional.hardshrink}. */
+export class Hardshrink extends activation<Arguments<[], [lambd: number], ShrinkOptions>>(F.hardshrink, 'Hardshrink(lambd: number = 0.5)') {}
+
+/** x drawn to 0 by lambd, 0 where |x| <= lambd: {@link functional.softshrink}. */
+export class Softshrink extends activation<Arguments<[], [lambd: number], ShrinkOptions>>(F.softshrink, 'Softshrink(lambd: number = 0.5)') {}
+
+/** x − tanh(x): {@link functional.tanhshrink}. */
+export class Tanhshrink extends activation<[]>(F.tanhshrink, 'Tanhshrink()') {}
+
+/** log(1 / (1 + e⁻ˣ)): {@link functional.logsigmoid}. */
+export class LogSigmoid extends activation<[]>(F.logsigmoid, 'LogSigmoid()') {}
+
+/** The first half of x along `dim` times the sigmoid of the second one (Dauphin et al. 2017): {@link functional.glu}. */
+export class GLU extends activation<Arguments<[], [dim: number], GluOptions>>(F.glu, 'GLU(dim: int = -1)') {}
