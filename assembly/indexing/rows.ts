@@ -143,7 +143,8 @@ export function bag_argmax_f32(
       fresh = load<f32>(flag) == 0;
     for (let i: usize = 0; i < width; i += 4) {
       const at = row + <usize>b * width + i;
-      if (fresh || load<f32>(x + <usize>r * width + i) > load<f32>(x + <usize>load<i32>(at) * width + i)) store<i32>(at, r);
+      if (fresh || load<f32>(x + <usize>r * width + i) > load<f32>(x + <usize>load<i32>(at) * width + i))
+        store<i32>(at, r);
     }
     store<f32>(flag, 1);
   }
