@@ -1,15 +1,14 @@
 // Recurrent cells: one step of a sequence at a call.
 import { ops } from '../autograd.ts';
-import { constantFor } from '../functional/arguments.ts';
-import * as F from '../functional/index.ts';
 import { ArgumentError, formatShape, named, ShapeError } from '../memory/errors.ts';
 import { type Arguments, type Signature, signature } from '../signature.ts';
+import { sameShape } from '../sizes.ts';
 import { Tensor } from '../tensor.ts';
 import type { BiasOptions } from './linear.ts';
 import { Module } from './module.ts';
 import { BY_ROW } from './names.ts';
 import { checkSizes, describeOptions, type Parameter, uniformParameter } from './parameter.ts';
-import { gruStep, lstmStep, type Nonlinearity, rnnStep } from './rnn-steps.ts';
+import { type Nonlinearity, type RunLayer, runGRU, runLSTM, runRNN } from './rnn-steps.ts';
 
 /** The hidden and the cell state of an {@link LSTMCell}, each [n, hiddenSize], or [hiddenSize] without a batch. */
 export type LSTMState = readonly [h: Tensor, c: Tensor];
@@ -65,35 +64,24 @@ abstract class Cell extends Module {
     this.biasHh = this.registerParameter('biasHh', bias ? uniformParameter([size], bound) : null);
   }
 
-  /**
-   * The new states of `step`, which takes the products of the input and of the hidden state, and all states.
-   * @param given the states by name; null: zeros
-   */
-  protected run(
-    x: Tensor,
-    names: readonly string[],
-    given: readonly Tensor[] | null,
-    step: (a: Tensor, b: Tensor, states: readonly Tensor[]) => readonly Tensor[],
-  ): Tensor[] {
-    const { inputSize, hiddenSize } = this;
+  /** The new states of a sequence of one element. @param names of the states @param given null: zeros */
+  protected run(x: Tensor, names: readonly string[], given: readonly Tensor[] | null, run: RunLayer): Tensor[] {
+    const { inputSize, hiddenSize, weightIh, weightHh, biasIh, biasHh } = this;
     const op = this.constructor.name;
     if ((x.ndim !== 1 && x.ndim !== 2) || x.sizes.at(-1) !== inputSize)
       throw new ShapeError(`${op}: expected input [n, ${inputSize}] or [${inputSize}], got ${formatShape(x.sizes)}`);
     const shape = [...x.sizes.slice(0, -1), hiddenSize];
-    const states = given ?? names.map(() => constantFor(x, 0, 'f32', shape));
-    for (const [i, part] of states.entries())
-      if (formatShape(part.sizes) !== formatShape(shape))
+    for (const [i, part] of (given ?? []).entries())
+      if (!sameShape(part.sizes, shape))
         throw new ShapeError(
           `${op}: expected ${names[i]} of shape ${formatShape(shape)}, got ${formatShape(part.sizes)}`,
         );
-    const batch = (part: Tensor): Tensor => (part.ndim === 1 ? ops.unsqueeze({ x: part }, { dim: 0 }) : part);
-    const rows = states.map(batch);
-    const next = step(
-      F.linear(batch(x), this.weightIh, this.biasIh),
-      F.linear(rows[0] as Tensor, this.weightHh, this.biasHh),
-      rows,
-    );
-    return next.map((part) => (x.ndim === 1 ? ops.squeeze({ x: part }, { dim: 0 }) : part));
+    const alone = x.ndim === 1;
+    const batch = (part: Tensor): Tensor => (alone ? ops.unsqueeze({ x: part }, { dim: 0 }) : part);
+    const rows = batch(x);
+    const weights = { weightIh, weightHh, biasIh, biasHh, weightHr: null };
+    const { states } = run(rows, weights, given?.map(batch) ?? null, [rows.sizes[0] as number], false);
+    return states.map((part) => (alone ? ops.squeeze({ x: part }, { dim: 0 }) : part));
   }
 
   override extraRepr(): string {
@@ -142,7 +130,7 @@ export class LSTMCell extends Cell {
   forward(...args: [x: Tensor, hx?: LSTMState | null]): LSTMState {
     try {
       const [x, hx] = ofLSTMForward.parse(args) as [Tensor, LSTMState | null];
-      const [h, c] = this.run(x, ['h', 'c'], hx, (a, b, [, cell]) => lstmStep(a, b, cell as Tensor));
+      const [h, c] = this.run(x, ['h', 'c'], hx, runLSTM);
       return [h as Tensor, c as Tensor];
     } catch (error) {
       throw named(error, 'LSTMCell');
@@ -171,7 +159,7 @@ export class GRUCell extends Cell {
   forward(...args: [x: Tensor, hx?: Tensor | null]): Tensor {
     try {
       const [x, hx] = ofGRUForward.parse(args) as [Tensor, Tensor | null];
-      const [h] = this.run(x, ['h'], hx && [hx], (a, b, [state]) => [gruStep(a, b, state as Tensor)]);
+      const [h] = this.run(x, ['h'], hx && [hx], runGRU);
       return h as Tensor;
     } catch (error) {
       throw named(error, 'GRUCell');
@@ -217,7 +205,7 @@ export class RNNCell extends Cell {
       const [x, hx] = ofRNNForward.parse(args) as [Tensor, Tensor | null];
       const { nonlinearity } = this;
       checkNonlinearity(nonlinearity);
-      const [h] = this.run(x, ['h'], hx && [hx], (a, b) => [rnnStep(a, b, nonlinearity)]);
+      const [h] = this.run(x, ['h'], hx && [hx], runRNN(nonlinearity));
       return h as Tensor;
     } catch (error) {
       throw named(error, 'RNNCell');

@@ -1,35 +1,17 @@
 // Steps of recurrent networks, and sequences of them.
 import { familyOps, ops } from '../autograd.ts';
+import { constantFor } from '../functional/arguments.ts';
 import * as F from '../functional/index.ts';
 import { cat, narrow } from '../functional/shape.ts';
 import { rnnRows } from '../ops/rnn.ts';
+import { sequenceRows } from '../ops/rnn-sequences.ts';
 import type { Tensor } from '../tensor.ts';
 
 const rnnOps = familyOps(rnnRows);
+const sequenceOps = familyOps(sequenceRows);
 
 /** What a state is of a sum of products. */
 export type Nonlinearity = 'tanh' | 'relu';
-
-/** [h, c] after a step of a long short-term memory, of the products a and b. */
-export function lstmStep(a: Tensor, b: Tensor, cell: Tensor): readonly [h: Tensor, c: Tensor] {
-  const { h, c } = rnnOps.lstmCell({ a, b, cell });
-  return [h, c];
-}
-
-/** The state after a step of Elman's network, of the products a and b. */
-export const rnnStep = (a: Tensor, b: Tensor, nonlinearity: Nonlinearity): Tensor =>
-  nonlinearity === 'tanh' ? ops.tanh({ x: ops.add({ a, b }) }) : ops.relu({ x: ops.add({ a, b }) });
-
-/** The state after a step of a gated recurrent unit, of the products a and b. */
-export function gruStep(a: Tensor, b: Tensor, h: Tensor): Tensor {
-  const width = h.sizes[1] as number;
-  const part = (x: Tensor, k: number): Tensor => narrow(x, 1, k * width, width);
-  const gate = (k: number): Tensor => ops.sigmoid({ x: ops.add({ a: part(a, k), b: part(b, k) }) });
-  const [reset, update] = [gate(0), gate(1)];
-  const candidate = ops.tanh({ x: ops.add({ a: part(a, 2), b: ops.mul({ a: reset, b: part(b, 2) }) }) });
-  // (1 − update) candidate + update h
-  return ops.add({ a: candidate, b: ops.mul({ a: update, b: ops.sub({ a: h, b: candidate }) }) });
-}
 
 /** What a layer gives: all hidden states by row, and the last states of every sequence. */
 export interface Ran {
@@ -83,32 +65,61 @@ export interface Weights {
   readonly weightHr: Tensor | null;
 }
 
-/** One direction of a layer over packed rows. */
+/** One direction of a layer over packed rows. @param start the first states; null: zeros */
 export type RunLayer = (
   x: Tensor,
   weights: Weights,
-  start: readonly Tensor[],
+  start: readonly Tensor[] | null,
   batchSizes: readonly number[],
   reverse: boolean,
 ) => Ran;
 
+/** What is added to the products of the inputs. */
+const sumOf = (a: Tensor | null, b: Tensor | null): Tensor | null => a && b && ops.add({ a, b });
+
 /** A direction of a layer of long short-term memories. */
-export const runLSTM: RunLayer = (x, { weightIh, biasIh, weightHh, biasHh, weightHr }, start, batchSizes, reverse) =>
-  stepwise(F.linear(x, weightIh, biasIh), start, batchSizes, reverse, (a, [h, cell]) => {
-    const [next, c] = lstmStep(a, F.linear(h as Tensor, weightHh, biasHh), cell as Tensor);
-    return [weightHr ? F.linear(next, weightHr) : next, c];
+export const runLSTM: RunLayer = (x, weights, start, batchSizes, reverse) => {
+  const { weightIh, biasIh, weightHh, biasHh, weightHr } = weights;
+  if (!weightHr) {
+    const [h0, c0] = start ?? [null, null];
+    const bias = sumOf(biasIh, biasHh);
+    const { y, h, c } = sequenceOps.lstm(
+      { x, weightIh, bias, weightHh, h0: h0 ?? null, c0: c0 ?? null },
+      { batchSizes, reverse },
+    );
+    return { y, states: [h, c] };
+  }
+  const [projected, width] = weightHr.sizes as [number, number];
+  const n = batchSizes[0] as number;
+  const zeros = (size: number): Tensor => constantFor(x, 0, 'f32', [n, size]);
+  const first = start ?? [zeros(projected), zeros(width)];
+  return stepwise(F.linear(x, weightIh, biasIh), first, batchSizes, reverse, (a, [h, cell]) => {
+    const next = rnnOps.lstmCell({ a, b: F.linear(h as Tensor, weightHh, biasHh), cell: cell as Tensor });
+    return [F.linear(next.h, weightHr), next.c];
   });
+};
 
 /** A direction of a layer of gated recurrent units. */
-export const runGRU: RunLayer = (x, { weightIh, biasIh, weightHh, biasHh }, start, batchSizes, reverse) =>
-  stepwise(F.linear(x, weightIh, biasIh), start, batchSizes, reverse, (a, [h]) => [
-    gruStep(a, F.linear(h as Tensor, weightHh, biasHh), h as Tensor),
-  ]);
+export const runGRU: RunLayer = (x, { weightIh, biasIh, weightHh, biasHh }, start, batchSizes, reverse) => {
+  const width = weightHh.sizes[1] as number;
+  const part = (bias: Tensor, from: number, gates: number): Tensor => narrow(bias, 0, from * width, gates * width);
+  // The reset gate stands between the candidate's bias and its place: only the others are added to those of the inputs.
+  const bias = biasIh && biasHh && cat([ops.add({ a: part(biasIh, 0, 2), b: part(biasHh, 0, 2) }), part(biasIh, 2, 1)]);
+  const inner = biasHh && part(biasHh, 2, 1);
+  const { y, h } = sequenceOps.gru(
+    { x, weightIh, bias, weightHh, h0: start?.[0] ?? null, inner },
+    { batchSizes, reverse },
+  );
+  return { y, states: [h] };
+};
 
 /** A direction of a layer of Elman's network. */
 export const runRNN =
   (nonlinearity: Nonlinearity): RunLayer =>
-  (x, { weightIh, biasIh, weightHh, biasHh }, start, batchSizes, reverse) =>
-    stepwise(F.linear(x, weightIh, biasIh), start, batchSizes, reverse, (a, [h]) => [
-      rnnStep(a, F.linear(h as Tensor, weightHh, biasHh), nonlinearity),
-    ]);
+  (x, { weightIh, biasIh, weightHh, biasHh }, start, batchSizes, reverse) => {
+    const { y, h } = sequenceOps.rnn(
+      { x, weightIh, bias: sumOf(biasIh, biasHh), weightHh, h0: start?.[0] ?? null },
+      { batchSizes, reverse, relu: nonlinearity === 'relu' },
+    );
+    return { y, states: [h] };
+  };

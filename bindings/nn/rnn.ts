@@ -1,7 +1,6 @@
 // Recurrent layers over whole sequences.
 import { ops } from '../autograd.ts';
 import { tensor } from '../creation.ts';
-import { constantFor } from '../functional/arguments.ts';
 import * as F from '../functional/index.ts';
 import { cat, reshape, select, stack, transpose } from '../functional/shape.ts';
 import { ArgumentError, formatShape, named, ShapeError } from '../memory/errors.ts';
@@ -160,14 +159,14 @@ abstract class Recurrent extends Module {
   }
 
   /** The passes through all layers over packed rows. @returns the rows, and the last states by layer and direction */
-  #runLayers(x: Tensor, starts: readonly (readonly Tensor[])[], batchSizes: readonly number[], run: RunLayer) {
+  #runLayers(x: Tensor, starts: readonly (readonly Tensor[] | null)[], batchSizes: readonly number[], run: RunLayer) {
     const ways = this.#ways();
     const states: (readonly Tensor[])[] = [];
     let rows = x;
     for (let layer = 0; layer < this.numLayers; layer++) {
       if (layer > 0 && this.dropout > 0) rows = F.dropout(rows, { p: this.dropout, training: this.training });
       const ys = ways.map((way, w) => {
-        const ran = run(rows, this.#weights(layer, way), starts[states.length] as readonly Tensor[], batchSizes, w > 0);
+        const ran = run(rows, this.#weights(layer, way), starts[states.length] ?? null, batchSizes, w > 0);
         states.push(ran.states);
         return ran.y;
       });
@@ -177,7 +176,7 @@ abstract class Recurrent extends Module {
   }
 
   /** The first states by layer and direction. @param given [layers · directions, n, size] each; null: zeros */
-  #starts(x: Tensor, n: number, alone: boolean, given: readonly Tensor[] | null, sizes: readonly number[]) {
+  #starts(n: number, alone: boolean, given: readonly Tensor[] | null, sizes: readonly number[]) {
     const count = this.numLayers * this.#ways().length;
     const names = ['h', 'c'];
     given?.forEach((part, i) => {
@@ -188,9 +187,7 @@ abstract class Recurrent extends Module {
         );
     });
     const batched = given?.map((part) => (alone ? ops.unsqueeze({ x: part }, { dim: 1 }) : part));
-    return Array.from({ length: count }, (_, i) =>
-      sizes.map((size, k) => (batched ? select(batched[k] as Tensor, 0, i) : constantFor(x, 0, 'f32', [n, size]))),
-    );
+    return Array.from({ length: count }, (_, i) => batched?.map((part) => select(part, 0, i)) ?? null);
   }
 
   /** What is read of a state with one tensor for each of the sizes. @internal */
@@ -227,7 +224,7 @@ abstract class Recurrent extends Module {
     const [time, n] = x.sizes as [number, number];
     if (time === 0)
       throw new ShapeError(`${this.#declared.name}: expected sequences of at least one element, got none`);
-    const starts = this.#starts(input, n, alone, given, this.stateSizes());
+    const starts = this.#starts(n, alone, given, this.stateSizes());
     const { rows, states } = this.#runLayers(reshape(x, [time * n, inputSize]), starts, new Array(time).fill(n), run);
     const y = reshape(rows, [time, n, rows.sizes[1] as number]);
     const last = this.#join(states);
@@ -247,7 +244,6 @@ abstract class Recurrent extends Module {
     const ordered = (x: Tensor, order: readonly number[] | null): Tensor =>
       order ? ops.indexSelect({ x, index: tensor(order, { dtype: 'i32' }) }, { dim: 1 }) : x;
     const starts = this.#starts(
-      data,
       n,
       false,
       given?.map((part) => ordered(part, part.sizes[1] === n ? sortedIndices : null)) ?? null,

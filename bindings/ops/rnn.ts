@@ -15,10 +15,7 @@ const s = optional(() => ({
    */
   lstmCell: signature({ a: f32, b: f32, cell: f32 }, { h: grad, c: grad, gates: aux }),
   /** dgates is the gradient of a and of b. */
-  lstmCellBackward: signature(
-    { dh: maybe(f32), dc: maybe(f32), gates: f32, cell: f32, c: f32 },
-    { dgates: grad, dcell: grad },
-  ),
+  lstmCellBackward: signature({ dh: maybe(f32), dc: maybe(f32), gates: f32, cell: f32 }, { dgates: grad, dcell: grad }),
 }));
 type S = typeof s;
 declare module './core.ts' {
@@ -41,25 +38,35 @@ export const rnnRows = family(calling(rnnKernels, s), () => ({
       return { h: make(cell.sizes, 'f32'), c: make(cell.sizes, 'f32'), gates: make(a.sizes, 'f32') };
     },
     forward: (k, outputs, inputs) =>
-      k.lstm_cell_forward_f32({ ...outputs, ...inputs, ...sizesOf('lstmCell', inputs.cell) }),
-    saves: ['gates', 'cell', 'c', 'a', 'b'],
-    backward: (o, { h: dh, c: dc }, { a, b, ...saved }, _, { noted }) => {
-      if (noted) return lstmStep(o, a, b, saved.cell).backward(dh, dc);
-      const { dgates, dcell } = o.lstmCellBackward({ dh, dc, ...saved });
+      k.lstm_cell_forward_f32({
+        ...outputs,
+        ...inputs,
+        y: null,
+        past: null,
+        before: null,
+        hidden: null,
+        ...sizesOf('lstmCell', inputs.cell),
+      }),
+    saves: ['gates', 'cell', 'a', 'b'],
+    backward: (o, { h: dh, c: dc }, { a, b, gates, cell }, _, { noted }) => {
+      if (noted) {
+        const { a: g, states } = lstmStep(o, a, b, [cell, cell]).backward([dh, dc]);
+        return { a: g, b: g, cell: states[1] };
+      }
+      const { dgates, dcell } = o.lstmCellBackward({ dh, dc, gates, cell });
       return { a: dgates, b: dgates, cell: dcell };
     },
   }),
   lstmCellBackward: row(s.lstmCellBackward, {
-    outputs: (make, { dh, dc, gates, cell, c }, _, op) => {
+    outputs: (make, { dh, dc, gates, cell }, _, op) => {
       const { rows, width } = sizesOf(op, cell);
       if (dh) expectShape(op, 'the gradient of h', dh, cell.sizes);
       if (dc) expectShape(op, 'the gradient of c', dc, cell.sizes);
       expectShape(op, 'the gates', gates, [rows, 4 * width]);
-      expectShape(op, 'the new cell state', c, cell.sizes);
       return { dgates: make(gates.sizes, 'f32'), dcell: make(cell.sizes, 'f32') };
     },
     forward: (k, outputs, inputs) =>
-      k.lstm_cell_backward_f32({ ...outputs, ...inputs, ...sizesOf('lstmCellBackward', inputs.cell) }),
+      k.lstm_cell_backward_f32({ ...outputs, ...inputs, dy: null, ...sizesOf('lstmCellBackward', inputs.cell) }),
     backward: () => noSecondDerivative('lstmCell'),
   }),
 }));

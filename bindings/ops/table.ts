@@ -13,6 +13,7 @@ import { poolRows } from './pool.ts';
 import { rearrangeRows } from './rearrange.ts';
 import { rmsNormRows } from './rmsnorm.ts';
 import { rnnRows } from './rnn.ts';
+import { sequenceRows } from './rnn-sequences.ts';
 import { coreRows } from './rows.ts';
 import { withinRows } from './within.ts';
 
@@ -34,6 +35,7 @@ export const table: { readonly [K in OpName]: Row } = {
   ...poolRows,
   ...rmsNormRows,
   ...rnnRows,
+  ...sequenceRows,
   ...embeddingRows,
   ...rearrangeRows,
   ...stepRows,

@@ -1,10 +1,12 @@
 // No call of an op makes a kernel reach out of the tensors that it was given: derived from the op table, whose inputs
 // are given in sizes that do not fit together, and from the descriptors, which say how far each kernel reaches.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dtypes } from '../../bindings/dtypes.ts';
 import { init, runtime, shutdown } from '../../bindings/engine/engine.ts';
 import type { BufferSpec } from '../../bindings/kernels/descriptor.ts';
 import { descriptorOf, type KernelName } from '../../bindings/kernels/table.ts';
 import { RetrogradError } from '../../bindings/memory/errors.ts';
+import type { Part } from '../../bindings/ops/rnn-kernels.ts';
 import { type OpName, table } from '../../bindings/ops/table.ts';
 import { scope } from '../../bindings/scope.ts';
 import { numelOf, type Shape, type Tensor } from '../../bindings/tensor.ts';
@@ -47,8 +49,12 @@ function reachOf({ axes }: BufferSpec, sizes: Readonly<Record<string, number>>):
 }
 
 /** Elements from the first to the last that a tensor has: less than its block, which is rounded up. */
-const lengthOf = ({ shape, strides, size }: Tensor): number =>
-  size === 0 ? 0 : 1 + shape.reduce((last, n, d) => last + (n - 1) * (strides[d] as number), 0);
+const lengthOf = (x: Tensor | Part): number => {
+  // What is left of a tensor from a place in it.
+  if ('of' in x) return lengthOf(x.of) - (x.byteOffset - x.of.byteOffset) / dtypes[x.of.dtype].bytes;
+  const { shape, strides, size } = x;
+  return size === 0 ? 0 : 1 + shape.reduce((last, n, d) => last + (n - 1) * (strides[d] as number), 0);
+};
 
 /** Whether a call has nothing to do: a result without elements, and a size of 0 that says so. */
 function isIdle(kernel: KernelName, call: Call): boolean {

@@ -21,6 +21,7 @@ import { randomCases } from './random.ts';
 import { rearrangeCases } from './rearrange.ts';
 import { reduceCases } from './reduce.ts';
 import { rnnCases } from './rnn.ts';
+import { sequenceCases } from './rnn-sequences.ts';
 import { flagOf } from './samples.ts';
 import { shapeCases } from './shape.ts';
 import { softmaxCases } from './softmax.ts';
@@ -48,6 +49,7 @@ export const cases: AllCases = {
   ...poolCases,
   ...embeddingCases,
   ...rnnCases,
+  ...sequenceCases,
   ...rearrangeCases,
   ...inplaceCases,
   ...optimCases,
