@@ -2,6 +2,7 @@
 import { ops, withTape } from './autograd.ts';
 import { runtime } from './engine/engine.ts';
 import { ArgumentError, formatShape, GradError, ShapeError } from './memory/errors.ts';
+import { listeners } from './node.ts';
 import { expectDtype, sameShape } from './ops/shapes.ts';
 import { type Callable, callable, taking } from './signature.ts';
 import { checkGradient, Tensor } from './tensor.ts';
@@ -111,6 +112,7 @@ function accumulate(
     // A gradient lives as long as what it belongs to.
     arena.follow((sum ?? g).block, x.block);
   }
+  if (listeners.accumulated) for (const x of results.keys()) listeners.accumulated(x);
 }
 
 /** Options of {@link grad}. */

@@ -82,7 +82,13 @@ export const insideModule = <T>(module: object, forward: () => T): T => {
 };
 
 /** Watches calls that are computed, which it has to run; see profile(). */
-export type Watch = (op: string, module: ModuleLink | null, run: () => void) => void;
+export type Watch = (op: string, module: ModuleLink | null, run: () => void, call: Call) => void;
+/** What a call of a row works on. */
+export interface Call {
+  readonly outputs: Made;
+  readonly inputs: Bag;
+  readonly attrs: unknown;
+}
 let watch: Watch | null = null;
 export function setWatch(next: Watch | null): void {
   watch = next;
@@ -307,7 +313,7 @@ function runWatched(
   attrs: unknown,
   title: string,
 ): void {
-  watched(op, moduleLink, () => run(rules, outputs, inputs, attrs, title));
+  watched(op, moduleLink, () => run(rules, outputs, inputs, attrs, title), { outputs, inputs, attrs });
 }
 
 function look(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {

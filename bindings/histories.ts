@@ -2,7 +2,7 @@
 // its base: the other views of that, whenever they were made, follow it when they are used next.
 import { isExpanded, type Made, titleOf } from './execute.ts';
 import { GradError } from './memory/errors.ts';
-import { Node, needsOf } from './node.ts';
+import { listeners, Node, needsOf } from './node.ts';
 import type { AnyRules, Bag, OpName, Ops, Row, Slot } from './ops/core.ts';
 import { type Tensor, type ViewSource, views } from './tensor.ts';
 
@@ -46,12 +46,13 @@ views.renew = (view) => {
 };
 
 /** The state of `x` before it is written, as a tensor of its own, which stands for it in the nodes before. */
-function standIn(x: Tensor, written: boolean): Tensor {
+export function standIn(x: Tensor, written: boolean): Tensor {
   x.leaveHistory(written);
   const before = x.detach();
   if (!x.node) return before;
   before.madeBy(x.node, x.slot);
   x.node.outputs[x.slot] = before;
+  listeners.moved?.(x, before);
   return before;
 }
 

@@ -5,6 +5,22 @@ import { type GradNode, Tensor } from './tensor.ts';
 
 let sequence = 0;
 
+/** Those who want to know of notes and walks, which most programs have none of. */
+export const listeners: {
+  /** Of each node that is noted. */
+  noted: ((node: Node) => void) | null;
+  /** Of each node whose rule a walk is about to ask; null: it is over. */
+  asked: ((node: Node | null) => void) | null;
+  /** Of the whole gradient of x. @returns what goes on */
+  gradient: ((x: Tensor, g: Tensor) => Tensor) | null;
+  /** Of what has a new `.grad`. */
+  accumulated: ((x: Tensor) => void) | null;
+  /** Of a tensor that gets another history, and what stands for it as it was. */
+  moved: ((x: Tensor, before: Tensor) => void) | null;
+  /** How often what listens to tensors from outside of a trace changed. */
+  changes: number;
+} = { noted: null, asked: null, gradient: null, accumulated: null, moved: null, changes: 0 };
+
 /** Which inputs want a gradient. */
 export type Needs = Readonly<Record<string, boolean | readonly boolean[]>>;
 
@@ -22,6 +38,8 @@ export class Node implements GradNode {
   readonly outputs: Tensor[];
   /** What backward reads; null once it has. */
   saved: Bag | null;
+  /** Makes the saved tensors again, where they are not kept. */
+  recall: (() => Bag) | null = null;
   /** Versions of the saved tensors' blocks when they were saved. */
   readonly versions: readonly number[];
   /** Results that only backward reads. */
@@ -49,6 +67,7 @@ export class Node implements GradNode {
     this.versions = versions;
     this.outputs = row.differentiable.map((key) => results[key] as Tensor);
     this.auxiliary = row.auxiliary.length === 0 ? NO_TENSORS : row.auxiliary.map((key) => results[key] as Tensor);
+    listeners.noted?.(this);
   }
 }
 

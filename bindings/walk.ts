@@ -4,7 +4,7 @@ import { runtime } from './engine/engine.ts';
 import { withModules } from './execute.ts';
 import type { Scope } from './memory/arena.ts';
 import { formatShape, GradError } from './memory/errors.ts';
-import type { Node } from './node.ts';
+import { listeners, type Node } from './node.ts';
 import type { Bag, Slot } from './ops/core.ts';
 import { sameShape } from './ops/shapes.ts';
 import { type GradNode, Tensor } from './tensor.ts';
@@ -67,11 +67,12 @@ function checkSaved(op: string, x: Tensor, version: number | undefined): void {
 }
 
 /** The saved values of `node`, after checking that they still are what forward saw. */
-function unlock({ saved, name, versions }: Node): Bag {
+function unlock({ saved, name, versions, recall }: Node): Bag {
   if (!saved)
     throw new GradError(
       `backward: expected the values that ${name} saved, got a graph that was walked already; pass { retainGraph: true } the first time`,
     );
+  if (recall) return recall();
   let at = 0;
   for (const key in saved) {
     const slot = saved[key];
@@ -141,6 +142,17 @@ class Pending {
       return sum;
     }
     return null;
+  }
+
+  /** Has the listeners say what goes on of the whole gradient of `x`. */
+  hear(x: Tensor): void {
+    const gradient = this.#gradients.get(x);
+    if (!gradient || !listeners.gradient) return;
+    const g = listeners.gradient(x, gradient.g);
+    gradient.g.block.gradients--;
+    g.block.gradients++;
+    gradient.g = g;
+    gradient.owned = false;
   }
 
   /** Forgets the gradient of `x`, and frees it if it is a temporary of the walk that no other gradient shares. */
@@ -217,6 +229,7 @@ class Walk {
     const g: Record<string, Tensor | null> = {};
     let some = false;
     for (let slot = 0; slot < outputs.length; slot++) {
+      this.#pending.hear(outputs[slot] as Tensor);
       const gradient = this.#pending.take(outputs[slot] as Tensor);
       g[row.differentiable[slot] as string] = gradient;
       some ||= gradient !== null;
@@ -232,6 +245,7 @@ class Walk {
   }
 
   #ask(node: Node, g: Readonly<Record<string, Tensor | null>>): void {
+    listeners.asked?.(node);
     const saved = unlock(node);
     const { row, inputs, needs, attrs } = node;
     const { arena } = runtime();
@@ -277,6 +291,7 @@ class Walk {
     const results = new Map<Tensor, Tensor>();
     const temporary = this.#temporary;
     for (const x of this.#reached) {
+      if (!x.node) this.#pending.hear(x);
       const g = this.#pending.get(x) as Tensor;
       const exclusive =
         temporary && g.block.scope === temporary && g.block.gradients === 1 && g.isContiguous() && g.offset === 0;
@@ -321,6 +336,7 @@ export function walk(
       return results;
     });
   } finally {
+    listeners.asked?.(null);
     path.end();
     if (temporary) arena.close(temporary);
   }

@@ -2,6 +2,7 @@
 // of it.
 export type { Dims, TensorLike } from './arguments.ts';
 export * from './elementwise.ts';
+export * from './hooks.ts';
 export * from './indexing.ts';
 export * from './inplace.ts';
 export * from './matmul.ts';

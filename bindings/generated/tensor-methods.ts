@@ -2,6 +2,7 @@
 import type { BackwardOptions } from '../backward.ts';
 import type { Dims, TensorLike } from '../functional/arguments.ts';
 import type { ClampOptions } from '../functional/elementwise.ts';
+import type { RemovableHandle } from '../functional/hooks.ts';
 import type { ArgumentOptions, ExtremeOptions, Extremes, NormOptions, ReduceOptions, VarianceOptions } from '../functional/reduction.ts';
 import type { DimOptions, FlattenOptions, SliceOptions, SqueezeOptions } from '../functional/shape.ts';
 import type { Dtype, Shape, Tensor } from '../tensor.ts';
@@ -166,6 +167,30 @@ export interface TensorMethods {
    * The gradient goes from f32 to f32 only.
    */
   to(dtype: Dtype): Tensor;
+
+  /**
+   * Has backward() and grad() call `hook` with the whole gradient of x, when it is there and before it goes on. What the
+   * hook gives, if anything, takes its place (PyTorch's `register_hook`). The gradient goes when backward ends: keep()
+   * what has to last. In compiled functions its ops are part of the program.
+   * @returns what takes it off again
+   * @throws GradError where x requires no gradient
+   * @example
+   * ```ts
+   * const w = tensor([1, 2], { requiresGrad: true });
+   * w.registerHook((grad) => grad.clamp(-1, 1));
+   * w.square().sum().backward();
+   * console.log(w.grad?.toArray()); // [1, 1]
+   * ```
+   */
+  registerHook(hook: (grad: Tensor) => unknown): RemovableHandle;
+
+  /**
+   * Has backward() call `hook` with the leaf x when its `.grad` is there, such as for an optimizer step that lets go of
+   * it at once (PyTorch's `register_post_accumulate_grad_hook`).
+   * @returns what takes it off again
+   * @throws GradError unless x is a leaf that requires a gradient
+   */
+  registerPostAccumulateGradHook(hook: (param: Tensor) => unknown): RemovableHandle;
 
   /**
    * The parts of x at the listed places along `dim`: out[.., i, ..] = x[.., index[i], ..]. A u8 index is a mask of the

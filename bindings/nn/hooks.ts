@@ -6,12 +6,6 @@ import { f32, grad, many, type OpName, type Row, row, signature, strided } from 
 import { sameShape } from '../ops/shapes.ts';
 import { Tensor } from '../tensor.ts';
 
-/** What takes a hook off again. */
-export interface RemovableHandle {
-  /** Takes it off; a second call does nothing. */
-  remove(): void;
-}
-
 /** Gradients by position; null where there is none. */
 export type Gradients = readonly (Tensor | null)[];
 

@@ -1,4 +1,6 @@
 // The namespace `nn`: layers, named and laid out as PyTorch's torch.nn.
+
+export type { RemovableHandle } from '../functional/hooks.ts';
 export {
   Activation,
   LogSoftmax,
@@ -27,7 +29,7 @@ export * from './dropout.ts';
 export * from './embedding.ts';
 export * from './flatten.ts';
 export * from './generated/activations.ts';
-export type { BackwardHook, Called, ForwardHook, ForwardPreHook, Given, Gradients, RemovableHandle } from './hooks.ts';
+export type { BackwardHook, Called, ForwardHook, ForwardPreHook, Given, Gradients } from './hooks.ts';
 /** Initialisers (PyTorch's `torch.nn.init`): each overwrites its tensor, outside of the tape, and returns it. */
 export * as init from './init.ts';
 export { Layer } from './layer.ts';

@@ -1,18 +1,13 @@
 // What every layer is: named parameters, buffers and children, a mode, hooks, and a state that can be saved.
+
 import { insideModule, tracing, wantsModules } from '../execute.ts';
+import type { RemovableHandle } from '../functional/hooks.ts';
 import { kinds } from '../kinds.ts';
 import { ArgumentError, describe } from '../memory/errors.ts';
 import { type Arguments, methods } from '../signature.ts';
 import type { RequiresGradOptions } from '../takes.ts';
 import { Tensor } from '../tensor.ts';
-import {
-  type BackwardHook,
-  callHooked,
-  type ForwardHook,
-  type ForwardPreHook,
-  type Hooks,
-  type RemovableHandle,
-} from './hooks.ts';
+import { type BackwardHook, callHooked, type ForwardHook, type ForwardPreHook, type Hooks } from './hooks.ts';
 import type {
   HookOptions,
   LoadOptions,

@@ -6,6 +6,7 @@ import { aside, type Made, type ModuleLink, moduleNow, type Tracer } from '../ex
 import type { Block } from '../memory/arena.ts';
 import { RecordingError } from '../memory/errors.ts';
 import { unclonable } from '../memory/heap.ts';
+import { listeners } from '../node.ts';
 import type { Bag, OpName, Row, Slot } from '../ops/core.ts';
 import { callNow } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
@@ -55,6 +56,7 @@ export class Trace implements Tracer {
   readonly #seen = new Set<Tensor>();
   readonly #tensors: Tensor[] = [];
   readonly #flags: boolean[] = [];
+  readonly #listeners = listeners.changes;
   /** What is done before each run. */
   readonly hooks: (() => void)[] = [];
   /** Blocks from outside, with the version each had when the trace first met it. */
@@ -113,6 +115,7 @@ export class Trace implements Tracer {
     const [tensors, flags] = [this.#tensors, this.#flags];
     for (let i = 0; i < tensors.length; i++) if ((tensors[i] as Tensor).requiresGrad !== flags[i]) return false;
     for (const guard of this.#guards) if (!guard()) return false;
+    if (this.#listeners !== listeners.changes) return false;
     return this.watch.holds();
   }
 
