@@ -60,6 +60,8 @@ export const setGradEnabled: {
 /** Runs a row, and notes it where a gradient is wanted. @returns the public results by name */
 function apply(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
   const ready = prepare(op, row, inputs, attrs);
+  // Before it computes: who watches may compute as well.
+  const noted = enabled && row.rules.backward !== undefined && lastWantsGrad();
   let results: Made;
   try {
     if (enabled && row.writes) checkWrites(op, row, inputs, attrs);
@@ -69,7 +71,7 @@ function apply(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
     throw error;
   }
   if (row.rules.view && ready === inputs) noteView(op, row, inputs, results, attrs, enabled);
-  if (enabled && row.rules.backward && lastWantsGrad()) {
+  if (noted) {
     if (row.writes) noteWrite(op, row, inputs, ready, results, attrs);
     else {
       const node = new Node(op, row, inputs, ready, results, attrs, needsOf(row, inputs));

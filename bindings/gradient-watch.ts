@@ -5,6 +5,8 @@ export interface GradientWatch<T> {
   read(x: T, grad: T | null): T | null;
   /** @param before what will be replaced */
   write(x: T, before: T | null): void;
+  /** Another look at memory was made, of which nobody knew before. */
+  made(x: T): void;
   /** Whether a gradient was made since the watch began. */
   owns(grad: T): boolean;
   /**

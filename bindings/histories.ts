@@ -1,5 +1,5 @@
-// What writes in place do to histories. A noted write becomes a part of the history of what it writes; one to a view, of
-// its base: the other views of that, whenever they were made, follow it when they are used next.
+// What writes in place do to histories. A noted write becomes a part of the history of what it writes; one to a view,
+// of its base: the other views of that, whenever they were made, follow it when they are used next.
 import { isExpanded, type Made, titleOf } from './execute.ts';
 import { GradError } from './memory/errors.ts';
 import { listeners, Node, needsOf } from './node.ts';
@@ -136,7 +136,7 @@ function through(row: Row, name: string, { sizes }: Tensor, path: readonly Look[
   return { ...row, rules: { ...row.rules, backward } };
 }
 
-/** x in memory whose dims lie in the order of those with `steps`, so that the same looks fit; a copy where it is asked. */
+/** x in memory whose dims lie in the order of those with `steps`, so that the same looks fit; a copy if it is asked. */
 function laidAs(o: Ops, x: Tensor, steps: readonly number[], copied = false): Tensor {
   const order = steps.map((_, d) => d).sort((a, b) => (steps[b] as number) - (steps[a] as number));
   if (order.every((dim, d) => dim === d)) return copied || !x.isContiguous() ? o.contiguous({ x }) : x;

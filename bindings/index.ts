@@ -1,4 +1,7 @@
 // The public names.
+
+/** Derivatives of functions, custom functions, checkpoints (PyTorch's `torch.autograd`, `torch.func`). */
+export * as autograd from './autograd/index.ts';
 export * from './core.ts';
 /** Datasets, loaders and file formats of data (PyTorch's `torch.utils.data`). */
 export * as data from './data/index.ts';

@@ -143,7 +143,9 @@ export class Tensor implements Operand {
 
   /** Other shape and strides over the same memory, without history. @internal */
   alias(shape: Shape, strides: readonly number[], offset: number): Tensor {
-    return new Tensor(this.block, this.dtype, shape, strides, offset);
+    const x = new Tensor(this.block, this.dtype, shape, strides, offset);
+    gradients.watch?.made(x);
+    return x;
   }
 
   /** The element type. */

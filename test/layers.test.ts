@@ -36,6 +36,7 @@ const LAYERS = [
   'random.ts',
   'functional/',
   'nn/',
+  'autograd/',
   'optim/',
   'data/',
   'io/',

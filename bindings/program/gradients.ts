@@ -11,6 +11,8 @@ export class Gradients {
   readonly #flags = new Map<Tensor, { on: boolean; node: GradNode | null; slot: number; edition: number }>();
   readonly #arguments = new Set<Tensor>();
   readonly #given = new Set<Tensor>();
+  /** Looks at memory from outside that the trace made: nobody else has them. */
+  readonly #own = new WeakSet<Tensor>();
   /** What was read of tensors from outside that had not been written. */
   readonly read = new Map<Tensor, Tensor | null>();
   /** What was left. */
@@ -25,6 +27,11 @@ export class Gradients {
   give(x: Tensor, grad: Tensor | null): void {
     this.#arguments.add(x);
     if (grad) this.#given.add(grad);
+  }
+
+  /** Whether the trace made `x`, over whatever memory. */
+  made(x: Tensor): boolean {
+    return this.#own.has(x);
   }
 
   /** Whether `x` required a gradient when the trace began. */
@@ -43,10 +50,11 @@ export class Gradients {
       write: (x, grad) => {
         if (!this.#grads.has(x)) this.#grads.set(x, grad);
       },
+      made: (x) => void this.#own.add(x),
       owns: (grad) => grad.block.origin === this.#trace && !this.#given.has(grad),
       freeze: (x, on, written) => {
         // Results of the trace's own ops come here as well.
-        if ((x.block.origin === trace && !this.#arguments.has(x)) || this.#flags.has(x)) return;
+        if ((x.block.origin === trace && !this.#arguments.has(x)) || this.#own.has(x) || this.#flags.has(x)) return;
         if (written && x.node)
           throw new RecordingError(
             `compile: expected writes to tensors without history, got one to a result of shape ${formatShape(x.sizes)} from outside; write inside noGrad(() => …)`,

@@ -67,9 +67,12 @@ function describeClock(all: readonly ProfileEvent[]): string {
   return `the clock of this engine moves by ${step.toFixed(3)} ms, and most ops take less: call the function many times in one profile`;
 }
 
+/** Whether a profile is taken. */
+let taken = false;
+
 /** Runs a program; step by step where a profile is taken. */
 export function runWatched(program: Program): Lowered | null {
-  if (!watching()) return program.run();
+  if (!taken) return program.run();
   return program.runTimed(({ tasks }, run) => {
     const nodes = [...new Set(tasks.map(({ command }) => command.node))];
     const [first] = nodes;
@@ -123,12 +126,14 @@ export function profile(...args: unknown[]): Profile<unknown> {
   tracing()?.refuse('profile', 'profile calls of the compiled function outside of it');
   if (watching()) throw new ArgumentError('profile: expected one profile at a time, got one inside another');
   events.length = 0;
+  taken = true;
   setWatch((op: string, module: ModuleLink | null, run: () => void) => measure(op, pathOf(module), run));
   began = performance.now();
   let result: unknown;
   try {
     result = fn();
   } finally {
+    taken = false;
     setWatch(null);
   }
   expectSynchronous('profile', result);

@@ -78,8 +78,10 @@ export class Trace implements Tracer {
   #depend(x: Tensor): void {
     if (this.#seen.has(x)) return;
     this.#seen.add(x);
-    this.#tensors.push(x);
-    this.#flags.push(this.gradients.required(x));
+    if (!this.gradients.made(x)) {
+      this.#tensors.push(x);
+      this.#flags.push(this.gradients.required(x));
+    }
     if (!this.versions.has(x.block)) this.versions.set(x.block, x.block.version);
   }
 

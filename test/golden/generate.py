@@ -15,6 +15,7 @@ from architectures import architectures
 from attention import attention
 from cells import cells
 from criteria import criteria
+from derivatives import derivatives
 from embedding import activations, embeddings
 from functions import elementwise, layouts, masks, norms, products, reductions
 from inplace import inplace
@@ -43,3 +44,4 @@ for write in (
 ):
     write()
 inplace()
+derivatives()

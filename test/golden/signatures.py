@@ -18,6 +18,7 @@ import torch.nn.utils
 import torch.nn.utils.rnn
 import torch.optim.lr_scheduler
 import torch.optim.swa_utils
+import torch.utils.checkpoint
 import torch.utils.data
 
 from store import HERE
@@ -194,7 +195,12 @@ def signatures():
     nn, optim, data = torch.nn, torch.optim, torch.utils.data
     variable, builtin = stubs("_C/_VariableFunctions.pyi"), stubs("_C/__init__.pyi")
     content = {
-        "autograd": functions(torch.autograd),
+        "autograd": {
+            **{name: functions(torch.func)[name] for name in ("vmap", "functional_call")},
+            "Function": [""], "Function.apply": ["*args"],
+            **functions(torch.autograd), **functions(torch.autograd.functional),
+            **{name: [of_function(getattr(torch.utils.checkpoint, name))] for name in ("checkpoint", "checkpoint_sequential")},
+        },
         "torch": {**functions(torch, {**builtin, **variable}), **methods(torch.Generator)},
         "Tensor": functions(torch.Tensor, stubs("_C/__init__.pyi", "TensorBase", ("self",)), ("self",)),
         "functional": functions(nn.functional, {**stubs("_C/_nn.pyi"), **variable}),

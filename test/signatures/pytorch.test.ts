@@ -97,7 +97,9 @@ function homes({ place, owners }: PublicCallable): (readonly [section: string, n
   if (top === 'Tensor' && owner) return among('Tensor', 'torch', 'functional');
   if (owner && /^[A-Z]/.test(owner))
     return [owner, ...owners].flatMap((each) =>
-      ['nn', 'optim', 'lr_scheduler', 'swa_utils', 'data'].map((section) => [section, `${each}.${theirs}`] as const),
+      ['autograd', 'nn', 'optim', 'lr_scheduler', 'swa_utils', 'data'].map(
+        (section) => [section, `${each}.${theirs}`] as const,
+      ),
     );
   if (owner === 'init' || owner === 'rnn') return among(owner);
   if (top === 'functional') return among('functional', 'torch');
@@ -174,7 +176,8 @@ const all = surface();
 const inBoth = all.filter((each) => each.signatures.length > 0 && theirsOf(each).length > 0);
 
 /** The names that rows of the page call a callable: `nn.Linear.forward` is forward of Linear. */
-const short = (place: string): string => place.replace(/^(functional|data|io|nn\.init|nn\.utils\.rnn|nn|optim)\./, '');
+const short = (place: string): string =>
+  place.replace(/^(autograd|functional|data|io|nn\.init|nn\.utils\.rnn|nn|optim)\./, '');
 
 describe('signatures of PyTorch', () => {
   it(`${inBoth.length} of our callables have one`, () => {

@@ -31,6 +31,8 @@ const UNDECLARED: Readonly<Record<string, string>> = {
     'nn.Layer': 'is extended',
     'nn.Activation': 'is extended',
     'optim.Optimizer': 'is extended',
+    'autograd.Function': 'is extended',
+    'autograd.Function.apply': 'takes what its forward takes',
   },
   Tensor: 'is made by functions',
   ...{
