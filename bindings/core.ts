@@ -21,6 +21,7 @@ export {
 export * from './functional/functions.ts';
 export * from './functional/parts.ts';
 export * from './functional/rearrange.ts';
+export { unflatten } from './functional/unflatten.ts';
 export type { TensorMethods } from './generated/tensor-methods.ts';
 
 import './methods.ts';

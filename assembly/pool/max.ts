@@ -113,3 +113,16 @@ export function max_pool_backward_f32(dx: usize, g: usize, index: usize, planes:
     planes -= some;
   }
 }
+
+/**
+ * y[p, index[p, i]] = x[p, i] and 0 elsewhere, for y[planes, size], x and index [planes, n]
+ * (torch.nn.functional.max_unpool2d); of equal places the last counts. Overwrites.
+ */
+export function max_unpool_f32(y: usize, x: usize, index: usize, planes: i32, size: i32, n: i32): void {
+  const plane = (<usize>size) << 2,
+    end = (<usize>n) << 2;
+  memory.fill(y, 0, <usize>planes * plane);
+  for (; planes > 0; planes--, y += plane, x += end, index += end) {
+    for (let i: usize = 0; i < end; i += 4) store<f32>(y + ((<usize>load<u32>(index + i)) << 2), load<f32>(x + i));
+  }
+}

@@ -16,6 +16,8 @@ export {
 export * from './dropout.ts';
 export { relu, sigmoid, tanh } from './elementwise.ts';
 export * from './embedding.ts';
+export * from './grid.ts';
+export * from './interpolate.ts';
 export * from './likelihood-loss.ts';
 export * from './linear.ts';
 export * from './loss.ts';
@@ -31,4 +33,6 @@ export { logSoftmax, softmax } from './reduction.ts';
 export * from './response.ts';
 export * from './rms-norm.ts';
 export * from './shrink.ts';
+export * from './shuffle.ts';
 export * from './triplet-loss.ts';
+export * from './unpool.ts';

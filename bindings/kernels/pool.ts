@@ -72,3 +72,20 @@ export const poolKernels = optional(() => ({
   adaptive_avg_pool_forward_f32: average(),
   adaptive_avg_pool_backward_f32: averageBackward(),
 }));
+
+export const unpoolKernels = optional(() => ({
+  max_unpool_f32: kernel(
+    {
+      y: output('f32', 'planes', 'plane'),
+      x: input('f32', 'planes', 'windows'),
+      index: indices('plane', 'planes', 'windows'),
+      planes: size,
+      plane: size,
+      windows: size,
+    },
+    {
+      cut: ({ plane }) => ({ along: 'planes', grain: Math.ceil(16 / Math.max(1, plane)) }),
+      cost: ({ planes, plane }) => planes * plane,
+    },
+  ),
+}));

@@ -4,6 +4,7 @@
 
 import { optional } from '../lookup.ts';
 import { broadcastKernels } from './broadcast.ts';
+import { columnKernels } from './columns.ts';
 import { convKernels } from './conv.ts';
 import type { Call, Kernel, Specs } from './descriptor.ts';
 import { elementwiseKernels } from './elementwise.ts';
@@ -14,9 +15,10 @@ import { checkProbes, classLossKernels, pointwiseLossKernels } from './loss.ts';
 import { batchNormKernels, groupNormKernels, layerNormKernels } from './norm.ts';
 import { optimKernels, scaleKernels } from './optim.ts';
 import { padKernels } from './pad.ts';
-import { poolKernels } from './pool.ts';
+import { poolKernels, unpoolKernels } from './pool.ts';
 import { randomKernels } from './random.ts';
 import { reduceKernels } from './reduce.ts';
+import { gridKernels, resampleKernels } from './resample.ts';
 import { rnnKernels } from './rnn.ts';
 
 /** All kernels, for tools and tests. */
@@ -29,14 +31,18 @@ export const table = optional(() => ({
   ...layerNormKernels,
   ...batchNormKernels,
   ...groupNormKernels,
+  ...columnKernels,
   ...padKernels,
   ...poolKernels,
+  ...unpoolKernels,
   ...classLossKernels,
   ...pointwiseLossKernels,
   ...randomKernels,
   ...optimKernels,
   ...scaleKernels,
   ...indexingKernels,
+  ...resampleKernels,
+  ...gridKernels,
   ...rnnKernels,
   ...embeddingKernels,
 }));

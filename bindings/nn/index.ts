@@ -70,6 +70,7 @@ export {
   type RNNCellOptions,
 } from './rnn-cells.ts';
 export type { Nonlinearity } from './rnn-steps.ts';
+export * from './shuffle.ts';
 export type { LoadResult, SavedTensor, StateDict } from './state.ts';
 export * from './summary.ts';
 export * from './transformer.ts';
@@ -81,5 +82,7 @@ export {
   TransformerEncoderLayer,
   type TransformerLayerOptions,
 } from './transformer-layers.ts';
+export * from './unpool.ts';
+export * from './upsample.ts';
 /** What models need beside layers (PyTorch's `torch.nn.utils`). */
 export * as utils from './utils/index.ts';

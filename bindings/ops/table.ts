@@ -1,9 +1,11 @@
 // The op table: every op of the library, one row each. To find an op, find its family here. Programs carry the core and
 // the families that they call: see rows.ts.
 import { layerActivationRows, softplusRows } from './activation.ts';
+import { columnRows } from './columns.ts';
 import { convRows } from './conv.ts';
 import type { OpName, Row } from './core.ts';
 import { embeddingRows } from './embedding.ts';
+import { gridRows } from './grid.ts';
 import { groupNormRows } from './groupnorm.ts';
 import { crossEntropyRows, logitRows, nllRows, pointwiseLossRows } from './loss.ts';
 import { batchNormRows, layerNormRows } from './norm.ts';
@@ -11,10 +13,12 @@ import { adagradRows, adamRows, clipRows, rmspropRows, sgdRows, stepRows } from 
 import { padRows } from './pad.ts';
 import { poolRows } from './pool.ts';
 import { rearrangeRows } from './rearrange.ts';
+import { resampleRows } from './resample.ts';
 import { rmsNormRows } from './rmsnorm.ts';
 import { rnnRows } from './rnn.ts';
 import { sequenceRows } from './rnn-sequences.ts';
 import { coreRows } from './rows.ts';
+import { unpoolRows } from './unpool.ts';
 import { withinRows } from './within.ts';
 
 export type { OpName };
@@ -31,9 +35,13 @@ export const table: { readonly [K in OpName]: Row } = {
   ...layerNormRows,
   ...batchNormRows,
   ...groupNormRows,
+  ...columnRows,
   ...padRows,
   ...poolRows,
   ...rmsNormRows,
+  ...unpoolRows,
+  ...resampleRows,
+  ...gridRows,
   ...rnnRows,
   ...sequenceRows,
   ...embeddingRows,

@@ -29,13 +29,16 @@ def filled(arg, inputs):
 
 
 def short(x):
-    """Seven digits of all numbers."""
-    return [v if isinstance(v, str) else float(f"{v:.7g}") if v != int(v) else int(v) for v in flat(x)]
+    """All numbers, to a millionth of the largest."""
+    values = flat(x)
+    top = max((abs(v) for v in values if not isinstance(v, str)), default=0)
+    digits = max(0, 6 - math.floor(math.log10(top))) if top else 0
+    return [v if isinstance(v, str) or v == int(v) else round(v, digits) for v in values]
 
 
 class Spatial(Golden):
     def put(self, x):
-        """As in Golden, with seven digits."""
+        """As in Golden, with fewer digits."""
         kind = {torch.float64: "f32", torch.int64: "i32", torch.uint8: "u8"}[x.dtype]
         key = json.dumps({"shape": list(x.shape), "data": short(x), **({} if kind == "f32" else {"dtype": kind})})
         if key not in self.seen:
@@ -43,10 +46,10 @@ class Spatial(Golden):
             self.tensors.append(key)
         return self.seen[key]
 
-    def both(self, call, args, options, *inputs, pick=None, twice=True, fn=None, settings=None):
+    def both(self, call, args, options, *inputs, pick=None, twice=True, fn=None, home="F."):
         """`call` of functional: its value and gradients, and the derivative of these, each weighed, by inputs and g."""
-        fn = fn or getattr(F, snake(call))
-        keyed = {snake(k): v for k, v in options.items()} if settings is None else settings
+        fn = fn or getattr(F if home else torch, snake(call))
+        keyed = {snake(k): v for k, v in options.items()}
         leaves = [x.clone().requires_grad_(x.dtype == torch.float64) for x in inputs]
         y = fn(*(filled(a, leaves) for a in args), **{k: filled(v, leaves) for k, v in keyed.items()})
         y = y if pick is None else y[pick]
@@ -54,7 +57,7 @@ class Spatial(Golden):
         shapes = " ".join(str(list(x.shape)) for x in inputs)
         entry = {
             "name": f"{call} {json.dumps(given[1:] if len(inputs) == 1 else given)} of {shapes}{'' if pick is None else f' [{pick}]'}",
-            "call": f"F.{call}", "args": given, "inputs": [self.put(x) for x in inputs], "output": self.put(y), **({} if pick is None else {"pick": pick}),
+            "call": home + call, "args": given, "inputs": [self.put(x) for x in inputs], "output": self.put(y), **({} if pick is None else {"pick": pick}),
         }
         if y.requires_grad:
             wanted = [x for x in leaves if x.requires_grad]
@@ -79,13 +82,80 @@ def pads(golden):
             ([2, 1], x), ([-1, 2], x), ([2, -1], x), ([-1, -2], x), ([1, 2], x[0]), ([1, 2, 2, 1], image), ([3, 0, -1, 2], image), ([0, 0, 1, 0], image[0]),
             ([2, 1, 1, 1, 2, 0], volume), ([-1, 2, 0, 1, 1, -1], volume[0]),
         ):
-            golden.both("pad", ["$0", pad], {"mode": mode}, of)
+            golden.both("pad", ["$0", pad], {"mode": mode}, of, twice=of.dim() == 3)
     golden.both("pad", ["$0", [1, 2]], {"value": 1.5}, x)
     golden.both("pad", ["$0", [1, 0, -1, 1, 2, 0]], {"mode": "constant", "value": -0.5}, x)
     golden.both("pad", ["$0", [7, 9]], {"mode": "replicate"}, x)
     golden.both("pad", ["$0", [1, 2]], {"value": 7}, torch.tensor([[3, -4], [5, 6]]))
     golden.both("pad", ["$0", [1, 2]], {"value": 7}, torch.tensor([3, 4], dtype=torch.uint8))
     golden.both("pad", ["$0", [1, 2]], {"mode": "circular"}, torch.tensor([[3, -4, 1], [5, 6, 2]]))
+
+
+def shuffles(golden):
+    image = uniform(2, 8, 2, 3)
+    for x in (image, image[0], uniform(1, 2, 4, 1, 2), torch.arange(8).reshape(4, 1, 2)):
+        golden.both("pixelShuffle", ["$0", 2], {}, x)
+    for x in (uniform(2, 1, 4, 6), uniform(2, 6, 3)):
+        golden.both("pixelUnshuffle", ["$0", 3 if x.dim() == 3 else 2], {}, x)
+    for groups in (1, 2, 4):
+        golden.both("channelShuffle", ["$0", groups], {}, image)
+    for dim, sizes in ((1, [2, 4]), (-1, [3, 1]), (1, [2, -1, 2]), (0, [-1])):
+        golden.both("unflatten", ["$0", dim, sizes], {}, image, home="")
+    x, y = uniform(2, 2, 3, 4), uniform(2, 8, 6)
+    for size, options in ((2, {}), ([2, 3], {"padding": [1, 0], "stride": [2, 1]}), (2, {"dilation": 2, "padding": 1, "stride": 3}), ([3, 1], {"dilation": [1, 2]})):
+        golden.both("unfold", ["$0", size], options, x)
+    golden.both("unfold", ["$0", 2], {"stride": 2}, x[0])
+    for of, size, options in ((y, [3, 4], {}), (y, [5, 7], {"stride": [2, 3], "padding": [0, 1]}), (y[0], [3, 4], {}), (y, [4, 5], {"dilation": 2}), (y, [5, 9], {"padding": 1, "stride": [2, 3], "dilation": [3, 2]})):
+        golden.both("fold", ["$0", size, 2], options, of)
+
+
+def sizes(golden):
+    line, image, volume = uniform(2, 2, 5), uniform(1, 2, 4, 5), uniform(1, 1, 3, 2, 3)
+    for x, modes in ((line, ("nearest", "nearest-exact", "area", "linear")), (image, ("nearest", "nearest-exact", "area", "bilinear", "bicubic")), (volume, ("nearest", "nearest-exact", "area", "trilinear"))):
+        spatial = x.dim() - 2
+        for mode in modes:
+            for align in (None, True) if mode.endswith(("linear", "cubic")) else (None,):
+                aligned = {} if align is None else {"alignCorners": align}
+                for size in ([7, 3, 5][:spatial], [2, 6, 1][:spatial]):
+                    golden.both("interpolate", ["$0", size], {"mode": mode, **aligned}, x, twice=size[0] == 7)
+                golden.both("interpolate", ["$0"], {"scaleFactor": [1.7, 0.6, 1.5][:spatial], "mode": mode, **aligned}, x, twice=False)
+                if mode != "area":
+                    golden.both("interpolate", ["$0"], {"scaleFactor": 1.7, "mode": mode, "recomputeScaleFactor": True, **aligned}, x, twice=False)
+    golden.both("interpolate", ["$0"], {"scaleFactor": 2}, image)
+    golden.both("interpolate", ["$0", [1, 1]], {"mode": "bicubic"}, image)
+    golden.both("interpolate", ["$0", [3, 9]], {"mode": "bicubic"}, image[:, :, :2, :1])
+    small, large = uniform(1, 1, 3, 9), uniform(1, 1, 7, 6)
+    for mode in ("bilinear", "bicubic"):
+        for x, options in ((small, {"size": [4, 4]}), (large, {"size": 3}), (large, {"scaleFactor": [0.4, 0.7]}), (small, {"size": [2, 5], "alignCorners": True}), (large, {"scaleFactor": [0.4, 0.7], "recomputeScaleFactor": True})):
+            golden.both("interpolate", ["$0"], {**options, "mode": mode, "antialias": True}, x, twice="size" in options)
+
+
+def grids(golden):
+    image, volume = uniform(1, 2, 3, 4), uniform(1, 2, 3, 2, 2)
+    flat2, flat3 = uniform(1, 2, 3, 2, low=-1.6, high=1.6), uniform(1, 2, 1, 3, 3, low=-1.6, high=1.6)
+    for padding in ("zeros", "border", "reflection"):
+        for align in (False, True):
+            options = {"paddingMode": padding, "alignCorners": align}
+            for mode in ("bilinear", "nearest", "bicubic"):
+                golden.both("gridSample", ["$0", "$1"], {"mode": mode, **options}, image, flat2, twice=False)
+            for mode in ("bilinear", "nearest"):
+                golden.both("gridSample", ["$0", "$1"], {"mode": mode, **options}, volume, flat3, twice=False)
+    golden.both("gridSample", ["$0", "$1"], {}, image, f32([-1, -1, 1, 1, 0, 0, -3, 0.5, 0.5, 3, 9, -9], 1, 2, 3, 2), twice=False)
+    for size, theta in (([2, 3, 3, 4], uniform(2, 2, 3)), ([1, 1, 1, 5], uniform(1, 2, 3)), ([1, 2, 2, 3, 2], uniform(1, 3, 4))):
+        for align in (False, True):
+            golden.both("affineGrid", ["$0", size], {"alignCorners": align}, theta)
+
+
+def unpools(golden):
+    for d, x, size in ((1, uniform(2, 2, 6), 2), (2, uniform(1, 2, 4, 6), [2, 3]), (3, uniform(1, 1, 4, 2, 4), 2), (2, uniform(2, 4, 4), 2)):
+        y, index = getattr(F, f"max_pool{d}d")(x, size, return_indices=True)
+        golden.both(f"maxUnpool{d}d", ["$0", "$1", size], {}, y, index)
+    x = uniform(1, 2, 5, 7)
+    y, index = F.max_pool2d(x, 3, 2, 1, return_indices=True)
+    golden.both("maxUnpool2d", ["$0", "$1", 3, 2, 1], {"outputSize": [5, 7]}, y, index, twice=False)
+    y, index = F.max_pool2d(x, 2, return_indices=True)
+    golden.both("maxUnpool2d", ["$0", "$1", 2], {"outputSize": [1, 2, 5, 7]}, y, index, twice=False)
+    golden.both("maxUnpool1d", ["$0", "$1", 3, 2], {"padding": 1}, uniform(1, 1, 3), torch.tensor([[[0, 4, 2]]]))
 
 
 def functions():
@@ -95,7 +165,7 @@ def functions():
     golden.write()
 
 
-FUNCTIONS = [pads]
+FUNCTIONS = [pads, shuffles, sizes, grids, unpools]
 
 CONV1 = ["Conv1d", 2, 2, 3, {"padding": 1}]
 CONV2 = ["Conv2d", 2, 2, 3, {"padding": 1}]
@@ -116,6 +186,20 @@ def networks():
     yield [["Conv1d", 2, 2, 4, {"padding": "same", "padding_mode": "circular"}], ["Tanh"]], SIZES[1]
     yield [["Conv2d", 2, 2, 2, {"padding": "valid", "padding_mode": "replicate"}], ["Tanh"]], SIZES[2]
     yield [["Conv3d", 2, 4, 2, {"padding": "same", "groups": 2}], ["Tanh"]], SIZES[3]
+
+
+    yield [["Conv2d", 2, 8, 3, {"padding": 1}], ["PixelShuffle", 2], ["Tanh"]], SIZES[2]
+    yield [["PixelUnshuffle", 2], ["Conv2d", 4, 2, 2], ["Tanh"]], (2, 1, 4, 6)
+    yield [["Conv2d", 2, 4, 3, {"groups": 2}], ["ChannelShuffle", 2], ["Conv2d", 4, 2, 1, {"groups": 2}], ["Tanh"]], SIZES[2]
+    yield [["Conv2d", 2, 2, 3], ["Unfold", 2, {"padding": 1, "stride": 2}], ["Linear", 4, 3], ["Tanh"]], SIZES[2]
+    yield [["Linear", 6, 6], ["Fold", [3, 4], 2], ["Tanh"]], (2, 8, 6)
+    yield [["Linear", 6, 8], ["Unflatten", -1, [2, 4]], ["Tanh"]], (3, 6)
+    yield [["Conv2d", 2, 2, 3], ["Upsample", {"scale_factor": 2}], CONV2, ["Tanh"]], SIZES[2]
+    yield [["Conv1d", 2, 2, 3], ["Upsample", 7, {"mode": "linear"}], CONV1, ["Tanh"]], SIZES[1]
+    yield [["Conv2d", 2, 2, 3], ["Upsample", {"scale_factor": (1.6, 2.2), "mode": "bicubic"}], CONV2, ["Tanh"]], SIZES[2]
+    yield [CONV3, ["Upsample", {"scale_factor": 1.5, "mode": "trilinear", "align_corners": True, "recompute_scale_factor": True}], ["Tanh"]], SIZES[3]
+    yield [["Conv2d", 2, 2, 3], ["UpsamplingNearest2d", [5, 7]], CONV2, ["Tanh"]], SIZES[2]
+    yield [["Conv2d", 2, 2, 3], ["UpsamplingBilinear2d", {"scale_factor": 2}], CONV2, ["Tanh"]], SIZES[2]
 
 
 def camel(name):

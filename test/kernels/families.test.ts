@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import * as columns from '../../bindings/kernels/columns.ts';
 import * as conv from '../../bindings/kernels/conv.ts';
 import * as embedding from '../../bindings/kernels/embedding.ts';
 import * as loss from '../../bindings/kernels/loss.ts';
@@ -9,12 +10,13 @@ import * as norm from '../../bindings/kernels/norm.ts';
 import * as optim from '../../bindings/kernels/optim.ts';
 import * as pad from '../../bindings/kernels/pad.ts';
 import * as pool from '../../bindings/kernels/pool.ts';
+import * as resample from '../../bindings/kernels/resample.ts';
 import * as rnn from '../../bindings/kernels/rnn.ts';
 // Nothing here loads a row, so that only the descriptors of the core are known.
 import { descriptorOf, type KernelName, table } from '../../bindings/kernels/table.ts';
 
 const families = {
-  ...{ ...conv, ...embedding, ...loss, ...norm, ...optim, ...pad, ...pool, ...rnn },
+  ...{ ...columns, ...conv, ...embedding, ...loss, ...norm, ...optim, ...pad, ...pool, ...resample, ...rnn },
 } as unknown as Record<string, object>;
 const folder = fileURLToPath(new URL('../../bindings/ops/', import.meta.url));
 const outside = Object.keys(table).filter((name) => !descriptorOf(name as KernelName));

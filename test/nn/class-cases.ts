@@ -1,6 +1,7 @@
 // How every class of nn is made, what it is given, and what it prints.
 import * as rg from '../../bindings/index.ts';
 import { type nn, ones, rand, randn, type Tensor } from '../../bindings/index.ts';
+import { imageCases } from './image-cases.ts';
 import { transformerCases } from './transformer-cases.ts';
 
 type Exports = typeof nn;
@@ -42,12 +43,6 @@ export const cases: { readonly [K in Concrete]: Case } = {
   AvgPool2d: { args: [2, { stride: 1 }], input: [1, 2, 6, 6], shown: 'kernelSize: 2, stride: 1' },
   BatchNorm1d: norm([3, 4], true),
   BatchNorm2d: norm([3, 4, 2, 2], true),
-  CircularPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
-  ConstantPad1d: { args: [1, 0.5], input: [1, 2, 6], shown: 'padding: 1, value: 0.5' },
-  CircularPad2d: { args: [1], input: [1, 2, 5, 6], shown: 'padding: 1' },
-  ConstantPad2d: { args: [1, 0.5], input: [1, 2, 5, 6], shown: 'padding: 1, value: 0.5' },
-  CircularPad3d: { args: [1], input: [1, 2, 4, 5, 6], shown: 'padding: 1' },
-  ConstantPad3d: { args: [1, 0.5], input: [1, 2, 4, 5, 6], shown: 'padding: 1, value: 0.5' },
   BatchNorm3d: norm([3, 4, 2, 2, 2], true),
   Bilinear: {
     args: [4, 3, 2],
@@ -133,12 +128,6 @@ export const cases: { readonly [K in Concrete]: Case } = {
   PReLU: { args: [4], input: [3, 4], shown: 'numParameters: 4' },
   RReLU: { args: [0.1, 0.2], input: [3, 4], shown: 'lower: 0.1, upper: 0.2' },
   ReLU: activation(),
-  ReflectionPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
-  ReplicationPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
-  ReflectionPad2d: { args: [1], input: [1, 2, 5, 6], shown: 'padding: 1' },
-  ReplicationPad2d: { args: [1], input: [1, 2, 5, 6], shown: 'padding: 1' },
-  ReflectionPad3d: { args: [1], input: [1, 2, 4, 5, 6], shown: 'padding: 1' },
-  ReplicationPad3d: { args: [1], input: [1, 2, 4, 5, 6], shown: 'padding: 1' },
   ReLU6: activation(),
   SELU: activation(),
   Sequential: { args: [], input: [3, 4], shown: '' },
@@ -174,9 +163,7 @@ export const cases: { readonly [K in Concrete]: Case } = {
   TripletMarginLoss: loss('', vectors, vectors),
   TripletMarginWithDistanceLoss: loss('', vectors, vectors),
   ...transformerCases,
+  ...imageCases,
   Tanhshrink: activation(),
   Threshold: { args: [0.5, -1], input: [3, 4], shown: 'threshold: 0.5, value: -1' },
-  ZeroPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
-  ZeroPad2d: { args: [1], input: [1, 2, 5, 6], shown: 'padding: 1' },
-  ZeroPad3d: { args: [1], input: [1, 2, 4, 5, 6], shown: 'padding: 1' },
 };

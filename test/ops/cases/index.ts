@@ -5,6 +5,7 @@ import { activationCases } from './activation.ts';
 import { batchNormCases } from './batch-norm.ts';
 import { binaryCases } from './binary.ts';
 import { classLossCases } from './class-loss.ts';
+import { columnCases } from './columns.ts';
 import { convCases } from './conv.ts';
 import { embeddingCases } from './embedding.ts';
 import { groupNormCases } from './groupnorm.ts';
@@ -20,6 +21,7 @@ import { poolCases } from './pool.ts';
 import { randomCases } from './random.ts';
 import { rearrangeCases } from './rearrange.ts';
 import { reduceCases } from './reduce.ts';
+import { resampleCases } from './resample.ts';
 import { rnnCases } from './rnn.ts';
 import { sequenceCases } from './rnn-sequences.ts';
 import { flagOf } from './samples.ts';
@@ -45,9 +47,11 @@ export const cases: AllCases = {
   ...normCases,
   ...batchNormCases,
   ...groupNormCases,
+  ...columnCases,
   ...padCases,
   ...poolCases,
   ...embeddingCases,
+  ...resampleCases,
   ...rnnCases,
   ...sequenceCases,
   ...rearrangeCases,

@@ -1,0 +1,55 @@
+// Layers of images for classes.test.ts: how each is made, what it is given and what it says.
+import { randint, randn } from '../../bindings/index.ts';
+
+export const imageCases = {
+  ChannelShuffle: { args: [2], input: [1, 4, 3, 2], shown: 'groups: 2' },
+  CircularPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
+  CircularPad2d: { args: [1], input: [1, 2, 5, 6], shown: 'padding: 1' },
+  CircularPad3d: { args: [1], input: [1, 2, 4, 5, 6], shown: 'padding: 1' },
+  ConstantPad1d: { args: [1, 0.5], input: [1, 2, 6], shown: 'padding: 1, value: 0.5' },
+  ConstantPad2d: { args: [1, 0.5], input: [1, 2, 5, 6], shown: 'padding: 1, value: 0.5' },
+  ConstantPad3d: { args: [1, 0.5], input: [1, 2, 4, 5, 6], shown: 'padding: 1, value: 0.5' },
+  Fold: {
+    args: [[3, 4], 2],
+    input: [1, 8, 6],
+    shown: 'outputSize: [3, 4], kernelSize: 2, dilation: 1, padding: 0, stride: 1',
+  },
+  MaxUnpool1d: {
+    args: [2],
+    input: [1, 2, 3],
+    given: () => [randn([1, 2, 3]), randint(0, 6, [1, 2, 3])],
+    shown: 'kernelSize: 2, stride: 2, padding: 0',
+  },
+  MaxUnpool2d: {
+    args: [2],
+    input: [1, 2, 3, 2],
+    given: () => [randn([1, 2, 3, 2]), randint(0, 24, [1, 2, 3, 2])],
+    shown: 'kernelSize: 2, stride: 2, padding: 0',
+  },
+  MaxUnpool3d: {
+    args: [2],
+    input: [1, 2, 2, 1, 3],
+    given: () => [randn([1, 2, 2, 1, 3]), randint(0, 48, [1, 2, 2, 1, 3])],
+    shown: 'kernelSize: 2, stride: 2, padding: 0',
+  },
+  PixelShuffle: { args: [2], input: [1, 8, 3, 2], shown: 'upscaleFactor: 2' },
+  PixelUnshuffle: { args: [2], input: [1, 2, 4, 6], shown: 'downscaleFactor: 2' },
+  ReflectionPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
+  ReflectionPad2d: { args: [1], input: [1, 2, 5, 6], shown: 'padding: 1' },
+  ReflectionPad3d: { args: [1], input: [1, 2, 4, 5, 6], shown: 'padding: 1' },
+  ReplicationPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
+  ReplicationPad2d: { args: [1], input: [1, 2, 5, 6], shown: 'padding: 1' },
+  ReplicationPad3d: { args: [1], input: [1, 2, 4, 5, 6], shown: 'padding: 1' },
+  Unflatten: { args: [1, [2, 2]], input: [3, 4], shown: 'dim: 1, unflattenedSize: [2, 2]' },
+  Unfold: { args: [[2, 3]], input: [1, 2, 4, 5], shown: 'kernelSize: [2, 3], dilation: 1, padding: 0, stride: 1' },
+  Upsample: {
+    args: [{ scaleFactor: 2, mode: 'bilinear' }],
+    input: [1, 2, 4, 5],
+    shown: "scaleFactor: 2, mode: 'bilinear'",
+  },
+  UpsamplingBilinear2d: { args: [{ scaleFactor: 2 }], input: [1, 2, 4, 5], shown: 'scaleFactor: 2' },
+  UpsamplingNearest2d: { args: [[3, 7]], input: [1, 2, 4, 5], shown: 'size: [3, 7]' },
+  ZeroPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
+  ZeroPad2d: { args: [1], input: [1, 2, 5, 6], shown: 'padding: 1' },
+  ZeroPad3d: { args: [1], input: [1, 2, 4, 5, 6], shown: 'padding: 1' },
+};
