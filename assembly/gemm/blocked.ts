@@ -38,6 +38,9 @@ const GEMM_BYTES: i32 = 128;
 /** Bytes of workspace that a product needs: its description, one tile, a block of A and a block of B. */
 @inline
 export const WORKSPACE_BYTES: i32 = GEMM_BYTES + TILE_BYTES + A_BYTES + B_BYTES;
+/** What products of up to MC rows leave of it: those that belong to a larger job have its data behind this. */
+@inline
+export const SCRATCH_BYTES: i32 = GEMM_BYTES + TILE_BYTES + A_BYTES + ((NC_FEW_ROWS * KC * 4 + PACK_SLACK + 63) & ~63);
 
 /**
  * How many of `rows` rows go by panels of 6, so that the rest fills panels of 4 but for one row at most: the tiles of 4
@@ -51,7 +54,7 @@ function tallRows(rows: i32): i32 {
   return even < low ? 0 : min(rows, even - low);
 }
 
-/** C[m, n] = act(A[m, k] B[k, n] + bias[n]), described at the start of the workspace; strides in bytes. */
+/** C[m, n] = act((adds ? C : 0) + A[m, k] B[k, n] + bias[n]), described at the start of the workspace; strides in bytes. */
 @final
 @unmanaged
 export class Gemm {
@@ -68,6 +71,8 @@ export class Gemm {
   bCol: usize;
   cRow: usize;
   act: i32;
+  /** Whether the product is added to what C holds. */
+  adds: bool;
 
   // The block of B that the tiles now read: its panels, bytes from step to step and from panel to panel, and a last
   // panel of fewer than NR columns, which is packed.
@@ -175,7 +180,7 @@ export class Gemm {
     const next = kept ? aRow * <usize>mr : panelBytes;
     const edge = kept ? packed : packed + <usize>(mb / mr) * panelBytes;
     const c = this.c + <usize>i * this.cRow + ((<usize>j) << 2);
-    this.blockTiles(tile, c, rows, panels, step, next, edge, mb, p > 0);
+    this.blockTiles(tile, c, rows, panels, step, next, edge, mb, p > 0 || this.adds);
     return packed + <usize>((mb - inA + mr - 1) / mr) * panelBytes;
   }
 

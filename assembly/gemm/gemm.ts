@@ -85,6 +85,7 @@ export function gemm_f32(
     job.bCol = bc;
     job.cRow = cr;
     job.act = act;
+    job.adds = false;
   }
   const rank = batch != 0 ? load<i32>(batch) : 0;
   const sizes = batch + 4;

@@ -1,15 +1,19 @@
 // Attention: how much each query takes of each value.
-import { ops } from '../autograd.ts';
-import { arange } from '../creation.ts';
+import { familyOps, ops } from '../autograd.ts';
+import { MOST_WIDE } from '../kernels/attention.ts';
 import { ArgumentError, DtypeError, formatShape, ShapeError } from '../memory/errors.ts';
+import { attentionRows, causalMask } from '../ops/attention.ts';
 import { broadcastShapes } from '../ops/shapes.ts';
+import { defaultGenerator } from '../random.ts';
 import { type Callable, callable } from '../signature.ts';
-import type { Tensor } from '../tensor.ts';
+import { numelOf, type Shape, type Tensor } from '../tensor.ts';
 import { constantFor } from './arguments.ts';
 import { dropout } from './dropout.ts';
 import { matmul } from './matmul.ts';
 import { amax, softmax } from './reduction.ts';
 import { expand, reshape, transpose, unsqueeze } from './shape.ts';
+
+const attentionOps = familyOps(attentionRows);
 
 /** Options of {@link scaledDotProductAttention}. */
 export interface AttentionOptions {
@@ -37,10 +41,6 @@ export interface Looks {
   readonly scale: number;
 }
 
-/** Whether key j is at or before query i, u8 [queries, keys]. */
-export const causalMask = (queries: number, keys: number): Tensor =>
-  ops.ge({ a: unsqueeze(arange(queries, { dtype: 'i32' }), 1), b: arange(keys, { dtype: 'i32' }) });
-
 /** The scores [..., queries, keys] where the mask is 1, else −∞. */
 const only = (mask: Tensor, scores: Tensor): Tensor =>
   ops.where({ condition: mask, a: scores, b: constantFor(scores, Number.NEGATIVE_INFINITY) });
@@ -57,7 +57,7 @@ export function safeSoftmax(scores: Tensor): Tensor {
 /** The scores of queries [..., L, E] for keys [..., S, E], masked. */
 export function attentionScores(query: Tensor, key: Tensor, { mask, causal, scale }: Looks): Tensor {
   let scores = ops.scale({ x: matmul(query, transpose(key, -2, -1)) }, { alpha: scale, beta: 0 });
-  if (causal) scores = only(causalMask(query.sizes.at(-2) as number, key.sizes.at(-2) as number), scores);
+  if (causal) scores = only(causalMask(ops, query.sizes.at(-2) as number, key.sizes.at(-2) as number), scores);
   if (mask) scores = mask.dtype === 'u8' ? only(mask, scores) : ops.add({ a: scores, b: mask });
   return scores;
 }
@@ -69,8 +69,29 @@ export function composedAttention(query: Tensor, key: Tensor, value: Tensor, loo
   return matmul(looks.dropout > 0 ? dropout(weights, looks.dropout) : weights, value);
 }
 
-/** As {@link composedAttention}, of query [n, heads, L, E], key [n, heads, S, E] and value [n, heads, S, Ev]. */
-export const attend = composedAttention;
+/** Heads before or behind rows. */
+const HEADS = [0, 2, 1, 3] as const;
+
+/**
+ * As {@link composedAttention}, of query [n, heads, L, E], key [n, shared, S, E] and value [n, shared, S, Ev], and a mask
+ * of up to 4 dims; without room for all scores.
+ */
+export function attend(query: Tensor, key: Tensor, value: Tensor, looks: Looks): Tensor {
+  const heads = query.sizes[1] as number;
+  if ((query.sizes[3] as number) + (value.sizes[3] as number) > MOST_WIDE)
+    return composedAttention(query, repeatHeads(key, heads), repeatHeads(value, heads), looks);
+  const [q, k, v] = [query, key, value].map((x) => ops.permute({ x }, { dims: HEADS })) as [Tensor, Tensor, Tensor];
+  const mask = looks.mask && ops.reshape({ x: looks.mask }, { shape: fourDims(looks.mask.sizes) });
+  const { dropout: p, causal, scale } = looks;
+  const y = attentionOps.attention({ q, k, v, mask, state: p > 0 ? defaultGenerator() : null }, { causal, scale, p });
+  return ops.permute({ x: y }, { dims: HEADS });
+}
+
+/** A shape with dims of 1 in front, to be 4 in all; of more, the first are joined. */
+const fourDims = (shape: Shape): number[] => {
+  const tail = [1, 1, 1, ...shape].slice(-3);
+  return [numelOf(shape.slice(0, -3)), ...tail];
+};
 
 /** Every head of keys or values [..., heads, S, E] as often as queries share it. */
 function repeatHeads(x: Tensor, heads: number): Tensor {
@@ -138,23 +159,45 @@ export const scaledDotProductAttention = callable<
         'scaledDotProductAttention: expected attnMask or isCausal, got both; put what is causal into the mask',
       );
     if (gqa) checkGroups(query, key, value);
-    const heads = query.sizes.at(-3) as number;
-    const [k, v] = gqa ? [repeatHeads(key, heads), repeatHeads(value, heads)] : [key, value];
-    const lead = broadcastShapes(
-      'scaledDotProductAttention',
-      broadcastShapes('scaledDotProductAttention', query.sizes.slice(0, -2), k.sizes.slice(0, -2)),
-      v.sizes.slice(0, -2),
+    return attendTo(
+      query,
+      key,
+      value,
+      {
+        ...{ mask, dropout: dropoutP, causal: isCausal },
+        scale: scale ?? 1 / Math.sqrt(query.sizes.at(-1) as number),
+      },
+      gqa,
     );
-    const [rows, keys] = [query.sizes.at(-2) as number, key.sizes.at(-2) as number];
-    if (mask) expectBroadcasts(mask, [...lead, rows, keys]);
-    return composedAttention(query, k, v, {
-      mask,
-      dropout: dropoutP,
-      causal: isCausal,
-      scale: scale ?? 1 / Math.sqrt(query.sizes.at(-1) as number),
-    });
   },
 );
+
+/** Any dims in front become one of a batch and one of heads. */
+function attendTo(query: Tensor, key: Tensor, value: Tensor, looks: Looks, gqa: boolean): Tensor {
+  const op = 'scaledDotProductAttention';
+  const { mask } = looks;
+  // Heads in groups need not be equal; all other dims in front broadcast.
+  const batch = (x: Tensor): Shape => x.sizes.slice(0, gqa ? -3 : -2);
+  const lead = broadcastShapes(op, broadcastShapes(op, batch(query), batch(key)), batch(value));
+  const heads = query.sizes.at(-3) as number;
+  const shape = gqa ? [...lead, heads] : lead;
+  const [rows, keys] = [query.sizes.at(-2) as number, key.sizes.at(-2) as number];
+  if (mask) expectBroadcasts(mask, [...shape, rows, keys]);
+  const shared = key.sizes.at(-3) === value.sizes.at(-3);
+  const four = (x: Tensor): Tensor => {
+    const full = gqa ? [...lead, ...x.sizes.slice(-3)] : [...lead, ...x.sizes.slice(-2)];
+    return reshape(expand(x, full), fourDims(full));
+  };
+  const [q, k, v] = [query, key, value].map((x, i) => four(gqa && !shared && i > 0 ? repeatHeads(x, heads) : x)) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  // A mask of more dims than 4 is joined as the others are.
+  const joined = mask && (mask.ndim > 4 ? expand(mask, [...shape, ...mask.sizes.slice(-2)]) : mask);
+  const y = attend(q, k, v, { ...looks, mask: joined });
+  return reshape(y, [...shape, rows, value.sizes.at(-1) as number]);
+}
 
 /** @throws ShapeError unless the mask broadcasts to the shape of the scores */
 function expectBroadcasts(mask: Tensor, scores: readonly number[]): void {

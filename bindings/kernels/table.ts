@@ -3,6 +3,7 @@
 // their kernels, so that a bundle carries those of convolutions only where something convolves.
 
 import { optional } from '../lookup.ts';
+import { attentionKernels } from './attention.ts';
 import { broadcastKernels } from './broadcast.ts';
 import { columnKernels } from './columns.ts';
 import { convKernels } from './conv.ts';
@@ -45,6 +46,7 @@ export const table = optional(() => ({
   ...gridKernels,
   ...rnnKernels,
   ...embeddingKernels,
+  ...attentionKernels,
 }));
 /** Exports that look at values and answer with a number; in a program an answer from 0 stops it. */
 export const probes = { ...checkProbes, ...countProbes, ...offsetProbes };

@@ -2,8 +2,8 @@
 
 import { ops } from '../autograd.ts';
 import { constantFor } from '../functional/arguments.ts';
-import { causalMask } from '../functional/attention.ts';
 import { formatShape, named, ShapeError } from '../memory/errors.ts';
+import { causalMask } from '../ops/attention.ts';
 import { type Arguments, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import * as init from './init.ts';
@@ -300,7 +300,7 @@ export class Transformer extends Module {
   /** A mask to add to scores, f32 [sz, sz]: −∞ where a key comes after the query, else 0. @throws ArgumentError */
   static generateSquareSubsequentMask(...args: [sz: number]): Tensor {
     const [sz] = ofMask.parse(args) as [number];
-    const allowed = causalMask(sz, sz);
+    const allowed = causalMask(ops, sz, sz);
     const [a, b] = [constantFor(allowed, 0), constantFor(allowed, Number.NEGATIVE_INFINITY)];
     return ops.where({ condition: allowed, a, b });
   }

@@ -1,6 +1,7 @@
 // The op table: every op of the library, one row each. To find an op, find its family here. Programs carry the core and
 // the families that they call: see rows.ts.
 import { layerActivationRows, softplusRows } from './activation.ts';
+import { attentionRows } from './attention.ts';
 import { columnRows } from './columns.ts';
 import { convRows } from './conv.ts';
 import type { OpName, Row } from './core.ts';
@@ -27,6 +28,7 @@ export const table: { readonly [K in OpName]: Row } = {
   ...coreRows,
   ...softplusRows,
   ...layerActivationRows,
+  ...attentionRows,
   ...convRows,
   ...crossEntropyRows,
   ...nllRows,

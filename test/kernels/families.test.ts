@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import * as attention from '../../bindings/kernels/attention.ts';
 import * as columns from '../../bindings/kernels/columns.ts';
 import * as conv from '../../bindings/kernels/conv.ts';
 import * as embedding from '../../bindings/kernels/embedding.ts';
@@ -17,6 +18,7 @@ import { descriptorOf, type KernelName, table } from '../../bindings/kernels/tab
 
 const families = {
   ...{ ...columns, ...conv, ...embedding, ...loss, ...norm, ...optim, ...pad, ...pool, ...resample, ...rnn },
+  ...attention,
 } as unknown as Record<string, object>;
 const folder = fileURLToPath(new URL('../../bindings/ops/', import.meta.url));
 const outside = Object.keys(table).filter((name) => !descriptorOf(name as KernelName));

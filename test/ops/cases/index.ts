@@ -2,6 +2,7 @@
 import type { Dtype } from '../../../bindings/dtypes.ts';
 import { type OpName, table } from '../../../bindings/ops/table.ts';
 import { activationCases } from './activation.ts';
+import { attentionCases } from './attention.ts';
 import { batchNormCases } from './batch-norm.ts';
 import { binaryCases } from './binary.ts';
 import { classLossCases } from './class-loss.ts';
@@ -52,6 +53,7 @@ export const cases: AllCases = {
   ...poolCases,
   ...embeddingCases,
   ...resampleCases,
+  ...attentionCases,
   ...rnnCases,
   ...sequenceCases,
   ...rearrangeCases,

@@ -86,6 +86,8 @@ const badShapes = (op: string, more: object, inputs: BadInputs = { state }): [Ba
 ];
 /** The mask of a dropout that keeps with probability 1 − p. */
 const kept = (n: number, p: number): number[] => words(n).map((word) => Number(!happens(word, p)));
+/** What is left of each element: 0, or 1 / (1 − p). */
+export const dropped = (n: number, p: number): number[] => kept(n, p).map((keep) => keep && kernelScale(p));
 const kernelScale = (p: number): number => Math.fround(1 / Math.fround(1 - Math.fround(p)));
 
 export const randomCases = {

@@ -1,0 +1,211 @@
+// Attention in blocks of BLOCK queries by BLOCK keys, as in FlashAttention (Dao et al. 2022): no more scores than those
+// of a block are there at a time. A block lies keys first, scores[key][query], so that the maximum and the sum of a
+// query are those of lanes, and every product reads its operands as they lie: all five are GEMMs.
+import { Gemm, SCRATCH_BYTES } from "../gemm/blocked";
+import { packQuad } from "../gemm/pack";
+import { runWithTile } from "../gemm/tiles";
+import { always, bits, draw, happens, threshold, Words } from "../random/philox";
+
+/** Queries and keys of a block. */
+@inline
+export const BLOCK: i32 = 64;
+/** Bytes of a row of a block. */
+@inline
+export const ROW: usize = (<usize>BLOCK) << 2;
+@inline
+const FIELDS: usize = 256;
+
+/** What is dropped: 0 with probability p, else 1 / (1 - p). */
+@final
+@unmanaged
+class Dropped extends Words {
+  @inline emit(
+    out: usize,
+    mask: usize,
+    x: usize,
+    at: usize,
+    lanes: i32,
+    w: v128,
+    limit: v128,
+    scale: v128,
+    certain: v128,
+  ): void {
+    v128.store(out + at, v128.andnot(scale, happens(w, limit, certain)));
+  }
+}
+
+/**
+ * One head of attention, at the end of the workspace: where its operands lie, strides in bytes, and what its blocks
+ * need.
+ */
+@final
+@unmanaged
+export class Head {
+  q: usize;
+  k: usize;
+  v: usize;
+  qRow: usize;
+  qCol: usize;
+  kRow: usize;
+  kCol: usize;
+  vRow: usize;
+  vCol: usize;
+  /** Rows of results, and of their gradients, whose numbers are neighbours. */
+  oRow: usize;
+  rows: i32;
+  keys: i32;
+  width: i32;
+  depth: i32;
+  scale: f32;
+  causal: bool;
+  /** Where rows are part of a longer head, which of its rows is the first. */
+  firstRow: i32;
+  /** Numbers that are added to scores, or 0. */
+  mask: usize;
+  mRow: usize;
+  mCol: usize;
+  /** Bytes, 0 where a query does not look, or 0. */
+  allowed: usize;
+  aRow: usize;
+  aCol: usize;
+  /** The generator of what is dropped, or 0, and the number of this head's first element. */
+  state: usize;
+  p: f32;
+  element: u64;
+  /** Queries of a key in the order of elements. */
+  elementRow: i32;
+
+  @inline get job(): Gemm {
+    return changetype<Gemm>(changetype<usize>(this) - SCRATCH_BYTES);
+  }
+  /** A row of BLOCK numbers: 0 to 4 are those of the caller, 5 is what is dropped, 6 and 7 are the generator. */
+  @inline line(i: i32): usize {
+    return changetype<usize>(this) + FIELDS + <usize>i * ROW;
+  }
+  @inline get scores(): usize {
+    return this.line(8);
+  }
+  @inline get gradients(): usize {
+    return this.scores + ROW * <usize>BLOCK;
+  }
+  /** Queries of a block, [width][query]. */
+  @inline get queries(): usize {
+    return this.gradients + ROW * <usize>BLOCK;
+  }
+  /** Gradients of the results of a block, [depth][query]. */
+  @inline get results(): usize {
+    return this.queries + ROW * <usize>this.width;
+  }
+
+  /** C[m, n] = (add ? C : 0) + A[m, k] B[k, n]. */
+  product(
+    c: usize,
+    cRow: usize,
+    a: usize,
+    aRow: usize,
+    aCol: usize,
+    b: usize,
+    bRow: usize,
+    bCol: usize,
+    m: i32,
+    n: i32,
+    k: i32,
+    add: bool,
+  ): void {
+    const job = this.job;
+    job.c = c;
+    job.a = a;
+    job.b = b;
+    job.bias = 0;
+    job.m = m;
+    job.n = n;
+    job.k = k;
+    job.aRow = aRow;
+    job.aCol = aCol;
+    job.bRow = bRow;
+    job.bCol = bCol;
+    job.cRow = cRow;
+    job.act = 0;
+    job.adds = add;
+    runWithTile<Gemm>(job);
+  }
+
+  /** to[column][row] = scale * x[row][column] for `count` rows; the last stands behind them up to a multiple of 16. */
+  turn(to: usize, x: usize, row: usize, column: usize, count: i32, columns: i32, scale: f32): void {
+    const padded = (count + 15) & ~15;
+    const last = count - 1;
+    const factor = f32x4.splat(scale);
+    for (let i = 0; i < padded; i += 4) {
+      const d = to + ((<usize>i) << 2);
+      packQuad(
+        d,
+        ROW,
+        x + <usize>min(i, last) * row,
+        x + <usize>min(i + 1, last) * row,
+        x + <usize>min(i + 2, last) * row,
+        x + <usize>min(i + 3, last) * row,
+        columns,
+        column,
+      );
+      for (let e: usize = 0; e < <usize>columns; e++)
+        v128.store(d + e * ROW, f32x4.mul(v128.load(d + e * ROW), factor));
+    }
+  }
+
+  /** The scores of `keys` keys from key j on for the `count` queries that lie turned: scaled products, masked. */
+  score(i: i32, count: i32, j: i32, keys: i32): void {
+    const columns = (count + 15) & ~15;
+    this.product(
+      this.scores,
+      ROW,
+      this.k + <usize>j * this.kRow,
+      this.kRow,
+      this.kCol,
+      this.queries,
+      ROW,
+      4,
+      keys,
+      columns,
+      this.width,
+      false,
+    );
+    if (this.mask | this.allowed) {
+      for (let n = 0; n < keys; n++) this.add(this.scores + <usize>n * ROW, i, count, j + n);
+    }
+    if (this.causal && j + keys - 1 > this.firstRow + i) {
+      for (let n = 0; n < keys; n++) {
+        const hidden = <usize>max(0, min(columns, j + n - this.firstRow - i));
+        const row = this.scores + <usize>n * ROW;
+        for (let c: usize = 0; c < hidden; c++) store<f32>(row + (c << 2), -Infinity);
+      }
+    }
+  }
+
+  /** Adds the masks of one key to the scores of `count` queries. */
+  private add(row: usize, i: i32, count: i32, j: i32): void {
+    if (this.mask) {
+      let m = this.mask + <usize>i * this.mRow + <usize>j * this.mCol;
+      for (let c: usize = 0; c < <usize>count; c++, m += this.mRow)
+        store<f32>(row + (c << 2), load<f32>(row + (c << 2)) + load<f32>(m));
+    }
+    if (this.allowed) {
+      let m = this.allowed + <usize>i * this.aRow + <usize>j * this.aCol;
+      for (let c: usize = 0; c < <usize>count; c++, m += this.aRow)
+        if (!load<u8>(m)) store<f32>(row + (c << 2), -Infinity);
+    }
+  }
+
+  /** What of the weights of key j is left by dropout for the queries from row i on, in line 5. */
+  drop(i: i32, j: i32): void {
+    const element = this.element + <u64>j * <u64>this.elementRow + <u64>(this.firstRow + i);
+    const own = this.line(6);
+    store<u64>(own, load<u64>(this.state));
+    store<u64>(own, load<u64>(this.state, 8) + (element >> 2), 8);
+    draw<Dropped>(this.line(5), 0, 0, BLOCK, 0, own, threshold(this.p), bits(1 / (1 - this.p)), always(this.p));
+  }
+
+  /** How many keys the `count` queries from row i on look at. */
+  @inline seen(i: i32, count: i32): i32 {
+    return this.causal ? min(this.keys, this.firstRow + i + count) : this.keys;
+  }
+}
