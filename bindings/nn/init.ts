@@ -3,7 +3,7 @@ import { ops, withoutTape } from '../autograd.ts';
 import { upload } from '../execute.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { expectDtype } from '../ops/shapes.ts';
-import { defaultGenerator, randomWords } from '../random.ts';
+import { defaultGenerator, randomWords, randperm } from '../random.ts';
 import { type Callable, callable } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 
@@ -297,3 +297,61 @@ function eye(x: Tensor): Tensor {
   upload(x, values);
   return x;
 }
+
+/** Options of {@link dirac_}. */
+export interface DiracOptions {
+  /** How many groups of channels there are. @defaultValue 1 */
+  groups?: number;
+}
+
+/**
+ * A convolution's weight [out, in, ...kernel] that leaves as many channels as it can as they are.
+ * @throws ShapeError for other than 3 to 5 dims; ArgumentError for groups that do not divide the channels
+ */
+export const dirac_ = callable<Callable<[tensor: Tensor], [groups: number], DiracOptions, Tensor>>(
+  'dirac_(tensor: Tensor, groups: int = 1)',
+  (x: Tensor, groups: number) => {
+    if (x.ndim < 3 || x.ndim > 5)
+      throw new ShapeError(`dirac_: expected a tensor of 3 to 5 dims, got ${formatShape(x.shape)}`);
+    const [out, channels, ...kernel] = x.shape as [number, number, ...number[]];
+    if (groups < 1 || out % groups !== 0)
+      throw new ArgumentError(`dirac_: expected groups that divide ${out} channels, got ${groups}`);
+    const values = new Float32Array(x.size);
+    const taps = kernel.reduce((a, b) => a * b, 1);
+    const centre = kernel.reduce((at, size) => at * size + Math.floor(size / 2), 0);
+    const each = out / groups;
+    for (let g = 0; g < groups; g++)
+      for (let c = 0; c < Math.min(each, channels); c++) values[((g * each + c) * channels + c) * taps + centre] = 1;
+    upload(x, values);
+    return x;
+  },
+);
+
+/** Options of {@link sparse_}. */
+export interface SparseOptions {
+  /** The standard deviation of the numbers that are not 0. @defaultValue 0.01 */
+  std?: number;
+}
+
+/**
+ * Normal numbers of mean 0 of which the share `sparsity` in each column is 0 (Martens 2010).
+ * @throws ShapeError for other than 2 dims; ArgumentError for a share outside of 0 … 1
+ */
+export const sparse_ = callable<Callable<[tensor: Tensor, sparsity: number], [std: number], SparseOptions, Tensor>>(
+  'sparse_(tensor: Tensor, sparsity: number, std: number = 0.01, -generator: any = null)',
+  (x: Tensor, sparsity: number, std: number) => {
+    if (x.ndim !== 2) throw new ShapeError(`sparse_: expected a matrix, got ${formatShape(x.shape)}`);
+    if (!(sparsity >= 0 && sparsity <= 1))
+      throw new ArgumentError(`sparse_: expected sparsity from 0 to 1, got ${sparsity}`);
+    const [rows, columns] = x.shape as [number, number];
+    const values = normal_(x, 0, std).data;
+    const zeros = Math.ceil(sparsity * rows);
+    for (let c = 0; c < columns; c++) {
+      const order = randperm(rows);
+      for (const r of order.data.subarray(0, zeros)) values[r * columns + c] = 0;
+      order.dispose();
+    }
+    upload(x, values);
+    return x;
+  },
+);

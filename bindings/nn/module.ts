@@ -16,7 +16,7 @@ import type {
   RecurseOptions,
   TrainOptions,
 } from './module-options.ts';
-import { checkName, ITEMS, lookUp, NAME_OF, PLACES, type Place, placesOf, stateName } from './names.ts';
+import { checkName, FORGET, ITEMS, lookUp, NAME_OF, PLACES, type Place, placesOf, stateName } from './names.ts';
 import { type Buffer, type BufferOptions, type Kind, kindOf, type Parameter } from './parameter.ts';
 import { show } from './show.ts';
 import { type LoadResult, list, prepareLoad, type StateDict } from './state.ts';
@@ -118,6 +118,11 @@ export abstract class Module {
   /** What a field is called in states. @internal */
   [NAME_OF](field: string): string {
     return stateName(field);
+  }
+
+  /** Lets a field be what it will be: it was registered as a parameter or a buffer. @internal */
+  [FORGET](field: string): void {
+    this.#kinds.delete(field);
   }
 
   /** All modules and tensors in the fields. @internal */

@@ -20,6 +20,7 @@ export const NAME_OF = Symbol('nameOf');
 export const PLACES = Symbol('places');
 export const COMPUTE = Symbol('compute');
 export const ITEM_OF = Symbol('itemOf');
+export const FORGET = Symbol('forget');
 /** What every weight of takes part once for each row of the input. */
 export const BY_ROW = Symbol('byRow');
 

@@ -1,6 +1,7 @@
 // The namespace `optim`: optimizers and gradient clipping, named as PyTorch's torch.optim and torch.nn.utils.
+
+export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from '../nn/utils/clip.ts';
 export * from './algorithms.ts';
-export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from './clip.ts';
 /** Schedules of learning rates (PyTorch's `torch.optim.lr_scheduler`). */
 export * as lrScheduler from './lr-scheduler/index.ts';
 export {

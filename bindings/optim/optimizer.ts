@@ -4,11 +4,12 @@ import { ops, withoutTape, withTape } from '../autograd.ts';
 import { aside, tracing, upload } from '../execute.ts';
 import { ArgumentError, describe } from '../memory/errors.ts';
 import type { SavedTensor } from '../nn/state.ts';
+import { listOf } from '../nn/utils/list.ts';
 import { Watch } from '../program/watch.ts';
 import { type Signature, signature } from '../signature.ts';
 import { checkGradient, Tensor } from '../tensor.ts';
 import { readSaved, savedNumbers } from './saved.ts';
-import { expectObject, expectParameters, expectSettings, type Known, listOf } from './settings.ts';
+import { expectObject, expectParameters, expectSettings, type Known } from './settings.ts';
 
 /** Options of a group in a saved state: numbers and switches by name. */
 export type Settings = Record<string, number | boolean | readonly number[]>;

@@ -19,15 +19,6 @@ export function expectObject(op: string, what: string, x: unknown): asserts x is
     throw new ArgumentError(`${op}: expected ${what} to be an object, got ${describe(x)}`);
 }
 
-/** The elements of a list. @throws ArgumentError for what is none */
-export function listOf(op: string, params: unknown): unknown[] {
-  if (typeof params !== 'object' || params === null || params instanceof Tensor || !(Symbol.iterator in params))
-    throw new ArgumentError(
-      `${op}: expected a list of parameters or of groups, got ${describe(params)}; pass model.parameters()`,
-    );
-  return [...(params as Iterable<unknown>)];
-}
-
 /**
  * @param known what was found right at the last call, which was no list with one of them twice
  * @throws ArgumentError unless each is a living, contiguous f32 leaf and there once; there must be one at least

@@ -1,5 +1,8 @@
 """Twenty optimizer steps of one module each, from its state: what it gives, all gradients, and the losses."""
+import warnings
+
 import torch
+import torch.nn.utils.parametrizations
 
 from store import dump, flat, integers, number, uniform
 from training import camel
@@ -36,6 +39,19 @@ CASES = [
     ("LocalResponseNorm", [4], {"alpha": 0.5, "beta": 1.5, "k": 2}, [[2, 5, 2, 2]]),
     ("BatchNorm3d", [2], {}, [[2, 2, 2, 1, 2]]),
     ("InstanceNorm3d", [2], {"affine": True}, [[2, 2, 2, 1, 2]]),
+    ("Linear", [3, 4], {}, [[2, 3]], "parametrizations.weight_norm", {}),
+    ("Linear", [3, 4], {}, [[2, 3]], "parametrizations.weight_norm", {"dim": 1}),
+    ("Linear", [3, 4], {}, [[2, 3]], "parametrizations.weight_norm", {"dim": None}),
+    ("Linear", [3, 4], {}, [[2, 3]], "parametrizations.weight_norm", {"name": "bias"}),
+    ("Conv1d", [2, 3, 2], {}, [[2, 2, 4]], "parametrizations.weight_norm", {}),
+    ("Linear", [3, 4], {}, [[2, 3]], "parametrizations.spectral_norm", {}),
+    ("Linear", [3, 4], {}, [[2, 3]], "parametrizations.spectral_norm", {"name": "bias"}),
+    ("Conv2d", [2, 3, 2], {}, [[1, 2, 3, 3]], "parametrizations.spectral_norm", {"n_power_iterations": 2}),
+    ("ConvTranspose1d", [2, 3, 2], {}, [[2, 2, 3]], "parametrizations.spectral_norm", {}),
+    ("Linear", [3, 4], {}, [[2, 3]], "weight_norm", {}),
+    ("Conv1d", [2, 3, 2], {}, [[2, 2, 4]], "weight_norm", {"dim": None}),
+    ("Linear", [3, 4], {}, [[2, 3]], "spectral_norm", {}),
+    ("ConvTranspose1d", [2, 3, 2], {}, [[2, 2, 3]], "spectral_norm", {"n_power_iterations": 2}),
 ]
 STEPS = 20
 
@@ -46,8 +62,15 @@ def inputs_of(spec):
 
 def trained():
     runs = []
-    for name, args, options, specs in CASES:
+    torch.manual_seed(0)
+    for name, args, options, specs, *wrap in CASES:
         module = getattr(torch.nn, name)(*args, **options).double()
+        if wrap:
+            path, given = wrap
+            home = torch.nn.utils.parametrizations if "." in path else torch.nn.utils
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                getattr(home, path.split(".")[-1])(module, **given)
         for p in module.parameters():
             p.data.copy_(uniform(*p.shape, low=-0.9, high=0.9))
         inputs = [inputs_of(spec) for spec in specs]
@@ -56,18 +79,18 @@ def trained():
             "state": [[k, list(v.shape), flat(v)] for k, v in module.state_dict().items()],
             "inputs": [{"shape": list(x.shape), "data": flat(x), **({} if x.is_floating_point() else {"dtype": "i32"})} for x in inputs],
         }
+        if wrap:
+            entry["wrap"] = [".".join(camel(part) for part in wrap[0].split(".")), {camel(k): v for k, v in wrap[1].items()}]
         # What is put in is trained with the parameters, so that its gradients count as well.
         leaves = [x.clone().requires_grad_() if x.is_floating_point() else x for x in inputs]
         params = [x for x in leaves if x.requires_grad] + list(module.parameters())
         optimizer = torch.optim.SGD(params, lr=0.2, momentum=0.5)
-        target, losses = None, []
+        y, losses = module(*leaves), []
+        target = uniform(*y.shape, low=-1, high=1)
+        entry.update(y=flat(y), target=flat(target))
         for step in range(STEPS):
             optimizer.zero_grad()
-            y = module(*leaves)
-            if target is None:
-                target = uniform(*y.shape, low=-1, high=1)
-                entry.update(y=flat(y), target=flat(target))
-            loss = ((y - target) ** 2).mean()
+            loss = ((module(*leaves) - target) ** 2).mean()
             loss.backward()
             if step == 0:
                 entry["grads"] = [flat(p.grad) for p in params]

@@ -9,6 +9,8 @@ import { numbers, read } from './golden.ts';
 interface Run {
   readonly name: string;
   readonly args: readonly unknown[];
+  /** A function of nn.utils that changes the module, and its options. */
+  readonly wrap?: readonly [path: string, options: object];
   readonly state: readonly (readonly [key: string, shape: readonly number[], values: readonly number[]])[];
   readonly inputs: readonly {
     readonly shape: readonly number[];
@@ -27,11 +29,14 @@ const TOLERANCE = 1e-4;
 
 const close = (actual: ArrayLike<number>, given: readonly number[], what: string): void => {
   const expected = numbers(given);
-  const largest = expected.reduce((top, v) => Math.max(top, Math.abs(v)), 1e-6);
+  const largest = expected.reduce((top, v) => Math.max(top, Math.abs(v)), 1e-3);
   expectClose(actual, expected, { relative: 0, absolute: TOLERANCE * largest }, what);
 };
 
-const title = ({ name, args }: Run, i: number): string => `${i}: ${name} ${JSON.stringify(args)}`;
+const title = ({ name, args, wrap }: Run, i: number): string =>
+  `${i}: ${name} ${JSON.stringify(args)}${wrap ? ` with ${wrap[0]} ${JSON.stringify(wrap[1])}` : ''}`;
+const utilityAt = (path: string): ((module: nn.Module, options: object) => unknown) =>
+  path.split('.').reduce<unknown>((home, name) => (home as Record<string, unknown>)[name], nn.utils) as never;
 
 describe.each(['strict', 'relaxed'] as const)('twenty steps, %s build', (simd) => {
   beforeAll(() => init({ simd }));
@@ -40,6 +45,7 @@ describe.each(['strict', 'relaxed'] as const)('twenty steps, %s build', (simd) =
   it.each(runs.map((run, i) => [title(run, i), run] as const))('%s', (_, run) => {
     scope(() => {
       const module = new (nn[run.name as 'Linear'] as unknown as new (...args: unknown[]) => AnyModule)(...run.args);
+      if (run.wrap) utilityAt(run.wrap[0])(module, run.wrap[1]);
       module.loadStateDict(
         Object.fromEntries(
           run.state.map(([key, shape, data]) => [key, { shape, data: Float32Array.from(numbers(data)) }]),

@@ -245,6 +245,43 @@ const cases: { readonly [K in Name]: Cases } = {
     },
     ...refusesVectors(init.orthogonal_),
   },
+  dirac_: {
+    'leaves channels as they are': () => {
+      const x = rg.randn([2, 3, 5, 4]);
+      for (const [out, groups] of [
+        [3, 1],
+        [5, 1],
+        [2, 1],
+        [6, 3],
+      ] as const) {
+        const w = init.dirac_(weight(out, 3, 3, 3), groups);
+        const y = rg.functional.conv2d(x, w, null, { padding: 1 });
+        const each = out / groups;
+        for (let c = 0; c < out; c++) {
+          const from = c % each;
+          const off = from < 3 ? y.select(1, c).sub(x.select(1, from)) : y.select(1, c);
+          expect(off.abs().max().item()).toBe(0);
+        }
+      }
+      expect(init.dirac_(weight(1, 1, 4)).toArray()).toEqual([[[0, 0, 1, 0]]]);
+    },
+    ...refuses(
+      'refuses matrices',
+      () => init.dirac_(weight(2, 2)),
+      /dirac_: expected a tensor of 3 to 5/,
+      rg.ShapeError,
+    ),
+    ...refuses('refuses other groups', () => init.dirac_(weight(3, 2, 1), 2), /dirac_: expected groups that divide 3/),
+  },
+  sparse_: {
+    'has the share of zeros in each column': () => {
+      const x = init.sparse_(weight(40, 30), 0.3, 2);
+      for (const column of x.t().toArray() as number[][]) expect(column.filter((v) => v === 0)).toHaveLength(12);
+      expect(Math.abs(x.square().sum().item() / (28 * 30) - 4)).toBeLessThan(1);
+    },
+    ...refuses('refuses vectors', () => init.sparse_(weight(3), 0.5), /sparse_: expected a matrix/, rg.ShapeError),
+    ...refuses('refuses other shares', () => init.sparse_(weight(3, 2), 1.5), /sparse_: expected sparsity from 0 to 1/),
+  },
   eye_: {
     'square, wide and tall': () => {
       for (const [rows, cols] of [
@@ -269,9 +306,13 @@ const cases: { readonly [K in Name]: Cases } = {
 const names = Object.keys(cases) as Name[];
 const fillers = names.filter((name): name is Exclude<Name, `calculate${string}`> => name.endsWith('_'));
 /** Those that draw random numbers. */
-const drawing = fillers.filter((name) => !['constant_', 'zeros_', 'ones_', 'eye_'].includes(name));
-const fill = (name: (typeof fillers)[number], x: Tensor): Tensor =>
-  name === 'constant_' ? init.constant_(x, 3) : init[name](x);
+const drawing = fillers.filter((name) => !['constant_', 'zeros_', 'ones_', 'eye_', 'dirac_'].includes(name));
+const fill = (name: (typeof fillers)[number], x: Tensor): Tensor => {
+  if (name === 'dirac_') init.dirac_(x.unsqueeze(2));
+  return name === 'dirac_' ? x : filledBy(name, x);
+};
+const filledBy = (name: Exclude<(typeof fillers)[number], 'dirac_'>, x: Tensor): Tensor =>
+  name === 'constant_' ? init.constant_(x, 3) : name === 'sparse_' ? init.sparse_(x, 0.5) : init[name](x);
 
 describe.each(['strict', 'relaxed'] as const)('nn.init, %s build', (simd) => {
   beforeAll(() => rg.init({ simd }));
