@@ -81,9 +81,14 @@ export type OpName =
   | 'crossEntropy'
   | 'crossEntropy gradient'
   | 'relu gradient'
+  | 'embedding'
+  | 'embedding gradient'
   | 'Adam';
 
-/** One op on x [rows, cols]. `y`: the second operand, the upstream gradient, or Adam's gradient, of x's shape. */
+/**
+ * One op on x [rows, cols]. `y`: the second operand, the upstream gradient, or Adam's gradient, of the shape of x or of
+ * the result. Of embeddings x is the table.
+ */
 export interface OpProblem {
   readonly kind: 'op';
   readonly op: OpName;
@@ -95,7 +100,7 @@ export interface OpProblem {
   readonly weight?: Float32Array;
   /** [cols] */
   readonly bias?: Float32Array;
-  /** Classes [rows]. */
+  /** Classes [rows], or the rows of the table that are taken. */
   readonly target?: Int32Array;
 }
 

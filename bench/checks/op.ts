@@ -55,6 +55,20 @@ export function checkOp({ op, rows, cols, x, y, weight, bias, target }: OpProble
     case 'gelu':
       // Not every peer is exact in the tail.
       return each((i) => unary.gelu.forward(at(x, i)), { relative: 1e-5, absolute: 1e-5 });
+    case 'embedding': {
+      const taken = target as Int32Array;
+      return checkElements(
+        taken.length * cols,
+        (i) => at(x, at(taken, Math.floor(i / cols)) * cols + (i % cols)),
+        NEAR,
+      );
+    }
+    case 'embedding gradient': {
+      const sums = new Float64Array(n);
+      for (const [j, r] of (target as Int32Array).entries())
+        for (let c = 0; c < cols; c++) sums[r * cols + c] = at(sums, r * cols + c) + at(y, j * cols + c);
+      return each((i) => at(sums, i));
+    }
     case 'relu gradient':
       return each((i) => (at(x, i) > 0 ? at(y, i) : 0));
     case 'Adam':

@@ -30,6 +30,9 @@ const COST: Readonly<Record<OpName, { readonly bytes: number; readonly exps?: nu
   crossEntropy: { bytes: 4, exps: 1 },
   'crossEntropy gradient': { bytes: 8, exps: 1 },
   'relu gradient': { bytes: 12 },
+  // Of each number that is taken.
+  embedding: { bytes: 8 },
+  'embedding gradient': { bytes: 4 },
   // Reads parameter, gradient and two averages; writes all but the gradient.
   Adam: { bytes: 28 },
 };
@@ -42,6 +45,24 @@ const SIZES = {
     [16384, 1024],
   ],
 } as const;
+
+/** A vocabulary, and what 32 texts of 64 words take of it. */
+const TABLES = { quick: [[50, 16, 24]], full: [[50_000, 128, 2048]] } as const;
+
+function tableCase(op: 'embedding' | 'embedding gradient', rows: number, cols: number, taken: number): Case {
+  // The gradient is as large as the table, and read from the numbers that were taken.
+  const bytes = COST[op].bytes * taken * cols + (op === 'embedding' ? 0 : 4 * rows * cols);
+  return {
+    name: `${op} ${taken} of ${rows}×${cols}`,
+    work: { bytes, unit: 'GB/s' },
+    make: () => {
+      const target = classes(taken, rows, 2);
+      const y = op === 'embedding' ? {} : { y: uniform(taken * cols, 3) };
+      const problem: OpProblem = { kind: 'op', op, rows, cols, x: uniform(rows * cols, 1), target, ...y };
+      return { problem, check: checkOp(problem) };
+    },
+  };
+}
 
 function problemOf(op: OpName, rows: number, cols: number): OpProblem {
   const n = rows * cols;
@@ -133,14 +154,20 @@ function gradientSides(raw: RawKernels): Side[] {
 
 /** @param quick one small size @param raw the memory of the loops that two cases are compared to, if they are */
 export function opsFamily(quick: boolean, raw: RawKernels | null): Family {
-  const names = Object.keys(COST) as OpName[];
+  const names = (Object.keys(COST) as OpName[]).filter((op) => !op.startsWith('embedding'));
   const sizes: readonly (readonly [number, number])[] = quick ? SIZES.quick : SIZES.full;
   return {
     name: 'ops',
     // A quarter of the rows for Adam, which has four arrays.
-    cases: names.flatMap((op) =>
-      sizes.map(([rows, cols]) => opCase(op, op === 'Adam' && rows > 1000 ? rows / 4 : rows, cols, raw)),
-    ),
+    cases: [
+      ...names.flatMap((op) =>
+        sizes.map(([rows, cols]) => opCase(op, op === 'Adam' && rows > 1000 ? rows / 4 : rows, cols, raw)),
+      ),
+      ...TABLES[quick ? 'quick' : 'full'].flatMap(([rows, cols, taken]) => [
+        tableCase('embedding', rows, cols, taken),
+        tableCase('embedding gradient', rows, cols, taken),
+      ]),
+    ],
     skipped: [],
   };
 }

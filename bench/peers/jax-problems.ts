@@ -150,6 +150,9 @@ function op(problem: OpProblem): Run {
       );
     case 'relu gradient':
       return binary((a, g) => np.where(a.greater(0), g, 0), y());
+    case 'embedding':
+    case 'embedding gradient':
+      throw new Error('no rows by index whose gradient is a sum of rows');
     case 'Adam':
       return stepping([x], () => [y()], { name: 'Adam', lr: ADAM.lr }, ADAM.steps);
   }

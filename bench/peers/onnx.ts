@@ -157,9 +157,18 @@ function op({ op, rows, cols, x, y, weight, bias, target }: OpProblem): Graph | 
         inputs: [input, { name: 'target', type: 'i32', shape: [rows], data: target as Int32Array }],
         output: result(),
       };
+    case 'embedding': {
+      const taken = target as Int32Array;
+      return {
+        nodes: [{ op: 'Gather', inputs: ['x', 'target'], output: 'out' }],
+        inputs: [input, { name: 'target', type: 'i32', shape: [taken.length], data: taken }],
+        output: result(taken.length, cols),
+      };
+    }
     case 'dropout':
     case 'crossEntropy gradient':
     case 'relu gradient':
+    case 'embedding gradient':
     case 'Adam':
       return null;
   }

@@ -216,6 +216,21 @@ function op(problem: OpProblem): Run | null {
       return loop(n, (y) => {
         for (let i = 0; i < n; i++) y[i] = (x[i] as number) > 0 ? (other[i] as number) : 0;
       });
+    case 'embedding': {
+      const taken = problem.target as Int32Array;
+      return loop(taken.length * cols, (y) => {
+        for (const [j, row] of taken.entries()) y.set(x.subarray(row * cols, (row + 1) * cols), j * cols);
+      });
+    }
+    case 'embedding gradient': {
+      const taken = problem.target as Int32Array;
+      return loop(n, (y) => {
+        y.fill(0);
+        for (const [j, row] of taken.entries())
+          for (let i = 0; i < cols; i++)
+            y[row * cols + i] = (y[row * cols + i] as number) + (other[j * cols + i] as number);
+      });
+    }
     case 'Adam':
       return adam(problem);
     case 'gelu':

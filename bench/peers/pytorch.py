@@ -71,7 +71,7 @@ def conv(p, arrays):
 def op(p, arrays):
     shape = (p["rows"], p["cols"])
     x = arrays["x"].view(shape)
-    y = arrays["y"].view(shape) if "y" in arrays else None
+    y = arrays["y"].view(-1, p["cols"]) if "y" in arrays else None
     weight, bias = arrays.get("weight"), arrays.get("bias")
     target = arrays["target"].long() if "target" in arrays else None
     name = p["op"]
@@ -89,9 +89,9 @@ def op(p, arrays):
     if name == "crossEntropy gradient":
         x.requires_grad_()
         return Repeat(lambda: torch.autograd.grad(F.cross_entropy(x, target), x)[0])
-    if name == "relu gradient":
+    if name in ("relu gradient", "embedding gradient"):
         x.requires_grad_()
-        forward = F.relu(x)
+        forward = F.relu(x) if name == "relu gradient" else F.embedding(target, x)
         return Repeat(lambda: torch.autograd.grad(forward, x, y, retain_graph=True)[0])
     return Repeat(
         {
@@ -105,6 +105,7 @@ def op(p, arrays):
             "softmax": lambda: F.softmax(x, 1),
             "layerNorm": lambda: F.layer_norm(x, (p["cols"],), weight, bias, p["eps"]),
             "dropout": lambda: F.dropout(x, p["dropout"]),
+            "embedding": lambda: F.embedding(target, x),
             "crossEntropy": lambda: F.cross_entropy(x, target),
         }[name]
     )

@@ -96,10 +96,11 @@ function op(problem: OpProblem): Run {
   const { rows, cols } = problem;
   const shape: [number, number] = [rows, cols];
   const x = tf.tensor2d(problem.x, shape);
-  const y = problem.y ? tf.tensor2d(problem.y, shape) : x;
+  const y = problem.y ? tf.tensor2d(problem.y, [problem.y.length / cols, cols]) : x;
   const vector = (data: Float32Array | undefined): tf.Tensor1D => tf.tensor1d(data ?? [0]);
   const [weight, bias] = [vector(problem.weight), vector(problem.bias)];
-  const hot = problem.target ? oneHot(problem.target, cols) : x;
+  const hot = problem.target && problem.op.startsWith('cross') ? oneHot(problem.target, cols) : x;
+  const taken = tf.tensor1d(problem.target ?? [0], 'int32');
   const loss = (logits: tf.Tensor): tf.Scalar => tf.losses.softmaxCrossEntropy(hot, logits);
   switch (problem.op) {
     case 'add':
@@ -127,6 +128,12 @@ function op(problem: OpProblem): Run {
     case 'crossEntropy gradient': {
       const gradient = tf.grad((logits) => loss(logits));
       return freeing(() => gradient(x));
+    }
+    case 'embedding':
+      return freeing(() => tf.gather(x, taken));
+    case 'embedding gradient': {
+      const gradient = tf.grad((value) => tf.gather(value, taken));
+      return freeing(() => gradient(x, y));
     }
     case 'relu gradient': {
       const gradient = tf.grad((value) => tf.relu(value));

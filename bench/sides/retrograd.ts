@@ -79,7 +79,7 @@ function op(library: Library, { op, rows, cols, ...problem }: OpProblem): Run | 
   const { functional: F, grad, tensor } = library;
   const shape = [rows, cols];
   const x = tensor(problem.x, { shape });
-  const y = problem.y ? tensor(problem.y, { shape }) : null;
+  const y = problem.y ? tensor(problem.y, { shape: [problem.y.length / cols, cols] }) : null;
   const weight = problem.weight ? tensor(problem.weight) : null;
   const bias = problem.bias ? tensor(problem.bias) : null;
   const target = problem.target ? tensor(problem.target) : null;
@@ -111,9 +111,12 @@ function op(library: Library, { op, rows, cols, ...problem }: OpProblem): Run | 
       return run(() => grad([F.crossEntropy(x, target as Tensor)], [x])[0] as Tensor);
     case 'Adam':
       return adam(library, inputs, x, y as Tensor);
-    case 'relu gradient': {
+    case 'embedding':
+      return run(() => F.embedding(target as Tensor, x));
+    case 'relu gradient':
+    case 'embedding gradient': {
       x.requiresGrad_();
-      const forward = x.relu();
+      const forward = op === 'relu gradient' ? x.relu() : F.embedding(target as Tensor, x);
       inputs.push(forward);
       return run(() => grad([forward], [x], { gradOutputs: [y as Tensor], retainGraph: true })[0] as Tensor);
     }
