@@ -18,9 +18,12 @@ export {
   zeros,
   zerosLike,
 } from './creation.ts';
+export * from './functional/draw.ts';
 export * from './functional/functions.ts';
+export { type CdistMode, type CdistOptions, cdist } from './functional/pairs.ts';
 export * from './functional/parts.ts';
 export * from './functional/rearrange.ts';
+export { type MultinomialOptions, multinomial, normal, poisson } from './functional/sampling.ts';
 export { unflatten } from './functional/unflatten.ts';
 export type { TensorMethods } from './generated/tensor-methods.ts';
 

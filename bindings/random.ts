@@ -1,12 +1,15 @@
 // The default generator, and what draws from it.
-import { ops, withoutTape } from './autograd.ts';
+import { familyOps, ops, withoutTape } from './autograd.ts';
 import { MADE, type ShapeFunction, type TensorOptions, tensor, withGrad } from './creation.ts';
 import { checkValues } from './dtypes.ts';
 import { onStart, runtime } from './engine/engine.ts';
 import { tracing, upload } from './execute.ts';
 import { ArgumentError, describe } from './memory/errors.ts';
+import { withinRows } from './ops/within.ts';
 import { alternatives, callable } from './signature.ts';
 import { checkShape, type Dtype, host, type Shape, type Tensor } from './tensor.ts';
+
+const checkOps = familyOps(withinRows);
 
 // The default generator: Philox key and counter, four u32 in the arena, read and moved on by kernels. The key is the
 // seed.
@@ -130,6 +133,7 @@ export const bernoulli = alternatives<{
     'bernoulli(x: Tensor)',
     (x: Tensor) =>
       withoutTape(() => {
+        checkOps.within({ x }, { low: 0, high: 1, what: 'probabilities' });
         const uniform = ops.uniform({ state: defaultGenerator() }, { shape: [...x.sizes], low: 0, high: 1 });
         const mask = ops.lt({ a: uniform, b: x });
         uniform.dispose();

@@ -4,11 +4,11 @@
 // `first` on, a multiple of 4. state is u32 [key0, key1, counterLow, counterHigh], 16 bytes; the kernels leave it as it
 // is, and random_advance moves it past a draw.
 
-const MULTIPLIER_0: i32 = <i32>0xd2511f53;
-const MULTIPLIER_1: i32 = <i32>0xcd9e8d57;
-const WEYL_0: i32 = <i32>0x9e3779b9;
-const WEYL_1: i32 = <i32>0xbb67ae85;
-const ROUNDS: i32 = 10;
+export const MULTIPLIER_0: i32 = <i32>0xd2511f53;
+export const MULTIPLIER_1: i32 = <i32>0xcd9e8d57;
+export const WEYL_0: i32 = <i32>0x9e3779b9;
+export const WEYL_1: i32 = <i32>0xbb67ae85;
+export const ROUNDS: i32 = 10;
 
 /** The high words of four products, given as two vectors of two. */
 @inline

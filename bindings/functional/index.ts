@@ -5,6 +5,7 @@ export type { Sizes } from './arguments.ts';
 export { type AttentionOptions, scaledDotProductAttention } from './attention.ts';
 export * from './class-loss.ts';
 export * from './conv.ts';
+export * from './ctc.ts';
 export {
   type CosineSimilarityOptions,
   cosineSimilarity,
@@ -27,6 +28,7 @@ export * from './noise.ts';
 export * from './norm.ts';
 export * from './one-hot.ts';
 export * from './pad.ts';
+export { type PdistOptions, pdist } from './pairs.ts';
 export * from './pool.ts';
 export * from './prelu.ts';
 export { logSoftmax, softmax } from './reduction.ts';

@@ -151,6 +151,65 @@ export const pointwiseLossKernels = optional(() => ({
   huber_backward_f32: boundedBackward(),
 }));
 
+interface Frames {
+  readonly n: number;
+  readonly time: number;
+  readonly classes: number;
+  readonly width: number;
+}
+/** What the kernels of CTC share; the frames of a sample lie `step` elements apart. */
+const ctcOf = () => ({
+  logp: input('f32', ['time', 'step'], 'n', 'classes'),
+  targets: indices('classes', 'n', 'labels'),
+  frames: indices('time', 'n'),
+  lengths: indices('labels', 'n'),
+  n: size,
+  time: size,
+  classes: size,
+  labels: size,
+  width: size,
+  step: size,
+  blank: i32,
+});
+const bySequence = {
+  cut: () => ({ along: 'n' as const, grain: 1 }),
+  cost: ({ n, time, classes, width }: Frames): number => n * time * (classes + width * 8),
+  trials: [
+    { n: 7, time: 20, classes: 11, labels: 6, width: 13, step: 77, blank: 0 },
+    { n: 0, time: 5, classes: 3, labels: 2, width: 5, step: 0, blank: 1 },
+  ],
+};
+
+export const ctcKernels = optional(() => ({
+  ctc_forward_f32: kernel(
+    { losses: output('f32', 'n'), alpha: output('f32', 'n', 'time', 'width'), ...ctcOf() },
+    bySequence,
+  ),
+  ctc_backward_f32: kernel(
+    {
+      dlogp: output('f32', ['time', 'step'], 'n', 'classes'),
+      beta: output('f32', 'n', 2, 'width'),
+      g: input('f32', 'n'),
+      alpha: input('f32', 'n', 'time', 'width'),
+      ...ctcOf(),
+    },
+    bySequence,
+  ),
+}));
+
+export const ctcProbes = optional(() => ({
+  /** The first sample of wrong lengths or labels, or −1. */
+  check_ctc_i32: probe({
+    targets: input('i32', 'n', 'labels'),
+    frames: input('i32', 'n'),
+    lengths: input('i32', 'n'),
+    n: size,
+    time: size,
+    classes: size,
+    labels: size,
+  }),
+}));
+
 export const checkProbes = {
   /** The first of n targets that is no class and is not ignored, or −1. */
   check_targets_i32: probe({ target: input('i32', 'n'), n: size, classes: size, ignoreIndex: i32 }),

@@ -12,12 +12,12 @@ import { elementwiseKernels } from './elementwise.ts';
 import { embeddingKernels, offsetProbes } from './embedding.ts';
 import { gemmKernels } from './gemm.ts';
 import { countProbes, indexingKernels } from './indexing.ts';
-import { checkProbes, classLossKernels, pointwiseLossKernels } from './loss.ts';
+import { checkProbes, classLossKernels, ctcKernels, ctcProbes, pointwiseLossKernels } from './loss.ts';
 import { batchNormKernels, groupNormKernels, layerNormKernels } from './norm.ts';
 import { optimKernels, scaleKernels } from './optim.ts';
 import { padKernels } from './pad.ts';
 import { poolKernels, unpoolKernels } from './pool.ts';
-import { randomKernels } from './random.ts';
+import { randomKernels, samplingKernels, samplingProbes } from './random.ts';
 import { reduceKernels } from './reduce.ts';
 import { gridKernels, resampleKernels } from './resample.ts';
 import { rnnKernels } from './rnn.ts';
@@ -38,6 +38,8 @@ export const table = optional(() => ({
   ...unpoolKernels,
   ...classLossKernels,
   ...pointwiseLossKernels,
+  ...ctcKernels,
+  ...samplingKernels,
   ...randomKernels,
   ...optimKernels,
   ...scaleKernels,
@@ -49,7 +51,13 @@ export const table = optional(() => ({
   ...attentionKernels,
 }));
 /** Exports that look at values and answer with a number; in a program an answer from 0 stops it. */
-export const probes = { ...checkProbes, ...countProbes, ...offsetProbes };
+export const probes = optional(() => ({
+  ...checkProbes,
+  ...countProbes,
+  ...offsetProbes,
+  ...ctcProbes,
+  ...samplingProbes,
+}));
 
 export type KernelName = keyof typeof table;
 export type ProbeName = keyof typeof probes;
@@ -69,7 +77,7 @@ export function addKernels(family: object): void {
 }
 for (const family of [
   ...[elementwiseKernels, broadcastKernels, gemmKernels, reduceKernels],
-  ...[randomKernels, scaleKernels, indexingKernels, probes],
+  ...[randomKernels, scaleKernels, indexingKernels, checkProbes, countProbes, offsetProbes],
 ])
   addKernels(family);
 

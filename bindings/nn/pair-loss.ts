@@ -24,6 +24,10 @@ const ofDistances = signature(
 );
 const ofGaussian = signature(`GaussianNLLLoss(*, full: bool = false, eps: number = 1e-6, ${REDUCTION})`);
 const ofGaussians = signature('GaussianNLLLoss.forward(x: Tensor, target: Tensor, var: Tensor|number)');
+const ofCtc = signature(`CTCLoss(blank: int = 0, ${REDUCTION}, zeroInfinity: bool = false)`);
+const ofSequences = signature(
+  'CTCLoss.forward(logProbs: Tensor, targets: Tensor, inputLengths: Tensor|int[]|int, targetLengths: Tensor|int[]|int)',
+);
 const ofSimilarity = signature('CosineSimilarity(dim: int = 1, eps: number = 1e-8)');
 const ofSimilarities = signature('CosineSimilarity.forward(x1: Tensor, x2: Tensor)');
 const ofPairwise = signature('PairwiseDistance(p: number = 2, eps: number = 1e-6, keepdim: bool = false)');
@@ -137,6 +141,28 @@ export class GaussianNLLLoss extends Criterion {
   /** The loss of means x and variances for a target. */
   forward(...args: [x: Tensor, target: Tensor, variance: Tensor | number]): Tensor {
     return this.compute(ofGaussians, args);
+  }
+}
+
+/** Targets without places in time: {@link functional.ctcLoss} (PyTorch's `nn.CTCLoss`). */
+export class CTCLoss extends Criterion {
+  /** The class that stands between labels. */
+  declare blank: number;
+  /** How the losses become one. */
+  declare reduction: F.Reduction;
+  /** Whether what has no way has a loss and gradient of 0. */
+  declare zeroInfinity: boolean;
+
+  /** A loss of sequences. */
+  constructor(
+    ...args: Arguments<[], [blank: number, reduction: F.Reduction, zeroInfinity: boolean], F.CtcLossOptions>
+  ) {
+    super(F.ctcLoss, ofCtc, args);
+  }
+
+  /** The loss of log-probabilities [time, n, classes], see {@link functional.ctcLoss}. */
+  forward(...args: [logProbs: Tensor, targets: Tensor, inputLengths: F.Lengths, targetLengths: F.Lengths]): Tensor {
+    return this.compute(ofSequences, args);
   }
 }
 

@@ -5,6 +5,7 @@ import { attentionRows } from './attention.ts';
 import { columnRows } from './columns.ts';
 import { convRows } from './conv.ts';
 import type { OpName, Row } from './core.ts';
+import { ctcRows } from './ctc.ts';
 import { embeddingRows } from './embedding.ts';
 import { gridRows } from './grid.ts';
 import { groupNormRows } from './groupnorm.ts';
@@ -19,6 +20,7 @@ import { rmsNormRows } from './rmsnorm.ts';
 import { rnnRows } from './rnn.ts';
 import { sequenceRows } from './rnn-sequences.ts';
 import { coreRows } from './rows.ts';
+import { samplingRows } from './sampling.ts';
 import { unpoolRows } from './unpool.ts';
 import { withinRows } from './within.ts';
 
@@ -55,4 +57,6 @@ export const table: { readonly [K in OpName]: Row } = {
   ...adagradRows,
   ...clipRows,
   ...withinRows,
+  ...ctcRows,
+  ...samplingRows,
 };

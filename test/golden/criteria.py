@@ -64,14 +64,46 @@ def plain():
     for options in ({}, {"p": 1, "keepdim": True}, {"p": 3.5, "eps": 0.01}, {"p": float("inf")}):
         yield "pairwiseDistance", F.pairwise_distance, options, [uniform(3, 4), uniform(3, 4)]
     yield "pairwiseDistance", F.pairwise_distance, {}, [uniform(2, 3, 4), uniform(4)]
+    for options in ({}, {"p": 1}, {"p": 3}, {"p": float("inf")}):
+        yield "cdist", torch.cdist, options, [uniform(3, 4), uniform(5, 4)]
+        yield "pdist", F.pdist, options, [uniform(5, 3)]
+    same = uniform(4, 2)
+    yield "cdist", torch.cdist, {}, [same, same]
+    yield "cdist", torch.cdist, {"compute_mode": "use_mm_for_euclid_dist"}, [uniform(2, 4, 3), uniform(5, 3)]
+    yield "cdist", torch.cdist, {}, [uniform(27, 3), uniform(2, 3)]
+    yield "pdist", F.pdist, {}, [uniform(1, 3)]
     for options in ({}, {"p": 1, "dim": 0}, {"p": 3, "dim": -1}, {"dim": (0, 1), "eps": 9}):
         yield "normalize", F.normalize, options, [uniform(3, 4)]
+
+
+def sequences(golden):
+    """CTC: rows of targets and one after the other, lengths as tensors and lists, repeated labels, none, too many, one sample."""
+    rows = torch.tensor([[1, 2, 2, 3, 1], [3, 1, 0, 0, 0], [4, 4, 4, 4, 4], [0, 0, 0, 0, 0]])
+    frames, lengths = torch.tensor([7, 5, 6, 3]), torch.tensor([5, 2, 3, 0])
+    flat_rows = torch.cat([row[:n] for row, n in zip(rows, lengths)])
+    logp = torch.log_softmax(uniform(7, 4, 5), 2).float().double()
+    for reduction in ("mean", "sum", "none"):
+        options = {"reduction": reduction}
+        golden.case(f"ctcLoss rows {reduction}", "F.ctcLoss", ["$0", "$1", "$2", "$3", options], lambda x, t, a, b: F.ctc_loss(x, t, a, b, reduction=reduction), logp, rows, frames, lengths)
+    golden.case("ctcLoss in a line", "F.ctcLoss", ["$0", "$1", "$2", "$3"], lambda x, t, a, b: F.ctc_loss(x, t, a, b), logp, flat_rows, frames, lengths)
+    golden.case("ctcLoss, lists", "F.ctcLoss", ["$0", "$1", frames.tolist(), lengths.tolist(), {"blank": 0}], lambda x, t: F.ctc_loss(x, t, frames, lengths), logp, flat_rows)
+    long = torch.tensor([5, 2, 5, 0])
+    for reduction in ("mean", "none"):
+        options = {"blank": 2, "reduction": reduction, "zeroInfinity": True}
+        golden.case(f"ctcLoss without a way {reduction}", "F.ctcLoss", ["$0", "$1", "$2", "$3", options], lambda x, t, a, b: F.ctc_loss(x, t, a, b, 2, reduction, True), logp, torch.where(rows == 2, 0, rows), frames, long)
+    golden.case("ctcLoss, infinite", "F.ctcLoss", ["$0", "$1", "$2", "$3", {"reduction": "none"}], lambda x, t, a, b: F.ctc_loss(x.detach(), t, a, b, reduction="none"), logp, rows, frames, long)
+    one = torch.log_softmax(uniform(9, 4), 1).float().double()
+    for reduction in ("mean", "none"):
+        golden.case(f"ctcLoss of one {reduction}", "F.ctcLoss", ["$0", "$1", 9, 4, {"reduction": reduction}], lambda x, t: F.ctc_loss(x, t, torch.tensor(9), torch.tensor(4), reduction=reduction), one, torch.tensor([1, 3, 3, 2]))
+    # Long enough that probabilities are far from what f32 holds; a loss of f32 steps is that of f64 all the same.
+    far = torch.log_softmax(uniform(64, 1, 3) * 4, 2).float().double()
+    golden.case("ctcLoss, long", "F.ctcLoss", ["$0", "$1", [64], [20], {"reduction": "sum"}], lambda x, t: F.ctc_loss(x, t, torch.tensor([64]), torch.tensor([20]), reduction="sum"), far, torch.tensor([[1, 2] * 10]))
 
 
 def arguments(options, inputs):
     """The call's arguments, and its inputs with those of the options behind."""
     tensors = [v for v in options.values() if isinstance(v, torch.Tensor)]
-    ours = {camel(k): f"${len(inputs) + tensors.index(v)}" if isinstance(v, torch.Tensor) else "Infinity" if v == float("inf") else list(v) if isinstance(v, tuple) else v for k, v in options.items()}
+    ours = {camel(k): f"${len(inputs) + tensors.index(v)}" if isinstance(v, torch.Tensor) else "Infinity" if v == float("inf") else camel(v) if isinstance(v, str) else list(v) if isinstance(v, tuple) else v for k, v in options.items()}
     return [f"${i}" for i in range(len(inputs))], ours, [*inputs, *tensors]
 
 
@@ -88,7 +120,8 @@ def values(golden):
             golden.case(f"{name} {reduction} {ours or ''}", f"F.{name}", [*places, settings], call, *all_inputs)
     for name, fn, options, inputs in plain():
         places, ours, all_inputs = arguments(options, inputs)
-        golden.case(f"{name} {ours or ''}", f"F.{name}", [*places, ours], lambda *t: fn(*t, **options), *all_inputs)
+        golden.case(f"{name} {ours or ''}", name if name == "cdist" else f"F.{name}", [*places, ours], lambda *t: fn(*t, **options), *all_inputs)
+    sequences(golden)
     golden.write()
 
 
@@ -96,7 +129,7 @@ def seconds():
     golden = Second("criteria-second")
 
     def twice(name, fn, *inputs, **options):
-        golden.twice(name, f"F.{name}", [*(f"${i}" for i in range(len(inputs))), {camel(k): v for k, v in options.items()}], lambda *t: fn(*t, **options), *inputs)
+        golden.twice(name, name if name == "cdist" else f"F.{name}", [*(f"${i}" for i in range(len(inputs))), {camel(k): camel(v) if isinstance(v, str) else v for k, v in options.items()}], lambda *t: fn(*t, **options), *inputs)
 
     a, b, c, shares = uniform(4, 3), uniform(4, 3), uniform(4, 3), uniform(4, 3, low=0.2, high=0.9)
     twice("softMarginLoss", lambda x, y: torch.log1p(torch.exp(-x * y)).mean(), a, b)  # PyTorch has no gradient of the target
@@ -108,6 +141,7 @@ def seconds():
     twice("cosineSimilarity", F.cosine_similarity, a, b)
     twice("pairwiseDistance", F.pairwise_distance, a, b)
     twice("normalize", F.normalize, a)
+    twice("cdist", torch.cdist, a, b, compute_mode="use_mm_for_euclid_dist")
     golden.write()
 
 
@@ -134,6 +168,7 @@ def modules():
         ("MultiLabelSoftMarginLoss", {"weight": w}, None, 1, [bits]), ("SoftMarginLoss", {}, None, 1, [torch.sign(real)]),
         ("TripletMarginLoss", {"swap": True}, None, 3, []), ("TripletMarginWithDistanceLoss", {"margin": 0.5}, None, 3, []),
         ("CosineEmbeddingLoss", {"margin": 0.1}, None, 2, [SIGNS]),
+        ("CTCLoss", {"blank": 3}, "logSoftmax", 1, [torch.tensor([[1, 0, 2]]), torch.tensor([5]), torch.tensor([3])]),
     ]
     ready = {None: lambda y: y, "logSoftmax": lambda y: torch.log_softmax(y, 1), "sigmoid": torch.sigmoid}
     tensors = Golden("criteria-modules")

@@ -11,6 +11,7 @@ import * as norm from '../../bindings/kernels/norm.ts';
 import * as optim from '../../bindings/kernels/optim.ts';
 import * as pad from '../../bindings/kernels/pad.ts';
 import * as pool from '../../bindings/kernels/pool.ts';
+import * as random from '../../bindings/kernels/random.ts';
 import * as resample from '../../bindings/kernels/resample.ts';
 import * as rnn from '../../bindings/kernels/rnn.ts';
 // Nothing here loads a row, so that only the descriptors of the core are known.
@@ -19,6 +20,7 @@ import { descriptorOf, type KernelName, table } from '../../bindings/kernels/tab
 const families = {
   ...{ ...columns, ...conv, ...embedding, ...loss, ...norm, ...optim, ...pad, ...pool, ...resample, ...rnn },
   ...attention,
+  ...random,
 } as unknown as Record<string, object>;
 const folder = fileURLToPath(new URL('../../bindings/ops/', import.meta.url));
 const outside = Object.keys(table).filter((name) => !descriptorOf(name as KernelName));

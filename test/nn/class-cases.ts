@@ -142,6 +142,15 @@ export const cases: { readonly [K in Concrete]: Case } = {
   Tanh: activation(),
   BCELoss: loss(),
   BCEWithLogitsLoss: loss(),
+  CTCLoss: {
+    ...{ args: [{ blank: 3 }], input: [6, 2, 4], shown: 'blank: 3' },
+    given: () => [
+      randn([6, 2, 4]),
+      rg.randint(0, 3, [2, 2]),
+      rg.full([2], 6, { dtype: 'i32' }),
+      rg.full([2], 2, { dtype: 'i32' }),
+    ],
+  },
   CosineEmbeddingLoss: loss('', vectors, () => ones([3])),
   CosineSimilarity: loss(),
   CrossEntropyLoss: { ...loss('labelSmoothing: 0.1', classes), args: [{ labelSmoothing: 0.1 }] },

@@ -8,6 +8,7 @@ import { binaryCases } from './binary.ts';
 import { classLossCases } from './class-loss.ts';
 import { columnCases } from './columns.ts';
 import { convCases } from './conv.ts';
+import { ctcCases } from './ctc.ts';
 import { embeddingCases } from './embedding.ts';
 import { groupNormCases } from './groupnorm.ts';
 import { hostCases } from './host.ts';
@@ -26,6 +27,7 @@ import { resampleCases } from './resample.ts';
 import { rnnCases } from './rnn.ts';
 import { sequenceCases } from './rnn-sequences.ts';
 import { flagOf } from './samples.ts';
+import { samplingCases } from './sampling.ts';
 import { shapeCases } from './shape.ts';
 import { softmaxCases } from './softmax.ts';
 import { type AllCases, type AnyCase, type Fill, placesOf, type Spec, uniform } from './types.ts';
@@ -61,6 +63,8 @@ export const cases: AllCases = {
   ...optimCases,
   ...hostCases,
   ...withinCases,
+  ...ctcCases,
+  ...samplingCases,
 };
 
 /** Numbers that the dtype holds: half of them small, so that some are equal, half so large that results wrap. */

@@ -30,8 +30,8 @@ const low = (x: bigint): number => Number(x & 0xffffffffn);
 const high = (x: bigint): number => Number(x >> 32n);
 
 /** Block `counter` of Philox4x32-10 under a key (Salmon et al. 2011). */
-function philox(counter: bigint, key0: number, key1: number): number[] {
-  let c = [low(counter), high(counter), 0, 0] as [number, number, number, number];
+function philox(counter: bigint, key0: number, key1: number, attempt = 0): number[] {
+  let c = [low(counter), high(counter), attempt, 0] as [number, number, number, number];
   for (let round = 0, k0 = key0, k1 = key1; round < 10; round++) {
     const a = BigInt(c[0]) * 0xd2511f53n;
     const b = BigInt(c[2]) * 0xcd9e8d57n;
@@ -49,6 +49,11 @@ export function words(n: number): number[] {
   const first = BigInt(counterLow) + (BigInt(counterHigh) << 32n);
   while (drawn.length < n) drawn.push(...philox(first + BigInt(drawn.length / 4), k0, k1));
   return drawn.slice(0, n);
+}
+/** Block i of a generator in STATE, for a try. */
+export function block(i: number, attempt: number): number[] {
+  const [k0, k1, counterLow, counterHigh] = STATE.map((word) => word >>> 0) as [number, number, number, number];
+  return philox(BigInt(counterLow) + (BigInt(counterHigh) << 32n) + BigInt(i), k0, k1, attempt);
 }
 export const unit = (word: number): number => (word >>> 8) / 2 ** 24;
 const happens = (word: number, p: number): boolean => word < Math.fround(p) * 2 ** 32 || p >= 1;
