@@ -228,7 +228,7 @@ describe.each(['strict', 'relaxed'] as const)('draws, %s build', (simd) => {
       const { data } = drawn(draw);
       expect(data).toHaveLength(N);
       for (const [x, p] of below) {
-        const share = data.reduce((n, value) => n + Number(value <= x), 0) / N;
+        const share = Array.from(data).reduce((n, value) => n + Number(value <= x), 0) / N;
         expect(Math.abs(share - p), `P(x <= ${x}) = ${share}, not ${p}`).toBeLessThanOrEqual(
           ERRORS * Math.sqrt((p * (1 - p)) / N) + 1e-12,
         );
