@@ -16,8 +16,8 @@ function words(state: usize, index: i64, attempt: u32): u64 {
   for (let round = 0; round < ROUNDS; round++) {
     const a = <u64>c0 * <u64>(<u32>MULTIPLIER_0),
       b = <u64>c2 * <u64>(<u32>MULTIPLIER_1);
-    c0 = (<u32>(b >> 32)) ^ c1 ^ k0;
-    c2 = (<u32>(a >> 32)) ^ c3 ^ k1;
+    c0 = <u32>(b >> 32) ^ c1 ^ k0;
+    c2 = <u32>(a >> 32) ^ c3 ^ k1;
     c1 = <u32>b;
     c3 = <u32>a;
     k0 += WEYL_0;
