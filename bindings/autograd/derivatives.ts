@@ -55,10 +55,6 @@ function numberOf(op: string, fn: Fn, xs: readonly Tensor[]): Tensor {
   return y.reshape([]);
 }
 
-/** A product of a function's derivative with `v`. */
-type Product = <I extends Tensors, Y extends Tensors>(
-  ...args: ProductArguments<I, Y>
-) => [output: Y, product: Alike<I, Tensor>];
 type ProductArguments<I extends Tensors, Y extends Tensors> = Parameters<
   Callable<
     [func: FunctionOf<I, Y>, inputs: I],
@@ -77,7 +73,9 @@ type ProductArguments<I extends Tensors, Y extends Tensors> = Parameters<
  * console.log(y.toArray(), dx.toArray()); // [1, 4, 9] [2, 4, 6]
  * ```
  */
-export const vjp: Product = taking(
+export const vjp: <I extends Tensors, Y extends Tensors>(
+  ...args: ProductArguments<I, Y>
+) => [output: Y, product: Alike<I, Tensor>] = taking(
   `vjp(${TAKES}, v: Tensor|Tensor[]|null = null, ${OPTIONS})`,
   (fn: Fn, inputs: Tensors, v: Tensors | null, createGraph: boolean, strict: boolean) =>
     apart(createGraph, () => {
@@ -131,10 +129,20 @@ const hessianProduct =
  * What func gives, which is one number, and its Hessian · v, without the Hessian (PyTorch's `hvp`).
  * @param v of the shape of the inputs; may be left out where they are one number
  */
-export const hvp: Product = taking(`hvp(${TAKES}, v: Tensor|Tensor[]|null = null, ${OPTIONS})`, hessianProduct('hvp'));
+export const hvp: <I extends Tensors, Y extends Tensors>(
+  ...args: ProductArguments<I, Y>
+) => [output: Y, product: Alike<I, Tensor>] = taking(
+  `hvp(${TAKES}, v: Tensor|Tensor[]|null = null, ${OPTIONS})`,
+  hessianProduct('hvp'),
+);
 
 /** What func gives, which is one number, and v · its Hessian (PyTorch's `vhp`): the same as {@link hvp}. */
-export const vhp: Product = taking(`vhp(${TAKES}, v: Tensor|Tensor[]|null = null, ${OPTIONS})`, hessianProduct('vhp'));
+export const vhp: <I extends Tensors, Y extends Tensors>(
+  ...args: ProductArguments<I, Y>
+) => [output: Y, product: Alike<I, Tensor>] = taking(
+  `vhp(${TAKES}, v: Tensor|Tensor[]|null = null, ${OPTIONS})`,
+  hessianProduct('vhp'),
+);
 
 /** The Jacobian of `ys` by `xs`: for each output, for each input. */
 function rowsOf(ys: readonly Tensor[], xs: readonly Tensor[], manner: Manner): Tensor[][] {

@@ -1,10 +1,10 @@
 // Functions of users that backward calls with gradients of tensors.
 import { tracing } from '../execute.ts';
-import { ArgumentError, describe, formatShape, GradError, RecordingError } from '../memory/errors.ts';
+import { GradError, RecordingError } from '../memory/errors.ts';
 import { listeners } from '../node.ts';
-import { sameShape } from '../ops/shapes.ts';
 import { callable } from '../signature.ts';
-import { Tensor } from '../tensor.ts';
+import { checkGradient, Tensor } from '../tensor.ts';
+import { contiguous } from './shape.ts';
 
 /** What takes a hook off again. */
 export interface RemovableHandle {
@@ -29,15 +29,12 @@ function listen(): void {
   };
 }
 
-/** What goes on of the gradient `g`. @throws ArgumentError where a hook gave what is none */
+/** What goes on of the gradient `g`. @throws ArgumentError, DtypeError, ShapeError where a hook gave what is none */
 function checked(given: unknown, g: Tensor): Tensor {
   if (given === undefined || given === null) return g;
-  if (!(given instanceof Tensor && given.dtype === 'f32' && sameShape(given.sizes, g.sizes)))
-    throw new ArgumentError(
-      `registerHook: expected hooks to give nothing or an f32 tensor of shape ${formatShape(g.sizes)}, got ${given instanceof Tensor ? `${given.dtype} of ${formatShape(given.sizes)}` : describe(given)}`,
-    );
-  given.checkAlive();
-  return given;
+  const next = given instanceof Tensor ? contiguous(given) : given;
+  checkGradient('registerHook', g, next);
+  return next;
 }
 
 function add(name: string, kind: Kind, x: Tensor, hook: Hook): RemovableHandle {
@@ -45,12 +42,10 @@ function add(name: string, kind: Kind, x: Tensor, hook: Hook): RemovableHandle {
   const trace = tracing();
   const outside = !trace || x.block.origin !== trace;
   if (trace && outside)
-    throw new RecordingError(
-      `${name}: expected a tensor that the compiled function makes, got one from outside; register its hooks outside`,
-    );
+    throw new RecordingError(`${name}: expected a tensor that the compiled function makes; register others outside`);
   if (!x.requiresGrad || (kind === 'accumulated' && !x.isLeaf))
     throw new GradError(
-      `${name}: expected ${kind === 'accumulated' ? 'a leaf' : 'a tensor'} that requires a gradient, got one that ${x.requiresGrad ? 'an op made' : 'does not'}`,
+      `${name}: expected a ${kind === 'accumulated' ? 'leaf' : 'tensor'} that requires a gradient, got another one`,
     );
   listen();
   const own = hooks.get(x) ?? { gradient: [], accumulated: [] };

@@ -46,6 +46,7 @@ export const overwriting = [
   'relu',
   'round',
   'rsqrt',
+  'scatterAdd',
   'sigmoid',
   'sign',
   'sin',

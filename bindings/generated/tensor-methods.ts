@@ -865,6 +865,9 @@ export interface TensorMethods {
   /** {@link maskedFill}, written over this tensor, which it returns. */
   maskedFill_(mask: Tensor, value: number): Tensor;
 
+  /** {@link scatterAdd}, written over this tensor, which it returns. */
+  scatterAdd_(dim: number, index: Tensor, src: Tensor): Tensor;
+
   /** {@link cumsum}, written over this tensor, which it returns. */
   cumsum_(dim: number): Tensor;
 }

@@ -30,10 +30,10 @@ PLACES = {
 }
 ONE = "abs ceil cos erf exp expm1 floor log log1p neg reciprocal relu round rsqrt sigmoid sign sin sqrt square tanh trunc zero".split()
 TWO = "add sub mul div eq ne lt le gt ge copy".split()
-SNAKE = {"maskedFill": "masked_fill"}
+SNAKE = {"maskedFill": "masked_fill", "scatterAdd": "scatter_add"}
 CALLS = [(name, []) for name in ONE] + [(name, ["other"]) for name in TWO] + [
     ("add", [1.5]), ("clamp", [0.6, 1.1]), ("cumsum", [0]), ("fill", [0.75]), ("lerp", ["other", 0.3]), ("maskedFill", ["mask", 0.5]), ("pow", [2]),
-    ("pow", ["other"]),
+    ("pow", ["other"]), ("scatterAdd", [0, "index", "source"]),
 ]
 
 
@@ -43,6 +43,8 @@ def run(call, args, place, leaf, other, weights, recorded):
     target = PLACES[place](base)
     # One number for all places, whatever their shape.
     given = {"other": other, "mask": torch.tensor(True)}
+    if call == "scatterAdd":
+        given |= {"index": torch.ones_like(target[:1], dtype=torch.int64), "source": other.expand_as(target[:1])}
     getattr(target, SNAKE.get(call, call) + "_")(*[given.get(a, a) if isinstance(a, str) else a for a in args])
     after = base.t().select(1, 2)
     total = (base * weights).sum() + (before.square() * weights[1:]).sum() + (after.square() * weights[0]).sum()
@@ -55,7 +57,7 @@ def inplace():
     for call, args in CALLS:
         for place in PLACES:
             for recorded in (True, False):
-                if not recorded and "other" not in args or not recorded and call in ("eq", "ne", "lt", "le", "gt", "ge"):
+                if not recorded and not {"other", "source"} & set(args) or not recorded and call in ("eq", "ne", "lt", "le", "gt", "ge"):
                     continue
                 x, y = leaf.clone().requires_grad_(), other.clone().requires_grad_()
                 base, total = run(call, args, place, x, y, weights, recorded)

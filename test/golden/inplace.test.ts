@@ -1,7 +1,7 @@
 // Writes in place to results and to views of them, against PyTorch: values, gradients and second ones, eager and in
 // compiled functions.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compile, grad, init, scope, shutdown, type Tensor, tensor } from '../../bindings/index.ts';
+import { compile, grad, init, ones, scope, shutdown, type Tensor, tensor } from '../../bindings/index.ts';
 import { read } from './golden.ts';
 
 interface Case {
@@ -37,7 +37,13 @@ function run({ call, args, place, recorded }: Case, leaf: Tensor, other: Tensor)
   const base = recorded ? leaf.mul(1) : leaf.detach().clone();
   const before = base.narrow(0, 1, 2);
   const target = (places[place] as (base: Tensor) => Tensor)(base);
-  const given: Record<string, Tensor> = { other, mask: tensor(1, { dtype: 'u8' }) };
+  const first = target.slice(0, 0, 1);
+  const given: Record<string, Tensor> = {
+    other,
+    mask: tensor(1, { dtype: 'u8' }),
+    index: ones(first.shape, { dtype: 'i32' }),
+    source: other.expand(first.shape),
+  };
   const method = (target as unknown as Record<string, (...args: unknown[]) => Tensor>)[`${call}_`];
   expect(
     method?.apply(

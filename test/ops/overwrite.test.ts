@@ -36,6 +36,8 @@ function argsOf(name: Name, dtype: r.Dtype, wants = false): unknown[] {
       return [1];
     case 'pow':
       return [2];
+    case 'scatterAdd':
+      return [0, tensor([[2, 0, 0, 1]], { dtype: 'i32' }), numbered([1, 4], 7).requiresGrad_(wants)];
     default:
       return /^(add|sub|mul|div|eq|ne|lt|le|gt|ge|bitwise(And|Or|Xor)|logical(And|Or|Xor))$/.test(name)
         ? [other()]
@@ -52,7 +54,11 @@ const valuesOf = (dtype: r.Dtype): Tensor =>
     .to(dtype);
 
 describe.each(overwriting)('%s_', (name) => {
-  const dtypes: r.Dtype[] = INTEGERS.includes(name) ? ['i32', 'u8'] : ['f32', 'i32', 'u8'];
+  const dtypes: r.Dtype[] = INTEGERS.includes(name)
+    ? ['i32', 'u8']
+    : name === 'scatterAdd'
+      ? ['f32']
+      : ['f32', 'i32', 'u8'];
 
   it.each(dtypes)('leaves in %s tensors of every layout what the function gives, or nothing new', (dtype) => {
     r.scope(() => {

@@ -1,7 +1,7 @@
 // Hooks on the gradients of tensors.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as r from '../../bindings/index.ts';
-import { ArgumentError, GradError, RecordingError, type Tensor, tensor } from '../../bindings/index.ts';
+import { GradError, RecordingError, type Tensor, tensor } from '../../bindings/index.ts';
 
 beforeAll(() => r.init());
 afterAll(() => r.shutdown());
@@ -60,7 +60,7 @@ describe('registerHook', () => {
     const w = leaf([1, 2]);
     for (const wrong of [1, tensor([1]), tensor([1, 2], { dtype: 'i32' })]) {
       const handle = w.registerHook(() => wrong);
-      expect(() => w.sum().backward()).toThrow(ArgumentError);
+      expect(() => w.sum().backward()).toThrow(/^registerHook: expected a .*gradient/);
       expect(w.grad).toBeNull();
       handle.remove();
     }
@@ -137,7 +137,7 @@ describe('registerPostAccumulateGradHook', () => {
 
   test('is for leaves', () => {
     expect(() => leaf([1]).mul(2).registerPostAccumulateGradHook(update)).toThrow(
-      /^registerPostAccumulateGradHook: expected a leaf that requires a gradient, got one that an op made/,
+      /^registerPostAccumulateGradHook: expected a leaf that requires a gradient, got another one/,
     );
   });
 });
