@@ -18,12 +18,17 @@ export {
   zeros,
   zerosLike,
 } from './creation.ts';
+export * from './functional/at.ts';
 export * from './functional/draw.ts';
 export * from './functional/functions.ts';
+export * from './functional/nonzero.ts';
 export { type CdistMode, type CdistOptions, cdist } from './functional/pairs.ts';
 export * from './functional/parts.ts';
 export * from './functional/rearrange.ts';
 export { type MultinomialOptions, multinomial, normal, poisson } from './functional/sampling.ts';
+export * from './functional/scatter.ts';
+export * from './functional/search.ts';
+export * from './functional/sort.ts';
 export { unflatten } from './functional/unflatten.ts';
 export type { TensorMethods } from './generated/tensor-methods.ts';
 

@@ -15,12 +15,14 @@ import { countProbes, indexingKernels } from './indexing.ts';
 import { checkProbes, classLossKernels, ctcKernels, ctcProbes, pointwiseLossKernels } from './loss.ts';
 import { batchNormKernels, groupNormKernels, layerNormKernels } from './norm.ts';
 import { optimKernels, scaleKernels } from './optim.ts';
+import { orderKernels } from './order.ts';
 import { padKernels } from './pad.ts';
 import { poolKernels, unpoolKernels } from './pool.ts';
 import { randomKernels, samplingKernels, samplingProbes } from './random.ts';
 import { reduceKernels } from './reduce.ts';
 import { gridKernels, resampleKernels } from './resample.ts';
 import { rnnKernels } from './rnn.ts';
+import { scatterKernels } from './scatter.ts';
 
 /** All kernels, for tools and tests. */
 export const table = optional(() => ({
@@ -47,6 +49,8 @@ export const table = optional(() => ({
   ...resampleKernels,
   ...gridKernels,
   ...rnnKernels,
+  ...orderKernels,
+  ...scatterKernels,
   ...embeddingKernels,
   ...attentionKernels,
 }));

@@ -41,7 +41,7 @@ declare module './core.ts' {
 }
 
 /** @throws ArgumentError where an index is outside of dim `dim` of x */
-function checkIndex(probes: Probes, { x, index }: { x: Tensor; index: Tensor }, { dim }: Dim, op: string): void {
+export function checkIndex(probes: Probes, { x, index }: { x: Tensor; index: Tensor }, { dim }: Dim, op: string): void {
   const bound = x.sizes[dim] as number;
   const bad = probes.check_index_i32({ index, n: index.size, bound });
   if (bad >= 0)
@@ -50,19 +50,20 @@ function checkIndex(probes: Probes, { x, index }: { x: Tensor; index: Tensor }, 
     );
 }
 
-function expectIndexed(op: string, x: Tensor, { dim }: Dim): void {
+export function expectIndexed(op: string, x: Tensor, { dim }: Dim): void {
   normalizeDim(op, dim, x.ndim);
   if (x.ndim === 0)
     throw new ShapeError(`${op}: expected a tensor of at least 1 dim, got a single number; reshape it to [1]`);
 }
 
-const replaced = (x: Tensor, dim: number, size: number): number[] => x.sizes.map((n, d) => (d === dim ? size : n));
+export const replaced = (x: Tensor, dim: number, size: number): number[] =>
+  x.sizes.map((n, d) => (d === dim ? size : n));
 
-function expectVector(op: string, index: Tensor): void {
+export function expectVector(op: string, index: Tensor): void {
   if (index.ndim !== 1) throw new ShapeError(`${op}: expected an index of 1 dim, got ${formatShape(index.sizes)}`);
 }
 
-function expectSameButDim(op: string, x: Tensor, index: Tensor, dim: number): void {
+export function expectSameButDim(op: string, x: Tensor, index: Tensor, dim: number): void {
   if (index.ndim !== x.ndim || !sameShape(replaced(index, dim, 0), replaced(x, dim, 0)))
     throw new ShapeError(
       `${op}: expected index to have the shape ${formatShape(x.sizes)} but for dim ${dim}, got ${formatShape(index.sizes)}`,
@@ -70,12 +71,12 @@ function expectSameButDim(op: string, x: Tensor, index: Tensor, dim: number): vo
 }
 
 /** n positions in x, m in the indexed side. */
-function sizes(x: Tensor, m: number, dim: number): { outer: number; n: number; m: number; inner: number } {
+export function placesOf(x: Tensor, m: number, dim: number): { outer: number; n: number; m: number; inner: number } {
   const [outer, n, inner] = split3(x.sizes, dim);
   return { outer, n, m, inner };
 }
 
-const copyOf = (k: Kernels, y: Tensor, x: Tensor): void => k.copy_32({ y, x, dims: [1, x.size, 1, 1] });
+export const copyOf = (k: Kernels, y: Tensor, x: Tensor): void => k.copy_32({ y, x, dims: [1, x.size, 1, 1] });
 
 export const indexingRows = family(s, () => ({
   indexSelect: row(s.indexSelect, {
@@ -86,7 +87,7 @@ export const indexingRows = family(s, () => ({
     },
     check: checkIndex,
     forward: (k, { y }, { x, index }, { dim }) => {
-      const call = { y, x, index, ...sizes(x, index.size, dim) };
+      const call = { y, x, index, ...placesOf(x, index.size, dim) };
       if (dtypes[x.dtype].bytes === 1) k.index_select_8(call);
       else k.index_select_32(call);
     },
@@ -105,7 +106,7 @@ export const indexingRows = family(s, () => ({
     check: checkIndex,
     forward: (k, { y }, { x, index, src }, { dim }) => {
       copyOf(k, y, x);
-      k.index_add_f32({ y, src, index, ...sizes(x, index.size, dim) });
+      k.index_add_f32({ y, src, index, ...placesOf(x, index.size, dim) });
     },
     saves: ['index'],
     backward: (o, { y: g }, { index }, dim, { needs }) => ({
@@ -121,7 +122,7 @@ export const indexingRows = family(s, () => ({
     },
     check: checkIndex,
     forward: (k, { y }, { x, index }, { dim }) => {
-      const call = { y, x, index, ...sizes(x, index.sizes[dim] as number, dim) };
+      const call = { y, x, index, ...placesOf(x, index.sizes[dim] as number, dim) };
       if (dtypes[x.dtype].bytes === 1) k.gather_8(call);
       else k.gather_32(call);
     },
@@ -140,7 +141,7 @@ export const indexingRows = family(s, () => ({
     check: checkIndex,
     forward: (k, { y }, { x, index, src }, { dim }) => {
       copyOf(k, y, x);
-      k.scatter_add_f32({ y, index, src, ...sizes(x, index.sizes[dim] as number, dim) });
+      k.scatter_add_f32({ y, index, src, ...placesOf(x, index.sizes[dim] as number, dim) });
     },
     saves: ['index'],
     backward: (o, { y: g }, { index }, dim, { needs }) => ({

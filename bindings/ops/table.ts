@@ -12,6 +12,7 @@ import { groupNormRows } from './groupnorm.ts';
 import { crossEntropyRows, logitRows, nllRows, pointwiseLossRows } from './loss.ts';
 import { batchNormRows, layerNormRows } from './norm.ts';
 import { adagradRows, adamRows, clipRows, rmspropRows, sgdRows, stepRows } from './optim.ts';
+import { orderRows } from './order.ts';
 import { padRows } from './pad.ts';
 import { poolRows } from './pool.ts';
 import { rearrangeRows } from './rearrange.ts';
@@ -21,6 +22,7 @@ import { rnnRows } from './rnn.ts';
 import { sequenceRows } from './rnn-sequences.ts';
 import { coreRows } from './rows.ts';
 import { samplingRows } from './sampling.ts';
+import { scatterRows } from './scatter.ts';
 import { unpoolRows } from './unpool.ts';
 import { withinRows } from './within.ts';
 
@@ -50,6 +52,8 @@ export const table: { readonly [K in OpName]: Row } = {
   ...sequenceRows,
   ...embeddingRows,
   ...rearrangeRows,
+  ...orderRows,
+  ...scatterRows,
   ...stepRows,
   ...sgdRows,
   ...adamRows,

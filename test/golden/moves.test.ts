@@ -23,9 +23,11 @@ function matches(what: string, actual: Tensor | null, position: number): void {
 
 /** The value of a case and the gradients of its inputs. */
 function outcome(stored: Stored, inputs: readonly Tensor[], g: Tensor | null): { y: Tensor; grads: Tensor[] } {
-  const y = run(stored, inputs);
+  // A leaf is not written.
+  const given = stored.call === 'setAt' ? [(inputs[0] as Tensor).clone(), ...inputs.slice(1)] : inputs;
+  const y = run(stored, given);
   const wanted = inputs.filter((x) => x.requiresGrad);
-  return { y, grads: g ? (rg.grad(y, wanted, { gradOutputs: [g] }) as Tensor[]) : [] };
+  return { y, grads: g ? (rg.grad(y, wanted, { gradOutputs: [g], materializeGrads: true }) as Tensor[]) : [] };
 }
 
 const sameBits = (a: Tensor, b: Tensor): void => {

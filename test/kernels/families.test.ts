@@ -9,11 +9,13 @@ import * as embedding from '../../bindings/kernels/embedding.ts';
 import * as loss from '../../bindings/kernels/loss.ts';
 import * as norm from '../../bindings/kernels/norm.ts';
 import * as optim from '../../bindings/kernels/optim.ts';
+import * as order from '../../bindings/kernels/order.ts';
 import * as pad from '../../bindings/kernels/pad.ts';
 import * as pool from '../../bindings/kernels/pool.ts';
 import * as random from '../../bindings/kernels/random.ts';
 import * as resample from '../../bindings/kernels/resample.ts';
 import * as rnn from '../../bindings/kernels/rnn.ts';
+import * as scatter from '../../bindings/kernels/scatter.ts';
 // Nothing here loads a row, so that only the descriptors of the core are known.
 import { descriptorOf, type KernelName, table } from '../../bindings/kernels/table.ts';
 
@@ -21,6 +23,7 @@ const families = {
   ...{ ...columns, ...conv, ...embedding, ...loss, ...norm, ...optim, ...pad, ...pool, ...resample, ...rnn },
   ...attention,
   ...random,
+  ...{ ...order, ...scatter },
 } as unknown as Record<string, object>;
 const folder = fileURLToPath(new URL('../../bindings/ops/', import.meta.url));
 const outside = Object.keys(table).filter((name) => !descriptorOf(name as KernelName));

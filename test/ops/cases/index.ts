@@ -18,6 +18,7 @@ import { lossCases } from './loss.ts';
 import { matmulCases } from './matmul.ts';
 import { normCases } from './norm.ts';
 import { optimCases } from './optim.ts';
+import { orderCases } from './order.ts';
 import { padCases } from './pad.ts';
 import { poolCases } from './pool.ts';
 import { randomCases } from './random.ts';
@@ -28,6 +29,7 @@ import { rnnCases } from './rnn.ts';
 import { sequenceCases } from './rnn-sequences.ts';
 import { flagOf } from './samples.ts';
 import { samplingCases } from './sampling.ts';
+import { scatterCases } from './scatter.ts';
 import { shapeCases } from './shape.ts';
 import { softmaxCases } from './softmax.ts';
 import { type AllCases, type AnyCase, type Fill, placesOf, type Spec, uniform } from './types.ts';
@@ -59,6 +61,8 @@ export const cases: AllCases = {
   ...rnnCases,
   ...sequenceCases,
   ...rearrangeCases,
+  ...orderCases,
+  ...scatterCases,
   ...inplaceCases,
   ...optimCases,
   ...hostCases,
