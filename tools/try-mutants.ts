@@ -1,5 +1,5 @@
 // Mutants: does a test fail where one token of the sources is another? Prints those that no test sees.
-//   node build/tools/try-mutants.js [--seed 1] [--count 30] [--folder bindings|assembly] [--only PART_OF_A_FILE_NAME]
+//   node build/tools/try-mutants.js [--seed 1] [--count 30] [--folder bindings|assembly] [--only PART_OF_A_FILE_NAME] [--jobs 1]
 // Outside of CI: a mutant of assembly/ takes a compilation and a minute of tests.
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -14,10 +14,13 @@ const { values } = parseArgs({
     count: { type: 'string', default: '30' },
     folder: { type: 'string' },
     only: { type: 'string' },
+    jobs: { type: 'string', default: '1' },
   },
 });
 const seed = Number(values.seed);
 const count = Number(values.count);
+const jobs = Number(values.jobs);
+if (!(Number.isInteger(jobs) && jobs > 0)) throw new Error('mutants: expected --jobs above 0, how many run at once');
 if (!Number.isInteger(seed) || !(count > 0) || (values.folder && !/^(bindings|assembly)$/.test(values.folder)))
   throw new Error('mutants: expected a whole --seed, a --count above 0 and --folder bindings or assembly');
 
@@ -31,17 +34,34 @@ function tell({ file, line, code }: Mutant, outcome: Outcome | 'no compilation' 
   if (by) console.log(`${' '.repeat(26)}by ${by.slice(0, 160)}`);
 }
 
+/** Where a mutant is tried. */
+interface Place {
+  readonly copy: Copy;
+  /** Which of the jobs in the copy. */
+  readonly job: number;
+  /** What each file of tests takes. */
+  readonly seconds: ReadonlyMap<string, number>;
+}
+
 /** Tries a mutant that is in the copy, and tells what came of it. */
 async function tryOne(
-  copy: Copy,
+  place: Place,
   mutant: Mutant,
   tests: readonly string[],
   env: Record<string, string>,
-  seconds: ReadonlyMap<string, number>,
 ): Promise<void> {
-  const outcome = await tried(copy, inOrder(mutant.file, tests, seconds), env, seconds);
-  const failed = outcome === 'failed' ? copy.results().find((result) => result.failed) : undefined;
+  const outcome = await tried(place, inOrder(mutant.file, tests, place.seconds), env);
+  const failed = outcome === 'failed' ? place.copy.results(place.job).find((result) => result.failed) : undefined;
   tell(mutant, outcome, failed && `${failed.file}: ${failed.failure}`);
+}
+
+/** Does `work` for all items, so many at once; each job takes the next that is left. */
+async function inJobs<T>(items: readonly T[], work: (item: T, job: number) => Promise<void>): Promise<void> {
+  const left = [...items];
+  const one = async (_: unknown, job: number): Promise<void> => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item, job);
+  };
+  await Promise.all(Array.from({ length: jobs }, one));
 }
 
 /** Folders and the name of a file as words; 'the' tests of a file share one. */
@@ -57,10 +77,9 @@ function inOrder(file: string, tests: readonly string[], seconds: ReadonlyMap<st
 
 /** Runs tests in portions, the likeliest first: one run of vitest each costs a second or two. */
 async function tried(
-  copy: Copy,
+  { copy, job, seconds }: Place,
   tests: readonly string[],
   env: Record<string, string>,
-  seconds: ReadonlyMap<string, number>,
 ): Promise<Outcome> {
   for (const [from, to] of [
     [0, 3],
@@ -70,7 +89,7 @@ async function tried(
     const portion = tests.slice(from, to);
     if (portion.length === 0) break;
     const usual = portion.reduce((sum, file) => sum + (seconds.get(file) ?? 30), 0);
-    const outcome = await copy.test(portion, env, 60 + 4 * usual);
+    const outcome = await copy.test(portion, env, 60 + 4 * usual, { job });
     if (outcome !== 'passed') return outcome;
   }
   return 'passed';
@@ -79,7 +98,7 @@ async function tried(
 /** What each file of tests takes, in seconds, and which mutants it meets: one run in which no mutant is on. */
 async function record(copy: Copy, tests: readonly string[]) {
   const hits = join(copy.folder, 'hits.jsonl');
-  await copy.test(tests, { HITS: hits }, 3600, true);
+  await copy.test(tests, { HITS: hits }, 3600, { all: true });
   const results = copy.results();
   const failed = new Set(results.filter((result) => result.failed).map(({ file }) => file));
   // Some measure time, and fail on a machine that is busy.
@@ -108,28 +127,34 @@ async function tryBindings(copy: Copy, mutants: readonly Mutant[]): Promise<void
   }
   const { seconds, met } = await record(copy, copy.testFiles());
   console.log(`bindings: ${mutants.length} mutants; the tests pass without them, ${met.size} are met`);
-  for (const [i, mutant] of mutants.entries()) {
-    await tryOne(copy, mutant, met.get(i) ?? [], { MUTANT: `${i}` }, seconds);
-  }
+  await inJobs([...mutants.entries()], ([i, mutant], job) =>
+    tryOne({ copy, job, seconds }, mutant, met.get(i) ?? [], { MUTANT: `${i}` }),
+  );
 }
 
-/** One mutant of assembly/ after the other, compiled as the strict build; the other builds stay as they are. */
+/** Each mutant of assembly/ alone, compiled as the strict build; the other builds stay as they are. */
 async function tryAssembly(copy: Copy, mutants: readonly Mutant[]): Promise<void> {
   const wasm = 'build/wasm/retrograd.strict.wasm';
   const compiler = resolve('build/tools/compile-kernels.js');
-  const compile = () => copy.run([process.execPath, compiler, 'strict', '--unpacked'], {}, 600);
+  const compile = (where: Copy) => where.run([process.execPath, compiler, 'strict', '--unpacked'], {}, 600);
   const tests = copy.testFiles().filter((file) => /^test\/(kernels|ops)\//.test(file));
-  if ((await compile()) !== 'passed') throw new Error('mutants: expected sources that compile, got others');
+  if ((await compile(copy)) !== 'passed') throw new Error('mutants: expected sources that compile, got others');
   const plain = copy.read(wasm);
   const { seconds } = await record(copy, tests);
   console.log(`assembly: ${mutants.length} mutants; the tests pass without them`);
-  for (const mutant of mutants) {
-    const text = readFileSync(mutant.file, 'utf8');
-    copy.write(mutant.file, mutated(text, mutant));
-    if ((await compile()) !== 'passed') tell(mutant, 'no compilation');
-    else if (copy.read(wasm).equals(plain)) tell(mutant, 'the same code');
-    else await tryOne(copy, mutant, [...seconds.keys()], {}, seconds);
-    copy.write(mutant.file, text);
+  const copies = [copy, ...Array.from({ length: jobs - 1 }, () => new Copy())];
+  try {
+    await inJobs(mutants, async (mutant, job) => {
+      const own = copies[job] as Copy;
+      const text = readFileSync(mutant.file, 'utf8');
+      own.write(mutant.file, mutated(text, mutant));
+      if ((await compile(own)) !== 'passed') tell(mutant, 'no compilation');
+      else if (own.read(wasm).equals(plain)) tell(mutant, 'the same code');
+      else await tryOne({ copy: own, job: 0, seconds }, mutant, [...seconds.keys()], {});
+      own.write(mutant.file, text);
+    });
+  } finally {
+    for (const own of copies.slice(1)) own.remove();
   }
 }
 

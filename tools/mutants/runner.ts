@@ -32,7 +32,7 @@ export default {
 };
 `;
 
-const REPORT = 'report.json';
+const reportOf = (job: number): string => `report-${job}.json`;
 
 interface Assertion {
   readonly status: string;
@@ -50,8 +50,8 @@ export type Outcome = 'passed' | 'failed' | 'timed out';
 
 export class Copy {
   readonly folder = mkdtempSync(join(tmpdir(), 'retrograd-mutants-'));
-  /** Ends what runs in the copy now. */
-  #end: () => void = () => {};
+  /** End what runs in the copy now. */
+  readonly #ends = new Set<() => void>();
 
   constructor() {
     const files = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8', maxBuffer: 2 ** 26 }).split('\0');
@@ -62,7 +62,7 @@ export class Copy {
     this.write('mutants.config.ts', CONFIG);
     for (const signal of ['SIGINT', 'SIGTERM'] as const)
       process.once(signal, () => {
-        this.#end();
+        for (const end of this.#ends) end();
         this.remove();
         process.exit(1);
       });
@@ -92,32 +92,43 @@ export class Copy {
     const [program, ...args] = command as [string, ...string[]];
     const options = { cwd: this.folder, env: { ...process.env, ...env }, detached: true } as const;
     const child = spawn(program, args, { ...options, stdio: 'ignore' });
-    this.#end = () => {
+    const end = () => {
       if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
     };
+    this.#ends.add(end);
     return new Promise((done) => {
       const timer = setTimeout(() => {
-        this.#end();
+        end();
         done('timed out');
       }, limit * 1000);
       child.once('exit', (code) => {
         clearTimeout(timer);
+        this.#ends.delete(end);
         done(code === 0 ? 'passed' : 'failed');
       });
     });
   }
 
-  /** Runs files of tests: to the end of all, or up to the first that fails. What each did is in `report.json` then. */
-  test(files: readonly string[], env: Readonly<Record<string, string>>, limit: number, all = false): Promise<Outcome> {
-    rmSync(join(this.folder, REPORT), { force: true });
+  /**
+   * Runs files of tests: to the end of `all`, or up to the first that fails. results() tells then what each did.
+   * @param job those with different ones may run at once
+   */
+  test(
+    files: readonly string[],
+    env: Readonly<Record<string, string>>,
+    limit: number,
+    { all = false, job = 0 } = {},
+  ): Promise<Outcome> {
+    const report = reportOf(job);
+    rmSync(join(this.folder, report), { force: true });
     const vitest = resolve('node_modules/vitest/vitest.mjs');
-    const options = ['--config', 'mutants.config.ts', '--reporter=json', `--outputFile=${REPORT}`];
+    const options = ['--config', 'mutants.config.ts', '--reporter=json', `--outputFile=${report}`];
     return this.run([process.execPath, vitest, 'run', ...options, ...(all ? [] : ['--bail=1']), ...files], env, limit);
   }
 
-  /** What the last tests did, by file. */
-  results(): FileResult[] {
-    const { testResults } = JSON.parse(this.read(REPORT).toString()) as {
+  /** What the last tests of a job did, by file. */
+  results(job = 0): FileResult[] {
+    const { testResults } = JSON.parse(this.read(reportOf(job)).toString()) as {
       testResults: {
         name: string;
         startTime: number;
