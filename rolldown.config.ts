@@ -8,7 +8,7 @@ import { defineConfig, type RolldownOptions } from 'rolldown';
 import { WORKER } from './bindings/engine/worker-text.ts';
 
 /** The namespaces of the package: each a folder of bindings/ and an entry of its own. */
-const KITS = ['autograd', 'data', 'functional', 'io', 'nn', 'optim'];
+const KITS = ['autograd', 'data', 'distributions', 'functional', 'io', 'nn', 'optim'];
 
 interface Manifest {
   readonly name: string;

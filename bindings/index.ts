@@ -5,6 +5,8 @@ export * as autograd from './autograd/index.ts';
 export * from './core.ts';
 /** Datasets, loaders and file formats of data (PyTorch's `torch.utils.data`). */
 export * as data from './data/index.ts';
+/** Distributions: draws, log-probabilities, entropies (PyTorch's `torch.distributions`). */
+export * as distributions from './distributions/index.ts';
 /** Functions without state: activations, losses, convolutions, pools (PyTorch's `torch.nn.functional`). */
 export * as functional from './functional/index.ts';
 /** Files: safetensors and checkpoints. */

@@ -35,6 +35,7 @@ const LAYERS = [
   'creation.ts',
   'random.ts',
   'functional/',
+  'distributions/',
   'nn/',
   'autograd/',
   'optim/',

@@ -39,6 +39,7 @@ for write in (
     schedules,
     rnns,
     criteria,
+    distributions,
     signatures,
     attention,
 ):

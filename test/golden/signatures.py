@@ -214,6 +214,7 @@ def signatures():
             **classes(optim.lr_scheduler), **methods(*(value for value in vars(optim.lr_scheduler).values() if inspect.isclass(value) and issubclass(value, optim.lr_scheduler.LRScheduler))),
         },
         "swa_utils": {**classes(optim.swa_utils), **functions(optim.swa_utils), **methods(optim.swa_utils.AveragedModel)},
+        "distributions": {**classes(torch.distributions), **functions(torch.distributions), **methods(torch.distributions.Distribution)},
         "data": {**classes(data), **functions(data)},
     }
     (HERE / "signatures.json").write_text(json.dumps(content, indent=0, sort_keys=True, ensure_ascii=False) + "\n")

@@ -1,5 +1,5 @@
 // What may be wrong in a call, derived from what a callable declares.
-import { nn, ones, optim, tensor } from '../../bindings/index.ts';
+import { distributions, nn, ones, optim, tensor } from '../../bindings/index.ts';
 import { isPlain } from '../../bindings/kinds.ts';
 import type { Parameter } from '../../bindings/parameters.ts';
 import type { Signature } from '../../bindings/signature.ts';
@@ -21,7 +21,15 @@ function pool(): unknown[] {
     // Functions that do nothing when they are called.
     ...[class {}, function* () {}, async function* () {}],
     ...[layer, [layer], new optim.SGD(layer.parameters(), { lr: 0.1 }), new Map(), new Date(0), 3n, Symbol('name')],
-    ...[new Uint8Array(1), new Float32Array(1), new Int32Array(1), new ArrayBuffer(1), Number.NaN, undefined],
+    ...[
+      new distributions.Normal(0, 1),
+      new Uint8Array(1),
+      new Float32Array(1),
+      new Int32Array(1),
+      new ArrayBuffer(1),
+      Number.NaN,
+      undefined,
+    ],
     ...[{ name: ones([1]) }, { name: layer }, { name: 'text' }],
     ...[schedule, [schedule]],
     nn.utils.rnn.packSequence([ones([2, 1])]),

@@ -97,7 +97,7 @@ function homes({ place, owners }: PublicCallable): (readonly [section: string, n
   if (top === 'Tensor' && owner) return among('Tensor', 'torch', 'functional');
   if (owner && /^[A-Z]/.test(owner))
     return [owner, ...owners].flatMap((each) =>
-      ['autograd', 'nn', 'optim', 'lr_scheduler', 'swa_utils', 'data'].map(
+      ['autograd', 'distributions', 'nn', 'optim', 'lr_scheduler', 'swa_utils', 'data'].map(
         (section) => [section, `${each}.${theirs}`] as const,
       ),
     );
@@ -177,7 +177,7 @@ const inBoth = all.filter((each) => each.signatures.length > 0 && theirsOf(each)
 
 /** The names that rows of the page call a callable: `nn.Linear.forward` is forward of Linear. */
 const short = (place: string): string =>
-  place.replace(/^(autograd|functional|data|io|nn\.init|nn\.utils\.\w+(?=\.)|nn\.utils|nn|optim)\./, '');
+  place.replace(/^(autograd|distributions|functional|data|io|nn\.init|nn\.utils\.\w+(?=\.)|nn\.utils|nn|optim)\./, '');
 
 describe('signatures of PyTorch', () => {
   it(`${inBoth.length} of our callables have one`, () => {

@@ -1,7 +1,7 @@
 // Random calls of the whole public surface, with arguments that fit, that almost fit, and that make no sense. Each call
 // answers, or throws a typed error that leaves all it was given as it was; no call touches what was not given to it.
 import * as retrograd from '../../bindings/index.ts';
-import { data, nn, optim, RetrogradError, Tensor, tensor } from '../../bindings/index.ts';
+import { data, distributions, nn, optim, RetrogradError, Tensor, tensor } from '../../bindings/index.ts';
 import { describe as textOf } from '../../bindings/memory/errors.ts';
 import type { Parameter } from '../../bindings/parameters.ts';
 import { random } from '../../reference/random.ts';
@@ -241,6 +241,7 @@ function makersOf(names: Readonly<Record<string, unknown>>): Record<string, () =
     ...[() => [], () => [2], () => [2, 4], () => [2, 4, 3], () => [[4]], () => [{}], () => [[]]],
     ...[() => [parameters()], () => [set()], () => [tensor([1, 2])], () => [parameters()[0]]],
     ...[() => [sgd()], () => [sgd(), 2], () => [sgd(), [1]], () => [sgd(), 0.1, 0.2], () => [sgd(), () => 1]],
+    ...[() => [tensor([0.5, 0.5])]],
     ...[() => [[schedule()]], () => [schedule().optimizer, [schedule()], []]],
   ];
   const makers: Record<string, () => object> = {};
@@ -287,7 +288,7 @@ export class Fuzzer {
   constructor(seed: number) {
     this.#draw = new Draw(seed);
     const receivers = {
-      ...makersOf({ ...nn, ...optim, ...optim.lrScheduler, ...optim.swaUtils, ...data }),
+      ...makersOf({ ...nn, ...optim, ...optim.lrScheduler, ...optim.swaUtils, ...data, ...distributions }),
       Tensor: () => this.#draw.tensor(),
     };
     this.#callables = surface(receivers).filter(({ place }) => !APART.test(place));
