@@ -37,7 +37,7 @@ export interface ConvOptions {
   layout?: ConvLayout;
 }
 
-/** Options of {@link convTranspose1d} and {@link convTranspose2d}, beside {@link ConvBiasOptions}. */
+/** Options of {@link convTranspose1d}, {@link convTranspose2d} and {@link convTranspose3d}, beside {@link ConvBiasOptions}. */
 export interface ConvTransposeOptions {
   /** Elements of the result from one window to the next. @defaultValue 1 */
   stride?: Sizes;
@@ -212,3 +212,11 @@ export const convTranspose1d: ConvTransposeFunction = convTranspose('convTranspo
  * @param bias [out]
  */
 export const convTranspose2d: ConvTransposeFunction = convTranspose('convTranspose2d', 2);
+
+/**
+ * {@link convTranspose1d} over three dims.
+ * @param x [n, in, depth, height, width] or without n
+ * @param weight [in, out / groups, depth, height, width]
+ * @param bias [out]
+ */
+export const convTranspose3d: ConvTransposeFunction = convTranspose('convTranspose3d', 3);

@@ -30,6 +30,7 @@ export * from './one-hot.ts';
 export * from './pad.ts';
 export { type PdistOptions, pdist } from './pairs.ts';
 export * from './pool.ts';
+export * from './pool-more.ts';
 export * from './prelu.ts';
 export { logSoftmax, softmax } from './reduction.ts';
 export * from './response.ts';

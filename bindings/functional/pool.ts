@@ -1,11 +1,12 @@
 // Max, average and adaptive pooling, named as in PyTorch's torch.nn.functional.
 import { familyOps } from '../autograd.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
-import type { AdaptivePool } from '../ops/pool.ts';
+import type { AdaptivePool, AvgPool, MaxPool } from '../ops/pool.ts';
 import { poolRows } from '../ops/pool.ts';
 import { type Arguments, type Callable, callable, type Front } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { eachDim, type Sizes } from './arguments.ts';
+import { adaptiveMaxVolume, adaptiveMeans, maxVolume, meanVolume } from './pool-volume.ts';
 
 const poolOps = familyOps(poolRows);
 
@@ -19,7 +20,7 @@ export interface PoolOptions {
   ceilMode?: boolean;
 }
 
-/** Options of {@link maxPool1d} and {@link maxPool2d}. */
+/** Options of {@link maxPool1d}, {@link maxPool2d} and {@link maxPool3d}. */
 export interface MaxPoolOptions extends PoolOptions {
   /** Elements from one position of a window to the next. @defaultValue 1 */
   dilation?: Sizes;
@@ -37,7 +38,7 @@ export interface AvgPoolOptions extends PoolOptions {
   countIncludePad?: boolean;
 }
 
-/** Options of {@link avgPool2d}. */
+/** Options of {@link avgPool2d} and {@link avgPool3d}. */
 export interface AvgPool2dOptions extends AvgPoolOptions {
   /** What sums are divided by; null: the number of elements. @defaultValue null */
   divisorOverride?: number | null;
@@ -71,6 +72,28 @@ function adaptiveAttrs(op: string, pooled: number, x: Tensor, outputSize: Output
     throw new ShapeError(`${op}: expected input of at least ${pooled + 1} dims, got ${formatShape(x.sizes)}`);
   return { outputSize: sizes.map((size, d) => size ?? (x.sizes[x.ndim - pooled + d] as number)) };
 }
+
+/** What a max pool gives, of planes and of volumes. */
+type Greatest<A> = (x: Tensor, attrs: A, returnIndices: boolean) => readonly [y: Tensor, index: Tensor | null];
+
+/** @throws ShapeError unless x is [channels, depth, height, width], with or without n in front */
+function expectVolume(op: string, x: Tensor): void {
+  if (x.ndim !== 4 && x.ndim !== 5)
+    throw new ShapeError(
+      `${op}: expected input [n, channels, depth, height, width], with or without n, got ${formatShape(x.sizes)}`,
+    );
+}
+
+const flatMax: Greatest<MaxPool> = (x, attrs, returnIndices) => {
+  if (!returnIndices) return [poolOps.maxPool({ x }, attrs), null];
+  const { y, index } = poolOps.maxPoolWithIndices({ x }, attrs);
+  return [y, index];
+};
+const flatAdaptiveMax: Greatest<AdaptivePool> = (x, attrs, returnIndices) => {
+  if (!returnIndices) return [poolOps.adaptiveMaxPool({ x }, attrs), null];
+  const { y, index } = poolOps.adaptiveMaxPoolWithIndices({ x }, attrs);
+  return [y, index];
+};
 
 /**
  * A max pool of arguments R, options P by position or O by name. By default it gives the output; with `returnIndices`
@@ -107,7 +130,7 @@ const KINDS = {
 const INDICES = ', returnIndices: bool = false)';
 
 /* @__NO_SIDE_EFFECTS__ */
-const maxPool = (op: string, pooled: number): MaxPoolWindowsFunction =>
+const maxPool = (op: string, pooled: number, greatest: Greatest<MaxPool>): MaxPoolWindowsFunction =>
   callable<MaxPoolWindowsFunction>(
     `${op}${WINDOWS}, dilation: int|int[] = 1, ceilMode: bool = false${INDICES}`,
     (
@@ -121,21 +144,19 @@ const maxPool = (op: string, pooled: number): MaxPoolWindowsFunction =>
     ) => {
       const dilation = eachDim(op, 'dilation', dilations, pooled, 1);
       const attrs = { ...windows(op, pooled, kernelSize, { stride, padding, ceilMode }), dilation };
-      if (!returnIndices) return poolOps.maxPool({ x }, attrs);
-      const { y, index } = poolOps.maxPoolWithIndices({ x }, attrs);
-      return [y, index];
+      const [y, index] = greatest(x, attrs, returnIndices);
+      return index ? [y, index] : y;
     },
   );
 
 /* @__NO_SIDE_EFFECTS__ */
-const adaptiveMaxPool = (op: string, pooled: number): AdaptiveMaxPoolFunction =>
+const adaptiveMaxPool = (op: string, pooled: number, greatest: Greatest<AdaptivePool>): AdaptiveMaxPoolFunction =>
   callable<AdaptiveMaxPoolFunction>(
     op + OUTPUT + INDICES,
     (x: Tensor, outputSize: OutputSize, returnIndices: boolean) => {
       const attrs = adaptiveAttrs(op, pooled, x, outputSize);
-      if (!returnIndices) return poolOps.adaptiveMaxPool({ x }, attrs);
-      const { y, index } = poolOps.adaptiveMaxPoolWithIndices({ x }, attrs);
-      return [y, index];
+      const [y, index] = greatest(x, attrs, returnIndices);
+      return index ? [y, index] : y;
     },
     KINDS,
   );
@@ -156,13 +177,22 @@ const adaptiveAvgPool = (op: string, pooled: number): AdaptiveAvgPoolFunction =>
  * @returns [n, channels, ⌊(length + 2 padding − dilation (kernelSize − 1) − 1) / stride⌋ + 1]
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export const maxPool1d: MaxPoolWindowsFunction = maxPool('maxPool1d', 1);
+export const maxPool1d: MaxPoolWindowsFunction = maxPool('maxPool1d', 1, flatMax);
 
 /**
  * {@link maxPool1d} over the last two dims. Places of maxima are positions in the plane of their channel, row by row.
  * @param x [n, channels, height, width] or [channels, height, width]
  */
-export const maxPool2d: MaxPoolWindowsFunction = maxPool('maxPool2d', 2);
+export const maxPool2d: MaxPoolWindowsFunction = maxPool('maxPool2d', 2, flatMax);
+
+/**
+ * {@link maxPool1d} over the last three dims. Places of maxima are positions in the volume of their channel.
+ * @param x [n, channels, depth, height, width] or [channels, depth, height, width]
+ */
+export const maxPool3d: MaxPoolWindowsFunction = maxPool('maxPool3d', 3, (x, attrs, returnIndices) => {
+  expectVolume('maxPool3d', x);
+  return maxVolume(poolOps, x, attrs, returnIndices);
+});
 
 /**
  * The largest element of each of `outputSize` windows, which cut the last dim into equal parts: window o goes from
@@ -171,14 +201,27 @@ export const maxPool2d: MaxPoolWindowsFunction = maxPool('maxPool2d', 2);
  * @param x [n, channels, length] or [channels, length]
  * @throws ShapeError, ArgumentError, DtypeError
  */
-export const adaptiveMaxPool1d: AdaptiveMaxPoolFunction = adaptiveMaxPool('adaptiveMaxPool1d', 1);
+export const adaptiveMaxPool1d: AdaptiveMaxPoolFunction = adaptiveMaxPool('adaptiveMaxPool1d', 1, flatAdaptiveMax);
 
 /**
  * {@link adaptiveMaxPool1d} over the last two dims. Places of maxima are positions in the plane of their channel, row
  * by row.
  * @param x [n, channels, height, width] or [channels, height, width]
  */
-export const adaptiveMaxPool2d: AdaptiveMaxPoolFunction = adaptiveMaxPool('adaptiveMaxPool2d', 2);
+export const adaptiveMaxPool2d: AdaptiveMaxPoolFunction = adaptiveMaxPool('adaptiveMaxPool2d', 2, flatAdaptiveMax);
+
+/**
+ * {@link adaptiveMaxPool1d} over the last three dims. Places of maxima are positions in the volume of their channel.
+ * @param x [n, channels, depth, height, width] or [channels, depth, height, width]
+ */
+export const adaptiveMaxPool3d: AdaptiveMaxPoolFunction = adaptiveMaxPool(
+  'adaptiveMaxPool3d',
+  3,
+  (x, { outputSize }, returnIndices) => {
+    expectVolume('adaptiveMaxPool3d', x);
+    return adaptiveMaxVolume(poolOps, x, outputSize, returnIndices);
+  },
+);
 
 type AvgWindows = [stride: Sizes | null, padding: Sizes, ceilMode: boolean, countIncludePad: boolean];
 
@@ -205,28 +248,42 @@ export const avgPool1d = callable<
   },
 );
 
+/** An average pool of planes or volumes. */
+export type AvgPoolFunction = Callable<
+  [x: Tensor, kernelSize: Sizes],
+  [stride: Sizes | null, padding: Sizes, ceilMode: boolean, countIncludePad: boolean, divisorOverride: number | null],
+  AvgPool2dOptions,
+  Tensor
+>;
+
+/* @__NO_SIDE_EFFECTS__ */
+const avgPool = (op: string, pooled: number, mean: (x: Tensor, attrs: AvgPool) => Tensor): AvgPoolFunction =>
+  callable<AvgPoolFunction>(
+    `${op}${AVERAGE}, divisorOverride: number|null = null)`,
+    (
+      x: Tensor,
+      kernelSize: Sizes,
+      ...[stride, padding, ceilMode, countIncludePad, divisorOverride]: [...AvgWindows, number | null]
+    ) => {
+      const sizes = windows(op, pooled, kernelSize, { stride, padding, ceilMode });
+      return mean(x, { ...sizes, countIncludePad, divisorOverride });
+    },
+  );
+
 /**
  * {@link avgPool1d} over the last two dims.
  * @param x [n, channels, height, width] or [channels, height, width]
  */
-export const avgPool2d = callable<
-  Callable<
-    [x: Tensor, kernelSize: Sizes],
-    [stride: Sizes | null, padding: Sizes, ceilMode: boolean, countIncludePad: boolean, divisorOverride: number | null],
-    AvgPool2dOptions,
-    Tensor
-  >
->(
-  `avgPool2d${AVERAGE}, divisorOverride: number|null = null)`,
-  (
-    x: Tensor,
-    kernelSize: Sizes,
-    ...[stride, padding, ceilMode, countIncludePad, divisorOverride]: [...AvgWindows, number | null]
-  ) => {
-    const sizes = windows('avgPool2d', 2, kernelSize, { stride, padding, ceilMode });
-    return poolOps.avgPool({ x }, { ...sizes, countIncludePad, divisorOverride });
-  },
-);
+export const avgPool2d: AvgPoolFunction = avgPool('avgPool2d', 2, (x, attrs) => poolOps.avgPool({ x }, attrs));
+
+/**
+ * {@link avgPool1d} over the last three dims.
+ * @param x [n, channels, depth, height, width] or [channels, depth, height, width]
+ */
+export const avgPool3d: AvgPoolFunction = avgPool('avgPool3d', 3, (x, attrs) => {
+  expectVolume('avgPool3d', x);
+  return meanVolume(poolOps, x, attrs);
+});
 
 /**
  * The mean of each of `outputSize` windows, cut as in {@link adaptiveMaxPool1d}. With outputSize 1 it is a global
@@ -241,3 +298,16 @@ export const adaptiveAvgPool1d: AdaptiveAvgPoolFunction = adaptiveAvgPool('adapt
  * @param x [n, channels, height, width] or [channels, height, width]
  */
 export const adaptiveAvgPool2d: AdaptiveAvgPoolFunction = adaptiveAvgPool('adaptiveAvgPool2d', 2);
+
+/**
+ * {@link adaptiveAvgPool1d} over the last three dims.
+ * @param x [n, channels, depth, height, width] or [channels, depth, height, width]
+ */
+export const adaptiveAvgPool3d: AdaptiveAvgPoolFunction = callable(
+  `adaptiveAvgPool3d${OUTPUT})`,
+  (x: Tensor, outputSize: OutputSize) => {
+    expectVolume('adaptiveAvgPool3d', x);
+    return adaptiveMeans(poolOps, x, adaptiveAttrs('adaptiveAvgPool3d', 3, x, outputSize).outputSize);
+  },
+  KINDS,
+);

@@ -1,9 +1,9 @@
 // Layers of convolutions.
 import { eachDim, type Sizes } from '../functional/arguments.ts';
 import * as F from '../functional/index.ts';
-import { ArgumentError } from '../memory/errors.ts';
+import { ArgumentError, formatShape, named, ShapeError } from '../memory/errors.ts';
 import { type Arguments, type Signature, signature } from '../signature.ts';
-import type { Tensor } from '../tensor.ts';
+import type { Shape, Tensor } from '../tensor.ts';
 import { OwnLayer } from './layer.ts';
 import type { BiasOptions } from './linear.ts';
 import { COMPUTE } from './names.ts';
@@ -18,7 +18,7 @@ export interface ConvLayerOptions extends Omit<F.ConvOptions, 'layout'>, BiasOpt
 /** What stands in the padding of a convolution. */
 export type PaddingMode = 'zeros' | Exclude<F.PadMode, 'constant'>;
 
-/** Options of {@link ConvTranspose1d} and {@link ConvTranspose2d}. */
+/** Options of {@link ConvTranspose1d}, {@link ConvTranspose2d} and {@link ConvTranspose3d}. */
 export interface ConvTransposeLayerOptions extends F.ConvTransposeOptions, BiasOptions {}
 
 /** What all layers of convolutions have: sizes that are checked, a weight and a bias. */
@@ -135,6 +135,68 @@ abstract class PaddedConv extends ConvLayer<Omit<F.ConvOptions, 'layout'>> {
   }
 }
 
+const ofForward = signature('TransposedConv.forward(x: Tensor, outputSize: int[]|null = null)');
+
+/** A layer of F.convTranspose…. */
+abstract class TransposedConv extends ConvLayer<F.ConvTransposeOptions> {
+  /** Elements that the result is longer at its end, of {@link options}. */
+  declare outputPadding: Sizes;
+  readonly #spatial: number;
+  readonly #function: F.ConvTransposeFunction;
+
+  /** @internal */
+  constructor(spatial: number, f: F.ConvTransposeFunction, declared: Signature, args: readonly unknown[]) {
+    super(spatial, declared, args);
+    this.#spatial = spatial;
+    this.#function = f;
+  }
+
+  /**
+   * The result of the layer for the input x.
+   * @param outputSize of its spatial dims, or of all: up to stride − 1 longer than without `outputPadding`, in place of
+   * which it stands
+   */
+  override forward(x: Tensor, outputSize: Shape | null): Tensor;
+  override forward(...args: [x: Tensor]): Tensor; // the last, whose arguments hooks are told
+  override forward(...args: unknown[]): Tensor {
+    try {
+      const [x, outputSize] = ofForward.parse(args) as [Tensor, Shape | null];
+      return this[COMPUTE](x, outputSize);
+    } catch (error) {
+      throw named(error, this.constructor.name);
+    }
+  }
+
+  /** @internal */
+  [COMPUTE](x: Tensor, outputSize: Shape | null = null): Tensor {
+    const { weight, bias, options } = this;
+    if (!outputSize) return this.#function(x, weight, bias, options);
+    return this.#function(x, weight, bias, { ...options, outputPadding: this.#extra(x, outputSize) });
+  }
+
+  /** What makes the result as large as asked for. */
+  #extra(x: Tensor, outputSize: Shape): number[] {
+    const spatial = this.#spatial;
+    const name = this.constructor.name;
+    const each = (what: string, value: Sizes, least: number) => eachDim(name, what, value, spatial, least);
+    const [stride, dilation] = [each('stride', this.stride, 1), each('dilation', this.dilation, 1)];
+    const padding = each('padding', this.padding as Sizes, 0);
+    const taps = each('kernelSize', this.kernelSize, 1);
+    const least = stride.map((step, d) => {
+      const length = x.sizes[x.ndim - spatial + d] ?? 0;
+      const reach = (dilation[d] as number) * ((taps[d] as number) - 1) + 1;
+      return (length - 1) * step - 2 * (padding[d] as number) + reach;
+    });
+    const given = outputSize.length === spatial + 2 ? outputSize.slice(2) : outputSize;
+    const extra = given.map((n, d) => n - (least[d] as number));
+    if (extra.length !== spatial || extra.some((n, d) => n < 0 || n >= (stride[d] as number)))
+      throw new ShapeError(
+        `${name}: expected outputSize from ${formatShape(least)} to less than stride ${formatShape(stride)} more, got ${formatShape(outputSize)}`,
+      );
+    return extra;
+  }
+}
+
 /** Where `bias` stands in all signatures. */
 const BIAS = 7;
 /** What the functions do not take. */
@@ -176,6 +238,7 @@ const ofConv2d = conv('Conv2d');
 const ofConv3d = conv('Conv3d');
 const ofTranspose1d = transposed('ConvTranspose1d');
 const ofTranspose2d = transposed('ConvTranspose2d');
+const ofTranspose3d = transposed('ConvTranspose3d');
 
 /**
  * A convolution over one dim, {@link functional.conv1d} (PyTorch's `nn.Conv1d`):
@@ -218,18 +281,10 @@ export class Conv3d extends PaddedConv {
  * [n, inChannels, length] → [n, outChannels, length], with or without n. Its weight is [inChannels, outChannels /
  * groups, kernel].
  */
-export class ConvTranspose1d extends ConvLayer<F.ConvTransposeOptions> {
-  /** Elements that the result is longer at its end, of {@link options}. */
-  declare outputPadding: Sizes;
-
+export class ConvTranspose1d extends TransposedConv {
   /** A layer from `inChannels` to `outChannels` with `kernelSize` taps along each dim. @throws ArgumentError */
   constructor(...args: TransposeArguments) {
-    super(1, ofTranspose1d, args);
-  }
-
-  /** @internal */
-  [COMPUTE](x: Tensor): Tensor {
-    return F.convTranspose1d(x, this.weight, this.bias, this.options);
+    super(1, F.convTranspose1d, ofTranspose1d, args);
   }
 }
 
@@ -238,17 +293,21 @@ export class ConvTranspose1d extends ConvLayer<F.ConvTransposeOptions> {
  * [n, inChannels, height, width] → [n, outChannels, height, width], with or without n. Its weight is [inChannels,
  * outChannels / groups, height, width].
  */
-export class ConvTranspose2d extends ConvLayer<F.ConvTransposeOptions> {
-  /** Elements that the result is longer at its end, of {@link options}. */
-  declare outputPadding: Sizes;
-
+export class ConvTranspose2d extends TransposedConv {
   /** A layer from `inChannels` to `outChannels` with `kernelSize` taps along each dim. @throws ArgumentError */
   constructor(...args: TransposeArguments) {
-    super(2, ofTranspose2d, args);
+    super(2, F.convTranspose2d, ofTranspose2d, args);
   }
+}
 
-  /** @internal */
-  [COMPUTE](x: Tensor): Tensor {
-    return F.convTranspose2d(x, this.weight, this.bias, this.options);
+/**
+ * A transposed convolution over three dims, {@link functional.convTranspose3d} (PyTorch's `nn.ConvTranspose3d`):
+ * [n, inChannels, depth, height, width] → [n, outChannels, depth, height, width], with or without n. Its weight is
+ * [inChannels, outChannels / groups, depth, height, width].
+ */
+export class ConvTranspose3d extends TransposedConv {
+  /** A layer from `inChannels` to `outChannels` with `kernelSize` taps along each dim. @throws ArgumentError */
+  constructor(...args: TransposeArguments) {
+    super(3, F.convTranspose3d, ofTranspose3d, args);
   }
 }

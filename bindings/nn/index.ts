@@ -10,6 +10,7 @@ export {
   Softmin,
   Threshold,
 } from './activation.ts';
+export * from './adaptive-pooling.ts';
 export * from './attention.ts';
 export * from './bilinear.ts';
 export * from './container.ts';
@@ -21,6 +22,7 @@ export {
   type ConvLayerOptions,
   ConvTranspose1d,
   ConvTranspose2d,
+  ConvTranspose3d,
   type ConvTransposeLayerOptions,
   type PaddingMode,
   type TransposeArguments,
@@ -56,6 +58,7 @@ export {
   Parameter,
   type ParameterClass,
 } from './parameter.ts';
+export * from './pool-more.ts';
 export * from './pooling.ts';
 export * from './prelu.ts';
 export * from './response.ts';

@@ -27,3 +27,19 @@ export abstract class OwnLayer extends Layer {
   /** What forward does. @internal */
   abstract [COMPUTE](x: Tensor): Tensor;
 }
+
+/** What a pool gives: with indices or without. */
+export type Pooled = Tensor | [output: Tensor, indices: Tensor];
+/** What forward of a pool gives. */
+interface Pooling<R extends boolean> {
+  /** The result of the layer for the input x. */
+  forward(...args: [x: Tensor]): R extends true ? [output: Tensor, indices: Tensor] : Tensor;
+}
+// To the type system a module, whose forward may give more than one tensor.
+const AnyLayer = OwnLayer as unknown as abstract new <R extends boolean>() => Module & Pooling<R>;
+
+/** Pools, which give [output, indices] where R is true. */
+export abstract class PoolLayer<R extends boolean = false> extends AnyLayer<R> {
+  /** What forward does. @internal */
+  abstract [COMPUTE](x: Tensor): Pooled;
+}

@@ -46,11 +46,11 @@ class Spatial(Golden):
             self.tensors.append(key)
         return self.seen[key]
 
-    def both(self, call, args, options, *inputs, pick=None, twice=True, fn=None, home="F."):
+    def both(self, call, args, options, *inputs, pick=None, twice=True, fn=None, home="F.", plain=()):
         """`call` of functional: its value and gradients, and the derivative of these, each weighed, by inputs and g."""
         fn = fn or getattr(F if home else torch, snake(call))
         keyed = {snake(k): v for k, v in options.items()}
-        leaves = [x.clone().requires_grad_(x.dtype == torch.float64) for x in inputs]
+        leaves = [x.clone().requires_grad_(x.dtype == torch.float64 and i not in plain) for i, x in enumerate(inputs)]
         y = fn(*(filled(a, leaves) for a in args), **{k: filled(v, leaves) for k, v in keyed.items()})
         y = y if pick is None else y[pick]
         given = [*args, options] if options else args
@@ -82,7 +82,7 @@ def pads(golden):
             ([2, 1], x), ([-1, 2], x), ([2, -1], x), ([-1, -2], x), ([1, 2], x[0]), ([1, 2, 2, 1], image), ([3, 0, -1, 2], image), ([0, 0, 1, 0], image[0]),
             ([2, 1, 1, 1, 2, 0], volume), ([-1, 2, 0, 1, 1, -1], volume[0]),
         ):
-            golden.both("pad", ["$0", pad], {"mode": mode}, of, twice=of.dim() == 3)
+            golden.both("pad", ["$0", pad], {"mode": mode}, of, twice=of is x)
     golden.both("pad", ["$0", [1, 2]], {"value": 1.5}, x)
     golden.both("pad", ["$0", [1, 0, -1, 1, 2, 0]], {"mode": "constant", "value": -0.5}, x)
     golden.both("pad", ["$0", [7, 9]], {"mode": "replicate"}, x)
@@ -110,7 +110,7 @@ def shuffles(golden):
 
 
 def sizes(golden):
-    line, image, volume = uniform(2, 2, 5), uniform(1, 2, 4, 5), uniform(1, 1, 3, 2, 3)
+    line, image, volume = uniform(1, 2, 5), uniform(1, 1, 4, 5), uniform(1, 1, 3, 2, 3)
     for x, modes in ((line, ("nearest", "nearest-exact", "area", "linear")), (image, ("nearest", "nearest-exact", "area", "bilinear", "bicubic")), (volume, ("nearest", "nearest-exact", "area", "trilinear"))):
         spatial = x.dim() - 2
         for mode in modes:
@@ -158,6 +158,55 @@ def unpools(golden):
     golden.both("maxUnpool1d", ["$0", "$1", 3, 2], {"padding": 1}, uniform(1, 1, 3), torch.tensor([[[0, 4, 2]]]))
 
 
+def volumes(golden):
+    x = uniform(1, 1, 4, 4, 4)
+    tied = f32([(i * i) % 5 for i in range(64)], 1, 4, 4, 4)
+    odd = f32([float("nan"), 1, 2, float("-inf"), 0.5, float("nan"), float("inf"), 3] * 3, 1, 3, 2, 4)
+    for size, options in (
+        (2, {}), (2, {"stride": 1}), (3, {"stride": 2, "padding": 1}), ([2, 3, 1], {"stride": [1, 2, 3], "padding": [1, 1, 0]}),
+        (2, {"stride": 3, "ceilMode": True}), (2, {"dilation": [1, 2, 3], "stride": 1}), (3, {"padding": 1, "ceilMode": True, "stride": 2}),
+    ):
+        twice = size == 2
+        golden.both("maxPool3d", ["$0", size], options, x, twice=twice)
+        golden.both("maxPool3d", ["$0", size], {**options, "returnIndices": True}, tied, pick=1)
+        if "dilation" not in options:
+            for more in ({}, {"countIncludePad": False}, {"divisorOverride": 3}):
+                golden.both("avgPool3d", ["$0", size], {**options, **more}, x[0] if more else x, twice=twice and not more)
+    golden.both("maxPool3d", ["$0", [2, 1, 2]], {"stride": 1, "returnIndices": True}, odd, pick=1)
+    golden.both("maxPool3d", ["$0", [2, 1, 2]], {"stride": 1}, odd, twice=False)
+    for size in (1, 2, 3, [2, None, 3], [None, 4, 1]):
+        golden.both("adaptiveAvgPool3d", ["$0", size], {}, x, twice=size == 2)
+        golden.both("adaptiveMaxPool3d", ["$0", size], {}, x[0], twice=size == 2)
+        golden.both("adaptiveMaxPool3d", ["$0", size], {"returnIndices": True}, tied, pick=1)
+
+
+def powers(golden):
+    for d, of in ((1, uniform(2, 2, 6, low=0.2)), (2, uniform(1, 2, 4, 5, low=0.2)), (3, uniform(1, 3, 4, 3, low=0.2))):
+        golden.both(f"lpPool{d}d", ["$0", 2, 2], {}, of)
+        golden.both(f"lpPool{d}d", ["$0", 1.5, 3], {"stride": 1}, of, twice=False)
+        golden.both(f"lpPool{d}d", ["$0", 3, 2], {"stride": 3, "ceilMode": True}, of, twice=False)
+    image, volume = uniform(1, 2, 5, 6), uniform(1, 1, 5, 4, 5)
+    samples2, samples3 = uniform(1, 2, 2, low=0.02, high=0.98), uniform(1, 1, 3, low=0.02, high=0.98)
+    tied = f32([(i * i) % 3 for i in range(36)], 1, 6, 6)
+    for x, samples, sizes in ((image, samples2, ([3, 4], 2, [5, 1])), (volume, samples3, ([3, 2, 3], 2)), (image[0], samples2[:1], ([3, 2],)), (tied, samples2[:1, :1], (4, [2, 3]))):
+        d = samples.shape[-1]
+        for size in sizes:
+            golden.both(f"fractionalMaxPool{d}d", ["$0", 2 if size != [5, 1] else 1], {"outputSize": size, "_randomSamples": "$1"}, x, samples, twice=False, plain=[1])
+            golden.both(f"fractionalMaxPool{d}d", ["$0", 2 if size != [5, 1] else 1], {"outputSize": size, "returnIndices": True, "_randomSamples": "$1"}, x, samples, pick=1, plain=[1])
+        golden.both(f"fractionalMaxPool{d}d", ["$0", 2], {"outputRatio": [0.5, 0.6, 0.4][:d], "_randomSamples": "$1"}, x, samples, twice=False, plain=[1])
+
+
+def transposed(golden):
+    for shape, weight, options in (
+        ((1, 2, 2, 3, 2), (2, 3, 2, 2, 2), {}), ((2, 2, 3, 2), (2, 2, 3, 1, 2), {"stride": 2, "padding": 1, "outputPadding": 1}),
+        ((1, 4, 2, 2, 2), (4, 1, 2, 3, 2), {"groups": 2, "stride": [1, 2, 3], "dilation": [2, 1, 1]}),
+    ):
+        out = weight[1] * options.get("groups", 1)
+        golden.both("convTranspose3d", ["$0", "$1", "$2"], options, uniform(*shape), uniform(*weight), uniform(out), twice=not options)
+    for options in ({"stride": [1, 2, 1], "padding": [1, 0, 1]}, {"padding": "same", "dilation": [2, 1, 1]}, {"groups": 2, "padding": "valid"}):
+        golden.both("conv3d", ["$0", "$1", "$2"], options, uniform(1, 2, 3, 4, 3), uniform(2, 2 // options.get("groups", 1), 2, 2, 2), uniform(2), twice="groups" in options)
+
+
 def functions():
     golden = Spatial("spatial")
     for part in FUNCTIONS:
@@ -165,7 +214,7 @@ def functions():
     golden.write()
 
 
-FUNCTIONS = [pads, shuffles, sizes, grids, unpools]
+FUNCTIONS = [pads, shuffles, sizes, grids, unpools, volumes, powers, transposed]
 
 CONV1 = ["Conv1d", 2, 2, 3, {"padding": 1}]
 CONV2 = ["Conv2d", 2, 2, 3, {"padding": 1}]
@@ -200,6 +249,14 @@ def networks():
     yield [CONV3, ["Upsample", {"scale_factor": 1.5, "mode": "trilinear", "align_corners": True, "recompute_scale_factor": True}], ["Tanh"]], SIZES[3]
     yield [["Conv2d", 2, 2, 3], ["UpsamplingNearest2d", [5, 7]], CONV2, ["Tanh"]], SIZES[2]
     yield [["Conv2d", 2, 2, 3], ["UpsamplingBilinear2d", {"scale_factor": 2}], CONV2, ["Tanh"]], SIZES[2]
+    for d in (1, 2, 3):
+        yield [CONVS[d], [f"LPPool{d}d", 2, 2], ["Tanh"]], SIZES[d]
+    yield [CONV3, ["MaxPool3d", 2, {"stride": 1}], ["Tanh"]], SIZES[3]
+    yield [CONV3, ["AvgPool3d", 2, {"stride": 1, "padding": 1}], ["Tanh"]], SIZES[3]
+    yield [CONV3, ["AdaptiveMaxPool3d", [1, 2, 2]], ["Tanh"]], SIZES[3]
+    yield [CONV3, ["AdaptiveAvgPool3d", [None, 2, 1]], ["Tanh"]], SIZES[3]
+    yield [["ConvTranspose3d", 2, 2, 2, {"stride": [1, 2, 2], "output_padding": [0, 1, 0], "groups": 2}], ["Tanh"]], SIZES[3]
+    yield [["ConvTranspose1d", 2, 3, 3, {"stride": 2, "padding": 1, "output_padding": 1, "dilation": 2}], ["Tanh"]], SIZES[1]
 
 
 def camel(name):

@@ -2,6 +2,28 @@
 import { randint, randn } from '../../bindings/index.ts';
 
 export const imageCases = {
+  AdaptiveAvgPool3d: { args: [[1, null, 2]], input: [1, 2, 3, 4, 5], shown: 'outputSize: [1, null, 2]' },
+  AdaptiveMaxPool3d: { args: [2], input: [1, 2, 3, 4, 5], shown: 'outputSize: 2' },
+  AvgPool3d: { args: [2, { stride: 1 }], input: [1, 2, 3, 4, 5], shown: 'kernelSize: 2, stride: 1' },
+  ConvTranspose3d: { args: [2, 4, 2], input: [1, 2, 3, 2, 2], shown: 'inChannels: 2, outChannels: 4, kernelSize: 2' },
+  FractionalMaxPool2d: {
+    args: [2, { outputSize: [3, 2] }],
+    input: [1, 2, 5, 6],
+    shown: 'kernelSize: 2, outputSize: [3, 2]',
+  },
+  FractionalMaxPool3d: {
+    args: [2, { outputRatio: 0.5 }],
+    input: [1, 2, 5, 4, 6],
+    shown: 'kernelSize: 2, outputRatio: 0.5',
+  },
+  LPPool1d: { args: [2, 3], input: [1, 2, 6], shown: 'normType: 2, kernelSize: 3, stride: null, ceilMode: false' },
+  LPPool2d: { args: [2, 3], input: [1, 2, 6, 5], shown: 'normType: 2, kernelSize: 3, stride: null, ceilMode: false' },
+  LPPool3d: {
+    args: [2, 2],
+    input: [1, 2, 3, 4, 5],
+    shown: 'normType: 2, kernelSize: 2, stride: null, ceilMode: false',
+  },
+  MaxPool3d: { args: [2], input: [1, 2, 4, 4, 4], shown: 'kernelSize: 2' },
   ChannelShuffle: { args: [2], input: [1, 4, 3, 2], shown: 'groups: 2' },
   CircularPad1d: { args: [1], input: [1, 2, 6], shown: 'padding: 1' },
   CircularPad2d: { args: [1], input: [1, 2, 5, 6], shown: 'padding: 1' },
