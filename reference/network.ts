@@ -3,9 +3,11 @@ import { axis, forEachTerm, NONE, type Shape } from './conv.ts';
 import { crossEntropy, meanSquaredError } from './losses.ts';
 import type { Rule } from './optimizers.ts';
 import { eachWindow, largest, axis as windows } from './pool.ts';
+import { type Recurrent, recurrent } from './recurrent.ts';
 
 /** One layer of a network, with its first weights in PyTorch's layout. */
 export type Layer =
+  | Recurrent
   | { readonly kind: 'relu' | 'tanh' }
   | {
       readonly kind: 'linear';
@@ -164,6 +166,9 @@ function partOf(layer: Layer): Part {
       return conv(layer);
     case 'pool':
       return pool(layer);
+    case 'LSTM':
+    case 'GRU':
+      return recurrent(layer);
     case 'relu':
       return elementwise(
         (x) => Math.max(0, x),

@@ -32,6 +32,23 @@ const conv = (channels: number, filters: number, kernel: number, size: number, s
   ...weights(filters, channels * kernel * kernel, seed),
 });
 
+/** Gates of each kind of recurrent layer. */
+const GATES = { LSTM: 4, GRU: 3 } as const;
+
+/** A recurrent layer, and ten classes of the mean of its states. Weights start uniform in ±1/√hidden. */
+function sequence(kind: keyof typeof GATES, inputs: number, hidden: number, time: number): Layer[] {
+  const bound = 1 / Math.sqrt(hidden);
+  const size = GATES[kind] * hidden;
+  const start = (n: number, seed: number): Float32Array => uniform(n, seed, -bound, bound);
+  return [
+    {
+      ...{ kind, inputs, hidden, time, weightIh: start(size * inputs, 20), weightHh: start(size * hidden, 21) },
+      ...{ biasIh: start(size, 22), biasHh: start(size, 23) },
+    },
+    linear(hidden, 10, 24),
+  ];
+}
+
 /** Dense layers of these sizes with an activation between them. */
 function mlp(sizes: readonly number[], activation: 'relu' | 'tanh'): Layer[] {
   return sizes.slice(1).flatMap((out, i) => {
@@ -71,6 +88,8 @@ function problemOf({ layers, ...network }: Network): TrainProblem {
 function products(layers: readonly Layer[]): number[] {
   return layers.flatMap((layer) => {
     if (layer.kind === 'linear') return [layer.weight.length];
+    if (layer.kind === 'LSTM' || layer.kind === 'GRU')
+      return [layer.weightIh, layer.weightHh].map((weight) => layer.time * weight.length);
     return layer.kind === 'conv' ? [layer.weight.length * layer.size ** 2] : [];
   });
 }
@@ -126,14 +145,49 @@ const CNN = (batch: number): Case =>
     checked: 3,
   });
 
-/** Networks to come, and the layer each waits for. */
-const LATER = [
-  { name: 'LSTM 32→128, 50 steps, batch 32, Adam', needs: 'LSTM' },
-  { name: 'character GPT, 4 layers of 128, context 64, batch 12, AdamW', needs: 'MultiheadAttention' },
+/** Gradients come at every element: those that have a long way to go would become denormals. */
+const SEQUENCES = (): Case[] => [
+  step('LSTM 32→128, 50 steps, batch 32, Adam', {
+    layers: () => sequence('LSTM', 32, 128, 50),
+    input: [50, 32],
+    ...classify,
+    batch: 32,
+    checked: 2,
+  }),
+  step('GRU 128→256, 100 steps, batch 16, Adam', {
+    layers: () => sequence('GRU', 128, 256, 100),
+    input: [100, 128],
+    ...classify,
+    batch: 16,
+    checked: 2,
+  }),
+];
+/** What is quick to check. */
+const SHORT = (): Case[] => [
+  step('LSTM 8→16, 5 steps, batch 8, Adam', {
+    layers: () => sequence('LSTM', 8, 16, 5),
+    input: [5, 8],
+    ...classify,
+    batch: 8,
+    checked: 3,
+  }),
+  step('GRU 8→16, 5 steps, batch 8, Adam', {
+    layers: () => sequence('GRU', 8, 16, 5),
+    input: [5, 8],
+    ...classify,
+    batch: 8,
+    checked: 3,
+  }),
 ];
 
+/** Networks to come, and the layer each waits for. */
+const LATER = [{ name: 'character GPT, 4 layers of 128, context 64, batch 12, AdamW', needs: 'MultiheadAttention' }];
+
 /** @param quick leaves out the large network, and most of the CNN's batch */
-export const trainCases = (quick: boolean): Case[] => [TINY, SMALL, ...(quick ? [] : LARGE()), CNN(quick ? 4 : 64)];
+export const trainCases = (quick: boolean): Case[] => [
+  ...[TINY, SMALL, ...(quick ? [] : LARGE()), CNN(quick ? 4 : 64)],
+  ...(quick ? SHORT() : SEQUENCES()),
+];
 
 /** @param sides of this family alone, such as the steps without compile() */
 export function trainFamily(quick: boolean, sides: readonly Side[]): Family {

@@ -116,13 +116,61 @@ function apply(layer: Layer, x: NdArray, p: NdArray[], batch: number): NdArray {
       return np.tanh(x);
     case 'flatten':
       return x.reshape([batch, layer.channels * layer.size ** 2]);
+    case 'LSTM':
+    case 'GRU':
+      return meanOfStates(layer, x, p, batch);
   }
+}
+
+/** A recurrent layer, and the mean of the states of all elements. */
+function meanOfStates(
+  { kind, inputs, hidden, time }: Layer & { kind: 'LSTM' | 'GRU' },
+  x: NdArray,
+  p: NdArray[],
+  batch: number,
+): NdArray {
+  const [weightIh, weightHh, biasIh, biasHh] = p.splice(0, 4) as [NdArray, NdArray, NdArray, NdArray];
+  const products = np.matmul(x.reshape([batch * time, inputs]), weightIh.transpose()).add(biasIh);
+  const elements = np.split(products.reshape([batch, time, weightHh.shape[0] as number]), time, 1);
+  const turned = weightHh.transpose();
+  let [h, c] = [np.zeros([batch, hidden]), np.zeros([batch, hidden])];
+  let sum = np.zeros([batch, hidden]);
+  for (const element of elements) {
+    const a = element.reshape([batch, turned.shape[1] as number]);
+    const b = np.matmul(h.ref, turned.ref).add(biasHh.ref);
+    if (kind === 'LSTM') {
+      const [i, f, g, o] = np.split(a.add(b), 4, 1) as [NdArray, NdArray, NdArray, NdArray];
+      c = nn
+        .sigmoid(f)
+        .mul(c)
+        .add(nn.sigmoid(i).mul(np.tanh(g)));
+      h.dispose();
+      h = nn.sigmoid(o).mul(np.tanh(c.ref));
+    } else {
+      const [ar, au, an] = np.split(a, 3, 1) as [NdArray, NdArray, NdArray];
+      const [br, bu, bn] = np.split(b, 3, 1) as [NdArray, NdArray, NdArray];
+      const candidate = np.tanh(an.add(nn.sigmoid(ar.add(br)).mul(bn)));
+      h = nn.sigmoid(au.add(bu)).mul(h.sub(candidate.ref)).add(candidate);
+    }
+    sum = sum.add(h.ref);
+  }
+  for (const rest of [h, c, turned, biasHh]) rest.dispose();
+  return sum.mul(1 / time);
 }
 
 /** Weight and bias of a layer. */
 function parametersOf(layer: Layer): NdArray[] {
   if (layer.kind === 'linear')
     return [array(layer.weight, layer.outputs, layer.inputs), array(layer.bias, layer.outputs)];
+  if (layer.kind === 'LSTM' || layer.kind === 'GRU') {
+    const size = layer.biasHh.length;
+    return [
+      array(layer.weightIh, size, layer.inputs),
+      array(layer.weightHh, size, layer.hidden),
+      array(layer.biasIh, size),
+      array(layer.biasHh, size),
+    ];
+  }
   if (layer.kind !== 'conv') return [];
   return [
     array(layer.weight, layer.filters, layer.channels, layer.kernel, layer.kernel),

@@ -111,6 +111,21 @@ def op(p, arrays):
     )
 
 
+class MeanOfStates(torch.nn.Module):
+    """A recurrent layer, and the mean of the states of all elements."""
+
+    def __init__(self, q):
+        super().__init__()
+        self.rnn = getattr(torch.nn, q["kind"])(q["inputs"], q["hidden"], batch_first=True)
+
+    def forward(self, x):
+        return self.rnn(x)[0].mean(1)
+
+
+# What a weight is called in a problem.
+RECURRENT = {"rnn.weight_ih_l0": "weightIh", "rnn.weight_hh_l0": "weightHh", "rnn.bias_ih_l0": "biasIh", "rnn.bias_hh_l0": "biasHh"}
+
+
 def train(p, arrays):
     make = {
         "linear": lambda q: torch.nn.Linear(q["inputs"], q["outputs"]),
@@ -119,11 +134,14 @@ def train(p, arrays):
         "flatten": lambda q: torch.nn.Flatten(),
         "relu": lambda q: torch.nn.ReLU(),
         "tanh": lambda q: torch.nn.Tanh(),
+        "LSTM": MeanOfStates,
+        "GRU": MeanOfStates,
     }
     model = torch.nn.Sequential(*(make[layer["kind"]](layer) for layer in p["layers"]))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            parameter.copy_(arrays["layers." + name].view(parameter.shape))
+            place, own = name.split(".", 1)
+            parameter.copy_(arrays["layers.%s.%s" % (place, RECURRENT.get(own, own))].view(parameter.shape))
     x = arrays["x"].view(p["batch"], *p["input"])
     if p["loss"] == "mse":
         y, loss_of = arrays["y"].view(p["batch"], p["outputs"]), F.mse_loss

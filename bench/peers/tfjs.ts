@@ -172,6 +172,36 @@ const imageColumns = (weight: tf.Tensor2D, { channels, size }: Layer & { kind: '
   return tf.reshape(tf.transpose(images, [0, 2, 3, 1]), [outputs, inputs]);
 };
 
+/** A recurrent layer, and the mean of the states of all elements: its own layers have one bias, and other gates. */
+function meanOfStates({ kind, inputs, hidden, time, ...layer }: Layer & { kind: 'LSTM' | 'GRU' }): Part {
+  const size = layer.biasIh.length;
+  const weightIh = tf.variable(transposed(layer.weightIh, size, inputs));
+  const weightHh = tf.variable(transposed(layer.weightHh, size, hidden));
+  const [biasIh, biasHh] = [tf.variable(tf.tensor1d(layer.biasIh)), tf.variable(tf.tensor1d(layer.biasHh))];
+  const forward = (x: tf.Tensor): tf.Tensor => {
+    const batch = x.shape[0] as number;
+    const products = tf.add(tf.matMul(tf.reshape(x, [batch * time, inputs]), weightIh as tf.Tensor2D), biasIh);
+    const elements = tf.unstack(tf.reshape(products, [batch, time, size]), 1);
+    let [h, c]: [tf.Tensor, tf.Tensor] = [tf.zeros([batch, hidden]), tf.zeros([batch, hidden])];
+    const states = elements.map((a) => {
+      const b = tf.add(tf.matMul(h as tf.Tensor2D, weightHh as tf.Tensor2D), biasHh);
+      if (kind === 'LSTM') {
+        const [i, f, g, o] = tf.split(tf.add(a, b), 4, 1) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+        c = tf.add(tf.mul(tf.sigmoid(f), c), tf.mul(tf.sigmoid(i), tf.tanh(g)));
+        h = tf.mul(tf.sigmoid(o), tf.tanh(c));
+      } else {
+        const [ar, au, an] = tf.split(a, 3, 1) as [tf.Tensor, tf.Tensor, tf.Tensor];
+        const [br, bu, bn] = tf.split(b, 3, 1) as [tf.Tensor, tf.Tensor, tf.Tensor];
+        const candidate = tf.tanh(tf.add(an, tf.mul(tf.sigmoid(tf.add(ar, br)), bn)));
+        h = tf.add(candidate, tf.mul(tf.sigmoid(tf.add(au, bu)), tf.sub(h, candidate)));
+      }
+      return h;
+    });
+    return tf.mul(tf.addN(states), 1 / time);
+  };
+  return { forward, variables: [weightIh, weightHh, biasIh, biasHh] };
+}
+
 function partOf(layer: Layer, before: Layer | undefined): Part {
   switch (layer.kind) {
     case 'linear': {
@@ -199,6 +229,9 @@ function partOf(layer: Layer, before: Layer | undefined): Part {
       return { forward: (x) => tf.tanh(x), variables: [] };
     case 'flatten':
       return { forward: (x) => tf.reshape(x, [x.shape[0] as number, -1]), variables: [] };
+    case 'LSTM':
+    case 'GRU':
+      return meanOfStates(layer);
   }
 }
 

@@ -141,7 +141,8 @@ function adam({ optim }: Library, inputs: readonly (Tensor | null)[], p: Tensor,
   };
 }
 
-function layerOf({ nn }: Library, layer: Layer): nn.Layer {
+function layerOf(library: Library, layer: Layer): nn.Layer {
+  const { nn } = library;
   switch (layer.kind) {
     case 'linear':
       return new nn.Linear(layer.inputs, layer.outputs);
@@ -155,7 +156,39 @@ function layerOf({ nn }: Library, layer: Layer): nn.Layer {
       return new nn.Tanh();
     case 'flatten':
       return new nn.Flatten();
+    case 'LSTM':
+    case 'GRU':
+      return meanOfStates(library, layer);
   }
+}
+
+/** A recurrent layer, and the mean of the states of all elements. */
+function meanOfStates({ nn }: Library, { kind, inputs, hidden }: Layer & { kind: 'LSTM' | 'GRU' }): nn.Layer {
+  const options = { batchFirst: true };
+  const rnn = kind === 'LSTM' ? new nn.LSTM(inputs, hidden, options) : new nn.GRU(inputs, hidden, options);
+  return new (class extends nn.Layer {
+    readonly rnn = rnn;
+    forward(x: Tensor): Tensor {
+      const [states] = rnn instanceof nn.LSTM ? rnn.forward(x) : rnn.forward(x);
+      return states.mean(1);
+    }
+  })();
+}
+
+/** The weights of a layer by their names in states. */
+function weightsOf(layer: Layer): (readonly [key: string, data: Float32Array])[] {
+  if (layer.kind === 'linear' || layer.kind === 'conv')
+    return [
+      ['weight', layer.weight],
+      ['bias', layer.bias],
+    ];
+  if (layer.kind !== 'LSTM' && layer.kind !== 'GRU') return [];
+  return [
+    ['rnn.weight_ih_l0', layer.weightIh],
+    ['rnn.weight_hh_l0', layer.weightHh],
+    ['rnn.bias_ih_l0', layer.biasIh],
+    ['rnn.bias_hh_l0', layer.biasHh],
+  ];
 }
 
 /** A network with the weights of `problem`, its optimizer and batch; `step` gives the loss. */
@@ -165,12 +198,10 @@ export function network(library: Library, problem: TrainProblem): { step: () => 
   const model = new nn.Sequential(...problem.layers.map((layer) => layerOf(library, layer)));
   const own = model.stateDict();
   const state = problem.layers.flatMap((layer, i) =>
-    'weight' in layer
-      ? (['weight', 'bias'] as const).map((name) => {
-          const key = `${i}.${name}`;
-          return [key, { shape: (own[key] as Tensor).shape, data: layer[name] }] as const;
-        })
-      : [],
+    weightsOf(layer).map(([name, data]) => {
+      const key = `${i}.${name}`;
+      return [key, { shape: (own[key] as Tensor).shape, data }] as const;
+    }),
   );
   model.loadStateDict(Object.fromEntries(state));
   const { lr } = chosen;

@@ -38,7 +38,10 @@ export interface RecurrentOptions extends BiasOptions {
   batchFirst?: boolean;
   /** The probability that an element of what a layer gives the next one becomes 0 in training. @defaultValue 0 */
   dropout?: number;
-  /** Whether a second network of each layer goes from the end to the start; results stand side by side. @defaultValue false */
+  /**
+   * Whether a second network of each layer goes from the end to the start; results stand side by side.
+   * @defaultValue false
+   */
   bidirectional?: boolean;
 }
 
@@ -274,8 +277,8 @@ type Sizes = [inputSize: number, hiddenSize: number];
 type Common = [numLayers: number, bias: boolean, batchFirst: boolean, dropout: number, bidirectional: boolean];
 
 /**
- * Layers of long short-term memories over sequences (PyTorch's `nn.LSTM`); {@link LSTMCell} has the formulas. Of layer k
- * there are `weightIhLk` [4 · hiddenSize, its inputs], `weightHhLk` [4 · hiddenSize, hiddenSize], `biasIhLk` and
+ * Layers of long short-term memories over sequences (PyTorch's `nn.LSTM`); {@link LSTMCell} has the formulas. Of layer
+ * k there are `weightIhLk` [4 · hiddenSize, its inputs], `weightHhLk` [4 · hiddenSize, hiddenSize], `biasIhLk` and
  * `biasHhLk`, with projections `weightHrLk` [projSize, hiddenSize], and for the way back the same with `Reverse`; all
  * start uniform in ±1 / √hiddenSize. The products of all inputs of a layer are one.
  * @example

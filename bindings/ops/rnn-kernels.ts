@@ -1,5 +1,6 @@
 // What the kernels of a pass over sequences are called with: places of rows, products that packed weights are kept for.
 
+import type { Dtype } from '../dtypes.ts';
 import type { Operand } from '../kernels/descriptor.ts';
 import type { Kernels } from '../kernels/table.ts';
 import type { Shape, Tensor } from '../tensor.ts';
@@ -17,19 +18,27 @@ const MIN_ROWS = 5;
 /** Weights of fewer steps are not worth packing for all of them. */
 const MIN_STEPS = 3;
 
-/** A place in a tensor, which tests hold what a kernel reaches against. */
+/** A part of a tensor, as kernels take it: no view, which would be a node of a program. */
 export interface Part extends Operand {
+  readonly shape: Shape;
+  readonly dtype: Dtype;
+  /** The whole, which tests hold what a kernel reaches against. */
   readonly of: Tensor;
 }
 
-/** Element `at` of x, and what follows. */
-const partOf = (x: Tensor | Part, at: number): Part => ({
+/** Elements of x from `at` on. */
+export const partOf = (x: Tensor | Part, at: number, shape: Shape): Part => ({
   block: x.block,
   byteOffset: x.byteOffset + 4 * at,
+  shape,
+  dtype: x.dtype,
   of: 'of' in x ? x.of : x,
 });
-/** Row `at` of x, and what follows. */
-export const place = (x: Tensor, at: number): Part => partOf(x, at * (x.sizes[1] as number));
+/** `rows` rows of x, from row `at` on. */
+export const place = (x: Tensor, at: number, rows: number): Part => {
+  const width = x.sizes[1] as number;
+  return partOf(x, at * width, [rows, width]);
+};
 
 /** Calls `step` with the rows of each step, in the order of the pass. */
 export function eachStep(
@@ -107,9 +116,9 @@ export function recurrentProduct(
     if (rest === 0) return;
     const from = whole * PANEL;
     k.gemm_f32({
-      c: partOf(c, from),
+      c: partOf(c, from, [m, rest]),
       a,
-      b: partOf(weight, from * bCol),
+      b: partOf(weight, from * bCol, [inner, rest]),
       m,
       n: rest,
       ...common,

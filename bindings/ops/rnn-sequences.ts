@@ -11,7 +11,6 @@ import {
   f32,
   family,
   grad,
-  type Kernels,
   type Make,
   maybe,
   noSecondDerivative,
@@ -20,23 +19,13 @@ import {
   signature,
   strided,
 } from './core.ts';
-import {
-  eachStep,
-  fillRows,
-  inputProduct,
-  keepRows,
-  type Order,
-  panelShape,
-  place,
-  recurrentProduct,
-} from './rnn-kernels.ts';
+import { eachStep, fillRows, keepRows, type Order, panelShape, place, recurrentProduct } from './rnn-kernels.ts';
+import { type Relu, runGRU, runLSTM, runRNN, type Sequence, widthOf } from './rnn-passes.ts';
 import { composed, gruStep, lstmStep, type MakeStep, rnnStep } from './rnn-steps.ts';
 import { expectShape } from './shapes.ts';
 
 /** Whether the gradients of the first states are wanted: the last product is for them alone. */
 type BackwardOrder = Order & { readonly states: boolean };
-/** Whether the nonlinearity is relu, not tanh. */
-type Relu = { readonly relu: boolean };
 
 /** Of sequences whose elements are rows of x, first those of order.batchSizes[0] sequences, and so on. */
 const sequence = {
@@ -55,15 +44,19 @@ const s = optional(() => ({
   /** A layer of long short-term memories: all hidden states by row, and the last states. */
   lstm: signature(
     { ...sequence, c0: maybe(f32) },
-    { y: grad, h: grad, c: grad, gates: aux, before: aux, ...kept },
+    {
+      ...{ y: grad, h: grad, c: grad, gates: aux, squashed: aux, before: aux, panels: aux, product: aux },
+      /** Rows of x, and beside each the hidden state before it: so the gradients of both weights are one product. */
+      inputs: aux,
+    },
     attrs<Order>(),
   ),
   lstmBackward: signature(
-    { dy: maybe(f32), dh: maybe(f32), dc: maybe(f32), gates: f32, before: f32, weightHh: strided(f32) },
+    { dy: maybe(f32), dh: maybe(f32), dc: maybe(f32), gates: f32, squashed: f32, before: f32, weightHh: strided(f32) },
     { dgates: grad, dh0: grad, dc0: grad, panels: aux },
     attrs<BackwardOrder>(),
   ),
-  /** A layer of gated recurrent units (Cho et al. 2014). inner is added to the candidate's part of what h is given to. */
+  /** A layer of gated recurrent units (Cho et al. 2014). inner is the bias inside of the reset gate. */
   gru: signature(
     { ...sequence, inner: maybe(f32) },
     { y: grad, h: grad, gates: aux, products: aux, ...kept },
@@ -89,15 +82,6 @@ declare module './core.ts' {
 }
 
 const totalOf = ({ batchSizes }: Order): number => batchSizes.reduce((all, rows) => all + rows, 0);
-const widthOf = (weightHh: Tensor): number => weightHh.sizes[1] as number;
-
-interface Sequence {
-  readonly x: Tensor;
-  readonly weightIh: Tensor;
-  readonly bias: Tensor | null;
-  readonly weightHh: Tensor;
-  readonly h0: Tensor | null;
-}
 
 /** Checks the operands of a pass. @returns shapes of what it gives and keeps @throws ShapeError */
 function shapesOf(op: string, { x, weightIh, bias, weightHh, h0 }: Sequence, gates: number, order: Order) {
@@ -121,11 +105,10 @@ function shapesOf(op: string, { x, weightIh, bias, weightHh, h0 }: Sequence, gat
   };
 }
 
-/** What each pass makes. */
+/** What every pass makes. */
 const madeBy = (make: Make, { rows, state, product, panels }: ReturnType<typeof shapesOf>) => ({
   y: make(rows, 'f32'),
   h: make(state, 'f32'),
-  past: make(rows, 'f32'),
   panels: make(panels, 'f32'),
   product: make(product, 'f32'),
 });
@@ -150,6 +133,8 @@ function checkGrads(
   return { shape, panels: panelShape(order, gates * width, width) };
 }
 
+const turned = (o: Ops, g: Tensor): Tensor => o.permute({ x: g }, { dims: [1, 0] });
+
 /** Gradients of the operands of a pass from those of its products. */
 function operandGrads(
   o: Ops,
@@ -158,11 +143,10 @@ function operandGrads(
   db: Tensor,
   needs: Readonly<Record<'x' | 'weightIh' | 'weightHh' | 'bias', boolean>>,
 ) {
-  const turned = (g: Tensor): Tensor => o.permute({ x: g }, { dims: [1, 0] });
   return {
     x: needs.x ? o.matmul({ a: da, b: weightIh }) : null,
-    weightIh: needs.weightIh ? o.matmul({ a: turned(da), b: x }) : null,
-    weightHh: needs.weightHh ? o.matmul({ a: turned(db), b: past }) : null,
+    weightIh: needs.weightIh ? o.matmul({ a: turned(o, da), b: x }) : null,
+    weightHh: needs.weightHh ? o.matmul({ a: turned(o, db), b: past }) : null,
     bias: needs.bias ? sum(o, da, 0, 1) : null,
   };
 }
@@ -182,103 +166,49 @@ function composedGrads(
   return composed(o, make, saved, states, order).backward(dy, last);
 }
 
-const runLSTM = (
-  k: Kernels,
-  outputs: Readonly<Record<'y' | 'h' | 'c' | 'gates' | 'before' | 'past' | 'panels' | 'product', Tensor>>,
-  inputs: Sequence & { readonly c0: Tensor | null },
-  order: Order,
-): void => {
-  const { y, h, c, gates, before, past, product } = outputs;
-  const width = widthOf(inputs.weightHh);
-  inputProduct(k, gates, inputs);
-  keepRows(k, h, inputs.h0);
-  keepRows(k, c, inputs.c0);
-  const multiply = recurrentProduct(k, order, outputs.panels, inputs.weightHh, 'forward');
-  eachStep(order, (at, rows, first) => {
-    if (first && !inputs.h0) fillRows(k, product, rows);
-    else multiply(product, h, rows);
-    const own = place(gates, at);
-    const [a, b] = [own, product];
-    const kept = { y: place(y, at), past: place(past, at), before: place(before, at) };
-    k.lstm_cell_forward_f32({ h, c, gates: own, ...kept, a, b, hidden: h, cell: c, rows, width });
-  });
-};
-
-const runGRU = (
-  k: Kernels,
-  outputs: Readonly<Record<'y' | 'h' | 'gates' | 'products' | 'past' | 'panels' | 'product', Tensor>>,
-  inputs: Sequence & { readonly inner: Tensor | null },
-  order: Order,
-): void => {
-  const { y, h, gates, products, past, product } = outputs;
-  const width = widthOf(inputs.weightHh);
-  inputProduct(k, gates, inputs);
-  keepRows(k, h, inputs.h0);
-  const multiply = recurrentProduct(k, order, outputs.panels, inputs.weightHh, 'forward');
-  eachStep(order, (at, rows, first) => {
-    if (first && !inputs.h0) fillRows(k, product, rows);
-    else multiply(product, h, rows);
-    const own = place(gates, at);
-    const kept = { y: place(y, at), inner: place(products, at), past: place(past, at) };
-    k.gru_cell_forward_f32({ h, gates: own, ...kept, a: own, b: product, bias: inputs.inner, hidden: h, rows, width });
-  });
-};
-
-const runRNN = (
-  k: Kernels,
-  outputs: Readonly<Record<'y' | 'h' | 'past' | 'panels' | 'product', Tensor>>,
-  inputs: Sequence,
-  order: Order & Relu,
-): void => {
-  const { y, h, past, product } = outputs;
-  const width = widthOf(inputs.weightHh);
-  inputProduct(k, y, inputs);
-  keepRows(k, h, inputs.h0);
-  const multiply = recurrentProduct(k, order, outputs.panels, inputs.weightHh, 'forward');
-  eachStep(order, (at, rows, first) => {
-    if (first && !inputs.h0) fillRows(k, product, rows);
-    else multiply(product, h, rows);
-    const own = place(y, at);
-    const n = rows * width;
-    k.copy_32({ y: place(past, at), x: h, dims: [1, n, 1, 1] });
-    k.add_forward_f32({ y: own, a: own, b: product, dims: [1, n, 1, 1] });
-    if (order.relu) k.relu_forward_f32({ y: own, x: own, n });
-    else k.tanh_forward_f32({ y: own, x: own, n });
-    k.copy_32({ y: h, x: own, dims: [1, n, 1, 1] });
-  });
-};
-
-/** Sequences, from their last step to the first one. */
-const backwards = (order: Order): Order & { readonly backwards: true } => ({ ...order, backwards: true });
-
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: a table, of rows that are short each
 export const sequenceRows = family(calling(rnnKernels, s), () => ({
   lstm: row(s.lstm, {
     outputs: (make, inputs, order, op) => {
       const shapes = shapesOf(op, inputs, 4, order);
       if (inputs.c0) expectShape(op, 'the first cell state', inputs.c0, shapes.state);
-      const [gates, before, c] = [shapes.gates, shapes.rows, shapes.state].map((shape) => make(shape, 'f32')) as [
-        Tensor,
-        Tensor,
-        Tensor,
-      ];
-      return { ...madeBy(make, shapes), gates, before, c };
+      const [total, size] = inputs.x.sizes as [number, number];
+      return {
+        ...madeBy(make, shapes),
+        gates: make(shapes.gates, 'f32'),
+        squashed: make(shapes.rows, 'f32'),
+        before: make(shapes.rows, 'f32'),
+        c: make(shapes.state, 'f32'),
+        inputs: make([total, size + shapes.width], 'f32'),
+      };
     },
     forward: runLSTM,
-    saves: ['x', 'weightIh', 'bias', 'weightHh', 'h0', 'c0', 'gates', 'before', 'past'],
-    backward: (o, { y: dy, h: dh, c: dc }, { gates, before, past, c0, ...saved }, order, { needs, noted }) => {
+    saves: ['x', 'weightIh', 'bias', 'weightHh', 'h0', 'c0', 'gates', 'squashed', 'before', 'inputs'],
+    backward: (o, { y: dy, h: dh, c: dc }, saved, order, { needs, noted }) => {
       if (noted) {
-        const { states, db: _, ...grads } = composedGrads(o, lstmStep, saved, [saved.h0, c0], order, dy, [dh, dc]);
+        const start = [saved.h0, saved.c0];
+        const { states, db: _, ...grads } = composedGrads(o, lstmStep, saved, start, order, dy, [dh, dc]);
         return { ...grads, h0: states[0], c0: states[1] };
       }
-      const { weightHh } = saved;
-      const d = o.lstmBackward({ dy, dh, dc, gates, before, weightHh }, { ...order, states: needs.h0 });
-      return { ...operandGrads(o, { ...saved, past }, d.dgates, d.dgates, needs), h0: d.dh0, c0: d.dc0 };
+      const { x, weightIh, weightHh, gates, squashed, before, inputs } = saved;
+      const d = o.lstmBackward({ dy, dh, dc, gates, squashed, before, weightHh }, { ...order, states: needs.h0 });
+      const size = x.sizes[1] as number;
+      const columns = (of: Tensor, start: number, length: number): Tensor =>
+        o.slice({ x: of }, { dim: 1, start, length, step: 1 });
+      const weights = needs.weightIh || needs.weightHh ? o.matmul({ a: turned(o, d.dgates), b: inputs }) : null;
+      return {
+        x: needs.x ? o.matmul({ a: d.dgates, b: weightIh }) : null,
+        weightIh: weights && columns(weights, 0, size),
+        weightHh: weights && columns(weights, size, widthOf(weightHh)),
+        bias: needs.bias ? sum(o, d.dgates, 0, 1) : null,
+        h0: d.dh0,
+        c0: d.dc0,
+      };
     },
   }),
   lstmBackward: row(s.lstmBackward, {
-    outputs: (make, { dy, dh, dc, gates, before, weightHh }, order, op) => {
-      const saved = [['gates', gates, 4] as const, ['before', before, 1] as const];
+    outputs: (make, { dy, dh, dc, gates, squashed, before, weightHh }, order, op) => {
+      const saved = [['gates', gates, 4] as const, ['squashed', squashed, 1] as const, ['before', before, 1] as const];
       const { shape, panels } = checkGrads(op, dy, [dh, dc], weightHh, 4, saved, order);
       const [dgates, dh0, dc0, own] = [gates.sizes, shape, shape, panels].map((size) => make(size, 'f32')) as [
         Tensor,
@@ -288,16 +218,22 @@ export const sequenceRows = family(calling(rnnKernels, s), () => ({
       ];
       return { dgates, dh0, dc0, panels: own };
     },
-    forward: (k, { dgates, dh0, dc0, panels }, { dy, dh, dc, gates, before, weightHh }, order) => {
+    forward: (k, { dgates, dh0, dc0, panels }, { dy, dh, dc, gates, squashed, before, weightHh }, order) => {
       const width = widthOf(weightHh);
       keepRows(k, dh0, dh);
       keepRows(k, dc0, dc);
       const multiply = recurrentProduct(k, order, panels, weightHh, 'backward');
-      eachStep(backwards(order), (at, rows, _, last) => {
-        const own = place(dgates, at);
+      eachStep({ ...order, backwards: true }, (at, rows, _, last) => {
+        const own = place(dgates, at, rows);
         k.lstm_cell_backward_f32({
-          ...{ dgates: own, dcell: dc0, dh: dh0, dy: dy && place(dy, at), dc: dc0 },
-          ...{ gates: place(gates, at), cell: place(before, at), rows, width },
+          ...{ dgates: own, dcell: dc0, dh: dh0, dy: dy && place(dy, at, rows), dc: dc0 },
+          ...{
+            gates: place(gates, at, rows),
+            squashed: place(squashed, at, rows),
+            cell: place(before, at, rows),
+            rows,
+            width,
+          },
         });
         if (!last || order.states) multiply(dh0, own, rows);
       });
@@ -309,7 +245,7 @@ export const sequenceRows = family(calling(rnnKernels, s), () => ({
       const shapes = shapesOf(op, inputs, 3, order);
       if (inputs.inner) expectShape(op, 'inner', inputs.inner, [shapes.width]);
       const [gates, products] = [make(shapes.gates, 'f32'), make(shapes.rows, 'f32')];
-      return { ...madeBy(make, shapes), gates, products };
+      return { ...madeBy(make, shapes), gates, products, past: make(shapes.rows, 'f32') };
     },
     forward: runGRU,
     saves: ['x', 'weightIh', 'bias', 'weightHh', 'h0', 'inner', 'gates', 'products', 'past'],
@@ -340,11 +276,17 @@ export const sequenceRows = family(calling(rnnKernels, s), () => ({
       keepRows(k, dh0, dh);
       fillRows(k, through, through.sizes[0] as number);
       const multiply = recurrentProduct(k, order, panels, weightHh, 'backward');
-      eachStep(backwards(order), (at, rows, _, last) => {
-        const own = place(db, at);
+      eachStep({ ...order, backwards: true }, (at, rows, _, last) => {
+        const own = place(db, at, rows);
         k.gru_cell_backward_f32({
-          ...{ da: place(da, at), db: own, dhidden: dh0, dh: dh0, dy: dy && place(dy, at), through },
-          ...{ gates: place(gates, at), inner: place(products, at), past: place(past, at), rows, width },
+          ...{ da: place(da, at, rows), db: own, dhidden: dh0, dh: dh0, dy: dy && place(dy, at, rows), through },
+          ...{
+            gates: place(gates, at, rows),
+            inner: place(products, at, rows),
+            past: place(past, at, rows),
+            rows,
+            width,
+          },
         });
         if (!last || order.states) multiply(through, own, rows);
       });
@@ -353,7 +295,10 @@ export const sequenceRows = family(calling(rnnKernels, s), () => ({
     backward: () => noSecondDerivative('gru'),
   }),
   rnn: row(s.rnn, {
-    outputs: (make, inputs, order, op) => madeBy(make, shapesOf(op, inputs, 1, order)),
+    outputs: (make, inputs, order, op) => {
+      const shapes = shapesOf(op, inputs, 1, order);
+      return { ...madeBy(make, shapes), past: make(shapes.rows, 'f32') };
+    },
     forward: runRNN,
     saves: ['x', 'weightIh', 'bias', 'weightHh', 'h0', 'y', 'past'],
     backward: (o, { y: dy, h: dh }, { y, past, ...saved }, order, { needs, noted }) => {
@@ -374,9 +319,9 @@ export const sequenceRows = family(calling(rnnKernels, s), () => ({
     forward: (k, { da, dh0, panels }, { dy, dh, y, weightHh }, order) => {
       keepRows(k, dh0, dh);
       const multiply = recurrentProduct(k, order, panels, weightHh, 'backward');
-      eachStep(backwards(order), (at, rows, _, last) => {
-        const [dx, saved, n] = [place(da, at), place(y, at), rows * widthOf(weightHh)];
-        if (dy) k.add_forward_f32({ y: dx, a: dh0, b: place(dy, at), dims: [1, n, 1, 1] });
+      eachStep({ ...order, backwards: true }, (at, rows, _, last) => {
+        const [dx, saved, n] = [place(da, at, rows), place(y, at, rows), rows * widthOf(weightHh)];
+        if (dy) k.add_forward_f32({ y: dx, a: dh0, b: place(dy, at, rows), dims: [1, n, 1, 1] });
         const g = dy ? dx : dh0;
         if (order.relu) k.relu_backward_f32({ dx, g, saved, n });
         else k.tanh_backward_f32({ dx, g, saved, n });

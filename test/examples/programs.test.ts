@@ -49,6 +49,16 @@ it('regression learns y = x₁ − x₂', async () => {
   expect(losses.at(-1)).toBeLessThan(5e-3);
 });
 
+it('lstm learns digits row by row', async () => {
+  const { code, out, err } = await run('lstm', ['--limit', '1000', '--epochs', '2']);
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  const losses = [...out.matchAll(/loss ([\d.]+) {2}train/g)].map(([, loss]) => Number(loss));
+  expect(losses).toHaveLength(2);
+  expect(losses[1]).toBeLessThan(losses[0] as number);
+  expect(Number(/Test accuracy\s+([\d.]+) %/.exec(out)?.[1])).toBeGreaterThan(30);
+});
+
 describe('mnist', () => {
   const small = ['--limit', '3000', '--epochs', '2', '--seed', '7'];
 

@@ -1,5 +1,5 @@
-// Recurrent layers and cells against PyTorch: outputs, gradients of everything, second ones, the losses of twenty steps,
-// and packed sequences; eager and compiled.
+// Recurrent layers and cells against PyTorch: outputs, gradients of everything, second ones, the losses of twenty
+// steps, and packed sequences; eager and compiled.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compile, grad, init, nn, optim, scope, shutdown, type Tensor } from '../../bindings/index.ts';
 import { nd } from '../../reference/nd.ts';
@@ -122,6 +122,18 @@ describe.each(['strict', 'relaxed'] as const)('recurrent modules, %s build', (si
         second.forEach((g, k) => {
           close(g, run.second[k] as List | null, `second derivative ${k}`);
         });
+        module.dispose();
+      });
+    });
+
+    it('prints its program', () => {
+      scope(() => {
+        const { module, x, given, forward } = made(run);
+        const step = compile((...args: Tensor[]) => {
+          weighed(forward(args[0] as Tensor, args.slice(1)), 5).backward();
+        });
+        step(x.detach(), ...given.map((h) => h.detach()));
+        expect(step.dump()).toMatch(/^graph of \d+ ops/);
         module.dispose();
       });
     });

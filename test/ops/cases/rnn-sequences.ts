@@ -106,13 +106,14 @@ export const sequenceCases = {
         inputs: {
           ...grads,
           gates: f32([totalOf(order), 4 * order.width], opened),
+          squashed: f32([totalOf(order), order.width], uniform(-0.9, 0.9)),
           before: f32([totalOf(order), order.width]),
           weightHh: f32([4 * order.width, order.width], small),
         },
         attrs: { ...attrsOf(order), states: true },
       })),
     ),
-    reference: ({ dy, dh, dc, gates, before, weightHh }, order) => {
+    reference: ({ dy, dh, dc, gates, squashed: bounded, before, weightHh }, order) => {
       const width = weightHh.shape[1] as number;
       const { da, states } = reversed(weightHh, dy, [dh, dc], order, 4, ([g, s], row, j) => {
         const [i, f, c, o] = [0, 1, 2, 3].map((k) => gateOf(gates, width, row, k, j)) as [
@@ -122,7 +123,7 @@ export const sequenceCases = {
           number,
         ];
         const cell = at(before, [row, j]);
-        const squashed = Math.tanh(f * cell + i * c);
+        const squashed = at(bounded, [row, j]);
         const d = (s as number) + (g as number) * o * (1 - squashed ** 2);
         const own = [
           d * c * i * (1 - i),
@@ -135,10 +136,26 @@ export const sequenceCases = {
       return { dgates: da, dh0: states[0] as Nd, dc0: states[1] as Nd };
     },
     tolerance,
-    gradients: { dy: 'throws', dh: 'throws', dc: 'throws', gates: 'throws', before: 'throws', weightHh: 'throws' },
+    gradients: {
+      dy: 'throws',
+      dh: 'throws',
+      dc: 'throws',
+      gates: 'throws',
+      squashed: 'throws',
+      before: 'throws',
+      weightHh: 'throws',
+    },
     errors: gradErrors(
       'lstmBackward',
-      { dy: null, dh: null, dc: null, gates: f32([3, 12]), before: f32([3, 3]), weightHh: f32([12, 3]) },
+      {
+        dy: null,
+        dh: null,
+        dc: null,
+        gates: f32([3, 12]),
+        squashed: f32([3, 3]),
+        before: f32([3, 3]),
+        weightHh: f32([12, 3]),
+      },
       {},
     ),
   },

@@ -72,13 +72,13 @@ export const rnnCases = {
           dh: h ? f32([n, width]) : null,
           dc: c ? f32([n, width]) : null,
           gates: gatesOf(n, width),
+          squashed: f32([n, width], uniform(-0.9, 0.9)),
           cell: f32([n, width]),
         },
       })),
     ),
-    reference: ({ dh, dc, gates, cell }) => {
-      const squashed = (i: readonly [number, number]): number =>
-        Math.tanh(gate(gates, i, 1) * at(cell, i) + gate(gates, i, 0) * gate(gates, i, 2));
+    reference: ({ dh, dc, gates, squashed: bounded, cell }) => {
+      const squashed = (i: readonly [number, number]): number => at(bounded, i);
       const dC = (i: readonly [number, number]): number =>
         (dc ? at(dc, i) : 0) + (dh ? at(dh, i) * gate(gates, i, 3) * (1 - squashed(i) ** 2) : 0);
       const slope = (i: readonly [number, number], k: number): number => gate(gates, i, k) * (1 - gate(gates, i, k));
@@ -93,7 +93,12 @@ export const rnnCases = {
       };
     },
     tolerance: { relative: 2e-6, absolute: 1e-6 },
-    gradients: { dh: 'throws', dc: 'throws', gates: 'throws', cell: 'throws' },
-    errors: stepErrors('lstmCellBackward', { dh: f32([2, 3]), dc: f32([2, 3]), gates: f32([2, 12]) }),
+    gradients: { dh: 'throws', dc: 'throws', gates: 'throws', squashed: 'throws', cell: 'throws' },
+    errors: stepErrors('lstmCellBackward', {
+      dh: f32([2, 3]),
+      dc: f32([2, 3]),
+      gates: f32([2, 12]),
+      squashed: f32([2, 3]),
+    }),
   },
 } satisfies Cases;
