@@ -7,6 +7,14 @@
 //   Adam(W)  lr   weightDecay   maximize   1 - beta1     1 - beta2           eps         decoupled
 //   RMSprop  lr   weightDecay   maximize   1 - alpha     eps                 momentum
 //   Adagrad  lr   weightDecay   maximize   lrDecay       eps
+//   NAdam    as Adam(W), and as 7 the momentumDecay
+//   RAdam    as Adam(W)
+//   LAMB     lr   weightDecay   maximize   1 - beta1     1 - beta2           eps         biasCorrection
+//   Adamax   lr   weightDecay   maximize   1 - beta1     1 - beta2           eps
+//   Adadelta lr   weightDecay   maximize   1 - rho       eps
+//   Lion     lr   weightDecay   maximize   1 - beta1     1 - beta2
+//   ASGD     lr   weightDecay   maximize   lambd         alpha               t0
+//   Rprop                       maximize   eta minus     eta plus            least step  largest step
 //
 // Flags are 0 or 1. Of a decay b close to 1, 1 - b is kept: as f32 it has all its digits, and b follows from it in f64.
 // `decoupled` is AdamW: the weights decay by themselves and not through the gradient. Steps are elementwise, so that

@@ -16,6 +16,7 @@ import { checkProbes, classLossKernels, ctcKernels, ctcProbes, pointwiseLossKern
 import { batchNormKernels, groupNormKernels, layerNormKernels } from './norm.ts';
 import { optimKernels, scaleKernels } from './optim.ts';
 import { orderKernels } from './order.ts';
+import { optimizerKernels } from './optimizers.ts';
 import { padKernels } from './pad.ts';
 import { poolKernels, unpoolKernels } from './pool.ts';
 import { randomKernels, samplingKernels, samplingProbes } from './random.ts';
@@ -53,6 +54,7 @@ export const table = optional(() => ({
   ...scatterKernels,
   ...embeddingKernels,
   ...attentionKernels,
+  ...optimizerKernels,
 }));
 /** Exports that look at values and answer with a number; in a program an answer from 0 stops it. */
 export const probes = optional(() => ({

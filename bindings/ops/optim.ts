@@ -27,7 +27,7 @@ declare module './core.ts' {
 type Settings = { readonly p: Tensor; readonly step: Tensor; readonly hyper: Tensor };
 
 /** All state and the gradient have the shape of the parameter, and the kernel reads `count` settings. */
-function expectStep(
+export function expectStep(
   op: string,
   { p, step, hyper }: Settings,
   others: Readonly<Record<string, Tensor | null>>,

@@ -13,6 +13,16 @@ import { crossEntropyRows, logitRows, nllRows, pointwiseLossRows } from './loss.
 import { batchNormRows, layerNormRows } from './norm.ts';
 import { adagradRows, adamRows, clipRows, rmspropRows, sgdRows, stepRows } from './optim.ts';
 import { orderRows } from './order.ts';
+import {
+  adadeltaRows,
+  adamaxRows,
+  asgdRows,
+  lambRows,
+  lionRows,
+  nadamRows,
+  radamRows,
+  rpropRows,
+} from './optimizers.ts';
 import { padRows } from './pad.ts';
 import { poolRows } from './pool.ts';
 import { rearrangeRows } from './rearrange.ts';
@@ -63,4 +73,12 @@ export const table: { readonly [K in OpName]: Row } = {
   ...withinRows,
   ...ctcRows,
   ...samplingRows,
+  ...nadamRows,
+  ...radamRows,
+  ...lambRows,
+  ...adadeltaRows,
+  ...adamaxRows,
+  ...lionRows,
+  ...asgdRows,
+  ...rpropRows,
 };

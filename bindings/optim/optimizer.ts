@@ -37,6 +37,9 @@ export type NewGroup<O> = Partial<O> & GroupParams<Tensor | Iterable<Tensor>>;
  */
 export type State = { step: Tensor } & Record<string, Tensor>;
 
+/** Does the step of a parameter with this gradient, state and settings. @internal */
+export type Update = (p: Tensor, g: Tensor, state: State, hyper: Tensor, group: object) => void;
+
 /** What {@link Optimizer.stateDict} gives and {@link Optimizer.loadStateDict} takes. */
 export interface OptimizerState {
   /** For each parameter that has been updated, by its number across the groups, its tensors by PyTorch's names. */
@@ -92,7 +95,19 @@ export abstract class Optimizer<O extends object> {
    */
   protected abstract stateOf(group: O): Readonly<Record<string, number | null>>;
   /** Calls the fused op for one parameter. @internal */
-  protected abstract update(p: Tensor, g: Tensor, state: State, hyper: Tensor): void;
+  protected abstract update(p: Tensor, g: Tensor, state: State, hyper: Tensor, group: O): void;
+  /**
+   * Updates all parameters, as `forAll` goes through them.
+   * @param _undo takes back the state that was made for this step, where none of it was written
+   * @internal
+   */
+  protected updateAll(forAll: (update: Update) => void, _undo: () => void): void {
+    forAll((p, g, state, hyper, group) => this.update(p, g, state, hyper, group as O));
+  }
+  /** The shape of a state tensor of parameter `p`; null for one that it has no use for. @internal */
+  protected shapeOf(name: string, p: Tensor): readonly number[] | null {
+    return name === 'step' ? [] : p.shape;
+  }
 
   /**
    * Adds a group of parameters, which are trained from the next step on (PyTorch's `add_param_group`).
@@ -148,7 +163,7 @@ export abstract class Optimizer<O extends object> {
       const state = this.#state.get(p);
       for (const name in state) (state[name] as Tensor).checkAlive();
     }
-    aside(() => withoutTape(() => this.#prepare()));
+    const undo = aside(() => withoutTape(() => this.#prepare()));
     const tracer = tracing();
     if (tracer) {
       // Groups and parameters may be replaced as well, and settings turned on that need other state.
@@ -163,37 +178,48 @@ export abstract class Optimizer<O extends object> {
         for (const group of this.paramGroups) this.#settle(group);
       });
     }
-    withoutTape(() => {
-      for (const group of this.paramGroups) {
-        const { tensor, wanted } = this.#hyper.get(group) as Hyper;
-        for (const p of group.params)
-          if (p.grad) this.update(p, p.grad, only(wanted, this.#state.get(p) as State), tensor);
-      }
-    });
+    withoutTape(() =>
+      this.updateAll((update) => {
+        for (const group of this.paramGroups) {
+          const { tensor, wanted } = this.#hyper.get(group) as Hyper;
+          for (const p of group.params)
+            if (p.grad) update(p, p.grad, only(wanted, this.#state.get(p) as State), tensor, group);
+        }
+      }, undo),
+    );
     return loss;
   }
 
   /**
    * Makes what the next step needs: settings where kernels read them, and the state of every parameter with a gradient.
+   * @returns what takes that state back
    */
-  #prepare(): void {
+  #prepare(): () => void {
     const made: [Tensor, Record<string, Tensor>][] = [];
     try {
       for (const group of this.paramGroups) {
         const { wanted } = this.#settle(group);
         for (const p of group.params) {
           const state = this.#state.get(p);
-          if (!p.grad || (state && hasAll(state, wanted))) continue;
+          if (!p.grad || (state && this.#hasAll(state, wanted, p))) continue;
           const fresh: Record<string, Tensor> = {};
           made.push([p, fresh]);
-          complete(fresh, state, this.#wanted(group), p);
+          this.#complete(fresh, state, this.#wanted(group), p);
         }
       }
     } catch (error) {
       for (const [, state] of made) discard(state);
       throw error;
     }
-    for (const [p, fresh] of made) this.#state.set(p, Object.assign(this.#state.get(p) ?? {}, fresh) as State);
+    for (const [p, fresh] of made) this.#state.set(p, { ...this.#state.get(p), ...fresh } as State);
+    return () => {
+      for (const [p, fresh] of made) {
+        const state = this.#state.get(p) as State;
+        for (const name in fresh) delete state[name];
+        if (!('step' in state)) this.#state.delete(p);
+        discard(fresh);
+      }
+    };
   }
 
   /** The state tensors that the options ask for, with their first values. */
@@ -201,6 +227,31 @@ export abstract class Optimizer<O extends object> {
     const wanted: Record<string, number> = { step: 0 };
     for (const [name, value] of Object.entries(this.stateOf(group))) if (value !== null) wanted[name] = value;
     return wanted;
+  }
+
+  /** Whether `state` has all these, as far as `p` has a use for them. */
+  #hasAll(state: State, names: readonly string[], p: Tensor): boolean {
+    for (const name of names) if (!(name in state) && this.shapeOf(name, p)) return false;
+    return true;
+  }
+
+  /**
+   * Makes in `made` what `state` lacks of `wanted`: all at first; a buffer when a setting such as momentum was turned on
+   * later.
+   */
+  #complete(
+    made: Record<string, Tensor>,
+    state: State | undefined,
+    wanted: Readonly<Record<string, number>>,
+    p: Tensor,
+  ): void {
+    for (const name in wanted) {
+      const shape = this.shapeOf(name, p);
+      if (state?.[name] || !shape) continue;
+      const x = Tensor.allocate(shape, 'f32', 'optimizer').keep();
+      made[name] = x;
+      ops.fillInto({ y: x }, { value: wanted[name] as number });
+    }
   }
 
   /** The names of the state tensors of a group: the same list while they are the same. */
@@ -304,22 +355,23 @@ export abstract class Optimizer<O extends object> {
         const entry = entries.get(number);
         if (!entry) continue;
         const options = { ...this.paramGroups[group], ...settings[group] } as O;
-        const known = { step: 0, ...this.stateOf(options) };
+        const known = Object.keys({ step: 0, ...this.stateOf(options) }).filter((name) => this.shapeOf(name, p));
         const wanted = this.#wanted(options);
         // What these options have no use for is taken over as well, if the optimizer knows it: they may change again.
         for (const name in entry) {
-          if (!Object.hasOwn(known, name))
-            throw new ArgumentError(
-              `${op}: expected ${Object.keys(known).join(', ')} for parameter ${number}, got '${name}'`,
-            );
+          if (!known.includes(name))
+            throw new ArgumentError(`${op}: expected ${known.join(', ')} for parameter ${number}, got '${name}'`);
           wanted[name] ??= 0;
         }
-        const values = Object.keys(wanted).map((name) =>
-          savedNumbers(op, `${name} for parameter ${number}`, entry[name], shapeOf(name, p), name === 'step'),
-        );
+        const values = Object.keys(wanted).flatMap((name) => {
+          const shape = this.shapeOf(name, p);
+          return shape
+            ? [savedNumbers(op, `${name} for parameter ${number}`, entry[name], shape, name === 'step')]
+            : [];
+        });
         const state: Record<string, Tensor> = {};
         fresh.set(p, state);
-        complete(state, undefined, wanted, p);
+        this.#complete(state, undefined, wanted, p);
         Object.values(state).forEach((x, i) => {
           upload(x, values[i] as ArrayLike<number>);
         });
@@ -369,38 +421,11 @@ function settingsOf(options: object): object {
   return Object.fromEntries(given.map(([name, value]) => [name, Array.isArray(value) ? [...value] : value]));
 }
 
-/** The shape of a state tensor of parameter `p`. */
-const shapeOf = (name: string, p: Tensor): readonly number[] => (name === 'step' ? [] : p.shape);
-
-/**
- * Makes in `made` what `state` lacks of `wanted`: all at first; a buffer when a setting such as momentum was turned on
- * later.
- */
-function complete(
-  made: Record<string, Tensor>,
-  state: State | undefined,
-  wanted: Readonly<Record<string, number>>,
-  p: Tensor,
-): void {
-  for (const name in wanted) {
-    if (state?.[name]) continue;
-    const x = Tensor.allocate(shapeOf(name, p), 'f32', 'optimizer').keep();
-    made[name] = x;
-    ops.fillInto({ y: x }, { value: wanted[name] as number });
-  }
-}
-
 /** What of `state` the settings still ask for: momentum may have been turned off. */
 function only(wanted: readonly string[], state: State): State {
   let others = false;
   for (const name in state) others ||= !wanted.includes(name);
   return others ? (Object.fromEntries(wanted.map((name) => [name, state[name]])) as State) : state;
-}
-
-/** Whether `state` has all these. */
-function hasAll(state: State, names: readonly string[]): boolean {
-  for (const name of names) if (!(name in state)) return false;
-  return true;
 }
 
 function discard(state: Readonly<Record<string, Tensor>>): void {

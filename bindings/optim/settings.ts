@@ -76,4 +76,8 @@ export const kinds: Readonly<Record<string, Kind>> = {
     (x) => Array.isArray(x) && x.length === 2 && x.every((beta) => typeof beta === 'number'),
     'a list of two numbers',
   ],
+  epsilons: [
+    (x) => Array.isArray(x) && x.length === 2 && [x[0] ?? 0, x[1]].every((eps) => typeof eps === 'number'),
+    'a list of a number or null and a number',
+  ],
 };

@@ -21,6 +21,7 @@ from functions import elementwise, layouts, masks, norms, products, reductions
 from inplace import inplace
 from losses import losses
 from moves import moves
+from optimizers_more import optimizers_more
 from pool import layers, pools
 from schedules import schedules
 from rnn import rnns
@@ -40,6 +41,7 @@ for write in (
     rnns,
     criteria,
     distributions,
+    optimizers_more,
     signatures,
     attention,
 ):

@@ -10,6 +10,7 @@ import * as loss from '../../bindings/kernels/loss.ts';
 import * as norm from '../../bindings/kernels/norm.ts';
 import * as optim from '../../bindings/kernels/optim.ts';
 import * as order from '../../bindings/kernels/order.ts';
+import * as optimizers from '../../bindings/kernels/optimizers.ts';
 import * as pad from '../../bindings/kernels/pad.ts';
 import * as pool from '../../bindings/kernels/pool.ts';
 import * as random from '../../bindings/kernels/random.ts';

@@ -24,6 +24,16 @@ const MOST: Record<string, Settings> = {
   AdamW: { amsgrad: true },
   RMSprop: { momentum: 0.9, centered: true },
   Adagrad: { initialAccumulatorValue: 1 },
+  Adadelta: {},
+  Adafactor: {},
+  Adamax: {},
+  ASGD: { t0: 0 },
+  LAMB: {},
+  Lion: {},
+  Muon: {},
+  NAdam: {},
+  RAdam: {},
+  Rprop: {},
 };
 export const most = (name: string): Settings => {
   const options = MOST[name];

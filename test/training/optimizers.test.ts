@@ -36,6 +36,8 @@ const strangers: Record<string, () => unknown> = {
   },
 };
 
+const PLANNED = ['Adafactor', 'LAMB', 'Muon'];
+
 describe.each(optimizers)('%s', (name, Make) => {
   const test = (what: string, body: () => void): void => it(what, () => r.scope(body));
   it.each(Object.entries(wrongGradients))('steps over none where the last gradient is %s', (_, make) =>
@@ -63,13 +65,14 @@ describe.each(optimizers)('%s', (name, Make) => {
       () => expect(whole(optimizer, ps)).toEqual(before),
     );
     expect(failures).toBeGreaterThanOrEqual(3 * 2); // steps and buffers of each parameter
-    expect(whole(optimizer, ps)).not.toEqual(before);
-    expect(
-      failAllocations(
-        () => optimizer.step(),
-        () => {},
-      ),
-    ).toBe(0);
+    const after = whole(optimizer, ps);
+    expect(after).not.toEqual(before);
+    // What plans its steps needs memory for each, and again does all or nothing.
+    const later = failAllocations(
+      () => optimizer.step(),
+      () => expect(whole(optimizer, ps)).toEqual(after),
+    );
+    expect(later > 0).toBe(PLANNED.includes(name));
     optimizer.dispose();
   });
 
@@ -137,12 +140,12 @@ describe.each(optimizers)('%s', (name, Make) => {
     const optimizer = new Make([{ params: leaves() }, { params: leaves() }]);
     const before = JSON.stringify(lists(optimizer)[1]);
     const state = optimizer.stateDict();
-    for (const list of lists(optimizer)[0] ?? []) list.fill(0.25);
+    for (const list of lists(optimizer)[0] ?? []) list.push((list.pop() as number) * 0.99);
     expect(JSON.stringify(lists(optimizer)[1])).toBe(before);
     expect(JSON.stringify(lists(new Make(leaves()))[0])).toBe(before);
     expect(JSON.stringify(lists(state)[0])).toBe(before);
     optimizer.loadStateDict(state);
-    for (const list of lists(optimizer)[0] ?? []) list.fill(0.25);
+    for (const list of lists(optimizer)[0] ?? []) list.push((list.pop() as number) * 0.99);
     expect(JSON.stringify(lists(state)[0])).toBe(before);
   });
 
@@ -151,10 +154,11 @@ describe.each(optimizers)('%s', (name, Make) => {
     const { params: _, ...standard } = first(new Make(ps));
     const bad: Settings[] = [{ learningRate: 1 }, { weight_decay: 0 }, { __proto__x: 1 }];
     for (const [key, value] of Object.entries(standard)) {
-      bad.push({ [key]: null }, { [key]: 'x' }, { [key]: [] }, { [key]: {} });
+      if (value !== null) bad.push({ [key]: null });
+      bad.push({ [key]: 'x' }, { [key]: [] }, { [key]: {} });
       if (typeof value !== 'boolean') bad.push({ [key]: true }, { [key]: Number.NaN });
       else bad.push({ [key]: 1 });
-      if (Array.isArray(value)) bad.push({ [key]: [0.5] }, { [key]: [0.5, Number.NaN] }, { [key]: [0.5, 0.5, 0.5] });
+      if (Array.isArray(value)) bad.push({ [key]: [0.5] }, { [key]: [0.5, Number.NaN] }, { [key]: [...value, 0.5] });
     }
     const optimizer = stepped(name, Make, ps);
     const before = whole(optimizer, ps);

@@ -19,6 +19,7 @@ import { matmulCases } from './matmul.ts';
 import { normCases } from './norm.ts';
 import { optimCases } from './optim.ts';
 import { orderCases } from './order.ts';
+import { optimizerCases } from './optimizers.ts';
 import { padCases } from './pad.ts';
 import { poolCases } from './pool.ts';
 import { randomCases } from './random.ts';
@@ -65,6 +66,7 @@ export const cases: AllCases = {
   ...scatterCases,
   ...inplaceCases,
   ...optimCases,
+  ...optimizerCases,
   ...hostCases,
   ...withinCases,
   ...ctcCases,

@@ -17,21 +17,23 @@ import {
   uniform,
 } from './types.ts';
 
-const shapes: readonly (readonly number[])[] = [[2, 3], [], [1], [0, 3], [17], [1009]];
-const positive = uniform(0.1, 2);
-const tolerance = { relative: 2e-6, absolute: 2e-7 };
+export const shapes: readonly (readonly number[])[] = [[2, 3], [], [1], [0, 3], [17], [1009]];
+export const positive = uniform(0.1, 2);
+export const tolerance = { relative: 2e-6, absolute: 2e-7 };
 
 /** How an optimizer reads its settings, and what it leaves of one element. */
-interface Rule<S extends Settings> {
+export interface Rule<S extends Settings> {
   readonly settings: readonly S[];
   /** As assembly/optim.ts reads them, behind the three that all share. */
   hyper(settings: S): readonly number[];
   /** Buffers of a call with these settings; those whose name has a `?` are absent where `false`. */
   buffers(settings: S): Readonly<Record<string, Fill | null>>;
+  /** State of one number, and which. */
+  readonly numbers?: Readonly<Record<string, number>>;
   step(settings: S, state: never, g: number, t: number): State;
 }
 
-const hyperOf = <S extends Settings>(rule: Rule<S>, s: S): number[] => [
+export const hyperOf = <S extends Settings>(rule: Rule<S>, s: S): number[] => [
   s.lr,
   s.weightDecay,
   Number(s.maximize),
@@ -39,7 +41,7 @@ const hyperOf = <S extends Settings>(rule: Rule<S>, s: S): number[] => [
 ];
 
 /** Every setting at every shape, at the first step and at a later one. */
-const samplesOf = <S extends Settings>(rule: Rule<S>): { inputs: Record<string, Spec | null> }[] =>
+export const samplesOf = <S extends Settings>(rule: Rule<S>): { inputs: Record<string, Spec | null> }[] =>
   rule.settings.flatMap((s) =>
     shapes.map((shape, i) => {
       const buffers = Object.entries(rule.buffers(s)).map(([name, fill]) => [name, fill && f32(shape, fill)]);
@@ -49,6 +51,7 @@ const samplesOf = <S extends Settings>(rule: Rule<S>): { inputs: Record<string, 
           p: f32(shape),
           g: f32(shape),
           ...(Object.fromEntries(buffers) as Record<string, Spec | null>),
+          ...Object.fromEntries(Object.entries(rule.numbers ?? {}).map(([name, x]) => [name, f32([], list(x))])),
           step: f32([], list(i % 2 === 0 ? 0 : 6)),
           hyper: f32([hyper.length], list(...hyper)),
         },
@@ -57,7 +60,7 @@ const samplesOf = <S extends Settings>(rule: Rule<S>): { inputs: Record<string, 
   );
 
 /** What the rule leaves of every element; the settings are told by their numbers. */
-function outcomeOf<S extends Settings>(rule: Rule<S>, inputs: Inputs): Record<string, Nd | null> {
+export function outcomeOf<S extends Settings>(rule: Rule<S>, inputs: Inputs): Record<string, Nd | null> {
   const { p, g, step, hyper } = inputs as Record<'p' | 'g' | 'step' | 'hyper', Nd>;
   const settings = rule.settings.find(
     (s) =>
@@ -65,12 +68,17 @@ function outcomeOf<S extends Settings>(rule: Rule<S>, inputs: Inputs): Record<st
       Object.entries(rule.buffers(s)).every(([name, fill]) => (fill === null) === (inputs[name] === null)),
   ) as S;
   const names = ['p', ...Object.keys(rule.buffers(settings))];
+  const single = Object.keys(rule.numbers ?? {});
   const t = (step.data[0] as number) + 1;
-  const after = Array.from(p.data, (_, i) => {
+  const stepOf = (i: number): State => {
     const state: Record<string, number> = {};
     for (const name of names) if (inputs[name]) state[name] = inputs[name].data[i] as number;
+    for (const name of single) state[name] = (inputs[name] as Nd).data[0] as number;
     return rule.step(settings, state as never, g.data[i] as number, t);
-  });
+  };
+  const after = Array.from(p.data, (_, i) => stepOf(i));
+  // They do not depend on the element.
+  const numbers = single.map((name) => [name, nd([], [stepOf(0)[name] as number])]);
   const results = Object.fromEntries(
     names.map((name) => [
       name,
@@ -82,15 +90,21 @@ function outcomeOf<S extends Settings>(rule: Rule<S>, inputs: Inputs): Record<st
         : null,
     ]),
   );
-  return { ...results, step: nd([], [t]) };
+  return { ...results, ...Object.fromEntries(numbers), step: nd([], [t]) };
 }
 
 /** All state is like the parameter; the step is one number, and the settings as many as the kernel reads. */
-function errorsOf(op: string, buffers: readonly string[], hyper: number): [Bad, Bad, Bad, ...Bad[]] {
+export function errorsOf(
+  op: string,
+  buffers: readonly string[],
+  hyper: number,
+  numbers: readonly string[] = [],
+): [Bad, Bad, Bad, ...Bad[]] {
   const of = (shape: readonly number[]): BadInputs => ({
     p: f32([2]),
     g: f32([2]),
     ...Object.fromEntries(buffers.map((name) => [name, f32(shape, positive)])),
+    ...Object.fromEntries(numbers.map((name) => [name, f32([], list(0.5))])),
     step: f32([], list(1)),
     hyper: f32([hyper], list(0.1)),
   });
@@ -106,6 +120,13 @@ function errorsOf(op: string, buffers: readonly string[], hyper: number): [Bad, 
         new RegExp(`^${op}: expected ${name} of shape \\[2\\], got \\[1\\]`),
       ),
     ),
+    ...numbers.map((name) =>
+      shapeError(
+        { ...right, [name]: f32([2]) },
+        undefined,
+        new RegExp(`^${op}: expected ${name} of shape \\[\\], got \\[2\\]`),
+      ),
+    ),
     shapeError(
       { ...right, step: f32([1]) },
       undefined,
@@ -119,8 +140,8 @@ function errorsOf(op: string, buffers: readonly string[], hyper: number): [Bad, 
   ];
 }
 
-const base = { lr: 0.1, weightDecay: 0, maximize: false };
-const decaying = { lr: 0.01, weightDecay: 0.1, maximize: true };
+export const base = { lr: 0.1, weightDecay: 0, maximize: false };
+export const decaying = { lr: 0.01, weightDecay: 0.1, maximize: true };
 
 const sgd: Rule<Parameters<typeof steps.sgd>[0]> = {
   settings: [
@@ -178,7 +199,7 @@ const adagrad: Rule<Parameters<typeof steps.adagrad>[0]> = {
   step: steps.adagrad,
 };
 
-type Inputs = Readonly<Record<string, Nd | null>>;
+export type Inputs = Readonly<Record<string, Nd | null>>;
 const stepCases = {
   sgdStep: {
     samples: samplesOf(sgd),
