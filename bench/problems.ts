@@ -83,7 +83,13 @@ export type OpName =
   | 'relu gradient'
   | 'embedding'
   | 'embedding gradient'
-  | 'Adam';
+  | 'Adam'
+  | Stepped;
+
+/** Optimizers that are measured as Adam is, by their usual settings. */
+export const STEPPED = ['NAdam', 'RAdam', 'Adamax', 'Adadelta', 'ASGD', 'Rprop', 'Lion', 'LAMB'] as const;
+export type Stepped = (typeof STEPPED)[number];
+export const isStepped = (op: OpName): op is Stepped => (STEPPED as readonly string[]).includes(op);
 
 /**
  * One op on x [rows, cols]. `y`: the second operand, the upstream gradient, or Adam's gradient, of the shape of x or of

@@ -2,7 +2,7 @@
 // those of You et al. 2020; hyper.ts says what step and hyper hold.
 import { loadLanes, madd, storeLanes } from "../lanes";
 import { exp } from "../math";
-import { decayed, hyperAt, LR, MAXIMIZE, WEIGHT_DECAY } from "./hyper";
+import { decayed, fading, hyperAt, LR, MAXIMIZE, WEIGHT_DECAY } from "./hyper";
 
 /** The step of `lanes` elements from byte `at` on. */
 @inline
@@ -39,13 +39,6 @@ function adam(
   }
   const ratio = f32x4.div(madd(d, mix, f32x4.mul(size, mv)), madd(f32x4.sqrt(vv), root, eps));
   storeLanes(out + at, f32x4.sub(f32x4.mul(pv, shrink), ratio), lanes);
-}
-
-/** base^n for n >= 0. */
-function power(base: f64, n: i32): f64 {
-  let result: f64 = 1;
-  for (; n > 0; n >>= 1, base *= base) if (n & 1) result *= base;
-  return result;
 }
 
 /**
@@ -86,15 +79,9 @@ function moments(
   let at: usize = 0;
   for (; at < whole; at += 16)
     adam(out, p, g, m, v, vmax, at, 4, sign, decays, shrinks, keep1, take1, keep2, take2, sizes, mixes, roots, epses);
-  if (at < end)
-    adam(
-      out, p, g, m, v, vmax, at, n & 3, sign, decays, shrinks, keep1, take1, keep2, take2, sizes, mixes, roots, epses,
-    );
-}
-
-/** beta^t of the beta whose 1 - beta is setting `index`. */
-function fading(hyper: usize, index: i32, step: usize): f64 {
-  return power(1 - <f64>hyperAt(hyper, index), <i32>load<f32>(step));
+  if (at == end) return;
+  n &= 3;
+  adam(out, p, g, m, v, vmax, at, n, sign, decays, shrinks, keep1, take1, keep2, take2, sizes, mixes, roots, epses);
 }
 
 /** What weight decay adds to the gradient: nothing where it is decoupled. */
@@ -160,8 +147,8 @@ export function nadam_step_f32(
     now = momentumAt(hyper, t),
     next = momentumAt(hyper, t + 1),
     all = <f64>load<f32>(product);
-  const size = <f32>(lr * next / (1 - all * next)),
-    mix = <f32>(lr * (1 - now) / (1 - all)),
+  const size = <f32>((lr * next) / (1 - all * next)),
+    mix = <f32>((lr * (1 - now)) / (1 - all)),
     root = <f32>(1 / sqrt(1 - fading(hyper, 4, step)));
   moments(p, p, g, m, v, 0, hyper, n, decayOf(hyper), shrinkOf(hyper), size, mix, root, hyperAt(hyper, 5));
 }
@@ -173,10 +160,10 @@ export function nadam_step_f32(
 export function radam_step_f32(p: usize, g: usize, m: usize, v: usize, step: usize, hyper: usize, n: i32): void {
   const fade = fading(hyper, 4, step),
     whole = 2 / <f64>hyperAt(hyper, 4) - 1,
-    rho = whole - 2 * <f64>load<f32>(step) * fade / (1 - fade),
+    rho = whole - (2 * <f64>load<f32>(step) * fade) / (1 - fade),
     rectified = rho > 5;
   let size = <f64>hyperAt(hyper, LR) / (1 - fading(hyper, 3, step));
-  if (rectified) size *= sqrt((rho - 4) * (rho - 2) * whole / ((whole - 4) * (whole - 2) * rho) * (1 - fade));
+  if (rectified) size *= sqrt((((rho - 4) * (rho - 2) * whole) / ((whole - 4) * (whole - 2) * rho)) * (1 - fade));
   const root: f32 = rectified ? 1 : 0,
     eps: f32 = rectified ? hyperAt(hyper, 5) : 1;
   moments(p, p, g, m, v, 0, hyper, n, decayOf(hyper), shrinkOf(hyper), <f32>size, 0, root, eps);

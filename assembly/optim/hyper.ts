@@ -48,6 +48,18 @@ export function decayed(g: v128, p: v128, sign: v128, decay: v128): v128 {
   return madd(p, decay, f32x4.mul(g, sign));
 }
 
+/** base^n for n >= 0. */
+function power(base: f64, n: i32): f64 {
+  let result: f64 = 1;
+  for (; n > 0; n >>= 1, base *= base) if (n & 1) result *= base;
+  return result;
+}
+
+/** beta^t of the beta whose 1 - beta is setting `index`. */
+export function fading(hyper: usize, index: i32, step: usize): f64 {
+  return power(1 - <f64>hyperAt(hyper, index), <i32>load<f32>(step));
+}
+
 /** step[0] += 1. */
 export function advance_step(step: usize): void {
   store<f32>(step, load<f32>(step) + 1);

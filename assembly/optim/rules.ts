@@ -1,8 +1,8 @@
 // Optimizers whose step is a formula of their own: a rule is an op class, and the loop over elements is one. Formulas are
 // PyTorch's; hyper.ts says what step and hyper hold.
-import { clamp, loadLanes, madd, magnitude, nmadd, select, storeLanes, withSign } from "../lanes";
+import { clamp, loadLanes, loadPart, madd, magnitude, nmadd, select, storeLanes, storePart, withSign } from "../lanes";
 import { exp, log1p } from "../math";
-import { decayed, hyperAt, hyperLanes, LR, signOf, WEIGHT_DECAY } from "./hyper";
+import { decayed, fading, hyperAt, hyperLanes, LR, signOf, WEIGHT_DECAY } from "./hyper";
 
 /**
  * Rule.step for all elements, a vector at a time; its last one holds fewer. `a` and `b` are the state, sign turns the
@@ -80,7 +80,16 @@ export function adadelta_step_f32(
   n: i32,
 ): void {
   each<Adadelta>(
-    p, g, square, delta, hyper, n, hyperLanes(hyper, LR), keepOf(hyper, 3), hyperLanes(hyper, 3), hyperLanes(hyper, 4),
+    p,
+    g,
+    square,
+    delta,
+    hyper,
+    n,
+    hyperLanes(hyper, LR),
+    keepOf(hyper, 3),
+    hyperLanes(hyper, 3),
+    hyperLanes(hyper, 4),
   );
 }
 
@@ -114,7 +123,7 @@ class Adamax {
 
 /**
  * torch.optim.Adamax: d = ±g + weightDecay * p; average += (1 - beta1) * (d - average); norm = max(beta2 * norm, |d| +
- * eps); p -= lr / (1 - beta1^t) * average / norm. `size` is lr / (1 - beta1^t), one number.
+ * eps); p -= lr / (1 - beta1^t) * average / norm.
  */
 export function adamax_step_f32(
   p: usize,
@@ -125,13 +134,8 @@ export function adamax_step_f32(
   hyper: usize,
   n: i32,
 ): void {
-  let fade: f64 = 1,
-    base = 1 - <f64>hyperAt(hyper, 3);
-  for (let t = <i32>load<f32>(step); t > 0; t >>= 1, base *= base) if (t & 1) fade *= base;
-  const size = f32x4.splat(<f32>(<f64>hyperAt(hyper, LR) / (1 - fade)));
-  each<Adamax>(
-    p, g, average, norm, hyper, n, hyperLanes(hyper, 3), keepOf(hyper, 4), hyperLanes(hyper, 5), size,
-  );
+  const size = f32x4.splat(<f32>(<f64>hyperAt(hyper, LR) / (1 - fading(hyper, 3, step))));
+  each<Adamax>(p, g, average, norm, hyper, n, hyperLanes(hyper, 3), keepOf(hyper, 4), hyperLanes(hyper, 5), size);
 }
 
 @final
@@ -286,8 +290,6 @@ export function lamb_step_f32(p: usize, u: usize, squares: usize, hyper: usize, 
   let rate = hyperAt(hyper, LR);
   if (own > 0 && other > 0) rate *= sqrt(own / other);
   const rates = f32x4.splat(rate);
-  for (; n > 0; n -= 4, p += 16, u += 16) {
-    const lanes = min(n, 4);
-    storeLanes(p, madd(loadLanes(u, lanes), rates, loadLanes(p, lanes)), lanes);
-  }
+  for (; n >= 4; n -= 4, p += 16, u += 16) v128.store(p, madd(v128.load(u), rates, v128.load(p)));
+  if (n > 0) storePart(p, madd(loadPart(u, n), rates, loadPart(p, n)), n);
 }

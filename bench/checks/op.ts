@@ -3,8 +3,8 @@ import { unary } from '../../reference/elementwise.ts';
 import { crossEntropyOfRow, softmax } from '../../reference/losses.ts';
 import { nd } from '../../reference/nd.ts';
 import { byRow, normalized, statistics } from '../../reference/norm.ts';
-import { adam } from '../../reference/optimizers.ts';
-import { ADAM, type Check, DROPOUT, LAYER_NORM_EPS, type OpProblem } from '../problems.ts';
+import { adam, lamb, steps } from '../../reference/optimizers.ts';
+import { ADAM, type Check, DROPOUT, isStepped, LAYER_NORM_EPS, type OpProblem, type Stepped } from '../problems.ts';
 import { checkElements, checkRows, type Tolerance } from './elements.ts';
 
 function layerNorm(values: Float32Array, weight: Float32Array, bias: Float32Array): Float64Array {
@@ -18,6 +18,52 @@ function adamElement(x: number, g: number): number {
   const [step, p] = [adam(ADAM, 1), Float64Array.of(x)];
   for (let t = 1; t <= ADAM.steps; t++) step(p, [g], t);
   return p[0] as number;
+}
+
+const none = { weightDecay: 0, maximize: false };
+const moments = { ...none, lr: 2e-3, betas: [0.9, 0.999] as [number, number], eps: 1e-8, decoupled: false };
+/** One step of the elementwise optimizers by their usual settings, and the state that they begin with. */
+const RULES: Readonly<
+  Record<
+    Exclude<Stepped, 'LAMB'>,
+    [
+      state: Readonly<Record<string, number>>,
+      step: (state: never, g: number, t: number) => Readonly<Record<string, number>>,
+    ]
+  >
+> = {
+  NAdam: [
+    { average: 0, square: 0, product: 1 },
+    (state, g, t) => steps.nadam({ ...moments, momentumDecay: 4e-3 }, state, g, t),
+  ],
+  RAdam: [{ average: 0, square: 0 }, (state, g, t) => steps.radam({ ...moments, lr: 1e-3 }, state, g, t)],
+  Adamax: [{ average: 0, norm: 0 }, (state, g, t) => steps.adamax(moments, state, g, t)],
+  Adadelta: [{ square: 0, delta: 0 }, (state, g) => steps.adadelta({ ...none, lr: 1, rho: 0.9, eps: 1e-6 }, state, g)],
+  ASGD: [
+    { average: 0, eta: 1e-2, mu: 1 },
+    (state, g, t) => steps.asgd({ ...none, lr: 1e-2, lambd: 1e-4, alpha: 0.75, t0: 1e6 }, state, g, t),
+  ],
+  Rprop: [
+    { previous: 0, size: 1e-2 },
+    (state, g) => steps.rprop({ ...none, lr: 1e-2, etas: [0.5, 1.2], stepSizes: [1e-6, 50] }, state, g),
+  ],
+  Lion: [{ average: 0 }, (state, g) => steps.lion({ ...none, lr: 1e-4, betas: [0.9, 0.99] }, state, g)],
+};
+
+/** The parameter after as many steps as Adam's answer has. */
+function stepped(op: Stepped, x: Float32Array, g: Float32Array): number[] {
+  if (op === 'LAMB') {
+    const s = { ...moments, lr: 1e-3, eps: 1e-6, weightDecay: 1e-2, biasCorrection: true };
+    let state = { p: Array.from(x), average: Array.from(x, () => 0), square: Array.from(x, () => 0) };
+    for (let t = 1; t <= ADAM.steps; t++) state = lamb(s, { ...state, g }, t);
+    return state.p;
+  }
+  const [first, step] = RULES[op];
+  return Array.from(x, (p, i) => {
+    let state: Readonly<Record<string, number>> = { ...first, p };
+    for (let t = 1; t <= ADAM.steps; t++) state = step(state as never, g[i] as number, t);
+    return state.p as number;
+  });
 }
 
 /** Every element 0 or x / (1 - p), and as many zeros as chance allows: six standard deviations. */
@@ -43,6 +89,11 @@ export function checkOp({ op, rows, cols, x, y, weight, bias, target }: OpProble
   const row = (i: number): Float32Array => x.subarray(i * cols, (i + 1) * cols);
   const each = (f: (i: number) => number, tolerance = NEAR): Check => checkElements(n, f, tolerance);
   const at = (values: ArrayLike<number> | undefined, i: number): number => (values as ArrayLike<number>)[i] as number;
+  if (isStepped(op)) {
+    const after = stepped(op, x, y as Float32Array);
+    // A root of a square of a small number is as exact as that.
+    return each((i) => after[i] as number, { relative: 1e-6, absolute: 2e-6 });
+  }
   switch (op) {
     case 'add':
       return each((i) => at(x, i) + at(y, i));

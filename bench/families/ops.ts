@@ -6,6 +6,7 @@ import {
   type Case,
   classes,
   type Family,
+  isStepped,
   type OpName,
   type OpProblem,
   type Side,
@@ -35,6 +36,15 @@ const COST: Readonly<Record<OpName, { readonly bytes: number; readonly exps?: nu
   'embedding gradient': { bytes: 4 },
   // Reads parameter, gradient and two averages; writes all but the gradient.
   Adam: { bytes: 28 },
+  NAdam: { bytes: 28 },
+  RAdam: { bytes: 28 },
+  Adamax: { bytes: 28 },
+  Adadelta: { bytes: 28 },
+  ASGD: { bytes: 20 },
+  Rprop: { bytes: 28 },
+  Lion: { bytes: 20 },
+  // Its direction is written, and read with the parameter twice.
+  LAMB: { bytes: 44 },
 };
 
 /** rows × cols in a second-level cache, and beyond every cache. */
@@ -67,6 +77,7 @@ function tableCase(op: 'embedding' | 'embedding gradient', rows: number, cols: n
 function problemOf(op: OpName, rows: number, cols: number): OpProblem {
   const n = rows * cols;
   const problem = { kind: 'op', op, rows, cols } as const;
+  if (isStepped(op)) return { ...problem, x: uniform(n, 1), y: uniform(n, 2) };
   switch (op) {
     case 'add':
     case 'Adam':
@@ -158,10 +169,10 @@ export function opsFamily(quick: boolean, raw: RawKernels | null): Family {
   const sizes: readonly (readonly [number, number])[] = quick ? SIZES.quick : SIZES.full;
   return {
     name: 'ops',
-    // A quarter of the rows for Adam, which has four arrays.
+    // A quarter of the rows for optimizers, which have four arrays.
     cases: [
       ...names.flatMap((op) =>
-        sizes.map(([rows, cols]) => opCase(op, op === 'Adam' && rows > 1000 ? rows / 4 : rows, cols, raw)),
+        sizes.map(([rows, cols]) => opCase(op, (op === 'Adam' || isStepped(op)) && rows > 1000 ? rows / 4 : rows, cols, raw)),
       ),
       ...TABLES[quick ? 'quick' : 'full'].flatMap(([rows, cols, taken]) => [
         tableCase('embedding', rows, cols, taken),

@@ -4,6 +4,7 @@ import { env, InferenceSession, Tensor } from 'onnxruntime-web';
 import {
   type ConvProblem,
   type GemmProblem,
+  isStepped,
   LAYER_NORM_EPS,
   type LinearProblem,
   type OpProblem,
@@ -110,6 +111,7 @@ function op({ op, rows, cols, x, y, weight, bias, target }: OpProblem): Graph | 
     inputs: [input],
     output,
   });
+  if (isStepped(op)) return null;
   switch (op) {
     case 'add':
       return {

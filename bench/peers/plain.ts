@@ -4,6 +4,7 @@ import {
   type ConvProblem,
   DROPOUT,
   type GemmProblem,
+  isStepped,
   LAYER_NORM_EPS,
   type LinearProblem,
   type OpProblem,
@@ -165,6 +166,7 @@ function op(problem: OpProblem): Run | null {
   const { rows, cols, x, y: second, weight, bias } = problem;
   const n = rows * cols;
   const other = second as Float32Array;
+  if (isStepped(problem.op)) return null;
   switch (problem.op) {
     case 'add':
       return loop(n, (y) => {

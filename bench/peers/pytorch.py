@@ -75,10 +75,13 @@ def op(p, arrays):
     weight, bias = arrays.get("weight"), arrays.get("bias")
     target = arrays["target"].long() if "target" in arrays else None
     name = p["op"]
-    if name == "Adam":
+    if name in ("Lion", "LAMB"):
+        return None
+    if name == "Adam" or hasattr(torch.optim, name):
         q = torch.nn.Parameter(x.clone())
         q.grad = y
-        optimizer = torch.optim.Adam([q], lr=p["adam"]["lr"], betas=tuple(p["adam"]["betas"]), eps=p["adam"]["eps"])
+        options = {"lr": p["adam"]["lr"], "betas": tuple(p["adam"]["betas"]), "eps": p["adam"]["eps"]} if name == "Adam" else {}
+        optimizer = getattr(torch.optim, name)([q], **options)
 
         def answer():
             for _ in range(p["adam"]["steps"]):

@@ -6,6 +6,7 @@ import {
   type ConvProblem,
   DROPOUT,
   type GemmProblem,
+  isStepped,
   LAYER_NORM_EPS,
   type Layer,
   type Library,
@@ -14,6 +15,7 @@ import {
   outputsOf,
   type Run,
   type Side,
+  type Stepped,
   type TrainProblem,
 } from '../problems.ts';
 
@@ -85,6 +87,7 @@ function op(library: Library, { op, rows, cols, ...problem }: OpProblem): Run | 
   const target = problem.target ? tensor(problem.target) : null;
   const inputs = [x, y, weight, bias, target];
   const run = (solve: () => Tensor): Run => freeing(library, inputs, solve);
+  if (isStepped(op)) return stepping(library, inputs, x, y as Tensor, op, {});
   switch (op) {
     case 'add':
       return run(() => x.add(y as Tensor));
@@ -110,7 +113,7 @@ function op(library: Library, { op, rows, cols, ...problem }: OpProblem): Run | 
       x.requiresGrad_();
       return run(() => grad([F.crossEntropy(x, target as Tensor)], [x])[0] as Tensor);
     case 'Adam':
-      return adam(library, inputs, x, y as Tensor);
+      return stepping(library, inputs, x, y as Tensor, op, { lr: ADAM.lr, betas: ADAM.betas, eps: ADAM.eps });
     case 'embedding':
       return run(() => F.embedding(target as Tensor, x));
     case 'relu gradient':
@@ -123,10 +126,21 @@ function op(library: Library, { op, rows, cols, ...problem }: OpProblem): Run | 
   }
 }
 
-function adam({ optim }: Library, inputs: readonly (Tensor | null)[], p: Tensor, g: Tensor): Run {
+function stepping(
+  { optim }: Library,
+  inputs: readonly (Tensor | null)[],
+  p: Tensor,
+  g: Tensor,
+  name: Stepped | 'Adam',
+  options: object,
+): Run {
   p.requiresGrad_();
   p.grad = g;
-  const optimizer = new optim.Adam([p], { lr: ADAM.lr, betas: ADAM.betas, eps: ADAM.eps });
+  const Optimizer = optim[name] as unknown as new (
+    params: readonly Tensor[],
+    options: object,
+  ) => InstanceType<typeof optim.SGD>;
+  const optimizer = new Optimizer([p], options);
   const run = (): void => optimizer.step();
   return {
     answer: () => {

@@ -17,12 +17,13 @@ const params = 'params: any';
 const sgd = signature(
   `SGD(${params}, lr: number = 1e-3, momentum: number = 0, dampening: number = 0, weightDecay: number = 0, nesterov: bool = false, *, maximize: bool = false)`,
 );
-const adamTakes = (name: string, weightDecay: string): Signature =>
+/* @__NO_SIDE_EFFECTS__ */
+const adamTakes = (name: string, weightDecay: string, more = ''): Signature =>
   signature(
-    `${name}(${params}, lr: number = 1e-3, betas: betas = [0.9, 0.999], eps: number = 1e-8, weightDecay: number = ${weightDecay}, amsgrad: bool = false, *, maximize: bool = false)`,
+    `${name}(${params}, lr: number = 1e-3, betas: betas = [0.9, 0.999], eps: number = 1e-8, weightDecay: number = ${weightDecay}, amsgrad: bool = false, *, maximize: bool = false${more})`,
     kinds,
   );
-const adam = adamTakes('Adam', '0');
+const adam = adamTakes('Adam', '0', ', decoupledWeightDecay: bool = false');
 const adamW = adamTakes('AdamW', '1e-2');
 const rmsprop = signature(
   `RMSprop(${params}, lr: number = 1e-2, alpha: number = 0.99, eps: number = 1e-8, weightDecay: number = 0, momentum: number = 0, centered: bool = false, -capturable: bool = false, -foreach: null = null, maximize: bool = false, -differentiable: bool = false)`,
@@ -97,8 +98,8 @@ export class SGD extends Optimizer<SGDOptions> {
   }
 }
 
-/** Options of Adam and AdamW. */
-export interface AdamOptions {
+/** Options of AdamW. */
+export interface AdamWOptions {
   /** The learning rate, at least 0. @defaultValue 1e-3 */
   lr: number;
   /** The decay of the averages of the gradient and of its square, from 0 to below 1. @defaultValue [0.9, 0.999] */
@@ -113,12 +114,15 @@ export interface AdamOptions {
   maximize: boolean;
 }
 
-abstract class AdamFamily extends Optimizer<AdamOptions> {
-  /** Whether weight decay shrinks the weights themselves, not through the gradient. @internal */
-  protected abstract readonly decoupled: boolean;
+/** Options of Adam. */
+export interface AdamOptions extends AdamWOptions {
+  /** Whether weight decay shrinks the weights themselves, as AdamW's. @defaultValue false */
+  decoupledWeightDecay: boolean;
+}
 
+abstract class AdamFamily<O extends AdamWOptions> extends Optimizer<O> {
   /** @internal */
-  protected check({ lr, betas, eps, weightDecay }: AdamOptions): void {
+  protected check({ lr, betas, eps, weightDecay }: O): void {
     const name = this.constructor.name;
     expectRange(name, 'lr', lr);
     betas.forEach((beta, i) => {
@@ -128,11 +132,12 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
     expectRange(name, 'weightDecay', weightDecay);
   }
   /** @internal */
-  protected hyper({ lr, betas, eps, weightDecay, maximize }: AdamOptions): readonly number[] {
-    return [lr, weightDecay, flag(maximize), 1 - betas[0], 1 - betas[1], eps, flag(this.decoupled)];
+  protected hyper(group: O): readonly number[] {
+    const { lr, betas, eps, weightDecay, maximize, decoupledWeightDecay = true } = group as O & Partial<AdamOptions>;
+    return [lr, weightDecay, flag(maximize), 1 - betas[0], 1 - betas[1], eps, flag(decoupledWeightDecay)];
   }
   /** @internal */
-  protected stateOf({ amsgrad }: AdamOptions): Record<string, number | null> {
+  protected stateOf({ amsgrad }: O): Record<string, number | null> {
     return { exp_avg: 0, exp_avg_sq: 0, max_exp_avg_sq: amsgrad ? 0 : null };
   }
   /** @internal */
@@ -154,9 +159,7 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
  * optimizer.step();
  * ```
  */
-export class Adam extends AdamFamily {
-  /** @internal */
-  protected readonly decoupled = false;
+export class Adam extends AdamFamily<AdamOptions> {
   /** @param params parameters, or groups of them with options of their own */
   constructor(
     ...args: Arguments<
@@ -172,15 +175,13 @@ export class Adam extends AdamFamily {
 /**
  * {@link Adam} with decoupled weight decay, p −= lr · weightDecay · p (Loshchilov and Hutter 2019), 1e-2 by default.
  */
-export class AdamW extends AdamFamily {
-  /** @internal */
-  protected readonly decoupled = true;
+export class AdamW extends AdamFamily<AdamWOptions> {
   /** @param params parameters, or groups of them with options of their own */
   constructor(
     ...args: Arguments<
-      [params: Params<AdamOptions>],
+      [params: Params<AdamWOptions>],
       [lr: number, betas: readonly [number, number], eps: number, weightDecay: number, amsgrad: boolean],
-      Partial<AdamOptions>
+      Partial<AdamWOptions>
     >
   ) {
     super(adamW, args);

@@ -6,6 +6,7 @@ export * from './adams.ts';
 export * from './algorithms.ts';
 /** Schedules of learning rates (PyTorch's `torch.optim.lr_scheduler`). */
 export * as lrScheduler from './lr-scheduler/index.ts';
+export * from './lbfgs.ts';
 export * from './muon.ts';
 export {
   type GroupParams,
@@ -16,6 +17,7 @@ export {
   type Params,
   type Settings,
 } from './optimizer.ts';
+export * from './pytorch.ts';
 export * from './rules.ts';
 /** Averages of weights (PyTorch's `torch.optim.swa_utils`). */
 export * as swaUtils from './swa-utils/index.ts';

@@ -129,6 +129,11 @@ export abstract class Optimizer<O extends object> {
     return { ...settingsOf(this.#defaults), ...settingsOf(options), params: list as Tensor[] } as ParamGroup<O>;
   }
 
+  /** All parameters, checked. @internal */
+  protected checked(op: string): readonly Tensor[] {
+    return this.#check(op);
+  }
+
   /** Checks groups, which users may have changed since the last call. @returns their parameters */
   #check(op: string, groups: readonly ParamGroup<O>[] = this.paramGroups): readonly Tensor[] {
     const all: unknown[] = [];

@@ -1,4 +1,5 @@
 // What loadStateDict() of an optimizer is given: its parts, checked to be of the shapes and kinds that it knows.
+import { isPlain } from '../kinds.ts';
 import { ArgumentError, DtypeError, describe, formatShape, ShapeError } from '../memory/errors.ts';
 import type { SavedTensor } from '../nn/state.ts';
 import { sameShape } from '../ops/shapes.ts';
@@ -15,10 +16,35 @@ interface Saved {
   readonly entries: ReadonlyMap<number, Readonly<Record<string, unknown>>>;
 }
 
+/** What groups of PyTorch's say of how steps are computed, which changes no number. */
+const HOW = /^(foreach|fused|capturable|differentiable|paramNames)$/;
+const camel = (name: string): string => name.replace(/_./g, (two) => (two[1] as string).toUpperCase());
+
+/** A group of PyTorch's state_dict() in our words, names and words in camelCase; AdamW is decoupled without saying so. */
+function ourGroup(group: unknown, own: object = {}): unknown {
+  if (!isPlain(group)) return group;
+  const said = Object.entries(group).map(([name, x]) => [camel(name), typeof x === 'string' ? camel(x) : x] as const);
+  const has = ([name, x]: readonly [string, unknown]): boolean =>
+    name in own || !(HOW.test(name) || (name === 'decoupledWeightDecay' && x === true));
+  return Object.fromEntries(said.filter(has));
+}
+
+/** The state of a parameter in PyTorch's state_dict() as ours: SGD and Muon count no steps there. */
+function ourEntry(entry: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const kept = Object.entries(entry).filter(([, x]) => x !== null);
+  if (Object.keys(entry).join() === 'momentum_buffer') kept.push(['step', 1]);
+  return Object.fromEntries(kept.map(([name, x]) => [name, typeof x === 'number' ? { shape: [], data: Float64Array.of(x) } : x]));
+}
+
 /** @throws ArgumentError where `saved` is no state, or that of other groups than `own` */
 export function readSaved(op: string, saved: unknown, own: readonly { readonly params: readonly unknown[] }[]): Saved {
   expectObject(op, 'what stateDict() gave', saved);
-  const { state, paramGroups: groups } = saved;
+  const {
+    state,
+    param_groups: theirs,
+    paramGroups = Array.isArray(theirs) ? theirs.map((group, i) => ourGroup(group, own[i])) : theirs,
+  } = saved;
+  const groups: unknown = paramGroups;
   expectObject(op, 'the state', state);
   if (!Array.isArray(groups))
     throw new ArgumentError(`${op}: expected paramGroups to be a list of groups, got ${describe(groups)}`);
@@ -37,7 +63,7 @@ export function readSaved(op: string, saved: unknown, own: readonly { readonly p
   const entries = new Map<number, Readonly<Record<string, unknown>>>();
   for (const [key, entry] of Object.entries(state)) {
     expectObject(op, `the state of parameter ${key}`, entry);
-    entries.set(Number(key), entry);
+    entries.set(Number(key), theirs ? ourEntry(entry) : entry);
   }
   const strange = [...entries.keys()].find((n) => !all.includes(n));
   if (strange !== undefined || new Set(all).size !== all.length)

@@ -19,6 +19,7 @@ from derivatives import derivatives
 from embedding import activations, embeddings
 from functions import elementwise, layouts, masks, norms, products, reductions
 from inplace import inplace
+from lbfgs import lbfgs
 from losses import losses
 from moves import moves
 from optimizers_more import optimizers_more
@@ -42,6 +43,7 @@ for write in (
     criteria,
     distributions,
     optimizers_more,
+    lbfgs,
     signatures,
     attention,
 ):

@@ -14,6 +14,15 @@ export function read(name: string): unknown {
   return JSON.parse(readFileSync(new URL(`./${name}.json`, import.meta.url), 'utf8'));
 }
 
+/** A state that PyTorch saved: its tensors are written as shapes and lists. */
+export function savedState(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(savedState);
+  if (typeof value !== 'object' || value === null) return value;
+  const { shape, data } = value as { shape?: unknown; data?: readonly Json[] };
+  if (shape && data) return { shape, data: Float64Array.from(numbers(data)) };
+  return Object.fromEntries(Object.entries(value).map(([key, x]) => [key, savedState(x)]));
+}
+
 interface StoredTensor {
   readonly shape: readonly number[];
   readonly data: readonly Json[];

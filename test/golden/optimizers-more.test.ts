@@ -1,10 +1,20 @@
 // Twenty steps of every further optimizer against PyTorch, eager and compiled, and the states that PyTorch saved.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ArgumentError, compile, init, optim, scope, shutdown, type Tensor, tensor } from '../../bindings/index.ts';
+import {
+  ArgumentError,
+  compile,
+  init,
+  optim,
+  RetrogradError,
+  scope,
+  shutdown,
+  type Tensor,
+  tensor,
+} from '../../bindings/index.ts';
 import { nd } from '../../reference/nd.ts';
 import { lamb, steps } from '../../reference/optimizers.ts';
 import { expectClose, toTensor } from '../support/tensors.ts';
-import { read } from './golden.ts';
+import { read, savedState } from './golden.ts';
 
 type Numbers = readonly number[];
 type Any = optim.Optimizer<object>;
@@ -22,7 +32,18 @@ interface Run {
   /** Weights after some steps. */
   readonly after: Readonly<Record<string, readonly Numbers[]>>;
 }
-const file = read('optimizers-more') as { readonly cases: readonly Case[]; readonly runs: readonly Run[] };
+/** What PyTorch saved after five steps, the weights there, and those after five more. */
+interface Saved {
+  readonly optimizer: string;
+  readonly weights: readonly Numbers[];
+  readonly state: { readonly param_groups: readonly { readonly params: readonly number[] }[] };
+  readonly after: readonly Numbers[];
+}
+const file = read('optimizers-more') as {
+  readonly cases: readonly Case[];
+  readonly runs: readonly Run[];
+  readonly states: readonly Saved[];
+};
 
 const TOLERANCE = { relative: 1e-5, absolute: 4e-6 };
 const makers = optim as unknown as Readonly<Record<string, Make>>;
@@ -140,6 +161,76 @@ describe.each(['strict', 'relaxed'] as const)('optimizers, %s build', (simd) => 
         ).toEqual(whole.map((p) => p.toArray()));
       }
     }));
+});
+
+describe('the state_dict() of PyTorch', () => {
+  beforeAll(() => init());
+  afterAll(() => shutdown());
+
+  /** An optimizer with the groups of a saved one. */
+  const restored = ({ optimizer: name, weights, state }: Saved): [Any, Tensor[]] => {
+    const params = tensors(weights, (file.cases[0] as Case).shapes).map((p) => p.requiresGrad_());
+    const groups = state.param_groups.map((group) => ({ params: group.params.map((i) => params[i] as Tensor) }));
+    return [make(name, groups), params];
+  };
+
+  it.each(file.states)('of $optimizer is gone on from, and given back', (saved) =>
+    scope(() => {
+      const { shapes, steps: gradients } = file.cases[0] as Case;
+      const [optimizer, params] = restored(saved);
+      optimizer.loadStateDict(savedState(saved.state) as optim.OptimizerState);
+      const how = ['foreach', 'fused', 'capturable', 'differentiable', 'initial_lr'];
+      const plain = (x: unknown): unknown =>
+        JSON.parse(
+          JSON.stringify(x, (key, value) =>
+            how.includes(key)
+              ? undefined
+              : value?.shape && value.data
+                ? { shape: value.shape, data: Array.from(value.data as Float32Array, (n) => Math.fround(n)) }
+                : value,
+          ),
+        );
+      const back = optim.pytorchStateDict(optimizer);
+      const expected = plain(savedState(saved.state)) as { state: Record<string, Record<string, unknown>> };
+      const now = plain({
+        ...back,
+        state: Object.fromEntries(
+          Object.entries(back.state).map(([i, own]) => [
+            i,
+            Object.fromEntries(Object.entries(own).map(([name, x]) => [name, { shape: x.shape, data: x.data }])),
+          ]),
+        ),
+      });
+      for (const [i, own] of Object.entries(expected.state)) if (own.momentum_buffer === null) delete expected.state[i];
+      expect(now).toEqual(expected);
+      for (const all of gradients.slice(5, 10)) {
+        setGradients(params, all.slice(0, params.length), shapes);
+        optimizer.step();
+      }
+      matches(params, saved.after, 'after five steps');
+    }),
+  );
+
+  it.each(file.states)('of $optimizer is taken whole or not at all', (saved) =>
+    scope(() => {
+      const [optimizer, params] = restored(saved);
+      const state = savedState(saved.state) as { state: Record<string, object>; param_groups: object[] };
+      const groups = state.param_groups;
+      const before = JSON.stringify([optimizer.stateDict(), params]);
+      for (const bad of [
+        { ...state, param_groups: 1 },
+        { ...state, param_groups: [] },
+        { ...state, param_groups: [{ ...groups[0], lr: 'x' }, ...groups.slice(1)] },
+        { ...state, param_groups: [{ ...groups[0], strange_option: 1 }, ...groups.slice(1)] },
+        { ...state, param_groups: [{ ...groups[0], lr: -1 }, ...groups.slice(1)] },
+        { ...state, state: { ...state.state, 0: { ...state.state[0], strange: { shape: [], data: [1] } } } },
+        { ...state, state: { ...state.state, 9: {} } },
+      ]) {
+        expect(() => optimizer.loadStateDict(bad as never), JSON.stringify(bad)).toThrow(RetrogradError);
+        expect(JSON.stringify([optimizer.stateDict(), params])).toBe(before);
+      }
+    }),
+  );
 });
 
 describe('an option out of its range', () => {

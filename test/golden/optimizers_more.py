@@ -7,6 +7,7 @@ from schedules import camel
 from store import dump, flat, uniform
 
 OPTIMIZERS = [
+    ("Adam", {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True}),
     ("Adadelta", {}),
     ("Adadelta", {"lr": 0.5, "rho": 0.7, "eps": 1e-4, "weight_decay": 0.05}),
     ("Adadelta", {"maximize": True}),

@@ -13,9 +13,10 @@ export const giveGradients = (ps: readonly Tensor[]): void =>
 export type Settings = Record<string, unknown>;
 export type Any = optim.Optimizer<object>;
 export type Make = new (params: unknown, options?: Settings) => Any;
-/** Every optimizer that there is. */
+/** Every optimizer that there is, but L-BFGS, which has no groups and no steps of parameters. */
 export const optimizers = Object.entries(optim).filter(
-  ([name, value]) => name !== 'Optimizer' && (value as { prototype?: unknown }).prototype instanceof optim.Optimizer,
+  ([name, value]) =>
+    name !== 'Optimizer' && name !== 'LBFGS' && (value as { prototype?: unknown }).prototype instanceof optim.Optimizer,
 ) as unknown as [string, Make][];
 /** Options that make an optimizer keep all the state that it can. */
 const MOST: Record<string, Settings> = {

@@ -114,7 +114,9 @@ describe.each(optimizers)('loadStateDict of %s', (name, Make) => {
     const optimizer = stepped(name, Make, ps);
     for (const [other, Other] of optimizers) {
       const options = Object.keys(first(new Other(ps))).join();
-      if (other === name || options === Object.keys(first(optimizer)).join()) continue;
+      // Adam may be decoupled as AdamW is.
+      if (other === name || (name === 'Adam' && other === 'AdamW')) continue;
+      if (options === Object.keys(first(optimizer)).join()) continue;
       const another = new Other(ps, most(other));
       giveGradients(ps);
       another.step();
