@@ -33,7 +33,9 @@ function ourGroup(group: unknown, own: object = {}): unknown {
 function ourEntry(entry: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const kept = Object.entries(entry).filter(([, x]) => x !== null);
   if (Object.keys(entry).join() === 'momentum_buffer') kept.push(['step', 1]);
-  return Object.fromEntries(kept.map(([name, x]) => [name, typeof x === 'number' ? { shape: [], data: Float64Array.of(x) } : x]));
+  return Object.fromEntries(
+    kept.map(([name, x]) => [name, typeof x === 'number' ? { shape: [], data: Float64Array.of(x) } : x]),
+  );
 }
 
 /** @throws ArgumentError where `saved` is no state, or that of other groups than `own` */

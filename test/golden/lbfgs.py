@@ -19,7 +19,7 @@ ROWS = [
     ("valley", {"line_search_fn": "strong_wolfe", "max_iter": 4}, 4),
     ("valley", {"lr": 1e-3, "max_iter": 3}, 4),
     ("logistic", {"max_iter": 2, "history_size": 2}, 4),
-    ("logistic", {"line_search_fn": "strong_wolfe", "max_iter": 3, "max_eval": 5, "history_size": 3}, 4),
+    ("logistic", {"line_search_fn": "strong_wolfe", "max_iter": 2, "max_eval": 5, "history_size": 3}, 2),
 ]
 
 

@@ -209,7 +209,7 @@ def signatures():
         "init": functions(nn.init),
         "utils": {**functions(nn.utils), **functions(nn.utils.parametrize)},
         "rnn": {**functions(nn.utils.rnn), **classes(nn.utils.rnn)},
-        "optim": {**classes(optim), **methods(optim.Optimizer)},
+        "optim": {**classes(optim), **methods(optim.Optimizer, optim.LBFGS)},
         "lr_scheduler": {
             **classes(optim.lr_scheduler), **methods(*(value for value in vars(optim.lr_scheduler).values() if inspect.isclass(value) and issubclass(value, optim.lr_scheduler.LRScheduler))),
         },

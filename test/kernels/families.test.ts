@@ -21,7 +21,19 @@ import * as scatter from '../../bindings/kernels/scatter.ts';
 import { descriptorOf, type KernelName, table } from '../../bindings/kernels/table.ts';
 
 const families = {
-  ...{ ...columns, ...conv, ...embedding, ...loss, ...norm, ...optim, ...optimizers, ...pad, ...pool, ...resample, ...rnn },
+  ...{
+    ...columns,
+    ...conv,
+    ...embedding,
+    ...loss,
+    ...norm,
+    ...optim,
+    ...optimizers,
+    ...pad,
+    ...pool,
+    ...resample,
+    ...rnn,
+  },
   ...attention,
   ...random,
   ...{ ...order, ...scatter },
