@@ -172,7 +172,9 @@ export function opsFamily(quick: boolean, raw: RawKernels | null): Family {
     // A quarter of the rows for optimizers, which have four arrays.
     cases: [
       ...names.flatMap((op) =>
-        sizes.map(([rows, cols]) => opCase(op, (op === 'Adam' || isStepped(op)) && rows > 1000 ? rows / 4 : rows, cols, raw)),
+        sizes.map(([rows, cols]) =>
+          opCase(op, (op === 'Adam' || isStepped(op)) && rows > 1000 ? rows / 4 : rows, cols, raw),
+        ),
       ),
       ...TABLES[quick ? 'quick' : 'full'].flatMap(([rows, cols, taken]) => [
         tableCase('embedding', rows, cols, taken),

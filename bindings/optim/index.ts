@@ -4,9 +4,9 @@ export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from '../nn/uti
 export * from './adafactor.ts';
 export * from './adams.ts';
 export * from './algorithms.ts';
+export * from './lbfgs.ts';
 /** Schedules of learning rates (PyTorch's `torch.optim.lr_scheduler`). */
 export * as lrScheduler from './lr-scheduler/index.ts';
-export * from './lbfgs.ts';
 export * from './muon.ts';
 export {
   type GroupParams,
@@ -17,6 +17,7 @@ export {
   type Params,
   type Settings,
 } from './optimizer.ts';
+export * from './pytorch.ts';
 export * from './pytorch.ts';
 export * from './rules.ts';
 /** Averages of weights (PyTorch's `torch.optim.swa_utils`). */

@@ -9,7 +9,7 @@ import { Watch } from '../program/watch.ts';
 import { type Signature, signature } from '../signature.ts';
 import { checkGradient, Tensor } from '../tensor.ts';
 import { readSaved, savedNumbers } from './saved.ts';
-import { expectObject, expectParameters, expectSettings, type Known } from './settings.ts';
+import { expectObject, expectParameters, expectSettings, type Known, sameItems, settingsOf } from './settings.ts';
 
 /** Options of a group in a saved state: numbers and switches by name. */
 export type Settings = Record<string, number | boolean | readonly number[]>;
@@ -415,15 +415,6 @@ interface Hyper {
   readonly settings: Watch;
   /** The names of the state tensors that they ask for. */
   readonly wanted: readonly string[];
-}
-
-const sameItems = <T>(a: readonly T[], b: readonly T[]): boolean =>
-  a.length === b.length && a.every((item, i) => item === b[i]);
-
-/** The settings that are given; lists are copied, as users may write into those of a group. */
-function settingsOf(options: object): object {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given.map(([name, value]) => [name, Array.isArray(value) ? [...value] : value]));
 }
 
 /** What of `state` the settings still ask for: momentum may have been turned off. */

@@ -81,3 +81,12 @@ export const kinds: Readonly<Record<string, Kind>> = {
     'a list of a number or null and a number',
   ],
 };
+
+export const sameItems = <T>(a: readonly T[], b: readonly T[]): boolean =>
+  a.length === b.length && a.every((item, i) => item === b[i]);
+
+/** The settings that are given; lists are copied, as users may write into those of a group. */
+export function settingsOf(options: object): object {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, Array.isArray(value) ? [...value] : value]));
+}
