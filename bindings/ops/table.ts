@@ -12,7 +12,6 @@ import { groupNormRows } from './groupnorm.ts';
 import { crossEntropyRows, logitRows, nllRows, pointwiseLossRows } from './loss.ts';
 import { batchNormRows, layerNormRows } from './norm.ts';
 import { adagradRows, adamRows, clipRows, rmspropRows, sgdRows, stepRows } from './optim.ts';
-import { orderRows } from './order.ts';
 import {
   adadeltaRows,
   adamaxRows,
@@ -23,6 +22,7 @@ import {
   radamRows,
   rpropRows,
 } from './optimizers.ts';
+import { orderRows } from './order.ts';
 import { padRows } from './pad.ts';
 import { poolRows } from './pool.ts';
 import { rearrangeRows } from './rearrange.ts';
