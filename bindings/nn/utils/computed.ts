@@ -1,10 +1,14 @@
 // Fields of modules that are computed.
 import { ArgumentError } from '../../memory/errors.ts';
+import type { Arguments } from '../../signature.ts';
 import type { Tensor } from '../../tensor.ts';
 import { ConvTranspose1d, ConvTranspose2d } from '../conv.ts';
 import type { Module } from '../module.ts';
 import { FORGET } from '../names.ts';
 import { Parameter } from '../parameter.ts';
+
+/** A function that changes a module and gives it back, with optional arguments P or options O. */
+export type Changes<P extends readonly unknown[], O> = <M extends Module>(...args: Arguments<[module: M], P, O>) => M;
 
 /**
  * The parameter in a field of a module, which gives it up.

@@ -3,12 +3,12 @@
 import { withoutTape } from '../../autograd.ts';
 import type { RemovableHandle } from '../../functional/hooks.ts';
 import { ArgumentError } from '../../memory/errors.ts';
-import { type Callable, callable } from '../../signature.ts';
+import { callable } from '../../signature.ts';
 import type { Tensor } from '../../tensor.ts';
 import type { Module } from '../module.ts';
 import { FORGET, stateName } from '../names.ts';
 import { Parameter } from '../parameter.ts';
-import { compute, parameterOf, putBack, resultDim, takeOut } from './computed.ts';
+import { type Changes, compute, parameterOf, putBack, resultDim, takeOut } from './computed.ts';
 import type { SpectralNormOptions, WeightNormOptions } from './parametrizations.ts';
 import { dimOf, divided, matrixOf, normExcept, powerIteration, randomVector, weighed } from './weights.ts';
 
@@ -61,11 +61,9 @@ function end(kind: Form['kind'], module: Module, name: string): Module {
  * @returns the module
  * @throws ArgumentError
  */
-export const weightNorm = callable<
-  Callable<[module: Module], [name: string, dim: number | null], WeightNormOptions, Module>
->(
+export const weightNorm = callable<Changes<[name: string, dim: number | null], WeightNormOptions>>(
   "weightNorm(module: Module, name: string = 'weight', dim: int|null = 0)",
-  (module: Module, name: string, dim: number | null) => {
+  ((module: Module, name: string, dim: number | null) => {
     const of = dimOf('weightNorm', parameterOf('weightNorm', module, name), dim);
     const v = takeOut('weightNorm', module, name);
     const [nameG, nameV] = [`${stateName(name)}_g`, `${stateName(name)}_v`];
@@ -79,13 +77,13 @@ export const weightNorm = callable<
     module.registerParameter(nameV, v);
     const value = (): Tensor => weighed(field(module, nameG), field(module, nameV), of);
     return keep(module, name, { kind: 'weightNorm', fields: [nameG, nameV], value, hook: null });
-  },
+  }) as never,
 );
 
 /** Ends {@link weightNorm}: the weight is a parameter again. @returns the module @throws ArgumentError */
-export const removeWeightNorm = callable<Callable<[module: Module], [name: string], { name?: string }, Module>>(
+export const removeWeightNorm = callable<Changes<[name: string], { name?: string }>>(
   "removeWeightNorm(module: Module, name: string = 'weight')",
-  (module: Module, name: string) => end('weightNorm', module, name),
+  ((module: Module, name: string) => end('weightNorm', module, name)) as never,
 );
 
 /**
@@ -96,15 +94,10 @@ export const removeWeightNorm = callable<Callable<[module: Module], [name: strin
  * @throws ArgumentError
  */
 export const spectralNorm = callable<
-  Callable<
-    [module: Module],
-    [name: string, nPowerIterations: number, eps: number, dim: number | null],
-    SpectralNormOptions,
-    Module
-  >
+  Changes<[name: string, nPowerIterations: number, eps: number, dim: number | null], SpectralNormOptions>
 >(
   "spectralNorm(module: Module, name: string = 'weight', nPowerIterations: int = 1, eps: number = 1e-12, dim: int|null = null)",
-  (module: Module, name: string, ...[steps, eps, dim]: [number, number, number | null]) => {
+  ((module: Module, name: string, ...[steps, eps, dim]: [number, number, number | null]) => {
     const found = parameterOf('spectralNorm', module, name);
     if (steps < 1) throw new ArgumentError(`spectralNorm: expected nPowerIterations >= 1, got ${steps}`);
     const of = dimOf('spectralNorm', found, resultDim(module, dim));
@@ -147,11 +140,11 @@ export const spectralNorm = callable<
       value: () => (now && !now.block.freed ? now : value(false)),
       hook: both,
     });
-  },
+  }) as never,
 );
 
 /** Ends {@link spectralNorm}: the weight is a parameter again. @returns the module @throws ArgumentError */
-export const removeSpectralNorm = callable<Callable<[module: Module], [name: string], { name?: string }, Module>>(
+export const removeSpectralNorm = callable<Changes<[name: string], { name?: string }>>(
   "removeSpectralNorm(module: Module, name: string = 'weight')",
-  (module: Module, name: string) => end('spectralNorm', module, name),
+  ((module: Module, name: string) => end('spectralNorm', module, name)) as never,
 );

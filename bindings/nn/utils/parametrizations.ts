@@ -1,11 +1,11 @@
 // Parametrizations of weights (PyTorch's torch.nn.utils.parametrizations).
 
 import { ArgumentError } from '../../memory/errors.ts';
-import { type Callable, callable } from '../../signature.ts';
+import { callable } from '../../signature.ts';
 import type { Tensor } from '../../tensor.ts';
 import { Module } from '../module.ts';
 import type { Buffer } from '../parameter.ts';
-import { parameterOf, resultDim } from './computed.ts';
+import { type Changes, parameterOf, resultDim } from './computed.ts';
 import { registerParametrization } from './parametrize.ts';
 import { dimOf, divided, matrixOf, normalised, normExcept, powerIteration, randomVector, weighed } from './weights.ts';
 
@@ -49,14 +49,12 @@ class WeightNorm extends Module {
  * @returns the module
  * @throws ArgumentError
  */
-export const weightNorm = callable<
-  Callable<[module: Module], [name: string, dim: number | null], WeightNormOptions, Module>
->(
+export const weightNorm = callable<Changes<[name: string, dim: number | null], WeightNormOptions>>(
   "parametrizations.weightNorm(module: Module, name: string = 'weight', dim: int|null = 0)",
-  (module: Module, name: string, dim: number | null) => {
+  ((module: Module, name: string, dim: number | null) => {
     const weight = parameterOf('weightNorm', module, name);
     return registerParametrization(module, name, new WeightNorm(dimOf('weightNorm', weight, dim)), { unsafe: true });
-  },
+  }) as never,
 );
 
 class SpectralNorm extends Module {
@@ -103,18 +101,13 @@ class SpectralNorm extends Module {
  * @throws ArgumentError
  */
 export const spectralNorm = callable<
-  Callable<
-    [module: Module],
-    [name: string, nPowerIterations: number, eps: number, dim: number | null],
-    SpectralNormOptions,
-    Module
-  >
+  Changes<[name: string, nPowerIterations: number, eps: number, dim: number | null], SpectralNormOptions>
 >(
   "parametrizations.spectralNorm(module: Module, name: string = 'weight', nPowerIterations: int = 1, eps: number = 1e-12, dim: int|null = null)",
-  (module: Module, name: string, ...[steps, eps, dim]: [number, number, number | null]) => {
+  ((module: Module, name: string, ...[steps, eps, dim]: [number, number, number | null]) => {
     const weight = parameterOf('spectralNorm', module, name);
     if (steps < 1) throw new ArgumentError(`spectralNorm: expected nPowerIterations >= 1, got ${steps}`);
     const of = dimOf('spectralNorm', weight, resultDim(module, dim));
     return registerParametrization(module, name, new SpectralNorm(weight, steps, of, eps));
-  },
+  }) as never,
 );

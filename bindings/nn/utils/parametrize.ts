@@ -5,7 +5,7 @@ import { tracing } from '../../execute.ts';
 import { copy_ } from '../../functional/inplace.ts';
 import { ArgumentError, formatShape, ShapeError } from '../../memory/errors.ts';
 import { sameShape } from '../../ops/shapes.ts';
-import { type Callable, callable, taking } from '../../signature.ts';
+import { type Arguments, type Callable, callable, taking } from '../../signature.ts';
 import { Tensor } from '../../tensor.ts';
 import { expectModule, Indexed, replaceItems } from '../indexed.ts';
 import { ModuleDict } from '../lists.ts';
@@ -209,34 +209,37 @@ export interface RemoveOptions {
  * @throws ArgumentError where it is none, or there are several originals to leave
  */
 export const removeParametrizations = callable<
-  Callable<[module: Module, tensorName: string], [leaveParametrized: boolean], RemoveOptions, Module>
->(
-  'removeParametrizations(module: Module, tensorName: string, leaveParametrized: bool = true)',
-  (module: Module, name: string, leave: boolean) => {
-    const list = listOf(module, name);
-    if (!list)
-      throw new ArgumentError(`removeParametrizations: expected a parametrized tensor, got '${name}', which is not`);
-    const { originals } = list;
-    const [first] = originals as [Parameter];
-    if (!leave && originals.length > 1)
-      throw new ArgumentError(
-        `removeParametrizations: expected one original to leave, got ${originals.length}; pass { leaveParametrized: true }`,
-      );
-    let left = first;
-    if (leave) {
-      const value = withoutTape(() => list.forward());
-      if (originals.length === 1 && sameShape(value.sizes, first.sizes)) withoutTape(() => copy_(first, value));
-      else left = new Parameter(value.clone(), first.requiresGrad);
-    }
-    known.delete(list);
-    const { parametrizations: lists } = module as unknown as { parametrizations: ModuleDict };
-    lists.delete(stateName(name));
-    if (Object.keys(lists).length === 0 && [...lists.entries()].length === 0)
-      delete (module as unknown as { parametrizations?: ModuleDict }).parametrizations;
-    putBack(module, name, left);
-    return module;
-  },
-);
+  <M extends Module>(
+    ...args: Arguments<[module: M, tensorName: string], [leaveParametrized: boolean], RemoveOptions>
+  ) => M
+>('removeParametrizations(module: Module, tensorName: string, leaveParametrized: bool = true)', ((
+  module: Module,
+  name: string,
+  leave: boolean,
+) => {
+  const list = listOf(module, name);
+  if (!list)
+    throw new ArgumentError(`removeParametrizations: expected a parametrized tensor, got '${name}', which is not`);
+  const { originals } = list;
+  const [first] = originals as [Parameter];
+  if (!leave && originals.length > 1)
+    throw new ArgumentError(
+      `removeParametrizations: expected one original to leave, got ${originals.length}; pass { leaveParametrized: true }`,
+    );
+  let left = first;
+  if (leave) {
+    const value = withoutTape(() => list.forward());
+    if (originals.length === 1 && sameShape(value.sizes, first.sizes)) withoutTape(() => copy_(first, value));
+    else left = new Parameter(value.clone(), first.requiresGrad);
+  }
+  known.delete(list);
+  const { parametrizations: lists } = module as unknown as { parametrizations: ModuleDict };
+  lists.delete(stateName(name));
+  if (Object.keys(lists).length === 0 && [...lists.entries()].length === 0)
+    delete (module as unknown as { parametrizations?: ModuleDict }).parametrizations;
+  putBack(module, name, left);
+  return module;
+}) as never);
 
 /**
  * Whether the tensor `tensorName` of a module is computed by a parametrization, or any of them (PyTorch's
