@@ -61,7 +61,7 @@ export const setGradEnabled: {
 function apply(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
   const ready = prepare(op, row, inputs, attrs);
   // Before it computes: who watches may compute as well.
-  const noted = enabled && row.rules.backward !== undefined && lastWantsGrad();
+  const noted = enabled && lastWantsGrad() && row.rules.backward !== undefined;
   let results: Made;
   try {
     if (enabled && row.writes) checkWrites(op, row, inputs, attrs);
@@ -70,7 +70,7 @@ function apply(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
     if (ready !== inputs) releaseCopies(row, inputs, ready);
     throw error;
   }
-  if (row.rules.view && ready === inputs) noteView(op, row, inputs, results, attrs, enabled);
+  if (row.looks && ready === inputs) noteView(op, row, inputs, results, attrs, enabled);
   if (noted) {
     if (row.writes) noteWrite(op, row, inputs, ready, results, attrs);
     else {

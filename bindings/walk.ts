@@ -146,9 +146,9 @@ class Pending {
 
   /** Has the listeners say what goes on of the whole gradient of `x`. */
   hear(x: Tensor): void {
-    const gradient = this.#gradients.get(x);
-    if (!gradient || !listeners.gradient) return;
-    const g = listeners.gradient(x, gradient.g);
+    const gradient = listeners.gradient && this.#gradients.get(x);
+    if (!gradient) return;
+    const g = listeners.gradient?.(x, gradient.g) as Tensor;
     gradient.g.block.gradients--;
     g.block.gradients++;
     gradient.g = g;

@@ -139,6 +139,7 @@ function note(definition: Definition, ctx: Context, args: readonly unknown[], re
     differentiable: names,
     auxiliary: [],
     writes: false,
+    looks: false,
     rules: {
       saves: ['saved'],
       backward: (_, g) => {

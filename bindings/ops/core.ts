@@ -203,6 +203,8 @@ export interface Row {
   readonly auxiliary: readonly string[];
   /** Whether it writes any of its inputs. */
   readonly writes: boolean;
+  /** Whether its result is another look at its input: rules differ in shape, so that to ask them takes time. */
+  readonly looks: boolean;
   readonly rules: AnyRules;
 }
 
@@ -285,6 +287,7 @@ export function row<I extends Inputs, A, O extends Outputs, const V extends keyo
     differentiable: results.filter(({ role }) => role === 'grad').map(({ name }) => name),
     auxiliary: results.filter(({ role }) => role === 'aux').map(({ name }) => name),
     writes: Object.values(inputs).some(({ writes }) => writes),
+    looks: rules.view !== undefined,
     rules: rules as unknown as AnyRules,
   };
 }
