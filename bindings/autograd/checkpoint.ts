@@ -180,7 +180,7 @@ function run(fn: Fn, args: readonly unknown[], preserves: boolean): unknown {
  */
 export const checkpoint: {
   <A extends unknown[], Y>(fn: (...args: A) => Y, ...args: A): Y;
-  <A extends unknown[], Y>(fn: (...args: A) => Y, ...args: [...A, options: CheckpointOptions]): Y;
+  <A extends unknown[], Y>(fn: (...args: A) => Y, ...args: [...args: A, options: CheckpointOptions]): Y;
 } = taking(
   'checkpoint(function: function, ...args?: any, *, preserveRngState: bool = true)',
   (fn: Fn, args: readonly unknown[], preserves: boolean) => run(fn, args, preserves) as never,
