@@ -186,7 +186,13 @@ export const checkpoint: {
   (fn: Fn, args: readonly unknown[], preserves: boolean) => run(fn, args, preserves) as never,
 );
 
-type Step = (Module & { forward(x: Tensor): Tensor }) | ((x: Tensor) => Tensor);
+/** A layer that takes one tensor and gives one. */
+export interface CheckpointLayer extends Module {
+  /** What it computes. */
+  forward(x: Tensor): Tensor;
+}
+/** A layer, or a function that does what one does. */
+export type CheckpointStep = CheckpointLayer | ((x: Tensor) => Tensor);
 
 /**
  * Calls layers one after the other in `segments` parts, all but the last of which are {@link checkpoint}s (PyTorch's
@@ -196,15 +202,15 @@ type Step = (Module & { forward(x: Tensor): Tensor }) | ((x: Tensor) => Tensor);
  */
 export const checkpointSequential = taking<
   Callable<
-    [functions: Sequential | readonly Step[], segments: number, input: Tensor],
+    [functions: Sequential | readonly CheckpointStep[], segments: number, input: Tensor],
     [useReentrant: null],
     CheckpointOptions,
     Tensor
   >
 >(
   'checkpointSequential(functions: object|any[], segments: int, input: Tensor, -useReentrant: null = null, *, preserveRngState: bool = true)',
-  (functions: Sequential | readonly Step[], segments: number, input: Tensor, _: null, preserves: boolean) => {
-    const steps = (functions instanceof Sequential ? [...functions] : functions) as readonly Step[];
+  (functions: Sequential | readonly CheckpointStep[], segments: number, input: Tensor, _: null, preserves: boolean) => {
+    const steps = (functions instanceof Sequential ? [...functions] : functions) as readonly CheckpointStep[];
     if (!Array.isArray(steps) || !steps.every((step) => typeof step === 'function' || step instanceof Module))
       throw new ArgumentError('checkpointSequential: expected a Sequential, or modules and functions, got others');
     if (segments < 1 || segments > steps.length)

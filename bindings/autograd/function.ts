@@ -27,15 +27,20 @@ export interface FunctionContext {
   [field: string]: unknown;
 }
 
-type Result = Tensor | readonly unknown[];
-type Gradients = Tensor | null | readonly (Tensor | null | undefined)[];
+/** What forward gives: a tensor, or a list with tensors in it. */
+export type FunctionResult = Tensor | readonly unknown[];
+/** A gradient or null for each argument of forward; one alone for the only one. */
+export type FunctionGradients = Tensor | null | readonly (Tensor | null | undefined)[];
 
 /** A class that extends {@link GradFunction}. */
-interface Definition {
+export interface FunctionDefinition {
+  /** Its name, by which errors call it. */
   readonly name: string;
-  forward(ctx: FunctionContext, ...args: never[]): Result;
+  /** What is computed. */
+  forward(ctx: FunctionContext, ...args: never[]): FunctionResult;
+  /** The gradients of the arguments of forward by those of its results. */
   // biome-ignore lint/suspicious/noExplicitAny: gradients are tensors, or null after setMaterializeGrads(false)
-  backward(ctx: FunctionContext, ...gradients: any[]): Gradients;
+  backward(ctx: FunctionContext, ...gradients: any[]): FunctionGradients;
 }
 
 class Context {
@@ -89,7 +94,7 @@ const sumsTo = (from: readonly number[], to: readonly number[]): boolean =>
   to.every((size, d) => size === 1 || size === (from[from.length - to.length + d] as number));
 
 /** The gradients of the tensors among `args`. @throws ArgumentError, ShapeError where they do not fit */
-function fitting(name: string, given: Gradients, args: readonly unknown[]): (Tensor | null)[] {
+function fitting(name: string, given: FunctionGradients, args: readonly unknown[]): (Tensor | null)[] {
   const list = Array.isArray(given) ? given : [given];
   const rest = list.slice(args.length);
   if (list.length < args.length || rest.some((g) => g !== null && g !== undefined))
@@ -112,7 +117,12 @@ function fitting(name: string, given: Gradients, args: readonly unknown[]): (Ten
 }
 
 /** Notes the call: the results that have gradients, as they go to the caller. */
-function note(definition: Definition, ctx: Context, args: readonly unknown[], results: readonly unknown[]): unknown[] {
+function note(
+  definition: FunctionDefinition,
+  ctx: Context,
+  args: readonly unknown[],
+  results: readonly unknown[],
+): unknown[] {
   const dirty = new Map<Tensor, Tensor>();
   for (const x of ctx.dirty) {
     if (!results.includes(x) || !args.includes(x))
@@ -191,8 +201,8 @@ export class GradFunction {
    * @returns what forward gives: a tensor, or a list with tensors in it
    * @throws ArgumentError for anything else; what forward throws
    */
-  static apply<A extends unknown[], Y extends Result>(
-    this: Definition & { forward(ctx: FunctionContext, ...args: A): Y },
+  static apply<A extends unknown[], Y extends FunctionResult>(
+    this: FunctionDefinition & { forward(ctx: FunctionContext, ...args: A): Y },
     ...args: A
   ): Y {
     // biome-ignore lint/complexity/noThisInStatic: the class that extends this one
@@ -200,7 +210,7 @@ export class GradFunction {
   }
 }
 
-function call(definition: Definition, args: readonly unknown[]): Result {
+function call(definition: FunctionDefinition, args: readonly unknown[]): FunctionResult {
   if (typeof definition.forward !== 'function' || typeof definition.backward !== 'function')
     throw new ArgumentError(
       `${definition.name}.apply: expected a class with static forward and backward, got one without; extend autograd.Function`,

@@ -107,9 +107,6 @@ function each(count: number, randomness: string, fn: (i: number) => unknown): un
   }
 }
 
-/** A function of the same arguments with a batch dim. */
-type Batched<F> = F extends (...args: infer A) => infer Y ? (...args: A) => Y : never;
-
 /**
  * The function that calls `func` with each sample of its arguments, and puts what that gives side by side (PyTorch's
  * `vmap`): so `func` is written for one sample. It may take gradients of its own, such as those of one sample. Samples
@@ -123,16 +120,16 @@ type Batched<F> = F extends (...args: infer A) => infer Y ? (...args: A) => Y : 
  * console.log(perSample(ones([3, 2]), tensor([1, 2, 3])).toArray()); // [[4, 4], [2, 2], [0, 0]]
  * ```
  */
-export const vmap: <F extends (...args: never[]) => unknown>(
+export const vmap: <A extends unknown[], Y>(
   ...args: Parameters<
     Callable<
-      [func: F],
+      [func: (...args: A) => Y],
       [inDims: BatchDims, outDims: BatchDims, randomness: 'error' | 'different' | 'same'],
       VmapOptions,
       void
     >
   >
-) => Batched<F> = taking(
+) => (...args: A) => Y = taking(
   "vmap(func: function, inDims: dims = 0, outDims: dims = 0, randomness: 'error'|'different'|'same' = 'error')",
   (fn: (...args: unknown[]) => unknown, inDims: BatchDims, outDims: BatchDims, randomness: string) =>
     ((...args: unknown[]) => {
