@@ -81,6 +81,10 @@ export type OpName =
   | 'crossEntropy'
   | 'crossEntropy gradient'
   | 'relu gradient'
+  | 'sort'
+  | 'topk'
+  | 'cummax'
+  | 'scatter amax'
   | 'embedding'
   | 'embedding gradient'
   | 'Adam'
@@ -113,6 +117,8 @@ export interface OpProblem {
 /** Step size of the `Adam` op and steps that its answer has taken. */
 export const ADAM = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, steps: 2 } as const;
 export const DROPOUT = 0.5;
+/** Elements of each row that `topk` takes. */
+export const TOP = 10;
 export const LAYER_NORM_EPS = 1e-5;
 
 /** A network and one batch; a repetition is one optimizer step. The answer is the losses of the first steps. */

@@ -3,8 +3,8 @@ import { unary } from '../../reference/elementwise.ts';
 import { crossEntropyOfRow, softmax } from '../../reference/losses.ts';
 import { nd } from '../../reference/nd.ts';
 import { byRow, normalized, statistics } from '../../reference/norm.ts';
-import { adam, lamb, steps } from '../../reference/optimizers.ts';
-import { ADAM, type Check, DROPOUT, isStepped, LAYER_NORM_EPS, type OpProblem, type Stepped } from '../problems.ts';
+import { adam, adam, lamb, steps } from '../../reference/optimizers.ts';
+import { ADAM, ADAM, type Check, type Check, DROPOUT, DROPOUT, isStepped, LAYER_NORM_EPS, LAYER_NORM_EPS, type OpProblem, type OpProblem, type Stepped, TOP } from '../problems.ts';
 import { checkElements, checkRows, type Tolerance } from './elements.ts';
 
 function layerNorm(values: Float32Array, weight: Float32Array, bias: Float32Array): Float64Array {
@@ -82,6 +82,27 @@ function checkDropout(x: Float32Array): Check {
   };
 }
 
+const EXACT: Tolerance = { relative: 0, absolute: 0 };
+
+/** The greatest of all until each. */
+function running(values: Float32Array): Float32Array {
+  let most = Number.NEGATIVE_INFINITY;
+  return values.map((value) => {
+    most = Math.max(most, value);
+    return most;
+  });
+}
+
+/** Rows of zeros that have, column by column, the greatest of themselves and of the rows of x that go there. */
+function greatest(x: Float32Array, target: Int32Array, cols: number): (i: number) => number {
+  const result = new Float32Array(x.length);
+  for (const [i, value] of x.entries()) {
+    const at = (target[Math.floor(i / cols)] as number) * cols + (i % cols);
+    result[at] = Math.max(result[at] as number, value);
+  }
+  return (i) => result[i] as number;
+}
+
 const NEAR: Tolerance = { relative: 2e-6, absolute: 1e-6 };
 
 export function checkOp({ op, rows, cols, x, y, weight, bias, target }: OpProblem): Check {
@@ -140,6 +161,14 @@ export function checkOp({ op, rows, cols, x, y, weight, bias, target }: OpProble
         relative: 1e-5,
         absolute: 1e-5,
       });
+    case 'sort':
+      return checkRows(rows, cols, (i) => row(i).slice().sort(), EXACT);
+    case 'topk':
+      return checkRows(rows, TOP, (i) => row(i).slice().sort().reverse().slice(0, TOP), EXACT);
+    case 'cummax':
+      return checkRows(rows, cols, (i) => running(row(i)), EXACT);
+    case 'scatter amax':
+      return checkElements(n, greatest(x, target as Int32Array, cols), EXACT);
     case 'crossEntropy': {
       let sum = 0;
       for (let i = 0; i < rows; i++) sum += crossEntropyOfRow(row(i), at(target, i))[0];

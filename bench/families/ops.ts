@@ -31,6 +31,12 @@ const COST: Readonly<Record<OpName, { readonly bytes: number; readonly exps?: nu
   crossEntropy: { bytes: 4, exps: 1 },
   'crossEntropy gradient': { bytes: 8, exps: 1 },
   'relu gradient': { bytes: 12 },
+  // Elements are read, and written with their places.
+  sort: { bytes: 12 },
+  topk: { bytes: 4 },
+  cummax: { bytes: 12 },
+  // Reads elements, places and what is there, and writes.
+  'scatter amax': { bytes: 16 },
   // Of each number that is taken.
   embedding: { bytes: 8 },
   'embedding gradient': { bytes: 4 },
@@ -89,6 +95,8 @@ function problemOf(op: OpName, rows: number, cols: number): OpProblem {
       return { ...problem, x: uniform(n, 1, 0, 1) };
     case 'layerNorm':
       return { ...problem, x: uniform(n, 1), weight: uniform(cols, 2), bias: uniform(cols, 3) };
+    case 'scatter amax':
+      return { ...problem, x: uniform(n, 1), target: classes(rows, rows, 2) };
     case 'crossEntropy':
     case 'crossEntropy gradient':
       return { ...problem, x: uniform(n, 1, -5, 5), target: classes(rows, cols, 2) };

@@ -169,6 +169,10 @@ function op({ op, rows, cols, x, y, weight, bias, target }: OpProblem): Graph | 
     }
     case 'dropout':
     case 'crossEntropy gradient':
+    case 'sort':
+    case 'topk':
+    case 'cummax':
+    case 'scatter amax':
     case 'relu gradient':
     case 'embedding gradient':
     case 'Adam':

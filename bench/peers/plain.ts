@@ -214,6 +214,19 @@ function op(problem: OpProblem): Run | null {
       });
     case 'crossEntropy gradient':
       return loop(n, (y) => void crossEntropy(problem, y));
+    case 'sort':
+      return loop(n, (y) => {
+        y.set(x);
+        for (let i = 0; i < rows; i++) y.subarray(i * cols, (i + 1) * cols).sort();
+      });
+    case 'topk':
+    case 'scatter amax':
+      return null;
+    case 'cummax':
+      return loop(n, (y) => {
+        for (let i = 0; i < n; i++)
+          y[i] = i % cols === 0 ? (x[i] as number) : Math.max(y[i - 1] as number, x[i] as number);
+      });
     case 'relu gradient':
       return loop(n, (y) => {
         for (let i = 0; i < n; i++) y[i] = (x[i] as number) > 0 ? (other[i] as number) : 0;

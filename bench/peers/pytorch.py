@@ -96,6 +96,8 @@ def op(p, arrays):
         x.requires_grad_()
         forward = F.relu(x) if name == "relu gradient" else F.embedding(target, x)
         return Repeat(lambda: torch.autograd.grad(forward, x, y, retain_graph=True)[0])
+    if name == "scatter amax":
+        index, into = target[:, None].expand(shape).contiguous(), torch.zeros(shape)
     return Repeat(
         {
             "add": lambda: x + y,
@@ -110,6 +112,10 @@ def op(p, arrays):
             "dropout": lambda: F.dropout(x, p["dropout"]),
             "embedding": lambda: F.embedding(target, x),
             "crossEntropy": lambda: F.cross_entropy(x, target),
+            "sort": lambda: x.sort()[0],
+            "topk": lambda: x.topk(10)[0],
+            "cummax": lambda: x.cummax(1)[0],
+            "scatter amax": lambda: into.scatter_reduce(0, index, x, "amax"),
         }[name]
     )
 

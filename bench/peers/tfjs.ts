@@ -17,6 +17,7 @@ import {
   type Problem,
   type Run,
   type Side,
+  TOP,
   type TrainProblem,
 } from '../problems.ts';
 
@@ -137,6 +138,12 @@ function op(problem: OpProblem): Run {
       const gradient = tf.grad((value) => tf.gather(value, taken));
       return freeing(() => gradient(x, y));
     }
+    case 'topk':
+      return freeing(() => tf.topk(x, TOP).values);
+    case 'sort':
+    case 'cummax':
+    case 'scatter amax':
+      throw new Error('no rows in order, and no extremes by index');
     case 'relu gradient': {
       const gradient = tf.grad((value) => tf.relu(value));
       // TensorFlow.js cannot keep the forward pass: this times both.

@@ -16,6 +16,7 @@ import {
   type Run,
   type Side,
   type Stepped,
+  TOP,
   type TrainProblem,
 } from '../problems.ts';
 
@@ -114,6 +115,19 @@ function op(library: Library, { op, rows, cols, ...problem }: OpProblem): Run | 
       return run(() => grad([F.crossEntropy(x, target as Tensor)], [x])[0] as Tensor);
     case 'Adam':
       return stepping(library, inputs, x, y as Tensor, op, { lr: ADAM.lr, betas: ADAM.betas, eps: ADAM.eps });
+      return adam(library, inputs, x, y as Tensor);
+    case 'sort':
+      return run(() => library.sort(x).values);
+    case 'topk':
+      return run(() => library.topk(x, TOP).values);
+    case 'cummax':
+      return run(() => library.cummax(x, 1).values);
+    case 'scatter amax': {
+      const index = (target as Tensor).reshape(rows, 1).expand(rows, cols).contiguous();
+      const into = library.zeros(shape);
+      inputs.push(index, into);
+      return run(() => library.scatterReduce(into, 0, index, x, 'amax'));
+    }
     case 'embedding':
       return run(() => F.embedding(target as Tensor, x));
     case 'relu gradient':

@@ -233,6 +233,68 @@ def orders(golden):
     golden.fn("searchsorted", ["$1"], f32([2, -1, 0, 1.5, 0]), values, torch.tensor([1, 2, 4, 3, 0]), options={"sorter": "$2"})
 
 
+def statistics(golden):
+    x, some = uniform(3, 5, 2), f32([2, NAN, -1, 0.5, 3, 3, 4, -2.5], 2, 4)
+    tied = f32([1, 0, 1, 2, 0, 2, 1, 1, 0, 3], 2, 5)
+    for name in ("median", "nanmedian"):
+        for at in (x, some, tied, integers(7, high=50), uniform(1)[0]):
+            golden.fn(name, [], at)
+        for args in ([0], [1], [-1, True]):
+            picks(golden, name, args, x)
+        golden.fn(name, [1], some, pick="values")
+        golden.fn(name, [1], f32([NAN, NAN, NAN, 1], 2, 2), pick="values")
+    for name in ("quantile", "nanquantile"):
+        for interpolation in ("linear", "lower", "higher", "nearest", "midpoint"):
+            golden.fn(name, [0.3, 1], x, options={"interpolation": interpolation})
+            golden.fn(name, ["$1", 1], some, f32([0, 0.25, 0.7, 1]), options={"interpolation": interpolation})
+        golden.fn(name, [0.25], x)
+        golden.fn(name, ["$1"], x, f32([0.1, 0.5]))
+        golden.fn(name, ["$1", 0, True], x, f32([0.1, 0.5]))
+        golden.fn(name, [0.6, -1, True], x)
+        golden.fn(name, [0.6], x, options={"keepdim": True})
+        golden.fn(name, [0.5], uniform(1)[0])
+    for args in ([], [0], [0, True]):
+        golden.fn("mode", args, tied, pick="values")
+        golden.fn("mode", args, x, pick="values")
+    golden.fn("mode", [], f32([1, 2, 3, 4, 4]), pick="values")
+    golden.fn("mode", [], integers(3, 9, high=3), pick="values")
+
+
+def counts(golden):
+    values = f32([-1, 0, 0.1, 0.5, 0.99, 1, 1.5, 2, 2, NAN])
+    for args in ([4, 0, 2], [3, -1, 1], [5, 0.5, 0.5]):
+        golden.fn("histc", args, values[:9].clone())
+    golden.fn("histc", [3, 0, 2], values)
+    golden.fn("histc", [], uniform(2, 3))
+    golden.fn("histc", [2], f32([3, 3]))
+    n = integers(9, high=5)
+    for args in ([], [None, 8], ["$1"], ["$1", 7]):
+        golden.case(f"bincount {args}", "bincount", ["$0", *args], lambda t, w: torch.bincount(t, *[w.detach() if a == "$1" else a if a is not None else None for a in args[:1]], **({"minlength": args[1]} if args[1:] else {})), n, uniform(9), dynamic=True)
+    golden.fn("bincount", [], torch.tensor([3, 1, 3], dtype=torch.uint8), dynamic=True)
+    x = uniform(3, 4)
+    for args in ([], [2], [1, 0], [0], [5, 1]):
+        golden.fn("diff", args, x)
+    golden.fn("diff", [1, 0, "$1", "$2"], x, uniform(1, 4), uniform(2, 4))
+    golden.fn("diff", [], integers(5, high=9))
+    for a, b in ((integers(2, 3, high=9), integers(4, high=9)), (f32([1, NAN, 2, 0]), f32([2, NAN, 0])), (f32([1, 2]), f32([])), (f32([1, 2]), f32([2])[0])):
+        for invert in (False, True):
+            golden.fn("isin", ["$1"], a, b, options={"invert": invert})
+    for args in ([2], [3, 0], [2, 1], [0, 1]):
+        golden.fn("repeat_interleave", args, x)
+    golden.fn("repeat_interleave", ["$1", 0], x, torch.tensor([2, 0, 3]), dynamic=True)
+    golden.fn("repeat_interleave", ["$1", 1], x, torch.tensor([2]), options={"output_size": 8})
+    golden.fn("repeat_interleave", ["$1", 0], x, torch.tensor([1, 0, 3]), options={"output_size": 4})
+    again = f32([2, 1, 2, -1, -1, 0, 2, 2], 2, 4)
+    sets = {"output": 0, "inverseIndices": 1, "counts": 2}
+    rows = torch.tensor([[1, 0, 2], [1, 0, 1], [1, 0, 2], [0, 3, 1], [0, 3, 1]])
+    for name, fn in (("unique", torch.unique), ("uniqueConsecutive", torch.unique_consecutive)):
+        for at, options in ((again, {}), (rows, {}), (rows, {"dim": 0}), (again, {"dim": 1}), (rows.to(torch.uint8), {}), (f32([]), {}), (f32([1, NAN, NAN, 1]), {})):
+            for pick, which in sets.items():
+                asked = {"returnInverse": True, "returnCounts": True, **options}
+                golden.case(f"{name} {list(at.shape)} {options} {pick}", name, ["$0", asked], lambda t: fn(t.detach(), return_inverse=True, return_counts=True, **options)[which], at, pick=pick, dynamic=True)
+        golden.case(f"{name} alone", name, ["$0"], lambda t: fn(t.detach()), again, dynamic=True)
+
+
 def moves():
     # Numbers of its own, whatever was written before, so that the file changes with its cases alone.
     before = source.getstate()
@@ -241,5 +303,7 @@ def moves():
     shapes(golden)
     indices(golden)
     orders(golden)
+    statistics(golden)
+    counts(golden)
     golden.write()
     source.setstate(before)
