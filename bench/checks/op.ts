@@ -3,8 +3,17 @@ import { unary } from '../../reference/elementwise.ts';
 import { crossEntropyOfRow, softmax } from '../../reference/losses.ts';
 import { nd } from '../../reference/nd.ts';
 import { byRow, normalized, statistics } from '../../reference/norm.ts';
-import { adam, adam, lamb, steps } from '../../reference/optimizers.ts';
-import { ADAM, ADAM, type Check, type Check, DROPOUT, DROPOUT, isStepped, LAYER_NORM_EPS, LAYER_NORM_EPS, type OpProblem, type OpProblem, type Stepped, TOP } from '../problems.ts';
+import { adam, lamb, steps } from '../../reference/optimizers.ts';
+import {
+  ADAM,
+  type Check,
+  DROPOUT,
+  isStepped,
+  LAYER_NORM_EPS,
+  type OpProblem,
+  type Stepped,
+  TOP,
+} from '../problems.ts';
 import { checkElements, checkRows, type Tolerance } from './elements.ts';
 
 function layerNorm(values: Float32Array, weight: Float32Array, bias: Float32Array): Float64Array {

@@ -115,7 +115,6 @@ function op(library: Library, { op, rows, cols, ...problem }: OpProblem): Run | 
       return run(() => grad([F.crossEntropy(x, target as Tensor)], [x])[0] as Tensor);
     case 'Adam':
       return stepping(library, inputs, x, y as Tensor, op, { lr: ADAM.lr, betas: ADAM.betas, eps: ADAM.eps });
-      return adam(library, inputs, x, y as Tensor);
     case 'sort':
       return run(() => library.sort(x).values);
     case 'topk':
