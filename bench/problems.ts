@@ -114,6 +114,21 @@ export interface OpProblem {
   readonly target?: Int32Array;
 }
 
+/**
+ * Causal attention of q, k and v [heads, length, width], forward and backward: the gradients of all three for the
+ * upstream gradient g. The answer is their sum.
+ */
+export interface AttentionProblem {
+  readonly kind: 'attention';
+  readonly heads: number;
+  readonly length: number;
+  readonly width: number;
+  readonly q: Float32Array;
+  readonly k: Float32Array;
+  readonly v: Float32Array;
+  readonly g: Float32Array;
+}
+
 /** Step size of the `Adam` op and steps that its answer has taken. */
 export const ADAM = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, steps: 2 } as const;
 export const DROPOUT = 0.5;
@@ -146,7 +161,7 @@ export interface LibraryProblem {
   prepare(library: Library): Run;
 }
 
-export type Problem = GemmProblem | LinearProblem | ConvProblem | OpProblem | TrainProblem;
+export type Problem = GemmProblem | LinearProblem | ConvProblem | OpProblem | AttentionProblem | TrainProblem;
 
 /** A problem loaded into one side, ready to be repeated. Exactly one of run, runAsync and time is there. */
 export interface Run {

@@ -1,5 +1,4 @@
 // One optimizer step of whole networks: forward, loss, backward, update.
-import * as retrograd from 'retrograd';
 import { checkTrain } from '../checks/train.ts';
 import { type Case, classes, type Family, type Layer, type Side, type TrainProblem, uniform } from '../problems.ts';
 
@@ -180,9 +179,6 @@ const SHORT = (): Case[] => [
   }),
 ];
 
-/** Networks to come, and the layer each waits for. */
-const LATER = [{ name: 'character GPT, 4 layers of 128, context 64, batch 12, AdamW', needs: 'MultiheadAttention' }];
-
 /** @param quick leaves out the large network, and most of the CNN's batch */
 export const trainCases = (quick: boolean): Case[] => [
   ...[TINY, SMALL, ...(quick ? [] : LARGE()), CNN(quick ? 4 : 64)],
@@ -194,10 +190,6 @@ export function trainFamily(quick: boolean, sides: readonly Side[]): Family {
   return {
     name: 'train',
     cases: trainCases(quick).map((item) => ({ ...item, sides })),
-    skipped: LATER.map(({ name, needs }) => ({
-      name,
-      reason:
-        needs in retrograd.nn ? `this family has no network of nn.${needs} yet` : `the library has no nn.${needs} yet`,
-    })),
+    skipped: [],
   };
 }

@@ -1,6 +1,7 @@
 // One whole run, in Node or in a page: start the library, measure the limits, load the peers or another version, run
 // the families.
 import * as retrograd from 'retrograd';
+import { attentionFamily } from '../families/attention.ts';
 import { compileFamily } from '../families/compile.ts';
 import { convFamily } from '../families/conv.ts';
 import { eagerFamily } from '../families/eager.ts';
@@ -18,7 +19,7 @@ import type { Timing } from './clock.ts';
 import type { Report } from './report.ts';
 
 /** What runs when nothing is asked for. */
-export const FAMILIES = ['gemm', 'conv', 'ops', 'train', 'eager'] as const;
+export const FAMILIES = ['gemm', 'conv', 'ops', 'attention', 'train', 'eager'] as const;
 /** And what has a table of its own, but for versions of the library. */
 export const VERSION_FAMILIES = ['compile', 'threads'] as const;
 export type FamilyName = (typeof FAMILIES | typeof VERSION_FAMILIES)[number];
@@ -115,6 +116,7 @@ export async function run(options: RunOptions): Promise<Report> {
     gemm: () => gemmFamily(quick, kernels),
     conv: () => convFamily(quick),
     ops: () => opsFamily(quick, raw),
+    attention: () => attentionFamily(quick),
     train: () => trainFamily(quick, eager),
     eager: () => eagerFamily(quick, withThreads, eager),
     compile: () => compileFamily(quick, eager),

@@ -183,6 +183,8 @@ export function solve(problem: Problem): Run {
       throw new Error('no convolution in this layout here; see NCHW');
     case 'op':
       return op(problem);
+    case 'attention':
+      throw new Error('no row of attention yet');
     case 'train':
       return train(problem);
   }

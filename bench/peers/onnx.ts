@@ -97,6 +97,7 @@ function graphOf(problem: Problem): Graph | null {
       return null;
     case 'op':
       return op(problem);
+    case 'attention':
     case 'train':
       return null;
   }

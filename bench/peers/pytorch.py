@@ -135,6 +135,17 @@ class MeanOfStates(torch.nn.Module):
 RECURRENT = {"rnn.weight_ih_l0": "weightIh", "rnn.weight_hh_l0": "weightHh", "rnn.bias_ih_l0": "biasIh", "rnn.bias_hh_l0": "biasHh"}
 
 
+def attention(p, arrays):
+    shape = (p["heads"], p["length"], p["width"])
+    q, k, v, g = (arrays[name].view(shape).transpose(0, 1).contiguous().transpose(0, 1).unsqueeze(0) for name in "qkvg")
+    leaves = [x.requires_grad_() for x in (q, k, v)]
+
+    def solve():
+        return torch.autograd.grad(F.scaled_dot_product_attention(*leaves, is_causal=True), leaves, g)
+
+    return Repeat(solve, lambda: sum(solve()).contiguous())
+
+
 def train(p, arrays):
     make = {
         "linear": lambda q: torch.nn.Linear(q["inputs"], q["outputs"]),
@@ -168,7 +179,7 @@ def train(p, arrays):
     return Repeat(step, lambda: torch.tensor([step().item() for _ in range(p["checked"])]))
 
 
-KINDS = {"gemm": gemm, "linear": linear, "conv": conv, "op": op, "train": train}
+KINDS = {"gemm": gemm, "linear": linear, "conv": conv, "op": op, "attention": attention, "train": train}
 
 
 def read_array(dtype, length):

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-layers';
 import {
   ADAM,
+  type AttentionProblem,
   type ConvProblem,
   DROPOUT,
   type GemmProblem,
@@ -37,6 +38,20 @@ function gemm({ layout, m, n, k, a, b }: GemmProblem): Run {
   const x = tf.tensor2d(a, layout === 'TN' ? [k, m] : [m, k]);
   const y = tf.tensor2d(b, layout === 'NT' ? [n, k] : [k, n]);
   return freeing(() => tf.matMul(x, y, layout === 'TN', layout === 'NT'));
+}
+
+/** It has no attention: put together from products and a softmax, with all scores at once. */
+function attention({ heads, length, width, ...problem }: AttentionProblem): Run {
+  const [q, k, v, g] = [problem.q, problem.k, problem.v, problem.g].map((x) =>
+    tf.tensor3d(x, [heads, length, width]),
+  ) as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
+  const hidden = tf.tidy(() => tf.mul(tf.sub(1, tf.linalg.bandPart(tf.ones([length, length]), -1, 0)), -1e30));
+  const forward = (a: tf.Tensor, b: tf.Tensor, c: tf.Tensor): tf.Tensor => {
+    const scores = tf.add(tf.mul(tf.matMul(a, b, false, true), 1 / Math.sqrt(width)), hidden);
+    return tf.matMul(tf.softmax(scores), c);
+  };
+  const gradients = tf.grads(forward as (...xs: tf.Tensor[]) => tf.Tensor);
+  return freeing(() => tf.addN(gradients([q, k, v], g)));
 }
 
 /** In NHWC, the only layout it knows; what is checked is put back into NCHW. Each direction is a kernel of its own. */
@@ -315,6 +330,8 @@ function solve(problem: Problem): Run {
       throw new Error('only in NHWC: the rows of NCHW are it');
     case 'op':
       return op(problem);
+    case 'attention':
+      return attention(problem);
     case 'train':
       return train(problem);
   }

@@ -3,6 +3,7 @@
 import type { Compiled, nn, Tensor } from 'retrograd';
 import {
   ADAM,
+  type AttentionProblem,
   type ConvProblem,
   DROPOUT,
   type GemmProblem,
@@ -137,6 +138,38 @@ function op(library: Library, { op, rows, cols, ...problem }: OpProblem): Run | 
       return run(() => grad([forward], [x], { gradOutputs: [y as Tensor], retainGraph: true })[0] as Tensor);
     }
   }
+}
+
+/** Rows of all heads lie side by side, as a layer's projections leave them. */
+function attention(library: Library, { heads, length, width, ...problem }: AttentionProblem): Run {
+  const { functional: F, grad, scope, tensor } = library;
+  const laid = (x: Float32Array): Tensor =>
+    scope(() =>
+      tensor(x, { shape: [heads, length, width] })
+        .transpose(0, 1)
+        .contiguous(),
+    )
+      .transpose(0, 1)
+      .unsqueeze(0);
+  const [q, k, v, g] = [laid(problem.q), laid(problem.k), laid(problem.v), laid(problem.g)];
+  const leaves = [q, k, v].map((x) => x.detach().requiresGrad_()) as [Tensor, Tensor, Tensor];
+  const solve = (): readonly (Tensor | null)[] =>
+    grad([F.scaledDotProductAttention(...leaves, { isCausal: true })], leaves, { gradOutputs: [g] });
+  return {
+    answer: () =>
+      scope(() => {
+        const [dq, dk, dv] = solve() as [Tensor, Tensor, Tensor];
+        return dq.add(dk).add(dv).contiguous().data as Float32Array;
+      }),
+    run: () => {
+      scope(() => {
+        solve();
+      });
+    },
+    dispose: () => {
+      for (const x of [q, k, v, g, ...leaves]) x.dispose();
+    },
+  };
 }
 
 function stepping(
@@ -303,6 +336,8 @@ export function librarySide(library: Library, name: Name): Side {
           return conv(library, problem);
         case 'op':
           return op(library, problem);
+        case 'attention':
+          return attention(library, problem);
         case 'train':
           return train(library, problem, true);
       }
