@@ -1,9 +1,9 @@
 // Recurrent layers and cells against PyTorch: outputs, gradients of everything, second ones, the losses of twenty
 // steps, and packed sequences; eager and compiled.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compile, grad, init, nn, optim, scope, shutdown, type Tensor } from '../../bindings/index.ts';
+import { compile, grad, init, manualSeed, nn, optim, scope, shutdown, type Tensor } from '../../bindings/index.ts';
 import { nd } from '../../reference/nd.ts';
-import { toTensor } from '../support/tensors.ts';
+import { bits, toTensor } from '../support/tensors.ts';
 import { read } from './golden.ts';
 
 type List = readonly number[];
@@ -263,4 +263,30 @@ describe('sequences of different lengths', () => {
       lstm.dispose();
     });
   });
+});
+
+it('training has the same bits with one thread and with two, eager and compiled, dropout included', async () => {
+  const found: string[][] = [];
+  for (const threads of [1, 2])
+    for (const compiled of [false, true]) {
+      await init({ simd: 'strict', threads });
+      manualSeed(3);
+      const module = new nn.LSTM(24, 96, { numLayers: 2, dropout: 0.3, bidirectional: true });
+      const gru = new nn.GRU(192, 80);
+      const parameters = [...module.parameters(), ...gru.parameters()];
+      const optimizer = new optim.Adam(parameters, { lr: 0.01 });
+      const step = (x: Tensor): Tensor => {
+        optimizer.zeroGrad();
+        const [y] = gru.forward(module.forward(x)[0]);
+        const loss = y.square().mean();
+        loss.backward();
+        optimizer.step();
+        return loss;
+      };
+      const call = compiled ? compile(step) : step;
+      for (let i = 0; i < 3; i++) scope(() => void call(numbersOf([6, 48, 24], i)));
+      found.push(parameters.map(bits));
+      shutdown();
+    }
+  for (const other of found.slice(1)) expect(other).toEqual(found[0]);
 });
