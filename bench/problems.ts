@@ -129,6 +129,23 @@ export interface AttentionProblem {
   readonly g: Float32Array;
 }
 
+/** What is done with images: see ImageProblem. */
+export const IMAGE_OPS = ['interpolate', 'gridSample', 'pad', 'unfold', 'maxPool3d', 'convTranspose3d'] as const;
+export type ImageOp = (typeof IMAGE_OPS)[number];
+
+/**
+ * An op on images x [n, channels, ...size]: twice as large by lines between pixels; sampled at the places of the grid y
+ * [n, ...size, 2]; padded by 2 mirrored pixels; 3×3 windows of it as columns; maxima of 2×2×2; or a transposed
+ * convolution by y [channels, channels, 2, 2, 2] with stride 2.
+ */
+export interface ImageProblem {
+  readonly kind: 'image';
+  readonly op: ImageOp;
+  readonly shape: readonly number[];
+  readonly x: Float32Array;
+  readonly y?: Float32Array;
+}
+
 /** Step size of the `Adam` op and steps that its answer has taken. */
 export const ADAM = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, steps: 2 } as const;
 export const DROPOUT = 0.5;
@@ -161,7 +178,14 @@ export interface LibraryProblem {
   prepare(library: Library): Run;
 }
 
-export type Problem = GemmProblem | LinearProblem | ConvProblem | OpProblem | AttentionProblem | TrainProblem;
+export type Problem =
+  | GemmProblem
+  | LinearProblem
+  | ConvProblem
+  | OpProblem
+  | ImageProblem
+  | AttentionProblem
+  | TrainProblem;
 
 /** A problem loaded into one side, ready to be repeated. Exactly one of run, runAsync and time is there. */
 export interface Run {

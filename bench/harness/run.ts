@@ -6,6 +6,7 @@ import { compileFamily } from '../families/compile.ts';
 import { convFamily } from '../families/conv.ts';
 import { eagerFamily } from '../families/eager.ts';
 import { gemmFamily } from '../families/gemm.ts';
+import { imagesFamily } from '../families/images.ts';
 import { opsFamily } from '../families/ops.ts';
 import { threadsFamily } from '../families/threads.ts';
 import { trainFamily } from '../families/train.ts';
@@ -19,7 +20,7 @@ import type { Timing } from './clock.ts';
 import type { Report } from './report.ts';
 
 /** What runs when nothing is asked for. */
-export const FAMILIES = ['gemm', 'conv', 'ops', 'attention', 'train', 'eager'] as const;
+export const FAMILIES = ['gemm', 'conv', 'ops', 'images', 'attention', 'train', 'eager'] as const;
 /** And what has a table of its own, but for versions of the library. */
 export const VERSION_FAMILIES = ['compile', 'threads'] as const;
 export type FamilyName = (typeof FAMILIES | typeof VERSION_FAMILIES)[number];
@@ -117,6 +118,7 @@ export async function run(options: RunOptions): Promise<Report> {
     conv: () => convFamily(quick),
     ops: () => opsFamily(quick, raw),
     attention: () => attentionFamily(quick),
+    images: () => imagesFamily(quick),
     train: () => trainFamily(quick, eager),
     eager: () => eagerFamily(quick, withThreads, eager),
     compile: () => compileFamily(quick, eager),

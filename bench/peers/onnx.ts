@@ -98,6 +98,7 @@ function graphOf(problem: Problem): Graph | null {
     case 'op':
       return op(problem);
     case 'attention':
+    case 'image':
     case 'train':
       return null;
   }

@@ -146,6 +146,24 @@ def attention(p, arrays):
     return Repeat(solve, lambda: sum(solve()).contiguous())
 
 
+def image(p, arrays):
+    shape = p["shape"]
+    x, channels = arrays["x"].view(shape), shape[1]
+    y = arrays.get("y")
+    if y is not None:
+        y = y.view([shape[0], *shape[2:], 2] if p["op"] == "gridSample" else [channels, channels, 2, 2, 2])
+    return Repeat(
+        {
+            "interpolate": lambda: F.interpolate(x, scale_factor=2, mode="bilinear"),
+            "gridSample": lambda: F.grid_sample(x, y, align_corners=False),
+            "pad": lambda: F.pad(x, (2, 2, 2, 2), "reflect"),
+            "unfold": lambda: F.unfold(x, 3, padding=1),
+            "maxPool3d": lambda: F.max_pool3d(x, 2),
+            "convTranspose3d": lambda: F.conv_transpose3d(x, y, None, 2),
+        }[p["op"]]
+    )
+
+
 def train(p, arrays):
     make = {
         "linear": lambda q: torch.nn.Linear(q["inputs"], q["outputs"]),
@@ -179,7 +197,7 @@ def train(p, arrays):
     return Repeat(step, lambda: torch.tensor([step().item() for _ in range(p["checked"])]))
 
 
-KINDS = {"gemm": gemm, "linear": linear, "conv": conv, "op": op, "attention": attention, "train": train}
+KINDS = {"gemm": gemm, "linear": linear, "conv": conv, "op": op, "image": image, "attention": attention, "train": train}
 
 
 def read_array(dtype, length):

@@ -332,6 +332,8 @@ function solve(problem: Problem): Run {
       return op(problem);
     case 'attention':
       return attention(problem);
+    case 'image':
+      throw new Error('images are only in NHWC there');
     case 'train':
       return train(problem);
   }

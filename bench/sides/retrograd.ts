@@ -7,6 +7,7 @@ import {
   type ConvProblem,
   DROPOUT,
   type GemmProblem,
+  type ImageProblem,
   isStepped,
   LAYER_NORM_EPS,
   type Layer,
@@ -43,6 +44,24 @@ function gemm(library: Library, { layout, m, n, k, a, b }: GemmProblem): Run {
   if (layout === 'NT') return freeing(library, [x, y], () => x.matmul(y.t()));
   if (layout === 'TN') return freeing(library, [x, y], () => x.t().matmul(y));
   return freeing(library, [x, y], () => x.matmul(y));
+}
+
+function image(library: Library, problem: ImageProblem): Run {
+  const { functional: F, tensor } = library;
+  const { op, shape } = problem;
+  const x = tensor(problem.x, { shape });
+  const channels = shape[1] as number;
+  const second = op === 'gridSample' ? [shape[0] as number, ...shape.slice(2), 2] : [channels, channels, 2, 2, 2];
+  const y = problem.y ? tensor(problem.y, { shape: second }) : null;
+  const solve = {
+    interpolate: () => F.interpolate(x, { scaleFactor: 2, mode: 'bilinear' }),
+    gridSample: () => F.gridSample(x, y as Tensor),
+    pad: () => F.pad(x, [2, 2, 2, 2], 'reflect'),
+    unfold: () => F.unfold(x, 3, { padding: 1 }),
+    maxPool3d: () => F.maxPool3d(x, 2),
+    convTranspose3d: () => F.convTranspose3d(x, y as Tensor, null, 2),
+  }[op];
+  return freeing(library, [x, y], solve);
 }
 
 function linear(library: Library, { rows, inner, out, ...problem }: LinearProblem): Run {
@@ -338,6 +357,8 @@ export function librarySide(library: Library, name: Name): Side {
           return op(library, problem);
         case 'attention':
           return attention(library, problem);
+        case 'image':
+          return image(library, problem);
         case 'train':
           return train(library, problem, true);
       }

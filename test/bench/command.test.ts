@@ -10,6 +10,7 @@ import { compileFamily } from '../../bench/families/compile.ts';
 import { convFamily } from '../../bench/families/conv.ts';
 import { eagerFamily } from '../../bench/families/eager.ts';
 import { gemmFamily } from '../../bench/families/gemm.ts';
+import { imagesFamily } from '../../bench/families/images.ts';
 import { opsFamily } from '../../bench/families/ops.ts';
 import { threadsFamily } from '../../bench/families/threads.ts';
 import { trainFamily } from '../../bench/families/train.ts';
@@ -41,6 +42,7 @@ const FAMILIES = [
   gemmFamily(true, []),
   convFamily(true),
   opsFamily(true, null),
+  imagesFamily(true),
   trainFamily(true, []),
   eagerFamily(true, [], []),
   compileFamily(true, []),
@@ -74,7 +76,7 @@ describe('npm run bench', () => {
     expect(limits.map(({ kind }) => kind)).toEqual(['flops', ...Array(5).fill('bytes'), 'exps']);
     expect(skipped.filter(({ side }) => side !== '')).toEqual([]);
     const ours = rows.filter(({ side }) => side === 'retrograd');
-    for (const family of ['gemm', 'conv', 'ops', 'attention', 'train', 'eager'])
+    for (const family of ['gemm', 'conv', 'ops', 'images', 'attention', 'train', 'eager'])
       expect(ours.filter((row) => row.family === family).map((row) => row.case)).toEqual(casesOf(family));
     const sidesOf = (name: string): string[] => rows.filter((row) => row.case === name).map(({ side }) => side);
     expect(sidesOf('NN 64')).toEqual(['retrograd', 'kernel']);
@@ -88,7 +90,7 @@ describe('npm run bench', () => {
   }, 120_000);
 
   it('runs beside another build of the library, by the public names of both', async () => {
-    const families = ['gemm', 'conv', 'ops', 'attention', 'train', 'eager', 'compile', 'threads'];
+    const families = ['gemm', 'conv', 'ops', 'images', 'attention', 'train', 'eager', 'compile', 'threads'];
     const report = await reportOf('--against', 'build', ...families);
     const { limits, rows, sides } = report;
     expect(limits).toEqual([]);
