@@ -21,10 +21,12 @@ export {
 export * from './functional/at.ts';
 export * from './functional/count.ts';
 export * from './functional/draw.ts';
+export { einsum, type TensordotOptions, tensordot } from './functional/einsum.ts';
 export * from './functional/functions.ts';
 export * from './functional/nonzero.ts';
 export { type CdistMode, type CdistOptions, cdist } from './functional/pairs.ts';
 export * from './functional/parts.ts';
+export * from './functional/products.ts';
 export * from './functional/rearrange.ts';
 export { type MultinomialOptions, multinomial, normal, poisson } from './functional/sampling.ts';
 export * from './functional/scatter.ts';

@@ -65,7 +65,7 @@ function isPermutation(dims: readonly number[], n: number): boolean {
  * as one behind the other are joined to runs, which the dims of `shape` have to fill one by one (PyTorch's
  * computeStride).
  */
-function viewStrides({ sizes, steps, size }: Tensor, shape: Shape): number[] | null {
+export function viewStrides({ sizes, steps, size }: Tensor, shape: Shape): number[] | null {
   if (size === 0 || sizes.length === 0) return contiguousStrides(shape);
   const strides = new Array<number>(shape.length);
   let at = shape.length - 1;

@@ -11,6 +11,7 @@ import sys
 
 sys.dont_write_bytecode = True  # no caches beside the sources
 
+from algebra import algebra
 from architectures import architectures
 from attention import attention
 from cells import cells
@@ -33,7 +34,7 @@ from trained import trained
 from training import modules, optimizers
 
 for write in (
-    moves,
+    moves, algebra,
     elementwise, reductions, products, layouts, norms, losses, optimizers, modules, pools, layers, masks, cells, architectures, seconds,
     spatial,
     embeddings, activations,

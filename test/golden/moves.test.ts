@@ -1,19 +1,19 @@
-// What moves, finds, sorts and counts, against PyTorch; and compiled, where it must give the same bits. moves.py writes
-// what to expect.
+// What moves, finds, sorts and counts, products and arithmetic, against PyTorch; and compiled, where it must give the
+// same bits. moves.py and its like write what to expect.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as rg from '../../bindings/index.ts';
 import { compile, RecordingError, scope, type Tensor } from '../../bindings/index.ts';
 import { bits } from '../support/kernels.ts';
 import { expectClose, toTensor } from '../support/tensors.ts';
-import { leaves, readCases, run, type Stored } from './golden.ts';
+import { type File, leaves, readCases, run, type Stored } from './golden.ts';
 
-const file = readCases('moves');
+const files = ['moves', 'algebra'].map(readCases);
 const TOLERANCE = 2e-6;
 
 const largest = (values: Float64Array): number =>
   values.reduce((top, v) => (Number.isFinite(v) ? Math.max(top, Math.abs(v)) : top), 0);
 
-function matches(what: string, actual: Tensor | null, position: number): void {
+function matches(file: File, what: string, actual: Tensor | null, position: number): void {
   const expected = file.expected(position);
   expect(actual?.shape, `${what}: shape`).toEqual(expected.shape);
   expect(actual?.dtype, `${what}: dtype`).toBe(expected.dtype);
@@ -40,37 +40,38 @@ describe.each(['strict', 'relaxed'] as const)('PyTorch, %s build', (simd) => {
   beforeAll(() => rg.init({ simd }));
   afterAll(() => rg.shutdown());
 
-  it.each(file.cases.map((stored): [string, Stored] => [`${stored.call} ${stored.name}`, stored]))(
-    '%s',
-    (_, stored) => {
-      const before = rg.backend().memory.blocks;
-      scope(() => {
-        const inputs = leaves(file, stored);
-        const g = stored.gradOutput === undefined ? null : toTensor(file.expected(stored.gradOutput));
-        const { y, grads } = outcome(stored, inputs, g);
-        matches('value', y, stored.output);
-        const positions = (stored.grads ?? []).filter((position) => position !== null);
-        expect(grads.length).toBe(positions.length);
-        for (const [i, position] of positions.entries())
-          matches(`gradient ${i}`, grads[i] as Tensor, position as number);
+  it.each(
+    files.flatMap((file) =>
+      file.cases.map((stored): [string, Stored, File] => [`${stored.call} ${stored.name}`, stored, file]),
+    ),
+  )('%s', (_, stored, file) => {
+    const before = rg.backend().memory.blocks;
+    scope(() => {
+      const inputs = leaves(file, stored);
+      const g = stored.gradOutput === undefined ? null : toTensor(file.expected(stored.gradOutput));
+      const { y, grads } = outcome(stored, inputs, g);
+      matches(file, 'value', y, stored.output);
+      const positions = (stored.grads ?? []).filter((position) => position !== null);
+      expect(grads.length).toBe(positions.length);
+      for (const [i, position] of positions.entries())
+        matches(file, `gradient ${i}`, grads[i] as Tensor, position as number);
 
-        // Parameters, since arguments of compiled functions have no gradient.
-        const program = compile(() => {
-          const made = outcome(stored, inputs, g);
-          return [made.y, ...made.grads];
-        });
-        if (stored.dynamic) {
-          const [, name] = /(\w+)$/.exec(stored.call) as RegExpExecArray;
-          const thrown = expect(program);
-          thrown.toThrow(RecordingError);
-          thrown.toThrow(new RegExp(`^${name}: expected .*; .+`));
-          return;
-        }
-        for (let call = 0; call < 2; call++)
-          for (const [i, x] of (program() as Tensor[]).entries()) sameBits(x, i === 0 ? y : (grads[i - 1] as Tensor));
-        program.dispose();
+      // Parameters, since arguments of compiled functions have no gradient.
+      const program = compile(() => {
+        const made = outcome(stored, inputs, g);
+        return [made.y, ...made.grads];
       });
-      expect(rg.backend().memory.blocks, 'blocks that are left').toBe(before);
-    },
-  );
+      if (stored.dynamic) {
+        const [, name] = /(\w+)$/.exec(stored.call) as RegExpExecArray;
+        const thrown = expect(program);
+        thrown.toThrow(RecordingError);
+        thrown.toThrow(new RegExp(`^${name}: expected .*; .+`));
+        return;
+      }
+      for (let call = 0; call < 2; call++)
+        for (const [i, x] of (program() as Tensor[]).entries()) sameBits(x, i === 0 ? y : (grads[i - 1] as Tensor));
+      program.dispose();
+    });
+    expect(rg.backend().memory.blocks, 'blocks that are left').toBe(before);
+  });
 });
