@@ -195,18 +195,18 @@ function forwardHead(head: Head, out: usize, lse: usize): void {
           const factor = load<f32>(head.line(2) + (n << 2));
           if (factor != 1) scaleRow(out + n * oRow, depth, factor);
         }
-      head.product(
+      head.sumKeys(
         out,
         oRow,
         head.scores,
-        4,
-        ROW,
         head.v + <usize>j * head.vRow,
         head.vRow,
         head.vCol,
+        i,
         count,
-        depth,
+        j,
         keys,
+        depth,
         j > 0,
       );
     }
@@ -332,11 +332,11 @@ function backwardHead(
       const scores = head.scores,
         gradients = head.gradients;
       head.score(i, count, j, keys);
-      head.product(gradients, ROW, v, head.vRow, head.vCol, head.results, ROW, 4, keys, columns, depth, false);
+      head.keysBy(gradients, v, head.vRow, head.vCol, head.results, i, count, j, keys, depth);
       unweigh(head, i, columns, j, keys);
-      head.product(dv + <usize>j * dvRow, dvRow, scores, ROW, 4, g, oRow, 4, keys, depth, count, true);
-      head.product(dk + <usize>j * dkRow, dkRow, gradients, ROW, 4, q, head.qRow, head.qCol, keys, width, count, true);
-      head.product(to, dqRow, gradients, 4, ROW, k, head.kRow, head.kCol, count, width, keys, j > 0);
+      head.sumQueries(dv + <usize>j * dvRow, dvRow, scores, g, oRow, 4, i, count, j, keys, depth);
+      head.sumQueries(dk + <usize>j * dkRow, dkRow, gradients, q, head.qRow, head.qCol, i, count, j, keys, width);
+      head.sumKeys(to, dqRow, gradients, k, head.kRow, head.kCol, i, count, j, keys, width, j > 0);
     }
   }
 }

@@ -12,6 +12,9 @@ export const BLOCK: i32 = 64;
 /** Bytes of a row of a block. */
 @inline
 export const ROW: usize = (<usize>BLOCK) << 2;
+/** Keys or queries of a step of the diagonal. */
+@inline
+const STEP: i32 = 16;
 @inline
 const FIELDS: usize = 256;
 
@@ -130,6 +133,119 @@ export class Head {
     runWithTile<Gemm>(job);
   }
 
+  /** Whether some queries of a block are before some of its keys: then it is a block on the diagonal, j is i. */
+  @inline crosses(i: i32, j: i32, keys: i32): bool {
+    return this.causal && j + keys - 1 > this.firstRow + i;
+  }
+
+  /**
+   * to[key][query] = sum of x[key][e] turned[e][query], for rows x of keys. On the diagonal 16 keys at a time go with the
+   * queries from the first of them on: the rest is left as it is.
+   */
+  keysBy(
+    to: usize,
+    x: usize,
+    row: usize,
+    column: usize,
+    turned: usize,
+    i: i32,
+    count: i32,
+    j: i32,
+    keys: i32,
+    width: i32,
+  ): void {
+    const columns = (count + 15) & ~15;
+    const step = this.crosses(i, j, keys) ? STEP : keys;
+    for (let n = 0; n < keys; n += step) {
+      const c = step == STEP ? min(n, columns) : 0;
+      const at = (<usize>c) << 2;
+      this.product(
+        to + <usize>n * ROW + at,
+        ROW,
+        x + <usize>n * row,
+        row,
+        column,
+        turned + at,
+        ROW,
+        4,
+        min(step, keys - n),
+        columns - c,
+        width,
+        false,
+      );
+    }
+  }
+
+  /** to[key][e] += sum over the queries of block[key][query] x[query][e]; on the diagonal as above. */
+  sumQueries(
+    to: usize,
+    toRow: usize,
+    block: usize,
+    x: usize,
+    row: usize,
+    column: usize,
+    i: i32,
+    count: i32,
+    j: i32,
+    keys: i32,
+    width: i32,
+  ): void {
+    const step = this.crosses(i, j, keys) ? STEP : keys;
+    for (let n = 0; n < keys; n += step) {
+      const c = step == STEP ? min(n, count) : 0;
+      this.product(
+        to + <usize>n * toRow,
+        toRow,
+        block + <usize>n * ROW + ((<usize>c) << 2),
+        ROW,
+        4,
+        x + <usize>c * row,
+        row,
+        column,
+        min(step, keys - n),
+        width,
+        count - c,
+        true,
+      );
+    }
+  }
+
+  /** to[query][e] = (add ? to : 0) + sum over the keys of block[key][query] x[key][e]; on the diagonal likewise. */
+  sumKeys(
+    to: usize,
+    toRow: usize,
+    block: usize,
+    x: usize,
+    row: usize,
+    column: usize,
+    i: i32,
+    count: i32,
+    j: i32,
+    keys: i32,
+    width: i32,
+    add: bool,
+  ): void {
+    const step = this.crosses(i, j, keys) ? STEP : count;
+    for (let c = 0; c < count; c += step) {
+      const last = step == STEP ? min(keys, c + STEP) : keys;
+      const queries = min(step, count - c);
+      this.product(
+        to + <usize>c * toRow,
+        toRow,
+        block + ((<usize>c) << 2),
+        4,
+        ROW,
+        x,
+        row,
+        column,
+        queries,
+        width,
+        last,
+        add,
+      );
+    }
+  }
+
   /** to[column][row] = scale * x[row][column] for `count` rows; the last stands behind them up to a multiple of 16. */
   turn(to: usize, x: usize, row: usize, column: usize, count: i32, columns: i32, scale: f32): void {
     const padded = (count + 15) & ~15;
@@ -155,24 +271,22 @@ export class Head {
   /** The scores of `keys` keys from key j on for the `count` queries that lie turned: scaled products, masked. */
   score(i: i32, count: i32, j: i32, keys: i32): void {
     const columns = (count + 15) & ~15;
-    this.product(
+    this.keysBy(
       this.scores,
-      ROW,
       this.k + <usize>j * this.kRow,
       this.kRow,
       this.kCol,
       this.queries,
-      ROW,
-      4,
+      i,
+      count,
+      j,
       keys,
-      columns,
       this.width,
-      false,
     );
     if (this.mask | this.allowed) {
       for (let n = 0; n < keys; n++) this.add(this.scores + <usize>n * ROW, i, count, j + n);
     }
-    if (this.causal && j + keys - 1 > this.firstRow + i) {
+    if (this.crosses(i, j, keys)) {
       for (let n = 0; n < keys; n++) {
         const hidden = <usize>max(0, min(columns, j + n - this.firstRow - i));
         const row = this.scores + <usize>n * ROW;
