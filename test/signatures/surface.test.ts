@@ -1,25 +1,24 @@
 // Walks the public surface: every callable declares what it takes, and refuses everything else by an ArgumentError
 // that begins with its name. The cases are derived from the declarations.
 import { afterAll, describe, expect, it } from 'vitest';
-import { ArgumentError, compile, init, nn, profile, shutdown, Tensor } from '../../bindings/index.ts';
+import { ArgumentError, compile, init, profile, shutdown, Tensor } from '../../bindings/index.ts';
 import { signatures } from '../../bindings/signature.ts';
+import { makers } from '../support/makers.ts';
 import { surface } from '../support/surface.ts';
 import { equal, type Wrong, wrong } from './cases.ts';
 
 await init({ simd: 'strict' });
 afterAll(() => shutdown());
 
-/** Methods that look at their object before they look at their arguments. */
-const receivers = {
-  LSTMCell: () => new nn.LSTMCell(1, 1),
-  GRUCell: () => new nn.GRUCell(1, 1),
-  RNNCell: () => new nn.RNNCell(1, 1),
-  LSTM: () => new nn.LSTM(1, 1),
-  GRU: () => new nn.GRU(1, 1),
-  RNN: () => new nn.RNN(1, 1),
-  Activation: () => new nn.ReLU(),
-  ModuleDict: () => new nn.ModuleDict(),
+/** Wrong calls change nothing, so that one object of each class will do for all. */
+const once = (make: () => object): (() => object) => {
+  let made: object | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 };
+const receivers = Object.fromEntries(Object.entries(makers()).map(([name, make]) => [name, once(make)]));
 
 const all = surface(receivers, { Compiled: compile(() => {}), Profile: profile(() => {}) });
 const declared = all.filter((each) => each.signatures.length > 0);

@@ -1,10 +1,11 @@
 // Random calls of the whole public surface, with arguments that fit, that almost fit, and that make no sense. Each call
 // answers, or throws a typed error that leaves all it was given as it was; no call touches what was not given to it.
 import * as retrograd from '../../bindings/index.ts';
-import { data, distributions, nn, optim, RetrogradError, Tensor, tensor } from '../../bindings/index.ts';
+import { data, nn, optim, RetrogradError, Tensor, tensor } from '../../bindings/index.ts';
 import { describe as textOf } from '../../bindings/memory/errors.ts';
 import type { Parameter } from '../../bindings/parameters.ts';
 import { random } from '../../reference/random.ts';
+import { makers } from './makers.ts';
 import { type PublicCallable, surface } from './surface.ts';
 
 /**
@@ -41,9 +42,12 @@ const bytesOf = (x: Tensor): string => {
 /** Argument values, drawn by a seed. */
 class Draw {
   readonly #next: () => number;
+  /** What makes an object of each public class. */
+  readonly #classes: Readonly<Record<string, () => object>>;
 
-  constructor(seed: number) {
+  constructor(seed: number, classes: Readonly<Record<string, () => object>>) {
     this.#next = random(seed);
+    this.#classes = classes;
   }
 
   below(n: number): number {
@@ -197,7 +201,7 @@ class Draw {
     if (word.startsWith("'")) return word.slice(1, -1);
     if (word.endsWith('[]'))
       return Array.from({ length: 1 + this.below(3) }, () => this.fitting({ kind: word.slice(0, -2) } as Parameter));
-    const makers: Record<string, () => unknown> = {
+    const kinds: Record<string, () => unknown> = {
       number: () => (this.chance(0.8) ? this.#next() * 2 : this.number()),
       int: () => (this.chance(0.9) ? this.below(5) - 1 : this.number()),
       bool: () => this.chance(0.5),
@@ -207,11 +211,10 @@ class Draw {
       null: () => null,
       dtype: () => this.of(['f32', 'i32', 'u8']),
       Tensor: () => this.tensor(),
-      Optimizer: () => new optim.SGD(new nn.Linear(2, 2).parameters(), { lr: 0.1 }),
-      LRScheduler: () => new optim.lrScheduler.StepLR(new optim.SGD(new nn.Linear(2, 2).parameters()), 3),
+      sizes: () => this.shape(),
       Module: () => this.of([() => new nn.Linear(3, 2), () => new nn.ReLU(), () => new nn.Dropout()])(),
     };
-    return (makers[word] ?? (() => this.junk()))();
+    return (kinds[word] ?? this.#classes[word] ?? (() => this.junk()))();
   }
 
   args({ signatures }: PublicCallable): unknown[] {
@@ -226,41 +229,6 @@ class Draw {
     for (const parameter of parameters) if (this.chance(0.3)) options[parameter.name] = this.fitting(parameter);
     return [...args, options];
   }
-}
-
-type Class = new (...args: readonly unknown[]) => object;
-
-/** For each class by name, what makes an object of it, or of one that extends it. */
-function makersOf(names: Readonly<Record<string, unknown>>): Record<string, () => object> {
-  const parameters = () => new nn.Linear(2, 2).parameters();
-  const sgd = () => new optim.SGD(parameters());
-  const steps = new optim.lrScheduler.StepLR(sgd(), 2);
-  const schedule = () => steps;
-  const set = () => new data.TensorDataset(tensor([[1], [2], [3]]), tensor([1, 2, 3]));
-  const tries: readonly (() => readonly unknown[])[] = [
-    ...[() => [], () => [2], () => [2, 4], () => [2, 4, 3], () => [[4]], () => [{}], () => [[]]],
-    ...[() => [parameters()], () => [set()], () => [tensor([1, 2])], () => [parameters()[0]]],
-    ...[() => [sgd()], () => [sgd(), 2], () => [sgd(), [1]], () => [sgd(), 0.1, 0.2], () => [sgd(), () => 1]],
-    ...[() => [tensor([0.5, 0.5])]],
-    ...[() => [[schedule()]], () => [schedule().optimizer, [schedule()], []]],
-  ];
-  const makers: Record<string, () => object> = {};
-  for (const [name, value] of Object.entries(names)) {
-    if (typeof value !== 'function' || !/^class\b/.test(String(value))) continue;
-    const type = value as Class;
-    const args = tries.find((each) => {
-      try {
-        return new type(...each()) instanceof type;
-      } catch {
-        return false;
-      }
-    });
-    if (args) makers[name] = () => new type(...args());
-  }
-  const model = (): object => new nn.Sequential(new nn.Linear(3, 3), new nn.Tanh());
-  const optimizer = makers.SGD as () => object;
-  const extended = { Module: model, Layer: model, Activation: () => new nn.ReLU(), Optimizer: optimizer };
-  return { ...makers, ...extended, LRScheduler: makers.StepLR as () => object };
 }
 
 /** All tensors in what a call was given. */
@@ -286,11 +254,9 @@ export class Fuzzer {
   readonly outcome: Outcome = { calls: 0, answers: 0, errors: {}, faults: [] };
 
   constructor(seed: number) {
-    this.#draw = new Draw(seed);
-    const receivers = {
-      ...makersOf({ ...nn, ...optim, ...optim.lrScheduler, ...optim.swaUtils, ...data, ...distributions }),
-      Tensor: () => this.#draw.tensor(),
-    };
+    const classes = makers();
+    this.#draw = new Draw(seed, classes);
+    const receivers = { ...classes, Tensor: () => this.#draw.tensor() };
     this.#callables = surface(receivers).filter(({ place }) => !APART.test(place));
     for (let i = 0; i < 64; i++) {
       const x = tensor(Float32Array.from({ length: 1 + this.#draw.below(900) }, (_, j) => i * 1000 + j)).keep();
