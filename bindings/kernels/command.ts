@@ -140,7 +140,7 @@ export function extentOf({ axes }: Pick<BufferSpec, 'axes'>, sizes: Readonly<Rec
 }
 
 /** What one unit along `along` adds to the address of an operand, in bytes; 0 where it has no such axis. */
-function stepOf({ axes, type }: BufferSpec, along: string, sizes: Readonly<Record<string, number>>): number {
+export function stepOf({ axes, type }: BufferSpec, along: string, sizes: Readonly<Record<string, number>>): number {
   let stride = 1;
   for (let i = axes.length - 1; i >= 0; i--) {
     const axis = axes[i] as BufferSpec['axes'][number];

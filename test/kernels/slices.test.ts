@@ -4,15 +4,7 @@ import { readFileSync } from 'node:fs';
 import v8 from 'node:v8';
 import { describe, expect, it } from 'vitest';
 import { makeTrial } from '../../bindings/engine/instance.ts';
-import {
-  type Argument,
-  argumentsOf,
-  BYTES,
-  type Command,
-  type Ref,
-  sizesOf,
-  slicesOf,
-} from '../../bindings/kernels/command.ts';
+import { type Argument, BYTES, type Command, sizesOf, slicesOf } from '../../bindings/kernels/command.ts';
 import type { BufferSpec, Kernel, Spec } from '../../bindings/kernels/descriptor.ts';
 import { encode, Words } from '../../bindings/kernels/encode.ts';
 import { addKernels, type KernelName, numberKernels, probes, table } from '../../bindings/kernels/table.ts';
@@ -45,17 +37,11 @@ function writtenBy(trial: TrialMemory, { call }: Command): Written {
   }
 }
 
-/** Calls the export at once, as eager mode does. */
+/** Calls the export at once, as eager mode does: it selects its algorithm. */
 function runWhole(trial: TrialMemory, { kernel, call }: Command): void {
-  const operands: Record<string, number> = {};
-  for (const [name, argument] of Object.entries(call)) {
-    if (typeof argument === 'number') operands[name] = argument;
-    else if (Array.isArray(argument)) operands[name] = trial.putList(argument);
-    else if (argument) operands[name] = (argument as Ref).block.ptr;
-  }
-  const { operands: specs } = table[kernel as KernelName] as Kernel;
-  for (const [name, { kind }] of Object.entries(specs)) if (kind === 'algorithm') delete operands[name];
-  trial.exports[kernel]?.(...argumentsOf(kernel, operands, trial.workspace));
+  const { operands } = table[kernel as KernelName] as Kernel;
+  const given = Object.entries(call).filter(([name]) => operands[name]?.kind !== 'algorithm');
+  trial.call({ kernel, call: Object.fromEntries(given) });
 }
 
 describe.each(['strict', 'relaxed'] as const)('slices, %s build', async (build) => {

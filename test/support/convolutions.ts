@@ -23,6 +23,12 @@ export const square = (channels: readonly [number, number], a: Axis, { batch = 1
   axes: [NONE, a, a],
 });
 
+/** Narrow images whose bands are filled several times over. */
+const tall = (rows: number, stride: number): Shape => ({
+  ...{ batch: 1, groups: 2, ins: 1, outs: 1 },
+  axes: [NONE, axis(rows, 3, stride, 1), axis(30, 3, stride, 1)],
+});
+
 export const shapes: readonly (readonly [string, Shape])[] = [
   ['one element', square([1, 1], axis(1, 1))],
   ['1x1', square([9, 7], axis(5, 1), { batch: 2 })],
@@ -52,6 +58,16 @@ export const shapes: readonly (readonly [string, Shape])[] = [
   ['depthwise 3x3, stride 3', square([1, 1], axis(16, 3, 3, 2), { groups: 2 })],
   ['depthwise 5x5, dilation 2', square([1, 1], axis(13, 5, 1, 3, 2), { groups: 3 })],
   ['depthwise 3x3, stride 2, several bands', square([1, 1], axis(151, 3, 2, 1))],
+  ['depthwise 3x3, 16 channels', square([1, 1], axis(5, 3, 1, 1), { groups: 16, batch: 2 })],
+  ['depthwise 3x3, 16 channels and a rest', square([1, 1], axis(6, 3, 2, 1), { groups: 37, batch: 2 })],
+  ['depthwise 3x3, stride 2, tall', tall(700, 2)],
+  ['depthwise 3x3, tall', tall(500, 1)],
+  // The one row of outputs lets strides differ: backward, elements spread by 2 across.
+  [
+    'depthwise 3x3, stride 3 down and 2 across',
+    { batch: 2, groups: 3, ins: 1, outs: 1, axes: [NONE, axis(3, 3, 3), axis(19, 3, 2, 1)] },
+  ],
+  ['2x2, stride 2, rows of 9 outputs', square([3, 2], axis(18, 2, 2))],
   ['depthwise 5x5', square([1, 1], axis(14, 5, 1, 2), { groups: 3, batch: 2 })],
   ['depthwise 5x5, narrow', square([1, 1], axis(7, 5, 1, 2), { groups: 3 })],
   ['depthwise 5x5, stride 2', square([1, 1], axis(35, 5, 2, 2), { groups: 2 })],
@@ -85,6 +101,8 @@ export const tiled: readonly (readonly [string, Shape])[] = [
   ['tiles, more padding behind', square([16, 16], axis(6, 3, 1, 1, 1, 3), { batch: 2 })],
   ['tiles, wide', { batch: 1, groups: 1, ins: 16, outs: 16, axes: [NONE, axis(4, 3, 1, 1), axis(270, 3, 1, 1)] }],
   ['tiles in groups', square([16, 20], axis(8, 3, 1, 1), { groups: 2, batch: 2 })],
+  // As many tiles as the gradient of w needs to go by them as well.
+  ['tiles in groups, enough for weights', square([17, 16], axis(10, 3, 1, 1), { groups: 3, batch: 2 })],
 ];
 export const all = [...shapes, ...tiled];
 
