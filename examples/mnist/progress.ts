@@ -6,10 +6,10 @@ export interface Progress {
   /** Starts epoch `epoch` (from 1), with `done` of its images behind it where a run was resumed. */
   startEpoch(epoch: number, done?: number): void;
   /**
-   * After a step: images done in this epoch, and the running means of loss and accuracy (0 to 1). Cheap; call it every
-   * step.
+   * After a step: images done in this epoch, and the running means of loss and, where there is one, accuracy (0 to 1).
+   * Cheap; call it every step.
    */
-  update(done: number, loss: number, accuracy: number): void;
+  update(done: number, loss: number, accuracy?: number): void;
   /** Ends the epoch and leaves `summary` as a line of its own. */
   endEpoch(summary: string): void;
   /** Gives the terminal back. Safe to call at any time and more than once. */
@@ -27,7 +27,7 @@ export interface ProgressSettings {
 }
 
 const PLAIN_EVERY_MS = 2000;
-const BAR_FORMAT = '{label} {bar} {share}  loss {loss}  acc {accuracy}  {rate}  {left}';
+const BAR_FORMAT = '{label} {bar} {share}  {figures}  {rate}  {left}';
 
 /** Makes the view that suits the stream. */
 export function createProgress(settings: ProgressSettings): Progress {
@@ -53,8 +53,8 @@ class Pace {
   readonly now: () => number;
   epoch = 0;
   done = 0;
-  /** Of the epoch so far; undefined before its first step. */
-  #means: { loss: number; accuracy: number } | undefined;
+  /** The means of the epoch so far. */
+  #figures = '';
   #images = 0;
   #milliseconds = 0;
   #last = 0;
@@ -67,17 +67,17 @@ class Pace {
   start(epoch: number, done: number): void {
     this.epoch = epoch;
     this.done = done;
-    this.#means = undefined;
+    this.#figures = 'loss –';
     this.#last = this.now();
   }
 
-  step(done: number, loss: number, accuracy: number): number {
+  step(done: number, loss: number, accuracy?: number): number {
     const now = this.now();
     this.#images += done - this.done;
     this.#milliseconds += now - this.#last;
     this.#last = now;
     this.done = done;
-    this.#means = { loss, accuracy };
+    this.#figures = `loss ${loss.toFixed(4)}${accuracy === undefined ? '' : `  acc ${percent(accuracy)}`}`;
     return now;
   }
 
@@ -89,8 +89,7 @@ class Pace {
     return {
       label: `epoch ${String(this.epoch).padStart(String(epochs).length)}/${epochs}`,
       share: `${Math.floor((this.done / images) * 100)}%`.padStart(4),
-      loss: this.#means?.loss.toFixed(4) ?? '–',
-      accuracy: this.#means === undefined ? '–' : percent(this.#means.accuracy),
+      figures: this.#figures,
       rate: `${Math.round(perSecond).toLocaleString('en-US')} img/s`,
       left: perSecond > 0 ? `${formatDuration(left / perSecond)} left` : '',
     };
@@ -132,7 +131,7 @@ class BarProgress implements Progress {
     this.#bar.start(this.#settings.images, done, this.#pace.parts());
   }
 
-  update(done: number, loss: number, accuracy: number): void {
+  update(done: number, loss: number, accuracy?: number): void {
     this.#pace.step(done, loss, accuracy);
     this.#bar?.update(done, this.#pace.parts());
   }
@@ -163,12 +162,12 @@ class PlainProgress implements Progress {
     this.#pace.start(epoch, done);
   }
 
-  update(done: number, loss: number, accuracy: number): void {
+  update(done: number, loss: number, accuracy?: number): void {
     const now = this.#pace.step(done, loss, accuracy);
     if (now - this.#written < PLAIN_EVERY_MS) return;
     this.#written = now;
-    const { label, share, loss: shown, accuracy: right, rate, left } = this.#pace.parts();
-    this.#stream.write(`${label} ${share}  loss ${shown}  acc ${right}  ${rate}  ${left}\n`);
+    const { label, share, figures, rate, left } = this.#pace.parts();
+    this.#stream.write(`${label} ${share}  ${figures}  ${rate}  ${left}\n`);
   }
 
   endEpoch(summary: string): void {

@@ -24,15 +24,19 @@ const TEST_BATCH = 1000;
 export const CLASSES = 10;
 
 /**
- * Digits as batches: images f32 [n, 1, rows, cols], normalised, and labels i32 [n]. Pixels stay bytes until they are
- * used.
+ * Digits as batches: images f32 [n, 1, rows, cols], of which mean and std (of pixels from 0 to 1) become 0 and 1, and
+ * labels i32 [n]. Pixels stay bytes until they are used.
  */
 export class Digits implements data.Dataset<[images: Tensor, labels: Tensor]> {
   readonly length: number;
   readonly #set: DigitSet;
+  readonly #mean: number;
+  readonly #std: number;
 
-  constructor(set: DigitSet) {
+  constructor(set: DigitSet, mean = MEAN, std = STD) {
     this.#set = set;
+    this.#mean = mean;
+    this.#std = std;
     this.length = set.count;
   }
 
@@ -44,7 +48,7 @@ export class Digits implements data.Dataset<[images: Tensor, labels: Tensor]> {
       pixels.set(images.subarray(index * size, (index + 1) * size), i * size);
     });
     const x = tensor(pixels, { shape: [indices.length, 1, rows, cols] }).to('f32');
-    return [x.sub(MEAN * 255).div(STD * 255), tensor(indices.map((index) => labels[index] as number))];
+    return [x.sub(this.#mean * 255).div(this.#std * 255), tensor(indices.map((index) => labels[index] as number))];
   }
 }
 

@@ -1,12 +1,16 @@
-// The pieces of the MNIST example that need no tensors: command line, data, metrics, progress.
+// The pieces of the examples that need no training: command lines, data, metrics, progress, pictures.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inflateSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { init, tensor } from '../../bindings/index.ts';
 import { DatasetError, loadMnist } from '../../examples/mnist/dataset.ts';
 import { MetricsLog, type MetricsRecord, readMetrics } from '../../examples/mnist/metrics.ts';
 import { HELP, parseOptions, UsageError } from '../../examples/mnist/options.ts';
+import { savePicture } from '../../examples/mnist/picture.ts';
 import { createProgress, formatDuration } from '../../examples/mnist/progress.ts';
+import { readOptions } from '../../examples/options.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -102,6 +106,97 @@ describe('parseOptions', () => {
       expect((error as UsageError).exitCode).toBe(2);
     }
   });
+});
+
+describe('readOptions', () => {
+  const choices = {
+    epochs: [3, 'rounds'],
+    lr: [0.1, 'rate'],
+    limit: [Infinity, 'images'],
+    out: ['runs', 'where'],
+  } as const;
+  /** What it gives, or what it printed before it ended the process with a code. */
+  function read(...argv: string[]): unknown {
+    let said = '';
+    const say = (text: string): void => {
+      said += text;
+    };
+    const spies = [
+      vi.spyOn(console, 'log').mockImplementation(say),
+      vi.spyOn(console, 'error').mockImplementation(say),
+      vi.spyOn(process, 'exit').mockImplementation((code) => {
+        throw new Ended(Number(code ?? 0));
+      }),
+    ];
+    try {
+      return readOptions('Train.', choices, argv);
+    } catch (error) {
+      return [(error as Ended).code, said];
+    } finally {
+      for (const spy of spies) spy.mockRestore();
+    }
+  }
+  class Ended extends Error {
+    readonly code: number;
+    constructor(code: number) {
+      super();
+      this.code = code;
+    }
+  }
+
+  it('gives numbers and texts', () => {
+    expect(read()).toEqual({ epochs: 3, lr: 0.1, limit: Infinity, out: 'runs' });
+    const given = '--epochs 1 --lr=2e-3 --limit 50 --out a/b'.split(' ');
+    expect(read(...given)).toEqual({ epochs: 1, lr: 0.002, limit: 50, out: 'a/b' });
+  });
+
+  it('shows each option, and refuses what is none', () => {
+    const [code, help] = read('--help') as [number, string];
+    expect(code).toBe(0);
+    expect(help).toMatch(/^Train\.\n\n {2}--epochs <n> .*rounds \(default 3\)\n/);
+    expect(help).toMatch(/--limit <n> .*\(default all\)\n {2}--out <path> .*\(default runs\)$/);
+    for (const [argv, message] of [
+      [['--epochs', '1.5'], /--epochs: expected a whole number from 1 on, got '1.5'; see --help/],
+      [['--limit', '0'], /--limit: expected a whole number/],
+      [['--lr', '0'], /--lr: expected a number above 0, got '0'/],
+      [['--lr', ''], /--lr: expected a number above 0/],
+      [['--nope'], /Unknown option '--nope'; see --help/],
+      [['fast'], /Unexpected argument 'fast'/],
+    ] as const)
+      expect(read(...argv)).toEqual([2, expect.stringMatching(message)]);
+  });
+});
+
+describe('savePicture', () => {
+  it('writes a PNG of images side by side', async () => {
+    await init();
+    const path = join(folder, 'new', 'grid.png');
+    const images = tensor([[[0, 0.5, 1]], [[2, -1, 0.25]], [[1, 1, 1]]]);
+    expect(savePicture(path, images, 2)).toBe(path);
+    const png = await readFile(path);
+    expect(png.subarray(0, 8)).toEqual(Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'));
+    // Its parts: length, name, content, checksum of the two.
+    const parts: Record<string, Buffer> = {};
+    for (let at = 8; at < png.length; ) {
+      const end = at + 8 + png.readUInt32BE(at);
+      parts[png.toString('latin1', at + 4, at + 8)] = png.subarray(at + 8, end);
+      at = end + 4;
+    }
+    expect(Object.keys(parts)).toEqual(['IHDR', 'IDAT', 'IEND']);
+    // The checksum of the end is in the specification of PNG.
+    expect(png.subarray(-4).toString('hex')).toBe('ae426082');
+    const [width, height] = [2 * (2 * (3 + 2) + 2), 2 * (2 * (1 + 2) + 2)];
+    expect(parts.IHDR?.toString('hex')).toBe(`${hex(width)}${hex(height)}0800000000`);
+    const lines = inflateSync(parts.IDAT as Buffer);
+    expect(lines).toHaveLength(height * (width + 1));
+    const line = (y: number): number[] => [...lines.subarray(y * (width + 1), (y + 1) * (width + 1))];
+    const twice = (...pixels: number[]): number[] => [0, ...pixels.flatMap((pixel) => [pixel, pixel])];
+    const gap = [64, 64];
+    expect(line(3)).toEqual(twice(...new Array(12).fill(64)));
+    for (const y of [4, 5]) expect(line(y)).toEqual(twice(...gap, 0, 128, 255, ...gap, 255, 0, 64, ...gap));
+    expect(line(10)).toEqual(twice(...gap, 255, 255, 255, ...gap, 64, 64, 64, ...gap));
+  });
+  const hex = (n: number): string => n.toString(16).padStart(8, '0');
 });
 
 describe('loadMnist', () => {
@@ -231,6 +326,16 @@ describe('createProgress', () => {
       'epoch 2/2  90%  loss 0.5000  acc 87.50 %  200 img/s  1 s left',
       'end of 2',
     ]);
+  });
+
+  it('shows no accuracy where there is none', () => {
+    const { stream, read } = sink(false);
+    let time = 0;
+    const progress = createProgress({ epochs: 1, images: 100, stream, now: () => time });
+    progress.startEpoch(1);
+    time = 2000;
+    progress.update(50, 0.5);
+    expect(read()).toBe('epoch 1/1  50%  loss 0.5000  25 img/s  2 s left\n');
   });
 
   it('counts only images of this session in a resumed epoch', () => {

@@ -59,6 +59,26 @@ it('lstm learns digits row by row', async () => {
   expect(Number(/Test accuracy\s+([\d.]+) %/.exec(out)?.[1])).toBeGreaterThan(30);
 });
 
+/** Width and height of the PNG that a program says it left. */
+function pictureOf(out: string): [width: number, height: number] {
+  const path = /^Picture\s+(\S+\.png)$/m.exec(out)?.[1] as string;
+  const png = readFileSync(join(folder, path));
+  expect(png.subarray(1, 4).toString('latin1')).toBe('PNG');
+  return [png.readUInt32BE(16), png.readUInt32BE(20)];
+}
+
+it('autoencoder draws digits again', async () => {
+  const { code, out, err } = await run('autoencoder', ['--limit', '3000', '--epochs', '2', '--batch', '32']);
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  const losses = [...out.matchAll(/a pixel ([\d.]+)/g)].map(([, loss]) => Number(loss));
+  expect(losses).toHaveLength(2);
+  expect(losses[1]).toBeLessThan(losses[0] as number);
+  // The mean image alone leaves 0.067.
+  expect(Number(/Test error\s+([\d.]+) a pixel/.exec(out)?.[1])).toBeLessThan(0.064);
+  expect(pictureOf(out)).toEqual([964, 364]);
+});
+
 describe('mnist', () => {
   const small = ['--limit', '3000', '--epochs', '2', '--seed', '7'];
 
