@@ -68,7 +68,10 @@ const files = readdirSync(join(ROOT, 'bindings'), { recursive: true, withFileTyp
 const messages = files.flatMap(messagesOf);
 
 /** Texts that another function puts together, in the form. */
-const COMPOSED = new Set(['bindings/signature.ts', 'bindings/io/checkpoint.ts', 'bindings/io/safetensors.ts']);
+const COMPOSED = new Set([
+  ...['bindings/signature.ts', 'bindings/io/checkpoint.ts', 'bindings/io/safetensors.ts'],
+  ...['bindings/histories.ts', 'bindings/autograd/gradcheck.ts'],
+]);
 const FORM = new RegExp(`^[\\w.${VALUE}…]+: expected [^]+?, got [^]+$|^${VALUE}$`);
 
 const composed = (text: string, at: string): boolean =>

@@ -42,7 +42,9 @@ function add(name: string, kind: Kind, x: Tensor, hook: Hook): RemovableHandle {
   const trace = tracing();
   const outside = !trace || x.block.origin !== trace;
   if (trace && outside)
-    throw new RecordingError(`${name}: expected a tensor that the compiled function makes; register others outside`);
+    throw new RecordingError(
+      `${name}: expected a tensor that the compiled function makes, got another one; register its hook outside`,
+    );
   if (!x.requiresGrad || (kind === 'accumulated' && !x.isLeaf))
     throw new GradError(
       `${name}: expected a ${kind === 'accumulated' ? 'leaf' : 'tensor'} that requires a gradient, got another one`,

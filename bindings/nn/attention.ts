@@ -73,7 +73,9 @@ type Mask = Tensor | null;
 /** 1 where a key may be looked at. @throws DtypeError */
 function canonical(name: string, mask: Mask): Mask {
   if (mask?.dtype === 'i32')
-    throw new DtypeError(`expected ${name} in u8 or f32, got i32; make a mask by .ne(0), or numbers by .to('f32')`);
+    throw new DtypeError(
+      `MultiheadAttention: expected ${name} in u8 or f32, got i32; make a mask by .ne(0), or numbers by .to('f32')`,
+    );
   return mask?.dtype === 'u8' ? ops.logicalNot({ x: mask }) : mask;
 }
 
@@ -97,7 +99,7 @@ function checkShapes({ query, key, value, keyPadding, mask }: Given, heads: numb
   const expect = (what: string, x: Tensor, ...shapes: readonly (readonly number[])[]): void => {
     if (!shapes.some((shape) => formatShape(shape) === formatShape(x.sizes)))
       throw new ShapeError(
-        `expected ${what} of shape ${shapes.map(formatShape).join(' or ')}, got ${formatShape(x.sizes)}`,
+        `MultiheadAttention: expected ${what} of shape ${shapes.map(formatShape).join(' or ')}, got ${formatShape(x.sizes)}`,
       );
   };
   const batched = query.ndim === 3;
@@ -247,7 +249,7 @@ export class MultiheadAttention extends Module {
       ];
       if (isCausal && !mask)
         throw new ArgumentError(
-          'expected attnMask with isCausal, got none; see Transformer.generateSquareSubsequentMask',
+          'MultiheadAttention: expected attnMask with isCausal, got none; see Transformer.generateSquareSubsequentMask',
         );
       return this.#compute({ query, key, value, keyPadding, mask }, needWeights, average, isCausal);
     } catch (error) {
@@ -262,7 +264,7 @@ export class MultiheadAttention extends Module {
       for (const x of [given[name as 'query']])
         if (x.ndim !== given.query.ndim || (x.ndim !== 2 && x.ndim !== 3) || x.sizes.at(-1) !== width)
           throw new ShapeError(
-            `expected ${name} [${batchFirst ? 'n, length' : 'length, n'}, ${width}] or [length, ${width}], got ${formatShape(x.sizes)}`,
+            `MultiheadAttention: expected ${name} [${batchFirst ? 'n, length' : 'length, n'}, ${width}] or [length, ${width}], got ${formatShape(x.sizes)}`,
           );
     checkShapes(given, numHeads, batchFirst);
   }

@@ -293,7 +293,7 @@ export class Transformer extends Module {
     const fits = src.ndim === tgt.ndim && (src.ndim < 3 || src.sizes[of] === tgt.sizes[of]);
     if (!fits || src.sizes.at(-1) !== this.dModel || tgt.sizes.at(-1) !== this.dModel)
       throw new ShapeError(
-        `expected src and tgt ${this.batchFirst ? '[n, length' : '[length, n'}, ${this.dModel}] or [length, ${this.dModel}] of the same batch, got ${formatShape(src.sizes)} and ${formatShape(tgt.sizes)}`,
+        `Transformer: expected src and tgt ${this.batchFirst ? '[n, length' : '[length, n'}, ${this.dModel}] or [length, ${this.dModel}] of the same batch, got ${formatShape(src.sizes)} and ${formatShape(tgt.sizes)}`,
       );
   }
 

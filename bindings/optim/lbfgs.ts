@@ -142,7 +142,7 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
     const op = 'LBFGS.step';
     if (tracing())
       throw new RecordingError(
-        `${op}: expected to be called outside of compile(), where losses can be read; compile the closure's forward and backward instead`,
+        `${op}: expected a call outside of compile(), where losses can be read, got one inside; compile the closure's forward and backward instead`,
       );
     const params = this.checked('step');
     return scope(() => {
