@@ -48,7 +48,20 @@ export type {
   RecurseOptions,
   TrainOptions,
 } from './module-options.ts';
-export * from './norm.ts';
+export {
+  BatchNorm1d,
+  BatchNorm2d,
+  BatchNorm3d,
+  type BatchNormArguments,
+  type BatchNormOptions,
+  GroupNorm,
+  type GroupNormOptions,
+  InstanceNorm1d,
+  InstanceNorm2d,
+  InstanceNorm3d,
+  LayerNorm,
+  type LayerNormOptions,
+} from './norm.ts';
 export * from './padding.ts';
 export * from './pair-loss.ts';
 export {

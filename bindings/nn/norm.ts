@@ -133,7 +133,7 @@ abstract class ChannelNorm extends OwnLayer {
 }
 
 /** Batch normalisation of inputs with a number of dims among `ranks`. */
-abstract class BatchNorm extends ChannelNorm {
+export abstract class BatchNorm extends ChannelNorm {
   readonly #ranks: readonly number[];
 
   /** @internal */

@@ -14,6 +14,7 @@ sys.dont_write_bytecode = True  # no caches beside the sources
 from algebra import algebra
 from architectures import architectures
 from attention import attention
+from averages import averages
 from cells import cells
 from criteria import criteria
 from derivatives import derivatives
@@ -47,6 +48,7 @@ for write in (
     lbfgs,
     signatures,
     attention,
+    averages,
 ):
     write()
 inplace()

@@ -32,6 +32,7 @@ const UNDECLARED: Readonly<Record<string, string>> = {
     'optim.Optimizer': 'is extended',
     'autograd.Function': 'is extended',
     'autograd.Function.apply': 'takes what its forward takes',
+    'optim.swaUtils.AveragedModel.forward': 'takes what that of its model takes',
   },
   Tensor: 'is made by functions',
   ...{
