@@ -114,11 +114,19 @@ async function compileWide(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.
   }
 }
 
-/** Bytes of an operand, how many 32-bit words of a result are looked at, and the most operands read and written. */
+/** Bytes of an operand, and how many 32-bit words of a result are looked at. */
 const OPERAND = 1 << 20;
 const WORDS = 1 << 16;
-const IN = 10;
-const OUT = 6;
+/** How many buffers any kernel reads, or writes, at most. */
+const mostBuffers = (written: boolean): number => {
+  const counts = Object.values<Kernel>(table).map(
+    ({ operands }) =>
+      Object.values(operands).filter((spec) => spec.kind === 'buffer' && spec.writes === written).length,
+  );
+  return Math.max(...counts);
+};
+const IN = mostBuffers(false);
+const OUT = mostBuffers(true);
 /** Every size and stride of kernels with one, two, and three or more of them: whole vectors of pairs, and some over. */
 const LINE = 1021;
 const PLANE = 101;

@@ -141,6 +141,7 @@ describe('revectorize', () => {
       // Bits of floats above 0 are in the order of the floats.
       ['max_f32', 'max_i32'],
       ['argmax_f32', 'argmax_i32'],
+      ['max_pool_backward_f32', 'max_unpool_f32'], // both put numbers where indices say
     ]);
   });
 });
