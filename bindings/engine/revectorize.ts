@@ -119,7 +119,7 @@ const OPERAND = 1 << 20;
 const WORDS = 1 << 16;
 /** How many buffers any kernel reads, or writes, at most. */
 const mostBuffers = (written: boolean): number => {
-  const counts = Object.values<Kernel>(table).map(
+  const counts = (Object.values(table) as Kernel[]).map(
     ({ operands }) =>
       Object.values(operands).filter((spec) => spec.kind === 'buffer' && spec.writes === written).length,
   );
