@@ -7,7 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { makeTrial } from '../../bindings/engine/instance.ts';
 import { type Argument, operandsOf } from '../../bindings/kernels/command.ts';
 import { addKernels, type KernelName, numberKernels, probes, table } from '../../bindings/kernels/table.ts';
-import { aroundVectors, TrialMemory, unitsIn, type Written } from '../support/trials.ts';
+import { TrialMemory, type Written } from '../support/trials.ts';
+import { aroundVectors, unitsIn } from '../support/units.ts';
 
 addKernels(table);
 numberKernels([...Object.keys(table), ...Object.keys(probes)]);

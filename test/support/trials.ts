@@ -10,21 +10,20 @@ import {
   operandsOf,
   type Ref,
   sizesOf,
-  stepOf,
 } from '../../bindings/kernels/command.ts';
 import type { BufferSpec, Kernel, ListSpec } from '../../bindings/kernels/descriptor.ts';
 import { descriptorOf, type KernelName } from '../../bindings/kernels/table.ts';
 import type { Block } from '../../bindings/memory/arena.ts';
 
-type Numbers = Readonly<Record<string, number>>;
-type Call = Readonly<Record<string, Argument>>;
+export type Numbers = Readonly<Record<string, number>>;
+export type Call = Readonly<Record<string, Argument>>;
 
 /** Operands of more elements take long, and show no more. */
-const MOST_ELEMENTS = 1 << 17;
+export const MOST_ELEMENTS = 1 << 17;
 /** Units of a cut: none, one, fewer than two slices, two whole ones, and five with a rest. */
 const unitsOf = (grain: number): number[] => [0, 1, grain + 1, 2 * grain, 5 * grain + 3];
 
-const buffersOf = (kernel: KernelName): [string, BufferSpec][] =>
+export const buffersOf = (kernel: KernelName): [string, BufferSpec][] =>
   operandsOf(kernel).filter(([, spec]) => spec.kind === 'buffer') as [string, BufferSpec][];
 
 /** Names of numbers that are strides of some operand. */
@@ -32,7 +31,7 @@ const stridesOf = (kernel: KernelName): Set<string> =>
   new Set(buffersOf(kernel).flatMap(([, { axes }]) => axes.flatMap(({ stride }) => stride ?? [])));
 
 /** What numbers a kernel takes: its sizes all one, and small; f32s that do something, and codes. */
-function numberNames(kernel: KernelName) {
+export function numberNames(kernel: KernelName) {
   const strides = stridesOf(kernel);
   const operands = operandsOf(kernel);
   const sizes = operands.flatMap(([name, { kind }]) => (kind === 'size' && !strides.has(name) ? [name] : []));
@@ -48,7 +47,7 @@ function numberNames(kernel: KernelName) {
 }
 
 /** Numbers of every kind: sizes that are small but for one of them, f32s that do something, codes. */
-function numbersOf(kernel: KernelName): Numbers[] {
+export function numbersOf(kernel: KernelName): Numbers[] {
   const { trials } = descriptorOf(kernel);
   if (trials) return [...trials];
   const { ones, small, others, sizes, strides } = numberNames(kernel);
@@ -59,7 +58,7 @@ function numbersOf(kernel: KernelName): Numbers[] {
 }
 
 /** The numbers with strides: row-major ones, or with a gap behind each. */
-function withStrides(kernel: KernelName, numbers: Numbers, strides: ReadonlySet<string>, gap: number): Numbers {
+export function withStrides(kernel: KernelName, numbers: Numbers, strides: ReadonlySet<string>, gap: number): Numbers {
   const result: Record<string, number> = { ...numbers };
   for (const name of strides) {
     let stride = 0;
@@ -73,20 +72,20 @@ function withStrides(kernel: KernelName, numbers: Numbers, strides: ReadonlySet<
 }
 
 /** The lists a kernel is tried with, of one that takes none an empty one. */
-const listsOf = (kernel: KernelName): (readonly [string, readonly number[]] | null)[] => {
+export const listsOf = (kernel: KernelName): (readonly [string, readonly number[]] | null)[] => {
   const list = operandsOf(kernel).find(([, { kind }]) => kind === 'list');
   return list ? (list[1] as ListSpec).trials.map((words) => [list[0], words] as const) : [null];
 };
 
 /** Sets of optional operands that are left out: none, all, and each alone. */
-function leftOut(kernel: KernelName): string[][] {
+export function leftOut(kernel: KernelName): string[][] {
   const names = buffersOf(kernel).flatMap(([name, { optional }]) => (optional ? [name] : []));
   const sets = [[], names, ...names.map((name) => [name])];
   return sets.filter((set, i) => sets.findIndex((other) => other.join() === set.join()) === i);
 }
 
 /** With another number of units along `along`; null where results would overlap, or the rest would no longer fit. */
-function withUnits(kernel: KernelName, call: Call, along: string, units: number): Call | null {
+export function withUnits(kernel: KernelName, call: Call, along: string, units: number): Call | null {
   if (along in call) return { ...call, [along]: units };
   const [name, spec] = operandsOf(kernel).find(([, { kind }]) => kind === 'list') as [string, ListSpec];
   const sizes = sizesOf({ kernel, call });
@@ -130,110 +129,6 @@ export function callsOf(kernel: KernelName): { readonly call: Call; readonly alo
       call: { ...call, ...Object.fromEntries(names.map((name) => [name, null])) },
     })),
   );
-}
-
-/** Sizes around a vector W = 4 and a block of four: none, one, W - 1, W, W + 1, 2W, around 4W, and a prime. */
-const AROUND = [0, 1, 3, 4, 5, 8, 15, 16, 17, 37] as const;
-
-/** Calls of a kernel with each size around its vectors, the others small or one; contiguous, and with gaps. */
-export function aroundVectors(kernel: KernelName): Call[] {
-  const { trials } = descriptorOf(kernel);
-  const { ones, small, others, sizes, strides } = numberNames(kernel);
-  const bases = [ones, small];
-  for (const base of [ones, small])
-    for (const name of sizes) for (const n of AROUND) bases.push({ ...base, [name]: n });
-  const numbers =
-    trials ?? bases.flatMap((base) => [0, 3].map((gap) => withStrides(kernel, { ...base, ...others }, strides, gap)));
-  const calls = new Map<string, Call>();
-  for (const each of numbers)
-    for (const list of listsOf(kernel)) {
-      const call: Call = list ? { ...each, [list[0]]: list[1] } : each;
-      const sizes = sizesOf({ kernel, call });
-      const impossible = ([, spec]: [string, BufferSpec]): boolean => {
-        const n = extentOf(spec, sizes);
-        return n > MOST_ELEMENTS || (n > 0 && spec.below !== null && sizes[spec.below] === 0); // no index is below 0
-      };
-      if (buffersOf(kernel).some(impossible)) continue;
-      for (const names of leftOut(kernel)) {
-        const one = { ...call, ...Object.fromEntries(names.map((name) => [name, null])) };
-        calls.set(JSON.stringify(one), one);
-      }
-    }
-  return [...calls.values()];
-}
-
-/** The sizes along which a kernel may be cut, in one call or another. */
-const alongs = new Map<KernelName, readonly string[]>();
-function alongsOf(kernel: KernelName): readonly string[] {
-  let found = alongs.get(kernel);
-  if (!found) {
-    const { cut } = descriptorOf(kernel);
-    const cuts = numbersOf(kernel).flatMap((numbers) =>
-      listsOf(kernel).map((list) =>
-        cut?.(sizesOf({ kernel, call: list ? { ...numbers, [list[0]]: list[1] } : numbers })),
-      ),
-    );
-    found = [...new Set(cuts.flatMap((each) => each?.along ?? []))];
-    alongs.set(kernel, found);
-  }
-  return found;
-}
-
-/** A call of one unit: its numbers, and how many bytes behind those of the whole its operands begin. */
-export interface Unit {
-  readonly call: Call;
-  readonly offsets: Readonly<Record<string, number>>;
-}
-
-/** Whether operands keep their layout where a call has one unit along `along`: no stride follows from that size. */
-const keepsLayout = (kernel: KernelName, along: string, sizes: Numbers): boolean =>
-  buffersOf(kernel).every(([, { axes }]) => {
-    const at = axes.findIndex(({ size }) => size === along);
-    const fixed = axes.findLastIndex(({ stride }, i) => i < at && stride !== null);
-    return (
-      axes
-        .slice(fixed + 1, Math.max(at, 0))
-        .every(({ size }) => (typeof size === 'number' ? size : sizes[size]) === 1) ||
-      (fixed >= 0 && fixed === at - 1)
-    );
-  });
-
-/** Units that go together where they are no single ones: numbers are drawn in fours, and weights repeat by the row. */
-function together(kernel: KernelName, along: string, sizes: Numbers): number {
-  if (/^(randint_i32|uniform_f32|normal_f32|bernoulli_f32|dropout_forward_f32)$/.test(kernel)) return 4;
-  if (kernel === 'attention_forward_f32' && along === 'rows') return 4;
-  return kernel.startsWith('bce_with_logits_') ? Math.max(1, sizes.inner as number) : 1;
-}
-
-/** The call as calls of one unit along each size that it may be cut along. */
-export function unitsIn({ kernel, call: whole }: Command): Unit[] {
-  const name = kernel as KernelName;
-  const first = descriptorOf(name).cut?.(sizesOf({ kernel, call: whole }))?.along;
-  if (!first) return [];
-  let units: Unit[] = [{ call: whole, offsets: {} }];
-  for (const along of [first, ...alongsOf(name).filter((other) => other !== first)])
-    units = units.flatMap((unit) => alongOne(name, unit, along, along === first));
-  return units;
-}
-
-function alongOne(kernel: KernelName, unit: Unit, along: string, known: boolean): Unit[] {
-  const sizes = sizesOf({ kernel, call: unit.call });
-  if (!known && !keepsLayout(kernel, along, sizes)) return [unit];
-  const units = sizes[along] as number;
-  const several = together(kernel, along, sizes);
-  return Array.from({ length: Math.ceil(units / several) }, (_, k) => {
-    const from = k * several;
-    const count = Math.min(several, units - from);
-    const call: Record<string, Argument> = { ...unit.call };
-    const offsets: Record<string, number> = { ...unit.offsets };
-    if (along in call) call[along] = count;
-    for (const [name, spec] of operandsOf(kernel))
-      if (spec.kind === 'buffer') offsets[name] = (offsets[name] ?? 0) + from * stepOf(spec, along, sizes);
-      else if (spec.kind === 'list')
-        call[name] = (call[name] as readonly number[]).map((word, at) => (spec.words[at] === along ? count : word));
-      else if ('moves' in spec && spec.moves === along) call[name] = (call[name] as number) + from;
-    return { call, offsets };
-  });
 }
 
 /** Makes strides that are numbers of the call long enough. */
