@@ -65,7 +65,7 @@ function inOtherLengths(kernel: KernelName, call: Call): Call[] {
 
 /** The sizes along which a kernel may be cut, in one call or another. */
 const alongs = new Map<KernelName, readonly string[]>();
-function alongsOf(kernel: KernelName): readonly string[] {
+export function alongsOf(kernel: KernelName): readonly string[] {
   let found = alongs.get(kernel);
   if (!found) {
     const { cut } = descriptorOf(kernel);

@@ -14,6 +14,7 @@ const batches: readonly (readonly number[])[] = [
   [3, 0, 2],
   [37, 5],
   [4, 3, 17],
+  [2, 4, 7],
 ];
 const channelStatistics = (shape: readonly number[], what: 'mean' | 'rstd'): Spec =>
   f32(

@@ -114,6 +114,7 @@ const nlls: readonly (readonly [shape: readonly [number, number, number], weight
   [[0, 3, 2], false, IGNORE],
   [[2, 3, 0], true, IGNORE],
   [[7, 10, 11], false, 0],
+  [[2, 3, 4], true, 1],
 ];
 const weightOf = (weight: Nd | null, t: number): number => (weight ? (weight.data[t] as number) : 1);
 

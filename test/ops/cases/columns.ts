@@ -11,6 +11,8 @@ const samples: readonly (readonly [x: readonly number[], Attrs])[] = [
   [[2, 1, 3, 17], { kernelSize: [2, 3], stride: [1, 1], padding: [2, 1], dilation: [3, 2] }],
   [[1, 1, 2, 3], { kernelSize: [2, 2], stride: [9, 7], padding: [3, 3], dilation: [1, 4] }],
   [[0, 2, 4, 4], plain],
+  [[3, 1, 1, 3], { ...plain, kernelSize: [1, 3] }],
+  [[1, 2, 3, 7], { ...plain, kernelSize: [1, 3] }],
   [[1, 19, 6, 7], { ...plain, kernelSize: [3, 3], padding: [1, 1] }],
 ];
 

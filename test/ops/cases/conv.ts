@@ -32,6 +32,7 @@ const examples: readonly Example[] = [
   { x: [1, 2, 3, 4, 5], weight: [3, 2, 2, 2, 3], padding: [1, 1] },
   { x: [1, 2, 4, 3, 4], weight: [2, 1, 2, 1, 2], groups: 2, stride: 2 },
   { x: [0, 2, 4, 4], weight: [3, 2, 2, 2] },
+  { x: [1, 4, 5, 4], weight: [3, 4, 2, 2] },
   { x: [2, 3, 9], weight: [4, 3, 3], padding: [1, 1], layout: 'nhwc' },
   { x: [2, 3, 5, 6], weight: [4, 3, 1, 1], layout: 'nhwc' },
   { x: [2, 3, 6, 5], weight: [5, 3, 3, 3], padding: [1, 1], layout: 'nhwc' },
@@ -41,6 +42,7 @@ const examples: readonly Example[] = [
   { x: [1, 2, 7, 7], weight: [4, 1, 3, 3], groups: 2, padding: [0, 1], stride: 2, layout: 'nhwc' },
   { x: [1, 2, 3, 4, 5], weight: [3, 2, 2, 2, 3], padding: [1, 1], dilation: 2, layout: 'nhwc' },
   { x: [0, 2, 4, 4], weight: [3, 2, 2, 2], layout: 'nhwc' },
+  { x: [1, 4, 5, 4], weight: [3, 4, 2, 2], layout: 'nhwc' },
 ];
 
 const spatialOf = (shape: Shape): number => shape.length - 2;

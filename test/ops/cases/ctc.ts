@@ -88,6 +88,8 @@ const sizes: readonly Sizes[] = [
   { n: 2, time: 5, classes: 3, labels: 2 },
   { n: 3, time: 11, classes: 7, labels: 5 },
   { n: 0, time: 3, classes: 2, labels: 1 },
+  { n: 2, time: 9, classes: 8, labels: 3 },
+  { n: 4, time: 10, classes: 4, labels: 4 },
   { n: 5, time: 40, classes: 17, labels: 17 },
 ];
 const few = inputsOf(sizes[1] as Sizes);

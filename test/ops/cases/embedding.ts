@@ -40,6 +40,8 @@ const sums: readonly (readonly [rows: number, width: number, n: number, m: numbe
   [2, 37, 1, 9],
   [4, 5, 3, 0],
   [3, 0, 2, 2],
+  [4, 4, 3, 5],
+  [5, 6, 4, 6],
   [31, 67, 17, 40],
 ];
 
@@ -172,6 +174,8 @@ export const embeddingCases = {
       { inputs: { index: i32([2, 3], list(0)) }, attrs: { n: 1 } },
       { inputs: { index: i32([0]) }, attrs: { n: 3 } },
       { inputs: { index: i32([], list(1)) }, attrs: { n: 2 } },
+      { inputs: { index: i32([7], whole(0, 3)) }, attrs: { n: 3 } },
+      { inputs: { index: i32([8], whole(0, 5)) }, attrs: { n: 5 } },
       { inputs: { index: i32([101], whole(0, 7)) }, attrs: { n: 7 } },
     ],
     reference: ({ index }) =>
@@ -193,6 +197,7 @@ export const embeddingCases = {
       bags([2, 0, 1, 3, 0], [0, 2, 2, 4], -1),
       bags([2, 0, 1, 3, 0], [0, 0, 5], 0),
       bags([2, 0, 1, 3, 0, 1], null, 1, 3),
+      bags([2, 0, 1, 3, 0, 1, 2], [0, 3], 1),
       bags([1], [0], 1),
       bags([], [0, 0], -1),
       bags([], null, -1, 0),
@@ -246,6 +251,8 @@ export const embeddingCases = {
     samples: [
       maxima(4, 3, [0, 3, 1, 3, 2], [0, 0, 1, -1, 3], 4),
       maxima(1, 1, [0], [0], 1),
+      maxima(4, 4, [3, 1, 2, 0], [2, 0, 0, 2], 3),
+      maxima(5, 6, [4, 1, 2, 0, 3, 1], [0, 1, 1, 2, 0, 2], 3),
       maxima(2, 3, [], [], 2),
       maxima(2, 3, [], [], 0),
       maxima(7, 37, [6, 5, 4, 3, 2, 1, 0], [1, 1, 1, 0, 0, 0, 0], 2),
@@ -290,6 +297,8 @@ export const embeddingCases = {
     samples: [
       { inputs: { y: f32([4, 3]), index: i32([3], list(2, 0, 3)), x: f32([3, 3]) } },
       { inputs: { y: f32([5, 17]), index: i32([4], list(1, 1, 0, 1)), x: f32([4, 17]) } },
+      { inputs: { y: f32([5, 4]), index: i32([2], list(4, 1)), x: f32([2, 4]) } },
+      { inputs: { y: f32([3, 6]), index: i32([3], list(2, 1, 2)), x: f32([3, 6]) } },
       { inputs: { y: f32([2, 3]), index: i32([0]), x: f32([0, 3]) } },
       { inputs: { y: f32([2, 0]), index: i32([1], list(0)), x: f32([1, 0]) } },
     ],

@@ -90,6 +90,7 @@ const inputs: readonly (readonly [shape: Shape, groups: number])[] = [
   [[0, 4, 3], 2],
   [[1, 1, 1], 1],
   [[2, 6, 37], 3],
+  [[1, 16, 4], 4],
 ];
 const spread = uniform(-3, 5);
 const some = uniform(0.3, 2);

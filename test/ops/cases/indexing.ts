@@ -26,6 +26,7 @@ const layouts: readonly (readonly [x: readonly number[], m: number, dim: number]
   [[3, 4], 0, 0],
   [[3, 0], 2, 0],
   [[0, 3], 0, 0],
+  [[3, 6], 5, 0],
   [[31, 7], 40, 0],
   [[7, 31], 40, 1],
 ];
@@ -167,7 +168,7 @@ export const indexingCases = {
     ],
   },
   maskPositions: {
-    samples: [[], [1], [1, 0, 0, 1, 1], [0, 0, 255, 2]]
+    samples: [[], [1], [0, 1], [1, 0, 1], [1, 0, 0, 1, 1], [0, 0, 255, 2], [3, 0, 0, 1, 0, 1, 1]]
       .map((mask) => ({
         inputs: { mask: u8([mask.length], () => mask) },
         attrs: { count: mask.filter((v) => v !== 0).length },

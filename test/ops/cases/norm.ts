@@ -18,6 +18,8 @@ const layers: readonly (readonly [shape: readonly number[], normalizedShape: rea
   [[2, 1], [1]],
   [[0, 4], [4]],
   [[3, 37], [37]],
+  [[3, 6], [6]],
+  [[2, 8], [8]],
   [[37, 7], [7]],
 ];
 const rowsOf = (shape: readonly number[], normalizedShape: readonly number[]): Groups =>

@@ -98,6 +98,8 @@ export const orderCases = {
       running([7], 0, false),
       running([3, 5], 1, true),
       running([3, 5], 0, false),
+      running([3, 4], 0, true),
+      running([4, 6], 0, false),
       running([2, 9, 3], 1, true, grid(0.5)),
       running([10], 0, false, special),
       running([10], 0, true, special),
@@ -132,6 +134,7 @@ export const orderCases = {
     samples: [
       ...[false, true].flatMap((right) => [
         { inputs: { x: f32([6], sorted(1)), v: f32([9], grid(0.5, 0, -1, 4)) }, attrs: { right } },
+        { inputs: { x: f32([8], sorted(1)), v: f32([5], grid(0.5, 0, -1, 4)) }, attrs: { right } },
         { inputs: { x: f32([1], sorted(1)), v: f32([1], list(0)) }, attrs: { right } },
         { inputs: { x: f32([0]), v: f32([2, 3]) }, attrs: { right } },
         { inputs: { x: f32([3]), v: f32([0, 3]) }, attrs: { right } },

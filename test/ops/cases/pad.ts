@@ -48,6 +48,8 @@ const edged: readonly (readonly [x: readonly number[], Edged])[] = [
   [[2, 5, 7], { dim: 1, before: -2, behind: 3, mode: 'replicate' }],
   [[3, 6], { dim: 1, before: 1, behind: -2, mode: 'reflect' }],
   [[3, 6], { dim: 1, before: -3, behind: -2, mode: 'replicate' }],
+  [[2, 5, 4], { dim: 1, before: 2, behind: 1, mode: 'reflect' }],
+  [[2, 3, 8], { dim: 1, before: 2, behind: 3, mode: 'circular' }],
   [[0, 3, 2], { dim: 1, before: 1, behind: 1, mode: 'circular' }],
   [[67, 9], { dim: 1, before: 2, behind: 1, mode: 'circular' }],
   [[9, 67], { dim: 0, before: 8, behind: 3, mode: 'reflect' }],

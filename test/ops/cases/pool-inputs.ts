@@ -28,6 +28,7 @@ const plain: readonly Example[] = [
   { x: [0, 2, 4, 4], kernelSize: 2 },
   { x: [2, 3, 11], kernelSize: 3, stride: 2, padding: 1, pooled: 1 },
   { x: [3, 8], kernelSize: 2, pooled: 1 },
+  { x: [3, 7], kernelSize: 2, pooled: 1 },
   { x: [1, 17], kernelSize: 5, stride: 1, padding: 2, pooled: 1 },
 ];
 const dilated: readonly Example[] = [
@@ -92,6 +93,7 @@ export const adaptiveSamples = (
       [2, 2],
     ],
     [[2, 3, 10], [4]],
+    [[2, 3, 8], [5]],
     [[3, 6], [3]],
   ] as const
 ).map(([x, outputSize]) => ({ x: x as Shape, attrs: { outputSize } }));

@@ -140,7 +140,7 @@ export const randomCases = {
     ],
   },
   randperm: {
-    samples: [0, 1, 2, 17, 1009].map((n) => ({ inputs: { state }, attrs: { n } })),
+    samples: [0, 1, 2, 3, 8, 17, 1009].map((n) => ({ inputs: { state }, attrs: { n } })),
     reference: (_, { n }) => {
       const order: number[] = [];
       words(n).forEach((word, i) => {

@@ -68,6 +68,8 @@ const resamples: readonly (readonly [x: readonly number[], Resample])[] = [
   [[2, 13], { ...plain, dim: 1, size: 5, mode: 'smooth cubic' }],
   [[2, 3], { ...plain, dim: 1, size: 7, mode: 'smooth cubic', align: true }],
   [[0, 3], { ...plain, dim: 1, size: 5, mode: 'linear' }],
+  [[2, 5, 4], { ...plain, dim: 1, size: 8, mode: 'linear' }],
+  [[2, 4, 8], { ...plain, dim: 1, size: 3, mode: 'smooth cubic' }],
   [[67, 9], { ...plain, dim: 1, size: 17, mode: 'linear' }],
 ];
 const sized = (x: readonly number[], { dim, size }: Resample): number[] => x.map((n, d) => (d === dim ? size : n));
@@ -108,6 +110,8 @@ const grids: readonly (readonly [x: readonly number[], points: readonly number[]
   [[2, 2, 2, 3, 4], [2, 1, 3], { mode: 'bilinear', padding: 'zeros', align: true }],
   [[1, 3, 3, 2, 3], [2, 2, 3], { mode: 'nearest', padding: 'border', align: false }],
   [[1, 2, 3, 2, 3], [2, 2, 2], { mode: 'bilinear', padding: 'reflection', align: false }],
+  [[1, 2, 3, 5], [1, 7], { mode: 'bilinear', padding: 'zeros', align: false }],
+  [[1, 3, 3, 5], [3, 1], { mode: 'bicubic', padding: 'zeros', align: true }],
   [[0, 2, 3, 4], [2, 2], { mode: 'bilinear', padding: 'zeros', align: false }],
 ];
 const gridShape = (x: readonly number[], points: readonly number[]): number[] => [
@@ -212,6 +216,7 @@ const unpools: readonly (readonly [shape: readonly number[], windows: readonly n
   [[2, 3, 4, 5], [2, 3, 2, 2], 2],
   [[1, 2, 3, 2, 3], [1, 2, 1, 1, 2], 3],
   [[0, 2, 3, 3], [0, 2, 1, 1], 2],
+  [[2, 7], [2, 3], 1],
   [[67, 9], [67, 4], 1],
 ];
 

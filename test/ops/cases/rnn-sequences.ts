@@ -9,6 +9,7 @@ const orders: readonly (Order & { readonly inputs: number; readonly width: numbe
   { batchSizes: [2, 2, 1], reverse: false, inputs: 2, width: 3 },
   { batchSizes: [3, 1], reverse: true, inputs: 2, width: 2 },
   { batchSizes: [6, 5, 2], reverse: true, inputs: 2, width: 5 },
+  { batchSizes: [3, 2], reverse: false, inputs: 1, width: 4 },
 ];
 /** Those where panels of weights do not end with them. */
 const wide: typeof orders = [

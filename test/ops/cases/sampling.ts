@@ -59,6 +59,7 @@ const shapes: readonly (readonly [rows: number, classes: number])[] = [
   [1, 1],
   [3, 4],
   [0, 3],
+  [2, 6],
   [2, 1009],
 ];
 
@@ -111,7 +112,7 @@ export const samplingCases = {
   },
   multinomial: {
     samples: shapes.flatMap(([rows, classes]) =>
-      [1, 7].map((samples) => ({ inputs: { cdf: cdf(rows, classes), state }, attrs: { samples } })),
+      [1, 6, 7, 8].map((samples) => ({ inputs: { cdf: cdf(rows, classes), state }, attrs: { samples } })),
     ),
     reference: (inputs, { samples }) => {
       const [rows, classes] = inputs.cdf.shape as [number, number];

@@ -53,6 +53,7 @@ const layouts: readonly (readonly [x: readonly number[], m: number, dim: number]
 const once: readonly (readonly [x: readonly number[], m: number, dim: number])[] = [
   [[4], 3, 0],
   [[5, 2], 4, 0],
+  [[5, 4], 4, 0],
   [[2, 5], 5, 1],
   [[1], 1, 0],
   [[0, 3], 0, 0],
