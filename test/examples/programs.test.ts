@@ -79,6 +79,27 @@ it('autoencoder draws digits again', async () => {
   expect(pictureOf(out)).toEqual([964, 364]);
 });
 
+it('vae learns to draw digits', async () => {
+  const { code, out, err } = await run('vae', ['--limit', '3000', '--epochs', '2', '--batch', '32']);
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  const losses = [...out.matchAll(/test ([\d.]+) nats/g)].map(([, loss]) => Number(loss));
+  expect(losses).toHaveLength(2);
+  // Pixels' own frequencies, without a code, take 206 nats.
+  expect(losses[1]).toBeLessThan(Math.min(206, losses[0] as number));
+  expect(pictureOf(out)).toEqual([964, 364]);
+});
+
+it('pole learns to balance, and repeats a run to the bit', async () => {
+  const ended = await run('pole');
+  expect(ended.err).toBe('');
+  expect(ended.code).toBe(0);
+  expect(Number(/Balanced 500 moves in (\d+) of 16 games$/m.exec(ended.out)?.[1])).toBeGreaterThan(12);
+  const [short, again] = await Promise.all([1, 2].map(() => run('pole', ['--rounds', '12', '--carts', '8'])));
+  expect(short?.out).toMatch(/^round 12\/12 {2}\d+ games of [\d.]+ moves$/m);
+  expect(again).toEqual(short);
+});
+
 describe('mnist', () => {
   const small = ['--limit', '3000', '--epochs', '2', '--seed', '7'];
 
