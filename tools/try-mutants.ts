@@ -1,5 +1,6 @@
 // Mutants: does a test fail where one token of the sources is another? Prints those that no test sees.
 //   node build/tools/try-mutants.js [--seed 1] [--count 30] [--folder bindings|assembly] [--only PART_OF_A_FILE_NAME] [--jobs 1]
+//     [--tests PARTS_OF_THE_NAMES_OF_TESTS, with commas; else all]
 // Outside of CI: a mutant of assembly/ takes a compilation and a minute of tests.
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     count: { type: 'string', default: '30' },
     folder: { type: 'string' },
     only: { type: 'string' },
+    tests: { type: 'string' },
     jobs: { type: 'string', default: '1' },
   },
 });
@@ -114,6 +116,10 @@ async function record(copy: Copy, tests: readonly string[]) {
   return { seconds, met };
 }
 
+/** The tests that were asked for: a survivor of a part is tried again with all. */
+const chosen = (tests: readonly string[]): string[] =>
+  tests.filter((file) => !values.tests || values.tests.split(',').some((part) => file.includes(part)));
+
 /** All mutants of bindings/ at once, each behind a switch; each is on in the tests that met it. */
 async function tryBindings(copy: Copy, mutants: readonly Mutant[]): Promise<void> {
   const edits = [...mutants.entries()].sort(([, a], [, b]) => b.whole.start - a.whole.start);
@@ -125,7 +131,7 @@ async function tryBindings(copy: Copy, mutants: readonly Mutant[]): Promise<void
     const both = `(globalThis.mutant(${i}) ? (${changed}) : (${plain}))`;
     copy.write(file, now.slice(0, whole.start) + both + now.slice(whole.end));
   }
-  const { seconds, met } = await record(copy, copy.testFiles());
+  const { seconds, met } = await record(copy, chosen(copy.testFiles()));
   console.log(`bindings: ${mutants.length} mutants; the tests pass without them, ${met.size} are met`);
   await inJobs([...mutants.entries()], ([i, mutant], job) =>
     tryOne({ copy, job, seconds }, mutant, met.get(i) ?? [], { MUTANT: `${i}` }),
@@ -137,7 +143,7 @@ async function tryAssembly(copy: Copy, mutants: readonly Mutant[]): Promise<void
   const wasm = 'build/wasm/retrograd.strict.wasm';
   const compiler = resolve('build/tools/compile-kernels.js');
   const compile = (where: Copy) => where.run([process.execPath, compiler, 'strict', '--unpacked'], {}, 600);
-  const tests = copy.testFiles().filter((file) => /^test\/(kernels|ops)\//.test(file));
+  const tests = chosen(copy.testFiles()).filter((file) => /^test\/(kernels|ops)\//.test(file));
   if ((await compile(copy)) !== 'passed') throw new Error('mutants: expected sources that compile, got others');
   const plain = copy.read(wasm);
   const { seconds } = await record(copy, tests);
