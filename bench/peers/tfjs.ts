@@ -109,6 +109,9 @@ function layerNorm(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor 
   return tf.add(tf.mul(scaled, weight), bias);
 }
 
+/** The largest table whose gradient it is asked for. */
+const MOST_SEGMENTS = 1000;
+
 function op(problem: OpProblem): Run {
   const { rows, cols } = problem;
   const shape: [number, number] = [rows, cols];
@@ -150,6 +153,8 @@ function op(problem: OpProblem): Run {
     case 'embedding':
       return freeing(() => tf.gather(x, taken));
     case 'embedding gradient': {
+      // On its own backend a tenth of a second for each of them.
+      if (rows > MOST_SEGMENTS) throw new Error('goes through all that is taken once for each row of the table');
       const gradient = tf.grad((value) => tf.gather(value, taken));
       return freeing(() => gradient(x, y));
     }
