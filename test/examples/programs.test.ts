@@ -90,6 +90,38 @@ it('vae learns to draw digits', async () => {
   expect(pictureOf(out)).toEqual([964, 364]);
 });
 
+it('dcgan draws, and learns to tell its drawings from digits', async () => {
+  const small = ['--limit', '1024', '--epochs', '2', '--width', '8', '--batch', '32'];
+  const { code, out, err } = await run('dcgan', small);
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  const losses = [...out.matchAll(/discriminator ([\d.]+) {2}generator ([\d.]+)/g)].map((found) => Number(found[1]));
+  expect(losses).toHaveLength(2);
+  // Whoever cannot tell has 2 log 2.
+  expect(losses[0]).toBeLessThan(2 * Math.LN2);
+  expect(losses[1]).toBeLessThan(losses[0] as number);
+  expect(pictureOf(out)).toEqual([964, 364]);
+  const [first, second] = [1, 2].map((epoch) => readFileSync(join(folder, `runs/dcgan/epoch-${epoch}.png`)));
+  expect(first?.equals(second as Buffer)).toBe(false);
+});
+
+it('lora teaches turned digits by adapters, and merges them', async () => {
+  const { code, out, err } = await run('lora', ['--limit', '3000', '--batch', '32', '--rank', '4']);
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  const numbers = 784 * 256 + 256 * 256 + 256 * 10 + 256 + 256 + 10;
+  const adapters = 4 * (784 + 256 + 256 + 256 + 256 + 10);
+  expect(out).toContain(`Network: ${numbers} of ${numbers} parameters learn`);
+  expect(out).toContain(`Adapters: ${adapters} of ${numbers + adapters} parameters learn`);
+  expect(out).toMatch(new RegExp(`^Parameters +${numbers}$`, 'm'));
+  const read = [...out.matchAll(/upright ([\d.]+) % {2}turned ([\d.]+) %/g)].map(([, ...shares]) => shares.map(Number));
+  const [before, after, merged] = read as [number[], number[], number[]];
+  expect(before[0]).toBeGreaterThan(80);
+  expect(before[1]).toBeLessThan(20);
+  expect(after[1]).toBeGreaterThan(60);
+  for (const i of [0, 1]) expect(Math.abs((merged[i] as number) - (after[i] as number))).toBeLessThan(0.1);
+});
+
 it('pole learns to balance, and repeats a run to the bit', async () => {
   const ended = await run('pole');
   expect(ended.err).toBe('');
