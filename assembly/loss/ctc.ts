@@ -6,10 +6,12 @@
 import { horizontalSum, lanesMask, loadLanes, storeLanes } from "../lanes";
 import { exp, expNegative, log } from "../math";
 
-/** Label i of a sample; blank where there is none. */
+// Beta is alpha of the reversed frames and labels: its rows hold the last state first.
+
+/** Label i of a sample, whose labels lie `stride` bytes apart; blank where there is none. */
 @inline
-function labelAt(targets: usize, i: i32, length: i32, blank: i32): i32 {
-  return <u32>i < <u32>length ? load<i32>(targets + ((<usize>i) << 2)) : blank;
+function labelAt(labels: usize, i: i32, stride: i32, length: i32, blank: i32): i32 {
+  return <u32>i < <u32>length ? load<i32>(labels + i * stride) : blank;
 }
 
 /** The log-probabilities of the states blank, first, blank, second in a frame. */
@@ -20,42 +22,65 @@ function emissions(frame: usize, blank: i32, first: i32, second: i32): v128 {
   return f32x4.replace_lane(one, 3, load<f32>(frame + ((<usize>second) << 2)));
 }
 
-/** All ones in the lanes of labels that differ from the label beside them: the blank between may be left out. */
-@inline
-function skips(a: i32, b: i32, c: i32): v128 {
-  return i32x4(0, a == b ? 0 : -1, 0, b == c ? 0 : -1);
-}
-
-/** log(e^a + e^b + e^c), c only where it may be skipped to. -Inf where all are. */
-@inline
-function paths(a: v128, b: v128, c: v128, skip: v128): v128 {
-  const third = v128.bitselect(c, f32x4.splat(-Infinity), skip);
-  const top = f32x4.pmax(f32x4.pmax(f32x4.pmax(f32x4.splat(-1e30), a), b), third);
+/** log(e^a + e^b + e^c). -Inf where all are. */
+function paths(a: v128, b: v128, c: v128): v128 {
+  const top = f32x4.pmax(f32x4.pmax(f32x4.pmax(f32x4.splat(-1e30), a), b), c);
   const sum = f32x4.add(
     f32x4.add(expNegative(f32x4.sub(a, top)), expNegative(f32x4.sub(b, top))),
-    expNegative(f32x4.sub(third, top)),
+    expNegative(f32x4.sub(c, top)),
   );
   return f32x4.add(log(sum), top);
 }
 
-/** Lanes of a row of states less `shift`, -Inf beyond its end. */
-@inline
-function states(p: usize, left: i32, shift: v128): v128 {
-  if (left <= 0) return f32x4.splat(-Infinity);
-  const lanes = min(4, left);
-  return v128.bitselect(f32x4.sub(loadLanes(p, lanes), shift), f32x4.splat(-Infinity), lanesMask(lanes));
-}
-
-@inline
-function largest(v: v128): f32 {
-  const pair = f32x4.pmax(v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
-  return f32x4.extract_lane(f32x4.pmax(pair, v128.shuffle<i32>(pair, pair, 1, 0, 3, 2)), 0);
-}
-
-/** What keeps a row near 0: its largest value, 0 where there is none. */
-@inline
-function shiftOf(top: v128): f32 {
-  const value = largest(top);
+/**
+ * The row of a frame out of the one before, `above` less `shift`, which may be the same; out of state 0 alone where
+ * that is absent (0). to[2 length + 1] is overwritten, and, where it is not absent, bare[2 length + 1] with the row
+ * without what the frame itself gives. @returns the largest number of the row, 0 where there is none
+ */
+function advance(
+  to: usize,
+  bare: usize,
+  above: usize,
+  shift: f32,
+  frame: usize,
+  labels: usize,
+  stride: i32,
+  length: i32,
+  blank: i32,
+): f32 {
+  const none = f32x4.splat(-Infinity);
+  let top = f32x4.splat(-1e30),
+    before = none,
+    last = blank;
+  for (let left = 2 * length + 1, i = 0; left > 0; left -= 4, i += 2, to += 16) {
+    const lanes = min(4, left),
+      mask = lanesMask(lanes);
+    let current = none;
+    if (above) {
+      current = v128.bitselect(f32x4.sub(loadLanes(above, lanes), f32x4.splat(shift)), none, mask);
+      above += 16;
+    } else if (i == 0) current = f32x4.replace_lane(none, 0, 0);
+    const first = labelAt(labels, i, stride, length, blank),
+      second = labelAt(labels, i + 1, stride, length, blank);
+    // The blank between labels that differ may be left out.
+    const skips = i32x4(0, last == first ? 0 : -1, 0, first == second ? 0 : -1);
+    const ways = paths(
+      current,
+      v128.shuffle<i32>(before, current, 3, 4, 5, 6),
+      v128.bitselect(v128.shuffle<i32>(before, current, 2, 3, 4, 5), none, skips),
+    );
+    if (bare) {
+      storeLanes(bare, ways, lanes);
+      bare += 16;
+    }
+    const y = f32x4.add(ways, emissions(frame, blank, first, second));
+    storeLanes(to, y, lanes);
+    top = f32x4.pmax(top, v128.bitselect(y, none, mask));
+    before = current;
+    last = second;
+  }
+  const pair = f32x4.pmax(top, v128.shuffle<i32>(top, top, 2, 3, 0, 1));
+  const value = f32x4.extract_lane(f32x4.pmax(pair, v128.shuffle<i32>(pair, pair, 1, 0, 3, 2)), 0);
   return value > -1e30 ? value : 0;
 }
 
@@ -78,52 +103,30 @@ export function ctc_forward_f32(
   step: i32,
   blank: i32,
 ): void {
-  const none = f32x4.splat(-Infinity);
   for (let sample = 0; sample < n; sample++) {
     const count = load<i32>(frames + ((<usize>sample) << 2)),
-      length = load<i32>(lengths + ((<usize>sample) << 2)),
-      end = 2 * length + 1;
+      length = load<i32>(lengths + ((<usize>sample) << 2));
     const own = targets + ((<usize>sample * labels) << 2);
     let frame = logp + ((<usize>sample * classes) << 2),
       row = alpha + ((<usize>sample * time * width) << 2),
-      above = row;
+      above: usize = 0;
     let offset: f64 = 0,
       shift: f32 = 0;
-    for (let t = 0; t < count; t++, frame += (<usize>step) << 2, above = row, row += (<usize>width) << 2) {
-      let top = none,
-        before = none,
-        last = blank;
-      for (let s = 0; s < end; s += 4) {
-        const at = (<usize>s) << 2,
-          i = s >> 1;
-        let current = states(above + at, end - s, f32x4.splat(shift));
-        if (t == 0) current = s == 0 ? f32x4(0, -Infinity, -Infinity, -Infinity) : none;
-        const first = labelAt(own, i, length, blank),
-          second = labelAt(own, i + 1, length, blank);
-        const y = f32x4.add(
-          paths(
-            current,
-            v128.shuffle<i32>(before, current, 3, 4, 5, 6),
-            v128.shuffle<i32>(before, current, 2, 3, 4, 5),
-            skips(last, first, second),
-          ),
-          emissions(frame, blank, first, second),
-        );
-        const lanes = min(4, end - s);
-        storeLanes(row + at, y, lanes);
-        top = f32x4.pmax(top, v128.bitselect(y, none, lanesMask(lanes)));
-        before = current;
-        last = second;
-      }
-      shift = shiftOf(top);
+    for (let t = 0; t < count; t++, frame += (<usize>step) << 2, row += (<usize>width) << 2) {
+      shift = advance(row, 0, above, shift, frame, own, 4, length, blank);
       offset += shift;
+      above = row;
     }
     let loss: f32 = length == 0 ? 0 : Infinity;
     if (count > 0) {
-      const ends = above + ((<usize>end) << 2);
-      const final = f32x4(load<f32>(ends - 4) - shift, length == 0 ? -Infinity : load<f32>(ends - 8) - shift, 0, 0);
-      const ways = f32x4.splat(horizontalSum(v128.and(expNegative(final), i64x2(-1, 0))));
-      loss = <f32>-(offset + <f64>f32x4.extract_lane(log(ways), 0));
+      const none = f32x4.splat(-Infinity),
+        end = above + ((<usize>length) << 3);
+      const ways = paths(
+        f32x4.splat(load<f32>(end) - shift),
+        length == 0 ? none : f32x4.splat(load<f32>(end - 4) - shift),
+        none,
+      );
+      loss = <f32>-(offset + <f64>f32x4.extract_lane(ways, 0));
     }
     store<f32>(losses + ((<usize>sample) << 2), loss);
   }
@@ -151,77 +154,54 @@ export function ctc_backward_f32(
   step: i32,
   blank: i32,
 ): void {
-  const none = f32x4.splat(-Infinity),
-    stride = (<usize>step) << 2,
+  const stride = (<usize>step) << 2,
     line = (<usize>width) << 2;
   for (let sample = 0; sample < n; sample++, beta += 2 * line) {
-    const count = load<i32>(frames + ((<usize>sample) << 2)),
-      length = load<i32>(lengths + ((<usize>sample) << 2)),
-      end = 2 * length + 1,
+    const length = load<i32>(lengths + ((<usize>sample) << 2)),
       scale = load<f32>(g + ((<usize>sample) << 2));
-    const own = targets + ((<usize>sample * labels) << 2),
+    const last = targets + ((<usize>(sample * labels + length - 1)) << 2),
       column = (<usize>sample * classes) << 2,
       ways = beta + line;
     // A loss that counts for nothing may be infinite.
-    const used = scale == 0 ? 0 : count;
+    const used = scale == 0 ? 0 : load<i32>(frames + ((<usize>sample) << 2));
     for (let t = used; t < time; t++) memory.fill(dlogp + column + <usize>t * stride, 0, (<usize>classes) << 2);
-    let shift: f32 = 0;
+    let shift: f32 = 0,
+      above: usize = 0;
     for (let t = used - 1; t >= 0; t--) {
-      const frame = logp + column + <usize>t * stride,
-        row = alpha + (<usize>sample * time + t) * line;
-      let top = none,
-        peak = none,
-        current = states(beta, end, f32x4.splat(shift)),
-        first = labelAt(own, 0, length, blank),
-        second = labelAt(own, 1, length, blank);
-      for (let s = 0; s < end; s += 4) {
-        const at = (<usize>s) << 2,
-          lanes = min(4, end - s),
-          mask = lanesMask(lanes),
-          third = labelAt(own, (s >> 1) + 2, length, blank);
-        const next = states(beta + at + 16, end - s - 4, f32x4.splat(shift));
-        let after: v128;
-        if (t == count - 1) {
-          const left = i32x4.sub(i32x4.splat(end - s), i32x4(0, 1, 2, 3));
-          after = v128.bitselect(f32x4.splat(0), none, i32x4.le_s(left, i32x4.splat(2)));
-        } else {
-          after = paths(
-            current,
-            v128.shuffle<i32>(current, next, 1, 2, 3, 4),
-            v128.shuffle<i32>(current, next, 2, 3, 4, 5),
-            skips(first, second, third),
-          );
-        }
-        const through = f32x4.add(loadLanes(row + at, lanes), after),
-          y = f32x4.add(after, emissions(frame, blank, first, second));
-        storeLanes(ways + at, through, lanes);
-        storeLanes(beta + at, y, lanes);
-        peak = f32x4.pmax(peak, v128.bitselect(through, none, mask));
-        top = f32x4.pmax(top, v128.bitselect(y, none, mask));
-        current = next;
-        first = third;
-        second = labelAt(own, (s >> 1) + 3, length, blank);
-      }
-      shift = shiftOf(top);
-      shareOut(dlogp + column + <usize>t * stride, ways, frame, own, largest(peak), scale, length, classes, blank);
+      const frame = column + <usize>t * stride,
+        row = alpha + (<usize>sample * time + t) * line + ((<usize>length) << 3);
+      shift = advance(beta, ways, above, shift, logp + frame, last, -4, length, blank);
+      above = beta;
+      shareOut(dlogp + frame, ways, row, logp + frame, last, scale, length, classes, blank);
     }
   }
 }
 
-/** dx[classes] = scale (e^logp - the shares of the classes); ways[2 length + 1] are logarithms, the largest is peak. */
+/**
+ * dx[classes] = scale (e^logp - the shares of the classes); ways[2 length + 1] are logarithms of what follows a state,
+ * the last one first, and is overwritten; those of what leads there end at alpha. The last label is at `last`.
+ */
 function shareOut(
   dx: usize,
   ways: usize,
+  alpha: usize,
   logp: usize,
-  targets: usize,
-  peak: f32,
+  last: usize,
   scale: f32,
   length: i32,
   classes: i32,
   blank: i32,
 ): void {
+  let peak: f32 = -Infinity,
+    p = ways;
+  for (let left = 2 * length; left >= 0; left--, p += 4, alpha -= 4) {
+    const through = load<f32>(p) + load<f32>(alpha);
+    store<f32>(p, through);
+    if (through > peak) peak = through;
+  }
+  p = ways;
   let sum = f32x4.splat(0);
-  for (let left = 2 * length + 1, p = ways; left > 0; left -= 4, p += 16) {
+  for (let left = 2 * length + 1; left > 0; left -= 4, p += 16) {
     const lanes = min(4, left);
     const share = expNegative(f32x4.sub(loadLanes(p, lanes), f32x4.splat(peak)));
     storeLanes(p, share, lanes);
@@ -230,12 +210,13 @@ function shareOut(
   // Where there is no way, the loss is infinite and has no gradient.
   const whole = f32x4.splat(peak > -Infinity ? scale : NaN),
     part = scale / horizontalSum(sum);
-  for (let left = classes, p = dx; left > 0; left -= 4, p += 16, logp += 16) {
+  p = dx;
+  for (let left = classes; left > 0; left -= 4, p += 16, logp += 16) {
     const lanes = min(4, left);
     storeLanes(p, f32x4.mul(exp(loadLanes(logp, lanes)), whole), lanes);
   }
   for (let s = 0; s <= 2 * length; s++, ways += 4) {
-    const at = dx + ((<usize>(s & 1 ? labelAt(targets, s >> 1, length, blank) : blank)) << 2);
+    const at = dx + ((<usize>(s & 1 ? load<i32>(last - ((<usize>(s >> 1)) << 2)) : blank)) << 2);
     store<f32>(at, load<f32>(at) - load<f32>(ways) * part);
   }
 }
