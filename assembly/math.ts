@@ -162,10 +162,16 @@ export function log(x: v128): v128 {
   return logNormal(x);
 }
 
-/** ln x of one number, as `log` has it. */
-@inline
+// Of one number, called where there is one for a row or for a kernel.
+
+/** ln x, as `log` has it. */
 export function logOne(x: f32): f32 {
   return f32x4.extract_lane(log(f32x4.splat(x)), 0);
+}
+
+/** e^x, as `exp` has it. */
+export function expOne(x: f32): f32 {
+  return f32x4.extract_lane(exp(f32x4.splat(x)), 0);
 }
 
 /** ln(1 + x), accurate relative to itself. Within 2 ulp; -Inf at -1, NaN below. */

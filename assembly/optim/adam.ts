@@ -1,7 +1,7 @@
 // Adam, AdamW and what steps as they do with other numbers: NAdam, RAdam and LAMB. Formulas are PyTorch's, LAMB's are
 // those of You et al. 2020; hyper.ts says what step and hyper hold.
 import { loadLanes, madd, storeLanes } from "../lanes";
-import { exp } from "../math";
+import { expOne } from "../math";
 import { decayed, fading, hyperAt, LR, MAXIMIZE, WEIGHT_DECAY } from "./hyper";
 
 /** The step of `lanes` elements from byte `at` on. */
@@ -119,7 +119,7 @@ export function adam_step_f32(
 
 /** The momentum of NAdam at step t: beta1 * (1 - 0.96^(t * momentumDecay) / 2). */
 function momentumAt(hyper: usize, t: f32): f64 {
-  const fall = f32x4.extract_lane(exp(f32x4.splat(t * hyperAt(hyper, 7) * -0.040821995)), 0);
+  const fall = expOne(t * hyperAt(hyper, 7) * -0.040821995);
   return (1 - <f64>hyperAt(hyper, 3)) * (1 - 0.5 * <f64>fall);
 }
 

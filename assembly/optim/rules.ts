@@ -1,7 +1,7 @@
 // Optimizers whose step is a formula of their own: a rule is an op class, and the loop over elements is one. Formulas are
 // PyTorch's; hyper.ts says what step and hyper hold.
 import { clamp, loadLanes, loadPart, madd, magnitude, nmadd, select, storeLanes, storePart, withSign } from "../lanes";
-import { exp, log1p } from "../math";
+import { expOne, log1p } from "../math";
 import { decayed, fading, hyperAt, hyperLanes, LR, signOf, WEIGHT_DECAY } from "./hyper";
 
 /**
@@ -220,8 +220,8 @@ export function asgd_step_f32(
 export function asgd_rates_f32(eta: usize, mu: usize, step: usize, hyper: usize): void {
   const lr = hyperAt(hyper, LR),
     t = load<f32>(step);
-  const fall = f32x4.mul(log1p(f32x4.splat(hyperAt(hyper, 3) * lr * t)), f32x4.splat(-hyperAt(hyper, 4)));
-  store<f32>(eta, lr * f32x4.extract_lane(exp(fall), 0));
+  const fall = f32x4.extract_lane(log1p(f32x4.splat(hyperAt(hyper, 3) * lr * t)), 0) * -hyperAt(hyper, 4);
+  store<f32>(eta, lr * expOne(fall));
   store<f32>(mu, 1 / max<f32>(1, t - hyperAt(hyper, 5)));
 }
 

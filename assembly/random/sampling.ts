@@ -1,7 +1,7 @@
 // Numbers that take another count of words each, or none of their own. Element i of a draw has the blocks of the
 // counter state + i, one for each try: their third word, 0 in the draws of philox.ts, is the number of the try, from 1
 // on. So the numbers are the same however a draw is cut; random_advance moves the state by four elements for each.
-import { exp, log1p, logOne } from "../math";
+import { expOne, log1p, logOne } from "../math";
 import { MULTIPLIER_0, MULTIPLIER_1, ROUNDS, WEYL_0, WEYL_1 } from "./philox";
 
 /** The first two words of block state + index of a try. */
@@ -26,10 +26,7 @@ function words(state: usize, index: i64, attempt: u32): u64 {
   return ((<u64>c1) << 32) | <u64>c0;
 }
 
-/** e^x and ln(1 + x) of one number. */
-function expOne(x: f32): f32 {
-  return f32x4.extract_lane(exp(f32x4.splat(x)), 0);
-}
+/** ln(1 + x) of one number. */
 function log1pOne(x: f32): f32 {
   return f32x4.extract_lane(log1p(f32x4.splat(x)), 0);
 }
