@@ -1,46 +1,78 @@
 // Writes a module so that gzip finds most in it. Instructions stay what they are, but for how a constant is spelled.
-import { gzipSync } from 'node:zlib';
+import { deflateRawSync } from 'node:zlib';
 import binaryen from 'assemblyscript/binaryen';
 
-// Gzip looks back 32 kB, so functions that share code must be neighbours.
+// Gzip looks back 32 kB, so functions that share code must be near each other. Chains of like functions are a start;
+// then functions move beside those that they are like, for as long as that helps.
 
-/** How many instructions in a row count as shared code. Which is best differs from build to build: all are tried. */
-const RUNS = [2, 3, 4, 5, 6];
-/** Fewer shared runs than this are chance. */
-const LEAST_SHARED = 3;
+/** Bytes in a row that count as shared code. */
+const RUN = 8;
+/** How many others a function may move to: those that it is most like. */
+const PARTNERS = 5;
+/** At most so many functions move at once. */
+const LONGEST = 3;
+/** Moves that are tried, each a compression of everything: some 10 s, for 1 kB. */
+const MOVES = 1800;
 
-/** The runs of a function's text: `length` neighbouring lines, each an instruction. */
-function runsOf(text: string, length: number): Set<string> {
-  const lines = text
-    .split('\n')
-    .slice(1)
-    .map((line) => line.trim());
-  return new Set(lines.slice(length - 1).map((_, at) => lines.slice(at, at + length).join(' ')));
+/** What each function is in a module: its length, locals and instructions. */
+function bodiesOf(module: Uint8Array): Uint8Array[] {
+  let at = 8;
+  const number = (): number => {
+    for (let value = 0, shift = 0; ; shift += 7) {
+      const byte = module[at++] as number;
+      value |= (byte & 127) << shift;
+      if (byte < 128) return value;
+    }
+  };
+  const CODE = 10;
+  for (;;) {
+    const section = module[at++],
+      size = number();
+    if (section === CODE) break;
+    at += size;
+  }
+  return Array.from({ length: number() }, () => {
+    const from = at,
+      bytes = number();
+    at += bytes;
+    return module.subarray(from, at);
+  });
 }
 
-/** Pairs of functions with the number of runs that they share, the most first. */
-function likePairs(functions: readonly string[], length: number): { a: number; b: number; shared: number }[] {
+/** For each function how like the others are: the runs that both have, the rarer the more. */
+function likeness(bodies: readonly Uint8Array[]): Float64Array[] {
   const owners = new Map<string, number[]>();
-  for (const [index, text] of functions.entries())
-    for (const run of runsOf(text, length)) {
-      const list = owners.get(run);
-      if (list) list.push(index);
-      else owners.set(run, [index]);
+  for (const [index, body] of bodies.entries()) {
+    const text = Buffer.from(body).toString('latin1');
+    for (let at = RUN; at <= text.length; at++) {
+      const run = text.slice(at - RUN, at),
+        list = owners.get(run);
+      if (!list) owners.set(run, [index]);
+      else if (list.at(-1) !== index) list.push(index);
     }
-  const n = functions.length,
-    shared = new Uint32Array(n * n);
+  }
+  const shared = bodies.map(() => new Float64Array(bodies.length));
+  const add = (a: number, b: number, more: number): void => {
+    const row = shared[a] as Float64Array;
+    row[b] = Number(row[b]) + more;
+  };
   for (const list of owners.values())
     for (const [at, a] of list.entries())
-      for (const b of list.slice(0, at)) shared[a * n + b] = 1 + Number(shared[a * n + b]);
-  return Array.from(shared, (count, at) => ({ a: Math.floor(at / n), b: at % n, shared: count }))
-    .filter((pair) => pair.shared >= LEAST_SHARED)
-    .sort((p, q) => q.shared - p.shared);
+      for (const b of list.slice(0, at)) {
+        add(a, b, 1 / list.length);
+        add(b, a, 1 / list.length);
+      }
+  return shared;
 }
 
 /** Chains of functions, joined at their ends, the likest pair first. */
-function chained(functions: readonly string[], length: number): string[] {
-  const chainOf = functions.map((_, index) => [index]);
-  for (const { a, b } of likePairs(functions, length)) {
+function chained(shared: readonly Float64Array[]): number[] {
+  const chainOf = shared.map((_, index) => [index]);
+  const pairs = shared
+    .flatMap((row, a) => Array.from(row.subarray(0, a), (count, b) => ({ a, b, count })))
+    .filter(({ count }) => count > 0)
+    .sort((p, q) => q.count - p.count);
+  for (const { a, b } of pairs) {
     const [front, back] = [chainOf[a] as number[], chainOf[b] as number[]];
     if (front === back || ![front[0], front.at(-1)].includes(a) || ![back[0], back.at(-1)].includes(b)) continue;
     if (front.at(-1) !== a) front.reverse();
@@ -48,7 +80,39 @@ function chained(functions: readonly string[], length: number): string[] {
     front.push(...back);
     for (const index of back) chainOf[index] = front;
   }
-  return [...new Set(chainOf)].flat().map((index) => functions[index] as string);
+  return [...new Set(chainOf)].flat();
+}
+
+/** The order of functions that compresses best of those that were tried: always the same for the same functions. */
+function bestOrder(bodies: readonly Uint8Array[]): number[] {
+  const shared = likeness(bodies),
+    partners = shared.map((row) =>
+      Array.from(row.keys())
+        .sort((a, b) => Number(row[b]) - Number(row[a]))
+        .slice(0, PARTNERS),
+    );
+  const size = (order: readonly number[]): number =>
+    deflateRawSync(Buffer.concat(order.map((index) => bodies[index] as Uint8Array)), { level: 9 }).length;
+  let seed = 1;
+  const below = (n: number): number => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    return Math.floor((seed / 2 ** 32) * n);
+  };
+  let best = chained(shared),
+    least = size(best);
+  for (let tries = 0; tries < MOVES; tries++) {
+    const order = [...best],
+      moved = order.splice(below(order.length - LONGEST), 1 + below(LONGEST));
+    const partner = partners[moved[below(moved.length)] as number]?.[below(PARTNERS)] as number,
+      at = order.indexOf(partner);
+    if (at < 0) continue;
+    order.splice(at + below(2), 0, ...(below(3) === 0 ? moved.reverse() : moved));
+    const bytes = size(order);
+    if (bytes > least) continue;
+    best = order;
+    least = bytes;
+  }
+  return best;
 }
 
 /** Vector constants of one repeated word as a splat of it: 7 bytes in place of 18, and the same constant to engines. */
@@ -59,17 +123,23 @@ function withSplats(text: string): string {
   );
 }
 
-/** A function whose locals of one type have their numbers by how often they are set: alike code then reads alike. */
+/**
+ * A function whose locals of one type have their numbers by how often they are set, and by which is set first: alike
+ * code then reads alike.
+ */
 function withSortedLocals(text: string): string {
   const sets = new Map<string, number>();
   for (const [, local] of text.matchAll(/local\.(?:set|tee) (\$\d+)/g))
     sets.set(local as string, (sets.get(local as string) ?? 0) + 1);
+  const first = new Map(Array.from(sets.keys(), (local, at) => [local, at]));
   const slots = new Map<string, string[]>();
   for (const [, local, type] of text.matchAll(/\(local (\$\d+) (\w+)\)/g))
     slots.set(type as string, [...(slots.get(type as string) ?? []), local as string]);
   const renamed = new Map<string, string>();
   for (const locals of slots.values()) {
-    const sorted = locals.toSorted((a, b) => (sets.get(b) ?? 0) - (sets.get(a) ?? 0));
+    const sorted = locals.toSorted(
+      (a, b) => (sets.get(b) ?? 0) - (sets.get(a) ?? 0) || (first.get(a) ?? 0) - (first.get(b) ?? 0),
+    );
     for (const [at, local] of sorted.entries()) renamed.set(local, locals[at] as string);
   }
   return text.replace(/(local\.(?:get|set|tee)) (\$\d+)/g, (_, op, local) => `${op} ${renamed.get(local) ?? local}`);
@@ -96,10 +166,7 @@ export function packModule(asc: string): Uint8Array {
     .slice(from, to)
     .split(/(?=\n \(func \$)/)
     .map(withSortedLocals);
-  const [best] = RUNS.map((length) =>
-    assembled(text.slice(0, from) + chained(functions, length).join('') + text.slice(to)),
-  )
-    .map((binary) => ({ binary, size: gzipSync(binary, { level: 9 }).length }))
-    .sort((p, q) => p.size - q.size);
-  return (best as { binary: Uint8Array }).binary;
+  const moduleOf = (order: readonly string[]): Uint8Array =>
+    assembled(text.slice(0, from) + order.join('') + text.slice(to));
+  return moduleOf(bestOrder(bodiesOf(moduleOf(functions))).map((index) => functions[index] as string));
 }
