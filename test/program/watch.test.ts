@@ -293,6 +293,9 @@ describe('compile()', () => {
         'other attributes of full': [1, 2, ({ now }) => x.add(now as number)],
         'another input b of add': [tensor([1]), tensor([2]), ({ now }) => x.add(now as Tensor)],
         'other results': [0.1, 0.2, ({ now }) => ({ loss: x.add(1), lr: now })],
+        // Messages are patterns: these are the same one.
+        'other (results)': [0.1, 0.2, ({ now }) => new Map([['lr', now]])],
+        'other result[s]': [0.1, 0.2, ({ now }) => new Set([now])],
         'another gradient': [
           true,
           false,
