@@ -1,11 +1,11 @@
 // Writes what follows from the kernel descriptors in bindings/kernels/: the list of the kernels that WebAssembly
-// exports, the dispatch inside of it, and the eager call of each kernel. All lie in folders that git ignores. A file
+// exports, the dispatch inside of it, and the eager calls of each family. All lie in folders that git ignores. A file
 // whose text is the same stays untouched, so that watchers sleep.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import type { Kernel, Spec } from '../bindings/kernels/descriptor.ts';
-import { probes, table } from '../bindings/kernels/table.ts';
+import { families, probeFamilies, probes, table } from '../bindings/kernels/table.ts';
 
 const kernels = Object.entries(table) as [name: string, kernel: Kernel][];
 const all = [...kernels, ...(Object.entries(probes) as [name: string, kernel: Kernel][])];
@@ -81,8 +81,8 @@ ${all.map(dispatchCase).slice(kernels.length).join('')}    default:
   }
 }
 
-/** The number of a loop, which is no kernel. */
-export const LOOP: i32 = ${all.length};
+/** What stands for a kernel's number where a loop begins. */
+export const LOOP: i32 = -1;
 `;
 
 /** What an operand is in the call of an export. */
@@ -95,57 +95,59 @@ function argument([name, spec]: [string, Spec]): string {
   return spec.optional ? `c.${name} ? ${address} : 0` : address;
 }
 
-const eager = ([name, { operands }]: [string, Kernel]): string =>
-  `    ${name}: (c) => e.${name}(${Object.entries(operands).map(argument).join(', ')}),`;
+/** The file of bindings/kernels/ with each family, found by its name. */
+function filesOfFamilies(): Map<string, string> {
+  const files = readdirSync('bindings/kernels').map((file) => [file, readFileSync(`bindings/kernels/${file}`, 'utf8')]);
+  return new Map(
+    files.flatMap(([file = '', text = '']) =>
+      [...text.matchAll(/^export const (\w+(?:Kernels|Probes)) =/gm)].map(([, name = '']) => [name, file] as const),
+    ),
+  );
+}
 
-const calls = (): string => `// Written by tools/generate-kernels.ts out of bindings/kernels/.
-import type { Operand } from '../kernels/descriptor.ts';
-import type { KernelName, Kernels, Probes } from '../kernels/table.ts';
+/**
+ * The eager calls of each family. Kernels with the same operands share the text of theirs, so that another costs a
+ * bundle next to nothing; engines call them as fast as calls of their own (5 ns either way).
+ */
+function calls(): string {
+  const makes = new Map<string, string>();
+  const makeOf = ({ operands }: Kernel): string => {
+    const args = Object.entries(operands).map(argument).join(', ');
+    const text = `(f${args.includes('m.') ? ', m' : ''}) => (c) => f(${args})`;
+    if (!makes.has(text)) makes.set(text, `call${makes.size}`);
+    return makes.get(text) as string;
+  };
+  const files = filesOfFamilies();
+  const members = Object.entries({ ...families, ...probeFamilies }) as [string, Readonly<Record<string, Kernel>>][];
+  const moduleOf = (family: string): string => (files.get(family) as string).slice(0, -'.ts'.length);
+  let first = 0;
+  const made = members.map(([family, kernels]) => {
+    const list = Object.values(kernels).map(makeOf).join(', ');
+    const text = `export const ${family} = optional(() => eager(${moduleOf(family)}.${family}, ${first}, [${list}]));`;
+    first += Object.keys(kernels).length;
+    return text;
+  });
+  if (first !== all.length)
+    throw new Error(`expected each kernel in one family, got ${all.length} kernels in ${first}`);
+  return `// Written by tools/generate-kernels.ts out of bindings/kernels/.
+import { at, eager, type MakeCall, write } from '../kernels/eager.ts';
+${[...new Set(members.map(([family]) => moduleOf(family)))]
+  .sort()
+  .map((name) => `import * as ${name} from '../kernels/${name}.ts';`)
+  .join('\n')}
+import { optional } from '../lookup.ts';
 
 /** What the wasm files of this package say that they are of. */
 export const STAMP = '${stamp()}';
 
-/** What the calls need of the running instance. */
-export interface Caller {
-  /** Where this thread packs. */
-  readonly workspace: number;
-  /** Puts a list where kernels can read it. @returns its address */
-  list(words: readonly number[]): number;
-}
+${[...makes].map(([text, name]) => `const ${name}: MakeCall = ${text};`).join('\n')}
 
-type Exports = Readonly<Record<string, (...args: number[]) => number>>;
+${made.join('\n')}
 
-/** The address of what is read. */
-const at = (x: Operand): number => x.block.ptr + x.byteOffset;
-/** The address of what is written, whose version goes up. */
-const write = (x: Operand): number => {
-  x.block.version++;
-  return x.block.ptr + x.byteOffset;
-};
-
-/** @throws Error where the wasm build lacks one of \`calls\` */
-function checked<C extends object>(exports: Exports, calls: C): C {
-  for (const name of Object.keys(calls))
-    if (!exports[name]) throw new Error(\`the wasm build lacks the kernel \${name}; run npm run build\`);
-  return calls;
-}
-
-/** Every kernel in the order of the table, called at once. @throws Error where the wasm build lacks one */
-export function eagerKernels(exports: Exports, m: Caller): Kernels {
-  const e = exports as Readonly<Record<KernelName, (...args: number[]) => number>>;
-  return checked(exports, {
-${kernels.map(eager).join('\n')}
-  });
-}
-
-/** Every probe in the order of the table. @throws Error where the wasm build lacks one */
-export function eagerProbes(exports: Exports): Probes {
-  const e = exports as Readonly<Record<keyof Probes, (...args: number[]) => number>>;
-  return checked(exports, {
-${all.slice(kernels.length).map(eager).join('\n')}
-  });
-}
+/** All of them, for tools and tests. */
+export const everyKernel = optional(() => [${members.map(([family]) => family).join(', ')}].flat());
 `;
+}
 
 /**
  * Tells bindings and wasm files of other versions of the package, or of other descriptors, apart: a file that was

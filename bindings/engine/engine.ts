@@ -112,7 +112,8 @@ async function begin(attempt: Attempt): Promise<void> {
   }
 }
 
-function stop({ threads, arena }: Runtime): void {
+function stop({ threads, arena, unlink }: Runtime): void {
+  unlink();
   threads.stop();
   arena.abandon();
 }

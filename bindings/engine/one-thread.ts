@@ -1,5 +1,7 @@
 // What runs kernels and programs on this thread alone; thread-pool.ts is what does so with others.
-import type { Kernels } from '../kernels/table.ts';
+import type { Kernel } from '../kernels/descriptor.ts';
+import type { EagerCall } from '../kernels/eager.ts';
+import type { KernelName } from '../kernels/table.ts';
 import type { Arena } from '../memory/arena.ts';
 import type { Exports } from './instance.ts';
 import type { Lists } from './lists.ts';
@@ -11,8 +13,8 @@ export interface Threads {
   readonly size: number;
   /** Bytes of the scratch for intermediates of loops. */
   readonly intermediateBytes: number;
-  /** The same kernels, which share calls among the threads where that is worth their time. */
-  sharing(kernels: Kernels): Kernels;
+  /** A kernel that shares its calls among the threads where that is worth their time. @param alone calls it here */
+  sharing(name: KernelName, kernel: Kernel, alone: EagerCall): EagerCall;
   /** Runs the words of a program. @returns the address of the check that stopped it, or 0 @throws WorkerError */
   run(from: number, to: number): number;
   /** Waits, without giving way to other code, for workers that were to be started later. For threads that may sleep. */
@@ -63,8 +65,8 @@ export class OneThread implements Threads {
     this.exports.thread_start?.(0, count, control, workspace, scratch, Number(sleeps));
   }
 
-  sharing(kernels: Kernels): Kernels {
-    return kernels;
+  sharing(_name: KernelName, _kernel: Kernel, alone: EagerCall): EagerCall {
+    return alone;
   }
 
   settle(): void {}

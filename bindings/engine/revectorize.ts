@@ -2,11 +2,14 @@
 // against the plain build, since an experiment may be wrong.
 import { argumentsOf, operandsOf } from '../kernels/command.ts';
 import type { BufferSpec, Kernel } from '../kernels/descriptor.ts';
-import { type KernelName, table } from '../kernels/table.ts';
+import { addDescriptors, type KernelName, table } from '../kernels/table.ts';
 import type { BuildName } from './builds.ts';
 import { makeTrial } from './instance.ts';
 import { isNode } from './platform.ts';
 import { setTile, TILES } from './tile.ts';
+
+// Also of the families whose rows nobody has loaded.
+addDescriptors(table);
 
 /** What came of the wish: the module to run, and why. */
 export interface Revectorized {

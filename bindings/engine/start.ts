@@ -1,8 +1,6 @@
 // Puts a runtime together: picks the build, finds it, gives it a memory, and starts its threads.
-import { eagerKernels, eagerProbes } from '../generated/kernel-calls.ts';
 import { commandOf, slicesOf, touchesOf, WORTH_SHARING } from '../kernels/command.ts';
 import { encode, Words } from '../kernels/encode.ts';
-import { descriptorOf, type Kernels, numberKernels, type Probes } from '../kernels/table.ts';
 import { Arena } from '../memory/arena.ts';
 import { BackendError, RetrogradError, WorkerError } from '../memory/errors.ts';
 import {
@@ -16,6 +14,7 @@ import {
   type UrlLike,
 } from './builds.ts';
 import { type Exports, type Granted, instantiateBuild, ownMemory, sharedMemory } from './instance.ts';
+import { type Linked, linked } from './kernels.ts';
 import { Lists } from './lists.ts';
 import { OneThread, type Threads } from './one-thread.ts';
 import type { Settings } from './options.ts';
@@ -25,10 +24,8 @@ import { oneThread, pickThreads, THREAD_BYTES, type Wanted } from './thread-coun
 import { pickTile, setTile, TILES, type Tile } from './tile.ts';
 
 /** The running instance: its memory and the two ways to its exports. @internal */
-export interface Runtime {
+export interface Runtime extends Linked {
   readonly arena: Arena;
-  readonly kernels: Kernels;
-  readonly probes: Probes;
   readonly exports: Exports;
   readonly lists: Lists;
   readonly threads: Threads;
@@ -116,7 +113,7 @@ async function choose(settings: Settings): Promise<Chosen> {
 
 /** What thread-pool.ts has of the library. */
 const library = {
-  ...{ isNode, worth: WORTH_SHARING, now, commandOf, descriptorOf, encode, slicesOf, touchesOf },
+  ...{ isNode, worth: WORTH_SHARING, now, commandOf, encode, slicesOf, touchesOf },
   workerError: (message: string) => new WorkerError(message),
 };
 
@@ -141,11 +138,9 @@ async function assemble(settings: Settings): Promise<Runtime> {
     note: (lack) => reasons.push(lack),
   });
   const threads = (await team) ?? alone;
-  const kernels = threads.sharing(eagerKernels(exports, alone));
-  const probes = eagerProbes(exports);
-  numberKernels([...Object.keys(kernels), ...Object.keys(probes)]);
   const revectorized = wide.module !== null;
-  return { arena, kernels, probes, exports, lists, threads, build: simd, tile, revectorized, reasons };
+  const calls = linked(exports, alone, threads);
+  return { ...calls, arena, exports, lists, threads, build: simd, tile, revectorized, reasons };
 }
 
 /** Starts a runtime. @throws BackendError, whatever the engine says */

@@ -3,8 +3,9 @@
 // the library as an argument: where it imported any of it, bundlers would cut the rest in two, which is 2 kB more.
 import type { commandOf, Ref, slicesOf, touchesOf } from '../kernels/command.ts';
 import type { Kernel } from '../kernels/descriptor.ts';
+import type { EagerCall } from '../kernels/eager.ts';
 import type { encode, Words } from '../kernels/encode.ts';
-import type { descriptorOf, KernelName, Kernels } from '../kernels/table.ts';
+import type { KernelName } from '../kernels/table.ts';
 import type { Block } from '../memory/arena.ts';
 import { teamPays } from './contest.ts';
 import type { OneThread, Threads } from './one-thread.ts';
@@ -60,16 +61,12 @@ export interface Parts {
   readonly worth: number;
   readonly now: typeof now;
   readonly commandOf: typeof commandOf;
-  readonly descriptorOf: typeof descriptorOf;
   readonly encode: typeof encode;
   readonly slicesOf: typeof slicesOf;
   readonly touchesOf: typeof touchesOf;
   wordsAt(address: number): Words;
   workerError(message: string): Error;
 }
-
-/** A call of any kernel. */
-type Run = (call: object) => void;
 
 class ThreadPool implements Threads {
   readonly #equipment: Equipment;
@@ -290,20 +287,10 @@ class ThreadPool implements Threads {
     );
   }
 
-  sharing(kernels: Kernels): Kernels {
-    const shared = { ...kernels } as Record<KernelName, Run>;
-    for (const [name, alone] of Object.entries(shared) as [KernelName, Run][]) {
-      // A family of rows that is loaded later brings its descriptors along.
-      let kernel: Kernel | undefined;
-      const isWorth = (call: object): boolean => {
-        kernel ??= this.#parts.descriptorOf(name);
-        return kernel.cut !== undefined && (kernel.cost?.(call as never) ?? 0) >= this.#parts.worth;
-      };
-      shared[name] = (call) => {
-        if (!(this.size > 1 && isWorth(call) && this.#share(name, call))) alone(call);
-      };
-    }
-    return shared as Kernels;
+  sharing(name: KernelName, { cut, cost }: Kernel, alone: EagerCall): EagerCall {
+    if (!cut || !cost) return alone;
+    const { worth } = this.#parts;
+    return (call) => (this.size > 1 && cost(call) >= worth && this.#share(name, call) ? 0 : alone(call));
   }
 
   /** Runs one call on all threads, where that is worth their time and it can be cut. @returns whether it was */

@@ -1,9 +1,11 @@
 // Commands as words in memory, as assembly/program/program.ts reads them.
 import { type Argument, type Command, operandsOf, type Ref, type Slices } from './command.ts';
-import { loopNumber, numberOf } from './table.ts';
+import { numberOf } from './table.ts';
 
 /** The step of an argument that is an offset into the scratch. */
 const SCRATCH = -1;
+/** What stands for a kernel's number where a loop begins. */
+const LOOP = -1;
 /** Words in front of the arguments of a command. */
 const HEADER = 8;
 
@@ -60,7 +62,7 @@ export function encodeLoop(
     sync,
   }: Readonly<Record<'length' | 'units' | 'block' | 'body', number>> & { readonly sync: boolean },
 ): void {
-  for (const word of [loopNumber(), length, Number(sync), units, block, 0, 0, body]) words.i32(word);
+  for (const word of [LOOP, length, Number(sync), units, block, 0, 0, body]) words.i32(word);
 }
 
 /**

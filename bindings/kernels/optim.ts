@@ -12,7 +12,6 @@ const settings = () => ({ step: input('f32'), hyper: input('f32', HYPER), n: siz
 export const stepKernels = optional(() => ({ advance_step: kernel({ step: inout('f32') }) }));
 
 export const optimKernels = optional(() => ({
-  ...stepKernels,
   sgd_step_f32: kernel({ p: p(), g: input('f32', 'n'), momentum: maybe(p()), ...settings() }, elements('n')),
   adam_step_f32: kernel(
     { p: p(), g: input('f32', 'n'), average: p(), square: p(), maximum: maybe(p()), ...settings() },

@@ -2,7 +2,6 @@
 // assembly/optim.
 import { optional } from '../lookup.ts';
 import { elements, inout, input, kernel, output, size } from './descriptor.ts';
-import { stepKernels } from './optim.ts';
 
 const p = () => inout('f32', 'n');
 const g = () => input('f32', 'n');
@@ -10,7 +9,6 @@ const g = () => input('f32', 'n');
 const settings = (count = 8) => ({ step: input('f32'), hyper: input('f32', count), n: size });
 
 export const optimizerKernels = optional(() => ({
-  ...stepKernels,
   nadam_momentum_f32: kernel({ product: inout('f32'), step: input('f32'), hyper: input('f32', 8) }),
   nadam_step_f32: kernel(
     { p: p(), g: g(), average: p(), square: p(), product: input('f32'), ...settings() },

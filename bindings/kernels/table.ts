@@ -1,6 +1,6 @@
-// Every kernel by its name. A kernel's place in the table is its number in programs; probes come after all others. The
-// descriptors of what methods of tensors call are in every program; the others come with the families of rows that call
-// their kernels, so that a bundle carries those of convolutions only where something convolves.
+// Every kernel by its name. A kernel's place in the table is its number in programs; probes come after all others. What
+// methods of tensors call is in every program; the others' descriptors and eager calls come with the families of rows
+// that call their kernels, so that a bundle carries those of convolutions only where something convolves.
 
 import { optional } from '../lookup.ts';
 import { attentionKernels } from './attention.ts';
@@ -8,13 +8,14 @@ import { broadcastKernels } from './broadcast.ts';
 import { columnKernels } from './columns.ts';
 import { convKernels } from './conv.ts';
 import type { Call, Kernel, Specs } from './descriptor.ts';
+import type { EagerKernel } from './eager.ts';
 import { elementwiseKernels } from './elementwise.ts';
 import { embeddingKernels, offsetProbes } from './embedding.ts';
 import { gemmKernels } from './gemm.ts';
 import { countProbes, indexingKernels } from './indexing.ts';
 import { checkProbes, classLossKernels, ctcKernels, ctcProbes, pointwiseLossKernels } from './loss.ts';
 import { batchNormKernels, groupNormKernels, layerNormKernels } from './norm.ts';
-import { optimKernels, scaleKernels } from './optim.ts';
+import { optimKernels, scaleKernels, stepKernels } from './optim.ts';
 import { optimizerKernels } from './optimizers.ts';
 import { orderKernels } from './order.ts';
 import { padKernels } from './pad.ts';
@@ -25,45 +26,51 @@ import { gridKernels, resampleKernels } from './resample.ts';
 import { rnnKernels } from './rnn.ts';
 import { scatterKernels } from './scatter.ts';
 
+/** The families of kernels by their names. A kernel is in one of them. */
+export const families = optional(() => ({
+  elementwiseKernels,
+  broadcastKernels,
+  gemmKernels,
+  convKernels,
+  reduceKernels,
+  layerNormKernels,
+  batchNormKernels,
+  groupNormKernels,
+  columnKernels,
+  padKernels,
+  poolKernels,
+  unpoolKernels,
+  classLossKernels,
+  pointwiseLossKernels,
+  ctcKernels,
+  samplingKernels,
+  randomKernels,
+  stepKernels,
+  optimKernels,
+  scaleKernels,
+  indexingKernels,
+  resampleKernels,
+  gridKernels,
+  rnnKernels,
+  orderKernels,
+  scatterKernels,
+  embeddingKernels,
+  attentionKernels,
+  optimizerKernels,
+}));
+/** The families of probes. */
+export const probeFamilies = optional(() => ({ checkProbes, countProbes, offsetProbes, ctcProbes, samplingProbes }));
+
+type Merged<U> = (U extends unknown ? (x: U) => void : never) extends (x: infer I) => void
+  ? { readonly [K in keyof I]: I[K] }
+  : never;
+/** All members of all families, in their order. */
+const merged = <F extends object>(from: F): Merged<F[keyof F]> => Object.assign({}, ...Object.values(from));
+
 /** All kernels, for tools and tests. */
-export const table = optional(() => ({
-  ...elementwiseKernels,
-  ...broadcastKernels,
-  ...gemmKernels,
-  ...convKernels,
-  ...reduceKernels,
-  ...layerNormKernels,
-  ...batchNormKernels,
-  ...groupNormKernels,
-  ...columnKernels,
-  ...padKernels,
-  ...poolKernels,
-  ...unpoolKernels,
-  ...classLossKernels,
-  ...pointwiseLossKernels,
-  ...ctcKernels,
-  ...samplingKernels,
-  ...randomKernels,
-  ...optimKernels,
-  ...scaleKernels,
-  ...indexingKernels,
-  ...resampleKernels,
-  ...gridKernels,
-  ...rnnKernels,
-  ...orderKernels,
-  ...scatterKernels,
-  ...embeddingKernels,
-  ...attentionKernels,
-  ...optimizerKernels,
-}));
+export const table = optional(() => merged(families));
 /** Exports that look at values and answer with a number; in a program an answer from 0 stops it. */
-export const probes = optional(() => ({
-  ...checkProbes,
-  ...countProbes,
-  ...offsetProbes,
-  ...ctcProbes,
-  ...samplingProbes,
-}));
+export const probes = optional(() => merged(probeFamilies));
 
 export type KernelName = keyof typeof table;
 export type ProbeName = keyof typeof probes;
@@ -76,26 +83,35 @@ export type Probes = { readonly [K in ProbeName]: (call: Call<Operands<(typeof p
 
 const descriptors = new Map<string, Kernel>();
 const numbers = new Map<string, number>();
+const added: EagerKernel[] = [];
+const links = new Set<(kernel: EagerKernel) => void>();
 
-/** Makes the descriptors of a family known. */
-export function addKernels(family: object): void {
-  for (const [name, kernel] of Object.entries(family)) descriptors.set(name, kernel);
+/** Makes descriptors known. */
+export function addDescriptors(kernels: object): void {
+  for (const [name, kernel] of Object.entries(kernels)) descriptors.set(name, kernel);
 }
-for (const family of [
-  ...[elementwiseKernels, broadcastKernels, gemmKernels, reduceKernels],
-  ...[randomKernels, scaleKernels, indexingKernels, checkProbes, countProbes, offsetProbes],
-])
-  addKernels(family);
+
+/** Makes the kernels of a family known, also to the instance that runs. Several families of rows may bring the same. */
+export function addKernels(family: readonly EagerKernel[]): void {
+  for (const kernel of family) {
+    const { name, number } = kernel;
+    if (numbers.has(name)) continue;
+    descriptors.set(name, kernel.kernel);
+    numbers.set(name, number);
+    added.push(kernel);
+    for (const link of links) link(kernel);
+  }
+}
+
+/** Calls `link` with each kernel that is known, and with each as it becomes known. @returns what ends that */
+export function linkKernels(link: (kernel: EagerKernel) => void): () => void {
+  added.forEach(link);
+  links.add(link);
+  return () => links.delete(link);
+}
 
 /** The descriptor of a kernel or probe. */
 export const descriptorOf = (name: KernelName | ProbeName): Kernel => descriptors.get(name) as Kernel;
 
-/** Tells the numbers of all kernels and probes, which their eager calls have by their order. */
-export function numberKernels(names: readonly string[]): void {
-  for (const [i, name] of names.entries()) numbers.set(name, i);
-}
-
 /** The number of a kernel or probe in programs. */
 export const numberOf = (name: KernelName | ProbeName): number => numbers.get(name) as number;
-/** The number of a loop, which is no kernel. */
-export const loopNumber = (): number => numbers.size;

@@ -1,6 +1,7 @@
 // Attention whose scores are never there all at once: the backward pass computes them again. Where the gradients need
 // derivatives, or the mask has one, they are put together from ops that have some.
-import { ATTENTION_WORDS, attentionKernels } from '../kernels/attention.ts';
+import { attentionKernels } from '../generated/kernel-calls.ts';
+import { ATTENTION_WORDS } from '../kernels/attention.ts';
 import { optional } from '../lookup.ts';
 import { formatShape, ShapeError } from '../memory/errors.ts';
 import { add, constant, mul, scale as scaled, sub, where } from './algebra.ts';

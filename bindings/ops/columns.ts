@@ -1,5 +1,5 @@
 // Windows of images as columns, and the images that columns add up to: each is the other's gradient.
-import { columnKernels } from '../kernels/columns.ts';
+import { columnKernels } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import type { Shape } from '../tensor.ts';

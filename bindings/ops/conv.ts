@@ -1,6 +1,6 @@
 // Convolutions over one to three dims. The gradients of a convolution are two ops that are as linear as it is, and the
 // gradients of those are convolutions again: three rows are closed under differentiation.
-import { convKernels } from '../kernels/conv.ts';
+import { convKernels } from '../generated/kernel-calls.ts';
 import { optional, rowOf } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import type { Shape, Tensor } from '../tensor.ts';

@@ -3,6 +3,7 @@
 // they reach kernels through `Kernels` and other ops through `Ops`, both handed to them, so that the same row serves
 // eager calls, tracing and derivatives of derivatives.
 import type { Dtype, TypedArray } from '../dtypes.ts';
+import type { EagerKernel } from '../kernels/eager.ts';
 import { addKernels, type Kernels, type Probes } from '../kernels/table.ts';
 import { GradError } from '../memory/errors.ts';
 import type { Shape, Tensor } from '../tensor.ts';
@@ -309,9 +310,9 @@ export function family<R extends Readonly<Record<string, Row>>>(
   return Object.fromEntries(bound);
 }
 
-/** Signatures of rows that call kernels outside of the core, whose descriptors come with them. */
+/** Signatures of rows that call kernels outside of the core, which come with them. */
 /* @__NO_SIDE_EFFECTS__ */
-export function calling<S>(kernels: object, signatures: S): S {
+export function calling<S>(kernels: readonly EagerKernel[], signatures: S): S {
   addKernels(kernels);
   return signatures;
 }

@@ -1,5 +1,5 @@
 // Connectionist temporal classification, before reduction.
-import { ctcKernels, ctcProbes } from '../kernels/loss.ts';
+import { ctcKernels, ctcProbes } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import {

@@ -1,6 +1,6 @@
 // Rows of a table by index. All of them are made of one sum of rows, which is its own transpose: so derivatives have
 // derivatives of any order.
-import { embeddingKernels } from '../kernels/embedding.ts';
+import { embeddingKernels } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, GradError, ShapeError } from '../memory/errors.ts';
 import {

@@ -1,5 +1,6 @@
 // Images looked at where a grid says.
-import { gridKernels, gridModes, gridPaddings } from '../kernels/resample.ts';
+import { gridKernels } from '../generated/kernel-calls.ts';
+import { gridModes, gridPaddings } from '../kernels/resample.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { numelOf, type Shape } from '../tensor.ts';

@@ -1,6 +1,6 @@
 // Group normalisation: the channels of x [n, channels, ...] in groups, each with the mean and 1/σ of its own elements
 // of a sample. Forward leaves them for backward.
-import { groupNormKernels } from '../kernels/norm.ts';
+import { groupNormKernels } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { attrs, aux, calling, f32, family, grad, maybe, plain, row, signature, type Tensor } from './core.ts';

@@ -1,5 +1,5 @@
 // Losses before reduction, on logits where that is what keeps them finite. functional/loss.ts reduces them.
-import { classLossKernels, pointwiseLossKernels } from '../kernels/loss.ts';
+import { classLossKernels, pointwiseLossKernels } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { softplusRows } from './activation.ts';

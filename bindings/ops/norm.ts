@@ -1,6 +1,6 @@
 // Layer and batch normalisation. Forward leaves the mean and 1/σ it used for backward. The fused gradients have no
 // derivatives: where those are wanted, gradients are put together from ops that have some.
-import { batchNormKernels, layerNormKernels } from '../kernels/norm.ts';
+import { batchNormKernels, layerNormKernels } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { formatShape, ShapeError } from '../memory/errors.ts';
 import { numelOf } from '../tensor.ts';

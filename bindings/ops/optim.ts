@@ -1,5 +1,5 @@
 // Optimizer steps and clipping, in place. Settings lie in `hyper` as assembly/optim reads them; `step` counts.
-import { optimKernels } from '../kernels/optim.ts';
+import { optimKernels, stepKernels } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import type { Kernels, Tensor } from './core.ts';
 import { attrs, calling, f32, family, inout, maybe, plain, row, signature } from './core.ts';
@@ -41,7 +41,7 @@ export function expectStep(
   expectShape(op, 'hyper', hyper, [count]);
 }
 
-export const stepRows = family(calling(optimKernels, s), () => ({
+export const stepRows = family(calling(stepKernels, s), () => ({
   advanceStep: row(s.advanceStep, {
     outputs: (_, { step }, __, op) => {
       expectShape(op, 'step', step, []);
@@ -51,7 +51,7 @@ export const stepRows = family(calling(optimKernels, s), () => ({
   }),
 }));
 
-export const sgdRows = family(calling(optimKernels, s), () => ({
+export const sgdRows = family(calling(stepKernels, calling(optimKernels, s)), () => ({
   sgdStep: row(s.sgdStep, {
     outputs: (_, inputs, __, op) => {
       const { g, momentum } = inputs;
@@ -65,7 +65,7 @@ export const sgdRows = family(calling(optimKernels, s), () => ({
   }),
 }));
 
-export const adamRows = family(calling(optimKernels, s), () => ({
+export const adamRows = family(calling(stepKernels, calling(optimKernels, s)), () => ({
   adamStep: row(s.adamStep, {
     outputs: (_, inputs, __, op) => {
       const { g, average, square, maximum } = inputs;
@@ -79,7 +79,7 @@ export const adamRows = family(calling(optimKernels, s), () => ({
   }),
 }));
 
-export const rmspropRows = family(calling(optimKernels, s), () => ({
+export const rmspropRows = family(calling(stepKernels, calling(optimKernels, s)), () => ({
   rmspropStep: row(s.rmspropStep, {
     outputs: (_, inputs, __, op) => {
       const { g, square, average, momentum } = inputs;
@@ -93,7 +93,7 @@ export const rmspropRows = family(calling(optimKernels, s), () => ({
   }),
 }));
 
-export const adagradRows = family(calling(optimKernels, s), () => ({
+export const adagradRows = family(calling(stepKernels, calling(optimKernels, s)), () => ({
   adagradStep: row(s.adagradStep, {
     outputs: (_, inputs, __, op) => {
       const { g, sum } = inputs;
@@ -107,7 +107,7 @@ export const adagradRows = family(calling(optimKernels, s), () => ({
   }),
 }));
 
-export const clipRows = family(calling(optimKernels, s), () => ({
+export const clipRows = family(calling(stepKernels, calling(optimKernels, s)), () => ({
   clipCoefficient: row(s.clipCoefficient, {
     outputs: (make, { square }, _, op) => {
       expectShape(op, 'the squared norm', square, []);

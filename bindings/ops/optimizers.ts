@@ -1,6 +1,6 @@
 // Steps of the optimizers that fewer programs use, in place. Settings lie in `hyper` as assembly/optim reads them;
 // `step` counts.
-import { optimizerKernels } from '../kernels/optimizers.ts';
+import { optimizerKernels, stepKernels } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { calling, f32, family, inout, row, signature } from './core.ts';
 import { expectStep } from './optim.ts';
@@ -26,7 +26,7 @@ declare module './core.ts' {
   interface OpTypes extends S {}
 }
 
-export const nadamRows = family(calling(optimizerKernels, s), () => ({
+export const nadamRows = family(calling(stepKernels, calling(optimizerKernels, s)), () => ({
   nadamStep: row(s.nadamStep, {
     outputs: (_, inputs, __, op) => {
       const { g, average, square, product } = inputs;
@@ -42,7 +42,7 @@ export const nadamRows = family(calling(optimizerKernels, s), () => ({
   }),
 }));
 
-export const radamRows = family(calling(optimizerKernels, s), () => ({
+export const radamRows = family(calling(stepKernels, calling(optimizerKernels, s)), () => ({
   radamStep: row(s.radamStep, {
     outputs: (_, inputs, __, op) => {
       const { g, average, square } = inputs;
@@ -56,7 +56,7 @@ export const radamRows = family(calling(optimizerKernels, s), () => ({
   }),
 }));
 
-export const lambRows = family(calling(optimizerKernels, s), () => ({
+export const lambRows = family(calling(stepKernels, calling(optimizerKernels, s)), () => ({
   lambStep: row(s.lambStep, {
     outputs: (_, inputs, __, op) => {
       const { g, average, square, u, squares } = inputs;
@@ -75,7 +75,7 @@ export const lambRows = family(calling(optimizerKernels, s), () => ({
   }),
 }));
 
-export const adadeltaRows = family(calling(optimizerKernels, s), () => ({
+export const adadeltaRows = family(calling(stepKernels, calling(optimizerKernels, s)), () => ({
   adadeltaStep: row(s.adadeltaStep, {
     outputs: (_, inputs, __, op) => {
       const { g, square, delta } = inputs;
@@ -89,7 +89,7 @@ export const adadeltaRows = family(calling(optimizerKernels, s), () => ({
   }),
 }));
 
-export const adamaxRows = family(calling(optimizerKernels, s), () => ({
+export const adamaxRows = family(calling(stepKernels, calling(optimizerKernels, s)), () => ({
   adamaxStep: row(s.adamaxStep, {
     outputs: (_, inputs, __, op) => {
       const { g, average, norm } = inputs;
@@ -103,7 +103,7 @@ export const adamaxRows = family(calling(optimizerKernels, s), () => ({
   }),
 }));
 
-export const lionRows = family(calling(optimizerKernels, s), () => ({
+export const lionRows = family(calling(stepKernels, calling(optimizerKernels, s)), () => ({
   lionStep: row(s.lionStep, {
     outputs: (_, inputs, __, op) => {
       const { g, average } = inputs;
@@ -117,7 +117,7 @@ export const lionRows = family(calling(optimizerKernels, s), () => ({
   }),
 }));
 
-export const asgdRows = family(calling(optimizerKernels, s), () => ({
+export const asgdRows = family(calling(stepKernels, calling(optimizerKernels, s)), () => ({
   asgdStep: row(s.asgdStep, {
     outputs: (_, inputs, __, op) => {
       const { g, average, eta, mu } = inputs;
@@ -134,7 +134,7 @@ export const asgdRows = family(calling(optimizerKernels, s), () => ({
   }),
 }));
 
-export const rpropRows = family(calling(optimizerKernels, s), () => ({
+export const rpropRows = family(calling(stepKernels, calling(optimizerKernels, s)), () => ({
   rpropStep: row(s.rpropStep, {
     outputs: (_, inputs, __, op) => {
       const { g, previous, size } = inputs;

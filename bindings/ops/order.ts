@@ -1,5 +1,5 @@
 // What puts the last dim in order, finds extremes on the way along a dim, or searches in what is in order.
-import { orderKernels } from '../kernels/order.ts';
+import { orderKernels } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { attrs, aux, calling, family, grad, numeric, plain, row, signature, type Tensor } from './core.ts';

@@ -1,6 +1,7 @@
 // Padding: by one value around several dims, or along one dim by what stands there. Fewer than no elements are cut off.
 import { checkValues } from '../dtypes.ts';
-import { type Edge, edges, padKernels } from '../kernels/pad.ts';
+import { padKernels } from '../generated/kernel-calls.ts';
+import { type Edge, edges } from '../kernels/pad.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import type { Shape, Tensor } from '../tensor.ts';

@@ -1,6 +1,6 @@
 // Max and average pooling over the last dims, one or two of them; the dims before are planes, pooled each for itself.
 // Adaptive pools are given the size of the result and cut the input into as many windows.
-import { poolKernels } from '../kernels/pool.ts';
+import { poolKernels } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { numelOf, type Shape } from '../tensor.ts';

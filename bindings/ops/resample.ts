@@ -1,5 +1,6 @@
 // Another number of elements along one dim: each is a weighed sum of neighbours. Images are resampled dim by dim.
-import { resampleKernels, type Sampling, samplings } from '../kernels/resample.ts';
+import { resampleKernels } from '../generated/kernel-calls.ts';
+import { type Sampling, samplings } from '../kernels/resample.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import type { Shape } from '../tensor.ts';

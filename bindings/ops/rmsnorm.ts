@@ -1,6 +1,6 @@
 // RMS norm: layer norm without the mean, by the same kernels. Where the gradients need derivatives they are put together
 // from ops that have some.
-import { layerNormKernels } from '../kernels/norm.ts';
+import { layerNormKernels } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { numelOf } from '../tensor.ts';
 import { mul, scale, sub, sum } from './algebra.ts';

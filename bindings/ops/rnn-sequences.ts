@@ -1,5 +1,5 @@
 // Recurrent networks over whole sequences. Rows of gates hold what belongs to each gate behind one another.
-import { rnnKernels } from '../kernels/rnn.ts';
+import { rnnKernels } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { formatShape, ShapeError } from '../memory/errors.ts';
 import type { Shape, Tensor } from '../tensor.ts';

@@ -1,6 +1,6 @@
 // Steps of recurrent cells, after their products. Rows of gates [n, 4 · width] hold input, forget, candidate and
 // output.
-import { rnnKernels } from '../kernels/rnn.ts';
+import { rnnKernels } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { formatShape, ShapeError } from '../memory/errors.ts';
 import type { Tensor } from '../tensor.ts';

@@ -1,5 +1,5 @@
 // Random numbers of distributions that tensors hold. As in random.ts, the generator's state is an input that is written.
-import { samplingKernels, samplingProbes } from '../kernels/random.ts';
+import { samplingKernels, samplingProbes } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { attrs, aux, calling, f32, family, i32, inout, plain, row, signature, type Tensor } from './core.ts';

@@ -1,6 +1,6 @@
 // Writes by index into a copy: in the place of what is there, or joined with it.
 
-import { scatterKernels } from '../kernels/scatter.ts';
+import { scatterKernels } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError } from '../memory/errors.ts';
 import { constant, div, mul, where } from './algebra.ts';

@@ -1,5 +1,5 @@
 // What a max pool took, put back where it stood.
-import { unpoolKernels } from '../kernels/pool.ts';
+import { unpoolKernels } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { numelOf, type Shape, type Tensor } from '../tensor.ts';

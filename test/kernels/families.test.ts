@@ -1,7 +1,10 @@
-// Rows outside of the core bring the descriptors of the kernels that they call: a bundle that has the rows has those.
+// Rows outside of the core bring the kernels that they call: a bundle that has the rows has those.
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+// Nothing here loads a row, so that only the kernels of the core are known.
+import { init, runtime, shutdown } from '../../bindings/engine/engine.ts';
+import { convKernels } from '../../bindings/generated/kernel-calls.ts';
 import * as attention from '../../bindings/kernels/attention.ts';
 import * as columns from '../../bindings/kernels/columns.ts';
 import * as conv from '../../bindings/kernels/conv.ts';
@@ -17,8 +20,7 @@ import * as random from '../../bindings/kernels/random.ts';
 import * as resample from '../../bindings/kernels/resample.ts';
 import * as rnn from '../../bindings/kernels/rnn.ts';
 import * as scatter from '../../bindings/kernels/scatter.ts';
-// Nothing here loads a row, so that only the descriptors of the core are known.
-import { descriptorOf, type KernelName, table } from '../../bindings/kernels/table.ts';
+import { addKernels, descriptorOf, type KernelName, table } from '../../bindings/kernels/table.ts';
 
 const families = {
   ...{
@@ -65,4 +67,16 @@ it.each(readdirSync(folder))('%s', (file) => {
   const callers = rows.length > 0 ? [text] : texts.filter((other) => other.includes(`from './${file}'`));
   for (const caller of callers) expect(broughtBy(caller), file).toEqual(expect.arrayContaining(calledIn(text)));
   if (calledIn(text).length > 0) expect(callers.length).toBeGreaterThan(0);
+});
+
+it('are called by a program that loads them while it runs, and by its successors', async () => {
+  await init({ threads: 1, simd: 'strict' });
+  const before = runtime().kernels;
+  expect(before.conv_forward_f32).toBe(undefined);
+  addKernels(convKernels);
+  expect(before.conv_forward_f32).toBeInstanceOf(Function);
+  shutdown();
+  await init({ threads: 1, simd: 'strict' });
+  expect(runtime().kernels.conv_forward_f32).toBeInstanceOf(Function);
+  shutdown();
 });

@@ -5,13 +5,13 @@ import { readFileSync } from 'node:fs';
 import v8 from 'node:v8';
 import { describe, expect, it } from 'vitest';
 import { makeTrial } from '../../bindings/engine/instance.ts';
+import { everyKernel } from '../../bindings/generated/kernel-calls.ts';
 import { type Argument, operandsOf } from '../../bindings/kernels/command.ts';
-import { addKernels, type KernelName, numberKernels, probes, table } from '../../bindings/kernels/table.ts';
+import { addKernels, type KernelName, table } from '../../bindings/kernels/table.ts';
 import { TrialMemory, type Written } from '../support/trials.ts';
 import { aroundVectors, unitsIn } from '../support/units.ts';
 
-addKernels(table);
-numberKernels([...Object.keys(table), ...Object.keys(probes)]);
+addKernels(everyKernel);
 
 const kernels = Object.keys(table) as KernelName[];
 

@@ -1,0 +1,45 @@
+// The kernels of a running instance: those of the core, and those that rows bring, also while it runs.
+import {
+  broadcastKernels,
+  checkProbes,
+  countProbes,
+  elementwiseKernels,
+  gemmKernels,
+  indexingKernels,
+  offsetProbes,
+  randomKernels,
+  reduceKernels,
+  scaleKernels,
+} from '../generated/kernel-calls.ts';
+import type { EagerCall } from '../kernels/eager.ts';
+import { addKernels, type Kernels, linkKernels, type Probes } from '../kernels/table.ts';
+import type { Exports } from './instance.ts';
+import type { OneThread, Threads } from './one-thread.ts';
+
+for (const family of [
+  ...[elementwiseKernels, broadcastKernels, gemmKernels, reduceKernels],
+  ...[randomKernels, scaleKernels, indexingKernels, checkProbes, countProbes, offsetProbes],
+])
+  addKernels(family);
+
+/** The calls of an instance. */
+export interface Linked {
+  readonly kernels: Kernels;
+  readonly probes: Probes;
+  /** Ends that further kernels are added. */
+  unlink(): void;
+}
+
+/** Every known kernel of an instance, called at once. @throws Error where the wasm build lacks one */
+export function linked(exports: Exports, caller: OneThread, threads: Threads): Linked {
+  const kernels: Record<string, EagerCall> = {};
+  const probes: Record<string, EagerCall> = {};
+  const unlink = linkKernels(({ name, kernel, make }) => {
+    const f = exports[name];
+    if (!f) throw new Error(`the wasm build lacks the kernel ${name}; run npm run build`);
+    const call = make(f, caller);
+    if (kernel.probes) probes[name] = call;
+    else kernels[name] = threads.sharing(name as keyof Kernels, kernel, call);
+  });
+  return { kernels: kernels as unknown as Kernels, probes: probes as unknown as Probes, unlink };
+}
