@@ -63,10 +63,10 @@ export function paired(op: string, x: TensorLike, other: TensorLike): { a: Tenso
   return { a: cast(a, dtype), b: cast(b, dtype) };
 }
 
-/** Tensors in the one dtype that holds those of all. */
+/** A list of its own, which does not change with the caller's: tensors in the one dtype that holds those of all. */
 export function alike(xs: readonly Tensor[]): readonly Tensor[] {
   const [first] = xs;
-  if (!first || xs.every((x) => x.dtype === first.dtype)) return xs;
+  if (!first || xs.every((x) => x.dtype === first.dtype)) return [...xs];
   const dtype = xs.map((x) => x.dtype).reduce(promote);
   return xs.map((x) => cast(x, dtype));
 }

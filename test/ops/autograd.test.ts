@@ -24,6 +24,14 @@ const leaf = (values: Parameters<typeof tensor>[0]): Tensor => tensor(values, { 
 const gradOf = (x: Tensor): unknown => x.grad?.toArray() ?? null;
 
 describe('accumulation', () => {
+  test('through a list that grows after it was joined', () => {
+    const x = leaf([1, 2]);
+    const features = [x.mul(2)];
+    features.push(r.cat(features).mul(3)); // as a DenseNet does
+    features.push(r.stack([r.cat(features)], { dim: 1 }).flatten());
+    r.cat(features).sum().backward();
+    expect(gradOf(x)).toEqual([16, 16]);
+  });
   test('into .grad until it is cleared', () => {
     const x = leaf([1, 2]);
     x.mul(3).sum().backward();
