@@ -14,7 +14,7 @@ export type BinaryFunction = (x: Tensor, other: TensorLike) => Tensor;
 const binaryOf = (name: string, fn: BinaryFunction): BinaryFunction =>
   callable(`${name}(x: Tensor, other: Tensor|number)`, fn);
 
-type BinaryOp = 'add' | 'sub' | 'mul' | 'maximum' | 'minimum' | 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge';
+type BinaryOp = 'mul' | 'maximum' | 'minimum' | 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge';
 const binary = (name: BinaryOp | 'bitwiseAnd' | 'bitwiseOr' | 'bitwiseXor'): BinaryFunction =>
   binaryOf(name, (x, other) => ops[name](paired(name, x, other)));
 
@@ -51,11 +51,26 @@ const unary = (name: UnaryOp, ofIntegers: UnaryFunction = (x) => ops[name]({ x: 
 /** What whole numbers are after rounding. */
 const copied: UnaryFunction = (x) => ops.contiguous({ x });
 
-/** x + other, broadcast. */
-export const add: BinaryFunction = binary('add');
+/** Options of {@link add} and {@link sub}. */
+export interface AddOptions {
+  /** What `other` is multiplied by. @defaultValue 1 */
+  alpha?: number;
+}
+/** A sum of a tensor and a multiple of another, or of a number. */
+export type SumFunction = Callable<[x: Tensor, other: TensorLike], [], AddOptions, Tensor>;
 
-/** x − other, broadcast. */
-export const sub: BinaryFunction = binary('sub');
+const sumOf = (name: 'add' | 'sub'): SumFunction =>
+  callable<SumFunction>(
+    `${name}(x: Tensor, other: Tensor|number, *, alpha: number = 1)`,
+    (x: Tensor, other: TensorLike, alpha: number) =>
+      ops[name](paired(name, x, alpha === 1 ? other : typeof other === 'number' ? other * alpha : mul(other, alpha))),
+  );
+
+/** x + alpha · other, broadcast. */
+export const add: SumFunction = sumOf('add');
+
+/** x − alpha · other, broadcast. */
+export const sub: SumFunction = sumOf('sub');
 
 /** x · other elementwise, broadcast. */
 export const mul: BinaryFunction = binary('mul');

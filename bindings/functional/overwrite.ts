@@ -81,8 +81,11 @@ function overwrite(x: Tensor, fn: Fn, rest: readonly unknown[]): Tensor {
 }
 
 /** The method of `fn`, whose signature is `text`. */
-export const inplace = (fn: Fn, text: string): Fn =>
-  callable(
+export const inplace = (fn: Fn, text: string): Fn => {
+  const byName = /\*, (\w+):/.exec(text)?.[1]; // the last one
+  return callable(
     text.replace('(', '_(').replace(', -inplace: bool = false', ''),
-    (x: Tensor, ...rest: unknown[]): Tensor => overwrite(x, fn, rest),
+    (x: Tensor, other: unknown, ...rest: unknown[]): Tensor =>
+      overwrite(x, fn, byName ? [other, { [byName]: rest[0] }] : [other, ...rest]),
   );
+};

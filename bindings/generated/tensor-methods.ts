@@ -1,7 +1,7 @@
 // Written by tools/generate-methods.mjs out of bindings/functional/. Do not edit.
 import type { BackwardOptions } from '../backward.ts';
 import type { Dims, TensorLike } from '../functional/arguments.ts';
-import type { ClampOptions } from '../functional/elementwise.ts';
+import type { AddOptions, ClampOptions } from '../functional/elementwise.ts';
 import type { RemovableHandle } from '../functional/hooks.ts';
 import type { ArgumentOptions, ExtremeOptions, Extremes, NormOptions, ReduceOptions, VarianceOptions } from '../functional/reduction.ts';
 import type { DimOptions, FlattenOptions, SliceOptions, SqueezeOptions } from '../functional/shape.ts';
@@ -9,11 +9,11 @@ import type { Dtype, Shape, Tensor } from '../tensor.ts';
 
 /** The functions on tensors as methods: `x.add(y)` is `add(x, y)`. */
 export interface TensorMethods {
-  /** x + other, broadcast. */
-  add(other: TensorLike): Tensor;
+  /** x + alpha · other, broadcast. */
+  add(other: TensorLike, options?: AddOptions): Tensor;
 
-  /** x − other, broadcast. */
-  sub(other: TensorLike): Tensor;
+  /** x − alpha · other, broadcast. */
+  sub(other: TensorLike, options?: AddOptions): Tensor;
 
   /** x · other elementwise, broadcast. */
   mul(other: TensorLike): Tensor;
@@ -728,10 +728,10 @@ export interface TensorMethods {
   backward(gradient: Tensor | null | undefined, retainGraph: boolean | null | undefined, createGraph: boolean | undefined, inputs: Tensor | readonly Tensor[] | null | undefined, options?: BackwardOptions): void;
 
   /** {@link add}, written over this tensor, which it returns. */
-  add_(other: TensorLike): Tensor;
+  add_(other: TensorLike, options?: AddOptions): Tensor;
 
   /** {@link sub}, written over this tensor, which it returns. */
-  sub_(other: TensorLike): Tensor;
+  sub_(other: TensorLike, options?: AddOptions): Tensor;
 
   /** {@link mul}, written over this tensor, which it returns. */
   mul_(other: TensorLike): Tensor;

@@ -74,6 +74,10 @@ def elementwise():
     golden.case("lerp by a tensor", *method("lerp", "$1", "$2"), torch.lerp, *pairs["ties and zeros"], f32([0, 0.5, 1, -1, 0.25]))
     golden.case("where", "where", ["$0", "$1", "$2"], lambda m, a, b: torch.where(m.bool(), a, b), mask, uniform(2, 3), uniform(2, 1))
     golden.case("where a number", "where", ["$0", "$1", -2], lambda m, a: torch.where(m.bool(), a, -2.0), mask, uniform(2, 3))
+    for name in ("add", "sub"):
+        fn = getattr(torch, name)
+        golden.case(f"{name} alpha", *method(name, "$1", {"alpha": -0.5}), lambda a, b: fn(a, b, alpha=-0.5), ordinary, f32([1, -2, 3, 0.5, 4]))
+        golden.case(f"{name} number, alpha", *method(name, 1.5, {"alpha": 3}), lambda a: fn(a, 1.5, alpha=3), ordinary)
     golden.write()
 
 
