@@ -26,6 +26,14 @@ export interface TransformerStackOptions {
   norm?: Module | null;
 }
 
+/** Options of {@link TransformerEncoder}. */
+export interface TransformerEncoderOptions extends TransformerStackOptions {
+  /** Taken as in PyTorch, where it says how to compute and not what: nothing is nested here. @defaultValue true */
+  enableNestedTensor?: boolean;
+  /** Taken as in PyTorch, whose fast path it is about. @defaultValue true */
+  maskCheck?: boolean;
+}
+
 /** Options of {@link TransformerEncoder.forward}. */
 export interface EncoderCallOptions {
   /** Which keys a query does not look at: see {@link MultiheadAttentionCallOptions.attnMask}. @defaultValue null */
@@ -69,7 +77,7 @@ export interface TransformerCallOptions extends DecoderCallOptions {
 }
 
 const ofEncoder = signature(
-  'TransformerEncoder(encoderLayer: Module, numLayers: int, norm: Module|null = null, -enableNestedTensor: bool = true, -maskCheck: bool = true)',
+  'TransformerEncoder(encoderLayer: Module, numLayers: int, norm: Module|null = null, enableNestedTensor: bool = true, maskCheck: bool = true)',
 );
 const ofEncoderForward = signature(
   'TransformerEncoder.forward(src: Tensor, mask: Tensor|null = null, srcKeyPaddingMask: Tensor|null = null, isCausal: bool|null = null)',
@@ -87,7 +95,7 @@ const ofTransformerForward = signature(
 const ofMask = signature('Transformer.generateSquareSubsequentMask(sz: int, -device: any = null, -dtype: any = null)');
 
 /** The arguments of a stack. */
-type StackArguments<L> = Arguments<[layer: L, numLayers: number], [norm: Module | null], TransformerStackOptions>;
+type StackArguments<L, O> = Arguments<[layer: L, numLayers: number], [norm: Module | null], O>;
 type Any = { forward(x: Tensor, ...rest: unknown[]): Tensor };
 
 /**
@@ -102,7 +110,7 @@ export class TransformerEncoder extends Module {
   norm: Module | null;
 
   /** `numLayers` copies of `encoderLayer`. @throws ArgumentError */
-  constructor(...args: StackArguments<TransformerEncoderLayer>) {
+  constructor(...args: StackArguments<TransformerEncoderLayer, TransformerEncoderOptions>) {
     super();
     const [layer, numLayers, norm] = ofEncoder.parse(args) as [Module, number, Module | null];
     this.layers = new ModuleList(copiesOf('TransformerEncoder', TransformerEncoderLayer, layer, numLayers));
@@ -151,7 +159,7 @@ export class TransformerDecoder extends Module {
   norm: Module | null;
 
   /** `numLayers` copies of `decoderLayer`. @throws ArgumentError */
-  constructor(...args: StackArguments<TransformerDecoderLayer>) {
+  constructor(...args: StackArguments<TransformerDecoderLayer, TransformerStackOptions>) {
     super();
     const [layer, numLayers, norm] = ofDecoder.parse(args) as [Module, number, Module | null];
     this.layers = new ModuleList(copiesOf('TransformerDecoder', TransformerDecoderLayer, layer, numLayers));
