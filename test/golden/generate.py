@@ -24,6 +24,7 @@ from inplace import inplace
 from lbfgs import lbfgs
 from losses import losses
 from moves import moves
+from networks import networks
 from optimizers_more import optimizers_more
 from pool import layers, pools
 from schedules import schedules
@@ -49,6 +50,7 @@ for write in (
     signatures,
     attention,
     averages,
+    networks,
 ):
     write()
 inplace()
