@@ -3,7 +3,7 @@ import { scope } from '../scope.ts';
 import type { Tensor } from '../tensor.ts';
 import { Optimizer, type State, type Update } from './optimizer.ts';
 
-/** Base class of optimizers that plan first, and then write without a chance to fail. @internal */
+/** Base class of optimizers that plan first, and then write without a chance to fail. */
 export abstract class Planned<O extends object> extends Optimizer<O> {
   /** Computes the step of a parameter and has all memory that it takes; what it gives writes. @internal */
   protected abstract plan(p: Tensor, g: Tensor, state: State, hyper: Tensor, group: O): () => void;

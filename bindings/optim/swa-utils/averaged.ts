@@ -145,7 +145,10 @@ function checkPairs(averaged: readonly Tensor[], current: readonly Tensor[]): vo
  */
 export class AveragedModel<M extends Module = Module> extends Module {
   /** The averages, by the paths of the model; its forward is the model's. */
-  readonly module: Module & { forward(...args: Parameters<M['forward']>): ReturnType<M['forward']> };
+  readonly module: Module & {
+    /** What the model gives with the averages. */
+    forward(...args: Parameters<M['forward']>): ReturnType<M['forward']>;
+  };
   /** How many weights are averaged, f32 [] where PyTorch has i64. */
   readonly nAveraged: Buffer;
   readonly #avgFn: AvgFn | null;
