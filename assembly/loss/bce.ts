@@ -3,14 +3,16 @@
 import { madd } from "../lanes";
 import { mapRow } from "../loops";
 import { expNegative, log, log1p, log1pUnit, sigmoid } from "../math";
-import { USES_B, USES_P, USES_W, USES_Y } from "../ops";
+import { SHALLOW, USES_B, USES_P, USES_W, USES_Y } from "../ops";
+
+// With logits: four vectors at once would serve rows of weights alone, which are rare, and cost 0.7 kB.
 
 /** (1 - t) * x + (1 + (weight - 1) * t) * log(1 + exp(-x)). */
 @final
 @unmanaged
 class BceWithLogits {
   @inline uses(): i32 {
-    return USES_Y | USES_W | USES_P;
+    return USES_Y | USES_W | USES_P | SHALLOW;
   }
   @inline forward(x: v128, t: v128, w: v128, factor: v128): v128 {
     const one = f32x4.splat(1);
@@ -26,7 +28,7 @@ class BceWithLogits {
 @unmanaged
 class BceWithLogitsGradient {
   @inline uses(): i32 {
-    return USES_Y | USES_W | USES_B | USES_P;
+    return USES_Y | USES_W | USES_B | USES_P | SHALLOW;
   }
   @inline forward(x: v128, t: v128, w: v128, g: v128, factor: v128): v128 {
     const one = f32x4.splat(1),
