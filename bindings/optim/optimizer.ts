@@ -59,7 +59,7 @@ const takes = {
 };
 
 /** Base class of the optimizers, with options O (PyTorch's `optim.Optimizer`). */
-export abstract class Optimizer<O extends object> {
+export abstract class Optimizer<O extends object = object> {
   /** The parameters, and the options that they are updated with. */
   readonly paramGroups: ParamGroup<O>[] = [];
   /** The settings that there are. */

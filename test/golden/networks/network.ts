@@ -16,7 +16,7 @@ export type Networks = Record<string, () => Training>;
 /** The loop that most of them have. */
 export function train(
   model: nn.Module,
-  optimizer: optim.Optimizer<object>,
+  optimizer: optim.Optimizer,
   answer: (...inputs: never[]) => Answer,
   schedule?: optim.lrScheduler.LRScheduler,
   clip?: number,
