@@ -50,13 +50,11 @@ function ofEma(op: string, decay: number): () => number {
   return () => 1 - decay;
 }
 
-type Ema<F> = Callable<[], [decay: number], EmaOptions, F>;
-
 /**
  * Gives what computes the exponential average of one tensor, decay · average + (1 − decay) · weights.
  * @throws ArgumentError for a decay that is not from 0 to 1
  */
-export const getEmaAvgFn: Ema<AvgFn> = callable<Ema<AvgFn>>(
+export const getEmaAvgFn = callable<Callable<[], [decay: number], EmaOptions, AvgFn>>(
   'getEmaAvgFn(decay: number = 0.999)',
   (decay: number): AvgFn => each(ofEma('getEmaAvgFn', decay)),
 );
@@ -64,7 +62,7 @@ export const getEmaAvgFn: Ema<AvgFn> = callable<Ema<AvgFn>>(
  * Gives what computes the exponential averages of all tensors, decay · average + (1 − decay) · weights.
  * @throws ArgumentError for a decay that is not from 0 to 1
  */
-export const getEmaMultiAvgFn: Ema<MultiAvgFn> = callable<Ema<MultiAvgFn>>(
+export const getEmaMultiAvgFn = callable<Callable<[], [decay: number], EmaOptions, MultiAvgFn>>(
   'getEmaMultiAvgFn(decay: number = 0.999)',
   (decay: number): MultiAvgFn => all(ofEma('getEmaMultiAvgFn', decay)),
 );
