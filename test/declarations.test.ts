@@ -130,7 +130,7 @@ describe('options', () => {
     const bare: string[] = [];
     let fields = 0;
     for (const text of files.values())
-      for (const [, name, body = ''] of text.matchAll(/export interface (\w+Options)\b[^{]*\{\n([\s\S]*?)\n\}/g))
+      for (const [, name, body = ''] of text.matchAll(/export interface (\w+Options)\b[^{]*\{\n([\s\S]*?)^\}/gm))
         for (const [, doc = '', field] of body.matchAll(/(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*)?^ {4}(\w+)\??: /gm)) {
           fields++;
           if (!doc.includes('@defaultValue')) bare.push(`${name}.${field}`);

@@ -57,8 +57,8 @@ describe.each(PAPERS)('%s', (paper) => {
 
 describe('README.md', () => {
   it('names what the package exports', async () => {
-    const { autograd, data, functional, io, nn, optim, Tensor } = retrograd;
-    const spaces: Record<string, object> = { autograd, data, functional, io, nn, optim };
+    const { autograd, data, distributions, functional, io, nn, optim, Tensor } = retrograd;
+    const spaces: Record<string, object> = { autograd, data, distributions, functional, io, nn, optim };
     const tensor = [...Object.getOwnPropertyNames(Tensor.prototype), 'shape', 'dtype', 'grad'];
     const everywhere = new Set([...Object.keys(retrograd), ...Object.keys(functional), ...tensor]);
     const wrong: string[] = [];
@@ -89,35 +89,36 @@ describe('the pages', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  /** The program of a page: all its TypeScript. Of README only what starts by itself. */
-  const programOf = async (page: string): Promise<string> =>
-    blocks(await read(page))
-      .filter(({ language, body }) => language === 'ts' && (page !== 'README.md' || body.includes('await init(')))
-      .map(({ body }) => body)
-      .join('\n');
+  const starts = (body: string): boolean => body.includes('await init(');
+
+  /** The programs of a page: each block of TypeScript that starts one, with those that go on. Of README what starts. */
+  const programsOf = async (page: string): Promise<{ page: string; file: string; text: string }[]> => {
+    const texts: string[] = [];
+    for (const { language, body } of blocks(await read(page))) {
+      if (language !== 'ts' || (page === 'README.md' && !starts(body))) continue;
+      if (starts(body) || texts.length === 0) texts.push(body);
+      else texts.push(`${texts.pop()}\n${body}`);
+    }
+    const name = page.replace('docs/', '').replace('.md', '');
+    return texts.filter(starts).map((text, i) => ({ page, file: `${name}-${i}`, text }));
+  };
 
   it('have programs that compile, run, and print what they say', async () => {
-    const texts = await Promise.all(
-      ['README.md', ...readdirSync(join(ROOT, 'docs')).map((page) => `docs/${page}`)].map(async (page) => ({
-        page,
-        text: await programOf(page),
-      })),
-    );
-    const programs = texts.filter(({ text }) => text.includes('await init('));
-    expect(programs.length).toBeGreaterThan(5);
-    const fileOf = (page: string): string => page.replace('docs/', '').replace('.md', '.ts');
-    await Promise.all(programs.map(({ page, text }) => writeFile(join(folder, fileOf(page)), `${text}\nexport {};\n`)));
+    const pages = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((page) => `docs/${page}`)];
+    const programs = (await Promise.all(pages.map(programsOf))).flat();
+    expect(new Set(programs.map(({ page }) => page)).size).toBeGreaterThan(5);
+    await Promise.all(programs.map(({ file, text }) => writeFile(join(folder, `${file}.ts`), `${text}\nexport {};\n`)));
     const compilerOptions = {
       ...{ module: 'nodenext', target: 'es2022', lib: ['ES2023', 'ESNext.Disposable', 'DOM'], types: [] },
       ...{ strict: true, skipLibCheck: true, outDir: 'out', rootDir: '.' },
     };
-    const files = programs.map(({ page }) => fileOf(page));
+    const files = programs.map(({ file }) => `${file}.ts`);
     await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
     const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
     const compiled = await exec(process.execPath, [tsc, '-p', folder]).catch((error) => error);
     expect(compiled.stdout).toBe('');
-    for (const { page, text } of programs) {
-      const { stdout } = await exec(process.execPath, [join(folder, 'out', fileOf(page).replace('.ts', '.js'))]);
+    for (const { page, file, text } of programs) {
+      const { stdout } = await exec(process.execPath, [join(folder, 'out', `${file}.js`)]);
       const printed = stdout.trimEnd().split('\n');
       for (const [, said = ''] of text.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm))
         if (/^([[{'\d-]|(true|false)$|[A-Z]\w+Error)/.test(said)) expect(printed, page).toContain(said);
