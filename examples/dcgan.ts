@@ -1,7 +1,7 @@
-// Two networks of convolutions learn against each other, one to draw handwritten digits, one to tell them from real ones
-// (DCGAN; Radford, Metz and Chintala, 2016): node build/examples/dcgan.js, or with --help for what can be chosen. It
-// leaves a picture in runs/dcgan/ after each epoch, which takes two minutes of a processor; most digits of the first can
-// be read, at losses of 0.947 of the discriminator and 1.555 of the generator.
+// Two networks of convolutions learn against each other, one to draw handwritten digits, one to tell them from real
+// ones (DCGAN; Radford, Metz and Chintala, 2016): node build/examples/dcgan.js, or with --help for what can be chosen.
+// It leaves a picture in runs/dcgan/ after each epoch, which takes two minutes of a processor; most digits of the first
+// can be read, at losses of 0.947 of the discriminator and 1.555 of the generator.
 import { join } from 'node:path';
 import {
   compile,

@@ -1,7 +1,7 @@
 // Teaches a network of upright digits to read digits that lie on their side, by low-rank adapters of its frozen weights
-// (LoRA; Hu and others, 2021): node build/examples/lora.js, or with --help for what can be chosen. Of turned test images
-// the network reads 11.0 %, with adapters of 14,544 numbers beside its own 269,322 it is 95.3 %, and as much once they
-// are merged. Of upright ones it read 96.7 %.
+// (LoRA; Hu and others, 2021): node build/examples/lora.js, or with --help for what can be chosen. Of turned test
+// images the network reads 11.0 %, with adapters of 14,544 numbers beside its own 269,322 it is 95.3 %, and as much
+// once they are merged. Of upright ones it read 96.7 %.
 import {
   compile,
   data,

@@ -34,7 +34,9 @@ const [PASSES, BATCH] = [10, 256]; // through the moves of a round, and how many
 const [DISCOUNT, SMOOTHING] = [0.98, 0.8]; // of rewards, and of what is learned from those further away
 const CLIP = 0.2; // how much more or less likely a move may become before it is played anew
 
-/** Carts with poles as of Barto, Sutton and Anderson (1983); numbers and limits are those of Gymnasium's CartPole-v1. */
+/**
+ * Carts with poles as of Barto, Sutton and Anderson (1983); numbers and limits are those of Gymnasium's CartPole-v1.
+ */
 class Carts {
   /** Of each cart: its place in m, its speed in m/s, the pole's angle in rad from upright, and its speed in rad/s. */
   readonly states = new Float32Array(4 * carts);
@@ -101,7 +103,9 @@ const decide = compile((states: Tensor) =>
   }),
 );
 
-/** How much better each move was than expected [moves, carts], of values [moves + 1, carts] and which games it ended. */
+/**
+ * How much better each move was than expected [moves, carts], of values [moves + 1, carts] and which games it ended.
+ */
 const judge = compile((values: Tensor, over: Tensor) => {
   let better = zeros([carts]);
   const moves = Array.from({ length: MOVES }, (_, i) => {

@@ -1,6 +1,6 @@
 // Mutants: does a test fail where one token of the sources is another? Prints those that no test sees.
-//   node build/tools/try-mutants.js [--seed 1] [--count 30] [--folder bindings|assembly] [--only PART_OF_A_FILE_NAME] [--jobs 1]
-//     [--tests PARTS_OF_THE_NAMES_OF_TESTS, with commas; else all]
+//   node build/tools/try-mutants.js [--seed 1] [--count 30] [--folder bindings|assembly] [--only PART_OF_A_FILE_NAME]
+//     [--jobs 1] [--tests PARTS_OF_THE_NAMES_OF_TESTS, with commas; else all]
 // Outside of CI: a mutant of assembly/ takes a compilation and a minute of tests.
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';

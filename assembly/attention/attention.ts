@@ -96,7 +96,10 @@ function settle(
   head.firstRow = firstRow;
 }
 
-/** Number of head (b, h, g) among all, in elements of `keys` rows of as many queries as the whole call has, rounded up to 4. */
+/**
+ * Number of head (b, h, g) among all, in elements of `keys` rows of as many queries as the whole call has, rounded up
+ * to 4.
+ */
 @inline
 function identify(head: Head, dims: usize, b: i32, h: i32, g: i32): void {
   const group = word(dims, 2);
@@ -219,10 +222,11 @@ function forwardHead(head: Head, out: usize, lse: usize): void {
 }
 
 /**
- * out = softmax over the keys of (scale q k^T + mask), times v; lse = log of the sum of e^score, Inf where a query looks
- * nowhere, which gets 0. mask: f32, or 0; allowed: u8, 0 where a query does not look, or 0; both have the strides of the
- * mask. causal: query i looks at keys 0 .. i only. state: with it, weights are dropped with probability p and the others
- * divided by 1 - p; element (key, query) of a head has the number key * (rows + 3 & ~3) + query of those of the head.
+ * out = softmax over the keys of (scale q k^T + mask), times v; lse = log of the sum of e^score, Inf where a query
+ * looks nowhere, which gets 0. mask: f32, or 0; allowed: u8, 0 where a query does not look, or 0; both have the strides
+ * of the mask. causal: query i looks at keys 0 .. i only. state: with it, weights are dropped with probability p and
+ * the others divided by 1 - p; element (key, query) of a head has the number key * (rows + 3 & ~3) + query of those of
+ * the head.
  *
  * firstRow, firstHead, firstBatch: where the call is part of a larger one. A slice of rows begins at a multiple of 64.
  * (torch.nn.functional.scaled_dot_product_attention)

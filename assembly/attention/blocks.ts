@@ -139,8 +139,8 @@ export class Head {
   }
 
   /**
-   * to[key][query] = sum of x[key][e] turned[e][query], for rows x of keys. On the diagonal 16 keys at a time go with the
-   * queries from the first of them on: the rest is left as it is.
+   * to[key][query] = sum of x[key][e] turned[e][query], for rows x of keys. On the diagonal 16 keys at a time go with
+   * the queries from the first of them on: the rest is left as it is.
    */
   keysBy(
     to: usize,

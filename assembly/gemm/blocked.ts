@@ -54,7 +54,9 @@ function tallRows(rows: i32): i32 {
   return even < low ? 0 : min(rows, even - low);
 }
 
-/** C[m, n] = act((adds ? C : 0) + A[m, k] B[k, n] + bias[n]), described at the start of the workspace; strides in bytes. */
+/**
+ * C[m, n] = act((adds ? C : 0) + A[m, k] B[k, n] + bias[n]), described at the start of the workspace; strides in bytes.
+ */
 @final
 @unmanaged
 export class Gemm {

@@ -24,8 +24,8 @@ function indexAt(list: usize, j: i32): i32 {
 
 /**
  * y[to[j]] += factor[j] x[from[j]] in the order of j, from y = 0, for y[n, inner], x[rows, inner] and m entries. A
- * `from` or `to` that is 0 is the list 0, 1, 2 …; a factor that is 0 is 1. Entries whose from is `skipFrom`, or whose to
- * is `skipTo`, are left out where there is such a list. Overwrites.
+ * `from` or `to` that is 0 is the list 0, 1, 2 …; a factor that is 0 is 1. Entries whose from is `skipFrom`, or whose
+ * to is `skipTo`, are left out where there is such a list. Overwrites.
  */
 export function sum_rows_f32(
   y: usize,
@@ -54,7 +54,9 @@ export function sum_rows_f32(
   }
 }
 
-/** y[index[j]] = x[j] in the order of j, for y[n, inner], x[m, inner] and index[m]. Of equal indices the last counts. */
+/**
+ * y[index[j]] = x[j] in the order of j, for y[n, inner], x[m, inner] and index[m]. Of equal indices the last counts.
+ */
 export function put_rows_f32(y: usize, x: usize, index: usize, n: i32, m: i32, inner: i32): void {
   const row = (<usize>inner) << 2;
   for (let j = 0; j < m; j++, x += row) {

@@ -42,8 +42,8 @@ function adam(
 }
 
 /**
- * d = ±g + decay * p; m = beta1 * m + (1 - beta1) * d; v = beta2 * v + (1 - beta2) * d^2; out = p * shrink - (size * m +
- * mix * d) / (sqrt(v) * root + eps). With vmax (else 0) vmax = max(vmax, v) takes the place of v. out may be p.
+ * d = ±g + decay * p; m = beta1 * m + (1 - beta1) * d; v = beta2 * v + (1 - beta2) * d^2; out = p * shrink - (size * m
+ * + mix * d) / (sqrt(v) * root + eps). With vmax (else 0) vmax = max(vmax, v) takes the place of v. out may be p.
  */
 function moments(
   out: usize,
@@ -154,8 +154,8 @@ export function nadam_step_f32(
 }
 
 /**
- * torch.optim.RAdam: d, m and v as Adam's; p -= lr / (1 - beta1^t) * m * rect * sqrt(1 - beta2^t) / (sqrt(v) + eps) where
- * the length rho_t of the average v is above 5, and p -= lr / (1 - beta1^t) * m elsewhere.
+ * torch.optim.RAdam: d, m and v as Adam's; p -= lr / (1 - beta1^t) * m * rect * sqrt(1 - beta2^t) / (sqrt(v) + eps)
+ * where the length rho_t of the average v is above 5, and p -= lr / (1 - beta1^t) * m elsewhere.
  */
 export function radam_step_f32(p: usize, g: usize, m: usize, v: usize, step: usize, hyper: usize, n: i32): void {
   const fade = fading(hyper, 4, step),
@@ -170,8 +170,8 @@ export function radam_step_f32(p: usize, g: usize, m: usize, v: usize, step: usi
 }
 
 /**
- * The direction of LAMB: m and v as Adam's without weight decay; u = -(m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
- * + weightDecay * p), without the divisors where biasCorrection is 0.
+ * The direction of LAMB: m and v as Adam's without weight decay; u = -(m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) +
+ * eps) + weightDecay * p), without the divisors where biasCorrection is 0.
  */
 export function lamb_direction_f32(
   u: usize,

@@ -1,5 +1,5 @@
-// Optimizers whose step is a formula of their own: a rule is an op class, and the loop over elements is one. Formulas are
-// PyTorch's; hyper.ts says what step and hyper hold.
+// Optimizers whose step is a formula of their own: a rule is an op class, and the loop over elements is one. Formulas
+// are PyTorch's; hyper.ts says what step and hyper hold.
 import { clamp, loadLanes, loadPart, madd, magnitude, nmadd, select, storeLanes, storePart, withSign } from "../lanes";
 import { expOne, log1p } from "../math";
 import { decayed, fading, hyperAt, hyperLanes, LR, signOf, WEIGHT_DECAY } from "./hyper";
@@ -255,8 +255,8 @@ class Rprop {
 }
 
 /**
- * torch.optim.Rprop: size *= plus where ±g and the previous one agree, minus where they do not, within the least and the
- * largest step; where they do not, the gradient counts as 0; p -= sign(gradient) * size. The step is not used.
+ * torch.optim.Rprop: size *= plus where ±g and the previous one agree, minus where they do not, within the least and
+ * the largest step; where they do not, the gradient counts as 0; p -= sign(gradient) * size. The step is not used.
  */
 export function rprop_step_f32(
   p: usize,

@@ -146,7 +146,9 @@ export function largest_i32(y: usize, heap: usize, scores: usize, rows: i32, cla
   }
 }
 
-/** The first of the rows of p[rows, classes] with a number below 0 or not finite, or fewer than `least` above 0; or -1. */
+/**
+ * The first of the rows of p[rows, classes] with a number below 0 or not finite, or fewer than `least` above 0; or -1.
+ */
 export function check_weights_f32(p: usize, rows: i32, classes: i32, least: i32): i32 {
   for (let row = 0; row < rows; row++) {
     let found = 0;

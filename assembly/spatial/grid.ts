@@ -43,7 +43,8 @@ class Sampling {
 }
 
 /**
- * What a point takes along one axis: four positions (i32), their weights and how these change with the coordinate (f64).
+ * What a point takes along one axis: four positions (i32), their weights and how these change with the coordinate
+ * (f64).
  */
 const LOOK: usize = 80;
 /** The looks of all axes, behind which the table begins. */

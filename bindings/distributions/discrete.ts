@@ -29,7 +29,8 @@ const ofBernoulli = signature(
 const ofCategorical = signature(
   'Categorical(probs: Tensor|null = null, logits: Tensor|null = null, -validateArgs: bool|null = null)',
 );
-type Numbers = Tensor | number | null;
+/** Probabilities or logits: a tensor, one number, or null where the others are given. */
+export type ProbabilityValue = Tensor | number | null;
 
 /** 1 or 0 (PyTorch's `torch.distributions.Bernoulli`). */
 export class Bernoulli extends Distribution {
@@ -41,8 +42,8 @@ export class Bernoulli extends Distribution {
   protected readonly smooth = false;
 
   /** 1 with a probability, given as it is or as its logit, else 0. @throws ArgumentError */
-  constructor(...args: Arguments<[], [probs: Numbers, logits: Numbers], ProbabilityOptions>) {
-    const [probs, logits] = ofBernoulli.parse(args) as [Numbers, Numbers];
+  constructor(...args: Arguments<[], [probs: ProbabilityValue, logits: ProbabilityValue], ProbabilityOptions>) {
+    const [probs, logits] = ofBernoulli.parse(args) as [ProbabilityValue, ProbabilityValue];
     oneOf('Bernoulli', probs, logits);
     const [x] = broadcast('Bernoulli', (probs ?? logits) as Tensor) as [Tensor];
     super(x.shape);

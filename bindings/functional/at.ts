@@ -31,7 +31,9 @@ function isIndex(x: unknown): boolean {
   if (typeof x === 'string') return x === '...' || SLICE.test(x);
   return isList(x);
 }
-/** Whether it is a list of numbers, or of lists of them as deep as a tensor may be: one that holds itself has no end. */
+/**
+ * Whether it is a list of numbers, or of lists of them as deep as a tensor may be: one that holds itself has no end.
+ */
 const isList = (x: unknown, depth = 0): boolean =>
   Array.isArray(x) &&
   depth < MAX_DIMS &&

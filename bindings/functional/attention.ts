@@ -73,8 +73,8 @@ export function composedAttention(query: Tensor, key: Tensor, value: Tensor, loo
 const HEADS = [0, 2, 1, 3] as const;
 
 /**
- * As {@link composedAttention}, of query [n, heads, L, E], key [n, shared, S, E] and value [n, shared, S, Ev], and a mask
- * of up to 4 dims; without room for all scores.
+ * As {@link composedAttention}, of query [n, heads, L, E], key [n, shared, S, E] and value [n, shared, S, Ev], and a
+ * mask of up to 4 dims; without room for all scores.
  */
 export function attend(query: Tensor, key: Tensor, value: Tensor, looks: Looks): Tensor {
   const heads = query.sizes[1] as number;

@@ -37,7 +37,10 @@ export interface ConvOptions {
   layout?: ConvLayout;
 }
 
-/** Options of {@link convTranspose1d}, {@link convTranspose2d} and {@link convTranspose3d}, beside {@link ConvBiasOptions}. */
+/**
+ * Options of {@link convTranspose1d}, {@link convTranspose2d} and {@link convTranspose3d}, beside {@link
+ * ConvBiasOptions}.
+ */
 export interface ConvTransposeOptions {
   /** Elements of the result from one window to the next. @defaultValue 1 */
   stride?: Sizes;

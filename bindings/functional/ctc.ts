@@ -19,7 +19,9 @@ const ctcOps = familyOps(ctcRows);
 export interface CtcLossOptions extends LossOptions {
   /** The class that stands between labels. @defaultValue 0 */
   blank?: number;
-  /** Whether what has no way, for the target is longer than the input, has a loss and gradient of 0. @defaultValue false */
+  /**
+   * Whether what has no way, for the target is longer than the input, has a loss and gradient of 0. @defaultValue false
+   */
   zeroInfinity?: boolean;
 }
 

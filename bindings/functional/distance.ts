@@ -35,7 +35,9 @@ export interface NormalizeOptions {
   eps?: number;
 }
 
-/** x where it is above `least`, else `least`; its gradient is that of x everywhere, as PyTorch's outside of the tape. */
+/**
+ * x where it is above `least`, else `least`; its gradient is that of x everywhere, as PyTorch's outside of the tape.
+ */
 export const raised = (x: Tensor, least: number): Tensor => add(x, sub(clamp(x, least), x).detach());
 
 /**

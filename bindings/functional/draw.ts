@@ -72,7 +72,9 @@ export interface BernoulliDrawOptions {
   p?: number | Tensor;
 }
 
-/** Fills x with uniform numbers from `from` up to, without, `to`. @throws DtypeError; ArgumentError unless from <= to */
+/**
+ * Fills x with uniform numbers from `from` up to, without, `to`. @throws DtypeError; ArgumentError unless from <= to
+ */
 export const uniform_ = callable<Callable<[x: Tensor], [from: number, to: number], UniformDrawOptions, Tensor>>(
   'uniform_(x: Tensor, from: number = 0, to: number = 1)',
   (x: Tensor, from: number, to: number) => {

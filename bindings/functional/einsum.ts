@@ -86,10 +86,11 @@ function nextPair(
 }
 
 /**
- * The sum of products of the operands that `equation` says, in Einstein's notation: `einsum('bij,bjk->bik', x, y)`. Each
- * letter is a dim; what the result lacks is summed over, and a letter that comes twice in a term takes the diagonal.
- * '...' stands for dims that have no letters, which broadcast. Without '->' the result has the dims of '...' and then
- * the letters that come once, in alphabetical order. Two operands at a time become one batched product of matrices.
+ * The sum of products of the operands that `equation` says, in Einstein's notation: `einsum('bij,bjk->bik', x, y)`.
+ * Each letter is a dim; what the result lacks is summed over, and a letter that comes twice in a term takes the
+ * diagonal. '...' stands for dims that have no letters, which broadcast. Without '->' the result has the dims of '...'
+ * and then the letters that come once, in alphabetical order. Two operands at a time become one batched product of
+ * matrices.
  * @throws ArgumentError, ShapeError
  */
 export const einsum = callable<(equation: string, ...operands: Tensor[] | [operands: readonly Tensor[]]) => Tensor>(

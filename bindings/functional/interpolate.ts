@@ -20,7 +20,9 @@ export type InterpolateMode = 'nearest' | 'nearest-exact' | 'linear' | 'bilinear
 
 /** Options of {@link interpolate}. */
 export interface InterpolateOptions {
-  /** Size of the result: one number for all spatial dims, or one for each; null: by `scaleFactor`. @defaultValue null */
+  /**
+   * Size of the result: one number for all spatial dims, or one for each; null: by `scaleFactor`. @defaultValue null
+   */
   size?: Sizes | null;
   /** How many times larger the result is, along all dims or along each; null: by `size`. @defaultValue null */
   scaleFactor?: number | readonly number[] | null;

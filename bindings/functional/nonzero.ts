@@ -36,7 +36,9 @@ export const nonzero = callable<{
   asTuple ? lists('nonzero', x) : (rows('nonzero', x) as never),
 );
 
-/** The indices of the elements of x that are not 0, a row each: i32 [count, ndim]. @throws RecordingError in compile() */
+/**
+ * The indices of the elements of x that are not 0, a row each: i32 [count, ndim]. @throws RecordingError in compile()
+ */
 export const argwhere = callable('argwhere(x: Tensor)', (x: Tensor): Tensor => rows('argwhere', x));
 
 /**

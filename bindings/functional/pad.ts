@@ -8,7 +8,9 @@ import { cast, widened } from './arguments.ts';
 
 const padOps = familyOps(padRows);
 
-/** What stands in the padding: one value, x mirrored at its last elements, these themselves, or x from its other end. */
+/**
+ * What stands in the padding: one value, x mirrored at its last elements, these themselves, or x from its other end.
+ */
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular';
 
 /** Options of {@link pad}. */

@@ -45,8 +45,8 @@ const lpPool = (op: string, pooled: number, means: AvgPoolFunction | typeof avgP
   );
 
 /**
- * (Σ xᵖ)^(1 / p) over each window of the last dim: with p = 1 its sum, and the larger p, the closer to its maximum. Of a
- * sum of 0 the gradient is 0 / 0 unless p is 1, as in PyTorch.
+ * (Σ xᵖ)^(1 / p) over each window of the last dim: with p = 1 its sum, and the larger p, the closer to its maximum. Of
+ * a sum of 0 the gradient is 0 / 0 unless p is 1, as in PyTorch.
  * @param x [n, channels, length] or [channels, length]
  * @param normType p
  * @throws ShapeError, ArgumentError, DtypeError
@@ -67,8 +67,9 @@ export interface FractionalOptions {
   // biome-ignore lint/style/useNamingConvention: PyTorch's name
   _randomSamples?: Tensor | null;
 }
-type Ratio = number | readonly number[] | null;
-type FractionalPositions = [outputSize: Sizes | null, outputRatio: Ratio];
+/** Results to inputs along all dims, or each; null where sizes are given. */
+export type FractionalRatio = number | readonly number[] | null;
+type FractionalPositions = [outputSize: Sizes | null, outputRatio: FractionalRatio];
 /** A max pool of windows at random places; with `returnIndices` [output, indices]. */
 export interface FractionalMaxPoolFunction {
   (
@@ -82,7 +83,7 @@ export interface FractionalMaxPoolFunction {
     x: Tensor,
     kernelSize: Sizes,
     outputSize: Sizes | null | undefined,
-    outputRatio: Ratio | undefined,
+    outputRatio: FractionalRatio | undefined,
     returnIndices: true,
     _randomSamples?: Tensor | null,
   ): [output: Tensor, indices: Tensor];
@@ -96,13 +97,15 @@ export interface FractionalMaxPoolFunction {
   (
     ...args: [
       ...required: [x: Tensor, kernelSize: Sizes],
-      ...front: Front<[...FractionalPositions, returnIndices: boolean]>,
+      ...front: Front<[...first: FractionalPositions, returnIndices: boolean]>,
       options: FractionalOptions & IndicesOptions,
     ]
   ): Tensor | [output: Tensor, indices: Tensor];
 }
 
-/** Where windows along an axis start, i32 [planes, count]: apart by about the same, the last at the end (Graham 2014). */
+/**
+ * Where windows along an axis start, i32 [planes, count]: apart by about the same, the last at the end (Graham 2014).
+ */
 function startsOf(sample: Tensor, size: number, count: number, kernel: number): Tensor {
   const planes = sample.sizes[0] as number;
   const last = ops.full({}, { shape: [planes, 1], value: size - kernel, dtype: 'i32' });
@@ -118,7 +121,7 @@ function countsOf(
   op: string,
   size: readonly number[],
   outputSize: Sizes | null,
-  outputRatio: Ratio,
+  outputRatio: FractionalRatio,
 ): readonly number[] {
   if ((outputSize === null) === (outputRatio === null))
     throw new ArgumentError(
@@ -133,7 +136,9 @@ function countsOf(
   return size.map((n, d) => Math.floor(n * (ratios[d] as number)));
 }
 
-/** The greatest of windows of x [planes, ...size], and its places there; one dim after the other, the last one first. */
+/**
+ * The greatest of windows of x [planes, ...size], and its places there; one dim after the other, the last one first.
+ */
 function greatest(
   x: Tensor,
   samples: Tensor,
@@ -167,7 +172,7 @@ const fractional = (op: string, pooled: number): FractionalMaxPoolFunction =>
     (
       x: Tensor,
       kernelSize: Sizes,
-      ...[outputSize, outputRatio, returnIndices, given]: [Sizes | null, Ratio, boolean, Tensor | null]
+      ...[outputSize, outputRatio, returnIndices, given]: [Sizes | null, FractionalRatio, boolean, Tensor | null]
     ) => {
       if (x.ndim !== pooled + 1 && x.ndim !== pooled + 2)
         throw new ShapeError(

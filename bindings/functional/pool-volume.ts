@@ -70,7 +70,10 @@ export function adaptiveMaxVolume(
   );
 }
 
-/** @param place a pool that says where its results lie, of planes (0) or along the depth (1) @param pool one that does not */
+/**
+ * @param place a pool that says where its results lie, of planes (0) or along the depth (1) @param pool one that does
+ *   not
+ */
 function greatest(
   x: Tensor,
   returnIndices: boolean,

@@ -52,7 +52,7 @@ export const hardsigmoid = callable(
   (x: Tensor): Tensor => activationOps.hardtanh({ x: scale(x, 1 / 6, 0.5) }, { min: 0, max: 1 }),
 );
 
-/** x times {@link hardsigmoid} of x (Howard et al. 2019). */
+/** x times hardsigmoid of x (Howard et al. 2019). */
 export const hardswish = callable(
   'hardswish(x: Tensor, -inplace: bool = false)',
   (x: Tensor): Tensor => ops.mul({ a: x, b: activationOps.hardtanh({ x: scale(x, 1 / 6, 0.5) }, { min: 0, max: 1 }) }),

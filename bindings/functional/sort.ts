@@ -52,7 +52,9 @@ export interface TopkOptions {
   sorted?: boolean;
 }
 
-/** The k greatest elements along `dim`, or the least, in order, and where they were. @throws ArgumentError, ShapeError */
+/**
+ * The k greatest elements along `dim`, or the least, in order, and where they were. @throws ArgumentError, ShapeError
+ */
 export const topk = callable<
   Callable<[x: Tensor, k: number], [dim: number, largest: boolean, sorted: boolean], TopkOptions, Sorted>
 >(

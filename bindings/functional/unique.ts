@@ -39,10 +39,11 @@ export interface Unique {
 }
 
 /** What says that more is asked for than the results. */
-type Asks = { readonly returnInverse: true } | { readonly returnCounts: true };
+/** What {@link unique} may be asked for beside the elements. */
+export type UniqueQuestions = { readonly returnInverse: true } | { readonly returnCounts: true };
 /** The forms of {@link unique}: the results alone, or with what else is asked for. */
 export type UniqueFunction = {
-  (x: Tensor, options: UniqueOptions & Asks): Unique;
+  (x: Tensor, options: UniqueOptions & UniqueQuestions): Unique;
   (x: Tensor, sorted: boolean, returnInverse: true, returnCounts?: boolean, dim?: number | null): Unique;
   (x: Tensor, sorted: boolean, returnInverse: boolean, returnCounts: true, dim?: number | null): Unique;
   (x: Tensor, sorted?: boolean, returnInverse?: false, returnCounts?: false, dim?: number | null): Tensor;
@@ -50,7 +51,7 @@ export type UniqueFunction = {
 };
 /** The forms of {@link uniqueConsecutive}: the results alone, or with what else is asked for. */
 export type UniqueConsecutiveFunction = {
-  (x: Tensor, options: UniqueConsecutiveOptions & Asks): Unique;
+  (x: Tensor, options: UniqueConsecutiveOptions & UniqueQuestions): Unique;
   (x: Tensor, returnInverse: true, returnCounts?: boolean, dim?: number | null): Unique;
   (x: Tensor, returnInverse: boolean, returnCounts: true, dim?: number | null): Unique;
   (x: Tensor, returnInverse?: false, returnCounts?: false, dim?: number | null): Tensor;

@@ -97,7 +97,13 @@ export class AdaptiveAvgPool3d extends AdaptivePool {
 export type AdaptiveMaxArguments<R extends boolean = boolean> = Arguments<
   [outputSize: F.OutputSize],
   [returnIndices: R],
-  { returnIndices?: R }
+  {
+    /**
+     * Whether the places of the maxima are given as well.
+     * @defaultValue false
+     */
+    returnIndices?: R;
+  }
 >;
 
 /** Maxima, and where they lie. */

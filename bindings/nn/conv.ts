@@ -130,6 +130,7 @@ abstract class PaddedConv extends ConvLayer<Omit<F.ConvOptions, 'layout'>> {
     return zeros.reverse().flatMap((n) => [n >> 1, n - (n >> 1)]);
   }
 
+  /** @internal */
   protected override settings(): object {
     return { ...this.options, paddingMode: this.paddingMode };
   }

@@ -35,7 +35,13 @@ const declared = signature(
 const ofPretrained = signature(
   `Embedding.fromPretrained(embeddings: Tensor, freeze: bool = true, paddingIdx: int|null = null, ${AFTER}, -sparse: bool = false)`,
 );
-type Settings = [paddingIdx: number | null, maxNorm: number | null, normType: number, scaleGradByFreq: boolean];
+/** The optional arguments of {@link Embedding}, by position. */
+export type EmbeddingSettings = [
+  paddingIdx: number | null,
+  maxNorm: number | null,
+  normType: number,
+  scaleGradByFreq: boolean,
+];
 
 /** The number of a row from 0. @throws ArgumentError where there is no such row */
 function fromFront(layer: string, paddingIdx: number | null, rows: number): number | null {
@@ -85,12 +91,14 @@ export class Embedding extends OwnLayer {
   weight: Parameter;
 
   /** A table of `numEmbeddings` vectors of `embeddingDim` numbers. @throws ArgumentError */
-  constructor(...args: Arguments<[numEmbeddings: number, embeddingDim: number], Settings, EmbeddingLayerOptions>) {
+  constructor(
+    ...args: Arguments<[numEmbeddings: number, embeddingDim: number], EmbeddingSettings, EmbeddingLayerOptions>
+  ) {
     super();
     const [numEmbeddings, embeddingDim, paddingIdx, maxNorm, normType, scaleGradByFreq] = declared.parse(args) as [
       number,
       number,
-      ...Settings,
+      ...settings: EmbeddingSettings,
     ];
     checkSizes('Embedding', { numEmbeddings, embeddingDim });
     this.numEmbeddings = numEmbeddings;
@@ -108,10 +116,14 @@ export class Embedding extends OwnLayer {
    * @throws ShapeError, ArgumentError
    */
   static fromPretrained(
-    ...args: Arguments<[embeddings: Tensor], [freeze: boolean, ...Settings], PretrainedOptions>
+    ...args: Arguments<[embeddings: Tensor], [freeze: boolean, ...settings: EmbeddingSettings], PretrainedOptions>
   ): Embedding {
-    const [embeddings, freeze, ...settings] = ofPretrained.parse(args) as [Tensor, boolean, ...Settings];
-    const layer = new Embedding(...sizesOf(embeddings), ...(settings.slice(0, 4) as Settings));
+    const [embeddings, freeze, ...settings] = ofPretrained.parse(args) as [
+      Tensor,
+      boolean,
+      ...settings: EmbeddingSettings,
+    ];
+    const layer = new Embedding(...sizesOf(embeddings), ...(settings.slice(0, 4) as EmbeddingSettings));
     layer.weight.dispose();
     layer.weight = new Parameter(embeddings, { requiresGrad: !freeze });
     return layer;
@@ -205,7 +217,7 @@ export class EmbeddingBag extends Module {
   constructor(
     ...args: Arguments<
       [numEmbeddings: number, embeddingDim: number],
-      [...BagSettings, sparse: false, _weight: null, ...BagLast],
+      [...settings: BagSettings, sparse: false, _weight: null, ...last: BagLast],
       EmbeddingBagLayerOptions
     >
   ) {
@@ -232,7 +244,7 @@ export class EmbeddingBag extends Module {
   static fromPretrained(
     ...args: Arguments<
       [embeddings: Tensor],
-      [freeze: boolean, ...BagSettings, sparse: false, ...BagLast],
+      [freeze: boolean, ...settings: BagSettings, sparse: false, ...last: BagLast],
       PretrainedBagOptions
     >
   ): EmbeddingBag {

@@ -76,7 +76,16 @@ export * from './pooling.ts';
 export * from './prelu.ts';
 export * from './response.ts';
 export * from './rms-norm.ts';
-export { GRU, LSTM, type LSTMOptions, type RecurrentOptions, RNN, type RNNOptions } from './rnn.ts';
+export {
+  GRU,
+  LSTM,
+  type LSTMOptions,
+  type RecurrentOptions,
+  type RecurrentSettings,
+  type RecurrentSizes,
+  RNN,
+  type RNNOptions,
+} from './rnn.ts';
 export {
   type CellArguments,
   GRUCell,
@@ -96,6 +105,7 @@ export {
   type TransformerActivation,
   TransformerDecoderLayer,
   TransformerEncoderLayer,
+  type TransformerLayerArguments,
   type TransformerLayerOptions,
 } from './transformer-layers.ts';
 export * from './unpool.ts';

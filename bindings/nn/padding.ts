@@ -119,7 +119,10 @@ export class ZeroPad3d extends PadLayer {
 }
 
 const ofReflectionPad1d = declare('ReflectionPad1d');
-/** The input mirrored at its last elements around the last dim, by {@link functional.pad} (PyTorch's `nn.ReflectionPad1d`). */
+/**
+ * The input mirrored at its last elements around the last dim, by {@link functional.pad} (PyTorch's
+ * `nn.ReflectionPad1d`).
+ */
 export class ReflectionPad1d extends PadLayer {
   /** A layer that pads by `padding`: one number for all sides, or two. @throws ArgumentError */
   constructor(...args: PadArguments) {
@@ -128,7 +131,10 @@ export class ReflectionPad1d extends PadLayer {
 }
 
 const ofReflectionPad2d = declare('ReflectionPad2d');
-/** The input mirrored at its last elements around the last two dims, by {@link functional.pad} (PyTorch's `nn.ReflectionPad2d`). */
+/**
+ * The input mirrored at its last elements around the last two dims, by {@link functional.pad} (PyTorch's
+ * `nn.ReflectionPad2d`).
+ */
 export class ReflectionPad2d extends PadLayer {
   /** A layer that pads by `padding`: one number for all sides, or four. @throws ArgumentError */
   constructor(...args: PadArguments) {
@@ -137,7 +143,10 @@ export class ReflectionPad2d extends PadLayer {
 }
 
 const ofReflectionPad3d = declare('ReflectionPad3d');
-/** The input mirrored at its last elements around the last three dims, by {@link functional.pad} (PyTorch's `nn.ReflectionPad3d`). */
+/**
+ * The input mirrored at its last elements around the last three dims, by {@link functional.pad} (PyTorch's
+ * `nn.ReflectionPad3d`).
+ */
 export class ReflectionPad3d extends PadLayer {
   /** A layer that pads by `padding`: one number for all sides, or six. @throws ArgumentError */
   constructor(...args: PadArguments) {
@@ -155,7 +164,9 @@ export class ReplicationPad1d extends PadLayer {
 }
 
 const ofReplicationPad2d = declare('ReplicationPad2d');
-/** The last elements once more around the last two dims, by {@link functional.pad} (PyTorch's `nn.ReplicationPad2d`). */
+/**
+ * The last elements once more around the last two dims, by {@link functional.pad} (PyTorch's `nn.ReplicationPad2d`).
+ */
 export class ReplicationPad2d extends PadLayer {
   /** A layer that pads by `padding`: one number for all sides, or four. @throws ArgumentError */
   constructor(...args: PadArguments) {
@@ -164,7 +175,9 @@ export class ReplicationPad2d extends PadLayer {
 }
 
 const ofReplicationPad3d = declare('ReplicationPad3d');
-/** The last elements once more around the last three dims, by {@link functional.pad} (PyTorch's `nn.ReplicationPad3d`). */
+/**
+ * The last elements once more around the last three dims, by {@link functional.pad} (PyTorch's `nn.ReplicationPad3d`).
+ */
 export class ReplicationPad3d extends PadLayer {
   /** A layer that pads by `padding`: one number for all sides, or six. @throws ArgumentError */
   constructor(...args: PadArguments) {
@@ -191,7 +204,9 @@ export class CircularPad2d extends PadLayer {
 }
 
 const ofCircularPad3d = declare('CircularPad3d');
-/** The input from its other end around the last three dims, by {@link functional.pad} (PyTorch's `nn.CircularPad3d`). */
+/**
+ * The input from its other end around the last three dims, by {@link functional.pad} (PyTorch's `nn.CircularPad3d`).
+ */
 export class CircularPad3d extends PadLayer {
   /** A layer that pads by `padding`: one number for all sides, or six. @throws ArgumentError */
   constructor(...args: PadArguments) {

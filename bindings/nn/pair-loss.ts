@@ -124,7 +124,9 @@ export class TripletMarginWithDistanceLoss extends Criterion {
   }
 }
 
-/** The negative log-likelihood of normal numbers: {@link functional.gaussianNllLoss} (PyTorch's `nn.GaussianNLLLoss`). */
+/**
+ * The negative log-likelihood of normal numbers: {@link functional.gaussianNllLoss} (PyTorch's `nn.GaussianNLLLoss`).
+ */
 export class GaussianNLLLoss extends Criterion {
   /** Whether the constant term counts. */
   declare full: boolean;

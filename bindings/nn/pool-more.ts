@@ -80,12 +80,19 @@ export class LPPool3d extends LPPool {
   }
 }
 
-type Ratio = number | readonly number[] | null;
+/** Results to inputs along all dims, or each; null where sizes are given. */
+export type OutputRatio = number | readonly number[] | null;
 /** What the constructors of {@link FractionalMaxPool2d} and {@link FractionalMaxPool3d} take. */
 export type FractionalArguments<R extends boolean = boolean> = Arguments<
   [kernelSize: Sizes],
-  [outputSize: Sizes | null, outputRatio: Ratio, returnIndices: R, _randomSamples: Tensor | null],
-  F.FractionalOptions & { returnIndices?: R }
+  [outputSize: Sizes | null, outputRatio: OutputRatio, returnIndices: R, _randomSamples: Tensor | null],
+  F.FractionalOptions & {
+    /**
+     * Whether the places of the maxima are given as well.
+     * @defaultValue false
+     */
+    returnIndices?: R;
+  }
 >;
 /* @__NO_SIDE_EFFECTS__ */
 const fraction = (name: string): Signature =>
@@ -100,7 +107,7 @@ abstract class FractionalMaxPool<R extends boolean> extends PoolLayer<R> {
   /** Windows along each dim; null: by {@link outputRatio}. */
   readonly outputSize: Sizes | null;
   /** Windows for an element of the input along each dim; null: by {@link outputSize}. */
-  readonly outputRatio: Ratio;
+  readonly outputRatio: OutputRatio;
   /** Whether forward() gives [output, indices]. */
   readonly returnIndices: boolean;
   /** Numbers that places of windows follow from; null: new ones for each call. */
@@ -113,7 +120,7 @@ abstract class FractionalMaxPool<R extends boolean> extends PoolLayer<R> {
     const [kernelSize, outputSize, outputRatio, returnIndices, samples] = declared.parse(args) as [
       Sizes,
       Sizes | null,
-      Ratio,
+      OutputRatio,
       boolean,
       Tensor | null,
     ];

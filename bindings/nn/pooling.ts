@@ -67,7 +67,13 @@ const ofAvgPool3d = average('AvgPool3d');
 export type MaxArguments<R extends boolean = boolean> = Arguments<
   [kernelSize: Sizes],
   [stride: Sizes | null, padding: Sizes, dilation: Sizes, returnIndices: R, ceilMode: boolean],
-  F.MaxPoolOptions & { returnIndices?: R }
+  F.MaxPoolOptions & {
+    /**
+     * Whether the places of the maxima are given as well.
+     * @defaultValue false
+     */
+    returnIndices?: R;
+  }
 >;
 /** What the constructor of {@link AvgPool1d} takes. */
 export type AvgArguments = Arguments<

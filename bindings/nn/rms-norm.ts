@@ -19,7 +19,9 @@ const declared = signature(
   'RMSNorm(normalizedShape: int|int[], eps: number|null = null, elementwiseAffine: bool = true, -device: any = null, -dtype: any = null)',
 );
 
-/** Divides the last dims by the root of the mean of their squares: {@link functional.rmsNorm} (PyTorch's `nn.RMSNorm`). */
+/**
+ * Divides the last dims by the root of the mean of their squares: {@link functional.rmsNorm} (PyTorch's `nn.RMSNorm`).
+ */
 export class RMSNorm extends OwnLayer {
   /** Of normalizedShape, ones at first; or null. */
   weight: Parameter | null;

@@ -64,7 +64,7 @@ abstract class Cell extends Module {
     this.biasHh = this.registerParameter('biasHh', bias ? uniformParameter([size], bound) : null);
   }
 
-  /** The new states of a sequence of one element. @param names of the states @param given null: zeros */
+  /** The new states of a sequence of one element. @param names of the states @param given null: zeros @internal */
   protected run(x: Tensor, names: readonly string[], given: readonly Tensor[] | null, run: RunLayer): Tensor[] {
     const { inputSize, hiddenSize, weightIh, weightHh, biasIh, biasHh } = this;
     const op = this.constructor.name;
@@ -84,6 +84,7 @@ abstract class Cell extends Module {
     return states.map((part) => (alone ? ops.squeeze({ x: part }, { dim: 0 }) : part));
   }
 
+  /** What is printed in the parentheses. */
   override extraRepr(): string {
     const { inputSize, hiddenSize, biasIh } = this;
     return describeOptions({ inputSize, hiddenSize, bias: biasIh !== null });
@@ -212,6 +213,7 @@ export class RNNCell extends Cell {
     }
   }
 
+  /** What is printed in the parentheses. */
   override extraRepr(): string {
     const { nonlinearity } = this;
     return `${super.extraRepr()}, ${describeOptions({ nonlinearity })}`;

@@ -273,8 +273,16 @@ abstract class Recurrent extends Module {
   }
 }
 
-type Sizes = [inputSize: number, hiddenSize: number];
-type Common = [numLayers: number, bias: boolean, batchFirst: boolean, dropout: number, bidirectional: boolean];
+/** The sizes of recurrent layers, by position. */
+export type RecurrentSizes = [inputSize: number, hiddenSize: number];
+/** The optional arguments of recurrent layers, by position. */
+export type RecurrentSettings = [
+  numLayers: number,
+  bias: boolean,
+  batchFirst: boolean,
+  dropout: number,
+  bidirectional: boolean,
+];
 
 /**
  * Layers of long short-term memories over sequences (PyTorch's `nn.LSTM`); {@link LSTMCell} has the formulas. Of layer
@@ -294,7 +302,7 @@ export class LSTM extends Recurrent {
   readonly projSize: number;
 
   /** Layers for elements of `inputSize` and states of `hiddenSize` numbers. @throws ArgumentError */
-  constructor(...args: Arguments<Sizes, [...Common, projSize: number], LSTMOptions>) {
+  constructor(...args: Arguments<RecurrentSizes, [...settings: RecurrentSettings, projSize: number], LSTMOptions>) {
     const values = ofLSTM.parse(args);
     super(4, ofLSTM, values);
     this.projSize = values[7] as number;
@@ -319,6 +327,7 @@ export class LSTM extends Recurrent {
     }
   }
 
+  /** @internal */
   protected override stateSizes(): number[] {
     return [...super.stateSizes(), this.hiddenSize];
   }
@@ -330,7 +339,7 @@ export class LSTM extends Recurrent {
  */
 export class GRU extends Recurrent {
   /** Layers for elements of `inputSize` and states of `hiddenSize` numbers. @throws ArgumentError */
-  constructor(...args: Arguments<Sizes, Common, RecurrentOptions>) {
+  constructor(...args: Arguments<RecurrentSizes, RecurrentSettings, RecurrentOptions>) {
     super(3, ofGRU, ofGRU.parse(args));
   }
 
@@ -365,7 +374,7 @@ export class RNN extends Recurrent {
   /** Layers for elements of `inputSize` and states of `hiddenSize` numbers. @throws ArgumentError */
   constructor(
     ...args: Arguments<
-      Sizes,
+      RecurrentSizes,
       [
         numLayers: number,
         nonlinearity: Nonlinearity,

@@ -33,6 +33,7 @@ export class PixelShuffle extends OwnLayer {
     return F.pixelShuffle(x, this.upscaleFactor);
   }
 
+  /** What is printed in the parentheses. */
   override extraRepr(): string {
     return describeOptions({ upscaleFactor: this.upscaleFactor });
   }
@@ -55,6 +56,7 @@ export class PixelUnshuffle extends OwnLayer {
     return F.pixelUnshuffle(x, this.downscaleFactor);
   }
 
+  /** What is printed in the parentheses. */
   override extraRepr(): string {
     return describeOptions({ downscaleFactor: this.downscaleFactor });
   }
@@ -77,6 +79,7 @@ export class ChannelShuffle extends OwnLayer {
     return F.channelShuffle(x, this.groups);
   }
 
+  /** What is printed in the parentheses. */
   override extraRepr(): string {
     return describeOptions({ groups: this.groups });
   }
@@ -102,6 +105,7 @@ export class Unflatten extends OwnLayer {
     return unflatten(x, this.dim, this.unflattenedSize);
   }
 
+  /** What is printed in the parentheses. */
   override extraRepr(): string {
     return describeOptions({ dim: this.dim, unflattenedSize: this.unflattenedSize });
   }
@@ -140,6 +144,7 @@ abstract class Columns extends OwnLayer {
     this.stride = stride as Sizes;
   }
 
+  /** What is printed in the parentheses. */
   override extraRepr(): string {
     const { kernelSize, dilation, padding, stride } = this;
     return describeOptions({ kernelSize, dilation, padding, stride });
@@ -176,6 +181,7 @@ export class Fold extends Columns {
     return F.fold(x, this.outputSize, this.kernelSize, this.dilation, this.padding, this.stride);
   }
 
+  /** What is printed in the parentheses. */
   override extraRepr(): string {
     return `${describeOptions({ outputSize: this.outputSize })}, ${super.extraRepr()}`;
   }

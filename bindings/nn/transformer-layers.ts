@@ -42,7 +42,12 @@ export type LayerPositions = [
   normFirst: boolean,
   bias: boolean,
 ];
-type LayerArguments = Arguments<[dModel: number, nhead: number], LayerPositions, TransformerLayerOptions>;
+/** What the constructors of the layers take. */
+export type TransformerLayerArguments = Arguments<
+  [dModel: number, nhead: number],
+  LayerPositions,
+  TransformerLayerOptions
+>;
 type Values = [dModel: number, nhead: number, ...LayerPositions];
 
 /** Options of {@link TransformerEncoderLayer.forward}. */
@@ -144,8 +149,8 @@ const affineOf = ([dModel, , dimFeedforward, , , , , , bias]: Values, back: bool
 const normOf = ([dModel, , , , , eps, , , bias]: Values): LayerNorm => new LayerNorm(dModel, { eps, bias });
 
 /**
- * A layer of an encoder (Vaswani et al. 2017; PyTorch's `nn.TransformerEncoderLayer`): attention of all elements to each
- * other, then linear2(activation(linear1(x))), each with dropout, a residual and a norm.
+ * A layer of an encoder (Vaswani et al. 2017; PyTorch's `nn.TransformerEncoderLayer`): attention of all elements to
+ * each other, then linear2(activation(linear1(x))), each with dropout, a residual and a norm.
  * @example
  * ```ts
  * const layer = new nn.TransformerEncoderLayer(16, 4, { dimFeedforward: 64, batchFirst: true });
@@ -167,7 +172,7 @@ export class TransformerEncoderLayer extends TransformerLayer {
   dropout2: Dropout;
 
   /** A layer for elements of `dModel` numbers with `nhead` heads. @throws ArgumentError */
-  constructor(...args: LayerArguments) {
+  constructor(...args: TransformerLayerArguments) {
     super(ofEncoderLayer, args);
     const { made } = this;
     this.selfAttn = attentionOf(made);
@@ -233,7 +238,7 @@ export class TransformerDecoderLayer extends TransformerLayer {
   dropout3: Dropout;
 
   /** A layer for elements of `dModel` numbers with `nhead` heads. @throws ArgumentError */
-  constructor(...args: LayerArguments) {
+  constructor(...args: TransformerLayerArguments) {
     super(ofDecoderLayer, args);
     const { made } = this;
     this.selfAttn = attentionOf(made);
@@ -301,7 +306,7 @@ export class TransformerDecoderLayer extends TransformerLayer {
  */
 export function copiesOf<L extends TransformerEncoderLayer | TransformerDecoderLayer>(
   op: string,
-  type: new (...args: LayerArguments) => L,
+  type: new (...args: TransformerLayerArguments) => L,
   layer: Module,
   count: number,
 ): L[] {
@@ -312,7 +317,7 @@ export function copiesOf<L extends TransformerEncoderLayer | TransformerDecoderL
     );
   const from = layer as L;
   return Array.from({ length: count }, () => {
-    const copy = new type(...(from.made.slice(0, 9) as unknown as LayerArguments));
+    const copy = new type(...(from.made.slice(0, 9) as unknown as TransformerLayerArguments));
     copy.normFirst = from.normFirst;
     copy.activation = from.activation;
     copy.loadStateDict(from.stateDict());

@@ -95,7 +95,8 @@ const ofTransformerForward = signature(
 const ofMask = signature('Transformer.generateSquareSubsequentMask(sz: int, -device: any = null, -dtype: any = null)');
 
 /** The arguments of a stack. */
-type StackArguments<L, O> = Arguments<[layer: L, numLayers: number], [norm: Module | null], O>;
+/** What the constructors of stacks of layers take. */
+export type StackArguments<L, O> = Arguments<[layer: L, numLayers: number], [norm: Module | null], O>;
 type Any = { forward(x: Tensor, ...rest: unknown[]): Tensor };
 
 /**

@@ -40,6 +40,8 @@ abstract class MaxUnpool extends Module {
   }
 
   /**
+   * The elements of x where they stood, among zeros.
+   *
    * @param x what the pool gave
    * @param indices where that stood
    * @param outputSize of the result, where the pool's input was longer than its windows
@@ -53,6 +55,7 @@ abstract class MaxUnpool extends Module {
     }
   }
 
+  /** What is printed in the parentheses. */
   override extraRepr(): string {
     const { kernelSize, stride, padding } = this;
     return describeOptions({ kernelSize, stride: stride ?? kernelSize, padding });

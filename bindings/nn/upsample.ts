@@ -12,7 +12,8 @@ export interface UpsampleOptions extends Omit<InterpolateOptions, 'antialias'> {
 /** Options of {@link UpsamplingNearest2d} and {@link UpsamplingBilinear2d}. */
 export interface UpsamplingOptions extends Pick<InterpolateOptions, 'size' | 'scaleFactor'> {}
 
-type Factors = number | readonly number[] | null;
+/** Factors along all dims, or each; null where sizes are given. */
+export type ScaleFactors = number | readonly number[] | null;
 const SIZES = '(size: int|int[]|null = null, scaleFactor: number|number[]|null = null';
 
 /** What all have. */
@@ -20,13 +21,13 @@ abstract class Resize extends OwnLayer {
   /** The size of the result along each dim; null: by {@link scaleFactor}. */
   readonly size: Sizes | null;
   /** How many times larger the result is along each dim; null: by {@link size}. */
-  readonly scaleFactor: Factors;
+  readonly scaleFactor: ScaleFactors;
 
   /** @internal */
   constructor([size, scaleFactor]: readonly unknown[]) {
     super();
     this.size = size as Sizes | null;
-    this.scaleFactor = scaleFactor as Factors;
+    this.scaleFactor = scaleFactor as ScaleFactors;
   }
 
   /** Those of the options that are given. @internal */
@@ -55,7 +56,7 @@ export class Upsample extends Resize {
       [],
       [
         size: Sizes | null,
-        scaleFactor: Factors,
+        scaleFactor: ScaleFactors,
         mode: InterpolateMode,
         alignCorners: boolean | null,
         recomputeScaleFactor: boolean | null,
@@ -86,7 +87,7 @@ export class Upsample extends Resize {
 }
 
 /** What the constructors of {@link UpsamplingNearest2d} and {@link UpsamplingBilinear2d} take. */
-export type UpsamplingArguments = Arguments<[], [size: Sizes | null, scaleFactor: Factors], UpsamplingOptions>;
+export type UpsamplingArguments = Arguments<[], [size: Sizes | null, scaleFactor: ScaleFactors], UpsamplingOptions>;
 
 /* @__NO_SIDE_EFFECTS__ */
 const declare = (name: string): Signature => signature(`${name}${SIZES})`);

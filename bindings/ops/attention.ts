@@ -37,9 +37,9 @@ const looking = { q: strided(f32), k: strided(f32), v: strided(f32), mask };
 
 const s = optional(() => ({
   /**
-   * q [n, queries, heads, width], k [n, keys, shared, width], v [n, keys, shared, depth] with heads in groups that share
-   * one of keys and values, mask [n or 1, heads or 1, queries or 1, keys or 1] → y [n, queries, heads, depth]. state is
-   * that of the generator, with p > 0.
+   * q [n, queries, heads, width], k [n, keys, shared, width], v [n, keys, shared, depth] with heads in groups that
+   * share one of keys and values, mask [n or 1, heads or 1, queries or 1, keys or 1] → y [n, queries, heads, depth].
+   * state is that of the generator, with p > 0.
    */
   attention: signature({ ...looking, state: maybe(inout(i32)) }, { y: grad, lse: aux, seen: aux }, attrs<Looks>()),
   attentionBackward: signature(

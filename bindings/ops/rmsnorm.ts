@@ -1,5 +1,5 @@
-// RMS norm: layer norm without the mean, by the same kernels. Where the gradients need derivatives they are put together
-// from ops that have some.
+// RMS norm: layer norm without the mean, by the same kernels. Where the gradients need derivatives they are put
+// together from ops that have some.
 import { layerNormKernels } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { numelOf } from '../tensor.ts';

@@ -1,4 +1,5 @@
-// Random numbers of distributions that tensors hold. As in random.ts, the generator's state is an input that is written.
+// Random numbers of distributions that tensors hold. As in random.ts, the generator's state is an input that is
+// written.
 import { samplingKernels, samplingProbes } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';

@@ -7,7 +7,9 @@ import { attrs, calling, f32, family, grad, i32, row, signature } from './core.t
 import { expectShape, sameShape } from './shapes.ts';
 
 const s = optional(() => ({
-  /** Zeros of `shape`, with x at `index`: positions in planes of the last `pooled` dims; of equal ones the last counts. */
+  /**
+   * Zeros of `shape`, with x at `index`: positions in planes of the last `pooled` dims; of equal ones the last counts.
+   */
   maxUnpool: signature(
     { x: f32, index: i32 },
     { y: grad },

@@ -345,7 +345,9 @@ class Run {
     memory.hDiag = Math.fround(ys / dot(y, y));
   }
 
-  /** Moves along d: as far as the search finds, or by t. @returns where that is; without a gradient after the last step */
+  /**
+   * Moves along d: as far as the search finds, or by t. @returns where that is; without a gradient after the last step
+   */
   #go(t: number, d: Tensor, from: Place<Tensor>, last: boolean, most: number): { t: number; f: number; g: Tensor } {
     const { lineSearchFn, toleranceChange } = this.#options;
     if (lineSearchFn === null) {

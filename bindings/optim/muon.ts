@@ -42,10 +42,10 @@ const muon = signature(
 );
 
 /**
- * Muon for the matrices of hidden layers: the average of the gradient is brought near the nearest orthogonal matrix by a
- * polynomial of products (Newton–Schulz), and that is the step (Jordan et al. 2024). Other parameters, and the first and
- * last layers, go to another optimizer. Products are in f32, PyTorch's in bf16. A step needs room for its matrices once
- * more.
+ * Muon for the matrices of hidden layers: the average of the gradient is brought near the nearest orthogonal matrix by
+ * a polynomial of products (Newton–Schulz), and that is the step (Jordan et al. 2024). Other parameters, and the first
+ * and last layers, go to another optimizer. Products are in f32, PyTorch's in bf16. A step needs room for its matrices
+ * once more.
  * @example
  * ```ts
  * const model = new nn.Sequential(new nn.Linear(8, 16), new nn.ReLU(), new nn.Linear(16, 16), new nn.Linear(16, 2));

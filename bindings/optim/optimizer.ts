@@ -241,8 +241,8 @@ export abstract class Optimizer<O extends object = object> {
   }
 
   /**
-   * Makes in `made` what `state` lacks of `wanted`: all at first; a buffer when a setting such as momentum was turned on
-   * later.
+   * Makes in `made` what `state` lacks of `wanted`: all at first; a buffer when a setting such as momentum was turned
+   * on later.
    */
   #complete(
     made: Record<string, Tensor>,

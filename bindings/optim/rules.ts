@@ -195,8 +195,8 @@ const lion = signature(
 );
 
 /**
- * Lion, p −= lr · (sign(beta1 · m + (1 − beta1) · g) + weightDecay · p) with the average m of the gradient, which decays
- * by beta2 (Chen et al. 2023; the defaults are those of its authors' code).
+ * Lion, p −= lr · (sign(beta1 · m + (1 − beta1) · g) + weightDecay · p) with the average m of the gradient, which
+ * decays by beta2 (Chen et al. 2023; the defaults are those of its authors' code).
  */
 export class Lion extends Optimizer<LionOptions> {
   /** @param params parameters, or groups of them with options of their own */

@@ -20,7 +20,9 @@ interface Saved {
 const HOW = /^(foreach|fused|capturable|differentiable|paramNames)$/;
 const camel = (name: string): string => name.replace(/_./g, (two) => (two[1] as string).toUpperCase());
 
-/** A group of PyTorch's state_dict() in our words, names and words in camelCase; AdamW is decoupled without saying so. */
+/**
+ * A group of PyTorch's state_dict() in our words, names and words in camelCase; AdamW is decoupled without saying so.
+ */
 function ourGroup(group: unknown, own: object = {}): unknown {
   if (!isPlain(group)) return group;
   const said = Object.entries(group).map(([name, x]) => [camel(name), typeof x === 'string' ? camel(x) : x] as const);

@@ -123,7 +123,8 @@ describe('when nothing runs', () => {
   }
 
   it('every function with numbers says so', async () => {
-    const others = /^(init|shutdown|read|write|encode|decode|save|load|set)|Grad/; // files, modes; clipping is called below
+    // Files, modes; clipping is called below.
+    const others = /^(init|shutdown|read|write|encode|decode|save|load|set)|Grad/;
     const calls = signatures.filter(({ fn, path }) => fn && !path.includes('.') && !others.test(path));
     await r.init(A);
     // Those that our arguments suit while something runs.

@@ -1,4 +1,5 @@
-// Whole networks against PyTorch: its keys and weights, the first output, all gradients, and the losses of twenty steps.
+// Whole networks against PyTorch: its keys and weights, the first output, all gradients, and the losses of twenty
+// steps.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compile, init, type nn, scope, shutdown, type Tensor } from '../../bindings/index.ts';
 import { nd } from '../../reference/nd.ts';

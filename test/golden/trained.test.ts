@@ -1,5 +1,5 @@
-// One module each against PyTorch: its keys, what it gives, all gradients, and the losses of twenty steps from PyTorch's
-// parameters, eager and compiled. What is put in is trained as well.
+// One module each against PyTorch: its keys, what it gives, all gradients, and the losses of twenty steps from
+// PyTorch's parameters, eager and compiled. What is put in is trained as well.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compile, init, nn, optim, scope, shutdown, type Tensor } from '../../bindings/index.ts';
 import { nd } from '../../reference/nd.ts';

@@ -1,5 +1,5 @@
-// Attention and transformers against PyTorch: what they give, all gradients, and 20 steps of Adam from the same weights,
-// eager and compiled.
+// Attention and transformers against PyTorch: what they give, all gradients, and 20 steps of Adam from the same
+// weights, eager and compiled.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compile, init, nn, optim, scope, shutdown, type Tensor, tensor } from '../../bindings/index.ts';
 import { difference } from '../support/tensors.ts';

@@ -113,7 +113,8 @@ function* classesIn(names: object): Generator<Class> {
 }
 
 /**
- * For each public class by its own name, but for errors and Tensor, what makes an object of it or of one that extends it.
+ * For each public class by its own name, but for errors and Tensor, what makes an object of it or of one that extends
+ * it.
  * @throws Error where none can be made
  */
 export function makers(): Record<string, () => object> {

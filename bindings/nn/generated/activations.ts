@@ -49,7 +49,7 @@ export class CELU extends activation<Arguments<[], [alpha: number], CeluOptions>
 /** x / 6 + 1 / 2, limited to 0 … 1 (Courbariaux et al. 2015): {@link functional.hardsigmoid}. */
 export class Hardsigmoid extends activation<[]>(F.hardsigmoid, 'Hardsigmoid(-inplace: bool = false)') {}
 
-/** x times {@link hardsigmoid} of x (Howard et al. 2019): {@link functional.hardswish}. */
+/** x times hardsigmoid of x (Howard et al. 2019): {@link functional.hardswish}. */
 export class Hardswish extends activation<[]>(F.hardswish, 'Hardswish(-inplace: bool = false)') {}
 
 /** x where |x| > lambd, else 0: {@link functional.hardshrink}. */

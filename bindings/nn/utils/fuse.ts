@@ -10,8 +10,10 @@ import type { Module } from '../module.ts';
 import { BatchNorm1d, BatchNorm2d, BatchNorm3d } from '../norm.ts';
 import { Parameter } from '../parameter.ts';
 
-type Conv = Conv1d | Conv2d | Conv3d;
-type BatchNorm = BatchNorm1d | BatchNorm2d | BatchNorm3d;
+/** Convolutions of any rank. */
+export type AnyConv = Conv1d | Conv2d | Conv3d;
+/** Batch normalisations of any rank. */
+export type AnyBatchNorm = BatchNorm1d | BatchNorm2d | BatchNorm3d;
 
 /** The weight and the bias of a layer that does what it and the normalisation behind it do. */
 function fused(op: string, layer: { weight: Tensor; bias: Tensor | null }, bn: Module): [weight: Tensor, bias: Tensor] {
@@ -40,9 +42,9 @@ function expectEval(op: string, ...modules: Module[]): void {
  * A new convolution that does what `conv` and then `bn` do in evaluation (PyTorch's `fuse_conv_bn_eval`).
  * @throws ArgumentError in training mode, without running statistics
  */
-export const fuseConvBnEval = callable<<C extends Conv>(conv: C, bn: BatchNorm) => C>(
+export const fuseConvBnEval = callable<<C extends AnyConv>(conv: C, bn: AnyBatchNorm) => C>(
   'fuseConvBnEval(conv: Module, bn: Module, -transpose: bool = false)',
-  ((conv: Conv, bn: BatchNorm) => {
+  ((conv: AnyConv, bn: AnyBatchNorm) => {
     const op = 'fuseConvBnEval';
     expectEval(op, conv, bn);
     const { inChannels, outChannels, kernelSize, stride, padding, dilation, groups, paddingMode } = conv;
@@ -58,9 +60,9 @@ export const fuseConvBnEval = callable<<C extends Conv>(conv: C, bn: BatchNorm) 
  * A new layer that does what `linear` and then `bn` do in evaluation (PyTorch's `fuse_linear_bn_eval`).
  * @throws ArgumentError in training mode, without running statistics
  */
-export const fuseLinearBnEval = callable<(linear: Linear, bn: BatchNorm) => Linear>(
+export const fuseLinearBnEval = callable<(linear: Linear, bn: AnyBatchNorm) => Linear>(
   'fuseLinearBnEval(linear: Module, bn: Module)',
-  (linear: Linear, bn: BatchNorm) => {
+  (linear: Linear, bn: AnyBatchNorm) => {
     const op = 'fuseLinearBnEval';
     if (!(linear instanceof Linear))
       throw new ArgumentError(`${op}: expected a Linear, got ${(linear as Module).constructor.name}`);

@@ -8,8 +8,9 @@ export {
   clipGradValue as clipGradValue_,
   getTotalNorm,
 } from './clip.ts';
-export { fuseConvBnEval, fuseLinearBnEval } from './fuse.ts';
-export { removeSpectralNorm, removeWeightNorm, spectralNorm, weightNorm } from './norms.ts';
+export type { Changes } from './computed.ts';
+export { type AnyBatchNorm, type AnyConv, fuseConvBnEval, fuseLinearBnEval } from './fuse.ts';
+export { type RemoveOptions, removeSpectralNorm, removeWeightNorm, spectralNorm, weightNorm } from './norms.ts';
 /** Parametrizations of weights (PyTorch's `torch.nn.utils.parametrizations`). */
 export * as parametrizations from './parametrizations.ts';
 /** Tensors that are computed of others (PyTorch's `torch.nn.utils.parametrize`). */

@@ -55,6 +55,15 @@ function end(kind: Form['kind'], module: Module, name: string): Module {
   return module;
 }
 
+/** Options of {@link removeWeightNorm} and {@link removeSpectralNorm}. */
+export interface RemoveOptions {
+  /**
+   * The parameter.
+   * @defaultValue 'weight'
+   */
+  name?: string;
+}
+
 /**
  * Has a weight computed as g v / |v| of the parameters `weight_g` and `weight_v` (PyTorch's `nn.utils.weight_norm`; the
  * newer form is {@link parametrizations.weightNorm}).
@@ -81,7 +90,7 @@ export const weightNorm = callable<Changes<[name: string, dim: number | null], W
 );
 
 /** Ends {@link weightNorm}: the weight is a parameter again. @returns the module @throws ArgumentError */
-export const removeWeightNorm = callable<Changes<[name: string], { name?: string }>>(
+export const removeWeightNorm = callable<Changes<[name: string], RemoveOptions>>(
   "removeWeightNorm(module: Module, name: string = 'weight')",
   ((module: Module, name: string) => end('weightNorm', module, name)) as never,
 );
@@ -144,7 +153,7 @@ export const spectralNorm = callable<
 );
 
 /** Ends {@link spectralNorm}: the weight is a parameter again. @returns the module @throws ArgumentError */
-export const removeSpectralNorm = callable<Changes<[name: string], { name?: string }>>(
+export const removeSpectralNorm = callable<Changes<[name: string], RemoveOptions>>(
   "removeSpectralNorm(module: Module, name: string = 'weight')",
   ((module: Module, name: string) => end('spectralNorm', module, name)) as never,
 );

@@ -2,6 +2,7 @@
 export { AveragedModel, type AveragedModelOptions } from './averaged.ts';
 export {
   type AvgFn,
+  type EmaFunction,
   type EmaOptions,
   getEmaAvgFn,
   getEmaMultiAvgFn,
