@@ -2,7 +2,6 @@
 export { AveragedModel, type AveragedModelOptions } from './averaged.ts';
 export {
   type AvgFn,
-  type EmaFunction,
   type EmaOptions,
   getEmaAvgFn,
   getEmaMultiAvgFn,
