@@ -28,7 +28,7 @@ const trial = (batch: number, heads: number, group: number): number[] => {
   ];
 };
 
-const looks = list(ATTENTION_WORDS, () => ({}), [trial(1, 1, 2), trial(3, 1, 1), trial(1, 2, 2)]);
+const looks = optional(() => list(ATTENTION_WORDS, () => ({}), [trial(1, 1, 2), trial(3, 1, 1), trial(1, 2, 2)]));
 
 const q = () =>
   input('f32', ['batch', 'qBatch'], ['heads', 'qHead'], ['group', 'qGroup'], ['rows', 'qRow'], ['width', 'qCol']);
@@ -54,10 +54,12 @@ interface Sizes {
 const products = ({ rows, keys, width, depth, causal, dims: [batch = 0, heads = 0, group = 0] }: Sizes): number =>
   batch * heads * group * rows * keys * (width + depth) * MULTIPLY_ADD * (causal ? 0.5 : 1);
 
-const trials = [
-  { rows: 140, keys: 130, width: 20, depth: 12, causal: 1 },
-  { rows: 67, keys: 5, width: 7, depth: 12, causal: 0 },
-].map((sizes) => ({ ...sizes, scale: 0.3, p: 0.25, firstBatch: 0, firstHead: 0, firstRow: 0 }));
+const trials = optional(() =>
+  [
+    { rows: 140, keys: 130, width: 20, depth: 12, causal: 1 },
+    { rows: 67, keys: 5, width: 7, depth: 12, causal: 0 },
+  ].map((sizes) => ({ ...sizes, scale: 0.3, p: 0.25, firstBatch: 0, firstHead: 0, firstRow: 0 })),
+);
 
 export const attentionKernels = optional(() => ({
   attention_forward_f32: kernel(
