@@ -19,6 +19,7 @@ export {
   zerosLike,
 } from './creation.ts';
 export * from './functional/at.ts';
+export * from './functional/compare.ts';
 export * from './functional/count.ts';
 export * from './functional/draw.ts';
 export { einsum, type TensordotOptions, tensordot } from './functional/einsum.ts';
@@ -32,7 +33,9 @@ export { type MultinomialOptions, multinomial, normal, poisson } from './functio
 export * from './functional/scatter.ts';
 export * from './functional/search.ts';
 export * from './functional/sort.ts';
+export * from './functional/special.ts';
 export * from './functional/statistics.ts';
+export * from './functional/sums.ts';
 export { unflatten } from './functional/unflatten.ts';
 export * from './functional/unique.ts';
 export type { TensorMethods } from './generated/tensor-methods.ts';

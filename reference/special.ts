@@ -26,7 +26,7 @@ export function erf(x: number): number {
 }
 
 /** 1 - erf(x), accurate relative to itself. */
-function erfc(x: number): number {
+export function erfc(x: number): number {
   return x > 2.5 ? erfcFraction(x) : 1 - erf(x);
 }
 
@@ -60,4 +60,11 @@ export function roundHalfEven(x: number): number {
 export function power(a: number, b: number): number {
   if (a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY)) return 1;
   return a ** b;
+}
+
+/** The inverse of erf, by Newton's method. */
+export function erfinv(y: number): number {
+  let x = y;
+  for (let i = 0; i < 60; i++) x -= ((erf(x) - y) * SQRT_PI * Math.exp(x * x)) / 2;
+  return x;
 }

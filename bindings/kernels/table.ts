@@ -25,6 +25,7 @@ import { reduceKernels } from './reduce.ts';
 import { gridKernels, resampleKernels } from './resample.ts';
 import { rnnKernels } from './rnn.ts';
 import { scatterKernels } from './scatter.ts';
+import { recurrenceKernels, specialKernels } from './special.ts';
 
 /** The families of kernels by their names. A kernel is in one of them. */
 export const families = optional(() => ({
@@ -57,6 +58,8 @@ export const families = optional(() => ({
   embeddingKernels,
   attentionKernels,
   optimizerKernels,
+  specialKernels,
+  recurrenceKernels,
 }));
 /** The families of probes. */
 export const probeFamilies = optional(() => ({ checkProbes, countProbes, offsetProbes, ctcProbes, samplingProbes }));

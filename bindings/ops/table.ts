@@ -26,6 +26,7 @@ import { orderRows } from './order.ts';
 import { padRows } from './pad.ts';
 import { poolRows } from './pool.ts';
 import { rearrangeRows } from './rearrange.ts';
+import { recurrenceRows } from './recurrence.ts';
 import { resampleRows } from './resample.ts';
 import { rmsNormRows } from './rmsnorm.ts';
 import { rnnRows } from './rnn.ts';
@@ -33,6 +34,7 @@ import { sequenceRows } from './rnn-sequences.ts';
 import { coreRows } from './rows.ts';
 import { samplingRows } from './sampling.ts';
 import { scatterRows } from './scatter.ts';
+import { specialRows } from './special.ts';
 import { unpoolRows } from './unpool.ts';
 import { withinRows } from './within.ts';
 
@@ -71,6 +73,8 @@ export const table: { readonly [K in OpName]: Row } = {
   ...adagradRows,
   ...clipRows,
   ...withinRows,
+  ...specialRows,
+  ...recurrenceRows,
   ...ctcRows,
   ...samplingRows,
   ...nadamRows,

@@ -137,7 +137,7 @@ describe('when nothing runs', () => {
     const dead: Make = (shape, dtype) => made.get(`${shape} ${dtype}`) as Tensor;
     const silent = apt.filter((signature) => !endsOf(signature, dead).some((end) => end instanceof BackendError));
     // These give back what they were given, or make a function, or call one that needs nothing.
-    const same = ['alphaDropout', 'featureAlphaDropout', 'contiguous'];
+    const same = ['alphaDropout', 'featureAlphaDropout', 'contiguous', 'positive'];
     const averages = ['getEmaAvgFn', 'getEmaMultiAvgFn', 'getSwaAvgFn', 'getSwaMultiAvgFn'];
     const needless = [...same, 'calculateFanInAndFanOut', 'cached', 'compile', 'detectAnomaly', 'vmap', ...averages];
     expect(silent.map(({ path }) => path).sort()).toEqual(needless.sort());

@@ -12,6 +12,7 @@ import sys
 sys.dont_write_bytecode = True  # no caches beside the sources
 
 from algebra import algebra
+from arithmetic import arithmetic
 from architectures import architectures
 from attention import attention
 from averages import averages
@@ -36,7 +37,7 @@ from trained import trained
 from training import modules, optimizers
 
 for write in (
-    moves, algebra,
+    moves, algebra, arithmetic,
     elementwise, reductions, products, layouts, norms, losses, optimizers, modules, pools, layers, masks, cells, architectures, seconds,
     spatial,
     embeddings, activations,

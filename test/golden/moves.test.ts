@@ -7,7 +7,7 @@ import { bits } from '../support/kernels.ts';
 import { expectClose, toTensor } from '../support/tensors.ts';
 import { type File, leaves, readCases, run, type Stored } from './golden.ts';
 
-const files = ['moves', 'algebra'].map(readCases);
+const files = ['moves', 'algebra', 'arithmetic'].map(readCases);
 const TOLERANCE = 2e-6;
 
 const largest = (values: Float64Array): number =>

@@ -4,7 +4,7 @@ import { grad, init, scope, shutdown, type Tensor } from '../../bindings/index.t
 import { difference, toTensor } from '../support/tensors.ts';
 import { type File, leaves, readCases, run, type Stored } from './golden.ts';
 
-const files = ['second', 'criteria-second', 'attention-second', 'algebra-second'].map(readCases);
+const files = ['second', 'criteria-second', 'attention-second', 'algebra-second', 'arithmetic-second'].map(readCases);
 /** Relative to the largest of each. */
 const TOLERANCE = 2e-5;
 

@@ -20,6 +20,7 @@ import * as random from '../../bindings/kernels/random.ts';
 import * as resample from '../../bindings/kernels/resample.ts';
 import * as rnn from '../../bindings/kernels/rnn.ts';
 import * as scatter from '../../bindings/kernels/scatter.ts';
+import * as special from '../../bindings/kernels/special.ts';
 import { addKernels, descriptorOf, type KernelName, table } from '../../bindings/kernels/table.ts';
 
 const families = {
@@ -38,7 +39,7 @@ const families = {
   },
   ...attention,
   ...random,
-  ...{ ...order, ...scatter },
+  ...{ ...order, ...scatter, ...special },
 } as unknown as Record<string, object>;
 const folder = fileURLToPath(new URL('../../bindings/ops/', import.meta.url));
 const outside = Object.keys(table).filter((name) => !descriptorOf(name as KernelName));

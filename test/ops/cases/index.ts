@@ -33,6 +33,7 @@ import { samplingCases } from './sampling.ts';
 import { scatterCases } from './scatter.ts';
 import { shapeCases } from './shape.ts';
 import { softmaxCases } from './softmax.ts';
+import { specialCases } from './special.ts';
 import { type AllCases, type AnyCase, type Fill, placesOf, type Spec, uniform } from './types.ts';
 import { unaryCases } from './unary.ts';
 import { withinCases } from './within.ts';
@@ -71,6 +72,7 @@ export const cases: AllCases = {
   ...withinCases,
   ...ctcCases,
   ...samplingCases,
+  ...specialCases,
 };
 
 /** Numbers that the dtype holds: half of them small, so that some are equal, half so large that results wrap. */
