@@ -84,7 +84,8 @@ function close(x: Tensor, other: Tensor, rtol: number, atol: number, equalNan: b
   return equalNan ? logicalOr(same, logicalAnd(ne(p, p), ne(q, q))) : same;
 }
 
-type CloseFunction<R> = Callable<
+/** A comparison of two tensors that allows a gap. */
+export type CloseFunction<R> = Callable<
   [x: Tensor, other: Tensor],
   [rtol: number, atol: number, equalNan: boolean],
   CloseOptions,
