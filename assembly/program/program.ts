@@ -42,8 +42,8 @@ const ARGS: usize = 24;
 const SCALE: usize = 28;
 const HEADER: usize = 32;
 
-/** The step of an argument that is an offset into the scratch. */
-const SCRATCH: i32 = -1;
+/** The step of an argument that is an offset into the scratch: no other has it, as strides may be negative. */
+const SCRATCH: i32 = i32.MIN_VALUE;
 /** At the start of the scratch: room for the arguments of one call, then for one list, then the intermediates. */
 const LIST: usize = 256;
 const INTERMEDIATES: usize = 1024;

@@ -2,8 +2,8 @@
 import { type Argument, type Command, operandsOf, type Ref, type Slices } from './command.ts';
 import { numberOf } from './table.ts';
 
-/** The step of an argument that is an offset into the scratch. */
-const SCRATCH = -1;
+/** The step of an argument that is an offset into the scratch: no other has it, as strides may be negative. */
+const SCRATCH = -(2 ** 31);
 /** What stands for a kernel's number where a loop begins. */
 const LOOP = -1;
 /** Words in front of the arguments of a command. */

@@ -162,7 +162,7 @@ describe('L-BFGS', () => {
       const optimizer = make(params, {});
       expect(() => compile(() => optimizer.step(closure))()).toThrow(RecordingError);
       expect(() => compile(() => optimizer.step(closure))()).toThrow(
-        /LBFGS.step: expected to be called outside of comp/,
+        /LBFGS.step: expected a call outside of compile/,
       );
       expect(() => optimizer.step(closure)).not.toThrow(ArgumentError);
     }));
