@@ -38,10 +38,10 @@ function checkSlices(): Map<string, number> {
       if (!slices || slices.units < 2) return;
       const after = written.map(bytesOf);
       // Slices smaller than those that pay, but for those that have to be what they are, or whole rows or blocks.
-      const fixed = Object.values(descriptorOf(name).operands).some(({ kind }) => kind === 'algorithm');
-      const blocks = name === 'attention_forward_f32';
+      const selects = Object.values(descriptorOf(name).operands).some(({ kind }) => kind === 'algorithm');
+      const fixed = selects || name === 'attention_forward_f32';
       const least = name.startsWith('bce_with_logits') ? (command.call.inner as number) : 16;
-      const grain = fixed || blocks ? slices.grain : Math.min(slices.grain, least);
+      const grain = fixed ? slices.grain : Math.min(slices.grain, least);
       for (const threads of [2, 3, 5]) {
         written.forEach((block, i) => {
           arena.u8.set(before[i] as Uint8Array, block.ptr);

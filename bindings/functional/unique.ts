@@ -40,7 +40,15 @@ export interface Unique {
 
 /** What says that more is asked for than the results. */
 /** What {@link unique} may be asked for beside the elements. */
-export type UniqueQuestions = { readonly returnInverse: true } | { readonly returnCounts: true };
+export type UniqueQuestions =
+  | {
+      /** Where each element of x is in the result. */
+      readonly returnInverse: true;
+    }
+  | {
+      /** How often each element of the result is in x. */
+      readonly returnCounts: true;
+    };
 /** The forms of {@link unique}: the results alone, or with what else is asked for. */
 export type UniqueFunction = {
   (x: Tensor, options: UniqueOptions & UniqueQuestions): Unique;

@@ -102,6 +102,7 @@ export * from './transformer.ts';
 export {
   type DecoderLayerCallOptions,
   type EncoderLayerCallOptions,
+  type LayerPositions,
   type TransformerActivation,
   TransformerDecoderLayer,
   TransformerEncoderLayer,

@@ -161,9 +161,7 @@ describe('L-BFGS', () => {
       const { params, closure } = parts('quadratic', start.quadratic);
       const optimizer = make(params, {});
       expect(() => compile(() => optimizer.step(closure))()).toThrow(RecordingError);
-      expect(() => compile(() => optimizer.step(closure))()).toThrow(
-        /LBFGS.step: expected a call outside of compile/,
-      );
+      expect(() => compile(() => optimizer.step(closure))()).toThrow(/LBFGS.step: expected a call outside of compile/);
       expect(() => optimizer.step(closure)).not.toThrow(ArgumentError);
     }));
 });
