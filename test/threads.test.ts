@@ -17,6 +17,13 @@ afterEach(() => rg.shutdown());
 
 type Call = (operands: Readonly<Record<string, unknown>>) => void;
 
+/** Slices smaller than those that pay, but for those that have to be what they are, or whole rows or blocks. */
+function grainOf({ kernel, call }: ReturnType<typeof commandOf>, grain: number): number {
+  const selects = Object.values(descriptorOf(kernel).operands).some(({ kind }) => kind === 'algorithm');
+  if (selects || kernel === 'attention_forward_f32') return grain;
+  return Math.min(grain, kernel.startsWith('bce_with_logits') ? (call.inner as number) : 16);
+}
+
 /** Makes every kernel with a rule run whole, then in slices, and compares. @returns how often each was compared */
 function checkSlices(): Map<string, number> {
   const { kernels, arena, exports, lists } = runtime();
@@ -37,11 +44,7 @@ function checkSlices(): Map<string, number> {
       whole(operands);
       if (!slices || slices.units < 2) return;
       const after = written.map(bytesOf);
-      // Slices smaller than those that pay, but for those that have to be what they are, or whole rows or blocks.
-      const selects = Object.values(descriptorOf(name).operands).some(({ kind }) => kind === 'algorithm');
-      const fixed = selects || name === 'attention_forward_f32';
-      const least = name.startsWith('bce_with_logits') ? (command.call.inner as number) : 16;
-      const grain = fixed ? slices.grain : Math.min(slices.grain, least);
+      const grain = grainOf(command, slices.grain);
       for (const threads of [2, 3, 5]) {
         written.forEach((block, i) => {
           arena.u8.set(before[i] as Uint8Array, block.ptr);
