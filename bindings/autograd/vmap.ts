@@ -23,10 +23,12 @@ export interface VmapOptions {
   randomness?: 'error' | 'different' | 'same';
 }
 
-const isDims = (x: unknown): boolean =>
-  x === null ||
-  Number.isSafeInteger(x) ||
-  (Array.isArray(x) ? x.every(isDims) : isPlain(x) && Object.values(x).every(isDims));
+/** @param above what x stands in: a list that holds itself is none of dims */
+const isDims = (x: unknown, above: readonly unknown[] = []): boolean => {
+  if (x === null || Number.isSafeInteger(x)) return true;
+  const parts = Array.isArray(x) ? x : isPlain(x) ? Object.values(x) : null;
+  return parts !== null && !above.includes(x) && parts.every((part) => isDims(part, [...above, x]));
+};
 kinds.dims = [(x) => !isPlain(x) && isDims(x), 'a dim, null, or a list of them'];
 
 /** The entries of a list or an object; null of anything else. */

@@ -208,6 +208,9 @@ describe('vmap', () => {
 
   test('refuses what has no batch', () => {
     const id = autograd.vmap((a: Tensor, _b?: unknown) => a.mul(1));
+    const own: unknown[] = [0];
+    own.push(own);
+    expect(() => autograd.vmap((b: Tensor) => b, own as never)).toThrow(ArgumentError);
     expect(() => id(tensor(1))).toThrow(/^vmap: expected a tensor with dim 0, got one of 0 dims/);
     expect(() => id(r.ones([2]), r.ones([3]))).toThrow(
       /^vmap: expected tensors with one number of samples, .* 2 and 3/,

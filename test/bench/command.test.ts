@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { attentionFamily } from '../../bench/families/attention.ts';
 import { compileFamily } from '../../bench/families/compile.ts';
 import { convFamily } from '../../bench/families/conv.ts';
 import { eagerFamily } from '../../bench/families/eager.ts';
@@ -43,6 +44,7 @@ const FAMILIES = [
   convFamily(true),
   opsFamily(true, null),
   imagesFamily(true),
+  attentionFamily(true),
   trainFamily(true, []),
   eagerFamily(true, [], []),
   compileFamily(true, []),
