@@ -15,5 +15,5 @@ export const budget: readonly Limit[] = [
   { what: "README's example, minified", file: 'readme/index', limit: 69_400 },
   { what: 'a product alone, minified', file: 'product/index', limit: 43_300 },
   { what: 'threads, where there are some', file: 'readme/thread-pool', limit: 3_200 },
-  { what: 'one build of the kernels', file: 'build/wasm/retrograd.relaxed-threads.wasm', limit: 84_500 },
+  { what: 'one build of the kernels', file: 'build/wasm/retrograd.relaxed-threads.wasm', limit: 85_000 },
 ];
