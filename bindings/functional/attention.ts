@@ -46,7 +46,7 @@ const only = (mask: Tensor, scores: Tensor): Tensor =>
   ops.where({ condition: mask, a: scores, b: constantFor(scores, Number.NEGATIVE_INFINITY) });
 
 /** Softmax over the keys; 0 where all scores are −∞, and so are the gradients. */
-export function safeSoftmax(scores: Tensor): Tensor {
+function safeSoftmax(scores: Tensor): Tensor {
   if (scores.size === 0) return scores;
   const dead = ops.eq({ a: amax(scores.detach(), -1, true), b: constantFor(scores, Number.NEGATIVE_INFINITY) });
   const zero = constantFor(scores, 0);
@@ -63,7 +63,7 @@ export function attentionScores(query: Tensor, key: Tensor, { mask, causal, scal
 }
 
 /** softmax(scale · query · keyᵀ + mask) · value, put together from other ops. */
-export function composedAttention(query: Tensor, key: Tensor, value: Tensor, looks: Looks): Tensor {
+function composedAttention(query: Tensor, key: Tensor, value: Tensor, looks: Looks): Tensor {
   const scores = attentionScores(query, key, looks);
   const weights = looks.mask ? safeSoftmax(scores) : softmax(scores, -1);
   return matmul(looks.dropout > 0 ? dropout(weights, looks.dropout) : weights, value);
