@@ -152,7 +152,8 @@ async function tryAssembly(copy: Copy, mutants: readonly Mutant[]): Promise<void
   try {
     await inJobs(mutants, async (mutant, job) => {
       const own = copies[job] as Copy;
-      const text = readFileSync(mutant.file, 'utf8');
+      // Of the copy: the project may have changed since.
+      const text = own.read(mutant.file).toString();
       own.write(mutant.file, mutated(text, mutant));
       if ((await compile(own)) !== 'passed') tell(mutant, 'no compilation');
       else if (own.read(wasm).equals(plain)) tell(mutant, 'the same code');

@@ -21,7 +21,7 @@ describe.each(['strict', 'relaxed'] as const)('convolutions, %s build', (simd) =
     expectClose(actual?.data ?? [], expected.data, { relative: TOLERANCE, absolute: TOLERANCE * largest }, what);
   }
 
-  const named = file.cases.map((stored): [string, Stored] => [stored.name, stored]);
+  const named = file.cases.map((stored): [string, Stored] => [file.title(stored), stored]);
   it.each(named.filter(([, { call }]) => call.startsWith('F.')))('%s', (_, stored) => {
     scope(() => {
       const inputs = leaves(file, stored);

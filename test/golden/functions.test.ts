@@ -45,7 +45,7 @@ describe.each(['strict', 'relaxed'] as const)('PyTorch, %s build', (simd) => {
       expectClose(actual?.data ?? [], expected.data, { relative: tolerance, absolute }, what);
     };
 
-    it.each(file.cases.map((stored): [string, Stored] => [stored.name, stored]))('%s', (_, stored) => {
+    it.each(file.cases.map((stored): [string, Stored] => [file.title(stored), stored]))('%s', (_, stored) => {
       scope(() => {
         const inputs = leaves(file, stored);
         const y = run(stored, inputs);

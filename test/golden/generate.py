@@ -5,7 +5,8 @@ Run `python3 test/golden/generate.py` where PyTorch and safetensors are installe
 PyTorch computes on them in f64, and results have 9 significant digits: a difference is ours, not PyTorch's rounding.
 
 A file is `{ "tensors": [...], "cases": [...] }`. A case calls the public function `call` (a leading dot: a method) on `args`,
-where "$2" is input 2; `inputs`, `output`, `gradOutput` and `grads` are positions in `tensors`.
+where "$2" is input 2; `inputs`, `output`, `gradOutput` and `grads` are positions in `tensors`. Of Compact, a case is a row; inputs may be
+a seed, longer answers are their largest number and two sums, and gradients of outputs and weights are made of seeds that tests know.
 """
 import sys
 

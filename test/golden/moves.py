@@ -1,7 +1,15 @@
 """Ops that move, find, sort and count: values and gradients with PyTorch's options."""
+import itertools
+
 import torch
 
-from store import Golden, f32, integers, source, uniform
+from store import Compact, f32, integers, made, source
+
+seeds = itertools.count()
+
+
+def uniform(*shape):
+    return made(next(seeds), *shape)
 
 
 def camel(name):
@@ -9,7 +17,7 @@ def camel(name):
     return head + "".join(word.capitalize() for word in rest)
 
 
-class Moves(Golden):
+class Moves(Compact):
     def fn(self, name, args, *inputs, torch_args=None, home=torch, call=None, pick=None, options=None, **extra):
         """A function of input 0 and `args`; those that are "$1" … are inputs. `pick` is one of several results."""
         theirs = getattr(home, name) if hasattr(home, name) else getattr(torch.Tensor, name)
@@ -117,19 +125,23 @@ def indices(golden):
     inputs = (x, i, j, mask, row, scalar)
     for index in [*cases, *masks]:
         dynamic = {"dynamic": True} if index in masks else {}
-        golden.case(f"{index}", "at", ["$0", *index], lambda *t: t[0][indexed(t, index)], *inputs, **dynamic)
+        used = [int(name[1:]) for name in index if isinstance(name, str) and name.startswith("$")]
+        tensors = [inputs[0], *(inputs[at] for at in used)]
+        place = {f"${at}": f"${1 + n}" for n, at in enumerate(used)}
+        index = [place.get(name, name) if isinstance(name, str) else name for name in index]
+        golden.case(f"{index}", "at", ["$0", *index], lambda *t: t[0][indexed(t, index)], *tensors, **dynamic)
 
         def put(*t):
             y = t[0].clone()
             y[indexed(t, index)] = t[-1]
             return y
 
-        shape = x[indexed(inputs, index)].shape
-        golden.case(f"{index} of a number", "setAt", ["$0", index, 2.5], lambda *t: put(*t, torch.tensor(2.5).double()), *inputs, **dynamic)
+        shape = x[indexed(tensors, index)].shape
+        golden.case(f"{index} of a number", "setAt", ["$0", index, 2.5], lambda *t: put(*t, torch.tensor(2.5).double()), *tensors, **dynamic)
         # Where an index comes twice, PyTorch may take any.
-        if shape.numel() and index != [":", [0, 3, 3]] and not any(name in index for name in ("$2", "$1")):
+        if shape.numel() and index != [":", [0, 3, 3]] and not {1, 2} & {*used}:
             value = uniform(*shape)
-            golden.case(f"{index} of all", "setAt", ["$0", index, "$6"], lambda *t: put(*t), *inputs, value, **dynamic)
+            golden.case(f"{index} of all", "setAt", ["$0", index, f"${len(tensors)}"], lambda *t: put(*t), *tensors, value, **dynamic)
     for accumulate in (False, True):
         places = [torch.tensor([0, 2, 0]) if accumulate else torch.tensor([0, 2, 1]), torch.tensor([1, -1, 1])]
         for values in (uniform(3, 5), uniform(5), uniform()):

@@ -4,22 +4,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as rg from '../../bindings/index.ts';
 import { compile, RecordingError, scope, type Tensor } from '../../bindings/index.ts';
 import { bits } from '../support/kernels.ts';
-import { expectClose, toTensor } from '../support/tensors.ts';
-import { type File, leaves, readCases, run, type Stored } from './golden.ts';
+import { toTensor } from '../support/tensors.ts';
+import { digest, expectStored, type File, leaves, made, readCases, run, type Stored } from './golden.ts';
 
 const files = ['moves', 'algebra', 'arithmetic'].map(readCases);
 const TOLERANCE = 2e-6;
 
-const largest = (values: Float64Array): number =>
-  values.reduce((top, v) => (Number.isFinite(v) ? Math.max(top, Math.abs(v)) : top), 0);
-
-function matches(file: File, what: string, actual: Tensor | null, position: number): void {
-  const expected = file.expected(position);
-  expect(actual?.shape, `${what}: shape`).toEqual(expected.shape);
-  expect(actual?.dtype, `${what}: dtype`).toBe(expected.dtype);
-  const absolute = TOLERANCE * largest(expected.data);
-  expectClose((actual as Tensor).data, expected.data, { relative: TOLERANCE, absolute }, what);
-}
+const matches = (file: File, what: string, actual: Tensor | null, position: number): void =>
+  expectStored(actual, file.expected(position), { relative: TOLERANCE, ofLargest: TOLERANCE }, what);
 
 /** The value of a case and the gradients of its inputs. */
 function outcome(stored: Stored, inputs: readonly Tensor[], g: Tensor | null): { y: Tensor; grads: Tensor[] } {
@@ -36,14 +28,31 @@ const sameBits = (a: Tensor, b: Tensor): void => {
   else expect(a.data).toEqual(b.data);
 };
 
+describe('digests', () => {
+  const values = [...made(5, [4, 6]).data];
+  const plain = digest(values);
+  const differs = (other: readonly number[]): void => {
+    // By more than any tolerance of these tests.
+    for (const [k, sum] of digest(other).slice(1).entries())
+      expect(Math.abs(sum - (plain[k + 1] as number))).toBeGreaterThan(1e-4);
+  };
+
+  it('see every element', () => {
+    for (const i of values.keys()) differs(values.with(i, (values[i] as number) + 1e-3));
+  });
+
+  it('see every pair that changes places', () => {
+    for (const [i, a] of values.entries())
+      for (const [j, b] of values.entries()) if (Math.abs(a - b) > 0.1) differs(values.with(i, b).with(j, a));
+  });
+});
+
 describe.each(['strict', 'relaxed'] as const)('PyTorch, %s build', (simd) => {
   beforeAll(() => rg.init({ simd }));
   afterAll(() => rg.shutdown());
 
   it.each(
-    files.flatMap((file) =>
-      file.cases.map((stored): [string, Stored, File] => [`${stored.call} ${stored.name}`, stored, file]),
-    ),
+    files.flatMap((file) => file.cases.map((stored): [string, Stored, File] => [file.title(stored), stored, file])),
   )('%s', (_, stored, file) => {
     const before = rg.backend().memory.blocks;
     scope(() => {

@@ -32,7 +32,7 @@ describe.each(['strict', 'relaxed'] as const)('PyTorch, %s build', (simd) => {
   beforeAll(() => init({ simd }));
   afterAll(() => shutdown());
 
-  it.each(file.cases.map((stored): [string, Stored] => [stored.name, stored]))('%s', (_, stored) => {
+  it.each(file.cases.map((stored): [string, Stored] => [file.title(stored), stored]))('%s', (_, stored) => {
     scope(() => {
       const inputs = leaves(file, stored);
       const y = run(stored, inputs);

@@ -12,7 +12,7 @@ describe.each(['strict', 'relaxed'] as const)('second derivatives, %s build', (s
   beforeAll(() => init({ simd }));
   afterAll(() => shutdown());
 
-  it.each(files.flatMap((file) => file.cases.map((one): [string, Stored, File] => [one.name, one, file])))(
+  it.each(files.flatMap((file) => file.cases.map((one): [string, Stored, File] => [file.title(one), one, file])))(
     '%s',
     (_, one, file) => {
       scope(() => {

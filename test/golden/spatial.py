@@ -1,20 +1,20 @@
 """Functions and modules of images: values, gradients and second derivatives; the losses of 20 steps of small networks."""
+import itertools
 import json
 import math
-import random
 import re
 
 import torch
 import torch.nn.functional as F
 
-from store import HERE, Golden, f32, flat
+from store import HERE, Compact, f32, made
 
-source = random.Random(20261126)
+seeds = itertools.count()
 STEPS = 20
 
 
 def uniform(*shape, low=-2.0, high=2.0):
-    return f32([round(source.uniform(low, high), 2) for _ in range(math.prod(shape))]).reshape(shape)
+    return made(next(seeds), *shape, low=low, high=high)
 
 
 def snake(name):
@@ -28,24 +28,7 @@ def filled(arg, inputs):
     return type(arg)(filled(a, inputs) for a in arg) if isinstance(arg, (list, tuple)) else arg
 
 
-def short(x):
-    """All numbers, to a millionth of the largest."""
-    values = flat(x)
-    top = max((abs(v) for v in values if not isinstance(v, str)), default=0)
-    digits = max(0, 6 - math.floor(math.log10(top))) if top else 0
-    return [v if isinstance(v, str) or v == int(v) else round(v, digits) for v in values]
-
-
-class Spatial(Golden):
-    def put(self, x):
-        """As in Golden, with fewer digits."""
-        kind = {torch.float64: "f32", torch.int64: "i32", torch.uint8: "u8"}[x.dtype]
-        key = json.dumps({"shape": list(x.shape), "data": short(x), **({} if kind == "f32" else {"dtype": kind})})
-        if key not in self.seen:
-            self.seen[key] = len(self.tensors)
-            self.tensors.append(key)
-        return self.seen[key]
-
+class Spatial(Compact):
     def both(self, call, args, options, *inputs, pick=None, twice=True, fn=None, home="F.", plain=()):
         """`call` of functional: its value and gradients, and the derivative of these, each weighed, by inputs and g."""
         fn = fn or getattr(F if home else torch, snake(call))
@@ -54,24 +37,18 @@ class Spatial(Golden):
         y = fn(*(filled(a, leaves) for a in args), **{k: filled(v, leaves) for k, v in keyed.items()})
         y = y if pick is None else y[pick]
         given = [*args, options] if options else args
-        shapes = " ".join(str(list(x.shape)) for x in inputs)
-        entry = {
-            "name": f"{call} {json.dumps(given[1:] if len(inputs) == 1 else given)} of {shapes}{'' if pick is None else f' [{pick}]'}",
-            "call": home + call, "args": given, "inputs": [self.put(x) for x in inputs], "output": self.put(y), **({} if pick is None else {"pick": pick}),
-        }
+        entry = {"call": home + call, "args": given, "inputs": [self.put(x) for x in inputs], "output": self.answer(y), **({} if pick is None else {"pick": pick})}
         if y.requires_grad:
             wanted = [x for x in leaves if x.requires_grad]
-            g = uniform(*y.shape).requires_grad_()
+            g = self.weights(y.shape).requires_grad_()
             first = torch.autograd.grad(y, wanted, g, create_graph=twice)
-            entry["gradOutput"] = self.put(g)
             each = iter(first)
-            entry["grads"] = [self.put(next(each)) if x.requires_grad else None for x in leaves]
+            entry["grads"] = [self.answer(next(each)) if x.requires_grad else None for x in leaves]
             if twice:
-                weights = [uniform(*x.shape) for x in wanted]
+                weights = [made(100 + i, *x.shape) for i, x in enumerate(wanted)]
                 whole = sum((d * w).sum() for d, w in zip(first, weights))
                 second = torch.autograd.grad(whole, [*wanted, g], allow_unused=True)
-                entry["weights"] = [self.put(w) for w in weights]
-                entry["second"] = [None if d is None else self.put(d) for d in second]
+                entry["second"] = [None if d is None else self.answer(d) for d in second]
         self.cases.append(entry)
 
 
@@ -235,8 +212,6 @@ def networks():
     yield [["Conv1d", 2, 2, 4, {"padding": "same", "padding_mode": "circular"}], ["Tanh"]], SIZES[1]
     yield [["Conv2d", 2, 2, 2, {"padding": "valid", "padding_mode": "replicate"}], ["Tanh"]], SIZES[2]
     yield [["Conv3d", 2, 4, 2, {"padding": "same", "groups": 2}], ["Tanh"]], SIZES[3]
-
-
     yield [["Conv2d", 2, 8, 3, {"padding": 1}], ["PixelShuffle", 2], ["Tanh"]], SIZES[2]
     yield [["PixelUnshuffle", 2], ["Conv2d", 4, 2, 2], ["Tanh"]], (2, 1, 4, 6)
     yield [["Conv2d", 2, 4, 3, {"groups": 2}], ["ChannelShuffle", 2], ["Conv2d", 4, 2, 1, {"groups": 2}], ["Tanh"]], SIZES[2]
@@ -264,21 +239,21 @@ def camel(name):
 
 
 def modules():
-    """20 steps of SGD: the numbers that a network starts with, and its losses."""
-    made = []
+    """20 steps of SGD: from which numbers a network starts, by their seeds, and its losses."""
+    runs = []
     for layers, shape in networks():
         model = torch.nn.Sequential(*(
             getattr(torch.nn, name)(*(a for a in args if not isinstance(a, dict)), **next((a for a in args if isinstance(a, dict)), {}))
             for name, *args in layers
         )).double()
-        for p in model.parameters():
-            p.data.copy_(uniform(*p.shape, low=-0.7, high=0.7))
-        x = uniform(*shape)
-        target = uniform(*model(x).shape, low=-0.8, high=0.8)
+        assert len(model.state_dict()) == len(list(model.parameters()))
+        for i, p in enumerate(model.parameters()):
+            p.data.copy_(made(i, *p.shape, low=-0.7, high=0.7))
+        x = made(10, *shape)
+        target = made(11, *model(x).shape, low=-0.8, high=0.8)
         entry = {
             "layers": [[name, *({camel(k): v for k, v in a.items()} if isinstance(a, dict) else a for a in args)] for name, *args in layers],
-            "state": [[k, list(v.shape), short(v)] for k, v in model.state_dict().items()],
-            "x": short(x), "xShape": list(shape), "target": short(target), "targetShape": list(target.shape), "losses": [],
+            "state": [[k, list(v.shape)] for k, v in model.state_dict().items()], "x": list(shape), "target": list(target.shape), "losses": [],
         }
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.6)
         for _ in range(STEPS):
@@ -287,8 +262,8 @@ def modules():
             loss.backward()
             optimizer.step()
             entry["losses"].append(float(f"{loss.item():.7g}"))
-        made.append(json.dumps(entry, separators=(",", ":")))
-    (HERE / "spatial-modules.json").write_text('{"networks":[\n' + ",\n".join(made) + "\n]}\n")
+        runs.append(json.dumps(entry, separators=(",", ":")))
+    (HERE / "spatial-modules.json").write_text('{"networks":[\n' + ",\n".join(runs) + "\n]}\n")
 
 
 def spatial():

@@ -27,6 +27,35 @@ def integers(*shape, high):
     return torch.tensor([source.randrange(high) for _ in range(math.prod(shape))]).reshape(shape)
 
 
+def mixed(seed, i):
+    """24 bits by a counter; golden.ts has the same lines."""
+    h = (seed * 0x9E3779B1 + i * 0x85EBCA77) & 0xFFFFFFFF
+    for shift, factor in ((16, 0x21F0AAAD), (15, 0x735A2D97), (15, 1)):
+        h = ((h ^ (h >> shift)) * factor) & 0xFFFFFFFF
+    return h >> 8
+
+
+def made(seed, *shape, low=-2.0, high=2.0):
+    """As uniform(); a file of Compact says only which, since tests make the same numbers."""
+    x = f32([low + (high - low) * (mixed(seed, i) % 4001) / 4000 for i in range(math.prod(shape))]).reshape(shape)
+    x.made = {"seed": seed, **({} if (low, high) == (-2.0, 2.0) else {"range": [low, high]})}
+    return x
+
+
+def digest(x, sums=2):
+    """The largest number and weighted sums of all: an element that differs or is in another place changes each sum."""
+    values = x.detach().flatten().tolist()
+    top = max(map(abs, values))
+
+    def weight(seed, i):
+        u = mixed(seed, i) / 2**24
+        return u if u >= 0.5 else -(0.5 + u)
+
+    digits = 6 - math.floor(math.log10(top)) if top else 0
+    each = [top, *(math.fsum(v * weight(k, i) for i, v in enumerate(values)) for k in range(sums))]
+    return [int(v) if v == int(v) else v for v in (round(v, digits) for v in each)]
+
+
 def single(value):
     """`value` rounded to f32."""
     return struct.unpack("f", struct.pack("f", value))[0] if abs(value) < 3e38 else value
@@ -58,27 +87,38 @@ class Golden:
         if x is None:
             return None
         values = [number(v) for v in x.detach().flatten().tolist()]
-        entry = {"shape": list(x.shape), "data": values}
+        return self.store(x, {"data": values})
+
+    def store(self, x, content):
         dtype = DTYPES[x.dtype]
-        if dtype != "f32":
-            entry["dtype"] = dtype
-        key = json.dumps(entry)
+        key = json.dumps({"shape": list(x.shape), **content, **({} if dtype == "f32" else {"dtype": dtype})})
         if key not in self.seen:
             self.seen[key] = len(self.tensors)
             self.tensors.append(key)
         return self.seen[key]
 
+    def answer(self, x):
+        """What is to be expected."""
+        return self.put(x)
+
+    def weights(self, shape):
+        """The gradient of an output."""
+        own = random.Random(len(shape) * 1000 + shape.numel())
+        return f32([round(own.uniform(-1.5, 1.5), 2) for _ in range(shape.numel())]).reshape(shape)
+
+    def tell(self, entry, g):
+        entry["gradOutput"] = self.put(g)
+
     def case(self, name, call, args, fn, *inputs, **extra):
         """Records `fn(*inputs)`, and the gradients of the float inputs for a fixed output gradient if it has any."""
         leaves = [x.clone().requires_grad_(x.dtype == torch.float64) for x in inputs]
         output = fn(*leaves)
-        entry = {"name": name, "call": call, "args": args, "inputs": [self.put(x) for x in inputs], "output": self.put(output)}
+        entry = {"name": name, "call": call, "args": args, "inputs": [self.put(x) for x in inputs], "output": self.answer(output)}
         if output.requires_grad:
-            weights = random.Random(len(output.shape) * 1000 + output.numel())
-            g = f32([round(weights.uniform(-1.5, 1.5), 2) for _ in range(output.numel())]).reshape(output.shape)
+            g = self.weights(output.shape)
             output.backward(g)
-            entry["gradOutput"] = self.put(g)
-            entry["grads"] = [self.put(x.grad) for x in leaves]
+            self.tell(entry, g)
+            entry["grads"] = [self.answer(x.grad) for x in leaves]
         for key, value in extra.items():
             entry[key] = value(leaves) if callable(value) else value
         self.cases.append(entry)
@@ -87,6 +127,35 @@ class Golden:
         lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in self.cases)
         tensors = ",\n".join(t.replace(", ", ",").replace(": ", ":") for t in self.tensors)
         self.path.write_text(f'{{"tensors":[\n{tensors}\n],"cases":[\n{lines}\n]}}\n')
+
+
+class Compact(Golden):
+    """Numbers that are made lie in the file as a seed, longer answers as digests, and cases as rows without keys or names."""
+    ROW = ("call", "args", "inputs", "output", "grads", "second")
+    #: Answers of at most so many numbers are stored whole.
+    WHOLE = 6
+
+    def put(self, x):
+        return self.store(x, x.made) if hasattr(x, "made") else super().put(x)
+
+    def answer(self, x):
+        whole = x is None or x.numel() <= self.WHOLE or not x.isfinite().all()
+        return self.put(x) if whole else self.store(x, {"digest": digest(x)})
+
+    def weights(self, shape):
+        return made(99, *shape)
+
+    def tell(self, entry, g):
+        """Each gradient of an output has the same seed."""
+
+    def write(self):
+        for i, case in enumerate(self.cases):
+            rest = {key: value for key, value in case.items() if key not in (*self.ROW, "name")}
+            row = [case.get(key) for key in self.ROW]
+            while not rest and row[-1] is None:
+                row.pop()
+            self.cases[i] = [*row, *([rest] if rest else [])]
+        super().write()
 
 
 def flat(x):
