@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional
 import torch.nn.init
 import torch.nn.utils
+import torch.nn.utils.parametrizations
 import torch.nn.utils.parametrize
 import torch.nn.utils.rnn
 import torch.optim.lr_scheduler
@@ -207,7 +208,7 @@ def signatures():
         "functional": functions(nn.functional, {**stubs("_C/_nn.pyi"), **variable}),
         "nn": {**classes(nn), **forwards(nn), **pretrained(nn.Embedding, nn.EmbeddingBag), **methods(nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList), **statics(nn.Transformer)},
         "init": functions(nn.init),
-        "utils": {**functions(nn.utils), **functions(nn.utils.parametrize)},
+        "utils": {**functions(nn.utils), **functions(nn.utils.parametrize), "orthogonal": [of_function(nn.utils.parametrizations.orthogonal)]},
         "rnn": {**functions(nn.utils.rnn), **classes(nn.utils.rnn)},
         "optim": {**classes(optim), **methods(optim.Optimizer, optim.LBFGS)},
         "lr_scheduler": {

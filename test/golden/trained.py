@@ -52,6 +52,18 @@ CASES = [
     ("Conv1d", [2, 3, 2], {}, [[2, 2, 4]], "weight_norm", {"dim": None}),
     ("Linear", [3, 4], {}, [[2, 3]], "spectral_norm", {}),
     ("ConvTranspose1d", [2, 3, 2], {}, [[2, 2, 3]], "spectral_norm", {"n_power_iterations": 2}),
+    ("Linear", [4, 4], {}, [[2, 4]], "parametrizations.orthogonal", {}),
+    ("Linear", [3, 5], {}, [[2, 3]], "parametrizations.orthogonal", {}),
+    ("Linear", [5, 3], {}, [[2, 5]], "parametrizations.orthogonal", {"orthogonal_map": "matrix_exp"}),
+    ("Linear", [4, 4], {}, [[2, 4]], "parametrizations.orthogonal", {"orthogonal_map": "cayley"}),
+    ("Linear", [3, 5], {}, [[2, 3]], "parametrizations.orthogonal", {"orthogonal_map": "cayley"}),
+    ("Linear", [7, 6], {}, [[2, 7]], "parametrizations.orthogonal", {"orthogonal_map": "householder"}),
+    ("Linear", [5, 5], {}, [[2, 5]], "parametrizations.orthogonal", {"orthogonal_map": "householder", "use_trivialization": False}),
+    ("Linear", [6, 3], {}, [[2, 6]], "parametrizations.orthogonal", {"use_trivialization": False}),
+    ("Linear", [3, 4], {}, [[2, 3]], "parametrizations.orthogonal", {"orthogonal_map": "matrix_exp", "use_trivialization": False}),
+    ("Linear", [3, 4], {}, [[2, 3]], "parametrizations.orthogonal", {"orthogonal_map": "cayley", "use_trivialization": False}),
+    ("Conv1d", [2, 3, 2], {}, [[2, 2, 4]], "parametrizations.orthogonal", {}),
+    ("Conv1d", [3, 2, 2], {}, [[2, 3, 4]], "parametrizations.orthogonal", {}),
 ]
 STEPS = 20
 
@@ -65,22 +77,36 @@ def trained():
     torch.manual_seed(0)
     for name, args, options, specs, *wrap in CASES:
         module = getattr(torch.nn, name)(*args, **options).double()
+        entry = {}
         if wrap:
             path, given = wrap
+            orthogonal = path.endswith("orthogonal")
+            starts = orthogonal and (given.get("use_trivialization", True) or given.get("orthogonal_map", "householder") == "householder")
+            if orthogonal:
+                # Below the first number of a tall matrix nothing is left to reflect.
+                module.weight.data.copy_(uniform(*module.weight.shape, low=-0.9, high=0.9))
+                module.weight.data[..., 1:, 0] = 0
+            entry["from"] = [flat(module.weight)]
             home = torch.nn.utils.parametrizations if "." in path else torch.nn.utils
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 getattr(home, path.split(".")[-1])(module, **given)
+            entry["from"].append(flat(module.weight))
+            if not starts:
+                del entry["from"]
         for p in module.parameters():
+            signs = p.data.diagonal(dim1=-2, dim2=-1).clone() if wrap and orthogonal and p.ndim > 1 else None
             p.data.copy_(uniform(*p.shape, low=-0.9, high=0.9))
+            if signs is not None:
+                p.data.diagonal(dim1=-2, dim2=-1).copy_(signs)
         inputs = [inputs_of(spec) for spec in specs]
-        entry = {
+        entry |= {
             "name": name, "args": [*args, {camel(k): v for k, v in options.items()}] if options else args,
             "state": [[k, list(v.shape), flat(v)] for k, v in module.state_dict().items()],
             "inputs": [{"shape": list(x.shape), "data": flat(x), **({} if x.is_floating_point() else {"dtype": "i32"})} for x in inputs],
         }
         if wrap:
-            entry["wrap"] = [".".join(camel(part) for part in wrap[0].split(".")), {camel(k): v for k, v in wrap[1].items()}]
+            entry["wrap"] = [".".join(camel(part) for part in wrap[0].split(".")), {camel(k): camel(v) if k == "orthogonal_map" else v for k, v in wrap[1].items()}]
         # What is put in is trained with the parameters, so that its gradients count as well.
         leaves = [x.clone().requires_grad_() if x.is_floating_point() else x for x in inputs]
         params = [x for x in leaves if x.requires_grad] + list(module.parameters())

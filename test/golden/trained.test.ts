@@ -1,7 +1,7 @@
 // One module each against PyTorch: its keys, what it gives, all gradients, and the losses of twenty steps from
 // PyTorch's parameters, eager and compiled. What is put in is trained as well.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compile, init, nn, optim, scope, shutdown, type Tensor } from '../../bindings/index.ts';
+import { compile, init, nn, noGrad, optim, scope, shutdown, type Tensor } from '../../bindings/index.ts';
 import { nd } from '../../reference/nd.ts';
 import { expectClose, toTensor } from '../support/tensors.ts';
 import { numbers, read } from './golden.ts';
@@ -11,6 +11,8 @@ interface Run {
   readonly args: readonly unknown[];
   /** A function of nn.utils that changes the module, and its options. */
   readonly wrap?: readonly [path: string, options: object];
+  /** A weight that is put in before, and the one that a function of nn.utils makes of it. */
+  readonly from?: readonly [before: readonly number[], after: readonly number[]];
   readonly state: readonly (readonly [key: string, shape: readonly number[], values: readonly number[]])[];
   readonly inputs: readonly {
     readonly shape: readonly number[];
@@ -45,7 +47,10 @@ describe.each(['strict', 'relaxed'] as const)('twenty steps, %s build', (simd) =
   it.each(runs.map((run, i) => [title(run, i), run] as const))('%s', (_, run) => {
     scope(() => {
       const module = new (nn[run.name as 'Linear'] as unknown as new (...args: unknown[]) => AnyModule)(...run.args);
+      const { weight } = module as unknown as nn.Linear;
+      if (run.from) noGrad(() => weight.copy_(toTensor(nd(weight.shape, run.from?.[0] ?? []))));
       if (run.wrap) utilityAt(run.wrap[0])(module, run.wrap[1]);
+      if (run.from) close((module as unknown as nn.Linear).weight.data, run.from[1], 'weight');
       module.loadStateDict(
         Object.fromEntries(
           run.state.map(([key, shape, data]) => [key, { shape, data: Float32Array.from(numbers(data)) }]),

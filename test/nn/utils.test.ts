@@ -3,10 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   ArgumentError,
   arange,
+  autograd,
+  compile,
+  eye,
   functional as F,
   init,
   manualSeed,
   nn,
+  noGrad,
   ones,
   optim,
   randn,
@@ -14,6 +18,7 @@ import {
   scope,
   shutdown,
   type Tensor,
+  tril,
 } from '../../bindings/index.ts';
 
 const { utils } = nn;
@@ -146,6 +151,32 @@ class Doubled extends nn.Module {
   }
 }
 
+class OneWeight extends nn.Module {
+  weight: Tensor;
+  declare readonly parametrizations: nn.ModuleDict;
+  constructor(shape: readonly number[]) {
+    super();
+    this.weight = new nn.Parameter(randn(shape));
+  }
+  forward(): Tensor {
+    return this.weight;
+  }
+}
+
+/** How far the products of the columns, or of the rows of wide matrices, are from those of an orthogonal matrix. */
+function farFromOrthogonal(q: Tensor): number {
+  const [n, k] = q.shape.slice(-2) as [number, number];
+  if (q.size === 0) return 0;
+  const tall = n < k ? q.transpose(-2, -1) : q;
+  return tall
+    .transpose(-2, -1)
+    .matmul(tall)
+    .sub(eye(Math.min(n, k)))
+    .abs()
+    .max()
+    .item();
+}
+
 describe('parametrizations', () => {
   it('compute a tensor, train what it is computed from, and end', () => {
     scope(() => {
@@ -252,5 +283,67 @@ describe('parametrizations', () => {
       expect(() => parametrizations.spectralNorm(new nn.Linear(2, 2), { nPowerIterations: 0 })).toThrow(ArgumentError);
       expect(F.linear(x, ones([4, 3])).shape).toEqual([2, 4]);
     });
+  });
+
+  it.each(['matrixExp', 'cayley', 'householder'] as const)('orthogonal by %s, of any shape', (orthogonalMap) => {
+    scope(() => {
+      for (const shape of [
+        [1, 1],
+        [2, 1],
+        [1, 5],
+        [33, 33],
+        [40, 17],
+        [17, 40],
+        [3, 6, 4],
+        [2, 0],
+      ]) {
+        const layer = new OneWeight(shape);
+        expect(parametrizations.orthogonal(layer, { orthogonalMap })).toBe(layer);
+        const { original } = layer.parametrizations.get('weight') as unknown as { original: nn.Parameter };
+        noGrad(() => original.add_(tril(randn(shape).mul(0.5), -1)));
+        expect(farFromOrthogonal(layer.weight)).toBeLessThan(2e-5);
+        // An orthogonal weight is kept, any other one made so.
+        const given = layer.weight.clone();
+        layer.weight = given;
+        expect(shape.includes(0) ? 0 : layer.weight.sub(given).abs().max().item()).toBeLessThan(2e-5);
+        layer.weight = randn(shape);
+        expect(farFromOrthogonal(layer.weight)).toBeLessThan(2e-5);
+        expect(() => {
+          layer.weight = ones([...shape, 2]);
+        }).toThrow(/^orthogonal: expected a tensor /);
+        layer.dispose();
+      }
+      const layer = parametrizations.orthogonal(new OneWeight([3, 3]), { orthogonalMap, useTrivialization: false });
+      const [map] = layer.parametrizations.get('weight') as unknown as [nn.utils.parametrize.Parametrization];
+      expect(autograd.gradgradcheck((x: Tensor) => map.forward(x), [randn([3, 3]).sub(eye(3).mul(5))])).toBe(true);
+    });
+  });
+
+  it('orthogonal by matrixExp is the same compiled, of large angles too', () => {
+    scope(() => {
+      const layer = parametrizations.orthogonal(new OneWeight([4, 4]));
+      const { original } = layer.parametrizations.get('weight') as unknown as { original: nn.Parameter };
+      const compiled = compile(() => layer.weight.clone());
+      for (const factor of [0, 0.01, 1, 30, 400]) {
+        noGrad(() => original.copy_(randn([4, 4]).mul(factor)));
+        expect(farFromOrthogonal(layer.weight)).toBeLessThan(1e-3);
+        expect(compiled().toArray()).toEqual(layer.weight.toArray());
+      }
+      noGrad(() => original.copy_(ones([4, 4]).mul(3000)));
+      expect(compiled().data.every(Number.isNaN)).toBe(true);
+      compiled.dispose();
+      layer.dispose();
+    });
+  });
+
+  it('orthogonal says what it cannot', () => {
+    const { orthogonal } = parametrizations;
+    expect(() => orthogonal(new nn.Linear(2, 2), 'bias')).toThrow(/^orthogonal: expected a matrix/);
+    expect(() => orthogonal(new nn.Linear(2, 2), 'nope')).toThrow(/^orthogonal: expected the name of a parameter/);
+    expect(() => orthogonal(orthogonal(new nn.Linear(2, 2)))).toThrow(/pass \{ useTrivialization: false \}/);
+    const layer = orthogonal(new nn.Linear(2, 2), { useTrivialization: false });
+    expect(() => {
+      layer.weight = ones([2, 2]);
+    }).toThrow(/expected a parametrization with rightInverse/);
   });
 });

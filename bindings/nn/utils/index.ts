@@ -12,7 +12,7 @@ export type { Changes } from './computed.ts';
 export { type AnyBatchNorm, type AnyConv, fuseConvBnEval, fuseLinearBnEval } from './fuse.ts';
 export { type RemoveOptions, removeSpectralNorm, removeWeightNorm, spectralNorm, weightNorm } from './norms.ts';
 /** Parametrizations of weights (PyTorch's `torch.nn.utils.parametrizations`). */
-export * as parametrizations from './parametrizations.ts';
+export * as parametrizations from './parametrizations/index.ts';
 /** Tensors that are computed of others (PyTorch's `torch.nn.utils.parametrize`). */
 export * as parametrize from './parametrize.ts';
 export * as rnn from './rnn.ts';

@@ -9,7 +9,7 @@ import type { Module } from '../module.ts';
 import { FORGET, stateName } from '../names.ts';
 import { Parameter } from '../parameter.ts';
 import { type Changes, compute, parameterOf, putBack, resultDim, takeOut } from './computed.ts';
-import type { SpectralNormOptions, WeightNormOptions } from './parametrizations.ts';
+import type { SpectralNormOptions, WeightNormOptions } from './parametrizations/index.ts';
 import { dimOf, divided, matrixOf, normExcept, powerIteration, randomVector, weighed } from './weights.ts';
 
 /** How a weight is computed: its value, the fields that it needs, and what ends it. */

@@ -1,13 +1,13 @@
 // Parametrizations of weights (PyTorch's torch.nn.utils.parametrizations).
 
-import { ArgumentError } from '../../memory/errors.ts';
-import { callable } from '../../signature.ts';
-import type { Tensor } from '../../tensor.ts';
-import { Module } from '../module.ts';
-import type { Buffer } from '../parameter.ts';
-import { type Changes, parameterOf, resultDim } from './computed.ts';
-import { registerParametrization } from './parametrize.ts';
-import { dimOf, divided, matrixOf, normalised, normExcept, powerIteration, randomVector, weighed } from './weights.ts';
+import { ArgumentError } from '../../../memory/errors.ts';
+import { callable } from '../../../signature.ts';
+import type { Tensor } from '../../../tensor.ts';
+import { Module } from '../../module.ts';
+import type { Buffer } from '../../parameter.ts';
+import { type Changes, parameterOf, resultDim } from '../computed.ts';
+import { registerParametrization } from '../parametrize.ts';
+import { dimOf, divided, matrixOf, normalised, normExcept, powerIteration, randomVector, weighed } from '../weights.ts';
 
 /** Options of {@link weightNorm}. */
 export interface WeightNormOptions {
