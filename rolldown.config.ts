@@ -39,6 +39,19 @@ const hideFromBundlers = (code: string) => {
   return hidden === code ? null : { code: `${hidden}\nfunction hidden(name) { return [name].join(); }\n`, map: null };
 };
 
+/**
+ * What AssemblyScript's loader makes of a module's exports, strings and arrays among them, nobody reads: kernels are the
+ * instance's own functions. What it gives a module to import stays.
+ */
+const leaveOutWrappers = (code: string, id: string) => {
+  if (!/@assemblyscript[\\/]loader[\\/]index\.js$/.test(id)) return null;
+  const result =
+    /\n *const exports = postInstantiate\(extended, instance\);\n( *return \{ module, instance), exports \};/g;
+  const without = code.replace(result, '\n\n$1 };');
+  if (without === code) throw new Error(`expected ${id} to wrap the exports of an instance, got other text`);
+  return { code: without, map: null };
+};
+
 /** The other entries, as the index names them: those of bindings/ become those of build/lib. */
 const asEntry = (source: string, importer: string | undefined) =>
   importer ? { id: source.replace(/^\.\/(\w+)(\/index)?\.ts$/, './$1.js'), external: true } : null;
@@ -82,7 +95,11 @@ export default defineConfig([
     input: { core: 'bindings/core.ts', ...Object.fromEntries(KITS.map((kit) => [kit, `bindings/${kit}/index.ts`])) },
     // `sideEffects` of package.json speaks of the bundle; in its sources, `import './methods.ts'` has one.
     treeshake: { moduleSideEffects: () => true },
-    plugins: [{ name: 'hide-from-bundlers', renderChunk: hideFromBundlers }, emitWorker],
+    plugins: [
+      { name: 'hide-from-bundlers', renderChunk: hideFromBundlers },
+      { name: 'bare-loader', transform: leaveOutWrappers },
+      emitWorker,
+    ],
     output: {
       ...output,
       chunkFileNames: '[name].js',
@@ -105,7 +122,10 @@ export default defineConfig([
     ...common,
     input: { 'retrograd.global': 'bindings/index.ts' },
     treeshake: { moduleSideEffects: () => true },
-    plugins: [{ name: 'only-node', resolveId: asFile }],
+    plugins: [
+      { name: 'only-node', resolveId: asFile },
+      { name: 'bare-loader', transform: leaveOutWrappers },
+    ],
     transform: { ...common.transform, define: { 'import.meta.url': 'scriptUrl' } },
     output: {
       ...output,
