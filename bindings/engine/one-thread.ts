@@ -3,6 +3,7 @@ import type { Kernel } from '../kernels/descriptor.ts';
 import type { EagerCall } from '../kernels/eager.ts';
 import type { KernelName } from '../kernels/table.ts';
 import type { Arena } from '../memory/arena.ts';
+import type { Places, Touching } from './barriers.ts';
 import type { Exports } from './instance.ts';
 import type { Lists } from './lists.ts';
 import { isNode } from './platform.ts';
@@ -15,6 +16,8 @@ export interface Threads {
   readonly intermediateBytes: number;
   /** A kernel that shares its calls among the threads where that is worth their time. @param alone calls it here */
   sharing(name: KernelName, kernel: Kernel, alone: EagerCall): EagerCall;
+  /** Of each step of a program, whether the threads have to wait before it; null: before none. */
+  barriers<S extends Touching>(steps: readonly S[], places: Places<S>): readonly boolean[] | null;
   /** Runs the words of a program. @returns the address of the check that stopped it, or 0 @throws WorkerError */
   run(from: number, to: number): number;
   /** Waits, without giving way to other code, for workers that were to be started later. For threads that may sleep. */
@@ -67,6 +70,10 @@ export class OneThread implements Threads {
 
   sharing(_name: KernelName, _kernel: Kernel, alone: EagerCall): EagerCall {
     return alone;
+  }
+
+  barriers(): null {
+    return null;
   }
 
   settle(): void {}

@@ -7,6 +7,7 @@ import type { EagerCall } from '../kernels/eager.ts';
 import type { encode, Words } from '../kernels/encode.ts';
 import type { KernelName } from '../kernels/table.ts';
 import type { Block } from '../memory/arena.ts';
+import { barriersOf, type Places, type Touching } from './barriers.ts';
 import { teamPays } from './contest.ts';
 import type { OneThread, Threads } from './one-thread.ts';
 import type { now } from './platform.ts';
@@ -274,6 +275,10 @@ class ThreadPool implements Threads {
   #team(): number {
     if (this.#waits) this.#call(true);
     return this.#gathered();
+  }
+
+  barriers<S extends Touching>(steps: readonly S[], places: Places<S>): boolean[] {
+    return barriersOf(steps, places);
   }
 
   run(from: number, to: number): number {

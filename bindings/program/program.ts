@@ -4,7 +4,6 @@ import type { Runtime } from '../engine/engine.ts';
 import type { Ref } from '../kernels/command.ts';
 import { encode, encodeLoop, LOOP_WORDS, Words, wordsOf } from '../kernels/encode.ts';
 import type { Block } from '../memory/arena.ts';
-import { Accesses } from './barriers.ts';
 import { type Constant, improve, takeConstants } from './graph.ts';
 import { type Lowered, lower } from './lower.ts';
 import { type Plan, planMemory } from './plan.ts';
@@ -23,27 +22,6 @@ export interface StepInfo {
 export interface Place {
   readonly words: { at: number; offset: number }[];
   pointer: number;
-}
-
-/** Of each step, whether the threads have to wait before it. */
-function barriersOf(steps: readonly Step[], { offsets, loops }: Plan): boolean[] {
-  const accesses = new Accesses();
-  for (const step of steps) {
-    const loop = loops.get(step);
-    for (const { touches, slices } of step.tasks)
-      for (const { block, offset, step: bytes, writes } of touches) {
-        if (loop?.offsets.has(block)) continue;
-        const planned = offsets.get(block);
-        const memory = planned === undefined ? block : null;
-        const from = planned ?? 0;
-        const to = from + block.bytes;
-        if (slices)
-          accesses.add(memory, from, to, writes, slices.units, loop ? loop.units : slices.grain, bytes, from + offset);
-        else accesses.add(memory, from, to, writes);
-      }
-    accesses.endStep(step.tasks.some(({ command }) => command.complain !== undefined));
-  }
-  return accesses.barriers();
 }
 
 const ALIGN = 64;
@@ -127,7 +105,7 @@ export class Program {
   #write(steps: readonly Step[], lengths: readonly number[], outside: ReadonlySet<Block>): void {
     const plan = this.#plan;
     const words = new Words(this.#runtime.arena, this.#begin);
-    const waits = barriersOf(steps, plan);
+    const waits = this.#runtime.threads.barriers(steps, plan);
     const addressOf = ({ block, offset }: Ref, at: number): number => {
       const inside = plan.offsets.get(block);
       if (inside !== undefined) return (this.#memory as Block).ptr + inside + offset;
@@ -144,7 +122,7 @@ export class Program {
     };
     steps.forEach((step, i) => {
       const from = words.address;
-      const sync = waits[i] as boolean;
+      const sync = waits?.[i] ?? false;
       const loop = plan.loops.get(step);
       const [first] = step.tasks as [Task];
       if (loop) {

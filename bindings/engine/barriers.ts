@@ -1,6 +1,31 @@
 // Which steps of a program have to wait until all threads have done what stands before them: those that touch what
 // another thread may still be writing, or write what it may still be reading. Threads that cut their steps alike never
-// meet.
+// meet. It comes with thread-pool.ts: one thread waits for nobody.
+import type { Block } from '../memory/arena.ts';
+
+/** What threads have to know of one step of a program, or of a loop: what each of its commands touches. */
+export interface Touching {
+  readonly tasks: readonly {
+    readonly touches: readonly {
+      readonly block: Block;
+      readonly offset: number;
+      /** Bytes from one unit of the slices to the next. */
+      readonly step: number;
+      readonly writes: boolean;
+    }[];
+    /** How threads share it; null: one does it alone. */
+    readonly slices: { readonly units: number; readonly grain: number } | null;
+    /** A check has a complaint. */
+    readonly command: { readonly complain?: unknown };
+  }[];
+}
+
+/** Where blocks of a program lie. */
+export interface Places<S> {
+  readonly offsets: ReadonlyMap<Block, number>;
+  /** Of loops: what lies in the scratch of each thread, and units a block. */
+  readonly loops: ReadonlyMap<S, { readonly offsets: ReadonlyMap<Block, number>; readonly units: number }>;
+}
 
 /** The map at `key`, an empty one where there is none yet. */
 function getOrMake<A, K, V>(maps: Map<A, Map<K, V>>, key: A): Map<K, V> {
@@ -207,4 +232,25 @@ export class Accesses {
       return waits;
     });
   }
+}
+
+/** Of each step, whether the threads have to wait before it. */
+export function barriersOf<S extends Touching>(steps: readonly S[], { offsets, loops }: Places<S>): boolean[] {
+  const accesses = new Accesses();
+  for (const step of steps) {
+    const loop = loops.get(step);
+    for (const { touches, slices } of step.tasks)
+      for (const { block, offset, step: bytes, writes } of touches) {
+        if (loop?.offsets.has(block)) continue;
+        const planned = offsets.get(block);
+        const memory = planned === undefined ? block : null;
+        const from = planned ?? 0;
+        const to = from + block.bytes;
+        if (slices)
+          accesses.add(memory, from, to, writes, slices.units, loop ? loop.units : slices.grain, bytes, from + offset);
+        else accesses.add(memory, from, to, writes);
+      }
+    accesses.endStep(step.tasks.some(({ command }) => command.complain !== undefined));
+  }
+  return accesses.barriers();
 }

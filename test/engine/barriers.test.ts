@@ -1,6 +1,6 @@
 // Barriers: the same as by comparing each step with all since the last barrier.
 import { describe, expect, it } from 'vitest';
-import { Accesses } from '../../bindings/program/barriers.ts';
+import { Accesses } from '../../bindings/engine/barriers.ts';
 import { randomNumbers } from '../support/random.ts';
 
 interface Slices {
