@@ -50,7 +50,7 @@ const boundedBackward = () =>
     elements('n', 1),
   );
 
-export const classLossKernels = optional(() => ({
+export const crossEntropyKernels = optional(() => ({
   cross_entropy_forward_f32: kernel(
     {
       losses: output('f32', 'rows'),
@@ -80,6 +80,9 @@ export const classLossKernels = optional(() => ({
     },
     byRow,
   ),
+}));
+
+export const nllKernels = optional(() => ({
   nll_forward_f32: kernel(
     {
       losses: output('f32', 'n', 'inner'),
@@ -106,6 +109,9 @@ export const classLossKernels = optional(() => ({
     },
     bySample,
   ),
+}));
+
+export const classWeightKernels = optional(() => ({
   class_weights_f32: kernel(
     {
       y: output('f32', 'n'),

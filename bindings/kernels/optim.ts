@@ -11,17 +11,29 @@ const settings = () => ({ step: input('f32'), hyper: input('f32', HYPER), n: siz
 /** What all steps begin with. */
 export const stepKernels = optional(() => ({ advance_step: kernel({ step: inout('f32') }) }));
 
-export const optimKernels = optional(() => ({
+export const sgdKernels = optional(() => ({
   sgd_step_f32: kernel({ p: p(), g: input('f32', 'n'), momentum: maybe(p()), ...settings() }, elements('n')),
+}));
+
+export const adamKernels = optional(() => ({
   adam_step_f32: kernel(
     { p: p(), g: input('f32', 'n'), average: p(), square: p(), maximum: maybe(p()), ...settings() },
     elements('n', 1.5),
   ),
+}));
+
+export const rmspropKernels = optional(() => ({
   rmsprop_step_f32: kernel(
     { p: p(), g: input('f32', 'n'), square: p(), average: maybe(p()), momentum: maybe(p()), ...settings() },
     elements('n', 1.5),
   ),
+}));
+
+export const adagradKernels = optional(() => ({
   adagrad_step_f32: kernel({ p: p(), g: input('f32', 'n'), sum: p(), ...settings() }, elements('n', 1)),
+}));
+
+export const clipKernels = optional(() => ({
   clip_coefficient_f32: kernel({ y: output('f32'), square: input('f32'), maxNorm: f32 }),
 }));
 

@@ -13,9 +13,25 @@ import { elementwiseKernels } from './elementwise.ts';
 import { embeddingKernels, offsetProbes } from './embedding.ts';
 import { gemmKernels } from './gemm.ts';
 import { countProbes, indexingKernels } from './indexing.ts';
-import { checkProbes, classLossKernels, ctcKernels, ctcProbes, pointwiseLossKernels } from './loss.ts';
+import {
+  checkProbes,
+  classWeightKernels,
+  crossEntropyKernels,
+  ctcKernels,
+  ctcProbes,
+  nllKernels,
+  pointwiseLossKernels,
+} from './loss.ts';
 import { batchNormKernels, groupNormKernels, layerNormKernels } from './norm.ts';
-import { optimKernels, scaleKernels, stepKernels } from './optim.ts';
+import {
+  adagradKernels,
+  adamKernels,
+  clipKernels,
+  rmspropKernels,
+  scaleKernels,
+  sgdKernels,
+  stepKernels,
+} from './optim.ts';
 import { optimizerKernels } from './optimizers.ts';
 import { orderKernels } from './order.ts';
 import { padKernels } from './pad.ts';
@@ -41,13 +57,19 @@ export const families = optional(() => ({
   padKernels,
   poolKernels,
   unpoolKernels,
-  classLossKernels,
+  crossEntropyKernels,
+  nllKernels,
+  classWeightKernels,
   pointwiseLossKernels,
   ctcKernels,
   samplingKernels,
   randomKernels,
   stepKernels,
-  optimKernels,
+  sgdKernels,
+  adamKernels,
+  rmspropKernels,
+  adagradKernels,
+  clipKernels,
   scaleKernels,
   indexingKernels,
   resampleKernels,

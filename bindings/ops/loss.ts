@@ -1,5 +1,10 @@
 // Losses before reduction, on logits where that is what keeps them finite. functional/loss.ts reduces them.
-import { classLossKernels, pointwiseLossKernels } from '../generated/kernel-calls.ts';
+import {
+  classWeightKernels,
+  crossEntropyKernels,
+  nllKernels,
+  pointwiseLossKernels,
+} from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { softplusRows } from './activation.ts';
@@ -35,7 +40,7 @@ const weight = optional(() => maybe(f32));
 const pointwiseOf = <A>() => signature({ x: f32, target: f32 }, { y: grad }, attrs<A>());
 const pointwiseBackwardOf = <A>() => signature({ g: f32, x: f32, target: f32 }, { dx: grad }, attrs<A>());
 
-const s = optional(() => ({
+const entropy = optional(() => ({
   /** Logits [n, classes], classes [n], class weights [classes] → [n]; lse is log Σ exp of each row. */
   crossEntropy: signature({ x: f32, target: i32, weight }, { losses: grad, lse: aux }, attrs<CrossEntropy>()),
   crossEntropyBackward: signature(
@@ -43,14 +48,22 @@ const s = optional(() => ({
     { dx: grad },
     attrs<CrossEntropy>(),
   ),
+}));
+const likelihood = optional(() => ({
   /** Log-probabilities [n, classes, inner], classes [n, inner] → [n, inner]. */
   nll: signature({ logp: f32, target: i32, weight }, { losses: grad }, attrs<Nll>()),
   nllBackward: signature({ g: f32, target: i32, weight }, { dlogp: grad }, attrs<Classes>()),
+}));
+const weights = optional(() => ({
   /** The weight of each target's class, 0 where ignored: what a mean divides by. Same shape as the targets. */
   classWeights: signature({ target: i32, weight }, { y: plain }, attrs<Classes>()),
+}));
+const logits = optional(() => ({
   /** posWeight stretches along the last dim. */
   bceWithLogits: signature({ x: f32, target: f32, posWeight: weight }, { y: grad }),
   bceWithLogitsBackward: signature({ g: f32, x: f32, target: f32, posWeight: weight }, { dx: grad }),
+}));
+const points = optional(() => ({
   bce: signature({ x: f32, target: f32 }, { y: grad }),
   bceBackward: signature({ g: f32, x: f32, target: f32 }, { dx: grad }),
   smoothL1: pointwiseOf<Beta>(),
@@ -58,7 +71,7 @@ const s = optional(() => ({
   huber: pointwiseOf<Delta>(),
   huberBackward: pointwiseBackwardOf<Delta>(),
 }));
-type S = typeof s;
+type S = typeof entropy & typeof likelihood & typeof weights & typeof logits & typeof points;
 declare module './core.ts' {
   interface OpTypes extends S {}
 }
@@ -100,7 +113,7 @@ interface Pointwise<A> {
 
 /** An elementwise loss of a prediction and a target of the same shape, and its gradient. */
 const pointwise = <A>(f: Pointwise<A>) =>
-  row(s.bce as unknown as Signature<S['smoothL1']['inputs'], A, S['bce']['outputs']>, {
+  row(points.bce as unknown as Signature<S['smoothL1']['inputs'], A, S['bce']['outputs']>, {
     outputs: (make, { x, target }, attributes, op) => {
       expectShape(op, 'the target', target, x.sizes);
       f.checkAttrs?.(op, attributes);
@@ -115,7 +128,7 @@ const pointwise = <A>(f: Pointwise<A>) =>
     }),
   });
 const pointwiseBackward = <A>(f: Pointwise<A>) =>
-  row(s.bceBackward as unknown as Signature<S['huberBackward']['inputs'], A, S['bceBackward']['outputs']>, {
+  row(points.bceBackward as unknown as Signature<S['huberBackward']['inputs'], A, S['bceBackward']['outputs']>, {
     outputs: (make, { g, x, target }, _, op) => {
       expectShape(op, 'the gradient', g, x.sizes);
       expectShape(op, 'the target', target, x.sizes);
@@ -203,8 +216,8 @@ function softmaxScale(
 const lessOne = (o: Ops, posWeight: Tensor): Tensor => scale(o, posWeight, 1, -1);
 
 /** What a mean over classes divides by. */
-const classWeightRows = family(calling(classLossKernels, s), () => ({
-  classWeights: row(s.classWeights, {
+const classWeightRows = family(calling(classWeightKernels, weights), () => ({
+  classWeights: row(weights.classWeights, {
     outputs: (make, { target, weight }, { classes }, op) => {
       expectOptional(op, 'weight', weight, [classes]);
       return { y: make(target.sizes, 'f32') };
@@ -215,9 +228,9 @@ const classWeightRows = family(calling(classLossKernels, s), () => ({
   }),
 }));
 
-export const crossEntropyRows = family(calling(classLossKernels, s), () => ({
+export const crossEntropyRows = family(calling(crossEntropyKernels, entropy), () => ({
   ...classWeightRows,
-  crossEntropy: row(s.crossEntropy, {
+  crossEntropy: row(entropy.crossEntropy, {
     outputs: (make, { x, target, weight }, { labelSmoothing }, op) => {
       const { rows, classes } = rowsAndClasses(op, x);
       expectShape(op, 'the targets', target, [rows]);
@@ -235,7 +248,7 @@ export const crossEntropyRows = family(calling(classLossKernels, s), () => ({
     saves: ['x', 'target', 'weight', 'lse'],
     backward: (o, { losses: g }, saved, attributes) => ({ x: o.crossEntropyBackward({ g, ...saved }, attributes) }),
   }),
-  crossEntropyBackward: row(s.crossEntropyBackward, {
+  crossEntropyBackward: row(entropy.crossEntropyBackward, {
     outputs: (make, { g, x, lse, target, weight }, _, op) => {
       const { rows, classes } = rowsAndClasses(op, x);
       expectShape(op, 'the gradient', g, [rows]);
@@ -263,9 +276,9 @@ export const crossEntropyRows = family(calling(classLossKernels, s), () => ({
   }),
 }));
 
-export const nllRows = family(calling(classLossKernels, s), () => ({
+export const nllRows = family(calling(nllKernels, likelihood), () => ({
   ...classWeightRows,
-  nll: row(s.nll, {
+  nll: row(likelihood.nll, {
     outputs: (make, { logp, target, weight }, _, op) => {
       if (logp.ndim !== 3)
         throw new ShapeError(`${op}: expected log-probabilities [n, classes, inner], got ${formatShape(logp.sizes)}`);
@@ -283,7 +296,7 @@ export const nllRows = family(calling(classLossKernels, s), () => ({
       logp: o.nllBackward({ g, target, weight }, { ...attributes, classes: shapes.logp[1] as number }),
     }),
   }),
-  nllBackward: row(s.nllBackward, {
+  nllBackward: row(likelihood.nllBackward, {
     outputs: (make, { g, target, weight }, { classes }, op) => {
       expectShape(op, 'the gradient', g, target.sizes);
       expectOptional(op, 'weight', weight, [classes]);
@@ -301,9 +314,9 @@ export const nllRows = family(calling(classLossKernels, s), () => ({
 }));
 
 /** With softplus, of which the gradient by the target is made. */
-export const logitRows = family(calling(pointwiseLossKernels, s), () => ({
+export const logitRows = family(calling(pointwiseLossKernels, logits), () => ({
   ...softplusRows,
-  bceWithLogits: row(s.bceWithLogits, {
+  bceWithLogits: row(logits.bceWithLogits, {
     outputs: (make, { x, target, posWeight }, _, op) => {
       expectShape(op, 'the target', target, x.sizes);
       expectOptional(op, 'posWeight', posWeight, x.sizes.slice(-1));
@@ -325,7 +338,7 @@ export const logitRows = family(calling(pointwiseLossKernels, s), () => ({
       };
     },
   }),
-  bceWithLogitsBackward: row(s.bceWithLogitsBackward, {
+  bceWithLogitsBackward: row(logits.bceWithLogitsBackward, {
     outputs: (make, { g, x, target, posWeight }, _, op) => {
       expectShape(op, 'the gradient', g, x.sizes);
       expectShape(op, 'the target', target, x.sizes);
@@ -359,7 +372,7 @@ export const logitRows = family(calling(pointwiseLossKernels, s), () => ({
   }),
 }));
 
-export const pointwiseLossRows = family(calling(pointwiseLossKernels, s), () => ({
+export const pointwiseLossRows = family(calling(pointwiseLossKernels, points), () => ({
   bce: pointwise(bce),
   bceBackward: pointwiseBackward(bce),
   smoothL1: pointwise(smoothL1),

@@ -1,5 +1,12 @@
 // Optimizer steps and clipping, in place. Settings lie in `hyper` as assembly/optim reads them; `step` counts.
-import { optimKernels, stepKernels } from '../generated/kernel-calls.ts';
+import {
+  adagradKernels,
+  adamKernels,
+  clipKernels,
+  rmspropKernels,
+  sgdKernels,
+  stepKernels,
+} from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import type { Kernels, Tensor } from './core.ts';
 import { attrs, calling, f32, family, inout, maybe, plain, row, signature } from './core.ts';
@@ -9,17 +16,21 @@ const p = optional(() => inout(f32));
 /** The step is counted before it is read. */
 const settings = optional(() => ({ step: inout(f32), hyper: f32 }));
 
-const s = optional(() => ({
-  /** step += 1. */
-  advanceStep: signature({ step: inout(f32) }, {}),
-  sgdStep: signature({ p, g: f32, momentum: maybe(p), ...settings }, {}),
+/** step += 1. */
+const step = optional(() => ({ advanceStep: signature({ step: inout(f32) }, {}) }));
+const sgd = optional(() => ({ sgdStep: signature({ p, g: f32, momentum: maybe(p), ...settings }, {}) }));
+const adam = optional(() => ({
   adamStep: signature({ p, g: f32, average: p, square: p, maximum: maybe(p), ...settings }, {}),
+}));
+const rmsprop = optional(() => ({
   rmspropStep: signature({ p, g: f32, square: p, average: maybe(p), momentum: maybe(p), ...settings }, {}),
-  adagradStep: signature({ p, g: f32, sum: p, ...settings }, {}),
-  /** What gradients of the squared norm `square` are multiplied by, so that their norm is at most maxNorm. */
+}));
+const adagrad = optional(() => ({ adagradStep: signature({ p, g: f32, sum: p, ...settings }, {}) }));
+/** What gradients of the squared norm `square` are multiplied by, so that their norm is at most maxNorm. */
+const clip = optional(() => ({
   clipCoefficient: signature({ square: f32 }, { y: plain }, attrs<{ readonly maxNorm: number }>()),
 }));
-type S = typeof s;
+type S = typeof step & typeof sgd & typeof adam & typeof rmsprop & typeof adagrad & typeof clip;
 declare module './core.ts' {
   interface OpTypes extends S {}
 }
@@ -41,8 +52,8 @@ export function expectStep(
   expectShape(op, 'hyper', hyper, [count]);
 }
 
-export const stepRows = family(calling(stepKernels, s), () => ({
-  advanceStep: row(s.advanceStep, {
+export const stepRows = family(calling(stepKernels, step), () => ({
+  advanceStep: row(step.advanceStep, {
     outputs: (_, { step }, __, op) => {
       expectShape(op, 'step', step, []);
       return {};
@@ -51,8 +62,8 @@ export const stepRows = family(calling(stepKernels, s), () => ({
   }),
 }));
 
-export const sgdRows = family(calling(stepKernels, calling(optimKernels, s)), () => ({
-  sgdStep: row(s.sgdStep, {
+export const sgdRows = family(calling(stepKernels, calling(sgdKernels, sgd)), () => ({
+  sgdStep: row(sgd.sgdStep, {
     outputs: (_, inputs, __, op) => {
       const { g, momentum } = inputs;
       expectStep(op, inputs, { g, momentum }, 6);
@@ -65,8 +76,8 @@ export const sgdRows = family(calling(stepKernels, calling(optimKernels, s)), ()
   }),
 }));
 
-export const adamRows = family(calling(stepKernels, calling(optimKernels, s)), () => ({
-  adamStep: row(s.adamStep, {
+export const adamRows = family(calling(stepKernels, calling(adamKernels, adam)), () => ({
+  adamStep: row(adam.adamStep, {
     outputs: (_, inputs, __, op) => {
       const { g, average, square, maximum } = inputs;
       expectStep(op, inputs, { g, average, square, maximum }, 7);
@@ -79,8 +90,8 @@ export const adamRows = family(calling(stepKernels, calling(optimKernels, s)), (
   }),
 }));
 
-export const rmspropRows = family(calling(stepKernels, calling(optimKernels, s)), () => ({
-  rmspropStep: row(s.rmspropStep, {
+export const rmspropRows = family(calling(stepKernels, calling(rmspropKernels, rmsprop)), () => ({
+  rmspropStep: row(rmsprop.rmspropStep, {
     outputs: (_, inputs, __, op) => {
       const { g, square, average, momentum } = inputs;
       expectStep(op, inputs, { g, square, average, momentum }, 6);
@@ -93,8 +104,8 @@ export const rmspropRows = family(calling(stepKernels, calling(optimKernels, s))
   }),
 }));
 
-export const adagradRows = family(calling(stepKernels, calling(optimKernels, s)), () => ({
-  adagradStep: row(s.adagradStep, {
+export const adagradRows = family(calling(stepKernels, calling(adagradKernels, adagrad)), () => ({
+  adagradStep: row(adagrad.adagradStep, {
     outputs: (_, inputs, __, op) => {
       const { g, sum } = inputs;
       expectStep(op, inputs, { g, sum }, 5);
@@ -107,8 +118,8 @@ export const adagradRows = family(calling(stepKernels, calling(optimKernels, s))
   }),
 }));
 
-export const clipRows = family(calling(stepKernels, calling(optimKernels, s)), () => ({
-  clipCoefficient: row(s.clipCoefficient, {
+export const clipRows = family(calling(clipKernels, clip), () => ({
+  clipCoefficient: row(clip.clipCoefficient, {
     outputs: (make, { square }, _, op) => {
       expectShape(op, 'the squared norm', square, []);
       return { y: make([], 'f32') };
