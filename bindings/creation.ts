@@ -209,6 +209,8 @@ const filled = (op: string, shape: Shape, value: number, dtype: Dtype, requiresG
   return requiresGrad ? withGrad(x) : x;
 };
 
+/** The optional arguments of what makes tensors, all by name, behind others of those. */
+export const ALSO_MADE = "dtype: dtype = 'f32', requiresGrad: bool = false)";
 /** The optional arguments of what makes tensors, all by name. */
 export const MADE = "*, dtype: dtype = 'f32', requiresGrad: bool = false)";
 
@@ -225,6 +227,7 @@ export type ShapeFunction<O> = {
   (...shape: number[]): Tensor;
   (...shape: [...sizes: number[], options: O]): Tensor;
 };
+/* @__NO_SIDE_EFFECTS__ */
 const constant = (name: string, value: number): ShapeFunction<TensorOptions> =>
   callable<ShapeFunction<TensorOptions>>(
     `${name}(...shape: int, ${MADE}`,
@@ -239,6 +242,7 @@ export const ones: ShapeFunction<TensorOptions> = constant('ones', 1);
 
 /** What makes a tensor like another one. */
 export type LikeFunction = (x: Tensor, options?: TensorOptions) => Tensor;
+/* @__NO_SIDE_EFFECTS__ */
 const like = (name: string, value: number): LikeFunction =>
   callable<LikeFunction>(
     `${name}(x: Tensor, *, dtype?: dtype, requiresGrad: bool = false)`,

@@ -1,5 +1,5 @@
 // The element types: one row each. A storage dtype to come is a row here and its casts in kernels/elementwise.ts.
-import { rowOf } from './lookup.ts';
+import { optional, rowOf } from './lookup.ts';
 import { ArgumentError, DtypeError, describe } from './memory/errors.ts';
 
 /** Element types: 32-bit floats, 32-bit signed integers (indices, classes), bytes (masks, pixels). */
@@ -25,9 +25,11 @@ export const dtypes: Readonly<Record<Dtype, DtypeRow>> = {
   u8: { bytes: 1, array: Uint8Array, floating: false, range: [0, 255] },
 };
 
-const names = Object.keys(dtypes)
-  .map((name) => `'${name}'`)
-  .join(', ');
+const names = optional(() =>
+  Object.keys(dtypes)
+    .map((name) => `'${name}'`)
+    .join(', '),
+);
 
 /** From the widest on: the first of two holds what both hold. */
 const widths = Object.keys(dtypes) as Dtype[];

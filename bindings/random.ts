@@ -1,6 +1,6 @@
 // The default generator, and what draws from it.
 import { familyOps, ops, withoutTape } from './autograd.ts';
-import { MADE, type ShapeFunction, type TensorOptions, tensor, withGrad } from './creation.ts';
+import { ALSO_MADE, MADE, type ShapeFunction, type TensorOptions, tensor, withGrad } from './creation.ts';
 import { checkValues } from './dtypes.ts';
 import { onStart, runtime } from './engine/engine.ts';
 import { tracing, upload } from './execute.ts';
@@ -103,7 +103,7 @@ export interface RandnOptions extends TensorOptions {
 
 /** Uniform numbers from `low` up to, without, `high`: `rand(2, 3)` or `rand([2, 3])`. */
 export const rand = callable<ShapeFunction<RandOptions>>(
-  `rand(...shape: int, *, low: number = 0, high: number = 1, ${MADE.slice(3)}`,
+  `rand(...shape: int, *, low: number = 0, high: number = 1, ${ALSO_MADE}`,
   (shape: Shape, low: number, high: number, dtype: Dtype, requiresGrad: boolean) => {
     checkShape('rand', shape);
     const draw = (): Tensor => ops.uniform({ state: defaultGenerator() }, { shape: [...shape], low, high });
@@ -113,7 +113,7 @@ export const rand = callable<ShapeFunction<RandOptions>>(
 
 /** Normal numbers, by default of mean 0 and standard deviation 1: `randn(2, 3)` or `randn([2, 3])`. */
 export const randn = callable<ShapeFunction<RandnOptions>>(
-  `randn(...shape: int, *, mean: number = 0, std: number = 1, ${MADE.slice(3)}`,
+  `randn(...shape: int, *, mean: number = 0, std: number = 1, ${ALSO_MADE}`,
   (shape: Shape, mean: number, std: number, dtype: Dtype, requiresGrad: boolean) => {
     checkShape('randn', shape);
     const draw = (): Tensor => ops.normal({ state: defaultGenerator() }, { shape: [...shape], mean, std });

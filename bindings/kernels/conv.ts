@@ -14,23 +14,25 @@ const axis = [12, 12, 3, 1, 1, 1];
 const pixels = 12 * 12;
 
 /** [batch, groups, in, out, from image to image of x, and of y, three axes]; channels are those of one group. */
-const geometry = list(
-  ['batch', 'groups', 'in', 'out', 'inImage', 'outImage'],
-  (dims) => {
-    const along = (word: number): number => {
-      let product = 1;
-      for (let at = HEAD + word; at < dims.length; at += AXIS) product *= dims[at] as number;
-      return product;
-    };
-    return { inPlane: along(0), outPlane: along(1), taps: along(2) };
-  },
-  [
-    [1, 1, 8, 16, 8 * pixels, 16 * pixels, ...unit, ...axis, ...axis],
-    [1, 8, 1, 1, 8 * pixels, 8 * pixels, ...unit, ...axis, ...axis], // depthwise
-    [5, 2, 3, 20, 6 * pixels, 40 * pixels, ...unit, ...axis, ...axis],
-    [2, 1, 5, 70, 5 * pixels, 70 * pixels, ...unit, ...axis, ...axis],
-    [3, 40, 1, 1, 40 * 25, 40 * 9, ...unit, 5, 3, 3, 2, 1, 1, 5, 3, 3, 2, 1, 1], // depthwise, every other position
-  ],
+const geometry = optional(() =>
+  list(
+    ['batch', 'groups', 'in', 'out', 'inImage', 'outImage'],
+    (dims) => {
+      const along = (word: number): number => {
+        let product = 1;
+        for (let at = HEAD + word; at < dims.length; at += AXIS) product *= dims[at] as number;
+        return product;
+      };
+      return { inPlane: along(0), outPlane: along(1), taps: along(2) };
+    },
+    [
+      [1, 1, 8, 16, 8 * pixels, 16 * pixels, ...unit, ...axis, ...axis],
+      [1, 8, 1, 1, 8 * pixels, 8 * pixels, ...unit, ...axis, ...axis], // depthwise
+      [5, 2, 3, 20, 6 * pixels, 40 * pixels, ...unit, ...axis, ...axis],
+      [2, 1, 5, 70, 5 * pixels, 70 * pixels, ...unit, ...axis, ...axis],
+      [3, 40, 1, 1, 40 * 25, 40 * 9, ...unit, 5, 3, 3, 2, 1, 1, 5, 3, 3, 2, 1, 1], // depthwise, every other position
+    ],
+  ),
 );
 
 const cost = ({ dims }: { readonly dims: readonly number[] }): number => {

@@ -6,16 +6,18 @@ import { indices, input, kernel, list, output, size } from './descriptor.ts';
 const axis = [25, 12, 2, 2, 0, 1];
 
 /** [size, windows, kernel, stride, padding, dilation] of rows and of columns, then how a mean divides. */
-const windows = list(
-  [],
-  (dims) => ({
-    plane: (dims[0] as number) * (dims[6] as number),
-    windows: (dims[1] as number) * (dims[7] as number),
-  }),
-  [
-    [...axis, ...axis, 0, 0],
-    [9, 5, 3, 2, 1, 1, 11, 5, 2, 2, 0, 1, 1, 0],
-  ],
+const windows = optional(() =>
+  list(
+    [],
+    (dims) => ({
+      plane: (dims[0] as number) * (dims[6] as number),
+      windows: (dims[1] as number) * (dims[7] as number),
+    }),
+    [
+      [...axis, ...axis, 0, 0],
+      [9, 5, 3, 2, 1, 1, 11, 5, 2, 2, 0, 1, 1, 0],
+    ],
+  ),
 );
 
 const byPlane = {

@@ -243,12 +243,16 @@ export const numeric = input('f32', 'i32');
 export const integers = input('i32', 'u8');
 export const any = input('f32', 'i32', 'u8');
 /** May be left out. */
+/* @__NO_SIDE_EFFECTS__ */
 export const maybe = <M extends boolean>(x: Input<false, M>): Input<true, M> => ({ ...x, optional: true });
 /** Keeps its strides. */
+/* @__NO_SIDE_EFFECTS__ */
 export const strided = <N extends boolean, M extends boolean>(x: Input<N, M>): Input<N, M> => ({ ...x, strided: true });
 /** Is written in place. */
+/* @__NO_SIDE_EFFECTS__ */
 export const inout = <N extends boolean, M extends boolean>(x: Input<N, M>): Input<N, M> => ({ ...x, writes: true });
 /** A list of tensors. */
+/* @__NO_SIDE_EFFECTS__ */
 export const many = (x: Input<false, false>): Input<false, true> => ({ ...x, many: true });
 
 export const grad: Output<'grad'> = { role: 'grad' };
@@ -259,6 +263,7 @@ export const aux: Output<'aux'> = { role: 'aux' };
 export const attrs = <A>(): { readonly type?: A } => ({});
 
 /** Inputs, results and, where there are any, attributes of an op. */
+/* @__NO_SIDE_EFFECTS__ */
 export function signature<const I extends Inputs, const O extends Outputs>(
   inputs: I,
   outputs: O,
