@@ -1,0 +1,145 @@
+// Which algorithm is selected, on either side of every limit. Those of a product give the same bits, and those of a
+// convolution agree with f64: another choice is only slower, which no test of numbers sees.
+import { describe, expect, it } from 'vitest';
+import { type Axis, axis, NONE, type Shape } from '../../reference/conv.ts';
+import { dimsOf, type Layout, select, square } from '../support/convolutions.ts';
+import { algorithmsOf, builds, KernelBench } from '../support/kernels.ts';
+import { strides } from '../support/products.ts';
+
+type Product = readonly [m: number, n: number, k: number, layouts: 'NN' | 'NT' | 'TN' | 'TT'];
+const PRODUCTS: readonly (readonly [algorithm: string, ...products: Product[]])[] = [
+  ['SMALL', [64, 64, 64, 'NN'], [4, 16, 1, 'NN'], [64, 64, 64, 'TT'], [60, 48, 9, 'TN']],
+  // As many rows as columns or fewer, eight at most; four where B is transposed.
+  ['GEMV_ROWS', [8, 9, 50, 'NN'], [8, 8, 65, 'NN'], [4, 100, 50, 'NT'], [1, 1, 1, 'NN'], [1, 900, 300, 'TT']],
+  // Eight steps at most.
+  ['GEMV_ROWS', [100, 9, 8, 'NN'], [64, 64, 0, 'NN'], [500, 500, 1, 'TN']],
+  // Four columns at most; eight where A is transposed.
+  ['GEMV_COLUMNS', [9, 4, 50, 'NN'], [9, 8, 50, 'TN'], [100, 4, 8, 'NN'], [900, 1, 300, 'NT'], [100, 8, 8, 'TN']],
+  ['BLOCKED', [65, 64, 64, 'NN'], [68, 64, 64, 'NN'], [64, 80, 64, 'NN'], [64, 64, 65, 'NN'], [64, 60, 64, 'NN']],
+  ['BLOCKED', [9, 100, 50, 'NN'], [5, 100, 50, 'NT'], [9, 5, 50, 'NN'], [10, 9, 50, 'TN'], [100, 9, 9, 'NN']],
+  ['BLOCKED', [100, 8, 8, 'NN'], [100, 9, 8, 'NT']],
+];
+
+const wide = (height: Axis, width: Axis, more: Partial<Shape> = {}): Shape => ({
+  ...{ batch: 1, groups: 2, ins: 1, outs: 1, axes: [NONE, height, width] },
+  ...more,
+});
+const padded = (n: number) => axis(n, 3, 1, 1);
+
+interface Selection {
+  readonly shape: Shape;
+  readonly nchw: readonly [y: string, dx: string, dw: string];
+  /** Else IGEMM for all. */
+  readonly nhwc?: string;
+}
+const same = (name: string) => [name, name, name] as const;
+const CONVOLUTIONS: Record<string, Selection> = {
+  winograd: { shape: square([16, 16], padded(16)), nchw: same('WINOGRAD') },
+  'fewer inputs': { shape: square([15, 16], padded(16)), nchw: same('IGEMM') },
+  'fewer outputs': { shape: square([16, 15], padded(16)), nchw: same('IGEMM') },
+  'fewest pixels, and too few tiles for weights': {
+    shape: square([16, 16], padded(4), { batch: 15 }),
+    nchw: ['WINOGRAD', 'WINOGRAD', 'IGEMM'],
+  },
+  'as many tiles as weights need': { shape: square([16, 16], padded(4), { batch: 16 }), nchw: same('WINOGRAD') },
+  'parts of tiles count': { shape: square([16, 16], padded(5), { batch: 4 }), nchw: same('WINOGRAD') },
+  'fewer outputs than a tile': { shape: square([16, 16], axis(5, 3), { batch: 16 }), nchw: same('IGEMM') },
+  'fewer pixels than a tile': { shape: square([16, 16], axis(3, 3, 1, 2), { batch: 16 }), nchw: same('IGEMM') },
+  'a stride': { shape: square([16, 16], axis(16, 3, 2, 1)), nchw: same('IGEMM') },
+  'a dilation': { shape: square([16, 16], axis(16, 3, 1, 2, 2)), nchw: same('IGEMM') },
+  'two taps': { shape: square([16, 16], axis(16, 2)), nchw: same('IGEMM') },
+  'a third axis': {
+    shape: { ...square([16, 16], padded(16)), axes: [axis(2, 2), padded(16), padded(16)] },
+    nchw: same('IGEMM'),
+  },
+  'one tap': { shape: square([3, 5], axis(9, 1)), nchw: same('IGEMM'), nhwc: 'POINTWISE' },
+  'one tap, with a stride': { shape: square([3, 5], axis(9, 1, 2)), nchw: same('IGEMM') },
+  'one tap, padded': { shape: square([3, 5], axis(9, 1, 1, 1)), nchw: same('IGEMM') },
+  'one tap, cut off behind': { shape: square([3, 5], axis(9, 1, 1, 0, 1, -1)), nchw: same('IGEMM') },
+  'one channel a group': { shape: wide(padded(9), padded(9)), nchw: same('DEPTHWISE_3X3'), nhwc: 'DEPTHWISE' },
+  'rows of a vector': { shape: wide(padded(9), padded(4)), nchw: same('DEPTHWISE_3X3'), nhwc: 'DEPTHWISE' },
+  'rows below a vector': {
+    shape: wide(padded(9), padded(3)),
+    nchw: ['DEPTHWISE', 'DEPTHWISE', 'DEPTHWISE_3X3'],
+    nhwc: 'DEPTHWISE',
+  },
+  'outputs below a vector': {
+    shape: wide(padded(9), axis(5, 3)),
+    nchw: ['DEPTHWISE', 'DEPTHWISE_3X3', 'DEPTHWISE_3X3'],
+    nhwc: 'DEPTHWISE',
+  },
+  'taps that are apart': {
+    shape: wide(padded(9), axis(9, 3, 1, 2, 2)),
+    nchw: ['DEPTHWISE', 'DEPTHWISE', 'DEPTHWISE_3X3'],
+    nhwc: 'DEPTHWISE',
+  },
+  'taps that are apart down': {
+    shape: wide(axis(9, 3, 1, 2, 2), padded(9)),
+    nchw: ['DEPTHWISE', 'DEPTHWISE', 'DEPTHWISE_3X3'],
+    nhwc: 'DEPTHWISE',
+  },
+  'a stride of 2': {
+    shape: wide(axis(9, 3, 2, 1), axis(9, 3, 2, 1)),
+    nchw: ['DEPTHWISE', 'DEPTHWISE_STRIDE2', 'DEPTHWISE_3X3'],
+    nhwc: 'DEPTHWISE',
+  },
+  'a stride of 2 across': {
+    shape: wide(axis(3, 3), axis(9, 3, 2, 1)),
+    nchw: ['DEPTHWISE', 'DEPTHWISE_STRIDE2', 'DEPTHWISE_3X3'],
+    nhwc: 'DEPTHWISE',
+  },
+  'a stride of 3': {
+    shape: wide(axis(16, 3, 3, 2), axis(16, 3, 3, 2)),
+    nchw: ['DEPTHWISE', 'DEPTHWISE_3X3', 'DEPTHWISE_3X3'],
+    nhwc: 'DEPTHWISE',
+  },
+  'a stride of 3 down, of which there is one': {
+    shape: wide(axis(3, 3, 3), axis(19, 3, 2, 1)),
+    nchw: ['DEPTHWISE', 'DEPTHWISE_3X3', 'DEPTHWISE_3X3'],
+    nhwc: 'DEPTHWISE',
+  },
+  'strides that differ': { shape: wide(axis(9, 3, 1, 1), axis(9, 3, 2, 1)), nchw: same('IGEMM'), nhwc: 'DEPTHWISE' },
+  'taps of 5x3': { shape: wide(axis(9, 5), padded(9)), nchw: same('DEPTHWISE'), nhwc: 'DEPTHWISE' },
+  'taps of 3x5': { shape: wide(padded(9), axis(9, 5)), nchw: same('DEPTHWISE'), nhwc: 'DEPTHWISE' },
+  'two outputs a group': { shape: wide(padded(9), padded(9), { outs: 2 }), nchw: same('IGEMM') },
+  'two inputs a group': { shape: wide(padded(9), padded(9), { ins: 2 }), nchw: same('IGEMM') },
+  'one channel and a third axis': {
+    shape: { batch: 1, groups: 2, ins: 1, outs: 1, axes: [axis(2, 2), padded(9), padded(9)] },
+    nchw: same('IGEMM'),
+    nhwc: 'DEPTHWISE',
+  },
+};
+
+describe.each(builds)('selection, %s', (build) => {
+  const bench = new KernelBench(build);
+  const named = (which: string, number: unknown) =>
+    algorithmsOf(bench, which).find(([, other]) => other === number)?.[0] ?? `none: ${number}`;
+
+  it.each(Array.from({ length: bench.run('gemm_tile_count') as number }, (_, tile) => tile))(
+    'products, tile %i',
+    (tile) => {
+      bench.run('gemm_set_tile', tile);
+      const selected = (m: number, n: number, k: number, layouts: string): string => {
+        const [a, b] = [...layouts] as ['N' | 'T', 'N' | 'T'];
+        return named('GemmAlgorithm', bench.run('gemm_select_f32', m, n, k, ...strides(a, m, k), ...strides(b, k, n)));
+      };
+      const found = PRODUCTS.map(([, ...products]) => products.map((product) => selected(...product)));
+      expect(found).toEqual(PRODUCTS.map(([algorithm, ...products]) => products.map(() => algorithm)));
+      // Tiles of 4x8, or of 4x16.
+      const columns = tile > 1 ? 16 : 8;
+      expect(selected(12, 3 * columns, 20, 'NN')).toBe('SMALL');
+      expect(selected(12, 3.5 * columns, 20, 'NN')).toBe('BLOCKED');
+      expect(selected(14, 3 * columns, 20, 'NN')).toBe('BLOCKED');
+      expect(selected(13, 3 * columns, 20, 'NN')).toBe('BLOCKED');
+    },
+  );
+
+  it.each(Object.entries(CONVOLUTIONS))('convolutions: %s', (_, { shape, nchw, nhwc = 'IGEMM' }) => {
+    bench.reset();
+    const dims = bench.i32(dimsOf(shape));
+    const selected = (layout: Layout) =>
+      Object.values(select(bench, layout, dims)).map((number) => named('ConvAlgorithm', number));
+    expect(selected('nchw')).toEqual(nchw);
+    expect(selected('nhwc')).toEqual(same(nhwc));
+  });
+});
