@@ -241,7 +241,7 @@ abstract class Recurrent extends Module {
     if (data.ndim !== 2)
       throw new ShapeError(`${this.#declared.name}: expected ${expected}, got ${formatShape(data.sizes)}`);
     this.#checkWidth(data, expected);
-    const n = batchSizes[0] ?? 0;
+    const n = batchSizes[0] as number;
     if (n === 0) throw new ShapeError(`${this.#declared.name}: expected sequences of at least one element, got none`);
     /** The sequences of a state in another order. */
     const ordered = (x: Tensor, order: readonly number[] | null): Tensor =>

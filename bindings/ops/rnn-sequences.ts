@@ -92,7 +92,7 @@ function shapesOf(op: string, { x, weightIh, bias, weightHh, h0 }: Sequence, gat
   expectShape(op, 'weightHh', weightHh, [gates * width, width]);
   expectShape(op, 'weightIh', weightIh, [gates * width, x.sizes[1] as number]);
   if (bias) expectShape(op, 'bias', bias, [gates * width]);
-  const n = order.batchSizes[0] ?? 0;
+  const n = order.batchSizes[0] as number;
   const state: Shape = [n, width];
   if (h0) expectShape(op, 'the first hidden state', h0, state);
   return {
@@ -125,7 +125,7 @@ function checkGrads(
 ) {
   const width = weightHh.ndim === 2 ? widthOf(weightHh) : 0;
   const total = totalOf(order);
-  const shape = [order.batchSizes[0] ?? 0, width];
+  const shape = [order.batchSizes[0] as number, width];
   expectShape(op, 'weightHh', weightHh, [gates * width, width]);
   if (dy) expectShape(op, 'the gradient of all hidden states', dy, [total, width]);
   for (const state of states) if (state) expectShape(op, 'the gradient of a state', state, shape);
@@ -161,7 +161,7 @@ function composedGrads(
   dy: Tensor | null,
   last: readonly (Tensor | null)[],
 ) {
-  const shape = [order.batchSizes[0] ?? 0, widthOf(saved.weightHh)];
+  const shape = [order.batchSizes[0] as number, widthOf(saved.weightHh)];
   const states = start.map((state) => state ?? o.full({}, { shape, value: 0 }));
   return composed(o, make, saved, states, order).backward(dy, last);
 }

@@ -83,4 +83,15 @@ describe.each(['strict', 'relaxed'] as const)('PyTorch, %s build', (simd) => {
     });
     expect(rg.backend().memory.blocks, 'blocks that are left').toBe(before);
   });
+
+  it('finds slices without elements alike, as NumPy does', () => {
+    const { unique, uniqueConsecutive } = rg;
+    for (const search of [unique, uniqueConsecutive])
+      scope(() => {
+        const found = search(rg.zeros([3, 0, 2]), { dim: 0, returnInverse: true, returnCounts: true });
+        expect(found.output.shape).toEqual([1, 0, 2]);
+        expect(found.inverseIndices?.toArray()).toEqual([0, 0, 0]);
+        expect(found.counts?.toArray()).toEqual([3]);
+      });
+  });
 });

@@ -1,7 +1,18 @@
 // Recurrent layers and cells against PyTorch: outputs, gradients of everything, second ones, the losses of twenty
 // steps, and packed sequences; eager and compiled.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compile, grad, init, manualSeed, nn, optim, scope, shutdown, type Tensor } from '../../bindings/index.ts';
+import {
+  compile,
+  grad,
+  init,
+  manualSeed,
+  nn,
+  optim,
+  scope,
+  shutdown,
+  type Tensor,
+  zeros,
+} from '../../bindings/index.ts';
 import { nd } from '../../reference/nd.ts';
 import { bits, toTensor } from '../support/tensors.ts';
 import { read } from './golden.ts';
@@ -251,6 +262,9 @@ describe('sequences of different lengths', () => {
         /^padSequence: expected sequences whose elements have one shape, got \[2, 2\] and \[2, 3\]/,
       );
       expect(() => new rnn.PackedSequence(x, [2, 2])).toThrow(/^PackedSequence: expected data of 4 rows/);
+      expect(() => new rnn.PackedSequence(zeros([0, 2]), [])).toThrow(/expected a list of sizes, at least one/);
+      const none = { ...packed, data: zeros([0, 2]), batchSizes: [] };
+      expect(() => rnn.padPackedSequence(none)).toThrow(/^padPackedSequence: expected a packed sequence/);
       const lstm = new nn.LSTM(2, 3);
       expect(() => lstm.forward(numbersOf([3, 2, 3], 1))).toThrow(
         /^LSTM: expected input \[time, n, 2\] or \[time, 2\], got/,

@@ -17,6 +17,7 @@ import {
   shutdown,
   type Tensor,
 } from '../../bindings/index.ts';
+import { jsonFault } from '../../bindings/io/plain.ts';
 import { holders, NO_BYTES } from '../support/bytes.ts';
 import { type Make, optimizers, training } from '../support/checkpoint.ts';
 
@@ -164,6 +165,13 @@ describe('checkpoint', () => {
   it.each(lost)('refuses an extra with %s', (_, extra, message) => {
     expect(() => io.encodeCheckpoint({ model: model() }, extra)).toThrow(ArgumentError);
     expect(() => io.encodeCheckpoint({ model: model() }, extra)).toThrow(message);
+  });
+
+  it('takes as many values as it says, and no more', () => {
+    const row = new Array<number>(999).fill(0); // 1000 values with itself
+    const values = (rest: number) => [...new Array<unknown>(9999).fill(row), ...new Array<number>(rest).fill(0)];
+    expect(jsonFault(values(999), 'extra')).toBeNull();
+    expect(jsonFault(values(1000), 'extra')).toBe('at most 10000000 values, got more');
   });
 
   it('refuses an extra with a tensor', () => {

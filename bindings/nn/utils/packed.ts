@@ -12,7 +12,7 @@ import { Tensor } from '../../tensor.ts';
 export interface PackedSequence {
   /** [the sum of batchSizes, ...]. */
   readonly data: Tensor;
-  /** How many sequences have a first element, a second one, and so on. */
+  /** How many sequences have a first element, a second one, and so on; at least one size. */
   readonly batchSizes: readonly number[];
   /** Which of the given sequences stands where; null where they stand as they were given. */
   readonly sortedIndices: readonly number[] | null;
@@ -23,7 +23,9 @@ export interface PackedSequence {
 const isOrder = (x: unknown): x is readonly number[] =>
   Array.isArray(x) && x.every((i) => Number.isSafeInteger(i) && i >= 0 && i < x.length) && new Set(x).size === x.length;
 const isSizes = (x: unknown): x is readonly number[] =>
-  Array.isArray(x) && x.every((n, i) => Number.isSafeInteger(n) && n >= 0 && (i === 0 || n <= (x[i - 1] as number)));
+  Array.isArray(x) &&
+  x.length > 0 &&
+  x.every((n, i) => Number.isSafeInteger(n) && n >= 0 && (i === 0 || n <= (x[i - 1] as number)));
 
 /** Whether x is what {@link packPaddedSequence} gives. */
 export const isPacked = (x: unknown): x is PackedSequence =>
@@ -34,7 +36,7 @@ export const isPacked = (x: unknown): x is PackedSequence =>
   (x.unsortedIndices === null || isOrder(x.unsortedIndices));
 
 const packed: Kind = [isPacked, 'a packed sequence', 'packed sequences'];
-const sizes: Kind = [isSizes, 'a list of sizes that do not grow'];
+const sizes: Kind = [isSizes, 'a list of sizes, at least one, that do not grow'];
 const permutation: Kind = [isOrder, 'a list of all places in some order'];
 /** The kinds of arguments that are sequences. */
 export const sequenceKinds: Readonly<Record<string, Kind>> = { packed, sizes, order: permutation };

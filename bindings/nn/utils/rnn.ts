@@ -177,7 +177,7 @@ export interface PadPackedOptions extends BatchFirstOptions {
 
 /** Of packed sequences, how long each of them is, in the order in which they stand. */
 function lengthsPacked(batchSizes: readonly number[]): number[] {
-  const lengths = new Array<number>(batchSizes[0] ?? 0).fill(0);
+  const lengths = new Array<number>(batchSizes[0] as number).fill(0);
   for (const size of batchSizes) for (let i = 0; i < size; i++) (lengths[i] as number)++;
   return lengths;
 }
@@ -202,7 +202,7 @@ export const padPackedSequence = callable<
     paddingValue: number,
     totalLength: number | null,
   ) => {
-    const [n, steps] = [batchSizes[0] ?? 0, batchSizes.length];
+    const [n, steps] = [batchSizes[0] as number, batchSizes.length];
     const time = totalLength ?? steps;
     if (time < steps)
       throw new ArgumentError(
