@@ -18,7 +18,7 @@ const LIST = 'bindings/generated/method-list.ts';
 const LAYERS = 'bindings/nn/generated/activations.ts';
 const ACTIVATIONS = ['bindings/functional/activation.ts', 'bindings/functional/shrink.ts'];
 /** Activations that are methods, and stand with them. */
-const FIRST = { file: 'bindings/functional/elementwise.ts', names: ['relu', 'sigmoid', 'tanh'] };
+const FIRST = { file: 'bindings/functional/elementwise.ts', names: ['sigmoid', 'tanh'] };
 /** Names of layers that are not those of their functions with a capital. */
 const CLASSES = {
   relu: 'ReLU',

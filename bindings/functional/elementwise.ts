@@ -211,7 +211,7 @@ export const sigmoid: UnaryFunction = unary('sigmoid');
 
 /** The rectifier max(x, 0). */
 export const relu = callable(
-  'relu(x: Tensor, -inplace: bool = false)',
+  'relu(x: Tensor)',
   (x: Tensor): Tensor => (x.dtype === 'f32' ? ops.relu({ x }) : maximum(x, 0)),
 );
 

@@ -15,7 +15,7 @@ export {
   pairwiseDistance,
 } from './distance.ts';
 export * from './dropout.ts';
-export { relu, sigmoid, tanh } from './elementwise.ts';
+export { sigmoid, tanh } from './elementwise.ts';
 export * from './embedding.ts';
 export * from './grid.ts';
 export * from './interpolate.ts';
@@ -27,6 +27,7 @@ export * from './margin-loss.ts';
 export * from './noise.ts';
 export * from './norm.ts';
 export * from './one-hot.ts';
+export type { InplaceOptions } from './overwrite.ts';
 export * from './pad.ts';
 export { type PdistOptions, pdist } from './pairs.ts';
 export * from './pool.ts';
@@ -39,3 +40,4 @@ export * from './shrink.ts';
 export * from './shuffle.ts';
 export * from './triplet-loss.ts';
 export * from './unpool.ts';
+export * from './written.ts';

@@ -8,7 +8,8 @@ import { defaultGenerator } from '../random.ts';
 import { type Callable, callable } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { asTensor, constantFor } from './arguments.ts';
-import type { DropoutOptions } from './dropout.ts';
+import type { DropoutFunction } from './dropout.ts';
+import { type InplaceOptions, overwrite, writing } from './overwrite.ts';
 import { argmax, softmax } from './reduction.ts';
 
 const activationOps = familyOps(layerActivationRows);
@@ -32,18 +33,20 @@ function checkP(op: string, p: number): void {
 /* @__NO_SIDE_EFFECTS__ */
 function channelDropout(spatial: number, alone: boolean) {
   const name = `dropout${spatial}d`;
-  return callable<Callable<[x: Tensor], [p: number, training: boolean], DropoutOptions, Tensor>>(
-    `${name}(x: Tensor, p: number = 0.5, training: bool = true, -inplace: bool = false)`,
-    (x: Tensor, p: number, training: boolean) => {
+  const drop = (x: Tensor, p: number): Tensor => {
+    const ones = constantFor(x, 1, 'f32', channelsOf(x, x.ndim === spatial + 2 || !alone));
+    return ops.mul({ a: x, b: ops.dropout({ x: ones, state: defaultGenerator() }, { p }) });
+  };
+  return callable<DropoutFunction>(
+    `${name}(x: Tensor, p: number = 0.5, training: bool = true, inplace: bool = false)`,
+    (x: Tensor, p: number, training: boolean, inplace: boolean) => {
       checkP(name, p);
-      const batched = x.ndim === spatial + 2 || !alone;
       if (x.ndim !== spatial + 2 && x.ndim !== spatial + 1)
         throw new ShapeError(
           `${name}: expected input of ${spatial + 1} or ${spatial + 2} dims, got ${formatShape(x.sizes)}`,
         );
       if (!training || p === 0) return x;
-      const ones = constantFor(x, 1, 'f32', channelsOf(x, batched));
-      return ops.mul({ a: x, b: ops.dropout({ x: ones, state: defaultGenerator() }, { p }) });
+      return inplace ? overwrite(x, drop, [p]) : drop(x, p);
     },
   );
 }
@@ -61,7 +64,7 @@ export const dropout2d = channelDropout(2, false);
 export const dropout3d = channelDropout(3, true);
 
 /** Options of {@link alphaDropout}, {@link featureAlphaDropout} and {@link rrelu}. */
-export interface AlphaDropoutOptions {
+export interface AlphaDropoutOptions extends InplaceOptions {
   /** The probability from 0 to 1 that an element is dropped. @defaultValue 0.5 */
   p?: number;
   /** Whether anything is dropped at all. @defaultValue false */
@@ -73,20 +76,23 @@ const LEAST = -1.7580993408473766;
 
 /* @__NO_SIDE_EFFECTS__ */
 function selfNormalising(name: string, maskOf: (x: Tensor) => readonly number[]) {
-  return callable<Callable<[x: Tensor], [p: number, training: boolean], AlphaDropoutOptions, Tensor>>(
-    `${name}(x: Tensor, p: number = 0.5, training: bool = false, -inplace: bool = false)`,
-    (x: Tensor, p: number, training: boolean) => {
+  const drop = (x: Tensor, p: number): Tensor => {
+    if (p === 1) return ops.scale({ x }, { alpha: 0, beta: 0 });
+    const a = 1 / Math.sqrt((LEAST * LEAST * p + 1) * (1 - p));
+    const kept = withoutTape(() => {
+      const mask = ops.ge({ a: uniform(x, maskOf(x)), b: constantFor(x, p) });
+      return ops.cast({ x: mask }, { dtype: 'f32' });
+    });
+    // a (x where it is kept, else LEAST) + b, of which b = −a p LEAST leaves the mean as it is.
+    const rest = ops.scale({ x: kept }, { alpha: -a * LEAST, beta: a * LEAST * (1 - p) });
+    return ops.add({ a: ops.mul({ a: x, b: ops.scale({ x: kept }, { alpha: a, beta: 0 }) }), b: rest });
+  };
+  return callable<Callable<[x: Tensor], [p: number, training: boolean, inplace: boolean], AlphaDropoutOptions, Tensor>>(
+    `${name}(x: Tensor, p: number = 0.5, training: bool = false, inplace: bool = false)`,
+    (x: Tensor, p: number, training: boolean, inplace: boolean) => {
       checkP(name, p);
       if (!training || p === 0) return x;
-      if (p === 1) return ops.scale({ x }, { alpha: 0, beta: 0 });
-      const a = 1 / Math.sqrt((LEAST * LEAST * p + 1) * (1 - p));
-      const kept = withoutTape(() => {
-        const mask = ops.ge({ a: uniform(x, maskOf(x)), b: constantFor(x, p) });
-        return ops.cast({ x: mask }, { dtype: 'f32' });
-      });
-      // a (x where it is kept, else LEAST) + b, of which b = −a p LEAST leaves the mean as it is.
-      const rest = ops.scale({ x: kept }, { alpha: -a * LEAST, beta: a * LEAST * (1 - p) });
-      return ops.add({ a: ops.mul({ a: x, b: ops.scale({ x: kept }, { alpha: a, beta: 0 }) }), b: rest });
+      return inplace ? overwrite(x, drop, [p]) : drop(x, p);
     },
   );
 }
@@ -97,7 +103,7 @@ export const alphaDropout = selfNormalising('alphaDropout', (x) => x.sizes);
 export const featureAlphaDropout = selfNormalising('featureAlphaDropout', (x) => channelsOf(x, true));
 
 /** Options of {@link rrelu}. */
-export interface RreluOptions {
+export interface RreluOptions extends InplaceOptions {
   /** The least slope below 0. @defaultValue 1/8 */
   lower?: number;
   /** The greatest one. @defaultValue 1/3 */
@@ -107,10 +113,10 @@ export interface RreluOptions {
 }
 
 /** x where x > 0, else x times a slope that is drawn from lower … upper in training (Xu et al. 2015). */
-export const rrelu = callable<
-  Callable<[x: Tensor], [lower: number, upper: number, training: boolean], RreluOptions, Tensor>
+export const rrelu = writing<
+  Callable<[x: Tensor], [lower: number, upper: number, training: boolean, inplace: boolean], RreluOptions, Tensor>
 >(
-  'rrelu(x: Tensor, lower: number = 0.125, upper: number = 0.3333333333333333, training: bool = false, -inplace: bool = false)',
+  'rrelu(x: Tensor, lower: number = 0.125, upper: number = 0.3333333333333333, training: bool = false, inplace: bool = false)',
   (x: Tensor, lower: number, upper: number, training: boolean) => {
     if (!(lower <= upper)) throw new ArgumentError(`rrelu: expected lower <= upper, got ${lower} and ${upper}`);
     if (!training) return activationOps.leakyRelu({ x }, { negativeSlope: (lower + upper) / 2 });

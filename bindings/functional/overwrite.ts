@@ -1,5 +1,6 @@
-// Methods that write their tensor in place: each is a function, and copy_() of what that gives. So results that are
-// stretched or of another dtype are refused or cast in one place, and a recorded write gets its history there.
+// Methods that write their tensor in place, and functions that are asked to: each is a function, and copy_() of what
+// that gives. So results that are stretched or of another dtype are refused or cast in one place, and a recorded write
+// gets its history there.
 import { notes, ops } from '../autograd.ts';
 import { dtypes } from '../dtypes.ts';
 import { DtypeError } from '../memory/errors.ts';
@@ -57,6 +58,12 @@ export const overwriting = [
   'trunc',
 ] as const;
 
+/** Options of functions that may write over their tensor. */
+export interface InplaceOptions {
+  /** Whether the result is written over x, which is returned, as {@link copy_} does it. @defaultValue false */
+  inplace?: boolean;
+}
+
 /** A function of a tensor and of whatever else. */
 type Fn = (x: Tensor, ...rest: never[]) => Tensor;
 
@@ -69,7 +76,8 @@ function write(x: Tensor, y: Tensor): void {
   copy_(x, y);
 }
 
-function overwrite(x: Tensor, fn: Fn, rest: readonly unknown[]): Tensor {
+/** Writes fn(x, ...rest) over x. @returns x */
+export function overwrite(x: Tensor, fn: Fn, rest: readonly unknown[]): Tensor {
   const call = (on: Tensor): void => write(x, fn(on, ...(rest as never[])));
   if (!notes() || !(wantsGrad(x) || rest.some(wantsGrad))) scope(() => call(x));
   else {
@@ -80,12 +88,23 @@ function overwrite(x: Tensor, fn: Fn, rest: readonly unknown[]): Tensor {
   return x;
 }
 
+/** A function that writes over x where `inplace: bool = false`, which ends its signature, says so. */
+/* @__NO_SIDE_EFFECTS__ */
+export function writing<F extends Fn>(text: string, fn: Fn): F {
+  const at = text.split(', ').length;
+  const run = fn as (x: Tensor, ...rest: unknown[]) => Tensor;
+  // Without a list of the arguments, which would slow every call.
+  return callable<F>(text, ((x: Tensor, a: unknown, b: unknown, c: unknown, d: unknown) =>
+    (at === 2 ? a : at === 3 ? b : at === 4 ? c : d) ? overwrite(x, fn, [a, b, c]) : run(x, a, b, c)) as never);
+}
+
 /** The method of `fn`, whose signature is `text`. */
-export const inplace = (fn: Fn, text: string): Fn => {
+/* @__NO_SIDE_EFFECTS__ */
+export function inplace<F extends Fn>(fn: F, text: string): F {
   const byName = /\*, (\w+):/.exec(text)?.[1]; // the last one
-  return callable(
-    text.replace('(', '_(').replace(', -inplace: bool = false', ''),
-    (x: Tensor, other: unknown, ...rest: unknown[]): Tensor =>
-      overwrite(x, fn, byName ? [other, { [byName]: rest[0] }] : [other, ...rest]),
+  return callable<F>(
+    text.replace('(', '_('),
+    (x: Tensor, other: unknown, ...rest: unknown[]) =>
+      overwrite(x, fn, byName ? [other, { [byName]: rest[0] }] : [other, ...rest]) as ReturnType<F>,
   );
-};
+}

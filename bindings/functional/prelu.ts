@@ -4,6 +4,7 @@ import { ShapeError } from '../memory/errors.ts';
 import { type Callable, callable } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { asTensor } from './arguments.ts';
+import { type InplaceOptions, writing } from './overwrite.ts';
 import { softmax } from './reduction.ts';
 import { reshape } from './shape.ts';
 
@@ -23,8 +24,10 @@ export const prelu = callable('prelu(x: Tensor, weight: Tensor)', (x: Tensor, we
 });
 
 /** x where x > threshold, else `value`. */
-export const threshold = callable<(x: Tensor, threshold: number, value: number) => Tensor>(
-  'threshold(x: Tensor, threshold: number, value: number, -inplace: bool = false)',
+export const threshold = writing<
+  Callable<[x: Tensor, threshold: number, value: number], [inplace: boolean], InplaceOptions, Tensor>
+>(
+  'threshold(x: Tensor, threshold: number, value: number, inplace: bool = false)',
   (x: Tensor, limit: number, value: number) => {
     const below = ops.le({ a: x.detach(), b: asTensor('threshold', limit, x) });
     return ops.where({ condition: below, a: asTensor('threshold', value, x), b: x });

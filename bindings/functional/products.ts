@@ -214,6 +214,7 @@ function cuts(sizes: readonly number[]): number[][] {
 export const chainMatmul = callable<(...matrices: Tensor[] | [matrices: readonly Tensor[]]) => Tensor>(
   'chainMatmul(...matrices: Tensor)',
   (matrices: readonly Tensor[]): Tensor => {
+    if (matrices.length === 0) throw new ArgumentError('chainMatmul: expected at least one matrix, got none');
     for (const x of matrices) expectDims('chainMatmul', x, 2, KINDS[2]);
     const sizes = [(matrices[0] as Tensor).sizes[0] as number, ...matrices.map((x) => x.sizes[1] as number)];
     const cut = cuts(sizes);

@@ -6,13 +6,14 @@ import { normalizeDim } from '../ops/shapes.ts';
 import { type Callable, callable } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { asTensor } from './arguments.ts';
+import { type InplaceOptions, writing } from './overwrite.ts';
 
 const activationOps = familyOps(layerActivationRows);
 const softplusOps = familyOps(softplusRows);
 const scale = (x: Tensor, alpha: number, beta = 0): Tensor => ops.scale({ x }, { alpha, beta });
 
 /** Options of {@link celu}. */
-export interface CeluOptions {
+export interface CeluOptions extends InplaceOptions {
   /** The value that −∞ comes to, less its sign, above 0. @defaultValue 1 */
   alpha?: number;
 }
@@ -30,14 +31,14 @@ export interface GluOptions {
 }
 
 /** x limited to 0 … 6 (Howard et al. 2017). */
-export const relu6 = callable(
-  'relu6(x: Tensor, -inplace: bool = false)',
+export const relu6 = writing<Callable<[x: Tensor], [inplace: boolean], InplaceOptions, Tensor>>(
+  'relu6(x: Tensor, inplace: bool = false)',
   (x: Tensor): Tensor => activationOps.hardtanh({ x }, { min: 0, max: 6 }),
 );
 
 /** x where x > 0, else alpha (exp(x / alpha) − 1) (Barron 2017). */
-export const celu = callable<Callable<[x: Tensor], [alpha: number], CeluOptions, Tensor>>(
-  'celu(x: Tensor, alpha: number = 1, -inplace: bool = false)',
+export const celu = writing<Callable<[x: Tensor], [alpha: number, inplace: boolean], CeluOptions, Tensor>>(
+  'celu(x: Tensor, alpha: number = 1, inplace: bool = false)',
   (x: Tensor, alpha: number) => {
     if (!(alpha > 0)) throw new ArgumentError(`celu: expected alpha > 0, got ${alpha}`);
     return alpha === 1
@@ -47,14 +48,14 @@ export const celu = callable<Callable<[x: Tensor], [alpha: number], CeluOptions,
 );
 
 /** x / 6 + 1 / 2, limited to 0 … 1 (Courbariaux et al. 2015). */
-export const hardsigmoid = callable(
-  'hardsigmoid(x: Tensor, -inplace: bool = false)',
+export const hardsigmoid = writing<Callable<[x: Tensor], [inplace: boolean], InplaceOptions, Tensor>>(
+  'hardsigmoid(x: Tensor, inplace: bool = false)',
   (x: Tensor): Tensor => activationOps.hardtanh({ x: scale(x, 1 / 6, 0.5) }, { min: 0, max: 1 }),
 );
 
 /** x times hardsigmoid of x (Howard et al. 2019). */
-export const hardswish = callable(
-  'hardswish(x: Tensor, -inplace: bool = false)',
+export const hardswish = writing<Callable<[x: Tensor], [inplace: boolean], InplaceOptions, Tensor>>(
+  'hardswish(x: Tensor, inplace: bool = false)',
   (x: Tensor): Tensor => ops.mul({ a: x, b: activationOps.hardtanh({ x: scale(x, 1 / 6, 0.5) }, { min: 0, max: 1 }) }),
 );
 

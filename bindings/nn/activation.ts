@@ -94,7 +94,6 @@ export class Softmax2d extends activation<[]>((x: Tensor) => {
 }, 'Softmax2d()') {}
 
 /** x where x > threshold, else `value`: {@link functional.threshold}. */
-export class Threshold extends activation<[threshold: number, value: number]>(
-  F.threshold,
-  'Threshold(threshold: number, value: number, -inplace: bool = false)',
-) {}
+export class Threshold extends activation<
+  Arguments<[threshold: number, value: number], [inplace: boolean], F.InplaceOptions>
+>(F.threshold, 'Threshold(threshold: number, value: number, inplace: bool = false)') {}

@@ -7,40 +7,43 @@ import { OwnLayer } from './layer.ts';
 import { COMPUTE } from './names.ts';
 
 /** Options of {@link Dropout} and its kin. */
-export interface DropoutLayerOptions {
+export interface DropoutLayerOptions extends F.InplaceOptions {
   /** The probability from 0 to 1 that an element, or a channel, is dropped. @defaultValue 0.5 */
   p?: number;
 }
 
-type Drop = (x: Tensor, options: { p: number; training: boolean }) => Tensor;
+type Drop = (x: Tensor, p: number, training: boolean, inplace: boolean) => Tensor;
 
 /** What the layers that drop share. */
 abstract class DropoutLayer extends OwnLayer {
   /** The probability that an element, or a channel, is dropped. */
   p: number;
+  /** Whether it writes over what it is given. */
+  inplace: boolean;
   readonly #drop: Drop;
 
   /** @internal */
   constructor(declared: Signature, args: readonly unknown[], drop: Drop) {
     super();
-    const [p] = declared.parse(args) as [number];
+    const [p, inplace] = declared.parse(args) as [number, boolean];
     if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${declared.name}: expected p from 0 to 1, got ${p}`);
     this.p = p;
+    this.inplace = inplace;
     this.#drop = drop;
   }
 
   /** @internal */
   [COMPUTE](x: Tensor): Tensor {
-    return this.#drop(x, { p: this.p, training: this.training });
+    return this.#drop(x, this.p, this.training, this.inplace);
   }
 
   override extraRepr(): string {
-    return `p: ${this.p}`;
+    return `p: ${this.p}${this.inplace ? ', inplace: true' : ''}`;
   }
 }
 
 /* @__NO_SIDE_EFFECTS__ */
-const dropping = (name: string): Signature => signature(`${name}(p: number = 0.5, -inplace: bool = false)`);
+const dropping = (name: string): Signature => signature(`${name}(p: number = 0.5, inplace: bool = false)`);
 const ofDropout = dropping('Dropout');
 const ofDropout1d = dropping('Dropout1d');
 const ofDropout2d = dropping('Dropout2d');
@@ -48,7 +51,7 @@ const ofDropout3d = dropping('Dropout3d');
 const ofAlphaDropout = dropping('AlphaDropout');
 const ofFeatureAlphaDropout = dropping('FeatureAlphaDropout');
 /** What the constructors take. */
-export type DropoutArguments = Arguments<[], [p: number], DropoutLayerOptions>;
+export type DropoutArguments = Arguments<[], [p: number, inplace: boolean], DropoutLayerOptions>;
 
 /**
  * Sets each element to 0 with probability p and scales the others by 1 / (1 − p) in training; in evaluation it does

@@ -45,13 +45,13 @@ export class PReLU extends OwnLayer {
 }
 
 /** Options of {@link RReLU}. */
-export interface RReLUOptions {
+export interface RReLUOptions extends F.InplaceOptions {
   /** The least slope below 0. @defaultValue 1/8 */
   lower?: number;
   /** The greatest one. @defaultValue 1/3 */
   upper?: number;
 }
-const ofRReLU = signature('RReLU(lower: number = 0.125, upper: number = 0.3333333333333333, -inplace: bool = false)');
+const ofRReLU = signature('RReLU(lower: number = 0.125, upper: number = 0.3333333333333333, inplace: bool = false)');
 
 /** x where x > 0, else x times a slope that is drawn in training: {@link functional.rrelu} (PyTorch's `nn.RReLU`). */
 export class RReLU extends OwnLayer {
@@ -59,21 +59,24 @@ export class RReLU extends OwnLayer {
   lower: number;
   /** The greatest one. */
   upper: number;
+  /** Whether it writes over what it is given. */
+  inplace: boolean;
 
   /** A layer that draws slopes from lower … upper. @throws ArgumentError */
-  constructor(...args: Arguments<[], [lower: number, upper: number], RReLUOptions>) {
+  constructor(...args: Arguments<[], [lower: number, upper: number, inplace: boolean], RReLUOptions>) {
     super();
-    const [lower, upper] = ofRReLU.parse(args) as [number, number];
+    const [lower, upper, inplace] = ofRReLU.parse(args) as [number, number, boolean];
     this.lower = lower;
     this.upper = upper;
+    this.inplace = inplace;
   }
 
   /** @internal */
   [COMPUTE](x: Tensor): Tensor {
-    return F.rrelu(x, this.lower, this.upper, this.training);
+    return F.rrelu(x, this.lower, this.upper, this.training, this.inplace);
   }
 
   override extraRepr(): string {
-    return describeOptions({ lower: this.lower, upper: this.upper });
+    return describeOptions({ lower: this.lower, upper: this.upper, ...(this.inplace && { inplace: true }) });
   }
 }

@@ -1,12 +1,22 @@
 // Writes in place to results and to views of them, against PyTorch: values, gradients and second ones, eager and in
 // compiled functions.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compile, grad, init, ones, scope, shutdown, type Tensor, tensor } from '../../bindings/index.ts';
+import {
+  compile,
+  functional as F,
+  grad,
+  init,
+  ones,
+  scope,
+  shutdown,
+  type Tensor,
+  tensor,
+} from '../../bindings/index.ts';
 import { read } from './golden.ts';
 
 interface Case {
   readonly call: string;
-  readonly args: readonly (string | number)[];
+  readonly args: readonly (string | number | boolean)[];
   readonly place: string;
   /** Whether what is written is the result of an op, or plain. */
   readonly recorded: boolean;
@@ -22,6 +32,7 @@ interface File {
 }
 const file = read('inplace') as File;
 const TOLERANCE = 1e-4;
+type Functions = Record<string, (...args: unknown[]) => Tensor>;
 
 const places: Record<string, (base: Tensor) => Tensor> = {
   whole: (base) => base,
@@ -44,13 +55,18 @@ function run({ call, args, place, recorded }: Case, leaf: Tensor, other: Tensor)
     index: ones(first.shape, { dtype: 'i32' }),
     source: other.expand(first.shape),
   };
-  const method = (target as unknown as Record<string, (...args: unknown[]) => Tensor>)[`${call}_`];
-  expect(
-    method?.apply(
-      target,
-      args.map((arg) => given[arg] ?? arg),
-    ),
-  ).toBe(target);
+  if (call.startsWith('F.')) {
+    target.sub_(1); // to both sides of 0
+    expect((F as unknown as Functions)[call.slice(2)]?.(target, ...args)).toBe(target);
+  } else {
+    const method = (target as unknown as Functions)[`${call}_`];
+    expect(
+      method?.apply(
+        target,
+        args.map((arg) => given[arg as string] ?? arg),
+      ),
+    ).toBe(target);
+  }
   const after = base.t().select(1, 2);
   const total = base
     .mul(weights)
@@ -90,7 +106,7 @@ function check(one: Case, results: readonly Tensor[]): void {
 }
 
 const title = ({ call, args, place, recorded }: Case): string =>
-  `${call}_(${args.join(', ')}) to a ${recorded ? 'result' : 'plain tensor'}: ${place}`;
+  `${call}${call.startsWith('F.') ? '' : '_'}(${args.join(', ')}) to a ${recorded ? 'result' : 'plain tensor'}: ${place}`;
 
 describe('writes in place', () => {
   beforeAll(() => init());
