@@ -2,7 +2,9 @@
 // without an import map: an entry for the core and
 // one for each namespace, all in one folder over one shared chunk, and an index that re-exports them. So a bundler meets
 // real modules, and leaves out what a program does not use. Node's own modules stay dynamic imports that only Node
-// reaches. And two classic scripts: all of it as one global, for a plain script tag, and the program of the workers.
+// reaches. And classic scripts: all of it as one global, for a plain script tag, and the program of the workers. The
+// backend of TensorFlow.js is an entry like a namespace, which the index leaves out; and, since many programs of tfjs are
+// older than modules, a script and a CommonJS module of its own.
 import { readFileSync } from 'node:fs';
 import { defineConfig, type RolldownOptions } from 'rolldown';
 import { WORKER } from './bindings/engine/worker-text.ts';
@@ -52,6 +54,9 @@ const leaveOutWrappers = (code: string, id: string) => {
   return { code: without, map: null };
 };
 
+const hiding = { name: 'hide-from-bundlers', renderChunk: hideFromBundlers };
+const bareLoader = { name: 'bare-loader', transform: leaveOutWrappers };
+
 /** The other entries, as the index names them: those of bindings/ become those of build/lib. */
 const asEntry = (source: string, importer: string | undefined) =>
   importer ? { id: source.replace(/^\.\/(\w+)(\/index)?\.ts$/, './$1.js'), external: true } : null;
@@ -89,17 +94,26 @@ const emitWorker = {
 /** Where a classic script is: what import.meta.url is to a module. A worker that imports it knows only its own URL. */
 const scriptUrl = 'const scriptUrl = globalThis.document?.currentScript?.src ?? globalThis.location?.href;';
 
+/** The same to a CommonJS module, which only Node loads. */
+const moduleUrl = "const scriptUrl = require('node:url').pathToFileURL(__filename).href;";
+
+/** Bundles of one file each. */
+const SCRIPTS = {
+  'retrograd.global': { input: 'bindings/index.ts', format: 'iife', name: 'retrograd', intro: scriptUrl },
+  'retrograd-tfjs.global': { input: 'bindings/tfjs/index.ts', format: 'iife', name: 'retrogradTfjs', intro: scriptUrl },
+  tfjs: { input: 'bindings/tfjs/index.ts', format: 'cjs', entryFileNames: '[name].cjs', intro: moduleUrl },
+} as const;
+
 export default defineConfig([
   {
     ...common,
-    input: { core: 'bindings/core.ts', ...Object.fromEntries(KITS.map((kit) => [kit, `bindings/${kit}/index.ts`])) },
+    input: {
+      core: 'bindings/core.ts',
+      ...Object.fromEntries([...KITS, 'tfjs'].map((kit) => [kit, `bindings/${kit}/index.ts`])),
+    },
     // `sideEffects` of package.json speaks of the bundle; in its sources, `import './methods.ts'` has one.
     treeshake: { moduleSideEffects: () => true },
-    plugins: [
-      { name: 'hide-from-bundlers', renderChunk: hideFromBundlers },
-      { name: 'bare-loader', transform: leaveOutWrappers },
-      emitWorker,
-    ],
+    plugins: [hiding, bareLoader, emitWorker],
     output: {
       ...output,
       chunkFileNames: '[name].js',
@@ -118,23 +132,12 @@ export default defineConfig([
     plugins: [{ name: 'entries', resolveId: asEntry }],
     output,
   },
-  {
+  ...Object.entries(SCRIPTS).map(([file, { input, ...own }]) => ({
     ...common,
-    input: { 'retrograd.global': 'bindings/index.ts' },
+    input: { [file]: input },
     treeshake: { moduleSideEffects: () => true },
-    plugins: [
-      { name: 'only-node', resolveId: asFile },
-      { name: 'bare-loader', transform: leaveOutWrappers },
-    ],
+    plugins: [{ name: 'only-node', resolveId: asFile }, bareLoader, ...(own.format === 'cjs' ? [hiding] : [])],
     transform: { ...common.transform, define: { 'import.meta.url': 'scriptUrl' } },
-    output: {
-      ...output,
-      format: 'iife',
-      name: 'retrograd',
-      intro: scriptUrl,
-      codeSplitting: false,
-      minify: true,
-      sourcemap: false,
-    },
-  },
+    output: { ...output, ...own, codeSplitting: false, minify: true, sourcemap: false },
+  })),
 ]);

@@ -22,6 +22,8 @@ const PROJECTS: Record<string, string[]> = {
     'test/package.test.ts',
     'test/platforms/pages.test.ts',
   ],
+  // As a backend of TensorFlow.js: its own suite of specs, and what that does not ask.
+  tfjs: ['test/tfjs/**/*.test.ts'],
   // Needs `npm run build:bench`.
   bench: ['test/bench/command.test.ts'],
 };

@@ -17,7 +17,7 @@ const exec = promisify(execFile);
 
 /** What a tarball may hold, and nothing else. */
 const ALLOWED =
-  /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|build\/lib\/[\w/-]+\.d\.ts|build\/lib\/[\w-]+(\.global)?\.js(\.map)?|build\/wasm\/retrograd\.(strict|relaxed)(-threads)?\.wasm)$/;
+  /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|build\/lib\/[\w/-]+\.d\.ts|build\/lib\/[\w-]+(\.global)?\.js(\.map)?|build\/lib\/tfjs\.cjs|build\/wasm\/retrograd\.(strict|relaxed)(-threads)?\.wasm)$/;
 
 /** The seed's network on four points, as a user's program in JavaScript. */
 const program = (imports: string): string => `${imports}

@@ -10,7 +10,7 @@ import { parseSync } from 'rolldown/utils';
 import { formsOf } from './forms.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const ENTRY = 'index.d.ts';
+const ENTRIES = ['index.d.ts', 'tfjs/index.d.ts'];
 
 /** Where bindings/tsconfig.json puts the declarations of all files. */
 const ALL = join(ROOT, 'build/.tsc/declarations');
@@ -48,7 +48,7 @@ function* nodes(node, parent) {
   }
 }
 
-/** What the exports of the entry need: statements, and specifiers of imports and exports. */
+/** What the exports of the entries need: statements, and specifiers of imports and exports. */
 function reach(files) {
   const kept = new Set();
   const seen = new Set();
@@ -138,7 +138,7 @@ function reach(files) {
     }
   }
 
-  visitAll(ENTRY);
+  for (const entry of ENTRIES) visitAll(entry);
   return kept;
 }
 

@@ -55,6 +55,9 @@ export function onStart(hook: (runtime: Runtime) => void): void {
   startHooks.push(hook);
 }
 
+/** Whether there is a running instance. */
+export const isRunning = (): boolean => running !== null;
+
 /** The running instance. @throws BackendError before `await init()` */
 export function runtime(): Runtime {
   if (!running) throw new BackendError('retrograd: expected a running backend, got none; call `await init()` first');

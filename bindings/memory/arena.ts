@@ -159,14 +159,22 @@ export class Arena extends Heap implements Owner {
    * @throws OutOfMemoryError
    */
   allocate(bytes: number, maker: string, turn: Scope | null = null): Block {
-    if (bytes > this.limit) throw this.full(bytes); // the class arithmetic would overflow
-    const block = this.stand ? new Block(this.stand, NOWHERE, roundUp(bytes), maker) : this.#make(bytes, maker);
+    const block = this.bare(bytes, maker);
     block.turn = turn;
     const scope = this.#scope ?? turn;
     block.scope = scope;
     if (scope) scope.add(block);
     if (!scope || scope.detached) this.#catch(block);
     return block;
+  }
+
+  /**
+   * A block that no scope frees and no net catches: it lasts until it is freed, and is lost where nobody does.
+   * @throws OutOfMemoryError
+   */
+  bare(bytes: number, maker: string): Block {
+    if (bytes > this.limit) throw this.full(bytes); // the class arithmetic would overflow
+    return this.stand ? new Block(this.stand, NOWHERE, roundUp(bytes), maker) : this.#make(bytes, maker);
   }
 
   #make(bytes: number, maker: string): Block {

@@ -1,0 +1,287 @@
+// The KernelBackend of TensorFlow.js over the arena. Blocks are freed by the reference counts of tfjs alone: they have
+// no scope, and no finaliser.
+import { runtime } from '../engine/engine.ts';
+import type { Kernels, Probes } from '../kernels/table.ts';
+import { numelOf } from '../sizes.ts';
+import { arrays, bytesOf, Data, type Held, isNumber, isView, type NumberDtype } from './data.ts';
+import type { Engine, Info, TfBackend, TfDtype, Values } from './engine.ts';
+
+/** Methods of the cpu backend that its kernels call, and that make tensors of tfjs: they need classes of it. */
+interface CpuBackend {
+  bufferSync(this: Backend, info: Info): unknown;
+  makeOutput(this: Backend, values: Values, shape: readonly number[], dtype: TfDtype): unknown;
+}
+
+/** What computes a kernel: a row of the table. */
+interface Runs {
+  run(backend: Backend, inputs: object, attrs: unknown): Info | Info[];
+}
+
+export class Backend implements TfBackend {
+  /** All kernels, which a recorder may replace while it traces. */
+  kernels: Kernels;
+  probes: Probes;
+  /** Rows of a block, as kernels of the cpu backend ask. */
+  readonly blockSize = 48;
+  /** What kernels of the cpu backend know a backend's data by. */
+  readonly data = {
+    get: (id: object): Data => this.of(id),
+    has: (id: object): boolean => this.#find(id) !== null,
+    set: (id: object, entry: { values: Held; dtype: TfDtype; refCount: number }): void => {
+      this.move(id, entry.values as Values, [entry.values?.length ?? 0], entry.dtype, entry.refCount);
+    },
+    delete: (id: object): boolean => this.disposeData(id, true),
+    numDataIds: (): number => this.#count,
+  };
+  /** How many kernels of the cpu backend run: they hold looks at memory, which then must not move nor be given out. */
+  foreign = 0;
+
+  readonly #engine: Engine;
+  /** Data whose ids another backend made. */
+  #moved = new WeakMap<object, Data>();
+  #count = 0;
+  #first: Data | null = null;
+  /** Data that the kernel which runs has made, results and then intermediates. */
+  readonly #made: Data[] = [];
+  readonly #temporary: Data[] = [];
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    const { kernels, probes } = runtime();
+    this.kernels = kernels;
+    this.probes = probes;
+  }
+
+  #find(id: object): Data | null {
+    if (id instanceof Data && id.owner === this) return id;
+    return this.#moved.get(id) ?? null;
+  }
+
+  /** The entry of an id. Data that another backend has moves here. */
+  of(id: object): Data {
+    if (id instanceof Data && id.owner === this) return id;
+    let found = this.#moved.get(id);
+    if (!found) {
+      this.#engine.moveData(this, id);
+      found = this.#moved.get(id);
+    }
+    if (!found) throw new Error('retrograd: expected a living tensor, got one that was disposed of');
+    return found;
+  }
+
+  /** The operand of a tensor. */
+  at({ dataId }: Info): Data {
+    return dataId instanceof Data && dataId.owner === this ? dataId : this.of(dataId);
+  }
+
+  #add(data: Data): Data {
+    this.#count++;
+    data.after = this.#first;
+    if (this.#first) this.#first.before = data;
+    this.#first = data;
+    return data;
+  }
+
+  #remove(data: Data): void {
+    const { before, after } = data;
+    if (before) before.after = after;
+    else this.#first = after;
+    if (after) after.before = before;
+    data.before = null;
+    data.after = null;
+    this.#count--;
+    data.owner = null;
+    data.place?.free();
+    data.place = null;
+    data.held = null;
+  }
+
+  #fresh(dtype: TfDtype, size: number): Data {
+    return this.#add(new Data(this, dtype, size, runtime().arena.bare(size * bytesOf(dtype), 'TensorFlow.js')));
+  }
+
+  /** A result of the kernel that runs, its contents undefined. @throws OutOfMemoryError */
+  make(shape: readonly number[], dtype: NumberDtype): Info & { readonly dataId: Data } {
+    const dataId = this.#fresh(dtype, numelOf(shape));
+    this.#made.push(dataId);
+    return { dataId, shape, dtype };
+  }
+
+  /** An intermediate of the kernel that runs. @throws OutOfMemoryError */
+  temporary(size: number, dtype: NumberDtype): Data {
+    const data = this.#fresh(dtype, size);
+    this.#temporary.push(data);
+    return data;
+  }
+
+  /** The same data under another shape. */
+  share(x: Info, shape: readonly number[]): Info {
+    this.at(x).refCount++;
+    return { dataId: x.dataId, shape, dtype: x.dtype };
+  }
+
+  /** Calls a kernel: intermediates go after it, and results where it fails. */
+  run(row: Runs, inputs: object, attrs: unknown): Info | Info[] {
+    const made = this.#made.length;
+    const temporary = this.#temporary.length;
+    let done = false;
+    try {
+      const result = row.run(this, inputs, attrs);
+      done = true;
+      return result;
+    } finally {
+      this.#drop(this.#temporary, temporary, true);
+      this.#drop(this.#made, made, !done);
+    }
+  }
+
+  #drop(list: Data[], from: number, dispose: boolean): void {
+    while (list.length > from) {
+      const data = list.pop() as Data;
+      if (dispose && data.owner === this) this.#remove(data);
+    }
+  }
+
+  write(values: Values, shape: readonly number[], dtype: TfDtype): Data {
+    return this.#write(values, shape, dtype);
+  }
+
+  #write(values: Held, shape: readonly number[], dtype: TfDtype): Data {
+    const view = isView(values);
+    if (dtype === 'complex64' && values) return this.#writeComplex(values as ArrayLike<number>, shape);
+    if (isNumber(dtype) && values && this.foreign === 0) {
+      const kept = view ? (values as Float32Array).slice() : values;
+      const data = this.#fresh(dtype, kept.length);
+      data.fill(kept);
+      return data;
+    }
+    const data = this.#add(new Data(this, dtype, 0, null));
+    data.values = values;
+    return data;
+  }
+
+  /** Complex numbers as real and imaginary parts by turns. */
+  #writeComplex(values: ArrayLike<number>, shape: readonly number[]): Data {
+    const data = this.#add(new Data(this, 'complex64', 0, null));
+    const part = (first: 0 | 1): Info => {
+      const numbers = new Float32Array(values.length / 2);
+      for (let i = 0; i < numbers.length; i++) numbers[i] = values[2 * i + first] as number;
+      return { dataId: this.#write(numbers, shape, 'float32'), shape, dtype: 'float32' };
+    };
+    data.complexTensorInfos = { real: part(0), imag: part(1) };
+    return data;
+  }
+
+  move(id: object, values: Values, shape: readonly number[], dtype: TfDtype, refCount: number): void {
+    const data = this.#write(values, shape, dtype);
+    data.refCount = refCount;
+    this.#moved.set(id, data);
+  }
+
+  readSync(id: object): ArrayLike<unknown> {
+    const { dtype, place, held, complexTensorInfos } = this.of(id);
+    if (complexTensorInfos) {
+      const [real, imag] = [complexTensorInfos.real, complexTensorInfos.imag].map((part) =>
+        this.readSync(part.dataId),
+      ) as [ArrayLike<number>, ArrayLike<number>];
+      const both = new Float32Array(real.length * 2);
+      for (let i = 0; i < real.length; i++) {
+        both[2 * i] = real[i] as number;
+        both[2 * i + 1] = imag[i] as number;
+      }
+      return both;
+    }
+    if (place) return new arrays[dtype as NumberDtype](this.of(id).look());
+    if (isNumber(dtype)) return new arrays[dtype]((held ?? []) as ArrayLike<number>);
+    return held ?? [];
+  }
+
+  async read(id: object): Promise<ArrayLike<unknown>> {
+    return this.readSync(id);
+  }
+
+  /** Lets go of one reference, or of all by `force`. @returns whether the data is gone */
+  disposeData(id: object, force = false): boolean {
+    const data = this.#find(id);
+    if (!data) return true;
+    data.refCount--;
+    if (!force && data.refCount > 0) return false;
+    if (data.complexTensorInfos) {
+      this.disposeData(data.complexTensorInfos.real.dataId, true);
+      this.disposeData(data.complexTensorInfos.imag.dataId, true);
+    }
+    this.#remove(data);
+    this.#moved.delete(id);
+    return true;
+  }
+
+  disposeIntermediateTensorInfo({ dataId }: Info): void {
+    this.disposeData(dataId);
+  }
+
+  incRef(id: object): void {
+    this.of(id).refCount++;
+  }
+
+  decRef(id: object): void {
+    const data = this.#find(id);
+    if (data) data.refCount--;
+  }
+
+  refCount(id: object): number {
+    return this.#find(id)?.refCount ?? 0;
+  }
+
+  numDataIds(): number {
+    return this.#count;
+  }
+
+  memory(): { unreliable: boolean } {
+    return { unreliable: false };
+  }
+
+  timerAvailable(): boolean {
+    return true;
+  }
+
+  async time(f: () => void): Promise<{ kernelMs: number }> {
+    const start = performance.now();
+    f();
+    return { kernelMs: performance.now() - start };
+  }
+
+  floatPrecision(): 16 | 32 {
+    return 32;
+  }
+
+  epsilon(): number {
+    return 1e-7;
+  }
+
+  /** Frees all: tfjs drops a backend without disposing of its data. */
+  dispose(): void {
+    while (this.#first) this.#remove(this.#first);
+    this.#moved = new WeakMap();
+  }
+
+  /** For kernels of the cpu backend: data of its own for values, text encoded. */
+  makeTensorInfo(shape: readonly number[], dtype: TfDtype, values?: Held): Info {
+    const isText = dtype === 'string' && values && typeof values[0] === 'string';
+    const kept = isText ? Array.from(values as ArrayLike<string>, (text) => new TextEncoder().encode(text)) : values;
+    return { dataId: this.#write(kept, shape, dtype), shape, dtype };
+  }
+
+  get #cpu(): CpuBackend {
+    return this.#engine.findBackend('cpu') as CpuBackend;
+  }
+
+  /** For kernels of the cpu backend: a TensorBuffer. */
+  bufferSync(info: Info): unknown {
+    return this.#cpu.bufferSync.call(this, info);
+  }
+
+  /** For kernels of the cpu backend: a tensor. */
+  makeOutput(values: Values, shape: readonly number[], dtype: TfDtype): unknown {
+    return this.#cpu.makeOutput.call(this, values, shape, dtype);
+  }
+}

@@ -1,0 +1,89 @@
+// The data of a tensor of TensorFlow.js: at once the id by which tfjs knows it, the backend's entry, and an operand of
+// kernels. Numbers lie in the arena; strings, and what a kernel of the cpu backend has made, in arrays of JavaScript
+// until a kernel of ours asks for them.
+import { runtime } from '../engine/engine.ts';
+import type { Operand } from '../kernels/descriptor.ts';
+import type { Block } from '../memory/arena.ts';
+import type { Info, TfDtype } from './engine.ts';
+
+/** How numbers lie in memory. */
+export const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+export type NumberDtype = keyof typeof arrays;
+export const isNumber = (dtype: TfDtype): dtype is NumberDtype => Object.hasOwn(arrays, dtype);
+
+/** Bytes of an element in memory. */
+export const bytesOf = (dtype: TfDtype): 1 | 4 => (dtype === 'bool' ? 1 : 4);
+
+/** An array of JavaScript: numbers of some kind, encoded strings, or nothing yet. */
+export type Held = ArrayLike<unknown> | null | undefined;
+
+/** Whether an array is a look at the arena, which must not be kept. */
+export const isView = (values: Held): boolean =>
+  ArrayBuffer.isView(values) && values.buffer === runtime().arena.memory.buffer;
+
+export class Data implements Operand {
+  /** Null once it is gone: tfjs may give the same id back. */
+  owner: object | null;
+  readonly dtype: TfDtype;
+  /** Elements. */
+  size: number;
+  refCount = 1;
+  readonly byteOffset = 0;
+  /** Of complex64: the parts, which have entries of their own. Set by the cpu backend's kernels. */
+  complexTensorInfos: { readonly real: Info; readonly imag: Info } | undefined = undefined;
+  /** Neighbours in the list of living data. */
+  before: Data | null = null;
+  after: Data | null = null;
+  /** Where the numbers are; null while they are in `held`. */
+  place: Block | null;
+  held: Held = null;
+
+  constructor(owner: object, dtype: TfDtype, size: number, place: Block | null) {
+    this.owner = owner;
+    this.dtype = dtype;
+    this.size = size;
+    this.place = place;
+  }
+
+  /** The memory, into which numbers go now that were in an array of JavaScript. @throws OutOfMemoryError */
+  get block(): Block {
+    return this.place ?? this.upload();
+  }
+
+  upload(): Block {
+    const { dtype, held } = this;
+    if (!isNumber(dtype) || !held) throw new Error(`retrograd: expected numbers, got ${dtype} data without any`);
+    const place = runtime().arena.bare(held.length * bytesOf(dtype), 'TensorFlow.js');
+    this.place = place;
+    this.held = null;
+    this.size = held.length;
+    this.fill(held);
+    return place;
+  }
+
+  /** Overwrites the numbers in memory. */
+  fill(values: ArrayLike<unknown>): void {
+    this.look(values.length).set(values as ArrayLike<number>);
+  }
+
+  /** A look at the numbers in memory, until memory grows. */
+  look(size = this.size): Float32Array | Int32Array | Uint8Array {
+    const { arena } = runtime();
+    const { ptr } = this.block;
+    const from = this.dtype === 'bool' ? ptr : ptr / 4;
+    const all = this.dtype === 'float32' ? arena.f32 : this.dtype === 'int32' ? arena.i32 : arena.u8;
+    return all.subarray(from, from + size);
+  }
+
+  /** What kernels of the cpu backend read: a look at memory that is made anew each time, since memory grows. */
+  get values(): Held {
+    return this.place ? this.look() : this.held;
+  }
+
+  set values(values: Held) {
+    this.place?.free();
+    this.place = null;
+    this.held = isView(values) ? (values as Float32Array).slice() : values;
+    this.size = values?.length ?? 0;
+  }
+}

@@ -1,0 +1,98 @@
+// Reads and writes by index.
+import { ArgumentError } from '../../memory/errors.ts';
+import { split3 } from '../../ops/shapes.ts';
+import { numelOf, sameShape } from '../../sizes.ts';
+import type { Backend } from '../backend.ts';
+import type { Data, NumberDtype } from '../data.ts';
+import type { Info } from '../engine.ts';
+import { B, F, type Family, I, row } from '../row.ts';
+import { axisOf, fill, part } from './layout.ts';
+
+/** 0, 1, 2 … as n integers. */
+export function range(backend: Backend, n: number): Data {
+  const { kernels } = backend;
+  const [steps, y] = [backend.temporary(n, 'int32'), backend.temporary(n, 'int32')];
+  fill(kernels, 'int32', steps, n, 1);
+  fill(kernels, 'int32', steps, Math.min(n, 1), 0);
+  kernels.cumsum_forward_i32({ y, x: steps, outer: 1, r: n, inner: 1, stride: 1 });
+  return y;
+}
+
+/** The first of the indices that is not below `bound`, or −1. */
+const outside = (backend: Backend, indices: Info, bound: number): number =>
+  backend.probes.check_index_i32({ index: backend.at(indices), n: numelOf(indices.shape), bound });
+
+interface Gather {
+  readonly axis: number;
+  readonly batchDims?: number;
+}
+
+interface OneHot {
+  readonly depth: number;
+  readonly onValue: number;
+  readonly offValue: number;
+  readonly dtype?: NumberDtype;
+}
+
+/** Picks slices of x along an axis, batch by batch. @throws ArgumentError for an index that there is not */
+function gather(backend: Backend, x: Info, indices: Info, { axis, batchDims = 0 }: Gather): Info {
+  const d = axisOf('gather', axis, x.shape.length);
+  const n = x.shape[d] as number;
+  const wrong = outside(backend, indices, n);
+  if (wrong >= 0)
+    throw new ArgumentError(
+      `GatherV2: the index value ${backend.at(indices).look()[wrong]} is not in [0, ${n - 1}]; expected indices of axis ${d}`,
+    );
+  const batch = x.shape.slice(0, batchDims);
+  const y = backend.make(
+    [...x.shape.slice(0, d), ...indices.shape.slice(batchDims), ...x.shape.slice(d + 1)],
+    x.dtype as NumberDtype,
+  );
+  const batches = numelOf(batch);
+  const m = numelOf(indices.shape.slice(batchDims));
+  const [outer, , inner] = split3(x.shape.slice(batchDims), d - batchDims);
+  if (y.dataId.size === 0) return y;
+  const { kernels } = backend;
+  const [from, at] = [backend.at(x), backend.at(indices)];
+  for (let b = 0; b < batches; b++) {
+    const index = part(at, b * m);
+    const call = { y: part(y.dataId, b * outer * m * inner), x: part(from, b * outer * n * inner), index };
+    const sizes = { outer, n, m, inner };
+    if (x.dtype === 'bool') kernels.index_select_8({ ...call, ...sizes });
+    else kernels.index_select_32({ ...call, ...sizes });
+  }
+  return y;
+}
+
+export const indexing: Family = {
+  kernels: [],
+  rows: {
+    GatherV2: row<{ x: number; indices: number }, Gather>(
+      { x: F | I | B, indices: I },
+      (backend, { x, indices }, attrs) => gather(backend, x, indices, attrs),
+      ({ x, indices }, { axis, batchDims = 0 }) =>
+        batchDims >= 0 &&
+        batchDims <= (axis < 0 ? axis + x.shape.length : axis) &&
+        sameShape(x.shape.slice(0, batchDims), indices.shape.slice(0, batchDims)),
+    ),
+    OneHot: row<{ indices: number }, OneHot>(
+      { indices: I },
+      (backend, { indices }, { depth, onValue, offValue, dtype = 'float32' }) => {
+        const n = numelOf(indices.shape);
+        const y = backend.make([...indices.shape, depth], dtype);
+        if (y.dataId.size === 0) return y;
+        const { kernels } = backend;
+        const hit = backend.temporary(n * depth, 'bool');
+        kernels.eq_i32({ y: hit, a: backend.at(indices), b: range(backend, depth), dims: [2, n, depth, 1, 0, 0, 1] });
+        const [on, off] = [backend.temporary(1, dtype), backend.temporary(1, dtype)];
+        fill(kernels, dtype, on, 1, onValue);
+        fill(kernels, dtype, off, 1, offValue);
+        const call = { y: y.dataId, condition: hit, a: on, b: off, dims: [1, n * depth, 1, 0, 0] };
+        if (dtype === 'bool') kernels.where_u8(call);
+        else kernels.where_f32(call);
+        return y;
+      },
+      (_, { dtype = 'float32' }) => ['float32', 'int32', 'bool'].includes(dtype),
+    ),
+  },
+};

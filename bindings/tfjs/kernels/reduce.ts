@@ -1,0 +1,201 @@
+// Reductions over some axes, scans along one, and softmax.
+import type { Kernels } from '../../kernels/table.ts';
+import { ShapeError } from '../../memory/errors.ts';
+import { split3 } from '../../ops/shapes.ts';
+import { contiguousStrides, numelOf, type Shape } from '../../sizes.ts';
+import type { Backend } from '../backend.ts';
+import type { Data, NumberDtype } from '../data.ts';
+import type { Info } from '../engine.ts';
+import { B, F, type Family, I, type Row, row } from '../row.ts';
+import { asFloat, axisOf, copy, fill } from './layout.ts';
+
+/** Sum and the like call it axis, Max and Min reductionIndices. */
+interface Axes {
+  readonly axis?: number | readonly number[] | null;
+  readonly reductionIndices?: number | readonly number[] | null;
+  readonly keepDims?: boolean;
+}
+
+/** The axes to reduce, counted from the front, each once; without any, all of them. */
+function axesOf(kernel: string, { axis, reductionIndices }: Axes, ndim: number): number[] {
+  const given = axis ?? reductionIndices;
+  if (given === null || given === undefined) return Array.from({ length: ndim }, (_, d) => d);
+  const list = (typeof given === 'number' ? [given] : [...given]).map((each) => axisOf(kernel, each, ndim));
+  return [...new Set(list)].sort((a, b) => a - b);
+}
+
+/** x [outer, r, inner] of which the axis r goes. */
+interface Split {
+  readonly x: Data;
+  readonly outer: number;
+  readonly r: number;
+  readonly inner: number;
+}
+
+/** The axes of x as one: where they are no neighbours, a copy with them at the end. */
+function splitOver(backend: Backend, x: Data, shape: Shape, axes: readonly number[]): Split {
+  const [first = 0] = axes;
+  if (axes.every((axis, i) => axis === first + i)) {
+    const [outer, r, inner] = split3(shape, first, first + axes.length);
+    return { x, outer, r, inner };
+  }
+  const order = [...shape.keys()].filter((d) => !axes.includes(d)).concat(axes);
+  const steps = contiguousStrides(shape);
+  const moved = order.map((d) => shape[d] as number);
+  const y = backend.temporary(x.size, x.dtype as NumberDtype);
+  const from = order.map((d) => steps[d] as number);
+  copy(backend.kernels, x.dtype as NumberDtype, y, x, moved, contiguousStrides(moved), from);
+  const r = axes.reduce((n, d) => n * (shape[d] as number), 1);
+  return { x: y, outer: numelOf(shape) / Math.max(1, r), r, inner: 1 };
+}
+
+/** The shape without the axes, or with 1 for each. */
+const reducedShape = (shape: Shape, axes: readonly number[], keepDims = false): number[] =>
+  keepDims ? shape.map((n, d) => (axes.includes(d) ? 1 : n)) : shape.filter((_, d) => !axes.includes(d));
+
+/** What a reduction calls. */
+interface Call {
+  readonly y: Data;
+  readonly x: Data;
+  readonly outer: number;
+  readonly r: number;
+  readonly inner: number;
+  readonly stride: number;
+}
+type Reduce = (k: Kernels, call: Call, backend: Backend) => void;
+type Choice = { readonly [D in NumberDtype]?: readonly [result: NumberDtype, reduce: Reduce] };
+
+/** Whether every axis that goes has elements: what is left of none, the cpu backend says. */
+const hasElements = (kernel: string, x: Info, attrs: Axes): boolean =>
+  numelOf(x.shape) > 0 && axesOf(kernel, attrs, x.shape.length).length >= 0;
+
+function reduction(kernel: string, choice: Choice): Row {
+  const mask = (choice.float32 ? F : 0) | (choice.int32 ? I : 0) | (choice.bool ? B : 0);
+  return row<{ x: number }, Axes>(
+    { x: mask },
+    (backend, { x }, attrs) => {
+      const axes = axesOf(kernel, attrs, x.shape.length);
+      const [dtype, reduce] = choice[x.dtype as NumberDtype] as readonly [NumberDtype, Reduce];
+      const y = backend.make(reducedShape(x.shape, axes, attrs.keepDims), dtype);
+      const split = splitOver(backend, backend.at(x), x.shape, axes);
+      reduce(backend.kernels, { ...split, y: y.dataId, stride: split.inner }, backend);
+      return y;
+    },
+    ({ x }, attrs) => hasElements(kernel, x, attrs),
+  );
+}
+
+/** The index of an extreme. NaN is never one, where the kernel lets it win. */
+function argument(kernel: string, worst: number, choice: { float32: Reduce; int32: Reduce }): Row {
+  const skipping: Reduce = (k, call, backend) => {
+    const n = call.x.size;
+    const number = backend.temporary(n, 'bool');
+    k.eq_f32({ y: number, a: call.x, b: call.x, dims: [1, n, 1, 1] });
+    const least = backend.temporary(1, 'float32');
+    fill(k, 'float32', least, 1, worst);
+    const x = backend.temporary(n, 'float32');
+    k.where_f32({ y: x, condition: number, a: call.x, b: least, dims: [1, n, 1, 1, 0] });
+    choice.float32(k, { ...call, x }, backend);
+  };
+  const inner = reduction(kernel, { float32: ['int32', skipping], int32: ['int32', choice.int32] });
+  // Of several axes tfjs takes the first.
+  const first = (attrs: unknown): Axes => {
+    const { axis } = attrs as Axes;
+    return { axis: Array.isArray(axis) ? axis[0] : (axis ?? 0) };
+  };
+  return {
+    fits: (backend, inputs, attrs) => inner.fits(backend, inputs, first(attrs)),
+    run: (backend, inputs, attrs) => inner.run(backend, inputs, first(attrs)),
+  };
+}
+
+/** Counts the bytes that are not 0, and compares that with r, or with 0. */
+const counting =
+  (compare: (k: Kernels, y: Data, count: Data, n: number, r: Data, zero: Data) => void): Reduce =>
+  (k, { y, ...call }, backend) => {
+    const count = backend.temporary(y.size, 'int32');
+    k.sum_u8({ ...call, y: count });
+    const [all, none] = [backend.temporary(1, 'int32'), backend.temporary(1, 'int32')];
+    fill(k, 'int32', all, 1, call.r);
+    fill(k, 'int32', none, 1, 0);
+    compare(k, y, count, y.size, all, none);
+  };
+
+interface Scan {
+  readonly axis: number;
+  readonly exclusive?: boolean;
+  readonly reverse?: boolean;
+}
+
+export const reduce: Family = {
+  kernels: [],
+  rows: {
+    Sum: reduction('Sum', {
+      float32: ['float32', (k, call) => k.sum_f32({ ...call, factor: 1 })],
+      int32: ['int32', (k, call) => k.sum_i32(call)],
+      bool: ['int32', (k, call) => k.sum_u8(call)],
+    }),
+    Mean: row<{ x: number }, Axes>(
+      { x: F | I | B },
+      (backend, { x }, attrs) => {
+        const axes = axesOf('Mean', attrs, x.shape.length);
+        const y = backend.make(reducedShape(x.shape, axes, attrs.keepDims), 'float32');
+        const split = splitOver(backend, asFloat(backend, x), x.shape, axes);
+        backend.kernels.sum_f32({ ...split, y: y.dataId, stride: split.inner, factor: 1 / split.r });
+        return y;
+      },
+      ({ x }, attrs) => hasElements('Mean', x, attrs),
+    ),
+    Prod: reduction('Prod', { float32: ['float32', (k, call) => k.prod_f32(call)] }),
+    Max: reduction('Max', {
+      float32: ['float32', (k, call) => k.max_f32(call)],
+      int32: ['int32', (k, call) => k.max_i32(call)],
+    }),
+    Min: reduction('Min', {
+      float32: ['float32', (k, call) => k.min_f32(call)],
+      int32: ['int32', (k, call) => k.min_i32(call)],
+    }),
+    All: reduction('All', {
+      bool: ['bool', counting((k, y, a, n, b) => k.eq_i32({ y, a, b, dims: [1, n, 1, 0] }))],
+    }),
+    Any: reduction('Any', {
+      bool: ['bool', counting((k, y, a, n, _, b) => k.ne_i32({ y, a, b, dims: [1, n, 1, 0] }))],
+    }),
+    ArgMax: argument('ArgMax', Number.NEGATIVE_INFINITY, {
+      float32: (k, call) => k.argmax_f32(call),
+      int32: (k, call) => k.argmax_i32(call),
+    }),
+    ArgMin: argument('ArgMin', Number.POSITIVE_INFINITY, {
+      float32: (k, call) => k.argmin_f32(call),
+      int32: (k, call) => k.argmin_i32(call),
+    }),
+    Cumsum: row<{ x: number }, Scan>(
+      { x: F | I },
+      (backend, { x }, { axis, reverse }) => {
+        const y = backend.make(x.shape, x.dtype as NumberDtype);
+        const d = axisOf('cumsum', axis, x.shape.length);
+        const [outer, r, inner] = split3(x.shape, d);
+        const call = { y: y.dataId, x: backend.at(x), outer, r, inner, stride: inner };
+        if (x.dtype === 'int32') backend.kernels.cumsum_forward_i32(call);
+        else if (reverse) backend.kernels.cumsum_backward_f32(call);
+        else backend.kernels.cumsum_forward_f32(call);
+        return y;
+      },
+      ({ x }, { exclusive, reverse }) => x.shape.length > 0 && !exclusive && !(reverse && x.dtype === 'int32'),
+    ),
+    Softmax: row<{ logits: number }, { dim: number }>({ logits: F }, (backend, { logits }, { dim }) => {
+      const { shape } = logits;
+      if (axisOf('Softmax', dim, shape.length) !== shape.length - 1)
+        throw new ShapeError(
+          `Softmax: expected the last dim, got ${dim} of ${shape.length}; along a non-last dimension it is not yet supported: transpose first`,
+        );
+      const r = shape[shape.length - 1] as number;
+      const y = backend.make(shape, 'float32');
+      const { dataId } = y;
+      if (dataId.size === 0) return y;
+      const call = { y: dataId, x: backend.at(logits), outer: dataId.size / r, r, inner: 1, stride: 1 };
+      backend.kernels.softmax_forward_f32(call);
+      return y;
+    }),
+  },
+};
