@@ -1,11 +1,11 @@
 // What every optimizer shares: parameter groups, state tensors, and a step that is one fused kernel a parameter.
 
 import { ops, withoutTape, withTape } from '../autograd.ts';
-import { aside, tracing, upload } from '../execute.ts';
+import { aside, type Tracer, tracing, upload } from '../execute.ts';
 import { ArgumentError, describe } from '../memory/errors.ts';
 import type { SavedTensor } from '../nn/state.ts';
 import { listOf } from '../nn/utils/list.ts';
-import { Watch } from '../program/watch.ts';
+import { unchanged } from '../program/watch.ts';
 import { type Signature, signature } from '../signature.ts';
 import { checkGradient, Tensor } from '../tensor.ts';
 import { readSaved, savedNumbers } from './saved.ts';
@@ -173,15 +173,7 @@ export abstract class Optimizer<O extends object = object> {
     if (tracer) {
       // Groups and parameters may be replaced as well, and settings turned on that need other state.
       tracer.dependOn(this, ['paramGroups']);
-      for (const group of this.paramGroups) {
-        tracer.dependOn(group, ['params']);
-        const { wanted } = this.#hyper.get(group) as Hyper;
-        tracer.guard(() => this.#namesOf(group) === wanted);
-      }
-      // Settings may change between steps, and kernels read them where this writes them.
-      tracer.beforeRun(() => {
-        for (const group of this.paramGroups) this.#settle(group);
-      });
+      for (const group of this.paramGroups) this.#replay(tracer, group);
     }
     withoutTape(() =>
       this.updateAll((update) => {
@@ -193,6 +185,24 @@ export abstract class Optimizer<O extends object = object> {
       }, undo),
     );
     return loss;
+  }
+
+  /**
+   * What a program does with the settings of a group, which may change between its runs: kernels read them where this
+   * writes them. It looks at them once a run.
+   */
+  #replay(tracer: Tracer, group: ParamGroup<O>): void {
+    tracer.dependOn(group, ['params']);
+    const { wanted } = this.#hyper.get(group) as Hyper;
+    let settled = false;
+    tracer.guard(() => {
+      const now = this.#hyper.get(group);
+      settled = now?.isSettled() ?? false;
+      return (settled ? now?.wanted : this.#namesOf(group)) === wanted;
+    });
+    tracer.beforeRun(() => {
+      if (!settled) this.#settle(group);
+    });
   }
 
   /**
@@ -262,14 +272,14 @@ export abstract class Optimizer<O extends object = object> {
   /** The names of the state tensors of a group: the same list while they are the same. */
   #namesOf(group: ParamGroup<O>): readonly string[] {
     const hyper = this.#hyper.get(group);
-    if (hyper?.settings.holds()) return hyper.wanted;
+    if (hyper?.isSettled()) return hyper.wanted;
     const names = Object.keys(this.#wanted(group));
     return hyper && sameItems(hyper.wanted, names) ? hyper.wanted : names;
   }
 
   /** Checks the settings of a group, unless they are as they were when kernels got them. */
   #checkGroup(op: string, group: ParamGroup<O>): void {
-    if (this.#hyper.get(group)?.settings.holds()) return;
+    if (this.#hyper.get(group)?.isSettled()) return;
     expectSettings(op, group, this.#settings);
     this.check(group);
   }
@@ -277,17 +287,11 @@ export abstract class Optimizer<O extends object = object> {
   /** Checks the settings of a group and writes them where kernels read them, unless they are as they were. */
   #settle(group: ParamGroup<O>): Hyper {
     const known = this.#hyper.get(group);
-    if (known?.settings.holds()) return known;
+    if (known?.isSettled()) return known;
     this.#checkGroup('step', group);
     const values = this.hyper(group);
     const tensor = known?.tensor ?? Tensor.allocate([values.length], 'f32', 'optimizer').keep();
-    const settings = new Watch();
-    settings.noteFields(
-      group,
-      Object.keys(group).filter((name) => name !== 'params'),
-    );
-    settings.noteNames(group);
-    const hyper = { tensor, settings, wanted: this.#namesOf(group) };
+    const hyper = { tensor, isSettled: unchanged(group, 'params'), wanted: this.#namesOf(group) };
     this.#hyper.set(group, hyper);
     upload(tensor, values);
     return hyper;
@@ -412,7 +416,7 @@ export abstract class Optimizer<O extends object = object> {
 /** The settings of a group where kernels read them, and which those are. */
 interface Hyper {
   readonly tensor: Tensor;
-  readonly settings: Watch;
+  readonly isSettled: () => boolean;
   /** The names of the state tensors that they ask for. */
   readonly wanted: readonly string[];
 }
