@@ -67,7 +67,7 @@ export class Specialization {
   /** Blocks of others that it uses, and those it writes. */
   readonly #captured: ReadonlySet<Block>;
   readonly #capturedList: readonly Block[];
-  readonly #written: ReadonlySet<Block>;
+  readonly #written: readonly Block[];
   /** What no argument may lie in: what it writes, and what lasts. */
   readonly #taken: Set<Block>;
 
@@ -119,7 +119,7 @@ export class Specialization {
     this.#capturedList = this.#sort(scope);
     this.#captured = new Set(this.#capturedList);
     this.#reads = [...trace.gradients.read];
-    this.#written = trace.takeWrites();
+    this.#written = [...trace.takeWrites()];
     this.#taken = new Set(this.#written);
     this.#writes = this.#inputs.map(({ block }) => block.version > 0);
     this.#left = this.#findLeft();
@@ -255,7 +255,8 @@ export class Specialization {
     const { arena } = this.#runtime;
     const { program } = this;
     this.#checkApart(tensors);
-    for (const hook of this.#trace.hooks) hook();
+    const { hooks } = this.#trace;
+    for (let i = 0; i < hooks.length; i++) (hooks[i] as () => void)();
     const blocks: Block[] = [];
     let turn: Scope | null = null;
     try {
@@ -275,7 +276,8 @@ export class Specialization {
         blocks.push(made);
         program.move(this.#places.results[i], made.ptr);
       }
-      for (const block of this.#written) block.version++;
+      const written = this.#written;
+      for (let i = 0; i < written.length; i++) (written[i] as Block).version++;
       const stopped = runWatched(program);
       if (stopped) this.#complain(stopped);
     } catch (error) {

@@ -116,7 +116,8 @@ export class Trace implements Tracer {
   holds(): boolean {
     const [tensors, flags] = [this.#tensors, this.#flags];
     for (let i = 0; i < tensors.length; i++) if ((tensors[i] as Tensor).requiresGrad !== flags[i]) return false;
-    for (const guard of this.#guards) if (!guard()) return false;
+    const guards = this.#guards;
+    for (let i = 0; i < guards.length; i++) if (!(guards[i] as () => boolean)()) return false;
     if (this.#listeners !== listeners.changes) return false;
     return this.watch.holds();
   }
