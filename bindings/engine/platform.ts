@@ -7,6 +7,11 @@ const isWorkerd = globalThis.navigator?.userAgent === 'Cloudflare-Workers';
 // Some bundlers put a module for browsers in the place of a bare `process`, and have to install it.
 export const isNode = !!globalThis.process?.versions?.node && !isWorkerd;
 
+/** As `import()` of a module of Node, where that takes a millisecond, and others do not know it. */
+const builtinNow = globalThis.process?.getBuiltinModule as ((name: string) => unknown) | undefined;
+export const builtin = async <T>(name: string, load: () => Promise<T>): Promise<T> =>
+  (builtinNow?.(name) as T | undefined) ?? load();
+
 /** Milliseconds of a steady clock; where there is none, of the day's. */
 export const now: () => number = typeof performance === 'undefined' ? () => Date.now() : () => performance.now();
 

@@ -1,6 +1,6 @@
 // How many threads there shall be.
 import type { BuildName } from './builds.ts';
-import { isNode } from './platform.ts';
+import { builtin, isNode } from './platform.ts';
 
 /** Why there cannot be threads here, or null. */
 export function missingForThreads(node = isNode): string | null {
@@ -12,7 +12,7 @@ export function missingForThreads(node = isNode): string | null {
 
 /** How many processors the engine says that it has. */
 async function processors(): Promise<number> {
-  if (isNode) return (await import('node:os')).availableParallelism();
+  if (isNode) return (await builtin('node:os', () => import('node:os'))).availableParallelism();
   return globalThis.navigator?.hardwareConcurrency ?? 1;
 }
 

@@ -5,11 +5,18 @@ import { aside, type Tracer, tracing, upload } from '../execute.ts';
 import { ArgumentError, describe } from '../memory/errors.ts';
 import type { SavedTensor } from '../nn/state.ts';
 import { listOf } from '../nn/utils/list.ts';
-import { unchanged } from '../program/watch.ts';
 import { type Signature, signature } from '../signature.ts';
 import { checkGradient, Tensor } from '../tensor.ts';
 import { readSaved, savedNumbers } from './saved.ts';
-import { expectObject, expectParameters, expectSettings, type Known, sameItems, settingsOf } from './settings.ts';
+import {
+  expectObject,
+  expectParameters,
+  expectSettings,
+  type Known,
+  sameItems,
+  settingsOf,
+  watchSettings,
+} from './settings.ts';
 
 /** Options of a group in a saved state: numbers and switches by name. */
 export type Settings = Record<string, number | boolean | readonly number[]>;
@@ -291,7 +298,7 @@ export abstract class Optimizer<O extends object = object> {
     this.#checkGroup('step', group);
     const values = this.hyper(group);
     const tensor = known?.tensor ?? Tensor.allocate([values.length], 'f32', 'optimizer').keep();
-    const hyper = { tensor, isSettled: unchanged(group, 'params'), wanted: this.#namesOf(group) };
+    const hyper = { tensor, isSettled: watchSettings(group), wanted: this.#namesOf(group) };
     this.#hyper.set(group, hyper);
     upload(tensor, values);
     return hyper;

@@ -109,32 +109,6 @@ export class Watch {
   }
 }
 
-const sameList = (list: readonly unknown[], items: readonly unknown[]): boolean =>
-  list.length === items.length && list.every((item, i) => Object.is(item, items[i]));
-
-/**
- * Says whether an object has the fields that it has now, and no others, and lists in them their items.
- * @param but a field that may change
- */
-export function unchanged(object: object, but: string): () => boolean {
-  const names = Object.keys(object);
-  const values = Object.values(object).map((value, i) => (names[i] === but ? null : value));
-  const items = values.map((value) => (Array.isArray(value) ? [...value] : null));
-  return () => {
-    let i = 0;
-    // Engines read the fields of a small object fastest in a loop over its names.
-    for (const name in object) {
-      if (name !== names[i]) return false;
-      const value = (object as Readonly<Record<string, unknown>>)[name];
-      const list = items[i];
-      if (name !== but && (list ? !Array.isArray(value) || !sameList(value, list) : !Object.is(value, values[i])))
-        return false;
-      i++;
-    }
-    return i === names.length;
-  };
-}
-
 function setBack(object: object, key: string, value: unknown): void {
   if (!Object.is(Reflect.get(object, key), value)) Reflect.set(object, key, value);
 }
