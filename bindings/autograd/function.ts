@@ -38,6 +38,21 @@ export interface FunctionDefinition {
   readonly name: string;
   /** What is computed. */
   forward(ctx: FunctionContext, ...args: never[]): FunctionResult;
+  /** Where there is one, forward takes no context: this leaves in it what backward needs. */
+  setupContext?(ctx: FunctionContext, inputs: readonly unknown[], output: FunctionResult): void;
+  /** The gradients of the arguments of forward by those of its results. */
+  // biome-ignore lint/suspicious/noExplicitAny: gradients are tensors, or null after setMaterializeGrads(false)
+  backward(ctx: FunctionContext, ...gradients: any[]): FunctionGradients;
+}
+
+/** A class that extends {@link GradFunction}, whose forward takes no context. */
+export interface FunctionWithSetup<A extends unknown[], Y extends FunctionResult> {
+  /** Its name, by which errors call it. */
+  readonly name: string;
+  /** What is computed. */
+  forward(...args: A): Y;
+  /** Leaves in ctx what backward needs of the arguments and of what forward gave. */
+  setupContext(ctx: FunctionContext, inputs: A, output: Y): void;
   /** The gradients of the arguments of forward by those of its results. */
   // biome-ignore lint/suspicious/noExplicitAny: gradients are tensors, or null after setMaterializeGrads(false)
   backward(ctx: FunctionContext, ...gradients: any[]): FunctionGradients;
@@ -175,7 +190,7 @@ function note(
 /**
  * A function with a gradient of its own (PyTorch's `autograd.Function`): a class with `static forward(ctx, …args)`,
  * whose ops are not noted, and `static backward(ctx, …gradients)`, which gives a gradient or null for each argument of
- * forward. It is called by `apply`. Where backward is made of ops, there are derivatives of derivatives; in compiled
+ * forward. It is called by `apply`. With a `static setupContext(ctx, inputs, output)` beside, forward takes no ctx. Where backward is made of ops, there are derivatives of derivatives; in compiled
  * functions it is a part of the program.
  * @example
  * ```ts
@@ -201,12 +216,14 @@ export class GradFunction {
    * @returns what forward gives: a tensor, or a list with tensors in it
    * @throws ArgumentError for anything else; what forward throws
    */
+  static apply<A extends unknown[], Y extends FunctionResult>(this: FunctionWithSetup<A, Y>, ...args: A): Y;
   static apply<A extends unknown[], Y extends FunctionResult>(
     this: FunctionDefinition & { forward(ctx: FunctionContext, ...args: A): Y },
     ...args: A
-  ): Y {
+  ): Y;
+  static apply(this: FunctionDefinition, ...args: unknown[]): FunctionResult {
     // biome-ignore lint/complexity/noThisInStatic: the class that extends this one
-    return call(this, args) as Y;
+    return call(this, args);
   }
 }
 
@@ -216,7 +233,13 @@ function call(definition: FunctionDefinition, args: readonly unknown[]): Functio
       `${definition.name}.apply: expected a class with static forward and backward, got one without; extend autograd.Function`,
     );
   const ctx = new Context(args.map((x) => x instanceof Tensor && x.requiresGrad));
-  const result = withoutTape(() => definition.forward(ctx as FunctionContext, ...(args as never[])));
+  const { setupContext } = definition;
+  const result = withoutTape((): FunctionResult => {
+    if (!setupContext) return definition.forward(ctx as FunctionContext, ...(args as never[]));
+    const output = (definition.forward as (...args: never[]) => FunctionResult)(...(args as never[]));
+    setupContext.call(definition, ctx as FunctionContext, args, output);
+    return output;
+  });
   expectSynchronous('apply', result);
   const list: readonly unknown[] = result instanceof Tensor ? [result] : result;
   if (!Array.isArray(list))

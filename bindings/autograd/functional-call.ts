@@ -1,8 +1,9 @@
 // A module with other tensors in the place of its own.
 import { tracing } from '../execute.ts';
 import { ArgumentError, formatShape } from '../memory/errors.ts';
+import type { Forward } from '../nn/hooks.ts';
 import type { Module } from '../nn/module.ts';
-import { lookUp, type Place } from '../nn/names.ts';
+import { ITEMS, lookUp, type Place } from '../nn/names.ts';
 import { below, inFront } from '../nn/tree.ts';
 import { type Callable, taking } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
@@ -17,10 +18,14 @@ export interface FunctionalCallOptions {
   strict?: boolean;
 }
 type Given = Readonly<Record<string, Tensor>>;
+type Callee = { forward(...args: unknown[]): unknown };
 
 /** Puts `value` where `place` of `module` is. */
-function put(module: object, { field }: Place, value: Tensor): void {
+function put(module: Module, { field }: Place, value: Tensor): void {
   let holder: unknown = module;
+  // What a dictionary holds is no field of it.
+  const items = module[ITEMS]();
+  if (items instanceof Map && items.has(field)) holder = items;
   // Items of containers have the name of their field in front; names with dots are refused.
   const keys = field.split('.');
   for (const key of keys.slice(0, -1))
@@ -67,7 +72,6 @@ function replaced(module: Module, given: Given, tied: boolean, strict: boolean):
 /**
  * Calls `module.forward` with other tensors in the place of its parameters and buffers, which get the gradients
  * (PyTorch's `func.functional_call`): for gradients of one sample, of weights that were computed, or by another copy.
- * Tensors of an `nn.ParameterDict` cannot be replaced.
  * @param parameterAndBufferDicts tensors by the names of namedParameters() and namedBuffers(), or a list of such
  *   objects
  * @param args the argument of forward, or the list of them; null: none
@@ -89,7 +93,7 @@ export const functionalCall: <M extends Module>(
       void
     >
   >
-) => ReturnType<M['forward']> = taking(
+) => ReturnType<Forward<M>> = taking(
   'functionalCall(module: Module, parameterAndBufferDicts: object|object[], args: any = null, -kwargs: null = null, *, tieWeights: bool = true, strict: bool = false)',
   (module: Module, given: Given | readonly Given[], args: unknown, _: null, tied: boolean, strict: boolean) => {
     const dicts = (Array.isArray(given) ? given : [given]) as Given[];
@@ -98,7 +102,9 @@ export const functionalCall: <M extends Module>(
     const places = replaced(module, Object.assign({}, ...dicts), tied, strict);
     try {
       for (const [owner, place, x] of places) put(owner, place, x);
-      return module.forward(...((Array.isArray(args) ? args : args === null ? [] : [args]) as never[])) as never;
+      return (module as unknown as Callee).forward(
+        ...((Array.isArray(args) ? args : args === null ? [] : [args]) as never[]),
+      ) as never;
     } finally {
       for (const [owner, place] of places) put(owner, place, place.value as Tensor);
     }

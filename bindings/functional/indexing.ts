@@ -6,7 +6,7 @@ import { callable } from '../signature.ts';
 import { host, type Tensor } from '../tensor.ts';
 import { asTensor, constantFor } from './arguments.ts';
 
-/** x cut to the size of `index` in every dim but `dim`. */
+/** x cut to the size of `index` in every dim but `dim`; −1: in all. */
 function narrowTo(op: string, x: Tensor, index: Tensor, dim: number): Tensor {
   if (index.ndim !== x.ndim)
     throw new ShapeError(`${op}: expected an index of ${x.ndim} dims, got ${formatShape(index.sizes)}`);
@@ -94,11 +94,18 @@ export const gather = callable(
 
 /**
  * A copy of x with `src` added at the index along `dim`: out[.., index[.., i, ..], ..] += src[.., i, ..].
- * @param index i32 of src's shape
- * @throws ArgumentError for an index out of range
+ * @param index i32 of x's number of dims; no larger than src, nor, in other dims than `dim`, than x
+ * @throws ArgumentError for an index out of range, ShapeError
  */
 export const scatterAdd = callable(
   'scatterAdd(x: Tensor, dim: int, index: Tensor, src: Tensor)',
-  (x: Tensor, dim: number, index: Tensor, src: Tensor): Tensor =>
-    ops.scatterAdd({ x, index, src }, { dim: normalizeDim('scatterAdd', dim, x.ndim) }),
+  (x: Tensor, dim: number, index: Tensor, src: Tensor): Tensor => {
+    const d = normalizeDim('scatterAdd', dim, x.ndim);
+    const part = narrowTo('scatterAdd', x, index, d);
+    const added = ops.scatterAdd({ x: part, index, src: narrowTo('scatterAdd', src, index, -1) }, { dim: d });
+    if (part === x) return added;
+    const y = ops.contiguous({ x });
+    ops.copy({ y: narrowTo('scatterAdd', y, index, d), x: added });
+    return y;
+  },
 );

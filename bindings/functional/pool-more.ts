@@ -64,8 +64,7 @@ export interface FractionalOptions {
   /** Windows for an element of x along each dim, between 0 and 1; null: by `outputSize`. @defaultValue null */
   outputRatio?: number | readonly number[] | null;
   /** Numbers from 0 to 1 that places of windows follow from, [n, channels, dims]; null: new ones. @defaultValue null */
-  // biome-ignore lint/style/useNamingConvention: PyTorch's name
-  _randomSamples?: Tensor | null;
+  randomSamples?: Tensor | null;
 }
 /** Results to inputs along all dims, or each; null where sizes are given. */
 export type FractionalRatio = number | readonly number[] | null;
@@ -85,7 +84,7 @@ export interface FractionalMaxPoolFunction {
     outputSize: Sizes | null | undefined,
     outputRatio: FractionalRatio | undefined,
     returnIndices: true,
-    _randomSamples?: Tensor | null,
+    randomSamples?: Tensor | null,
   ): [output: Tensor, indices: Tensor];
   (
     ...args: [
@@ -168,7 +167,7 @@ function greatest(
 /* @__NO_SIDE_EFFECTS__ */
 const fractional = (op: string, pooled: number): FractionalMaxPoolFunction =>
   callable<FractionalMaxPoolFunction>(
-    `${op}(x: Tensor, kernelSize: int|int[], outputSize: int|int[]|null = null, outputRatio: number|number[]|null = null, returnIndices: bool = false, _randomSamples: Tensor|null = null)`,
+    `${op}(x: Tensor, kernelSize: int|int[], outputSize: int|int[]|null = null, outputRatio: number|number[]|null = null, returnIndices: bool = false, randomSamples: Tensor|null = null)`,
     (
       x: Tensor,
       kernelSize: Sizes,

@@ -226,8 +226,8 @@ export interface TensorMethods {
 
   /**
    * A copy of x with `src` added at the index along `dim`: out[.., index[.., i, ..], ..] += src[.., i, ..].
-   * @param index i32 of src's shape
-   * @throws ArgumentError for an index out of range
+   * @param index i32 of x's number of dims; no larger than src, nor, in other dims than `dim`, than x
+   * @throws ArgumentError for an index out of range, ShapeError
    */
   scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor;
 

@@ -9,34 +9,25 @@ import { Tensor } from '../tensor.ts';
 /** Gradients by position; null where there is none. */
 export type Gradients = readonly (Tensor | null)[];
 
-/** What has hooks. */
-export interface Called {
-  /** What the module does. */
-  forward(...args: never[]): unknown;
-}
+/** The forward that the author of a module gave it, or any one where it is not known which. */
+export type Forward<M> = M extends { forward: infer F extends (...args: never[]) => unknown }
+  ? F
+  : (...args: never[]) => unknown;
 /** The arguments of forward; those of any module where it is not known of which. */
-export type Given<M extends Called> = Parameters<M['forward']> extends never[] ? unknown[] : Parameters<M['forward']>;
+export type Given<M> = Parameters<Forward<M>> extends never[] ? unknown[] : Parameters<Forward<M>>;
 /**
  * Called before forward with its arguments. What it returns, if anything, takes their place: a list of all of them, or
  * one value for the only one.
  */
-export type ForwardPreHook<M extends Called = Called> = (module: M, args: Given<M>) => unknown;
+export type ForwardPreHook<M = object> = (module: M, args: Given<M>) => unknown;
 /** Called after forward with its arguments and its result. What it returns, if anything, takes the result's place. */
-export type ForwardHook<M extends Called = Called> = (
-  module: M,
-  args: Given<M>,
-  output: ReturnType<M['forward']>,
-) => unknown;
+export type ForwardHook<M = object> = (module: M, args: Given<M>, output: ReturnType<Forward<M>>) => unknown;
 /**
  * Called by backward with the gradients of the arguments and of the results: those of a list or an object one by one.
  * What it returns, if anything, takes the place of the gradients of the arguments. They go when backward ends: keep()
  * what has to last.
  */
-export type BackwardHook<M extends Called = Called> = (
-  module: M,
-  gradInput: Gradients,
-  gradOutput: Gradients,
-) => unknown;
+export type BackwardHook<M = object> = (module: M, gradInput: Gradients, gradOutput: Gradients) => unknown;
 
 /** The hooks of a module. */
 export interface Hooks {
@@ -96,7 +87,7 @@ function parts(result: unknown): { values: unknown[]; join: (values: readonly un
 }
 
 /** What the hooks make of `gradInput`. @throws ArgumentError, ShapeError where one returns what does not fit */
-function askBackward(module: Called, hooks: Hooks, gradInput: Gradients, gradOutput: Gradients): Gradients {
+function askBackward(module: object, hooks: Hooks, gradInput: Gradients, gradOutput: Gradients): Gradients {
   let gradients = gradInput;
   for (const hook of hooks.backward) {
     const given: unknown = hook(module, gradients, gradOutput) ?? gradients;
@@ -120,7 +111,7 @@ function askBackward(module: Called, hooks: Hooks, gradInput: Gradients, gradOut
 
 /** Calls forward between its hooks. */
 export function callHooked(
-  module: Called,
+  module: object,
   hooks: Hooks,
   given: readonly unknown[],
   forward: (args: readonly unknown[]) => unknown,

@@ -31,7 +31,7 @@ export * from './dropout.ts';
 export * from './embedding.ts';
 export * from './flatten.ts';
 export * from './generated/activations.ts';
-export type { BackwardHook, Called, ForwardHook, ForwardPreHook, Given, Gradients } from './hooks.ts';
+export type { BackwardHook, Forward, ForwardHook, ForwardPreHook, Given, Gradients } from './hooks.ts';
 /** Initialisers (PyTorch's `torch.nn.init`): each overwrites its tensor, outside of the tape, and returns it. */
 export * as init from './init.ts';
 export { Layer } from './layer.ts';

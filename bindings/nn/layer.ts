@@ -8,7 +8,7 @@ import { COMPUTE } from './names.ts';
 /** A module from one tensor to one tensor, as {@link Sequential} takes them. */
 export abstract class Layer extends Module {
   /** The result of the layer for the input x. */
-  abstract override forward(x: Tensor): Tensor;
+  abstract forward(x: Tensor): Tensor;
 }
 
 const ofOne = signature('Layer.forward(x: Tensor)');

@@ -37,7 +37,7 @@ const NO_HOOKS: Hooks = { before: [], after: [], backward: [] };
  * States name a field in camelCase as Python does, `tokenEmbedding` as `token_embedding`; every other name is kept, and
  * so are keys of objects and Maps. All names that modules give are these.
  *
- * `forward` takes and returns whatever the author of a module declares.
+ * `forward` takes and returns whatever the author of a module declares. One that only holds others needs none.
  * @example
  * ```ts
  * class Residual extends nn.Module {
@@ -64,15 +64,12 @@ export abstract class Module {
     this.#wrap();
   }
 
-  /** What the module does; its author declares what it takes and returns. */
-  abstract forward(...args: never[]): unknown;
-
   /**
    * Puts a function before the author's forward, which users call: it has hooks called, and traces and profiles know by
    * it whose ops run.
    */
   #wrap(): void {
-    const forward = this.forward ?? this.#missing;
+    const forward = this.#forward ?? this.#missing;
     const run = (args: readonly unknown[]): unknown => forward.apply(this, args as never[]);
     this.#wrapper = (...args: never[]): unknown =>
       this.#hooks === null && !wantsModules() ? forward.apply(this, args) : this.#call(run, args);
@@ -82,6 +79,11 @@ export abstract class Module {
       enumerable: false,
       writable: true,
     });
+  }
+
+  /** What forward is now. Types of modules have one where their author gave them one: containers have none. */
+  get #forward(): (...args: never[]) => unknown {
+    return (this as unknown as { forward: (...args: never[]) => unknown }).forward;
   }
 
   #missing(): never {
@@ -128,7 +130,7 @@ export abstract class Module {
   /** All modules and tensors in the fields. @internal */
   [PLACES](): Place[] {
     // A forward that is a field, `forward = (x) => …`, came after the constructor.
-    if (this.forward !== this.#wrapper) this.#wrap();
+    if (this.#forward !== this.#wrapper) this.#wrap();
     return placesOf(this, isPart);
   }
 
@@ -319,7 +321,7 @@ export abstract class Module {
   }
 
   #hook<K extends keyof Hooks>(kind: K, hook: Hooks[K][number], prepend: boolean): RemovableHandle {
-    if (this.forward !== this.#wrapper) this.#wrap();
+    if (this.#forward !== this.#wrapper) this.#wrap();
     // One of its own for each time that a function is registered.
     const own = ((...args: never[]): unknown => (hook as (...args: never[]) => unknown)(...args)) as never;
     const change = (next: (hooks: readonly unknown[]) => readonly unknown[]): void => {

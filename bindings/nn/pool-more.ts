@@ -85,7 +85,7 @@ export type OutputRatio = number | readonly number[] | null;
 /** What the constructors of {@link FractionalMaxPool2d} and {@link FractionalMaxPool3d} take. */
 export type FractionalArguments<R extends boolean = boolean> = Arguments<
   [kernelSize: Sizes],
-  [outputSize: Sizes | null, outputRatio: OutputRatio, returnIndices: R, _randomSamples: Tensor | null],
+  [outputSize: Sizes | null, outputRatio: OutputRatio, returnIndices: R, randomSamples: Tensor | null],
   F.FractionalOptions & {
     /**
      * Whether the places of the maxima are given as well.
@@ -97,7 +97,7 @@ export type FractionalArguments<R extends boolean = boolean> = Arguments<
 /* @__NO_SIDE_EFFECTS__ */
 const fraction = (name: string): Signature =>
   signature(
-    `${name}(kernelSize: int|int[], outputSize: int|int[]|null = null, outputRatio: number|number[]|null = null, returnIndices: bool = false, _randomSamples: Tensor|null = null)`,
+    `${name}(kernelSize: int|int[], outputSize: int|int[]|null = null, outputRatio: number|number[]|null = null, returnIndices: bool = false, randomSamples: Tensor|null = null)`,
   );
 
 /** A max pool of windows at random places. */
@@ -111,7 +111,7 @@ abstract class FractionalMaxPool<R extends boolean> extends PoolLayer<R> {
   /** Whether forward() gives [output, indices]. */
   readonly returnIndices: boolean;
   /** Numbers that places of windows follow from; null: new ones for each call. */
-  readonly _randomSamples: Tensor | null;
+  readonly randomSamples: Tensor | null;
   readonly #function: F.FractionalMaxPoolFunction;
 
   /** @internal */
@@ -132,14 +132,14 @@ abstract class FractionalMaxPool<R extends boolean> extends PoolLayer<R> {
     this.outputSize = outputSize;
     this.outputRatio = outputRatio;
     this.returnIndices = returnIndices;
-    this._randomSamples = samples;
+    this.randomSamples = samples;
     this.#function = f;
   }
 
   /** @internal */
   [COMPUTE](x: Tensor): Pooled {
-    const { outputSize, outputRatio, returnIndices, _randomSamples } = this;
-    return this.#function(x, this.kernelSize, { outputSize, outputRatio, returnIndices, _randomSamples });
+    const { outputSize, outputRatio, returnIndices, randomSamples } = this;
+    return this.#function(x, this.kernelSize, { outputSize, outputRatio, returnIndices, randomSamples });
   }
 
   override extraRepr(): string {

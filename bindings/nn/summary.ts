@@ -140,7 +140,7 @@ function summarize(model: Module, input: Tensor | Shape | readonly (Tensor | Sha
     scope(() => {
       withoutTape(() => {
         const args = (given as readonly (Tensor | Shape)[]).map((x) => (x instanceof Tensor ? x : zeros(x)));
-        model.forward(...(args as never[]));
+        (model as unknown as { forward(...args: unknown[]): void }).forward(...args);
       });
     });
   } finally {

@@ -224,12 +224,40 @@ describe('vmap', () => {
 });
 
 describe('functionalCall', () => {
+  test('puts tensors into lists and dictionaries of parameters, eager and compiled', () => {
+    class Held extends nn.Module {
+      readonly list = new nn.ParameterList([tensor([2]), tensor([3])]);
+      readonly dict = new nn.ParameterDict({ a: tensor([5]), b: tensor([7]) });
+      forward(x: Tensor): Tensor {
+        const [first, second] = this.list;
+        return x
+          .mul(first as Tensor)
+          .add(second as Tensor)
+          .mul(this.dict.get('a') as Tensor)
+          .add(this.dict.get('b') as Tensor);
+      }
+    }
+    const model = new Held();
+    const [x, a, first] = [tensor([1]), tensor([10], { requiresGrad: true }), tensor([-1], { requiresGrad: true })];
+    const call = (): Tensor => autograd.functionalCall(model, { 'dict.a': a, 'list.0': first }, x);
+    const y = call();
+    expect(y.item()).toBe((-1 + 3) * 10 + 7);
+    const gradients = r.grad(y, [a, first]) as Tensor[];
+    expect(gradients.map((g) => g.item())).toEqual([2, 10]);
+    expect(model.forward(x).item()).toBe((2 + 3) * 5 + 7);
+    const compiled = r.compile(call);
+    for (let i = 0; i < 3; i++) expect(compiled().item()).toBe(27);
+    expect(model.forward(x).item()).toBe(32);
+    compiled.dispose();
+    model.dispose();
+  });
+
   test('puts tensors in the place of parameters and buffers, and takes them out', () => {
     class Tied extends nn.Module {
       readonly layers = [new nn.Linear(2, 2, { bias: false })];
       readonly again = this.layers[0]?.weight as nn.Parameter;
       readonly scale = this.registerBuffer('scale', tensor([2]));
-      override forward(x: Tensor, y: Tensor): Tensor {
+      forward(x: Tensor, y: Tensor): Tensor {
         return (this.layers[0] as nn.Linear).forward(x).add(y.matmul(this.again)).mul(this.scale);
       }
     }

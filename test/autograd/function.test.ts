@@ -41,7 +41,38 @@ class Several extends autograd.Function {
   }
 }
 
+/** Several and Exp as one, in the form in which forward takes no context. */
+class SetUp extends autograd.Function {
+  static forward(x: Tensor, factor: number): [Tensor, Tensor] {
+    return [x.exp(), x.mul(factor)];
+  }
+  static setupContext(ctx: Context, [x, factor]: [x: Tensor, factor: number], [y]: [Tensor, Tensor]): void {
+    ctx.saveForBackward(x, y);
+    ctx.factor = factor;
+  }
+  static backward(ctx: Context, first: Tensor, second: Tensor): [Tensor, null] {
+    const [x, y] = ctx.savedTensors as [Tensor, Tensor];
+    expect(x.sizes).toEqual(y.sizes);
+    return [first.mul(y).add(second.mul(ctx.factor as number)), null];
+  }
+}
+
 describe('autograd.Function', () => {
+  test('takes what backward needs from setupContext', () => {
+    const x = leaf([0, 1]);
+    const [y, z] = SetUp.apply(x, 3);
+    const [first] = r.grad(y.add(z).sum(), [x], { createGraph: true }) as [Tensor];
+    const [second] = r.grad(first.sum(), [x]) as [Tensor];
+    for (const [i, v] of [1, Math.E].entries()) {
+      expect(first.data[i]).toBeCloseTo(v + 3, 5);
+      expect(second.data[i]).toBeCloseTo(v, 5);
+    }
+    expect(autograd.gradgradcheck((t: Tensor) => SetUp.apply(t, 2), [leaf([0.5, -0.25])])).toBe(true);
+    const compiled = r.compile((t: Tensor) => r.grad(SetUp.apply(t.requiresGrad_(), 2)[0].sum(), [t])[0] as Tensor);
+    expect(compiled(tensor([0])).toArray()).toEqual([1]);
+    compiled.dispose();
+  });
+
   test('has the derivatives that it says, of any order', () => {
     const x = leaf([0, 1]);
     const y = Exp.apply(x);

@@ -30,6 +30,7 @@ from networks import networks
 from optimizers_more import optimizers_more
 from pool import layers, pools
 from schedules import schedules
+from rest import rest
 from rnn import rnns
 from second import seconds
 from signatures import signatures
@@ -57,3 +58,4 @@ for write in (
     write()
 inplace()
 derivatives()
+rest()

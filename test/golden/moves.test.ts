@@ -7,7 +7,7 @@ import { bits } from '../support/kernels.ts';
 import { toTensor } from '../support/tensors.ts';
 import { digest, expectStored, type File, leaves, made, readCases, run, type Stored } from './golden.ts';
 
-const files = ['moves', 'algebra', 'arithmetic'].map(readCases);
+const files = ['moves', 'algebra', 'arithmetic', 'rest'].map(readCases);
 const TOLERANCE = 2e-6;
 
 const matches = (file: File, what: string, actual: Tensor | null, position: number): void =>

@@ -168,9 +168,9 @@ def powers(golden):
     for x, samples, sizes in ((image, samples2, ([3, 4], 2, [5, 1])), (volume, samples3, ([3, 2, 3], 2)), (image[0], samples2[:1], ([3, 2],)), (tied, samples2[:1, :1], (4, [2, 3]))):
         d = samples.shape[-1]
         for size in sizes:
-            golden.both(f"fractionalMaxPool{d}d", ["$0", 2 if size != [5, 1] else 1], {"outputSize": size, "_randomSamples": "$1"}, x, samples, twice=False, plain=[1])
-            golden.both(f"fractionalMaxPool{d}d", ["$0", 2 if size != [5, 1] else 1], {"outputSize": size, "returnIndices": True, "_randomSamples": "$1"}, x, samples, pick=1, plain=[1])
-        golden.both(f"fractionalMaxPool{d}d", ["$0", 2], {"outputRatio": [0.5, 0.6, 0.4][:d], "_randomSamples": "$1"}, x, samples, twice=False, plain=[1])
+            golden.both(f"fractionalMaxPool{d}d", ["$0", 2 if size != [5, 1] else 1], {"outputSize": size, "randomSamples": "$1"}, x, samples, twice=False, plain=[1])
+            golden.both(f"fractionalMaxPool{d}d", ["$0", 2 if size != [5, 1] else 1], {"outputSize": size, "returnIndices": True, "randomSamples": "$1"}, x, samples, pick=1, plain=[1])
+        golden.both(f"fractionalMaxPool{d}d", ["$0", 2], {"outputRatio": [0.5, 0.6, 0.4][:d], "randomSamples": "$1"}, x, samples, twice=False, plain=[1])
 
 
 def transposed(golden):

@@ -46,9 +46,14 @@ export function modules(x: Tensor): void {
   new Classifier().forward(x, { scale: 1 }).shape;
   // @ts-expect-error what a module takes is not known of modules in general
   any[0]?.forward(x);
-  // @ts-expect-error a module without forward
-  class Nothing extends nn.Module {}
-  void Nothing;
+  // One that only holds others.
+  class Encoder extends nn.Module {
+    readonly layers = [new nn.Linear(2, 2)];
+  }
+  any.push(new Encoder());
+  new Encoder().registerForwardHook((module, args: unknown[], output: unknown) => void [module.layers, args, output]);
+  // @ts-expect-error it computes nothing
+  new Encoder().forward(x);
 }
 
 /** Constructors and methods take PyTorch's positions, or options by name. */

@@ -4,6 +4,7 @@ import { ops, withoutTape } from '../../autograd.ts';
 import { tracing } from '../../execute.ts';
 import { clone, gt, where } from '../../functional/functions.ts';
 import { ArgumentError, formatShape, ShapeError } from '../../memory/errors.ts';
+import type { Forward } from '../../nn/hooks.ts';
 import { Module } from '../../nn/module.ts';
 import { ITEMS, NAME_OF } from '../../nn/names.ts';
 import { Buffer, buffer, kindOf, Parameter } from '../../nn/parameter.ts';
@@ -100,7 +101,7 @@ export class Copy<M extends Module = Module> extends Place {
   }
 
   /** What the model gives with these tensors, in these modes. */
-  override forward(...args: Parameters<M['forward']>): ReturnType<M['forward']> {
+  override forward(...args: Parameters<Forward<M>>): ReturnType<Forward<M>> {
     const own = Object.fromEntries([...this.namedParameters(), ...this.namedBuffers()]);
     const modes = new Map(this.namedModules().map(([path, { training }]) => [path, training]));
     const modules = this.original.namedModules();
@@ -108,7 +109,7 @@ export class Copy<M extends Module = Module> extends Place {
       // In front of the mode of the model itself, which programs do not depend on then.
       for (const [path, module] of modules)
         Object.defineProperty(module, 'training', { value: modes.get(path), configurable: true, writable: true });
-      return functionalCall(this.original, own, args) as ReturnType<M['forward']>;
+      return functionalCall(this.original, own, args) as ReturnType<Forward<M>>;
     } finally {
       for (const [, module] of modules) Reflect.deleteProperty(module, 'training');
     }
@@ -147,7 +148,7 @@ export class AveragedModel<M extends Module = Module> extends Module {
   /** The averages, by the paths of the model; its forward is the model's. */
   readonly module: Module & {
     /** What the model gives with the averages. */
-    forward(...args: Parameters<M['forward']>): ReturnType<M['forward']>;
+    forward(...args: Parameters<Forward<M>>): ReturnType<Forward<M>>;
   };
   /** How many weights are averaged, f32 [] where PyTorch has i64. */
   readonly nAveraged: Buffer;
@@ -179,8 +180,8 @@ export class AveragedModel<M extends Module = Module> extends Module {
   }
 
   /** What the model gives with the averages. */
-  forward(...args: Parameters<M['forward']>): ReturnType<M['forward']> {
-    return this.module.forward(...args) as ReturnType<M['forward']>;
+  forward(...args: Parameters<Forward<M>>): ReturnType<Forward<M>> {
+    return this.module.forward(...args) as ReturnType<Forward<M>>;
   }
 
   /**

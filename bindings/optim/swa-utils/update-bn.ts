@@ -51,7 +51,7 @@ export const updateBn: (loader: Iterable<unknown>, model: Module) => void = taki
   try {
     model.train();
     for (const { norm } of found) norm.momentum = null;
-    const forward = model.forward as (x: unknown) => unknown;
+    const forward = (model as unknown as { forward: (x: unknown) => unknown }).forward;
     for (const batch of loader)
       withoutTape(() => scope(() => void forward.call(model, Array.isArray(batch) ? batch[0] : batch)));
   } finally {
