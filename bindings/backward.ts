@@ -6,7 +6,7 @@ import { listeners } from './node.ts';
 import { expectDtype, sameShape } from './ops/shapes.ts';
 import { type Callable, callable, taking } from './signature.ts';
 import { checkGradient, Tensor } from './tensor.ts';
-import { walk } from './walk.ts';
+import { denseOf, sumOf, walk } from './walk.ts';
 
 /** Options of {@link backward}. */
 export interface BackwardOptions {
@@ -94,23 +94,28 @@ function accumulate(
   checkRoot('backward', root, gradient);
   const inputs = given && new Set(inputsOf('backward', given));
   const wanted = (x: Tensor): boolean => (inputs ? inputs.has(x) : x.requiresGrad && (x.isLeaf || x.retainsGrad));
-  const sums = new Map<Tensor, Tensor>();
+  /** Those with a `.grad` that another one replaces. */
+  const replaced = new Set<Tensor>();
   const results = walk([root], [gradient], wanted, { retainGraph, createGraph }, (found) => {
-    for (const x of found.keys()) if (x.grad) checkGradient('backward', x, x.grad);
-    if (createGraph) for (const [x, g] of found) if (x.grad) sums.set(x, ops.add({ a: x.grad, b: g }));
+    for (const [x, g] of found) {
+      if (!x.grad) continue;
+      checkGradient('backward', x, x.grad);
+      if (createGraph || x.grad.isSparse) replaced.add(x);
+      found.set(x, replaced.has(x) ? sumOf(x.grad, g) : denseOf(g));
+    }
   });
   const { arena } = runtime();
   for (const [x, g] of results) {
-    const sum = sums.get(x);
-    if (x.grad && !sum) {
-      const before = x.grad;
+    const before = x.grad;
+    if (before && !replaced.has(x)) {
       withTape(false, () => ops.addInto({ y: before, x: g }));
       g.dispose();
       continue;
     }
-    x.takeGrad(sum ?? g);
+    if (before?.isSparse) x.clearGrad();
+    x.takeGrad(g);
     // A gradient lives as long as what it belongs to.
-    arena.follow((sum ?? g).block, x.block);
+    arena.follow(g.block, x.block);
   }
   if (listeners.accumulated) for (const x of results.keys()) listeners.accumulated(x);
 }

@@ -59,6 +59,7 @@ export {
   ShapeError,
   WorkerError,
 } from './memory/errors.ts';
+export { SparseTensor } from './ops/sparse-tensor.ts';
 export { type Compiled, compile } from './program/compile.ts';
 export { type Profile, type ProfileEvent, type ProfileRow, profile } from './program/profile.ts';
 export {

@@ -103,6 +103,7 @@ function checkTensor(op: string, spec: Input & { readonly name: string }, x: unk
   if (!(x instanceof Tensor))
     throw new ArgumentError(`${op}: expected a tensor as ${spec.name}, got ${x === null ? 'null' : typeof x}`);
   x.checkAlive();
+  x.expectDense(op);
   if (x.dtype !== spec.dtypes[0] && !spec.dtypes.includes(x.dtype))
     throw new DtypeError(
       `${op}: expected dtype ${spec.dtypes.join(' or ')}, got ${x.dtype}; convert with .to('${spec.dtypes[0]}')`,

@@ -141,9 +141,9 @@ export class Tensor implements Operand {
     return new Tensor(runtime().arena.allocate(numelOf(shape) * dtypes[dtype].bytes, maker, turn), dtype, shape);
   }
 
-  /** Other shape and strides over the same memory, without history. @internal */
-  alias(shape: Shape, strides: readonly number[], offset: number): Tensor {
-    const x = new Tensor(this.block, this.dtype, shape, strides, offset);
+  /** Other shape and strides over the same memory, or another block, without history. @internal */
+  alias(shape: Shape, strides: readonly number[], offset: number, block = this.block): Tensor {
+    const x = new Tensor(block, this.dtype, shape, strides, offset);
     gradients.watch?.made(x);
     return x;
   }
@@ -340,6 +340,14 @@ export class Tensor implements Operand {
     expectNone('detach', args);
     return this.alias(this.sizes, this.steps, this.offset);
   }
+
+  /** Whether it is a {@link SparseTensor}, which holds a few rows alone. */
+  get isSparse(): boolean {
+    return false;
+  }
+
+  /** @param _optimizer that wants it dense @throws ArgumentError where it is sparse @internal */
+  expectDense(_op: string, _optimizer?: string): void {}
 
   /** A typed-array copy of the elements in row-major order. @throws FreedError */
   get data(): TypedArray {

@@ -7,6 +7,7 @@ import { formatShape, GradError } from './memory/errors.ts';
 import { listeners, type Node } from './node.ts';
 import type { Bag, Slot } from './ops/core.ts';
 import { sameShape } from './ops/shapes.ts';
+import type { SparseTensor } from './ops/sparse-tensor.ts';
 import { type GradNode, Tensor } from './tensor.ts';
 
 /** How to walk; see BackwardOptions. */
@@ -97,6 +98,13 @@ function unbroadcast(g: Tensor, input: Tensor): Tensor {
   return result;
 }
 
+/** A gradient, of which a sparse one is made dense. */
+export const denseOf = (g: Tensor): Tensor => (g.isSparse ? (g as SparseTensor).toDense() : g);
+
+/** The sum of two gradients; that of sparse ones is sparse. */
+export const sumOf = (a: Tensor, b: Tensor): Tensor =>
+  a.isSparse ? (a as SparseTensor).plus(b) : ops.add({ a, b: denseOf(b) });
+
 /** A gradient on its way. */
 class Gradient {
   g: Tensor;
@@ -131,14 +139,14 @@ class Pending {
     if (!before) {
       this.#gradients.set(x, new Gradient(g, false));
       g.block.gradients++;
-    } else if (before.owned && !createGraph) ops.addInto({ y: before.g, x: g });
+    } else if (before.owned && !createGraph) ops.addInto({ y: before.g, x: denseOf(g) });
     else {
       // The first one may be shared with another tensor (add hands the same to both): sum into a new one.
-      const sum = ops.add({ a: before.g, b: g });
+      const sum = sumOf(before.g, g);
       before.g.block.gradients--;
       sum.block.gradients++;
       before.g = sum;
-      before.owned = true;
+      before.owned = !sum.isSparse;
       return sum;
     }
     return null;
@@ -295,7 +303,7 @@ class Walk {
       const g = this.#pending.get(x) as Tensor;
       const exclusive =
         temporary && g.block.scope === temporary && g.block.gradients === 1 && g.isContiguous() && g.offset === 0;
-      results.set(x, exclusive ? g : ops.contiguous({ x: g }));
+      results.set(x, exclusive ? g : ops.contiguous({ x: denseOf(g) }));
     }
     return results;
   }

@@ -84,6 +84,37 @@ export function index_shares_f32(share: usize, counts: usize, index: usize, n: i
   }
 }
 
+/**
+ * Numbers the different rows that index[m] names, ascending: row[i], i32 = the i-th of them, -1 behind the last;
+ * slot[j] = where index[j] is in it, or -1 where it is `skip` or no row below n. For `order` that puts the index in
+ * order, and room for k rows, which are enough. Overwrites.
+ */
+export function row_slots_i32(
+  row: usize,
+  slot: usize,
+  index: usize,
+  order: usize,
+  m: i32,
+  n: i32,
+  k: i32,
+  skip: i32,
+): void {
+  memory.fill(row, 0xff, (<usize>k) << 2);
+  let at = -1,
+    before = -1;
+  for (let i = 0; i < m; i++) {
+    const j = indexAt(order, i),
+      r = indexAt(index, j),
+      counts = <u32>r < <u32>n && r != skip;
+    if (counts && r != before && at + 1 < k) {
+      before = r;
+      at++;
+      store<i32>(row + ((<usize>at) << 2), r);
+    }
+    store<i32>(slot + ((<usize>j) << 2), counts ? at : -1);
+  }
+}
+
 /** Where bag b of m entries begins: at offsets[b], or all bags are of one length; the last one ends at m. */
 @inline
 function beginOf(offsets: usize, b: i32, bags: i32, m: i32): i32 {

@@ -45,7 +45,7 @@ function adam(
  * d = ±g + decay * p; m = beta1 * m + (1 - beta1) * d; v = beta2 * v + (1 - beta2) * d^2; out = p * shrink - (size * m
  * + mix * d) / (sqrt(v) * root + eps). With vmax (else 0) vmax = max(vmax, v) takes the place of v. out may be p.
  */
-function moments(
+export function moments(
   out: usize,
   p: usize,
   g: usize,

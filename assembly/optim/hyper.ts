@@ -7,6 +7,7 @@
 //   Adam(W)  lr   weightDecay   maximize   1 - beta1     1 - beta2           eps         decoupled
 //   RMSprop  lr   weightDecay   maximize   1 - alpha     eps                 momentum
 //   Adagrad  lr   weightDecay   maximize   lrDecay       eps
+//   SparseAdam  as Adam(W), without weightDecay
 //   NAdam    as Adam(W), and as 7 the momentumDecay
 //   RAdam    as Adam(W)
 //   LAMB     lr   weightDecay   maximize   1 - beta1     1 - beta2           eps         biasCorrection

@@ -20,6 +20,8 @@ export interface EmbeddingOptions {
   normType?: number;
   /** Whether the gradient of a row is divided by how often it is taken. @defaultValue false */
   scaleGradByFreq?: boolean;
+  /** Whether the gradient of the weight is a {@link SparseTensor} of the rows that were taken. @defaultValue false */
+  sparse?: boolean;
 }
 
 /** The number of the row without a gradient, from 0; −1 for none. @throws ArgumentError */
@@ -59,12 +61,12 @@ function renormalise(weight: Tensor, index: Tensor, maxNorm: number, normType: n
 export const embedding = callable<
   Callable<
     [x: Tensor, weight: Tensor],
-    [paddingIdx: number | null, maxNorm: number | null, normType: number, scaleGradByFreq: boolean],
+    [paddingIdx: number | null, maxNorm: number | null, normType: number, scaleGradByFreq: boolean, sparse: boolean],
     EmbeddingOptions,
     Tensor
   >
 >(
-  'embedding(x: Tensor, weight: Tensor, paddingIdx: int|null = null, maxNorm: number|null = null, normType: number = 2, scaleGradByFreq: bool = false, -sparse: bool = false)',
+  'embedding(x: Tensor, weight: Tensor, paddingIdx: int|null = null, maxNorm: number|null = null, normType: number = 2, scaleGradByFreq: bool = false, sparse: bool = false)',
   (
     x: Tensor,
     weight: Tensor,
@@ -72,10 +74,11 @@ export const embedding = callable<
     maxNorm: number | null,
     normType: number,
     scaleGradByFreq: boolean,
+    sparse: boolean,
   ) => {
     const padding = paddingOf('embedding', paddingIdx, weight);
     if (maxNorm !== null) renormalise(weight, x, maxNorm, normType);
-    return embeddingOps.embedding({ weight, index: x }, { padding, byFrequency: scaleGradByFreq });
+    return embeddingOps.embedding({ weight, index: x }, { padding, byFrequency: scaleGradByFreq, sparse });
   },
 );
 
@@ -96,6 +99,8 @@ export interface EmbeddingBagOptions {
   mode?: BagMode;
   /** f32 of the shape of the indices, what rows are multiplied by before the sum; null: 1. @defaultValue null */
   perSampleWeights?: Tensor | null;
+  /** Whether the gradient of the weight is a {@link SparseTensor} of the rows that were taken. @defaultValue false */
+  sparse?: boolean;
   /** Whether the offsets end with the number of indices. @defaultValue false */
   includeLastOffset?: boolean;
   /** The row that is left out of bags, negative from the end; null: none. @defaultValue null */
@@ -137,7 +142,7 @@ export const embeddingBag = callable<
       normType: number,
       scaleGradByFreq: boolean,
       mode: BagMode,
-      sparse: false,
+      sparse: boolean,
       perSampleWeights: Tensor | null,
       includeLastOffset: boolean,
       paddingIdx: number | null,
@@ -146,17 +151,17 @@ export const embeddingBag = callable<
     Tensor
   >
 >(
-  "embeddingBag(x: Tensor, weight: Tensor, offsets: Tensor|null = null, maxNorm: number|null = null, normType: number = 2, scaleGradByFreq: bool = false, mode: 'sum'|'mean'|'max' = 'mean', -sparse: bool = false, perSampleWeights: Tensor|null = null, includeLastOffset: bool = false, paddingIdx: int|null = null)",
+  "embeddingBag(x: Tensor, weight: Tensor, offsets: Tensor|null = null, maxNorm: number|null = null, normType: number = 2, scaleGradByFreq: bool = false, mode: 'sum'|'mean'|'max' = 'mean', sparse: bool = false, perSampleWeights: Tensor|null = null, includeLastOffset: bool = false, paddingIdx: int|null = null)",
   (
     x: Tensor,
     weight: Tensor,
-    ...[givenOffsets, maxNorm, normType, byFrequency, mode, , weights, includeLast, paddingIdx]: [
+    ...[givenOffsets, maxNorm, normType, byFrequency, mode, sparse, weights, includeLast, paddingIdx]: [
       Tensor | null,
       number | null,
       number,
       boolean,
       BagMode,
-      false,
+      boolean,
       Tensor | null,
       boolean,
       number | null,
@@ -170,17 +175,19 @@ export const embeddingBag = callable<
     if (weights) expectShape(op, 'perSampleWeights', weights, x.sizes);
     if (mode === 'max' && byFrequency)
       throw new ArgumentError(`${op}: expected mode 'sum' or 'mean' with scaleGradByFreq, got 'max'`);
+    if (mode === 'max' && sparse)
+      throw new ArgumentError(`${op}: expected mode 'sum' or 'mean' with sparse, got 'max'`);
     const rows = weight.sizes[0] ?? 0;
     if (maxNorm !== null) renormalise(weight, index, maxNorm, normType);
     const { place, share } = embeddingOps.bagPlaces({ index, offsets }, { rows, bags, padding });
     const flat = weights && ops.reshape({ x: weights }, { shape: [index.size] });
     if (mode === 'max') return maximaOf(weight, index, place, bags);
-    const attrs = { n: bags, skipFrom: -1, skipTo: -1 };
+    const attrs = { n: bags, skipFrom: padding, skipTo: -1, sparse };
     const factor = mode === 'mean' ? share : flat;
     if (!byFrequency && !flat?.requiresGrad)
       return embeddingOps.sumRows({ x: weight, from: index, to: place, factor }, attrs);
     // Rows by themselves, of which the gradients are those of an embedding, and of the weights.
-    const taken = embeddingOps.embedding({ weight, index }, { padding, byFrequency });
+    const taken = embeddingOps.embedding({ weight, index }, { padding, byFrequency, sparse });
     const scaled = flat ? ops.mul({ a: taken, b: ops.reshape({ x: flat }, { shape: [index.size, 1] }) }) : taken;
     return embeddingOps.sumRows({ x: scaled, from: null, to: place, factor: flat ? null : factor }, attrs);
   },

@@ -1,6 +1,11 @@
 // Rows by index: embeddings, and bags of them.
 import { optional } from '../lookup.ts';
-import { i32, indices, inout, input, kernel, maybe, output, probe, size } from './descriptor.ts';
+import { code, i32, indices, inout, input, kernel, maybe, output, probe, size } from './descriptor.ts';
+
+/** Optimizers that step a few rows alone. */
+export const STEP_RULES = ['sgd', 'adagrad', 'sparseAdam'] as const;
+
+export type StepRule = (typeof STEP_RULES)[number];
 
 export const embeddingKernels = optional(() => ({
   /** Entries go by their order, so that slices are of columns. */
@@ -39,6 +44,41 @@ export const embeddingKernels = optional(() => ({
     n: size,
     m: size,
   }),
+  row_slots_i32: kernel({
+    row: output('i32', 'k'),
+    slot: output('i32', 'm'),
+    index: input('i32', 'm'),
+    order: indices('m', 'm'),
+    m: size,
+    n: size,
+    k: size,
+    skip: i32,
+  }),
+  step_rows_f32: kernel(
+    {
+      p: inout('f32', ['n', 'width'], 'inner'),
+      g: input('f32', ['m', 'width'], 'inner'),
+      a: maybe(inout('f32', ['n', 'width'], 'inner')),
+      b: maybe(inout('f32', ['n', 'width'], 'inner')),
+      index: indices('n', 'm'),
+      step: input('f32'),
+      hyper: input('f32', 7),
+      n: size,
+      m: size,
+      inner: size,
+      width: size,
+      rule: code(...STEP_RULES),
+    },
+    {
+      cut: ({ inner }) => (inner > 16 ? { along: 'inner', grain: 16 } : null),
+      cost: ({ a, n, m, inner, rule }) => (a && rule === 0 ? 0.5 * n : m) * inner,
+      trials: [
+        { n: 9, m: 4, inner: 67, width: 67, rule: 0 },
+        { n: 9, m: 4, inner: 67, width: 67, rule: 1 },
+        { n: 9, m: 4, inner: 67, width: 67, rule: 2 },
+      ],
+    },
+  ),
   bag_places_f32: kernel({
     place: output('i32', 'm'),
     share: output('f32', 'm'),

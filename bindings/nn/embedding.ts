@@ -20,6 +20,8 @@ export interface EmbeddingLayerOptions {
   normType?: number;
   /** Whether the gradient of a row is divided by how often it is taken. @defaultValue false */
   scaleGradByFreq?: boolean;
+  /** Whether the gradient of the weight is a {@link SparseTensor} of the rows that were taken. @defaultValue false */
+  sparse?: boolean;
 }
 
 /** Options of {@link Embedding.fromPretrained}. */
@@ -30,10 +32,10 @@ export interface PretrainedOptions extends EmbeddingLayerOptions {
 
 const AFTER = 'maxNorm: number|null = null, normType: number = 2, scaleGradByFreq: bool = false';
 const declared = signature(
-  `Embedding(numEmbeddings: int, embeddingDim: int, paddingIdx: int|null = null, ${AFTER}, -sparse: bool = false, -_weight: null = null, -_freeze: bool = false, -device: any = null, -dtype: any = null)`,
+  `Embedding(numEmbeddings: int, embeddingDim: int, paddingIdx: int|null = null, ${AFTER}, sparse: bool = false, -_weight: null = null, -_freeze: bool = false, -device: any = null, -dtype: any = null)`,
 );
 const ofPretrained = signature(
-  `Embedding.fromPretrained(embeddings: Tensor, freeze: bool = true, paddingIdx: int|null = null, ${AFTER}, -sparse: bool = false)`,
+  `Embedding.fromPretrained(embeddings: Tensor, freeze: bool = true, paddingIdx: int|null = null, ${AFTER}, sparse: bool = false)`,
 );
 /** The optional arguments of {@link Embedding}, by position. */
 export type EmbeddingSettings = [
@@ -41,6 +43,7 @@ export type EmbeddingSettings = [
   maxNorm: number | null,
   normType: number,
   scaleGradByFreq: boolean,
+  sparse: boolean,
 ];
 
 /** The number of a row from 0. @throws ArgumentError where there is no such row */
@@ -87,6 +90,8 @@ export class Embedding extends OwnLayer {
   normType: number;
   /** Whether the gradient of a row is divided by how often it is taken. */
   scaleGradByFreq: boolean;
+  /** Whether the gradient of the weight is a {@link SparseTensor}. */
+  sparse: boolean;
   /** [numEmbeddings, embeddingDim]. */
   weight: Parameter;
 
@@ -95,11 +100,9 @@ export class Embedding extends OwnLayer {
     ...args: Arguments<[numEmbeddings: number, embeddingDim: number], EmbeddingSettings, EmbeddingLayerOptions>
   ) {
     super();
-    const [numEmbeddings, embeddingDim, paddingIdx, maxNorm, normType, scaleGradByFreq] = declared.parse(args) as [
-      number,
-      number,
-      ...settings: EmbeddingSettings,
-    ];
+    const [numEmbeddings, embeddingDim, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse] = declared.parse(
+      args,
+    ) as [number, number, ...settings: EmbeddingSettings];
     checkSizes('Embedding', { numEmbeddings, embeddingDim });
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;
@@ -107,6 +110,7 @@ export class Embedding extends OwnLayer {
     this.maxNorm = maxNorm;
     this.normType = normType;
     this.scaleGradByFreq = scaleGradByFreq;
+    this.sparse = sparse;
     this.weight = this.registerParameter('weight', table(numEmbeddings, embeddingDim, this.paddingIdx));
   }
 
@@ -123,7 +127,7 @@ export class Embedding extends OwnLayer {
       boolean,
       ...settings: EmbeddingSettings,
     ];
-    const layer = new Embedding(...sizesOf(embeddings), ...(settings.slice(0, 4) as EmbeddingSettings));
+    const layer = new Embedding(...sizesOf(embeddings), ...settings);
     layer.weight.dispose();
     layer.weight = new Parameter(embeddings, { requiresGrad: !freeze });
     return layer;
@@ -131,12 +135,12 @@ export class Embedding extends OwnLayer {
 
   /** @internal */
   [COMPUTE](x: Tensor): Tensor {
-    const { weight, paddingIdx, maxNorm, normType, scaleGradByFreq } = this;
-    return F.embedding(x, weight, paddingIdx, maxNorm, normType, scaleGradByFreq);
+    const { weight, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse } = this;
+    return F.embedding(x, weight, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse);
   }
 
   override extraRepr(): string {
-    const { numEmbeddings, embeddingDim, paddingIdx, maxNorm, normType, scaleGradByFreq } = this;
+    const { numEmbeddings, embeddingDim, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse } = this;
     return describeOptions({
       numEmbeddings,
       embeddingDim,
@@ -144,6 +148,7 @@ export class Embedding extends OwnLayer {
       maxNorm: maxNorm ?? undefined,
       normType: normType === 2 ? undefined : normType,
       scaleGradByFreq: scaleGradByFreq || undefined,
+      sparse: sparse || undefined,
     });
   }
 }
@@ -169,7 +174,7 @@ export interface EmbeddingBagForwardOptions {
 }
 
 const BAG_AFTER =
-  "maxNorm: number|null = null, normType: number = 2, scaleGradByFreq: bool = false, mode: 'sum'|'mean'|'max' = 'mean', -sparse: bool = false";
+  "maxNorm: number|null = null, normType: number = 2, scaleGradByFreq: bool = false, mode: 'sum'|'mean'|'max' = 'mean', sparse: bool = false";
 const BAG_LAST = 'includeLastOffset: bool = false, paddingIdx: int|null = null';
 const declaredBag = signature(
   `EmbeddingBag(numEmbeddings: int, embeddingDim: int, ${BAG_AFTER}, -_weight: null = null, ${BAG_LAST}, -device: any = null, -dtype: any = null)`,
@@ -180,7 +185,13 @@ const ofPretrainedBag = signature(
 const ofBagForward = signature(
   'EmbeddingBag.forward(x: Tensor, offsets: Tensor|null = null, perSampleWeights: Tensor|null = null)',
 );
-type BagSettings = [maxNorm: number | null, normType: number, scaleGradByFreq: boolean, mode: F.BagMode];
+type BagSettings = [
+  maxNorm: number | null,
+  normType: number,
+  scaleGradByFreq: boolean,
+  mode: F.BagMode,
+  sparse: boolean,
+];
 type BagLast = [includeLastOffset: boolean, paddingIdx: number | null];
 
 /**
@@ -204,6 +215,8 @@ export class EmbeddingBag extends Module {
   normType: number;
   /** Whether the gradient of a row is divided by how often it is taken. */
   scaleGradByFreq: boolean;
+  /** Whether the gradient of the weight is a {@link SparseTensor}. */
+  sparse: boolean;
   /** How the rows of a bag become one. */
   mode: F.BagMode;
   /** Whether the offsets end with the number of indices. */
@@ -217,19 +230,25 @@ export class EmbeddingBag extends Module {
   constructor(
     ...args: Arguments<
       [numEmbeddings: number, embeddingDim: number],
-      [...settings: BagSettings, sparse: false, _weight: null, ...last: BagLast],
+      [...settings: BagSettings, _weight: null, ...last: BagLast],
       EmbeddingBagLayerOptions
     >
   ) {
     super();
-    const [numEmbeddings, embeddingDim, maxNorm, normType, scaleGradByFreq, mode, , , includeLastOffset, paddingIdx] =
-      declaredBag.parse(args) as [number, number, ...BagSettings, false, null, ...BagLast];
+    const [numEmbeddings, embeddingDim, ...others] = declaredBag.parse(args) as [
+      ...[number, number],
+      ...BagSettings,
+      null,
+      ...BagLast,
+    ];
+    const [maxNorm, normType, scaleGradByFreq, mode, sparse, , includeLastOffset, paddingIdx] = others;
     checkSizes('EmbeddingBag', { numEmbeddings, embeddingDim });
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;
     this.maxNorm = maxNorm;
     this.normType = normType;
     this.scaleGradByFreq = scaleGradByFreq;
+    this.sparse = sparse;
     this.mode = mode;
     this.includeLastOffset = includeLastOffset;
     this.paddingIdx = fromFront('EmbeddingBag', paddingIdx, numEmbeddings);
@@ -244,13 +263,13 @@ export class EmbeddingBag extends Module {
   static fromPretrained(
     ...args: Arguments<
       [embeddings: Tensor],
-      [freeze: boolean, ...settings: BagSettings, sparse: false, ...last: BagLast],
+      [freeze: boolean, ...settings: BagSettings, ...last: BagLast],
       PretrainedBagOptions
     >
   ): EmbeddingBag {
-    const [embeddings, freeze, maxNorm, normType, scaleGradByFreq, mode, , includeLastOffset, paddingIdx] =
-      ofPretrainedBag.parse(args) as [Tensor, boolean, ...BagSettings, false, ...BagLast];
-    const options = { maxNorm, normType, scaleGradByFreq, mode, includeLastOffset, paddingIdx };
+    const [embeddings, freeze, maxNorm, normType, scaleGradByFreq, mode, sparse, includeLastOffset, paddingIdx] =
+      ofPretrainedBag.parse(args) as [Tensor, boolean, ...BagSettings, ...BagLast];
+    const options = { maxNorm, normType, scaleGradByFreq, mode, sparse, includeLastOffset, paddingIdx };
     const layer = new EmbeddingBag(...sizesOf(embeddings), options);
     layer.weight.dispose();
     layer.weight = new Parameter(embeddings, { requiresGrad: !freeze });
@@ -272,8 +291,8 @@ export class EmbeddingBag extends Module {
   ): Tensor {
     try {
       const [x, offsets, perSampleWeights] = ofBagForward.parse(args) as [Tensor, Tensor | null, Tensor | null];
-      const { weight, maxNorm, normType, scaleGradByFreq, mode, includeLastOffset, paddingIdx } = this;
-      const options = { maxNorm, normType, scaleGradByFreq, mode, includeLastOffset, paddingIdx };
+      const { weight, maxNorm, normType, scaleGradByFreq, mode, sparse, includeLastOffset, paddingIdx } = this;
+      const options = { maxNorm, normType, scaleGradByFreq, mode, sparse, includeLastOffset, paddingIdx };
       return F.embeddingBag(x, weight, { offsets, perSampleWeights, ...options });
     } catch (error) {
       throw named(error, 'EmbeddingBag');

@@ -1,8 +1,9 @@
 // Rows of a table by index. All of them are made of one sum of rows, which is its own transpose: so derivatives have
 // derivatives of any order.
-import { embeddingKernels } from '../generated/kernel-calls.ts';
+import { embeddingKernels, orderKernels, stepKernels } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, GradError, ShapeError } from '../memory/errors.ts';
+import type { Shape } from '../tensor.ts';
 import {
   attrs,
   aux,
@@ -13,6 +14,7 @@ import {
   i32,
   inout,
   maybe,
+  type Ops,
   type Probes,
   plain,
   row,
@@ -20,13 +22,20 @@ import {
   type Tensor,
 } from './core.ts';
 import { expectShape } from './shapes.ts';
+import { packRows, sparseSignatures, stepRows } from './sparse.ts';
+import { SparseTensor } from './sparse-tensor.ts';
 
 /** How many rows there are. */
 type Rows = { readonly n: number };
 /** The row that an entry of `from` or `to` may name to be left out; −1 for none. */
 type Skips = { readonly skipFrom: number; readonly skipTo: number };
-/** The row without a gradient, or −1; whether gradients are divided by how often the row was taken. */
-type Gradients = { readonly padding: number; readonly byFrequency: boolean };
+/**
+ * The row without a gradient, or −1; whether gradients are divided by how often the row was taken; whether that of the
+ * weight is a SparseTensor.
+ */
+type Gradients = { readonly padding: number; readonly byFrequency: boolean } & Sparse;
+/** Whether the gradient is a SparseTensor, where it needs no derivative itself. */
+type Sparse = { readonly sparse?: boolean };
 
 const s = optional(() => ({
   /** y[...index, inner] = weight[index]. */
@@ -38,7 +47,7 @@ const s = optional(() => ({
   sumRows: signature(
     { x: f32, from: maybe(i32), to: maybe(i32), factor: maybe(f32) },
     { y: grad },
-    attrs<Rows & Skips>(),
+    attrs<Rows & Skips & Sparse>(),
   ),
   /** 1 / (how many of the indices are index[j]). */
   indexShares: signature({ index: i32 }, { share: plain, counts: aux }, attrs<Rows>()),
@@ -56,6 +65,7 @@ const s = optional(() => ({
   ),
   /** y[index[j]] = x[j]. */
   putRows: signature({ y: inout(f32), index: i32, x: f32 }, {}),
+  ...sparseSignatures,
 }));
 type S = typeof s;
 declare module './core.ts' {
@@ -79,7 +89,15 @@ function checkRows(probes: Probes, bound: number, index: Tensor, op: string): vo
 const entriesOf = (x: Tensor, from: Tensor | null, to: Tensor | null): number =>
   (from ?? to)?.size ?? (x.sizes[0] as number);
 
-export const embeddingRows = family(calling(embeddingKernels, s), () => ({
+/** The gradient of a table, as a sum of rows; of those alone that it has, where it is to be sparse. */
+function rowGradient(o: Ops, sum: Parameters<Ops['sumRows']>[0], shape: Shape, skips: Skips, sparse = false): Tensor {
+  const n = shape[0] as number;
+  const { to } = sum;
+  if (!sparse || !to) return o.sumRows(sum, { n, ...skips });
+  return new SparseTensor(o.packRows({ ...sum, to }, { n, skip: skips.skipTo }), shape, o);
+}
+
+export const embeddingRows = family(calling(stepKernels, calling(orderKernels, calling(embeddingKernels, s))), () => ({
   embedding: row(s.embedding, {
     outputs: (make, { weight, index }, { padding }, op) => {
       expectTable(op, 'a weight', weight);
@@ -94,19 +112,15 @@ export const embeddingRows = family(calling(embeddingKernels, s), () => ({
       k.index_select_32({ y, x: weight, index, outer: 1, n, m: index.size, inner });
     },
     saves: ['index'],
-    backward: (o, { y: g }, { index }, { padding, byFrequency }, { shapes }) => {
+    backward: (o, { y: g }, { index }, { padding, byFrequency, sparse }, { shapes, noted }) => {
       const [n, width] = shapes.weight as readonly [number, number];
-      return {
-        weight: o.sumRows(
-          {
-            x: o.reshape({ x: g }, { shape: [index.size, width] }),
-            from: null,
-            to: index,
-            factor: byFrequency ? o.indexShares({ index }, { n }) : null,
-          },
-          { n, skipFrom: -1, skipTo: padding },
-        ),
-      };
+      const [x, to] = [
+        o.reshape({ x: g }, { shape: [index.size, width] }),
+        o.reshape({ x: index }, { shape: [index.size] }),
+      ];
+      const factor = byFrequency ? o.indexShares({ index }, { n }) : null;
+      const skips = { skipFrom: -1, skipTo: padding };
+      return { weight: rowGradient(o, { x, from: null, to, factor }, shapes.weight, skips, !noted && sparse) };
     },
   }),
   sumRows: row(s.sumRows, {
@@ -124,13 +138,11 @@ export const embeddingRows = family(calling(embeddingKernels, s), () => ({
       k.sum_rows_f32({ y, x, from, to, factor, n, rows, m, inner, step: inner, skipFrom, skipTo });
     },
     saves: ['from', 'to', 'factor'],
-    backward: (o, { y: g }, { from, to, factor }, { skipFrom, skipTo }, { shapes, needs }) => {
+    backward: (o, { y: g }, { from, to, factor }, { skipFrom, skipTo, sparse }, { shapes, needs, noted }) => {
       if (needs.factor)
         throw new GradError('sumRows: expected factors without a gradient, got some that want one; multiply the rows');
-      const [n] = shapes.x as readonly [number, number];
-      return {
-        x: o.sumRows({ x: g, from: to, to: from, factor }, { n, skipFrom: skipTo, skipTo: skipFrom }),
-      };
+      const skips = { skipFrom: skipTo, skipTo: skipFrom };
+      return { x: rowGradient(o, { x: g, from: to, to: from, factor }, shapes.x, skips, !noted && sparse) };
     },
   }),
   indexShares: row(s.indexShares, {
@@ -178,4 +190,6 @@ export const embeddingRows = family(calling(embeddingKernels, s), () => ({
       k.put_rows_f32({ y, x, index, n, m: index.size, inner });
     },
   }),
+  packRows: packRows(),
+  stepRows: stepRows(),
 }));

@@ -3,6 +3,7 @@
 import { familyOps } from '../autograd.ts';
 import { ArgumentError } from '../memory/errors.ts';
 import { adagradRows, adamRows, rmspropRows, sgdRows } from '../ops/optim.ts';
+import type { SparseTensor } from '../ops/sparse-tensor.ts';
 import { type Arguments, type Signature, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { Optimizer, type Params, type State } from './optimizer.ts';
@@ -37,6 +38,14 @@ type SGDState = State & { momentum_buffer?: Tensor };
 type AdamState = State & { exp_avg: Tensor; exp_avg_sq: Tensor; max_exp_avg_sq?: Tensor };
 type RMSpropState = State & { square_avg: Tensor; grad_avg?: Tensor; momentum_buffer?: Tensor };
 type AdagradState = State & { sum: Tensor };
+
+/** @throws ArgumentError where weights decay, which sparse gradients cannot have them do */
+function expectNoDecay(op: string, weightDecay: number): void {
+  if (weightDecay !== 0)
+    throw new ArgumentError(
+      `step: expected weightDecay 0 of ${op} with a sparse gradient, got ${weightDecay}; embed without sparse`,
+    );
+}
 
 const flag = (on: boolean): number => (on ? 1 : 0);
 
@@ -88,13 +97,18 @@ export class SGD extends Optimizer<SGDOptions> {
     return [lr, weightDecay, flag(maximize), momentum, 1 - dampening, flag(nesterov)];
   }
   /** @internal */
+  protected override expectGradient(g: Tensor, { weightDecay }: SGDOptions): void {
+    if (g.isSparse) expectNoDecay('SGD', weightDecay);
+  }
+  /** @internal */
   protected stateOf({ momentum }: SGDOptions): Record<string, number | null> {
     return { momentum_buffer: momentum !== 0 ? 0 : null };
   }
   /** @internal */
   protected update(p: Tensor, g: Tensor, state: State, hyper: Tensor): void {
     const { step, momentum_buffer = null } = state as SGDState;
-    sgdOps.sgdStep({ p, g, momentum: momentum_buffer, step, hyper });
+    if (g.isSparse) (g as SparseTensor).step(p, 'sgd', { a: momentum_buffer, b: null, step, hyper });
+    else sgdOps.sgdStep({ p, g, momentum: momentum_buffer, step, hyper });
   }
 }
 
@@ -276,11 +290,17 @@ export class Adagrad extends Optimizer<AdagradOptions> {
     return [lr, weightDecay, flag(maximize), lrDecay, eps];
   }
   /** @internal */
+  protected override expectGradient(g: Tensor, { weightDecay }: AdagradOptions): void {
+    if (g.isSparse) expectNoDecay('Adagrad', weightDecay);
+  }
+  /** @internal */
   protected stateOf({ initialAccumulatorValue }: AdagradOptions): Record<string, number> {
     return { sum: initialAccumulatorValue };
   }
   /** @internal */
   protected update(p: Tensor, g: Tensor, state: State, hyper: Tensor): void {
-    adagradOps.adagradStep({ p, g, sum: (state as AdagradState).sum, step: state.step, hyper });
+    const { sum, step } = state as AdagradState;
+    if (g.isSparse) (g as SparseTensor).step(p, 'adagrad', { a: sum, b: null, step, hyper });
+    else adagradOps.adagradStep({ p, g, sum, step, hyper });
   }
 }

@@ -20,5 +20,6 @@ export {
 export * from './pytorch.ts';
 export * from './pytorch.ts';
 export * from './rules.ts';
+export * from './sparse-adam.ts';
 /** Averages of weights (PyTorch's `torch.optim.swa_utils`). */
 export * as swaUtils from './swa-utils/index.ts';

@@ -6,6 +6,7 @@ import { ArgumentError, RecordingError, ShapeError } from '../memory/errors.ts';
 import { scope } from '../scope.ts';
 import { type Arguments, signature } from '../signature.ts';
 import { checkGradient, Tensor } from '../tensor.ts';
+import { denseOf } from '../walk.ts';
 import { type Place, strongWolfe } from './line-search.ts';
 import { type NewGroup, Optimizer, type OptimizerState, type Params } from './optimizer.ts';
 import { savedNumbers } from './saved.ts';
@@ -292,7 +293,7 @@ class Run {
       const parts = this.#params.map((p) => {
         if (!p.grad) return ops.full({}, { shape: [p.size], value: 0 });
         checkGradient('step', p, p.grad);
-        return reshape(p.grad, [p.size]);
+        return reshape(denseOf(p.grad), [p.size]);
       });
       // A copy: gradients are written anew.
       return add(ops.concat({ xs: parts }, { dim: 0 }), 0);

@@ -5,14 +5,17 @@ import { aside, type Tracer, tracing, upload } from '../execute.ts';
 import { ArgumentError, describe } from '../memory/errors.ts';
 import type { SavedTensor } from '../nn/state.ts';
 import { listOf } from '../nn/utils/list.ts';
+import type { SparseTensor } from '../ops/sparse-tensor.ts';
 import { type Signature, signature } from '../signature.ts';
 import { checkGradient, Tensor } from '../tensor.ts';
 import { readSaved, savedNumbers } from './saved.ts';
 import {
+  discard,
   expectObject,
   expectParameters,
   expectSettings,
   type Known,
+  only,
   sameItems,
   settingsOf,
   watchSettings,
@@ -101,6 +104,10 @@ export abstract class Optimizer<O extends object = object> {
    * @internal
    */
   protected abstract stateOf(group: O): Readonly<Record<string, number | null>>;
+  /** @throws ArgumentError for a gradient of a kind that these options cannot step by @internal */
+  protected expectGradient(g: Tensor, _group: O): void {
+    g.expectDense('step', this.constructor.name);
+  }
   /** Calls the fused op for one parameter. @internal */
   protected abstract update(p: Tensor, g: Tensor, state: State, hyper: Tensor, group: O): void;
   /**
@@ -169,12 +176,15 @@ export abstract class Optimizer<O extends object = object> {
     const [closure] = takes.step.parse(args) as [(() => unknown) | undefined];
     const loss = closure && withTape(true, closure, 'step');
     // Checks and state first: when a gradient does not fit or memory runs out here, no parameter has been touched.
-    for (const p of this.#check('step')) {
-      if (!p.grad) continue;
-      checkGradient('step', p, p.grad);
-      const state = this.#state.get(p);
-      for (const name in state) (state[name] as Tensor).checkAlive();
-    }
+    this.#check('step');
+    for (const group of this.paramGroups)
+      for (const p of group.params) {
+        if (!p.grad) continue;
+        checkGradient('step', p, p.grad);
+        this.expectGradient(p.grad, group);
+        const state = this.#state.get(p);
+        for (const name in state) (state[name] as Tensor).checkAlive();
+      }
     const undo = aside(() => withoutTape(() => this.#prepare()));
     const tracer = tracing();
     if (tracer) {
@@ -312,14 +322,12 @@ export abstract class Optimizer<O extends object = object> {
   zeroGrad(...args: unknown[]): void {
     const [setToNone] = takes.zeroGrad.parse(args);
     const params = this.#check('zeroGrad');
-    if (setToNone) {
-      for (const p of params) p.clearGrad();
-      return;
-    }
-    const gradients = params.flatMap((p) => (p.grad ? [p.grad] : []));
+    if (setToNone) for (const p of params) p.clearGrad();
     for (const p of params) if (p.grad) checkGradient('zeroGrad', p, p.grad);
     withoutTape(() => {
-      for (const y of gradients) ops.fillInto({ y }, { value: 0 });
+      for (const { grad: y } of params)
+        if (y?.isSparse) (y as SparseTensor).clear();
+        else if (y) ops.fillInto({ y }, { value: 0 });
     });
   }
 
@@ -426,15 +434,4 @@ interface Hyper {
   readonly isSettled: () => boolean;
   /** The names of the state tensors that they ask for. */
   readonly wanted: readonly string[];
-}
-
-/** What of `state` the settings still ask for: momentum may have been turned off. */
-function only(wanted: readonly string[], state: State): State {
-  let others = false;
-  for (const name in state) others ||= !wanted.includes(name);
-  return others ? (Object.fromEntries(wanted.map((name) => [name, state[name]])) as State) : state;
-}
-
-function discard(state: Readonly<Record<string, Tensor>>): void {
-  for (const x of Object.values(state)) x.dispose();
 }

@@ -111,3 +111,15 @@ export function watchSettings(group: object): () => boolean {
     return i === names.length;
   };
 }
+
+/** What of `state` the settings still ask for: momentum may have been turned off. */
+export function only<S extends Readonly<Record<string, Tensor>>>(wanted: readonly string[], state: S): S {
+  let others = false;
+  for (const name in state) others ||= !wanted.includes(name);
+  return others ? (Object.fromEntries(wanted.map((name) => [name, state[name]])) as unknown as S) : state;
+}
+
+/** Frees state. */
+export function discard(state: Readonly<Record<string, Tensor>>): void {
+  for (const x of Object.values(state)) x.dispose();
+}

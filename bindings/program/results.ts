@@ -81,7 +81,7 @@ export class Results {
 
   #tensor(x: Tensor): Builder<Tensor> {
     const { trace, inputs, wanted } = this.#origin;
-    const { block, dtype, sizes: shape, steps: strides, offset } = x;
+    const { block, sizes: shape, steps: strides, offset } = x;
     if (wanted && x.requiresGrad && !x.isLeaf)
       throw new GradError(
         'compile: expected arguments without requiresGrad where results have a history, which ends at the arguments, got one with it; pass detach(), let the function use the tensor from outside, or call backward() inside',
@@ -99,11 +99,11 @@ export class Results {
       // The tensor itself; what stands in its place once the caller has let go of it.
       return () => {
         const now = this.lasting.get(block);
-        return now && block.freed ? new Tensor(now, dtype, shape, strides, offset) : x;
+        return now && block.freed ? x.alias(shape, strides, offset, now) : x;
       };
     }
     const at = this.#place(block);
-    return this.#asLeaf(x, (blocks) => new Tensor(blocks[at] as Block, dtype, shape, strides, offset));
+    return this.#asLeaf(x, (blocks) => x.alias(shape, strides, offset, blocks[at] as Block));
   }
 
   /** The number of the block that a run makes for `block`. */

@@ -16,6 +16,7 @@ import { forEachInput, Trace } from './trace.ts';
 
 /** Stands for an argument: no memory, and the layout of the argument. */
 function standIn(x: Tensor): Tensor {
+  x.expectDense('compile');
   let last = 0;
   if (!x.isContiguous()) for (let d = 0; d < x.ndim; d++) last += ((x.sizes[d] as number) - 1) * (x.steps[d] as number);
   const made = x.isContiguous()
@@ -325,7 +326,7 @@ export class Specialization {
       const { owner, block } = left;
       // The caller may have let go of it: the program has another one then.
       if (block && left.gradient?.block.freed)
-        left.gradient = new Tensor(this.#now.get(block) as Block, left.gradient.dtype, left.gradient.sizes);
+        left.gradient = left.gradient.alias(left.gradient.sizes, left.gradient.steps, 0, this.#now.get(block) as Block);
       if (owner.grad === left.gradient) continue;
       owner.clearGrad();
       owner.takeGrad(left.gradient);

@@ -34,6 +34,7 @@ from rest import rest
 from rnn import rnns
 from second import seconds
 from signatures import signatures
+from sparse import sparse
 from spatial import spatial
 from trained import trained
 from training import modules, optimizers
@@ -54,6 +55,7 @@ for write in (
     attention,
     averages,
     networks,
+    sparse,
 ):
     write()
 inplace()

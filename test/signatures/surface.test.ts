@@ -35,8 +35,10 @@ const UNDECLARED: Readonly<Record<string, string>> = {
     'optim.swaUtils.AveragedModel.forward': 'takes what that of its model takes',
   },
   Tensor: 'is made by functions',
+  SparseTensor: 'is made by backward()',
   ...{
     'Tensor.toString': 'JavaScript calls it',
+    'SparseTensor.toString': 'JavaScript calls it',
     'Tensor.toJSON': 'JavaScript calls it',
     'nn.Module.toString': 'JavaScript calls it',
   },

@@ -102,6 +102,14 @@ const EXTENDED: Readonly<Record<string, () => object>> = {
   Activation: () => new nn.ReLU(),
   Optimizer: sgd,
   LRScheduler: schedule,
+  SparseTensor: () => {
+    const { weight } = new nn.Embedding(3, 2, { sparse: true });
+    retrograd.functional
+      .embedding(retrograd.tensor([1, 2], { dtype: 'i32' }), weight, { sparse: true })
+      .sum()
+      .backward();
+    return weight.grad as object;
+  },
   GradFunction: () => Object.create(retrograd.autograd.Function.prototype) as object,
 };
 

@@ -1,5 +1,5 @@
 // All optimizers of the namespace, and what tests of them share.
-import { optim, type Tensor } from '../../bindings/index.ts';
+import { arange, functional as F, optim, Tensor, zeros } from '../../bindings/index.ts';
 import { imageOf, numbered } from './failures.ts';
 
 export const SHAPE = [3, 4];
@@ -13,11 +13,44 @@ export const giveGradients = (ps: readonly Tensor[]): void =>
 export type Settings = Record<string, unknown>;
 export type Any = optim.Optimizer<object>;
 export type Make = new (params: unknown, options?: Settings) => Any;
+/** A sparse gradient of all the rows of a dense one. */
+export function sparseOf(dense: Tensor): Tensor {
+  const table = zeros(dense.shape).requiresGrad_();
+  const rows = F.embedding(arange(dense.shape[0] as number, { dtype: 'i32' }), table, { sparse: true });
+  rows.mul(dense).sum().backward();
+  return table.grad as Tensor;
+}
+
+const isDense = (g: unknown, { shape }: Tensor): g is Tensor =>
+  g instanceof Tensor &&
+  !(g.isSparse || g.block.freed) &&
+  g.dtype === 'f32' &&
+  g.isContiguous() &&
+  g.shape.join() === shape.join();
+
+/** SparseAdam with the dense gradients that all others are given. */
+class Sparse extends optim.SparseAdam {
+  // biome-ignore lint/suspicious/noExplicitAny: as that of Optimizer
+  override step(closure?: () => unknown): any {
+    const convert = (): void => {
+      for (const p of this.paramGroups.flatMap(({ params }) => params))
+        if (p instanceof Tensor && isDense(p.grad, p)) p.grad = sparseOf(p.grad);
+    };
+    if (closure) return super.step(() => [closure(), convert()][0]);
+    convert();
+    super.step();
+  }
+}
+
 /** Every optimizer that there is, but L-BFGS, which has no groups and no steps of parameters. */
-export const optimizers = Object.entries(optim).filter(
-  ([name, value]) =>
-    name !== 'Optimizer' && name !== 'LBFGS' && (value as { prototype?: unknown }).prototype instanceof optim.Optimizer,
-) as unknown as [string, Make][];
+export const optimizers = Object.entries(optim)
+  .filter(
+    ([name, value]) =>
+      name !== 'Optimizer' &&
+      name !== 'LBFGS' &&
+      (value as { prototype?: unknown }).prototype instanceof optim.Optimizer,
+  )
+  .map(([name, value]) => [name, name === 'SparseAdam' ? Sparse : value]) as unknown as [string, Make][];
 /** Options that make an optimizer keep all the state that it can. */
 const MOST: Record<string, Settings> = {
   SGD: { momentum: 0.9, nesterov: true },
@@ -35,6 +68,7 @@ const MOST: Record<string, Settings> = {
   NAdam: {},
   RAdam: {},
   Rprop: {},
+  SparseAdam: {},
 };
 export const most = (name: string): Settings => {
   const options = MOST[name];

@@ -1,6 +1,7 @@
 // The ways between the plain arrays of reference/ and tensors.
 import { type Dtype, dtypes } from '../../bindings/dtypes.ts';
 import { runtime } from '../../bindings/engine/engine.ts';
+import { SparseTensor } from '../../bindings/ops/sparse-tensor.ts';
 import { contiguousStrides, numelOf, Tensor } from '../../bindings/tensor.ts';
 import { forEachIndex, type Nd, nd } from '../../reference/nd.ts';
 
@@ -74,6 +75,6 @@ export function expectClose(
 
 /** The bits of the elements, to compare exactly: NaN equals itself and -0 differs from 0. */
 export function bits(x: Tensor): string {
-  const { data } = x;
+  const { data } = x instanceof SparseTensor ? x.toDense() : x;
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
 }

@@ -3,6 +3,7 @@ import { familyOps, ops, withoutTape } from '../../autograd.ts';
 import { norm } from '../../functional/reduction.ts';
 import { ArgumentError, describe } from '../../memory/errors.ts';
 import { clipRows } from '../../ops/optim.ts';
+import type { SparseTensor } from '../../ops/sparse-tensor.ts';
 import { scope } from '../../scope.ts';
 import { type Callable, callable } from '../../signature.ts';
 import { checkGradient, Tensor } from '../../tensor.ts';
@@ -40,6 +41,9 @@ function scaleAll(gradients: readonly Tensor[], total: Tensor, maxNorm: number):
   for (const y of gradients) ops.scaleInto({ y, factor });
 }
 
+/** The numbers of x that may be other than 0. */
+const numbersOf = (x: Tensor): Tensor => (x.isSparse ? (x as SparseTensor).stored : x);
+
 /** The gradients that there are, each fit to be written. @throws before anything is written, where one is not */
 function gradientsOf(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[] {
   const list = parameters instanceof Tensor ? [parameters] : listOf(op, parameters);
@@ -48,7 +52,7 @@ function gradientsOf(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[
       throw new ArgumentError(`${op}: expected tensors as parameters, got ${describe(p)}; pass model.parameters()`);
     if (!p.grad) return [];
     checkGradient(op, p, p.grad);
-    return [p.grad];
+    return [numbersOf(p.grad)];
   });
 }
 
@@ -114,7 +118,7 @@ export const getTotalNorm = callable<
     const list = tensors instanceof Tensor ? [tensors] : listOf('getTotalNorm', tensors);
     for (const x of list)
       if (!(x instanceof Tensor)) throw new ArgumentError(`getTotalNorm: expected tensors, got ${describe(x)}`);
-    return withoutTape(() => totalOf('getTotalNorm', list as Tensor[], normType, errorIfNonfinite));
+    return withoutTape(() => totalOf('getTotalNorm', (list as Tensor[]).map(numbersOf), normType, errorIfNonfinite));
   },
 );
 

@@ -33,6 +33,7 @@ import { samplingCases } from './sampling.ts';
 import { scatterCases } from './scatter.ts';
 import { shapeCases } from './shape.ts';
 import { softmaxCases } from './softmax.ts';
+import { sparseCases } from './sparse.ts';
 import { specialCases } from './special.ts';
 import { type AllCases, type AnyCase, type Fill, placesOf, type Spec, uniform } from './types.ts';
 import { unaryCases } from './unary.ts';
@@ -58,6 +59,7 @@ export const cases: AllCases = {
   ...padCases,
   ...poolCases,
   ...embeddingCases,
+  ...sparseCases,
   ...resampleCases,
   ...attentionCases,
   ...rnnCases,
