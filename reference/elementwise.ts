@@ -47,6 +47,8 @@ export const unary = {
   neg: { forward: (x) => -x, derivative: () => -1 },
   abs: { forward: Math.abs, derivative: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0) },
   sign: { forward: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0), derivative: () => 0 },
+  /** TensorFlow's: `low` is its alpha. */
+  step: { forward: (x, low) => (x > 0 ? 1 : Number.isNaN(x) ? x : low), derivative: () => 0 },
   exp: { forward: Math.exp, derivative: Math.exp, derivativeOfOutput: (y) => y },
   expm1: { forward: Math.expm1, derivative: Math.exp, derivativeOfOutput: (y) => y + 1 },
   log: { forward: Math.log, derivative: (x) => 1 / x },

@@ -1,9 +1,9 @@
 // Elementwise functions of n contiguous elements, out = f(x). out may be x. Every kernel overwrites out, or dx. Where
 // there is no backward, the gradient is a product of other kernels' results, or zero.
-import { madd, magnitude } from "../lanes";
+import { madd, magnitude, select } from "../lanes";
 import { grad, map } from "../loops";
 import { erf, exp, expm1, log, log1p } from "../math";
-import { Square, USES_Q } from "../ops";
+import { Square, USES_P, USES_Q } from "../ops";
 
 @final
 @unmanaged
@@ -127,6 +127,18 @@ class Sign {
 
 @final
 @unmanaged
+class Step {
+  @inline uses(): i32 {
+    return USES_P;
+  }
+  @inline forward(x: v128, low: v128): v128 {
+    const zero = f32x4.splat(0);
+    return select(f32x4.eq(x, x), select(f32x4.gt(x, zero), f32x4.splat(1), low), x);
+  }
+}
+
+@final
+@unmanaged
 class Abs {
   @inline forward(x: v128): v128 {
     return magnitude(x);
@@ -220,6 +232,11 @@ export function trunc_forward_f32(out: usize, x: usize, n: i32): void {
 /** out = the sign of x (torch.sign): 1, -1, or 0, which is also NaN's. */
 export function sign_forward_f32(out: usize, x: usize, n: i32): void {
   map<Sign>(out, x, n);
+}
+
+/** out = x > 0 ? 1 : low, and NaN of NaN (tf.step). */
+export function step_forward_f32(out: usize, x: usize, n: i32, low: f32): void {
+  map<Step>(out, x, n, low);
 }
 
 /** out = |x| (torch.abs). */

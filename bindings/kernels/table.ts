@@ -42,6 +42,7 @@ import { gridKernels, resampleKernels } from './resample.ts';
 import { rnnKernels } from './rnn.ts';
 import { scatterKernels } from './scatter.ts';
 import { recurrenceKernels, specialKernels } from './special.ts';
+import { tfjsKernels } from './tfjs.ts';
 
 /** The families of kernels by their names. A kernel is in one of them. */
 export const families = optional(() => ({
@@ -82,6 +83,7 @@ export const families = optional(() => ({
   optimizerKernels,
   specialKernels,
   recurrenceKernels,
+  tfjsKernels,
 }));
 /** The families of probes. */
 export const probeFamilies = optional(() => ({ checkProbes, countProbes, offsetProbes, ctcProbes, samplingProbes }));

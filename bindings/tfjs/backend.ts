@@ -120,6 +120,16 @@ export class Backend implements TfBackend {
     return { dataId: x.dataId, shape, dtype: x.dtype };
   }
 
+  /** Calls `make`, and lets go of all that was made in it as a result but for what it returns. */
+  keepingOnly(make: () => Info): Info {
+    const from = this.#made.length;
+    const result = make();
+    for (const data of this.#made.splice(from))
+      if (data === result.dataId) this.#made.push(data);
+      else this.#temporary.push(data);
+    return result;
+  }
+
   /** Calls a kernel: intermediates go after it, and results where it fails. */
   run(row: Runs, inputs: object, attrs: unknown): Info | Info[] {
     const made = this.#made.length;

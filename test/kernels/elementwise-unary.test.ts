@@ -19,6 +19,7 @@ const cases: { [K in keyof typeof unary]: Case } = {
   neg: { ulps: 0 },
   abs: { ulps: 0, saved: 'input' },
   sign: { ulps: 0 },
+  step: { ulps: 0, scalars: [[0], [slope], [-2]] },
   exp: { ulps: 2 },
   expm1: { ulps: 2 },
   log: { ulps: 2 },

@@ -22,6 +22,7 @@ import * as rnn from '../../bindings/kernels/rnn.ts';
 import * as scatter from '../../bindings/kernels/scatter.ts';
 import * as special from '../../bindings/kernels/special.ts';
 import { addKernels, descriptorOf, type KernelName, table } from '../../bindings/kernels/table.ts';
+import * as tfjs from '../../bindings/kernels/tfjs.ts';
 
 const families = {
   ...{
@@ -39,12 +40,16 @@ const families = {
   },
   ...attention,
   ...random,
-  ...{ ...order, ...scatter, ...special },
+  ...{ ...order, ...scatter, ...special, ...tfjs },
 } as unknown as Record<string, object>;
 const folder = fileURLToPath(new URL('../../bindings/ops/', import.meta.url));
 const outside = Object.keys(table).filter((name) => !descriptorOf(name as KernelName));
 
 const texts = readdirSync(folder).map((file) => readFileSync(folder + file, 'utf8'));
+
+/** The families that call kernels for TensorFlow.js, which say so likewise. */
+const tfjsFolder = fileURLToPath(new URL('../../bindings/tfjs/kernels/', import.meta.url));
+const tfjsTexts = readdirSync(tfjsFolder).map((file) => readFileSync(tfjsFolder + file, 'utf8'));
 
 /** The kernels outside of the core that a text calls. */
 const calledIn = (text: string): string[] =>
@@ -56,7 +61,7 @@ const broughtBy = (text: string): string[] =>
   [...text.matchAll(/calling\((\w+),/g)].flatMap(([, family]) => Object.keys(families[family as string] ?? {}));
 
 it('are all called, and none by the core', () => {
-  expect(new Set(texts.flatMap(calledIn))).toEqual(new Set(outside));
+  expect(new Set([...texts, ...tfjsTexts].flatMap(calledIn))).toEqual(new Set(outside));
   expect(outside.length).toBeGreaterThan(40);
 });
 
@@ -68,6 +73,15 @@ it.each(readdirSync(folder))('%s', (file) => {
   const callers = rows.length > 0 ? [text] : texts.filter((other) => other.includes(`from './${file}'`));
   for (const caller of callers) expect(broughtBy(caller), file).toEqual(expect.arrayContaining(calledIn(text)));
   if (calledIn(text).length > 0) expect(callers.length).toBeGreaterThan(0);
+});
+
+it('are brought by the families for TensorFlow.js that call them', () => {
+  const brought = tfjsTexts.flatMap((text) =>
+    [...text.matchAll(/kernels: \[([^\]]*)\]/g)].flatMap(([, list]) =>
+      (list as string).split(/\W+/).flatMap((family) => Object.keys(families[family] ?? {})),
+    ),
+  );
+  expect(brought).toEqual(expect.arrayContaining(tfjsTexts.flatMap(calledIn)));
 });
 
 it('are called by a program that loads them while it runs, and by its successors', async () => {

@@ -5,7 +5,7 @@ import { sameShape } from '../../sizes.ts';
 import type { Backend } from '../backend.ts';
 import type { Data } from '../data.ts';
 import type { Info } from '../engine.ts';
-import { prelu } from './elementwise.ts';
+import { prelu } from './binary.ts';
 import { stretch, stretchedDims } from './layout.ts';
 
 /** The attributes of fused kernels. */

@@ -3,20 +3,11 @@ import { ArgumentError } from '../../memory/errors.ts';
 import { split3 } from '../../ops/shapes.ts';
 import { numelOf, sameShape } from '../../sizes.ts';
 import type { Backend } from '../backend.ts';
-import type { Data, NumberDtype } from '../data.ts';
+import type { NumberDtype } from '../data.ts';
 import type { Info } from '../engine.ts';
 import { B, F, type Family, I, row } from '../row.ts';
+import { range } from './create.ts';
 import { axisOf, fill, part } from './layout.ts';
-
-/** 0, 1, 2 … as n integers. */
-export function range(backend: Backend, n: number): Data {
-  const { kernels } = backend;
-  const [steps, y] = [backend.temporary(n, 'int32'), backend.temporary(n, 'int32')];
-  fill(kernels, 'int32', steps, n, 1);
-  fill(kernels, 'int32', steps, Math.min(n, 1), 0);
-  kernels.cumsum_forward_i32({ y, x: steps, outer: 1, r: n, inner: 1, stride: 1 });
-  return y;
-}
 
 /** The first of the indices that is not below `bound`, or −1. */
 const outside = (backend: Backend, indices: Info, bound: number): number =>
@@ -34,8 +25,12 @@ interface OneHot {
   readonly dtype?: NumberDtype;
 }
 
+/** How many dims both share; counted from behind where it is negative. */
+const batchOf = ({ shape }: Info, batchDims = 0): number => (batchDims < 0 ? batchDims + shape.length : batchDims);
+
 /** Picks slices of x along an axis, batch by batch. @throws ArgumentError for an index that there is not */
-function gather(backend: Backend, x: Info, indices: Info, { axis, batchDims = 0 }: Gather): Info {
+function gather(backend: Backend, x: Info, indices: Info, { axis, batchDims: given }: Gather): Info {
+  const batchDims = batchOf(indices, given);
   const d = axisOf('gather', axis, x.shape.length);
   const n = x.shape[d] as number;
   const wrong = outside(backend, indices, n);
@@ -70,10 +65,14 @@ export const indexing: Family = {
     GatherV2: row<{ x: number; indices: number }, Gather>(
       { x: F | I | B, indices: I },
       (backend, { x, indices }, attrs) => gather(backend, x, indices, attrs),
-      ({ x, indices }, { axis, batchDims = 0 }) =>
-        batchDims >= 0 &&
-        batchDims <= (axis < 0 ? axis + x.shape.length : axis) &&
-        sameShape(x.shape.slice(0, batchDims), indices.shape.slice(0, batchDims)),
+      ({ x, indices }, { axis, batchDims: given }) => {
+        const batchDims = batchOf(indices, given);
+        return (
+          batchDims >= 0 &&
+          batchDims <= (axis < 0 ? axis + x.shape.length : axis) &&
+          sameShape(x.shape.slice(0, batchDims), indices.shape.slice(0, batchDims))
+        );
+      },
     ),
     OneHot: row<{ indices: number }, OneHot>(
       { indices: I },

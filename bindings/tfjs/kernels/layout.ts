@@ -61,6 +61,25 @@ export function fill(k: Kernels, dtype: NumberDtype, y: Operand, n: number, valu
   else k.fill_u8({ y, n, value });
 }
 
+/** One number, as an operand that stretches. */
+export function constant(backend: Backend, dtype: NumberDtype, value: number): Data {
+  const y = backend.temporary(1, dtype);
+  fill(backend.kernels, dtype, y, 1, value);
+  return y;
+}
+
+/** The data of x stretched to a shape, each element in a place of its own. */
+export function stretched(backend: Backend, x: Info, shape: Shape): Data {
+  const data = backend.at(x);
+  const n = numelOf(shape);
+  if (numelOf(x.shape) === n) return data;
+  const dtype = x.dtype as NumberDtype;
+  const y = backend.temporary(n, dtype);
+  const from = broadcastTo(x.shape, contiguousStrides(x.shape), shape);
+  copy(backend.kernels, dtype, y, data, shape, contiguousStrides(shape), from);
+  return y;
+}
+
 /** What a cast is called by. */
 const names = { float32: 'f32', int32: 'i32', bool: 'u8' } as const;
 
@@ -68,9 +87,7 @@ const names = { float32: 'f32', int32: 'i32', bool: 'u8' } as const;
 export function cast(backend: Backend, from: NumberDtype, to: NumberDtype, y: Data, x: Data, n: number): void {
   const { kernels } = backend;
   if (to === 'bool') {
-    const zero = backend.temporary(1, from);
-    fill(kernels, from, zero, 1, 0);
-    const call = { y, a: x, b: zero, dims: [1, n, 1, 0] };
+    const call = { y, a: x, b: constant(backend, from, 0), dims: [1, n, 1, 0] };
     if (from === 'float32') kernels.ne_f32(call);
     else kernels.ne_i32(call);
     return;

@@ -5,30 +5,44 @@ import { contiguousStrides, numelOf, type Shape } from '../../sizes.ts';
 import type { Backend } from '../backend.ts';
 import type { Data } from '../data.ts';
 import type { Info } from '../engine.ts';
-import { F, type Family, maybe, row } from '../row.ts';
+import { F, type Family, I, maybe, row } from '../row.ts';
 import { applyActivation, type Fused, isFusable } from './fused.ts';
-import { stretch } from './layout.ts';
+import { part, stretch } from './layout.ts';
 
 interface Transposes {
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;
 }
 
+/** A batch of products c [m, n] = a [m, k] · b [k, n]; strides in elements. */
+export interface Product {
+  readonly a: Data;
+  readonly b: Data;
+  readonly m: number;
+  readonly k: number;
+  readonly n: number;
+  readonly aRow: number;
+  readonly aCol: number;
+  readonly bRow: number;
+  readonly bCol: number;
+  readonly batch: Shape;
+  /** Strides of the batch. */
+  readonly aBatch: readonly number[];
+  readonly bBatch: readonly number[];
+}
+
 /** Strides of the batch of an operand over the stretched `batch`. */
 const batchStrides = (shape: Shape, batch: Shape): number[] =>
   broadcastTo(shape.slice(0, -2), contiguousStrides(shape).slice(0, -2), batch);
 
-/** c = a · b + bias, its `act` being 1 for relu. @throws ShapeError */
-function multiply(
+/** @throws ShapeError unless both are batches of matrices that can be multiplied */
+function productOf(
   backend: Backend,
   a: Info,
   b: Info,
   { transposeA = false, transposeB = false }: Transposes,
-  bias: Data | null,
-  act: 0 | 1,
-): Info & { readonly dataId: Data } {
-  const [ra, rb] = [a.shape.length, b.shape.length];
-  if (ra < 2 || rb < 2)
+): Product {
+  if (a.shape.length < 2 || b.shape.length < 2)
     throw new ShapeError(
       `matMul: expected at least 2 dims each, got ${formatShape(a.shape)} and ${formatShape(b.shape)}; reshape() first`,
     );
@@ -42,36 +56,67 @@ function multiply(
         `transposeA=${transposeA} and transposeB=${transposeB} must match; transpose one`,
     );
   const batch = stretch('matMul', a.shape.slice(0, -2), b.shape.slice(0, -2));
-  const c = backend.make([...batch, m, n], 'float32');
-  const dims =
-    numelOf(batch) === 1
-      ? [0]
-      : loopDims(batch, batchStrides(a.shape, batch), batchStrides(b.shape, batch), batchStrides(c.shape, batch));
-  if (c.dataId.size === 0) return c;
-  backend.kernels.gemm_f32({
-    ...{ c: c.dataId, a: backend.at(a), b: backend.at(b), bias, m, n, k },
+  return {
+    ...{ a: backend.at(a), b: backend.at(b), m, k, n, batch },
     ...{ aRow: transposeA ? 1 : k, aCol: transposeA ? m : 1, bRow: transposeB ? 1 : n, bCol: transposeB ? k : 1 },
-    ...{ cRow: n, act, dims },
-  });
-  return c;
+    ...{ aBatch: batchStrides(a.shape, batch), bBatch: batchStrides(b.shape, batch) },
+  };
+}
+
+/** c = a · b + bias, `act` being 1 for relu. */
+export function multiply(backend: Backend, product: Product, c: Data, bias: Data | null, act: 0 | 1): void {
+  if (c.size === 0) return;
+  const { batch, aBatch, bBatch, ...sizes } = product;
+  const { m, n } = sizes;
+  const cBatch = contiguousStrides(batch).map((step) => step * m * n);
+  const dims = numelOf(batch) === 1 ? [0] : loopDims(batch, aBatch, bBatch, cBatch);
+  backend.kernels.gemm_f32({ ...sizes, c, bias, cRow: n, act, dims });
+}
+
+/** c = a · b of integers, exact modulo 2^32: row by row, all products and then their sums. */
+function multiplyIntegers({ kernels }: Backend, product: Product, c: Data, products: Data): void {
+  const { a, b, m, k, n, aRow, aCol, bRow, bCol, batch, aBatch, bBatch } = product;
+  const at = contiguousStrides(batch);
+  for (let i = 0; i < numelOf(batch); i++) {
+    const index = batch.map((size, d) => Math.floor(i / (at[d] as number)) % size);
+    const from = (steps: readonly number[]): number => index.reduce((sum, x, d) => sum + x * (steps[d] as number), 0);
+    for (let j = 0; j < m; j++) {
+      const row = part(a, from(aBatch) + j * aRow);
+      const dims = [2, k, n, aCol, 0, bRow, bCol];
+      kernels.mul_forward_i32({ y: products, a: row, b: part(b, from(bBatch)), dims });
+      const y = part(c, (i * m + j) * n);
+      kernels.sum_i32({ y, x: products, outer: 1, r: k, inner: n, stride: n });
+    }
+  }
 }
 
 export const matmul: Family = {
   kernels: [],
   rows: {
-    BatchMatMul: row<{ a: number; b: number }, Transposes>({ a: F, b: F }, (backend, { a, b }, attrs) =>
-      multiply(backend, a, b, attrs, null, 0),
+    BatchMatMul: row<{ a: number; b: number }, Transposes>(
+      { a: F | I, b: F | I },
+      (backend, { a, b }, attrs) => {
+        const product = productOf(backend, a, b, attrs);
+        const { batch, m, k, n } = product;
+        const c = backend.make([...batch, m, n], a.dtype as 'float32' | 'int32');
+        if (a.dtype === 'float32') multiply(backend, product, c.dataId, null, 0);
+        else multiplyIntegers(backend, product, c.dataId, backend.temporary(k * n, 'int32'));
+        return c;
+      },
+      ({ a, b }) => a.dtype === b.dtype,
     ),
     _FusedMatMul: row(
       { a: F, b: F, bias: maybe(F), preluActivationWeights: maybe(F) },
       (backend, { a, b, bias, preluActivationWeights }, attrs: Transposes & Fused) => {
-        const n = b.shape[b.shape.length - (attrs.transposeB ? 2 : 1)] as number;
+        const product = productOf(backend, a, b, attrs);
+        const { batch, m, n } = product;
+        const c = backend.make([...batch, m, n], 'float32');
         // A bias for each column goes into the product; others are added to it.
         const inside = bias && numelOf(bias.shape) === n && bias.shape[bias.shape.length - 1] === n;
         const relu = attrs.activation === 'relu' && (inside || !bias);
-        const c = multiply(backend, a, b, attrs, inside ? backend.at(bias) : null, relu ? 1 : 0);
-        const rest = relu ? { ...attrs, activation: 'linear' } : attrs;
-        applyActivation(backend, c, inside ? undefined : bias, rest, preluActivationWeights);
+        multiply(backend, product, c.dataId, inside ? backend.at(bias) : null, relu ? 1 : 0);
+        const after = relu ? { ...attrs, activation: 'linear' } : attrs;
+        applyActivation(backend, c, inside ? undefined : bias, after, preluActivationWeights);
         return c;
       },
       (_, attrs) => isFusable(attrs),

@@ -1,4 +1,5 @@
 // Reductions over some axes, scans along one, and softmax.
+import { recurrenceKernels } from '../../generated/kernel-calls.ts';
 import type { Kernels } from '../../kernels/table.ts';
 import { ShapeError } from '../../memory/errors.ts';
 import { split3 } from '../../ops/shapes.ts';
@@ -7,7 +8,7 @@ import type { Backend } from '../backend.ts';
 import type { Data, NumberDtype } from '../data.ts';
 import type { Info } from '../engine.ts';
 import { B, F, type Family, I, type Row, row } from '../row.ts';
-import { asFloat, axisOf, copy, fill } from './layout.ts';
+import { asFloat, axisOf, cast, constant, copy, fill, part } from './layout.ts';
 
 /** Sum and the like call it axis, Max and Min reductionIndices. */
 interface Axes {
@@ -53,6 +54,14 @@ function splitOver(backend: Backend, x: Data, shape: Shape, axes: readonly numbe
 const reducedShape = (shape: Shape, axes: readonly number[], keepDims = false): number[] =>
   keepDims ? shape.map((n, d) => (axes.includes(d) ? 1 : n)) : shape.filter((_, d) => !axes.includes(d));
 
+/** A result: the sum of floats over some axes, which go. */
+export function sumOver(backend: Backend, x: Info, axes: readonly number[]): Info {
+  const y = backend.make(reducedShape(x.shape, axes), 'float32');
+  const split = splitOver(backend, backend.at(x), x.shape, axes);
+  backend.kernels.sum_f32({ ...split, y: y.dataId, stride: split.inner, factor: 1 });
+  return y;
+}
+
 /** What a reduction calls. */
 interface Call {
   readonly y: Data;
@@ -85,19 +94,29 @@ function reduction(kernel: string, choice: Choice): Row {
   );
 }
 
+/** Bools as floats. */
+function floats(backend: Backend, x: Data): Data {
+  const y = backend.temporary(x.size, 'float32');
+  cast(backend, 'bool', 'float32', y, x, x.size);
+  return y;
+}
+
 /** The index of an extreme. NaN is never one, where the kernel lets it win. */
 function argument(kernel: string, worst: number, choice: { float32: Reduce; int32: Reduce }): Row {
   const skipping: Reduce = (k, call, backend) => {
     const n = call.x.size;
     const number = backend.temporary(n, 'bool');
     k.eq_f32({ y: number, a: call.x, b: call.x, dims: [1, n, 1, 1] });
-    const least = backend.temporary(1, 'float32');
-    fill(k, 'float32', least, 1, worst);
+    const least = constant(backend, 'float32', worst);
     const x = backend.temporary(n, 'float32');
     k.where_f32({ y: x, condition: number, a: call.x, b: least, dims: [1, n, 1, 1, 0] });
     choice.float32(k, { ...call, x }, backend);
   };
-  const inner = reduction(kernel, { float32: ['int32', skipping], int32: ['int32', choice.int32] });
+  const inner = reduction(kernel, {
+    float32: ['int32', skipping],
+    int32: ['int32', choice.int32],
+    bool: ['int32', (k, call, backend) => choice.float32(k, { ...call, x: floats(backend, call.x) }, backend)],
+  });
   // Of several axes tfjs takes the first.
   const first = (attrs: unknown): Axes => {
     const { axis } = attrs as Axes;
@@ -115,20 +134,69 @@ const counting =
   (k, { y, ...call }, backend) => {
     const count = backend.temporary(y.size, 'int32');
     k.sum_u8({ ...call, y: count });
-    const [all, none] = [backend.temporary(1, 'int32'), backend.temporary(1, 'int32')];
-    fill(k, 'int32', all, 1, call.r);
-    fill(k, 'int32', none, 1, 0);
-    compare(k, y, count, y.size, all, none);
+    compare(k, y, count, y.size, constant(backend, 'int32', call.r), constant(backend, 'int32', 0));
   };
+
+/** The product of integers, modulo 2^32: half of what is left times the other half, until one is left. */
+const multiplyUp: Reduce = (k, { y, x, outer, r, inner }, backend) => {
+  const left = backend.temporary(x.size, 'int32');
+  const step = r * inner;
+  k.copy_32({ y: left, x, dims: [1, outer * step, 1, 1] });
+  for (let n = r; n > 1; ) {
+    const half = n >> 1;
+    // A middle one that is left over waits for the next round.
+    const from = part(left, (n - half) * inner);
+    const products = backend.temporary(outer * half * inner, 'int32');
+    k.mul_forward_i32({ y: products, a: left, b: from, dims: [2, outer, half * inner, step, 1, step, 1] });
+    k.copy_32({ y: left, x: products, dims: [2, outer, half * inner, step, 1, half * inner, 1] });
+    n -= half;
+  }
+  k.copy_32({ y, x: left, dims: [2, outer, inner, inner, 1, step, 1] });
+};
 
 interface Scan {
   readonly axis: number;
+  /** Each result leaves its own element out. */
   readonly exclusive?: boolean;
+  /** From the end. */
   readonly reverse?: boolean;
 }
 
+/** What the elements up to each come to. @param start what none come to */
+function scanRow(kernel: string, mask: number, start: number, scan: Reduce): Row {
+  return row<{ x: number }, Scan>({ x: mask }, (backend, { x }, { axis, exclusive = false, reverse = false }) => {
+    const { kernels } = backend;
+    const dtype = x.dtype as NumberDtype;
+    const y = backend.make(x.shape, dtype);
+    const { dataId } = y;
+    const { size } = dataId;
+    if (size === 0) return y;
+    const [outer, r, inner] = split3(x.shape, axisOf(kernel, axis, x.shape.length));
+    const shape = [outer, r, inner];
+    const steps = [r * inner, inner, 1];
+    /** Turned around. */
+    const turn = (to: Data, from: Data): Data => {
+      copy(kernels, dtype, to, part(from, (r - 1) * inner), shape, steps, [r * inner, -inner, 1]);
+      return to;
+    };
+    const from = reverse ? turn(backend.temporary(size, dtype), backend.at(x)) : backend.at(x);
+    const plain = !(exclusive || reverse);
+    const all = plain ? dataId : backend.temporary(size, dtype);
+    scan(kernels, { y: all, x: from, outer, r, inner, stride: inner }, backend);
+    if (plain) return y;
+    let last = all;
+    if (exclusive) {
+      last = reverse ? backend.temporary(size, dtype) : dataId;
+      fill(kernels, dtype, last, size, start);
+      copy(kernels, dtype, part(last, inner), all, [outer, r - 1, inner], steps, steps);
+    }
+    if (reverse) turn(dataId, last);
+    return y;
+  });
+}
+
 export const reduce: Family = {
-  kernels: [],
+  kernels: [recurrenceKernels],
   rows: {
     Sum: reduction('Sum', {
       float32: ['float32', (k, call) => k.sum_f32({ ...call, factor: 1 })],
@@ -146,7 +214,10 @@ export const reduce: Family = {
       },
       ({ x }, attrs) => hasElements('Mean', x, attrs),
     ),
-    Prod: reduction('Prod', { float32: ['float32', (k, call) => k.prod_f32(call)] }),
+    Prod: reduction('Prod', {
+      float32: ['float32', (k, call) => k.prod_f32(call)],
+      int32: ['int32', multiplyUp],
+    }),
     Max: reduction('Max', {
       float32: ['float32', (k, call) => k.max_f32(call)],
       int32: ['int32', (k, call) => k.max_i32(call)],
@@ -169,19 +240,11 @@ export const reduce: Family = {
       float32: (k, call) => k.argmin_f32(call),
       int32: (k, call) => k.argmin_i32(call),
     }),
-    Cumsum: row<{ x: number }, Scan>(
-      { x: F | I },
-      (backend, { x }, { axis, reverse }) => {
-        const y = backend.make(x.shape, x.dtype as NumberDtype);
-        const d = axisOf('cumsum', axis, x.shape.length);
-        const [outer, r, inner] = split3(x.shape, d);
-        const call = { y: y.dataId, x: backend.at(x), outer, r, inner, stride: inner };
-        if (x.dtype === 'int32') backend.kernels.cumsum_forward_i32(call);
-        else if (reverse) backend.kernels.cumsum_backward_f32(call);
-        else backend.kernels.cumsum_forward_f32(call);
-        return y;
-      },
-      ({ x }, { exclusive, reverse }) => x.shape.length > 0 && !exclusive && !(reverse && x.dtype === 'int32'),
+    Cumsum: scanRow('cumsum', F | I, 0, (k, call) =>
+      call.y.dtype === 'int32' ? k.cumsum_forward_i32(call) : k.cumsum_forward_f32(call),
+    ),
+    Cumprod: scanRow('cumprod', F, 1, (k, { y, x, outer, r, inner }) =>
+      k.recurrence_f32({ y, a: x, b: null, outer, r, inner, start: 1, backward: 0 }),
     ),
     Softmax: row<{ logits: number }, { dim: number }>({ logits: F }, (backend, { logits }, { dim }) => {
       const { shape } = logits;

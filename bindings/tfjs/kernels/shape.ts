@@ -7,6 +7,7 @@ import type { Data, NumberDtype } from '../data.ts';
 import type { Info } from '../engine.ts';
 import { B, F, type Family, I, listRow, type Row, row } from '../row.ts';
 import { axisOf, copy, fill, part } from './layout.ts';
+import { partsOf, type StridedSlice } from './strided-slice.ts';
 
 const NUMBERS = F | I | B;
 
@@ -32,16 +33,20 @@ function reshaped({ shape: from }: Info, { shape }: { shape: readonly number[] }
   return to;
 }
 
-/** Moves a box of x, of `shape`, from `begin` on in steps of `strides`, to a new contiguous result. */
-function box(backend: Backend, x: Info, begin: Shape, shape: Shape, strides: readonly number[] | null): Info {
-  const steps = contiguousStrides(x.shape);
-  const y = backend.make(shape, x.dtype as NumberDtype);
+/** A new contiguous result of elements of x, from `start` on by strides. */
+export function gathered(backend: Backend, x: Info, start: number, shape: Shape, strides: readonly number[]): Info {
+  const dtype = x.dtype as NumberDtype;
+  const y = backend.make(shape, dtype);
   if (y.dataId.size === 0) return y;
-  const from = begin.reduce((n, b, d) => n + b * (steps[d] as number), 0);
-  const layout = strides ? steps.map((step, d) => step * (strides[d] as number)) : steps;
-  const { kernels } = backend;
-  copy(kernels, x.dtype as NumberDtype, y.dataId, part(backend.at(x), from), shape, contiguousStrides(shape), layout);
+  copy(backend.kernels, dtype, y.dataId, part(backend.at(x), start), shape, contiguousStrides(shape), strides);
   return y;
+}
+
+/** A box of x, of `shape`, from `begin` on in steps of `strides`. */
+export function box(backend: Backend, x: Info, begin: Shape, shape: Shape, strides: readonly number[] | null): Info {
+  const steps = contiguousStrides(x.shape);
+  const start = begin.reduce((n, b, d) => n + b * (steps[d] as number), 0);
+  return gathered(backend, x, start, shape, strides ? steps.map((step, d) => step * (strides[d] as number)) : steps);
 }
 
 /** Where a slice begins, and its size: -1 is the rest. @throws ShapeError unless it lies in x */
@@ -137,7 +142,7 @@ function tile(backend: Backend, x: Info, reps: readonly number[]): Info {
 }
 
 /** Writes x into the middle of a result full of one value. */
-function pad(backend: Backend, x: Info, paddings: readonly (readonly [number, number])[], value: number): Info {
+export function pad(backend: Backend, x: Info, paddings: readonly (readonly [number, number])[], value: number): Info {
   const shape = x.shape.map((n, d) => n + (paddings[d]?.[0] ?? 0) + (paddings[d]?.[1] ?? 0));
   const dtype = x.dtype as NumberDtype;
   const y = backend.make(shape, dtype);
@@ -187,6 +192,11 @@ export const shape: Family = {
         return box(backend, x, begin, size, null);
       },
     ),
+    StridedSlice: row<{ x: number }, StridedSlice>({ x: NUMBERS }, (backend, { x }, attrs) => {
+      const { begin, steps, sizes, shape } = partsOf(x.shape, attrs);
+      if (sameShape(sizes, x.shape) && steps.every((step) => step === 1)) return backend.share(x, shape);
+      return { ...box(backend, x, begin, sizes, steps), shape };
+    }),
     Concat: listRow<{ axis: number }>(
       NUMBERS,
       (backend, list, { axis }) => concat(backend, list, axis),

@@ -1,9 +1,25 @@
 // Every kernel of TensorFlow.js that is ours, by families. What is in none of them the cpu backend computes.
 import type { Family } from '../row.ts';
-import { elementwise } from './elementwise.ts';
+import { binaryFamily } from './binary.ts';
+import { blocks } from './blocks.ts';
+import { create } from './create.ts';
+import { einsum } from './einsum.ts';
 import { indexing } from './indexing.ts';
 import { matmul } from './matmul.ts';
 import { reduce } from './reduce.ts';
+import { scatter } from './scatter.ts';
 import { shape } from './shape.ts';
+import { unaryFamily } from './unary.ts';
 
-export const families: readonly Family[] = [elementwise, matmul, reduce, shape, indexing];
+export const families: readonly Family[] = [
+  unaryFamily,
+  binaryFamily,
+  create,
+  matmul,
+  einsum,
+  reduce,
+  shape,
+  blocks,
+  indexing,
+  scatter,
+];
