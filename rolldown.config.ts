@@ -28,6 +28,10 @@ const banner = `/*!
  * Contains ${loader.name} ${loader.version}, Copyright ${loader.author.replace(/ <.*>/, '')} and the AssemblyScript authors, ${loader.license}.
  */`;
 
+/** Minifiers keep what begins with `/*!`: once of files that come together. */
+const bannerOf = ({ name }: { readonly name: string }): string =>
+  name === 'shared' ? banner : banner.replace('/*!', '/*');
+
 /**
  * Hides what only Node reaches from bundlers: its own modules, for which bundlers for browsers would look, and some would
  * fail; and the chunk of revectorize.ts, which no page has a use for. Minifiers do not fold the call that the name goes
@@ -68,7 +72,7 @@ const output = {
   dir: 'build/lib',
   format: 'esm',
   sourcemap: true,
-  banner,
+  banner: bannerOf,
   comments: { annotation: true, jsdoc: false, legal: true },
 } as const satisfies RolldownOptions['output'];
 
@@ -138,6 +142,6 @@ export default defineConfig([
     treeshake: { moduleSideEffects: () => true },
     plugins: [{ name: 'only-node', resolveId: asFile }, bareLoader, ...(own.format === 'cjs' ? [hiding] : [])],
     transform: { ...common.transform, define: { 'import.meta.url': 'scriptUrl' } },
-    output: { ...output, ...own, codeSplitting: false, minify: true, sourcemap: false },
+    output: { ...output, ...own, codeSplitting: false, minify: true, sourcemap: false, banner },
   })),
 ]);

@@ -1,6 +1,7 @@
 // The register tile of matrix products. Which is fastest depends on the registers of the processor and on what the
 // engine keeps in them: a wrong one spills and is half as fast. The bits are the same for all.
-import { argumentsOf } from '../kernels/command.ts';
+import { gemmKernels } from '../generated/kernel-calls.ts';
+import type { EagerKernel, Export } from '../kernels/eager.ts';
 import type { BuildName } from './builds.ts';
 import { type Exports, makeTrial } from './instance.ts';
 import { isNode, now } from './platform.ts';
@@ -75,21 +76,23 @@ export async function timeTiles(module: WebAssembly.Module, build: BuildName): P
 
 async function fastestTile(module: WebAssembly.Module, build: BuildName): Promise<Tile | null> {
   const { exports, memory, base } = await makeTrial(module, build, TRIAL_BYTES);
-  const gemm = exports.gemm_f32 as (...args: number[]) => number;
   const a = base + Math.ceil(Number(exports.gemm_workspace_bytes?.()) / 64) * 64;
   const b = a + 4 * M * K;
   const c = b + 4 * K * N;
   const list = c + 4 * M * N; // of no batch dims
+  const [gemm] = gemmKernels as readonly [EagerKernel];
+  const product = gemm.make(exports.gemm_f32 as Export, { workspace: base, list: () => list });
+  const place = (ptr: number) => ({ block: { ptr, version: 0 }, byteOffset: 0 });
+  const operands = { c: place(c), a: place(a), b: place(b), bias: null, m: M, n: N, k: K, act: 0 };
   new Float32Array(memory.buffer, a, M * K + K * N).fill(1);
-  const strides = { aRow: K, aCol: 1, bRow: N, bCol: 1, cRow: N };
-  const product = argumentsOf('gemm_f32', { c, a, b, m: M, n: N, k: K, ...strides, act: 0, dims: list }, base);
+  const call = { ...operands, aRow: K, aCol: 1, bRow: N, bCol: 1, cRow: N };
 
   /** Products of a tile in a millisecond, over at least `least` milliseconds; 0 where the clock stands still. */
   const rate = (tile: Tile, least: number): number => {
     setTile(exports, tile);
     const started = now();
     for (let runs = 1; runs <= MOST_RUNS; runs++) {
-      gemm(...product);
+      product(call);
       const elapsed = now() - started;
       if (elapsed >= least) return runs / elapsed;
     }
