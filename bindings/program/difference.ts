@@ -1,8 +1,8 @@
 // Whether a function does the same each time it is traced.
 
-import { isPlain } from '../kinds.ts';
 import type { Block } from '../memory/arena.ts';
 import { Tensor } from '../tensor.ts';
+import { containerOf } from './key.ts';
 import { describeSite } from './site.ts';
 import { type Node, type Trace, tensorsIn } from './trace.ts';
 
@@ -56,14 +56,13 @@ interface Traced {
 /** Whether what two traces returned is the same: their tensors, numbers, words and how they are nested. */
 function sameResults(a: unknown, b: unknown, same: Correspondence): boolean {
   if (a instanceof Tensor && b instanceof Tensor) return same.describe(a, 0) === same.describe(b, 1);
-  if (Array.isArray(a) && Array.isArray(b))
-    return a.length === b.length && a.every((item, i) => sameResults(item, b[i], same));
-  if ((a instanceof Map && b instanceof Map) || (a instanceof Set && b instanceof Set))
-    return sameResults([...a], [...b], same);
-  if (isPlain(a) && isPlain(b)) {
-    const keys = Object.keys(a);
-    return keys.join() === Object.keys(b).join() && keys.every((key) => sameResults(a[key], b[key], same));
-  }
+  const [from, to] = [containerOf(a), containerOf(b)];
+  if (from && from.kind === to?.kind)
+    return (
+      from.items.length === to.items.length &&
+      (from.keys === to.keys || sameResults(from.keys, to.keys, same)) &&
+      from.items.every((item, i) => sameResults(item, to.items[i], same))
+    );
   // Functions and objects of classes may be made anew each time.
   const opaque = (value: unknown): boolean =>
     typeof value === 'function' || (typeof value === 'object' && value !== null);

@@ -199,7 +199,7 @@ export class Specialization {
    * @param tensors gets those in the arguments
    */
   fits(args: readonly unknown[], tensors: Tensor[]): boolean {
-    if (notes() === this.#gradEnabled && this.#pattern.matches(args, tensors) && this.#holds()) return true;
+    if (notes() === this.#gradEnabled && this.#pattern(args, tensors) && this.#holds()) return true;
     if (tensors.length > 0) tensors.length = 0;
     return false;
   }
