@@ -1,8 +1,8 @@
 // Makes the functions on tensors methods of Tensor: `x.add(y)` is `add(x, y)`, from one definition. Which there are,
 // and how they are declared, is generated out of the functions, so that editors show their parameters and docs: npm run
 // methods.
-import { inplace, overwriting } from './functional/overwrite.ts';
-import { methods } from './generated/method-list.ts';
+import { inplace } from './functional/overwrite.ts';
+import { others, overwritten } from './generated/method-list.ts';
 import type { TensorMethods } from './generated/tensor-methods.ts';
 import { signatures } from './signature.ts';
 import { Tensor } from './tensor.ts';
@@ -11,9 +11,9 @@ declare module './tensor.ts' {
   interface Tensor extends TensorMethods {}
 }
 
-type Method = (x: Tensor, ...rest: never[]) => unknown;
+type Method = (x: Tensor, ...rest: never[]) => Tensor;
 
-function define(name: string, fn: Method): void {
+function define(name: string, fn: (x: Tensor, ...rest: never[]) => unknown): void {
   Object.defineProperty(Tensor.prototype, name, {
     value(this: Tensor, ...rest: unknown[]) {
       return fn(this, ...(rest as never[]));
@@ -23,9 +23,7 @@ function define(name: string, fn: Method): void {
   });
 }
 
-type Overwriting = (typeof overwriting)[number];
-const list: Record<Exclude<keyof TensorMethods, `${Overwriting}_`>, Method> = methods;
-for (const [name, fn] of Object.entries(list)) define(name, fn);
+for (const fn of [...overwritten, ...others]) define(fn.name, fn);
 
 const texts = new Map(signatures.map(({ fn, text }) => [fn, text]));
-for (const name of overwriting) define(`${name}_`, inplace(methods[name], texts.get(methods[name]) as string));
+for (const fn of overwritten as readonly Method[]) define(`${fn.name}_`, inplace(fn, texts.get(fn) as string));

@@ -1,6 +1,6 @@
 // Writes what follows from the functions: bindings/generated/tensor-methods.ts, the methods of Tensor, declared with
 // their docs and overloads, out of the functions at the top of the package whose first parameter is a tensor;
-// method-list.ts beside it, those functions by name; and bindings/nn/generated/activations.ts, the layers that apply an
+// method-list.ts beside it, those functions; and bindings/nn/generated/activations.ts, the layers that apply an
 // activation.
 //   node tools/generate-methods.mjs [--check]
 // --check writes nothing, and fails where the file is not what the functions say.
@@ -191,8 +191,12 @@ const functions = [...new Set(methods.map(fileOf))]
 /** Names that are words of the language, which only a method may have, and what stands for them. */
 const RESERVED = new Map([['var', 'variance']]);
 const imported = (name) => (RESERVED.has(name) ? `${name} as ${RESERVED.get(name)}` : name);
-const property = (name) => (RESERVED.has(name) ? `${name}: ${RESERVED.get(name)}` : name);
+const local = (name) => RESERVED.get(name) ?? name;
 const list = (names) => (names.length > 1 ? `{\n  ${names.join(',\n  ')},\n}` : `{ ${names} }`);
+const array = (wanted) => {
+  const names = functions.flatMap(([, all]) => all.filter(wanted).map(local));
+  return `[\n  ${names.join(',\n  ')},\n]`;
+};
 const valueLines = functions.map(
   ([file, names]) => `import ${list(names.map(imported))} from '${posix.relative(dirname(TARGET), file)}';`,
 );
@@ -209,8 +213,9 @@ const listed = `// Written by tools/generate-methods.mjs out of bindings/functio
 
 ${valueLines.join('\n')}
 
-/** By name, what a method calls with its tensor in front. */
-export const methods = ${list(functions.flatMap(([, names]) => names.map(property)))};
+/** What methods of the same name call with their tensor in front, where another one writes over it, and elsewhere. */
+export const overwritten = ${array((name) => overwriting.includes(name))};
+export const others = ${array((name) => !overwriting.includes(name))};
 `;
 
 /** A layer that applies an activation, and says what the function says. */

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseSync } from 'rolldown/utils';
-import { methods } from '../../bindings/generated/method-list.ts';
+import { others, overwritten } from '../../bindings/generated/method-list.ts';
 import * as retrograd from '../../bindings/index.ts';
 import { type Signature, signatures } from '../../bindings/signature.ts';
 
@@ -69,9 +69,8 @@ function chain(type: Class): Class[] {
 
 /** What a method of Tensor calls with its tensor in front. Those in place are made of their functions. */
 const functionOf = (name: string): unknown =>
-  Object.hasOwn(methods, name)
-    ? (methods as Record<string, unknown>)[name]
-    : signatures.find((each) => name.endsWith('_') && each.path === name && each.fn)?.fn;
+  [...overwritten, ...others].find((fn) => fn.name === name) ??
+  signatures.find((each) => name.endsWith('_') && each.path === name && each.fn)?.fn;
 
 /** What declares `fn`: the signatures that it was made of, else those of the first of the paths that has some. */
 function signaturesOf(fn: unknown, ...paths: string[]): Signature[] {
