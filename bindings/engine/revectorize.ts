@@ -3,6 +3,7 @@
 import { argumentsOf, operandsOf } from '../kernels/command.ts';
 import type { BufferSpec, Kernel } from '../kernels/descriptor.ts';
 import { addDescriptors, type KernelName, table } from '../kernels/table.ts';
+import '../kernels/trials.ts';
 import type { BuildName } from './builds.ts';
 import { makeTrial } from './instance.ts';
 import { isNode } from './platform.ts';

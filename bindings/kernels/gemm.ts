@@ -19,21 +19,9 @@ const batch = list(
       cBatch: dims[1 + 3 * rank] ?? 0,
     };
   },
-  // One product, three of operands of their own, and three with one b; strides leave room for the largest trial.
-  [[0], [1, 3, 21_300, 21_300, 6600], [1, 3, 21_300, 0, 6600]],
+  // trials.ts has trials.
+  [],
 );
-
-/** The numbers of trials: NN, NT, TN, a row and a column, over two K blocks; and a few rows of many columns. */
-const trials = (
-  [
-    [53, 71, 300, 300, 1, 71, 1, 71, 1],
-    [53, 71, 300, 300, 1, 1, 300, 71, 0],
-    [53, 71, 300, 1, 53, 71, 1, 71, 0],
-    [1, 71, 300, 300, 1, 71, 1, 71, 0],
-    [53, 1, 300, 300, 1, 1, 1, 1, 0],
-    [33, 200, 33, 33, 1, 200, 1, 200, 1],
-  ] as const
-).map(([m, n, k, aRow, aCol, bRow, bCol, cRow, act]) => ({ m, n, k, aRow, aCol, bRow, bCol, cRow, act }));
 
 export const gemmKernels = {
   gemm_f32: kernel(
@@ -71,7 +59,6 @@ export const gemmKernels = {
         for (let d = 1; d <= (dims[0] as number); d++) batches *= dims[d] as number;
         return m * n * k * batches * MULTIPLY_ADD;
       },
-      trials,
     },
   ),
 };

@@ -13,6 +13,7 @@ import {
 } from '../../bindings/kernels/command.ts';
 import type { BufferSpec, Kernel, ListSpec } from '../../bindings/kernels/descriptor.ts';
 import { descriptorOf, type KernelName } from '../../bindings/kernels/table.ts';
+import '../../bindings/kernels/trials.ts';
 import type { Block } from '../../bindings/memory/arena.ts';
 
 export type Numbers = Readonly<Record<string, number>>;
