@@ -85,10 +85,13 @@ interface Sizes {
 }
 
 /** x as the kernels take it: with the dims `start … end - 1` as the middle one. */
-export function sizesOf(x: Tensor, start: number, end = start + 1): Sizes {
+function sizesOf(x: Tensor, start: number, end = start + 1): Sizes {
   const [outer, r, inner] = split3(x.sizes, start, end);
   return { outer, r, inner, stride: inner };
 }
+
+/** x as the kernels take it, with `dim`, which has been checked, as the middle one. */
+export const lanesOf = (x: Tensor, dim: number): Sizes => sizesOf(x, normalizeDim('dim', dim, x.ndim));
 
 type Call = Sizes & { readonly y: Tensor; readonly x: Tensor };
 type Forward = (k: Kernels, call: Call) => void;
@@ -106,7 +109,8 @@ function makeReduced(
   x: Tensor,
   attributes: ReduceAttrs,
   op: string,
-  { dtype = 'f32', emptyFails = false }: { dtype?: Dtype; emptyFails?: boolean } = {},
+  dtype: Dtype = 'f32',
+  emptyFails = false,
 ): Tensor {
   if (!(attributes.dim >= 0 && attributes.dim <= attributes.end && attributes.end <= x.ndim))
     throw new ShapeError(
@@ -117,19 +121,35 @@ function makeReduced(
   return make(reducedShape(x.sizes, attributes), dtype);
 }
 
-/** The gradient reads x and y. */
-const curved = (
-  kernels: Choice,
-  backward: (o: Ops, g: Tensor, saved: { readonly x: Tensor; readonly y: Tensor }, attributes: ReduceAttrs) => Tensor,
-  emptyFails = false,
-) =>
+/** The gradient of x. It has of x and y what the row saves. */
+type Slope<A> = (
+  o: Ops,
+  g: Tensor,
+  saved: { readonly x: Tensor; readonly y: Tensor },
+  attributes: A,
+  context: { readonly shapes: { readonly x: Shape }; readonly noted: boolean },
+) => Tensor;
+type Saves = readonly ('x' | 'y')[];
+
+/** x becomes y, of its dtype and without the dims. */
+const reducing = (forward: Forward, saves: Saves, backward: Slope<ReduceAttrs>, emptyFails = false) =>
   row(s.max, {
-    outputs: (make, { x }, attributes, op) => ({
-      y: makeReduced(make, x, attributes, op, { dtype: x.dtype, emptyFails }),
-    }),
-    forward: (k, { y }, { x }, { dim, end }) => byDtype(kernels, x.dtype)(k, callOf(y, x, dim, end)),
-    saves: ['x', 'y'],
-    backward: (o, { y: g }, saved, attributes) => ({ x: backward(o, g, saved, attributes) }),
+    outputs: (make, { x }, attributes, op) => ({ y: makeReduced(make, x, attributes, op, x.dtype, emptyFails) }),
+    forward: (k, { y }, { x }, { dim, end }) => forward(k, callOf(y, x, dim, end)),
+    saves,
+    backward: (o, { y: g }, saved, attributes, context) => ({ x: backward(o, g, saved, attributes, context) }),
+  });
+
+/** x becomes y, of its dtype and shape, along `dim`. */
+export const scanning = (forward: Forward, saves: Saves, backward: Slope<Dim>) =>
+  row(s.cumsum, {
+    outputs: (make, { x }, { dim }, op) => {
+      normalizeDim(op, dim, x.ndim);
+      return { y: make(x.sizes, x.dtype) };
+    },
+    forward: (k, { y }, { x }, { dim }) => forward(k, { y, x, ...lanesOf(x, dim) }),
+    saves,
+    backward: (o, { y: g }, saved, attributes, context) => ({ x: backward(o, g, saved, attributes, context) }),
   });
 
 /** The gradient is shared evenly among equal extremes (PyTorch's amax, amin). */
@@ -143,12 +163,13 @@ function extremeBackward(
   const mask = o.cast({ x: same }, { dtype: 'f32' });
   return mul(o, mask, restore(o, div(o, g, o.sum({ x: mask }, attributes)), x.sizes, attributes));
 }
-const extreme = (kernels: Choice) => curved(kernels, extremeBackward, true);
+const extreme = (kernels: Choice) =>
+  reducing((k, call) => byDtype(kernels, call.x.dtype)(k, call), ['x', 'y'], extremeBackward, true);
 
 const argument = (kernels: Choice) =>
   row(s.argmax, {
     outputs: (make, { x }, attributes, op) => ({
-      index: makeReduced(make, x, attributes, op, { dtype: 'i32', emptyFails: true }),
+      index: makeReduced(make, x, attributes, op, 'i32', true),
     }),
     forward: (k, { index: y }, { x }, { dim, end }) => byDtype(kernels, x.dtype)(k, callOf(y, x, dim, end)),
   });
@@ -206,7 +227,7 @@ function composedProd(o: Ops, g: Tensor, x: Tensor, { dim, end }: ReduceAttrs): 
 
 /** The gradient Σ g_j exp(x_i − y_j) over j ≥ i, of ops that have derivatives: in pairs, so that no exp overflows. */
 function composedLogcumsumexp(o: Ops, g: Tensor, x: Tensor, y: Tensor, { dim }: Dim): Tensor {
-  const [outer, r, inner] = split3(x.shape, normalizeDim('logcumsumexp', dim, x.ndim));
+  const [outer, r, inner] = split3(x.shape, normalizeDim('dim', dim, x.ndim));
   const rows = (t: Tensor): Tensor => o.reshape({ x: t }, { shape: [outer, r, 1, inner] });
   const columns = (t: Tensor): Tensor => o.reshape({ x: t }, { shape: [outer, 1, r, inner] });
   const count = o.cumsum({ x: o.full({}, { shape: [r], value: 1, dtype: 'i32' }) }, { dim: 0 });
@@ -227,29 +248,22 @@ const sums: Readonly<Record<Dtype, Forward>> = {
 export const reduceRows = family(s, () => ({
   sum: row(s.sum, {
     outputs: (make, { x }, attributes, op) => ({
-      y: makeReduced(make, x, attributes, op, { dtype: x.dtype === 'f32' ? 'f32' : 'i32' }),
+      y: makeReduced(make, x, attributes, op, x.dtype === 'f32' ? 'f32' : 'i32'),
     }),
     forward: (k, { y }, { x }, { dim, end }) => sums[x.dtype](k, callOf(y, x, dim, end)),
     backward: (o, { y: g }, _, attributes, { shapes }) => ({ x: restore(o, g, shapes.x, attributes) }),
   }),
-  mean: row(s.mean, {
-    outputs: (make, { x }, attributes, op) => ({ y: makeReduced(make, x, attributes, op) }),
-    forward: (k, { y }, { x }, { dim, end }) => {
-      const [outer, r, inner] = split3(x.sizes, dim, end);
-      k.sum_f32({ y, x, outer, r, inner, stride: inner, factor: 1 / r });
-    },
-    backward: (o, { y: g }, _, attributes, { shapes }) => ({
-      x: restore(o, scale(o, g, 1 / count(shapes.x, attributes)), shapes.x, attributes),
-    }),
-  }),
-  prod: row(s.prod, {
-    outputs: (make, { x }, attributes, op) => ({ y: makeReduced(make, x, attributes, op) }),
-    forward: (k, { y }, { x }, { dim, end }) => k.prod_f32({ y, x, ...sizesOf(x, dim, end) }),
-    saves: ['x'],
-    backward: (o, { y: g }, { x }, attributes, { noted }) => ({
-      x: noted ? composedProd(o, g, x, attributes) : o.prodBackward({ g, x }, attributes),
-    }),
-  }),
+  mean: reducing(
+    (k, { y, x, outer, r, inner, stride }) => k.sum_f32({ y, x, outer, r, inner, stride, factor: 1 / r }),
+    [],
+    (o, g, _, attributes, { shapes }) => restore(o, scale(o, g, 1 / count(shapes.x, attributes)), shapes.x, attributes),
+  ),
+  prod: reducing(
+    (k, call) => k.prod_f32(call),
+    ['x'],
+    (o, g, { x }, attributes, { noted }) =>
+      noted ? composedProd(o, g, x, attributes) : o.prodBackward({ g, x }, attributes),
+  ),
   prodBackward: row(s.prodBackward, {
     outputs: (make, { g, x }, attributes, op) => {
       expectShape(op, 'the gradient', g, reducedShape(x.sizes, attributes));
@@ -263,61 +277,47 @@ export const reduceRows = family(s, () => ({
   argmin: argument({ f32: (k, call) => k.argmin_f32(call), i32: (k, call) => k.argmin_i32(call) }),
   variance: spread(false),
   std: spread(true),
-  norm: row(s.norm, {
-    outputs: (make, { x }, attributes, op) => ({ y: makeReduced(make, x, attributes, op) }),
-    forward: (k, { y }, { x }, { dim, end }) => {
-      k.sum_squares_f32(callOf(y, x, dim, end));
+  norm: reducing(
+    (k, call) => {
+      const { y } = call;
+      k.sum_squares_f32(call);
       k.sqrt_forward_f32({ y, x: y, n: y.size });
     },
-    saves: ['x', 'y'],
-    backward: (o, { y: g }, { x, y }, attributes) => ({
-      x: mul(o, x, restore(o, guardedDivide(o, g, y), x.sizes, attributes)),
-    }),
-  }),
-  logsumexp: row(s.logsumexp, {
-    outputs: (make, { x }, attributes, op) => ({ y: makeReduced(make, x, attributes, op) }),
-    forward: (k, { y }, { x }, { dim, end }) => k.logsumexp_f32({ y, x, ...sizesOf(x, dim, end) }),
-    saves: ['x'],
-    backward: (o, { y: g }, { x }, attributes) => {
+    ['x', 'y'],
+    (o, g, { x, y }, attributes) => mul(o, x, restore(o, guardedDivide(o, g, y), x.sizes, attributes)),
+  ),
+  logsumexp: reducing(
+    (k, call) => k.logsumexp_f32(call),
+    ['x'],
+    (o, g, { x }, attributes) => {
       // softmax, and not exp(x − y): beside a result of 1000 the difference would keep four digits.
       const lanes = o.reshape({ x }, { shape: split3(x.sizes, attributes.dim, attributes.end) });
       const softmax = o.reshape({ x: o.softmax({ x: lanes }, { dim: 1 }) }, { shape: x.sizes });
-      return { x: mul(o, softmax, restore(o, g, x.sizes, attributes)) };
+      return mul(o, softmax, restore(o, g, x.sizes, attributes));
     },
-  }),
-  cumsum: row(s.cumsum, {
-    outputs: (make, { x }, { dim }, op) => {
-      normalizeDim(op, dim, x.ndim);
-      return { y: make(x.sizes, x.dtype) };
-    },
-    forward: (k, { y }, { x }, { dim }) => {
-      const call = { y, x, ...sizesOf(x, normalizeDim('cumsum', dim, x.ndim)) };
-      if (x.dtype === 'i32') k.cumsum_forward_i32(call);
+  ),
+  cumsum: scanning(
+    (k, call) => {
+      if (call.x.dtype === 'i32') k.cumsum_forward_i32(call);
       else k.cumsum_forward_f32(call);
     },
-    backward: (o, { y: g }, _, attributes) => ({ x: o.cumsumBackward({ g }, attributes) }),
-  }),
+    [],
+    (o, g, _, dim) => o.cumsumBackward({ g }, dim),
+  ),
   cumsumBackward: row(s.cumsumBackward, {
     outputs: (make, { g }, { dim }, op) => {
       normalizeDim(op, dim, g.ndim);
       return { dx: make(g.sizes, 'f32') };
     },
-    forward: (k, { dx }, { g }, { dim }) =>
-      k.cumsum_backward_f32({ y: dx, x: g, ...sizesOf(g, normalizeDim('cumsumBackward', dim, g.ndim)) }),
+    forward: (k, { dx }, { g }, { dim }) => k.cumsum_backward_f32({ y: dx, x: g, ...lanesOf(g, dim) }),
     backward: (o, { dx: h }, _, attributes) => ({ g: o.cumsum({ x: h }, attributes) }),
   }),
-  logcumsumexp: row(s.logcumsumexp, {
-    outputs: (make, { x }, { dim }, op) => {
-      normalizeDim(op, dim, x.ndim);
-      return { y: make(x.sizes, 'f32') };
-    },
-    forward: (k, { y }, { x }, { dim }) =>
-      k.logcumsumexp_forward_f32({ y, x, ...sizesOf(x, normalizeDim('logcumsumexp', dim, x.ndim)) }),
-    saves: ['x', 'y'],
-    backward: (o, { y: g }, { x, y }, attributes, { noted }) => ({
-      x: noted ? composedLogcumsumexp(o, g, x, y, attributes) : o.logcumsumexpBackward({ g, x, y }, attributes),
-    }),
-  }),
+  logcumsumexp: scanning(
+    (k, call) => k.logcumsumexp_forward_f32(call),
+    ['x', 'y'],
+    (o, g, { x, y }, dim, { noted }) =>
+      noted ? composedLogcumsumexp(o, g, x, y, dim) : o.logcumsumexpBackward({ g, x, y }, dim),
+  ),
   logcumsumexpBackward: row(s.logcumsumexpBackward, {
     outputs: (make, { g, x, y }, { dim }, op) => {
       normalizeDim(op, dim, x.ndim);
@@ -325,7 +325,6 @@ export const reduceRows = family(s, () => ({
       expectShape(op, 'the result', y, x.sizes);
       return { dx: make(x.sizes, 'f32') };
     },
-    forward: (k, { dx }, { g, x, y }, { dim }) =>
-      k.logcumsumexp_backward_f32({ dx, g, x, y, ...sizesOf(x, normalizeDim('logcumsumexp', dim, x.ndim)) }),
+    forward: (k, { dx }, { g, x, y }, { dim }) => k.logcumsumexp_backward_f32({ dx, g, x, y, ...lanesOf(x, dim) }),
   }),
 }));

@@ -1,7 +1,7 @@
 // softmax and logSoftmax over one dim. Both save their result; both backwards are ops of the table themselves.
 import { mul, sub } from './algebra.ts';
 import { attrs, f32, family, grad, type Kernels, type Ops, row, signature, type Tensor } from './core.ts';
-import { sizesOf } from './reduce.ts';
+import { lanesOf, scanning } from './reduce.ts';
 import { expectShape, normalizeDim } from './shapes.ts';
 
 type Dim = { readonly dim: number };
@@ -19,31 +19,17 @@ declare module './core.ts' {
   interface OpTypes extends S {}
 }
 
-const lanes = (x: Tensor, dim: number) => sizesOf(x, normalizeDim('softmax', dim, x.ndim));
-type Sizes = ReturnType<typeof lanes>;
-
 /** Sum along `dim`, kept; of a single number, which has no dims, itself. */
 const sumOver = (o: Ops, x: Tensor, dim: number): Tensor => {
   const d = normalizeDim('softmax', dim, x.ndim);
   return o.sum({ x }, { dim: d, end: Math.min(d + 1, x.ndim), keepdim: true });
 };
 
-const forwardRow = (
-  kernel: (k: Kernels, call: Sizes & { readonly y: Tensor; readonly x: Tensor }) => void,
-  again: (o: Ops, g: Tensor, y: Tensor, dim: Dim) => Tensor,
-) =>
-  row(s.softmax, {
-    outputs: (make, { x }, { dim }, op) => {
-      normalizeDim(op, dim, x.ndim);
-      return { y: make(x.sizes, 'f32') };
-    },
-    forward: (k, { y }, { x }, { dim }) => kernel(k, { y, x, ...lanes(x, dim) }),
-    saves: ['y'],
-    backward: (o, { y: g }, { y }, dim) => ({ x: again(o, g, y, dim) }),
-  });
-
 const backwardRow = (
-  kernel: (k: Kernels, call: Sizes & { readonly dx: Tensor; readonly g: Tensor; readonly y: Tensor }) => void,
+  kernel: (
+    k: Kernels,
+    call: ReturnType<typeof lanesOf> & { readonly dx: Tensor; readonly g: Tensor; readonly y: Tensor },
+  ) => void,
   second: (o: Ops, h: Tensor, saved: { readonly g: Tensor; readonly y: Tensor }, dim: Dim) => { g: Tensor; y: Tensor },
 ) =>
   row(s.softmaxBackward, {
@@ -52,15 +38,16 @@ const backwardRow = (
       normalizeDim(op, dim, y.ndim);
       return { dx: make(g.sizes, 'f32') };
     },
-    forward: (k, { dx }, { g, y }, { dim }) => kernel(k, { dx, g, y, ...lanes(y, dim) }),
+    forward: (k, { dx }, { g, y }, { dim }) => kernel(k, { dx, g, y, ...lanesOf(y, dim) }),
     saves: ['g', 'y'],
     backward: (o, { dx: h }, saved, dim) => second(o, h, saved, dim),
   });
 
 export const softmaxRows = family(s, () => ({
-  softmax: forwardRow(
+  softmax: scanning(
     (k, call) => k.softmax_forward_f32(call),
-    (o, g, y, dim) => o.softmaxBackward({ g, y }, dim),
+    ['y'],
+    (o, g, { y }, dim) => o.softmaxBackward({ g, y }, dim),
   ),
   // dx = y (g − Σ g y)
   softmaxBackward: backwardRow(
@@ -70,9 +57,10 @@ export const softmaxRows = family(s, () => ({
       y: sub(o, mul(o, h, sub(o, g, sumOver(o, mul(o, g, y), dim))), mul(o, g, sumOver(o, mul(o, h, y), dim))),
     }),
   ),
-  logSoftmax: forwardRow(
+  logSoftmax: scanning(
     (k, call) => k.log_softmax_forward_f32(call),
-    (o, g, y, dim) => o.logSoftmaxBackward({ g, y }, dim),
+    ['y'],
+    (o, g, { y }, dim) => o.logSoftmaxBackward({ g, y }, dim),
   ),
   // dx = g − eʸ Σ g
   logSoftmaxBackward: backwardRow(
