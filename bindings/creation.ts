@@ -1,8 +1,8 @@
 // Ways to make tensors; random.ts has the random ones.
 import { ops } from './autograd.ts';
-import { checkValues, dtypeOfArray } from './dtypes.ts';
+import { checkValues, dtypeOfArray, isTypedArray } from './dtypes.ts';
 import { upload } from './execute.ts';
-import { ArgumentError, formatShape, ShapeError } from './memory/errors.ts';
+import { ArgumentError, formatShape, ShapeError, typeName } from './memory/errors.ts';
 import { alternatives, type Callable, callable } from './signature.ts';
 import { copyOf } from './sizes.ts';
 import {
@@ -97,7 +97,7 @@ export function generate(
 }
 
 /** What a value that is no number is, for messages. */
-const kindOf = (value: unknown): string => (Array.isArray(value) ? 'an array' : value === null ? 'null' : typeof value);
+const kindOf = (value: unknown): string => (Array.isArray(value) ? 'an array' : typeName(value));
 
 /** The shape that the first rows of nested arrays have. @throws ShapeError where they are deeper than any tensor */
 function shapeOf(data: NestedArray): number[] {
@@ -146,9 +146,6 @@ function expectMemory({ buffer, byteOffset }: TypedArray): void {
     );
   }
 }
-
-const isTypedArray = (x: unknown): x is TypedArray & ArrayLike<number> =>
-  ArrayBuffer.isView(x) && !(x instanceof DataView);
 
 /**
  * A tensor of numbers, nested arrays or a typed array, which is copied (PyTorch's `torch.tensor`). Numbers become f32

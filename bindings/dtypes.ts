@@ -66,6 +66,10 @@ export function checkValues(
   }
 }
 
+/** Whether `x` is an array of numbers or bigints, of whatever kind. */
+export const isTypedArray = (x: unknown): x is TypedArray & ArrayLike<number> =>
+  ArrayBuffer.isView(x) && !(x instanceof DataView);
+
 const integerArrays = [Int8Array, Int16Array, Int32Array, Uint16Array, Uint32Array];
 
 /** The dtype that a typed array keeps its numbers in. @throws DtypeError for bigints, which no dtype holds */

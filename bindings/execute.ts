@@ -3,7 +3,7 @@
 import { type Dtype, dtypes, type TypedArray } from './dtypes.ts';
 import { runtime } from './engine/engine.ts';
 import { heirOf, type Owner, type Scope } from './memory/arena.ts';
-import { ArgumentError, DtypeError, formatShape, outside, ShapeError } from './memory/errors.ts';
+import { ArgumentError, DtypeError, formatShape, outside, ShapeError, typeName } from './memory/errors.ts';
 import type { AnyRules, Bag, Input, OpName, Row, Slot, Tensor as TensorType } from './ops/core.ts';
 import { coreRows } from './ops/rows.ts';
 import { sameShape } from './sizes.ts';
@@ -100,8 +100,7 @@ export const titleOf = (op: OpName, { title }: AnyRules, inputs: Bag, attrs: unk
   title?.(inputs, attrs) ?? op;
 
 function checkTensor(op: string, spec: Input & { readonly name: string }, x: unknown): asserts x is Tensor {
-  if (!(x instanceof Tensor))
-    throw new ArgumentError(`${op}: expected a tensor as ${spec.name}, got ${x === null ? 'null' : typeof x}`);
+  if (!(x instanceof Tensor)) throw new ArgumentError(`${op}: expected a tensor as ${spec.name}, got ${typeName(x)}`);
   x.checkAlive();
   x.expectDense(op);
   if (x.dtype !== spec.dtypes[0] && !spec.dtypes.includes(x.dtype))

@@ -1,6 +1,7 @@
 // Lifetimes: what is made inside a scope is freed at its end.
 
 import { runtime } from './engine/engine.ts';
+import { isPlain } from './kinds.ts';
 import { expectSynchronous } from './memory/errors.ts';
 import { signature } from './signature.ts';
 import { Tensor } from './tensor.ts';
@@ -27,8 +28,7 @@ function forEachInside(value: object, visit: (x: Tensor) => void): void {
 function insideOf(value: object): Iterable<unknown> {
   if (Array.isArray(value)) return value;
   if (value instanceof Map || value instanceof Set) return value.values();
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null ? Object.values(value) : [];
+  return isPlain(value) ? Object.values(value) : [];
 }
 
 // Not callable(): what `fn` throws names its own calls.

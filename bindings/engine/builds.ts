@@ -1,7 +1,7 @@
 // The four builds of the kernels: which of them the engine can run, where they are, and how one gets here.
 import { STAMP } from '../generated/kernel-calls.ts';
 
-import { BackendError, describe } from '../memory/errors.ts';
+import { BackendError, describe, typeName } from '../memory/errors.ts';
 import { builtin, isNode } from './platform.ts';
 
 /** The instructions of a build: the same bits on every engine, or fused multiply-add. */
@@ -97,7 +97,7 @@ function nameOf(module: WebAssembly.Module): BuildName | null {
 export function givenBuild(module: unknown): BuildName {
   const name = isModule(module) ? nameOf(module) : null;
   if (name) return name;
-  const got = isModule(module) ? 'a module of something else' : module === null ? 'null' : typeof module;
+  const got = isModule(module) ? 'a module of something else' : typeName(module);
   throw new BackendError(
     `init: expected module to be a WebAssembly.Module compiled from a file of build/wasm/, got ${got}; text and bytes are for init({ locate })`,
   );

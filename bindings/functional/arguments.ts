@@ -2,7 +2,7 @@
 import { ops } from '../autograd.ts';
 import { checkValues, type Dtype, dtypes, promote } from '../dtypes.ts';
 import { runtime } from '../engine/engine.ts';
-import { ArgumentError, formatShape } from '../memory/errors.ts';
+import { ArgumentError, formatShape, typeName } from '../memory/errors.ts';
 import { type Shape, Tensor } from '../tensor.ts';
 
 /** A tensor, or a number that stands for a tensor of shape []. */
@@ -19,8 +19,7 @@ export type Sizes = number | readonly number[];
  */
 export function asTensor(op: string, x: TensorLike, beside?: Tensor): Tensor {
   if (x instanceof Tensor) return x;
-  if (typeof x !== 'number')
-    throw new ArgumentError(`${op}: expected a tensor or a number, got ${x === null ? 'null' : typeof x}`);
+  if (typeof x !== 'number') throw new ArgumentError(`${op}: expected a tensor or a number, got ${typeName(x)}`);
   const dtype = beside && !dtypes[beside.dtype].floating && Number.isInteger(x) ? integerFor(x, beside.dtype) : 'f32';
   checkValues(op, [x], dtype);
   return constantFor(beside, x, dtype);

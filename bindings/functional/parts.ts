@@ -1,7 +1,7 @@
 // Functions that cut and join tensors in ways of their own, triangles of matrices, and grids.
 import { ops } from '../autograd.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
-import { normalizeDim } from '../ops/shapes.ts';
+import { normalizeDim, sizeAt } from '../ops/shapes.ts';
 import { type Callable, callable } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { constantFor, type Dims } from './arguments.ts';
@@ -25,9 +25,7 @@ export const chunk = callable<Callable<[x: Tensor, chunks: number], [dim: number
 );
 
 function parts(op: string, x: Tensor, sections: Dims, dim: number): Tensor[] {
-  const d = normalizeDim(op, dim, x.ndim);
-  const size = x.sizes[d];
-  if (size === undefined) throw new ShapeError(`${op}: expected a tensor of at least 1 dim, got a single number`);
+  const [d, size] = sizeAt(op, x, dim);
   if (typeof sections === 'number') {
     if (sections < 1) throw new ArgumentError(`${op}: expected sections >= 1, got ${sections}`);
     const least = Math.floor(size / sections);

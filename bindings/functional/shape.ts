@@ -2,7 +2,7 @@
 // memory.
 import { ops } from '../autograd.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
-import { normalizeDim, sameShape } from '../ops/shapes.ts';
+import { normalizeDim, sameShape, sizeAt } from '../ops/shapes.ts';
 import { type Callable, callable } from '../signature.ts';
 import { checkParts, copyOf } from '../sizes.ts';
 import { numelOf, type Shape, type Tensor } from '../tensor.ts';
@@ -142,9 +142,7 @@ export const slice = callable<
 >(
   'slice(x: Tensor, dim: int, start: int = 0, end: int|null = null, step: int = 1)',
   (x: Tensor, dim: number, start: number, end: number | null, step: number) => {
-    const d = normalizeDim('slice', dim, x.ndim);
-    const size = x.sizes[d];
-    if (size === undefined) throw new ShapeError('slice: expected a tensor of at least 1 dim, got a single number');
+    const [d, size] = sizeAt('slice', x, dim);
     if (step < 1) throw new ArgumentError(`slice: expected step >= 1, got ${step}`);
     const clip = (i: number): number => Math.min(size, Math.max(0, i < 0 ? i + size : i));
     const from = clip(start);
@@ -193,8 +191,7 @@ export interface DimOptions {
 export const unbind = callable<Callable<[x: Tensor], [dim: number], DimOptions, Tensor[]>>(
   'unbind(x: Tensor, dim: int = 0)',
   (x: Tensor, dim: number) => {
-    const size = x.sizes[normalizeDim('unbind', dim, x.ndim)];
-    if (size === undefined) throw new ShapeError('unbind: expected a tensor of at least 1 dim, got a single number');
+    const [, size] = sizeAt('unbind', x, dim);
     checkParts('unbind', size);
     return Array.from({ length: size }, (_, i) => select(x, dim, i));
   },
@@ -217,9 +214,7 @@ export const clone = callable('clone(x: Tensor)', (x: Tensor): Tensor => ops.con
 export const split = callable<Callable<[x: Tensor, splitSize: Dims], [dim: number], DimOptions, Tensor[]>>(
   'split(x: Tensor, splitSize: int|int[], dim: int = 0)',
   (x: Tensor, splitSize: Dims, dim: number) => {
-    const d = normalizeDim('split', dim, x.ndim);
-    const total = x.sizes[d];
-    if (total === undefined) throw new ShapeError('split: expected a tensor of at least 1 dim, got a single number');
+    const [d, total] = sizeAt('split', x, dim);
     const least = typeof splitSize === 'number' ? 1 : 0;
     for (const size of [splitSize].flat())
       if (size < least) throw new ArgumentError(`split: expected sizes >= ${least}, got ${size}`);

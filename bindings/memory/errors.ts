@@ -150,6 +150,9 @@ export function expectSynchronous(
 }
 
 /** Sizes that messages show of a longer list. */
+/** What `x` is, in the language's word. */
+export const typeName = (x: unknown): string => (x === null ? 'null' : typeof x);
+
 const SHOWN = 16;
 
 /** `[2, 3]`, as shapes are printed in messages. */

@@ -1,4 +1,5 @@
 // Layers one after the other.
+import { isPlain } from '../kinds.ts';
 import { named } from '../memory/errors.ts';
 import { signature } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
@@ -41,8 +42,7 @@ export class Sequential extends Indexed<Layer> {
   constructor(...layers: Layer[] | [readonly Layer[]] | [NamedLayers]) {
     super();
     const [first] = layers;
-    const prototype: unknown = typeof first === 'object' && first ? Object.getPrototypeOf(first) : undefined;
-    if (layers.length === 1 && (first instanceof Map || prototype === Object.prototype || prototype === null)) {
+    if (layers.length === 1 && (first instanceof Map || isPlain(first))) {
       const entries: [string, Layer][] = first instanceof Map ? [...first] : Object.entries(first as object);
       for (const [name] of entries) checkName('Sequential', name);
       this.#names = entries.map(([name]) => name);

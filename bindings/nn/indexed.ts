@@ -1,6 +1,6 @@
 // What lists of modules and of parameters have in common: their items are properties 0, 1, … of their own.
 import { tracing } from '../execute.ts';
-import { ArgumentError } from '../memory/errors.ts';
+import { ArgumentError, typeName } from '../memory/errors.ts';
 import { methods } from '../signature.ts';
 import { Module } from './module.ts';
 import { ITEM_OF, NAME_OF } from './names.ts';
@@ -70,8 +70,7 @@ export function positionOf(list: Indexed<object>, op: string, index: number): nu
 
 /** @throws ArgumentError unless `value` is a module */
 export function expectModule(op: string, value: unknown): Module {
-  if (!(value instanceof Module))
-    throw new ArgumentError(`${op}: expected a module, got ${value === null ? 'null' : typeof value}`);
+  if (!(value instanceof Module)) throw new ArgumentError(`${op}: expected a module, got ${typeName(value)}`);
   return value;
 }
 

@@ -1,7 +1,7 @@
 // Lists and dictionaries of modules and of parameters.
 import { tracing } from '../execute.ts';
 import { isPlain, type Kind } from '../kinds.ts';
-import { ArgumentError } from '../memory/errors.ts';
+import { ArgumentError, typeName } from '../memory/errors.ts';
 import { type Arguments, signature } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
 import { expectModule, Indexed, noForward, positionOf, replaceItems } from './indexed.ts';
@@ -24,7 +24,7 @@ const ofParameterList = signature('ParameterList(values: any = [])');
 /** `values` as items of a list. @throws ArgumentError where one is none */
 function itemsOf<T extends object>(list: Indexed<T>, op: string, values: Iterable<unknown>): T[] {
   if (typeof values !== 'object' || values === null || !(Symbol.iterator in values))
-    throw new ArgumentError(`${op}: expected a list, got ${values === null ? 'null' : typeof values}`);
+    throw new ArgumentError(`${op}: expected a list, got ${typeName(values)}`);
   return Array.from(values, (value) => list[ITEM_OF](op, value));
 }
 
@@ -85,8 +85,7 @@ export class ModuleList<T extends Module = Module> extends List<T> {
 }
 
 const asParameter = (op: string, value: unknown): Parameter => {
-  if (!(value instanceof Tensor))
-    throw new ArgumentError(`${op}: expected a tensor, got ${value === null ? 'null' : typeof value}`);
+  if (!(value instanceof Tensor)) throw new ArgumentError(`${op}: expected a tensor, got ${typeName(value)}`);
   return value instanceof Parameter ? value : new Parameter(value);
 };
 

@@ -1,4 +1,5 @@
 // What stands in the fields of a module, and by which names states know it.
+import { isPlain } from '../kinds.ts';
 import { ArgumentError, describe } from '../memory/errors.ts';
 
 /**
@@ -51,8 +52,7 @@ function entriesIn(x: object): Iterable<readonly [unknown, unknown]> | null {
   if (Array.isArray(x)) return x.entries();
   if (x instanceof Map) return x;
   if (x instanceof Set) return [...x].entries();
-  const prototype: unknown = Object.getPrototypeOf(x);
-  return prototype === null || prototype === Object.prototype ? Object.entries(x) : null;
+  return isPlain(x) ? Object.entries(x) : null;
 }
 
 /** What has fields, and maybe more that counts as such. */

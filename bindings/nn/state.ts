@@ -1,8 +1,8 @@
 // What a module's state is, and how saved numbers come into it: all of them or none.
 import { checkValues } from '../dtypes.ts';
 import { upload } from '../execute.ts';
-import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
-import { sameShape } from '../ops/shapes.ts';
+import { ArgumentError, formatShape, ShapeError, typeName } from '../memory/errors.ts';
+import { expectShape } from '../ops/shapes.ts';
 import type { Tensor, TypedArray } from '../tensor.ts';
 import { matchKeys } from './names.ts';
 
@@ -38,8 +38,7 @@ function numbersFor(key: string, x: Tensor, saved: unknown): TypedArray {
     throw new ArgumentError(
       `${OP}: expected a tensor, or { shape, data: typed array of numbers }, for ${key}, got ${typeof saved}`,
     );
-  if (!sameShape(shape, x.shape))
-    throw new ShapeError(`${OP}: expected ${key} of shape ${formatShape(x.shape)}, got ${formatShape(shape)}`);
+  expectShape(OP, key, { sizes: shape }, x.sizes);
   if (data.length !== x.size) throw new ShapeError(`${OP}: expected ${x.size} numbers for ${key}, got ${data.length}`);
   checkValues(`${OP}: ${key}`, data, x.dtype);
   x.checkAlive();
@@ -57,9 +56,7 @@ export function prepareLoad(
   strict: boolean,
 ): () => LoadResult {
   if (typeof state !== 'object' || state === null)
-    throw new ArgumentError(
-      `${OP}: expected an object of tensors by key, got ${state === null ? 'null' : typeof state}`,
-    );
+    throw new ArgumentError(`${OP}: expected an object of tensors by key, got ${typeName(state)}`);
   const matches = matchKeys(OP, Object.keys(own), Object.keys(state));
   const used = new Set(matches.values());
   const missingKeys = Object.keys(own).filter((key) => !matches.has(key));

@@ -23,7 +23,7 @@ export function expectDtype(op: string, x: Tensor, ...dtypes: Dtype[]): void {
     );
 }
 
-export function expectShape(op: string, what: string, x: Tensor, shape: Shape): void {
+export function expectShape(op: string, what: string, x: { readonly sizes: Shape }, shape: Shape): void {
   if (!sameShape(x.sizes, shape))
     throw new ShapeError(`${op}: expected ${what} of shape ${formatShape(shape)}, got ${formatShape(x.sizes)}`);
 }
@@ -124,4 +124,12 @@ export function split3(shape: Shape, start: number, end = start + 1): [outer: nu
     else inner *= size;
   });
   return [outer, r, inner];
+}
+
+/** A dim, counted from the front, and its size. @throws ShapeError where there is none */
+export function sizeAt(op: string, x: Tensor, dim: number): [dim: number, size: number] {
+  const d = normalizeDim(op, dim, x.ndim);
+  const size = x.sizes[d];
+  if (size === undefined) throw new ShapeError(`${op}: expected a tensor of at least 1 dim, got a single number`);
+  return [d, size];
 }

@@ -1,9 +1,10 @@
 // What tells calls of a compiled function apart: where tensors stand in the arguments, their shapes, dtypes and
 // layouts, and all other values, each in its place.
+import { isTypedArray } from '../dtypes.ts';
 import { isPlain } from '../kinds.ts';
 import { ArgumentError } from '../memory/errors.ts';
 import { sameShape } from '../ops/shapes.ts';
-import { Tensor, type TypedArray } from '../tensor.ts';
+import { Tensor } from '../tensor.ts';
 
 /**
  * What a call has in one place: whether `value` is the same but for the numbers in its tensors, which are put behind
@@ -74,8 +75,6 @@ const sameItems = (a: ArrayLike<unknown>, b: ArrayLike<unknown>): boolean => {
   for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
   return true;
 };
-
-const isTypedArray = (value: unknown): value is TypedArray => ArrayBuffer.isView(value) && !(value instanceof DataView);
 
 /** The deepest that arguments and results may be nested: lists that hold themselves have no end. */
 const DEEPEST = 100;
