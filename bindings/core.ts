@@ -24,6 +24,7 @@ export * from './functional/count.ts';
 export * from './functional/draw.ts';
 export { einsum, type TensordotOptions, tensordot } from './functional/einsum.ts';
 export * from './functional/functions.ts';
+export * from './functional/histogram.ts';
 export * from './functional/nonzero.ts';
 export { type CdistMode, type CdistOptions, cdist } from './functional/pairs.ts';
 export * from './functional/parts.ts';

@@ -14,6 +14,7 @@ export {
   type FunctionDefinition,
   type FunctionGradients,
   type FunctionResult,
+  type FunctionWithSetup,
   GradFunction as Function,
 } from './function.ts';
 export { type FunctionalCallOptions, functionalCall } from './functional-call.ts';

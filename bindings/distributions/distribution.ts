@@ -2,6 +2,7 @@
 import { familyOps, withoutTape } from '../autograd.ts';
 import { full } from '../creation.ts';
 import { sqrt, where } from '../functional/elementwise.ts';
+import { kinds } from '../kinds.ts';
 import { ArgumentError, GradError, named } from '../memory/errors.ts';
 import { broadcastShapes } from '../ops/shapes.ts';
 import { withinRows } from '../ops/within.ts';
@@ -26,11 +27,12 @@ export abstract class Distribution {
   /** The shape of the parameters: so many distributions there are. */
   readonly batchShape: Shape;
   /** The shape of one number that is drawn. */
-  readonly eventShape: Shape = [];
+  readonly eventShape: Shape;
 
   /** @internal */
-  constructor(batchShape: Shape) {
+  constructor(batchShape: Shape, eventShape: Shape = []) {
     this.batchShape = [...batchShape];
+    this.eventShape = [...eventShape];
   }
 
   /** The mean. */
@@ -43,10 +45,10 @@ export abstract class Distribution {
     return sqrt(this.variance);
   }
 
-  /** Numbers [...sampleShape, ...batchShape] that are drawn; nothing flows back through them. */
+  /** Numbers [...sampleShape, ...batchShape, ...eventShape] that are drawn; nothing flows back through them. */
   sample(...args: Arguments<[], [sampleShape: Shape], SampleOptions>): Tensor;
   sample(sampleShape: Shape): Tensor {
-    return withoutTape(() => this.draw([...sampleShape, ...this.batchShape]));
+    return withoutTape(() => this.draw([...sampleShape, ...this.batchShape, ...this.eventShape]));
   }
 
   /**
@@ -59,7 +61,7 @@ export abstract class Distribution {
       throw new GradError(
         `rsample: expected a distribution with gradients of its samples, got ${this.constructor.name}; draw by sample(), and weigh logProb()`,
       );
-    return this.draw([...sampleShape, ...this.batchShape]);
+    return this.draw([...sampleShape, ...this.batchShape, ...this.eventShape]);
   }
 
   /** The logarithm of the probability, or of the density, at `value`. @throws ShapeError */
@@ -92,6 +94,8 @@ export abstract class Distribution {
     );
   }
 }
+
+kinds.Distribution = [(x) => x instanceof Distribution, 'a distribution'];
 
 /** `x` where the mask is not 0, else `other`; no gradient flows to what is left out. */
 export const choose = (mask: Tensor, x: Tensor | number, other: Tensor | number): Tensor => where(mask, x, other);

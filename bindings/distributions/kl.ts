@@ -3,15 +3,13 @@
 import { softplus } from '../functional/activation.ts';
 import { add, div, eq, log, logicalOr, lt, mul, neg, square, sub } from '../functional/elementwise.ts';
 import { sum } from '../functional/reduction.ts';
-import { kinds } from '../kinds.ts';
 import { ArgumentError } from '../memory/errors.ts';
 import { callable } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { Normal, Uniform } from './continuous.ts';
 import { Bernoulli, Categorical } from './discrete.ts';
-import { choose, Distribution } from './distribution.ts';
-
-kinds.Distribution = [(x) => x instanceof Distribution, 'a distribution'];
+import { choose, type Distribution } from './distribution.ts';
+import { Independent, sumLast } from './independent.ts';
 
 /** p's part of a divergence: infinite where q has no probability, 0 where p has none. */
 const part = (p: Tensor, q: Tensor, x: Tensor): Tensor =>
@@ -47,6 +45,14 @@ export const klDivergence = callable(
     if (p instanceof Bernoulli && q instanceof Bernoulli) return ofBernoulli(p, q);
     if (p instanceof Categorical && q instanceof Categorical)
       return sum(part(p.probs, q.probs, mul(p.probs, sub(p.logits, q.logits))), -1);
+    if (p instanceof Independent && q instanceof Independent) {
+      const dims = p.reinterpretedBatchNdims;
+      if (dims !== q.reinterpretedBatchNdims)
+        throw new ArgumentError(
+          `klDivergence: expected events of as many dims, got ${dims} and ${q.reinterpretedBatchNdims}`,
+        );
+      return sumLast(klDivergence(p.baseDist, q.baseDist), dims);
+    }
     throw new ArgumentError(
       `klDivergence: expected two distributions of one kind, got ${p.constructor.name} and ${q.constructor.name}`,
     );

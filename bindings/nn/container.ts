@@ -64,6 +64,7 @@ export class Sequential extends Indexed<Layer> {
     return this.#names[Number(field)] ?? name;
   }
 
+  /** The result of all layers, one after the other. */
   forward(...args: [x: Tensor]): Tensor {
     let y = (args.length === 1 && args[0] instanceof Tensor ? args : parsed(args))[0];
     for (let i = 0; ; i++) {

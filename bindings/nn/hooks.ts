@@ -10,7 +10,10 @@ import { Tensor } from '../tensor.ts';
 export type Gradients = readonly (Tensor | null)[];
 
 /** The forward that the author of a module gave it, or any one where it is not known which. */
-export type Forward<M> = M extends { forward: infer F extends (...args: never[]) => unknown }
+export type Forward<M> = M extends {
+  /** What it computes. */
+  forward: infer F extends (...args: never[]) => unknown;
+}
   ? F
   : (...args: never[]) => unknown;
 /** The arguments of forward; those of any module where it is not known of which. */

@@ -20,11 +20,13 @@ import { numbers, read } from './golden.ts';
 type Stored = readonly [shape: readonly number[], values: readonly number[]];
 type Options = Readonly<Record<string, Stored>>;
 interface Run {
-  readonly name: 'Normal' | 'Uniform' | 'Bernoulli' | 'Categorical';
+  /** Of one that is made Independent, with the dims of an event behind it. */
+  readonly name: string;
   readonly options: Options;
   readonly others: Options;
   readonly value: Stored;
   readonly batchShape: readonly number[];
+  readonly eventShape: readonly number[];
   readonly logProb: Stored;
   readonly logProbGrads: readonly (readonly number[])[];
   readonly entropy: Stored;
@@ -40,11 +42,47 @@ const N = 20_000;
 
 const tensorOf = ([shape, values]: Stored, dtype: 'f32' | 'i32' = 'f32'): Tensor =>
   toTensor(nd(shape, numbers(values)), dtype);
-const made = (name: Run['name'], [a, b]: readonly (Tensor | null)[], by: Options): D.Distribution => {
+const made = (of: string, parameters: readonly (Tensor | null)[], by: Options): D.Distribution => {
+  const [name, dims] = of.split(' ') as ['Normal', string?];
+  const base = baseOf(name, parameters, by);
+  return dims ? new D.Independent(base, Number(dims)) : base;
+};
+type Name = 'Normal' | 'Uniform' | 'Bernoulli' | 'Categorical';
+const baseOf = (name: Name, [a, b]: readonly (Tensor | null)[], by: Options): D.Distribution => {
   if (name === 'Normal') return new D.Normal(a as Tensor, b as Tensor);
   if (name === 'Uniform') return new D.Uniform(a as Tensor, b as Tensor);
   return new D[name]({ [Object.keys(by)[0] as string]: a });
 };
+
+/** Samples: their mean and, by that, the shares of classes; compiled too. */
+function checkSamples(p: D.Distribution, shape: readonly number[]): void {
+  manualSeed(11);
+  const draws = p.sample([N]);
+  expect(draws.shape).toEqual([N, ...shape]);
+  expect(draws.requiresGrad).toBe(false);
+  const mean = draws.to('f32').mean(0).data;
+  const base = p instanceof D.Independent ? p.baseDist : p;
+  const classes = base instanceof D.Categorical ? base.probs : null;
+  const [means, spreads] = classes
+    ? (classes.reshape([-1, 4]).toArray() as number[][])
+        .map((row) => [row.reduce((s, w, i) => s + i * w, 0), row.reduce((s, w, i) => s + i * i * w, 0)])
+        .reduce<[number[], number[]]>(
+          ([m, s], [a = 0, b = 0]) => [
+            [...m, a],
+            [...s, Math.sqrt(b - a * a)],
+          ],
+          [[], []],
+        )
+    : [Array.from(p.mean.data), Array.from(p.stddev.data)];
+  mean.forEach((x, i) => {
+    expect(Math.abs(x - (means[i] as number))).toBeLessThanOrEqual(
+      (ERRORS * (spreads[i] as number)) / Math.sqrt(N) + 1e-6,
+    );
+  });
+  const program = compile(() => p.sample([2]).add(0));
+  expect(program().shape).toEqual([2, ...shape]);
+  program.dispose();
+}
 
 describe.each(['strict', 'relaxed'] as const)('distributions, %s build', (simd) => {
   beforeAll(() => init({ simd, threads: 1 }));
@@ -52,14 +90,14 @@ describe.each(['strict', 'relaxed'] as const)('distributions, %s build', (simd) 
 
   it.each(runs.map((run): [string, Run] => [`${run.name} of ${Object.keys(run.options)}`, run]))(
     '%s',
-    (_, { name, options, others, value, batchShape, ...run }) => {
+    (_, { name, options, others, value, batchShape, eventShape, ...run }) => {
       scope(() => {
         const close = (x: Tensor | null, expected: readonly number[], what: string): void =>
           expectClose(x?.data ?? [], numbers(expected as never), TOLERANCE, what);
         const leaves = Object.values(options).map((stored) => tensorOf(stored).requiresGrad_());
         const p = made(name, leaves, options);
-        expect(p.batchShape).toEqual(batchShape);
-        const at = tensorOf(value, name === 'Categorical' ? 'i32' : 'f32');
+        expect([p.batchShape, p.eventShape]).toEqual([batchShape, eventShape]);
+        const at = tensorOf(value, name.startsWith('Categorical') ? 'i32' : 'f32');
         for (const what of ['logProb', 'entropy'] as const) {
           for (const leaf of leaves) leaf.clearGrad();
           const y = what === 'logProb' ? p.logProb(at) : p.entropy();
@@ -78,32 +116,7 @@ describe.each(['strict', 'relaxed'] as const)('distributions, %s build', (simd) 
           others,
         );
         close(D.klDivergence(p, q), run.kl, 'divergence');
-        // Samples: their mean and, by that, the shares of classes.
-        manualSeed(11);
-        const draws = p.sample([N]);
-        expect(draws.shape).toEqual([N, ...batchShape]);
-        expect(draws.requiresGrad).toBe(false);
-        const mean = draws.to('f32').mean(0).data;
-        const classes = p instanceof D.Categorical ? p.probs : null;
-        const [means, spreads] = classes
-          ? (classes.reshape([-1, 4]).toArray() as number[][])
-              .map((row) => [row.reduce((s, w, i) => s + i * w, 0), row.reduce((s, w, i) => s + i * i * w, 0)])
-              .reduce<[number[], number[]]>(
-                ([m, s], [a = 0, b = 0]) => [
-                  [...m, a],
-                  [...s, Math.sqrt(b - a * a)],
-                ],
-                [[], []],
-              )
-          : [Array.from(p.mean.data), Array.from(p.stddev.data)];
-        mean.forEach((x, i) => {
-          expect(Math.abs(x - (means[i] as number))).toBeLessThanOrEqual(
-            (ERRORS * (spreads[i] as number)) / Math.sqrt(N) + 1e-6,
-          );
-        });
-        const program = compile(() => p.sample([2]).add(0));
-        expect(program().shape).toEqual([2, ...batchShape]);
-        program.dispose();
+        checkSamples(p, [...batchShape, ...eventShape]);
       });
     },
   );
@@ -117,6 +130,8 @@ describe.each(['strict', 'relaxed'] as const)('distributions, %s build', (simd) 
       expect(loc.grad?.toArray()).toEqual([3, 3]);
       expectClose(scale.grad?.data ?? [], x.sub(loc).div(scale).sum(0).data, TOLERANCE, 'gradient of the scale');
       expect(() => new D.Bernoulli(0.5).rsample()).toThrow(GradError);
+      expect(new D.Independent(p, 1).rsample([4]).requiresGrad).toBe(true);
+      expect(() => new D.Independent(new D.Bernoulli(tensor([0.5])), 1).rsample()).toThrow(GradError);
     });
   });
 
@@ -134,6 +149,9 @@ describe.each(['strict', 'relaxed'] as const)('distributions, %s build', (simd) 
     expect(() => new D.Bernoulli(0.5, 0.5)).toThrow(/^Bernoulli: expected probs or logits, got both/);
     expect(() => new D.Bernoulli(2)).toThrow(ArgumentError);
     expect(() => new D.Categorical(tensor([1, -1]))).toThrow(ArgumentError);
+    expect(() => new D.Independent(new D.Normal(0, 1), 1)).toThrow(/^Independent: expected reinterpretedBatchNdims/);
+    const of = (dims: number) => new D.Independent(new D.Normal(tensor([0, 1]), 1), dims);
+    expect(() => D.klDivergence(of(0), of(1))).toThrow(/^klDivergence: expected events of as many dims, got 0 and 1/);
     expect(() => D.klDivergence(new D.Normal(0, 1), new D.Uniform(0, 1))).toThrow(
       /^klDivergence: expected two distributions of one kind, got Normal and Uniform/,
     );

@@ -51,6 +51,7 @@ export const cases: { readonly [K in Concrete]: Case } = {
     shown: 'in1Features: 4, in2Features: 3, outFeatures: 2, bias: true',
   },
   CELU: activation(),
+  CrossMapLRN2d: { args: [3], input: [2, 5, 3, 2], shown: 'size: 3, alpha: 0.0001, beta: 0.75, k: 1' },
   Conv1d: { args: [2, 4, 3], input: [1, 2, 8], shown: 'inChannels: 2, outChannels: 4, kernelSize: 3' },
   Conv2d: {
     args: [2, 4, [3, 1], 2, { padding: 1, bias: false }],

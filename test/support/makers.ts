@@ -1,7 +1,7 @@
 // An object of every public class, made from what its constructor declares: by the kinds of its arguments, and by the
 // names of the few that a kind doesn't say enough of.
 import * as retrograd from '../../bindings/index.ts';
-import { data, nn, optim, type Tensor, tensor } from '../../bindings/index.ts';
+import { data, distributions, nn, optim, type Tensor, tensor } from '../../bindings/index.ts';
 import type { Parameter } from '../../bindings/parameters.ts';
 import { signatures } from '../../bindings/signature.ts';
 
@@ -30,6 +30,7 @@ const NAMED: Readonly<Record<string, Make>> = {
   dataset: () => new data.TensorDataset(rows()),
   probs: pair,
   outputSize: () => 1,
+  reinterpretedBatchNdims: () => 1,
   schedulers: ([optimizer]) => [
     new optim.lrScheduler.StepLR((optimizer as ReturnType<typeof sgd> | undefined) ?? sgd(), 2),
   ],
@@ -47,6 +48,7 @@ const KINDS: Readonly<Record<string, readonly Make[]>> = {
   Module: [layer],
   Optimizer: [sgd],
   LRScheduler: [schedule],
+  Distribution: [() => new distributions.Normal(pair(), 1)],
   function: [() => () => 1],
   sizes: [() => [2, 1], () => [2]],
   any: [() => layer().parameters(), weights, () => new data.TensorDataset(rows()), pair, () => [2], () => ({})],

@@ -96,7 +96,7 @@ class Orthogonal extends Module {
   get #base(): Tensor | undefined {
     if (this.useTrivialization && !this.base)
       throw new ArgumentError(
-        'orthogonal: expected a weight that is not parametrized yet; pass { useTrivialization: false }',
+        'orthogonal: expected a weight that is not parametrized yet, got one that is; pass { useTrivialization: false }',
       );
     return this.base;
   }
