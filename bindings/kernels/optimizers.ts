@@ -1,7 +1,7 @@
 // Steps of the optimizers that fewer programs use, in place. `hyper` holds the settings, `step` counts: see
 // assembly/optim.
 import { optional } from '../lookup.ts';
-import { elements, inout, input, kernel, output, size } from './descriptor.ts';
+import { elements, i32, inout, input, kernel, maybe, output, size } from './descriptor.ts';
 
 const p = () => inout('f32', 'n');
 const g = () => input('f32', 'n');
@@ -32,4 +32,12 @@ export const optimizerKernels = optional(() => ({
   ),
   asgd_rates_f32: kernel({ eta: inout('f32'), mu: inout('f32'), step: input('f32'), hyper: input('f32', 6) }),
   rprop_step_f32: kernel({ p: p(), g: g(), previous: p(), size: p(), ...settings(7) }, elements('n', 1)),
+}));
+
+/** By the formulas of TensorFlow.js: `rule` says which, see assembly/optim/tensorflow.ts. */
+export const tensorflowKernels = optional(() => ({
+  tensorflow_step_f32: kernel(
+    { p: p(), g: g(), a: p(), b: maybe(p()), c: maybe(p()), hyper: input('f32', 5), n: size, rule: i32 },
+    elements('n', 1.5),
+  ),
 }));

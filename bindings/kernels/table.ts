@@ -32,7 +32,7 @@ import {
   sgdKernels,
   stepKernels,
 } from './optim.ts';
-import { optimizerKernels } from './optimizers.ts';
+import { optimizerKernels, tensorflowKernels } from './optimizers.ts';
 import { orderKernels } from './order.ts';
 import { padKernels } from './pad.ts';
 import { poolKernels, unpoolKernels } from './pool.ts';
@@ -84,6 +84,7 @@ export const families = optional(() => ({
   specialKernels,
   recurrenceKernels,
   tfjsKernels,
+  tensorflowKernels,
 }));
 /** The families of probes. */
 export const probeFamilies = optional(() => ({ checkProbes, countProbes, offsetProbes, ctcProbes, samplingProbes }));

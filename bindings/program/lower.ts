@@ -5,9 +5,12 @@ import { type Command, commandOf, type Select } from '../kernels/command.ts';
 import type { KernelName, Kernels, ProbeName, Probes } from '../kernels/table.ts';
 import type { Node } from './trace.ts';
 
-/** A command, the node that it is for and, of a check, what throws what the eager call would have thrown. */
+/**
+ * A command, the node that it is for (null where there is no graph) and, of a check, what throws what the eager call
+ * would have thrown.
+ */
 export interface Lowered extends Command {
-  readonly node: Node;
+  readonly node: Node | null;
   readonly complain?: (() => void) | undefined;
 }
 

@@ -74,7 +74,7 @@ let taken = false;
 export function runWatched(program: Program): Lowered | null {
   if (!taken) return program.run();
   return program.runTimed(({ tasks }, run) => {
-    const nodes = [...new Set(tasks.map(({ command }) => command.node))];
+    const nodes = [...new Set(tasks.flatMap(({ command }) => command.node ?? []))];
     const [first] = nodes;
     measure(nodes.map(({ op }) => op).join('+'), pathOf(first?.module ?? null), run);
   });

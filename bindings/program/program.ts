@@ -4,11 +4,11 @@ import type { Runtime } from '../engine/engine.ts';
 import type { Ref } from '../kernels/command.ts';
 import { encode, encodeLoop, LOOP_WORDS, Words, wordsOf } from '../kernels/encode.ts';
 import type { Block } from '../memory/arena.ts';
-import { type Constant, improve, takeConstants } from './graph.ts';
-import { type Lowered, lower } from './lower.ts';
+import type { Constant } from './graph.ts';
+import type { Lowered } from './lower.ts';
 import { type Plan, planMemory } from './plan.ts';
 import { type Step, stepsOf, type Task } from './steps.ts';
-import type { Node, Trace } from './trace.ts';
+import type { Node } from './trace.ts';
 
 /** What a step is, for people. */
 export interface StepInfo {
@@ -27,9 +27,15 @@ export interface Place {
 const ALIGN = 64;
 const alignUp = (bytes: number): number => Math.ceil(bytes / ALIGN) * ALIGN;
 
-/** Where the graph of a program comes from, and what of it lasts. */
+/** What a program is made of, and what of it lasts. */
 export interface Source {
-  readonly trace: Trace;
+  /** The graph of ops, for people. */
+  readonly nodes: readonly Node[];
+  readonly commands: readonly Lowered[];
+  /** What holds the same in every run. */
+  readonly constants: readonly Constant[];
+  /** Whether a block is known to the program alone. */
+  readonly inside: (block: Block) => boolean;
   /** Blocks whose memory comes with each run, or may move: move() says where they are. */
   readonly outside: ReadonlySet<Block>;
   /** Whether a block is read after a run. */
@@ -53,15 +59,13 @@ export class Program {
   readonly #end: number;
 
   /** @throws OutOfMemoryError */
-  constructor(runtime: Runtime, { trace, outside, alive }: Source) {
+  constructor(runtime: Runtime, { nodes, commands, constants, inside, outside, alive }: Source) {
     this.#runtime = runtime;
-    const { arena, threads, lists } = runtime;
-    const inside = (block: Block): boolean => block.origin === trace && !outside.has(block);
-    this.nodes = improve(trace.nodes, alive);
-    const { nodes, constants } = takeConstants(this.nodes, alive, new Set(trace.constants.keys()));
+    const { arena, threads } = runtime;
+    this.nodes = nodes;
     const made = new Set(constants.map(({ x }) => x.block));
     const planned = (block: Block): boolean => inside(block) && !made.has(block);
-    const steps = stepsOf(lower(nodes, lists.select), inside, alive);
+    const steps = stepsOf(commands, inside, alive);
     const plan = planMemory(steps, planned, threads.intermediateBytes);
     this.planned = plan.bytes;
     this.#plan = plan;

@@ -12,6 +12,7 @@ import type { Lowered } from './lower.ts';
 import { runWatched } from './profile.ts';
 import { type Place, Program } from './program.ts';
 import { type ResultBlock, Results } from './results.ts';
+import { sourceOf } from './source.ts';
 import { forEachInput, Trace } from './trace.ts';
 
 /** Stands for an argument: no memory, and the layout of the argument. */
@@ -154,7 +155,7 @@ export class Specialization {
     const inputs = this.#inputs.map(({ block }) => block);
     const outside = new Set([...results, ...this.#now.keys(), ...inputs]);
     const alive = (block: Block): boolean => block.origin !== trace || outside.has(block);
-    const program = new Program(this.#runtime, { trace, outside, alive });
+    const program = new Program(this.#runtime, sourceOf(this.#runtime, trace, outside, alive));
     for (const lasting of this.#lasting) {
       lasting.place = program.placeOf(lasting.block);
       this.#taken.add(lasting.now);
@@ -305,15 +306,16 @@ export class Specialization {
   /** Throws what the eager call would have thrown. */
   #complain({ node, complain }: Lowered): never {
     const places: Block[] = [];
-    forEachInput(node, ({ block }) => {
-      if (block.freed) places.push(block);
-    });
+    if (node)
+      forEachInput(node, ({ block }) => {
+        if (block.freed) places.push(block);
+      });
     // For a moment the tensors of the trace have the values of this run.
     for (const block of places) block.settle(this.#runtime.arena, this.program.addressOf(block));
     try {
       complain?.();
     } catch (error) {
-      throw node.call ? named(error, node.call) : error;
+      throw node?.call ? named(error, node.call) : error;
     } finally {
       for (const block of places) block.settle(null, 0);
     }

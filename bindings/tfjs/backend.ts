@@ -2,8 +2,9 @@
 // no scope, and no finaliser.
 import { runtime } from '../engine/engine.ts';
 import type { Kernels, Probes } from '../kernels/table.ts';
+import type { Block } from '../memory/arena.ts';
 import { numelOf } from '../sizes.ts';
-import { arrays, bytesOf, Data, type Held, isNumber, isView, type NumberDtype } from './data.ts';
+import { arrays, bytesOf, Data, type Held, isNumber, isView, type NumberDtype, withMemory } from './data.ts';
 import type { Engine, Info, TfBackend, TfDtype, Values } from './engine.ts';
 
 /** Methods of the cpu backend that its kernels call, and that make tensors of tfjs: they need classes of it. */
@@ -15,6 +16,18 @@ interface CpuBackend {
 /** What computes a kernel: a row of the table. */
 interface Runs {
   run(backend: Backend, inputs: object, attrs: unknown): Info | Info[];
+}
+
+/** What stands between tfjs and the backend while a step is traced: nothing is computed then. See accelerate/. */
+export interface Tracer {
+  /** Data was made. */
+  note(data: Data): void;
+  /** Numbers come from JavaScript. */
+  write(values: Values, shape: readonly number[], dtype: TfDtype): Data;
+  /** Whether a block is its own; others, which are let go of meanwhile, it frees when it is done. */
+  take(block: Block): void;
+  /** @throws RecordingError always: what was asked for cannot be a part of a program */
+  refuse(what: string): never;
 }
 
 export class Backend implements TfBackend {
@@ -35,6 +48,7 @@ export class Backend implements TfBackend {
   };
   /** How many kernels of the cpu backend run: they hold looks at memory, which then must not move nor be given out. */
   foreign = 0;
+  tracer: Tracer | null = null;
 
   readonly #engine: Engine;
   /** Data whose ids another backend made. */
@@ -75,6 +89,7 @@ export class Backend implements TfBackend {
   }
 
   #add(data: Data): Data {
+    this.tracer?.note(data);
     this.#count++;
     data.after = this.#first;
     if (this.#first) this.#first.before = data;
@@ -91,25 +106,27 @@ export class Backend implements TfBackend {
     data.after = null;
     this.#count--;
     data.owner = null;
-    data.place?.free();
+    if (data.place && this.tracer) this.tracer.take(data.place);
+    else data.place?.free();
     data.place = null;
     data.held = null;
   }
 
-  #fresh(dtype: TfDtype, size: number): Data {
+  /** Data of its own, its contents undefined. @throws OutOfMemoryError */
+  fresh(dtype: TfDtype, size: number): Data {
     return this.#add(new Data(this, dtype, size, runtime().arena.bare(size * bytesOf(dtype), 'TensorFlow.js')));
   }
 
   /** A result of the kernel that runs, its contents undefined. @throws OutOfMemoryError */
   make(shape: readonly number[], dtype: NumberDtype): Info & { readonly dataId: Data } {
-    const dataId = this.#fresh(dtype, numelOf(shape));
+    const dataId = this.fresh(dtype, numelOf(shape));
     this.#made.push(dataId);
     return { dataId, shape, dtype };
   }
 
   /** An intermediate of the kernel that runs. @throws OutOfMemoryError */
   temporary(size: number, dtype: NumberDtype): Data {
-    const data = this.#fresh(dtype, size);
+    const data = this.fresh(dtype, size);
     this.#temporary.push(data);
     return data;
   }
@@ -152,7 +169,19 @@ export class Backend implements TfBackend {
     }
   }
 
+  /** Forgets data, and leaves its block alone: a program has that. */
+  drop(data: Data): void {
+    data.place = null;
+    this.#remove(data);
+  }
+
+  /** Calls `visit` with all living data. */
+  forEach(visit: (data: Data) => void): void {
+    for (let data = this.#first; data; data = data.after) visit(data);
+  }
+
   write(values: Values, shape: readonly number[], dtype: TfDtype): Data {
+    if (this.tracer) return this.tracer.write(values, shape, dtype);
     return this.#write(values, shape, dtype);
   }
 
@@ -161,7 +190,7 @@ export class Backend implements TfBackend {
     if (dtype === 'complex64' && values) return this.#writeComplex(values as ArrayLike<number>, shape);
     if (isNumber(dtype) && values && this.foreign === 0) {
       const kept = view ? (values as Float32Array).slice() : values;
-      const data = this.#fresh(dtype, kept.length);
+      const data = this.fresh(dtype, kept.length);
       data.fill(kept);
       return data;
     }
@@ -183,12 +212,13 @@ export class Backend implements TfBackend {
   }
 
   move(id: object, values: Values, shape: readonly number[], dtype: TfDtype, refCount: number): void {
-    const data = this.#write(values, shape, dtype);
+    const data = withMemory(() => this.#write(values, shape, dtype));
     data.refCount = refCount;
     this.#moved.set(id, data);
   }
 
   readSync(id: object): ArrayLike<unknown> {
+    this.tracer?.refuse('reads the values of a tensor');
     const { dtype, place, held, complexTensorInfos } = this.of(id);
     if (complexTensorInfos) {
       const [real, imag] = [complexTensorInfos.real, complexTensorInfos.imag].map((part) =>

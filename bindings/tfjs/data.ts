@@ -21,6 +21,18 @@ export type Held = ArrayLike<unknown> | null | undefined;
 export const isView = (values: Held): boolean =>
   ArrayBuffer.isView(values) && values.buffer === runtime().arena.memory.buffer;
 
+/** Calls `fn` so that blocks get memory, also while a step is traced, whose blocks have none. */
+export function withMemory<T>(fn: () => T): T {
+  const { arena } = runtime();
+  const { stand } = arena;
+  arena.stand = null;
+  try {
+    return fn();
+  } finally {
+    arena.stand = stand;
+  }
+}
+
 export class Data implements Operand {
   /** Null once it is gone: tfjs may give the same id back. */
   owner: object | null;
@@ -45,6 +57,11 @@ export class Data implements Operand {
     this.place = place;
   }
 
+  /** For programs, which look at no more of it than the size. */
+  get shape(): readonly number[] {
+    return [this.size];
+  }
+
   /** The memory, into which numbers go now that were in an array of JavaScript. @throws OutOfMemoryError */
   get block(): Block {
     return this.place ?? this.upload();
@@ -53,12 +70,14 @@ export class Data implements Operand {
   upload(): Block {
     const { dtype, held } = this;
     if (!isNumber(dtype) || !held) throw new Error(`retrograd: expected numbers, got ${dtype} data without any`);
-    const place = runtime().arena.bare(held.length * bytesOf(dtype), 'TensorFlow.js');
-    this.place = place;
-    this.held = null;
-    this.size = held.length;
-    this.fill(held);
-    return place;
+    return withMemory(() => {
+      const place = runtime().arena.bare(held.length * bytesOf(dtype), 'TensorFlow.js');
+      this.place = place;
+      this.held = null;
+      this.size = held.length;
+      this.fill(held);
+      return place;
+    });
   }
 
   /** Overwrites the numbers in memory. */

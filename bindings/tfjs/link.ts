@@ -27,6 +27,7 @@ function callCpu(name: string, call: Parameters<KernelFunc>[0]): unknown {
       `${name}: expected inputs that a kernel of retrograd takes, got others; import '@tensorflow/tfjs-backend-cpu' for those`,
     );
   const backend = call.backend as Backend;
+  backend.tracer?.refuse(`calls ${name} for inputs that only the cpu backend takes`);
   backend.foreign++;
   try {
     return config.kernelFunc(call);

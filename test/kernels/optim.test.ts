@@ -18,6 +18,8 @@ interface Optimizer {
   /** Which of the state buffers are there; the rest are pointers of 0. */
   buffers: boolean[];
   rule: Rule;
+  /** Which rule the kernel is told to follow, by a last operand; it takes no step. */
+  code?: number;
 }
 
 const direction = (g: number, p: number, maximize: number, decay: number) => (maximize ? -g : g) + decay * p;
@@ -115,6 +117,38 @@ const adagrad = (lr: number, decay: number, maximize: number, lrDecay: number, e
   },
 });
 
+/** The rules of TensorFlow.js, whose settings are lr, keep, take, eps and fade. */
+const tensorflow = (
+  rule: 0 | 1 | 2,
+  [lr, keep, take, eps, fade]: readonly [number, number, number, number, number],
+  buffers: boolean[],
+): Optimizer => ({
+  title: `TensorFlow.js, rule ${rule} ${[lr, keep, take, eps, fade, buffers]}`,
+  kernel: 'tensorflow_step_f32',
+  hyper: [lr, keep, take, eps, fade],
+  buffers,
+  code: rule,
+  rule: () => {
+    let [a, b, c] = [0, 0, 0];
+    return (p, g) => {
+      const before = a;
+      a = keep * a + take * (rule === 2 ? g : g * g);
+      if (rule === 2) {
+        b = Math.max(fade * b, Math.abs(g));
+        return p - (lr * a) / (b + eps);
+      }
+      if (rule === 1) {
+        const u = (Math.sqrt(b + eps) / Math.sqrt(before + eps)) * g;
+        b = keep * b + take * u * u;
+        return p - lr * u;
+      }
+      c = keep * c + take * g;
+      b = fade * b + (lr * g) / Math.sqrt(a - (buffers[2] ? c * c : 0) + eps);
+      return p - b;
+    };
+  },
+});
+
 const betas = [0.9, 0.999] as const;
 const optimizers = [
   sgd(0.1, 0, 0, 0, 0, 0),
@@ -134,13 +168,18 @@ const optimizers = [
   rmsprop(1e-3, 0, 0, 0.9, 1e-2, 0.9, true),
   adagrad(0.1, 0, 0, 0, 1e-10),
   adagrad(0.1, 0.01, 1, 0.1, 1e-10),
+  tensorflow(0, [1e-2, 0.9, 0.1, 1e-7, 0], [true, false, false]),
+  tensorflow(0, [1e-2, 0.9, 0.1, 1e-3, 0.5], [true, true, false]),
+  tensorflow(0, [1e-2, 0.5, 0.5, 1e-2, 0.5], [true, true, true]),
+  tensorflow(1, [0.1, 0.9, 0.1, 1e-2, 0], [true, true, false]),
+  tensorflow(2, [1e-2, 0.9, 0.1, 1e-3, 0.99], [true, true, false]),
 ];
 
 describe.each(builds)('%s', (build) => {
   const bench = new KernelBench(build);
 
   /** Ten steps, as bindings make them; gives p after each. */
-  function train({ kernel, hyper, buffers }: Optimizer, p: Float32Array, gradients: Float32Array[]) {
+  function train({ kernel, hyper, buffers, code }: Optimizer, p: Float32Array, gradients: Float32Array[]) {
     bench.reset();
     const n = p.length;
     const [pp, gp, step] = [bench.f32(p), bench.f32(n), bench.f32([0])];
@@ -151,7 +190,8 @@ describe.each(builds)('%s', (build) => {
     return gradients.map((g) => {
       new Float32Array(bench.memory.buffer, gp, n).set(g);
       bench.run('advance_step', step);
-      bench.run(kernel, pp, gp, ...states, step, hyperPointer, n);
+      if (code === undefined) bench.run(kernel, pp, gp, ...states, step, hyperPointer, n);
+      else bench.run(kernel, pp, gp, ...states, hyperPointer, n, code);
       return bench.readF32(pp, n);
     });
   }
