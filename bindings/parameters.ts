@@ -1,4 +1,4 @@
-// The text of a signature, read; signature.ts says how it is written.
+// The text of a signature, read; signature.ts says how it is written. And the types of what callables take.
 import { type Check, type Kind, kindOf } from './kinds.ts';
 
 /** One argument of a signature. */
@@ -43,4 +43,45 @@ export function read(
     parameters.push({ name, kind, required, is, absent, variadic, open: !!open, value });
   }
   return { parameters, positions: positions < 0 ? parameters.length : positions };
+}
+
+/** P cut short anywhere; `undefined` is the default. */
+export type Front<P extends readonly unknown[]> =
+  | { [K in keyof P]: P[K] | undefined }
+  | (P extends readonly [...infer Rest, unknown] ? Front<Rest> : never);
+
+/** Positions P cut short anywhere, then options O. */
+export type Mixed<P extends readonly unknown[], O> = [...front: Front<P>, options?: O];
+
+/** Some of R by position, and the others with the options O, by their names K. */
+export type ByName<R extends readonly unknown[], K extends readonly string[], O> = R extends readonly [
+  infer First,
+  ...infer Rest,
+]
+  ? K extends readonly [string, ...infer Names extends readonly string[]]
+    ?
+        | [
+            options: O & {
+              [I in keyof K as I extends `${number}` ? K[I] & string : never]: I extends keyof R ? R[I] : never;
+            },
+          ]
+        | [First, ...ByName<Rest, Names, O>]
+    : never
+  : never;
+
+/**
+ * The arguments of a constructor or method: required R, then positions P, options O, or both. Where K has the names of
+ * R, those may be options too.
+ */
+export type Arguments<R extends readonly unknown[], P extends readonly unknown[], O, K extends readonly string[] = []> =
+  | [...required: R, options?: O]
+  | [...R, ...Partial<P>]
+  | [...R, ...Mixed<P, O>]
+  | ByName<R, K, O>;
+
+/** A function of required arguments R, which takes the others by position as P, as options O, or both. */
+export interface Callable<R extends readonly unknown[], P extends readonly unknown[], O, Y> {
+  (...args: [...required: R, options?: O]): Y;
+  (...args: [...R, ...Partial<P>]): Y;
+  (...args: [...R, ...Mixed<P, O>]): Y;
 }

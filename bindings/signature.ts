@@ -3,8 +3,9 @@
 //   callable('dropout(x: Tensor, p: number = 0.5, training: bool = true, -inplace: bool = false)',
 //     (x, p, training) => …)
 //
-// Arguments without a default are required. The others may be given by position, by one trailing plain object, or
-// positions first and the object for the rest; `undefined` is the default. Everything else is an ArgumentError.
+// Arguments without a default are required. All may be given by position, by one trailing plain object, or positions
+// first and the object for the rest; `undefined` is the default. Everything else is an ArgumentError. An object that a
+// required argument takes at its position is that argument.
 //
 //   name: kind = default   the default is written as JSON, with single quotes; `name?: kind` has none, and is undefined
 //   -name: kind = default  a position of PyTorch's that we lack: only its default may be given
@@ -16,6 +17,8 @@
 import { type Check, isPlain, type Kind, meant, orList, phrase } from './kinds.ts';
 import { ArgumentError, describe, named } from './memory/errors.ts';
 import { type Parameter, read } from './parameters.ts';
+
+export type { Arguments, ByName, Callable, Front, Mixed } from './parameters.ts';
 
 /** What is wrong with a call, told when asked: a closure in the code that finds it would slow every call. */
 type Wrong = () => string;
@@ -71,7 +74,7 @@ export class Signature {
   #read(): readonly Parameter[] {
     const { parameters, positions } = read(this.text, this.#own);
     this.#positions = positions;
-    this.#keys = parameters.map(({ name, required, variadic }) => (required || variadic ? '' : name));
+    this.#keys = parameters.map(({ name, variadic }) => (variadic ? '' : name));
     this.#checks = parameters.map(({ is }) => is);
     this.#values = parameters.map(({ value }) => value);
     while (this.#values.length < FEW) this.#values.push(undefined);
@@ -145,10 +148,9 @@ export class Signature {
     const parameters = this.#parameters ?? this.#read();
     const required = this.#required;
     const values = this.#values.slice();
-    let end = args.length;
-    let options: Record<string, unknown> | undefined;
-    if (end > required && isPlain(args[end - 1])) options = args[--end] as Record<string, unknown>;
-    if (end < this.#least) return this.#missing(end);
+    const options = this.#optionsOf(args);
+    let end = options ? args.length - 1 : args.length;
+    if (end < this.#least && (!options || this.#variadic)) return this.#missing(end);
     if (this.#variadic) {
       const list = end === required + 1 && Array.isArray(args[required]) ? args[required] : args.slice(required, end);
       const parameter = parameters[required] as Parameter;
@@ -161,7 +163,23 @@ export class Signature {
         return i < this.#positions ? this.#wrong(parameters[i] as Parameter, args[i]) : this.#tooMany(args);
       if (args[i] !== undefined) values[i] = args[i];
     }
-    return (options && this.#take(options, values, end, args)) ?? values;
+    return (options && (this.#take(options, values, end, args) ?? this.#unnamed(values, end))) ?? values;
+  }
+
+  /** The object in the last place, if it has arguments by their names. */
+  #optionsOf(args: readonly unknown[]): Record<string, unknown> | undefined {
+    const at = args.length - 1;
+    const last = args[at];
+    if (!isPlain(last) || at >= this.#required) return isPlain(last) ? last : undefined;
+    // In the place of a required one it may be that, or a wrong one.
+    const names = (key: string): boolean => this.#keys.includes(key) || meant(key, this.#keys) !== undefined;
+    return this.#right(at, last) || !Object.keys(last).some(names) ? undefined : last;
+  }
+
+  /** What is wrong where one that is required came neither by position nor by name. */
+  #unnamed(values: readonly unknown[], end: number): Wrong | undefined {
+    for (let i = end; i < this.#required; i++) if (values[i] === undefined) return this.#missing(i);
+    return undefined;
   }
 
   /** Puts the options in their places, behind those of `end` arguments. @returns what is wrong with them */
@@ -178,7 +196,7 @@ export class Signature {
       let i = 0;
       while (i < keys.length && keys[i] !== key) i++;
       if (i === keys.length) {
-        if (Object.hasOwn(options, key)) return this.#unknown(key);
+        if (Object.hasOwn(options, key)) return this.#unknown(key, end);
         continue;
       }
       if (i < end && (!args || args[i] !== undefined)) return this.#twice(key);
@@ -213,8 +231,10 @@ export class Signature {
     return () => `expected ${phrase(kind, this.#own)} as ${name}, got nothing; it takes ${this.#listed()}`;
   }
 
-  #unknown(key: string): Wrong {
-    const names = this.#keys.filter((name, i) => name && !this.parameters[i]?.absent);
+  #unknown(key: string, end: number): Wrong {
+    const from = Math.max(end, this.#variadic ? this.#required : 0);
+    const left = ({ required, absent }: Parameter, i: number): boolean => !absent && (!required || i >= from);
+    const names = this.#keys.filter((name, i) => name && left(this.parameters[i] as Parameter, i));
     return () => {
       const near = meant(key, names);
       return (
@@ -347,27 +367,6 @@ export function alternatives<F extends AnyFunction>(
 function nameAs<F>(declared: Signature, fn: F): F {
   declared.fn = fn;
   return Object.defineProperty(fn, 'name', { value: declared.name });
-}
-
-/** P cut short anywhere; `undefined` is the default. */
-export type Front<P extends readonly unknown[]> =
-  | { [K in keyof P]: P[K] | undefined }
-  | (P extends readonly [...infer Rest, unknown] ? Front<Rest> : never);
-
-/** Positions P cut short anywhere, then options O. */
-export type Mixed<P extends readonly unknown[], O> = [...front: Front<P>, options?: O];
-
-/** The arguments of a constructor or method: required R, then positions P, options O, or both. */
-export type Arguments<R extends readonly unknown[], P extends readonly unknown[], O> =
-  | [...required: R, options?: O]
-  | [...R, ...Partial<P>]
-  | [...R, ...Mixed<P, O>];
-
-/** A function of required arguments R, which takes the others by position as P, as options O, or both. */
-export interface Callable<R extends readonly unknown[], P extends readonly unknown[], O, Y> {
-  (...args: [...required: R, options?: O]): Y;
-  (...args: [...R, ...Partial<P>]): Y;
-  (...args: [...R, ...Mixed<P, O>]): Y;
 }
 
 /** Has methods of a class take what `texts` declare: they are called with the values of all arguments in order. */

@@ -111,16 +111,13 @@ class Region {
   }
 
   #repeat(): void {
-    if (notes())
-      throw new GradError(
-        'checkpoint: expected a first derivative, got createGraph, by which its graph would have to be kept; call the function itself',
-      );
     for (const [i, x] of this.#tensors.entries()) {
       x.checkAlive();
       if (x.block.version !== this.#versions[i]) this.#refuse(x);
     }
     Region.#open = Region.#open.filter((other) => other.#left > 0 || other.#free());
-    Region.#open.push(this);
+    // With createGraph what is computed now is in the graph of the gradients, and stays as anything there does.
+    if (!notes()) Region.#open.push(this);
     const { arena } = runtime();
     const around = arena.scope;
     const inner = arena.open();
@@ -167,10 +164,11 @@ function run(fn: Fn, args: readonly unknown[], preserves: boolean): unknown {
 /**
  * Calls `function` with the other arguments and keeps nothing of it but the results: backward calls it again (PyTorch's
  * `utils.checkpoint`). It has to do the same each time; tensors that it uses from outside get their gradients as
- * always. A list as the only argument is the list of arguments, and a plain object at the end the options. In compiled
- * functions its ops are in the program twice.
+ * always. A list as the only argument is the list of arguments, and a plain object at the end the options. With
+ * createGraph it keeps what it computes again, for derivatives of derivatives. In compiled functions its ops are in the
+ * program twice.
  * @returns what it gives: tensors, or lists, Maps, Sets and plain objects of them
- * @throws GradError in backward with createGraph, or where it does something else the second time
+ * @throws GradError in backward where it does something else the second time
  * @example
  * ```ts
  * const block = new nn.Sequential(new nn.Linear(8, 64), new nn.GELU(), new nn.Linear(64, 8));

@@ -103,7 +103,8 @@ export type AdaptiveMaxArguments<R extends boolean = boolean> = Arguments<
      * @defaultValue false
      */
     returnIndices?: R;
-  }
+  },
+  ['outputSize']
 >;
 
 /** Maxima, and where they lie. */

@@ -177,7 +177,8 @@ export class MultiheadAttention extends Module {
         vdim: number | null,
         batchFirst: boolean,
       ],
-      MultiheadAttentionOptions
+      MultiheadAttentionOptions,
+      ['embedDim', 'numHeads']
     >
   ) {
     super();

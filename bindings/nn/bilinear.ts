@@ -30,7 +30,12 @@ export class Bilinear extends Module {
 
   /** A layer from two inputs to rows of `outFeatures`. @throws ArgumentError */
   constructor(
-    ...args: Arguments<[in1Features: number, in2Features: number, outFeatures: number], [bias: boolean], BiasOptions>
+    ...args: Arguments<
+      [in1Features: number, in2Features: number, outFeatures: number],
+      [bias: boolean],
+      BiasOptions,
+      ['in1Features', 'in2Features', 'outFeatures']
+    >
   ) {
     super();
     const [in1Features, in2Features, outFeatures, bias] = declared.parse(args) as [number, number, number, boolean];

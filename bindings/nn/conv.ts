@@ -213,13 +213,15 @@ export type ConvArguments = Arguments<
     bias: boolean,
     paddingMode: PaddingMode,
   ],
-  ConvLayerOptions
+  ConvLayerOptions,
+  ['inChannels', 'outChannels', 'kernelSize']
 >;
 /** What the constructors of transposed convolutions take. */
 export type TransposeArguments = Arguments<
   [inChannels: number, outChannels: number, kernelSize: Sizes],
   [stride: Sizes, padding: Sizes, outputPadding: Sizes, groups: number, bias: boolean, dilation: Sizes],
-  ConvTransposeLayerOptions
+  ConvTransposeLayerOptions,
+  ['inChannels', 'outChannels', 'kernelSize']
 >;
 
 /** What a convolution takes. */

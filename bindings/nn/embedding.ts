@@ -97,7 +97,12 @@ export class Embedding extends OwnLayer {
 
   /** A table of `numEmbeddings` vectors of `embeddingDim` numbers. @throws ArgumentError */
   constructor(
-    ...args: Arguments<[numEmbeddings: number, embeddingDim: number], EmbeddingSettings, EmbeddingLayerOptions>
+    ...args: Arguments<
+      [numEmbeddings: number, embeddingDim: number],
+      EmbeddingSettings,
+      EmbeddingLayerOptions,
+      ['numEmbeddings', 'embeddingDim']
+    >
   ) {
     super();
     const [numEmbeddings, embeddingDim, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse] = declared.parse(
@@ -120,7 +125,12 @@ export class Embedding extends OwnLayer {
    * @throws ShapeError, ArgumentError
    */
   static fromPretrained(
-    ...args: Arguments<[embeddings: Tensor], [freeze: boolean, ...settings: EmbeddingSettings], PretrainedOptions>
+    ...args: Arguments<
+      [embeddings: Tensor],
+      [freeze: boolean, ...settings: EmbeddingSettings],
+      PretrainedOptions,
+      ['embeddings']
+    >
   ): Embedding {
     const [embeddings, freeze, ...settings] = ofPretrained.parse(args) as [
       Tensor,
@@ -231,7 +241,8 @@ export class EmbeddingBag extends Module {
     ...args: Arguments<
       [numEmbeddings: number, embeddingDim: number],
       [...settings: BagSettings, _weight: null, ...last: BagLast],
-      EmbeddingBagLayerOptions
+      EmbeddingBagLayerOptions,
+      ['numEmbeddings', 'embeddingDim']
     >
   ) {
     super();
@@ -264,7 +275,8 @@ export class EmbeddingBag extends Module {
     ...args: Arguments<
       [embeddings: Tensor],
       [freeze: boolean, ...settings: BagSettings, ...last: BagLast],
-      PretrainedBagOptions
+      PretrainedBagOptions,
+      ['embeddings']
     >
   ): EmbeddingBag {
     const [embeddings, freeze, maxNorm, normType, scaleGradByFreq, mode, sparse, includeLastOffset, paddingIdx] =

@@ -32,7 +32,14 @@ export class Linear extends OwnLayer {
   bias: Parameter | null;
 
   /** A layer from rows of `inFeatures` numbers to rows of `outFeatures`. @throws ArgumentError */
-  constructor(...args: Arguments<[inFeatures: number, outFeatures: number], [bias: boolean], BiasOptions>) {
+  constructor(
+    ...args: Arguments<
+      [inFeatures: number, outFeatures: number],
+      [bias: boolean],
+      BiasOptions,
+      ['inFeatures', 'outFeatures']
+    >
+  ) {
     super();
     const [inFeatures, outFeatures, bias] = linear.parse(args) as [number, number, boolean];
     checkSizes('Linear', { inFeatures, outFeatures });

@@ -50,7 +50,8 @@ export interface LayerNormOptions {
 export type BatchNormArguments = Arguments<
   [numFeatures: number],
   [eps: number, momentum: number | null, affine: boolean, trackRunningStats: boolean],
-  BatchNormOptions
+  BatchNormOptions,
+  ['numFeatures']
 >;
 /* @__NO_SIDE_EFFECTS__ */
 const norm = (name: string, usual: boolean): Signature =>
@@ -286,7 +287,12 @@ export class GroupNorm extends OwnLayer {
    * @throws ArgumentError unless the groups divide the channels
    */
   constructor(
-    ...args: Arguments<[numGroups: number, numChannels: number], [eps: number, affine: boolean], GroupNormOptions>
+    ...args: Arguments<
+      [numGroups: number, numChannels: number],
+      [eps: number, affine: boolean],
+      GroupNormOptions,
+      ['numGroups', 'numChannels']
+    >
   ) {
     super();
     const [numGroups, numChannels, eps, affine] = ofGroupNorm.parse(args) as [number, number, number, boolean];
@@ -328,7 +334,8 @@ export class LayerNorm extends OwnLayer {
     ...args: Arguments<
       [normalizedShape: number | readonly number[]],
       [eps: number, elementwiseAffine: boolean, bias: boolean],
-      LayerNormOptions
+      LayerNormOptions,
+      ['normalizedShape']
     >
   ) {
     super();

@@ -12,7 +12,8 @@ import { describeOptions } from './parameter.ts';
 export type LPArguments = Arguments<
   [normType: number, kernelSize: Sizes],
   [stride: Sizes | null, ceilMode: boolean],
-  F.LPPoolOptions
+  F.LPPoolOptions,
+  ['normType', 'kernelSize']
 >;
 
 /** A pool by powers. */
@@ -92,7 +93,8 @@ export type FractionalArguments<R extends boolean = boolean> = Arguments<
      * @defaultValue false
      */
     returnIndices?: R;
-  }
+  },
+  ['kernelSize']
 >;
 /* @__NO_SIDE_EFFECTS__ */
 const fraction = (name: string): Signature =>

@@ -73,19 +73,22 @@ export type MaxArguments<R extends boolean = boolean> = Arguments<
      * @defaultValue false
      */
     returnIndices?: R;
-  }
+  },
+  ['kernelSize']
 >;
 /** What the constructor of {@link AvgPool1d} takes. */
 export type AvgArguments = Arguments<
   [kernelSize: Sizes],
   [stride: Sizes | null, padding: Sizes, ceilMode: boolean, countIncludePad: boolean],
-  F.AvgPoolOptions
+  F.AvgPoolOptions,
+  ['kernelSize']
 >;
 /** What the constructors of {@link AvgPool2d} and {@link AvgPool3d} take. */
 export type Avg2dArguments = Arguments<
   [kernelSize: Sizes],
   [stride: Sizes | null, padding: Sizes, ceilMode: boolean, countIncludePad: boolean, divisorOverride: number | null],
-  F.AvgPool2dOptions
+  F.AvgPool2dOptions,
+  ['kernelSize']
 >;
 
 /** The largest element of each window of the last dim: {@link functional.maxPool1d} (PyTorch's `nn.MaxPool1d`). */

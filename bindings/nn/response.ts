@@ -13,7 +13,8 @@ import { checkSizes, describeOptions } from './parameter.ts';
 export type ResponseNormArguments = Arguments<
   [size: number],
   [alpha: number, beta: number, k: number],
-  F.LocalResponseNormOptions
+  F.LocalResponseNormOptions,
+  ['size']
 >;
 const declared = signature('LocalResponseNorm(size: int, alpha: number = 1e-4, beta: number = 0.75, k: number = 1)');
 

@@ -35,7 +35,8 @@ export class RMSNorm extends OwnLayer {
     ...args: Arguments<
       [normalizedShape: number | readonly number[]],
       [eps: number | null, elementwiseAffine: boolean],
-      RMSNormOptions
+      RMSNormOptions,
+      ['normalizedShape']
     >
   ) {
     super();

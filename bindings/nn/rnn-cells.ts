@@ -95,7 +95,12 @@ const sizesOf = (declared: Signature, args: readonly unknown[]) =>
   declared.parse(args) as [inputSize: number, hiddenSize: number, bias: boolean, nonlinearity: unknown];
 
 /** Arguments of {@link LSTMCell} and {@link GRUCell}. */
-export type CellArguments = Arguments<[inputSize: number, hiddenSize: number], [bias: boolean], BiasOptions>;
+export type CellArguments = Arguments<
+  [inputSize: number, hiddenSize: number],
+  [bias: boolean],
+  BiasOptions,
+  ['inputSize', 'hiddenSize']
+>;
 
 /**
  * A step of a long short-term memory (Hochreiter and Schmidhuber 1997; PyTorch's `nn.LSTMCell`). With the gates input,
@@ -187,7 +192,8 @@ export class RNNCell extends Cell {
     ...args: Arguments<
       [inputSize: number, hiddenSize: number],
       [bias: boolean, nonlinearity: Nonlinearity],
-      RNNCellOptions
+      RNNCellOptions,
+      ['inputSize', 'hiddenSize']
     >
   ) {
     const [inputSize, hiddenSize, bias, nonlinearity] = sizesOf(ofRNN, args);

@@ -302,7 +302,14 @@ export class LSTM extends Recurrent {
   readonly projSize: number;
 
   /** Layers for elements of `inputSize` and states of `hiddenSize` numbers. @throws ArgumentError */
-  constructor(...args: Arguments<RecurrentSizes, [...settings: RecurrentSettings, projSize: number], LSTMOptions>) {
+  constructor(
+    ...args: Arguments<
+      RecurrentSizes,
+      [...settings: RecurrentSettings, projSize: number],
+      LSTMOptions,
+      ['inputSize', 'hiddenSize']
+    >
+  ) {
     const values = ofLSTM.parse(args);
     super(4, ofLSTM, values);
     this.projSize = values[7] as number;
@@ -339,7 +346,7 @@ export class LSTM extends Recurrent {
  */
 export class GRU extends Recurrent {
   /** Layers for elements of `inputSize` and states of `hiddenSize` numbers. @throws ArgumentError */
-  constructor(...args: Arguments<RecurrentSizes, RecurrentSettings, RecurrentOptions>) {
+  constructor(...args: Arguments<RecurrentSizes, RecurrentSettings, RecurrentOptions, ['inputSize', 'hiddenSize']>) {
     super(3, ofGRU, ofGRU.parse(args));
   }
 
@@ -383,7 +390,8 @@ export class RNN extends Recurrent {
         dropout: number,
         bidirectional: boolean,
       ],
-      RNNOptions
+      RNNOptions,
+      ['inputSize', 'hiddenSize']
     >
   ) {
     const values = ofRNN.parse(args);

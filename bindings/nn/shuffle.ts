@@ -115,13 +115,15 @@ export class Unflatten extends OwnLayer {
 export type UnfoldArguments = Arguments<
   [kernelSize: Sizes],
   [dilation: Sizes, padding: Sizes, stride: Sizes],
-  F.FoldOptions
+  F.FoldOptions,
+  ['kernelSize']
 >;
 /** What the constructor of {@link Fold} takes. */
 export type FoldArguments = Arguments<
   [outputSize: Sizes, kernelSize: Sizes],
   [dilation: Sizes, padding: Sizes, stride: Sizes],
-  F.FoldOptions
+  F.FoldOptions,
+  ['outputSize', 'kernelSize']
 >;
 
 /** What windows are like. */

@@ -46,7 +46,8 @@ export type LayerPositions = [
 export type TransformerLayerArguments = Arguments<
   [dModel: number, nhead: number],
   LayerPositions,
-  TransformerLayerOptions
+  TransformerLayerOptions,
+  ['dModel', 'nhead']
 >;
 type Values = [dModel: number, nhead: number, ...LayerPositions];
 

@@ -11,7 +11,8 @@ import { describeOptions } from './parameter.ts';
 export type UnpoolArguments = Arguments<
   [kernelSize: Sizes],
   [stride: Sizes | null, padding: Sizes],
-  Omit<F.UnpoolOptions, 'outputSize'>
+  Omit<F.UnpoolOptions, 'outputSize'>,
+  ['kernelSize']
 >;
 
 /* @__NO_SIDE_EFFECTS__ */

@@ -68,6 +68,13 @@ export function* equal(signature: Signature): Generator<{ name: string; position
   const first = leading(signature, values);
   const { parameters, positions } = signature;
   if (!first) return;
+  if (!parameters.some(({ variadic }) => variadic))
+    for (const at of first.keys()) {
+      // An object that is one of the arguments is no list of names.
+      if (parameters[at]?.is({})) continue;
+      const named = Object.fromEntries(first.slice(at).map((value, i) => [parameters[at + i]?.name, value]));
+      yield { name: `all from ${parameters[at]?.name}`, position: [...first], named: [...first.slice(0, at), named] };
+    }
   for (const [i, parameter] of parameters.entries()) {
     if (i < first.length || i >= positions || parameter.absent || parameters.some(({ variadic }) => variadic)) continue;
     for (const value of valid(parameter, values).slice(0, 3)) {

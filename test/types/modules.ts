@@ -61,6 +61,16 @@ export function signatures(x: Tensor): void {
   const layers: nn.Layer[] = [new nn.Linear(2, 2, false), new nn.Linear(2, 2, { bias: false }), new nn.Linear(2, 2)];
   layers.push(new nn.Conv2d(1, 2, 3, 2, 1), new nn.Conv2d(1, 2, 3, 2, { padding: 'same', groups: 1 }));
   layers.push(
+    new nn.Conv2d(1, 2, { kernelSize: 3, padding: 1 }),
+    new nn.Conv2d({ inChannels: 1, outChannels: 2, kernelSize: [3, 3], bias: false }),
+    new nn.Linear({ inFeatures: 2, outFeatures: 2 }),
+    new nn.MaxPool2d({ kernelSize: 2 }),
+    // @ts-expect-error outFeatures is missing
+    new nn.Linear({ inFeatures: 2 }),
+    // @ts-expect-error inChannels comes by position
+    new nn.Conv2d(1, { inChannels: 1, outChannels: 2, kernelSize: 3 }),
+    // @ts-expect-error a size is no text
+    new nn.Conv2d(1, 2, { kernelSize: '3' }),
     new nn.BatchNorm1d(3, 1e-5, null),
     new nn.Softmax(1),
     new nn.Dropout({ p: 0.1 }),
