@@ -3,7 +3,7 @@
 import { compute, lastWantsGrad, type Made, prepare, releaseCopies } from './execute.ts';
 import { checkWrites, noteView, noteWrite } from './histories.ts';
 import { expectSynchronous } from './memory/errors.ts';
-import { Node, needsOf } from './node.ts';
+import { Node, needsOf, noteCopies } from './node.ts';
 import type { Bag, OpName, Ops, Row } from './ops/core.ts';
 import { coreRows } from './ops/rows.ts';
 import { callable, taking } from './signature.ts';
@@ -72,6 +72,7 @@ function apply(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {
   }
   if (row.looks && ready === inputs) noteView(op, row, inputs, results, attrs, enabled);
   if (noted) {
+    if (ready !== inputs) noteCopies(row, inputs, ready);
     if (row.writes) noteWrite(op, row, inputs, ready, results, attrs);
     else {
       const node = new Node(op, row, inputs, ready, results, attrs, needsOf(row, inputs));

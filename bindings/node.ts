@@ -1,6 +1,7 @@
 // One noted call, as the tape has it.
 import { type Made, type ModuleLink, moduleNow } from './execute.ts';
 import type { Bag, OpName, Row, Slot } from './ops/core.ts';
+import { coreRows } from './ops/rows.ts';
 import { type GradNode, Tensor } from './tensor.ts';
 
 let sequence = 0;
@@ -68,6 +69,19 @@ export class Node implements GradNode {
     this.outputs = row.differentiable.map((key) => results[key] as Tensor);
     this.auxiliary = row.auxiliary.length === 0 ? NO_TENSORS : row.auxiliary.map((key) => results[key] as Tensor);
     listeners.noted?.(this);
+  }
+}
+
+/** Has the contiguous copies that are about to be saved come from what they are copies of: second derivatives pass them. */
+export function noteCopies(row: Row, inputs: Bag, ready: Bag): void {
+  const note = (copy: Tensor, x: Tensor): void => {
+    if (copy === x || !x.requiresGrad) return;
+    copy.madeBy(new Node('contiguous', coreRows.contiguous, { x }, { x }, { y: copy }, undefined, { x: true }), 0);
+  };
+  for (const key of row.rules.saves ?? NONE) {
+    const [copy, x] = [ready[key], inputs[key]];
+    if (copy instanceof Tensor) note(copy, x as Tensor);
+    else for (let i = 0; copy && i < copy.length; i++) note(copy[i] as Tensor, (x as readonly Tensor[])[i] as Tensor);
   }
 }
 

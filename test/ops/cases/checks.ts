@@ -7,6 +7,7 @@ import { scope } from '../../../bindings/scope.ts';
 import { Tensor } from '../../../bindings/tensor.ts';
 import { type Nd, nd } from '../../../reference/nd.ts';
 import { bits, difference, inLayout, toNd, toTensor } from '../../support/tensors.ts';
+import { secondsOf } from './derivatives.ts';
 import {
   attrsOf,
   closeTo,
@@ -38,13 +39,16 @@ function layoutsOf(op: OpName, testCase: AnyCase, sample: Sample, values: Inputs
   const wants = wantedOf(testCase, sample);
   const places = placesOf(sample.inputs);
   const written = writtenBy(op);
+  // Of those that write there is no second call.
+  const twice = written.length === 0 && testCase.second !== 'throws' && !sample.valueOnly && wants.includes(true);
   const outcome = (inputs: Tensors): string[] => {
     const results = runSample(op, sample, inputs);
     const roots = differentiableOf(op).filter((name) => results[name]?.requiresGrad);
     const image = Object.values(results).map(bits);
     if (roots.length > 0) pullBack(op, results, roots);
     for (const [i, x] of inputs.entries()) if (x && written.includes(places[i]?.name as string)) image.push(bits(x));
-    return [...image, ...inputs.map((x) => (x?.grad ? bits(x.grad) : ''))];
+    const seconds = twice ? secondsOf(op, testCase, sample, values, inputs).map(bits) : [];
+    return [...image, ...inputs.map((x) => (x?.grad ? bits(x.grad) : '')), ...seconds];
   };
   const plain = outcome(leaves(sample, values, wants));
   for (const layout of ['transposed', 'stepped'] as const) {

@@ -23,6 +23,7 @@ import {
   runSample,
   type Sample,
   seedOf,
+  type Tensors,
   valuesOf,
   wantedOf,
   weightsFor,
@@ -88,7 +89,32 @@ export function checkGradients(op: OpName, testCase: AnyCase): void {
   eachSample(op, testCase, (sample, values, key) => gradientOf(op, testCase, sample, values, key), hasDerivatives);
 }
 
-/** S = Σ u · (gradient of the inputs for the output gradient g), differentiated by the inputs and by g. */
+/** The weights of the gradient of each input that wants one. */
+const directionsOf = (op: OpName, values: Inputs, wants: readonly (boolean | undefined)[]): (Nd | null)[] =>
+  values.map((x, i) => (x && wants[i] ? weightsFor(`${op} ${i}`, x.shape) : null));
+
+/** S = Σ u · (gradient of the inputs for the output gradient g). */
+function weighedGradients(y: Tensor, wanted: readonly Tensor[], g: Tensor, directions: readonly (Nd | null)[]): Tensor {
+  const first = grad(y, wanted, { gradOutputs: [g], createGraph: true }) as Tensor[];
+  const us = directions.filter((u) => u !== null);
+  const parts = first.map((d, i) => ops.mul({ a: d, b: toTensor(us[i] as Nd) }));
+  return parts.map((x) => ops.sum({ x }, { dim: 0, end: x.ndim, keepdim: false })).reduce((a, b) => ops.add({ a, b }));
+}
+
+/** S differentiated by the inputs, as they lie in memory, and by g: of each result. */
+export function secondsOf(op: OpName, testCase: AnyCase, sample: Sample, values: Inputs, inputs: Tensors): Tensor[] {
+  const wants = wantedOf(testCase, sample);
+  const wanted = inputs.filter((_, i) => wants[i]) as Tensor[];
+  return differentiableOf(op).flatMap((name) => {
+    const y = runSample(op, sample, inputs)[name] as Tensor;
+    if (!y.requiresGrad) return [];
+    const g = toTensor(weightsFor(seedOf(op, name), y.shape)).requiresGrad_();
+    const whole = weighedGradients(y, wanted, g, directionsOf(op, values, wants));
+    return whole.requiresGrad ? grad(whole, [...wanted, g], { materializeGrads: true }) : [];
+  }) as Tensor[];
+}
+
+/** S differentiated by the inputs and by g, against finite differences. */
 function secondOf(op: OpName, testCase: AnyCase, sample: Sample, values: Inputs, key: string): void {
   for (const name of differentiableOf(op)) {
     const wants = wantedOf(testCase, sample);
@@ -98,13 +124,8 @@ function secondOf(op: OpName, testCase: AnyCase, sample: Sample, values: Inputs,
     const y = runSample(op, sample, inputs)[name] as Tensor;
     const gValues = weightsFor(seedOf(op, name), y.shape);
     const g = toTensor(gValues).requiresGrad_();
-    const first = grad(y, wanted, { gradOutputs: [g], createGraph: true }) as Tensor[];
-    const directions = values.map((x, i) => (x && wants[i] ? weightsFor(`${op} ${i}`, x.shape) : null));
-    const us = directions.filter((u) => u !== null);
-    const parts = first.map((d, i) => ops.mul({ a: d, b: toTensor(us[i] as Nd) }));
-    const whole = parts
-      .map((x) => ops.sum({ x }, { dim: 0, end: x.ndim, keepdim: false }))
-      .reduce((a, b) => ops.add({ a, b }));
+    const directions = directionsOf(op, values, wants);
+    const whole = weighedGradients(y, wanted, g, directions);
     // Where the first gradient is constant there is nothing to differentiate, and the second must be 0.
     const second = (): (Tensor | null)[] => (whole.requiresGrad ? differentiate() : []);
     const differentiate = (): (Tensor | null)[] => grad(whole, [...wanted, g], { allowUnused: true });
