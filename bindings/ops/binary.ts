@@ -153,10 +153,12 @@ export const binaryRows = family(s, () => ({
     b: () => o.neg({ x: mul(o, div(o, g, b), y) }),
   })),
   pow: arithmetic({ f32: (k, call) => k.pow_forward_f32(call) }, ['a', 'b', 'y'], (o, g, { a, b, y }) => ({
-    // b aᵇ⁻¹, and 0 (not 0 · ∞) where b = 0.
+    // b aᵇ⁻¹, and 0 where b = 0, without the power that may be infinite, by which the second derivative would be NaN.
     a: () => {
-      const slope = mul(o, b, o.pow({ a, b: sub(o, b, constant(o, 1)) }));
-      return mul(o, g, where(o, o.eq({ a: b, b: constant(o, 0) }), constant(o, 0), slope));
+      const zero = constant(o, 0);
+      const none = o.eq({ a: b, b: zero });
+      const slope = mul(o, b, o.pow({ a, b: where(o, none, zero, sub(o, b, constant(o, 1))) }));
+      return mul(o, g, where(o, none, zero, slope));
     },
     // aᵇ log a, and 0 (not 0 · −∞) where a = 0 and b ≥ 0.
     b: () => {

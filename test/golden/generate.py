@@ -20,6 +20,7 @@ from averages import averages
 from cells import cells
 from criteria import criteria
 from derivatives import derivatives
+from distributions import distributions
 from embedding import activations, embeddings
 from functions import elementwise, layouts, masks, norms, products, reductions
 from inplace import inplace

@@ -24,13 +24,13 @@ export function savedState(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, x]) => [key, savedState(x)]));
 }
 
-/** All numbers, or the seed of those that are made, or the digest of those that are to come out. */
+/** All numbers, or the seed of those that are made, or the {@link digest} of those that are to come out. */
 interface StoredTensor {
   readonly shape: readonly number[];
   readonly data?: readonly Json[];
   readonly seed?: number;
   readonly range?: readonly [low: number, high: number];
-  readonly digest?: readonly number[];
+  readonly sums?: readonly number[];
   readonly dtype?: Dtype;
 }
 
@@ -128,7 +128,7 @@ export interface File {
   title(stored: Stored): string;
 }
 
-/** A case of Compact, of store.py: without keys, and gradients of outputs and weights are made. */
+/** A case of Compact, of store.py: what is rare has keys, at its end; gradients of outputs and weights are made. */
 type Row = readonly unknown[];
 const ROW = ['call', 'args', 'inputs', 'output', 'grads', 'second'] as const;
 /** Of what made gradients of outputs come, and the first of the weights. */
@@ -137,8 +137,9 @@ const WEIGHT_SEED = 100;
 
 /** A row as a case; what its tensors lack is put behind them. */
 function caseOf(row: Row, tensors: StoredTensor[]): Stored {
-  const known = ROW.flatMap((key, i) => (row[i] === undefined || row[i] === null ? [] : [[key, row[i]]]));
-  const one: Stored = { ...Object.fromEntries(known), ...(row[ROW.length] as object) };
+  const rest = row.find((value) => typeof value === 'object' && value !== null && !Array.isArray(value));
+  const known = ROW.flatMap((key, i) => (row[i] === undefined || row[i] === rest ? [] : [[key, row[i]]]));
+  const one: Stored = { ...Object.fromEntries(known), ...(rest as object) };
   if (!one.grads) return one;
   const seeded = (like: number, seed: number): number =>
     tensors.push({ shape: (tensors[like] as StoredTensor).shape, seed }) - 1;
@@ -153,7 +154,7 @@ export function readCases(name: string): File {
   return {
     cases: cases.map((one) => ('length' in one ? caseOf(one, tensors) : one)),
     expected: (position) => {
-      const { shape, data, seed, range, digest: sums, dtype = 'f32' } = tensors[position] as StoredTensor;
+      const { shape, data, seed, range, sums, dtype = 'f32' } = tensors[position] as StoredTensor;
       if (sums) return { shape, data: Float64Array.from(sums), dtype, digested: true };
       return { ...(data ? nd(shape, numbers(data)) : made(seed as number, shape, range)), dtype, digested: false };
     },

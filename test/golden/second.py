@@ -2,21 +2,18 @@
 import torch
 import torch.nn.functional as F
 
-from store import Golden, f32, uniform
+from store import Compact, f32, made, uniform
 
 
-class Second(Golden):
+class Second(Compact):
     def twice(self, name, call, args, fn, *inputs):
         leaves = [x.clone().requires_grad_() for x in inputs]
         output = fn(*leaves)
-        g = uniform(*output.shape).requires_grad_()
-        first = torch.autograd.grad(output, leaves, g, create_graph=True)
-        weights = [uniform(*x.shape) for x in inputs]
-        whole = sum((d * w).sum() for d, w in zip(first, weights))
-        second = torch.autograd.grad(whole, [*leaves, g], allow_unused=True)
+        g = self.weights(output.shape).requires_grad_()
+        first = torch.autograd.grad(output, leaves, g, retain_graph=True)
         self.cases.append({
-            "name": name, "call": call, "args": args, "inputs": [self.put(x) for x in inputs], "gradOutput": self.put(g),
-            "weights": [self.put(w) for w in weights], "grads": [d if d is None else self.put(d + torch.zeros(d.shape)) for d in second],
+            "call": call, "args": args, "inputs": [self.put(x) for x in inputs], "output": self.answer(output), "grads": [self.answer(d) for d in first],
+            "second": [self.short(d) for d in self.derive_twice(output, leaves, g, [made(100 + i, *x.shape) for i, x in enumerate(inputs)])],
         })
 
 
@@ -50,4 +47,8 @@ def seconds():
     golden.twice("logcumsumexp", ".logcumsumexp", ["$0", 1], lambda t: t.logcumsumexp(1), uniform(3, 4, 2))
     for order in (0.5, 1, 1.5, 2, 3):
         golden.twice(f"norm of order {order}", ".norm", ["$0", order, 1], lambda t: t.norm(order, 1), uniform(3, 4))
+    for d, size in ((1, [4]), (2, [3, 4])):
+        x, bias = uniform(1, 2, *size), uniform(2)
+        for name, fn in ((f"conv{d}d", getattr(F, f"conv{d}d")), (f"convTranspose{d}d", getattr(F, f"conv_transpose{d}d"))):
+            golden.twice(name, f"F.{name}", ["$0", "$1", "$2", {"stride": 2, "padding": 1}], lambda *t: fn(*t, stride=2, padding=1), x, uniform(2, 2, *[2] * d), bias)
     golden.write()

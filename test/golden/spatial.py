@@ -17,6 +17,10 @@ def uniform(*shape, low=-2.0, high=2.0):
     return made(next(seeds), *shape, low=low, high=high)
 
 
+#: Options whose names PyTorch hides.
+NAMES = {"randomSamples": "_random_samples"}
+
+
 def snake(name):
     return re.sub(r"([a-z])([A-Z])", lambda m: f"{m[1]}_{m[2].lower()}", name)
 
@@ -32,7 +36,7 @@ class Spatial(Compact):
     def both(self, call, args, options, *inputs, pick=None, twice=True, fn=None, home="F.", plain=()):
         """`call` of functional: its value and gradients, and the derivative of these, each weighed, by inputs and g."""
         fn = fn or getattr(F if home else torch, snake(call))
-        keyed = {snake(k): v for k, v in options.items()}
+        keyed = {NAMES.get(k, snake(k)): v for k, v in options.items()}
         leaves = [x.clone().requires_grad_(x.dtype == torch.float64 and i not in plain) for i, x in enumerate(inputs)]
         y = fn(*(filled(a, leaves) for a in args), **{k: filled(v, leaves) for k, v in keyed.items()})
         y = y if pick is None else y[pick]
@@ -41,14 +45,12 @@ class Spatial(Compact):
         if y.requires_grad:
             wanted = [x for x in leaves if x.requires_grad]
             g = self.weights(y.shape).requires_grad_()
-            first = torch.autograd.grad(y, wanted, g, create_graph=twice)
+            first = torch.autograd.grad(y, wanted, g, retain_graph=twice)
             each = iter(first)
             entry["grads"] = [self.answer(next(each)) if x.requires_grad else None for x in leaves]
             if twice:
                 weights = [made(100 + i, *x.shape) for i, x in enumerate(wanted)]
-                whole = sum((d * w).sum() for d, w in zip(first, weights))
-                second = torch.autograd.grad(whole, [*wanted, g], allow_unused=True)
-                entry["second"] = [None if d is None else self.answer(d) for d in second]
+                entry["second"] = [self.short(d) for d in self.derive_twice(y, wanted, g, weights)]
         self.cases.append(entry)
 
 

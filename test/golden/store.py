@@ -76,18 +76,20 @@ def number(value):
 
 class Golden:
     """One file of cases; equal tensors are stored once."""
+    #: Of short answers, those of at most so many numbers are stored whole.
+    WHOLE = 4
 
     def __init__(self, name):
         self.path = HERE / f"{name}.json"
         self.tensors = []
         self.cases = []
         self.seen = {}
+        self.twice_known = set()
 
     def put(self, x):
         if x is None:
             return None
-        values = [number(v) for v in x.detach().flatten().tolist()]
-        return self.store(x, {"data": values})
+        return self.store(x, x.made if hasattr(x, "made") else {"data": [number(v) for v in x.detach().flatten().tolist()]})
 
     def store(self, x, content):
         dtype = DTYPES[x.dtype]
@@ -101,6 +103,10 @@ class Golden:
         """What is to be expected."""
         return self.put(x)
 
+    def short(self, x):
+        whole = x is None or x.numel() <= self.WHOLE or not x.isfinite().all()
+        return self.put(x) if whole else self.store(x, {"sums": digest(x)})
+
     def weights(self, shape):
         """The gradient of an output."""
         own = random.Random(len(shape) * 1000 + shape.numel())
@@ -109,8 +115,8 @@ class Golden:
     def tell(self, entry, g):
         entry["gradOutput"] = self.put(g)
 
-    def case(self, name, call, args, fn, *inputs, **extra):
-        """Records `fn(*inputs)`, and the gradients of the float inputs for a fixed output gradient if it has any."""
+    def case(self, name, call, args, fn, *inputs, twice=True, **extra):
+        """Records `fn(*inputs)`, and the gradients of the float inputs for a fixed output gradient if it has any; the second ones unless `twice` says no."""
         leaves = [x.clone().requires_grad_(x.dtype == torch.float64) for x in inputs]
         output = fn(*leaves)
         entry = {"name": name, "call": call, "args": args, "inputs": [self.put(x) for x in inputs], "output": self.answer(output)}
@@ -121,7 +127,39 @@ class Golden:
             entry["grads"] = [self.answer(x.grad) for x in leaves]
         for key, value in extra.items():
             entry[key] = value(leaves) if callable(value) else value
+        if twice and output.requires_grad:
+            self.twice_if_new(entry, fn, inputs, [x.grad is not None for x in leaves], g)
         self.cases.append(entry)
+
+    def twice_if_new(self, entry, fn, inputs, graded, g):
+        """The second derivatives of the first case of each call, where PyTorch has them and they are finite."""
+        key = entry["call"], tuple(graded)
+        if key in self.twice_known:
+            return
+        leaves = [x.clone().requires_grad_(has) if x.dtype == torch.float64 else x for x, has in zip(inputs, graded)]
+        g = g.clone().requires_grad_()
+        wanted = [x for x, has in zip(leaves, graded) if has]
+        weights = [made(100 + i, *x.shape) for i, x in enumerate(wanted)]
+        try:
+            second = self.derive_twice(fn(*leaves), wanted, g, weights)
+        except RuntimeError as error:
+            if "is not implemented" not in str(error):
+                raise
+            return
+        if all(d is None or d.isfinite().all() for d in second):
+            self.twice_known.add(key)
+            entry["second"] = [self.short(d) for d in second]
+            self.tell_weights(entry, weights)
+
+    def derive_twice(self, y, wanted, g, weights):
+        """Of the sum of all gradients, each weighed, by what these are of and by the gradient of the output."""
+        first = torch.autograd.grad(y, wanted, g, create_graph=True)
+        whole = sum((d * w).sum() for d, w in zip(first, weights))
+        second = torch.autograd.grad(whole, [*wanted, g], allow_unused=True) if whole.requires_grad else [None] * (len(wanted) + 1)
+        return [None if d is None else d + torch.zeros_like(d) for d in second]
+
+    def tell_weights(self, entry, weights):
+        entry["weights"] = [self.put(w) for w in weights]
 
     def write(self):
         lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in self.cases)
@@ -132,15 +170,9 @@ class Golden:
 class Compact(Golden):
     """Numbers that are made lie in the file as a seed, longer answers as digests, and cases as rows without keys or names."""
     ROW = ("call", "args", "inputs", "output", "grads", "second")
-    #: Answers of at most so many numbers are stored whole.
-    WHOLE = 6
-
-    def put(self, x):
-        return self.store(x, x.made) if hasattr(x, "made") else super().put(x)
 
     def answer(self, x):
-        whole = x is None or x.numel() <= self.WHOLE or not x.isfinite().all()
-        return self.put(x) if whole else self.store(x, {"digest": digest(x)})
+        return self.short(x)
 
     def weights(self, shape):
         return made(99, *shape)
@@ -148,11 +180,14 @@ class Compact(Golden):
     def tell(self, entry, g):
         """Each gradient of an output has the same seed."""
 
+    def tell_weights(self, entry, weights):
+        """Those of each place have the same seed, too."""
+
     def write(self):
         for i, case in enumerate(self.cases):
             rest = {key: value for key, value in case.items() if key not in (*self.ROW, "name")}
             row = [case.get(key) for key in self.ROW]
-            while not rest and row[-1] is None:
+            while row[-1] is None:
                 row.pop()
             self.cases[i] = [*row, *([rest] if rest else [])]
         super().write()
