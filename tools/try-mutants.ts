@@ -1,6 +1,7 @@
 // Mutants: does a test fail where one token of the sources is another? Prints those that no test sees.
 //   node build/tools/try-mutants.js [--seed 1] [--count 30] [--folder bindings|assembly] [--only PART_OF_A_FILE_NAME]
 //     [--jobs 1] [--tests PARTS_OF_THE_NAMES_OF_TESTS, with commas; else all]
+//     [--most N: only so many files of tests a mutant, the likeliest: survivors are tried again, with more, by --only]
 // Outside of CI: a mutant of assembly/ takes a compilation and a minute of tests.
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -16,12 +17,15 @@ const { values } = parseArgs({
     folder: { type: 'string' },
     only: { type: 'string' },
     tests: { type: 'string' },
+    most: { type: 'string', default: '9999' },
     jobs: { type: 'string', default: '1' },
   },
 });
 const seed = Number(values.seed);
 const count = Number(values.count);
 const jobs = Number(values.jobs);
+const most = Number(values.most);
+if (!(most > 0)) throw new Error('mutants: expected --most above 0, how many files of tests a mutant meets');
 if (!(Number.isInteger(jobs) && jobs > 0)) throw new Error('mutants: expected --jobs above 0, how many run at once');
 if (!Number.isInteger(seed) || !(count > 0) || (values.folder && !/^(bindings|assembly)$/.test(values.folder)))
   throw new Error('mutants: expected a whole --seed, a --count above 0 and --folder bindings or assembly');
@@ -88,7 +92,7 @@ async function tried(
     [3, 12],
     [12, tests.length],
   ] as const) {
-    const portion = tests.slice(from, to);
+    const portion = tests.slice(from, Math.min(to, most));
     if (portion.length === 0) break;
     const usual = portion.reduce((sum, file) => sum + (seconds.get(file) ?? 30), 0);
     const outcome = await copy.test(portion, env, 60 + 4 * usual, { job });
@@ -98,9 +102,9 @@ async function tried(
 }
 
 /** What each file of tests takes, in seconds, and which mutants it meets: one run in which no mutant is on. */
-async function record(copy: Copy, tests: readonly string[]) {
+async function record(copy: Copy, tests: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const hits = join(copy.folder, 'hits.jsonl');
-  await copy.test(tests, { HITS: hits }, 3600, { all: true });
+  await copy.test(tests, { ...env, HITS: hits }, 3600, { all: true });
   const results = copy.results();
   const failed = new Set(results.filter((result) => result.failed).map(({ file }) => file));
   // Some measure time, and fail on a machine that is busy.
@@ -138,15 +142,18 @@ async function tryBindings(copy: Copy, mutants: readonly Mutant[]): Promise<void
   );
 }
 
+/** Tests of one thread alone take the strict build, where two processors would have them take that with threads. */
+const ONE_THREAD = { PROCESSORS: '1' };
+
 /** Each mutant of assembly/ alone, compiled as the strict build; the other builds stay as they are. */
 async function tryAssembly(copy: Copy, mutants: readonly Mutant[]): Promise<void> {
   const wasm = 'build/wasm/retrograd.strict.wasm';
   const compiler = resolve('build/tools/compile-kernels.js');
   const compile = (where: Copy) => where.run([process.execPath, compiler, 'strict', '--unpacked'], {}, 600);
-  const tests = chosen(copy.testFiles()).filter((file) => /^test\/(kernels|ops)\//.test(file));
+  const tests = chosen(copy.testFiles()).filter((file) => /^test\/(kernels|ops|golden)\//.test(file));
   if ((await compile(copy)) !== 'passed') throw new Error('mutants: expected sources that compile, got others');
   const plain = copy.read(wasm);
-  const { seconds } = await record(copy, tests);
+  const { seconds } = await record(copy, tests, ONE_THREAD);
   console.log(`assembly: ${mutants.length} mutants; the tests pass without them`);
   const copies = [copy, ...Array.from({ length: jobs - 1 }, () => new Copy())];
   try {
@@ -157,7 +164,7 @@ async function tryAssembly(copy: Copy, mutants: readonly Mutant[]): Promise<void
       own.write(mutant.file, mutated(text, mutant));
       if ((await compile(own)) !== 'passed') tell(mutant, 'no compilation');
       else if (own.read(wasm).equals(plain)) tell(mutant, 'the same code');
-      else await tryOne({ copy: own, job: 0, seconds }, mutant, [...seconds.keys()], {});
+      else await tryOne({ copy: own, job: 0, seconds }, mutant, [...seconds.keys()], ONE_THREAD);
       own.write(mutant.file, text);
     });
   } finally {

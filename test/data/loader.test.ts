@@ -9,6 +9,7 @@ import {
   init,
   manualSeed,
   noGrad,
+  randint,
   ShapeError,
   setRngState,
   shutdown,
@@ -342,4 +343,20 @@ describe('Shuffle', () => {
     for (const seeds of [[-1, 0], [0, -1], [0.5, 0], [0]])
       expect(() => new data.Shuffle(...(seeds as [number, number]))).toThrow(ArgumentError);
   });
+});
+
+it('draws a seed of 53 bits from two numbers of the generator', () => {
+  const order = (options: object): number[] => {
+    const found: number[] = [];
+    for (const [x] of new data.DataLoader(numbers(50), { batchSize: 50, shuffle: true, ...options }))
+      found.push(...x.data);
+    return found;
+  };
+  manualSeed(3);
+  const drawn = order({});
+  manualSeed(3);
+  const words = Uint32Array.from(randint(-(2 ** 31), 2 ** 31, [2]).data, (word) => word + 2 ** 31);
+  const [low, high] = words as unknown as [number, number];
+  expect(order({ seed: (high >>> 11) * 2 ** 32 + low })).toEqual(drawn);
+  expect(order({ seed: low })).not.toEqual(drawn);
 });

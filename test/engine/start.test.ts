@@ -89,6 +89,18 @@ describe('options', () => {
 });
 
 describe('init and shutdown', () => {
+  it.each([
+    ['an error', new Error('no memory today')],
+    ['what is no error', 'no memory today'],
+  ])('says what the engine says: %s', async (_, cause) => {
+    vi.spyOn(WebAssembly, 'Instance').mockImplementation((() => {
+      throw cause;
+    }) as never);
+    const started = init({ threads: 1 });
+    await expect(started).rejects.toThrow(BackendError);
+    await expect(started).rejects.toThrow(/^init: expected an engine that starts, got no memory today; try simd/);
+  });
+
   it('in any order', async () => {
     shutdown();
     const first = init({ threads: 1 });

@@ -84,6 +84,11 @@ describe.each(['strict', 'relaxed'] as const)('PyTorch, %s build', (simd) => {
     expect(rg.backend().memory.blocks, 'blocks that are left').toBe(before);
   });
 
+  it('turns in a plane of two dims alone', () => {
+    expect(() => rg.rot90(rg.zeros([2, 3, 4]), 1, [0, 1, 2])).toThrow(/^rot90: expected two dims of a tensor of at/);
+    expect(() => rg.rot90(rg.zeros([2, 3, 4]), 1, [0])).toThrow(/^rot90: expected two dims of a tensor of at least 2/);
+  });
+
   it('finds slices without elements alike, as NumPy does', () => {
     const { unique, uniqueConsecutive } = rg;
     for (const search of [unique, uniqueConsecutive])

@@ -1,8 +1,20 @@
 // Batches of products, in one call.
 import { describe, expect, it } from 'vitest';
+import { table } from '../../bindings/kernels/table.ts';
+import '../../bindings/kernels/trials.ts';
 import { random } from '../../reference/random.ts';
 import { bits, builds, KernelBench } from '../support/kernels.ts';
 import { RELU } from '../support/products.ts';
+
+it('batches of trials write elements of their own', () => {
+  const { operands, trials } = table.gemm_f32;
+  const lists = (operands.dims as unknown as { trials: readonly (readonly number[])[] }).trials;
+  const written = (trials as readonly Readonly<Record<'m' | 'n' | 'cRow', number>>[]).map(
+    ({ m, n, cRow }) => (m - 1) * cRow + n,
+  );
+  for (const [rank = 0, count, , , step = 0] of lists)
+    if (rank > 0 && (count as number) > 1) expect(step).toBeGreaterThanOrEqual(Math.max(...written));
+});
 
 describe.each(builds)('batches of gemm, %s', (build) => {
   const bench = new KernelBench(build);

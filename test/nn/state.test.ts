@@ -93,6 +93,11 @@ describe('loadStateDict', () => {
     ['nothing', { ...good, b: null }, /for b, got object/],
     ['fractions for integers', { ...good, n: saved([1], Float32Array.of(1.5)) }, /whole numbers/],
     ['one missing', { a: good.a, n: good.n }, /none for b; pass \{ strict: false \}/],
+    [
+      'many too many',
+      { ...good, ...Object.fromEntries(Array.from({ length: 11 }, (_, i) => [`extra${i}`, good.a])) },
+      /also extra0, .*, extra7 and 3 more;/,
+    ],
     ['one too many', { ...good, c: good.a, '__proto__ ': good.a }, /also c, __proto__ ;/],
     ['no object', [] as never, /expected an object as stateDict/],
   ];

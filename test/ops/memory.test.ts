@@ -1,7 +1,7 @@
 // Lifetimes, and the limits of the memory.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import * as r from '../../bindings/index.ts';
 import {
   ArgumentError,
@@ -375,4 +375,14 @@ describe('beyond 2 GiB', () => {
     again.square().sum().backward();
     expect([again, low.grad as Tensor, lowW.grad as Tensor].map((t) => t.toArray())).toEqual(results);
   });
+});
+
+it('asks once to see to what is new, however much there is', async () => {
+  await r.init();
+  await Promise.resolve();
+  const asked = vi.spyOn(globalThis, 'queueMicrotask');
+  for (let i = 0; i < 20; i++) r.zeros([4]);
+  expect(asked.mock.calls.length).toBe(1);
+  asked.mockRestore();
+  await Promise.resolve();
 });

@@ -26,6 +26,7 @@ export const square = (channels: readonly [number, number], a: Axis, { batch = 1
 export const shapes: readonly (readonly [string, Shape])[] = [
   ['one element', square([1, 1], axis(1, 1))],
   ['1x1', square([9, 7], axis(5, 1), { batch: 2 })],
+  ['1x1, images of one pixel', square([9, 7], axis(1, 1), { batch: 5 })],
   ['1x1, more pixels than a block has', square([3, 5], axis(24, 1))],
   // Blocks have 512 pixels: the last has one, or fewer than a vector.
   ['1x1, one pixel in the last block', { batch: 1, groups: 1, ins: 3, outs: 5, axes: [NONE, NONE, axis(513, 1)] }],

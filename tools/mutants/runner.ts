@@ -9,8 +9,14 @@ const BUILT = ['build/lib', 'build/wasm', 'assembly/generated', 'bindings/genera
 
 /** `globalThis.mutant(i)` says whether mutant `i` is on, and notes that the file of tests came by. */
 const SETUP = `import { appendFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import os from 'node:os';
 import { afterAll, expect } from 'vitest';
-const { MUTANT, HITS } = process.env;
+const { MUTANT, HITS, PROCESSORS } = process.env;
+if (PROCESSORS) {
+  os.availableParallelism = () => Number(PROCESSORS);
+  syncBuiltinESMExports();
+}
 const active = Number(MUTANT ?? -1);
 const hits = new Set();
 globalThis.mutant = (i) => {
