@@ -72,7 +72,7 @@ export class Node implements GradNode {
   }
 }
 
-/** Has the contiguous copies that are about to be saved come from what they are copies of: second derivatives pass them. */
+/** Has contiguous copies that are about to be saved come from what they are copies of, for second derivatives. */
 export function noteCopies(row: Row, inputs: Bag, ready: Bag): void {
   const note = (copy: Tensor, x: Tensor): void => {
     if (copy === x || !x.requiresGrad) return;
