@@ -146,6 +146,37 @@ export interface ImageProblem {
   readonly y?: Float32Array;
 }
 
+export type RareOp =
+  | 'sin'
+  | 'atan'
+  | 'erf'
+  | 'erfinv'
+  | 'einsum'
+  | 'cdist'
+  | 'indexPut'
+  | 'multinomial'
+  | 'ctc'
+  | 'Muon'
+  | 'LBFGS';
+
+/** Batches of `einsum`, draws of each row by `multinomial`, texts of `ctc`, each of a quarter of the time in letters. */
+export const RARE = { batch: 8, draws: 16, texts: 8 } as const;
+
+/**
+ * An op on x [rows, cols] and y alike: a function; `bij,bkj->bik` of batches; distances of all rows; half as many rows
+ * y added to the rows `target` of x; draws from weights; the loss of the texts `target` by x [rows, texts, cols]; a step
+ * of the parameter x with gradient y; or steps from x to the least of a sum of squares, which is at y.
+ */
+export interface RareProblem {
+  readonly kind: 'rare';
+  readonly op: RareOp;
+  readonly rows: number;
+  readonly cols: number;
+  readonly x: Float32Array;
+  readonly y?: Float32Array;
+  readonly target?: Int32Array;
+}
+
 /** Step size of the `Adam` op and steps that its answer has taken. */
 export const ADAM = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, steps: 2 } as const;
 export const DROPOUT = 0.5;
@@ -184,6 +215,7 @@ export type Problem =
   | ConvProblem
   | OpProblem
   | ImageProblem
+  | RareProblem
   | AttentionProblem
   | TrainProblem;
 

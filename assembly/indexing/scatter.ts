@@ -10,26 +10,24 @@ const GREATEST: i32 = 3;
 const INTEGERS: i32 = 5;
 
 @inline
-function joined<T>(a: T, b: T, how: i32): T {
-  if (how == SET) return b;
-  if (how == SUM) return <T>(a + b);
-  if (how == PRODUCT) return <T>(a * b);
-  // A NaN that is there stays, one that comes is taken.
-  if (a != a || b != b) return a != a ? a : b;
-  return how == GREATEST ? max<T>(a, b) : min<T>(a, b);
+function joined(a: v128, b: v128, how: i32): v128 {
+  if (how == SET || how == INTEGERS) return b;
+  if (how == SUM) return f32x4.add(a, b);
+  if (how == PRODUCT) return f32x4.mul(a, b);
+  if (how == INTEGERS + SUM) return i32x4.add(a, b);
+  if (how == INTEGERS + PRODUCT) return i32x4.mul(a, b);
+  if (how >= INTEGERS) return how == INTEGERS + GREATEST ? i32x4.max_s(a, b) : i32x4.min_s(a, b);
+  // A NaN that is there stays, and one that comes sets all bits, which is a NaN. Nothing else may stand between what is
+  // there and what comes: processors take the next place for the same, and wait.
+  const best = how == GREATEST ? f32x4.pmax(a, b) : f32x4.pmin(a, b);
+  return v128.or(best, f32x4.ne(b, b));
 }
 
-@inline
-function scatter<T>(y: usize, index: usize, src: usize, outer: i32, n: i32, m: i32, inner: i32, how: i32): void {
-  const row = (<usize>inner) << 2,
-    slab = <usize>n * row;
-  for (let o = 0; o < outer; o++, y += slab) {
-    for (let j = 0; j < m; j++) {
-      for (let at: usize = 0; at < row; at += 4, src += 4, index += 4) {
-        const to = y + <usize>load<i32>(index) * row + at;
-        store<T>(to, joined<T>(load<T>(to), load<T>(src), how));
-      }
-    }
+/** Joins `count` elements of src to rows of y, each to the column that is `step` bytes behind that before. */
+function joinFew(y: usize, index: usize, src: usize, count: i32, row: usize, step: usize, how: i32): void {
+  for (; count > 0; count--, y += step, index += 4, src += 4) {
+    const to = y + <usize>load<i32>(index) * row;
+    v128.store32_lane(to, joined(v128.load32_zero(to), v128.load32_zero(src), how), 0);
   }
 }
 
@@ -39,8 +37,17 @@ function scatter<T>(y: usize, index: usize, src: usize, outer: i32, n: i32, m: i
  * (torch.scatter_reduce). Accumulates.
  */
 export function scatter_32(y: usize, index: usize, src: usize, outer: i32, n: i32, m: i32, inner: i32, how: i32): void {
-  if (how < INTEGERS) scatter<f32>(y, index, src, outer, n, m, inner, how);
-  else scatter<i32>(y, index, src, outer, n, m, inner, how - INTEGERS);
+  const row = (<usize>inner) << 2,
+    slab = <usize>n * row;
+  for (; outer > 0; outer--, y += slab) {
+    if (inner == 1) {
+      joinFew(y, index, src, m, 4, 0, how);
+      index += (<usize>m) << 2;
+      src += (<usize>m) << 2;
+      continue;
+    }
+    for (let j = 0; j < m; j++, index += row, src += row) joinFew(y, index, src, inner, row, 4, how);
+  }
 }
 
 /**

@@ -1,11 +1,29 @@
 // Running extremes, and searches in sorted rows.
-import { DESCENDING, FLOATING, keyOf } from "./key";
+import { storeLanes } from "../lanes";
+import { DESCENDING, keyOf, keysAt, RANKED } from "./key";
 
-/** As keyOf, but a NaN comes last in both directions. */
+/** The greatest of each lane and those before it, and of all that came before the vector, in every lane of `before`. */
 @inline
-function rankOf(bits: i32, order: i32): u32 {
-  if (order & FLOATING && (<u32>bits & 0x7fffffff) > 0x7f800000) return u32.MAX_VALUE;
-  return keyOf(bits, order);
+function runningMax(v: v128, before: v128): v128 {
+  const two = i32x4.max_s(v, v128.shuffle<i32>(v, v, 0, 0, 1, 2));
+  return i32x4.max_s(before, i32x4.max_s(two, v128.shuffle<i32>(two, two, 0, 1, 0, 1)));
+}
+
+/** A row: an element counts where it is the greatest until there, and then until the next that does. */
+function argRow(index: usize, x: usize, r: i32, order: i32): void {
+  let best = i32x4.splat(i32.MIN_VALUE),
+    place = i32x4.splat(0),
+    here = i32x4(0, 1, 2, 3);
+  for (; r > 0; r -= 4, x += 16, index += 16) {
+    const lanes = min(r, 4),
+      ranks = keysAt(x, lanes, order),
+      until = runningMax(ranks, best),
+      places = runningMax(v128.and(here, i32x4.eq(ranks, until)), place);
+    storeLanes(index, places, lanes);
+    best = v128.shuffle<i32>(until, until, 3, 3, 3, 3);
+    place = v128.shuffle<i32>(places, places, 3, 3, 3, 3);
+    here = i32x4.add(here, i32x4.splat(4));
+  }
 }
 
 /**
@@ -13,18 +31,25 @@ function rankOf(bits: i32, order: i32): u32 {
  * last; a NaN is better than all (torch.cummax, cummin). x[outer, r, inner]. Overwrites.
  */
 export function cumulative_arg_32(index: usize, x: usize, outer: i32, r: i32, inner: i32, order: i32): void {
-  const row = (<usize>inner) << 2;
-  for (let o = 0; o < outer; o++) {
-    const first = x;
-    for (let j = 0; j < r; j++) {
-      for (let i: usize = 0; i < row; i += 4, x += 4, index += 4) {
-        let best = j;
-        if (j > 0) {
-          const before = load<i32>(index - row);
-          const beaten = rankOf(load<i32>(first + <usize>before * row + i), order);
-          if (rankOf(load<i32>(x), order) < beaten) best = before;
-        }
-        store<i32>(index, best);
+  const row = (<usize>inner) << 2,
+    slab = <usize>r * row;
+  order |= RANKED;
+  for (; outer > 0; outer--, x += slab, index += slab) {
+    if (inner == 1) {
+      argRow(index, x, r, order);
+      continue;
+    }
+    for (let i = 0; i < inner; i += 4) {
+      const lanes = min(inner - i, 4);
+      let best = i32x4.splat(i32.MIN_VALUE),
+        place = i32x4.splat(0),
+        at = (<usize>i) << 2;
+      for (let j = 0; j < r; j++, at += row) {
+        const ranks = keysAt(x + at, lanes, order),
+          beats = i32x4.ge_s(ranks, best);
+        best = i32x4.max_s(ranks, best);
+        place = v128.bitselect(i32x4.splat(j), place, beats);
+        storeLanes(index + at, place, lanes);
       }
     }
   }

@@ -1,9 +1,7 @@
-// Padding along the middle axis of x[outer, n, inner] by elements of the axis itself, forward beside backward.
-// `dims` = [n, m, before, mode]: y[outer, m, inner] begins `before` positions ahead of x, or that many behind where it
-// is negative. No position lies further outside than the mode reaches; the bindings see to that.
-import { copyRow } from "../indexing/indexing";
-import { mapRow } from "../loops";
-import { Add } from "../ops";
+// Padding of neighbouring axes by elements of the axes themselves, in one pass, forward beside backward. `dims` =
+// [elements of a sample of x, of y, mode, axes (two or more), then of each axis its size in x, in y, how far y begins
+// ahead of x, or behind it where that is negative, and its strides in x and in y]. No position lies further outside than
+// the mode reaches; the bindings see to that.
 
 const REPLICATE: i32 = 1;
 const CIRCULAR: i32 = 2;
@@ -16,47 +14,73 @@ function sourceOf(j: i32, n: i32, mode: i32): i32 {
   return j < 0 ? -j : j >= n ? 2 * (n - 1) - j : j;
 }
 
-/** y[o, j, i] = x[o, source(j - before), i] (torch.nn.functional.pad), of any 4 bytes. Overwrites. */
-export function pad_edge_forward_32(y: usize, x: usize, outer: i32, inner: i32, dims: usize): void {
+// Forward goes from x to y, back from y into sums in x.
+
+@inline
+function moveOne(y: usize, x: usize, back: bool): void {
+  if (back) store<f32>(x, load<f32>(x) + load<f32>(y));
+  else store<u32>(y, load<u32>(x));
+}
+
+@inline
+function moveRow(y: usize, x: usize, n: i32, back: bool): void {
+  if (back) for (; n >= 4; n -= 4, y += 16, x += 16) v128.store(x, f32x4.add(v128.load(x), v128.load(y)));
+  else for (; n >= 4; n -= 4, y += 16, x += 16) v128.store(y, v128.load(x));
+  for (; n > 0; n--, y += 4, x += 4) moveOne(y, x, back);
+}
+
+/** A sample of the axes whose numbers are at `dims`. The last two go in one function: a call a row would cost as much. */
+function pad(y: usize, x: usize, axes: i32, dims: usize, mode: i32, back: bool): void {
   const n = load<i32>(dims),
     m = load<i32>(dims, 4),
     before = load<i32>(dims, 8),
-    mode = load<i32>(dims, 12);
-  const row = (<usize>inner) << 2,
-    from = max(before, 0),
-    to = min(before + n, m);
-  for (; outer > 0; outer--, x += <usize>n * row) {
-    for (let j = 0; j < m; ) {
-      const some = j == from ? max(to - from, 1) : 1;
-      copyRow<u32>(y, x + <usize>sourceOf(j - before, n, mode) * row, some * inner);
-      j += some;
-      y += <usize>some * row;
+    xStep = load<i32>(dims, 12),
+    yStep = (<usize>load<i32>(dims, 16)) << 2;
+  // Of the axis behind it.
+  const size = load<i32>(dims, 20),
+    padded = load<i32>(dims, 24),
+    ahead = load<i32>(dims, 28),
+    step = load<i32>(dims, 32),
+    from = max(ahead, 0),
+    end = min(size + ahead, padded);
+  for (let j = 0; j < m; j++, y += yStep) {
+    const row = x + ((<usize>(sourceOf(j - before, n, mode) * xStep)) << 2);
+    if (axes > 2) {
+      pad(y, row, axes - 1, dims + 20, mode, back);
+      continue;
+    }
+    moveRow(
+      y + ((<usize>(from * step)) << 2),
+      row + ((<usize>((from - ahead) * step)) << 2),
+      (end - from) * step,
+      back,
+    );
+    for (let i = 0; i < padded; i++) {
+      if (i == from) i = end;
+      if (i == padded) break;
+      let to = y + ((<usize>(i * step)) << 2),
+        at = row + ((<usize>(sourceOf(i - ahead, size, mode) * step)) << 2);
+      for (let left = step; left > 0; left--, to += 4, at += 4) moveOne(to, at, back);
     }
   }
 }
 
-/** Reverses pad_edge_forward_32: dx[o, source(j - before), i] is the sum of g[o, j, i]. Overwrites. */
-export function pad_edge_backward_f32(dx: usize, g: usize, outer: i32, inner: i32, dims: usize): void {
-  const n = load<i32>(dims),
-    m = load<i32>(dims, 4),
-    before = load<i32>(dims, 8),
-    mode = load<i32>(dims, 12);
-  const row = (<usize>inner) << 2,
-    slab = <usize>n * row;
-  const from = max(before, 0),
-    some = max(min(before + n, m) - from, 0);
-  for (; outer > 0; outer--, dx += slab) {
-    if (some < n) memory.fill(dx, 0, slab);
-    if (some > 0) copyRow<u32>(dx + <usize>(from - before) * row, g + <usize>from * row, some * inner);
-    for (let j = 0; j < m; j++, g += row) {
-      if (j == from) {
-        j += some;
-        g += <usize>some * row;
-        if (j == m) break;
-      }
-      const to = dx + <usize>sourceOf(j - before, n, mode) * row;
-      if (inner == 1) store<f32>(to, load<f32>(to) + load<f32>(g));
-      else mapRow<Add>(to, to, g, 0, 0, inner);
-    }
+@inline
+function samples(y: usize, x: usize, outer: i32, dims: usize, back: bool): void {
+  const xSlab = (<usize>load<i32>(dims)) << 2,
+    ySlab = (<usize>load<i32>(dims, 4)) << 2;
+  for (; outer > 0; outer--, y += ySlab, x += xSlab) {
+    if (back) memory.fill(x, 0, xSlab);
+    pad(y, x, load<i32>(dims, 12), dims + 16, load<i32>(dims, 8), back);
   }
+}
+
+/** Each element of y is the one of x that stands there (torch.nn.functional.pad), of any 4 bytes. Overwrites. */
+export function pad_edge_forward_32(y: usize, x: usize, outer: i32, dims: usize): void {
+  samples(y, x, outer, dims, false);
+}
+
+/** Reverses pad_edge_forward_32: each element of dx is the sum of those of g that were taken from it. Overwrites. */
+export function pad_edge_backward_f32(dx: usize, g: usize, outer: i32, dims: usize): void {
+  samples(g, dx, outer, dims, true);
 }

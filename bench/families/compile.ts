@@ -4,7 +4,8 @@ import type { Tensor } from 'retrograd';
 import { unary } from '../../reference/elementwise.ts';
 import { checkElements } from '../checks/elements.ts';
 import { type Case, type Family, type Library, type Run, type Side, type TrainProblem, uniform } from '../problems.ts';
-import { freeing, network } from '../sides/retrograd.ts';
+import { freeing } from '../sides/freeing.ts';
+import { network } from '../sides/retrograd.ts';
 import { trainCases } from './train.ts';
 
 /** Eight elementwise ops in a row. */

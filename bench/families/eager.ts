@@ -2,7 +2,7 @@
 import type { Tensor } from 'retrograd';
 import { checkElements } from '../checks/elements.ts';
 import { type Case, type Check, type Family, type Library, type Run, type Side, uniform } from '../problems.ts';
-import { freeing } from '../sides/retrograd.ts';
+import { freeing } from '../sides/freeing.ts';
 import { TINY } from './train.ts';
 
 const SIZE = 16;

@@ -14,6 +14,7 @@ import {
   type Work,
 } from '../problems.ts';
 import type { RawKernels } from '../sides/raw-kernels.ts';
+import { rareCases } from './rare.ts';
 
 /** Bytes an element that must be read and written, and exponentials an element. */
 const COST: Readonly<Record<OpName, { readonly bytes: number; readonly exps?: number }>> = {
@@ -188,6 +189,7 @@ export function opsFamily(quick: boolean, raw: RawKernels | null): Family {
         tableCase('embedding', rows, cols, taken),
         tableCase('embedding gradient', rows, cols, taken),
       ]),
+      ...rareCases(quick),
     ],
     skipped: [],
   };

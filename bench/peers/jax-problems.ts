@@ -185,6 +185,8 @@ export function solve(problem: Problem): Run {
       return op(problem);
     case 'attention':
       throw new Error('no row of attention yet');
+    case 'rare':
+      throw new Error('no row of this yet');
     case 'image':
       throw new Error('no ops of images here');
     case 'train':

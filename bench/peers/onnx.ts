@@ -99,6 +99,7 @@ function graphOf(problem: Problem): Graph | null {
       return op(problem);
     case 'attention':
     case 'image':
+    case 'rare':
     case 'train':
       return null;
   }

@@ -164,6 +164,58 @@ def image(p, arrays):
     )
 
 
+def rare(p, arrays):
+    name, rows, cols = p["op"], p["rows"], p["cols"]
+    lead = {"einsum": (8, rows // 8), "ctc": (rows, 8)}.get(name, (rows,))
+    x = arrays["x"].view(*lead, cols)
+    y = arrays["y"].view(-1, *lead[1:], cols) if "y" in arrays else None
+    target = arrays["target"].long() if "target" in arrays else None
+    if name == "Muon":
+        q = torch.nn.Parameter(x.clone())
+        q.grad = y
+        optimizer = torch.optim.Muon([q])
+
+        def answer():
+            optimizer.step()
+            return q.detach().clone()
+
+        return Repeat(optimizer.step, answer)
+    if name == "LBFGS":
+        q, scale = torch.nn.Parameter(x.clone()), x.abs() + 1
+
+        def steps():
+            with torch.no_grad():
+                q.copy_(x)
+            optimizer = torch.optim.LBFGS([q])
+
+            def closure():
+                optimizer.zero_grad()
+                loss = ((q - y).square() * scale).sum()
+                loss.backward()
+                return loss
+
+            optimizer.step(closure)
+            return q.detach().clone()
+
+        return Repeat(steps)
+    if name == "ctc":
+        scores, texts = F.log_softmax(x, 2), target.view(8, rows // 4)
+        lengths = [torch.full((8,), n) for n in (rows, rows // 4)]
+    return Repeat(
+        {
+            "sin": lambda: x.sin(),
+            "atan": lambda: x.atan(),
+            "erf": lambda: x.erf(),
+            "erfinv": lambda: x.erfinv(),
+            "einsum": lambda: torch.einsum("bij,bkj->bik", x, y),
+            "cdist": lambda: torch.cdist(x, y),
+            "indexPut": lambda: x.index_put((target,), y, True),
+            "multinomial": lambda: torch.multinomial(x, 16, True).float(),
+            "ctc": lambda: F.ctc_loss(scores, texts, *lengths),
+        }[name]
+    )
+
+
 def train(p, arrays):
     make = {
         "linear": lambda q: torch.nn.Linear(q["inputs"], q["outputs"]),
@@ -197,7 +249,7 @@ def train(p, arrays):
     return Repeat(step, lambda: torch.tensor([step().item() for _ in range(p["checked"])]))
 
 
-KINDS = {"gemm": gemm, "linear": linear, "conv": conv, "op": op, "image": image, "attention": attention, "train": train}
+KINDS = {"gemm": gemm, "linear": linear, "conv": conv, "op": op, "image": image, "rare": rare, "attention": attention, "train": train}
 
 
 def read_array(dtype, length):

@@ -338,6 +338,7 @@ function solve(problem: Problem): Run {
     case 'attention':
       return attention(problem);
     case 'image':
+    case 'rare':
       throw new Error('images are only in NHWC there');
     case 'train':
       return train(problem);

@@ -21,21 +21,8 @@ import {
   TOP,
   type TrainProblem,
 } from '../problems.ts';
-
-/** A run of `solve`, whose result is freed each time; `inputs` are freed in the end. */
-export function freeing({ scope }: Library, inputs: readonly (Tensor | null)[], solve: () => Tensor): Run {
-  return {
-    answer: () => scope(() => solve().data as Float32Array),
-    run: () => {
-      scope(() => {
-        solve();
-      });
-    },
-    dispose: () => {
-      for (const input of inputs) input?.dispose();
-    },
-  };
-}
+import { freeing } from './freeing.ts';
+import { rare } from './rare.ts';
 
 function gemm(library: Library, { layout, m, n, k, a, b }: GemmProblem): Run {
   const { tensor } = library;
@@ -359,6 +346,8 @@ export function librarySide(library: Library, name: Name): Side {
           return attention(library, problem);
         case 'image':
           return image(library, problem);
+        case 'rare':
+          return rare(library, problem);
         case 'train':
           return train(library, problem, true);
       }

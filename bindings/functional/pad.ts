@@ -45,16 +45,18 @@ function padEdges(x: Tensor, pads: readonly number[], mode: Exclude<PadMode, 'co
     );
   // Bytes are few where they are padded.
   let y = widened(x);
+  let around: (readonly [before: number, behind: number])[] = [];
   for (let d = padded - 1; d >= 0; d--) {
-    let [before, behind] = pads.slice(2 * d, 2 * d + 2) as [number, number];
-    const dim = x.ndim - 1 - d;
-    if (before === 0 && behind === 0) continue;
-    if (mode === 'circular') {
-      y = cropped(y, dim, before, behind);
-      [before, behind] = [Math.max(before, 0), Math.max(behind, 0)];
+    const [before, behind] = pads.slice(2 * d, 2 * d + 2) as [number, number];
+    if (mode !== 'circular') around.push([before, behind]);
+    else {
+      y = cropped(y, x.ndim - 1 - d, before, behind);
+      around.push([Math.max(before, 0), Math.max(behind, 0)]);
     }
-    y = padOps.padEdge({ x: y }, { dim, before, behind, mode });
   }
+  around = around.slice(around.findIndex(([before, behind]) => before !== 0 || behind !== 0));
+  if (around.some(([before, behind]) => before !== 0 || behind !== 0))
+    y = padOps.padEdge({ x: y }, { dim: x.ndim - around.length, pads: around, mode });
   return cast(y, x.dtype);
 }
 

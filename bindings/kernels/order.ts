@@ -29,6 +29,7 @@ export const orderKernels = optional(() => ({
         { outer: 35, n: 131, k: 131, room: 131, width: 524, order: 0 },
         { outer: 35, n: 231, k: 5, room: 64, width: 0, order: 2 },
         { outer: 35, n: 231, k: 5, room: 64, width: 256, order: 3 },
+        { outer: 35, n: 231, k: 5, room: 5, width: 0, order: 3 },
         { outer: 1, n: 231, k: 0, room: 64, width: 0, order: 3 },
       ],
     },

@@ -30,8 +30,10 @@ const orderOf = (x: Tensor, down: boolean): number => Number(x.dtype === 'f32') 
 
 /** Pairs that the workspace of a thread has room for, twice, beside their counts; gemm_workspace_bytes() is more. */
 const WORKSPACE_PAIRS = 4096;
-/** Candidates that are kept for the first k: so many that they are rarely thinned out. */
-const roomFor = (n: number, k: number): number => Math.min(n, Math.max(4 * k, 256));
+/** Of so few, the first k are kept in order. */
+const FEW = 32;
+/** Candidates that are kept for the first k: so many, where they are not in order, that they are rarely thinned out. */
+const roomFor = (n: number, k: number): number => (k <= FEW ? k : Math.min(n, Math.max(4 * k, 256)));
 
 export const orderRows = family(calling(orderKernels, s), () => ({
   sort: row(s.sort, {

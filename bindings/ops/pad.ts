@@ -1,24 +1,29 @@
-// Padding: by one value around several dims, or along one dim by what stands there. Fewer than no elements are cut off.
+// Padding: by one value around several dims, or along dims by what stands there. Fewer than no elements are cut off.
 import { checkValues } from '../dtypes.ts';
 import { padKernels } from '../generated/kernel-calls.ts';
 import { type Edge, edges } from '../kernels/pad.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
+import { numelOf } from '../sizes.ts';
 import type { Shape, Tensor } from '../tensor.ts';
 import { any, attrs, calling, f32, family, grad, numeric, row, signature, strided } from './core.ts';
 import { fill } from './random.ts';
 import { copy } from './shape.ts';
-import { expectShape, normalizeDim, split3 } from './shapes.ts';
+import { expectShape, normalizeDim } from './shapes.ts';
 
 /** Elements before and behind each dim, all of them. */
 type Constant = { readonly pads: readonly (readonly [before: number, behind: number])[]; readonly value: number };
-/** Along one dim. */
-type Edged = { readonly dim: number; readonly before: number; readonly behind: number; readonly mode: Edge };
+/** Along the dims from `dim` on. */
+type Edged = {
+  readonly dim: number;
+  readonly pads: readonly (readonly [before: number, behind: number])[];
+  readonly mode: Edge;
+};
 
 const s = optional(() => ({
   /** x in the middle of `value`. */
   pad: signature({ x: strided(any) }, { y: grad }, attrs<Constant>()),
-  /** The dim goes on outside: mirrored at its last element ('reflect'), with that ('replicate'), or from its start. */
+  /** The dims go on outside: mirrored at its last element ('reflect'), with that ('replicate'), or from its start. */
   padEdge: signature({ x: numeric }, { y: grad }, attrs<Edged>()),
   /** dx of `shape`: what padEdge() took from an element, summed. */
   padEdgeBackward: signature({ g: f32 }, { dx: grad }, attrs<Edged & { readonly shape: Shape }>()),
@@ -40,25 +45,37 @@ function shared(y: Tensor, x: Tensor, { pads }: Constant): [to: Tensor, from: Te
   return [y.alias(shape, y.steps, to), x.alias(shape, x.steps, from)];
 }
 
-/** The shape with `dim` padded. @throws ShapeError, ArgumentError where the mode does not reach as far */
-function edged(op: string, shape: Shape, { dim, before, behind, mode }: Edged): number[] {
-  normalizeDim(op, dim, shape.length);
-  const n = shape[dim] ?? 0;
-  const most = mode === 'replicate' ? Number.POSITIVE_INFINITY : mode === 'circular' ? n : n - 1;
-  if (n < 1 || Math.max(before, behind) > most)
-    throw new ShapeError(
-      `${op}: expected at most ${Math.max(most, 0)} elements of padding by '${mode}' around dim ${dim} of ${formatShape(shape)}, got ${before} and ${behind}; pad less, or by 'replicate'`,
-    );
-  if (n + before + behind < 1 || before <= -n || behind <= -n)
-    throw new ShapeError(
-      `${op}: expected padding that leaves an element of dim ${dim} of ${formatShape(shape)}, got ${before} and ${behind}`,
-    );
-  return shape.map((size, d) => (d === dim ? size + before + behind : size));
+/** The shape with its dims padded. @throws ShapeError, ArgumentError where the mode does not reach as far */
+function edged(op: string, shape: Shape, { dim, pads, mode }: Edged): number[] {
+  normalizeDim(op, dim + Math.max(pads.length - 1, 0), shape.length);
+  return shape.map((n, d) => {
+    const [before, behind] = pads[d - dim] ?? [0, 0];
+    const most = mode === 'replicate' ? Number.POSITIVE_INFINITY : mode === 'circular' ? n : n - 1;
+    if (pads[d - dim] && (n < 1 || Math.max(before, behind) > most))
+      throw new ShapeError(
+        `${op}: expected at most ${Math.max(most, 0)} elements of padding by '${mode}' around dim ${d} of ${formatShape(shape)}, got ${before} and ${behind}; pad less, or by 'replicate'`,
+      );
+    if (pads[d - dim] && (n + before + behind < 1 || before <= -n || behind <= -n))
+      throw new ShapeError(
+        `${op}: expected padding that leaves an element of dim ${d} of ${formatShape(shape)}, got ${before} and ${behind}`,
+      );
+    return n + before + behind;
+  });
 }
 
-function sizesOf(shape: Shape, { dim, before, behind, mode }: Edged) {
-  const [outer, n, inner] = split3(shape, dim);
-  return { outer, inner, dims: [n, n + before + behind, before, edges.indexOf(mode)] };
+/** What kernels take: a sample has the dims from `dim` on. */
+function sizesOf(shape: Shape, { dim, pads, mode }: Edged) {
+  let [n, m] = [1, 1];
+  const axes: number[] = [];
+  for (let d = shape.length - 1; d >= dim; d--) {
+    const size = shape[d] as number;
+    const [before, behind] = pads[d - dim] ?? [0, 0];
+    if (d < dim + pads.length) axes.unshift(size, size + before + behind, before, n, m);
+    n *= size;
+    m *= size + before + behind;
+  }
+  if (pads.length === 1) axes.unshift(1, 1, 0, n, m);
+  return { outer: numelOf(shape.slice(0, dim)), dims: [n, m, edges.indexOf(mode), axes.length / 5, ...axes] };
 }
 
 export const padRows = family(calling(padKernels, s), () => ({

@@ -66,6 +66,8 @@ export const orderCases = {
       sort([2, 300], 300, true),
       sort([3, 600], 4),
       sort([2, 600], 4, true),
+      sort([2, 61], 32, true),
+      sort([300], 33),
       sort([3, 5], 2),
       sort([3, 5], 0),
       sort([0, 4], 4),
@@ -106,6 +108,10 @@ export const orderCases = {
       running([1], 0, true),
       running([0, 3], 0, false),
       running([31, 7], 0, false, grid(0.5)),
+      running([2, 37], 1, false, grid(0.5)),
+      running([2, 37], 1, true, grid(0.5)),
+      // Each before is greater than all behind it.
+      running([43], 0, false, (n) => Array.from({ length: n }, (_, i) => n - i)),
       { inputs: { x: i32([9], list(3, -3, 2 ** 31 - 1, -(2 ** 31))) }, attrs: { dim: 0, least: true } },
     ],
     reference: ({ x }, { dim, least }) => {

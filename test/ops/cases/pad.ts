@@ -41,24 +41,60 @@ const constants: readonly (readonly [x: readonly number[], pads: Pairs])[] = [
 ];
 type Edged = AttrsOf<'padEdge'>;
 const edged: readonly (readonly [x: readonly number[], Edged])[] = [
-  [[4], { dim: 0, before: 3, behind: 2, mode: 'reflect' }],
-  [[1], { dim: 0, before: 2, behind: 3, mode: 'replicate' }],
-  [[2, 3], { dim: 1, before: 3, behind: 3, mode: 'circular' }],
-  [[2, 5, 3], { dim: 1, before: 2, behind: 4, mode: 'reflect' }],
-  [[2, 5, 7], { dim: 1, before: -2, behind: 3, mode: 'replicate' }],
-  [[3, 6], { dim: 1, before: 1, behind: -2, mode: 'reflect' }],
-  [[3, 6], { dim: 1, before: -3, behind: -2, mode: 'replicate' }],
-  [[2, 5, 4], { dim: 1, before: 2, behind: 1, mode: 'reflect' }],
-  [[2, 3, 8], { dim: 1, before: 2, behind: 3, mode: 'circular' }],
-  [[0, 3, 2], { dim: 1, before: 1, behind: 1, mode: 'circular' }],
-  [[67, 9], { dim: 1, before: 2, behind: 1, mode: 'circular' }],
-  [[9, 67], { dim: 0, before: 8, behind: 3, mode: 'reflect' }],
+  [[4], { dim: 0, pads: [[3, 2]], mode: 'reflect' }],
+  [[1], { dim: 0, pads: [[2, 3]], mode: 'replicate' }],
+  [[2, 3], { dim: 1, pads: [[3, 3]], mode: 'circular' }],
+  [[2, 5, 3], { dim: 1, pads: [[2, 4]], mode: 'reflect' }],
+  [[2, 5, 7], { dim: 1, pads: [[-2, 3]], mode: 'replicate' }],
+  [[3, 6], { dim: 1, pads: [[1, -2]], mode: 'reflect' }],
+  [[3, 6], { dim: 1, pads: [[-3, -2]], mode: 'replicate' }],
+  [[2, 5, 4], { dim: 1, pads: [[2, 1]], mode: 'reflect' }],
+  [[2, 3, 8], { dim: 1, pads: [[2, 3]], mode: 'circular' }],
+  [[0, 3, 2], { dim: 1, pads: [[1, 1]], mode: 'circular' }],
+  [[67, 9], { dim: 1, pads: [[2, 1]], mode: 'circular' }],
+  [[9, 67], { dim: 0, pads: [[8, 3]], mode: 'reflect' }],
+  [
+    [2, 3, 4],
+    {
+      dim: 1,
+      pads: [
+        [1, 2],
+        [2, 3],
+      ],
+      mode: 'reflect',
+    },
+  ],
+  [
+    [2, 3, 4, 2],
+    {
+      dim: 1,
+      pads: [
+        [0, 2],
+        [-1, 3],
+      ],
+      mode: 'replicate',
+    },
+  ],
+  [
+    [3, 2, 2, 3],
+    {
+      dim: 1,
+      pads: [
+        [2, 1],
+        [1, 0],
+        [2, 3],
+      ],
+      mode: 'circular',
+    },
+  ],
 ];
-const paddedShape = (x: readonly number[], { dim, before, behind }: Edged): number[] =>
-  x.map((size, d) => (d === dim ? size + before + behind : size));
-/** Where position j of the padded dim comes from, step by step as the definition walks. */
-function sourceOf(n: number, { before, mode }: Edged, j: number): number {
-  const i = j - before;
+const paddedShape = (x: readonly number[], { dim, pads }: Edged): number[] =>
+  x.map((size, d) => size + (pads[d - dim]?.[0] ?? 0) + (pads[d - dim]?.[1] ?? 0));
+/** Where position j of padded dim d comes from, step by step as the definition walks. */
+function sourceOf(n: number, { dim, pads, mode }: Edged, d: number, j: number): number {
+  const pad = pads[d - dim];
+  if (!pad) return j;
+  const i = j - pad[0];
   if (mode === 'replicate') return Math.min(Math.max(i, 0), n - 1);
   if (mode === 'circular') return ((i % n) + n) % n;
   return i < 0 ? -i : i < n ? i : n - 1 - (i - (n - 1));
@@ -67,14 +103,14 @@ function taken(x: Nd, attrs: Edged): Nd {
   return build(paddedShape(x.shape, attrs), (index) =>
     at(
       x,
-      index.map((j, d) => (d === attrs.dim ? sourceOf(x.shape[d] as number, attrs, j) : j)),
+      index.map((j, d) => sourceOf(x.shape[d] as number, attrs, d, j)),
     ),
   );
 }
 function given(g: Nd, shape: readonly number[], attrs: Edged): Nd {
   const dx = nd(shape, new Float64Array(shape.reduce((a, b) => a * b, 1)));
   forEachIndex(g.shape, (index) => {
-    const to = index.map((j, d) => (d === attrs.dim ? sourceOf(shape[d] as number, attrs, j) : j));
+    const to = index.map((j, d) => sourceOf(shape[d] as number, attrs, d, j));
     const p = to.reduce((sum, i, d) => sum * (shape[d] as number) + i, 0);
     dx.data[p] = (dx.data[p] as number) + at(g, index);
   });
@@ -117,28 +153,28 @@ export const padCases = {
     errors: [
       dtypeError(
         { x: u8([3]) },
-        { dim: 0, before: 1, behind: 1, mode: 'reflect' },
+        { dim: 0, pads: [[1, 1]], mode: 'reflect' },
         /^padEdge: expected dtype f32 or i32, got u8/,
       ),
-      shapeError({ x: f32([3]) }, { dim: 1, before: 1, behind: 1, mode: 'reflect' }, /^padEdge: expected dim from -1/),
+      shapeError({ x: f32([3]) }, { dim: 1, pads: [[1, 1]], mode: 'reflect' }, /^padEdge: expected dim from -1/),
       shapeError(
         { x: f32([3]) },
-        { dim: 0, before: 3, behind: 0, mode: 'reflect' },
+        { dim: 0, pads: [[3, 0]], mode: 'reflect' },
         /^padEdge: expected at most 2 elements of padding by 'reflect' around dim 0 of \[3\], got 3 and 0/,
       ),
       shapeError(
         { x: f32([3]) },
-        { dim: 0, before: 0, behind: 4, mode: 'circular' },
+        { dim: 0, pads: [[0, 4]], mode: 'circular' },
         /^padEdge: expected at most 3 elements of padding by 'circular'/,
       ),
       shapeError(
         { x: f32([3, 0]) },
-        { dim: 1, before: 1, behind: 0, mode: 'replicate' },
+        { dim: 1, pads: [[1, 0]], mode: 'replicate' },
         /^padEdge: expected at most .* elements of padding by 'replicate' around dim 1 of \[3, 0\]/,
       ),
       shapeError(
         { x: f32([3]) },
-        { dim: 0, before: -3, behind: 3, mode: 'replicate' },
+        { dim: 0, pads: [[-3, 3]], mode: 'replicate' },
         /^padEdge: expected padding that leaves an element of dim 0 of \[3\], got -3 and 3/,
       ),
     ],
@@ -154,17 +190,17 @@ export const padCases = {
     errors: [
       dtypeError(
         { g: i32([5]) },
-        { dim: 0, before: 1, behind: 1, mode: 'reflect', shape: [3] },
+        { dim: 0, pads: [[1, 1]], mode: 'reflect', shape: [3] },
         /^padEdgeBackward: expected dtype f32, got i32/,
       ),
       shapeError(
         { g: f32([4]) },
-        { dim: 0, before: 1, behind: 1, mode: 'reflect', shape: [3] },
+        { dim: 0, pads: [[1, 1]], mode: 'reflect', shape: [3] },
         /^padEdgeBackward: expected the gradient of shape \[5\], got \[4\]/,
       ),
       shapeError(
         { g: f32([5]) },
-        { dim: 0, before: 3, behind: -1, mode: 'reflect', shape: [3] },
+        { dim: 0, pads: [[3, -1]], mode: 'reflect', shape: [3] },
         /^padEdgeBackward: expected at most 2 elements/,
       ),
     ],
