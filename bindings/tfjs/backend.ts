@@ -112,9 +112,10 @@ export class Backend implements TfBackend {
     data.held = null;
   }
 
-  /** Data of its own, its contents undefined. @throws OutOfMemoryError */
-  fresh(dtype: TfDtype, size: number): Data {
-    return this.#add(new Data(this, dtype, size, runtime().arena.bare(size * bytesOf(dtype), 'TensorFlow.js')));
+  /** Data of its own, its contents undefined; in `place`, where that is given. @throws OutOfMemoryError */
+  fresh(dtype: TfDtype, size: number, place?: Block): Data {
+    const block = place ?? runtime().arena.bare(size * bytesOf(dtype), 'TensorFlow.js');
+    return this.#add(new Data(this, dtype, size, block));
   }
 
   /** A result of the kernel that runs, its contents undefined. @throws OutOfMemoryError */
