@@ -87,8 +87,14 @@ export type OpName =
   | 'scatter amax'
   | 'embedding'
   | 'embedding gradient'
+  | TableStep
   | 'Adam'
   | Stepped;
+
+/** A step of a table: forward, backward with the gradient y of what is taken, and the optimizer's. */
+export const TABLE_STEPS = ['embedding, Adam', 'embedding, SparseAdam'] as const;
+export type TableStep = (typeof TABLE_STEPS)[number];
+export const isTableStep = (op: OpName): op is TableStep => (TABLE_STEPS as readonly string[]).includes(op);
 
 /** Optimizers that are measured as Adam is, by their usual settings. */
 export const STEPPED = ['NAdam', 'RAdam', 'Adamax', 'Adadelta', 'ASGD', 'Rprop', 'Lion', 'LAMB'] as const;

@@ -44,6 +44,18 @@ const direction = ({ maximize, weightDecay }: Settings, p: number, g: number): n
 
 /** Steps of one element, by the formulas of PyTorch's documentation; t counts from 1. Each gives the state after it. */
 export const steps = {
+  sparseAdam(
+    s: Pick<Settings, 'lr' | 'maximize'> & { readonly betas: readonly [number, number]; readonly eps: number },
+    { p, average, square }: Readonly<Record<'p' | 'average' | 'square', number>>,
+    g: number,
+    t: number,
+  ): Record<'p' | 'average' | 'square', number> {
+    const [beta1, beta2] = s.betas;
+    const m = beta1 * average + (1 - beta1) * (s.maximize ? -g : g);
+    const v = beta2 * square + (1 - beta2) * g * g;
+    const size = (s.lr * Math.sqrt(1 - beta2 ** t)) / (1 - beta1 ** t);
+    return { p: p - (size * m) / (Math.sqrt(v) + s.eps), average: m, square: v };
+  },
   sgd(
     s: Settings & { readonly momentum: number; readonly dampening: number; readonly nesterov: boolean },
     { p, momentum: buffer }: State & { readonly p: number },

@@ -29,6 +29,13 @@ function adamElement(x: number, g: number): number {
   return p[0] as number;
 }
 
+/** As adamElement, of SparseAdam. */
+function sparseAdamElement(x: number, g: number): number {
+  let state = { p: x, average: 0, square: 0 };
+  for (let t = 1; t <= ADAM.steps; t++) state = steps.sparseAdam({ ...ADAM, maximize: false }, state, g, t);
+  return state.p;
+}
+
 const none = { weightDecay: 0, maximize: false };
 const moments = { ...none, lr: 2e-3, betas: [0.9, 0.999] as [number, number], eps: 1e-8, decoupled: false };
 /** One step of the elementwise optimizers by their usual settings, and the state that they begin with. */
@@ -112,6 +119,14 @@ function greatest(x: Float32Array, target: Int32Array, cols: number): (i: number
   return (i) => result[i] as number;
 }
 
+/** The gradient of a table of n numbers, of which rows were taken. */
+function sumsOf(taken: Int32Array, g: Float32Array, n: number, cols: number): Float64Array {
+  const sums = new Float64Array(n);
+  for (const [j, r] of taken.entries())
+    for (let c = 0; c < cols; c++) sums[r * cols + c] = (sums[r * cols + c] as number) + (g[j * cols + c] as number);
+  return sums;
+}
+
 const NEAR: Tolerance = { relative: 2e-6, absolute: 1e-6 };
 
 export function checkOp({ op, rows, cols, x, y, weight, bias, target }: OpProblem): Check {
@@ -145,10 +160,15 @@ export function checkOp({ op, rows, cols, x, y, weight, bias, target }: OpProble
       );
     }
     case 'embedding gradient': {
-      const sums = new Float64Array(n);
-      for (const [j, r] of (target as Int32Array).entries())
-        for (let c = 0; c < cols; c++) sums[r * cols + c] = at(sums, r * cols + c) + at(y, j * cols + c);
+      const sums = sumsOf(target as Int32Array, y as Float32Array, x.length, cols);
       return each((i) => at(sums, i));
+    }
+    case 'embedding, Adam':
+    case 'embedding, SparseAdam': {
+      const sums = sumsOf(target as Int32Array, y as Float32Array, x.length, cols);
+      const element = op === 'embedding, Adam' ? adamElement : sparseAdamElement;
+      // Rows that are not taken have no gradient and no averages: both leave them as they are.
+      return each((i) => element(at(x, i), at(sums, i)), { relative: 1e-6, absolute: 1e-6 });
     }
     case 'relu gradient':
       return each((i) => (at(x, i) > 0 ? at(y, i) : 0));

@@ -10,6 +10,8 @@ import {
   type OpName,
   type OpProblem,
   type Side,
+  TABLE_STEPS,
+  type TableStep,
   uniform,
   type Work,
 } from '../problems.ts';
@@ -41,6 +43,9 @@ const COST: Readonly<Record<OpName, { readonly bytes: number; readonly exps?: nu
   // Of each number that is taken.
   embedding: { bytes: 8 },
   'embedding gradient': { bytes: 4 },
+  // The gradient, and what the step reads and writes.
+  'embedding, Adam': { bytes: 32 },
+  'embedding, SparseAdam': { bytes: 36 },
   // Reads parameter, gradient and two averages; writes all but the gradient.
   Adam: { bytes: 28 },
   NAdam: { bytes: 28 },
@@ -66,9 +71,18 @@ const SIZES = {
 /** A vocabulary, and what 32 texts of 64 words take of it. */
 const TABLES = { quick: [[50, 16, 24]], full: [[50_000, 128, 2048]] } as const;
 
-function tableCase(op: 'embedding' | 'embedding gradient', rows: number, cols: number, taken: number): Case {
-  // The gradient is as large as the table, and read from the numbers that were taken.
-  const bytes = COST[op].bytes * taken * cols + (op === 'embedding' ? 0 : 4 * rows * cols);
+type TableOp = 'embedding' | 'embedding gradient' | TableStep;
+
+/** Bytes of an op on a table: a dense gradient is as large as that, and made of the numbers that were taken. */
+function bytesOf(op: TableOp, table: number, taken: number): number {
+  const bytes = COST[op].bytes;
+  if (op === 'embedding') return bytes * taken;
+  if (op === 'embedding gradient') return bytes * taken + 4 * table;
+  return (COST.embedding.bytes + 4) * taken + bytes * (op === 'embedding, Adam' ? table : taken);
+}
+
+function tableCase(op: TableOp, rows: number, cols: number, taken: number): Case {
+  const bytes = bytesOf(op, rows * cols, taken * cols);
   return {
     name: `${op} ${taken} of ${rows}×${cols}`,
     work: { bytes, unit: 'GB/s' },
@@ -188,6 +202,7 @@ export function opsFamily(quick: boolean, raw: RawKernels | null): Family {
       ...TABLES[quick ? 'quick' : 'full'].flatMap(([rows, cols, taken]) => [
         tableCase('embedding', rows, cols, taken),
         tableCase('embedding gradient', rows, cols, taken),
+        ...TABLE_STEPS.map((op) => tableCase(op, rows, cols, taken)),
       ]),
       ...rareCases(quick),
     ],

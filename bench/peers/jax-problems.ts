@@ -7,6 +7,7 @@ import {
   DROPOUT,
   type GemmProblem,
   isStepped,
+  isTableStep,
   LAYER_NORM_EPS,
   type LinearProblem,
   type OpProblem,
@@ -116,7 +117,7 @@ function op(problem: OpProblem): Run {
   const unary = (f: (value: NdArray) => NdArray): Run => calling((value) => f(value as NdArray), x);
   const binary = (f: (value: NdArray, other: NdArray) => NdArray, other: NdArray): Run =>
     calling((a, b) => f(a as NdArray, b as NdArray), x, other);
-  if (isStepped(problem.op)) throw new Error('no such optimizer here; see Adam');
+  if (isStepped(problem.op) || isTableStep(problem.op)) throw new Error('no such optimizer here; see Adam');
   switch (problem.op) {
     case 'add':
       return binary((a, b) => a.add(b), y());

@@ -5,6 +5,7 @@ import {
   type ConvProblem,
   type GemmProblem,
   isStepped,
+  isTableStep,
   LAYER_NORM_EPS,
   type LinearProblem,
   type OpProblem,
@@ -114,7 +115,7 @@ function op({ op, rows, cols, x, y, weight, bias, target }: OpProblem): Graph | 
     inputs: [input],
     output,
   });
-  if (isStepped(op)) return null;
+  if (isStepped(op) || isTableStep(op)) return null;
   switch (op) {
     case 'add':
       return {

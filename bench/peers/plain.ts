@@ -5,6 +5,7 @@ import {
   DROPOUT,
   type GemmProblem,
   isStepped,
+  isTableStep,
   LAYER_NORM_EPS,
   type LinearProblem,
   type OpProblem,
@@ -166,7 +167,7 @@ function op(problem: OpProblem): Run | null {
   const { rows, cols, x, y: second, weight, bias } = problem;
   const n = rows * cols;
   const other = second as Float32Array;
-  if (isStepped(problem.op)) return null;
+  if (isStepped(problem.op) || isTableStep(problem.op)) return null;
   switch (problem.op) {
     case 'add':
       return loop(n, (y) => {

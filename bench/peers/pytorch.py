@@ -77,6 +77,23 @@ def op(p, arrays):
     name = p["op"]
     if name in ("Lion", "LAMB"):
         return None
+    if name in ("embedding, Adam", "embedding, SparseAdam"):
+        sparse = name == "embedding, SparseAdam"
+        table = torch.nn.Parameter(x.clone())
+        chosen = torch.optim.SparseAdam if sparse else torch.optim.Adam
+        optimizer = chosen([table], lr=p["adam"]["lr"])
+
+        def table_step():
+            optimizer.zero_grad()
+            F.embedding(target, table, sparse=sparse).backward(y)
+            optimizer.step()
+
+        def table_after():
+            for _ in range(p["adam"]["steps"]):
+                table_step()
+            return table.detach().clone()
+
+        return Repeat(table_step, table_after)
     if name == "Adam" or hasattr(torch.optim, name):
         q = torch.nn.Parameter(x.clone())
         q.grad = y

@@ -10,6 +10,7 @@ import {
   DROPOUT,
   type GemmProblem,
   isStepped,
+  isTableStep,
   LAYER_NORM_EPS,
   type Layer,
   type LinearProblem,
@@ -122,7 +123,7 @@ function op(problem: OpProblem): Run {
   const hot = problem.target && problem.op.startsWith('cross') ? oneHot(problem.target, cols) : x;
   const taken = tf.tensor1d(problem.target ?? [0], 'int32');
   const loss = (logits: tf.Tensor): tf.Scalar => tf.losses.softmaxCrossEntropy(hot, logits);
-  if (isStepped(problem.op)) throw new Error('no such optimizer here; see Adam');
+  if (isStepped(problem.op) || isTableStep(problem.op)) throw new Error('no such optimizer here; see Adam');
   switch (problem.op) {
     case 'add':
       return freeing(() => tf.add(x, y));

@@ -136,6 +136,9 @@ function op(library: Library, { op, rows, cols, ...problem }: OpProblem): Run | 
     }
     case 'embedding':
       return run(() => F.embedding(target as Tensor, x));
+    case 'embedding, Adam':
+    case 'embedding, SparseAdam':
+      return tableStep(library, [x, y as Tensor, target as Tensor], op === 'embedding, SparseAdam');
     case 'relu gradient':
     case 'embedding gradient': {
       x.requiresGrad_();
@@ -203,6 +206,35 @@ function stepping(
     dispose: () => {
       optimizer.dispose();
       for (const input of inputs) input?.dispose();
+    },
+  };
+}
+
+/** The table as it is trained, compiled: what `taken` is of it gets the gradient `g`. */
+function tableStep(
+  { compile, functional: F, optim }: Library,
+  inputs: readonly [table: Tensor, g: Tensor, taken: Tensor],
+  sparse: boolean,
+): Run {
+  const [table, g, taken] = inputs;
+  table.requiresGrad_();
+  const optimizer = new (sparse ? optim.SparseAdam : optim.Adam)([table], { lr: ADAM.lr });
+  const step = compile((index: Tensor, gradient: Tensor) => {
+    optimizer.zeroGrad();
+    F.embedding(index, table, { sparse }).backward(gradient);
+    optimizer.step();
+  });
+  const run = (): void => step(taken, g);
+  return {
+    answer: () => {
+      for (let i = 0; i < ADAM.steps; i++) run();
+      return table.data as Float32Array;
+    },
+    run,
+    dispose: () => {
+      step.dispose();
+      optimizer.dispose();
+      for (const input of inputs) input.dispose();
     },
   };
 }

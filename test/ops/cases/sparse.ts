@@ -110,10 +110,9 @@ function stepped(
     const after = steps.adagrad({ ...common, lrDecay: x3, eps: x4 }, { p, sum: a }, g, t);
     return { p: after.p, a: after.sum, b };
   }
-  const average = (1 - x3) * a + x3 * (maximize ? -g : g);
-  const square = (1 - x4) * b + x4 * g * g;
-  const size = (lr * Math.sqrt(1 - (1 - x4) ** t)) / (1 - (1 - x3) ** t);
-  return { p: p - (size * average) / (Math.sqrt(square) + x5), a: average, b: square };
+  const settings = { ...common, betas: [1 - x3, 1 - x4] as const, eps: x5 };
+  const after = steps.sparseAdam(settings, { p, average: a, square: b }, g, t);
+  return { p: after.p, a: after.average, b: after.square };
 }
 
 const right = {
