@@ -102,9 +102,11 @@ describe('what is internal', () => {
   it('cannot be made or reached through a tensor', async () => {
     await writeFile(
       join(folder, 'inside.ts'),
-      `import { nn, Tensor, tensor } from './lib/index.js';
+      `import { nn, SparseTensor, Tensor, tensor } from './lib/index.js';
 // @ts-expect-error tensors are made by functions
 new Tensor();
+// @ts-expect-error and sparse ones by backward()
+new SparseTensor();
 // @ts-expect-error neither are activations
 new nn.Activation();
 // @ts-expect-error

@@ -197,16 +197,19 @@ const DISPOSE = `declare global {
 }`;
 
 /** Classes whose constructors are not for users: stripped alone, `new Tensor()` would compile. */
-const UNMADE = { 'tensor.d.ts': 'Tensor', 'nn/activation.d.ts': 'Activation' };
+const UNMADE = {
+  'tensor.d.ts': ['Tensor', 'protected'],
+  'ops/sparse-tensor.d.ts': ['SparseTensor', 'private'],
+  'nn/activation.d.ts': ['Activation', 'private'],
+};
 
 /** Hides the constructor of such a class, and that a tensor is what kernels take. */
 function hideConstructor(path, text) {
   if (!(path in UNMADE)) return text;
-  const head = new RegExp(
-    `(export declare (?:abstract )?class ${UNMADE[path]}(?: extends \\w+)?) (?:implements \\w+ )?\\{`,
-  );
-  if (!head.test(text)) throw new Error(`${path}: expected a class ${UNMADE[path]}, got none`);
-  return text.replace(head, '$1 {\n    private constructor();');
+  const [name, access] = UNMADE[path];
+  const head = new RegExp(`(export declare (?:abstract )?class ${name}(?: extends \\w+)?) (?:implements \\w+ )?\\{`);
+  if (!head.test(text)) throw new Error(`${path}: expected a class ${name}, got none`);
+  return text.replace(head, `$1 {\n    ${access} constructor();`);
 }
 
 /** What `import wasm from 'retrograd/wasm/strict.wasm'` gives, where a bundler or an engine compiles it. */
