@@ -279,6 +279,19 @@ describe('sequences of different lengths', () => {
   });
 });
 
+it.each([1, 2, 3])('drops what goes into each layer but the first: %i layers', async (numLayers) => {
+  await init();
+  scope(() => {
+    manualSeed(1);
+    const lstm = new nn.LSTM(3, 4, { numLayers, dropout: 1 });
+    const [one, other] = [1, 2].map((seed) => lstm.forward(numbersOf([2, 1, 3], seed))[0]) as [Tensor, Tensor];
+    // Of nothing, a layer gives the same whatever the input was.
+    expect(bits(one) === bits(other)).toBe(numLayers > 1);
+    lstm.dispose();
+  });
+  shutdown();
+});
+
 it('training has the same bits with one thread and with two, eager and compiled, dropout included', async () => {
   const found: string[][] = [];
   for (const threads of [1, 2])
