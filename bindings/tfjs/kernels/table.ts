@@ -2,6 +2,7 @@
 import type { Family } from '../row.ts';
 import { binaryFamily } from './binary.ts';
 import { blocks } from './blocks.ts';
+import { conv } from './conv.ts';
 import { create } from './create.ts';
 import { einsum } from './einsum.ts';
 import { indexing } from './indexing.ts';
@@ -22,4 +23,5 @@ export const families: readonly Family[] = [
   blocks,
   indexing,
   scatter,
+  conv,
 ];

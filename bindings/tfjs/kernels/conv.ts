@@ -1,0 +1,193 @@
+// Convolutions of images and volumes. Filters lie as the NHWC kernels take them; for images with channels first they
+// are permuted to what the NCHW kernels take.
+import { convKernels } from '../../generated/kernel-calls.ts';
+import { formatShape, ShapeError } from '../../memory/errors.ts';
+import { contiguousStrides, numelOf, type Shape, sameShape } from '../../sizes.ts';
+import type { Backend } from '../backend.ts';
+import type { Data } from '../data.ts';
+import type { Info } from '../engine.ts';
+import { F, type Family, maybe, type Row, row } from '../row.ts';
+import { applyActivation, type Fused, isFusable } from './fused.ts';
+import { copy, fill } from './layout.ts';
+import { axesOf, axisWords, channelsOf, imagesOf, isLast, spatialOf, type Windows } from './windows.ts';
+
+/** A convolution: how its images lie, and what its kernel is told. */
+interface Conv {
+  readonly last: boolean;
+  readonly y: Shape;
+  /** The filter's size: [...kernel, in, out] of a group, and how many channels of results all groups have. */
+  readonly kernel: Shape;
+  readonly inner: number;
+  readonly out: number;
+  readonly dims: readonly number[];
+}
+
+/** Depthwise filters are [...kernel, channels, multiplier]: a group a channel. @throws ShapeError, ArgumentError */
+function measure(op: string, x: Shape, filter: Shape, attrs: Windows, depthwise: boolean): Conv {
+  const last = isLast(attrs);
+  const kernel = filter.slice(0, -2);
+  const [rows, columns] = filter.slice(-2) as [number, number];
+  const [groups, inner] = depthwise ? [rows, 1] : [1, rows];
+  if (x.length !== filter.length || channelsOf(x, last) !== rows)
+    throw new ShapeError(
+      `${op}: expected a filter [...kernel, ${channelsOf(x, last)}, out] of ${x.length} dims for images ${formatShape(x)}, got ${formatShape(filter)}`,
+    );
+  const axes = axesOf(op, spatialOf(x, last), kernel, attrs);
+  const y = imagesOf(
+    x[0] as number,
+    axes.map(({ outputs }) => outputs),
+    groups * columns,
+    last,
+  );
+  const head = [x[0] as number, groups, inner, columns, numelOf(x.slice(1)), numelOf(y.slice(1))];
+  return { last, y, kernel, inner, out: groups * columns, dims: [...head, ...axisWords(axes)] };
+}
+
+/** Copies a filter from [...kernel, in, out] to [out, in, ...kernel], or `back`. */
+function permute(backend: Backend, to: Data, from: Data, { kernel, inner, out }: Conv, back: boolean): void {
+  const n = kernel.length;
+  const shape = [out, inner, ...kernel];
+  const steps = contiguousStrides([...kernel, inner, out]);
+  const last = [1, steps[n] as number, ...steps.slice(0, n)];
+  const first = contiguousStrides(shape);
+  copy(backend.kernels, 'float32', to, from, shape, back ? last : first, back ? first : last);
+}
+
+/** The filter as kernels take it. */
+function filterOf(backend: Backend, filter: Info, conv: Conv): Data {
+  const data = backend.at(filter);
+  if (conv.last) return data;
+  const w = backend.temporary(data.size, 'float32');
+  permute(backend, w, data, conv, false);
+  return w;
+}
+
+type Result = Info & { readonly dataId: Data };
+
+/** Whether a side has no elements, so that the result is 0 throughout; else the kernel runs. */
+function isEmpty(backend: Backend, result: Result, ...sides: readonly Data[]): boolean {
+  if (result.dataId.size > 0 && sides.every(({ size }) => size > 0)) return false;
+  fill(backend.kernels, 'float32', result.dataId, result.dataId.size, 0);
+  return true;
+}
+
+/** dy, or as much of it as the convolution gives results. @throws ShapeError for fewer of them */
+function gradient(backend: Backend, op: string, dy: Info, { y }: Conv): Data {
+  const data = backend.at(dy);
+  if (sameShape(dy.shape, y)) return data;
+  if (dy.shape.length !== y.length || dy.shape.some((n, d) => n < (y[d] as number)))
+    throw new ShapeError(`${op}: expected dy of shape ${formatShape(y)}, got ${formatShape(dy.shape)}; resize it`);
+  const part = backend.temporary(numelOf(y), 'float32');
+  copy(backend.kernels, 'float32', part, data, y, contiguousStrides(y), contiguousStrides(dy.shape));
+  return part;
+}
+
+interface Inputs {
+  readonly x: Info;
+  readonly filter: Info;
+  readonly bias?: Info | undefined;
+  readonly preluActivationWeights?: Info | undefined;
+}
+
+/** The convolution, and what is fused into it. */
+function convolve(
+  backend: Backend,
+  op: string,
+  { x, filter, bias, preluActivationWeights }: Inputs,
+  attrs: Windows & Fused,
+  depthwise: boolean,
+): Info {
+  const conv = measure(op, x.shape, filter.shape, attrs, depthwise);
+  const { last, out } = conv;
+  const y = backend.make(conv.y, 'float32');
+  // One value a channel goes into the kernel.
+  const inside = bias && sameShape(bias.shape, [out]) ? bias : undefined;
+  const relu = attrs.activation === 'relu' && (inside || !bias);
+  if (!isEmpty(backend, y, backend.at(x), backend.at(filter)) || inside) {
+    const call = {
+      ...{ y: y.dataId, x: backend.at(x), w: filterOf(backend, filter, conv) },
+      ...{ bias: inside ? backend.at(inside) : null, act: relu ? 1 : 0, dims: conv.dims },
+    };
+    if (last) backend.kernels.conv_nhwc_forward_f32(call);
+    else backend.kernels.conv_forward_f32(call);
+  }
+  // Lists of one value a channel stretch along the channels, wherever these are.
+  const along = (info: Info | undefined): Info | undefined =>
+    info && !last && info.shape.length === 1
+      ? { dataId: info.dataId, shape: [info.shape[0] as number, ...conv.kernel.map(() => 1)], dtype: info.dtype }
+      : info;
+  const rest = relu ? { ...attrs, activation: 'linear' } : attrs;
+  applyActivation(backend, y, inside ? undefined : along(bias), rest, along(preluActivationWeights));
+  return y;
+}
+
+type Of = Windows & { readonly inputShape: Shape; readonly filterShape: Shape };
+
+function backwardInput(
+  backend: Backend,
+  op: string,
+  { dy, filter }: { dy: Info; filter: Info },
+  attrs: Of,
+  depthwise: boolean,
+): Info {
+  const conv = measure(op, attrs.inputShape, filter.shape, attrs, depthwise);
+  const g = gradient(backend, op, dy, conv);
+  const dx = backend.make(attrs.inputShape, 'float32');
+  if (isEmpty(backend, dx, g, backend.at(filter))) return dx;
+  const call = { dx: dx.dataId, g, w: filterOf(backend, filter, conv), bias: null, dims: conv.dims };
+  if (conv.last) backend.kernels.conv_nhwc_backward_input_f32(call);
+  else backend.kernels.conv_backward_input_f32(call);
+  return dx;
+}
+
+function backwardFilter(
+  backend: Backend,
+  op: string,
+  { x, dy }: { x: Info; dy: Info },
+  attrs: Of,
+  depthwise: boolean,
+): Info {
+  const conv = measure(op, x.shape, attrs.filterShape, attrs, depthwise);
+  const g = gradient(backend, op, dy, conv);
+  const dw = backend.make(attrs.filterShape, 'float32');
+  if (isEmpty(backend, dw, g, backend.at(x))) return dw;
+  const call = { g, x: backend.at(x), dims: conv.dims };
+  if (conv.last) backend.kernels.conv_nhwc_backward_weight_f32({ dw: dw.dataId, ...call });
+  else {
+    const first = backend.temporary(dw.dataId.size, 'float32');
+    backend.kernels.conv_backward_weight_f32({ dw: first, ...call });
+    permute(backend, dw.dataId, first, conv, true);
+  }
+  return dw;
+}
+
+/** Rows of a convolution. */
+const plain = (op: string, depthwise: boolean): Row =>
+  row({ x: F, filter: F }, (backend, inputs, attrs: Windows) => convolve(backend, op, inputs, attrs, depthwise));
+const fused = (op: string, depthwise: boolean): Row =>
+  row(
+    { x: F, filter: F, bias: maybe(F), preluActivationWeights: maybe(F) },
+    (backend, inputs, attrs: Windows & Fused) => convolve(backend, op, inputs, attrs, depthwise),
+    (_, attrs) => isFusable(attrs),
+  );
+const byInput = (op: string, depthwise: boolean): Row =>
+  row({ dy: F, filter: F }, (backend, inputs, attrs: Of) => backwardInput(backend, op, inputs, attrs, depthwise));
+const byFilter = (op: string, depthwise: boolean): Row =>
+  row({ x: F, dy: F }, (backend, inputs, attrs: Of) => backwardFilter(backend, op, inputs, attrs, depthwise));
+
+export const conv: Family = {
+  kernels: [convKernels],
+  rows: {
+    Conv2D: plain('conv2d', false),
+    FusedConv2D: fused('fused.conv2d', false),
+    Conv2DBackpropInput: byInput('conv2dBackpropInput', false),
+    Conv2DBackpropFilter: byFilter('conv2dBackpropFilter', false),
+    DepthwiseConv2dNative: plain('depthwiseConv2d', true),
+    FusedDepthwiseConv2D: fused('fused.depthwiseConv2d', true),
+    DepthwiseConv2dNativeBackpropInput: byInput('depthwiseConv2dBackpropInput', true),
+    DepthwiseConv2dNativeBackpropFilter: byFilter('depthwiseConv2dBackpropFilter', true),
+    Conv3D: plain('conv3d', false),
+    Conv3DBackpropInputV2: byInput('conv3dBackpropInput', false),
+    Conv3DBackpropFilterV2: byFilter('conv3dBackpropFilter', false),
+  },
+};
