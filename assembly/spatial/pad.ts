@@ -5,13 +5,16 @@
 
 const REPLICATE: i32 = 1;
 const CIRCULAR: i32 = 2;
+/** Mirrored with the edge itself. */
+const SYMMETRIC: i32 = 3;
 
 /** The position of x that stands at j, which may be outside of [0, n): mirrored, that of the edge, or the next turn. */
 @inline
 function sourceOf(j: i32, n: i32, mode: i32): i32 {
   if (mode == REPLICATE) return max(min(j, n - 1), 0);
   if (mode == CIRCULAR) return j < 0 ? j + n : j >= n ? j - n : j;
-  return j < 0 ? -j : j >= n ? 2 * (n - 1) - j : j;
+  const edge = mode == SYMMETRIC ? 1 : 0;
+  return j < 0 ? -j - edge : j >= n ? 2 * (n - 1) - j + edge : j;
 }
 
 // Forward goes from x to y, back from y into sums in x.

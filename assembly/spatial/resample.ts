@@ -1,6 +1,8 @@
 // Another number of elements along the middle axis of x[outer, n, inner]: y[outer, m, inner]. Each result is a weighed
 // sum of `taps` neighbours along the axis; several axes are resampled one after the other. `dims` = [n, m, mode, taps,
 // align]; `scale` is how many elements of x one of y takes, or 0: n / m, or where the corners align (n - 1) / (m - 1).
+// align: 0 the middles of elements lie at halves, 1 the corners align, 2 elements start where their indices say. With 1
+// or 2 a nearest element is TensorFlow's.
 import { copyRow } from "../indexing/indexing";
 import { blockFor, closeTable, cubic, gatherRow, gatherTaps, scatterRow, scatterTaps, weightsAt } from "./taps";
 
@@ -22,7 +24,7 @@ class Resampling {
 
 /** The elements of x that one of y takes. */
 function scaleOf(dims: Resampling, scale: f32): f64 {
-  if (dims.align) return dims.m > 1 ? <f64>(dims.n - 1) / (dims.m - 1) : 0;
+  if (dims.align == 1) return dims.m > 1 ? <f64>(dims.n - 1) / (dims.m - 1) : 0;
   return scale > 0 ? <f64>scale : <f64>dims.n / dims.m;
 }
 
@@ -33,10 +35,14 @@ function addWeight(at: usize, step: usize, start: i32, i: i32, n: i32, weight: f
   store<f32>(to, load<f32>(to) + <f32>weight);
 }
 
-/** Where result o of a mode without weights looks, in f32 as PyTorch works it out. */
+/** Where result o of a mode without weights looks, in f32 as PyTorch works it out, or in f64 as TensorFlow does. */
 @inline
 function nearestOf(dims: Resampling, scale: f64, o: i32): i32 {
   const half: f32 = dims.mode == NEAREST_EXACT ? 0.5 : 0;
+  if (dims.align) {
+    const place = dims.align == 1 ? scale * o + 0.5 : scale * (<f64>o + half);
+    return min(<i32>Math.floor(place), dims.n - 1);
+  }
   return min(<i32>Mathf.floor((<f32>o + half) * <f32>scale), dims.n - 1);
 }
 

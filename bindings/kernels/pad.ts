@@ -5,6 +5,8 @@ import { input, kernel, list, output, rowGrain, size } from './descriptor.ts';
 
 /** What stands outside of an axis, by its number in `dims`: see assembly/spatial/pad.ts. */
 export const edges = ['reflect', 'replicate', 'circular'] as const;
+/** Mirrored with the edge itself, as TensorFlow.js may pad. */
+export const SYMMETRIC = edges.length;
 export type Edge = (typeof edges)[number];
 
 const axes = list(['n', 'm'], () => ({}), [
@@ -14,6 +16,7 @@ const axes = list(['n', 'm'], () => ({}), [
   [7, 8, 0, 2, 1, 1, 0, 7, 8, 7, 8, -2, 1, 1],
   [6, 20, 0, 2, 2, 4, 1, 3, 5, 3, 5, 1, 1, 1],
   [6, 60, 2, 3, 1, 3, 1, 6, 20, 2, 4, 1, 3, 5, 3, 5, 0, 1, 1],
+  [5, 11, 3, 2, 1, 1, 0, 5, 11, 5, 11, 3, 1, 1],
 ]);
 const byOuter = {
   cut: ({ m }: { readonly m: number }) => ({ along: 'outer' as const, grain: rowGrain(m) }),

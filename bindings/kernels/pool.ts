@@ -1,7 +1,7 @@
 // Pooling of planes, each for itself.
 
 import { optional } from '../lookup.ts';
-import { indices, input, kernel, list, output, size } from './descriptor.ts';
+import { indices, input, kernel, list, output, size, workspace } from './descriptor.ts';
 
 const axis = [25, 12, 2, 2, 0, 1];
 
@@ -89,5 +89,60 @@ export const unpoolKernels = optional(() => ({
       cut: ({ plane }) => ({ along: 'planes', grain: Math.ceil(16 / Math.max(1, plane)) }),
       cost: ({ planes, plane }) => planes * plane,
     },
+  ),
+}));
+
+/** [batch, channels, three axes, volume]: see assembly/pool/last.ts. */
+const lastWindows = optional(() =>
+  list(
+    ['batch', 'channels'],
+    (dims) => {
+      const along = (word: number): number =>
+        (dims[word] as number) * (dims[word + 6] as number) * (dims[word + 12] as number);
+      return { plane: along(2), windows: along(3) };
+    },
+    [
+      [3, 16, 1, 1, 1, 1, 0, 1, ...axis, ...axis, 0],
+      [5, 7, 4, 3, 2, 1, 0, 1, 9, 5, 3, 2, 1, 1, 11, 5, 2, 2, 0, 1, 1],
+    ],
+  ),
+);
+const lastImage = () => input('f32', 'batch', 'plane', 'channels');
+const lastResult = () => input('f32', 'batch', 'windows', 'channels');
+const byImage = {
+  cut: () => ({ along: 'batch' as const, grain: 1 }),
+  cost: ({ dims }: { readonly dims: readonly number[] }): number =>
+    (dims[0] as number) * (dims[1] as number) * (dims[2] as number) * (dims[8] as number) * (dims[14] as number) * 0.5,
+};
+/** The same range of memory, written. */
+const written = <T extends ReturnType<typeof input>>(spec: T): T => ({ ...spec, reads: false, writes: true });
+
+/** Of channels-last images and volumes, as TensorFlow.js pools. */
+export const poolLastKernels = optional(() => ({
+  max_pool_last_forward_f32: kernel(
+    { y: written(lastResult()), x: lastImage(), workspace, dims: lastWindows },
+    byImage,
+  ),
+  avg_pool_last_forward_f32: kernel(
+    { y: written(lastResult()), x: lastImage(), workspace, dims: lastWindows },
+    byImage,
+  ),
+  max_pool_last_index_f32: kernel(
+    {
+      index: output('i32', 'batch', 'windows', 'channels'),
+      y: lastResult(),
+      x: lastImage(),
+      workspace,
+      dims: lastWindows,
+    },
+    byImage,
+  ),
+  max_pool_last_backward_f32: kernel(
+    { dx: written(lastImage()), g: lastResult(), x: lastImage(), y: lastResult(), workspace, dims: lastWindows },
+    byImage,
+  ),
+  avg_pool_last_backward_f32: kernel(
+    { dx: written(lastImage()), g: lastResult(), workspace, dims: lastWindows },
+    byImage,
   ),
 }));

@@ -7,7 +7,7 @@ import { f32, input, kernel, list, output, rowGrain, size, workspace } from './d
 export const samplings = ['nearest', 'nearest-exact', 'linear', 'cubic', 'smooth linear', 'smooth cubic'] as const;
 export type Sampling = (typeof samplings)[number];
 
-/** [n, m, mode, taps, align] */
+/** [n, m, mode, taps, align]; align 2 is TensorFlow.js's alone. */
 const axis = list(['n', 'm'], () => ({}), [
   [5, 9, 0, 1, 0],
   [7, 4, 1, 1, 0],
@@ -15,6 +15,8 @@ const axis = list(['n', 'm'], () => ({}), [
   [6, 11, 3, 4, 0],
   [9, 4, 4, 3, 0],
   [9, 4, 5, 5, 0],
+  [5, 9, 2, 2, 2],
+  [9, 5, 0, 1, 1],
 ]);
 const byOuter = {
   cut: ({ inner, n, m }: { readonly inner: number; readonly n: number; readonly m: number }) => ({

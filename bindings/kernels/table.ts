@@ -35,7 +35,7 @@ import {
 import { optimizerKernels, tensorflowKernels } from './optimizers.ts';
 import { orderKernels } from './order.ts';
 import { padKernels } from './pad.ts';
-import { poolKernels, unpoolKernels } from './pool.ts';
+import { poolKernels, poolLastKernels, unpoolKernels } from './pool.ts';
 import { randomKernels, samplingKernels, samplingProbes } from './random.ts';
 import { reduceKernels } from './reduce.ts';
 import { gridKernels, resampleKernels } from './resample.ts';
@@ -58,6 +58,7 @@ export const families = optional(() => ({
   padKernels,
   poolKernels,
   unpoolKernels,
+  poolLastKernels,
   crossEntropyKernels,
   nllKernels,
   classWeightKernels,

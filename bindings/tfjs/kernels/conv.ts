@@ -9,7 +9,7 @@ import type { Info } from '../engine.ts';
 import { F, type Family, maybe, type Row, row } from '../row.ts';
 import { applyActivation, type Fused, isFusable } from './fused.ts';
 import { copy, fill } from './layout.ts';
-import { axesOf, axisWords, channelsOf, imagesOf, isLast, spatialOf, type Windows } from './windows.ts';
+import { axesOf, axisWords, beginning, channelsOf, imagesOf, isLast, spatialOf, type Windows } from './windows.ts';
 
 /** A convolution: how its images lie, and what its kernel is told. */
 interface Conv {
@@ -71,17 +71,6 @@ function isEmpty(backend: Backend, result: Result, ...sides: readonly Data[]): b
   return true;
 }
 
-/** dy, or as much of it as the convolution gives results. @throws ShapeError for fewer of them */
-function gradient(backend: Backend, op: string, dy: Info, { y }: Conv): Data {
-  const data = backend.at(dy);
-  if (sameShape(dy.shape, y)) return data;
-  if (dy.shape.length !== y.length || dy.shape.some((n, d) => n < (y[d] as number)))
-    throw new ShapeError(`${op}: expected dy of shape ${formatShape(y)}, got ${formatShape(dy.shape)}; resize it`);
-  const part = backend.temporary(numelOf(y), 'float32');
-  copy(backend.kernels, 'float32', part, data, y, contiguousStrides(y), contiguousStrides(dy.shape));
-  return part;
-}
-
 interface Inputs {
   readonly x: Info;
   readonly filter: Info;
@@ -131,7 +120,7 @@ function backwardInput(
   depthwise: boolean,
 ): Info {
   const conv = measure(op, attrs.inputShape, filter.shape, attrs, depthwise);
-  const g = gradient(backend, op, dy, conv);
+  const g = beginning(backend, op, dy, conv.y);
   const dx = backend.make(attrs.inputShape, 'float32');
   if (isEmpty(backend, dx, g, backend.at(filter))) return dx;
   const call = { dx: dx.dataId, g, w: filterOf(backend, filter, conv), bias: null, dims: conv.dims };
@@ -148,7 +137,7 @@ function backwardFilter(
   depthwise: boolean,
 ): Info {
   const conv = measure(op, x.shape, attrs.filterShape, attrs, depthwise);
-  const g = gradient(backend, op, dy, conv);
+  const g = beginning(backend, op, dy, conv.y);
   const dw = backend.make(attrs.filterShape, 'float32');
   if (isEmpty(backend, dw, g, backend.at(x))) return dw;
   const call = { g, x: backend.at(x), dims: conv.dims };

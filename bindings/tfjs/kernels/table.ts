@@ -5,8 +5,11 @@ import { blocks } from './blocks.ts';
 import { conv } from './conv.ts';
 import { create } from './create.ts';
 import { einsum } from './einsum.ts';
+import { image } from './image.ts';
 import { indexing } from './indexing.ts';
 import { matmul } from './matmul.ts';
+import { norm } from './norm.ts';
+import { pool } from './pool.ts';
 import { reduce } from './reduce.ts';
 import { scatter } from './scatter.ts';
 import { shape } from './shape.ts';
@@ -24,4 +27,7 @@ export const families: readonly Family[] = [
   indexing,
   scatter,
   conv,
+  pool,
+  norm,
+  image,
 ];

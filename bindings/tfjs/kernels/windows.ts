@@ -1,6 +1,10 @@
 // How windows slide over images, as TensorFlow.js works it out for convolutions and pools of two axes and of three.
 import { ArgumentError, formatShape, ShapeError } from '../../memory/errors.ts';
-import type { Shape } from '../../sizes.ts';
+import { contiguousStrides, numelOf, type Shape, sameShape } from '../../sizes.ts';
+import type { Backend } from '../backend.ts';
+import type { Data } from '../data.ts';
+import type { Info } from '../engine.ts';
+import { copy } from './layout.ts';
 
 /** An axis, as the kernels take it: output o starts at o * stride - padding. */
 export interface Axis {
@@ -105,4 +109,15 @@ export function axisWords(axes: readonly Axis[]): number[] {
   for (const { size, outputs, kernel, stride, padding, dilation } of axes)
     words.push(size, outputs, kernel, stride, padding, dilation);
   return words;
+}
+
+/** A gradient of `shape`: tfjs lets larger ones through, which begin with it. @throws ShapeError for smaller ones */
+export function beginning(backend: Backend, op: string, dy: Info, shape: Shape): Data {
+  const data = backend.at(dy);
+  if (sameShape(dy.shape, shape)) return data;
+  if (dy.shape.length !== shape.length || dy.shape.some((n, d) => n < (shape[d] as number)))
+    throw new ShapeError(`${op}: expected dy of shape ${formatShape(shape)}, got ${formatShape(dy.shape)}; resize it`);
+  const part = backend.temporary(numelOf(shape), 'float32');
+  copy(backend.kernels, 'float32', part, data, shape, contiguousStrides(shape), contiguousStrides(dy.shape));
+  return part;
 }

@@ -1,0 +1,292 @@
+// Pooling of channels-last images and volumes: x[batch, ...sizes, channels] into y[batch, ...windows, channels],
+// contiguous f32, where a vector holds neighbouring channels of a pixel; forward beside backward. As TensorFlow.js
+// pools: a maximum passes over NaN, a mean counts no padding, and the mean's gradient divides by the size of the whole
+// window.
+//
+// dims: i32 [batch, channels, three axes as they lie in Sliding, volume], undilated. Windows may lie off the image
+// altogether. `volume`, 0 or 1: of equal elements the last is the greatest, not the first, and a mean of none is 0.
+import { Four, One } from "../gemm/vectors";
+import { AXIS, Sliding } from "./windows";
+
+/** A window: its elements, from the first (or the last) of them on the image, and its result. */
+@final
+@unmanaged
+class Place {
+  from: usize;
+  to: usize;
+  planes: i32;
+  rows: i32;
+  columns: i32;
+  // Bytes from behind a row to the next one, from behind the last row of a plane to the next plane, and from
+  // pixel to pixel.
+  planeSkip: usize;
+  rowSkip: usize;
+  pixel: usize;
+  channels: i32;
+  /** What a mean divides by, or a gradient is multiplied with. */
+  share: f32;
+  /** Bytes from an element of x to that of dx, and from one of y to that of g, or of the indices. */
+  fromShift: usize;
+  toShift: usize;
+  /** Where the image starts. */
+  image: usize;
+}
+
+// An op goes through the elements of a window for some channels: a = start(), a = step(a, ...) for each element,
+// finish(a). first() and second() are what it knows of the result.
+
+/** The greatest element, or -Infinity. */
+@final
+@unmanaged
+class Largest {
+  @inline start(): v128 {
+    return f32x4.splat(-Infinity);
+  }
+  @inline first<_W>(p: Place, to: usize): v128 {
+    return this.start();
+  }
+  @inline second<_W>(p: Place, to: usize): v128 {
+    return this.start();
+  }
+  @inline step<W>(p: Place, a: v128, b: v128, g: v128, q: usize): v128 {
+    return f32x4.pmax(a, changetype<W>(0).load(q));
+  }
+  @inline finish<W>(p: Place, a: v128, to: usize): void {
+    changetype<W>(0).store(to, a);
+  }
+}
+
+/** The mean. */
+@final
+@unmanaged
+class Mean {
+  @inline start(): v128 {
+    return f32x4.splat(0);
+  }
+  @inline first<_W>(p: Place, to: usize): v128 {
+    return this.start();
+  }
+  @inline second<_W>(p: Place, to: usize): v128 {
+    return this.start();
+  }
+  @inline step<W>(p: Place, a: v128, b: v128, g: v128, q: usize): v128 {
+    return f32x4.add(a, changetype<W>(0).load(q));
+  }
+  @inline finish<W>(p: Place, a: v128, to: usize): void {
+    changetype<W>(0).store(to, f32x4.div(a, f32x4.splat(p.share)));
+  }
+}
+
+/** y, or NaN, which nothing equals, where no element was greater than -Infinity. */
+@inline
+function found<W>(to: usize): v128 {
+  const y = changetype<W>(0).load(to);
+  return f32x4.sub(y, v128.and(y, f32x4.eq(y, f32x4.splat(-Infinity))));
+}
+
+/** Where the first element is that equals y, counted from the image; -1 if there is none. */
+@final
+@unmanaged
+class Position {
+  @inline start(): v128 {
+    return i32x4.splat(-1);
+  }
+  @inline first<W>(p: Place, to: usize): v128 {
+    return found<W>(to);
+  }
+  @inline second<_W>(p: Place, to: usize): v128 {
+    return this.start();
+  }
+  @inline step<W>(p: Place, a: v128, b: v128, g: v128, q: usize): v128 {
+    const hit = v128.and(f32x4.eq(changetype<W>(0).load(q), b), i32x4.eq(a, this.start()));
+    return v128.bitselect(i32x4.add(i32x4.splat(<i32>((q - p.image) >> 2)), i32x4(0, 1, 2, 3)), a, hit);
+  }
+  @inline finish<W>(p: Place, a: v128, to: usize): void {
+    changetype<W>(0).store(to + p.toShift, a);
+  }
+}
+
+/** Adds the gradient where the greatest element is. */
+@final
+@unmanaged
+class LargestBackward {
+  @inline start(): v128 {
+    return i32x4.splat(0);
+  }
+  @inline first<W>(p: Place, to: usize): v128 {
+    return found<W>(to);
+  }
+  @inline second<W>(p: Place, to: usize): v128 {
+    return changetype<W>(0).load(to + p.toShift);
+  }
+  @inline step<W>(p: Place, a: v128, b: v128, g: v128, q: usize): v128 {
+    const w = changetype<W>(0);
+    const hit = v128.andnot(f32x4.eq(w.load(q), b), a);
+    const to = q + p.fromShift;
+    w.store(to, f32x4.add(w.load(to), v128.and(g, hit)));
+    return v128.or(a, hit);
+  }
+  @inline finish<_W>(p: Place, a: v128, to: usize): void {}
+}
+
+/** Adds a share of the gradient to each element. */
+@final
+@unmanaged
+class MeanBackward {
+  @inline start(): v128 {
+    return i32x4.splat(0);
+  }
+  @inline first<_W>(p: Place, to: usize): v128 {
+    return this.start();
+  }
+  @inline second<W>(p: Place, to: usize): v128 {
+    return f32x4.mul(changetype<W>(0).load(to), f32x4.splat(p.share));
+  }
+  @inline step<W>(p: Place, a: v128, b: v128, g: v128, q: usize): v128 {
+    changetype<W>(0).store(q, f32x4.add(changetype<W>(0).load(q), g));
+    return a;
+  }
+  @inline finish<W>(p: Place, a: v128, to: usize): void {}
+}
+
+/** The window for channels c .. end, `bytes` at a time. */
+@inline
+function through<F, W>(p: Place, c: usize, end: usize, bytes: usize): void {
+  const f = changetype<F>(0);
+  const planes = p.planes,
+    rows = p.rows,
+    columns = p.columns,
+    planeSkip = p.planeSkip,
+    rowSkip = p.rowSkip,
+    pixel = p.pixel;
+  for (; c < end; c += bytes) {
+    const to = p.to + c;
+    const b: v128 = f.first<W>(p, to),
+      g: v128 = f.second<W>(p, to);
+    let a: v128 = f.start(),
+      q = p.from + c;
+    for (let i = planes; i > 0; i--, q += planeSkip) {
+      for (let j = rows; j > 0; j--, q += rowSkip) {
+        for (let k = columns; k > 0; k--, q += pixel) a = f.step<W>(p, a, b, g, q);
+      }
+    }
+    f.finish<W>(p, a, to);
+  }
+}
+
+function window<F>(p: Place): void {
+  const end = (<usize>p.channels) << 2,
+    vectorEnd = end & ~15;
+  through<F, Four>(p, 0, vectorEnd, 16);
+  through<F, One>(p, vectorEnd, end, 4);
+}
+
+/** What windows are gone through for. */
+enum Mode {
+  MAX = 0,
+  MEAN = 1,
+  POSITION = 2,
+  MAX_BACKWARD = 3,
+  MEAN_BACKWARD = 4,
+}
+
+/** Elements of window o on the axis: there may be none. */
+@inline
+function on(axis: Sliding, o: i32): i32 {
+  return max(axis.count(o), 0);
+}
+
+/** Goes through all windows of x and their results from `to` on. */
+function scanLast(mode: Mode, x: usize, to: usize, p: Place, dims: usize): void {
+  const batch = load<i32>(dims),
+    channels = load<i32>(dims, 4);
+  const d = changetype<Sliding>(dims + 8),
+    h = changetype<Sliding>(dims + 8 + AXIS),
+    w = changetype<Sliding>(dims + 8 + 2 * AXIS);
+  const volume = load<i32>(dims, 8 + 3 * AXIS);
+  const pixel = (<usize>channels) << 2,
+    row = pixel * <usize>w.size,
+    plane = row * <usize>h.size;
+  const whole = d.kernel * h.kernel * w.kernel;
+  p.channels = channels;
+  p.to = to;
+  for (let n = 0; n < batch; n++, x += plane * <usize>d.size) {
+    p.image = x;
+    for (let z = 0; z < d.windows; z++)
+      for (let i = 0; i < h.windows; i++)
+        for (let j = 0; j < w.windows; j++) {
+          p.planes = on(d, z);
+          p.rows = on(h, i);
+          p.columns = on(w, j);
+          const count = p.planes * p.rows * p.columns;
+          if (count == 0) p.planes = 0;
+          p.from = x + <usize>d.first(z) * plane + <usize>h.first(i) * row + <usize>w.first(j) * pixel;
+          p.pixel = pixel;
+          p.rowSkip = row - <usize>p.columns * pixel;
+          p.planeSkip = plane - <usize>p.rows * row;
+          if (volume && count > 0 && mode != Mode.POSITION) {
+            // Backwards, from the last element.
+            p.from += <usize>(p.planes - 1) * plane + <usize>(p.rows - 1) * row + <usize>(p.columns - 1) * pixel;
+            p.pixel = -pixel;
+            p.rowSkip = -p.rowSkip;
+            p.planeSkip = -p.planeSkip;
+          }
+          p.share = mode == Mode.MEAN_BACKWARD ? 1 / <f32>whole : <f32>max(count, volume);
+          if (mode == Mode.MAX) window<Largest>(p);
+          else if (mode == Mode.MEAN) window<Mean>(p);
+          else if (mode == Mode.POSITION) window<Position>(p);
+          else if (mode == Mode.MAX_BACKWARD) window<LargestBackward>(p);
+          else window<MeanBackward>(p);
+          p.to += pixel;
+        }
+  }
+}
+
+/** y = the greatest element of each window (TensorFlow's max_pool). workspace: 64 bytes. Overwrites. */
+export function max_pool_last_forward_f32(y: usize, x: usize, workspace: usize, dims: usize): void {
+  scanLast(Mode.MAX, x, y, changetype<Place>(workspace), dims);
+}
+
+/** y = the mean of each window (TensorFlow's avg_pool). Otherwise as max_pool_last_forward_f32. */
+export function avg_pool_last_forward_f32(y: usize, x: usize, workspace: usize, dims: usize): void {
+  scanLast(Mode.MEAN, x, y, changetype<Place>(workspace), dims);
+}
+
+/**
+ * index = where in its image each y of max_pool_last_forward_f32 stands (i32), the first of equals whatever `volume`
+ * says, or -1 (TensorFlow's max_pool_with_argmax). Overwrites.
+ */
+export function max_pool_last_index_f32(index: usize, y: usize, x: usize, workspace: usize, dims: usize): void {
+  const p = changetype<Place>(workspace);
+  p.toShift = index - y;
+  scanLast(Mode.POSITION, x, y, p, dims);
+}
+
+/** Bytes of x. */
+function bytesOf(dims: usize): usize {
+  let elements = load<i32>(dims) * load<i32>(dims, 4);
+  for (let i: usize = 0; i < 3; i++) elements *= changetype<Sliding>(dims + 8 + i * AXIS).size;
+  return (<usize>elements) << 2;
+}
+
+/** Reverses y of max_pool_last_forward_f32: dx = the sum of g over the windows whose y it is. Overwrites. */
+export function max_pool_last_backward_f32(
+  dx: usize,
+  g: usize,
+  x: usize,
+  y: usize,
+  workspace: usize,
+  dims: usize,
+): void {
+  const p = changetype<Place>(workspace);
+  memory.fill(dx, 0, bytesOf(dims));
+  p.fromShift = dx - x;
+  p.toShift = g - y;
+  scanLast(Mode.MAX_BACKWARD, x, y, p, dims);
+}
+
+/** Reverses avg_pool_last_forward_f32 as TensorFlow.js does: dx = the sum of g / size over windows. Overwrites. */
+export function avg_pool_last_backward_f32(dx: usize, g: usize, workspace: usize, dims: usize): void {
+  memory.fill(dx, 0, bytesOf(dims));
+  scanLast(Mode.MEAN_BACKWARD, dx, g, changetype<Place>(workspace), dims);
+}
