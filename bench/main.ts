@@ -15,6 +15,7 @@ const HELP = `npm run bench -- [FAMILY …] [options]
   FAMILY            ${FAMILIES.join(', ')}; all without one; or, alone, one of
                     compile   what compile() saves: calls, memory, passes over memory
                     threads   how large kernels and training steps scale with threads
+                    tfjs      models of TensorFlow.js on our backend and on its own
   --against FOLDER  also another build of the library, and how much slower or faster this one is;
                     FOLDER has its lib/ and wasm/. With families, compile and threads
   --peers           also the other libraries
@@ -47,6 +48,7 @@ const PEERS: Peers = {
 const TABLES = {
   compile: () => import('./tables/compiled-steps.ts'),
   threads: () => import('./tables/thread-scaling.ts'),
+  tfjs: () => import('./tables/tensorflow.ts'),
 };
 
 function parse() {

@@ -2,8 +2,8 @@
 //
 //                          NCHW                                          NHWC
 //   3x3, many channels     WINOGRAD                                      IGEMM: NHWC has no Winograd path
-//   one channel a group    DEPTHWISE, DEPTHWISE_3X3, DEPTHWISE_STRIDE2   DEPTHWISE
-//                          where a padded row fits the workspace
+//   one channel a group    DEPTHWISE, DEPTHWISE_3X3, DEPTHWISE_STRIDE2   DEPTHWISE, which for the gradient of w may
+//                          where a padded row fits the workspace         have several results a group
 //   1x1, no strides        IGEMM, whose im2col is then the image         POINTWISE, by gemm_f32
 //   all others             IGEMM                                         IGEMM
 //
@@ -110,7 +110,9 @@ function isPointwise(g: Geometry): bool {
 /** The ConvAlgorithm of a whole convolution. */
 export function selectConv(direction: i32, layout: i32, g: Geometry): i32 {
   if (layout == ConvLayout.NHWC) {
-    if (g.inChannels == 1 && g.outChannels == 1) return ConvAlgorithm.DEPTHWISE;
+    // The weight's gradient of one channel has too few rows for a product.
+    if (g.inChannels == 1 && (g.outChannels == 1 || (direction == ConvDirection.BACKWARD_WEIGHT && g.outPixels() > 0)))
+      return ConvAlgorithm.DEPTHWISE;
     return isPointwise(g) ? ConvAlgorithm.POINTWISE : ConvAlgorithm.IGEMM;
   }
   if (fitsDepthwise(g)) return selectDepthwise(direction, g);

@@ -30,6 +30,8 @@ class Place {
   toShift: usize;
   /** Where the image starts. */
   image: usize;
+  /** Whether windows may share elements, to which gradients are then added. */
+  shared: bool;
 }
 
 // An op goes through the elements of a window for some channels: a = start(), a = step(a, ...) for each element,
@@ -123,7 +125,8 @@ class LargestBackward {
     const w = changetype<W>(0);
     const hit = v128.andnot(f32x4.eq(w.load(q), b), a);
     const to = q + p.fromShift;
-    w.store(to, f32x4.add(w.load(to), v128.and(g, hit)));
+    const take = v128.and(g, hit);
+    w.store(to, p.shared ? f32x4.add(w.load(to), take) : take);
     return v128.or(a, hit);
   }
   @inline finish<_W>(p: Place, a: v128, to: usize): void {}
@@ -146,7 +149,7 @@ class MeanBackward {
     changetype<W>(0).store(q, f32x4.add(changetype<W>(0).load(q), g));
     return a;
   }
-  @inline finish<W>(p: Place, a: v128, to: usize): void {}
+  @inline finish<_W>(p: Place, a: v128, to: usize): void {}
 }
 
 /** The window for channels c .. end, `bytes` at a time. */
@@ -159,12 +162,23 @@ function through<F, W>(p: Place, c: usize, end: usize, bytes: usize): void {
     planeSkip = p.planeSkip,
     rowSkip = p.rowSkip,
     pixel = p.pixel;
+  const square = planes == 1 && rows == 2 && columns == 2;
   for (; c < end; c += bytes) {
     const to = p.to + c;
     const b: v128 = f.first<W>(p, to),
       g: v128 = f.second<W>(p, to);
     let a: v128 = f.start(),
       q = p.from + c;
+    if (square) {
+      // The window of most nets, without loops.
+      a = f.step<W>(p, a, b, g, q);
+      a = f.step<W>(p, a, b, g, q + pixel);
+      q += 2 * pixel + rowSkip;
+      a = f.step<W>(p, a, b, g, q);
+      a = f.step<W>(p, a, b, g, q + pixel);
+      f.finish<W>(p, a, to);
+      continue;
+    }
     for (let i = planes; i > 0; i--, q += planeSkip) {
       for (let j = rows; j > 0; j--, q += rowSkip) {
         for (let k = columns; k > 0; k--, q += pixel) a = f.step<W>(p, a, b, g, q);
@@ -196,53 +210,66 @@ function on(axis: Sliding, o: i32): i32 {
   return max(axis.count(o), 0);
 }
 
+/** The window of p, for what `mode` says. */
+function visit(mode: Mode, p: Place): void {
+  if (mode == Mode.MAX) window<Largest>(p);
+  else if (mode == Mode.MEAN) window<Mean>(p);
+  else if (mode == Mode.POSITION) window<Position>(p);
+  else if (mode == Mode.MAX_BACKWARD) window<LargestBackward>(p);
+  else window<MeanBackward>(p);
+}
+
+/** Makes p the window j of row i of plane z, whose elements are `row` and `plane` bytes apart, in order or backwards. */
+@inline
+function find(p: Place, dims: usize, z: i32, i: i32, j: i32, row: usize, plane: usize, backwards: bool): void {
+  const d = changetype<Sliding>(dims + 8),
+    h = changetype<Sliding>(dims + 8 + AXIS),
+    w = changetype<Sliding>(dims + 8 + 2 * AXIS);
+  const pixel = (<usize>p.channels) << 2,
+    rows = on(h, i),
+    columns = on(w, j),
+    planes = rows * columns > 0 ? on(d, z) : 0;
+  p.planes = planes;
+  p.rows = rows;
+  p.columns = columns;
+  p.from = p.image + <usize>d.first(z) * plane + <usize>h.first(i) * row + <usize>w.first(j) * pixel;
+  p.pixel = pixel;
+  p.rowSkip = row - <usize>columns * pixel;
+  p.planeSkip = plane - <usize>rows * row;
+  if (!backwards || planes == 0) return;
+  // From the last element.
+  p.from += <usize>(planes - 1) * plane + <usize>(rows - 1) * row + <usize>(columns - 1) * pixel;
+  p.pixel = -pixel;
+  p.rowSkip = -p.rowSkip;
+  p.planeSkip = -p.planeSkip;
+}
+
 /** Goes through all windows of x and their results from `to` on. */
 function scanLast(mode: Mode, x: usize, to: usize, p: Place, dims: usize): void {
-  const batch = load<i32>(dims),
-    channels = load<i32>(dims, 4);
+  const batch = load<i32>(dims);
   const d = changetype<Sliding>(dims + 8),
     h = changetype<Sliding>(dims + 8 + AXIS),
     w = changetype<Sliding>(dims + 8 + 2 * AXIS);
   const volume = load<i32>(dims, 8 + 3 * AXIS);
-  const pixel = (<usize>channels) << 2,
+  p.channels = load<i32>(dims, 4);
+  p.to = to;
+  p.image = x;
+  const pixel = (<usize>p.channels) << 2,
     row = pixel * <usize>w.size,
     plane = row * <usize>h.size;
-  const whole = d.kernel * h.kernel * w.kernel;
-  p.channels = channels;
-  p.to = to;
-  for (let n = 0; n < batch; n++, x += plane * <usize>d.size) {
-    p.image = x;
+  const whole: f32 = 1 / <f32>(d.kernel * h.kernel * w.kernel);
+  for (let n = 0; n < batch; n++, p.image += plane * <usize>d.size)
     for (let z = 0; z < d.windows; z++)
       for (let i = 0; i < h.windows; i++)
         for (let j = 0; j < w.windows; j++) {
-          p.planes = on(d, z);
-          p.rows = on(h, i);
-          p.columns = on(w, j);
-          const count = p.planes * p.rows * p.columns;
-          if (count == 0) p.planes = 0;
-          p.from = x + <usize>d.first(z) * plane + <usize>h.first(i) * row + <usize>w.first(j) * pixel;
-          p.pixel = pixel;
-          p.rowSkip = row - <usize>p.columns * pixel;
-          p.planeSkip = plane - <usize>p.rows * row;
-          if (volume && count > 0 && mode != Mode.POSITION) {
-            // Backwards, from the last element.
-            p.from += <usize>(p.planes - 1) * plane + <usize>(p.rows - 1) * row + <usize>(p.columns - 1) * pixel;
-            p.pixel = -pixel;
-            p.rowSkip = -p.rowSkip;
-            p.planeSkip = -p.planeSkip;
-          }
-          p.share = mode == Mode.MEAN_BACKWARD ? 1 / <f32>whole : <f32>max(count, volume);
-          if (mode == Mode.MAX) window<Largest>(p);
-          else if (mode == Mode.MEAN) window<Mean>(p);
-          else if (mode == Mode.POSITION) window<Position>(p);
-          else if (mode == Mode.MAX_BACKWARD) window<LargestBackward>(p);
-          else window<MeanBackward>(p);
+          find(p, dims, z, i, j, row, plane, volume != 0 && mode != Mode.POSITION);
+          p.share = mode == Mode.MEAN_BACKWARD ? whole : <f32>max(p.planes * p.rows * p.columns, volume);
+          visit(mode, p);
           p.to += pixel;
         }
-  }
 }
 
-/** y = the greatest element of each window (TensorFlow's max_pool). workspace: 64 bytes. Overwrites. */
+/** y = the greatest element of each window (TensorFlow's max_pool). workspace: 96 bytes. Overwrites. */
 export function max_pool_last_forward_f32(y: usize, x: usize, workspace: usize, dims: usize): void {
   scanLast(Mode.MAX, x, y, changetype<Place>(workspace), dims);
 }
@@ -262,6 +289,15 @@ export function max_pool_last_index_f32(index: usize, y: usize, x: usize, worksp
   scanLast(Mode.POSITION, x, y, p, dims);
 }
 
+/** Whether every element is in just one window, as in most nets. */
+function isCut(dims: usize): bool {
+  for (let i: usize = 0; i < 3; i++) {
+    const axis = changetype<Sliding>(dims + 8 + i * AXIS);
+    if (axis.kernel != axis.stride || axis.padding != 0 || axis.windows * axis.stride != axis.size) return false;
+  }
+  return true;
+}
+
 /** Bytes of x. */
 function bytesOf(dims: usize): usize {
   let elements = load<i32>(dims) * load<i32>(dims, 4);
@@ -279,7 +315,8 @@ export function max_pool_last_backward_f32(
   dims: usize,
 ): void {
   const p = changetype<Place>(workspace);
-  memory.fill(dx, 0, bytesOf(dims));
+  p.shared = !isCut(dims);
+  if (p.shared) memory.fill(dx, 0, bytesOf(dims));
   p.fromShift = dx - x;
   p.toShift = g - y;
   scanLast(Mode.MAX_BACKWARD, x, y, p, dims);

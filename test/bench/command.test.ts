@@ -143,7 +143,7 @@ describe('npm run bench', () => {
     );
   }, 120_000);
 
-  it.each(['compile', 'threads'])('prints the table of %s', async (name) => {
+  it.each(['compile', 'threads', 'tfjs'])('prints the table of %s', async (name) => {
     const { status, output, errors } = await bench(name, '--quick');
     expect(errors).toBe('');
     expect(output).toMatch(/^\| CNN 16-32 .* × /m);

@@ -43,8 +43,11 @@ const images = list([
   { pad: tall },
   { pad: tall, strides: 2, sizes: [5, 4] },
   { sizes: [9, 9], channels: 16, out: 16, batch: 3 },
+  { sizes: [10, 13], channels: 17, out: 20, pad: 'valid', batch: 4 },
   { sizes: [2, 2], kernel: [5, 5] },
 ]);
+/** Goes by Winograd's algorithm, with channels first. */
+const winograd = images.find(({ channels: n, out }) => n === 16 && out === 16);
 const dilated = list([
   { dilations: 2 },
   { dilations: [1, 3], sizes: [4, 9], channels: 3 },
@@ -112,7 +115,7 @@ describe('is alike on cpu', () => {
   const activations = [undefined, 'linear', 'relu', 'relu6', 'elu', 'sigmoid', 'leakyrelu', 'prelu'];
   it.each(activations)('with bias and %s', async (activation) => {
     for (const kernel of ['FusedConv2D', 'FusedDepthwiseConv2D'])
-      for (const geometry of [images[1], images[4], channelsFirst[0]] as Geometry[]) {
+      for (const geometry of [images[1], images[4], winograd, channelsFirst[0]] as Geometry[]) {
         if (geometry.dataFormat && kernel !== 'FusedConv2D') continue;
         const { inputs, attrs, ...call } = callOf(kernel, geometry);
         const n = kernel === 'FusedConv2D' ? geometry.out : geometry.out * geometry.channels;

@@ -156,7 +156,10 @@ const blocks: Call[] = [
 ];
 
 const TABLE: Readonly<Record<string, Call[]>> = {
-  ResizeBilinear: resizes('ResizeBilinear'),
+  ResizeBilinear: [
+    ...resizes('ResizeBilinear'),
+    { kernel: 'ResizeBilinear', inputs: { images: counted([1, 3, 2, 4]) }, attrs: { size: [5, 4] } },
+  ],
   ResizeNearestNeighbor: resizes('ResizeNearestNeighbor'),
   ResizeBilinearGrad: gradients('ResizeBilinearGrad', 2),
   ResizeNearestNeighborGrad: gradients('ResizeNearestNeighborGrad', 1),

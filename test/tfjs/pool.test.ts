@@ -17,7 +17,7 @@ interface Geometry extends Windows {
 }
 
 const base = { batch: 2, sizes: [6, 8], filterSize: [2, 2], channels: 4, strides: [2, 2], pad: 'valid' } as const;
-const list = (rows: readonly object[]): Geometry[] => rows.map((row) => ({ ...base, ...row }) as Geometry);
+const list = (rows: readonly object[]): Geometry[] => rows.map((row) => ({ ...base, ...row }) as unknown as Geometry);
 const explicit = [
   [0, 0],
   [1, 0],

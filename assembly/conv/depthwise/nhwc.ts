@@ -129,6 +129,62 @@ function addSixteen(dw: usize, p: usize, pStep: usize, q: usize, qStep: usize, n
   v128.store(dw, f32x4.add(v128.load(dw, 48), a3), 48);
 }
 
+/** dw += the sum over n pixels of the products of one channel of x and 16 of its results; or of as many as W has. */
+@inline
+function addResults<W>(dw: usize, p: usize, pStep: usize, q: usize, qStep: usize, n: i32): void {
+  const v = changetype<W>(0);
+  let a = f32x4.splat(0);
+  for (; n > 0; n--) {
+    a = madd(v128.load32_splat(p), v.load(q), a);
+    p += pStep;
+    q += qStep;
+  }
+  v.store(dw, f32x4.add(v.load(dw), a));
+}
+
+@inline
+function addSixteenResults(dw: usize, p: usize, pStep: usize, q: usize, qStep: usize, n: i32): void {
+  let a0 = f32x4.splat(0),
+    a1 = f32x4.splat(0),
+    a2 = f32x4.splat(0),
+    a3 = f32x4.splat(0);
+  for (; n > 0; n--) {
+    const x = v128.load32_splat(p);
+    a0 = madd(x, v128.load(q), a0);
+    a1 = madd(x, v128.load(q, 16), a1);
+    a2 = madd(x, v128.load(q, 32), a2);
+    a3 = madd(x, v128.load(q, 48), a3);
+    p += pStep;
+    q += qStep;
+  }
+  v128.store(dw, f32x4.add(v128.load(dw), a0));
+  v128.store(dw, f32x4.add(v128.load(dw, 16), a1), 16);
+  v128.store(dw, f32x4.add(v128.load(dw, 32), a2), 32);
+  v128.store(dw, f32x4.add(v128.load(dw, 48), a3), 48);
+}
+
+/** dw += what the row of gradients at `dy` gives channels with `results` results each, tap by tap. */
+function collectResults(s: Row, dy: usize, results: i32): void {
+  const w = s.window(2);
+  const end = (<usize>results) << 2;
+  const xStep = <usize>w.scale * s.fromPixel,
+    yStep = s.toPixel;
+  for (let i: i32 = 0; i < s.count; i++)
+    for (let t: i32 = 0; t < w.taps; t++) {
+      const o = w.first(t);
+      const n = w.end(t) - o;
+      let p = s.source(i) + <usize>(o * w.scale + w.shift + t * w.step) * s.fromPixel,
+        q = dy + <usize>o * yStep,
+        to = s.weight(i) + <usize>t * s.columnStep;
+      for (let group = s.channels; group > 0; group--, p += 4) {
+        let rest = end;
+        for (; rest >= 64; rest -= 64, q += 64, to += 64) addSixteenResults(to, p, xStep, q, yStep, n);
+        for (; rest >= 16; rest -= 16, q += 16, to += 16) addResults<Four>(to, p, xStep, q, yStep, n);
+        for (; rest > 0; rest -= 4, q += 4, to += 4) addResults<One>(to, p, xStep, q, yStep, n);
+      }
+    }
+}
+
 /** dw += what the row of gradients at `dy` gives, tap by tap. */
 function collectRow(s: Row, dy: usize): void {
   const w = s.window(2);
@@ -155,15 +211,21 @@ function collectRow(s: Row, dy: usize): void {
   }
 }
 
-/** conv_nhwc_backward_weight_f32 for depthwise convolutions: sums of rows of pixels, added in order. */
+/**
+ * conv_nhwc_backward_weight_f32 for groups of one channel, which may have several results: sums of rows of pixels, added
+ * in order.
+ */
 export function nhwcBackwardWeight(dw: usize, dy: usize, x: usize, workspace: usize, g: Geometry): void {
   const s = changetype<Row>(workspace);
   const bytes = pixelBytes(g);
   readForward(s.window(0), g);
   kernel(s, dw, g, bytes);
-  s.toPixel = s.fromPixel = bytes;
+  s.toPixel = bytes;
+  s.fromPixel = g.inPixels() > 0 ? (<usize>(g.inImage / g.inPixels())) << 2 : 0;
   s.channels = g.groups;
-  for (let t: usize = 0; t < <usize>g.kernelSize(); t++) memory.fill(dw + t * bytes, 0, (<usize>g.groups) << 2);
+  const results = g.outChannels;
+  for (let t: usize = 0; t < <usize>g.kernelSize(); t++)
+    memory.fill(dw + t * bytes, 0, (<usize>(g.groups * results)) << 2);
   const planes = g.axis(0).outputs,
     rows = g.axis(1).outputs;
   const line = bytes * <usize>g.axis(2).outputs;
@@ -173,7 +235,8 @@ export function nhwcBackwardWeight(dw: usize, dy: usize, x: usize, workspace: us
     for (let z: i32 = 0; z < planes; z++)
       for (let y: i32 = 0; y < rows; y++) {
         s.find(x + n * g.inImageBytes(), z, y);
-        collectRow(s, from);
+        if (results == 1) collectRow(s, from);
+        else collectResults(s, from, results);
         from += line;
       }
   }

@@ -1,5 +1,6 @@
 // Convolutions of images and volumes. Filters lie as the NHWC kernels take them; for images with channels first they
-// are permuted to what the NCHW kernels take.
+// are permuted to what the NCHW kernels take. Where those have Winograd's algorithm, which halves the work or better,
+// images with channels last are transposed, too, and so is the result: that costs a tenth of what it saves.
 import { convKernels } from '../../generated/kernel-calls.ts';
 import { formatShape, ShapeError } from '../../memory/errors.ts';
 import { contiguousStrides, numelOf, type Shape, sameShape } from '../../sizes.ts';
@@ -9,17 +10,44 @@ import type { Info } from '../engine.ts';
 import { F, type Family, maybe, type Row, row } from '../row.ts';
 import { applyActivation, type Fused, isFusable } from './fused.ts';
 import { copy, fill } from './layout.ts';
-import { axesOf, axisWords, beginning, channelsOf, imagesOf, isLast, spatialOf, type Windows } from './windows.ts';
+import {
+  type Axis,
+  axesOf,
+  axisWords,
+  beginning,
+  channelsOf,
+  imagesOf,
+  isLast,
+  spatialOf,
+  type Windows,
+} from './windows.ts';
 
 /** A convolution: how its images lie, and what its kernel is told. */
 interface Conv {
+  /** Whether channels are the last dim of images. */
   readonly last: boolean;
+  /** Whether the kernels for channels first are to compute it all the same. */
+  readonly turns: boolean;
   readonly y: Shape;
   /** The filter's size: [...kernel, in, out] of a group, and how many channels of results all groups have. */
   readonly kernel: Shape;
   readonly inner: number;
   readonly out: number;
   readonly dims: readonly number[];
+}
+
+/** Whether kernels for channels first go by Winograd's algorithm: see assembly/conv/select.ts, of all three of them. */
+function isWinograd(axes: readonly Axis[], channels: number, batch: number): boolean {
+  const most = (n: number): number => Math.ceil(n / 4);
+  return (
+    axes.length === 2 &&
+    channels >= 16 &&
+    axes.every(
+      ({ size, outputs, kernel, stride, dilation }) =>
+        kernel === 3 && stride === 1 && dilation === 1 && size >= 4 && outputs >= 4,
+    ) &&
+    axes.reduce((tiles, { outputs }) => tiles * most(outputs), batch) >= 16
+  );
 }
 
 /** Depthwise filters are [...kernel, channels, multiplier]: a group a channel. @throws ShapeError, ArgumentError */
@@ -33,6 +61,7 @@ function measure(op: string, x: Shape, filter: Shape, attrs: Windows, depthwise:
       `${op}: expected a filter [...kernel, ${channelsOf(x, last)}, out] of ${x.length} dims for images ${formatShape(x)}, got ${formatShape(filter)}`,
     );
   const axes = axesOf(op, spatialOf(x, last), kernel, attrs);
+  const turns = last && !depthwise && isWinograd(axes, Math.min(rows, columns), x[0] as number);
   const y = imagesOf(
     x[0] as number,
     axes.map(({ outputs }) => outputs),
@@ -40,7 +69,7 @@ function measure(op: string, x: Shape, filter: Shape, attrs: Windows, depthwise:
     last,
   );
   const head = [x[0] as number, groups, inner, columns, numelOf(x.slice(1)), numelOf(y.slice(1))];
-  return { last, y, kernel, inner, out: groups * columns, dims: [...head, ...axisWords(axes)] };
+  return { last, turns, y, kernel, inner, out: groups * columns, dims: [...head, ...axisWords(axes)] };
 }
 
 /** Copies a filter from [...kernel, in, out] to [out, in, ...kernel], or `back`. */
@@ -53,10 +82,35 @@ function permute(backend: Backend, to: Data, from: Data, { kernel, inner, out }:
   copy(backend.kernels, 'float32', to, from, shape, back ? last : first, back ? first : last);
 }
 
+/** Copies images from channels last to channels first, or back. */
+function turn(backend: Backend, to: Data, from: Data, shape: Shape, back: boolean): void {
+  const [batch, ...rest] = shape as [number, ...number[]];
+  const channels = rest[rest.length - 1] as number;
+  const pixels = numelOf(rest) / channels;
+  const sizes = back ? [batch, pixels, channels] : [batch, channels, pixels];
+  const steps = [pixels * channels, 1, sizes[1] as number];
+  copy(backend.kernels, 'float32', to, from, sizes, contiguousStrides(sizes), steps);
+}
+
+/** Images as kernels take them: `shape` is that with channels last. */
+function imagesFor(backend: Backend, data: Data, shape: Shape, { turns }: Conv): Data {
+  if (!turns) return data;
+  const first = backend.temporary(data.size, 'float32');
+  turn(backend, first, data, shape, false);
+  return first;
+}
+
+/** Has kernels write images of `shape` to `result`, through a place with channels first where they need one. */
+function writing(backend: Backend, result: Data, shape: Shape, { turns }: Conv, kernel: (to: Data) => void): void {
+  const to = turns ? backend.temporary(result.size, 'float32') : result;
+  kernel(to);
+  if (turns) turn(backend, result, to, shape, true);
+}
+
 /** The filter as kernels take it. */
 function filterOf(backend: Backend, filter: Info, conv: Conv): Data {
   const data = backend.at(filter);
-  if (conv.last) return data;
+  if (conv.last && !conv.turns) return data;
   const w = backend.temporary(data.size, 'float32');
   permute(backend, w, data, conv, false);
   return w;
@@ -94,11 +148,13 @@ function convolve(
   const relu = attrs.activation === 'relu' && (inside || !bias);
   if (!isEmpty(backend, y, backend.at(x), backend.at(filter)) || inside) {
     const call = {
-      ...{ y: y.dataId, x: backend.at(x), w: filterOf(backend, filter, conv) },
+      ...{ x: imagesFor(backend, backend.at(x), x.shape, conv), w: filterOf(backend, filter, conv) },
       ...{ bias: inside ? backend.at(inside) : null, act: relu ? 1 : 0, dims: conv.dims },
     };
-    if (last) backend.kernels.conv_nhwc_forward_f32(call);
-    else backend.kernels.conv_forward_f32(call);
+    writing(backend, y.dataId, conv.y, conv, (to) => {
+      if (last && !conv.turns) backend.kernels.conv_nhwc_forward_f32({ y: to, ...call });
+      else backend.kernels.conv_forward_f32({ y: to, ...call });
+    });
   }
   // Lists of one value a channel stretch along the channels, wherever these are.
   const along = (info: Info | undefined): Info | undefined =>
@@ -123,9 +179,13 @@ function backwardInput(
   const g = beginning(backend, op, dy, conv.y);
   const dx = backend.make(attrs.inputShape, 'float32');
   if (isEmpty(backend, dx, g, backend.at(filter))) return dx;
-  const call = { dx: dx.dataId, g, w: filterOf(backend, filter, conv), bias: null, dims: conv.dims };
-  if (conv.last) backend.kernels.conv_nhwc_backward_input_f32(call);
-  else backend.kernels.conv_backward_input_f32(call);
+  const call = {
+    ...{ g: imagesFor(backend, g, conv.y, conv), w: filterOf(backend, filter, conv), bias: null, dims: conv.dims },
+  };
+  writing(backend, dx.dataId, dx.shape, conv, (to) => {
+    if (conv.last && !conv.turns) backend.kernels.conv_nhwc_backward_input_f32({ dx: to, ...call });
+    else backend.kernels.conv_backward_input_f32({ dx: to, ...call });
+  });
   return dx;
 }
 
@@ -140,8 +200,10 @@ function backwardFilter(
   const g = beginning(backend, op, dy, conv.y);
   const dw = backend.make(attrs.filterShape, 'float32');
   if (isEmpty(backend, dw, g, backend.at(x))) return dw;
-  const call = { g, x: backend.at(x), dims: conv.dims };
-  if (conv.last) backend.kernels.conv_nhwc_backward_weight_f32({ dw: dw.dataId, ...call });
+  const call = {
+    ...{ g: imagesFor(backend, g, conv.y, conv), x: imagesFor(backend, backend.at(x), x.shape, conv), dims: conv.dims },
+  };
+  if (conv.last && !conv.turns) backend.kernels.conv_nhwc_backward_weight_f32({ dw: dw.dataId, ...call });
   else {
     const first = backend.temporary(dw.dataId.size, 'float32');
     backend.kernels.conv_backward_weight_f32({ dw: first, ...call });

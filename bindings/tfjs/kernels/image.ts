@@ -9,6 +9,7 @@ import type { Backend } from '../backend.ts';
 import type { Data, NumberDtype } from '../data.ts';
 import type { Info } from '../engine.ts';
 import { F, type Family, I, type Row, row } from '../row.ts';
+import { asFloat } from './layout.ts';
 
 interface Resize {
   readonly size: readonly [number, number];
@@ -54,11 +55,12 @@ function resample(backend: Backend, y: Data, x: Data, axes: readonly Axis[], bac
 
 const resize = (linear: boolean): Row =>
   row<{ images: number }, Resize>(
-    { images: F },
+    { images: linear ? F | I : F },
     (backend, { images }, attrs) => {
       const { shape } = images;
       const y = backend.make([shape[0] as number, ...attrs.size, shape[3] as number], 'float32');
-      resample(backend, y.dataId, backend.at(images), axesOf(linear, shape, attrs.size, attrs), false);
+      const x = linear ? asFloat(backend, images) : backend.at(images);
+      resample(backend, y.dataId, x, axesOf(linear, shape, attrs.size, attrs), false);
       return y;
     },
     ({ images }, { size }) => images.shape.length === 4 && numelOf(images.shape) * numelOf(size) > 0,

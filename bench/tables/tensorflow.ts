@@ -1,0 +1,201 @@
+// npm run bench -- tfjs: models of TensorFlow.js on our backend and on its own for WebAssembly, one thread each, in turn.
+import '@tensorflow/tfjs-backend-cpu';
+import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm';
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import * as retrograd from 'retrograd';
+import { configure } from 'retrograd/tfjs';
+import { formatSeconds } from '../harness/report.ts';
+import { cnn, mlp, mobileNetV1, mobileNetV2 } from '../peers/tfjs-models.ts';
+import { uniform } from '../problems.ts';
+import { network } from '../sides/retrograd.ts';
+import { networks } from './compiled-steps.ts';
+
+type Name = 'retrograd' | 'wasm' | 'cpu';
+
+/** The least seconds of each of `runs`, in turn. */
+async function least(runs: Readonly<Partial<Record<Name, () => unknown>>>, rounds: number): Promise<number[]> {
+  const entries = Object.entries(runs);
+  const best = entries.map(() => Number.POSITIVE_INFINITY);
+  for (let round = 0; round < rounds; round++)
+    for (const [i, [backend, run]] of entries.entries()) {
+      await tf.setBackend(backend);
+      // Once for the caches, which the other side has filled.
+      await run();
+      const started = performance.now();
+      await run();
+      best[i] = Math.min(best[i] as number, (performance.now() - started) / 1000);
+    }
+  return best;
+}
+
+/** The same model on each backend. */
+async function onEach(names: readonly Name[], make: () => LayersModel): Promise<LayersModel[]> {
+  const models: LayersModel[] = [];
+  for (const name of names) {
+    await tf.setBackend(name);
+    const model = make();
+    const [first] = models;
+    if (first) tf.tidy(() => model.setWeights(first.getWeights().map((w) => tf.tensor(w.dataSync(), w.shape))));
+    models.push(model);
+  }
+  return models;
+}
+
+const CLOSE = 1e-4;
+/** @throws Error where answers differ */
+function expectAlike(name: string, [a, b]: readonly (ArrayLike<number> | undefined)[]): void {
+  if (!a || !b) return;
+  let [apart, most] = [0, 1e-6];
+  for (let i = 0; i < a.length; i++) {
+    apart = Math.max(apart, Math.abs((a[i] as number) - (b[i] as number)));
+    most = Math.max(most, Math.abs(b[i] as number));
+  }
+  if (!(apart <= CLOSE * most)) throw new Error(`${name}: expected the same answers, got some ${apart} apart`);
+}
+
+const line = (name: string, ours: number, wasm: number | undefined, compiled?: number): string =>
+  `| ${name} | ${formatSeconds(ours)} | ${
+    wasm ? `${formatSeconds(wasm)} | ${(wasm / ours).toFixed(2)} ×` : '– | '
+  } | ${compiled ? formatSeconds(compiled) : ''} |`;
+
+async function predictRow(name: string, make: () => LayersModel, shape: number[], rounds: number): Promise<string> {
+  const names = ['retrograd', 'wasm'] as const;
+  const models = await onEach(names, make);
+  const values = uniform(
+    shape.reduce((a, b) => a * b, 1),
+    1,
+  );
+  const runs: Partial<Record<Name, () => unknown>> = {};
+  const answers: ArrayLike<number>[] = [];
+  for (const [i, backend] of names.entries()) {
+    await tf.setBackend(backend);
+    const x = tf.tensor(values, shape);
+    const predict = (): tf.Tensor => models[i]?.predict(x) as tf.Tensor;
+    answers.push(tf.tidy(() => predict().dataSync()));
+    runs[backend] = () => tf.tidy(() => void predict());
+  }
+  expectAlike(name, answers);
+  const [ours = 0, wasm] = await least(runs, rounds);
+  for (const model of models) model.dispose();
+  return line(name, ours, wasm);
+}
+
+interface Training {
+  readonly name: string;
+  readonly make: () => LayersModel;
+  readonly input: readonly number[];
+  readonly outputs: number;
+  readonly batch: number;
+  readonly loss: 'categoricalCrossentropy' | 'meanSquaredError';
+  /** Whether a batch is cut out of the data by fit(). */
+  readonly fit?: boolean;
+  /** The network of the train family, for compile(). */
+  readonly compiled?: string;
+}
+
+/** Seconds of a compiled step of a network of the train family. */
+function compiledStep(name: string, rounds: number): number | undefined {
+  const problem = networks(rounds < 5).find((each) => each.name.startsWith(name))?.problem;
+  if (!problem) return undefined;
+  const { step, dispose } = network(retrograd, problem);
+  const run = retrograd.compile(step);
+  let best = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 10 * rounds; round++) {
+    const started = performance.now();
+    retrograd.scope(() => void run());
+    best = Math.min(best, (performance.now() - started) / 1000);
+  }
+  run.dispose();
+  dispose();
+  return best;
+}
+
+async function trainRow({ make, fit = false, ...row }: Training, rounds: number): Promise<string> {
+  const { name, input, outputs, batch, loss, compiled } = row;
+  const size = input.reduce((a, b) => a * b, 1);
+  /** A step of `n` samples on the backend that is set: it gives the loss. */
+  const stepOf = (model: LayersModel, n: number): (() => Promise<number>) => {
+    model.compile({ optimizer: tf.train.adam(), loss });
+    const x = tf.tensor(uniform(n * size, 1), [n, ...input]);
+    const y = tf.tidy(() =>
+      loss === 'meanSquaredError'
+        ? tf.tensor(uniform(n * outputs, 2), [n, outputs])
+        : tf.oneHot(
+            tf.tensor1d(
+              Int32Array.from({ length: n }, (_, i) => i % outputs),
+              'int32',
+            ),
+            outputs,
+          ),
+    );
+    return async () =>
+      fit
+        ? ((await model.fit(x, y, { batchSize: n, epochs: 1, verbose: 0 })).history.loss?.[0] as number)
+        : ((await model.trainOnBatch(x, y)) as number);
+  };
+  // A small batch against the cpu backend, which would take seconds for a whole one.
+  const checked = await onEach(['retrograd', 'cpu'], make);
+  const losses: number[][] = [];
+  for (const [i, model] of checked.entries()) {
+    await tf.setBackend((['retrograd', 'cpu'] as const)[i] as Name);
+    const step = stepOf(model, 4);
+    losses.push([await step(), await step(), await step()]);
+  }
+  expectAlike(name, losses);
+  const names = ['retrograd', 'wasm'] as const;
+  const models = await onEach(names, make);
+  const runs: Partial<Record<Name, () => unknown>> = {};
+  for (const [i, backend] of names.entries()) {
+    await tf.setBackend(backend);
+    const step = stepOf(models[i] as LayersModel, batch);
+    try {
+      await step();
+      runs[backend] = step;
+    } catch (error) {
+      if (backend === 'retrograd') throw error;
+    }
+  }
+  const [ours = 0, wasm] = await least(runs, rounds);
+  return line(name, ours, wasm, compiled ? compiledStep(compiled, rounds) : undefined);
+}
+
+const classify = { loss: 'categoricalCrossentropy', outputs: 10, batch: 64 } as const;
+const dense = { ...classify, make: () => mlp([784, 128, 10], 'relu', 'softmax'), input: [784] } as const;
+const tiny = {
+  ...{ make: () => mlp([2, 4, 1], 'tanh', 'linear'), input: [2], outputs: 1, batch: 32 },
+  loss: 'meanSquaredError',
+} as const;
+
+const TRAININGS: readonly Training[] = [
+  { ...classify, name: 'CNN 16-32 28×28, batch 64, Adam', make: cnn, input: [28, 28, 1], compiled: 'CNN' },
+  { ...dense, name: 'MLP 784-128-10, batch 64, Adam', compiled: 'MLP 784' },
+  { ...dense, name: 'the same, fit()', fit: true },
+  { ...tiny, name: '2-4-1, batch 32, Adam' },
+  { ...tiny, name: 'the same, fit()', fit: true },
+];
+
+/** @param quick small images, and next to no rounds */
+export async function table(simd: 'auto' | 'strict' | 'relaxed', quick: boolean): Promise<string> {
+  setThreadsCount(1);
+  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
+  configure({ simd, threads: 1 });
+  tf.enableProdMode();
+  await tf.setBackend('retrograd');
+  const size = quick ? 32 : 224;
+  const rounds = quick ? 1 : 30;
+  const lines = [
+    `${retrograd.backend().build} SIMD, one thread, TensorFlow.js ${tf.version_core}`,
+    '',
+    '| predict | ours | wasm | gain | |',
+    '| --- | --- | --- | --- | --- |',
+    await predictRow('CNN 16-32 28×28, batch 64', cnn, [64, 28, 28, 1], rounds),
+    await predictRow(`MobileNetV1 ${size}×${size}`, () => mobileNetV1(size), [1, size, size, 3], rounds),
+    await predictRow(`MobileNetV2 ${size}×${size}`, () => mobileNetV2(size), [1, size, size, 3], rounds),
+    '',
+    '| a step of training | ours | wasm | gain | our compile(), NCHW |',
+    '| --- | --- | --- | --- | --- |',
+  ];
+  for (const training of TRAININGS) lines.push(await trainRow(training, rounds));
+  return lines.join('\n');
+}
