@@ -3,7 +3,7 @@
 import { runtime } from '../engine/engine.ts';
 import type { Kernels, Probes } from '../kernels/table.ts';
 import type { Block } from '../memory/arena.ts';
-import { numelOf } from '../sizes.ts';
+import { formatShape, ShapeError } from '../memory/errors.ts';
 import { arrays, bytesOf, Data, type Held, isNumber, isView, type NumberDtype, withMemory } from './data.ts';
 import type { Engine, Info, TfBackend, TfDtype, Values } from './engine.ts';
 
@@ -11,6 +11,24 @@ import type { Engine, Info, TfBackend, TfDtype, Values } from './engine.ts';
 interface CpuBackend {
   bufferSync(this: Backend, info: Info): unknown;
   makeOutput(this: Backend, values: Values, shape: readonly number[], dtype: TfDtype): unknown;
+}
+
+/** Most elements of one tensor: kernels count in i32. */
+const MOST_ELEMENTS = 2 ** 31 - 1;
+
+/** Elements of a shape that came out of attributes. @throws ShapeError for one that no tensor has */
+function countOf(shape: readonly number[]): number {
+  let n = 1;
+  let whole = true;
+  for (const size of shape) {
+    n *= size;
+    whole &&= Number.isInteger(size) && size >= 0;
+  }
+  if (!whole || n > MOST_ELEMENTS)
+    throw new ShapeError(
+      `retrograd: expected a shape of whole numbers from 0 and at most ${MOST_ELEMENTS} elements, got ${formatShape(shape)}; take others`,
+    );
+  return n;
 }
 
 /** What computes a kernel: a row of the table. */
@@ -118,9 +136,9 @@ export class Backend implements TfBackend {
     return this.#add(new Data(this, dtype, size, block));
   }
 
-  /** A result of the kernel that runs, its contents undefined. @throws OutOfMemoryError */
+  /** A result of the kernel that runs, its contents undefined. @throws ShapeError, OutOfMemoryError */
   make(shape: readonly number[], dtype: NumberDtype): Info & { readonly dataId: Data } {
-    const dataId = this.fresh(dtype, numelOf(shape));
+    const dataId = this.fresh(dtype, countOf(shape));
     this.#made.push(dataId);
     return { dataId, shape, dtype };
   }

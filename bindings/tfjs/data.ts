@@ -19,7 +19,7 @@ export type Held = ArrayLike<unknown> | null | undefined;
 
 /** Whether an array is a look at the arena, which must not be kept. */
 export const isView = (values: Held): boolean =>
-  ArrayBuffer.isView(values) && values.buffer === runtime().arena.memory.buffer;
+  ArrayBuffer.isView(values) && values.buffer === runtime().arena.u8.buffer;
 
 /** Calls `fn` so that blocks get memory, also while a step is traced, whose blocks have none. */
 export function withMemory<T>(fn: () => T): T {

@@ -13,15 +13,9 @@ export function listen(next: Listener | null): void {
   listener = next;
 }
 
-let alone = false;
-/** Whether calls that no row fits fail, instead of going to the cpu backend. For tests. @internal */
-export function standAlone(on: boolean): void {
-  alone = on;
-}
-
 /** Calls the cpu backend's kernel. @throws Error where there is none */
 function callCpu(name: string, call: Parameters<KernelFunc>[0]): unknown {
-  const config = alone ? undefined : registry().get(`cpu_${name}`);
+  const config = registry().get(`cpu_${name}`);
   if (!config)
     throw new Error(
       `${name}: expected inputs that a kernel of retrograd takes, got others; import '@tensorflow/tfjs-backend-cpu' for those`,

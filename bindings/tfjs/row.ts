@@ -11,6 +11,9 @@ export const I = 2;
 export const B = 4;
 const bits: Readonly<Record<TfDtype, number>> = { float32: F, int32: I, bool: B, complex64: 8, string: 16 };
 
+/** Lists of sizes and strides of more dims, or of twice as many where each is split in two, do not fit a call. */
+const MOST_DIMS = 16;
+
 /** An input that a call may leave out. */
 export interface Optional {
   readonly mask: number;
@@ -42,7 +45,7 @@ export interface Family {
  * give integers for floats), and as large as its shape. @throws ArgumentError where a shape was changed in place
  */
 function isReadable(backend: Backend, info: Info, mask: number): boolean {
-  if ((mask & bits[info.dtype]) === 0) return false;
+  if ((mask & bits[info.dtype]) === 0 || info.shape.length > MOST_DIMS) return false;
   const { dtype, size } = backend.at(info);
   if (dtype !== info.dtype) return false;
   if (size < numelOf(info.shape))

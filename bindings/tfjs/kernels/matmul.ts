@@ -31,6 +31,10 @@ export interface Product {
   readonly bBatch: readonly number[];
 }
 
+/** No dims of a batch; and one product, as the kernel has it. */
+const NONE: Shape = [];
+const SINGLE: readonly number[] = [0];
+
 /** Strides of the batch of an operand over the stretched `batch`. */
 const batchStrides = (shape: Shape, batch: Shape): number[] =>
   broadcastTo(shape.slice(0, -2), contiguousStrides(shape).slice(0, -2), batch);
@@ -55,22 +59,35 @@ function productOf(
       `matMul: inner shapes (${k}) and (${inner}) of Tensors with shapes ${a.shape} and ${b.shape} and ` +
         `transposeA=${transposeA} and transposeB=${transposeB} must match; transpose one`,
     );
-  const batch = stretch('matMul', a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const single = a.shape.length === 2 && b.shape.length === 2;
+  const batch = single ? NONE : stretch('matMul', a.shape.slice(0, -2), b.shape.slice(0, -2));
+  // In one literal, which engines make at once.
   return {
-    ...{ a: backend.at(a), b: backend.at(b), m, k, n, batch },
-    ...{ aRow: transposeA ? 1 : k, aCol: transposeA ? m : 1, bRow: transposeB ? 1 : n, bCol: transposeB ? k : 1 },
-    ...{ aBatch: batchStrides(a.shape, batch), bBatch: batchStrides(b.shape, batch) },
+    a: backend.at(a),
+    b: backend.at(b),
+    m,
+    k,
+    n,
+    aRow: transposeA ? 1 : k,
+    aCol: transposeA ? m : 1,
+    bRow: transposeB ? 1 : n,
+    bCol: transposeB ? k : 1,
+    batch,
+    aBatch: single ? NONE : batchStrides(a.shape, batch),
+    bBatch: single ? NONE : batchStrides(b.shape, batch),
   };
 }
 
 /** c = a · b + bias, `act` being 1 for relu. */
 export function multiply(backend: Backend, product: Product, c: Data, bias: Data | null, act: 0 | 1): void {
   if (c.size === 0) return;
-  const { batch, aBatch, bBatch, ...sizes } = product;
-  const { m, n } = sizes;
-  const cBatch = contiguousStrides(batch).map((step) => step * m * n);
-  const dims = numelOf(batch) === 1 ? [0] : loopDims(batch, aBatch, bBatch, cBatch);
-  backend.kernels.gemm_f32({ ...sizes, c, bias, cRow: n, act, dims });
+  const { a, b, m, k, n, aRow, aCol, bRow, bCol, batch, aBatch, bBatch } = product;
+  let dims = SINGLE;
+  if (numelOf(batch) !== 1) {
+    const cBatch = contiguousStrides(batch).map((step) => step * m * n);
+    dims = loopDims(batch, aBatch, bBatch, cBatch);
+  }
+  backend.kernels.gemm_f32({ c, a, b, bias, m, n, k, aRow, aCol, bRow, bCol, cRow: n, act, dims });
 }
 
 /** c = a · b of integers, exact modulo 2^32: row by row, all products and then their sums. */

@@ -21,8 +21,9 @@ interface Axes {
 function axesOf(kernel: string, { axis, reductionIndices }: Axes, ndim: number): number[] {
   const given = axis ?? reductionIndices;
   if (given === null || given === undefined) return Array.from({ length: ndim }, (_, d) => d);
-  const list = (typeof given === 'number' ? [given] : [...given]).map((each) => axisOf(kernel, each, ndim));
-  return [...new Set(list)].sort((a, b) => a - b);
+  if (typeof given === 'number') return [axisOf(kernel, given, ndim)];
+  if (given.length === 1) return [axisOf(kernel, given[0] as number, ndim)];
+  return [...new Set(given.map((each) => axisOf(kernel, each, ndim)))].sort((a, b) => a - b);
 }
 
 /** x [outer, r, inner] of which the axis r goes. */
