@@ -181,8 +181,8 @@ function checkRare(p: RareProblem): Check {
       return checkElements(1, () => ctc(p), { relative: 1e-4, absolute: 0 });
     case 'Muon': {
       const after = muon(p);
-      // PyTorch's products are in bf16, a hundredth of the step.
-      return checkElements(n, (i) => at(after, i), { relative: 1e-6, absolute: 2e-6 });
+      // PyTorch's products are in bf16, a hundredth of a step of up to 1e-4.
+      return checkElements(n, (i) => at(after, i), { relative: 1e-6, absolute: 5e-6 });
     }
     case 'LBFGS':
       return checkElements(n, (i) => at(y, i), { relative: 0, absolute: 1e-3 });
