@@ -89,7 +89,12 @@ describe('the pages', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  const starts = (body: string): boolean => body.includes('await init(');
+  const starts = (body: string): boolean => /await (init|tf\.setBackend)\(/.test(body);
+  /** `@tensorflow/tfjs`, of its parts that are installed. */
+  const tensorflow = `import '@tensorflow/tfjs-backend-cpu';
+export * from '@tensorflow/tfjs-core';
+export * from '@tensorflow/tfjs-layers';
+`;
 
   /** The programs of a page: each block of TypeScript that starts one, with those that go on. Of README what starts. */
   const programsOf = async (page: string): Promise<{ page: string; file: string; text: string }[]> => {
@@ -107,7 +112,13 @@ describe('the pages', () => {
     const pages = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((page) => `docs/${page}`)];
     const programs = (await Promise.all(pages.map(programsOf))).flat();
     expect(new Set(programs.map(({ page }) => page)).size).toBeGreaterThan(5);
-    await Promise.all(programs.map(({ file, text }) => writeFile(join(folder, `${file}.ts`), `${text}\nexport {};\n`)));
+    await writeFile(join(folder, 'tensorflow.ts'), tensorflow);
+    await Promise.all(
+      programs.map(({ file, text }) => {
+        const program = text.replace("'@tensorflow/tfjs'", "'./tensorflow.js'");
+        return writeFile(join(folder, `${file}.ts`), `${program}\nexport {};\n`);
+      }),
+    );
     const compilerOptions = {
       ...{ module: 'nodenext', target: 'es2022', lib: ['ES2023', 'ESNext.Disposable', 'DOM'], types: [] },
       ...{ strict: true, skipLibCheck: true, outDir: 'out', rootDir: '.' },

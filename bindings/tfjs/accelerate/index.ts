@@ -57,14 +57,6 @@ const patched = new Set<unknown>();
  * @param tf TensorFlow.js, the module as `import * as tf from '@tensorflow/tfjs'` has it: classes of a second copy of
  *   it are not patched
  * @throws ArgumentError for anything else, for a copy that is accelerated already, and for an option that there is not
- * @example
- * ```ts
- * import * as tf from '@tensorflow/tfjs';
- * import { accelerate } from 'retrograd/tfjs';
- *
- * await tf.setBackend('retrograd');
- * const { stats, restore } = accelerate(tf);
- * ```
  */
 export function accelerate(tf: object, options: AccelerateOptions = {}): Acceleration {
   checkParts(tf);

@@ -142,6 +142,26 @@ describe('an accelerated model', () => {
     });
   });
 
+  it('throws for an index that there is not, and leaves its weights as they were', async () => {
+    const { stats } = speedUp();
+    const model = layers.sequential();
+    model.add(L.embedding({ inputDim: 5, outputDim: 3, inputLength: 2 }));
+    model.add(L.flatten());
+    model.add(L.dense({ units: 1 }));
+    model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+    const y = tf.zeros([2, 1]);
+    for (let i = 0; i < 4; i++) await model.trainOnBatch(tf.tensor([0, 1, 4, 3], [2, 2]), y);
+    const before = valuesOf(model);
+    const { numTensors } = tf.memory();
+    const wrong = tf.tensor([0, 1, 5, 3], [2, 2]);
+    await expect(model.trainOnBatch(wrong, y)).rejects.toThrow(/expected indices inside of the tensor/);
+    wrong.dispose();
+    expect(tf.memory().numTensors).toBe(numTensors);
+    expect(valuesOf(model)).toEqual(before);
+    await model.trainOnBatch(tf.tensor([0, 1, 4, 3], [2, 2]), y);
+    expect(stats.replays).toBe(4);
+  });
+
   it('draws other numbers in each run for what is random without a seed, by the same law', async () => {
     const noises: [string, () => layers.layers.Layer][] = [
       ['dropout', () => L.dropout({ rate: 0.5 })],
