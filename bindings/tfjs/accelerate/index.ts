@@ -2,7 +2,7 @@
 import { ArgumentError, named } from '../../memory/errors.ts';
 import { signature } from '../../signature.ts';
 import { patchModels } from './models.ts';
-import { Programs } from './programs.ts';
+import { Programs, type Settings } from './programs.ts';
 import { checkParts, type TfEngine, type TfModule } from './tensorflow.ts';
 import { patch, type Restore, Updates } from './updates.ts';
 
@@ -68,17 +68,17 @@ export function accelerate(tf: object, options: AccelerateOptions = {}): Acceler
     );
   patched.add(SGDOptimizer);
   const engine = tf.engine() as TfEngine;
-  const updates = new Updates(tf, engine);
-  const programs = new Programs({ tf, engine, updates }, settings);
+  const stats = { steps: 0, replays: 0, traces: 0, fallbacks: [] };
+  const updates = new Updates(tf, engine, stats);
+  const programs = new Programs({ tf, engine, updates }, stats, settings);
   const restores: Restore[] = [
     ...updates.patch(),
     ...patchModels(tf, programs),
     ...watchForeign(tf, engine, programs),
     () => programs.dispose(),
   ];
-  const stats: object = Object.defineProperty(programs.stats, 'steps', { get: () => updates.count, enumerable: true });
   return {
-    stats: stats as AccelerateStats,
+    stats,
     restore() {
       for (const restore of restores.splice(0)) restore();
       patched.delete(SGDOptimizer);
@@ -86,7 +86,7 @@ export function accelerate(tf: object, options: AccelerateOptions = {}): Acceler
   };
 }
 
-function settingsOf(options: AccelerateOptions): { readonly custom: boolean; readonly warn: boolean } {
+function settingsOf(options: AccelerateOptions): Settings {
   try {
     const [custom, warn] = optionsOf.parse([options]) as [boolean, boolean];
     return { custom, warn };

@@ -63,8 +63,22 @@ const sameKey = (a: readonly unknown[], b: readonly unknown[]): boolean => {
 
 const isPowerOfTwo = (n: number): boolean => (n & (n - 1)) === 0;
 
+/** What is counted. */
+export interface Stats {
+  steps: number;
+  replays: number;
+  traces: number;
+  readonly fallbacks: string[];
+}
+
+/** The options of accelerate(). */
+export interface Settings {
+  readonly custom: boolean;
+  readonly warn: boolean;
+}
+
 export class Programs {
-  readonly stats = { replays: 0, traces: 0, fallbacks: [] as string[] };
+  readonly stats: Stats;
   /** Off: all goes the way of tfjs. */
   on = true;
   readonly #context: Context;
@@ -74,7 +88,8 @@ export class Programs {
   /** All programs, to give them back. */
   readonly #living = new Set<WeakRef<Replay>>();
 
-  constructor(context: Context, { custom, warn }: { readonly custom: boolean; readonly warn: boolean }) {
+  constructor(context: Context, stats: Stats, { custom, warn }: Settings) {
+    this.stats = stats;
     this.#context = context;
     this.#custom = custom;
     this.#warn = warn;
@@ -116,7 +131,9 @@ export class Programs {
     const { engine, updates } = this.#context;
     const { backend } = engine;
     if (!this.on || !(backend instanceof Backend) || backend.tracer) return fn(batch);
-    if (engine.state.profiling || engine.ENV.getBool('DEBUG')) return fn(batch);
+    const { profiling, gradientDepth } = engine.state;
+    // Gradients go through a prediction inside of minimize(): through a program they would not.
+    if (profiling || gradientDepth > 0 || engine.ENV.getBool('DEBUG')) return fn(batch);
     const state = this.#stateOf(model);
     if (state.reason) {
       this.fallBack(state.reason);

@@ -73,6 +73,8 @@ export interface TfEngine extends Engine {
   readonly state: {
     readonly registeredVariables: Record<string, TfVariable>;
     readonly profiling: boolean;
+    /** How many functions whose gradients are asked for are running. */
+    readonly gradientDepth: number;
     readonly tensorInfo: WeakMap<object, unknown>;
     numTensors: number;
     numBytes: number;

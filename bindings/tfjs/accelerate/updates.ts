@@ -58,8 +58,6 @@ export function own(engine: TfEngine, backend: Backend, variable: TfVariable): D
 
 /** The optimizers of one copy of tfjs. */
 export class Updates {
-  /** Steps that were done by kernels of this package. */
-  count = 0;
   readonly #tf: TfModule;
   readonly #engine: TfEngine;
   readonly #rules = new Map<unknown, Rule>();
@@ -68,9 +66,13 @@ export class Updates {
   /** Gets what a step has to do outside of a program, while one is traced. */
   #traced: { readonly hyper: Block; step: Step | null } | null = null;
 
-  constructor(tf: TfModule, engine: TfEngine) {
+  readonly #stats: { steps: number };
+
+  /** @param stats counts the steps that were done by kernels of this package */
+  constructor(tf: TfModule, engine: TfEngine, stats: { steps: number }) {
     this.#tf = tf;
     this.#engine = engine;
+    this.#stats = stats;
     for (const name of OPTIMIZERS) this.#rules.set(tf[name].prototype.constructor, ruleOf(name));
   }
 
@@ -159,7 +161,7 @@ export class Updates {
         for (let i = 0; i < values.length; i++)
           own(this.#engine, backend, counters[i] as TfVariable).look()[0] = values[i] as number;
         optimizer.incrementIterations();
-        this.count++;
+        this.#stats.steps++;
       },
     };
   }

@@ -126,6 +126,25 @@ describe('what falls back', () => {
     expect(stats.replays).toBe(replays);
   });
 
+  it('a prediction that gradients go through', async () => {
+    await both(async () => {
+      const model = mlp();
+      const [x, y] = data(16);
+      const optimizer = tf.train.adam(0.01);
+      const losses: number[] = [];
+      for (let i = 0; i < 6; i++) {
+        tf.dispose(model.predict(x));
+        const loss = optimizer.minimize(
+          () => tf.mean(tf.square(tf.sub(model.predict(x) as tf.Tensor, y))) as tf.Scalar,
+          true,
+        ) as tf.Scalar;
+        losses.push(loss.dataSync()[0] as number);
+      }
+      expect(losses[5]).toBeLessThan(losses[0] as number);
+      return [...losses, ...valuesOf(model)];
+    });
+  });
+
   it('gradients that another copy of TensorFlow.js asks for', () => {
     const { stats } = speedUp();
     const w = tf.variable(tf.tensor([1, 2]));
