@@ -12,7 +12,7 @@ const optimizers: Readonly<Record<string, () => tf.Optimizer>> = {
   adam: () => tf.train.adam(0.003),
   adamax: () => tf.train.adamax(0.003),
   rmsprop: () => tf.train.rmsprop(0.001, 0.9, 0, 1e-3),
-  centered: () => tf.train.rmsprop(0.001, 0.9, 0.5, 1e-6, true),
+  // Not centered: tfjs then takes epsilon away in the root, and has NaN where a gradient is 0.
   adagrad: () => tf.train.adagrad(0.01),
   adadelta: () => tf.train.adadelta(0.05, 0.9, 1e-2),
 };
@@ -46,7 +46,7 @@ describe.each(Object.entries(models))('%s', (_, row) => {
     const { stats, restore } = accelerate({ ...tf, ...layers }, { warn: false });
     const fast = await train(row, make());
     restore();
-    if (!row.cpu) expect(stats.replays).toBe(19);
+    expect(stats.replays).toBe(19);
     expect(worst(plain, cpu)).toBeLessThan(1e-3);
     expect(worst(fast, plain)).toBeLessThan(1e-5);
   });

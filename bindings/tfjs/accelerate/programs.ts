@@ -223,6 +223,7 @@ export class Programs {
     try {
       this.#compare(traced, step);
       const replay = new Replay(this.#context, step.backend, traced);
+      for (const ref of this.#living) if (!ref.deref()) this.#living.delete(ref);
       this.#living.add(new WeakRef(replay));
       return replay;
     } catch (error) {

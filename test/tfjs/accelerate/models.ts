@@ -9,8 +9,6 @@ export interface ModelRow {
   build(): layers.LayersModel;
   /** Inputs and targets of a step. */
   batch(step: number): readonly [Tensors, Tensors];
-  /** Whether it calls kernels that the cpu backend may have to compute. */
-  readonly cpu?: boolean;
 }
 
 /** Numbers from 0 to 1, the same for each seed. */
@@ -45,9 +43,7 @@ const classifier = (
   input: readonly number[],
   stack: () => layers.layers.Layer[],
   compile: () => Compile,
-  cpu = false,
 ): ModelRow => ({
-  cpu,
   build: () => {
     const model = layers.sequential();
     for (const layer of stack()) model.add(layer as never);
@@ -142,7 +138,6 @@ export const models: Readonly<Record<string, ModelRow>> = {
         L.layerNormalization(),
       ],
       adam,
-      true,
     ),
   ),
   ...named(
@@ -156,7 +151,6 @@ export const models: Readonly<Record<string, ModelRow>> = {
         L.flatten(),
       ],
       adam,
-      true,
     ),
   ),
   ...named(
@@ -172,7 +166,6 @@ export const models: Readonly<Record<string, ModelRow>> = {
         L.globalAveragePooling2d({}),
       ],
       () => ({ optimizer: tf.train.momentum(0.1, 0.9) }),
-      true,
     ),
   ),
   ...named(
@@ -181,7 +174,6 @@ export const models: Readonly<Record<string, ModelRow>> = {
       [9, 2],
       () => [L.conv1d({ filters: 4, kernelSize: 3, inputShape: [9, 2], ...k(1) }), L.globalMaxPooling1d({})],
       () => ({ optimizer: 'rmsprop' }),
-      true,
     ),
   ),
   ...named(
@@ -193,7 +185,6 @@ export const models: Readonly<Record<string, ModelRow>> = {
         L.globalAveragePooling2d({}),
       ],
       adam,
-      true,
     ),
   ),
   ...named(
