@@ -214,9 +214,20 @@ export class Arena extends Heap implements Owner {
       throw new RecordingError(
         `dispose: expected tensors from outside of a compiled function to live on, got one that ${block.maker} made; dispose of it outside`,
       );
+    this.#uncatch(block);
+    this.reclaim(block.ptr, block.bytes);
+  }
+
+  #uncatch(block: Block): void {
     if (block.caught) net.unregister(block);
     block.caught = false;
-    this.reclaim(block.ptr, block.bytes);
+  }
+
+  /** Gives `heir` the memory of `block`, which counts as freed from then on. */
+  pass(block: Block, heir: Block): void {
+    this.#uncatch(block);
+    heir.settle(this, block.ptr);
+    block.settle(null, block.ptr);
   }
 
   /** Hands `block` to `scope` (null: it lasts until freed). */

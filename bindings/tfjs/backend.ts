@@ -136,6 +136,11 @@ export class Backend implements TfBackend {
     return this.#add(new Data(this, dtype, size, block));
   }
 
+  /** Data whose place is yet to be given. */
+  placeless(dtype: NumberDtype, size: number): Data {
+    return this.#add(new Data(this, dtype, size, null));
+  }
+
   /** A result of the kernel that runs, its contents undefined. @throws ShapeError, OutOfMemoryError */
   make(shape: readonly number[], dtype: NumberDtype): Info & { readonly dataId: Data } {
     const dataId = this.fresh(dtype, countOf(shape));

@@ -41,6 +41,7 @@ export interface Engine {
   findBackend(name: string): object | null;
   /** Moves data from the backend that has it, by disposeData() there and move() here. */
   moveData(backend: object, id: object): void;
+  makeTensorFromTensorInfo(info: Info, backend?: object): object;
 }
 
 /** The name of the backend. */
@@ -60,9 +61,12 @@ export function registry(): Map<string, KernelConfig> {
   return all.get('kernelRegistry') as Map<string, KernelConfig>;
 }
 
+/** The engine of tfjs, where that is loaded. */
+export const engineNow = (): Engine | undefined => globals[ENGINE] as Engine | undefined;
+
 /** Calls `attach` with the engine of tfjs: now, or when tfjs is loaded, which puts its engine on globalThis. */
 export function whenLoaded(attach: (engine: Engine) => void): void {
-  const engine = globals[ENGINE] as Engine | undefined;
+  const engine = engineNow();
   if (engine) {
     attach(engine);
     return;

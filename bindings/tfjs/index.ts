@@ -10,6 +10,7 @@ import { link } from './link.ts';
 export type { CompiledModule, Locate, Located, ResponseLike, Simd, UrlLike } from '../engine/builds.ts';
 export type { Tile } from '../engine/tile.ts';
 export { type AccelerateOptions, type AccelerateStats, type Acceleration, accelerate } from './accelerate/index.ts';
+export { fromTensorFlow, type TensorFlowTensor, toTensorFlow } from './tensors.ts';
 export type { InitOptions };
 
 /** Above those of tfjs's wasm and cpu backends. */
