@@ -101,6 +101,10 @@ const scriptUrl = 'const scriptUrl = globalThis.document?.currentScript?.src ?? 
 /** The same to a CommonJS module, which only Node loads. */
 const moduleUrl = "const scriptUrl = require('node:url').pathToFileURL(__filename).href;";
 
+/** What stands below tensors: memory, kernels, the engine, signatures. */
+const belowTensors =
+  /bindings\/(memory|kernels|engine|generated\/kernel-calls|kinds|parameters|signature|sizes|dtypes|lookup|ops\/shapes)\b|@assemblyscript/;
+
 /** Bundles of one file each. */
 const SCRIPTS = {
   'retrograd.global': { input: 'bindings/index.ts', format: 'iife', name: 'retrograd', intro: scriptUrl },
@@ -121,9 +125,11 @@ export default defineConfig([
     output: {
       ...output,
       chunkFileNames: '[name].js',
-      // Modules of layers add kinds of arguments as they load, and so stay in a bundle that has anything of their chunk.
+      // Modules of tensors and of layers add kinds of arguments as they load, and so stay in a bundle that has anything
+      // of their chunk. The backend of TensorFlow.js has tensors of its own, and wants only what stands below ours.
       codeSplitting: {
         groups: [
+          { name: 'base', test: belowTensors, minShareCount: 2, priority: 2 },
           { name: 'shared', test: /bindings\/(?!nn\/)/, minShareCount: 2, priority: 1 },
           { name: 'modules', test: /bindings\/nn\//, minShareCount: 2 },
         ],
