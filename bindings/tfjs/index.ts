@@ -11,6 +11,13 @@ export type { CompiledModule, Locate, Located, ResponseLike, Simd, UrlLike } fro
 export type { Tile } from '../engine/tile.ts';
 export { type AccelerateOptions, type AccelerateStats, type Acceleration, accelerate } from './accelerate/index.ts';
 export { fromTensorFlow, type TensorFlowTensor, toTensorFlow } from './tensors.ts';
+export {
+  type LayersModelLike,
+  loadWeights,
+  type ModelFiles,
+  saveWeights,
+  type WeightSpec,
+} from './weights/index.ts';
 export type { InitOptions };
 
 /** Above those of tfjs's wasm and cpu backends. */

@@ -47,7 +47,12 @@ export function patch<T, K extends keyof T>(prototype: T, name: K, by: (original
  */
 export function own(engine: TfEngine, backend: Backend, variable: TfVariable): Data {
   const data = backend.at(variable);
-  if (data.refCount === 1 || backend.tracer) return data;
+  if (backend.tracer) return data;
+  if (data.refCount === 1) {
+    // A tensor of ours over the same memory parts from it.
+    data.block.version++;
+    return data;
+  }
   const { shape, dtype } = variable;
   const dataId = backend.write(data.look(), shape, dtype);
   const copy = engine.makeTensorFromTensorInfo({ dataId, shape, dtype });
