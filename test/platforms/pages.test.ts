@@ -50,6 +50,25 @@ const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
+/** Trains by tfjs, whose scripts share the global `tf`, on our backend. */
+const TENSORFLOW_PAGE = `(async () => {
+  retrogradTfjs.configure({ threads: THREADS });
+  await tf.setBackend('retrograd');
+  const model = tf.sequential({ layers: [
+    tf.layers.dense({ units: 8, inputShape: [2], activation: 'tanh', kernelInitializer: tf.initializers.glorotUniform({ seed: 1 }) }),
+    tf.layers.dense({ units: 1, kernelInitializer: tf.initializers.glorotUniform({ seed: 2 }) }),
+  ] });
+  model.compile({ optimizer: tf.train.adam(0.05), loss: 'meanSquaredError' });
+  const x = tf.tensor([[0, 0], [0, 1], [1, 0], [1, 1]]);
+  const y = tf.tensor([[0], [1], [1], [0]]);
+  const { history } = await model.fit(x, y, { epochs: 150, batchSize: 4, shuffle: false });
+  const { loss } = history;
+  const data = retrogradTfjs.toTensorFlow(retrogradTfjs.fromTensorFlow(x)).dataSync();
+  const page = { backend: tf.getBackend(), first: loss[0], last: loss.at(-1), shared: crossOriginIsolated && data.length === 8 };
+  await fetch('/result', { method: 'POST', body: JSON.stringify({ page }) });
+})();
+`;
+
 describe.each(rowsOf(inject('browsers')))('%s', (_title, id, found) => {
   const library = join(inject('project'), 'node_modules/retrograd');
   let browser: Browser;
@@ -126,6 +145,31 @@ describe.each(rowsOf(inject('browsers')))('%s', (_title, id, found) => {
     expectSame(answer.page, inject('expected'), 2);
     expectSame(answer.worker, inject('expected'), 2);
     expect(answer.problems).toEqual([]);
+  });
+
+  it.for([
+    ['TensorFlow.js by script tags', {}, 1],
+    ['TensorFlow.js by script tags, isolated', ISOLATED, 2],
+  ] as const)('%s', async ([, headers, threads], { skip }) => {
+    needs(found, skip);
+    const scripts = ['core/dist/tf-core', 'backend-cpu/dist/tf-backend-cpu', 'layers/dist/tf-layers'];
+    const tags = [
+      ...scripts.map((file) => `/tensorflow/tfjs-${file}.min.js`),
+      '/retrograd/build/lib/retrograd-tfjs.global.js',
+      '/page.js',
+    ].map((src) => `<script src="${src}"></script>`);
+    const answer = await visit(browser, {
+      folders: {
+        '/retrograd/': library,
+        '/tensorflow/': join(import.meta.dirname, '../../node_modules/@tensorflow'),
+      },
+      files: { ...commonFiles({}, tags.join('\n')), '/page.js': TENSORFLOW_PAGE.replace('THREADS', String(threads)) },
+      headers,
+    });
+    expect(answer.problems).toEqual([]);
+    const { backend, first, last, shared } = answer.page as unknown as Record<string, unknown>;
+    expect([backend, shared]).toEqual(['retrograd', threads > 1]);
+    expect(last).toBeLessThan((first as number) / 4);
   });
 
   it.for(['A page without a bundler', 'A script tag'])('the docs: %s', async (title, { skip }) => {
