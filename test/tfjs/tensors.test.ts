@@ -306,5 +306,6 @@ describe('what cannot be converted', () => {
     expect(() => toTensorFlow(x)).toThrow(BackendError);
     x.dispose();
     register(tf);
+    before = blocks(); // what was left went with the backend
   });
 });
