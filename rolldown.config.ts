@@ -1,6 +1,6 @@
 // bindings/ as plain ES modules, with the loader of AssemblyScript in them and so without dependencies, which a page loads
-// without an import map: an entry for the core and
-// one for each namespace, all in one folder over one shared chunk, and an index that re-exports them. So a bundler meets
+// without an import map: an entry for the core and one for each namespace, all in one folder over chunks that they
+// share, and an index that re-exports them. So a bundler meets
 // real modules, and leaves out what a program does not use. Node's own modules stay dynamic imports that only Node
 // reaches. And classic scripts: all of it as one global, for a plain script tag, and the program of the workers. The
 // backend of TensorFlow.js is an entry like a namespace, which the index leaves out; and, since many programs of tfjs are
@@ -30,7 +30,7 @@ const banner = `/*!
 
 /** Minifiers keep what begins with `/*!`: once of files that come together. */
 const bannerOf = ({ name }: { readonly name: string }): string =>
-  name === 'shared' ? banner : banner.replace('/*!', '/*');
+  name === 'base' ? banner : banner.replace('/*!', '/*');
 
 /**
  * Hides what only Node reaches from bundlers: its own modules, for which bundlers for browsers would look, and some would
@@ -72,7 +72,7 @@ const output = {
   dir: 'build/lib',
   format: 'esm',
   sourcemap: true,
-  banner: bannerOf,
+  postBanner: bannerOf,
   comments: { annotation: true, jsdoc: false, legal: true },
 } as const satisfies RolldownOptions['output'];
 

@@ -165,13 +165,15 @@ export type RareOp =
   | 'Muon'
   | 'LBFGS';
 
-/** Batches of `einsum`, draws of each row by `multinomial`, texts of `ctc`, each of a quarter of the time in letters. */
+/**
+ * Batches of `einsum`, draws of each row by `multinomial`, texts of `ctc`, each of a quarter of the time in letters.
+ */
 export const RARE = { batch: 8, draws: 16, texts: 8 } as const;
 
 /**
  * An op on x [rows, cols] and y alike: a function; `bij,bkj->bik` of batches; distances of all rows; half as many rows
- * y added to the rows `target` of x; draws from weights; the loss of the texts `target` by x [rows, texts, cols]; a step
- * of the parameter x with gradient y; or steps from x to the least of a sum of squares, which is at y.
+ * y added to the rows `target` of x; draws from weights; the loss of the texts `target` by x [rows, texts, cols]; a
+ * step of the parameter x with gradient y; or steps from x to the least of a sum of squares, which is at y.
  */
 export interface RareProblem {
   readonly kind: 'rare';

@@ -12,8 +12,8 @@ const ADAGRAD: i32 = 1;
 /**
  * The step of row index[j] of p[n, width] by g[j], for j from 0 to the first index that names no row; or to the last of
  * m. rule: SGD, Adagrad with the sums a, or SparseAdam with the averages a and b:
- * p -= lr * sqrt(1 - beta2^t) / (1 - beta1^t) * a / (sqrt(b) + eps). SGD with momentum a steps all rows, by the last row
- * of g, which is zeros, where the index, which ascends, does not name one. Of a row, `inner` columns are stepped.
+ * p -= lr * sqrt(1 - beta2^t) / (1 - beta1^t) * a / (sqrt(b) + eps). SGD with momentum a steps all rows, by the last
+ * row of g, which is zeros, where the index, which ascends, does not name one. Of a row, `inner` columns are stepped.
  */
 export function step_rows_f32(
   p: usize,

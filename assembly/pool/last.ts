@@ -219,7 +219,9 @@ function visit(mode: Mode, p: Place): void {
   else window<MeanBackward>(p);
 }
 
-/** Makes p the window j of row i of plane z, whose elements are `row` and `plane` bytes apart, in order or backwards. */
+/**
+ * Makes p the window j of row i of plane z, whose elements are `row` and `plane` bytes apart, in order or backwards.
+ */
 @inline
 function find(p: Place, dims: usize, z: i32, i: i32, j: i32, row: usize, plane: usize, backwards: bool): void {
   const d = changetype<Sliding>(dims + 8),

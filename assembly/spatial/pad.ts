@@ -1,7 +1,7 @@
 // Padding of neighbouring axes by elements of the axes themselves, in one pass, forward beside backward. `dims` =
 // [elements of a sample of x, of y, mode, axes (two or more), then of each axis its size in x, in y, how far y begins
-// ahead of x, or behind it where that is negative, and its strides in x and in y]. No position lies further outside than
-// the mode reaches; the bindings see to that.
+// ahead of x, or behind it where that is negative, and its strides in x and in y]. No position lies further outside
+// than the mode reaches; the bindings see to that.
 
 const REPLICATE: i32 = 1;
 const CIRCULAR: i32 = 2;
@@ -32,7 +32,9 @@ function moveRow(y: usize, x: usize, n: i32, back: bool): void {
   for (; n > 0; n--, y += 4, x += 4) moveOne(y, x, back);
 }
 
-/** A sample of the axes whose numbers are at `dims`. The last two go in one function: a call a row would cost as much. */
+/**
+ * A sample of the axes whose numbers are at `dims`. The last two go in one function: a call a row would cost as much.
+ */
 function pad(y: usize, x: usize, axes: i32, dims: usize, mode: i32, back: bool): void {
   const n = load<i32>(dims),
     m = load<i32>(dims, 4),

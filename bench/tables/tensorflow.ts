@@ -1,4 +1,5 @@
-// npm run bench -- tfjs: models of TensorFlow.js on our backend and on its own for WebAssembly, one thread each, in turn.
+// npm run bench -- tfjs: models of TensorFlow.js on our backend and on its own for WebAssembly, one thread each, in
+// turn.
 import '@tensorflow/tfjs-backend-cpu';
 import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';

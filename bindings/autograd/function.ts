@@ -190,8 +190,9 @@ function note(
 /**
  * A function with a gradient of its own (PyTorch's `autograd.Function`): a class with `static forward(ctx, …args)`,
  * whose ops are not noted, and `static backward(ctx, …gradients)`, which gives a gradient or null for each argument of
- * forward. It is called by `apply`. With a `static setupContext(ctx, inputs, output)` beside, forward takes no ctx. Where backward is made of ops, there are derivatives of derivatives; in compiled
- * functions it is a part of the program.
+ * forward. It is called by `apply`. With a `static setupContext(ctx, inputs, output)` beside, forward takes no ctx.
+ * Where backward is made of ops, there are derivatives of derivatives; in compiled functions it is a part of the
+ * program.
  * @example
  * ```ts
  * class Cube extends autograd.Function {

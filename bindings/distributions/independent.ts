@@ -19,8 +19,8 @@ export const sumLast = (x: Tensor, dims: number): Tensor =>
       );
 
 /**
- * A distribution whose last dims of parameters are those of one event (PyTorch's `torch.distributions.Independent`): its
- * probabilities are the products along them.
+ * A distribution whose last dims of parameters are those of one event (PyTorch's `torch.distributions.Independent`):
+ * its probabilities are the products along them.
  * @example
  * ```ts
  * const policy = new distributions.Independent(new distributions.Normal(zeros([8, 2]), ones([8, 2])), 1);

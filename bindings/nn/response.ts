@@ -61,8 +61,9 @@ function read(args: readonly unknown[]): readonly [size: number, alpha: number, 
 }
 
 /**
- * Normalisation by the channels beside, as PyTorch's older `nn.CrossMapLRN2d` has it: x / (k + alpha / size · Σ x²)^beta
- * over the channels less than ⌊(size + 1) / 2⌋ away, and everywhere the first one, which PyTorch never takes out again.
+ * Normalisation by the channels beside, as PyTorch's older `nn.CrossMapLRN2d` has it: x / (k + alpha / size · Σ
+ * x²)^beta over the channels less than ⌊(size + 1) / 2⌋ away, and everywhere the first one, which PyTorch never takes
+ * out again.
  * @deprecated Use {@link LocalResponseNorm}.
  */
 export class CrossMapLRN2d extends OwnLayer {

@@ -212,8 +212,8 @@ function collectRow(s: Row, dy: usize): void {
 }
 
 /**
- * conv_nhwc_backward_weight_f32 for groups of one channel, which may have several results: sums of rows of pixels, added
- * in order.
+ * conv_nhwc_backward_weight_f32 for groups of one channel, which may have several results: sums of rows of pixels,
+ * added in order.
  */
 export function nhwcBackwardWeight(dw: usize, dy: usize, x: usize, workspace: usize, g: Geometry): void {
   const s = changetype<Row>(workspace);

@@ -34,7 +34,9 @@ interface Range {
   readonly dtype: TfDtype;
 }
 
-/** How many numbers a range has, and how far they lie apart: as tfjs has it, which turns a step of 1 where it has to. */
+/**
+ * How many numbers a range has, and how far they lie apart: as tfjs has it, which turns a step of 1 where it has to.
+ */
 function rangeOf({ start, stop, step }: Range): { n: number; step: number } {
   const none = start === stop || (start < stop && step < 0) || (stop < start && step > 1);
   return { n: none ? 0 : Math.abs(Math.ceil((stop - start) / step)), step: stop < start && step === 1 ? -1 : step };

@@ -18,7 +18,9 @@ export interface StridedSlice {
   readonly shrinkAxisMask?: number;
 }
 
-/** What that is of a tensor: for each of its dims the first index, the step and how many; and the shape of the result. */
+/**
+ * What that is of a tensor: for each of its dims the first index, the step and how many; and the shape of the result.
+ */
 export interface Parts {
   readonly begin: number[];
   readonly steps: number[];
