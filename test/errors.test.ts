@@ -75,7 +75,7 @@ const COMPOSED = new Set([
 /** Kernels of TensorFlow.js, whose texts are tfjs's own where its specs and users' programs look for them. */
 const FOREIGN = 'bindings/tfjs/kernels/';
 /** Why a step is not replayed: the rest of a sentence that accelerate() writes. */
-const REASON = /^it [^]+$/;
+const REASON = /^it ./;
 const FORM = new RegExp(`^[\\w.${VALUE}…]+: expected [^]+?, got [^]+$|^${VALUE}$`);
 
 const composed = (text: string, at: string): boolean =>

@@ -20,7 +20,7 @@ import { type CeluOptions, celu } from './shrink.ts';
 export type Asked<O extends InplaceOptions> = Omit<O, 'inplace'>;
 /** A function that writes over x. */
 export type Written<R extends readonly unknown[], P extends readonly unknown[], O> = Callable<
-  [x: Tensor, ...R],
+  [x: Tensor, ...rest: R],
   P,
   O,
   Tensor
@@ -64,6 +64,6 @@ export const threshold_: Written<[threshold: number, value: number], [], object>
 
 /** {@link rrelu}, written over x, which is returned. @throws GradError as {@link copy_} */
 export const rrelu_: Written<[], [lower: number, upper: number, training: boolean], Asked<RreluOptions>> = inplace(
-  rrelu as never,
+  ((x: Tensor, lower: number, upper: number, training: boolean) => rrelu(x, lower, upper, training)) as never,
   'rrelu(x: Tensor, lower: number = 0.125, upper: number = 0.3333333333333333, training: bool = false, -generator: any = null)',
 );

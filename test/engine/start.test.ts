@@ -93,9 +93,9 @@ describe('init and shutdown', () => {
     ['an error', new Error('no memory today')],
     ['what is no error', 'no memory today'],
   ])('says what the engine says: %s', async (_, cause) => {
-    vi.spyOn(WebAssembly, 'Instance').mockImplementation((() => {
+    vi.spyOn(WebAssembly, 'Instance').mockImplementation(function fail() {
       throw cause;
-    }) as never);
+    } as never);
     const started = init({ threads: 1 });
     await expect(started).rejects.toThrow(BackendError);
     await expect(started).rejects.toThrow(/^init: expected an engine that starts, got no memory today; try simd/);

@@ -26,7 +26,7 @@ const explicit = [
 ];
 
 const images = list([
-  ...[1, 3, 4, 8, 17, 35].map((channels) => ({ channels })),
+  ...[1, 3, 4, 6, 8, 17, 35].map((channels) => ({ channels })),
   ...[1, 2, 3, 5, 9].map((n) => ({ sizes: [n, 10 - n], filterSize: [3, 3], pad: 'same' })),
   { filterSize: [3, 3], strides: [1, 1], pad: 'same' },
   { filterSize: [6, 8], strides: [1, 1], batch: 1, channels: 5 },

@@ -42,6 +42,7 @@ const constants: readonly (readonly [x: readonly number[], pads: Pairs])[] = [
 type Edged = AttrsOf<'padEdge'>;
 const edged: readonly (readonly [x: readonly number[], Edged])[] = [
   [[4], { dim: 0, pads: [[3, 2]], mode: 'reflect' }],
+  [[4], { dim: 0, pads: [[1, 2]], mode: 'reflect' }],
   [[1], { dim: 0, pads: [[2, 3]], mode: 'replicate' }],
   [[2, 3], { dim: 1, pads: [[3, 3]], mode: 'circular' }],
   [[2, 5, 3], { dim: 1, pads: [[2, 4]], mode: 'reflect' }],

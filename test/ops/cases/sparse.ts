@@ -29,6 +29,7 @@ const tables: readonly (readonly [taken: number, width: number, n: number, m: nu
   [1, 1, 1, 1],
   [2, 37, 100, 9],
   [4, 5, 3, 0],
+  [4, 5, 3, 8],
   [3, 0, 2, 2],
   [3, 2, 0, 2],
   [31, 67, 17, 90],
@@ -72,6 +73,7 @@ const stepSamples = rules.flatMap(([rule, hyper, buffers], i): Sample<'stepRows'
     [
       [5, 3, [1, 2, 4], 1],
       [4, 17, [0, 1, 2, 3], 1],
+      [5, 6, [0, 3], 1],
       [6, 37, [5], 3],
       [3, 4, [], 1],
       [3, 0, [1], 1],
