@@ -333,6 +333,17 @@ describe('what gives other numbers is refused, by the name of the layer', () => 
       () => [new nn.ConvTranspose2d(3, 2, 3, { stride: 2, padding: 1 })],
       /difference is even/,
     ],
+    ...(['conv2d', 'depthwiseConv2d', 'batchNormalization', 'dense'] as const).map((kind): (typeof cases)[number] => [
+      `${kind} behind a Reshape of numbers to an image`,
+      [5],
+      () => [
+        l.dense({ units: 12 }),
+        l.reshape({ targetShape: [2, 2, 3] }),
+        (l[kind] as (config: object) => Layer)({ filters: 2, kernelSize: 1, units: 2 }),
+      ],
+      () => [new nn.Linear(5, 12), new nn.Unflatten(1, [3, 2, 2]), new nn.Conv2d(3, 2, 1)],
+      /after one whose order of numbers is known, got one behind a Reshape/,
+    ]),
     [
       'hardSigmoid',
       [4, 3],

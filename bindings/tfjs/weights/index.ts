@@ -133,7 +133,7 @@ function checkModule(op: string, module: unknown): asserts module is Module {
 
 /**
  * Copies the weights of a LayersModel of TensorFlow.js, or of Keras' files, into a module that is built like it: layers
- * and modules with weights are matched in their order. Kernels of Dense, of convolutions and of recurrent layers are
+ * and modules with weights are matched in their order. Weights of Dense, of convolutions and of recurrent layers are
  * turned as PyTorch has them, and a Dense behind the Flatten of an image takes channels first. All is checked before
  * anything is written.
  * @param module to write to; activations, pools and the like have to be those of the model, which is not checked

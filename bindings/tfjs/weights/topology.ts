@@ -85,12 +85,12 @@ const hasWeights = (kind: string): boolean => !(WEIGHTLESS.test(kind) || KEEPS.t
 
 const isObject = (x: unknown): x is Config => typeof x === 'object' && x !== null && !Array.isArray(x);
 
-/** @throws ArgumentError where weights of a layer depend on an order of numbers that is not known */
+/** @throws ArgumentError behind an order of numbers that is not known: its weights, or those before, depend on it */
 function infoOf(op: string, kind: string, config: Config, { order, channels }: Layout): LayerInfo {
   const name = String(config.name);
-  if (order === 'unknown' && /^(Dense|BatchNormalization)$/.test(kind))
+  if (order === 'unknown')
     throw new ArgumentError(
-      `${op}: expected layer ${name} (${kind}) after one whose order of numbers is known, got a Reshape, Permute or Concatenate of images; use Flatten`,
+      `${op}: expected layer ${name} (${kind}) after one whose order of numbers is known, got one behind a Reshape, Permute or Concatenate of images; use Flatten, or load the layers on either side apart`,
     );
   return { name, kind, config, joined: order === 'joined' ? channels : null };
 }
