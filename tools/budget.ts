@@ -14,9 +14,9 @@ interface Limit {
 // The backend of TensorFlow.js stands beside tfjs's own for WebAssembly, which is 171 kB.
 const kernels = 'build/wasm/retrograd.relaxed-threads.wasm';
 export const budget: readonly Limit[] = [
-  { what: "README's example, minified", file: 'readme/index', limit: 65_400 },
+  { what: "README's example, minified", file: 'readme/index', limit: 65_700 },
   { what: 'a product alone, minified', file: 'product/index', limit: 40_900 },
   { what: 'threads, where there are some', file: 'readme/thread-pool', limit: 4_200 },
   { what: 'one build of the kernels', file: kernels, limit: 88_000 },
-  { what: 'the TensorFlow.js backend', file: ['tfjs/index', kernels], limit: 126_000 },
+  { what: 'the TensorFlow.js backend', file: ['tfjs/index', kernels], limit: 127_000 },
 ];
