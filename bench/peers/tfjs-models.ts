@@ -90,6 +90,19 @@ export function cnn(): LayersModel {
   });
 }
 
+/** The LSTM of the train family: what it gives after the last of 50 steps is classified. */
+export function lstm(): LayersModel {
+  return sequential({
+    layers: [
+      layers.lstm({
+        ...{ units: 128, inputShape: [50, 32] },
+        ...{ recurrentActivation: 'sigmoid', recurrentInitializer: 'glorotUniform' },
+      }),
+      layers.dense({ units: 10, activation: 'softmax' }),
+    ],
+  });
+}
+
 /** Dense layers with an activation between them. */
 export function mlp(sizes: readonly number[], activation: 'relu' | 'tanh', last: 'softmax' | 'linear'): LayersModel {
   return sequential({

@@ -3,11 +3,11 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import * as layers from '@tensorflow/tfjs-layers';
 import * as retrograd from 'retrograd';
-import { configure } from 'retrograd/tfjs';
+import { accelerate, configure } from 'retrograd/tfjs';
 import { formatSeconds } from '../harness/report.ts';
-import { cnn, mlp, mobileNetV1, mobileNetV2 } from '../peers/tfjs-models.ts';
+import { cnn, lstm, mlp, mobileNetV1, mobileNetV2 } from '../peers/tfjs-models.ts';
 import { uniform } from '../problems.ts';
 import { network } from '../sides/retrograd.ts';
 import { networks } from './compiled-steps.ts';
@@ -36,8 +36,8 @@ async function least(runs: Readonly<Partial<Record<Name, () => unknown>>>, round
 }
 
 /** The same model on each backend. */
-async function onEach(names: readonly Name[], make: () => LayersModel): Promise<LayersModel[]> {
-  const models: LayersModel[] = [];
+async function onEach(names: readonly Name[], make: () => layers.LayersModel): Promise<layers.LayersModel[]> {
+  const models: layers.LayersModel[] = [];
   for (const name of names) {
     await tf.setBackend(name);
     const model = make();
@@ -60,12 +60,19 @@ function expectAlike(name: string, [a, b]: readonly (ArrayLike<number> | undefin
   if (!(apart <= CLOSE * most)) throw new Error(`${name}: expected the same answers, got some ${apart} apart`);
 }
 
-const line = (name: string, ours: number, wasm: number | undefined, compiled?: number): string =>
-  `| ${name} | ${formatSeconds(ours)} | ${
-    wasm ? `${formatSeconds(wasm)} | ${(wasm / ours).toFixed(2)} ×` : '– | '
-  } | ${compiled ? formatSeconds(compiled) : ''} |`;
+/** A row of a table: seconds of ours and of tfjs's, how many times the one is the other, and seconds of more. */
+const line = (name: string, ours: number, wasm: number | undefined, ...more: (number | undefined)[]): string =>
+  `| ${[
+    ...[name, formatSeconds(ours), wasm ? formatSeconds(wasm) : '–', wasm ? `${(wasm / ours).toFixed(2)} ×` : ''],
+    ...more.map((seconds) => (seconds ? formatSeconds(seconds) : '')),
+  ].join(' | ')} |`;
 
-async function predictRow(name: string, make: () => LayersModel, shape: number[], rounds: number): Promise<string> {
+async function predictRow(
+  name: string,
+  make: () => layers.LayersModel,
+  shape: number[],
+  rounds: number,
+): Promise<string> {
   const names = ['retrograd', 'wasm'] as const;
   const models = await onEach(names, make);
   const values = uniform(
@@ -89,7 +96,7 @@ async function predictRow(name: string, make: () => LayersModel, shape: number[]
 
 interface Training {
   readonly name: string;
-  readonly make: () => LayersModel;
+  readonly make: () => layers.LayersModel;
   readonly input: readonly number[];
   readonly outputs: number;
   readonly batch: number;
@@ -101,7 +108,8 @@ interface Training {
 }
 
 /** Seconds of a compiled step of a network of the train family. */
-function compiledStep(name: string, rounds: number): number | undefined {
+function compiledStep(name: string | undefined, rounds: number): number | undefined {
+  if (!name) return undefined;
   const problem = networks(rounds < 5).find((each) => each.name.startsWith(name))?.problem;
   if (!problem) return undefined;
   const { step, dispose } = network(retrograd, problem);
@@ -121,7 +129,7 @@ async function trainRow({ make, fit = false, ...row }: Training, rounds: number)
   const { name, input, outputs, batch, loss, compiled } = row;
   const size = input.reduce((a, b) => a * b, 1);
   /** A step of `n` samples on the backend that is set: it gives the loss. */
-  const stepOf = (model: LayersModel, n: number): (() => Promise<number>) => {
+  const stepOf = (model: layers.LayersModel, n: number): (() => Promise<number>) => {
     model.compile({ optimizer: tf.train.adam(), loss });
     const x = tf.tensor(uniform(n * size, 1), [n, ...input]);
     const y = tf.tidy(() =>
@@ -154,7 +162,7 @@ async function trainRow({ make, fit = false, ...row }: Training, rounds: number)
   const runs: Partial<Record<Name, () => unknown>> = {};
   for (const [i, backend] of names.entries()) {
     await tf.setBackend(backend);
-    const step = stepOf(models[i] as LayersModel, batch);
+    const step = stepOf(models[i] as layers.LayersModel, batch);
     try {
       await step();
       runs[backend] = step;
@@ -163,7 +171,26 @@ async function trainRow({ make, fit = false, ...row }: Training, rounds: number)
     }
   }
   const [ours = 0, wasm] = await least(runs, rounds);
-  return line(name, ours, wasm, compiled ? compiledStep(compiled, rounds) : undefined);
+  return line(name, ours, wasm, await accelerated(make, batch, stepOf, rounds), compiledStep(compiled, rounds));
+}
+
+/** Seconds of a step that runs as one program. */
+async function accelerated(
+  make: () => layers.LayersModel,
+  batch: number,
+  stepOf: (model: layers.LayersModel, n: number) => () => Promise<number>,
+  rounds: number,
+): Promise<number> {
+  await tf.setBackend('retrograd');
+  const acceleration = accelerate({ ...tf, ...layers }, { warn: false });
+  const step = stepOf(make(), batch);
+  await step();
+  await step();
+  const [seconds = 0] = await least({ retrograd: step }, rounds);
+  const { fallbacks } = acceleration.stats;
+  acceleration.restore();
+  if (fallbacks.length > 0) throw new Error(`expected steps that run as programs, got ${fallbacks.join('; ')}`);
+  return seconds;
 }
 
 const classify = { loss: 'categoricalCrossentropy', outputs: 10, batch: 64 } as const;
@@ -175,6 +202,10 @@ const tiny = {
 
 const TRAININGS: readonly Training[] = [
   { ...classify, name: 'CNN 16-32 28×28, batch 64, Adam', make: cnn, input: [28, 28, 1], compiled: 'CNN' },
+  {
+    ...{ ...classify, name: 'LSTM 32→128, T 50, batch 32, Adam', make: lstm, batch: 32 },
+    ...{ input: [50, 32], compiled: 'LSTM' },
+  },
   { ...dense, name: 'MLP 784-128-10, batch 64, Adam', compiled: 'MLP 784' },
   { ...dense, name: 'the same, fit()', fit: true },
   { ...tiny, name: '2-4-1, batch 32, Adam' },
@@ -193,14 +224,14 @@ export async function table(simd: 'auto' | 'strict' | 'relaxed', quick: boolean)
   const lines = [
     `${retrograd.backend().build} SIMD, one thread, TensorFlow.js ${tf.version_core}`,
     '',
-    '| predict | ours | wasm | gain | |',
-    '| --- | --- | --- | --- | --- |',
+    '| predict | ours | wasm | gain |',
+    '| --- | --- | --- | --- |',
     await predictRow('CNN 16-32 28×28, batch 64', cnn, [64, 28, 28, 1], rounds),
     await predictRow(`MobileNetV1 ${size}×${size}`, () => mobileNetV1(size), [1, size, size, 3], rounds),
     await predictRow(`MobileNetV2 ${size}×${size}`, () => mobileNetV2(size), [1, size, size, 3], rounds),
     '',
-    '| a step of training | ours | wasm | gain | our compile(), NCHW |',
-    '| --- | --- | --- | --- | --- |',
+    '| a step of training | ours | wasm | gain | accelerated | our compile(), NCHW |',
+    '| --- | --- | --- | --- | --- | --- |',
   ];
   for (const training of TRAININGS) lines.push(await trainRow(training, rounds));
   return lines.join('\n');
