@@ -61,7 +61,8 @@ const TENSORFLOW_PAGE = `(async () => {
   model.compile({ optimizer: tf.train.adam(0.05), loss: 'meanSquaredError' });
   const x = tf.tensor([[0, 0], [0, 1], [1, 0], [1, 1]]);
   const y = tf.tensor([[0], [1], [1], [0]]);
-  const { history } = await model.fit(x, y, { epochs: 150, batchSize: 4, shuffle: false, yieldEvery: 'never' }); // frames do not come where nobody looks
+  // Frames do not come where nobody looks.
+  const { history } = await model.fit(x, y, { epochs: 150, batchSize: 4, shuffle: false, yieldEvery: 'never' });
   const { loss } = history;
   const data = retrogradTfjs.toTensorFlow(retrogradTfjs.fromTensorFlow(x)).dataSync();
   const page = { backend: tf.getBackend(), first: loss[0], last: loss.at(-1), shared: crossOriginIsolated && data.length === 8 };
