@@ -180,8 +180,8 @@ const bce: Pointwise<undefined> = {
   },
 };
 const smoothL1: Pointwise<Beta> = {
-  forward: (k, call, { beta }) => k.smooth_l1_forward_f32({ ...call, bound: beta }),
-  backward: (k, call, { beta }) => k.smooth_l1_backward_f32({ ...call, bound: beta }),
+  forward: (k, { y, x, target, n }, { beta }) => k.smooth_l1_forward_f32({ y, x, target, n, bound: beta }),
+  backward: (k, { dx, g, x, target, n }, { beta }) => k.smooth_l1_backward_f32({ dx, g, x, target, n, bound: beta }),
   toTarget: (o, g, x, target, beta) => o.neg({ x: o.smoothL1Backward({ g, x, target }, beta) }),
   again: (o, inputs, beta) => o.smoothL1Backward(inputs, beta),
   // With beta 0 this is L1: no curve anywhere.
@@ -189,8 +189,8 @@ const smoothL1: Pointwise<Beta> = {
   checkAttrs: (op, { beta }) => checkPositive(op, 'beta', beta, true),
 };
 const huber: Pointwise<Delta> = {
-  forward: (k, call, { delta }) => k.huber_forward_f32({ ...call, bound: delta }),
-  backward: (k, call, { delta }) => k.huber_backward_f32({ ...call, bound: delta }),
+  forward: (k, { y, x, target, n }, { delta }) => k.huber_forward_f32({ y, x, target, n, bound: delta }),
+  backward: (k, { dx, g, x, target, n }, { delta }) => k.huber_backward_f32({ dx, g, x, target, n, bound: delta }),
   toTarget: (o, g, x, target, delta) => o.neg({ x: o.huberBackward({ g, x, target }, delta) }),
   again: (o, inputs, delta) => o.huberBackward(inputs, delta),
   second: (o, x, target, { delta }) => inside(o, x, target, delta),
@@ -242,8 +242,8 @@ export const crossEntropyRows = family(calling(crossEntropyKernels, entropy), ()
     check: (probes, { x, target }, { ignoreIndex }, op) =>
       checkTargets(probes, target, { classes: x.sizes[1] as number, ignoreIndex }, op),
     forward: (k, { losses, lse }, { x, target, weight }, { ignoreIndex, labelSmoothing }) => {
-      const call = { losses, lse, x, target, weight, ...rowsAndClasses('crossEntropy', x) };
-      k.cross_entropy_forward_f32({ ...call, ignoreIndex, labelSmoothing });
+      const { rows, classes } = rowsAndClasses('crossEntropy', x);
+      k.cross_entropy_forward_f32({ losses, lse, x, target, weight, rows, classes, ignoreIndex, labelSmoothing });
     },
     saves: ['x', 'target', 'weight', 'lse'],
     backward: (o, { losses: g }, saved, attributes) => ({ x: o.crossEntropyBackward({ g, ...saved }, attributes) }),
@@ -257,9 +257,9 @@ export const crossEntropyRows = family(calling(crossEntropyKernels, entropy), ()
       expectOptional(op, 'weight', weight, [classes]);
       return { dx: make(x.sizes, 'f32') };
     },
-    forward: (k, { dx }, inputs, { ignoreIndex, labelSmoothing }) => {
-      const call = { dx, ...inputs, ...rowsAndClasses('crossEntropyBackward', inputs.x) };
-      k.cross_entropy_backward_f32({ ...call, ignoreIndex, labelSmoothing });
+    forward: (k, { dx }, { g, x, lse, target, weight }, { ignoreIndex, labelSmoothing }) => {
+      const { rows, classes } = rowsAndClasses('crossEntropyBackward', x);
+      k.cross_entropy_backward_f32({ dx, g, x, lse, target, weight, rows, classes, ignoreIndex, labelSmoothing });
     },
     saves: ['g', 'x', 'lse', 'target', 'weight'],
     // The gradient is linear in g, and in x it is g · scale(row) · softmax: its derivative is that of a softmax.
