@@ -225,14 +225,21 @@ export class Backend implements TfBackend {
 
   /** Complex numbers as real and imaginary parts by turns. */
   #writeComplex(values: ArrayLike<number>, shape: readonly number[]): Data {
-    const data = this.#add(new Data(this, 'complex64', 0, null));
-    const part = (first: 0 | 1): Info => {
+    const part = (first: 0 | 1): Info & { readonly dataId: Data } => {
       const numbers = new Float32Array(values.length / 2);
       for (let i = 0; i < numbers.length; i++) numbers[i] = values[2 * i + first] as number;
       return { dataId: this.#write(numbers, shape, 'float32'), shape, dtype: 'float32' };
     };
-    data.complexTensorInfos = { real: part(0), imag: part(1) };
-    return data;
+    const real = part(0);
+    try {
+      const imag = part(1);
+      const data = this.#add(new Data(this, 'complex64', 0, null));
+      data.complexTensorInfos = { real, imag };
+      return data;
+    } catch (error) {
+      this.#remove(real.dataId);
+      throw error;
+    }
   }
 
   move(id: object, values: Values, shape: readonly number[], dtype: TfDtype, refCount: number): void {

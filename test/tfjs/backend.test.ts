@@ -115,6 +115,10 @@ describe('the backend', () => {
     const x = tf.ones([2048, 2048]);
     const before = [blocks(), backend().numDataIds()];
     expect(() => tf.tile(x, [8, 1])).toThrow(/out of memory/);
+    // Of two parts, the second of which has no room.
+    const parts = new Float32Array(2 ** 24);
+    expect(() => backend().write(parts, [2 ** 23], 'complex64')).toThrow(/out of memory/);
+    expect([blocks(), backend().numDataIds()]).toEqual(before);
     // Of several blocks, the last of which has no room.
     expect(() => tf.argMax(x, 1).dispose()).not.toThrow();
     expect(() => tf.tidy(() => tf.split(tf.tile(x, [2, 1]), 2))).toThrow(/out of memory/);
