@@ -2,10 +2,10 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 // Registers the gradients.
-import '@tensorflow/tfjs-layers';
+import * as layers from '@tensorflow/tfjs-layers';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { backend as running } from '../../bindings/index.ts';
-import { configure, register } from '../../bindings/tfjs/index.ts';
+import { accelerate, configure, register } from '../../bindings/tfjs/index.ts';
 
 const LIMIT = 2 ** 26;
 
@@ -125,6 +125,23 @@ describe('the backend', () => {
     expect([blocks(), backend().numDataIds()]).toEqual(before);
     expect(tf.tidy(() => tf.sum(x).dataSync()[0])).toBe(2 ** 22);
     x.dispose();
+  });
+
+  it('steps an accelerated optimizer as a whole, or not at all', () => {
+    const acceleration = accelerate({ ...tf, ...layers });
+    const [small, large] = [tf.variable(tf.ones([4])), tf.variable(tf.ones([2048, 2048]))];
+    // Others look at the old values: the large ones find no room for a copy.
+    const kept = [small.clone(), large.clone(), tf.ones([3 * 2048, 1024])];
+    const gradients = [small, large].map((x) => ({ name: x.name, tensor: tf.onesLike(x) }));
+    const optimizer = tf.train.sgd(0.5);
+    const gradient = gradients as unknown as tf.NamedTensorMap;
+    expect(() => optimizer.applyGradients(gradient)).toThrow(/out of memory/);
+    expect(Array.from(small.dataSync())).toEqual([1, 1, 1, 1]);
+    tf.dispose(kept);
+    optimizer.applyGradients(gradient);
+    expect(Array.from(small.dataSync())).toEqual([0.5, 0.5, 0.5, 0.5]);
+    tf.dispose([small, large, ...gradients.map(({ tensor }) => tensor)]);
+    acceleration.restore();
   });
 
   it('refuses a shape that was changed in place', () => {

@@ -143,13 +143,15 @@ export class Updates {
     if (this.#traced) this.#traced.step = step;
     else step.before();
     const slots = rule.slots(optimizer);
-    pairs.forEach(([weight, gradient], i) => {
-      if (!gradient) return;
+    // All memory is there before anything is written: a step is done as a whole, or not at all.
+    for (const counter of rule.counters?.(optimizer) ?? []) own(engine, backend, counter);
+    const changes = pairs.flatMap(([weight, gradient], i) => {
+      if (!gradient) return [];
       const p = own(engine, backend, weight);
       const states = slots.map((list) => list && own(engine, backend, (list[i] as { variable: TfVariable }).variable));
-      const update = { p, g: backend.at(gradient), n: p.size, hyper: { block: hyper, byteOffset: 0 }, states };
-      rule.update(backend.kernels, update, optimizer);
+      return { p, g: backend.at(gradient), n: p.size, hyper: { block: hyper, byteOffset: 0 }, states };
     });
+    for (const change of changes) rule.update(backend.kernels, change, optimizer);
     if (!this.#traced) step.after();
     return true;
   }
