@@ -51,7 +51,7 @@ describe('workers', () => {
     expect(stderr).toBe('');
     const { seconds, ...rest } = JSON.parse(stdout);
     expect(rest).toEqual({ threads, reason, sum: 512 ** 3 });
-    expect(seconds).toBeLessThan(4);
+    expect(seconds).toBeLessThan(20);
   });
 
   it('that nobody counted start with the first call that is worth it', () => {
@@ -63,7 +63,7 @@ describe('workers', () => {
       counts.push(workers.length);
       product(512);
       counts.push(workers.length);
-      const until = Date.now() + 5000;
+      const until = Date.now() + 30_000;
       // All in one turn of the loop of events.
       const busy = () => process.cpuUsage().user + process.cpuUsage().system;
       while (!rg.backend().reasons.some((reason) => / after all/.test(reason)) && rg.backend().threads < 2 && Date.now() < until);
