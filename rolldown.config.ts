@@ -9,17 +9,21 @@ import { readFileSync } from 'node:fs';
 import { defineConfig, type RolldownOptions } from 'rolldown';
 import { WORKER } from './bindings/engine/worker-text.ts';
 
-/** The namespaces of the package: each a folder of bindings/ and an entry of its own. */
+/** The namespaces of the package, and what further entries add to them: each a folder of bindings/ and an entry. */
 const KITS = ['autograd', 'data', 'distributions', 'functional', 'io', 'nn', 'optim'];
+
+/** Those of which the index has a part, core.ts, and the entry more: what parses files is not in the core. */
+const LARGER = ['data', 'io'];
 
 interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly license: string;
   readonly author: string;
+  readonly peerDependencies: Readonly<Record<string, string>>;
 }
 const read = (file: string): Manifest => JSON.parse(readFileSync(file, 'utf8'));
-const { version, license } = read('package.json');
+const { version, license, peerDependencies } = read('package.json');
 
 const loader = read('node_modules/@assemblyscript/loader/package.json');
 
@@ -63,7 +67,9 @@ const bareLoader = { name: 'bare-loader', transform: leaveOutWrappers };
 
 /** The other entries, as the index names them: those of bindings/ become those of build/lib. */
 const asEntry = (source: string, importer: string | undefined) =>
-  importer ? { id: source.replace(/^\.\/(\w+)(\/index)?\.ts$/, './$1.js'), external: true } : null;
+  importer
+    ? { id: source.replace(/^\.\/(\w+)(\/index)?\.ts$/, './$1.js').replace('/core.ts', '-core.js'), external: true }
+    : null;
 
 /** What only Node can do has a file of its own beside a classic script too. */
 const asFile = (source: string) => (source === './revectorize.ts' ? { id: './revectorize.js', external: true } : null);
@@ -77,7 +83,8 @@ const output = {
 } as const satisfies RolldownOptions['output'];
 
 const common: RolldownOptions = {
-  external: /^node:/,
+  // Packages that a user may have are asked for when they are needed, and never a part of this one.
+  external: [/^node:/, ...Object.keys(peerDependencies).map((name) => new RegExp(`^${name}(/|$)`))],
   platform: 'browser',
   tsconfig: false,
   transform: { target: 'es2022' },
@@ -118,6 +125,7 @@ export default defineConfig([
     input: {
       core: 'bindings/core.ts',
       ...Object.fromEntries([...KITS, 'tfjs'].map((kit) => [kit, `bindings/${kit}/index.ts`])),
+      ...Object.fromEntries(LARGER.map((kit) => [`${kit}-core`, `bindings/${kit}/core.ts`])),
     },
     // `sideEffects` of package.json speaks of the bundle; in its sources, `import './methods.ts'` has one.
     treeshake: { moduleSideEffects: () => true },
@@ -130,8 +138,10 @@ export default defineConfig([
       codeSplitting: {
         groups: [
           { name: 'base', test: belowTensors, minShareCount: 2, priority: 2 },
-          { name: 'shared', test: /bindings\/(?!nn\/)/, minShareCount: 2, priority: 1 },
+          { name: 'shared', test: /bindings\/(?!nn\/|data\/|io\/)/, minShareCount: 2, priority: 1 },
           { name: 'modules', test: /bindings\/nn\//, minShareCount: 2 },
+          { name: 'loaders', test: /bindings\/data\//, minShareCount: 2 },
+          { name: 'files', test: /bindings\/io\//, minShareCount: 2 },
         ],
       },
     },

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import * as retrograd from '../bindings/index.ts';
+import { library as retrograd } from './support/surface.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PAPERS = [

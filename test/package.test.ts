@@ -125,8 +125,11 @@ describe('the tarball', () => {
 
   it('has no dependencies and runs no script when it is installed', async () => {
     const manifest = JSON.parse(await readFile(join(project, 'node_modules/retrograd/package.json'), 'utf8'));
-    for (const kind of ['dependencies', 'optionalDependencies', 'peerDependencies', 'bundleDependencies'])
+    for (const kind of ['dependencies', 'optionalDependencies', 'bundleDependencies'])
       expect(manifest[kind]).toBeUndefined();
+    // What parses files of other programs, a user installs beside it who has such files.
+    for (const name of Object.keys(manifest.peerDependencies))
+      expect(manifest.peerDependenciesMeta[name]).toEqual({ optional: true });
     for (const script of ['preinstall', 'install', 'postinstall', 'prepare'])
       expect(manifest.scripts[script]).toBeUndefined();
     expect((await readdir(join(project, 'node_modules'))).filter((name) => !name.startsWith('.'))).toEqual([

@@ -1,4 +1,2 @@
-// The namespace `data`: datasets, loaders and file formats of data.
-export { type IdxArray, type IdxArrays, type IdxOf, readIdx } from './idx.ts';
-export { DataLoader, type Dataset, type LoaderOptions, type LoaderState, TensorDataset } from './loader.ts';
-export { Shuffle } from './shuffle.ts';
+// The entry `retrograd/data`: what the namespace `data` of the core has, and files and pipelines for data of any size.
+export * from './core.ts';

@@ -84,7 +84,7 @@ export interface LoaderOptions {
   dropLast?: boolean;
   /**
    * Seed of the orders, a whole number from 0; the same seed gives the same orders. null: each pass draws one from the
-   * default generator, which {@link manualSeed} seeds.
+   * default generator, which `manualSeed` seeds.
    * @defaultValue null
    */
   seed?: number | null;

@@ -1,13 +1,2 @@
-// The namespace `io`: files, safetensors and checkpoints.
-export type { Bytes } from '../data/bytes.ts';
-export { type CheckpointParts, decodeCheckpoint, encodeCheckpoint, type Resumable } from './checkpoint.ts';
-export { readFileBytes, writeFileAtomic } from './files.ts';
-export {
-  decodeSafetensors,
-  encodeSafetensors,
-  type FileArrays,
-  type FileTensor,
-  type FileTensorOf,
-  type Safetensors,
-} from './safetensors.ts';
-export { loadCheckpoint, loadSafetensors, saveCheckpoint, saveSafetensors } from './storage.ts';
+// The entry `retrograd/io`: what the namespace `io` of the core has, and the files of other libraries.
+export * from './core.ts';

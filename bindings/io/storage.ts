@@ -41,7 +41,7 @@ export const saveSafetensors = promised(
 );
 
 /**
- * Reads a safetensors file; the result can be given to {@link nn.Module.loadStateDict}. Node only.
+ * Reads a safetensors file; the result can be given to `loadStateDict` of a module. Node only.
  * @throws FormatError; the system's error; BackendError outside Node
  */
 export const loadSafetensors = promised(

@@ -3,8 +3,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseSync } from 'rolldown/utils';
+import * as data from '../../bindings/data/index.ts';
 import { others, overwritten } from '../../bindings/generated/method-list.ts';
 import * as retrograd from '../../bindings/index.ts';
+import * as io from '../../bindings/io/index.ts';
 import { type Signature, signatures } from '../../bindings/signature.ts';
 
 type Statement = ReturnType<typeof parseSync>['program']['body'][number];
@@ -28,6 +30,9 @@ export interface PublicCallable {
 }
 
 const ROOT = fileURLToPath(new URL('../../bindings/', import.meta.url));
+
+/** The index, with all that the entries of its namespaces have. */
+export const library = { ...retrograd, data, io };
 
 /** What `statement` of a file declares that is @internal, private or protected: `name` and `Class.member`. */
 function* hiddenIn(statement: Statement, marked: (node: { start: number }) => boolean): Generator<string> {
@@ -156,8 +161,8 @@ export function surface(
     }
   }
 
-  place('', retrograd);
-  addAll('', retrograd);
+  place('', library);
+  addAll('', library);
   for (const [type, object] of Object.entries(given))
     for (const each of signatures.filter(({ path }) => path.startsWith(`${type}.`))) {
       const fn = (object as Record<string, AnyFunction>)[each.name] as AnyFunction;
