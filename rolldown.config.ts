@@ -10,7 +10,7 @@ import { defineConfig, type RolldownOptions } from 'rolldown';
 import { WORKER } from './bindings/engine/worker-text.ts';
 
 /** The namespaces of the package, and what further entries add to them: each a folder of bindings/ and an entry. */
-const KITS = ['autograd', 'data', 'distributions', 'functional', 'io', 'nn', 'optim'];
+const KITS = ['autograd', 'data', 'distributions', 'functional', 'io', 'nn', 'onnx', 'optim'];
 
 /** Those of which the index has a part, core.ts, and the entry more: what parses files is not in the core. */
 const LARGER = ['data', 'io'];

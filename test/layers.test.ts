@@ -41,6 +41,7 @@ const LAYERS = [
   'optim/',
   'data/',
   'io/',
+  'onnx/',
   'generated/tensor-methods.ts',
   'generated/method-list.ts',
   'methods.ts',
@@ -201,7 +202,7 @@ describe('layers', () => {
     expect(new Set([...files.keys()].map(folderOf))).toEqual(new Set(Object.keys(FOLDERS)));
     // The op table is whole for tests and readers; programs carry the families that they call.
     const reached = new Set(
-      ['index', 'data/index', 'io/index', 'ops/table', 'tfjs/index'].map((name) => `bindings/${name}.ts`),
+      ['index', 'data/index', 'io/index', 'onnx/index', 'ops/table', 'tfjs/index'].map((name) => `bindings/${name}.ts`),
     );
     for (const path of reached)
       for (const { from } of importsOf(files.get(path) as string))

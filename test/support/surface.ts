@@ -7,6 +7,7 @@ import * as data from '../../bindings/data/index.ts';
 import { others, overwritten } from '../../bindings/generated/method-list.ts';
 import * as retrograd from '../../bindings/index.ts';
 import * as io from '../../bindings/io/index.ts';
+import * as onnx from '../../bindings/onnx/index.ts';
 import { type Signature, signatures } from '../../bindings/signature.ts';
 
 type Statement = ReturnType<typeof parseSync>['program']['body'][number];
@@ -32,7 +33,7 @@ export interface PublicCallable {
 const ROOT = fileURLToPath(new URL('../../bindings/', import.meta.url));
 
 /** The index, with all that the entries of its namespaces have. */
-export const library = { ...retrograd, data, io };
+export const library = { ...retrograd, data, io, onnx };
 
 /** What `statement` of a file declares that is @internal, private or protected: `name` and `Class.member`. */
 function* hiddenIn(statement: Statement, marked: (node: { start: number }) => boolean): Generator<string> {

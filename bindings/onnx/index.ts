@@ -1,0 +1,2 @@
+// The entry `retrograd/onnx`: models of other libraries.
+import './proto.ts';
