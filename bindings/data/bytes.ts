@@ -6,7 +6,7 @@ import { ArgumentError } from '../memory/errors.ts';
 export type Bytes = ArrayBuffer | SharedArrayBuffer | ArrayBufferView;
 
 /** By its tag, since buffers of another realm are no instances of this one's class. */
-const isBytes = (x: unknown): boolean =>
+export const isBytes = (x: unknown): x is Bytes =>
   ArrayBuffer.isView(x) || /^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(x));
 
 /** The kind of arguments that are bytes. */
