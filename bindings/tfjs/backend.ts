@@ -161,12 +161,21 @@ export class Backend implements TfBackend {
     return { dataId: x.dataId, shape, dtype: x.dtype };
   }
 
+  /** Complex numbers of two results of the kernel that runs, or of others that share their data. */
+  complex(real: Info, imag: Info): Info {
+    const dataId = this.#add(new Data(this, 'complex64', 0, null));
+    dataId.complexTensorInfos = { real, imag };
+    this.#made.push(dataId);
+    return { dataId, shape: real.shape, dtype: 'complex64' };
+  }
+
   /** Calls `make`, and lets go of all that was made in it as a result but for what it returns. */
-  keepingOnly(make: () => Info): Info {
+  keepingOnly<T extends Info | Info[]>(make: () => T): T {
     const from = this.#made.length;
     const result = make();
+    const kept = [result].flat().map(({ dataId }) => dataId);
     for (const data of this.#made.splice(from))
-      if (data === result.dataId) this.#made.push(data);
+      if (kept.includes(data)) this.#made.push(data);
       else this.#temporary.push(data);
     return result;
   }
@@ -278,8 +287,8 @@ export class Backend implements TfBackend {
     data.refCount--;
     if (!force && data.refCount > 0) return false;
     if (data.complexTensorInfos) {
-      this.disposeData(data.complexTensorInfos.real.dataId, true);
-      this.disposeData(data.complexTensorInfos.imag.dataId, true);
+      this.disposeData(data.complexTensorInfos.real.dataId);
+      this.disposeData(data.complexTensorInfos.imag.dataId);
     }
     this.#remove(data);
     this.#moved.delete(id);

@@ -2,7 +2,7 @@
 import { addKernels } from '../kernels/table.ts';
 import type { Backend } from './backend.ts';
 import { type KernelConfig, type KernelFunc, NAME, registry } from './engine.ts';
-import { families } from './kernels/table.ts';
+import { families, otherRows } from './kernels/table.ts';
 import type { Row } from './row.ts';
 
 /** Is told of each call: the kernel's name, and whether ours computes it. For tests and benchmarks. */
@@ -35,9 +35,11 @@ const kernelOf =
   (call) => {
     const { inputs, attrs } = call;
     const backend = call.backend as Backend;
-    const own = row?.fits(backend, inputs, attrs ?? {}) ?? false;
-    listener?.(name, own);
-    return row && own ? backend.run(row, inputs, attrs ?? {}) : callCpu(name, call);
+    let own = row;
+    if (row && !row.fits(backend, inputs, attrs ?? {}))
+      own = otherRows[name]?.find((other) => other.fits(backend, inputs, attrs ?? {})) ?? null;
+    listener?.(name, own !== null);
+    return own ? backend.run(own, inputs, attrs ?? {}) : callCpu(name, call);
   };
 
 const config = (kernelName: string, row: Row | null): KernelConfig => ({

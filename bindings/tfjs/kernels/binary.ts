@@ -7,7 +7,7 @@ import type { Backend } from '../backend.ts';
 import type { Data, NumberDtype } from '../data.ts';
 import type { Info } from '../engine.ts';
 import { B, F, type Family, I, listRow, type Row, row } from '../row.ts';
-import { asFloat, cast, constant, copy, stretch, stretched, stretchedDims } from './layout.ts';
+import { asFloat, cast, constant, copy, fill, stretch, stretched, stretchedDims } from './layout.ts';
 
 type Call = { readonly y: Data; readonly a: Data; readonly b: Data; readonly dims: readonly number[] };
 type Binary = (k: Kernels, call: Call) => void;
@@ -85,6 +85,37 @@ function modulo(backend: Backend, y: Data, a: Data, b: Data): void {
   kernels.where_f32({ y, condition: some, a: y, b: zero, dims: [1, n, 1, 1, 0] });
 }
 
+/** y = a to the power of b, of integers, modulo 2^32 as their product is; what is no whole number is cut off, to 0. */
+function power(backend: Backend, y: Data, a: Data, b: Data): void {
+  const { kernels } = backend;
+  const n = y.size;
+  const dims = [1, n, 1, 1];
+  const single = [1, n, 1, 0];
+  const number = (value: number): Data => constant(backend, 'int32', value);
+  const [base, bit, product] = [1, 2, 3].map(() => backend.temporary(n, 'int32')) as [Data, Data, Data];
+  const [some, whole] = [1, 2].map(() => backend.temporary(n, 'bool')) as [Data, Data];
+  // By less than 0, only 1 and -1 give whole numbers.
+  kernels.maximum_forward_i32({ y: base, a, b: number(-1), dims: single });
+  kernels.minimum_forward_i32({ y: base, a: base, b: number(1), dims: single });
+  kernels.eq_i32({ y: whole, a, b: base, dims });
+  kernels.ge_i32({ y: some, a: b, b: number(0), dims: single });
+  kernels.logical_or_u8({ y: whole, a: whole, b: some, dims });
+  kernels.where_f32({ y: base, condition: whole, a, b: number(0), dims: [1, n, 1, 1, 0] });
+  fill(kernels, 'int32', y, n, 1);
+  for (let i = 0; i < 31; i++) {
+    kernels.and_forward_i32({ y: bit, a: b, b: number(2 ** i), dims: single });
+    kernels.ne_i32({ y: some, a: bit, b: number(0), dims: single });
+    kernels.mul_forward_i32({ y: product, a: y, b: base, dims });
+    kernels.where_f32({ y, condition: some, a: product, b: y, dims: [1, n, 1, 1, 1] });
+    kernels.mul_forward_i32({ y: base, a: base, b: base, dims });
+  }
+}
+
+const powers = {
+  float32: binary('Pow', { float32: (k, call) => k.pow_forward_f32(call) }),
+  int32: special('Pow', I, power),
+};
+
 const arithmetic: Readonly<Record<string, Row>> = {
   Add: binary('Add', {
     float32: (k, call) => k.add_forward_f32(call),
@@ -99,7 +130,11 @@ const arithmetic: Readonly<Record<string, Row>> = {
     int32: (k, call) => k.mul_forward_i32(call),
   }),
   RealDiv: binary('RealDiv', { float32: (k, call) => k.div_forward_f32(call) }),
-  Pow: binary('Pow', { float32: (k, call) => k.pow_forward_f32(call) }),
+  Pow: {
+    fits: (...call) => powers.float32.fits(...call) || powers.int32.fits(...call),
+    run: (backend, inputs, attrs) =>
+      powers[(inputs as { readonly a: Info }).a.dtype as 'int32'].run(backend, inputs, attrs),
+  },
   Maximum: binary('Maximum', {
     float32: (k, call) => k.maximum_forward_f32(call),
     int32: (k, call) => k.maximum_forward_i32(call),

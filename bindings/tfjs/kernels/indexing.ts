@@ -1,7 +1,7 @@
 // Reads and writes by index.
-import { ArgumentError } from '../../memory/errors.ts';
+import { ArgumentError, ShapeError } from '../../memory/errors.ts';
 import { split3 } from '../../ops/shapes.ts';
-import { numelOf, sameShape } from '../../sizes.ts';
+import { numelOf } from '../../sizes.ts';
 import type { Backend } from '../backend.ts';
 import type { NumberDtype } from '../data.ts';
 import type { Info } from '../engine.ts';
@@ -25,13 +25,25 @@ interface OneHot {
   readonly dtype?: NumberDtype;
 }
 
-/** How many dims both share; counted from behind where it is negative. */
-const batchOf = ({ shape }: Info, batchDims = 0): number => (batchDims < 0 ? batchDims + shape.length : batchDims);
+/** How many dims both share; counted from behind where it is negative. @throws ShapeError, in the words of tfjs */
+function batchOf(x: Info, indices: Info, d: number, given = 0): number {
+  const { length } = indices.shape;
+  const n = given < 0 ? given + length : given;
+  if (n < 0 || n > length)
+    throw new ShapeError(`gather: Expect batchDims in the range of [-${length}, ${length}], but got ${given}`);
+  if (n > d) throw new ShapeError(`gather: batchDims (${n}) must be less than or equal to axis (${d}).`);
+  for (let i = 0; i < n; i++)
+    if (x.shape[i] !== indices.shape[i])
+      throw new ShapeError(
+        `gather: x.shape[${i}]: ${x.shape[i]} should be equal to indices.shape[${i}]: ${indices.shape[i]}.`,
+      );
+  return n;
+}
 
 /** Picks slices of x along an axis, batch by batch. @throws ArgumentError for an index that there is not */
 function gather(backend: Backend, x: Info, indices: Info, { axis, batchDims: given }: Gather): Info {
-  const batchDims = batchOf(indices, given);
   const d = axisOf('gather', axis, x.shape.length);
+  const batchDims = batchOf(x, indices, d, given);
   const n = x.shape[d] as number;
   const wrong = outside(backend, indices, n);
   if (wrong >= 0)
@@ -65,14 +77,6 @@ export const indexing: Family = {
     GatherV2: row<{ x: number; indices: number }, Gather>(
       { x: F | I | B, indices: I },
       (backend, { x, indices }, attrs) => gather(backend, x, indices, attrs),
-      ({ x, indices }, { axis, batchDims: given }) => {
-        const batchDims = batchOf(indices, given);
-        return (
-          batchDims >= 0 &&
-          batchDims <= (axis < 0 ? axis + x.shape.length : axis) &&
-          sameShape(x.shape.slice(0, batchDims), indices.shape.slice(0, batchDims))
-        );
-      },
     ),
     OneHot: row<{ indices: number }, OneHot>(
       { indices: I },

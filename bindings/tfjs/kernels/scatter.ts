@@ -115,7 +115,9 @@ function sumSegments(backend: Backend, x: Info, segmentIds: Info, segments: numb
 const gatherNd: Row = row(
   { params: F | I | B, indices: I },
   (backend, { params, indices }) => {
-    const depth = indices.shape[indices.shape.length - 1] as number;
+    const depth = indices.shape.at(-1);
+    if (depth === undefined)
+      throw new ShapeError('gatherND: index must be at least 1D, got a single number; reshape it to [1, 1]');
     if (depth > params.shape.length)
       throw new ShapeError(
         `gatherND: index innermost dimension length must be <= tensor rank; saw: ${depth} vs. ${params.shape.length}`,
@@ -134,7 +136,7 @@ const gatherNd: Row = row(
     else backend.kernels.index_select_32({ ...call, ...sizes });
     return y;
   },
-  ({ indices }) => indices.shape.length > 0 && (indices.shape[indices.shape.length - 1] as number) > 0,
+  ({ indices }) => indices.shape.at(-1) !== 0,
 );
 
 const scatterNd: Row = row<{ indices: number; updates: number }, { shape: Shape }>(

@@ -1,5 +1,5 @@
 // Kernels that move elements, or give them another shape.
-import { ShapeError } from '../../memory/errors.ts';
+import { DtypeError, ShapeError } from '../../memory/errors.ts';
 import { split3 } from '../../ops/shapes.ts';
 import { contiguousStrides, numelOf, type Shape, sameShape } from '../../sizes.ts';
 import type { Backend } from '../backend.ts';
@@ -212,8 +212,10 @@ export const shape: Family = {
     Pack: listRow<{ axis: number }>(
       NUMBERS,
       (backend, list, { axis }) => {
-        const [{ shape }] = list as [Info, ...Info[]];
+        const [{ shape, dtype }] = list as [Info, ...Info[]];
         const d = axisOf('stack', axis, shape.length + 1);
+        if (list.some((x) => x.dtype !== dtype))
+          throw new DtypeError(`stack: All tensors passed to stack must have matching dtypes, got ${dtype} and others`);
         if (list.some((x) => !sameShape(x.shape, shape)))
           throw new ShapeError(
             `stack: All tensors passed to stack must have matching shapes, got [${shape}] and others`,
@@ -225,7 +227,7 @@ export const shape: Family = {
           d,
         );
       },
-      (list) => list.length > 0 && list.every(({ dtype }) => dtype === list[0]?.dtype),
+      (list) => list.length > 0,
     ),
     Unpack: row<{ value: number }, { axis: number }>({ value: NUMBERS }, (backend, { value }, { axis }) => {
       const d = axisOf('unstack', axis, value.shape.length);

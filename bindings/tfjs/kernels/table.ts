@@ -9,6 +9,7 @@ import { image } from './image.ts';
 import { indexing } from './indexing.ts';
 import { matmul } from './matmul.ts';
 import { norm } from './norm.ts';
+import { others, parts } from './parts.ts';
 import { pool } from './pool.ts';
 import { reduce } from './reduce.ts';
 import { scatter } from './scatter.ts';
@@ -30,4 +31,8 @@ export const families: readonly Family[] = [
   pool,
   norm,
   image,
+  parts,
 ];
+
+/** By the kernel's name, rows for calls that its own does not fit. */
+export const otherRows = others(Object.assign({}, ...families.map(({ rows }) => rows)));

@@ -1,4 +1,5 @@
 // For each kind of layer: which module it is here, and how its weights lie there and here.
+import { optional } from '../../lookup.ts';
 import { ArgumentError } from '../../memory/errors.ts';
 import type { Module } from '../../nn/module.ts';
 import type { Config, LayerInfo } from './topology.ts';
@@ -206,7 +207,11 @@ function recurrent(
   };
   return rule;
 }
-const cells = { LSTM: recurrent('LSTM', 4), GRU: recurrent('GRU', 3), SimpleRNN: recurrent('RNN', 1) };
+const cells = optional(() => ({
+  LSTM: recurrent('LSTM', 4),
+  GRU: recurrent('GRU', 3),
+  SimpleRNN: recurrent('RNN', 1),
+}));
 
 const bidirectional: Rule = {
   what: 'a bidirectional nn.LSTM, nn.GRU or nn.RNN',
@@ -239,7 +244,7 @@ const dense: Rule = {
   },
 };
 
-const pointwise: Rule = {
+const pointwise = (): Rule => ({
   ...conv(2),
   pairs: (module, layer, fail) => {
     const config = { ...layer.config, strides: 1, dilation_rate: 1, padding: 'valid' };
@@ -247,7 +252,7 @@ const pointwise: Rule = {
       .pairs(module, { ...layer, config }, fail)
       .map((pair) => (pair.role === 'kernel' ? { ...pair, role: 'pointwise_kernel' } : pair));
   },
-};
+});
 
 const batch = [
   ['gamma', 'weight'],
@@ -256,8 +261,8 @@ const batch = [
   ['moving_variance', 'runningVar'],
 ] as const;
 
-/** The modules of each kind of layer, in order. */
-export const rules: Readonly<Record<string, readonly Rule[]>> = {
+/** The modules of each kind of layer, in order; left out of bundles that carry no weights over. */
+export const rules: Readonly<Record<string, readonly Rule[]>> = optional(() => ({
   Dense: [dense],
   Conv1D: [conv(1)],
   Conv2D: [conv(2)],
@@ -269,7 +274,7 @@ export const rules: Readonly<Record<string, readonly Rule[]>> = {
       pairs: (module, layer, fail) =>
         depthwise('depthwise_kernel').pairs(module, { ...layer, config: { ...layer.config, use_bias: false } }, fail),
     },
-    pointwise,
+    pointwise(),
   ],
   Conv2DTranspose: [transposed],
   BatchNormalization: [norm('nn.BatchNorm1d, 2d or 3d', 'runningMean', batch)],
@@ -285,4 +290,4 @@ export const rules: Readonly<Record<string, readonly Rule[]>> = {
   GRU: [cells.GRU],
   SimpleRNN: [cells.SimpleRNN],
   Bidirectional: [bidirectional],
-};
+}));
