@@ -144,6 +144,25 @@ describe('the backend', () => {
     acceleration.restore();
   });
 
+  it('keeps nothing of an accelerated step whose variables find no memory', async () => {
+    const acceleration = accelerate({ ...tf, ...layers }, { warn: false });
+    const model = layers.sequential({ layers: [layers.layers.dense({ units: 1, inputShape: [2] })] });
+    model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+    const [x, y] = [tf.ones([4, 2]), tf.ones([4, 1])];
+    // The large one, of which somebody holds the old values, would need a copy before a program may write it.
+    const large = tf.variable(tf.ones([2048, 2048]));
+    const kept = [large.clone(), tf.ones([10 * 1024, 1024])];
+    await model.trainOnBatch(x, y);
+    const before = [blocks(), backend().numDataIds()];
+    await model.trainOnBatch(x, y);
+    expect(acceleration.stats.fallbacks.join()).toMatch(/there is no memory for its program/);
+    expect([blocks(), backend().numDataIds()]).toEqual(before);
+    acceleration.restore();
+    tf.dispose([x, y, large, ...kept]);
+    model.dispose();
+    model.optimizer.dispose();
+  });
+
   it('refuses a shape that was changed in place', () => {
     const x = tf.tensor([1, 2, 3]);
     (x as unknown as { shape: number[] }).shape = [4000];

@@ -72,9 +72,10 @@ export class Traced {
     this.#context = context;
     this.#backend = backend;
     this.optimizer = optimizer;
-    this.recorder = new Recorder(context.tf, backend);
     const { state } = context.engine;
+    // What may find no memory comes first: the recorder has some of its own.
     const held = residents(context, backend);
+    this.recorder = new Recorder(context.tf, backend);
     // The values from before the step last, whatever is assigned.
     for (const [, one] of held) one.refCount++;
     this.variables = held.map(([variable, one]) => [variable, one, one.block]);
