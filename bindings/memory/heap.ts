@@ -11,16 +11,17 @@ const SMALL = 1024; // up to here a class every 64 bytes, beyond it eight classe
 const SMALL_CLASSES = SMALL / ALIGN;
 
 function sizeClass(bytes: number): number {
-  if (bytes <= SMALL) return Math.max(0, Math.ceil(bytes / ALIGN) - 1);
-  const octave = 31 - Math.clz32((bytes - 1) >>> 0); // 2^octave < bytes <= 2^(octave + 1)
-  const step = 2 ** (octave - 3);
-  return SMALL_CLASSES + (octave - 10) * 8 + Math.ceil((bytes - 2 ** octave) / step) - 1;
+  if (bytes <= SMALL) return Math.max(0, bytes - 1) >>> 6;
+  const last = (bytes - 1) >>> 0;
+  const octave = 31 - Math.clz32(last); // 2^octave < bytes <= 2^(octave + 1)
+  return SMALL_CLASSES + (octave - 11) * 8 + (last >>> (octave - 3));
 }
 
 function classBytes(index: number): number {
   if (index < SMALL_CLASSES) return (index + 1) * ALIGN;
-  const octave = 10 + Math.floor((index - SMALL_CLASSES) / 8);
-  return 2 ** octave + (((index - SMALL_CLASSES) % 8) + 1) * 2 ** (octave - 3);
+  const large = index - SMALL_CLASSES;
+  // Eighths of an octave, which begins at 8 of them: 2^(7 + large / 8) bytes each. All of it may be 2^32.
+  return ((large & 7) + 9) * (1 << (7 + (large >>> 3)));
 }
 
 /** `bytes`, at most 4 GiB, rounded up to the size of their class. */

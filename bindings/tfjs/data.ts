@@ -9,7 +9,8 @@ import type { Info, TfDtype } from './engine.ts';
 /** How numbers lie in memory. */
 export const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 export type NumberDtype = keyof typeof arrays;
-export const isNumber = (dtype: TfDtype): dtype is NumberDtype => Object.hasOwn(arrays, dtype);
+export const isNumber = (dtype: TfDtype): dtype is NumberDtype =>
+  dtype === 'float32' || dtype === 'int32' || dtype === 'bool';
 
 /** Bytes of an element in memory. */
 export const bytesOf = (dtype: TfDtype): 1 | 4 => (dtype === 'bool' ? 1 : 4);
@@ -17,9 +18,12 @@ export const bytesOf = (dtype: TfDtype): 1 | 4 => (dtype === 'bool' ? 1 : 4);
 /** An array of JavaScript: numbers of some kind, encoded strings, or nothing yet. */
 export type Held = ArrayLike<unknown> | null | undefined;
 
-/** Whether an array is a look at the arena, which must not be kept. */
+/**
+ * Whether an array is a look at the arena, which must not be kept. Nothing lies at its start: the buffer of a small
+ * array of JavaScript, which engines have yet to make then, is not asked for.
+ */
 export const isView = (values: Held): boolean =>
-  ArrayBuffer.isView(values) && values.buffer === runtime().arena.u8.buffer;
+  ArrayBuffer.isView(values) && values.byteOffset > 0 && values.buffer === runtime().arena.u8.buffer;
 
 /** Calls `fn` so that blocks get memory, also while a step is traced, whose blocks have none. */
 export function withMemory<T>(fn: () => T): T {
@@ -32,6 +36,9 @@ export function withMemory<T>(fn: () => T): T {
     arena.stand = stand;
   }
 }
+
+/** Numbers that are written one by one. */
+const FEW = 16;
 
 export class Data implements Operand {
   /** Null once it is gone: tfjs may give the same id back. */
@@ -82,16 +89,30 @@ export class Data implements Operand {
 
   /** Overwrites the numbers in memory. */
   fill(values: ArrayLike<unknown>): void {
-    this.look(values.length).set(values as ArrayLike<number>);
+    // tfjs makes a tensor of each number that it computes with; a look would cost more than those.
+    if (values.length > FEW) this.look(values.length).set(values as ArrayLike<number>);
+    else {
+      const from = this.#first;
+      const all = this.#all;
+      for (let i = 0; i < values.length; i++) all[from + i] = values[i] as number;
+    }
+  }
+
+  get #all(): Float32Array | Int32Array | Uint8Array {
+    const { arena } = runtime();
+    return this.dtype === 'float32' ? arena.f32 : this.dtype === 'int32' ? arena.i32 : arena.u8;
+  }
+
+  /** Where the numbers begin, in elements. */
+  get #first(): number {
+    const { ptr } = this.block;
+    return this.dtype === 'bool' ? ptr : ptr / 4;
   }
 
   /** A look at the numbers in memory, until memory grows. */
   look(size = this.size): Float32Array | Int32Array | Uint8Array {
-    const { arena } = runtime();
-    const { ptr } = this.block;
-    const from = this.dtype === 'bool' ? ptr : ptr / 4;
-    const all = this.dtype === 'float32' ? arena.f32 : this.dtype === 'int32' ? arena.i32 : arena.u8;
-    return all.subarray(from, from + size);
+    const from = this.#first;
+    return this.#all.subarray(from, from + size);
   }
 
   /** What kernels of the cpu backend read: a look at memory that is made anew each time, since memory grows. */

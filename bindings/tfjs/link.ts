@@ -30,16 +30,19 @@ function callCpu(name: string, call: Parameters<KernelFunc>[0]): unknown {
   }
 }
 
+const NONE = {};
+
 const kernelOf =
   (name: string, row: Row | null): KernelFunc =>
   (call) => {
-    const { inputs, attrs } = call;
+    const { inputs } = call;
+    const attrs = call.attrs ?? NONE;
     const backend = call.backend as Backend;
     let own = row;
-    if (row && !row.fits(backend, inputs, attrs ?? {}))
-      own = otherRows[name]?.find((other) => other.fits(backend, inputs, attrs ?? {})) ?? null;
+    if (row && !row.fits(backend, inputs, attrs))
+      own = otherRows[name]?.find((other) => other.fits(backend, inputs, attrs)) ?? null;
     listener?.(name, own !== null);
-    return own ? backend.run(own, inputs, attrs ?? {}) : callCpu(name, call);
+    return own ? backend.run(own, inputs, attrs) : callCpu(name, call);
   };
 
 const config = (kernelName: string, row: Row | null): KernelConfig => ({

@@ -9,7 +9,8 @@ import type { Info, TfDtype } from './engine.ts';
 export const F = 1;
 export const I = 2;
 export const B = 4;
-const bits: Readonly<Record<TfDtype, number>> = { float32: F, int32: I, bool: B, complex64: 8, string: 16 };
+/** The bit of a dtype. A look into a table by names that vary is slow. */
+const bitOf = (dtype: TfDtype): number => (dtype === 'float32' ? F : dtype === 'int32' ? I : dtype === 'bool' ? B : 0);
 
 /** Lists of sizes and strides of more dims, or of twice as many where each is split in two, do not fit a call. */
 const MOST_DIMS = 16;
@@ -27,10 +28,12 @@ type Given<T extends Takes> = { readonly [K in keyof T]: T[K] extends Optional ?
 /** What computes a kernel. All data of results is its own or shared; inputs have the dtypes that the row takes. */
 type Run<I, A> = (backend: Backend, inputs: I, attrs: A) => Info | Info[];
 
+/** Whether ours computes a call; otherwise the cpu backend's kernel does. */
+type Fits = (backend: Backend, inputs: object, attrs: unknown) => boolean;
+
 /** A row, its types forgotten. */
 export interface Row {
-  /** Whether ours computes this call; otherwise the cpu backend's does. */
-  fits(backend: Backend, inputs: object, attrs: unknown): boolean;
+  readonly fits: Fits;
   run(backend: Backend, inputs: object, attrs: unknown): Info | Info[];
 }
 
@@ -45,7 +48,7 @@ export interface Family {
  * give integers for floats), and as large as its shape. @throws ArgumentError where a shape was changed in place
  */
 function isReadable(backend: Backend, info: Info, mask: number): boolean {
-  if ((mask & bits[info.dtype]) === 0 || info.shape.length > MOST_DIMS) return false;
+  if ((mask & bitOf(info.dtype)) === 0 || info.shape.length > MOST_DIMS) return false;
   const { dtype, size } = backend.at(info);
   if (dtype !== info.dtype) return false;
   if (size < numelOf(info.shape))
@@ -54,6 +57,8 @@ function isReadable(backend: Backend, info: Info, mask: number): boolean {
     );
   return true;
 }
+
+type Inputs = Readonly<Record<string, Info | null | undefined>>;
 
 /**
  * A row of a kernel with named inputs.
@@ -71,16 +76,27 @@ export function row<const T extends Takes, A = unknown>(
     return typeof spec === 'number' ? spec : spec.mask;
   });
   const needed = names.map((name) => typeof takes[name] === 'number');
-  return {
-    fits: (backend, inputs, attrs) => {
-      for (let i = 0; i < names.length; i++) {
-        const info = (inputs as Readonly<Record<string, Info | null | undefined>>)[names[i] as string];
-        if (info ? !isReadable(backend, info, masks[i] as number) : needed[i]) return false;
-      }
-      return when?.(inputs as Given<T>, attrs as A) ?? true;
-    },
-    run: run as Row['run'],
+  const [first = 0, second = 0] = masks;
+  const holds = when as undefined | ((inputs: object, attrs: unknown) => boolean);
+  const any: Fits = (backend, inputs, attrs) => {
+    for (let i = 0; i < names.length; i++) {
+      const info = (inputs as Inputs)[names[i] as string];
+      if (info ? !isReadable(backend, info, masks[i] as number) : needed[i]) return false;
+    }
+    return holds ? holds(inputs, attrs) : true;
   };
+  // What most rows take, by names that engines know beforehand.
+  const x: Fits = (backend, inputs, attrs) => {
+    const info = (inputs as Inputs).x;
+    return !!info && isReadable(backend, info, first) && (holds ? holds(inputs, attrs) : true);
+  };
+  const ab: Fits = (backend, inputs, attrs) => {
+    const { a, b } = inputs as Inputs;
+    if (!(a && b && isReadable(backend, a, first) && isReadable(backend, b, second))) return false;
+    return holds ? holds(inputs, attrs) : true;
+  };
+  const list = needed.includes(false) ? '' : names.join();
+  return { fits: list === 'x' ? x : list === 'a,b' ? ab : any, run: run as Row['run'] };
 }
 
 /** A row of a kernel that takes a list of tensors. */

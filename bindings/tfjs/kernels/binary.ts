@@ -24,7 +24,8 @@ function binary(kernel: string, choice: Choice, result?: NumberDtype): Row {
       const shape = stretch(kernel, a.shape, b.shape);
       const y = backend.make(shape, result ?? dtype);
       const dims = stretchedDims(shape, a.shape, b.shape);
-      (choice[dtype] as Binary)(backend.kernels, { y: y.dataId, a: backend.at(a), b: backend.at(b), dims });
+      const run = dtype === 'float32' ? choice.float32 : dtype === 'int32' ? choice.int32 : choice.bool;
+      (run as Binary)(backend.kernels, { y: y.dataId, a: backend.at(a), b: backend.at(b), dims });
       return y;
     },
     ({ a, b }) => a.dtype === b.dtype,

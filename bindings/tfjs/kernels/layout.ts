@@ -14,7 +14,8 @@ export const part = (data: Data, from: number): Operand =>
 
 /** The dims that two shapes stretch to. @throws ShapeError */
 export function stretch(kernel: string, a: Shape, b: Shape): Shape {
-  if (sameShape(a, b)) return a;
+  if (b.length === 0 || sameShape(a, b)) return a;
+  if (a.length === 0) return b;
   const ndim = Math.max(a.length, b.length);
   const out = new Array<number>(ndim);
   for (let d = 1; d <= ndim; d++) {

@@ -39,6 +39,13 @@ const SINGLE: readonly number[] = [0];
 const batchStrides = (shape: Shape, batch: Shape): number[] =>
   broadcastTo(shape.slice(0, -2), contiguousStrides(shape).slice(0, -2), batch);
 
+/** Rows and columns of a matrix, or of its transpose. */
+function sides(shape: Shape, turned: boolean): readonly [number, number] {
+  const rows = shape[shape.length - 2] as number;
+  const columns = shape[shape.length - 1] as number;
+  return turned ? [columns, rows] : [rows, columns];
+}
+
 /** @throws ShapeError unless both are batches of matrices that can be multiplied */
 function productOf(
   backend: Backend,
@@ -50,10 +57,8 @@ function productOf(
     throw new ShapeError(
       `matMul: expected at least 2 dims each, got ${formatShape(a.shape)} and ${formatShape(b.shape)}; reshape() first`,
     );
-  const [aRows, aCols] = a.shape.slice(-2) as [number, number];
-  const [bRows, bCols] = b.shape.slice(-2) as [number, number];
-  const [m, k] = transposeA ? [aCols, aRows] : [aRows, aCols];
-  const [inner, n] = transposeB ? [bCols, bRows] : [bRows, bCols];
+  const [m, k] = sides(a.shape, transposeA);
+  const [inner, n] = sides(b.shape, transposeB);
   if (k !== inner)
     throw new ShapeError(
       `matMul: inner shapes (${k}) and (${inner}) of Tensors with shapes ${a.shape} and ${b.shape} and ` +

@@ -20,7 +20,11 @@ interface Axes {
 /** The axes to reduce, counted from the front, each once; without any, all of them. */
 function axesOf(kernel: string, { axis, reductionIndices }: Axes, ndim: number): number[] {
   const given = axis ?? reductionIndices;
-  if (given === null || given === undefined) return Array.from({ length: ndim }, (_, d) => d);
+  const axes: number[] = [];
+  if (given === null || given === undefined) {
+    for (let d = 0; d < ndim; d++) axes.push(d);
+    return axes;
+  }
   if (typeof given === 'number') return [axisOf(kernel, given, ndim)];
   if (given.length === 1) return [axisOf(kernel, given[0] as number, ndim)];
   return [...new Set(given.map((each) => axisOf(kernel, each, ndim)))].sort((a, b) => a - b);
@@ -36,8 +40,8 @@ interface Split {
 
 /** The axes of x as one: where they are no neighbours, a copy with them at the end. */
 function splitOver(backend: Backend, x: Data, shape: Shape, axes: readonly number[]): Split {
-  const [first = 0] = axes;
-  if (axes.every((axis, i) => axis === first + i)) {
+  const first = axes[0] ?? 0;
+  if (axes.length < 2 || axes.every((axis, i) => axis === first + i)) {
     const [outer, r, inner] = split3(shape, first, first + axes.length);
     return { x, outer, r, inner };
   }
@@ -52,15 +56,24 @@ function splitOver(backend: Backend, x: Data, shape: Shape, axes: readonly numbe
 }
 
 /** The shape without the axes, or with 1 for each. */
-const reducedShape = (shape: Shape, axes: readonly number[], keepDims = false): number[] =>
-  keepDims ? shape.map((n, d) => (axes.includes(d) ? 1 : n)) : shape.filter((_, d) => !axes.includes(d));
+function reducedShape(shape: Shape, axes: readonly number[], keepDims = false): number[] {
+  const left: number[] = [];
+  for (let d = 0; d < shape.length; d++)
+    if (!axes.includes(d)) left.push(shape[d] as number);
+    else if (keepDims) left.push(1);
+  return left;
+}
 
 /** A result: the sum of floats over some axes, which go. */
 export function sumOver(backend: Backend, x: Info, axes: readonly number[]): Info {
   const y = backend.make(reducedShape(x.shape, axes), 'float32');
-  const split = splitOver(backend, backend.at(x), x.shape, axes);
-  backend.kernels.sum_f32({ ...split, y: y.dataId, stride: split.inner, factor: 1 });
+  addUp(backend, y.dataId, splitOver(backend, backend.at(x), x.shape, axes), 1);
   return y;
+}
+
+/** y = factor · the sum over the axis. Operands are named one by one, here and below: to spread them takes long. */
+function addUp({ kernels }: Backend, y: Data, { x, outer, r, inner }: Split, factor: number): void {
+  kernels.sum_f32({ y, x, outer, r, inner, stride: inner, factor });
 }
 
 /** What a reduction calls. */
@@ -75,9 +88,8 @@ interface Call {
 type Reduce = (k: Kernels, call: Call, backend: Backend) => void;
 type Choice = { readonly [D in NumberDtype]?: readonly [result: NumberDtype, reduce: Reduce] };
 
-/** Whether every axis that goes has elements: what is left of none, the cpu backend says. */
-const hasElements = (kernel: string, x: Info, attrs: Axes): boolean =>
-  numelOf(x.shape) > 0 && axesOf(kernel, attrs, x.shape.length).length >= 0;
+/** What is left of no elements, the cpu backend says. */
+const hasElements = ({ x }: { readonly x: Info }): boolean => numelOf(x.shape) > 0;
 
 function reduction(kernel: string, choice: Choice): Row {
   const mask = (choice.float32 ? F : 0) | (choice.int32 ? I : 0) | (choice.bool ? B : 0);
@@ -87,11 +99,11 @@ function reduction(kernel: string, choice: Choice): Row {
       const axes = axesOf(kernel, attrs, x.shape.length);
       const [dtype, reduce] = choice[x.dtype as NumberDtype] as readonly [NumberDtype, Reduce];
       const y = backend.make(reducedShape(x.shape, axes, attrs.keepDims), dtype);
-      const split = splitOver(backend, backend.at(x), x.shape, axes);
-      reduce(backend.kernels, { ...split, y: y.dataId, stride: split.inner }, backend);
+      const { x: data, outer, r, inner } = splitOver(backend, backend.at(x), x.shape, axes);
+      reduce(backend.kernels, { y: y.dataId, x: data, outer, r, inner, stride: inner }, backend);
       return y;
     },
-    ({ x }, attrs) => hasElements(kernel, x, attrs),
+    hasElements,
   );
 }
 
@@ -200,7 +212,7 @@ export const reduce: Family = {
   kernels: [recurrenceKernels],
   rows: {
     Sum: reduction('Sum', {
-      float32: ['float32', (k, call) => k.sum_f32({ ...call, factor: 1 })],
+      float32: ['float32', (_, call, backend) => addUp(backend, call.y, call, 1)],
       int32: ['int32', (k, call) => k.sum_i32(call)],
       bool: ['int32', (k, call) => k.sum_u8(call)],
     }),
@@ -210,10 +222,10 @@ export const reduce: Family = {
         const axes = axesOf('Mean', attrs, x.shape.length);
         const y = backend.make(reducedShape(x.shape, axes, attrs.keepDims), 'float32');
         const split = splitOver(backend, asFloat(backend, x), x.shape, axes);
-        backend.kernels.sum_f32({ ...split, y: y.dataId, stride: split.inner, factor: 1 / split.r });
+        addUp(backend, y.dataId, split, 1 / split.r);
         return y;
       },
-      ({ x }, attrs) => hasElements('Mean', x, attrs),
+      hasElements,
     ),
     Prod: reduction('Prod', {
       float32: ['float32', (k, call) => k.prod_f32(call)],
