@@ -1,2 +1,3 @@
 // The entry `retrograd/onnx`: models of other libraries.
-import './proto.ts';
+export { type LoadOnnxOptions, loadOnnx } from './load.ts';
+export type { OnnxModule, OnnxValue } from './model.ts';

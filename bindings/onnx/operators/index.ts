@@ -1,0 +1,25 @@
+// The table of operators: one row each, by families.
+import type { Family } from '../operator.ts';
+import { activations } from './activation.ts';
+import { convolutions } from './conv.ts';
+import { elementwise } from './elementwise.ts';
+import { indexing } from './indexing.ts';
+import { norms } from './norm.ts';
+import { pools } from './pool.ts';
+import { products } from './products.ts';
+import { reductions } from './reduce.ts';
+import { shapes } from './shape.ts';
+
+/** All operators of ONNX's own domain that there are, by name. */
+export const operators: Family = {
+  __proto__: null as never,
+  ...elementwise,
+  ...activations,
+  ...shapes,
+  ...reductions,
+  ...products,
+  ...convolutions,
+  ...pools,
+  ...norms,
+  ...indexing,
+};
