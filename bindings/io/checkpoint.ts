@@ -1,7 +1,6 @@
 // A whole training run as bytes: weights, optimizer state, random state, place in the data. A run that continues from
 // it computes the same bits as one that was never stopped.
 import type { Bytes } from '../data/bytes.ts';
-import type { LoaderState } from '../data/loader.ts';
 import { tracing } from '../execute.ts';
 import { isPlain } from '../kinds.ts';
 import { record, rowOf } from '../lookup.ts';
@@ -27,12 +26,12 @@ export interface CheckpointParts {
   loader?: Resumable;
 }
 
-/** What has the state of a DataLoader. */
+/** What says where it stands, as a DataLoader does. */
 export interface Resumable {
-  /** Where it stands. */
-  state(): LoaderState;
+  /** Where it stands, in plain JSON. */
+  state(): unknown;
   /** Goes on from there; throws, and stays where it is, for a state that is none. */
-  loadState(state: LoaderState): void;
+  loadState(state: never): void;
 }
 
 /** What each part has to be. */
@@ -227,7 +226,7 @@ function decode(source: Bytes, parts: CheckpointParts): unknown {
   const commitOptimizer =
     saved && taken('an optimizer', () => (optimizer as Optimizer<object>).prepareStateDict(saved));
   // The loader checks and takes its state in one: it is the first to change.
-  if (loader) taken('a place in the data', () => loader.loadState(place as LoaderState), true);
+  if (loader) taken('a place in the data', () => loader.loadState(place as never), true);
   commitModel?.();
   commitOptimizer?.();
   setRngState(random);

@@ -2,17 +2,21 @@
 // say where it stands.
 import type { Chunk } from './chunk.ts';
 
-/** Any JSON value: where a reader stands. Only the source that made it knows what it means. */
+/** Any JSON value but undefined: where a reader stands. Only the source that made it knows what it means. */
 export type State = unknown;
 
 /** A pass over a source. */
 export interface Reader<T> {
   /**
-   * The next records, at least one; null at the end, and at every call after it. At once where nothing has to be waited
-   * for. Calls do not overlap.
+   * The next records, at least one; null at the end, and at every call after it. Calls do not overlap.
+   * @param wanted how many are needed now: what makes records at a cost gives no more than these, and what has them at
+   * hand any number
    */
-  next(): Chunk<T> | null | Promise<Chunk<T> | null>;
-  /** Where the pass stands: open() with this goes on with the chunk that next() would give, and later ones, to the bit. */
+  next(wanted: number): Chunk<T> | null | Promise<Chunk<T> | null>;
+  /**
+   * Where the pass stands, a value that later calls don't change: open() with it goes on with the record that next()
+   * would give first, and all later ones, to the bit. How records are cut into chunks may differ. After the end, too.
+   */
   state(): State;
   /** Lets go of files and workers. Of a reader that was read to its end, too; twice does nothing. */
   close(): void | Promise<void>;
@@ -23,15 +27,18 @@ export interface Source<T> {
   /** What it is, in a word or two, for errors and for checking that a state is of the same pipeline: `csv`, `map`. */
   readonly name: string;
   /** The sources that it reads from. */
-  readonly inputs: readonly Source<never>[];
+  readonly inputs: readonly Source<unknown>[];
   /** Number of records, where it is known without reading them. */
-  readonly length?: number;
+  readonly length?: number | undefined;
   /**
    * Begins a pass.
    * @param epoch number of the pass, from 0: what is random differs from pass to pass, and repeats with the number
    * @param state where to go on, of a reader of this source in the same epoch; undefined: at the beginning
    */
   open(epoch: number, state?: State): Reader<T> | Promise<Reader<T>>;
-  /** Random access, where the source has it: the records at `indices`, in that order. */
-  get?(indices: Int32Array): Chunk<T> | Promise<Chunk<T>>;
+  /**
+   * Random access, where the source has it, and then `length` too: the records at `indices`, in that order.
+   * @param epoch number of the pass, as in open()
+   */
+  get?: ((indices: Int32Array, epoch: number) => Chunk<T> | Promise<Chunk<T>>) | undefined;
 }

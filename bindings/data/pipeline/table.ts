@@ -1,15 +1,20 @@
 // Rows by their columns.
-import type { Chunk } from './chunk.ts';
 
-/** The values of one column: numbers in a typed array (NaN where one is missing), or anything in an array. */
-export type Column =
-  | Float32Array
-  | Float64Array
-  | Int32Array
-  | Uint8Array
-  | BigInt64Array
-  | readonly (string | null)[]
-  | readonly unknown[];
+import { isPlain } from '../../kinds.ts';
+import { ArgumentError, describe } from '../../memory/errors.ts';
+import { type Chunk, List, recordsOf } from './chunk.ts';
+import {
+  type Column,
+  concatColumns,
+  countOf,
+  gatherColumn,
+  isColumn,
+  isNdArray,
+  sliceColumn,
+  valueAt,
+} from './columns.ts';
+
+export type { Column } from './columns.ts';
 
 /** A row: a value for each name of a column. */
 export type Row = Record<string, unknown>;
@@ -19,15 +24,18 @@ export class Table implements Chunk<Row> {
   /** The values by the names of the columns, in their order. All are of one length. */
   readonly columns: ReadonlyMap<string, Column>;
   readonly length: number;
+  /** Whether rows are lists of the values, not objects; names are the places then. */
+  readonly lists: boolean;
 
-  constructor(columns: ReadonlyMap<string, Column>, length: number) {
+  constructor(columns: ReadonlyMap<string, Column>, length: number, lists = false) {
     this.columns = columns;
     this.length = length;
+    this.lists = lists;
   }
 
   at(i: number): Row {
-    const row: Row = {};
-    for (const [name, values] of this.columns) row[name] = values[i];
+    const row = (this.lists ? [] : {}) as Row;
+    for (const [name, values] of this.columns) row[name] = valueAt(values, i);
     return row;
   }
 
@@ -35,40 +43,69 @@ export class Table implements Chunk<Row> {
     return this.#each((values) => gatherColumn(values, indices), indices.length);
   }
 
-  concat(chunks: readonly Chunk<Row>[]): Table {
-    const tables = chunks as readonly Table[];
-    const length = tables.reduce((sum, table) => sum + table.length, this.length);
+  slice(from: number, to: number): Table {
+    return this.#each((values) => sliceColumn(values, from, to), to - from);
+  }
+
+  /** Whether `other` is a table of the same columns. */
+  isLike(other: unknown): other is Table {
+    return (
+      other instanceof Table &&
+      this.lists === other.lists &&
+      String([...this.columns.keys()]) === String([...other.columns.keys()])
+    );
+  }
+
+  /** Its rows and then those of `others`, which are like it, in memory of their own. */
+  concat(others: readonly Table[]): Table {
+    const length = others.reduce((sum, table) => sum + table.length, this.length);
     return this.#each(
-      (values, name) => concatColumns([values, ...tables.map((t) => t.columns.get(name) as Column)], length),
+      (values, name) => concatColumns([values, ...others.map((table) => table.columns.get(name) as Column)]),
       length,
     );
   }
 
-  slice(from: number, to: number): Table {
-    return this.#each((values) => values.slice(from, to) as Column, to - from);
-  }
-
   #each(make: (values: Column, name: string) => Column, length: number): Table {
-    return new Table(new Map([...this.columns].map(([name, values]) => [name, make(values, name)])), length);
+    return new Table(
+      new Map([...this.columns].map(([name, values]) => [name, make(values, name)])),
+      length,
+      this.lists,
+    );
   }
 }
 
-function gatherColumn(values: Column, indices: Int32Array): Column {
-  if (Array.isArray(values)) return Array.from(indices, (i) => values[i]);
-  const from = values as Float32Array;
-  const to = new (from.constructor as Float32ArrayConstructor)(indices.length);
-  for (let i = 0; i < indices.length; i++) to[i] = from[indices[i] as number] as number;
-  return to;
+/** The records of `chunks`, one after the other, in memory of their own. Columns stay columns where all have them. */
+export function join<T>(chunks: readonly Chunk<T>[]): Chunk<T> {
+  const [first, ...rest] = chunks as [Chunk<T>, ...Chunk<T>[]];
+  if (first instanceof Table && rest.every((other) => first.isLike(other)))
+    return first.concat(rest as unknown[] as Table[]) as Chunk<unknown> as Chunk<T>;
+  if (chunks.every((chunk) => chunk instanceof List))
+    return new List<T>(concatColumns(chunks.map((chunk) => chunk.column)));
+  return new List(chunks.flatMap((chunk) => recordsOf(chunk)));
 }
 
-function concatColumns(columns: readonly Column[], length: number): Column {
-  const [first] = columns as [Column];
-  if (Array.isArray(first)) return columns.flatMap((values) => values as unknown[]);
-  const all = new ((first as Float32Array).constructor as Float32ArrayConstructor)(length);
-  let at = 0;
-  for (const values of columns) {
-    all.set(values as Float32Array, at);
-    at += values.length;
-  }
-  return all;
+/** A chunk as users see it: an object of its columns, a list of them, or the records. */
+export function columnsOf(chunk: Chunk<unknown>): unknown {
+  if (chunk instanceof List) return chunk.column;
+  if (!(chunk instanceof Table)) return recordsOf(chunk);
+  return chunk.lists ? [...chunk.columns.values()] : Object.fromEntries(chunk.columns);
+}
+
+/** Whether `x` is an object whose values are all columns, and so a table. */
+export const isColumns = (x: unknown): x is Record<string, Column> =>
+  isPlain(x) && !isNdArray(x) && Object.keys(x).length > 0 && Object.values(x).every(isColumn);
+
+/** What {@link columnsOf} shows as a chunk again. @throws ArgumentError for another value, and for columns of different lengths */
+export function chunkOf(op: string, value: unknown): Chunk<unknown> {
+  if (isColumn(value)) return new List(value);
+  if (!isColumns(value))
+    throw new ArgumentError(
+      `${op}: expected an array, a typed array, or an object of columns that are such arrays, got ${describe(value)}`,
+    );
+  const columns = new Map(Object.entries(value));
+  const lengths = [...columns.values()].map(countOf);
+  const [length = 0] = lengths;
+  if (lengths.some((other) => other !== length))
+    throw new ArgumentError(`${op}: expected columns of one length, got ${lengths.join(', ')}`);
+  return new Table(columns, length);
 }

@@ -1,0 +1,114 @@
+// Batches: many records as one, of arrays in place of numbers (PyTorch's `default_collate`). Memory is the batch's own.
+import { isPlain } from '../../kinds.ts';
+import { ArgumentError, describe, formatShape } from '../../memory/errors.ts';
+import { type Chunk, List, recordsOf } from './chunk.ts';
+import { type Column, concatColumns, isNdArray, isNumbers, type NdArray, type Numbers } from './columns.ts';
+import { Table } from './table.ts';
+
+/** What a batch has in the place of a value T of a record. */
+export type Batched<T> = T extends number | null | undefined
+  ? Float32Array | Numbers
+  : T extends boolean | null
+    ? Uint8Array
+    : T extends bigint | null
+      ? Int32Array | Numbers
+      : T extends string | null
+        ? T[]
+        : T extends Numbers | readonly number[]
+          ? NdArray
+          : T extends NdArray<infer A>
+            ? NdArray<A>
+            : T extends readonly unknown[]
+              ? { -readonly [K in keyof T]: Batched<T[K]> }
+              : T extends Record<string, unknown>
+                ? { -readonly [K in keyof T]: Batched<T[K]> }
+                : unknown;
+
+/** The batch of a chunk: each column of a table, each field of objects, each place of lists. */
+export function collate(chunk: Chunk<unknown>): unknown {
+  if (chunk instanceof List) return batchOf(chunk.column, 'records');
+  if (!(chunk instanceof Table)) return batchOf(recordsOf(chunk), 'records');
+  const columns = [...chunk.columns].map(([name, column]) => [name, batchOf(column, `'${name}'`)] as const);
+  return chunk.lists ? columns.map(([, batch]) => batch) : Object.fromEntries(columns);
+}
+
+/** Shape of nested arrays of numbers, as far as the first items tell; null where there is anything else. */
+function shapeOf(value: unknown): number[] | null {
+  if (typeof value === 'number') return [];
+  if (!Array.isArray(value)) return null;
+  const inner = value.length === 0 ? [] : shapeOf(value[0]);
+  return inner && [value.length, ...inner];
+}
+
+/** An array of a shape; null where a value is none. */
+function arrayOf(value: unknown): NdArray | null {
+  if (isNumbers(value)) return { data: value, shape: [value.length] };
+  if (isNdArray(value)) return value;
+  const shape = Array.isArray(value) ? shapeOf(value) : null;
+  const numbers = shape && (value as unknown[]).flat(Number.POSITIVE_INFINITY);
+  const whole = numbers?.every((x) => typeof x === 'number') && numbers.length === shape?.reduce((a, b) => a * b, 1);
+  return whole ? { data: Float32Array.from(numbers as number[]), shape: shape as number[] } : null;
+}
+
+/** @param what what the values are, for messages */
+function batchOf(column: Column, what: string): unknown {
+  if (!Array.isArray(column)) return concatColumns([column]);
+  const first = column.find((value) => value !== null && value !== undefined);
+  switch (typeof first) {
+    case 'number':
+      return Float32Array.from(column, (x) => (x === null || x === undefined ? Number.NaN : number(x, what)));
+    case 'boolean':
+      return Uint8Array.from(column, Number);
+    case 'bigint':
+      return Int32Array.from(column, (x) => whole(x, what));
+    case 'object':
+      return batchOfObjects(column, first as object, what);
+    default:
+      return [...column];
+  }
+}
+
+function number(x: unknown, what: string): number {
+  if (typeof x === 'number' || typeof x === 'boolean') return Number(x);
+  throw new ArgumentError(`batch: expected numbers in ${what}, got ${describe(x)} among them`);
+}
+
+function whole(x: unknown, what: string): number {
+  const value = Number(x);
+  if (value === (value | 0)) return value;
+  throw new ArgumentError(`batch: expected whole numbers of 32 bits in ${what}, got ${describe(x)}`);
+}
+
+function batchOfObjects(values: readonly unknown[], first: object, what: string): unknown {
+  const array = arrayOf(first);
+  if (array) return stacked(values.map(arrayOf), array, what);
+  if (Array.isArray(first)) {
+    const lists = values as readonly (readonly unknown[])[];
+    return first.map((_, place) =>
+      batchOf(
+        lists.map((list) => list[place]),
+        `${what}[${place}]`,
+      ),
+    );
+  }
+  if (!isPlain(first)) return [...values];
+  return Object.fromEntries(
+    Object.keys(first).map((key) => [
+      key,
+      batchOf(
+        values.map((value) => (value as Record<string, unknown> | null)?.[key]),
+        `'${key}'`,
+      ),
+    ]),
+  );
+}
+
+function stacked(values: readonly (NdArray | null)[], { shape }: NdArray, what: string): NdArray {
+  const odd = values.find((value) => String(value?.shape) !== String(shape));
+  if (odd !== undefined)
+    throw new ArgumentError(
+      `batch: expected values of one shape in ${what}, got ${formatShape(shape)} and ${odd ? formatShape(odd.shape) : 'none'}; bring them to one, or pass collate`,
+    );
+  const data = concatColumns((values as readonly NdArray[]).map((value) => value.data));
+  return { data: data as Numbers, shape: [values.length, ...shape] };
+}

@@ -1,0 +1,156 @@
+// Stages that take records one by one, or leave some out.
+import { ArgumentError, describe } from '../../memory/errors.ts';
+import { type Chunk, List } from './chunk.ts';
+import type { Source } from './source.ts';
+import { getOf, stage } from './stage.ts';
+import { chunkOf, columnsOf } from './table.ts';
+
+/** Makes a record of another, or promises one. `index` is its number in the pass, `epoch` that of the pass. */
+export type MapFunction<T, U> = (record: T, index: number, epoch: number) => U | PromiseLike<U>;
+
+/** Records that are made at once: so many asynchronous calls are under way, and so many results wait to be used. */
+const AT_ONCE = 64;
+
+const isPromise = (x: unknown): x is PromiseLike<unknown> =>
+  typeof (x as PromiseLike<unknown> | null | undefined)?.then === 'function';
+
+/** What `fn` gives for the records of a chunk. */
+function each<T, U>(chunk: Chunk<T>, fn: MapFunction<T, U>, indexOf: (i: number) => number, epoch: number) {
+  const results = Array.from({ length: chunk.length }, (_, i) => fn(chunk.at(i), indexOf(i), epoch));
+  return results.some(isPromise) ? Promise.all(results) : (results as U[]);
+}
+
+export function map<T, U>(input: Source<T>, fn: MapFunction<T, U>): Source<U> {
+  const { length } = input;
+  const get = getOf(input);
+  return stage({
+    ...{ name: 'map', inputs: [input], length },
+    get:
+      get &&
+      (async (indices, epoch) =>
+        new List(await each(await get(indices, epoch), fn, (i) => indices[i] as number, epoch))),
+    own: () => ({ index: 0 }),
+    run:
+      ([cursor], own, epoch) =>
+      async (wanted) => {
+        const chunk = await cursor.look(Math.min(wanted, AT_ONCE));
+        if (!chunk) return null;
+        const results = await each(chunk, fn, (i) => own.index + i, epoch);
+        own.index += chunk.length;
+        cursor.drop(chunk.length);
+        return new List(results);
+      },
+  });
+}
+
+/** Chunks of columns by a function of theirs: no record is made. */
+export function mapChunk(
+  input: Source<unknown>,
+  fn: (columns: unknown, index: number, epoch: number) => unknown,
+): Source<unknown> {
+  const { length } = input;
+  const made = async (chunk: Chunk<unknown>, index: number, epoch: number): Promise<Chunk<unknown>> => {
+    const result = chunkOf('mapChunk', await fn(columnsOf(chunk), index, epoch));
+    if (result.length === chunk.length) return result;
+    throw new ArgumentError(
+      `mapChunk: expected a function that gives as many records as it gets, ${chunk.length}, got ${result.length}`,
+    );
+  };
+  return stage({
+    ...{ name: 'mapChunk', inputs: [input], length },
+    own: () => ({ index: 0 }),
+    run:
+      ([cursor], own, epoch) =>
+      async (wanted) => {
+        const chunk = await cursor.look(wanted, Number.POSITIVE_INFINITY);
+        if (!chunk) return null;
+        const result = await made(chunk, own.index, epoch);
+        own.index += chunk.length;
+        cursor.drop(chunk.length);
+        return result;
+      },
+  });
+}
+
+/** Which records stay, of a chunk: one value a record. */
+type Sieve<T> = (chunk: Chunk<T>, index: number, epoch: number) => ArrayLike<unknown> | Promise<ArrayLike<unknown>>;
+
+function sieved<T>(name: string, input: Source<T>, sieve: Sieve<T>): Source<T> {
+  return stage({
+    ...{ name, inputs: [input] },
+    own: () => ({ index: 0 }),
+    run:
+      ([cursor], own, epoch) =>
+      async (wanted) => {
+        for (;;) {
+          const chunk = await cursor.look(Math.max(wanted, AT_ONCE));
+          if (!chunk) return null;
+          const stays = await sieve(chunk, own.index, epoch);
+          const left = Int32Array.from({ length: chunk.length }, (_, i) => i).filter((i) => stays[i]);
+          own.index += chunk.length;
+          cursor.drop(chunk.length);
+          if (left.length > 0) return left.length === chunk.length ? chunk : chunk.gather(left);
+        }
+      },
+  });
+}
+
+export const filter = <T>(input: Source<T>, fn: MapFunction<T, unknown>): Source<T> =>
+  sieved('filter', input, (chunk, index, epoch) => each(chunk, fn, (i) => index + i, epoch));
+
+export const filterChunk = <T>(
+  input: Source<T>,
+  fn: (columns: unknown, index: number, epoch: number) => unknown,
+): Source<T> =>
+  sieved('filterChunk', input, async (chunk, index, epoch) => {
+    const stays = await fn(columnsOf(chunk), index, epoch);
+    const { length } = (stays ?? {}) as Partial<ArrayLike<unknown>>;
+    if (length === chunk.length) return stays as ArrayLike<unknown>;
+    throw new ArgumentError(
+      `filterChunk: expected a function that gives an array of one value a record, ${chunk.length}, got ${describe(stays)}`,
+    );
+  });
+
+/** What `count` leaves of the length of an input. */
+const least = (length: number | undefined, count: number): number | undefined =>
+  length === undefined ? undefined : Math.min(length, count);
+
+export const take = <T>(input: Source<T>, count: number): Source<T> =>
+  stage({
+    ...{ name: 'take', inputs: [input], length: least(input.length, count), get: getOf(input) },
+    own: () => ({ given: 0 }),
+    run:
+      ([cursor], own) =>
+      async (wanted) => {
+        const left = count - own.given;
+        const chunk = left > 0 ? await cursor.look(wanted, left) : null;
+        if (!chunk) return null;
+        own.given += chunk.length;
+        cursor.drop(chunk.length);
+        return chunk;
+      },
+  });
+
+export function skip<T>(input: Source<T>, count: number): Source<T> {
+  const { length } = input;
+  const get = getOf(input);
+  return stage({
+    ...{ name: 'skip', inputs: [input], length: length === undefined ? length : Math.max(0, length - count) },
+    get:
+      get &&
+      ((indices, epoch) =>
+        get(
+          indices.map((i) => i + count),
+          epoch,
+        )),
+    own: () => ({ skipped: 0 }),
+    run:
+      ([cursor], own) =>
+      async (wanted) => {
+        own.skipped += await cursor.pass(count - own.skipped);
+        const chunk = await cursor.look(wanted, Number.POSITIVE_INFINITY);
+        cursor.drop(chunk?.length ?? 0);
+        return chunk;
+      },
+  });
+}

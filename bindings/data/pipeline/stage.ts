@@ -1,0 +1,58 @@
+// What every stage has in common: it reads its inputs by cursors, and beside their places has a few numbers of its own.
+import type { Chunk } from './chunk.ts';
+import { Cursor, type Place } from './cursor.ts';
+import type { Reader, Source } from './source.ts';
+
+/** Gives the next records, about as many as are wanted; null at the end. */
+export type Next<T> = (wanted: number) => Promise<Chunk<T> | null>;
+
+/** What a stage is. */
+export interface Plan<In, Out, Own extends object> extends Omit<Source<Out>, 'inputs' | 'open'> {
+  readonly inputs: readonly Source<In>[];
+  /** What a pass has beside the places of its inputs, at its beginning: flat, and of JSON. */
+  own?(epoch: number): Own;
+  /** Begins a pass, or goes on with one. */
+  run(cursors: readonly [Cursor<In>, ...Cursor<In>[]], own: Own, epoch: number): Next<Out>;
+}
+
+/** Closes all, whatever fails. */
+export async function closeAll(all: readonly { close(): void | Promise<void> }[]): Promise<void> {
+  const failed = (await Promise.allSettled(all.map((each) => each.close()))).find(
+    ({ status }) => status === 'rejected',
+  );
+  if (failed) throw (failed as PromiseRejectedResult).reason;
+}
+
+async function openAll<T>(
+  inputs: readonly Source<T>[],
+  epoch: number,
+  places?: readonly Place[],
+): Promise<Cursor<T>[]> {
+  const cursors: Cursor<T>[] = [];
+  try {
+    for (const [i, input] of inputs.entries()) cursors.push(await Cursor.open(input, epoch, places?.[i]));
+  } catch (error) {
+    await closeAll(cursors);
+    throw error;
+  }
+  return cursors;
+}
+
+/** The random access of a source, where it has some. */
+export const getOf = <T>(source: Source<T>): Source<T>['get'] => source.get?.bind(source);
+
+/** A source that reads others. What a reader does between two chunks is done by when next() has given the first. */
+export function stage<In, Out, Own extends object>(plan: Plan<In, Out, Own>): Source<Out> {
+  const { name, inputs, length, get } = plan;
+  const open = async (epoch: number, state?: unknown): Promise<Reader<Out>> => {
+    const [places, saved] = (state ?? []) as [Place[]?, Own?];
+    const cursors = await openAll(inputs, epoch, places);
+    const own = saved ? { ...saved } : (plan.own?.(epoch) ?? ({} as Own));
+    return {
+      next: plan.run(cursors as [Cursor<In>], own, epoch),
+      state: () => [cursors.map((cursor) => cursor.place()), { ...own }],
+      close: () => closeAll(cursors),
+    };
+  };
+  return { name, inputs: inputs, length, open, get };
+}
