@@ -13,6 +13,12 @@ const sum = (x: unknown): number => {
   return typeof x === 'object' && x !== null ? Object.values(x).reduce((a: number, b) => a + sum(b), 0) : 0;
 };
 
+/** How many records columns have. */
+const lengthOf = (columns: unknown): number => {
+  const [first] = Array.isArray(columns) || ArrayBuffer.isView(columns) ? [columns] : Object.values(columns as object);
+  return first.length ?? first.shape[0];
+};
+
 /** Where pipelines begin. */
 const SOURCES: readonly (() => Any)[] = [
   () => data.from(count(23)),
@@ -36,14 +42,14 @@ const STAGES: readonly ((input: Any, n: number) => Any)[] = [
   (input, n) => input.filter((_, i) => i % 3 !== n % 3),
   (input, n) => input.filter(async (x) => Math.floor(sum(x)) % 4 !== n % 4),
   (input) => input.mapChunk((columns) => columns),
-  (input, n) => input.filterChunk((_, index) => (index % 2 === 0 ? count(n) : [])).take(0),
+  (input, n) => input.filterChunk((columns, index) => count(lengthOf(columns)).map((i) => (index + i) % 3 !== n % 3)),
   (input, n) => input.take(3 * n),
   (input, n) => input.skip(n),
   (input, n) => input.shuffle({ seed: n }),
   (input, n) => input.shuffle(1 + 2 * n, { seed: n }),
   (input, n) => input.batch(n + 1, { collate: (records) => [...records] }),
   (input, n) => input.batch(n + 1, { dropLast: true, collate: (records) => [...records] }).unbatch(),
-].filter((_, i) => i !== 5);
+];
 
 const build = ([source, stages]: readonly [number, readonly (readonly [number, number])[]]): Any =>
   stages.reduce(
