@@ -9,5 +9,9 @@ export {
   type FileTensor,
   type FileTensorOf,
   type Safetensors,
+  type StoredTensor,
+  type WideArrays,
+  type WideTensor,
+  type WideTensorOf,
 } from './safetensors.ts';
 export { loadCheckpoint, loadSafetensors, saveCheckpoint, saveSafetensors } from './storage.ts';

@@ -23,6 +23,35 @@ export interface FileTensorOf<K extends keyof FileArrays> {
 /** A tensor in a file: which of the arrays `data` is, `dtype` tells. */
 export type FileTensor = { [K in keyof FileArrays]: FileTensorOf<K> }[keyof FileArrays];
 
+/** The dtypes that files have beside those of tensors, and the arrays that hold them. */
+export interface WideArrays {
+  /** Floats of 64 bits. */
+  f64: Float64Array;
+  /** Signed integers of 64 bits. */
+  i64: BigInt64Array;
+  /** Unsigned integers of 64 bits. */
+  u64: BigUint64Array;
+  /** The bits of floats of 16 bits (IEEE 754 binary16). */
+  f16: Uint16Array;
+  /** The bits of bfloat16: the upper halves of f32. */
+  bf16: Uint16Array;
+}
+
+/** A tensor in a file, of a dtype that no tensor here has. */
+export interface WideTensorOf<K extends keyof WideArrays> {
+  /** The element type. */
+  dtype: K;
+  /** Sizes, outermost first. */
+  shape: readonly number[];
+  /** One element for each position of `shape`, the last axis running fastest. */
+  data: WideArrays[K];
+}
+
+/** A tensor in a file, of a dtype that no tensor here has: which of the arrays `data` is, `dtype` tells. */
+export type WideTensor = { [K in keyof WideArrays]: WideTensorOf<K> }[keyof WideArrays];
+/** A tensor in a file, of any dtype that is written. */
+export type StoredTensor = FileTensor | WideTensor;
+
 type Dtype = FileTensor['dtype'];
 type Data = FileTensor['data'];
 
@@ -35,10 +64,15 @@ export interface Writer {
 }
 
 /** `order` is the reference's order of alignment: the widest dtype stands first in a file. */
-export const WRITERS: Readonly<Record<Dtype, Writer>> = {
-  f32: { code: 'F32', order: 2, array: 'Float32Array' },
-  i32: { code: 'I32', order: 1, array: 'Int32Array' },
+export const WRITERS: Readonly<Record<StoredTensor['dtype'], Writer>> = {
+  f32: { code: 'F32', order: 4, array: 'Float32Array' },
+  i32: { code: 'I32', order: 3, array: 'Int32Array' },
   u8: { code: 'U8', order: 0, array: 'Uint8Array' },
+  f64: { code: 'F64', order: 5, array: 'Float64Array' },
+  i64: { code: 'I64', order: 6, array: 'BigInt64Array' },
+  u64: { code: 'U64', order: 7, array: 'BigUint64Array' },
+  f16: { code: 'F16', order: 1, array: 'Uint16Array' },
+  bf16: { code: 'BF16', order: 2, array: 'Uint16Array' },
 };
 
 /** Makes the error for an element that has no place in the library's dtype. */
@@ -63,7 +97,7 @@ type ViewClass<T> = {
  * A view where the alignment allows one, else of a copy. Engines with WebAssembly SIMD are little endian, as the format
  * is.
  */
-function view<T>(Class: ViewClass<T>, buffer: ArrayBufferLike, offset: number, count: number): T {
+export function view<T>(Class: ViewClass<T>, buffer: ArrayBufferLike, offset: number, count: number): T {
   if (offset % Class.BYTES_PER_ELEMENT === 0) return new Class(buffer, offset, count);
   return new Class(buffer.slice(offset, offset + count * Class.BYTES_PER_ELEMENT), 0, count);
 }

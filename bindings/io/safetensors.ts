@@ -6,9 +6,17 @@ import { ArgumentError, describe, FormatError, formatShape } from '../memory/err
 import type { Tensor } from '../tensor.ts';
 import { ofForms } from './declare.ts';
 import { JsonCursor } from './json.ts';
-import { byName, type FileTensor, READERS, type Reader, WRITERS } from './safetensors-dtypes.ts';
+import { byName, type FileTensor, READERS, type Reader, type StoredTensor, WRITERS } from './safetensors-dtypes.ts';
 
-export type { FileArrays, FileTensor, FileTensorOf } from './safetensors-dtypes.ts';
+export type {
+  FileArrays,
+  FileTensor,
+  FileTensorOf,
+  StoredTensor,
+  WideArrays,
+  WideTensor,
+  WideTensorOf,
+} from './safetensors-dtypes.ts';
 
 /** A decoded file. Both records have no prototype, so that every key in them came from the file. */
 export interface Safetensors {
@@ -34,14 +42,14 @@ const METADATA_KEY = '__metadata__';
  * @throws ArgumentError where an entry cannot be written, or where the header would pass 100 MB
  */
 export const encodeSafetensors: (
-  tensors: Record<string, Tensor | FileTensor>,
+  tensors: Record<string, Tensor | StoredTensor>,
   metadata?: Record<string, string>,
 ) => Uint8Array = ofForms(
   ['encodeSafetensors(tensors: tensors)', 'encodeSafetensors(tensors: tensors, metadata: texts)'],
   encode,
 );
 
-function encode(tensors: Record<string, Tensor | FileTensor>, metadata?: Record<string, string>): Uint8Array {
+function encode(tensors: Record<string, Tensor | StoredTensor>, metadata?: Record<string, string>): Uint8Array {
   const entries = Object.entries(tensors).map(([name, tensor]) => entryOf(name, tensor));
   entries.sort((a, b) => b.order - a.order || byName(a.name, b.name));
 
@@ -96,7 +104,7 @@ interface Written {
 }
 
 /** Refuses a tensor that would give a file no reader can take. */
-function entryOf(name: string, tensor: Tensor | FileTensor): Written {
+function entryOf(name: string, tensor: Tensor | StoredTensor): Written {
   checkKey(name, 'tensor names');
   const where = `in ${JSON.stringify(name)}`;
   if (tensor === null || typeof tensor !== 'object')
@@ -108,7 +116,7 @@ function entryOf(name: string, tensor: Tensor | FileTensor): Written {
     const [wanted, got] =
       writer === undefined
         ? [
-            'a tensor, or { dtype, shape, data } of the dtype f32, i32 or u8',
+            'a tensor, or { dtype, shape, data } of the dtype f32, i32, u8, f64, i64, u64, f16 or bf16',
             dtype === undefined ? describe(tensor) : `${describe(dtype)} as ${kind}`,
           ]
         : [`data of ${dtype} as ${writer.array}`, `${dtype} as ${kind}`];

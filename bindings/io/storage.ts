@@ -3,7 +3,7 @@ import type { Tensor } from '../tensor.ts';
 import { type CheckpointParts, checkParts, decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
 import { promised } from './declare.ts';
 import { readFileBytes, writeFileAtomic } from './files.ts';
-import { decodeSafetensors, encodeSafetensors, type FileTensor } from './safetensors.ts';
+import { decodeSafetensors, encodeSafetensors, type FileTensor, type StoredTensor } from './safetensors.ts';
 
 /**
  * Writes a checkpoint to `path` so that a crash at any moment leaves the old file or the new one, whole. Node only.
@@ -36,8 +36,11 @@ export const loadCheckpoint = promised(
  */
 export const saveSafetensors = promised(
   ['saveSafetensors(path: path, tensors: tensors)', 'saveSafetensors(path: path, tensors: tensors, metadata: texts)'],
-  (path: string, tensors: Record<string, Tensor | FileTensor>, metadata: Record<string, string> = {}): Promise<void> =>
-    writeFileAtomic(path, encodeSafetensors(tensors, metadata)),
+  (
+    path: string,
+    tensors: Record<string, Tensor | StoredTensor>,
+    metadata: Record<string, string> = {},
+  ): Promise<void> => writeFileAtomic(path, encodeSafetensors(tensors, metadata)),
 );
 
 /**
