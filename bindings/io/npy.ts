@@ -1,0 +1,280 @@
+// NumPy's .npy: a magic text, a version, a header that Python would read as a dict, then the numbers; and .npz, a zip
+// archive of such files.
+import { type Bytes, bytesOf } from '../data/bytes.ts';
+import { record } from '../lookup.ts';
+import { ArgumentError, FormatError } from '../memory/errors.ts';
+import { checkedTensor, countOf, readStored, type Savable, stridesOf, type WideOptions } from './arrays.ts';
+import { ofForms, promised } from './declare.ts';
+import { readFileBytes, writeFileAtomic } from './files.ts';
+import { type FileTensor, READERS, type Reader, type StoredTensor, type WideTensorOf } from './safetensors-dtypes.ts';
+import { deflated, writeZip, ZipReader } from './zip.ts';
+
+/** What decoders give that are told to keep wide numbers. */
+export type NumpyTensor = FileTensor | WideTensorOf<'f64'> | WideTensorOf<'i64'> | WideTensorOf<'u64'>;
+
+/** Options of {@link encodeNpz} and {@link saveNpz}. */
+export interface NpzOptions {
+  /** Whether the numbers are deflated, as `numpy.savez_compressed` does. @defaultValue false */
+  compressed?: boolean;
+}
+
+const MAGIC = '\x93NUMPY';
+/** NumPy's limit. */
+const MAX_RANK = 64;
+/** NumPy's dtypes by the names of READERS. */
+const CODES: Readonly<Record<string, string>> = record([
+  ['b1', 'BOOL'],
+  ['i1', 'I8'],
+  ['i2', 'I16'],
+  ['i4', 'I32'],
+  ['i8', 'I64'],
+  ['u1', 'U8'],
+  ['u2', 'U16'],
+  ['u4', 'U32'],
+  ['u8', 'U64'],
+  ['f2', 'F16'],
+  ['f4', 'F32'],
+  ['f8', 'F64'],
+]);
+/** What is written of each dtype. */
+const WRITTEN: Readonly<Record<StoredTensor['dtype'], string>> = {
+  f32: '<f4',
+  i32: '<i4',
+  u8: '|u1',
+  f64: '<f8',
+  i64: '<i8',
+  u64: '<u8',
+  f16: '<f2',
+  bf16: '',
+};
+
+/** What the refused dtypes are. */
+const KINDS: Readonly<Record<string, string>> = record([
+  ['O', 'Python objects, which only Python may read'],
+  ['c', 'complex numbers; save x.view of its floats'],
+  ['U', 'text'],
+  ['S', 'text'],
+  ['a', 'text'],
+  ['M', 'dates; save x.astype("i8")'],
+  ['m', 'spans of time; save x.astype("i8")'],
+  ['V', 'bytes without a meaning'],
+  ['f', "this machine's long floats; save x.astype('f8')"],
+]);
+
+/** Why this dtype is none that is read. */
+function refusal(descr: string): string {
+  if (!/^'/.test(descr)) return `structured records ${descr.slice(0, 100)}; save their fields as arrays of their own`;
+  const text = descr.slice(1, -1);
+  return `${text.slice(0, 20)}, ${KINDS[text.replace(/^[<>|=]/, '')[0] ?? ''] ?? 'which is unknown'}`;
+}
+
+/** What the header says. */
+interface Header {
+  readonly descr: string;
+  readonly fortran: boolean;
+  readonly shape: readonly number[];
+}
+
+/** Reads the dict that Python's repr() makes; of its three keys, each once. */
+function headerOf(text: string, bad: (what: string) => FormatError): Header {
+  const found = new Map<string, string>();
+  const body = /^\s*\{([\s\S]*)\}\s*$/.exec(text)?.[1];
+  let rest = body ?? '';
+  // A value: text, a word, a tuple of sizes, or a list of fields, which ends where the next key begins.
+  const entry =
+    /^\s*['"](\w+)['"]\s*:\s*('[^']*'|True|False|\([^()]*\)|\[.*?\](?=\s*,\s*['"]\w+['"]\s*:|\s*,?\s*$))\s*(?:,|$)/;
+  for (let match = entry.exec(rest); match; match = entry.exec(rest)) {
+    const [all, key = '', value = ''] = match;
+    if (found.has(key)) throw bad(`each key of the header once, got ${key} again`);
+    found.set(key, value);
+    rest = rest.slice(all.length);
+  }
+  const [descr, fortran, shape] = ['descr', 'fortran_order', 'shape'].map((key) => found.get(key));
+  const sizes = /^\(\s*((?:\d{1,16}L?\s*,\s*)*(?:\d{1,16}L?)?)\s*\)$/.exec(shape ?? '')?.[1];
+  if (
+    body === undefined ||
+    rest.trim() !== '' ||
+    found.size !== 3 ||
+    !descr ||
+    !/^(True|False)$/.test(fortran ?? '') ||
+    sizes === undefined
+  )
+    throw bad(`a header with descr, fortran_order and shape, got ${JSON.stringify(text.slice(0, 100))}`);
+  return {
+    descr,
+    fortran: fortran === 'True',
+    shape: sizes.split(',').flatMap((size) => (size.trim() === '' ? [] : [Number.parseInt(size, 10)])),
+  };
+}
+
+/** Reads one array. `where` is its name in an archive, for errors. */
+function readNpy(op: string, where: string, bytes: Uint8Array, wide: boolean): StoredTensor {
+  const bad = (what: string): FormatError => new FormatError(`${op}: expected ${what}${where}`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 10 || String.fromCharCode(...bytes.subarray(0, 6)) !== MAGIC)
+    throw bad('a file of NumPy, which begins with \\x93NUMPY, got another');
+  const version = bytes[6] as number;
+  if (version < 1 || version > 3) throw bad(`version 1 to 3 of the format, got ${version}`);
+  const from = version === 1 ? 10 : 12;
+  const length = version === 1 ? view.getUint16(8, true) : bytes.length < 12 ? 0 : view.getUint32(8, true);
+  if (from + length > bytes.length)
+    throw bad(`a header of ${length} bytes inside the file, got ${bytes.length} in all`);
+  // NumPy reads no longer one either.
+  if (length > 10_000) throw bad(`a header of at most 10000 bytes, got ${length}`);
+  const header = Uint8Array.prototype.slice.call(bytes, from, from + length);
+  const { descr, fortran, shape } = headerOf(new TextDecoder().decode(header), bad);
+  const [, order = '', name = ''] = /^'([<>|=])(\w+)'$/.exec(descr) ?? [];
+  const code = CODES[name];
+  if (code === undefined) throw bad(`numbers or booleans, got the dtype ${refusal(descr)}`);
+  const { size } = READERS.get(code) as Reader;
+  const need = countOf(shape) * size;
+  const content = bytes.subarray(from + length);
+  if (shape.length > MAX_RANK || !Number.isSafeInteger(need))
+    throw bad(`a shape that fits the file, got [${shape.slice(0, MAX_RANK)}]`);
+  if (content.length !== need) throw bad(`${need} bytes of ${name} [${shape}], got ${content.length}`);
+  const strides = stridesOf(shape, fortran);
+  return readStored({ bytes: content, code, shape, strides, offset: 0, bigEndian: order === '>' }, wide, (what) =>
+    bad(`${what} of ${name} [${shape}]`),
+  );
+}
+
+/**
+ * Reads a `.npy` file of NumPy: any byte order, in C or Fortran order, versions 1 to 3. Numbers become those of tensors
+ * as {@link decodeSafetensors} has it, and show the bytes of `source` where they can.
+ * @param source the whole file
+ * @throws FormatError for a file that is none or is damaged, for records, objects, text, dates and complex numbers,
+ * which it names, and for numbers that do not fit
+ */
+export const decodeNpy = ofForms(['decodeNpy(source: bytes, *, wide: bool = false)'], (source: Bytes, wide: boolean) =>
+  readNpy('decodeNpy', '', bytesOf('decodeNpy', source), wide),
+) as unknown as DecodeNpy;
+
+/** How the type of what is read follows from the options. */
+interface DecodeNpy {
+  (source: Bytes, options: { wide: true }): NumpyTensor;
+  (source: Bytes, options?: WideOptions): FileTensor;
+}
+
+/**
+ * Writes a `.npy` file of NumPy, in C order.
+ * @param tensor a tensor, or dtype, shape and data
+ * @throws ArgumentError for what is none, and for bf16, which NumPy lacks
+ */
+export const encodeNpy: (tensor: Savable) => Uint8Array = ofForms(['encodeNpy(tensor: any)'], (tensor: Savable) =>
+  written('encodeNpy', '', tensor),
+);
+
+function written(op: string, where: string, tensor: unknown): Uint8Array {
+  const { dtype, shape, data } = checkedTensor(op, where, tensor);
+  const descr = WRITTEN[dtype];
+  if (descr === '')
+    throw new ArgumentError(`${op}: expected a dtype that NumPy has, got ${dtype}${where}; make it f32 or f16`);
+  const sizes = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+  const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${sizes}), }`;
+  // Spaces and a newline let the numbers begin at a multiple of 64.
+  const length = Math.ceil((10 + text.length + 1) / 64) * 64 - 10;
+  const out = new Uint8Array(10 + length + data.byteLength);
+  const head = `${MAGIC}\x01\x00${String.fromCharCode(length & 255, length >> 8)}${text.padEnd(length - 1)}\n`;
+  for (let i = 0; i < head.length; i++) out[i] = head.charCodeAt(i);
+  out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), 10 + length);
+  return out;
+}
+
+/**
+ * Reads a `.npy` file; see {@link decodeNpy}. Node only. @throws what decodeNpy does; the system's error; BackendError
+ */
+export const loadNpy = promised(['loadNpy(path: path, *, wide: bool = false)'], (async (path: string, wide: boolean) =>
+  readNpy('loadNpy', '', await readFileBytes(path), wide)) as never) as unknown as LoadNpy;
+
+/** How the type of what is read follows from the options. */
+interface LoadNpy {
+  (path: string, options: { wide: true }): Promise<NumpyTensor>;
+  (path: string, options?: WideOptions): Promise<FileTensor>;
+}
+
+/**
+ * Writes a `.npy` file, atomically; see {@link encodeNpy}. Node only. @throws what encodeNpy does; the system's error
+ */
+export const saveNpy: (path: string, tensor: Savable) => Promise<void> = promised(
+  ['saveNpy(path: path, tensor: any)'],
+  (path: string, tensor: Savable): Promise<void> => writeFileAtomic(path, written('saveNpy', '', tensor)),
+);
+
+async function readNpz(op: string, bytes: Uint8Array, wide: boolean): Promise<Record<string, StoredTensor>> {
+  const zip = new ZipReader(op, bytes);
+  const arrays = record<StoredTensor>();
+  for (const entry of Object.values(zip.entries)) {
+    const name = entry.name.replace(/\.npy$/, '');
+    if (name in arrays) throw new FormatError(`${op}: expected each array once, got ${JSON.stringify(name)} again`);
+    arrays[name] = readNpy(op, ` in ${JSON.stringify(entry.name)}`, await zip.read(entry), wide);
+  }
+  return arrays;
+}
+
+/**
+ * Reads a `.npz` archive of NumPy, deflated or not: its arrays by name; see {@link decodeNpy}.
+ * @param source the whole file
+ * @returns an object without a prototype
+ * @throws FormatError; BackendError where it is deflated and the engine has no streams for that
+ */
+export const decodeNpz = promised(['decodeNpz(source: bytes, *, wide: bool = false)'], (async (
+  source: Bytes,
+  wide: boolean,
+) => readNpz('decodeNpz', bytesOf('decodeNpz', source), wide)) as never) as unknown as DecodeNpz;
+
+/** How the type of what is read follows from the options. */
+interface DecodeNpz {
+  (source: Bytes, options: { wide: true }): Promise<Record<string, NumpyTensor>>;
+  (source: Bytes, options?: WideOptions): Promise<Record<string, FileTensor>>;
+}
+
+/** The longest name of a file in an archive. */
+const LONGEST_NAME = 60_000;
+
+async function archive(
+  op: string,
+  tensors: Readonly<Record<string, Savable>>,
+  compressed: boolean,
+): Promise<Uint8Array> {
+  const files = Object.entries(tensors).map(([name, tensor]) => {
+    if (name.length > LONGEST_NAME / 3)
+      throw new ArgumentError(`${op}: expected names of at most ${LONGEST_NAME / 3} letters, got ${name.length}`);
+    return { name: `${name}.npy`, bytes: written(op, ` in ${JSON.stringify(name)}`, tensor) };
+  });
+  if (!compressed) return writeZip(op, files, 64);
+  const packed: { name: string; bytes: Uint8Array; packed: Uint8Array }[] = [];
+  for (const each of files) packed.push({ ...each, packed: await deflated(op, each.bytes) });
+  return writeZip(op, packed);
+}
+
+/**
+ * Writes a `.npz` archive of NumPy.
+ * @param tensors by name, such as a `stateDict()`
+ * @throws ArgumentError where an entry cannot be written, and where it would pass 4 GiB; BackendError where it is to be
+ * compressed and the engine has no streams for that
+ */
+export const encodeNpz: (tensors: Record<string, Savable>, options?: NpzOptions) => Promise<Uint8Array> = promised(
+  ['encodeNpz(tensors: tensors, *, compressed: bool = false)'],
+  ((tensors: Record<string, Savable>, compressed: boolean) => archive('encodeNpz', tensors, compressed)) as never,
+);
+
+/** Reads a `.npz` archive; see {@link decodeNpz}. Node only. @throws what decodeNpz does; the system's error */
+export const loadNpz = promised(['loadNpz(path: path, *, wide: bool = false)'], (async (path: string, wide: boolean) =>
+  readNpz('loadNpz', await readFileBytes(path), wide)) as never) as unknown as LoadNpz;
+
+/** How the type of what is read follows from the options. */
+interface LoadNpz {
+  (path: string, options: { wide: true }): Promise<Record<string, NumpyTensor>>;
+  (path: string, options?: WideOptions): Promise<Record<string, FileTensor>>;
+}
+
+/**
+ * Writes a `.npz` archive, atomically; see {@link encodeNpz}. Node only. @throws what encodeNpz does; the system's
+ * error
+ */
+export const saveNpz: (path: string, tensors: Record<string, Savable>, options?: NpzOptions) => Promise<void> =
+  promised(['saveNpz(path: path, tensors: tensors, *, compressed: bool = false)'], (async (
+    path: string,
+    tensors: Record<string, Savable>,
+    compressed: boolean,
+  ) => writeFileAtomic(path, await archive('saveNpz', tensors, compressed))) as never);
