@@ -312,14 +312,16 @@ function needed(graph: GraphProto, outputs: readonly string[]): readonly NodePro
 }
 
 /** @throws FormatError for what is no graph that can be run */
-export function planOf(graph: GraphProto, model: Model, { outer, outputs }: Setting = {}): Plan {
+export function planOf(graph: GraphProto, model: Model, { outer, types, outputs }: Setting = {}): Plan {
   const results = outputs ?? graph.output.map(({ name }) => name ?? '');
   const nodes = needed(graph, results);
   const wanted = readIn(nodes, new Set(results));
   const planner = new Planner(model, wanted, outer ?? null);
   const initial = new Map(graph.initializer.map((proto) => [proto.name ?? '', proto]));
   const inputs = graph.input.filter(({ name }) => !initial.has(name ?? ''));
-  const slots = inputs.map(({ name, type }) => planner.add(name ?? '', type?.tensorType?.elemType ?? 0));
+  const slots = inputs.map(({ name, type }, i) =>
+    planner.add(name ?? '', type?.tensorType?.elemType || (types?.[i] ?? 0)),
+  );
   for (const [name, proto] of initial) if (wanted.has(name)) planner.constant(name, readTensor(proto, model.beside));
   for (const node of nodes)
     if (node.opType === 'Constant' && OWN.includes(node.domain ?? ''))

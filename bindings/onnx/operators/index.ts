@@ -1,13 +1,19 @@
 // The table of operators: one row each, by families.
 import type { Family } from '../operator.ts';
 import { activations } from './activation.ts';
+import { attentions } from './attention.ts';
+import { control } from './control.ts';
 import { convolutions } from './conv.ts';
 import { elementwise } from './elementwise.ts';
 import { indexing } from './indexing.ts';
+import { losses } from './loss.ts';
 import { norms } from './norm.ts';
 import { pools } from './pool.ts';
 import { products } from './products.ts';
+import { quantised } from './quantised.ts';
 import { reductions } from './reduce.ts';
+import { images } from './resize.ts';
+import { recurrent } from './rnn.ts';
 import { shapes } from './shape.ts';
 
 /** All operators of ONNX's own domain that there are, by name. */
@@ -22,4 +28,10 @@ export const operators: Family = {
   ...pools,
   ...norms,
   ...indexing,
+  ...recurrent,
+  ...images,
+  ...attentions,
+  ...losses,
+  ...quantised,
+  ...control,
 };

@@ -182,9 +182,7 @@ const unpooled: Operator = {
     const unpool = [maxUnpool1d, maxUnpool2d, maxUnpool3d][spatial - 1] as typeof maxUnpool2d;
     const y = unpool(x, inPlane, [...kernel], { stride: [...stride], padding: [...padding], outputSize: [...least] });
     if (size.every((n, d) => n === least[d])) return y;
-    const flat = reshape(y, [x.sizes[0] as number, x.sizes[1] as number, planes]);
-    const total = size.reduce((a, b) => a * b, 1);
-    return reshape(pad(flat, [0, total - planes]), [...x.sizes.slice(0, 2), ...size]);
+    return pad(y, around({ before: least.map(() => 0), behind: size.map((n, d) => n - (least[d] as number)) }));
   },
 };
 

@@ -1,0 +1,113 @@
+// Attention, and rotary embeddings.
+import { arange } from '../../creation.ts';
+import { constantFor } from '../../functional/arguments.ts';
+import { scaledDotProductAttention } from '../../functional/attention.ts';
+import { repeatInterleave } from '../../functional/count.ts';
+import * as F from '../../functional/elementwise.ts';
+import { indexSelect } from '../../functional/indexing.ts';
+import { matmul } from '../../functional/matmul.ts';
+import { pad } from '../../functional/pad.ts';
+import { softmax } from '../../functional/reduction.ts';
+import * as S from '../../functional/shape.ts';
+import type { Tensor } from '../../tensor.ts';
+import type { Call, Family, Operator } from '../operator.ts';
+
+/** [n, rows, heads · width] as [n, heads, rows, width]. */
+function split(x: Tensor, heads: number): Tensor {
+  if (x.ndim === 4) return x;
+  const [n, rows, width] = x.sizes as [number, number, number];
+  return S.transpose(S.reshape(x, [n, rows, heads, width / heads]), 1, 2);
+}
+
+/** Numbers that are added to the scores: −∞ where nothing is looked at; null where all is. */
+function biasOf(call: Call, rows: number, keys: number, past: number): Tensor | null {
+  let bias = call.maybe(3);
+  if (bias?.dtype === 'u8') bias = F.where(bias, 0, constantFor(bias, Number.NEGATIVE_INFINITY));
+  if (bias && (bias.sizes.at(-1) as number) < keys)
+    bias = pad(bias, [0, keys - (bias.sizes.at(-1) as number)], 'constant', Number.NEGATIVE_INFINITY);
+  const add = (masked: Tensor): void => {
+    const more = F.where(masked, constantFor(masked, Number.NEGATIVE_INFINITY), 0);
+    bias = bias ? F.add(bias, more) : more;
+  };
+  const at = S.reshape(arange(0, keys, 1, { dtype: 'i32' }), [1, keys]);
+  if (call.int('is_causal')) {
+    const row = S.reshape(arange(past, past + rows, 1, { dtype: 'i32' }), [rows, 1]);
+    add(F.gt(at, row));
+  }
+  if (call.has(6)) add(F.ge(S.reshape(at, [1, 1, 1, keys]), S.reshape(call.index(6), [-1, 1, 1, 1])));
+  return bias;
+}
+
+const shared = (x: Tensor, heads: number): Tensor => {
+  const groups = heads / (x.sizes[1] as number);
+  return groups === 1 ? x : repeatInterleave(x, groups, 1);
+};
+
+const attention: Operator = {
+  takes:
+    'Q K V attn_mask? past_key? past_value? nonpad_kv_seqlen? | is_causal=0 kv_num_heads:int q_num_heads:int qk_matmul_output_mode=0 scale:float softcap=0 softmax_precision:int',
+  types: ({ types }) => [0, 1, 2, 0].map((i) => types[i] as number),
+  run: (call) => {
+    const flat = call.sizes().length === 3;
+    const q = split(call.float(0), call.int('q_num_heads'));
+    let [k, v] = [1, 2].map((i) => split(call.float(i), call.int('kv_num_heads'))) as [Tensor, Tensor];
+    const past = call.has(4) ? (call.sizes(4)[2] as number) : 0;
+    if (call.has(4)) [k, v] = [S.cat([call.float(4), k], 2), S.cat([call.float(5), v], 2)];
+    const present = [k, v];
+    const [, heads, rows, width] = q.sizes as [number, number, number, number];
+    const bias = biasOf(call, rows, k.sizes[2] as number, past);
+    const scale = call.int('scale') ?? 1 / Math.sqrt(width);
+    const keys = shared(k, heads);
+    const values = shared(v, heads);
+    const cap = call.int('softcap');
+    let [y, scores]: [Tensor, Tensor | null] = [q, null];
+    if (cap || call.wants(3)) {
+      const steps = [F.mul(matmul(q, S.transpose(keys, -2, -1)), scale)];
+      // What is asked for: scores, masked ones, capped ones, or the weights.
+      const capped = cap ? F.mul(F.tanh(F.div(steps[0] as Tensor, cap)), cap) : (steps[0] as Tensor);
+      const masked = bias ? F.add(capped, bias) : capped;
+      const weights = softmax(masked, -1);
+      scores = [steps[0] as Tensor, call.opset >= 24 ? capped : masked, call.opset >= 24 ? masked : capped, weights][
+        call.int('qk_matmul_output_mode')
+      ] as Tensor;
+      y = matmul(weights, values);
+    } else y = scaledDotProductAttention(q, keys, values, { attnMask: bias, scale });
+    if (flat) y = S.reshape(S.transpose(y, 1, 2), [y.sizes[0] as number, rows, -1]);
+    return [y, ...present, scores];
+  },
+};
+
+/** Pairs of numbers turned by an angle that grows with their place. */
+const rotary: Operator = {
+  takes: 'X cos_cache sin_cache position_ids? | interleaved=0 num_heads=0 rotary_embedding_dim=0',
+  run: (call) => {
+    const x = call.float(0);
+    const heads = x.ndim === 4 ? (x.sizes[1] as number) : call.int('num_heads');
+    const all =
+      x.ndim === 4 ? S.transpose(x, 1, 2) : S.reshape(x, [x.sizes[0] as number, x.sizes[1] as number, heads, -1]);
+    const width = all.sizes[3] as number;
+    const turned = call.int('rotary_embedding_dim') || width;
+    const [n, rows] = all.sizes as [number, number];
+    const cache = (i: number): Tensor => {
+      const table = call.float(i);
+      if (!call.has(3)) return S.unsqueeze(S.narrow(table, -1, 0, turned / 2), 2);
+      const index = S.reshape(call.index(3), [-1]);
+      return S.reshape(S.narrow(indexSelect(table, 0, index), -1, 0, turned / 2), [n, rows, 1, turned / 2]);
+    };
+    const [cos, sin] = [cache(1), cache(2)];
+    const part = S.narrow(all, 3, 0, turned);
+    const pairs = call.int('interleaved')
+      ? S.unbind(S.reshape(part, [n, rows, heads, turned / 2, 2]), 4)
+      : S.split(part, turned / 2, 3);
+    const [a, b] = pairs as [Tensor, Tensor];
+    const real = F.sub(F.mul(cos, a), F.mul(sin, b));
+    const imaginary = F.add(F.mul(sin, a), F.mul(cos, b));
+    const joined = call.int('interleaved')
+      ? S.reshape(S.stack([real, imaginary], 4), part.sizes)
+      : S.cat([real, imaginary], 3);
+    const y = turned < width ? S.cat([joined, S.narrow(all, 3, turned, width - turned)], 3) : joined;
+    return x.ndim === 4 ? S.transpose(y, 1, 2) : S.reshape(y, x.sizes);
+  },
+};
+
+export const attentions: Family = { Attention: attention, RotaryEmbedding: rotary };
