@@ -8,13 +8,13 @@ import { copy } from './shape.ts';
 import { expectShape, loopDims, normalizeDim } from './shapes.ts';
 
 /** Which two dims have the diagonal, counted from the front, and how far to the right it begins. */
-interface Diagonal {
+export interface Diagonal {
   readonly offset: number;
   readonly dim1: number;
   readonly dim2: number;
 }
 /** Windows of `size` elements along `dim`, each `step` after the one before. */
-interface Windows {
+export interface Windows {
   readonly dim: number;
   readonly size: number;
   readonly step: number;

@@ -1,0 +1,312 @@
+// A module as an ONNX model: traced in evaluation mode, checked, written.
+import type { ModuleLink } from '../../execute.ts';
+import { writeFileAtomic } from '../../io/files.ts';
+import { type Kind, kinds } from '../../kinds.ts';
+import type { Block } from '../../memory/arena.ts';
+import { ArgumentError, named } from '../../memory/errors.ts';
+import { Module } from '../../nn/module.ts';
+import type { Node } from '../../program/trace.ts';
+import { type Arguments, callable, signature } from '../../signature.ts';
+import { sameShape } from '../../sizes.ts';
+import type { Tensor } from '../../tensor.ts';
+import { type Draft, LOCATION } from '../messages.ts';
+import { encode } from '../proto.ts';
+import type { Value } from './graph.ts';
+import { isMoving, type Size } from './sizes.ts';
+import { type Traceable, type Traced, tensorsOf, traceOf } from './trace.ts';
+import { type WrittenGraph, writeGraph } from './write.ts';
+import type { Operand } from './writers.ts';
+
+/** What is given to a model: its first argument, or a list of all of them. */
+export type ExampleInputs = Tensor | readonly unknown[];
+
+/** Options of {@link exportOnnx}. */
+export interface ExportOptions {
+  /** The version of the operators, from 17 to 23. @defaultValue 18 */
+  opset?: number;
+  /**
+   * Whether the model takes batches of any size: dim 0 of each tensor; or a list of the dim of each tensor, −1 where it
+   * has no batch. @defaultValue false
+   */
+  dynamicBatch?: boolean | readonly number[];
+  /** What its inputs are called. @defaultValue `input`, or `input_0`, `input_1` … where there are several */
+  inputNames?: readonly string[];
+  /** What its outputs are called. @defaultValue `output`, `output_0` … or keys, where the model gives an object */
+  outputNames?: readonly string[];
+}
+
+/** Options of {@link saveOnnx}. */
+export interface SaveOnnxOptions extends ExportOptions {
+  /**
+   * Whether the weights go to a file beside, `<path>.data`: models of more than 2 GB need it. @defaultValue false
+   */
+  externalData?: boolean;
+}
+
+/** The version of the format that came with each version of the operators. */
+const IR_VERSIONS: Readonly<Record<number, number>> = { 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11 };
+/** Of one file: protocol buffers end there. */
+const MOST_BYTES = 2 ** 31 - 1;
+/** Smaller tensors stay in the model's own file. */
+const LEAST_OUTSIDE = 1024;
+const ALIGNMENT = 64;
+
+type Settings = [opset: number, dynamicBatch: boolean | readonly number[], inputs?: string[], outputs?: string[]];
+
+const own: Readonly<Record<string, Kind>> = {
+  module: [(x) => x instanceof Module, 'an nn.Module'],
+  path: [(x) => typeof x === 'string' && x !== '' && !x.includes('\0'), 'the path of a file'],
+  inputs: [(x) => Array.isArray(x) || (kinds.Tensor as Kind)[0](x), 'a tensor or a list of arguments'],
+};
+
+/** Paths of modules below `model`, as those of the nodes that their forward made. */
+function pathsOf(model: Module): (node: Node) => string {
+  const paths = new Map<object, string>(model.namedModules().map(([path, module]) => [module, path]));
+  return ({ module }) => {
+    // What is no module of the model is named by the one around it.
+    for (let link: ModuleLink | null = module; link; link = link.parent) {
+      const path = paths.get(link.module);
+      if (path !== undefined) return path;
+    }
+    return '';
+  };
+}
+
+/** Keys of the model's tensors: those of its state, and buffers that are not saved. */
+function keysOf(model: Module): (x: Tensor) => string | undefined {
+  const byBlock = new Map<Block, [key: string, x: Tensor][]>();
+  for (const [key, x] of [...Object.entries(model.stateDict()), ...model.namedBuffers()])
+    byBlock.set(x.block, [...(byBlock.get(x.block) ?? []), [key, x]]);
+  return (x) =>
+    byBlock
+      .get(x.block)
+      ?.find(([, y]) => y.offset === x.offset && sameShape(y.sizes, x.sizes) && sameShape(y.steps, x.steps))?.[0];
+}
+
+/** Which dim of each input is the batch's, −1 for none. */
+function batchDims(op: string, inputs: readonly Tensor[], dynamicBatch: boolean | readonly number[]): number[] {
+  if (typeof dynamicBatch === 'boolean') return inputs.map(({ ndim }) => (dynamicBatch && ndim > 0 ? 0 : -1));
+  if (dynamicBatch.length !== inputs.length || dynamicBatch.some((dim, i) => dim < -1 || dim >= (inputs[i]?.ndim ?? 0)))
+    throw new ArgumentError(
+      `${op}: expected the dim of the batch of each of ${inputs.length} tensors, or -1, as dynamicBatch, got [${dynamicBatch}]`,
+    );
+  return [...dynamicBatch];
+}
+
+/** The traces that tell what depends on the batch: of one size where nothing may. */
+function tracesOf(op: string, model: Traceable, args: readonly unknown[], dims: ReadonlyMap<Tensor, number>) {
+  const at = (batch: number): Traced =>
+    traceOf(op, model, args, (x) => x.sizes.map((size, d) => (d === dims.get(x) ? batch : size)));
+  if ([...dims.values()].every((dim) => dim < 0)) return { traces: [at(0)], batches: [0] };
+  const sizes = new Set([...dims].flatMap(([x, dim]) => (dim < 0 ? [] : [x.sizes[dim] as number])));
+  const [given = 0] = sizes;
+  if (sizes.size > 1)
+    throw new ArgumentError(
+      `${op}: expected example inputs of one batch, got ${[...sizes].join(' and ')} in the dims that dynamicBatch says`,
+    );
+  // Three, so that what grows otherwise than in a line is seen; one alone is broadcast where others are not.
+  const batches = [0, 1, 3].map((more) => Math.max(given, 2) + more);
+  return { traces: batches.map(at), batches };
+}
+
+/** Calls `fn` with the model in evaluation mode, and puts the modes back. */
+function inEvaluation<T>(model: Module, fn: () => T): T {
+  const modes = model.modules().map((module) => [module, module.training] as const);
+  try {
+    model.eval();
+    return fn();
+  } finally {
+    for (const [module, training] of modes) module.training = training;
+  }
+}
+
+const dimension = (size: Size): Draft<'Dimension'> => {
+  if (!isMoving(size)) return { dimValue: size };
+  const { scale, offset } = size;
+  return { dimParam: `${scale === 1 ? '' : `${scale}*`}batch${offset === 0 ? '' : `+${offset}`}` };
+};
+
+const infoOf = ({ name, type, sizes }: Operand): Draft<'ValueInfoProto'> => ({
+  name,
+  type: { tensorType: { elemType: type, shape: { dim: sizes.map(dimension) } } },
+});
+
+/** Names for `count` tensors. */
+function namesOf(
+  op: string,
+  given: readonly string[] | undefined,
+  fallback: readonly string[],
+  what: string,
+): readonly string[] {
+  const names = given ?? fallback;
+  if (names.length !== fallback.length || new Set(names).size !== names.length || names.includes(''))
+    throw new ArgumentError(`${op}: expected ${fallback.length} different ${what}, got [${names}]`);
+  return names;
+}
+
+const numbered = (name: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => (count === 1 ? name : `${name}_${i}`));
+
+const placed = (place: string): string => {
+  if (place === '') return 'output';
+  return /^\d/.test(place) ? `output_${place.replaceAll('.', '_')}` : place;
+};
+
+/** Nodes that lead to the outputs, and the initializers that those read. */
+function needed({ graph }: WrittenGraph, outputs: readonly Value[]): Pick<Draft<'GraphProto'>, 'node' | 'initializer'> {
+  const wanted = new Set(outputs.map(({ name }) => name));
+  const node = [...graph.nodes].reverse().filter(({ output = [], input = [], attribute = [] }) => {
+    if (!output.some((name) => wanted.has(name))) return false;
+    for (const name of input) wanted.add(name);
+    // What a graph inside takes from around it.
+    for (const { g } of attribute)
+      for (const inner of g?.node ?? []) for (const name of inner.input ?? []) wanted.add(name);
+    return true;
+  });
+  const initializer = [...graph.initializers].flatMap(([name, tensor]) => (wanted.has(name) ? [tensor] : []));
+  return { node: node.reverse(), initializer };
+}
+
+/** Gives the outputs their names: their values', where nobody else has those. */
+function nameOutputs({ graph, inputs, outputs }: WrittenGraph, names: readonly string[]): Operand[] {
+  graph.path = '';
+  const fixed = new Set([...inputs.map(({ name }) => name), ...graph.initializers.keys()]);
+  const renamed = new Map<string, string>();
+  const results = outputs.map((x, i) => {
+    const name = graph.claim(names[i] as string);
+    if (fixed.has(x.name) || renamed.has(x.name))
+      graph.nodes.push({ opType: 'Identity', name: graph.claim('/Identity'), input: [x.name], output: [name] });
+    else renamed.set(x.name, name);
+    return { ...x, name };
+  });
+  const own = (name: string): string => renamed.get(name) ?? name;
+  graph.nodes.forEach((node, i) => {
+    graph.nodes[i] = { ...node, input: (node.input ?? []).map(own), output: (node.output ?? []).map(own) };
+  });
+  return results;
+}
+
+function modelOf(op: string, model: Module, example: ExampleInputs, settings: Settings): Draft<'ModelProto'> {
+  const [opset, dynamicBatch, inputs, outputs] = settings;
+  const irVersion = IR_VERSIONS[opset];
+  if (irVersion === undefined)
+    throw new ArgumentError(`${op}: expected opset from 17 to 23, got ${opset}; runtimes of today know 18`);
+  const args = Array.isArray(example) ? example : [example];
+  const tensors = tensorsOf(args);
+  const dims = batchDims(op, tensors, dynamicBatch);
+  const inputNames = namesOf(op, inputs, numbered('input', tensors.length), 'inputNames');
+  return inEvaluation(model, () => {
+    const traced = tracesOf(
+      op,
+      model as unknown as Traceable,
+      args,
+      new Map(tensors.map((x, i) => [x, dims[i] as number])),
+    );
+    const [{ results }] = traced.traces as [Traced];
+    const names = namesOf(
+      op,
+      outputs,
+      results.map(({ place }) => placed(place)),
+      'outputNames',
+    );
+    const written = writeGraph({ op, opset, ...traced, inputNames, pathOf: pathsOf(model), keyOf: keysOf(model) });
+    const output = nameOutputs(written, names);
+    return {
+      irVersion,
+      producerName: 'retrograd',
+      opsetImport: [{ domain: '', version: opset }],
+      graph: {
+        name: model.constructor.name,
+        ...needed(written, output),
+        input: written.inputs.map(infoOf),
+        output: output.map(infoOf),
+      },
+    };
+  });
+}
+
+const TEXT = 'model: module, exampleInputs: inputs, *, opset: int = 18, dynamicBatch: bool|int[] = false';
+const NAMES = 'inputNames?: string[], outputNames?: string[]';
+
+function checkSize(op: string, { graph }: Draft<'ModelProto'>): void {
+  const bytes = (graph?.initializer ?? []).reduce((sum, { rawData }) => sum + (rawData?.length ?? 0), 0);
+  if (bytes > MOST_BYTES)
+    throw new ArgumentError(
+      `${op}: expected weights of at most 2 GB, got ${bytes} bytes; use saveOnnx(path, model, exampleInputs, { externalData: true })`,
+    );
+}
+
+/**
+ * A module in evaluation mode as the bytes of an ONNX model, which ONNX Runtime and others run. Weights are called by
+ * their keys in `stateDict()`, nodes by the paths of their modules. i32 tensors become INT32, masks and bytes UINT8.
+ *
+ * The forward is traced as {@link compile} does it: it may not look at values, and what it does in JavaScript is done
+ * once.
+ * @param exampleInputs what forward is given: a tensor, or a list of all arguments, of which those that are no tensors
+ * become a part of the model. Only shapes and dtypes count
+ * @throws ArgumentError that names every op which ONNX cannot express, and where it is; RecordingError where forward
+ * reads values; and what forward throws
+ * @example
+ * ```ts
+ * const model = new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 2));
+ * const bytes = exportOnnx(model, randn([1, 4]), { dynamicBatch: true });
+ * console.log(bytes.length);
+ * ```
+ */
+export const exportOnnx = callable<
+  (model: Module, exampleInputs: ExampleInputs, options?: ExportOptions) => Uint8Array
+>(
+  `exportOnnx(${TEXT}, ${NAMES})`,
+  (model: Module, example: ExampleInputs, ...settings: Settings): Uint8Array => {
+    const made = modelOf('exportOnnx', model, example, settings);
+    checkSize('exportOnnx', made);
+    return encode('ModelProto', made);
+  },
+  own,
+);
+
+/** Takes the data of large tensors out of the model. @returns it with the places where they are, and the data */
+function split(model: Draft<'ModelProto'>, location: string): { model: Draft<'ModelProto'>; data: Uint8Array } {
+  const parts: [at: number, bytes: Uint8Array][] = [];
+  let end = 0;
+  const initializer = (model.graph?.initializer ?? []).map((tensor) => {
+    const { rawData, ...rest } = tensor;
+    if (!rawData || rawData.length < LEAST_OUTSIDE) return tensor;
+    const offset = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
+    parts.push([offset, rawData]);
+    end = offset + rawData.length;
+    const places = { location, offset: String(offset), length: String(rawData.length) };
+    const externalData = Object.entries(places).map(([key, value]) => ({ key, value }));
+    return { ...rest, externalData, dataLocation: LOCATION.EXTERNAL };
+  });
+  const data = new Uint8Array(end);
+  for (const [offset, bytes] of parts) data.set(bytes, offset);
+  return { model: { ...model, graph: { ...model.graph, initializer } }, data };
+}
+
+const saving = signature(`saveOnnx(path: path, ${TEXT}, ${NAMES}, externalData: bool = false)`, own);
+
+/**
+ * Writes {@link exportOnnx}'s model to a file, atomically; with `externalData` the weights to `<path>.data`, beside it.
+ * Node only.
+ * @throws what exportOnnx does; the system's error, `path` unchanged; BackendError outside Node
+ */
+export async function saveOnnx(
+  ...args: Arguments<[path: string, model: Module, exampleInputs: ExampleInputs], [], SaveOnnxOptions>
+): Promise<void> {
+  try {
+    const [path, model, example, ...rest] = saving.parse(args) as [string, Module, ExampleInputs, ...Settings, boolean];
+    const [opset, dynamicBatch, inputs, outputs, externalData] = rest;
+    const made = modelOf('saveOnnx', model, example, [opset, dynamicBatch, inputs, outputs] as Settings);
+    if (!externalData) {
+      checkSize('saveOnnx', made);
+      return await writeFileAtomic(path, encode('ModelProto', made));
+    }
+    const beside = split(made, `${path.split(/[\\/]/).at(-1)}.data`);
+    await writeFileAtomic(`${path}.data`, beside.data);
+    await writeFileAtomic(path, encode('ModelProto', beside.model));
+  } catch (error) {
+    throw named(error, 'saveOnnx');
+  }
+}
+saving.fn = saveOnnx;

@@ -1,0 +1,208 @@
+// From the graph of ops to that of ONNX.
+import { ArgumentError } from '../../memory/errors.ts';
+import type { Bag, Slot } from '../../ops/core.ts';
+import type { Node } from '../../program/trace.ts';
+import { Tensor } from '../../tensor.ts';
+import { DATA } from '../messages.ts';
+import { type Attributes, Comparison } from './compare.ts';
+import { Graph, TYPES, tensorOf, type Value } from './graph.ts';
+import { Memory } from './memory.ts';
+import { isMoving, type Merged, now, type Size, type Sizes } from './sizes.ts';
+import { writers } from './table.ts';
+import type { Traced } from './trace.ts';
+import type { AnyWriter, Call, Operand } from './writers.ts';
+
+/** A model on its way. */
+export interface Source {
+  /** The user's call. */
+  readonly op: string;
+  readonly opset: number;
+  /** The same model with batches of several sizes, the first of which is written. */
+  readonly traces: readonly Traced[];
+  readonly batches: readonly number[];
+  readonly inputNames: readonly string[];
+  /** The path of the module of a node, '' for the model's own. */
+  pathOf(node: Node): string;
+  /** The key of a tensor of the model; undefined where it has none. */
+  keyOf(x: Tensor): string | undefined;
+}
+
+export interface WrittenGraph {
+  readonly graph: Graph;
+  readonly inputs: readonly Operand[];
+  readonly outputs: readonly Operand[];
+}
+
+const at = (path: string): string => (path ? ` in ${path}` : '');
+
+class Writing {
+  readonly #source: Source;
+  readonly #first: Traced;
+  readonly #sizes: Comparison;
+  readonly #graph: Graph;
+  readonly #memory: Memory;
+  readonly #places = new Map<Node, number>();
+  readonly #outside = new Map<string, Value>();
+  readonly inputs: Operand[];
+
+  constructor(source: Source) {
+    this.#source = source;
+    this.#first = source.traces[0] as Traced;
+    this.#checkOps();
+    this.#sizes = new Comparison(source.op, source.traces, source.batches, (node) => at(source.pathOf(node)));
+    this.#graph = new Graph(source.opset, (graph) => this.#batch(graph));
+    this.#memory = new Memory(this.#graph, {
+      sizesOf: (x) => this.#sizes.sizesOf(x),
+      view: (node, x) => this.#call(node, { x }) as Value,
+      outside: (x) => this.#initializer(x),
+      isOutside: (block) => block.origin !== this.#first.trace,
+    });
+    // Names of the model's own come first, so that nobody takes them.
+    this.inputs = this.#first.inputs.map((x, i) => {
+      const value = { name: this.#graph.claim(source.inputNames[i] as string), type: TYPES[x.dtype] };
+      this.#memory.put(x, value);
+      return { ...value, sizes: this.#sizes.sizesOf(x) };
+    });
+    this.#first.nodes.forEach((node, i) => {
+      this.#places.set(node, i);
+    });
+  }
+
+  /** @throws ArgumentError that names all ops which cannot be written, and where they are */
+  #checkOps(): void {
+    const missing = new Map<string, Set<string>>();
+    for (const node of this.#first.nodes) {
+      if (Object.hasOwn(writers, node.op) || isCheck(node)) continue;
+      const places = missing.get(node.op) ?? new Set();
+      missing.set(node.op, places.add(this.#source.pathOf(node)));
+    }
+    if (missing.size === 0) return;
+    const list = [...missing].map(([op, places]) => `${op}${[...places].map(at).join(' and')}`);
+    throw new ArgumentError(
+      `${this.#source.op}: expected ops that ONNX has, got ${list.join(', ')}; replace them, or leave them out of the model that is exported`,
+    );
+  }
+
+  /** The size of the batch, of the first input that has one. */
+  #batch(graph: Graph): Value {
+    for (const { name, type, sizes } of this.inputs) {
+      const dim = sizes.findIndex((size) => isMoving(size) && size.scale === 1 && size.offset === 0);
+      if (dim >= 0)
+        return graph.once('batch', () =>
+          graph.node('Shape', [{ name, type }], { start: dim, end: dim + 1 }, DATA.INT64),
+        );
+    }
+    throw new ArgumentError(`${this.#source.op}: expected an input with a batch, got none`);
+  }
+
+  /** A tensor of the model, or numbers that its forward made. */
+  #initializer(x: Tensor): Value {
+    const key = this.#source.keyOf(x);
+    const place = `${key ?? ''} ${x.offset} [${x.sizes}] ${x.steps}`;
+    const known = key === undefined ? undefined : this.#outside.get(place);
+    if (known) return known;
+    const numbers = this.#first.constants.get(x.block) ?? x.data;
+    const type = TYPES[x.dtype];
+    const value =
+      key === undefined
+        ? this.#graph.constant(numbers, type, x.sizes)
+        : this.#graph.initializer(key, tensorOf(numbers, type, x.sizes));
+    this.#outside.set(place, value);
+    return value;
+  }
+
+  #call(node: Node, inputs: Readonly<Record<string, unknown>>): ReturnType<AnyWriter> {
+    const { op } = this.#source;
+    const path = this.#source.pathOf(node);
+    const title = `${node.op}${at(path)}`;
+    const { attrs, moving } = this.#sizes.attributesOf(this.#places.get(node) as number);
+    const asked = new Set<string>();
+    const fail = (what: string): never => {
+      throw new ArgumentError(
+        `${op}: expected ${title} to be the same for every batch, got ${what} that depends on its size; export it for batches of one size, with { dynamicBatch: false }`,
+      );
+    };
+    const ask = (name: string): Merged => {
+      asked.add(name);
+      return attrs[name] as Merged;
+    };
+    const results = Object.fromEntries(
+      Object.entries(node.outputs).map(([name, y]) => [name, this.#sizes.sizesOf(y)] as const),
+    );
+    const given = Object.fromEntries(
+      Object.entries(node.inputs).flatMap(([name, x]) =>
+        x instanceof Tensor ? [[name, { sizes: this.#sizes.sizesOf(x), type: TYPES[x.dtype] }]] : [],
+      ),
+    );
+    const call: Call = {
+      title,
+      given,
+      results,
+      sizes: results[node.row.sole ?? ''] ?? [],
+      size: (name) => ask(name) as Size,
+      list: (name) => ask(name) as Sizes,
+      refuse: (what) => {
+        throw new ArgumentError(
+          `${op}: expected ops that ONNX has, got ${title} with ${what}; export the model in evaluation`,
+        );
+      },
+      fixed: (size) => (isMoving(size) ? fail('a size') : size),
+    };
+    const before = this.#graph.path;
+    this.#graph.path = path ? `/${path.replaceAll('.', '/')}` : '';
+    const plain = Object.keys(attrs).length > 0 ? settled(attrs) : undefined;
+    const written = (writers[node.op] as AnyWriter)(this.#graph, inputs, plain, call);
+    this.#graph.path = before;
+    for (const name of moving) if (!asked.has(name)) fail(name);
+    return written;
+  }
+
+  #operands(slot: Slot | undefined): Operand | readonly Operand[] | null {
+    if (slot instanceof Tensor) return this.#memory.read(slot);
+    return slot ? slot.map((x) => this.#memory.read(x)) : null;
+  }
+
+  #node(node: Node): void {
+    if (node.row.looks) this.#memory.look(node);
+    else if (!isCheck(node)) this.#compute(node);
+  }
+
+  #compute(node: Node): void {
+    const inputs = {};
+    for (const { name } of node.row.inputs)
+      Object.defineProperty(inputs, name, { get: () => this.#operands(node.inputs[name]) });
+    const written = this.#call(node, inputs);
+    const byName = 'name' in written ? { [node.row.sole as string]: written as Value } : written;
+    const fields: Bag = { ...node.inputs, ...node.outputs };
+    for (const [name, value] of Object.entries(byName)) {
+      const x = fields[name] as Tensor;
+      const overwrites = node.row.inputs.some((input) => input.name === name && input.writes);
+      if (overwrites) this.#memory.write(x, value, `${node.op}${at(this.#source.pathOf(node))}`);
+      else this.#memory.put(x, value);
+    }
+  }
+
+  write(): WrittenGraph {
+    for (const node of this.#first.nodes) this.#node(node);
+    const outputs = this.#first.results.map(({ tensor }) => {
+      const value = this.#memory.read(tensor);
+      return { ...this.#graph.cast(value, TYPES[tensor.dtype]), sizes: value.sizes };
+    });
+    return { graph: this.#graph, inputs: this.inputs, outputs };
+  }
+}
+
+/** Checks of values stop a program, and no graph. */
+const isCheck = ({ outputs, row }: Node): boolean => Object.keys(outputs).length === 0 && !row.writes;
+
+/** Attributes with the numbers of the first trace. */
+const settled = (attrs: Attributes): Attributes => {
+  const settle = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(settle);
+    return typeof value === 'object' && value !== null && isMoving(value as Merged) ? now(value as Size) : value;
+  };
+  return Object.fromEntries(Object.entries(attrs).map(([name, value]) => [name, settle(value)]));
+};
+
+/** @throws ArgumentError for what cannot be written */
+export const writeGraph = (source: Source): WrittenGraph => new Writing(source).write();
