@@ -17,7 +17,8 @@ const own: Readonly<Record<string, Kind>> = {
 
 type AnyFunction = (...args: never[]) => unknown;
 
-const read = (texts: readonly string[]): Signature[] => texts.map((text) => signature(text, own));
+const read = (texts: readonly string[], more: Readonly<Record<string, Kind>> = own): Signature[] =>
+  texts.map((text) => signature(text, more));
 
 /** The values of `args` by the form that has as many arguments; undefined in the place of the last is none. */
 function parse(forms: readonly Signature[], args: readonly unknown[]): never[] {
@@ -46,10 +47,17 @@ export function ofForms<F extends AnyFunction>(texts: readonly string[], fn: F):
   }) as unknown as F);
 }
 
-/** The same of a function that promises its result: whatever is wrong rejects, and nothing throws. */
+/**
+ * The same of a function that promises its result: whatever is wrong rejects, and nothing throws.
+ * @param more kinds, in place of those of files
+ */
 /* @__NO_SIDE_EFFECTS__ */
-export function promised<F extends AnyFunction>(texts: readonly string[], fn: F): F {
-  const forms = read(texts);
+export function promised<F extends AnyFunction>(
+  texts: readonly string[],
+  fn: F,
+  more?: Readonly<Record<string, Kind>>,
+): F {
+  const forms = read(texts, more);
   return nameAs(forms, (async (...args: unknown[]) => {
     try {
       return await fn(...parse(forms, args));

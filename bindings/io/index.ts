@@ -1,7 +1,9 @@
 // The entry `retrograd/io`: what the namespace `io` of the core has, and the files of other libraries.
 
+export type { ByteSource } from '../data/sources/bytes.ts';
 export type { Savable, WideOptions } from './arrays.ts';
 export * from './core.ts';
+export { castTensors } from './half.ts';
 export {
   decodeNpy,
   decodeNpz,
@@ -14,5 +16,7 @@ export {
   saveNpy,
   saveNpz,
 } from './npy.ts';
+export { type OpenOptions, openSafetensors, type SafetensorsFile, type TensorInfo } from './open.ts';
 export { decodePyTorch, loadPyTorch } from './pytorch.ts';
 export { encodePyTorch, savePyTorch } from './pytorch-write.ts';
+export { type ShardOptions, saveShardedSafetensors } from './sharded.ts';

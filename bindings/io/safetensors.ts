@@ -159,7 +159,7 @@ function checkKey(key: string, what: string): void {
 }
 
 /** One tensor as the header declares it. */
-interface Entry {
+export interface Entry {
   readonly name: string;
   readonly code: string;
   readonly reader: Reader;
@@ -183,33 +183,38 @@ export const decodeSafetensors: (source: Bytes) => Safetensors = ofForms(['decod
 
 function decode(source: Bytes): Safetensors {
   const bytes = bytesOf('decodeSafetensors', source);
-  if (bytes.length < 8) throw bad(`expected 8 bytes with the header's length, got a file of ${bytes.length}`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const header = headerLength(bytes, bytes.length);
+  const { entries, metadata } = readHeader(headerText(bytes.subarray(8, 8 + header)), bytes.length - 8 - header);
+  const tensors = record<FileTensor>();
+  for (const entry of entries) tensors[entry.name] = readEntry(entry, bytes.subarray(8 + header + entry.begin));
+  return { tensors, metadata };
+}
+
+/** The length that the first 8 bytes of a file of `size` bytes say. */
+export function headerLength(start: Uint8Array, size: number): number {
+  if (start.length < 8) throw bad(`expected 8 bytes with the header's length, got a file of ${start.length}`);
+  const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
   const header = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
   if (header > MAX_HEADER_BYTES) throw bad(`expected a header of at most ${MAX_HEADER_BYTES} bytes, got ${header}`);
-  if (8 + header > bytes.length) {
-    throw bad(`expected a header of ${header} bytes to end inside the file, got a file of ${bytes.length} bytes`);
+  if (8 + header > size) {
+    throw bad(`expected a header of ${header} bytes to end inside the file, got a file of ${size} bytes`);
   }
+  return header;
+}
 
-  const { entries, metadata } = readHeader(headerText(bytes, header));
-  checkRanges(entries, bytes.length - 8 - header);
-
-  const tensors = record<FileTensor>();
-  for (const { name, code, reader, shape, begin, end } of entries) {
-    const start = bytes.byteOffset + 8 + header;
-    const data = reader.read(bytes.buffer, start + begin, (end - begin) / reader.size, (index, problem) =>
-      bad(`${problem} at element ${index} of ${JSON.stringify(name)} (${code})`),
-    );
-    tensors[name] = { dtype: reader.dtype, shape, data } as FileTensor;
-  }
-  return { tensors, metadata };
+/** The tensor that `entry` declares, whose bytes `bytes` begin with. */
+export function readEntry({ name, code, reader, shape, begin, end }: Entry, bytes: Uint8Array): FileTensor {
+  const data = reader.read(bytes.buffer, bytes.byteOffset, (end - begin) / reader.size, (index, problem) =>
+    bad(`${problem} at element ${index} of ${JSON.stringify(name)} (${code})`),
+  );
+  return { dtype: reader.dtype, shape, data } as FileTensor;
 }
 
 const bad = (what: string): FormatError => new FormatError(`decodeSafetensors: ${what}`);
 
-function headerText(bytes: Uint8Array, length: number): string {
+export function headerText(header: Uint8Array): string {
   // Engines refuse to decode shared memory in place, so the header is copied out. Buffer.slice would not copy.
-  const copy = Uint8Array.prototype.slice.call(bytes, 8, 8 + length);
+  const copy = Uint8Array.prototype.slice.call(header);
   if (copy[0] !== 0x7b) throw bad("expected the header to begin with '{'");
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(copy);
@@ -218,8 +223,11 @@ function headerText(bytes: Uint8Array, length: number): string {
   }
 }
 
-/** Parses the header: exactly the format's grammar, duplicate keys and unknown fields refused at every level. */
-function readHeader(text: string): { entries: Entry[]; metadata: Record<string, string> } {
+/**
+ * Parses the header: exactly the format's grammar, duplicate keys and unknown fields refused at every level, and every
+ * range inside the data.
+ */
+export function readHeader(text: string, dataBytes: number): { entries: Entry[]; metadata: Record<string, string> } {
   const json = new JsonCursor(text, (what, at) => bad(`${what} at character ${at} of the header`));
   const entries: Entry[] = [];
   const metadata = record<string>();
@@ -229,14 +237,15 @@ function readHeader(text: string): { entries: Entry[]; metadata: Record<string, 
         metadata[key] = json.string();
       });
     } else {
-      entries.push(readEntry(json, name));
+      entries.push(declaredEntry(json, name));
     }
   });
   json.end();
+  checkRanges(entries, dataBytes);
   return { entries, metadata };
 }
 
-function readEntry(json: JsonCursor, name: string): Entry {
+function declaredEntry(json: JsonCursor, name: string): Entry {
   const at = json.at;
   let code: string | undefined;
   let shape: number[] | undefined;
