@@ -72,6 +72,8 @@ interface Import {
   /** import(), and whether it stands inside braces. */
   readonly dynamic: boolean;
   readonly nested: boolean;
+  /** Nothing but types, of which no trace is left. */
+  readonly types: boolean;
 }
 
 /** The text with comments and strings blanked out, but for the names of what is imported. */
@@ -100,6 +102,7 @@ function importsOf(source: string): Import[] {
       augments: groups.module !== undefined,
       dynamic: groups.static === undefined && groups.module === undefined,
       nested: depth > 0,
+      types: /^import\s+type\b/.test(match[0]) || /\btypeof\s+$/.test(before),
     };
   });
 }
@@ -112,7 +115,7 @@ const isNodeModule = (name: string): boolean =>
   name.startsWith('node:') || builtinModules.includes(name.split('/')[0] as string);
 
 /** What is wrong with an import of a package by a file of `folder`, or undefined. */
-function packageFault(folder: string, { from, dynamic, nested }: Import): string | undefined {
+function packageFault(folder: string, { from, dynamic, nested, types }: Import): string | undefined {
   if (from === 'retrograd') {
     if (folder === 'reference') return 'references know nothing of the package';
     return folder === 'assembly' || folder === 'bindings' ? 'the package does not import itself' : undefined;
@@ -120,7 +123,9 @@ function packageFault(folder: string, { from, dynamic, nested }: Import): string
   if (folder === 'bindings' && isNodeModule(from))
     return dynamic && nested ? undefined : 'Node modules are imported inside functions, by await import()';
   if (folder === 'bindings' && PEERS.some((name) => from === name || from.startsWith(`${name}/`)))
-    return dynamic && nested ? undefined : 'optional packages are imported inside functions, by await import()';
+    return types || (dynamic && nested)
+      ? undefined
+      : 'optional packages are imported inside functions, by await import()';
   const { packages } = FOLDERS[folder] as { packages: readonly string[] };
   if (packages.includes('*') || packages.includes(from)) return;
   return `${folder}/ imports ${packages.length > 0 ? `no package but ${packages.join(', ')}` : 'no packages'}`;

@@ -2,3 +2,7 @@
 export * from './core.ts';
 export * from './pipeline/index.ts';
 export type { BlobLike, ByteSource, ReadableBytes } from './sources/bytes.ts';
+export type { ColumnType, Field } from './sources/columns.ts';
+export { decodeImage, type ImageOptions } from './sources/decode-image.ts';
+export { type ImageEntry, type ImageFolder, type ImageRecord, imageFolder, images } from './sources/images.ts';
+export { arrow, parquet, type TableFile, type TableOptions } from './sources/table-file.ts';

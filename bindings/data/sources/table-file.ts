@@ -1,0 +1,93 @@
+// Files of rows whose columns have names and types of their own.
+import { ArgumentError, describe } from '../../memory/errors.ts';
+import { signature } from '../../signature.ts';
+import { Pipeline } from '../pipeline/pipeline.ts';
+import type { Source } from '../pipeline/source.ts';
+import type { Row } from '../pipeline/table.ts';
+import { ArrowSource } from './arrow.ts';
+import { type ByteSource, sourceKind } from './bytes.ts';
+import { COLUMN_TYPES, type ColumnType, type Field } from './columns.ts';
+import { ParquetSource } from './parquet.ts';
+
+/** Options of {@link parquet} and {@link arrow}. */
+export interface TableOptions {
+  /** Names of the columns that are read; others cost nothing. null: all. @defaultValue null */
+  columns?: readonly string[] | null;
+  /** What columns become, by their names; those that are not named become what the file says. @defaultValue null */
+  types?: Readonly<Record<string, ColumnType>> | null;
+}
+
+interface FieldSource extends Source<Row> {
+  schema(): Promise<readonly Field[]>;
+}
+
+const toSchema = signature('TableFile.schema()');
+
+/** The rows of a file, in columns. */
+export class TableFile extends Pipeline<Row> {
+  readonly #file: FieldSource;
+
+  /** @internal */
+  constructor(file: FieldSource) {
+    super(file);
+    this.#file = file;
+  }
+
+  /** The columns that are read, with their types. @throws what a pass throws that cannot begin */
+  async schema(...args: []): Promise<readonly Field[]> {
+    toSchema.parse(args);
+    return this.#file.schema();
+  }
+}
+
+/** @throws ArgumentError unless all are types of columns */
+function checkTypes(op: string, types: Readonly<Record<string, unknown>>): Readonly<Record<string, ColumnType>> {
+  for (const [name, type] of Object.entries(types))
+    if (!COLUMN_TYPES.includes(type as ColumnType))
+      throw new ArgumentError(
+        `${op}: expected types of ${COLUMN_TYPES.join(', ')}, got ${describe(type)} for column '${name}'`,
+      );
+  return types as Readonly<Record<string, ColumnType>>;
+}
+
+type Arguments = [source: ByteSource, options?: TableOptions];
+
+const toParquet = signature(
+  'parquet(source: source, *, columns: string[]|null = null, types: object|null = null)',
+  sourceKind,
+);
+const toArrow = signature(
+  'arrow(source: source, *, columns: string[]|null = null, types: object|null = null)',
+  sourceKind,
+);
+
+/**
+ * The rows of a Parquet file, by the package `hyparquet`, and `hyparquet-compressors` for what is packed by anything
+ * but Snappy. Row groups and columns are read by ranges, of a URL too, and one row group is in memory at a time.
+ *
+ * Numbers become typed arrays: whole numbers of 64 bits f64, which has all up to 2 ** 53, unless `types` says i64;
+ * dates and times milliseconds since 1970; text strings; lists and structs arrays and objects.
+ * @example
+ * ```ts
+ * const flights = data.parquet('flights.parquet', { columns: ['delay', 'distance'] });
+ * console.log(await flights.schema());
+ * for await (const { delay, distance } of flights.batch(1024)) console.log(delay, distance);
+ * ```
+ * @throws ArgumentError; while it is read, also FormatError for what is no such file or damaged, BackendError where a
+ * package is missing, and the system's errors
+ */
+export function parquet(...args: Arguments): TableFile {
+  const [source, columns, types] = toParquet.parse(args) as [ByteSource, string[] | null, object | null];
+  return new TableFile(new ParquetSource(source, columns, checkTypes('parquet', { ...types })));
+}
+
+/**
+ * The rows of an Arrow IPC file or stream, or a Feather file (version 2), by the package `@uwdata/flechette`, and
+ * `fzstd` for what is packed by Zstandard. One record batch is in memory at a time. Types are as {@link parquet} has
+ * them.
+ * @throws as {@link parquet} does
+ */
+export function arrow(...args: Arguments): TableFile {
+  const [source, columns, types] = toArrow.parse(args) as [ByteSource, string[] | null, object | null];
+  return new TableFile(new ArrowSource(source, columns, checkTypes('arrow', { ...types })));
+}
