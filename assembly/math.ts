@@ -3,11 +3,11 @@
 // in both builds (test/kernels/math.test.ts).
 import { clamp, madd, magnitude, nmadd, select, withSign } from "./lanes";
 
-const LOG2E: f32 = 1.44269504;
+export const LOG2E: f32 = 1.44269504;
 // ln 2 in two parts; the first has 9 bits, so that its product with an exponent is exact.
 const LN2_HI: f32 = 0.693359375;
 const LN2_LO: f32 = -2.1219444e-4;
-const LN2: f32 = 0.69314718;
+export const LN2: f32 = 0.69314718;
 // 1.5 * 2^23: adding it rounds to an integer, which the low bits of the sum then hold.
 const ROUND: f32 = 12582912;
 const SQRT_HALF_BITS: i32 = 0x3f3504f3;
@@ -87,6 +87,20 @@ export function expTail(x: v128): v128 {
 @inline
 export function expNegative(x: v128): v128 {
   return f32x4.mul(expTail(x), f32x4.splat(TAIL_SCALE));
+}
+
+/** 2^x for x <= 100: 0 below -126.5, where it would be denormal. Within 2 ulp. */
+@inline
+export function exp2Normal(x: v128): v128 {
+  x = f32x4.pmax(x, f32x4.splat(-127));
+  const shifted = f32x4.add(x, f32x4.splat(ROUND + 127));
+  const f = f32x4.sub(x, f32x4.sub(shifted, f32x4.splat(ROUND + 127)));
+  const square = f32x4.mul(f, f);
+  const c01 = madd(f, f32x4.splat(0.693147), f32x4.splat(1));
+  const c23 = madd(f, f32x4.splat(0.055507336), f32x4.splat(0.24022242));
+  const c45 = madd(f, f32x4.splat(0.0013264727), f32x4.splat(0.009671513));
+  // The sum of -127 and the bias is 0, and so is this power of two.
+  return f32x4.mul(madd(square, madd(square, c45, c23), c01), i32x4.shl(shifted, 23));
 }
 
 /** 1 - e^x for x <= 0, accurate relative to itself. Within 2 ulp. */

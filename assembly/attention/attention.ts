@@ -6,11 +6,9 @@
 // batch, heads, group and rows; of dk, and of dv, along batch, heads and keys].
 import { SCRATCH_BYTES } from "../gemm/blocked";
 import { horizontalSum, madd } from "../lanes";
-import { expNegative, logOne } from "../math";
+import { LN2, LOG2E, logOne } from "../math";
 import { BLOCK, Head, ROW } from "./blocks";
-
-/** Below every score but -Inf: with it as their maximum, queries that look nowhere have weights of 0. */
-const LOWEST: f32 = -3.0e38;
+import { dropBlock, unweigh, weigh } from "./weights";
 
 /** Word i of the list as a number of bytes. */
 @inline
@@ -116,64 +114,6 @@ function scaleRow(x: usize, n: i32, factor: f32): void {
   for (; x < end; x += 4) store<f32>(x, load<f32>(x) * factor);
 }
 
-/**
- * The weights of a block, not yet divided by their sums: scores become e^(score - maximum), with maxima in line 0, sums
- * in line 1, and in line 2 the factors for what was summed before.
- */
-function weigh(head: Head, columns: i32, keys: i32): void {
-  const end = <usize>keys * ROW;
-  for (let c: usize = 0; c < (<usize>columns) << 2; c += 64) {
-    const s = head.scores + c;
-    const maxima = head.line(0) + c;
-    const m0 = v128.load(maxima),
-      m1 = v128.load(maxima, 16),
-      m2 = v128.load(maxima, 32),
-      m3 = v128.load(maxima, 48);
-    const lowest = f32x4.splat(LOWEST);
-    let x0 = f32x4.max(m0, lowest),
-      x1 = f32x4.max(m1, lowest),
-      x2 = f32x4.max(m2, lowest),
-      x3 = f32x4.max(m3, lowest);
-    for (let r: usize = 0; r < end; r += ROW) {
-      x0 = f32x4.max(x0, v128.load(s + r));
-      x1 = f32x4.max(x1, v128.load(s + r, 16));
-      x2 = f32x4.max(x2, v128.load(s + r, 32));
-      x3 = f32x4.max(x3, v128.load(s + r, 48));
-    }
-    v128.store(maxima, x0);
-    v128.store(maxima, x1, 16);
-    v128.store(maxima, x2, 32);
-    v128.store(maxima, x3, 48);
-    const factors = head.line(2) + c;
-    v128.store(factors, f32x4.sub(m0, x0));
-    v128.store(factors, f32x4.sub(m1, x1), 16);
-    v128.store(factors, f32x4.sub(m2, x2), 32);
-    v128.store(factors, f32x4.sub(m3, x3), 48);
-    for (let d: usize = c; d < c + 64; d += 16) {
-      const top = v128.load(head.line(0) + d);
-      const factor = expNegative(v128.load(head.line(2) + d));
-      let sum = f32x4.mul(v128.load(head.line(1) + d), factor);
-      for (let r: usize = head.scores + d; r < head.scores + d + end; r += ROW) {
-        const w = expNegative(f32x4.sub(v128.load(r), top));
-        v128.store(r, w);
-        sum = f32x4.add(sum, w);
-      }
-      v128.store(head.line(1) + d, sum);
-      v128.store(head.line(2) + d, factor);
-    }
-  }
-}
-
-/** Multiplies the weights of a block by what dropout leaves of them. */
-function dropBlock(head: Head, i: i32, columns: i32, j: i32, keys: i32): void {
-  for (let n = 0; n < keys; n++) {
-    head.drop(i, j + n);
-    const row = head.scores + <usize>n * ROW;
-    for (let c: usize = 0; c < (<usize>columns) << 2; c += 16)
-      v128.store(row + c, f32x4.mul(v128.load(row + c), v128.load(head.line(5) + c)));
-  }
-}
-
 /** The results of a head, and the logarithms of the sums of its weights. */
 function forwardHead(head: Head, out: usize, lse: usize): void {
   const oRow = head.oRow,
@@ -181,7 +121,7 @@ function forwardHead(head: Head, out: usize, lse: usize): void {
   for (let i = 0; i < head.rows; i += BLOCK, out += oRow * <usize>BLOCK, lse += ROW) {
     const count = min(BLOCK, head.rows - i);
     const columns = (count + 15) & ~15;
-    head.turn(head.queries, head.q + <usize>i * head.qRow, head.qRow, head.qCol, count, head.width, head.scale);
+    head.turn(head.queries, head.q + <usize>i * head.qRow, head.qRow, head.qCol, count, head.width, head.scale * LOG2E);
     for (let c: usize = 0; c < ROW; c += 16) {
       v128.store(head.line(0) + c, f32x4.splat(-Infinity));
       v128.store(head.line(1) + c, f32x4.splat(0));
@@ -191,8 +131,8 @@ function forwardHead(head: Head, out: usize, lse: usize): void {
     for (let j = 0; j < seen; j += BLOCK) {
       const keys = min(BLOCK, seen - j);
       head.score(i, count, j, keys);
-      weigh(head, columns, keys);
-      if (head.state) dropBlock(head, i, columns, j, keys);
+      weigh(head, columns, keys, head.crosses(i, j, keys));
+      if (head.state) dropBlock(head, i, j, keys);
       if (j > 0)
         for (let n: usize = 0; n < <usize>count; n++) {
           const factor = load<f32>(head.line(2) + (n << 2));
@@ -216,7 +156,7 @@ function forwardHead(head: Head, out: usize, lse: usize): void {
     for (let n: usize = 0; n < <usize>count; n++) {
       const sum = load<f32>(head.line(1) + (n << 2));
       scaleRow(out + n * oRow, depth, sum == 0 ? 0 : 1 / sum);
-      store<f32>(lse + (n << 2), sum == 0 ? Infinity : load<f32>(head.line(0) + (n << 2)) + logOne(sum));
+      store<f32>(lse + (n << 2), sum == 0 ? Infinity : load<f32>(head.line(0) + (n << 2)) * LN2 + logOne(sum));
     }
   }
 }
@@ -273,32 +213,6 @@ function dot(g: usize, y: usize, n: i32): f32 {
   return sum;
 }
 
-/**
- * From scores and the gradients of weights to weights, as values have them, and the gradients of scores: lines 0 and 1
- * hold lse and g . y of the queries.
- */
-function unweigh(head: Head, i: i32, columns: i32, j: i32, keys: i32): void {
-  const scale = f32x4.splat(head.scale);
-  const dropped = head.state != 0;
-  for (let n = 0; n < keys; n++) {
-    if (dropped) head.drop(i, j + n);
-    const s = head.scores + <usize>n * ROW,
-      d = head.gradients + <usize>n * ROW;
-    for (let c: usize = 0; c < (<usize>columns) << 2; c += 16) {
-      const w = expNegative(f32x4.sub(v128.load(s + c), v128.load(head.line(0) + c)));
-      let dw = v128.load(d + c),
-        used = w;
-      if (dropped) {
-        const left = v128.load(head.line(5) + c);
-        dw = f32x4.mul(dw, left);
-        used = f32x4.mul(w, left);
-      }
-      v128.store(s + c, used);
-      v128.store(d + c, f32x4.mul(f32x4.mul(w, f32x4.sub(dw, v128.load(head.line(1) + c))), scale));
-    }
-  }
-}
-
 /** The gradients of a head; those of keys and values are added to what is there. */
 function backwardHead(
   head: Head,
@@ -319,11 +233,11 @@ function backwardHead(
     const count = min(BLOCK, head.rows - i);
     const columns = (count + 15) & ~15;
     const q = head.q + <usize>i * head.qRow;
-    head.turn(head.queries, q, head.qRow, head.qCol, count, width, head.scale);
+    head.turn(head.queries, q, head.qRow, head.qCol, count, width, head.scale * LOG2E);
     head.turn(head.results, g, oRow, 4, count, depth, 1);
     for (let n: usize = 0; n < <usize>BLOCK; n++) {
       const there = n < <usize>count;
-      store<f32>(head.line(0) + (n << 2), there ? load<f32>(lse + (n << 2)) : Infinity);
+      store<f32>(head.line(0) + (n << 2), there ? load<f32>(lse + (n << 2)) * LOG2E : Infinity);
       store<f32>(head.line(1) + (n << 2), there ? dot(g + n * oRow, y + n * oRow, depth) : 0);
     }
     const seen = head.seen(i, count);

@@ -4,6 +4,7 @@
 import { Gemm, SCRATCH_BYTES } from "../gemm/blocked";
 import { packQuad } from "../gemm/pack";
 import { runWithTile } from "../gemm/tiles";
+import { LOG2E } from "../math";
 import { always, bits, draw, happens, threshold, Words } from "../random/philox";
 
 /** Queries and keys of a block. */
@@ -14,7 +15,7 @@ export const BLOCK: i32 = 64;
 export const ROW: usize = (<usize>BLOCK) << 2;
 /** Keys or queries of a step of the diagonal. */
 @inline
-const STEP: i32 = 16;
+export const STEP: i32 = 16;
 @inline
 const FIELDS: usize = 256;
 
@@ -268,7 +269,10 @@ export class Head {
     }
   }
 
-  /** The scores of `keys` keys from key j on for the `count` queries that lie turned: scaled products, masked. */
+  /**
+   * The scores of `keys` keys from key j on for the `count` queries that lie turned: scaled products, masked, as powers
+   * of 2.
+   */
   score(i: i32, count: i32, j: i32, keys: i32): void {
     const columns = (count + 15) & ~15;
     this.keysBy(
@@ -288,9 +292,8 @@ export class Head {
     }
     if (this.crosses(i, j, keys)) {
       for (let n = 0; n < keys; n++) {
-        const hidden = <usize>max(0, min(columns, j + n - this.firstRow - i));
         const row = this.scores + <usize>n * ROW;
-        for (let c: usize = 0; c < hidden; c++) store<f32>(row + (c << 2), -Infinity);
+        for (let c = n & -STEP; c < min(n, columns); c++) store<f32>(row + ((<usize>c) << 2), -Infinity);
       }
     }
   }
@@ -300,7 +303,7 @@ export class Head {
     if (this.mask) {
       let m = this.mask + <usize>i * this.mRow + <usize>j * this.mCol;
       for (let c: usize = 0; c < <usize>count; c++, m += this.mRow)
-        store<f32>(row + (c << 2), load<f32>(row + (c << 2)) + load<f32>(m));
+        store<f32>(row + (c << 2), load<f32>(row + (c << 2)) + load<f32>(m) * LOG2E);
     }
     if (this.allowed) {
       let m = this.allowed + <usize>i * this.aRow + <usize>j * this.aCol;
