@@ -142,9 +142,7 @@ function forwardHead(head: Head, out: usize, lse: usize): void {
         out,
         oRow,
         head.scores,
-        head.v + <usize>j * head.vRow,
-        head.vRow,
-        head.vCol,
+        head.near(0, head.v + <usize>j * head.vRow, head.vRow, head.vCol, keys, depth),
         i,
         count,
         j,
@@ -235,6 +233,8 @@ function backwardHead(
     const q = head.q + <usize>i * head.qRow;
     head.turn(head.queries, q, head.qRow, head.qCol, count, width, head.scale * LOG2E);
     head.turn(head.results, g, oRow, 4, count, depth, 1);
+    head.near(0, g, oRow, 4, count, depth);
+    head.near(1, q, head.qRow, head.qCol, count, width);
     for (let n: usize = 0; n < <usize>BLOCK; n++) {
       const there = n < <usize>count;
       store<f32>(head.line(0) + (n << 2), there ? load<f32>(lse + (n << 2)) * LOG2E : Infinity);
@@ -252,9 +252,10 @@ function backwardHead(
       head.score(i, count, j, keys);
       head.keysBy(gradients, v, head.vRow, head.vCol, head.results, i, count, j, keys, depth);
       unweigh(head, i, columns, j, keys);
-      head.sumQueries(dv + <usize>j * dvRow, dvRow, scores, g, oRow, 4, i, count, j, keys, depth);
-      head.sumQueries(dk + <usize>j * dkRow, dkRow, gradients, q, head.qRow, head.qCol, i, count, j, keys, width);
-      head.sumKeys(to, dqRow, gradients, k, head.kRow, head.kCol, i, count, j, keys, width, j > 0);
+      head.sumQueries(dv + <usize>j * dvRow, dvRow, scores, head.laid(0), i, count, j, keys, depth);
+      head.sumQueries(dk + <usize>j * dkRow, dkRow, gradients, head.laid(1), i, count, j, keys, width);
+      const keyRows = head.near(2, k, head.kRow, head.kCol, keys, width);
+      head.sumKeys(to, dqRow, gradients, keyRows, i, count, j, keys, width, j > 0);
     }
   }
 }

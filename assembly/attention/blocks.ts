@@ -17,6 +17,11 @@ export const ROW: usize = (<usize>BLOCK) << 2;
 @inline
 export const STEP: i32 = 16;
 @inline
+const ROWS: usize = 128;
+/** Lists of rows. */
+@inline
+const LISTS: i32 = 3;
+@inline
 const FIELDS: usize = 256;
 
 /** What is dropped: 0 with probability p, else 1 / (1 - p). */
@@ -36,6 +41,15 @@ class Dropped extends Words {
   ): void {
     v128.store(out + at, v128.andnot(scale, happens(w, limit, certain)));
   }
+}
+
+/** Rows x[query or key][column] as products read them, strides in bytes. */
+@final
+@unmanaged
+export class Rows {
+  x: usize;
+  row: usize;
+  column: usize;
 }
 
 /**
@@ -92,13 +106,42 @@ export class Head {
   @inline get gradients(): usize {
     return this.scores + ROW * <usize>BLOCK;
   }
+  /** Room for the rows of a list of up to BLOCK columns. */
+  @inline private copies(list: i32): usize {
+    return this.gradients + ROW * <usize>(BLOCK * (1 + list));
+  }
   /** Queries of a block, [width][query]. */
   @inline get queries(): usize {
-    return this.gradients + ROW * <usize>BLOCK;
+    return this.copies(LISTS);
   }
   /** Gradients of the results of a block, [depth][query]. */
   @inline get results(): usize {
     return this.queries + ROW * <usize>this.width;
+  }
+
+  /** The rows of a block that near() has laid: 0 and 1 are those of the caller. */
+  @inline laid(list: i32): Rows {
+    return changetype<Rows>(changetype<usize>(this) + ROWS + ((<usize>list) << 4));
+  }
+
+  /** Notes `count` rows of x, and copies them side by side where products would pack them each time. */
+  near(list: i32, x: usize, row: usize, column: usize, count: i32, columns: i32): Rows {
+    const rows = this.laid(list);
+    const apart = column == 4 && columns <= BLOCK && row > ROW;
+    const to = this.copies(list),
+      bytes = (<usize>columns) << 2;
+    rows.x = apart ? to : x;
+    rows.row = apart ? bytes : row;
+    rows.column = column;
+    if (apart)
+      for (let n: usize = 0; n < <usize>count; n++) {
+        const from = x + n * row,
+          at = to + n * bytes;
+        let c: usize = 0;
+        for (; c + 16 <= bytes; c += 16) v128.store(at + c, v128.load(from + c));
+        for (; c < bytes; c += 4) store<f32>(at + c, load<f32>(from + c));
+      }
+    return rows;
   }
 
   /** C[m, n] = (add ? C : 0) + A[m, k] B[k, n]. */
@@ -178,19 +221,7 @@ export class Head {
   }
 
   /** to[key][e] += sum over the queries of block[key][query] x[query][e]; on the diagonal as above. */
-  sumQueries(
-    to: usize,
-    toRow: usize,
-    block: usize,
-    x: usize,
-    row: usize,
-    column: usize,
-    i: i32,
-    count: i32,
-    j: i32,
-    keys: i32,
-    width: i32,
-  ): void {
+  sumQueries(to: usize, toRow: usize, block: usize, x: Rows, i: i32, count: i32, j: i32, keys: i32, width: i32): void {
     const step = this.crosses(i, j, keys) ? STEP : keys;
     for (let n = 0; n < keys; n += step) {
       const c = step == STEP ? min(n, count) : 0;
@@ -200,9 +231,9 @@ export class Head {
         block + <usize>n * ROW + ((<usize>c) << 2),
         ROW,
         4,
-        x + <usize>c * row,
-        row,
-        column,
+        x.x + <usize>c * x.row,
+        x.row,
+        x.column,
         min(step, keys - n),
         width,
         count - c,
@@ -216,9 +247,7 @@ export class Head {
     to: usize,
     toRow: usize,
     block: usize,
-    x: usize,
-    row: usize,
-    column: usize,
+    x: Rows,
     i: i32,
     count: i32,
     j: i32,
@@ -236,9 +265,9 @@ export class Head {
         block + ((<usize>c) << 2),
         4,
         ROW,
-        x,
-        row,
-        column,
+        x.x,
+        x.row,
+        x.column,
         queries,
         width,
         last,
