@@ -1,7 +1,8 @@
-// Functions that look at, cut or join tensors. All but clone, concat and stack (and reshape of strided ones) share
-// memory.
+// Functions that look at, cut or join tensors. All but clone, concat and stack (and reshape of some that are strided)
+// share memory.
 import { ops } from '../autograd.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
+import { reshaped } from '../ops/shape.ts';
 import { normalizeDim, sameShape, sizeAt } from '../ops/shapes.ts';
 import { type Callable, callable } from '../signature.ts';
 import { checkParts, copyOf } from '../sizes.ts';
@@ -27,12 +28,12 @@ export type SizedFunction = {
 };
 
 /**
- * The same elements in another shape; a view where x is contiguous, else a copy.
+ * The same elements in another shape; a view where the strides of x allow that, else a copy.
  * @param shape as many elements as x has; one size may be -1 and is worked out
  * @throws ShapeError for another number of elements
  */
 export const reshape = callable<SizedFunction>('reshape(x: Tensor, ...shape: int)', (x: Tensor, shape: Shape) =>
-  ops.reshape({ x }, { shape: copyOf(inferSize('reshape', x, shape)) }),
+  reshaped(ops, x, copyOf(inferSize('reshape', x, shape))),
 );
 
 /**

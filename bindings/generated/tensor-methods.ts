@@ -496,14 +496,14 @@ export interface TensorMethods {
   logSoftmax(dim: number): Tensor;
 
   /**
-   * The same elements in another shape; a view where x is contiguous, else a copy.
+   * The same elements in another shape; a view where the strides of x allow that, else a copy.
    * @param shape as many elements as x has; one size may be -1 and is worked out
    * @throws ShapeError for another number of elements
    */
   reshape(shape: Shape): Tensor;
 
   /**
-   * The same elements in another shape; a view where x is contiguous, else a copy.
+   * The same elements in another shape; a view where the strides of x allow that, else a copy.
    * @param shape as many elements as x has; one size may be -1 and is worked out
    * @throws ShapeError for another number of elements
    */

@@ -2,7 +2,7 @@
 import { dtypes } from '../dtypes.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { checkShape, contiguousStrides, numelOf, type Shape, type Tensor } from '../tensor.ts';
-import { any, attrs, f32, family, grad, type Kernels, many, row, signature, strided } from './core.ts';
+import { any, attrs, f32, family, grad, type Kernels, many, type Ops, row, signature, strided } from './core.ts';
 import { broadcastStrides, expectDtype, expectShape, loopDims, normalizeDim, sameShape } from './shapes.ts';
 
 type Slice = { readonly dim: number; readonly start: number; readonly length: number; readonly step: number };
@@ -95,6 +95,13 @@ function checkElements(op: string, { size, sizes }: Tensor, shape: Shape): void 
     );
 }
 
+/** x in another shape: the same memory where its strides allow that, else a copy. @throws ShapeError */
+export function reshaped(o: Pick<Ops, 'reshape' | 'view'>, x: Tensor, shape: Shape): Tensor {
+  if (x.isContiguous()) return o.reshape({ x }, { shape });
+  checkElements('reshape', x, shape);
+  return viewStrides(x, shape) ? o.view({ x }, { shape }) : o.reshape({ x }, { shape });
+}
+
 function checkSlice(op: string, shape: Shape, { dim, start, length, step }: Slice): void {
   const size = shape[dim];
   const fits =
@@ -116,7 +123,7 @@ export const shapeRows = family(s, () => ({
       checkElements('reshape', x, shape);
       return { shape, strides: contiguousStrides(shape), offset: x.offset };
     },
-    backward: (o, { y: g }, _, __, { shapes }) => ({ x: o.reshape({ x: g }, { shape: shapes.x }) }),
+    backward: (o, { y: g }, _, __, { shapes }) => ({ x: reshaped(o, g, shapes.x) }),
   }),
   view: row(s.view, {
     view: ({ x }, { shape }) => {
@@ -128,7 +135,7 @@ export const shapeRows = family(s, () => ({
         );
       return { shape, strides, offset: x.offset };
     },
-    backward: (o, { y: g }, _, __, { shapes }) => ({ x: o.reshape({ x: g }, { shape: shapes.x }) }),
+    backward: (o, { y: g }, _, __, { shapes }) => ({ x: reshaped(o, g, shapes.x) }),
   }),
   permute: row(s.permute, {
     view: ({ x }, { dims }) => {
