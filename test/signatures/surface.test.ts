@@ -1,6 +1,7 @@
 // Walks the public surface: every callable declares what it takes, and refuses everything else by an ArgumentError
 // that begins with its name. The cases are derived from the declarations.
 import { afterAll, describe, expect, it } from 'vitest';
+import { parquet } from '../../bindings/data/index.ts';
 import { ArgumentError, compile, init, profile, shutdown, Tensor } from '../../bindings/index.ts';
 import { signatures } from '../../bindings/signature.ts';
 import { makers } from '../support/makers.ts';
@@ -20,7 +21,8 @@ const once = (make: () => object): (() => object) => {
 };
 const receivers = Object.fromEntries(Object.entries(makers()).map(([name, make]) => [name, once(make)]));
 
-const all = surface(receivers, { Compiled: compile(() => {}), Profile: profile(() => {}) });
+const given = { Compiled: compile(() => {}), Profile: profile(() => {}), TableFile: parquet(new Uint8Array()) };
+const all = surface(receivers, given);
 const declared = all.filter((each) => each.signatures.length > 0);
 
 /** What declares nothing, and why. */

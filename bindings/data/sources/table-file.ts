@@ -50,8 +50,6 @@ function checkTypes(op: string, types: Readonly<Record<string, unknown>>): Reado
   return types as Readonly<Record<string, ColumnType>>;
 }
 
-type Arguments = [source: ByteSource, options?: TableOptions];
-
 const toParquet = signature(
   'parquet(source: source, *, columns: string[]|null = null, types: object|null = null)',
   sourceKind,
@@ -76,7 +74,7 @@ const toArrow = signature(
  * @throws ArgumentError; while it is read, also FormatError for what is no such file or damaged, BackendError where a
  * package is missing, and the system's errors
  */
-export function parquet(...args: Arguments): TableFile {
+export function parquet(...args: [source: ByteSource, options?: TableOptions]): TableFile {
   const [source, columns, types] = toParquet.parse(args) as [ByteSource, string[] | null, object | null];
   return new TableFile(new ParquetSource(source, columns, checkTypes('parquet', { ...types })));
 }
@@ -87,7 +85,7 @@ export function parquet(...args: Arguments): TableFile {
  * them.
  * @throws as {@link parquet} does
  */
-export function arrow(...args: Arguments): TableFile {
+export function arrow(...args: [source: ByteSource, options?: TableOptions]): TableFile {
   const [source, columns, types] = toArrow.parse(args) as [ByteSource, string[] | null, object | null];
   return new TableFile(new ArrowSource(source, columns, checkTypes('arrow', { ...types })));
 }
