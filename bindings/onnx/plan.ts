@@ -94,6 +94,8 @@ function readAttribute(attribute: AttributeProto): Attribute | undefined {
       return ints.map(Number);
     case ATTRIBUTE.STRINGS:
       return strings.map(text);
+    case ATTRIBUTE.TYPE_PROTO:
+      return null;
     default:
       return undefined;
   }
@@ -108,6 +110,7 @@ const KINDS: Readonly<Record<string, (x: unknown) => boolean>> = {
   texts: Array.isArray,
   tensor: (x) => typeof x === 'object',
   graph: (x) => typeof x === 'object',
+  type: (x) => typeof x === 'object',
 };
 
 /** The attributes of a node with those that it does not give. @throws FormatError for what the operator lacks */

@@ -153,7 +153,8 @@ class Reader {
     const Floats = field.type === 'float' ? Float32Array : Float64Array;
     if (field.wire !== VARINT && before.length === 0 && (to - from) % Floats.BYTES_PER_ELEMENT === 0) {
       this.at = to;
-      return new Floats(this.#bytes.slice(from, to).buffer);
+      // A Buffer of Node's has a slice() that is a view.
+      return new Floats(Uint8Array.prototype.slice.call(this.#bytes, from, to).buffer);
     }
     // Spread once: a list of its own grows in place from then on.
     const list = Array.isArray(before) && before !== NOTHING ? before : [...before];

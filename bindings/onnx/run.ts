@@ -6,7 +6,7 @@ import { scope } from '../scope.ts';
 import { Tensor } from '../tensor.ts';
 import { type Body, Call } from './operator.ts';
 import type { Plan, Step } from './plan.ts';
-import { HostArray, type Value } from './values.ts';
+import { HostArray, Sequence, type Value } from './values.ts';
 
 type Slots = (Value | null)[];
 /** The values of a plan's constants. */
@@ -23,7 +23,8 @@ function alone(fn: () => Slots): Slots {
   let results: Slots = [];
   scope(() => {
     results = fn();
-    return results.filter((value) => value instanceof Tensor);
+    const values = results.flatMap((value): Slots => (value instanceof Sequence ? [...value.items] : [value]));
+    return values.filter((value) => value instanceof Tensor);
   });
   return results;
 }
@@ -95,10 +96,13 @@ export function runPlan(plan: Plan, run: Run, inputs: readonly (Value | null)[],
 function release(step: Step, slots: Slots, held: Map<object, number>, results: Slots): void {
   step.outputs.forEach((slot, i) => {
     const value = results[i];
+    // What is in a sequence may be in others as well: it lasts until it is collected.
+    if (value instanceof Sequence) for (const item of value.items) if (item instanceof Tensor) held.delete(item.block);
     if (slot < 0 || !(value instanceof Tensor)) return;
     // Views of what came from outside are not for us to free.
     const fresh = step.inputs.every((input) => {
       const given = input < 0 ? null : slots[input];
+      if (given instanceof Sequence) return false;
       return !(given instanceof Tensor) || given.block !== value.block || held.has(given.block);
     });
     if (fresh) held.set(value.block, (held.get(value.block) ?? 0) + 1);

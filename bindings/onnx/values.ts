@@ -34,6 +34,22 @@ export class HostArray {
   }
 }
 
+/** A list of values; of an optional value, one or none. */
+export class Sequence extends HostArray {
+  readonly items: readonly Value[];
+
+  constructor(items: readonly Value[]) {
+    super([items.length], []);
+    this.items = items;
+  }
+
+  override asTensor(): Tensor {
+    throw new DtypeError(
+      `onnx: expected a tensor, got a sequence of ${this.items.length}; cut the model by the option outputs before it`,
+    );
+  }
+}
+
 /** A tensor, or numbers of the host. */
 export type Value = Tensor | HostArray;
 

@@ -50,7 +50,16 @@ export const activations: Family = {
     takes: 'X slope',
     run: (call) => {
       const x = call.x();
-      return F.where(F.lt(x, 0), F.mul(x, call.x(1)), x);
+      let slope = call.x(1);
+      // PyTorch once wrote a slope for each channel without dims behind it.
+      if (
+        slope.ndim === 1 &&
+        x.ndim > 2 &&
+        slope.size === x.sizes[1] &&
+        (call.opset < 7 || slope.size !== x.sizes.at(-1))
+      )
+        slope = reshape(slope, [slope.size, ...x.sizes.slice(2).map(() => 1)]);
+      return F.where(F.lt(x, 0), F.mul(x, slope), x);
     },
   },
   Relu: { takes: 'X', run: (call) => F.relu(call.x()) },

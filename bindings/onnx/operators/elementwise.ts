@@ -3,6 +3,7 @@ import { cast, type TensorLike } from '../../functional/arguments.ts';
 import * as compare from '../../functional/compare.ts';
 import * as F from '../../functional/elementwise.ts';
 import { wholeQuotient } from '../../functional/quotient.ts';
+import { reshape } from '../../functional/shape.ts';
 import * as special from '../../functional/special.ts';
 import { Tensor } from '../../tensor.ts';
 import { mapped } from '../host.ts';
@@ -28,17 +29,26 @@ const rounding = (call: Call, fn: Scalars): Scalars =>
 /** The operands of a function of two, of which the first is a tensor; before opset 7 the second has an axis. */
 function pair(call: Call): [Tensor, TensorLike] {
   const [a, b] = [call.operand(0), call.operand(1)];
+  const axis = call.int('axis');
+  if (axis !== null && b instanceof Tensor) {
+    const rank = call.sizes(0).length;
+    const behind = rank - b.ndim - call.axis(axis, rank);
+    return [call.x(0), reshape(b, [...b.sizes, ...new Array<number>(Math.max(behind, 0)).fill(1)])];
+  }
   return [a instanceof Tensor ? a : call.x(0), b];
 }
 
+/** How broadcasts were asked for before opset 7. */
+const OLD = 'axis:int broadcast=0';
+
 const binary = (fn: Binary, host: Scalars, ofIntegers: Binary = fn): Operator => ({
-  takes: 'A B',
+  takes: `A B | ${OLD}`,
   host: (call, a, b) => mapped(rounding(call, host), a, b),
   run: (call) => (call.isFloat() ? fn : ofIntegers)(...pair(call)),
 });
 
 const comparison = (fn: Binary, host: (a: number, b: number) => boolean): Operator => ({
-  takes: 'A B',
+  takes: `A B | ${OLD}`,
   types: always(DATA.BOOL),
   host: (_, a, b) => mapped((p, q) => Number(host(p as number, q as number)), a, b),
   run: (call) => fn(...pair(call)),
@@ -65,10 +75,11 @@ function quotient(a: Tensor, b: TensorLike): Tensor {
 }
 
 const power: Operator = {
-  takes: 'X Y',
+  takes: `X Y | ${OLD}`,
   host: (call, a, b) => mapped(rounding(call, Math.pow), a, b),
   run: (call) => {
-    const [x, exponent] = [call.float(0), call.operand(1)];
+    const [, exponent] = pair(call);
+    const x = call.float(0);
     const y = F.pow(x, exponent instanceof Tensor ? cast(exponent, 'f32') : exponent);
     return cast(call.isFloat() ? y : F.round(y), dtypeOf(call.type()));
   },

@@ -14,6 +14,7 @@ import { quantised } from './quantised.ts';
 import { reductions } from './reduce.ts';
 import { images } from './resize.ts';
 import { recurrent } from './rnn.ts';
+import { sequences } from './sequence.ts';
 import { shapes } from './shape.ts';
 
 /** All operators of ONNX's own domain that there are, by name. */
@@ -34,4 +35,5 @@ export const operators: Family = {
   ...losses,
   ...quantised,
   ...control,
+  ...sequences,
 };

@@ -37,7 +37,7 @@ function trained(call: Call, x: Tensor): Tensor[] {
 }
 
 const ofBatch: Operator = {
-  takes: 'X scale B mean~ var~ | epsilon=1e-5 momentum=0.9 spatial=1 training_mode=0',
+  takes: 'X scale B mean~ var~ | epsilon=1e-5 is_test=0 momentum=0.9 spatial=1 training_mode=0',
   types: ({ types, wanted }) => wanted.map((_, i) => types[i === 0 ? 0 : 3] as number),
   run: (call) => {
     const x = call.float(0);

@@ -14,7 +14,7 @@ const scaled = (x: Tensor, by: number): Tensor => (by === 1 ? x : F.mul(x, by));
 
 /** alpha · A · B + beta · C; with a bias of a vector it is a linear layer. */
 const gemm: Operator = {
-  takes: 'A B C? | alpha=1 beta=1 transA=0 transB=0',
+  takes: 'A B C? | alpha=1 beta=1 broadcast=0 transA=0 transB=0',
   run: (call) => {
     const a = call.int('transA') ? t(call.float(0)) : call.float(0);
     const [alpha, beta] = [call.int('alpha'), call.int('beta')];
