@@ -1,8 +1,11 @@
 // The entry `retrograd/data`: what the namespace `data` of the core has, and files and pipelines for data of any size.
 export * from './core.ts';
 export * from './pipeline/index.ts';
-export type { BlobLike, ByteSource, ReadableBytes } from './sources/bytes.ts';
+export type { Addressed, BlobLike, ByteSource, BytesRead, BytesReader, ReadableBytes } from './sources/bytes.ts';
 export type { ColumnType, Field } from './sources/columns.ts';
+export { type ColumnSchema, type CsvOptions, type CsvPipeline, csv } from './sources/csv.ts';
 export { decodeImage, type ImageOptions } from './sources/decode-image.ts';
 export { type ImageEntry, type ImageFolder, type ImageRecord, imageFolder, images } from './sources/images.ts';
+export type { CsvType } from './sources/scan.ts';
 export { arrow, parquet, type TableFile, type TableOptions } from './sources/table-file.ts';
+export type { LineReport, WrongLine } from './sources/wrong.ts';

@@ -15,13 +15,32 @@ export interface BlobLike {
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 
+/** An address, as a URL has it. */
+export interface Addressed {
+  /** The whole of it. */
+  readonly href: string;
+}
+
+/** What gives the chunks of a {@link ReadableBytes}. */
+export interface BytesReader {
+  /** The next chunk. */
+  read(): Promise<BytesRead>;
+  /** Ends it early. */
+  cancel(reason?: unknown): Promise<void>;
+}
+
+/** What a {@link BytesReader} gives. */
+export interface BytesRead {
+  /** Whether it has ended. */
+  done: boolean;
+  /** A chunk, where it has not. */
+  value?: Uint8Array | undefined;
+}
+
 /** A ReadableStream of bytes, as the DOM has it. */
 export interface ReadableBytes {
   /** What reads it, chunk by chunk. */
-  getReader(): {
-    read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
-    cancel(reason?: unknown): Promise<void>;
-  };
+  getReader(): BytesReader;
 }
 
 /**
@@ -31,7 +50,7 @@ export interface ReadableBytes {
  */
 export type ByteSource =
   | string
-  | { readonly href: string }
+  | Addressed
   | BlobLike
   | Bytes
   | ReadableBytes
@@ -110,7 +129,7 @@ const hasRange = (response: Response): boolean => response.status === 206 && !re
 const isAddress = (text: string): boolean => !isNode || /^(https?|data|blob):/i.test(text);
 
 /** The path of a file, or the address of what has to be fetched. */
-function placeOf(source: string | { readonly href: string }): { name: string; path?: string | URL; url?: string } {
+function placeOf(source: string | Addressed): { name: string; path?: string | URL; url?: string } {
   const name = typeof source === 'string' ? source : source.href;
   if (isAddress(name)) return { name, url: name };
   return { name, path: /^file:/i.test(name) ? new URL(name) : name };

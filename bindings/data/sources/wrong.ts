@@ -1,0 +1,50 @@
+// Lines that are not what a format says: counted, kept with their numbers, or thrown.
+import { FormatError } from '../../memory/errors.ts';
+
+/** A line that was left out. */
+export interface WrongLine {
+  /** Its number, from 1; of a record of several lines the first. */
+  line: number;
+  /** Name of the column that is wrong; null where it is the line as a whole. */
+  column: string | null;
+  /** What was expected and what came. */
+  reason: string;
+}
+
+/** What a pass has met so far. */
+export interface LineReport {
+  /** Records that were read. */
+  records: number;
+  /** Lines that were left out. */
+  wrong: number;
+  /** The first 100 of those. */
+  lines: WrongLine[];
+}
+
+/** Lines that a report keeps. */
+const KEPT = 100;
+
+export class WrongLines {
+  readonly #op: string;
+  readonly #name: string;
+  readonly #throws: boolean;
+  readonly report: LineReport;
+
+  constructor(op: string, name: string, onError: string, report: LineReport = { records: 0, wrong: 0, lines: [] }) {
+    this.#op = op;
+    this.#name = name;
+    this.#throws = onError === 'throw';
+    this.report = { ...report, lines: [...report.lines] };
+  }
+
+  /** @throws FormatError where wrong lines are not to be left out */
+  add(line: number, column: string | null, reason: string): void {
+    if (this.#throws)
+      throw new FormatError(
+        `${this.#op}: ${reason}${column === null ? '' : ` as ${column}`}, in line ${line} of ${this.#name}; ` +
+          "mend the file, or leave such lines out by onError: 'report'",
+      );
+    this.report.wrong++;
+    if (this.report.lines.length < KEPT) this.report.lines.push({ line, column, reason });
+  }
+}
