@@ -135,6 +135,9 @@ class Step {
     const zero = f32x4.splat(0);
     return select(f32x4.eq(x, x), select(f32x4.gt(x, zero), f32x4.splat(1), low), x);
   }
+  @inline backward(g: v128, x: v128, low: v128): v128 {
+    return f32x4.mul(g, this.forward(x, low));
+  }
 }
 
 @final
@@ -237,6 +240,11 @@ export function sign_forward_f32(out: usize, x: usize, n: i32): void {
 /** out = x > 0 ? 1 : low, and NaN of NaN (tf.step). */
 export function step_forward_f32(out: usize, x: usize, n: i32, low: f32): void {
   map<Step>(out, x, n, low);
+}
+
+/** dx = g times what step_forward_f32 gives for x, as tfjs differentiates relu(). dx may be g or x. */
+export function step_backward_f32(dx: usize, g: usize, x: usize, n: i32, low: f32): void {
+  grad<Step>(dx, g, x, n, low);
 }
 
 /** out = |x| (torch.abs). */

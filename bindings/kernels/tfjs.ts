@@ -5,4 +5,9 @@ import { elements, f32, input, kernel, output, size } from './descriptor.ts';
 export const tfjsKernels = optional(() => ({
   /** 1 above 0, else alpha; NaN stays. */
   step_forward_f32: kernel({ y: output('f32', 'n'), x: input('f32', 'n'), n: size, alpha: f32 }, elements('n', 1)),
+  /** g times that, of what was saved. */
+  step_backward_f32: kernel(
+    { dx: output('f32', 'n'), g: input('f32', 'n'), saved: input('f32', 'n'), n: size, alpha: f32 },
+    elements('n', 1),
+  ),
 }));

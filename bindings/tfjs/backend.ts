@@ -3,9 +3,21 @@
 import { runtime } from '../engine/engine.ts';
 import type { Kernels, Probes } from '../kernels/table.ts';
 import type { Block } from '../memory/arena.ts';
-import { formatShape, ShapeError } from '../memory/errors.ts';
-import { arrays, bytesOf, Data, type Held, isNumber, isView, type NumberDtype, withMemory } from './data.ts';
+import {
+  arrays,
+  bytesOf,
+  countOf,
+  Data,
+  type Held,
+  isNumber,
+  isView,
+  type Later,
+  type NumberDtype,
+  type Tracer,
+  withMemory,
+} from './data.ts';
 import type { Engine, Info, TfBackend, TfDtype, Values } from './engine.ts';
+import { Waiting } from './later.ts';
 
 /** Methods of the cpu backend that its kernels call, and that make tensors of tfjs: they need classes of it. */
 interface CpuBackend {
@@ -13,39 +25,9 @@ interface CpuBackend {
   makeOutput(this: Backend, values: Values, shape: readonly number[], dtype: TfDtype): unknown;
 }
 
-/** Most elements of one tensor: kernels count in i32. */
-const MOST_ELEMENTS = 2 ** 31 - 1;
-
-/** Elements of a shape that came out of attributes. @throws ShapeError for one that no tensor has */
-function countOf(shape: readonly number[]): number {
-  let n = 1;
-  let whole = true;
-  for (const size of shape) {
-    n *= size;
-    whole &&= Number.isInteger(size) && size >= 0;
-  }
-  if (!whole || n > MOST_ELEMENTS)
-    throw new ShapeError(
-      `retrograd: expected a shape of whole numbers from 0 and at most ${MOST_ELEMENTS} elements, got ${formatShape(shape)}; take others`,
-    );
-  return n;
-}
-
 /** What computes a kernel: a row of the table. */
 interface Runs {
   run(backend: Backend, inputs: object, attrs: unknown): Info | Info[];
-}
-
-/** What stands between tfjs and the backend while a step is traced: nothing is computed then. See accelerate/. */
-export interface Tracer {
-  /** Data was made. */
-  note(data: Data): void;
-  /** Numbers come from JavaScript. */
-  write(values: Values, shape: readonly number[], dtype: TfDtype): Data;
-  /** Whether a block is its own; others, which are let go of meanwhile, it frees when it is done. */
-  take(block: Block): void;
-  /** @throws RecordingError always: what was asked for cannot be a part of a program */
-  refuse(what: string): never;
 }
 
 export class Backend implements TfBackend {
@@ -67,11 +49,11 @@ export class Backend implements TfBackend {
   /** How many kernels of the cpu backend run: they hold looks at memory, which then must not move nor be given out. */
   foreign = 0;
   tracer: Tracer | null = null;
-
   readonly #engine: Engine;
   /** Data whose ids another backend made. */
   #moved = new WeakMap<object, Data>();
   #count = 0;
+  readonly #waiting = new Waiting();
   #first: Data | null = null;
   /** Data that the kernel which runs has made, results and then intermediates. */
   readonly #made: Data[] = [];
@@ -116,6 +98,7 @@ export class Backend implements TfBackend {
   }
 
   #remove(data: Data): void {
+    if (data.later) this.#waiting.end(data, data.later, this.#release);
     const { before, after } = data;
     if (before) before.after = after;
     else this.#first = after;
@@ -124,11 +107,18 @@ export class Backend implements TfBackend {
     data.after = null;
     this.#count--;
     data.owner = null;
-    if (data.place && this.tracer) this.tracer.take(data.place);
-    else data.place?.free();
-    data.place = null;
     data.held = null;
+    this.#release(data);
   }
+
+  /** Gives memory back that nobody has any more, and that nothing waits to read. */
+  readonly #release = (data: Data): void => {
+    const { place } = data;
+    if (data.owner || data.readers > 0 || !place) return;
+    data.place = null;
+    if (this.tracer) this.tracer.take(place);
+    else place.free();
+  };
 
   /** Data of its own, its contents undefined; in `place`, where that is given. @throws OutOfMemoryError */
   fresh(dtype: TfDtype, size: number, place?: Block): Data {
@@ -195,6 +185,41 @@ export class Backend implements TfBackend {
     }
   }
 
+  /** A result of the kernel that runs, floats, for the next kernel. While tfjs takes the time of each, nothing waits. */
+  delay(shape: readonly number[], later: Later): Info {
+    const dataId = this.placeless('float32', countOf(shape));
+    this.#made.push(dataId);
+    this.#waiting.add(dataId, later);
+    if (this.#engine.state.profiling) this.settle(dataId);
+    return { dataId, shape, dtype: 'float32' };
+  }
+
+  /** Computes it, if it waits. @throws OutOfMemoryError, and it waits on */
+  settle(data: Data): void {
+    const { later } = data;
+    if (!later) return;
+    const place = runtime().arena.bare(data.size * bytesOf(data.dtype), 'TensorFlow.js');
+    data.place = place;
+    data.later = null;
+    let done = false;
+    try {
+      this.run({ run: () => later.compute(data) ?? [] }, later, later);
+      done = true;
+    } finally {
+      if (done) this.#waiting.end(data, later, this.#release);
+      else {
+        data.place = null;
+        data.later = later;
+        place.free();
+      }
+    }
+  }
+
+  /** Computes all that waits, or all that is going to read `input`. */
+  settleAll(input?: Data): void {
+    for (const data of this.#waiting.all(input)) this.settle(data);
+  }
+
   #drop(list: Data[], from: number, dispose: boolean): void {
     while (list.length > from) {
       const data = list.pop() as Data;
@@ -259,7 +284,9 @@ export class Backend implements TfBackend {
 
   readSync(id: object): ArrayLike<unknown> {
     this.tracer?.refuse('reads the values of a tensor');
-    const { dtype, place, held, complexTensorInfos } = this.of(id);
+    const data = this.of(id);
+    this.settle(data);
+    const { dtype, place, held, complexTensorInfos } = data;
     if (complexTensorInfos) {
       const [real, imag] = [complexTensorInfos.real, complexTensorInfos.imag].map((part) =>
         this.readSync(part.dataId),
@@ -271,7 +298,7 @@ export class Backend implements TfBackend {
       }
       return both;
     }
-    if (place) return new arrays[dtype as NumberDtype](this.of(id).look());
+    if (place) return new arrays[dtype as NumberDtype](data.look());
     if (isNumber(dtype)) return new arrays[dtype]((held ?? []) as ArrayLike<number>);
     return held ?? [];
   }

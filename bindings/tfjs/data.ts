@@ -4,7 +4,8 @@
 import { runtime } from '../engine/engine.ts';
 import type { Operand } from '../kernels/descriptor.ts';
 import type { Block } from '../memory/arena.ts';
-import type { Info, TfDtype } from './engine.ts';
+import { formatShape, ShapeError } from '../memory/errors.ts';
+import type { Info, TfDtype, Values } from './engine.ts';
 
 /** How numbers lie in memory. */
 export const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
@@ -25,6 +26,24 @@ export type Held = ArrayLike<unknown> | null | undefined;
 export const isView = (values: Held): boolean =>
   ArrayBuffer.isView(values) && values.byteOffset > 0 && values.buffer === runtime().arena.u8.buffer;
 
+/** Most elements of one tensor: kernels count in i32. */
+const MOST_ELEMENTS = 2 ** 31 - 1;
+
+/** Elements of a shape that came out of attributes. @throws ShapeError for one that no tensor has */
+export function countOf(shape: readonly number[]): number {
+  let n = 1;
+  let whole = true;
+  for (const size of shape) {
+    n *= size;
+    whole &&= Number.isInteger(size) && size >= 0;
+  }
+  if (!whole || n > MOST_ELEMENTS)
+    throw new ShapeError(
+      `retrograd: expected a shape of whole numbers from 0 and at most ${MOST_ELEMENTS} elements, got ${formatShape(shape)}; take others`,
+    );
+  return n;
+}
+
 /** Calls `fn` so that blocks get memory, also while a step is traced, whose blocks have none. */
 export function withMemory<T>(fn: () => T): T {
   const { arena } = runtime();
@@ -40,9 +59,27 @@ export function withMemory<T>(fn: () => T): T {
 /** Numbers that are written one by one. */
 const FEW = 16;
 
+/** A kernel that has yet to run. Its result has no place until then. */
+export interface Later {
+  /** What it is computed from. Their memory stays while it waits, whoever lets go of it. */
+  readonly inputs: readonly Data[];
+  compute(y: Data): void;
+  /**
+   * Computes y, which is the result of the element by element kernel of that name for ours and `other`, without ours.
+   * @returns whether it did
+   */
+  joins(kernel: string, y: Info & { readonly dataId: Data }, other: Info): boolean;
+}
+
+/** A backend, as its data sees it. */
+interface Owner {
+  /** Computes what waits. */
+  settle(data: Data): void;
+}
+
 export class Data implements Operand {
   /** Null once it is gone: tfjs may give the same id back. */
-  owner: object | null;
+  owner: Owner | null;
   readonly dtype: TfDtype;
   /** Elements. */
   size: number;
@@ -56,8 +93,12 @@ export class Data implements Operand {
   /** Where the numbers are; null while they are in `held`. */
   place: Block | null;
   held: Held = null;
+  /** What is yet to compute its numbers. */
+  later: Later | null = null;
+  /** How many kernels that wait are going to read it. */
+  readers = 0;
 
-  constructor(owner: object, dtype: TfDtype, size: number, place: Block | null) {
+  constructor(owner: Owner, dtype: TfDtype, size: number, place: Block | null) {
     this.owner = owner;
     this.dtype = dtype;
     this.size = size;
@@ -71,6 +112,7 @@ export class Data implements Operand {
 
   /** The memory, into which numbers go now that were in an array of JavaScript. @throws OutOfMemoryError */
   get block(): Block {
+    if (this.later) this.owner?.settle(this);
     return this.place ?? this.upload();
   }
 
@@ -117,7 +159,7 @@ export class Data implements Operand {
 
   /** What kernels of the cpu backend read: a look at memory that is made anew each time, since memory grows. */
   get values(): Held {
-    return this.place ? this.look() : this.held;
+    return this.place || this.later ? this.look() : this.held;
   }
 
   set values(values: Held) {
@@ -126,4 +168,16 @@ export class Data implements Operand {
     this.held = isView(values) ? (values as Float32Array).slice() : values;
     this.size = values?.length ?? 0;
   }
+}
+
+/** What stands between tfjs and the backend while a step is traced: nothing is computed then. See accelerate/. */
+export interface Tracer {
+  /** Data was made. */
+  note(data: Data): void;
+  /** Numbers come from JavaScript. */
+  write(values: Values, shape: readonly number[], dtype: TfDtype): Data;
+  /** Whether a block is its own; others, which are let go of meanwhile, it frees when it is done. */
+  take(block: Block): void;
+  /** @throws RecordingError always: what was asked for cannot be a part of a program */
+  refuse(what: string): never;
 }

@@ -36,6 +36,7 @@ export type KernelFunc = (call: {
 
 /** The part of tfjs's engine that is used here. */
 export interface Engine {
+  readonly state: { readonly profiling: boolean };
   registerBackend(name: string, factory: () => unknown, priority: number): boolean;
   findBackendFactory(name: string): unknown;
   findBackend(name: string): object | null;

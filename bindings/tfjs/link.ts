@@ -1,7 +1,7 @@
 // Puts kernels into tfjs's registry: ours where a row fits the call, else those of the cpu backend over the same data.
 import { addKernels } from '../kernels/table.ts';
 import type { Backend } from './backend.ts';
-import { type KernelConfig, type KernelFunc, NAME, registry } from './engine.ts';
+import { type Info, type KernelConfig, type KernelFunc, NAME, registry } from './engine.ts';
 import { families, otherRows } from './kernels/table.ts';
 import type { Row } from './row.ts';
 
@@ -22,6 +22,9 @@ function callCpu(name: string, call: Parameters<KernelFunc>[0]): unknown {
     );
   const backend = call.backend as Backend;
   backend.tracer?.refuse(`calls ${name} for inputs that only the cpu backend takes`);
+  // Its looks at memory must not move.
+  for (const x of Object.values(call.inputs) as (Partial<Info> | null)[])
+    if (x?.dataId) backend.settle(backend.of(x.dataId));
   backend.foreign++;
   try {
     return config.kernelFunc(call);

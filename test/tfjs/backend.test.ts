@@ -151,7 +151,12 @@ describe('the backend', () => {
     const [x, y] = [tf.ones([4, 2]), tf.ones([4, 1])];
     // The large one, of which somebody holds the old values, would need a copy before a program may write it.
     const large = tf.variable(tf.ones([2048, 2048]));
-    const kept = [large.clone(), tf.ones([10 * 1024, 1024])];
+    const kept: tf.Tensor[] = [large.clone()];
+    const fill = (): void => {
+      for (;;) kept.push(tf.ones([1024, 1024]));
+    };
+    expect(fill).toThrow(/out of memory/);
+    tf.dispose(kept.splice(-2));
     await model.trainOnBatch(x, y);
     const before = [blocks(), backend().numDataIds()];
     await model.trainOnBatch(x, y);

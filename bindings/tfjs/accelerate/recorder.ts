@@ -8,8 +8,8 @@ import { RecordingError } from '../../memory/errors.ts';
 import { unclonable } from '../../memory/heap.ts';
 import type { Lowered } from '../../program/lower.ts';
 import { numelOf } from '../../sizes.ts';
-import type { Backend, Tracer } from '../backend.ts';
-import { bytesOf, type Data, isNumber, withMemory } from '../data.ts';
+import type { Backend } from '../backend.ts';
+import { bytesOf, type Data, isNumber, type Tracer, withMemory } from '../data.ts';
 import type { TfDtype, Values } from '../engine.ts';
 import { SETTINGS } from './optimizers.ts';
 import { type Law, lawOf } from './randomness.ts';
@@ -67,6 +67,7 @@ export class Recorder implements Owner, Tracer {
   /** Calls `fn` so that all it asks the backend for is noted. */
   record(fn: () => void): void {
     const backend = this.#backend;
+    backend.settleAll();
     const { arena, lists } = runtime();
     const { kernels, probes } = backend;
     const { random } = Math;
@@ -150,6 +151,7 @@ export class Recorder implements Owner, Tracer {
   /** Calls `fn` as if nothing were traced. */
   #aside<T>(fn: () => T): T {
     const backend = this.#backend;
+    backend.settleAll();
     const { arena } = runtime();
     const { kernels, probes } = backend;
     const traced = arena.stand;
@@ -159,6 +161,7 @@ export class Recorder implements Owner, Tracer {
     try {
       return fn();
     } finally {
+      backend.settleAll();
       backend.tracer = this;
       backend.kernels = kernels;
       backend.probes = probes;
@@ -173,7 +176,7 @@ export class Recorder implements Owner, Tracer {
   close(forget: (data: Data) => void): void {
     for (const data of this.#made) {
       const { place } = data;
-      const own = place && (place.origin === this || this.constants.has(place));
+      const own = data.later || (place && (place.origin === this || this.constants.has(place)));
       if (!own || data.owner !== this.#backend) continue;
       forget(data);
       this.#backend.drop(data);

@@ -43,10 +43,11 @@ export function patch<T, K extends keyof T>(prototype: T, name: K, by: (original
 
 /**
  * The data of a variable, of which nobody else has the same: whoever holds a clone of it must not see what is written
- * in place, so the variable gets a copy where there is one.
+ * in place, so the variable gets a copy where there is one. Nor must a kernel that waits.
  */
 export function own(engine: TfEngine, backend: Backend, variable: TfVariable): Data {
   const data = backend.at(variable);
+  backend.settleAll(data);
   if (backend.tracer) return data;
   if (data.refCount === 1) {
     // A tensor of ours over the same memory parts from it.

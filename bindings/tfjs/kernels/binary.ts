@@ -11,8 +11,15 @@ import { asFloat, cast, constant, copy, fill, stretch, stretched, stretchedDims 
 
 type Call = { readonly y: Data; readonly a: Data; readonly b: Data; readonly dims: readonly number[] };
 type Binary = (k: Kernels, call: Call) => void;
+type Result = Info & { readonly dataId: Data };
 /** What is called for each dtype; a row takes those that it has something for. */
 type Choice = { readonly [D in NumberDtype]?: Binary };
+
+/** Whether a kernel that waits has computed y together with its own result, which is one of the two. */
+function joins(kernel: string, y: Result, first: Data, second: Data, a: Info, b: Info): boolean {
+  if (first === second) return false;
+  return first.later?.joins(kernel, y, b) || second.later?.joins(kernel, y, a) || false;
+}
 
 /** y = f(a, b), of their dtype, or of `result`. */
 function binary(kernel: string, choice: Choice, result?: NumberDtype): Row {
@@ -23,6 +30,7 @@ function binary(kernel: string, choice: Choice, result?: NumberDtype): Row {
       const dtype = a.dtype as NumberDtype;
       const shape = stretch(kernel, a.shape, b.shape);
       const y = backend.make(shape, result ?? dtype);
+      if (joins(kernel, y, backend.at(a), backend.at(b), a, b)) return y;
       const dims = stretchedDims(shape, a.shape, b.shape);
       const run = dtype === 'float32' ? choice.float32 : dtype === 'int32' ? choice.int32 : choice.bool;
       (run as Binary)(backend.kernels, { y: y.dataId, a: backend.at(a), b: backend.at(b), dims });

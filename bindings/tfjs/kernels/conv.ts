@@ -7,6 +7,7 @@ import { contiguousStrides, numelOf, type Shape, sameShape } from '../../sizes.t
 import type { Backend } from '../backend.ts';
 import type { Data } from '../data.ts';
 import type { Info } from '../engine.ts';
+import { WORTH } from '../later.ts';
 import { F, type Family, maybe, type Row, row } from '../row.ts';
 import { applyActivation, type Fused, isFusable } from './fused.ts';
 import { copy, fill } from './layout.ts';
@@ -108,8 +109,7 @@ function writing(backend: Backend, result: Data, shape: Shape, { turns }: Conv, 
 }
 
 /** The filter as kernels take it. */
-function filterOf(backend: Backend, filter: Info, conv: Conv): Data {
-  const data = backend.at(filter);
+function filterOf(backend: Backend, data: Data, conv: Conv): Data {
   if (conv.last && !conv.turns) return data;
   const w = backend.temporary(data.size, 'float32');
   permute(backend, w, data, conv, false);
@@ -118,9 +118,11 @@ function filterOf(backend: Backend, filter: Info, conv: Conv): Data {
 
 type Result = Info & { readonly dataId: Data };
 
+const hasElements = (...all: readonly Data[]): boolean => all.every(({ size }) => size > 0);
+
 /** Whether a side has no elements, so that the result is 0 throughout; else the kernel runs. */
 function isEmpty(backend: Backend, result: Result, ...sides: readonly Data[]): boolean {
-  if (result.dataId.size > 0 && sides.every(({ size }) => size > 0)) return false;
+  if (hasElements(result.dataId, ...sides)) return false;
   fill(backend.kernels, 'float32', result.dataId, result.dataId.size, 0);
   return true;
 }
@@ -132,6 +134,39 @@ interface Inputs {
   readonly preluActivationWeights?: Info | undefined;
 }
 
+/** y = the convolution of images of a shape + one value a channel, `act` being 1 for relu. */
+function compute(
+  backend: Backend,
+  y: Data,
+  [x, filter]: readonly [Data, Data],
+  shape: Shape,
+  conv: Conv,
+  bias: Data | null,
+  act: 0 | 1,
+): void {
+  const { dims } = conv;
+  const images = imagesFor(backend, x, shape, conv);
+  const w = filterOf(backend, filter, conv);
+  writing(backend, y, conv.y, conv, (to) => {
+    if (conv.last && !conv.turns) backend.kernels.conv_nhwc_forward_f32({ y: to, x: images, w, bias, act, dims });
+    else backend.kernels.conv_forward_f32({ y: to, x: images, w, bias, act, dims });
+  });
+}
+
+/** The convolution, which waits for its bias: while gradients are asked for, tfjs adds that by another kernel. */
+function convolveLater(backend: Backend, conv: Conv, inputs: readonly [Data, Data], shape: Shape): Info {
+  return backend.delay(conv.y, {
+    inputs,
+    compute: (y) => compute(backend, y, inputs, shape, conv, null, 0),
+    joins: (kernel, y, bias) => {
+      const ends = y.shape[y.shape.length - 1] === conv.out && sameShape(bias.shape, [conv.out]);
+      if (kernel !== 'Add' || y.dataId.size !== numelOf(conv.y) || !ends) return false;
+      compute(backend, y.dataId, inputs, shape, conv, backend.at(bias), 0);
+      return true;
+    },
+  });
+}
+
 /** The convolution, and what is fused into it. */
 function convolve(
   backend: Backend,
@@ -141,21 +176,16 @@ function convolve(
   depthwise: boolean,
 ): Info {
   const conv = measure(op, x.shape, filter.shape, attrs, depthwise);
+  const inputs = [backend.at(x), backend.at(filter)] as const;
+  if (!(bias || attrs.activation) && conv.last && numelOf(conv.y) >= WORTH && hasElements(...inputs))
+    return convolveLater(backend, conv, inputs, x.shape);
   const { last, out } = conv;
   const y = backend.make(conv.y, 'float32');
   // One value a channel goes into the kernel.
   const inside = bias && sameShape(bias.shape, [out]) ? bias : undefined;
   const relu = attrs.activation === 'relu' && (inside || !bias);
-  if (!isEmpty(backend, y, backend.at(x), backend.at(filter)) || inside) {
-    const call = {
-      ...{ x: imagesFor(backend, backend.at(x), x.shape, conv), w: filterOf(backend, filter, conv) },
-      ...{ bias: inside ? backend.at(inside) : null, act: relu ? 1 : 0, dims: conv.dims },
-    };
-    writing(backend, y.dataId, conv.y, conv, (to) => {
-      if (last && !conv.turns) backend.kernels.conv_nhwc_forward_f32({ y: to, ...call });
-      else backend.kernels.conv_forward_f32({ y: to, ...call });
-    });
-  }
+  if (!isEmpty(backend, y, ...inputs) || inside)
+    compute(backend, y.dataId, inputs, x.shape, conv, inside ? backend.at(inside) : null, relu ? 1 : 0);
   // Lists of one value a channel stretch along the channels, wherever these are.
   const along = (info: Info | undefined): Info | undefined =>
     info && !last && info.shape.length === 1
@@ -180,7 +210,12 @@ function backwardInput(
   const dx = backend.make(attrs.inputShape, 'float32');
   if (isEmpty(backend, dx, g, backend.at(filter))) return dx;
   const call = {
-    ...{ g: imagesFor(backend, g, conv.y, conv), w: filterOf(backend, filter, conv), bias: null, dims: conv.dims },
+    ...{
+      g: imagesFor(backend, g, conv.y, conv),
+      w: filterOf(backend, backend.at(filter), conv),
+      bias: null,
+      dims: conv.dims,
+    },
   };
   writing(backend, dx.dataId, dx.shape, conv, (to) => {
     if (conv.last && !conv.turns) backend.kernels.conv_nhwc_backward_input_f32({ dx: to, ...call });

@@ -2,8 +2,11 @@
 import { specialKernels, tfjsKernels } from '../../generated/kernel-calls.ts';
 import { specialNames } from '../../kernels/special.ts';
 import type { Kernels } from '../../kernels/table.ts';
+import { numelOf } from '../../sizes.ts';
 import type { Backend } from '../backend.ts';
 import type { Data, NumberDtype } from '../data.ts';
+import type { Info } from '../engine.ts';
+import { WORTH } from '../later.ts';
 import { B, F, type Family, I, type Row, row } from '../row.ts';
 import { asFloat, cast, constant, copy, fill } from './layout.ts';
 
@@ -133,6 +136,26 @@ const functions: Readonly<Record<string, Row>> = {
   Atanh: special('atanh'),
 };
 
+const step = unary<{ alpha: number }>((k, { y, x, n }, { alpha }) => k.step_forward_f32({ y, x, n, alpha }));
+
+/** A step, as the gradient of relu() has it, waits for the gradient that it is multiplied by. */
+function stepLater(backend: Backend, inputs: object, attrs: unknown): Info | Info[] {
+  const info = (inputs as { readonly x: Info }).x;
+  const x = backend.at(info);
+  const n = numelOf(info.shape);
+  if (info.dtype !== 'float32' || n < WORTH) return step.run(backend, inputs, attrs);
+  const { alpha } = attrs as { readonly alpha: number };
+  return backend.delay(info.shape, {
+    inputs: [x],
+    compute: (y) => backend.kernels.step_forward_f32({ y, x, n, alpha }),
+    joins: (kernel, { dataId: dx }, other) => {
+      if (kernel !== 'Multiply' || dx.size !== n || numelOf(other.shape) !== n) return false;
+      backend.kernels.step_backward_f32({ dx, g: backend.at(other), saved: x, n, alpha });
+      return true;
+    },
+  });
+}
+
 const activations: Readonly<Record<string, Row>> = {
   Relu: unary(
     (k, call) => k.relu_forward_f32(call),
@@ -151,7 +174,7 @@ const activations: Readonly<Record<string, Row>> = {
     k.leaky_relu_forward_f32({ ...call, alpha }),
   ),
   // 1 above 0, else alpha; NaN stays.
-  Step: unary<{ alpha: number }>((k, call, { alpha }) => k.step_forward_f32({ ...call, alpha })),
+  Step: { ...step, run: stepLater },
 };
 
 const tests: Readonly<Record<string, Row>> = {
