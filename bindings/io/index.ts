@@ -17,6 +17,15 @@ export {
   saveNpz,
 } from './npy.ts';
 export { type OpenOptions, openSafetensors, type SafetensorsFile, type TensorInfo } from './open.ts';
+export {
+  loadPretrained,
+  type ModelFolder,
+  type Pretrained,
+  type PretrainedInputs,
+  type PretrainedOptions,
+  type PretrainedOutput,
+  savePretrained,
+} from './pretrained.ts';
 export { decodePyTorch, loadPyTorch } from './pytorch.ts';
 export { encodePyTorch, savePyTorch } from './pytorch-write.ts';
 export { type ShardOptions, saveShardedSafetensors } from './sharded.ts';
