@@ -10,6 +10,7 @@ import type { Nd } from '../../reference/nd.ts';
 import { list as cases } from '../ops/cases/index.ts';
 import { leaves, outcomeOf, runSample, type Sample, type Tensors, valuesOf, writtenBy } from '../ops/cases/samples.ts';
 import { byName, placesOf } from '../ops/cases/types.ts';
+import { checksModels } from './checker.ts';
 import { missing } from './missing.ts';
 import { closeTo, Runtime } from './runtime.ts';
 
@@ -109,3 +110,5 @@ describe('the ops that are left out', () => {
     expect(Object.keys(writers).filter((op) => !Object.hasOwn(table, op))).toEqual([]);
   });
 });
+
+checksModels();

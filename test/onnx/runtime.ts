@@ -4,6 +4,7 @@ import { env, InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-web'
 import { expect } from 'vitest';
 import type { Dtype, Tensor } from '../../bindings/tensor.ts';
 import { expectClose } from '../support/tensors.ts';
+import { keep } from './checker.ts';
 
 env.wasm.numThreads = 1;
 env.logLevel = 'error';
@@ -26,6 +27,7 @@ export class Runtime {
 
   /** @param options more of the runtime's own */
   static async load(bytes: Uint8Array, options: InferenceSession.SessionOptions = {}): Promise<Runtime> {
+    keep(bytes);
     return new Runtime(await InferenceSession.create(bytes, { executionProviders: ['wasm'], ...options }));
   }
 

@@ -1,0 +1,161 @@
+// Modules as ONNX: every class, the networks of the goldens, whole and with batches of other sizes.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  ArgumentError,
+  init,
+  manualSeed,
+  nn,
+  noGrad,
+  randn,
+  shutdown,
+  type Tensor,
+  tensor,
+} from '../../bindings/index.ts';
+import { tensorsOf } from '../../bindings/onnx/export/trace.ts';
+import { exportOnnx } from '../../bindings/onnx/index.ts';
+import { mapTensors } from '../../bindings/program/key.ts';
+import { nd } from '../../reference/nd.ts';
+import { numbers, read } from '../golden/golden.ts';
+import { images } from '../golden/networks/images.ts';
+import { policies } from '../golden/networks/policies.ts';
+import { rows } from '../golden/networks/rows.ts';
+import { sequences } from '../golden/networks/sequences.ts';
+import { type Case, type Concrete, cases, givenTo } from '../nn/class-cases.ts';
+import { toNd, toTensor } from '../support/tensors.ts';
+import { checksModels } from './checker.ts';
+import { closeTo, Runtime } from './runtime.ts';
+
+beforeAll(() => init());
+afterAll(() => shutdown());
+
+type Forward = { forward(...args: unknown[]): unknown };
+
+/** Exports a model, and holds what the runtime makes of `args` against what we do. */
+async function holds(
+  model: nn.Module,
+  given: readonly unknown[],
+  others: readonly (readonly unknown[])[] = [],
+): Promise<void> {
+  const dynamicBatch = others.length > 0;
+  const runtime = await Runtime.load(exportOnnx(model, given, { dynamicBatch }));
+  try {
+    for (const args of [given, ...others]) {
+      const answers = await runtime.run(tensorsOf(args));
+      const ours = noGrad(() => tensorsOf((model.eval() as unknown as Forward).forward(...args))).map(toNd);
+      expect(answers).toHaveLength(ours.length);
+      ours.forEach((x, i) => {
+        closeTo(answers[i], x, `output ${i}`);
+      });
+    }
+  } finally {
+    await runtime.release();
+  }
+}
+
+/** Layers side by side, so that all of them have one session. */
+class Together extends nn.Module {
+  layers: nn.ModuleDict;
+  constructor(layers: Readonly<Record<string, nn.Module>>) {
+    super();
+    this.layers = new nn.ModuleDict(layers);
+  }
+  forward(inputs: Readonly<Record<string, readonly unknown[]>>): Record<string, unknown> {
+    return Object.fromEntries(
+      Object.entries(inputs).map(([name, args]) => [
+        name,
+        (this.layers.get(name) as unknown as Forward).forward(...args),
+      ]),
+    );
+  }
+}
+
+/** Classes that no graph of ONNX can hold. */
+const REFUSED: Partial<Record<Concrete, RegExp>> = {
+  CTCLoss: /^exportOnnx: expected ops that ONNX has, got ctc; replace them/,
+  FractionalMaxPool2d: /^exportOnnx: expected ops that ONNX has, got uniform; replace them/,
+  FractionalMaxPool3d: /^exportOnnx: expected ops that ONNX has, got uniform; replace them/,
+};
+
+describe('every class of nn', () => {
+  const named = (Object.entries(cases) as [Concrete, Case][]).filter(([, { input }]) => input);
+  const make = (name: Concrete): nn.Module =>
+    new (nn[name] as unknown as new (...args: unknown[]) => nn.Module)(...cases[name].args);
+
+  it.each(Object.entries(REFUSED))('%s is refused', (name, message) => {
+    const [refused, given] = [make(name as Concrete), givenTo(cases[name as Concrete])];
+    expect(() => exportOnnx(refused, given)).toThrow(ArgumentError);
+    expect(() => exportOnnx(refused, given)).toThrow(message);
+  });
+
+  it('computes the same in ONNX Runtime', async () => {
+    manualSeed(1);
+    const wanted = named.filter(([name]) => !REFUSED[name]);
+    const layers = Object.fromEntries(wanted.map(([name]) => [name, make(name)]));
+    await holds(new Together(layers), [Object.fromEntries(wanted.map(([name, each]) => [name, givenTo(each)]))]);
+  });
+});
+
+describe('networks of the goldens', () => {
+  type LayerSpec = readonly [name: string, ...args: unknown[]];
+  const { networks } = read('modules') as { networks: { layers: LayerSpec[]; x: number[]; xShape: number[] }[] };
+  const layer = ([name, ...args]: LayerSpec): nn.Layer =>
+    new (nn[name as 'Linear'] as unknown as new (...args: unknown[]) => nn.Layer)(...args);
+
+  it.each(networks.map((network) => [network.layers.map(([name]) => name).join(' '), network] as const))(
+    '%s, with batches of any size',
+    async (_, { layers, x, xShape }) => {
+      const [n = 1, ...rest] = xShape;
+      const others = [2, n + 2].map((size) => [randn([size, ...rest])]);
+      await holds(new nn.Sequential(...layers.map(layer)), [toTensor(nd(xShape, x))], others);
+    },
+  );
+
+  const MAKE = { ...sequences, ...images, ...policies, ...rows };
+  const { networks: whole } = read('networks') as {
+    networks: { name: string; inputs: { shape: number[]; data: number[]; dtype?: 'i32' }[] }[];
+  };
+
+  /** What a step of training gives to the model's forward, or to those of the modules that it calls itself. */
+  function callsOf(name: string): Map<nn.Module, readonly unknown[]> {
+    const { model, step } = (MAKE[name] as () => ReturnType<(typeof MAKE)[string]>)();
+    const given = (whole.find((each) => each.name === name) as (typeof whole)[number]).inputs;
+    const inputs = given.map(({ shape, data, dtype }) => toTensor(nd(shape, numbers(data as never)), dtype ?? 'f32'));
+    const calls = new Map<nn.Module, readonly unknown[]>();
+    let depth = 0;
+    for (const module of model.modules()) {
+      module.registerForwardPreHook((_: unknown, args: readonly unknown[]) => {
+        if (depth++ === 0 && !calls.has(module)) calls.set(module, args);
+      });
+      module.registerForwardHook(() => void depth--);
+    }
+    (step as (...inputs: Tensor[]) => unknown)(...inputs);
+    return calls;
+  }
+
+  /** Those whose inputs have no batch, or one that something else depends on. */
+  const ONE_SIZE = ['seq2seq', 'gnn', 'ode', 'factors'];
+
+  /** The same arguments with the first `n` of a batch, over and over. */
+  const ofBatch = (args: readonly unknown[], n: number): readonly unknown[] =>
+    mapTensors(args, (x) => {
+      const places = Array.from({ length: n }, (_, i) => i % (x.shape[0] as number));
+      return x.indexSelect(0, tensor(places, { dtype: 'i32' }));
+    }) as unknown[];
+
+  it.each(Object.keys(MAKE).filter((name) => name !== 'actorCritic'))('%s', async (name) => {
+    for (const [model, args] of callsOf(name)) {
+      const n = tensorsOf(args)[0]?.shape[0] as number;
+      const others = ONE_SIZE.includes(name) ? [] : [1, n + 3].map((size) => ofBatch(args, size));
+      await holds(model, args, others);
+    }
+  });
+
+  it('actorCritic, which gives a distribution', () => {
+    for (const [model, args] of callsOf('actorCritic'))
+      expect(() => exportOnnx(model, args)).toThrow(
+        /^exportOnnx: expected a module that gives tensors.* got a Categorical/,
+      );
+  });
+});
+
+checksModels();
