@@ -156,7 +156,7 @@ type List<Type> = Type extends 'float' | 'double' ? ArrayLike<number> & Iterable
 type TypeOf<Field> = Field extends `${string} ${infer Type}` ? Type : never;
 type ManyIn<Type> = Type extends `${infer One}[]${string}` ? One : never;
 
-/** A message as it is read: a field that may be there many times is always a list, any other is absent where it is not. */
+/** A message as it is read: what may be there many times is always a list, any other field may be absent. */
 export type Message<Name extends MessageName> = {
   -readonly [F in keyof Table[Name] as ManyIn<TypeOf<Table[Name][F]>> extends never ? F : never]?: Of<
     TypeOf<Table[Name][F]>

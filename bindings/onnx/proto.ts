@@ -58,8 +58,8 @@ function schemaOf(name: MessageName): Schema {
   return schema;
 }
 
-const bad = (what: string): FormatError =>
-  new FormatError(`onnx: expected ${what}; take the file anew, whole and as it was written`);
+const bad = (what: string, got: string | number): FormatError =>
+  new FormatError(`onnx: expected ${what}, got ${got}; take the file anew, whole and as it was written`);
 
 const utf8 = new TextDecoder();
 
@@ -77,7 +77,7 @@ class Reader {
   /** Moves on by `count` bytes that have to stand before `end`. @returns where they begin */
   #take(count: number, end: number): number {
     const from = this.at;
-    if (count > end - from) throw bad(`${count} bytes at byte ${from}, got ${end - from}`);
+    if (count > end - from) throw bad(`${count} bytes at byte ${from}`, end - from);
     this.at = from + count;
     return from;
   }
@@ -99,7 +99,7 @@ class Reader {
       long |= BigInt(byte & 127) << shift;
       if (byte < 128) return BigInt.asUintN(64, long);
     }
-    throw bad(`a number of at most ten bytes at byte ${from}, got a longer one`);
+    throw bad(`a number of at most ten bytes at byte ${from}`, 'a longer one');
   }
 
   /** A length, or the number of a field. */
@@ -171,7 +171,7 @@ const WIRES: Readonly<Record<number, string>> = {
 };
 
 function readMessage(reader: Reader, name: MessageName, end: number, depth: number, into?: Writable): Writable {
-  if (depth > DEPTH) throw bad(`at most ${DEPTH} messages within one another, got more at byte ${reader.at}`);
+  if (depth > DEPTH) throw bad(`at most ${DEPTH} messages within one another`, `more at byte ${reader.at}`);
   const schema = schemaOf(name);
   const message = into ?? Object.create(schema.empty);
   while (reader.at < end) {
@@ -180,7 +180,7 @@ function readMessage(reader: Reader, name: MessageName, end: number, depth: numb
     const wire = tag % 8;
     const number = Math.floor(tag / 8);
     if (!(wire in WIRES) || number === 0)
-      throw bad(`a field of ${name} at byte ${from}, got number ${number} of type ${wire}`);
+      throw bad(`a field of ${name} at byte ${from}`, `number ${number} of type ${wire}`);
     const field = schema.byNumber.get(number);
     if (field) readField(reader, message, field, wire, end, depth);
     else reader.skip(wire, end);
@@ -196,7 +196,7 @@ function readField(reader: Reader, message: Writable, field: Field, wire: number
     return;
   }
   if (wire !== field.wire)
-    throw bad(`${WIRES[field.wire]} in the field ${name} before byte ${reader.at}, got ${WIRES[wire]}`);
+    throw bad(`${WIRES[field.wire]} in the field ${name} before byte ${reader.at}`, WIRES[wire] as string);
   let value: unknown;
   if (type in MESSAGES) {
     const to = reader.span(end);

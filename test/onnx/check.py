@@ -13,4 +13,5 @@ for path in models:
         failed += 1
         print(f"{path.name}: {error}"[:2000])
 print(f"{len(models) - failed} of {len(models)} models are valid")
+sys.stdout.flush()
 sys.exit(failed > 0)

@@ -1,5 +1,5 @@
 // onnx.checker on all models of a test, where ONNX_PYTHON names a Python that has the `onnx` package.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +25,10 @@ export function checksModels(): void {
   it.skipIf(!ONNX_PYTHON)('onnx.checker accepts all models', () => {
     expect(count).toBeGreaterThan(0);
     const script = fileURLToPath(new URL('check.py', import.meta.url));
-    const answer = execFileSync(ONNX_PYTHON as string, [script, folder as string], { encoding: 'utf8' });
-    console.info(answer.trim());
+    const { stdout, stderr, status } = spawnSync(ONNX_PYTHON as string, [script, folder as string], {
+      encoding: 'utf8',
+    });
+    expect(status, stdout + stderr).toBe(0);
+    console.info(stdout.trim());
   });
 }

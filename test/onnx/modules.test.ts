@@ -1,16 +1,6 @@
 // Modules as ONNX: every class, the networks of the goldens, whole and with batches of other sizes.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  ArgumentError,
-  init,
-  manualSeed,
-  nn,
-  noGrad,
-  randn,
-  shutdown,
-  type Tensor,
-  tensor,
-} from '../../bindings/index.ts';
+import { ArgumentError, init, manualSeed, nn, randn, shutdown, type Tensor, tensor } from '../../bindings/index.ts';
 import { tensorsOf } from '../../bindings/onnx/export/trace.ts';
 import { exportOnnx } from '../../bindings/onnx/index.ts';
 import { mapTensors } from '../../bindings/program/key.ts';
@@ -21,36 +11,12 @@ import { policies } from '../golden/networks/policies.ts';
 import { rows } from '../golden/networks/rows.ts';
 import { sequences } from '../golden/networks/sequences.ts';
 import { type Case, type Concrete, cases, givenTo } from '../nn/class-cases.ts';
-import { toNd, toTensor } from '../support/tensors.ts';
+import { toTensor } from '../support/tensors.ts';
 import { checksModels } from './checker.ts';
-import { closeTo, Runtime } from './runtime.ts';
+import { type Forward, holds } from './runtime.ts';
 
 beforeAll(() => init());
 afterAll(() => shutdown());
-
-type Forward = { forward(...args: unknown[]): unknown };
-
-/** Exports a model, and holds what the runtime makes of `args` against what we do. */
-async function holds(
-  model: nn.Module,
-  given: readonly unknown[],
-  others: readonly (readonly unknown[])[] = [],
-): Promise<void> {
-  const dynamicBatch = others.length > 0;
-  const runtime = await Runtime.load(exportOnnx(model, given, { dynamicBatch }));
-  try {
-    for (const args of [given, ...others]) {
-      const answers = await runtime.run(tensorsOf(args));
-      const ours = noGrad(() => tensorsOf((model.eval() as unknown as Forward).forward(...args))).map(toNd);
-      expect(answers).toHaveLength(ours.length);
-      ours.forEach((x, i) => {
-        closeTo(answers[i], x, `output ${i}`);
-      });
-    }
-  } finally {
-    await runtime.release();
-  }
-}
 
 /** Layers side by side, so that all of them have one session. */
 class Together extends nn.Module {

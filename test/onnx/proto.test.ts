@@ -10,7 +10,7 @@ const bytes = new Uint8Array(Buffer.from(golden.bytes, 'base64'));
 
 const NAMES = Object.fromEntries(Object.entries(ATTRIBUTE).map(([name, number]) => [number, name]));
 
-/** One value as JSON of protocol buffers has it: numbers of 64 bits as texts, bytes in base64, names of enumerations. */
+/** One value as JSON of protocol buffers has it: numbers of 64 bits as texts, bytes in base64, enumerations by name. */
 function plain(type: string, value: unknown, field: string): unknown {
   if (type in MESSAGES) return asJson(type as MessageName, value as object);
   if (type === 'bytes') return Buffer.from(value as Uint8Array).toString('base64');

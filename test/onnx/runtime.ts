@@ -2,8 +2,12 @@
 
 import { env, InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-web';
 import { expect } from 'vitest';
+import { nn, noGrad, ones, tensor } from '../../bindings/index.ts';
+import { tensorsOf } from '../../bindings/onnx/export/trace.ts';
+import { type ExportOptions, exportOnnx } from '../../bindings/onnx/index.ts';
+import { mapTensors } from '../../bindings/program/key.ts';
 import type { Dtype, Tensor } from '../../bindings/tensor.ts';
-import { expectClose } from '../support/tensors.ts';
+import { expectClose, toNd } from '../support/tensors.ts';
 import { keep } from './checker.ts';
 
 env.wasm.numThreads = 1;
@@ -27,7 +31,7 @@ export class Runtime {
 
   /** @param options more of the runtime's own */
   static async load(bytes: Uint8Array, options: InferenceSession.SessionOptions = {}): Promise<Runtime> {
-    keep(bytes);
+    if (!options.externalData?.length) keep(bytes);
     return new Runtime(await InferenceSession.create(bytes, { executionProviders: ['wasm'], ...options }));
   }
 
@@ -62,4 +66,49 @@ export function closeTo(
   const finite = Array.from(data).filter(Number.isFinite);
   const largest = finite.reduce((top, v) => Math.max(top, Math.abs(v)), 0);
   expectClose(answer?.data ?? [], data, { relative, absolute: relative * largest + absolute }, what);
+}
+
+export type Forward = { forward(...args: unknown[]): unknown };
+
+/** Exports a model, and holds what the runtime makes of `args` against what we do. */
+export async function holds(
+  model: nn.Module,
+  given: readonly unknown[],
+  others: readonly (readonly unknown[])[] = [],
+  options: ExportOptions = { dynamicBatch: others.length > 0 },
+): Promise<void> {
+  const runtime = await Runtime.load(exportOnnx(model, given, options));
+  try {
+    for (const args of [given, ...others]) {
+      const answers = await runtime.run(tensorsOf(args));
+      const ours: Tensor[] = [];
+      const y = noGrad(() => (model.eval() as unknown as Forward).forward(...args));
+      mapTensors(y, (x) => ours.push(x));
+      expect(answers).toHaveLength(ours.length);
+      ours.forEach((x, i) => {
+        closeTo(answers[i], toNd(x), `output ${i}`);
+      });
+    }
+  } finally {
+    await runtime.release();
+  }
+}
+
+/** A module of one function. */
+export class Of extends nn.Module {
+  readonly weight = new nn.Parameter(
+    tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]),
+  );
+  readonly buffer = new nn.Buffer(ones([3]));
+  readonly #fn: (this: Of, ...xs: never[]) => unknown;
+  constructor(fn: (this: Of, ...xs: never[]) => unknown) {
+    super();
+    this.#fn = fn;
+  }
+  forward(...xs: never[]): unknown {
+    return this.#fn.apply(this, xs);
+  }
 }

@@ -1,6 +1,5 @@
 // Which value of the graph a tensor is. Values never change: what a program writes in place is another value from then
 // on, for the tensor and for all that look at its memory.
-import { dtypes } from '../../dtypes.ts';
 import type { Block } from '../../memory/arena.ts';
 import { ArgumentError } from '../../memory/errors.ts';
 import type { Node } from '../../program/trace.ts';
@@ -20,10 +19,9 @@ interface Source {
   outside(x: Tensor): Value;
   /** Whether it is one. */
   isOutside(block: Block): boolean;
+  /** How many elements of a block are in use. */
+  elementsOf(block: Block): number;
 }
-
-/** Whether it is all of its memory, in order. */
-const isWhole = (x: Tensor): boolean => x.size * dtypes[x.dtype].bytes === x.block.bytes && x.isContiguous();
 
 /** A look at memory: what it was made of, and how. */
 interface Look {
@@ -51,6 +49,11 @@ export class Memory {
   #key(x: Tensor): string {
     const steps = x.steps.map((step, d) => (x.sizes[d] === 1 ? 1 : step));
     return `${x.offset} [${this.#source.sizesOf(x).map(textOf)}] ${steps}`;
+  }
+
+  /** Whether it is all of its memory, in order. */
+  #isWhole(x: Tensor): boolean {
+    return x.offset === 0 && x.size === this.#source.elementsOf(x.block) && x.isContiguous();
   }
 
   /** Notes a look at what is there. */
@@ -84,7 +87,8 @@ export class Memory {
     if (look) return this.#source.view(look.node, this.read(look.of));
     if (this.#source.isOutside(x.block)) return this.#source.outside(x);
     const root = this.#roots.get(x.block) ?? this.#empty(x);
-    if (isWhole(x)) return this.#graph.reshape(this.read(root), this.#source.sizesOf(x), this.#source.sizesOf(root));
+    if (this.#isWhole(x))
+      return this.#graph.reshape(this.read(root), this.#source.sizesOf(x), this.#source.sizesOf(root));
     const flat = this.#graph.reshape(this.read(root), [root.size], this.#source.sizesOf(root));
     return this.#graph.node('Gather', [flat, this.#places(x)], { axis: 0 });
   }
@@ -92,7 +96,7 @@ export class Memory {
   /** What stands for memory that is written part by part. */
   #empty(x: Tensor): Tensor {
     this.#expectFixed(x);
-    const root = x.alias([x.block.bytes / dtypes[x.dtype].bytes], [1], 0);
+    const root = x.alias([this.#source.elementsOf(x.block)], [1], 0);
     this.put(root, this.#graph.filled(root.sizes, 0, TYPES[x.dtype]));
     return root;
   }
@@ -123,7 +127,7 @@ export class Memory {
       throw new ArgumentError(
         `onnx: expected a model that writes nothing but what it computes, got ${what}, which writes a tensor of the model's; take that out of its evaluation mode`,
       );
-    if (isWhole(x)) {
+    if (this.#isWhole(x)) {
       this.#roots.set(x.block, x);
       this.put(x, value);
       return;

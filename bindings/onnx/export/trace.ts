@@ -7,6 +7,7 @@ import { ArgumentError, describe, expectSynchronous } from '../../memory/errors.
 import { dropUnread } from '../../program/graph.ts';
 import { containerOf, mapTensors } from '../../program/key.ts';
 import { type Node, Trace } from '../../program/trace.ts';
+import { watchCalls } from '../../signature.ts';
 import { Tensor } from '../../tensor.ts';
 
 /** What is traced: a module, or what has a forward like one. */
@@ -76,7 +77,9 @@ export function traceOf(
       return made;
     };
     const given = withTracer(trace, () => mapTensors(args, standIn)) as never[];
-    const value = trace.gradients.watch(() => withTracer(trace, () => withoutTape(() => model.forward(...given))));
+    const value = trace.gradients.watch(() =>
+      withTracer(trace, () => withoutTape(() => watchCalls(() => model.forward(...given)))),
+    );
     expectSynchronous(op, value);
     const results = resultsOf(op, value);
     const wanted = new Set(results.map(({ tensor }) => tensor.block));

@@ -1,7 +1,8 @@
 // From the graph of ops to that of ONNX.
+import type { Block } from '../../memory/arena.ts';
 import { ArgumentError } from '../../memory/errors.ts';
 import type { Bag, Slot } from '../../ops/core.ts';
-import type { Node } from '../../program/trace.ts';
+import { forEachInput, type Node } from '../../program/trace.ts';
 import { Tensor } from '../../tensor.ts';
 import { DATA } from '../messages.ts';
 import { type Attributes, Comparison } from './compare.ts';
@@ -50,12 +51,14 @@ class Writing {
     this.#first = source.traces[0] as Traced;
     this.#checkOps();
     this.#sizes = new Comparison(source.op, source.traces, source.batches, (node) => at(source.pathOf(node)));
+    const elements = elementsIn(this.#first);
     this.#graph = new Graph(source.opset, (graph) => this.#batch(graph));
     this.#memory = new Memory(this.#graph, {
       sizesOf: (x) => this.#sizes.sizesOf(x),
       view: (node, x) => this.#call(node, { x }) as Value,
       outside: (x) => this.#initializer(x),
       isOutside: (block) => block.origin !== this.#first.trace,
+      elementsOf: (block) => elements.get(block) as number,
     });
     // Names of the model's own come first, so that nobody takes them.
     this.inputs = this.#first.inputs.map((x, i) => {
@@ -177,7 +180,7 @@ class Writing {
     for (const [name, value] of Object.entries(byName)) {
       const x = fields[name] as Tensor;
       const overwrites = node.row.inputs.some((input) => input.name === name && input.writes);
-      if (overwrites) this.#memory.write(x, value, `${node.op}${at(this.#source.pathOf(node))}`);
+      if (overwrites) this.#memory.write(x, value, `${node.call || node.op}${at(this.#source.pathOf(node))}`);
       else this.#memory.put(x, value);
     }
   }
@@ -190,6 +193,21 @@ class Writing {
     });
     return { graph: this.#graph, inputs: this.inputs, outputs };
   }
+}
+
+/** How many elements of each block are in use. */
+function elementsIn({ nodes, inputs, results }: Traced): ReadonlyMap<Block, number> {
+  const elements = new Map<Block, number>();
+  const note = (x: Tensor): void => {
+    const last = x.sizes.reduce((at, size, d) => at + Math.max(0, (size - 1) * (x.steps[d] as number)), x.offset);
+    elements.set(x.block, Math.max(elements.get(x.block) ?? 0, x.size === 0 ? 0 : last + 1));
+  };
+  for (const x of [...inputs, ...results.map(({ tensor }) => tensor)]) note(x);
+  for (const node of nodes) {
+    forEachInput(node, note);
+    for (const x of Object.values(node.outputs)) note(x);
+  }
+  return elements;
 }
 
 /** Checks of values stop a program, and no graph. */
