@@ -1,6 +1,7 @@
 // The entry `retrograd/data`: what the namespace `data` of the core has, and files and pipelines for data of any size.
 export * from './core.ts';
 export * from './pipeline/index.ts';
+export * from './prepare/index.ts';
 export type { Addressed, BlobLike, ByteSource, BytesRead, BytesReader, ReadableBytes } from './sources/bytes.ts';
 export type { ColumnType, Field } from './sources/columns.ts';
 export { type ColumnSchema, type CsvOptions, type CsvPipeline, csv } from './sources/csv.ts';

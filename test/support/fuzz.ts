@@ -304,6 +304,8 @@ export class Fuzzer {
     if (error instanceof RetrogradError) {
       this.outcome.errors[error.name] = (this.outcome.errors[error.name] ?? 0) + 1;
       if (!/: .*expected/s.test(error.message)) fault(`a message without what was expected: ${error.message}`);
+    } else if ((error as NodeJS.ErrnoException | null)?.syscall) {
+      this.outcome.errors.system = (this.outcome.errors.system ?? 0) + 1; // of a path that is none
     } else if (!(error instanceof Mine))
       fault(
         String((error as Error)?.stack ?? error)
