@@ -26,7 +26,7 @@ export function constantOf(constant: Constant, { host, constant: fixed }: Use): 
   const few = data.length <= MOST_ON_HOST;
   const single = sizes.length === 0;
   // Alone, whole numbers are mostly shapes, and fractions are settings.
-  if (few && !fixed && (host || single || !isFloat(type))) return new HostArray(sizes, Array.from(data));
+  if (few && !fixed && (host || single || !isFloat(type))) return new HostArray(sizes, Array.from(data), true);
   const made = tensor(typed(constant), { shape: [...sizes] });
   if (!isFloat(type)) return new Buffer(made, { persistent: false });
   return fixed ? new Buffer(made) : new Parameter(made);

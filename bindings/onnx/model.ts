@@ -59,10 +59,18 @@ function usesOf(plan: Plan): Map<Plan, Map<number, Use>> {
   return all;
 }
 
+/** Whether a node says that it trains: then the model was exported in training mode. */
+const startsInTraining = (plan: Plan): boolean =>
+  plan.steps.some(({ node, inputs }) => {
+    if (node.op === 'BatchNormalization') return node.attributes.training_mode === 1;
+    const told = plan.constants.find(({ slot }) => slot === inputs[2]);
+    return node.op === 'Dropout' && told !== undefined && told.constant.data[0] !== 0;
+  });
+
 /**
  * A model that {@link loadOnnx} has read. It is an `nn.Module`: its parameters have the names of the file, such as
- * `features.0.weight`; it starts in evaluation mode, and `train()` has it train: dropout drops, and batch norm uses and
- * moves its statistics, as PyTorch's.
+ * `features.0.weight`. It starts in evaluation mode unless it was exported in training mode; `train()` has it train:
+ * dropout drops, and batch norm uses the batch and moves its statistics, as PyTorch's.
  */
 export class OnnxModule<R extends Tensor | Tensor[] = Tensor> extends Module {
   readonly #loaded: Loaded;
@@ -99,7 +107,7 @@ export class OnnxModule<R extends Tensor | Tensor[] = Tensor> extends Module {
       );
     this.#constants = constants;
     this.#places = places;
-    this.eval();
+    this.train(startsInTraining(loaded.plan));
   }
 
   /** @internal */

@@ -14,18 +14,21 @@ export type ElementType = number;
 export class HostArray {
   readonly sizes: Shape;
   readonly data: readonly number[];
+  readonly #lasting: boolean;
   #tensor: Tensor | null = null;
 
-  constructor(sizes: Shape, data: readonly number[]) {
+  /** @param lasting whether a tensor of it lasts until dispose() is called, as that of a constant */
+  constructor(sizes: Shape, data: readonly number[], lasting = false) {
     this.sizes = sizes;
     this.data = data;
+    this.#lasting = lasting;
   }
 
-  /** As a tensor, which lasts as long as this unless it belongs to a trace. */
+  /** As a tensor. */
   asTensor(type: ElementType): Tensor {
     if (this.#tensor && !this.#tensor.block.freed) return this.#tensor;
     const made = tensor(arrayOf(type, this.data), { shape: this.sizes as number[] });
-    if (!tracing()) this.#tensor = made.keep();
+    if (this.#lasting && !tracing()) this.#tensor = made.keep();
     return made;
   }
 

@@ -7,7 +7,7 @@ import { dropout } from '../../functional/dropout.ts';
 import * as F from '../../functional/elementwise.ts';
 import { logSoftmax } from '../../functional/reduction.ts';
 import { bernoulli, rand, randn } from '../../random.ts';
-import type { Tensor } from '../../tensor.ts';
+import { Tensor } from '../../tensor.ts';
 import { DATA } from '../messages.ts';
 import { type Call, type Family, first, type Operator, type TypeRule } from '../operator.ts';
 import { dtypeOf } from '../values.ts';
@@ -43,7 +43,9 @@ const dropped: Operator = {
   run: (call) => {
     const x = call.x();
     const ratio = call.number(1, call.int('ratio'));
-    const active = (call.training || call.number(2, 0) !== 0) && ratio > 0;
+    // A constant says how the module starts, which its mode has then; see startsInTraining.
+    const told = call.has(2) && call.value(2) instanceof Tensor && call.number(2) !== 0;
+    const active = (call.training || told) && ratio > 0;
     const mask = (): Tensor => dropout(onesLike(x, { dtype: 'f32' }), ratio);
     if (!call.wants(1)) return active ? F.mul(x, mask()) : x;
     const scaled = active ? mask() : onesLike(x, { dtype: 'f32' });

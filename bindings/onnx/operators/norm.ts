@@ -6,6 +6,7 @@ import { mean, norm } from '../../functional/reduction.ts';
 import { localResponseNorm } from '../../functional/response.ts';
 import { rmsNorm } from '../../functional/rms-norm.ts';
 import { expand, reshape } from '../../functional/shape.ts';
+import { Buffer } from '../../nn/parameter.ts';
 import { numelOf, type Tensor } from '../../tensor.ts';
 import { DATA } from '../messages.ts';
 import type { Call, Family, Operator } from '../operator.ts';
@@ -41,14 +42,14 @@ const ofBatch: Operator = {
   types: ({ types, wanted }) => wanted.map((_, i) => types[i === 0 ? 0 : 3] as number),
   run: (call) => {
     const x = call.float(0);
-    if (call.int('training_mode')) return trained(call, x);
     const [scale, bias, runningMean, runningVar] = [1, 2, 3, 4].map((i) => call.float(i)) as [
       Tensor,
       Tensor,
       Tensor,
       Tensor,
     ];
-    // The statistics of a model in training move as PyTorch's do.
+    // Statistics of the module's own move as PyTorch's do, and where it trains; others as ONNX says.
+    if (call.int('training_mode') && !(runningMean instanceof Buffer)) return trained(call, x);
     const y = batchNorm(x, runningMean, runningVar, {
       weight: scale,
       bias,
@@ -56,7 +57,7 @@ const ofBatch: Operator = {
       momentum: 1 - call.int('momentum'),
       eps: call.int('epsilon'),
     });
-    return [y, ...call.node.wanted.slice(1).map(() => null)];
+    return [y, runningMean, runningVar];
   },
 };
 
