@@ -139,10 +139,10 @@ async function load(
  * const model = new nn.Sequential(body, new nn.Linear(512, 10));
  * ```
  */
-export const loadOnnx: <R extends Tensor | Tensor[] = Tensor>(
+export const loadOnnx: <R extends Tensor | Tensor[] = Tensor, I extends readonly Tensor[] = [x: Tensor]>(
   source: Bytes | string,
   options?: LoadOnnxOptions,
-) => Promise<OnnxModule<R>> = promised(
+) => Promise<OnnxModule<R, I>> = promised(
   [
     'loadOnnx(source: bytes|path, *, outputs: string[]|null = null, freeze: bool = false, externalData: object|null = null)',
   ],

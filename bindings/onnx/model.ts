@@ -72,7 +72,10 @@ const startsInTraining = (plan: Plan): boolean =>
  * `features.0.weight`. It starts in evaluation mode unless it was exported in training mode; `train()` has it train:
  * dropout drops, and batch norm uses the batch and moves its statistics, as PyTorch's.
  */
-export class OnnxModule<R extends Tensor | Tensor[] = Tensor> extends Module {
+export class OnnxModule<
+  R extends Tensor | Tensor[] = Tensor,
+  I extends readonly Tensor[] = [x: Tensor],
+> extends Module {
   readonly #loaded: Loaded;
   readonly #constants: Constants;
   readonly #places: readonly Place[];
@@ -120,7 +123,7 @@ export class OnnxModule<R extends Tensor | Tensor[] = Tensor> extends Module {
    * array of them. Whole numbers of 64 bits go in and come out as i32, truths as u8.
    * @throws ArgumentError, DtypeError, ShapeError for inputs that do not fit
    */
-  forward(...inputs: Tensor[]): R {
+  forward(...inputs: I): R {
     this.#check(inputs);
     try {
       const results = runPlan(this.#loaded.plan, { constants: this.#constants, training: this.training }, inputs);

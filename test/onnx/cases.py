@@ -1,10 +1,12 @@
-"""Writes the backend tests of the `onnx` package as folders, which test/onnx/folders.test.ts runs.
+"""Writes the backend tests of the `onnx` package as folders, which test/onnx/folders.test.ts runs, and small.json.
 
     python3 test/onnx/cases.py FOLDER
     ONNX_TESTS=FOLDER/node npx vitest run test/onnx/folders
 
-FOLDER/node has those that the package makes, with its newest opset; the others are copies of its own.
+small.json, beside this file, has the smallest test of each operator that needs few bytes. FOLDER/node has those that the package makes, with its newest opset; the others are copies of its own.
 """
+import base64
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -36,11 +38,34 @@ def write(case, into: Path) -> None:
                 (part / f'{kind}_{j}.pb').write_bytes(proto.SerializeToString())
 
 
+def plain(graph) -> bool:
+    return all(v.type.tensor_type.elem_type in PLAIN for v in [*graph.input, *graph.output])
+
+
+def texts(path: Path) -> dict:
+    def files(pattern):
+        names = sorted(path.glob(f'test_data_set_0/{pattern}_*.pb'))
+        return [base64.b64encode(name.read_bytes()).decode() for name in names]
+
+    model = base64.b64encode((path / 'model.onnx').read_bytes()).decode()
+    return {'name': path.name, 'model': model, 'inputs': files('input'), 'outputs': files('output')}
+
+
+PLAIN = {1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13}
+# Random, or of a file format.
+NEITHER = {'Bernoulli', 'ImageDecoder'}
+small = {}
 count = 0
 for case in collect_testcases(None):
     try:
         write(case, folder / 'node' / case.name)
         count += 1
+        operator, *others = [node.op_type for node in case.model.graph.node]
+        row = texts(folder / 'node' / case.name)
+        size = len(json.dumps(row))
+        if not others and not case.model.graph.node[0].domain and operator not in NEITHER and plain(case.model.graph) and 'expanded' not in case.name:
+            if size < 600 and size < len(json.dumps(small.get(operator, 'x' * 10000))):
+                small[operator] = row
     except (TypeError, ValueError) as error:
         print(case.name, error)
 for kind in ('pytorch-converted', 'pytorch-operator', 'simple'):
@@ -58,4 +83,6 @@ for path in sorted((DATA / 'light').glob('*.onnx')):
         (into / f'input_{j}.pb').write_bytes(numpy_helper.from_array(count_to.astype(np.float32)).SerializeToString())
     for j in range(len(graph.output)):
         shutil.copy(path.with_name(f'{path.stem}_output_{j}.pb'), into / f'output_{j}.pb')
-print(count, 'of the package itself')
+rows = ',\n'.join(json.dumps(small[key]) for key in sorted(small))
+Path(__file__).with_name('small.json').write_text(f'[\n{rows}\n]\n')
+print(len(small), 'small ones;', count, 'of the package itself')

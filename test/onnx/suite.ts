@@ -31,17 +31,26 @@ export const casesIn = (folder: string): string[] =>
         .sort()
     : [];
 
+/** What a test gives a model, and what it expects of it: messages of tensors. */
+export interface DataSet {
+  readonly inputs: readonly Uint8Array[];
+  readonly outputs: readonly Uint8Array[];
+}
+
 /** @param infos of the graph: what has bits of another type in the file is read as those say */
-function messages(folder: string, kind: 'input' | 'output', infos: readonly ValueInfoProto[]): Constant[] {
+const tensorsOf = (files: readonly Uint8Array[], infos: readonly ValueInfoProto[]): Constant[] =>
+  files.map((bytes, i) => {
+    const proto = decode('TensorProto', bytes);
+    const half = infos[i]?.type?.tensorType?.elemType === DATA.BFLOAT16 && proto.dataType === DATA.UINT16;
+    if (half) proto.dataType = DATA.BFLOAT16;
+    return readTensor(proto);
+  });
+
+function filesIn(folder: string, kind: 'input' | 'output'): Uint8Array[] {
   return readdirSync(folder)
     .filter((name) => name.startsWith(`${kind}_`) && name.endsWith('.pb'))
     .sort((a, b) => Number(/\d+/.exec(a)) - Number(/\d+/.exec(b)))
-    .map((name, i) => {
-      const proto = decode('TensorProto', readFileSync(join(folder, name)));
-      const half = infos[i]?.type?.tensorType?.elemType === DATA.BFLOAT16 && proto.dataType === DATA.UINT16;
-      if (half) proto.dataType = DATA.BFLOAT16;
-      return readTensor(proto);
-    });
+    .map((name) => readFileSync(join(folder, name)));
 }
 
 /** Where a result differs, beyond the tolerance of ONNX's own runner; null where it does not. */
@@ -56,22 +65,20 @@ function difference(got: Tensor, { type, sizes, data }: Constant): string | null
   return null;
 }
 
-/** Runs the test in a folder. @returns what is wrong; null for nothing */
-export async function runCase(folder: string): Promise<string | null> {
+/** Runs a model on what a test gives it. @returns what is wrong; null for nothing */
+export async function runModel(file: Uint8Array, sets: readonly DataSet[]): Promise<string | null> {
   try {
-    const { graph } = decode('ModelProto', readFileSync(join(folder, 'model.onnx')));
-    const model = await loadOnnx<Tensor | Tensor[]>(join(folder, 'model.onnx'));
+    const { graph } = decode('ModelProto', file);
+    const model = await loadOnnx<Tensor | Tensor[], Tensor[]>(file);
     try {
-      for (const set of readdirSync(folder).filter((name) => name.startsWith('test_data_set_'))) {
-        const expected = messages(join(folder, set), 'output', graph?.output ?? []);
+      for (const { inputs: given, outputs } of sets) {
+        const expected = tensorsOf(outputs, graph?.output ?? []);
         const wrong = scope(() => {
-          const inputs = messages(join(folder, set), 'input', graph?.input ?? []).map(({ type, sizes, data }) =>
+          const inputs = tensorsOf(given, graph?.input ?? []).map(({ type, sizes, data }) =>
             new HostArray(sizes, Array.from(data)).asTensor(type),
           );
           const results = [model.forward(...inputs)].flat();
-          const wrong = results.map((x, i) => difference(x, expected[i] as Constant));
-          for (const x of inputs) x.dispose();
-          return wrong.find((text) => text !== null) ?? null;
+          return results.map((x, i) => difference(x, expected[i] as Constant)).find((text) => text !== null) ?? null;
         });
         if (wrong !== null) return wrong;
       }
@@ -83,3 +90,15 @@ export async function runCase(folder: string): Promise<string | null> {
     return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   }
 }
+
+/** Runs the test in a folder. @returns what is wrong; null for nothing */
+export const runCase = (folder: string): Promise<string | null> =>
+  runModel(
+    readFileSync(join(folder, 'model.onnx')),
+    readdirSync(folder)
+      .filter((name) => name.startsWith('test_data_set_'))
+      .map((name) => ({
+        inputs: filesIn(join(folder, name), 'input'),
+        outputs: filesIn(join(folder, name), 'output'),
+      })),
+  );

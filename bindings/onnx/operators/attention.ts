@@ -7,7 +7,7 @@ import * as F from '../../functional/elementwise.ts';
 import { indexSelect } from '../../functional/indexing.ts';
 import { matmul } from '../../functional/matmul.ts';
 import { pad } from '../../functional/pad.ts';
-import { softmax } from '../../functional/reduction.ts';
+import { amax, softmax } from '../../functional/reduction.ts';
 import * as S from '../../functional/shape.ts';
 import type { Tensor } from '../../tensor.ts';
 import type { Call, Family, Operator } from '../operator.ts';
@@ -19,23 +19,35 @@ function split(x: Tensor, heads: number): Tensor {
   return S.transpose(S.reshape(x, [n, rows, heads, width / heads]), 1, 2);
 }
 
+const range = (from: number, to: number): Tensor => arange(from, to, 1, { dtype: 'i32' });
+
 /** Numbers that are added to the scores: −∞ where nothing is looked at; null where all is. */
 function biasOf(call: Call, rows: number, keys: number, past: number): Tensor | null {
   let bias = call.maybe(3);
   if (bias?.dtype === 'u8') bias = F.where(bias, 0, constantFor(bias, Number.NEGATIVE_INFINITY));
   if (bias && (bias.sizes.at(-1) as number) < keys)
     bias = pad(bias, [0, keys - (bias.sizes.at(-1) as number)], 'constant', Number.NEGATIVE_INFINITY);
-  const add = (masked: Tensor): void => {
+  const hide = (masked: Tensor): void => {
     const more = F.where(masked, constantFor(masked, Number.NEGATIVE_INFINITY), 0);
     bias = bias ? F.add(bias, more) : more;
   };
-  const at = S.reshape(arange(0, keys, 1, { dtype: 'i32' }), [1, keys]);
-  if (call.int('is_causal')) {
-    const row = S.reshape(arange(past, past + rows, 1, { dtype: 'i32' }), [rows, 1]);
-    add(F.gt(at, row));
-  }
-  if (call.has(6)) add(F.ge(S.reshape(at, [1, 1, 1, keys]), S.reshape(call.index(6), [-1, 1, 1, 1])));
+  const key = S.reshape(range(0, keys), [1, keys]);
+  const [left, right] = [call.int('left_window_size'), call.int('right_window_size')];
+  // Keys that were there before the first query; of a cache outside, the last queries are for its last keys.
+  const lengths = call.has(6) ? S.reshape(call.index(6), [-1, 1, 1, 1]) : null;
+  const own = S.reshape(range(past, past + rows), [rows, 1]);
+  const place = lengths ? F.add(own, F.sub(lengths, rows)) : own;
+  if (call.int('is_causal')) hide(F.gt(key, place));
+  if (left >= 0) hide(F.lt(key, F.sub(place, left)));
+  if (right >= 0) hide(F.gt(key, F.add(place, right)));
+  if (lengths) hide(F.ge(key, lengths));
   return bias;
+}
+
+/** Softmax of which a row of −∞ is 0. */
+function weightsOf(scores: Tensor): Tensor {
+  const dead = F.eq(amax(scores.detach(), -1, true), Number.NEGATIVE_INFINITY);
+  return F.where(dead, 0, softmax(F.where(dead, 0, scores), -1));
 }
 
 const shared = (x: Tensor, heads: number): Tensor => {
@@ -45,7 +57,7 @@ const shared = (x: Tensor, heads: number): Tensor => {
 
 const attention: Operator = {
   takes:
-    'Q K V attn_mask? past_key? past_value? nonpad_kv_seqlen? | is_causal=0 kv_num_heads:int q_num_heads:int qk_matmul_output_mode=0 scale:float softcap=0 softmax_precision:int',
+    'Q K V attn_mask? past_key? past_value? nonpad_kv_seqlen? | is_causal=0 kv_num_heads:int left_window_size=-1 right_window_size=-1 q_num_heads:int qk_matmul_output_mode=0 scale:float softcap=0 softmax_precision:int',
   types: ({ types }) => [0, 1, 2, 0].map((i) => types[i] as number),
   run: (call) => {
     const flat = call.sizes().length === 3;
@@ -62,14 +74,11 @@ const attention: Operator = {
     const cap = call.int('softcap');
     let [y, scores]: [Tensor, Tensor | null] = [q, null];
     if (cap || call.wants(3)) {
-      const steps = [F.mul(matmul(q, S.transpose(keys, -2, -1)), scale)];
-      // What is asked for: scores, masked ones, capped ones, or the weights.
-      const capped = cap ? F.mul(F.tanh(F.div(steps[0] as Tensor, cap)), cap) : (steps[0] as Tensor);
+      const raw = F.mul(matmul(q, S.transpose(keys, -2, -1)), scale);
+      const capped = cap ? F.mul(F.tanh(F.div(raw, cap)), cap) : raw;
       const masked = bias ? F.add(capped, bias) : capped;
-      const weights = softmax(masked, -1);
-      scores = [steps[0] as Tensor, call.opset >= 24 ? capped : masked, call.opset >= 24 ? masked : capped, weights][
-        call.int('qk_matmul_output_mode')
-      ] as Tensor;
+      const weights = weightsOf(masked);
+      scores = [raw, capped, masked, weights][call.int('qk_matmul_output_mode')] ?? null;
       y = matmul(weights, values);
     } else y = scaledDotProductAttention(q, keys, values, { attnMask: bias, scale });
     if (flat) y = S.reshape(S.transpose(y, 1, 2), [y.sizes[0] as number, rows, -1]);
