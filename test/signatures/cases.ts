@@ -1,4 +1,5 @@
 // What may be wrong in a call, derived from what a callable declares.
+import { from } from '../../bindings/data/index.ts';
 import { distributions, nn, ones, optim, tensor } from '../../bindings/index.ts';
 import { isPlain } from '../../bindings/kinds.ts';
 import type { Parameter } from '../../bindings/parameters.ts';
@@ -33,6 +34,7 @@ function pool(): unknown[] {
     ...[{ name: ones([1]) }, { name: layer }, { name: 'text' }],
     ...[schedule, [schedule]],
     nn.utils.rnn.packSequence([ones([2, 1])]),
+    from([1]),
     { model: layer }, // the last, since an object in the last place is options
   ];
 }

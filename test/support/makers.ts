@@ -1,5 +1,6 @@
 // An object of every public class, made from what its constructor declares: by the kinds of its arguments, and by the
 // names of the few that a kind doesn't say enough of.
+import * as pipelines from '../../bindings/data/index.ts';
 import * as retrograd from '../../bindings/index.ts';
 import { data, distributions, nn, optim, type Tensor, tensor } from '../../bindings/index.ts';
 import type { Parameter } from '../../bindings/parameters.ts';
@@ -104,6 +105,11 @@ const EXTENDED: Readonly<Record<string, () => object>> = {
   Activation: () => new nn.ReLU(),
   Optimizer: sgd,
   LRScheduler: schedule,
+  ...{
+    Pipeline: () => pipelines.from([1, 2, 3]),
+    TensorLoader: () => pipelines.from([1, 2, 3]).batch(2).tensors(),
+    Subset: () => new pipelines.Subset(new data.TensorDataset(rows()), [1]),
+  },
   SparseTensor: () => {
     const { weight } = new nn.Embedding(3, 2, { sparse: true });
     retrograd.functional
@@ -129,7 +135,7 @@ function* classesIn(names: object): Generator<Class> {
  */
 export function makers(): Record<string, () => object> {
   const made: Record<string, () => object> = {};
-  for (const type of classesIn(retrograd)) {
+  for (const type of classesIn({ ...retrograd, data: pipelines })) {
     const { name } = type;
     if (name === 'Tensor' || type.prototype instanceof Error || Object.hasOwn(made, name)) continue;
     if (Object.hasOwn(EXTENDED, name)) {

@@ -18,8 +18,8 @@ export interface Cut {
   readonly step: number;
   /** Whether a batch that is not full is left out. */
   readonly dropLast: boolean;
-  /** undefined: by the default, which needs no records but columns. */
-  readonly collate: Collate | undefined;
+  /** null: the default, which needs no records but columns. */
+  readonly collate: Collate | null;
 }
 
 /** Number of batches of so many records. */
@@ -31,8 +31,14 @@ function countOf(length: number, { size, step, dropLast }: Cut): number {
 export function batches(name: string, input: Source<unknown>, cut: Cut): Source<unknown> {
   const { size, step, dropLast, collate: own } = cut;
   const { length } = input;
-  return stage({
+  return stage<unknown, unknown, object>({
     ...{ name, inputs: [input], length: length === undefined ? length : countOf(length, cut) },
+    ...(size === step && {
+      skip: async ([cursor], _own, n) => {
+        const records = (await cursor.pass(n * size)) / size;
+        return dropLast ? Math.floor(records) : Math.ceil(records);
+      },
+    }),
     run:
       ([cursor]) =>
       async () => {

@@ -24,11 +24,13 @@ export type Batched<T> = T extends number | null | undefined
                 ? { -readonly [K in keyof T]: Batched<T[K]> }
                 : unknown;
 
+/** Puts arrays into one, whose first dim is theirs. @param what what they are, for messages */
+export type Stack = (arrays: readonly NdArray[], what: string) => NdArray;
+
 /** The batch of a chunk: each column of a table, each field of objects, each place of lists. */
 export function collate(chunk: Chunk<unknown>): unknown {
-  if (chunk instanceof List) return batchOf(chunk.column, 'records');
-  if (!(chunk instanceof Table)) return batchOf(recordsOf(chunk), 'records');
-  const columns = [...chunk.columns].map(([name, column]) => [name, batchOf(column, `'${name}'`)] as const);
+  if (!(chunk instanceof Table)) return batchOf(chunk instanceof List ? chunk.column : recordsOf(chunk));
+  const columns = [...chunk.columns].map(([name, column]) => [name, batchOf(column, stacked, `'${name}'`)] as const);
   return chunk.lists ? columns.map(([, batch]) => batch) : Object.fromEntries(columns);
 }
 
@@ -41,7 +43,7 @@ function shapeOf(value: unknown): number[] | null {
 }
 
 /** An array of a shape; null where a value is none. */
-function arrayOf(value: unknown): NdArray | null {
+export function arrayOf(value: unknown): NdArray | null {
   if (isNumbers(value)) return { data: value, shape: [value.length] };
   if (isNdArray(value)) return value;
   const shape = Array.isArray(value) ? shapeOf(value) : null;
@@ -50,8 +52,8 @@ function arrayOf(value: unknown): NdArray | null {
   return whole ? { data: Float32Array.from(numbers as number[]), shape: shape as number[] } : null;
 }
 
-/** @param what what the values are, for messages */
-function batchOf(column: Column, what: string): unknown {
+/** The batch of some values. @param what what they are, for messages */
+export function batchOf(column: Column, stack: Stack = stacked, what = 'records'): unknown {
   if (!Array.isArray(column)) return concatColumns([column]);
   const first = column.find((value) => value !== null && value !== undefined);
   switch (typeof first) {
@@ -62,7 +64,7 @@ function batchOf(column: Column, what: string): unknown {
     case 'bigint':
       return Int32Array.from(column, (x) => whole(x, what));
     case 'object':
-      return batchOfObjects(column, first as object, what);
+      return batchOfObjects(column, first as object, stack, what);
     default:
       return [...column];
   }
@@ -79,14 +81,19 @@ function whole(x: unknown, what: string): number {
   throw new ArgumentError(`batch: expected whole numbers of 32 bits in ${what}, got ${describe(x)}`);
 }
 
-function batchOfObjects(values: readonly unknown[], first: object, what: string): unknown {
-  const array = arrayOf(first);
-  if (array) return stacked(values.map(arrayOf), array, what);
+function batchOfObjects(values: readonly unknown[], first: object, stack: Stack, what: string): unknown {
+  if (arrayOf(first)) {
+    const arrays = values.map(arrayOf);
+    const odd = arrays.indexOf(null);
+    if (odd < 0) return stack(arrays as readonly NdArray[], what);
+    throw new ArgumentError(`batch: expected arrays of numbers in ${what}, got ${describe(values[odd])} among them`);
+  }
   if (Array.isArray(first)) {
     const lists = values as readonly (readonly unknown[])[];
     return first.map((_, place) =>
       batchOf(
         lists.map((list) => list[place]),
+        stack,
         `${what}[${place}]`,
       ),
     );
@@ -97,18 +104,21 @@ function batchOfObjects(values: readonly unknown[], first: object, what: string)
       key,
       batchOf(
         values.map((value) => (value as Record<string, unknown> | null)?.[key]),
+        stack,
         `'${key}'`,
       ),
     ]),
   );
 }
 
-function stacked(values: readonly (NdArray | null)[], { shape }: NdArray, what: string): NdArray {
-  const odd = values.find((value) => String(value?.shape) !== String(shape));
-  if (odd !== undefined)
+function stacked(values: readonly NdArray[], what: string): NdArray {
+  const [{ shape }] = values as readonly [NdArray];
+  const odd = values.find((value) => String(value.shape) !== String(shape));
+  if (odd)
     throw new ArgumentError(
-      `batch: expected values of one shape in ${what}, got ${formatShape(shape)} and ${odd ? formatShape(odd.shape) : 'none'}; bring them to one, or pass collate`,
+      `batch: expected arrays of one shape in ${what}, got ${formatShape(shape)} and ${formatShape(odd.shape)}; ` +
+        'pass collate: data.padCollate() for those of several lengths',
     );
-  const data = concatColumns((values as readonly NdArray[]).map((value) => value.data));
-  return { data: data as Numbers, shape: [values.length, ...shape] };
+  const data = concatColumns(values.map((value) => value.data)) as Numbers;
+  return { data, shape: [values.length, ...shape] };
 }

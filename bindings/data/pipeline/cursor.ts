@@ -98,10 +98,12 @@ export class Cursor<T> {
   async pass(n: number): Promise<number> {
     let left = n;
     while (left > 0) {
-      const chunk = await this.look(left);
-      if (!chunk) break;
-      this.drop(chunk.length);
-      left -= chunk.length;
+      const reader = this.#reader;
+      const skips = this.#count === 0 && !this.#ended && reader.skip;
+      const passed = skips ? await reader.skip?.(left) : (await this.look(left))?.length;
+      if (!passed) break;
+      if (!skips) this.drop(passed);
+      left -= passed;
     }
     return n - left;
   }

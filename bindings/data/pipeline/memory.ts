@@ -32,6 +32,11 @@ function byNumber<T>(
           at = to;
           return chunk;
         },
+        skip(n) {
+          const from = at;
+          at = Math.min(length, at + n);
+          return at - from;
+        },
         state: () => at,
         close() {},
       };
@@ -118,7 +123,7 @@ function iterated(begin: Begin): Source<unknown> {
   };
 }
 
-const isDataset = (x: object): x is Dataset =>
+export const isDataset = (x: object): x is Dataset =>
   typeof (x as Dataset).batch === 'function' && Number.isSafeInteger((x as Dataset).length);
 
 /** What {@link from} makes a pipeline of. */

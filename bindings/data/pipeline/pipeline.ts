@@ -1,23 +1,22 @@
 // Pipelines: what users hold in hand of sources and stages.
+import type { Dtype } from '../../dtypes.ts';
+import { kinds } from '../../kinds.ts';
 import { ArgumentError, describe } from '../../memory/errors.ts';
 import { type Arguments, methods, signature } from '../../signature.ts';
-import { batches, unbatch } from './batches.ts';
+import { batches, type Collate, unbatch } from './batches.ts';
+import { cache } from './cache.ts';
 import type { Batched } from './collate.ts';
 import { Cursor, type Place } from './cursor.ts';
+import { interleave } from './interleave.ts';
 import { sourceOf } from './memory.ts';
+import { prefetch } from './prefetch.ts';
+import { Seed } from './random.ts';
 import { filter, filterChunk, type MapFunction, map, mapChunk, skip, take } from './records.ts';
-import { shuffle } from './shuffle.ts';
-import type { Source } from './source.ts';
-
-/** Where a pass stands: what {@link Pipeline.loadState} needs to go on with the very next record. */
-export interface PipelineState {
-  /** Passes begun before this one. */
-  epoch: number;
-  /** The stages, by their names: a state is one of such a pipeline. */
-  pipeline: string;
-  /** Where the pass stands in its sources, small and of JSON; null at its beginning. */
-  place: unknown;
-}
+import { BatchSampler, Sampler } from './samplers.ts';
+import { concat, enumerate, repeat, shard, zip } from './sequence.ts';
+import { buckets, ordered, shuffle } from './shuffle.ts';
+import type { PipelineState, Source } from './source.ts';
+import { TensorLoader, type Tensors, type TensorsOptions } from './tensors.ts';
 
 /** Options of {@link Pipeline.batch}. */
 export interface BatchOptions<T = unknown, B = unknown> {
@@ -31,6 +30,32 @@ export interface BatchOptions<T = unknown, B = unknown> {
   collate?: ((records: readonly T[]) => B | PromiseLike<B>) | null;
 }
 
+/** Options of {@link Pipeline.window}. */
+export interface WindowOptions<T = unknown, B = unknown> extends BatchOptions<T, B> {
+  /** How far the first record of a window is from that of the one before. @defaultValue 1 */
+  stride?: number;
+  /** Whether the last windows, which are not full, are left out. @defaultValue true */
+  dropLast?: boolean;
+}
+
+/** Options of {@link Pipeline.bucketByLength}. */
+export interface BucketOptions<T = unknown, B = unknown> extends BatchOptions<T, B> {
+  /** Records that are sorted at a time. null: 100 batches. @defaultValue null */
+  windowSize?: number | null;
+  /** Seed of the order of batches; null: one from the default generator. @defaultValue null */
+  seed?: number | null;
+}
+
+/** Options of {@link Pipeline.interleave}. */
+export interface InterleaveOptions {
+  /** How likely each is the next, this pipeline first, in any unit; null: they take turns. @defaultValue null */
+  weights?: readonly number[] | null;
+  /** Seed of the choices; null: one from the default generator. @defaultValue null */
+  seed?: number | null;
+  /** Whether it ends with the first that ends, or with the last. @defaultValue `'all'` */
+  until?: 'first' | 'all';
+}
+
 /** Options of {@link Pipeline.shuffle}. */
 export interface ShuffleOptions {
   /**
@@ -39,13 +64,19 @@ export interface ShuffleOptions {
    * @defaultValue null
    */
   bufferSize?: number | null;
-  /** Seed of the orders; null: each pass draws one from the default generator. @defaultValue null */
+  /** Seed of the orders; null: one from the default generator. @defaultValue null */
   seed?: number | null;
 }
 
 /** A source and its stages as messages and states name them: `batch(shuffle(csv))`. */
 const nameOf = ({ name, inputs }: Source<unknown>): string =>
   inputs.length > 0 ? `${name}(${inputs.map(nameOf).join(', ')})` : name;
+
+/** The seeds of a source and of those that it reads that nobody gave, in order. */
+const openSeeds = ({ seed, inputs }: Source<unknown>): Seed[] => [
+  ...(seed?.open ? [seed] : []),
+  ...inputs.flatMap(openSeeds),
+];
 
 /** A pass that is under way. */
 interface Pass {
@@ -110,11 +141,13 @@ export class Pipeline<T> implements AsyncIterable<T> {
 
   /** Only the first `count` records. */
   take(count: number): Pipeline<T> {
+    atLeast('take', 'count', count, 0);
     return new Pipeline(take(this.source, count));
   }
 
   /** All but the first `count` records. */
   skip(count: number): Pipeline<T> {
+    atLeast('skip', 'count', count, 0);
     return new Pipeline(skip(this.source, count));
   }
 
@@ -122,7 +155,7 @@ export class Pipeline<T> implements AsyncIterable<T> {
   batch<B = Batched<T>>(...args: Arguments<[batchSize: number], [dropLast: boolean], BatchOptions<T, B>>): Pipeline<B>;
   batch(size: unknown, dropLast?: unknown, collate?: unknown): Pipeline<unknown> {
     atLeast('batch', 'batchSize', size, 1);
-    const cut = { size, step: size, dropLast: dropLast as boolean, collate: (collate as never) ?? undefined };
+    const cut = { size, step: size, dropLast: dropLast as boolean, collate: collate as Collate | null };
     return new Pipeline(batches('batch', this.source, cut));
   }
 
@@ -139,6 +172,133 @@ export class Pipeline<T> implements AsyncIterable<T> {
     return new Pipeline(shuffle(this.source, bufferSize as number | null, seed as number | null));
   }
 
+  /** All records, so many times; null: for ever. Each time is a pass of its own to stages before this one. */
+  repeat(count: number | null = null): Pipeline<T> {
+    if (count !== null) atLeast('repeat', 'count', count, 0);
+    return new Pipeline(repeat(this.source, count));
+  }
+
+  /** The records of this and then those of the others. */
+  concat<U = T>(...others: Pipeline<U>[] | [others: readonly Pipeline<U>[]]): Pipeline<T | U>;
+  concat(...[others]: readonly unknown[]): Pipeline<unknown> {
+    return new Pipeline(concat(this.#with(others)));
+  }
+
+  /** Lists of one record of each, until the first has no more. */
+  zip<U extends readonly unknown[]>(...others: { [K in keyof U]: Pipeline<U[K]> }): Pipeline<[T, ...U]>;
+  zip(...[others]: readonly unknown[]): Pipeline<unknown> {
+    return new Pipeline(zip(this.#with(others)));
+  }
+
+  /** Records of this and the others by turns, or as likely as weights say. */
+  interleave<U = T>(...args: [...others: Pipeline<U>[], options: InterleaveOptions] | Pipeline<U>[]): Pipeline<T | U>;
+  interleave(...[others, weights, seed, until]: readonly unknown[]): Pipeline<unknown> {
+    const inputs = this.#with(others);
+    const given = weights as readonly number[] | null;
+    if (given && !(given.length === inputs.length && given.every((w) => w >= 0) && given.some((w) => w > 0)))
+      throw new ArgumentError(
+        `interleave: expected a weight >= 0 for each of ${inputs.length} pipelines, got ${describe(given)}`,
+      );
+    if (seed !== null) atLeast('interleave', 'seed', seed, 0);
+    return new Pipeline(
+      interleave(inputs, { weights: given, seed: seed as number | null, untilFirst: until === 'first' }),
+    );
+  }
+
+  #with(others: unknown): Source<unknown>[] {
+    return [this.source, ...(others as readonly Pipeline<unknown>[]).map(({ source }) => source)];
+  }
+
+  /** Lists of the number of a record and the record. */
+  enumerate(start: number = 0): Pipeline<[number, T]> {
+    return new Pipeline(enumerate(this.source, start));
+  }
+
+  /**
+   * Each `count`-th record, from number `index` on: the share of one of so many workers. Behind `batch()` it gives that
+   * worker's batches, and what comes before makes no others where it need not.
+   */
+  shard(count: number, index: number): Pipeline<T> {
+    atLeast('shard', 'count', count, 1);
+    if (!(index >= 0 && index < count))
+      throw new ArgumentError(`shard: expected index from 0 to ${count - 1}, got ${index}`);
+    return new Pipeline(shard(this.source, count, index));
+  }
+
+  /** Keeps in memory what a first whole pass reads; later ones give the same. */
+  cache(): Pipeline<T> {
+    return new Pipeline(cache(this.source));
+  }
+
+  /** Windows of `size` records that follow each other, made as batches are. */
+  window<B = Batched<T>>(
+    ...args: Arguments<[size: number], [stride: number, dropLast: boolean], WindowOptions<T, B>>
+  ): Pipeline<B>;
+  window(size: unknown, stride?: unknown, dropLast?: unknown, collate?: unknown): Pipeline<unknown> {
+    atLeast('window', 'size', size, 1);
+    atLeast('window', 'stride', stride, 1);
+    const cut = { size, step: stride, dropLast: dropLast as boolean, collate: collate as Collate | null };
+    return new Pipeline(batches('window', this.source, cut));
+  }
+
+  /** Batches of records of about one length, which padding makes little longer; they come in a random order. */
+  bucketByLength<B = Batched<T>>(
+    ...args: Arguments<[lengthOf: (record: T) => number, batchSize: number], [], BucketOptions<T, B>>
+  ): Pipeline<B>;
+  bucketByLength(lengthOf: unknown, size: unknown, ...rest: unknown[]): Pipeline<unknown> {
+    const [dropLast, collate, windowSize, seed] = rest as [boolean, Collate | null, number | null, number | null];
+    atLeast('bucketByLength', 'batchSize', size, 1);
+    if (windowSize !== null) atLeast('bucketByLength', 'windowSize', windowSize, 1);
+    if (seed !== null) atLeast('bucketByLength', 'seed', seed, 0);
+    const cut = { size, dropLast, collate, windowSize: windowSize ?? 100 * size, seed };
+    return new Pipeline(buckets(this.source, lengthOf as (record: T) => number, cut));
+  }
+
+  /**
+   * Records in the order that a sampler has, or any iterable of their numbers; of a `BatchSampler` batches.
+   * @throws ArgumentError where records cannot be asked for by number
+   */
+  sample<U = T>(sampler: Iterable<number> | BatchSampler): Pipeline<U>;
+  sample(sampler: unknown): Pipeline<unknown> {
+    if (sampler instanceof BatchSampler) {
+      const { batchSize, dropLast } = sampler;
+      return this.sample(sampler.sampler).batch(batchSize, dropLast);
+    }
+    const { source } = this;
+    if (!source.get)
+      throw new ArgumentError(
+        `sample: expected records that can be asked for by number, got ${nameOf(source)}, a stream`,
+      );
+    if (sampler instanceof Sampler)
+      return new Pipeline(
+        ordered('sample', source, sampler.length, (seed, epoch) => sampler.draw(seed, epoch), sampler.seed),
+      );
+    const numbers = sampler as Iterable<number>;
+    if (typeof numbers[Symbol.iterator] !== 'function')
+      throw new ArgumentError(`sample: expected a sampler or an iterable of numbers, got ${describe(sampler)}`);
+    return new Pipeline(ordered('sample', source, undefined, () => Int32Array.from(numbers), new Seed('sample', 0)));
+  }
+
+  /** Reads `count` records ahead, batches behind `batch()`: files and functions that wait do so while the program computes. */
+  prefetch(count: number = 2): Pipeline<T> {
+    atLeast('prefetch', 'count', count, 1);
+    return new Pipeline(prefetch(this.source, count));
+  }
+
+  /**
+   * Its batches as tensors, the last stage: typed arrays and NdArrays become tensors, all else stays. Each turn of a
+   * loop frees the batch of the one before, and what was computed from it.
+   * @example
+   * ```ts
+   * const rows = data.from({ x: new Float32Array(6), y: Int32Array.of(0, 1, 0, 1, 1, 0) });
+   * for await (const { x, y } of rows.shuffle({ seed: 0 }).batch(2).tensors()) console.log(x.shape, y.dtype); // [2], i32
+   * ```
+   */
+  tensors(...args: Arguments<[], [dtype: Dtype | null], TensorsOptions>): TensorLoader<Tensors<T>>;
+  tensors(dtype?: unknown, dtypes?: unknown): TensorLoader<Tensors<T>> {
+    return new TensorLoader(this, { dtype, dtypes } as TensorsOptions);
+  }
+
   /** All records of a pass. */
   async toArray(): Promise<T[]> {
     const records: T[] = [];
@@ -152,7 +312,8 @@ export class Pipeline<T> implements AsyncIterable<T> {
    */
   state(): PipelineState {
     const { epoch, place, cursor } = this.#last;
-    return { epoch, pipeline: nameOf(this.source), place: cursor ? cursor.place() : place };
+    const seeds = openSeeds(this.source).map(({ value }) => value);
+    return { epoch, pipeline: nameOf(this.source), place: cursor ? cursor.place() : place, seeds };
   }
 
   /**
@@ -161,16 +322,18 @@ export class Pipeline<T> implements AsyncIterable<T> {
    * @throws ArgumentError for a state of other stages, and for what is none
    */
   loadState(state: PipelineState): void {
-    const { epoch, pipeline, place } = state;
-    const own = nameOf(this.source);
-    if (!(Number.isSafeInteger(epoch) && epoch >= 0 && (place === null || Array.isArray(place))))
+    const { epoch, pipeline, place, seeds } = state;
+    const [own, open] = [nameOf(this.source), openSeeds(this.source)];
+    const isCount = (x: unknown): boolean => Number.isSafeInteger(x) && (x as number) >= 0;
+    if (!(isCount(epoch) && (place === null || Array.isArray(place)) && Array.isArray(seeds) && seeds.every(isCount)))
       throw new ArgumentError(
         `loadState: expected a state of a pipeline, got ${describe(state)} with epoch ${describe(epoch)}`,
       );
-    if (pipeline !== own)
+    if (pipeline !== own || seeds.length !== open.length)
       throw new ArgumentError(`loadState: expected a state of ${own}, got one of ${describe(pipeline)}`);
     this.#last = { epoch, place: place as Place | null, cursor: null };
     this.#resumes = true;
+    for (const [i, seed] of open.entries()) seed.value = seeds[i] as number;
   }
 
   /** A pass over the records, from the first, or after loadState() from where that says. */
@@ -209,13 +372,25 @@ export class Pipeline<T> implements AsyncIterable<T> {
   static {
     methods(
       ...([Pipeline, 'Pipeline', 'map(fn: function)', 'mapChunk(fn: function)', 'filter(fn: function)'] as const),
-      ...['filterChunk(fn: function)', 'take(count: int)', 'skip(count: int)', 'unbatch()', 'toArray()'],
+      ...['filterChunk(fn: function)', 'take(count: int)', 'skip(count: int)', 'unbatch()', 'toArray()', 'cache()'],
+      ...['repeat(count: int|null = null)', 'concat(...others: Pipeline)', 'zip(...others: Pipeline)'],
+      "interleave(...others: Pipeline, *, weights: number[]|null = null, seed: int|null = null, until: 'first'|'all' = 'all')",
+      ...['enumerate(start: int = 0)', 'shard(count: int, index: int)', 'sample(sampler: any)'],
       'batch(batchSize: int, dropLast: bool = false, *, collate: function|null = null)',
+      'window(size: int, stride: int = 1, dropLast: bool = true, *, collate: function|null = null)',
+      'bucketByLength(lengthOf: function, batchSize: int, *, dropLast: bool = false, collate: function|null = null, windowSize: int|null = null, seed: int|null = null)',
       'shuffle(bufferSize: int|null = null, *, seed: int|null = null)',
-      ...['state()', 'loadState(state: object)'],
+      ...[
+        'prefetch(count: int = 2)',
+        'tensors(dtype: dtype|null = null, *, dtypes: object|null = null)',
+        'state()',
+        'loadState(state: object)',
+      ],
     );
   }
 }
+
+kinds.Pipeline = [(x) => x instanceof Pipeline, 'a pipeline', 'pipelines'];
 
 /** @throws ArgumentError unless `value` is at least `low` */
 function atLeast(op: string, name: string, value: unknown, low: number): asserts value is number {

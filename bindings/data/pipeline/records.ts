@@ -2,7 +2,7 @@
 import { ArgumentError, describe } from '../../memory/errors.ts';
 import { type Chunk, List } from './chunk.ts';
 import type { Source } from './source.ts';
-import { getOf, stage } from './stage.ts';
+import { getOf, type Index, skipped, stage } from './stage.ts';
 import { chunkOf, columnsOf } from './table.ts';
 
 /** Makes a record of another, or promises one. `index` is its number in the pass, `epoch` that of the pass. */
@@ -29,7 +29,8 @@ export function map<T, U>(input: Source<T>, fn: MapFunction<T, U>): Source<U> {
       get &&
       (async (indices, epoch) =>
         new List(await each(await get(indices, epoch), fn, (i) => indices[i] as number, epoch))),
-    own: () => ({ index: 0 }),
+    own: (): Index => ({ index: 0 }),
+    skip: skipped,
     run:
       ([cursor], own, epoch) =>
       async (wanted) => {
@@ -75,7 +76,8 @@ export function mapChunk(
 /** Which records stay, of a chunk: one value a record. */
 type Sieve<T> = (chunk: Chunk<T>, index: number, epoch: number) => ArrayLike<unknown> | Promise<ArrayLike<unknown>>;
 
-function sieved<T>(name: string, input: Source<T>, sieve: Sieve<T>): Source<T> {
+/** Leaves out records by their chunks. */
+export function sieved<T>(name: string, input: Source<T>, sieve: Sieve<T>): Source<T> {
   return stage({
     ...{ name, inputs: [input] },
     own: () => ({ index: 0 }),

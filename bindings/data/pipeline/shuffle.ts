@@ -1,7 +1,9 @@
 // Random orders of records: of all where they can be asked for by number, else of one window after the other.
 import { Shuffle } from '../shuffle.ts';
-import type { Chunk } from './chunk.ts';
-import { drawSeed, mix } from './random.ts';
+import type { Collate } from './batches.ts';
+import { type Chunk, List, recordsOf } from './chunk.ts';
+import { collate } from './collate.ts';
+import { mix, Seed } from './random.ts';
 import type { Source } from './source.ts';
 import { getOf, stage } from './stage.ts';
 
@@ -12,10 +14,10 @@ const WINDOW = 10_000;
  * The order of a window is drawn from the seed, the epoch and the number of the window; the place in it is where the
  * input stood before it, so that going on reads at most a window again.
  */
-function windows<T>(input: Source<T>, size: number, seed: number | null): Source<T> {
+function windows<T>(input: Source<T>, size: number, seed: Seed): Source<T> {
   return stage({
-    ...{ name: 'shuffle', inputs: [input], length: input.length },
-    own: () => ({ seed: seed ?? drawSeed('shuffle'), window: 0, given: 0 }),
+    ...{ name: 'shuffle', inputs: [input], length: input.length, seed },
+    own: () => ({ window: 0, given: 0 }),
     run: ([cursor], own, epoch) => {
       let held: { readonly records: Chunk<T>; readonly order: Int32Array } | null = null;
       return async (wanted) => {
@@ -29,7 +31,7 @@ function windows<T>(input: Source<T>, size: number, seed: number | null): Source
           const n = await cursor.fill(size);
           if (n === 0) return null;
           const { window } = own;
-          held = { records: cursor.peek(n), order: new Shuffle(own.seed, mix(epoch, window)).order(n) };
+          held = { records: cursor.peek(n), order: new Shuffle(seed.value, mix(epoch, window)).order(n) };
         }
         const part = held.order.subarray(own.given, own.given + wanted);
         own.given += part.length;
@@ -43,37 +45,107 @@ function windows<T>(input: Source<T>, size: number, seed: number | null): Source
 export function ordered<T>(
   name: string,
   input: Source<T>,
-  length: number,
+  length: number | undefined,
   orderOf: (seed: number, epoch: number) => Int32Array,
-  seed: number | null,
+  seed: Seed,
 ): Source<T> {
   const get = getOf(input) as NonNullable<Source<T>['get']>;
   return {
-    ...{ name, inputs: [input], length },
-    open(epoch, state) {
-      const own = {
-        ...((state as { seed: number; given: number } | undefined) ?? { seed: seed ?? drawSeed(name), given: 0 }),
-      };
+    ...{ name, inputs: [input], length, seed },
+    open(epoch, state = 0) {
+      let given = state as number;
       let order: Int32Array | null = null;
+      /** The next n of the order. */
+      const part = (n: number): Int32Array => {
+        order ??= orderOf(seed.value, epoch);
+        return order.subarray(given, given + n);
+      };
       return {
         async next(wanted) {
-          order ??= orderOf(own.seed, epoch);
-          const part = order.subarray(own.given, own.given + wanted);
-          if (part.length === 0) return null;
-          const chunk = await get(part, epoch);
-          own.given += part.length;
+          const indices = part(wanted);
+          if (indices.length === 0) return null;
+          const chunk = await get(indices, epoch);
+          given += indices.length;
           return chunk;
         },
-        state: () => ({ ...own }),
+        skip(n) {
+          const { length: passed } = part(n);
+          given += passed;
+          return passed;
+        },
+        state: () => given,
         close() {},
       };
     },
   };
 }
 
-export function shuffle<T>(input: Source<T>, bufferSize: number | null, seed: number | null): Source<T> {
+export function shuffle<T>(input: Source<T>, bufferSize: number | null, given: number | null): Source<T> {
   const { length } = input;
+  const seed = new Seed('shuffle', given);
   if (!input.get || length === undefined || length > (bufferSize ?? length))
     return windows(input, bufferSize ?? WINDOW, seed);
-  return ordered('shuffle', input, length, (drawn, epoch) => new Shuffle(drawn, epoch).order(length), seed);
+  const orderOf = (drawn: number, epoch: number): Int32Array => new Shuffle(drawn, epoch).order(length);
+  return ordered('shuffle', input, length, orderOf, seed);
+}
+
+/** Batches of records of about one length: those of a window, sorted and cut, come in a random order. */
+export function buckets<T>(
+  input: Source<T>,
+  lengthOf: (record: T) => number,
+  { size, dropLast, collate: own, windowSize, seed: given }: Buckets,
+): Source<unknown> {
+  const seed = new Seed('bucketByLength', given);
+  return stage({
+    ...{ name: 'bucketByLength', inputs: [input], seed },
+    own: () => ({ window: 0, given: 0 }),
+    run: ([cursor], stand, epoch) => {
+      let cuts: readonly Int32Array[] | null = null;
+      let records: Chunk<T> | null = null;
+      return async () => {
+        for (;;) {
+          if (!cuts || !records) {
+            const n = await cursor.fill(windowSize);
+            if (n === 0) return null;
+            records = cursor.peek(n);
+            cuts = cutsOf(
+              recordsOf(records).map(lengthOf),
+              size,
+              dropLast,
+              new Shuffle(seed.value, mix(epoch, stand.window)),
+            );
+          }
+          const cut = cuts[stand.given];
+          if (cut) {
+            const chunk = records.gather(cut);
+            const batch = own ? await own(recordsOf(chunk)) : collate(chunk);
+            stand.given++;
+            return new List([batch]);
+          }
+          cursor.drop(records.length);
+          stand.window++;
+          stand.given = 0;
+          cuts = null;
+        }
+      };
+    },
+  });
+}
+
+/** How buckets are cut. */
+export interface Buckets {
+  readonly size: number;
+  readonly dropLast: boolean;
+  readonly collate: Collate | null;
+  readonly windowSize: number;
+  readonly seed: number | null;
+}
+
+/** The numbers of records in each batch. */
+function cutsOf(lengths: readonly number[], size: number, dropLast: boolean, shuffle: Shuffle): Int32Array[] {
+  const sorted = Int32Array.from(lengths.keys()).sort(
+    (a, b) => (lengths[a] as number) - (lengths[b] as number) || a - b,
+  );
+  const count = dropLast ? Math.floor(lengths.length / size) : Math.ceil(lengths.length / size);
+  return Array.from(shuffle.order(count), (i) => sorted.slice(i * size, (i + 1) * size));
 }

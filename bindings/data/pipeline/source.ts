@@ -1,6 +1,7 @@
 // What a pipeline is made of: sources, and stages that are sources over others. Each is opened into a reader, which can
 // say where it stands.
 import type { Chunk } from './chunk.ts';
+import type { Seed } from './random.ts';
 
 /** Any JSON value but undefined: where a reader stands. Only the source that made it knows what it means. */
 export type State = unknown;
@@ -8,7 +9,8 @@ export type State = unknown;
 /** A pass over a source. */
 export interface Reader<T> {
   /**
-   * The next records, at least one; null at the end, and at every call after it. Calls do not overlap.
+   * The next records; null at the end, and at every call after it. One without records says nothing but that the
+   * reader stands elsewhere. Calls do not overlap.
    * @param wanted how many are needed now: what makes records at a cost gives no more than these, and what has them at
    * hand any number
    */
@@ -18,6 +20,11 @@ export interface Reader<T> {
    * would give first, and all later ones, to the bit. How records are cut into chunks may differ. After the end, too.
    */
   state(): State;
+  /**
+   * Passes the next n records without making them, where that costs less: later ones are as if they had been read.
+   * @returns how many there were
+   */
+  skip?(n: number): number | Promise<number>;
   /** Lets go of files and workers. Of a reader that was read to its end, too; twice does nothing. */
   close(): void | Promise<void>;
 }
@@ -30,6 +37,8 @@ export interface Source<T> {
   readonly inputs: readonly Source<unknown>[];
   /** Number of records, where it is known without reading them. */
   readonly length?: number | undefined;
+  /** What its random numbers are drawn from. @internal */
+  readonly seed?: Seed | undefined;
   /**
    * Begins a pass.
    * @param epoch number of the pass, from 0: what is random differs from pass to pass, and repeats with the number
@@ -41,4 +50,16 @@ export interface Source<T> {
    * @param epoch number of the pass, as in open()
    */
   get?: ((indices: Int32Array, epoch: number) => Chunk<T> | Promise<Chunk<T>>) | undefined;
+}
+
+/** Where a pass stands: what {@link Pipeline.loadState} needs to go on with the very next record. */
+export interface PipelineState {
+  /** Passes begun before this one. */
+  epoch: number;
+  /** The stages, by their names: a state is one of such a pipeline. */
+  pipeline: string;
+  /** Where the pass stands in its sources, small and of JSON; null at its beginning. */
+  place: unknown;
+  /** The seeds of stages that were given none. */
+  seeds: number[];
 }

@@ -6,13 +6,30 @@ import type { Reader, Source } from './source.ts';
 /** Gives the next records, about as many as are wanted; null at the end. */
 export type Next<T> = (wanted: number) => Promise<Chunk<T> | null>;
 
+/** One for each input, of which there is at least one. */
+type Cursors<In> = readonly [Cursor<In>, ...Cursor<In>[]];
+
+/** The number of a record: what stages that count have of their own. */
+export interface Index {
+  index: number;
+}
+
+/** The skip() of a stage that counts its records, and makes one of each. */
+export const skipped = async ([cursor]: Cursors<unknown>, own: Index, n: number): Promise<number> => {
+  const passed = await cursor.pass(n);
+  own.index += passed;
+  return passed;
+};
+
 /** What a stage is. */
 export interface Plan<In, Out, Own extends object> extends Omit<Source<Out>, 'inputs' | 'open'> {
   readonly inputs: readonly Source<In>[];
   /** What a pass has beside the places of its inputs, at its beginning: flat, and of JSON. */
   own?(epoch: number): Own;
   /** Begins a pass, or goes on with one. */
-  run(cursors: readonly [Cursor<In>, ...Cursor<In>[]], own: Own, epoch: number): Next<Out>;
+  run(cursors: Cursors<In>, own: Own, epoch: number): Next<Out>;
+  /** As that of a reader; undefined: it makes them. */
+  readonly skip?: (cursors: Cursors<In>, own: Own, n: number) => Promise<number>;
 }
 
 /** Closes all, whatever fails. */
@@ -43,16 +60,17 @@ export const getOf = <T>(source: Source<T>): Source<T>['get'] => source.get?.bin
 
 /** A source that reads others. What a reader does between two chunks is done by when next() has given the first. */
 export function stage<In, Out, Own extends object>(plan: Plan<In, Out, Own>): Source<Out> {
-  const { name, inputs, length, get } = plan;
+  const { name, inputs, length, get, skip, seed } = plan;
   const open = async (epoch: number, state?: unknown): Promise<Reader<Out>> => {
     const [places, saved] = (state ?? []) as [Place[]?, Own?];
-    const cursors = await openAll(inputs, epoch, places);
+    const cursors = (await openAll(inputs, epoch, places)) as readonly Cursor<In>[] as Cursors<In>;
     const own = saved ? { ...saved } : (plan.own?.(epoch) ?? ({} as Own));
     return {
-      next: plan.run(cursors as [Cursor<In>], own, epoch),
+      next: plan.run(cursors, own, epoch),
       state: () => [cursors.map((cursor) => cursor.place()), { ...own }],
       close: () => closeAll(cursors),
+      ...(skip && { skip: (n: number) => skip(cursors, own, n) }),
     };
   };
-  return { name, inputs: inputs, length, open, get };
+  return { name, inputs, length, seed, open, get };
 }

@@ -84,11 +84,10 @@ export function join<T>(chunks: readonly Chunk<T>[]): Chunk<T> {
   return new List(chunks.flatMap((chunk) => recordsOf(chunk)));
 }
 
-/** A chunk as users see it: an object of its columns, a list of them, or the records. */
+/** A chunk as users see it: an object of its columns (of rows that are lists by their places), or the records. */
 export function columnsOf(chunk: Chunk<unknown>): unknown {
   if (chunk instanceof List) return chunk.column;
-  if (!(chunk instanceof Table)) return recordsOf(chunk);
-  return chunk.lists ? [...chunk.columns.values()] : Object.fromEntries(chunk.columns);
+  return chunk instanceof Table ? Object.fromEntries(chunk.columns) : recordsOf(chunk);
 }
 
 /** Whether `x` is an object whose values are all columns, and so a table. */
@@ -107,5 +106,9 @@ export function chunkOf(op: string, value: unknown): Chunk<unknown> {
   const [length = 0] = lengths;
   if (lengths.some((other) => other !== length))
     throw new ArgumentError(`${op}: expected columns of one length, got ${lengths.join(', ')}`);
-  return new Table(columns, length);
+  return new Table(
+    columns,
+    length,
+    [...columns.keys()].every((key, i) => key === String(i)),
+  );
 }
