@@ -42,6 +42,12 @@ const cost = ({ dims }: { readonly dims: readonly number[] }): number => {
 };
 const byImage = { cut: () => ({ along: 'batch' as const, grain: 1 }), cost };
 
+/** Channels lie side by side in NHWC, and threads should not write to the same cache line. */
+const byChannels = ({ groups, out }: { readonly groups: number; readonly out: number }) =>
+  groups === 1
+    ? { along: 'out' as const, grain: 16 }
+    : { along: 'groups' as const, grain: Math.ceil(16 / Math.max(1, out)) };
+
 /** The names of ConvAlgorithm in assembly/conv/select.ts. */
 const algorithms = ['igemm', 'winograd', 'depthwise', 'depthwise 3x3', 'depthwise stride 2', 'pointwise'] as const;
 const select = (direction: number, layout: number) =>
@@ -94,7 +100,8 @@ export const convKernels = optional(() => ({
       workspace,
       dims: geometry,
     },
-    byImage,
+    // One image, as predictions have it, by channels: each slice packs all of its part of x anew.
+    { cut: (sizes) => (sizes.batch > 1 ? { along: 'batch', grain: 1 } : byChannels(sizes)), cost },
   ),
   conv_nhwc_backward_input_f32: kernel(
     {
@@ -110,11 +117,6 @@ export const convKernels = optional(() => ({
   ),
   conv_nhwc_backward_weight_f32: kernel(
     { dw: written(wLast()), g: yLast(), x: xLast(), algorithm: select(2, 1), workspace, dims: geometry },
-    {
-      // Channels lie side by side, and threads should not write to the same cache line.
-      cut: ({ groups, out }) =>
-        groups === 1 ? { along: 'out', grain: 16 } : { along: 'groups', grain: Math.ceil(16 / Math.max(1, out)) },
-      cost,
-    },
+    { cut: byChannels, cost },
   ),
 }));
