@@ -11,6 +11,7 @@ import { cnn, lstm, mlp, mobileNetV1, mobileNetV2 } from '../peers/tfjs-models.t
 import { uniform } from '../problems.ts';
 import { network } from '../sides/retrograd.ts';
 import { networks } from './compiled-steps.ts';
+import { threadLines } from './tensorflow-threads.ts';
 
 /** Of a row at least. */
 const SECONDS = 4;
@@ -101,11 +102,14 @@ interface Training {
   readonly outputs: number;
   readonly batch: number;
   readonly loss: 'categoricalCrossentropy' | 'meanSquaredError';
-  /** Whether a batch is cut out of the data by fit(). */
+  /** Whether batches are cut out of the data by fit(). */
   readonly fit?: boolean;
   /** The network of the train family, for compile(). */
   readonly compiled?: string;
 }
+
+/** Batches of a fit(), of which each is a step: that it begins and ends is a part of all of them. */
+const BATCHES = 32;
 
 /** Seconds of a compiled step of a network of the train family. */
 function compiledStep(name: string | undefined, rounds: number): number | undefined {
@@ -128,25 +132,27 @@ function compiledStep(name: string | undefined, rounds: number): number | undefi
 async function trainRow({ make, fit = false, ...row }: Training, rounds: number): Promise<string> {
   const { name, input, outputs, batch, loss, compiled } = row;
   const size = input.reduce((a, b) => a * b, 1);
-  /** A step of `n` samples on the backend that is set: it gives the loss. */
+  const steps = fit ? BATCHES : 1;
+  /** A step of `n` samples on the backend that is set, or all of a fit(): it gives the loss. */
   const stepOf = (model: layers.LayersModel, n: number): (() => Promise<number>) => {
     model.compile({ optimizer: tf.train.adam(), loss });
-    const x = tf.tensor(uniform(n * size, 1), [n, ...input]);
+    const samples = n * steps;
+    const x = tf.tensor(uniform(samples * size, 1), [samples, ...input]);
     const y = tf.tidy(() =>
       loss === 'meanSquaredError'
-        ? tf.tensor(uniform(n * outputs, 2), [n, outputs])
+        ? tf.tensor(uniform(samples * outputs, 2), [samples, outputs])
         : tf.oneHot(
             tf.tensor1d(
-              Int32Array.from({ length: n }, (_, i) => i % outputs),
+              Int32Array.from({ length: samples }, (_, i) => i % outputs),
               'int32',
             ),
             outputs,
           ),
     );
+    // Shuffled, as it is by itself; in order where answers are compared.
+    const how = { batchSize: n, epochs: 1, verbose: 0, shuffle: n === batch } as const;
     return async () =>
-      fit
-        ? ((await model.fit(x, y, { batchSize: n, epochs: 1, verbose: 0 })).history.loss?.[0] as number)
-        : ((await model.trainOnBatch(x, y)) as number);
+      fit ? ((await model.fit(x, y, how)).history.loss?.[0] as number) : ((await model.trainOnBatch(x, y)) as number);
   };
   // A small batch against the cpu backend, which would take seconds for a whole one.
   const checked = await onEach(['retrograd', 'cpu'], make);
@@ -171,7 +177,8 @@ async function trainRow({ make, fit = false, ...row }: Training, rounds: number)
     }
   }
   const [ours = 0, wasm] = await least(runs, rounds);
-  return line(name, ours, wasm, await accelerated(make, batch, stepOf, rounds), compiledStep(compiled, rounds));
+  const fast = await accelerated(make, batch, stepOf, rounds);
+  return line(name, ours / steps, wasm && wasm / steps, fast / steps, compiledStep(compiled, rounds));
 }
 
 /** Seconds of a step that runs as one program. */
@@ -207,9 +214,9 @@ const TRAININGS: readonly Training[] = [
     ...{ input: [50, 32], compiled: 'LSTM' },
   },
   { ...dense, name: 'MLP 784-128-10, batch 64, Adam', compiled: 'MLP 784' },
-  { ...dense, name: 'the same, fit()', fit: true },
+  { ...dense, name: 'the same, a step of fit()', fit: true },
   { ...tiny, name: '2-4-1, batch 32, Adam' },
-  { ...tiny, name: 'the same, fit()', fit: true },
+  { ...tiny, name: 'the same, a step of fit()', fit: true },
 ];
 
 /** @param quick small images, and next to no rounds */
@@ -234,5 +241,6 @@ export async function table(simd: 'auto' | 'strict' | 'relaxed', quick: boolean)
     '| --- | --- | --- | --- | --- | --- |',
   ];
   for (const training of TRAININGS) lines.push(await trainRow(training, rounds));
+  lines.push('', ...(await threadLines(simd, quick)));
   return lines.join('\n');
 }
