@@ -33,7 +33,7 @@ export interface IdxOf<K extends keyof IdxArrays> {
 /** The content of an IDX file: which of the types `data` has, `dtype` tells. */
 export type IdxArray = { [K in keyof IdxArrays]: IdxOf<K> }[keyof IdxArrays];
 
-interface IdxType {
+export interface IdxType {
   readonly dtype: IdxArray['dtype'];
   readonly size: number;
   readonly read: (bytes: DataView, count: number) => IdxArray['data'];
@@ -60,30 +60,35 @@ const TYPES: ReadonlyMap<number, IdxType> = new Map<number, IdxType>([
 
 const hex = (byte: number): string => `0x${byte.toString(16).padStart(2, '0')}`;
 
-function readBytes(source: Bytes): IdxArray {
-  const bytes = bytesOf('readIdx', source);
+/**
+ * What the header says of a file of `total` bytes that begins with `bytes`, of which at most 1024 are needed.
+ * @throws FormatError where it is none, and where the file is of another size
+ */
+export function idxHeader(
+  op: string,
+  bytes: Uint8Array,
+  total: number,
+): { type: IdxType; shape: number[]; from: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 4) {
-    throw new FormatError(`readIdx: expected a magic number of 4 bytes, got a file of ${bytes.length}`);
+    throw new FormatError(`${op}: expected a magic number of 4 bytes, got a file of ${total}`);
   }
   if (view.getUint16(0) !== 0) {
     const gzip = view.getUint16(0) === 0x1f8b ? ' (this is a gzip file; unpack it first)' : '';
     throw new FormatError(
-      `readIdx: expected an IDX file to begin with 0x00 0x00, got ${hex(view.getUint8(0))} ${hex(view.getUint8(1))}${gzip}`,
+      `${op}: expected an IDX file to begin with 0x00 0x00, got ${hex(view.getUint8(0))} ${hex(view.getUint8(1))}${gzip}`,
     );
   }
   const type = TYPES.get(view.getUint8(2));
   if (type === undefined) {
     const known = [...TYPES.keys()].map(hex).join(', ');
-    throw new FormatError(`readIdx: expected one of the type codes ${known} at byte 2, got ${hex(view.getUint8(2))}`);
+    throw new FormatError(`${op}: expected one of the type codes ${known} at byte 2, got ${hex(view.getUint8(2))}`);
   }
   const rank = view.getUint8(3);
   const header = 4 + 4 * rank;
-  if (rank === 0) throw new FormatError('readIdx: expected a rank of at least 1 at byte 3, got 0');
+  if (rank === 0) throw new FormatError(`${op}: expected a rank of at least 1 at byte 3, got 0`);
   if (bytes.length < header) {
-    throw new FormatError(
-      `readIdx: expected ${header} bytes of header for rank ${rank}, got a file of ${bytes.length}`,
-    );
+    throw new FormatError(`${op}: expected ${header} bytes of header for rank ${rank}, got a file of ${total}`);
   }
 
   const shape: number[] = [];
@@ -94,18 +99,25 @@ function readBytes(source: Bytes): IdxArray {
     count *= size;
     if (!Number.isSafeInteger(count * type.size)) {
       throw new FormatError(
-        `readIdx: expected sizes that fit the file, got an overflow at axis ${axis} of ${formatShape(shape)}`,
+        `${op}: expected sizes that fit the file, got an overflow at axis ${axis} of ${formatShape(shape)}`,
       );
     }
   }
   const expected = header + count * type.size;
-  if (bytes.length !== expected) {
-    const wrong = bytes.length < expected ? 'the file is cut short' : 'bytes are left over';
+  if (total !== expected) {
+    const wrong = total < expected ? 'the file is cut short' : 'bytes are left over';
     throw new FormatError(
-      `readIdx: expected ${expected} bytes for ${type.dtype} ${formatShape(shape)}, got ${bytes.length} (${wrong})`,
+      `${op}: expected ${expected} bytes for ${type.dtype} ${formatShape(shape)}, got ${total} (${wrong})`,
     );
   }
-  const payload = new DataView(bytes.buffer, bytes.byteOffset + header, count * type.size);
+  return { type, shape, from: header };
+}
+
+function readBytes(source: Bytes): IdxArray {
+  const bytes = bytesOf('readIdx', source);
+  const { type, shape, from } = idxHeader('readIdx', bytes, bytes.length);
+  const count = shape.reduce((a, b) => a * b, 1);
+  const payload = new DataView(bytes.buffer, bytes.byteOffset + from, count * type.size);
   return { dtype: type.dtype, shape, data: type.read(payload, count) } as IdxArray;
 }
 

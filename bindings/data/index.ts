@@ -2,11 +2,16 @@
 export * from './core.ts';
 export * from './pipeline/index.ts';
 export * from './prepare/index.ts';
+export { idx, npy } from './sources/arrays.ts';
 export type { Addressed, BlobLike, ByteSource, BytesRead, BytesReader, ReadableBytes } from './sources/bytes.ts';
 export type { ColumnType, Field } from './sources/columns.ts';
 export { type ColumnSchema, type CsvOptions, type CsvPipeline, csv } from './sources/csv.ts';
 export { decodeImage, type ImageOptions } from './sources/decode-image.ts';
 export { type ImageEntry, type ImageFolder, type ImageRecord, imageFolder, images } from './sources/images.ts';
+export { type JsonLinesOptions, jsonLines } from './sources/json-lines.ts';
+export { type LinesOptions, type LinesPipeline, lines } from './sources/lines.ts';
 export type { CsvType } from './sources/scan.ts';
 export { arrow, parquet, type TableFile, type TableOptions } from './sources/table-file.ts';
+export { characters, tokens } from './sources/text.ts';
+export { type DecodeOptions, type EncodeOptions, Tokenizer } from './sources/tokenizer.ts';
 export type { LineReport, WrongLine } from './sources/wrong.ts';

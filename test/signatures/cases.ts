@@ -1,5 +1,5 @@
 // What may be wrong in a call, derived from what a callable declares.
-import { from } from '../../bindings/data/index.ts';
+import { from, Tokenizer } from '../../bindings/data/index.ts';
 import { distributions, nn, ones, optim, tensor } from '../../bindings/index.ts';
 import { isPlain } from '../../bindings/kinds.ts';
 import type { Parameter } from '../../bindings/parameters.ts';
@@ -35,6 +35,7 @@ function pool(): unknown[] {
     ...[schedule, [schedule]],
     nn.utils.rnn.packSequence([ones([2, 1])]),
     from([1]),
+    new Tokenizer({ model: { type: 'WordLevel', vocab: { a: 0 } } }),
     { model: layer }, // the last, since an object in the last place is options
   ];
 }

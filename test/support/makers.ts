@@ -108,6 +108,7 @@ const EXTENDED: Readonly<Record<string, () => object>> = {
   ...{
     Pipeline: () => pipelines.from([1, 2, 3]),
     TensorLoader: () => pipelines.from([1, 2, 3]).batch(2).tensors(),
+    Tokenizer: () => new pipelines.Tokenizer({ model: { type: 'BPE', vocab: { a: 0, b: 1, ab: 2 }, merges: ['a b'] } }),
     Subset: () => new pipelines.Subset(new data.TensorDataset(rows()), [1]),
   },
   SparseTensor: () => {

@@ -1,4 +1,5 @@
 // A stream of bytes as one buffer that moves along it, for scanners that need records whole.
+import { FormatError } from '../../memory/errors.ts';
 import type { ByteInput } from './bytes.ts';
 
 /** Bytes that are there before a scanner goes on, unless the stream ends. */
@@ -43,6 +44,14 @@ export class Blocks {
     }
     this.buffer.set(chunk, this.end);
     this.end = size;
+  }
+
+  /** Where a text begins, behind a mark of the byte order. @throws FormatError for one of UTF-16 */
+  textBegin(op: string, name: string): number {
+    const [a, b, c] = this.buffer.subarray(0, this.end);
+    if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff))
+      throw new FormatError(`${op}: expected ${name} as UTF-8, got UTF-16; write it as UTF-8 first`);
+    return a === 0xef && b === 0xbb && c === 0xbf ? 3 : 0;
   }
 
   async close(): Promise<void> {

@@ -75,6 +75,8 @@ export interface RandomBytes {
   readonly size: number;
   /** The bytes from `from` to `to` − 1, in memory of their own or in that of the source: to be read only. */
   read(from: number, to: number): Promise<Uint8Array>;
+  /** Whether close() has to be called: an open file has no end of its own. */
+  readonly holds: boolean;
   /** Lets go of the file. */
   close(): Promise<void>;
 }
@@ -309,6 +311,7 @@ export async function allBytes(op: string, source: ByteSource): Promise<Uint8Arr
 const inMemory = (name: string, bytes: Uint8Array): RandomBytes => ({
   name,
   size: bytes.length,
+  holds: false,
   read: async (from, to) => bytes.subarray(from, to),
   close: async () => {},
 });
@@ -323,7 +326,13 @@ export async function openRandom(op: string, source: ByteSource): Promise<Random
   }
   if (isBytes(found)) return inMemory(name, bytesOf(op, found));
   if (!isBlob(found)) return inMemory(name, await allBytes(op, found));
-  return { name, size: found.size, read: (from, to) => bytesOfBlob(found, from, to), close: async () => {} };
+  return {
+    name,
+    size: found.size,
+    holds: false,
+    read: (from, to) => bytesOfBlob(found, from, to),
+    close: async () => {},
+  };
 }
 
 async function randomFile(op: string, name: string, path: string | URL): Promise<RandomBytes> {
@@ -332,6 +341,7 @@ async function randomFile(op: string, name: string, path: string | URL): Promise
   return {
     name,
     size,
+    holds: true,
     async read(from, to) {
       const bytes = new Uint8Array(Math.max(0, Math.min(to, size) - from));
       let at = 0;
@@ -362,6 +372,7 @@ async function randomUrl(op: string, url: string): Promise<RandomBytes> {
   return {
     name: url,
     size,
+    holds: false,
     async read(from, to) {
       if (from >= Math.min(to, size)) return new Uint8Array(0);
       if (kept) return (await kept).read(from, to);

@@ -9,6 +9,7 @@ import { Blocks } from './blocks.ts';
 import { type ByteInput, type ByteSource, openBytes, sourceKind } from './bytes.ts';
 import { type Beginning, beginningOf, typeOf } from './guess.ts';
 import { type CsvType, type Dialect, type Field, Scanner, TYPES } from './scan.ts';
+import { encodingOf } from './texts.ts';
 import { type LineReport, WrongLines } from './wrong.ts';
 
 /** Options of {@link csv}. */
@@ -104,7 +105,7 @@ class CsvSource implements Source<Row> {
   #known: Known | null = null;
   /** A stream that can be read only once, of which the beginning was looked at. */
   #held: { input: ByteInput; blocks: Blocks } | null = null;
-  #wrong: WrongLines | null = null;
+  #wrong = new WrongLines('', '', '');
 
   constructor(values: Values) {
     const [source, delimiter, , , types, quote, comment, missing, sample, , maxRecord, encoding] = values;
@@ -121,13 +122,12 @@ class CsvSource implements Source<Row> {
       comment: codeOf('comment', comment),
       missing: new Set(missing ?? MISSING),
       maxRecord,
-      encoding: encodingOf(encoding),
+      encoding: encodingOf('csv', encoding),
     };
   }
 
   get report(): LineReport {
-    const { records, wrong, lines } = this.#wrong?.report ?? { records: 0, wrong: 0, lines: [] };
-    return { records, wrong, lines: lines.map((line) => ({ ...line })) };
+    return this.#wrong.copy();
   }
 
   async schema(): Promise<ColumnSchema[]> {
@@ -177,7 +177,13 @@ class CsvSource implements Source<Row> {
       await blocks.more(0);
       if (!this.#known) {
         const bytes = blocks.buffer.subarray(0, blocks.end);
-        const beginning = beginningOf(bytes, input.name, this.#dialect, this.#values[2]);
+        const beginning = beginningOf(
+          bytes,
+          blocks.textBegin('csv', input.name),
+          input.name,
+          this.#dialect,
+          this.#values[2],
+        );
         this.#known = await this.#guess(blocks, beginning);
       }
       return { input, blocks };
@@ -218,15 +224,6 @@ const onlyOnce = (): ArgumentError =>
   new ArgumentError(
     'csv: expected a source that can be read from any place, got a stream; give a function that makes one',
   );
-
-/** @throws ArgumentError for an encoding that is not there, or whose characters of ASCII are not bytes */
-function encodingOf(name: string): string {
-  try {
-    const { encoding } = new TextDecoder(name);
-    if (!encoding.startsWith('utf-16')) return encoding;
-  } catch {}
-  throw new ArgumentError(`csv: expected an encoding such as 'utf-8' or 'latin1', got ${describe(name)}`);
-}
 
 function placeOf(name: string, names: readonly string[], option: string): number {
   const place = names.indexOf(name);

@@ -50,24 +50,18 @@ export interface Beginning {
   readonly from: number;
 }
 
-/** Marks of byte orders: of UTF-8, and of what is not read here. */
-const bomOf = (bytes: Uint8Array): number => (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0);
-const isUtf16 = ([a, b]: Uint8Array): boolean => (a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff);
-
 /**
- * Reads the first row of a file that begins with `bytes`.
- * @throws FormatError for an empty file, and one of UTF-16
+ * Reads the first row of a file that begins with `bytes`, its text with byte `from`.
+ * @throws FormatError for an empty file
  */
 export function beginningOf(
   bytes: Uint8Array,
+  from: number,
   name: string,
   dialect: Dialect,
   header: boolean | readonly string[],
 ): Beginning {
-  if (isUtf16(bytes))
-    throw new FormatError(`csv: expected ${name} in ${dialect.encoding}, got UTF-16; write it as UTF-8 first`);
   const text = new TextDecoder('latin1').decode(bytes);
-  const from = bomOf(bytes);
   const rowsBy = (delimiter: string): RawRow[] => firstRows(text, from, dialect, delimiter, 5);
   const delimiter = dialect.delimiter < 0 ? guess(rowsBy) : String.fromCharCode(dialect.delimiter);
   const [first] = rowsBy(delimiter);

@@ -4,7 +4,7 @@ import { type Column, Table } from '../pipeline/table.ts';
 import type { Blocks } from './blocks.ts';
 import type { ColumnType } from './columns.ts';
 import { behind, dateAt, dateOf, numberAt, numberOf, truthAt, truthOf } from './numbers.ts';
-import { Texts } from './texts.ts';
+import { BlockText, Texts } from './texts.ts';
 import type { WrongLines } from './wrong.ts';
 
 /** What a column becomes: see {@link CsvOptions.types}. */
@@ -44,10 +44,14 @@ const ARRAYS = {
   date: Float64Array,
 };
 
+/** The values of a column of that type. */
+export const arrayOf = (type: CsvType, values: readonly (string | null)[] | ArrayLike<number>): Column =>
+  type === 'string' ? (values as readonly (string | null)[]) : new ARRAYS[type as 'f32'](values as ArrayLike<number>);
+
 export const TYPES: readonly CsvType[] = [...(Object.keys(ARRAYS) as CsvType[]), 'string'];
 
 /** Whether a number can be one of a type that has no room for all. */
-const fits: Partial<Record<CsvType, (x: number) => boolean>> = {
+export const fits: Partial<Record<CsvType, (x: number) => boolean>> = {
   i32: (x) => x === (x | 0),
   u8: (x) => x === (x & 255),
 };
@@ -61,7 +65,7 @@ export class Scanner {
   readonly #fields: readonly Field[];
   readonly #order: readonly number[];
   readonly #wrong: WrongLines;
-  readonly #decoder: TextDecoder;
+  readonly #text: BlockText;
   /** For each byte whether a field ends before it, where it is not quoted. */
   readonly #ends = new Uint8Array(256);
   /** Length of the longest text that stands for no value. */
@@ -74,8 +78,6 @@ export class Scanner {
   readonly #starts: Int32Array;
   readonly #texts: (string | null)[][];
   readonly #known: Texts[];
-  /** The buffer as a string, as long as nothing was read since; of other texts than ASCII one character a byte. */
-  #block: string | null = null;
   /** What is wrong with the field that was scanned last, null if nothing. */
   #fault: string | null = null;
   /** Line feeds within quotes of this row. */
@@ -90,7 +92,7 @@ export class Scanner {
     this.#fields = fields;
     this.#order = order;
     this.#wrong = wrong;
-    this.#decoder = new TextDecoder(dialect.encoding, { fatal: true, ignoreBOM: true });
+    this.#text = new BlockText(blocks, dialect.encoding);
     this.#longest = Math.max(-1, ...[...dialect.missing].map(({ length }) => length));
     for (const byte of [dialect.delimiter, LF, CR]) this.#ends[byte] = 1;
     this.most = Math.max(1, Math.min(ROWS, Math.floor(NUMBERS / fields.length)));
@@ -114,7 +116,7 @@ export class Scanner {
       }
       await blocks.more(this.at);
       this.at = 0;
-      this.#block = null;
+      this.#text.reset();
     }
     this.#wrong.report.records += this.#row;
     return this.#row > 0 ? this.#table() : null;
@@ -229,14 +231,14 @@ export class Scanner {
         return to;
       }
     }
-    if (type === 'string') return this.#text(c, at);
+    if (type === 'string') return this.#bare(c, at);
     let to = at;
     while (ends[buffer[to] as number] === 0) to++;
     if (type !== null) this.#number(c, type, at, to);
     return to;
   }
 
-  #text(c: number, from: number): number {
+  #bare(c: number, from: number): number {
     const { buffer } = this.#blocks;
     const ends = this.#ends;
     let to = from;
@@ -276,15 +278,15 @@ export class Scanner {
 
   #undouble(from: number, to: number): string | null {
     const quote = String.fromCharCode(this.#dialect.quote);
-    return this.#present(this.#sliced(from, to).replaceAll(quote + quote, quote));
+    return this.#present(this.#told(this.#text.sliced(from, to)).replaceAll(quote + quote, quote));
   }
 
   /** Stores the text from … to − 1. */
   #put(c: number, from: number, to: number, hash: number): void {
     const known = this.#known[c] as Texts;
-    const make = (): string | null => this.#present(this.#decode(from, to));
+    const make = (): string | null => this.#present(this.#told(this.#text.decode(from, to)));
     (this.#texts[c] as (string | null)[])[this.#row] = known.full
-      ? this.#present(this.#sliced(from, to))
+      ? this.#present(this.#told(this.#text.sliced(from, to)))
       : known.get(this.#blocks.buffer, from, to, hash, make);
   }
 
@@ -292,22 +294,10 @@ export class Scanner {
     return text.length <= this.#longest && this.#dialect.missing.has(text) ? null : text;
   }
 
-  /** A string of its own. */
-  #decode(from: number, to: number): string {
-    try {
-      return this.#decoder.decode(this.#blocks.buffer.subarray(from, to));
-    } catch {
-      this.#fault = `expected text in ${this.#dialect.encoding}, got other bytes`;
-      return '';
-    }
-  }
-
-  /** A part of the buffer as one string, which takes a fraction of the time, where it is ASCII. */
-  #sliced(from: number, to: number): string {
-    const { buffer, end } = this.#blocks;
-    this.#block ??= new TextDecoder('latin1').decode(buffer.subarray(0, end));
-    for (let i = from; i < to; i++) if ((buffer[i] as number) > 127) return this.#decode(from, to);
-    return this.#block.slice(from, to);
+  /** A text that came, or the fault that it is none. */
+  #told(text: string | null): string {
+    if (text === null) this.#fault = `expected text in ${this.#dialect.encoding}, got other bytes`;
+    return text ?? '';
   }
 
   /** Stores the number, date or truth that the bytes from … to − 1 are. */
@@ -320,7 +310,8 @@ export class Scanner {
       value = numberAt(buffer, from, type === 'f32');
       if (behind !== to) value = Number.NaN;
     }
-    if (Number.isNaN(value)) value = this.#parsed(type, from === to ? '' : this.#decode(from, to).trim());
+    if (Number.isNaN(value))
+      value = this.#parsed(type, from === to ? '' : this.#told(this.#text.decode(from, to)).trim());
     if (fits[type]?.(value) === false)
       this.#fault ??= Number.isNaN(value)
         ? `expected ${type}, got a missing value (f32 has NaN for those)`

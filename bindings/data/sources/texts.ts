@@ -1,4 +1,51 @@
-// Texts out of bytes, each of a few as one string that all rows share.
+// Texts out of bytes: quickly where they are ASCII, and each of a few as one string that all rows share.
+import { ArgumentError, describe } from '../../memory/errors.ts';
+import type { Blocks } from './blocks.ts';
+
+/** The encoding's own name. @throws ArgumentError for one that is not there, or whose characters of ASCII are not bytes */
+export function encodingOf(op: string, name: string): string {
+  try {
+    const { encoding } = new TextDecoder(name);
+    if (!encoding.startsWith('utf-16')) return encoding;
+  } catch {}
+  throw new ArgumentError(`${op}: expected an encoding such as 'utf-8' or 'latin1', got ${describe(name)}`);
+}
+
+/** The texts in a buffer. */
+export class BlockText {
+  readonly #blocks: Blocks;
+  readonly #decoder: TextDecoder;
+  /** The buffer as a string; of other texts than ASCII one character a byte. */
+  #block: string | null = null;
+
+  constructor(blocks: Blocks, encoding: string) {
+    this.#blocks = blocks;
+    // Node 20 loses bytes of other encodings with both.
+    this.#decoder = new TextDecoder(encoding, { fatal: true, ignoreBOM: encoding === 'utf-8' });
+  }
+
+  /** Says that the buffer has other bytes now. */
+  reset(): void {
+    this.#block = null;
+  }
+
+  /** The text of from … to − 1, a string of its own; null where the bytes are none. */
+  decode(from: number, to: number): string | null {
+    try {
+      return this.#decoder.decode(this.#blocks.buffer.subarray(from, to));
+    } catch {
+      return null;
+    }
+  }
+
+  /** The same as a part of the buffer as one string, which takes a fraction of the time, where it is ASCII. */
+  sliced(from: number, to: number): string | null {
+    const { buffer, end } = this.#blocks;
+    this.#block ??= new TextDecoder('latin1').decode(buffer.subarray(0, end));
+    for (let i = from; i < to; i++) if ((buffer[i] as number) > 127) return this.decode(from, to);
+    return this.#block.slice(from, to);
+  }
+}
 
 /** Different texts of a column that are kept; a column of more has a string for each row. */
 const KEPT = 1 << 10;

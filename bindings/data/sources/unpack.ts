@@ -11,6 +11,9 @@ const PIECE = 1 << 12;
 
 const begins = (bytes: Uint8Array, magic: readonly number[]): boolean => magic.every((byte, i) => bytes[i] === byte);
 
+/** Whether a file that begins so is packed. */
+export const isPacked = (bytes: Uint8Array): boolean => begins(bytes, GZIP) || begins(bytes, ZSTD);
+
 /** The bytes of `chunks`, unpacked where they are packed; and whether they are. */
 export async function unpacked(
   op: string,

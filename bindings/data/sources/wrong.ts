@@ -37,6 +37,11 @@ export class WrongLines {
     this.report = { ...report, lines: [...report.lines] };
   }
 
+  /** What it has so far. */
+  copy(): LineReport {
+    return { ...this.report, lines: this.report.lines.map((line) => ({ ...line })) };
+  }
+
   /** @throws FormatError where wrong lines are not to be left out */
   add(line: number, column: string | null, reason: string): void {
     if (this.#throws)

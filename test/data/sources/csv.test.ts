@@ -309,7 +309,7 @@ describe('what csv refuses', () => {
     ['a sample of nothing', encode('a'), { sample: 0 }, ArgumentError, /^csv: expected sample/],
     ['an empty file', encode(''), {}, FormatError, /^csv: expected a row in bytes, got an empty file/],
     ['an empty file with a mark', encode('\ufeff\n'), {}, FormatError, /got an empty file/],
-    ['UTF-16', Uint8Array.of(255, 254, 65, 0), {}, FormatError, /^csv: expected bytes in utf-8, got UTF-16/],
+    ['UTF-16', Uint8Array.of(255, 254, 65, 0), {}, FormatError, /^csv: expected bytes as UTF-8, got UTF-16/],
   ])('%s', async (_, source, options, error, message) => {
     const call = async () => data.csv(source as Uint8Array, options).schema();
     await expect(call()).rejects.toThrow(error);
