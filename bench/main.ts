@@ -15,6 +15,7 @@ const HELP = `npm run bench -- [FAMILY …] [options]
   FAMILY            ${FAMILIES.join(', ')}; all without one; or, alone, one of
                     compile   what compile() saves: calls, memory, passes over memory
                     threads   how large kernels and training steps scale with threads
+                    csv       a file of separated values, by the library and by parsers alone
                     tfjs      models of TensorFlow.js on our backend and on its own
   --against FOLDER  also another build of the library, and how much slower or faster this one is;
                     FOLDER has its lib/ and wasm/. With families, compile and threads
@@ -27,6 +28,7 @@ const HELP = `npm run bench -- [FAMILY …] [options]
   --threads N       threads of our side; 1 by default
   --tiles           the GEMM kernel in each of its register tiles
   --revectorize     lets V8 widen vectors to 256 bits, where it can (Node 24)
+  --megabytes N     size of the file of csv; 100 by default
   --json FILE       writes the report as data
   --html FILE       writes the charts there, not to bench/report.html; '' for nowhere
   --readme          puts the table into bench/README.md`;
@@ -44,8 +46,14 @@ const PEERS: Peers = {
   pytorch: () => import('./peers/pytorch.ts'),
 };
 
+interface Table {
+  /** @param megabytes what --megabytes says, for those that read a file */
+  table(simd: 'auto' | 'strict' | 'relaxed', quick: boolean, megabytes?: number): Promise<string>;
+}
+
 /** What is no race against others: tables of its own. */
 const TABLES = {
+  csv: () => import('./tables/csv.ts'),
   compile: () => import('./tables/compiled-steps.ts'),
   threads: () => import('./tables/thread-scaling.ts'),
   tfjs: () => import('./tables/tensorflow.ts'),
@@ -60,6 +68,7 @@ function parse() {
       quick: { type: 'boolean', default: false },
       filter: { type: 'string' },
       rounds: { type: 'string' },
+      megabytes: { type: 'string' },
       against: { type: 'string' },
       simd: { type: 'string', default: 'auto' },
       threads: { type: 'string', default: '1' },
@@ -131,8 +140,9 @@ async function main(): Promise<void> {
     return;
   }
   if (options.table) {
-    const { table } = await TABLES[options.table]();
-    console.log(await table(options.simd as 'auto' | 'strict' | 'relaxed', options.quick));
+    const { table }: Table = await TABLES[options.table]();
+    const megabytes = options.megabytes === undefined ? undefined : Number(options.megabytes);
+    console.log(await table(options.simd as 'auto' | 'strict' | 'relaxed', options.quick, megabytes));
     return;
   }
   // Before anything is compiled.

@@ -158,6 +158,9 @@ describe('the examples of the reference', () => {
     return found.flat();
   }
 
+  /** Namespaces of which entries have more than the index. */
+  const ENTRIES = ['data', 'io', 'onnx'];
+
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(ROOT, 'build', '.examples-'));
@@ -170,8 +173,9 @@ describe('the examples of the reference', () => {
     const entries = ['init(', 'tensor(', 'compile(', 'nn.Module', 'nn.Sequential(', 'data.DataLoader(', 'optim.Adam('];
     for (const entry of [...entries, '.backward()', 'scope(']) expect(all).toContain(entry);
     const text = `import { ${Object.keys(retrograd)
-      .filter((name) => name !== 'var') // a word of the language
+      .filter((name) => name !== 'var' && !ENTRIES.includes(name)) // a word of the language
       .join(', ')} } from 'retrograd';
+${ENTRIES.map((name) => `import * as ${name} from 'retrograd/${name}';`).join('\n')}
 await init();
 ${programs.map(({ where, body }) => `{ // ${where}\n${body}\n}`).join('\n')}
 shutdown();

@@ -59,6 +59,27 @@ it('lstm learns digits row by row', async () => {
   expect(Number(/Test accuracy\s+([\d.]+) %/.exec(out)?.[1])).toBeGreaterThan(30);
 });
 
+it('diamonds learns prices from a CSV file, and leaves its metrics and its model', async () => {
+  const { code, out, err } = await run('diamonds', ['--diamonds', '5000', '--epochs', '2', '--out', folder]);
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  expect(out).toContain('clarity  string  0.0 % missing');
+  const metrics = readFileSync(join(folder, 'metrics.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(metrics.map(({ model, epoch }) => `${model} ${epoch}`)).toEqual([
+    'linear 1',
+    'linear 2',
+    'network 1',
+    'network 2',
+  ]);
+  for (const from of [0, 2]) expect(metrics[from + 1].loss).toBeLessThan(metrics[from].loss);
+  expect(out).toContain(`network ${metrics[3].r2.toFixed(4)}, linear ${metrics[1].r2.toFixed(4)}`);
+  expect(metrics[3].r2).toBeGreaterThan(0.7);
+  expect(Object.keys(weights(join(folder, 'diamonds.safetensors'))).length).toBeGreaterThan(5);
+});
+
 /** Width and height of the PNG that a program says it left. */
 function pictureOf(out: string): [width: number, height: number] {
   const path = /^Picture\s+(\S+\.png)$/m.exec(out)?.[1] as string;
