@@ -126,6 +126,8 @@ function packageFault(folder: string, { from, dynamic, nested, types }: Import):
     return types || (dynamic && nested)
       ? undefined
       : 'optional packages are imported inside functions, by await import()';
+  // A module of the user's, whose address is a value.
+  if (from === '' && dynamic && nested) return undefined;
   const { packages } = FOLDERS[folder] as { packages: readonly string[] };
   if (packages.includes('*') || packages.includes(from)) return;
   return `${folder}/ imports ${packages.length > 0 ? `no package but ${packages.join(', ')}` : 'no packages'}`;

@@ -70,6 +70,28 @@ const TENSORFLOW_PAGE = `(async () => {
 })();
 `;
 
+/** Reads batches that workers make, and says what became of those that fail. */
+const DATA_PAGE = `import { fromWorkers } from '/retrograd/build/lib/data.js';
+(async () => {
+  const told = [];
+  console.warn = (text) => told.push(text);
+  const read = async (workers, seed) => {
+    const batches = await fromWorkers('/worker.js', { workers, data: seed }).toArray();
+    return batches.map((batch) => [...batch]);
+  };
+  const [alone, shared] = [await read(0, 3), await read(2, 3)];
+  const broken = await read(1, -3).catch(({ name, message }) => name + ': ' + message);
+  const page = { alone, shared, broken, told };
+  await fetch('/result', { method: 'POST', body: JSON.stringify({ page, violations: [] }) });
+})();
+`;
+const DATA_WORKER = `import { from } from '/retrograd/build/lib/data.js';
+const fails = () => { throw new RangeError('mine'); };
+export const setup = (seed, { index, count }) =>
+  from(Int32Array.from({ length: 20 }, (_, i) => i)).shuffle({ seed: Math.abs(seed) })
+    .map((x) => (seed < 0 && x === 7 ? fails() : x)).batch(4).shard(count, index);
+`;
+
 describe.each(rowsOf(inject('browsers')))('%s', (_title, id, found) => {
   const library = join(inject('project'), 'node_modules/retrograd');
   let browser: Browser;
@@ -116,6 +138,25 @@ describe.each(rowsOf(inject('browsers')))('%s', (_title, id, found) => {
     } finally {
       await other.close();
     }
+  });
+
+  it.for([
+    ['workers of data', {}, 0],
+    ['workers of data under a policy', POLICY, 0],
+    ['workers of data where a policy forbids them', WITHOUT_BLOBS, 2],
+  ] as const)('%s', async ([, headers, reasons], { skip }) => {
+    needs(found, skip);
+    const files = { ...commonFiles({}), '/page.js': DATA_PAGE, '/worker.js': DATA_WORKER };
+    const answer = await visit(browser, { folders: { '/retrograd/': library }, files, headers });
+    const page = answer.page as unknown as Record<'alone' | 'shared', number[][]> & { broken: string; told: string[] };
+    expect(page.shared).toEqual(page.alone);
+    expect(page.alone.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i));
+    // Without workers it is the user's own error.
+    expect(page.broken).toMatch(
+      reasons > 0 ? /^RangeError: mine$/ : /^WorkerError: .*got RangeError at record \d+: mine$/,
+    );
+    expect(page.told).toHaveLength(reasons);
+    for (const reason of page.told) expect(reason).toMatch(/worker-src blob:/);
   });
 
   it('as it comes', async ({ skip }) => {

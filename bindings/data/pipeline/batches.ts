@@ -1,7 +1,7 @@
 // Stages that make one record of several, and several of one.
 import { ArgumentError, describe } from '../../memory/errors.ts';
 import { type Chunk, List, recordsOf } from './chunk.ts';
-import { collate } from './collate.ts';
+import { collate, copying } from './collate.ts';
 import { isColumn } from './columns.ts';
 import type { Source } from './source.ts';
 import { stage } from './stage.ts';
@@ -33,6 +33,7 @@ export function batches(name: string, input: Source<unknown>, cut: Cut): Source<
   const { length } = input;
   return stage<unknown, unknown, object>({
     ...{ name, inputs: [input], length: length === undefined ? length : countOf(length, cut) },
+    fresh: own === null || copying.has(own),
     ...(size === step && {
       skip: async ([cursor], _own, n) => {
         const records = (await cursor.pass(n * size)) / size;

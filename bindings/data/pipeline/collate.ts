@@ -24,6 +24,9 @@ export type Batched<T> = T extends number | null | undefined
                 ? { -readonly [K in keyof T]: Batched<T[K]> }
                 : unknown;
 
+/** Functions whose batches share memory with nothing, as those of the default. */
+export const copying = new WeakSet<object>();
+
 /** Puts arrays into one, whose first dim is theirs. @param what what they are, for messages */
 export type Stack = (arrays: readonly NdArray[], what: string) => NdArray;
 

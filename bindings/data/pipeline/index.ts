@@ -39,3 +39,4 @@ export {
 } from './split.ts';
 export type { Row } from './table.ts';
 export { type Batches, TensorLoader, type Tensors, type TensorsOptions } from './tensors.ts';
+export { type FromWorkers, fromWorkers, type Setup, type WorkersOptions } from './workers.ts';

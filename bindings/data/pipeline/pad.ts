@@ -1,7 +1,7 @@
 // Batches of sequences of several lengths.
 import { ArgumentError, formatShape } from '../../memory/errors.ts';
 import { callable } from '../../signature.ts';
-import { batchOf } from './collate.ts';
+import { batchOf, copying } from './collate.ts';
 import type { NdArray, Numbers } from './columns.ts';
 
 /** Options of {@link padCollate}. */
@@ -59,7 +59,7 @@ export const padCollate = callable<(options?: PadOptions) => (records: readonly 
     const cut = (length: number): number => Math.min(length, most ?? length);
     const target = (lengths: readonly number[]): number => Math.ceil(Math.max(...lengths) / multiple) * multiple;
     const left = side === 'left';
-    return (records: readonly unknown[]): unknown => {
+    const collate = (records: readonly unknown[]): unknown => {
       const beside: [string, unknown][] = [];
       const batch = batchOf(records, (arrays, what) => {
         const lengths = arrays.map(({ shape }) => cut(shape[0] as number));
@@ -75,6 +75,8 @@ export const padCollate = callable<(options?: PadOptions) => (records: readonly 
         );
       return beside.length > 0 ? { ...(batch as object), ...Object.fromEntries(beside) } : batch;
     };
+    copying.add(collate);
+    return collate;
   },
 );
 

@@ -10,10 +10,11 @@ import { Cursor, type Place } from './cursor.ts';
 import { interleave } from './interleave.ts';
 import { sourceOf } from './memory.ts';
 import { prefetch } from './prefetch.ts';
-import { Seed } from './random.ts';
+import { mix, Seed } from './random.ts';
 import { filter, filterChunk, type MapFunction, map, mapChunk, skip, take } from './records.ts';
 import { BatchSampler, Sampler } from './samplers.ts';
 import { concat, enumerate, repeat, shard, zip } from './sequence.ts';
+import { type Job, type Port, serve } from './serve.ts';
 import { buckets, ordered, shuffle } from './shuffle.ts';
 import type { PipelineState, Source } from './source.ts';
 import { TensorLoader, type Tensors, type TensorsOptions } from './tensors.ts';
@@ -334,6 +335,17 @@ export class Pipeline<T> implements AsyncIterable<T> {
     this.#last = { epoch, place: place as Place | null, cursor: null };
     this.#resumes = true;
     for (const [i, seed] of open.entries()) seed.value = seeds[i] as number;
+  }
+
+  /** Has the next pass be that of a worker. @internal */
+  begin({ epoch, seed, state }: Job): void {
+    for (const [i, each] of openSeeds(this.source).entries()) each.value = mix(seed, i);
+    this.loadState(state ?? { ...this.state(), epoch, place: null });
+  }
+
+  /** Gives the records of a pass to another thread. @internal */
+  serve(job: Job, port: Port): Promise<void> {
+    return serve(this, !!this.source.fresh, job, port);
   }
 
   /** A pass over the records, from the first, or after loadState() from where that says. */

@@ -13,7 +13,7 @@ interface Read<T> {
 export function prefetch<T>(input: Source<T>, depth: number): Source<T> {
   const { length } = input;
   return {
-    ...{ name: 'prefetch', inputs: [input], length },
+    ...{ name: 'prefetch', inputs: [input], length, fresh: input.fresh },
     async open(epoch, state) {
       const reader = await input.open(epoch, state);
       /** In their order; the end, or an error, is the last, and stays. */

@@ -17,17 +17,8 @@ export function mix(...numbers: readonly number[]): number {
 /** From 0 up to, not including, 1. */
 export const unit = (...numbers: readonly number[]): number => mix(...numbers) / 2 ** 32;
 
-/** What all workers of a pass draw their seeds from, each the same ones in the same order. */
-let shared: { readonly seed: number; drawn: number } | null = null;
-
-/** Has {@link drawSeed} draw from `seed` from now on. */
-export function shareSeed(seed: number): void {
-  shared = { seed, drawn: 0 };
-}
-
 /** A seed from the default generator, which `manualSeed` seeds; before `init()` from the engine's own. */
 export function drawSeed(op: string): number {
-  if (shared) return mix(shared.seed, shared.drawn++);
   return (isRunning() ? randomWords(op, 1) : crypto.getRandomValues(new Uint32Array(1)))[0] as number;
 }
 

@@ -14,9 +14,36 @@ const AT_ONCE = 64;
 const isPromise = (x: unknown): x is PromiseLike<unknown> =>
   typeof (x as PromiseLike<unknown> | null | undefined)?.then === 'function';
 
+/** Where a worker notes which record a function is called with, for whoever finds it dead. */
+export const progress: { words: Int32Array | null } = { words: null };
+
+/** What was wrong with which record. */
+const failures = new WeakMap<object, string>();
+
+/** The record at which an error was thrown, in words; '' where that is not known. */
+export const failureOf = (error: unknown): string => (Object(error) === error && failures.get(error as object)) || '';
+
+/** Notes the record at which `error` was thrown, and the file that it names, and throws it. */
+function fail(error: unknown, record: unknown, index: number): never {
+  const { file, path, url } = Object(record) as Readonly<Record<string, unknown>>;
+  const name = [file, path, url].find((x) => typeof x === 'string');
+  if (Object(error) === error && !failures.has(error as object))
+    failures.set(error as object, `record ${index}${name === undefined ? '' : ` (${name})`}`);
+  throw error;
+}
+
 /** What `fn` gives for the records of a chunk. */
 function each<T, U>(chunk: Chunk<T>, fn: MapFunction<T, U>, indexOf: (i: number) => number, epoch: number) {
-  const results = Array.from({ length: chunk.length }, (_, i) => fn(chunk.at(i), indexOf(i), epoch));
+  const results = Array.from({ length: chunk.length }, (_, i) => {
+    const [record, index] = [chunk.at(i), indexOf(i)];
+    if (progress.words) Atomics.store(progress.words, 0, index);
+    try {
+      const result = fn(record, index, epoch);
+      return isPromise(result) ? result.then(undefined, (error: unknown) => fail(error, record, index)) : result;
+    } catch (error) {
+      return fail(error, record, index);
+    }
+  });
   return results.some(isPromise) ? Promise.all(results) : (results as U[]);
 }
 
@@ -119,7 +146,7 @@ const least = (length: number | undefined, count: number): number | undefined =>
 
 export const take = <T>(input: Source<T>, count: number): Source<T> =>
   stage({
-    ...{ name: 'take', inputs: [input], length: least(input.length, count), get: getOf(input) },
+    ...{ name: 'take', inputs: [input], length: least(input.length, count), fresh: input.fresh, get: getOf(input) },
     own: () => ({ given: 0 }),
     run:
       ([cursor], own) =>
@@ -137,7 +164,12 @@ export function skip<T>(input: Source<T>, count: number): Source<T> {
   const { length } = input;
   const get = getOf(input);
   return stage({
-    ...{ name: 'skip', inputs: [input], length: length === undefined ? length : Math.max(0, length - count) },
+    ...{
+      name: 'skip',
+      inputs: [input],
+      fresh: input.fresh,
+      length: length === undefined ? length : Math.max(0, length - count),
+    },
     get:
       get &&
       ((indices, epoch) =>

@@ -165,7 +165,7 @@ export function shard<T>(input: Source<T>, count: number, index: number): Source
   const { length } = input;
   const get = getOf(input);
   return stage({
-    ...{ name: 'shard', inputs: [input] },
+    ...{ name: 'shard', inputs: [input], fresh: input.fresh },
     length: length === undefined ? undefined : Math.ceil(Math.max(0, length - index) / count),
     get:
       get &&

@@ -39,6 +39,8 @@ export interface Source<T> {
   readonly length?: number | undefined;
   /** What its random numbers are drawn from. @internal */
   readonly seed?: Seed | undefined;
+  /** Whether the memory of its records belongs to who gets them, and to nobody else. @internal */
+  readonly fresh?: boolean | undefined;
   /**
    * Begins a pass.
    * @param epoch number of the pass, from 0: what is random differs from pass to pass, and repeats with the number

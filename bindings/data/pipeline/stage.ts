@@ -60,7 +60,7 @@ export const getOf = <T>(source: Source<T>): Source<T>['get'] => source.get?.bin
 
 /** A source that reads others. What a reader does between two chunks is done by when next() has given the first. */
 export function stage<In, Out, Own extends object>(plan: Plan<In, Out, Own>): Source<Out> {
-  const { name, inputs, length, get, skip, seed } = plan;
+  const { name, inputs, length, get, skip, seed, fresh } = plan;
   const open = async (epoch: number, state?: unknown): Promise<Reader<Out>> => {
     const [places, saved] = (state ?? []) as [Place[]?, Own?];
     const cursors = (await openAll(inputs, epoch, places)) as readonly Cursor<In>[] as Cursors<In>;
@@ -72,5 +72,5 @@ export function stage<In, Out, Own extends object>(plan: Plan<In, Out, Own>): So
       ...(skip && { skip: (n: number) => skip(cursors, own, n) }),
     };
   };
-  return { name, inputs, length, seed, open, get };
+  return { name, inputs, length, seed, fresh, open, get };
 }
