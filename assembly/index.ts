@@ -1,8 +1,9 @@
-// The ABI: every export of the module. No logic.
+// The ABI: every export of the module. No logic. Kernels go by their numbers; two are called by name as well.
 export { ConvAlgorithm, conv_select_f32 } from "./conv/select";
-export { gemm_set_tile, gemm_tile_count, gemm_workspace_bytes } from "./gemm/gemm";
+export { exp_forward_f32 } from "./elementwise/unary";
+export { gemm_f32, gemm_set_tile, gemm_tile_count, gemm_workspace_bytes } from "./gemm/gemm";
 export { GemmAlgorithm, gemm_select_f32 } from "./gemm/select";
-export * from "./generated/kernels";
+export * from "./generated/exports";
 export * from "./program/program";
 
 /** First address behind the module's static data. */

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import type { Kernel, Spec } from '../bindings/kernels/descriptor.ts';
+import { exportOf } from '../bindings/kernels/eager.ts';
 import { families, probeFamilies, probes, table } from '../bindings/kernels/table.ts';
 
 const kernels = Object.entries(table) as [name: string, kernel: Kernel][];
@@ -40,12 +41,17 @@ function filesOfKernels(): Map<string, string[]> {
   return files;
 }
 
-const exported = (): string => `// Written by tools/generate-kernels.ts out of bindings/kernels/.
+const named = (): string => `// Written by tools/generate-kernels.ts out of bindings/kernels/.
 ${[...filesOfKernels()]
   .map(([file, names]) => [`../${file.slice(0, -'.ts'.length).split(sep).join('/')}`, names.sort()] as const)
   .sort(([a], [b]) => (a < b ? -1 : 1))
   .map(([file, names]) => `export { ${names.join(', ')} } from "${file}";`)
   .join('\n')}
+`;
+
+/** What WebAssembly exports: names that say numbers alone are 1 kB less. */
+const exported = (): string => `// Written by tools/generate-kernels.ts out of bindings/kernels/.
+export { ${all.map(([name], number) => `${name} as ${exportOf(number)}`).join(', ')} } from "./kernels";
 `;
 
 function dispatchCase([name, { operands, probes: answers }]: [string, Kernel], number: number): string {
@@ -155,12 +161,13 @@ export const everyKernel = optional(() => [${members.map(([family]) => family).j
  */
 function stamp(): string {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
-  const hash = createHash('sha256').update(exported()).update(dispatch()).digest('hex').slice(0, 8);
+  const hash = createHash('sha256').update(named()).update(exported()).update(dispatch()).digest('hex').slice(0, 8);
   return `${version}-${hash}`;
 }
 
 const FILES = {
-  'assembly/generated/kernels.ts': exported,
+  'assembly/generated/kernels.ts': named,
+  'assembly/generated/exports.ts': exported,
   'assembly/generated/dispatch.ts': dispatch,
   'assembly/generated/stamp.ts': () => `// tools/compile-kernels.ts puts this into each wasm file: ${stamp()}\n`,
   'bindings/generated/kernel-calls.ts': calls,

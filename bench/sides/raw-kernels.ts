@@ -33,11 +33,11 @@ export class RawKernels {
   readonly exports: Readonly<Record<string, Export>>;
   #top: number;
 
-  /** @throws WebAssembly.CompileError for 'relaxed' where the engine lacks it, which init() turns on in Node 20 */
-  constructor(build: BuildName, module: WebAssembly.Module) {
+  /** @param named gives exports other names @throws WebAssembly.CompileError for 'relaxed' where the engine lacks it, which init() turns on in Node 20 */
+  constructor(build: BuildName, module: WebAssembly.Module, named = (exports: Record<string, Export>) => exports) {
     this.build = build;
     const instance = new WebAssembly.Instance(module, imports(this.memory));
-    this.exports = instance.exports as unknown as Record<string, Export>;
+    this.exports = named(instance.exports as unknown as Record<string, Export>);
     this.exports._initialize?.();
     this.#top = Number(this.exports.heap_base?.());
   }

@@ -11,7 +11,7 @@ import {
   reduceKernels,
   scaleKernels,
 } from '../generated/kernel-calls.ts';
-import type { EagerCall } from '../kernels/eager.ts';
+import { type EagerCall, type Export, exportOf } from '../kernels/eager.ts';
 import { addKernels, type Kernels, linkKernels, type Probes } from '../kernels/table.ts';
 import type { Exports } from './instance.ts';
 import type { OneThread, Threads } from './one-thread.ts';
@@ -30,14 +30,12 @@ export interface Linked {
   unlink(): void;
 }
 
-/** Every known kernel of an instance, called at once. @throws Error where the wasm build lacks one */
+/** Every known kernel of an instance, called at once. The stamp of a build says that it has them all. */
 export function linked(exports: Exports, caller: OneThread, threads: Threads): Linked {
   const kernels: Record<string, EagerCall> = {};
   const probes: Record<string, EagerCall> = {};
-  const unlink = linkKernels(({ name, kernel, make }) => {
-    const f = exports[name];
-    if (!f) throw new Error(`the wasm build lacks the kernel ${name}; run npm run build`);
-    const call = make(f, caller);
+  const unlink = linkKernels(({ name, kernel, number, make }) => {
+    const call = make(exports[exportOf(number)] as Export, caller);
     if (kernel.probes) probes[name] = call;
     else kernels[name] = threads.sharing(name as keyof Kernels, kernel, call);
   });

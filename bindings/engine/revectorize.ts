@@ -2,6 +2,7 @@
 // against the plain build, since an experiment may be wrong.
 import { argumentsOf, operandsOf } from '../kernels/command.ts';
 import type { BufferSpec, Kernel } from '../kernels/descriptor.ts';
+import { exportOf } from '../kernels/eager.ts';
 import { addDescriptors, type KernelName, table } from '../kernels/table.ts';
 import '../kernels/trials.ts';
 import type { BuildName } from './builds.ts';
@@ -11,6 +12,8 @@ import { setTile, TILES } from './tile.ts';
 
 // Also of the families whose rows nobody has loaded.
 addDescriptors(table);
+/** A kernel's place is its number. */
+const NUMBERED = Object.keys(table);
 
 /** What came of the wish: the module to run, and why. */
 export interface Revectorized {
@@ -206,7 +209,7 @@ export async function digestKernels(
       if (spec.kind === 'list') operands[operand] = lists;
       else if (spec.kind === 'buffer') operands[operand] = addressOf(spec);
     }
-    exports[name]?.(...argumentsOf(name, operands, workspace));
+    exports[exportOf(NUMBERED.indexOf(name))]?.(...argumentsOf(name, operands, workspace));
     for (let i = 0; i < outs; i++) hash = digest(new Uint32Array(memory.buffer, outputs + i * OPERAND, WORDS), hash);
     return hash;
   };

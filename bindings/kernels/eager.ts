@@ -18,6 +18,9 @@ export type EagerCall = (call: any) => number;
 /** The call of each kernel with the same operands. */
 export type MakeCall = (f: Export, caller: Caller) => EagerCall;
 
+/** The name of the export of the kernel with a number. */
+export const exportOf = (number: number): string => `k${number}`;
+
 /** All that a bundle has of a kernel. */
 export interface EagerKernel {
   readonly name: string;

@@ -53,13 +53,6 @@ function sliceOf(
   return { shape, strides, offset: x.offset + start * stride };
 }
 
-/** Whether each of 0 … n − 1 is there once. */
-function isPermutation(dims: readonly number[], n: number): boolean {
-  let seen = 0;
-  for (const dim of dims) if (Number.isInteger(dim) && dim >= 0 && dim < n) seen |= 1 << dim;
-  return dims.length === n && seen === (1 << n) - 1;
-}
-
 /**
  * The strides by which the memory of x has `shape`, of as many elements; null where there are none. Dims of x that lie
  * as one behind the other are joined to runs, which the dims of `shape` have to fill one by one (PyTorch's
@@ -97,9 +90,7 @@ function checkElements(op: string, { size, sizes }: Tensor, shape: Shape): void 
 
 /** x in another shape: the same memory where its strides allow that, else a copy. @throws ShapeError */
 export function reshaped(o: Pick<Ops, 'reshape' | 'view'>, x: Tensor, shape: Shape): Tensor {
-  if (x.isContiguous()) return o.reshape({ x }, { shape });
-  checkElements('reshape', x, shape);
-  return viewStrides(x, shape) ? o.view({ x }, { shape }) : o.reshape({ x }, { shape });
+  return (x.isContiguous() || !viewStrides(x, shape) ? o.reshape : o.view)({ x }, { shape });
 }
 
 function checkSlice(op: string, shape: Shape, { dim, start, length, step }: Slice): void {
@@ -139,7 +130,7 @@ export const shapeRows = family(s, () => ({
   }),
   permute: row(s.permute, {
     view: ({ x }, { dims }) => {
-      if (!isPermutation(dims, x.ndim))
+      if (dims.length !== x.ndim || !dims.every((_, d) => dims.includes(d)))
         throw new ShapeError(`permute: expected each dim of ${formatShape(x.sizes)} once, got ${formatShape(dims)}`);
       const shape = dims.map((dim) => x.sizes[dim] as number);
       return { shape, strides: dims.map((dim) => x.steps[dim] as number), offset: x.offset };
@@ -192,12 +183,7 @@ export const shapeRows = family(s, () => ({
   sliceBackward: row(s.sliceBackward, {
     outputs: (make, { g }, { shape, ...attributes }, op) => {
       checkSlice(op, shape, attributes);
-      expectShape(
-        op,
-        'the gradient',
-        g,
-        shape.map((size, d) => (d === attributes.dim ? attributes.length : size)),
-      );
+      expectShape(op, 'the gradient', g, shape.with(attributes.dim, attributes.length));
       return { dx: make(shape, 'f32') };
     },
     forward: (k, { dx }, { g }, attributes) => {
@@ -229,12 +215,7 @@ export const shapeRows = family(s, () => ({
           );
         size += x.sizes[dim] as number;
       }
-      return {
-        y: make(
-          first.sizes.map((length, d) => (d === dim ? size : length)),
-          first.dtype,
-        ),
-      };
+      return { y: make(first.sizes.with(dim, size), first.dtype) };
     },
     forward: (k, { y }, { xs }, { dim }) => {
       let start = 0;

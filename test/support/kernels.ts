@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import v8 from 'node:v8';
 import { RawKernels } from '../../bench/sides/raw-kernels.ts';
+import { byName } from './exports.ts';
 
 /** The two single-threaded builds; every kernel is tested in both. */
 export const builds = ['strict', 'relaxed'] as const;
@@ -26,7 +27,7 @@ export class KernelBench extends RawKernels {
   readonly #guards: number[] = [];
 
   constructor(build: Build) {
-    super(build, moduleOf(build));
+    super(build, moduleOf(build), byName);
     this.#release = this.mark();
   }
 

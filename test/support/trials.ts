@@ -15,6 +15,7 @@ import type { BufferSpec, Kernel, ListSpec } from '../../bindings/kernels/descri
 import { descriptorOf, type KernelName } from '../../bindings/kernels/table.ts';
 import '../../bindings/kernels/trials.ts';
 import type { Block } from '../../bindings/memory/arena.ts';
+import { byName } from './exports.ts';
 
 export type Numbers = Readonly<Record<string, number>>;
 export type Call = Readonly<Record<string, Argument>>;
@@ -178,7 +179,7 @@ export class TrialMemory {
   #top = 0;
 
   constructor({ exports, memory, base }: { exports: Exports; memory: WebAssembly.Memory; base: number }) {
-    this.exports = exports;
+    this.exports = byName(exports);
     this.memory = memory;
     let top = base;
     const reserve = (bytes: number): number => {
