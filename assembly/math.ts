@@ -75,10 +75,13 @@ export function expTailSum(factor: v128, x: v128, low: v128): v128 {
   return scaledTail(factor, f32x4.add(remainder(x, shifted, TAIL_BIAS), low), shifted);
 }
 
-/** e^x 2^64 for x <= 40; below -110 as at -110. */
+/**
+ * e^x 2^64 for x <= 40; 0 from -132.4 down, where the power of two is 0: of -Inf a tiny number would take processors a
+ * hundred steps to scale back.
+ */
 @inline
 export function expTail(x: v128): v128 {
-  x = f32x4.pmax(x, f32x4.splat(-110));
+  x = f32x4.pmax(x, f32x4.splat(-132.4));
   const shifted = exponent(x, TAIL_BIAS);
   return f32x4.mul(expPolynomial(remainder(x, shifted, TAIL_BIAS)), i32x4.shl(shifted, 23));
 }
@@ -174,6 +177,12 @@ function logUnusual(x: v128): v128 {
 export function log(x: v128): v128 {
   if (anyUnusual(x)) return logUnusual(x);
   return logNormal(x);
+}
+
+/** ln(1 + x) for x in [0, 2^126], of sums that have 1 in them: 1 + x is rounded. Within 2 ulp of that. */
+@inline
+export function logOneAnd(x: v128): v128 {
+  return logNormal(f32x4.add(x, f32x4.splat(1)));
 }
 
 // Of one number, called where there is one for a row or for a kernel.
