@@ -3,8 +3,8 @@
 // ... blank, 2 L + 1 of them, of which alpha[n, time, width] has room for the longest. Rows of alpha and beta are kept
 // near 0 by their largest value, so that long sequences lose no digits. Samples are independent of each other.
 // Outputs are overwritten; alpha beyond a sample's frames and states is not.
-import { horizontalSum, lanesMask, loadLanes, storeLanes } from "../lanes";
-import { exp, expNegative, log } from "../math";
+import { horizontalSum, lanesMask, loadLanes, madd, storeLanes } from "../lanes";
+import { exp, expNegative, logOneAnd } from "../math";
 
 // Beta is alpha of the reversed frames and labels: its rows hold the last state first.
 
@@ -22,14 +22,16 @@ function emissions(frame: usize, blank: i32, first: i32, second: i32): v128 {
   return f32x4.replace_lane(one, 3, load<f32>(frame + ((<usize>second) << 2)));
 }
 
-/** log(e^a + e^b + e^c). -Inf where all are. */
+/** log(e^a + e^b + e^c): e^0 of the largest is 1. -Inf where all are, NaN where one is. */
 function paths(a: v128, b: v128, c: v128): v128 {
-  const top = f32x4.pmax(f32x4.pmax(f32x4.pmax(f32x4.splat(-1e30), a), b), c);
-  const sum = f32x4.add(
-    f32x4.add(expNegative(f32x4.sub(a, top)), expNegative(f32x4.sub(b, top))),
-    expNegative(f32x4.sub(c, top)),
-  );
-  return f32x4.add(log(sum), top);
+  const high = f32x4.pmax(a, b),
+    low = f32x4.pmin(b, a);
+  const top = f32x4.pmax(high, c),
+    middle = f32x4.pmax(low, f32x4.pmin(c, high)),
+    least = f32x4.pmin(c, low);
+  const from = f32x4.pmax(top, f32x4.splat(-1e30));
+  const others = f32x4.add(expNegative(f32x4.sub(middle, from)), expNegative(f32x4.sub(least, from)));
+  return f32x4.add(logOneAnd(others), madd(others, f32x4.splat(0), top));
 }
 
 /**
