@@ -116,9 +116,10 @@ function erfc(x: v128): v128 {
 function erfinv(x: v128): v128 {
   const one = f32x4.splat(1);
   const w = f32x4.neg(log(f32x4.mul(f32x4.sub(one, x), f32x4.add(one, x))));
-  const near = horner(f32x4.sub(w, f32x4.splat(2.5)), ERFINV_NEAR),
-    far = horner(f32x4.sub(f32x4.sqrt(w), f32x4.splat(3)), ERFINV_FAR);
-  const p = select(f32x4.lt(w, f32x4.splat(5)), near, far);
+  const close = f32x4.lt(w, f32x4.splat(5));
+  const near = horner(f32x4.sub(w, f32x4.splat(2.5)), ERFINV_NEAR);
+  if (i32x4.all_true(close)) return f32x4.mul(near, x);
+  const p = select(close, near, horner(f32x4.sub(f32x4.sqrt(w), f32x4.splat(3)), ERFINV_FAR));
   return f32x4.mul(select(f32x4.eq(w, f32x4.splat(Infinity)), w, p), x);
 }
 
