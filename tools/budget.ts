@@ -17,6 +17,6 @@ export const budget: readonly Limit[] = [
   { what: "README's example, minified", file: 'readme/index', limit: 65_700 },
   { what: 'a product alone, minified', file: 'product/index', limit: 40_900 },
   { what: 'threads, where there are some', file: 'readme/thread-pool', limit: 4_200 },
-  { what: 'one build of the kernels', file: kernels, limit: 87_100 },
+  { what: 'one build of the kernels', file: kernels, limit: 87_000 },
   { what: 'the TensorFlow.js backend', file: ['tfjs/index', kernels], limit: 127_000 },
 ];

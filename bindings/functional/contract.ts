@@ -1,7 +1,7 @@
 // Sums of products of two tensors whose dims have names: one batched product of matrices.
 import { ops } from '../autograd.ts';
 import { ArgumentError } from '../memory/errors.ts';
-import { viewStrides } from '../ops/shape.ts';
+import { reshaped } from '../ops/shape.ts';
 import { sameShape } from '../ops/shapes.ts';
 import { numelOf, type Shape, type Tensor } from '../tensor.ts';
 import { diagonal } from './rearrange.ts';
@@ -14,10 +14,7 @@ export interface Named {
 }
 
 /** x in another shape: a view where its strides allow that. */
-function shaped(x: Tensor, shape: Shape): Tensor {
-  if (sameShape(x.sizes, shape)) return x;
-  return viewStrides(x, shape) ? ops.view({ x }, { shape }) : ops.reshape({ x }, { shape });
-}
+const shaped = (x: Tensor, shape: Shape): Tensor => (sameShape(x.sizes, shape) ? x : reshaped(ops, x, shape));
 
 /** With the dims in another order, which has all of them. */
 export function ordered({ x, names }: Named, order: readonly string[]): Tensor {
