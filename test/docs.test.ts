@@ -57,8 +57,8 @@ describe.each(PAPERS)('%s', (paper) => {
 
 describe('README.md', () => {
   it('names what the package exports', async () => {
-    const { autograd, data, distributions, functional, io, nn, optim, Tensor } = retrograd;
-    const spaces: Record<string, object> = { autograd, data, distributions, functional, io, nn, optim };
+    const { autograd, data, distributions, functional, io, nn, onnx, optim, Tensor } = retrograd;
+    const spaces: Record<string, object> = { autograd, data, distributions, functional, io, nn, onnx, optim };
     const tensor = [...Object.getOwnPropertyNames(Tensor.prototype), 'shape', 'dtype', 'grad'];
     const everywhere = new Set([...Object.keys(retrograd), ...Object.keys(functional), ...tensor]);
     const wrong: string[] = [];

@@ -12,6 +12,8 @@ export interface Use {
   readonly host: boolean;
   /** Whether somebody reads it who says that it is never trained, such as a running mean. */
   readonly constant: boolean;
+  /** Whether the model says by its place that it is none to be trained. */
+  readonly fixed?: boolean;
 }
 
 const typed = ({ type, data }: Constant): TypedArray => {
@@ -21,15 +23,15 @@ const typed = ({ type, data }: Constant): TypedArray => {
 };
 
 /** The constant as nodes take it. @throws ArgumentError where a whole number does not fit i32 */
-export function constantOf(constant: Constant, { host, constant: fixed }: Use): Value {
+export function constantOf(constant: Constant, { host, constant: kept, fixed }: Use): Value {
   const { type, sizes, data } = constant;
   const few = data.length <= MOST_ON_HOST;
   const single = sizes.length === 0;
   // Alone, whole numbers are mostly shapes, and fractions are settings.
-  if (few && !fixed && (host || single || !isFloat(type))) return new HostArray(sizes, Array.from(data), true);
+  if (few && !kept && (host || single || !isFloat(type))) return new HostArray(sizes, Array.from(data), true);
   const made = tensor(typed(constant), { shape: [...sizes] });
-  if (!isFloat(type)) return new Buffer(made, { persistent: false });
-  return fixed ? new Buffer(made) : new Parameter(made);
+  if (!isFloat(type) || (fixed && !kept)) return new Buffer(made, { persistent: false });
+  return kept ? new Buffer(made) : new Parameter(made);
 }
 
 /** The tensor of a value that modules list; null where it is on the host. */

@@ -4,9 +4,10 @@ import { promised } from '../io/declare.ts';
 import { readFileBytes } from '../io/files.ts';
 import { ArgumentError, BackendError } from '../memory/errors.ts';
 import type { Tensor } from '../tensor.ts';
-import { type GraphProto, LOCATION, type ModelProto, type TensorProto, type ValueInfoProto } from './messages.ts';
+import { inlined } from './functions.ts';
+import { type GraphProto, LOCATION, type TensorProto, type ValueInfoProto } from './messages.ts';
 import { OnnxModule, type OnnxValue } from './model.ts';
-import { checkOperators, planOf } from './plan.ts';
+import { checkOperators, type Model, planOf } from './plan.ts';
 import { decode } from './proto.ts';
 import { bad, placeOf } from './tensors.ts';
 import { dtypeOf } from './values.ts';
@@ -89,14 +90,14 @@ function infoOf({ name = '', type }: ValueInfoProto): OnnxValue {
 const NEWEST = 'take a newer file, or export the model anew';
 
 /** @throws FormatError for what is no model */
-function parse(bytes: Uint8Array): { model: ModelProto; graph: GraphProto; opsets: Map<string, number> } {
+function parse(bytes: Uint8Array): { graph: GraphProto } & Pick<Model, 'opsets' | 'versions'> {
   const model = decode('ModelProto', bytes);
   const { graph } = model;
   if (!graph || graph.node.length + graph.output.length === 0) throw bad(`a model with a graph, got none; ${NEWEST}`);
   const opsets = new Map(
     model.opsetImport.map(({ domain = '', version }) => [domain === 'ai.onnx' ? '' : domain, Number(version ?? 1)]),
   );
-  return { model, graph, opsets };
+  return { ...inlined(model, graph), opsets };
 }
 
 async function load(
@@ -106,10 +107,10 @@ async function load(
   externalData: Readonly<Record<string, Bytes>> | null,
 ): Promise<OnnxModule> {
   const bytes = typeof source === 'string' ? await read(source) : bytesOf('loadOnnx', source);
-  const { graph, opsets } = parse(bytes);
+  const { graph, opsets, versions } = parse(bytes);
   checkOperators(graph, outputs);
   const beside = await filesOf(graph, source, externalData);
-  const plan = planOf(graph, { opsets, beside }, { outputs });
+  const plan = planOf(graph, { opsets, versions, beside }, { outputs });
   const initial = new Set(graph.initializer.map(({ name }) => name));
   const inputs = graph.input.filter(({ name }) => !initial.has(name)).map(infoOf);
   const infos = new Map([...graph.valueInfo, ...graph.output].map((info) => [info.name ?? '', info]));
@@ -131,8 +132,8 @@ async function load(
  * `stateDict()` is saved as any other. Opsets from 7 on. Numbers of 64 and 16 bits become f32, whole numbers i32,
  * truths u8; shapes and the like are computed beside tensors, exactly.
  * @param source the bytes of the file; or its path, in Node, or its URL
- * @throws FormatError for what is no model, and for operators that there are not, each with all its places; what
- *   {@link readFileBytes} and fetch throw
+ * @throws FormatError for what is no model, and for operators that there are not, each with all its places; the
+ *   system's error where a file cannot be read, BackendError where a URL cannot
  * @example
  * ```ts
  * const body = await loadOnnx('model.onnx', { outputs: ['features'], freeze: true });

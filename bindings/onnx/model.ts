@@ -7,7 +7,7 @@ import { constantOf, heldOf, type Use } from './constants.ts';
 import { takesOf } from './operator.ts';
 import type { Plan } from './plan.ts';
 import { type Constants, runPlan } from './run.ts';
-import { type ElementType, tensorOf, type Value } from './values.ts';
+import { type ElementType, isFloat, tensorOf, type Value } from './values.ts';
 
 /** An input or a result of a model. */
 export interface OnnxValue {
@@ -79,6 +79,7 @@ export class OnnxModule<
   readonly #loaded: Loaded;
   readonly #constants: Constants;
   readonly #places: readonly Place[];
+  readonly #blocks: ReadonlySet<object>;
   /** What the model takes, in order. */
   readonly inputs: readonly OnnxValue[];
   /** What it gives, in order. */
@@ -94,11 +95,16 @@ export class OnnxModule<
     const places: Place[] = [];
     const names = new Set<string>();
     const uses = usesOf(loaded.plan);
+    // PaddlePaddle writes its weights as nodes, and has no initialisers; others write weights as these.
+    const hasWeights = [...plansIn(loaded.plan)].some(({ constants: all }) =>
+      all.some(({ initial, constant: { type, sizes } }) => initial && isFloat(type) && sizes.length > 0),
+    );
     for (const plan of plansIn(loaded.plan))
       constants.set(
         plan,
-        plan.constants.map(({ slot, name, constant }) => {
-          const value = constantOf(constant, uses.get(plan)?.get(slot) ?? { host: false, constant: false });
+        plan.constants.map(({ slot, name, constant, initial }) => {
+          const use = uses.get(plan)?.get(slot) ?? { host: false, constant: false };
+          const value = constantOf(constant, { ...use, fixed: !initial && hasWeights });
           const held = heldOf(value);
           // Two bodies of a model may have one name for what each has of its own.
           let own = name;
@@ -110,6 +116,7 @@ export class OnnxModule<
       );
     this.#constants = constants;
     this.#places = places;
+    this.#blocks = new Set(places.map(({ value }) => (value as Tensor).block));
     this.train(startsInTraining(loaded.plan));
   }
 
@@ -126,7 +133,11 @@ export class OnnxModule<
   forward(...inputs: I): R {
     this.#check(inputs);
     try {
-      const results = runPlan(this.#loaded.plan, { constants: this.#constants, training: this.training }, inputs);
+      const results = runPlan(
+        this.#loaded.plan,
+        { constants: this.#constants, blocks: this.#blocks, training: this.training },
+        inputs,
+      );
       const tensors = results.map((value, i) => tensorOf(value, this.#loaded.plan.types[i] as ElementType));
       return (tensors.length === 1 ? tensors[0] : tensors) as R;
     } catch (error) {

@@ -1,9 +1,10 @@
 // A graph as it is run: nodes in order, their values in numbered slots, and after which node nobody needs a value.
 import { FormatError } from '../memory/errors.ts';
+import { copyOf } from './functions.ts';
 import { ATTRIBUTE, type AttributeProto, type GraphProto, type NodeProto } from './messages.ts';
 import { type Attribute, type Node, type Operator, takesOf } from './operator.ts';
 import { operators } from './operators/index.ts';
-import { type Beside, bad, type Constant, readTensor } from './tensors.ts';
+import { type Beside, bad, type Constant, dequantised, readTensor } from './tensors.ts';
 import type { ElementType } from './values.ts';
 
 /** A node in a plan. */
@@ -18,6 +19,15 @@ export interface Step {
   readonly last: number[];
 }
 
+/** A constant of a graph. */
+export interface PlanConstant {
+  readonly slot: number;
+  readonly name: string;
+  readonly constant: Constant;
+  /** Whether it is an initialiser, and no node. */
+  readonly initial: boolean;
+}
+
 export interface Plan {
   readonly slots: number;
   /** Of the inputs. */
@@ -26,13 +36,15 @@ export interface Plan {
   readonly types: readonly ElementType[];
   /** Slots that are filled from those of the graph around. */
   readonly captured: readonly (readonly [outer: number, inner: number])[];
-  readonly constants: readonly { readonly slot: number; readonly name: string; readonly constant: Constant }[];
+  readonly constants: readonly PlanConstant[];
   readonly steps: readonly Step[];
 }
 
 /** What is known of all of a model's graphs. */
 export interface Model {
   readonly opsets: ReadonlyMap<string, number>;
+  /** Of nodes that come from functions. */
+  readonly versions: ReadonlyMap<NodeProto, ReadonlyMap<string, number>>;
   readonly beside: Beside;
 }
 
@@ -141,7 +153,7 @@ class Planner {
   readonly #slots = new Map<string, number>();
   readonly #types: ElementType[] = [];
   readonly #captured: (readonly [number, number])[] = [];
-  readonly #constants: { slot: number; name: string; constant: Constant }[] = [];
+  readonly #constants: PlanConstant[] = [];
   readonly #wanted: ReadonlySet<string>;
   readonly #steps: Step[] = [];
 
@@ -160,8 +172,8 @@ class Planner {
     return slot;
   }
 
-  constant(name: string, constant: Constant): void {
-    this.#constants.push({ slot: this.add(name, constant.type), name, constant });
+  constant(name: string, constant: Constant, initial: boolean): void {
+    this.#constants.push({ slot: this.add(name, constant.type), name, constant, initial });
   }
 
   typeOf(slot: number): ElementType {
@@ -179,6 +191,16 @@ class Planner {
     return inner;
   }
 
+  /** Makes floats of constants that are quantised: so they can be trained. @returns whether it did */
+  #dequantise(proto: NodeProto, inputs: readonly number[]): boolean {
+    const [x, scale, zero] = inputs.map((slot) => this.#constants.find((each) => each.slot === slot)?.constant);
+    const axis = Number(proto.attribute.find(({ name }) => name === 'axis')?.i ?? 1);
+    if (!x || !scale || (inputs.length > 2 && !zero)) return false;
+    const made = dequantised(x, scale, zero ?? null, axis);
+    if (made) this.constant(proto.output[0] ?? '', made, true);
+    return made !== null;
+  }
+
   step(proto: NodeProto): void {
     const operator = operatorOf(proto) as Operator;
     const where = `the node '${proto.name || proto.output[0] || ''}' (${labelOf(proto)})`;
@@ -193,6 +215,7 @@ class Planner {
       if (name === '' && i < least) throw bad(`${where} to have an input ${i}, got none`);
     });
     const inputs = given.map((name) => (name === '' ? -1 : this.find(name, where)));
+    if (proto.opType === 'DequantizeLinear' && this.#dequantise(proto, inputs)) return;
     const domain = OWN.includes(proto.domain ?? '') ? '' : (proto.domain ?? '');
     const attributes = attributesOf(proto, operator, where);
     const types = inputs.map((slot) => (slot < 0 ? 0 : this.typeOf(slot)));
@@ -204,7 +227,7 @@ class Planner {
       name: proto.name || proto.output[0] || '',
       op: proto.opType ?? '',
       operator,
-      opset: this.#model.opsets.get(domain) ?? 1,
+      opset: (this.#model.versions.get(proto) ?? this.#model.opsets).get(domain) ?? 1,
       attributes,
       types,
       wanted: proto.output.map((name) => name !== '' && this.#wanted.has(name)),
@@ -246,7 +269,8 @@ class Planner {
       outputs: slots,
       types: slots.map((slot) => this.typeOf(slot)),
       captured: this.#captured,
-      constants: this.#constants,
+      // Without those that only stood for others.
+      constants: this.#constants.filter(({ slot }) => readers.has(slot) || slots.includes(slot)),
       steps,
     };
   }
@@ -272,7 +296,7 @@ function constantIn(proto: NodeProto, beside: Beside): Constant {
   });
   switch (attribute?.name) {
     case 'value':
-      if (attribute.t) return readTensor({ ...emptyLists(attribute.t), name: proto.output[0] ?? '' }, beside);
+      if (attribute.t) return readTensor(copyOf(attribute.t, { name: proto.output[0] ?? '' }), beside);
       break;
     case 'value_float':
       return list([Math.fround(value as number)], 1, []);
@@ -285,13 +309,6 @@ function constantIn(proto: NodeProto, beside: Beside): Constant {
   }
   throw bad(`a constant of numbers at '${proto.output[0] ?? ''}', got '${attribute?.name ?? 'none'}'`);
 }
-
-/** Lists that a message inherits are its own in the copy. */
-const emptyLists = <T extends object>(message: T): T => {
-  const copy = {} as Record<string, unknown>;
-  for (const key in message) copy[key] = (message as Record<string, unknown>)[key];
-  return copy as T;
-};
 
 /** How a graph is cut, or stands within another. */
 interface Setting {
@@ -325,10 +342,11 @@ export function planOf(graph: GraphProto, model: Model, { outer, types, outputs 
   const slots = inputs.map(({ name, type }, i) =>
     planner.add(name ?? '', type?.tensorType?.elemType || (types?.[i] ?? 0)),
   );
-  for (const [name, proto] of initial) if (wanted.has(name)) planner.constant(name, readTensor(proto, model.beside));
+  for (const [name, proto] of initial)
+    if (wanted.has(name)) planner.constant(name, readTensor(proto, model.beside), true);
   for (const node of nodes)
     if (node.opType === 'Constant' && OWN.includes(node.domain ?? ''))
-      planner.constant(node.output[0] ?? '', constantIn(node, model.beside));
+      planner.constant(node.output[0] ?? '', constantIn(node, model.beside), false);
     else planner.step(node);
   return planner.plan(slots, results);
 }

@@ -15,14 +15,16 @@ export type Constants = ReadonlyMap<Plan, readonly Value[]>;
 /** A model at work. */
 export interface Run {
   readonly constants: Constants;
+  /** The memory of those that are tensors. */
+  readonly blocks: ReadonlySet<object>;
   readonly training: boolean;
 }
 
-/** The result of fn, with all else that it made freed. */
-function alone(fn: () => Slots): Slots {
+/** Those of the results of fn that somebody reads, with all else that it made freed. */
+function alone({ outputs }: Step, fn: () => Slots): Slots {
   let results: Slots = [];
   scope(() => {
-    results = fn();
+    results = fn().map((value, i) => ((outputs[i] ?? -1) < 0 ? null : value));
     const values = results.flatMap((value): Slots => (value instanceof Sequence ? [...value.items] : [value]));
     return values.filter((value) => value instanceof Tensor);
   });
@@ -73,7 +75,7 @@ export function runPlan(plan: Plan, run: Run, inputs: readonly (Value | null)[],
   /** How many slots hold a piece of memory that a step has made. */
   const held = new Map<object, number>();
   for (const step of plan.steps) {
-    const results = frees ? alone(() => runStep(step, run, slots)) : runStep(step, run, slots);
+    const results = frees ? alone(step, () => runStep(step, run, slots)) : runStep(step, run, slots);
     step.outputs.forEach((slot, i) => {
       if (slot < 0) return;
       const value = results[i] ?? null;
@@ -81,7 +83,7 @@ export function runPlan(plan: Plan, run: Run, inputs: readonly (Value | null)[],
         throw new FormatError(`${step.node.op} '${step.node.name}': expected a result ${i} to be there`);
       slots[slot] = value;
     });
-    if (frees) release(step, slots, held, results);
+    if (frees) release(step, slots, held, results, run.blocks);
     for (const slot of step.last) slots[slot] = null;
   }
   return plan.outputs.map((slot) => {
@@ -93,14 +95,23 @@ export function runPlan(plan: Plan, run: Run, inputs: readonly (Value | null)[],
 }
 
 /** Gives back memory that the steps made and no slot holds. */
-function release(step: Step, slots: Slots, held: Map<object, number>, results: Slots): void {
+function release(
+  step: Step,
+  slots: Slots,
+  held: Map<object, number>,
+  results: Slots,
+  constants: ReadonlySet<object>,
+): void {
+  const captured = Object.values(step.graphs).flatMap((inner) => inner.captured.map(([outer]) => outer));
+  const sources = [...step.inputs, ...captured];
   step.outputs.forEach((slot, i) => {
     const value = results[i];
     // What is in a sequence may be in others as well: it lasts until it is collected.
     if (value instanceof Sequence) for (const item of value.items) if (item instanceof Tensor) held.delete(item.block);
     if (slot < 0 || !(value instanceof Tensor)) return;
-    // Views of what came from outside are not for us to free.
-    const fresh = step.inputs.every((input) => {
+    // Views of what came from outside, and constants that a graph within gives, are not for us to free.
+    if (constants.has(value.block)) return;
+    const fresh = sources.every((input) => {
       const given = input < 0 ? null : slots[input];
       if (given instanceof Sequence) return false;
       return !(given instanceof Tensor) || given.block !== value.block || held.has(given.block);

@@ -95,6 +95,22 @@ function nibbles(type: ElementType, bytes: ArrayLike<number>, count: number): nu
 }
 
 /**
+ * The floats that quantised numbers stand for, with one scale for all or one for each part along an axis; null for
+ * scales of blocks.
+ */
+export function dequantised(x: Constant, scale: Constant, zero: Constant | null, axis: number): Constant | null {
+  const each = scale.data.length > 1;
+  const dim = axis < 0 ? axis + x.sizes.length : axis;
+  if (scale.sizes.length > 1 || (each && x.sizes[dim] !== scale.data.length)) return null;
+  const inner = x.sizes.slice(dim + 1).reduce((a, b) => a * b, 1);
+  const data = Float32Array.from(x.data, (value, i) => {
+    const part = each ? Math.floor(i / inner) % scale.data.length : 0;
+    return (value - (zero?.data[zero.data.length > 1 ? part : 0] ?? 0)) * (scale.data[part] as number);
+  });
+  return { type: scale.type, sizes: x.sizes, data };
+}
+
+/**
  * The numbers of a tensor; those of 64 bits are rounded to doubles.
  * @throws FormatError
  */

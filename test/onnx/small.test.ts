@@ -1,24 +1,10 @@
-// Small tests of ONNX's own, one of each operator that needs few bytes, and what is wrong with files and calls.
-import { readFileSync } from 'node:fs';
+// Small tests of ONNX's own pass, on every machine.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { init } from '../../bindings/index.ts';
+import { MISSING, rows } from './small.ts';
 import { runModel } from './suite.ts';
 
-interface Row {
-  readonly name: string;
-  readonly model: string;
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
-}
-
-const rows: Row[] = JSON.parse(readFileSync(new URL('small.json', import.meta.url), 'utf8'));
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'));
-
-/** Which of them ask for what there is not. */
-const MISSING = [
-  /^test_(adagrad|adam|momentum|bitcast|binarizer|tfidf|nonmax|unique|dft|stft|det|roialign|optional|array|tree)/,
-  /^test_(blackman|hamming|hann)window|^test_(mel|swiglu|deform|causal|linear_attention|flex|ai_onnx|compress)/,
-];
 
 beforeAll(() => init({ threads: 1 }));
 

@@ -77,6 +77,13 @@ export const activations: Family = {
   Softmax: along(softmax),
   Softplus: activation('', (x) => A.softplus(x)),
   Softsign: activation('', (x) => A.softsign(x)),
+  SwiGLU: {
+    takes: 'A B | alpha=1',
+    run: (call) => {
+      const a = call.float(0);
+      return F.mul(F.mul(a, F.sigmoid(F.mul(a, call.int('alpha')))), call.float(1));
+    },
+  },
   Swish: activation('alpha=1', (x, call) => F.mul(x, F.sigmoid(F.mul(x, call.int('alpha'))))),
   ThresholdedRelu: activation('alpha=1', (x, call) => F.where(F.gt(x, call.int('alpha')), x, 0)),
 };

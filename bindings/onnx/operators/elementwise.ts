@@ -5,11 +5,11 @@ import * as F from '../../functional/elementwise.ts';
 import { wholeQuotient } from '../../functional/quotient.ts';
 import { reshape } from '../../functional/shape.ts';
 import * as special from '../../functional/special.ts';
-import { Tensor } from '../../tensor.ts';
-import { mapped } from '../host.ts';
+import { numelOf, Tensor } from '../../tensor.ts';
+import { broadcast, mapped } from '../host.ts';
 import { DATA } from '../messages.ts';
 import { always, type Call, type Family, like, type Operator } from '../operator.ts';
-import { dtypeOf, HostArray, isFloat, rangeOf, type Value } from '../values.ts';
+import { dtypeOf, HostArray, isFloat, MOST_ON_HOST, rangeOf, type Value } from '../values.ts';
 
 type Unary = (x: Tensor) => Tensor;
 type Scalars = (...values: number[]) => number;
@@ -21,6 +21,10 @@ const unary = (fn: Unary, host?: Scalars): Operator => ({
   run: (call) => cast(fn(call.x()), dtypeOf(call.type())),
   ...(host && { host: (call, x) => mapped(rounding(call, host), x) }),
 });
+
+/** As mapped(), where what comes of it is not much more than what there is. */
+const ifFew = (fn: Scalars, ...xs: HostArray[]): HostArray | undefined =>
+  numelOf(broadcast(...xs.map((x) => x.sizes))) <= MOST_ON_HOST ? mapped(fn, ...xs) : undefined;
 
 /** As f32 rounds, where the result has fractions. */
 const rounding = (call: Call, fn: Scalars): Scalars =>
@@ -43,21 +47,22 @@ const OLD = 'axis:int broadcast=0';
 
 const binary = (fn: Binary, host: Scalars, ofIntegers: Binary = fn): Operator => ({
   takes: `A B | ${OLD}`,
-  host: (call, a, b) => mapped(rounding(call, host), a, b),
+  host: (call, a, b) => ifFew(rounding(call, host), a, b),
   run: (call) => (call.isFloat() ? fn : ofIntegers)(...pair(call)),
 });
 
 const comparison = (fn: Binary, host: (a: number, b: number) => boolean): Operator => ({
   takes: `A B | ${OLD}`,
   types: always(DATA.BOOL),
-  host: (_, a, b) => mapped((p, q) => Number(host(p as number, q as number)), a, b),
+  host: (_, a, b) => ifFew((p, q) => Number(host(p as number, q as number)), a, b),
   run: (call) => fn(...pair(call)),
 });
 
 /** Of any number of tensors. */
 const variadic = (fn: Binary, host: Scalars): Operator => ({
   takes: 'X...',
-  host: (call, ...xs) => xs.reduce((a, b) => mapped(rounding(call, host), a, b)),
+  host: (call, first, ...xs) =>
+    xs.reduce<HostArray | undefined>((a, b) => a && ifFew(rounding(call, host), a, b), first),
   run: (call) => {
     const [head, ...others] = call.values.map((_, i) => call.x(i)) as [Tensor, ...Tensor[]];
     return others.reduce((a, b) => cast(fn(a, b), head.dtype), head);
@@ -76,7 +81,7 @@ function quotient(a: Tensor, b: TensorLike): Tensor {
 
 const power: Operator = {
   takes: `X Y | ${OLD}`,
-  host: (call, a, b) => mapped(rounding(call, Math.pow), a, b),
+  host: (call, a, b) => ifFew(rounding(call, Math.pow), a, b),
   run: (call) => {
     const [, exponent] = pair(call);
     const x = call.float(0);
@@ -87,7 +92,7 @@ const power: Operator = {
 
 const modulo: Operator = {
   takes: 'A B | fmod=0',
-  host: (call, a, b) => mapped((p = 0, q = 0) => (call.int('fmod') ? p % q : p - q * Math.floor(p / q)), a, b),
+  host: (call, a, b) => ifFew((p = 0, q = 0) => (call.int('fmod') ? p % q : p - q * Math.floor(p / q)), a, b),
   run: (call) => {
     const [a, b] = pair(call);
     return cast((call.int('fmod') ? special.fmod : special.remainder)(a, b), dtypeOf(call.type()));
@@ -99,7 +104,7 @@ const shift: Operator = {
   run: (call) => {
     const fn =
       call.word('direction', 'LEFT', 'RIGHT') === 'LEFT' ? compare.bitwiseLeftShift : compare.bitwiseRightShift;
-    return fn(call.x(0), call.x(1));
+    return converted(fn(call.x(0), call.x(1)), DATA.INT32, call.type());
   },
 };
 
@@ -160,7 +165,7 @@ const casting = (takes: string, to: (call: Omit<Call['node'], 'given'>) => numbe
 const select: Operator = {
   takes: 'condition X Y',
   types: like(1),
-  host: (_, condition, x, y) => mapped((c, a, b) => (c ? a : b) as number, condition, x, y),
+  host: (_, condition, x, y) => ifFew((c, a, b) => (c ? a : b) as number, condition, x, y),
   run: (call) => F.where(call.x(0), call.operand(1), call.operand(2) as Tensor),
 };
 
@@ -188,7 +193,10 @@ export const elementwise: Family = {
   Atanh: unary(special.atanh),
   BitShift: shift,
   BitwiseAnd: binary(F.bitwiseAnd, (a = 0, b = 0) => a & b),
-  BitwiseNot: unary(F.bitwiseNot),
+  BitwiseNot: {
+    takes: 'X',
+    run: (call) => converted(F.bitwiseNot(call.x()), DATA.INT32, call.type()),
+  },
   BitwiseOr: binary(F.bitwiseOr, (a = 0, b = 0) => a | b),
   BitwiseXor: binary(F.bitwiseXor, (a = 0, b = 0) => a ^ b),
   Cast: casting('X | to!:int saturate=1 round_mode=up', (node) => node.attributes.to as number),

@@ -14,8 +14,10 @@ import { quantised } from './quantised.ts';
 import { reductions } from './reduce.ts';
 import { images } from './resize.ts';
 import { recurrent } from './rnn.ts';
+import { selections } from './select.ts';
 import { sequences } from './sequence.ts';
 import { shapes } from './shape.ts';
+import { signals } from './signal.ts';
 
 /** All operators of ONNX's own domain that there are, by name. */
 export const operators: Family = {
@@ -36,4 +38,6 @@ export const operators: Family = {
   ...quantised,
   ...control,
   ...sequences,
+  ...signals,
+  ...selections,
 };

@@ -14,7 +14,7 @@ import { numelOf, type Shape, type Tensor } from '../../tensor.ts';
 import * as H from '../host.ts';
 import { DATA } from '../messages.ts';
 import { always, type Call, type Family, first, like, type Operator } from '../operator.ts';
-import { HostArray } from '../values.ts';
+import { HostArray, MOST_ON_HOST } from '../values.ts';
 
 /** Indices of which negative ones count from the end. */
 const counted = (index: Tensor, size: number): Tensor => F.where(F.lt(index, 0), F.add(index, size), index);
@@ -32,7 +32,11 @@ function indexOf(call: Call, i: number, size: number): Tensor {
 
 const gathered: Operator = {
   takes: 'data indices | axis=0',
-  host: (call, x, index) => H.gathered(x, index, call.axis(call.int('axis'), x.sizes.length)),
+  host: (call, x, index) => {
+    const axis = call.axis(call.int('axis'), x.sizes.length);
+    const count = (index.data.length * x.data.length) / Math.max(x.sizes[axis] ?? 1, 1);
+    return count <= MOST_ON_HOST ? H.gathered(x, index, axis) : undefined;
+  },
   run: (call) => {
     const x = call.x();
     const axis = call.axis(call.int('axis'), x.ndim);

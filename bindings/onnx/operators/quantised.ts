@@ -35,6 +35,9 @@ const quantisedType: TypeRule = ({ types, attributes }) => [
   types[2] || (attributes.output_dtype as number) || DATA.UINT8,
 ];
 
+/** What tensors were before they were quantised. */
+const origins = new WeakMap<Tensor, Tensor>();
+
 const quantise: Operator = {
   takes: 'x y_scale~ y_zero_point? | axis=1 block_size=0 output_dtype=0 saturate=1 precision=0',
   types: quantisedType,
@@ -42,7 +45,9 @@ const quantise: Operator = {
     const x = call.float(0);
     const y = F.round(F.div(x, spread(call, call.float(1), x)));
     const moved = call.has(2) ? F.add(y, spread(call, call.float(2), x)) : y;
-    return saturated(moved, call.node.given[0] as number);
+    const quantised = saturated(moved, call.node.given[0] as number);
+    if (x.requiresGrad) origins.set(quantised, x);
+    return quantised;
   },
 };
 
@@ -51,8 +56,16 @@ const dequantise: Operator = {
   types: ({ types }) => [types[1] as number],
   run: (call) => {
     const x = call.float(0);
-    const moved = call.has(2) ? F.sub(x, spread(call, call.float(2), x)) : x;
-    return F.mul(moved, spread(call, call.float(1), x));
+    const scale = spread(call, call.float(1), x);
+    const zero = call.has(2) ? spread(call, call.float(2), x) : null;
+    const of = (y: Tensor): Tensor => F.mul(zero ? F.sub(y, zero) : y, scale);
+    const origin = origins.get(call.x(0));
+    if (!origin) return of(x);
+    // Straight through: as if nothing had been rounded, but cut to the range (Bengio et al. 2013).
+    const [low, high] = rangeOf(call.type());
+    const scaled = F.div(origin, scale);
+    const smooth = of(F.clamp(zero ? F.add(scaled, zero) : scaled, low, high));
+    return F.add(smooth, F.sub(of(x), smooth).detach());
   },
 };
 

@@ -234,7 +234,8 @@ const blocks = (deep: boolean): Operator => ({
     const size = call.int('blocksize');
     if (deep) {
       const apart = S.reshape(x, [n, c, h / size, size, w / size, size]);
-      return S.reshape(S.permute(apart, [0, 3, 5, 1, 2, 4]), [n, c * size * size, h / size, w / size]);
+      const order = call.word('mode', 'DCR', 'CRD') === 'DCR' ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4];
+      return S.reshape(S.permute(apart, order), [n, c * size * size, h / size, w / size]);
     }
     const depth = c / (size * size);
     const rows = call.word('mode', 'DCR', 'CRD') === 'DCR';
