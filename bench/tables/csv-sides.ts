@@ -5,7 +5,10 @@ import papaparse from 'papaparse';
 import { csv } from 'retrograd/data';
 import { inferSchema, initParser } from 'udsv';
 
-/** What a side has read: how many rows, the sum of their prices where that is asked for, and at what cost: seconds of processors, and the most memory. */
+/**
+ * What a side has read: how many rows, the sum of their prices where that is asked for, and at what cost: seconds of
+ * processors, and the most memory.
+ */
 export interface Answer {
   readonly rows: number;
   readonly sum: number;

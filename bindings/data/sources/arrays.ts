@@ -152,8 +152,8 @@ async function rowsOf<T>(op: string, source: ByteSource, layoutOf: LayoutOf): Pr
 const toIdx = signature('idx(source: source)', sourceKind);
 
 /**
- * The rows of an IDX file, the format of MNIST: of a file of images each image, of a file of labels each number. They are
- * read when they are asked for, in any order; only packed files and streams are read whole.
+ * The rows of an IDX file, the format of MNIST: of a file of images each image, of a file of labels each number. They
+ * are read when they are asked for, in any order; only packed files and streams are read whole.
  *
  * @param args the path of a file, a URL, a Blob, bytes, a stream; packed by gzip or Zstandard or not
  * @throws FormatError for what is no such file; the system's error where it cannot be read

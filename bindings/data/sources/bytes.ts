@@ -44,9 +44,10 @@ export interface ReadableBytes {
 }
 
 /**
- * Where bytes come from: the path of a file (Node), a URL as text or as a URL, a Blob or a File, bytes, a ReadableStream
- * or an async iterable of bytes. gzip and Zstandard (by the package `fzstd`) are told by their first bytes and unpacked.
- * A stream can be read once: for several passes give a function that makes one, as `() => fetch(url).then((r) => r.body)`.
+ * Where bytes come from: the path of a file (Node), a URL as text or as a URL, a Blob or a File, bytes, a
+ * ReadableStream or an async iterable of bytes. gzip and Zstandard (by the package `fzstd`) are told by their first
+ * bytes and unpacked. A stream can be read once: for several passes give a function that makes one, as
+ * `() => fetch(url).then((r) => r.body)`.
  */
 export type ByteSource =
   | string

@@ -14,24 +14,34 @@ import { type LineReport, WrongLines } from './wrong.ts';
 
 /** Options of {@link csv}. */
 export interface CsvOptions {
-  /** The character between fields; null: of comma, tab, semicolon and `|` the one that fits the first rows. @defaultValue null */
+  /**
+   * The character between fields; null: of comma, tab, semicolon and `|` the one that fits the first rows.
+   * @defaultValue null
+   */
   delimiter?: string | null;
   /** Whether the first row has the names; or the names, of a file without them. @defaultValue true */
   header?: boolean | readonly string[];
   /** The columns that rows have, in that order; null: all. What is not named is not converted. @defaultValue null */
   columns?: readonly string[] | null;
   /**
-   * Types by the names of columns; those of the others are guessed from a sample. `f32` and `f64` are numbers, NaN where
-   * one is missing; `i32` and `u8` whole numbers, of which none may be missing; `bool` is 1 for `true`, 0 for `false`,
-   * NaN for none, in f32; `date` (ISO 8601) milliseconds since 1970 in f64; `string` is text, null where it is missing.
+   * Types by the names of columns; those of the others are guessed from a sample. `f32` and `f64` are numbers, NaN
+   * where one is missing; `i32` and `u8` whole numbers, of which none may be missing; `bool` is 1 for `true`, 0 for
+   * `false`, NaN for none, in f32; `date` (ISO 8601) milliseconds since 1970 in f64; `string` is text, null where it is
+   * missing.
    * @defaultValue \{\}
    */
   types?: Readonly<Record<string, CsvType>> | null;
-  /** The character around fields that hold delimiters or ends of lines, doubled inside; null: there is none. @defaultValue '"' */
+  /**
+   * The character around fields that hold delimiters or ends of lines, doubled inside; null: there is none.
+   * @defaultValue '"'
+   */
   quote?: string | null;
   /** The character with which lines begin that are left out. @defaultValue null */
   comment?: string | null;
-  /** The texts that stand for no value; null: those of pandas, such as nothing, `NA`, `null` and `NaN`. @defaultValue null */
+  /**
+   * The texts that stand for no value; null: those of pandas, such as nothing, `NA`, `null` and `NaN`.
+   * @defaultValue null
+   */
   missing?: readonly string[] | null;
   /** Rows from which types are guessed, at most 4096. @defaultValue 1000 */
   sample?: number;
@@ -39,7 +49,10 @@ export interface CsvOptions {
   onError?: 'report' | 'throw';
   /** The most bytes of a row: what a quote that is not closed costs at most. @defaultValue 4194304 */
   maxRecord?: number;
-  /** How text is written, as TextDecoder names it; one in which the characters of ASCII are bytes. @defaultValue 'utf-8' */
+  /**
+   * How text is written, as TextDecoder names it; one in which the characters of ASCII are bytes.
+   * @defaultValue 'utf-8'
+   */
   encoding?: string;
 }
 

@@ -14,7 +14,7 @@ const DELIMITERS = [',', '\t', ';', '|'];
 
 const escaped = (code: number): string => `\\x${code.toString(16).padStart(2, '0')}`;
 
-/** The first rows from character `from` on, of a text with a character for each byte; without comments and empty lines. */
+/** The first rows from character `from` on, of a text with a character a byte; without comments and empty lines. */
 function firstRows(text: string, from: number, dialect: Dialect, delimiter: string, count: number): RawRow[] {
   const [d, q] = [escaped(delimiter.charCodeAt(0)), dialect.quote < 0 ? '' : escaped(dialect.quote)];
   const quoted = !q ? '(?!)()|' : `${q}([^${q}]*(?:${q}${q}[^${q}]*)*)${q}(?=${d}|[\\r\\n]|$)|`;

@@ -1,5 +1,5 @@
-// Numbers and dates out of the bytes of a text. What is short is computed on the spot, and exactly what JavaScript makes
-// of the same text; the rest goes through a string.
+// Numbers and dates out of the bytes of a text. What is short is computed on the spot, and exactly what JavaScript
+// makes of the same text; the rest goes through a string.
 
 /** Powers of ten, from 10 ** −POWERS to 10 ** POWERS; up to 10 ** 22 they are exact. */
 const POWERS = 60;

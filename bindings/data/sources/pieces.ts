@@ -19,7 +19,7 @@ function made<T>(table: Record<string, (step: Step) => T>, what: string, step: S
   return make(step);
 }
 
-/** A pattern of the engine that the file was made for, as one of JavaScript's. @throws FormatError where there is none */
+/** A pattern of the engine that the file was made for, as one of JavaScript's. @throws FormatError for no such one */
 function regexOf(pattern: string): RegExp {
   const source = pattern
     // Without a way back, which changes no match of the patterns in use.

@@ -2,7 +2,7 @@
 import { ArgumentError, describe } from '../../memory/errors.ts';
 import type { Blocks } from './blocks.ts';
 
-/** The encoding's own name. @throws ArgumentError for one that is not there, or whose characters of ASCII are not bytes */
+/** The encoding's own name. @throws ArgumentError for one that is not there, or whose ASCII is not bytes */
 export function encodingOf(op: string, name: string): string {
   try {
     const { encoding } = new TextDecoder(name);
