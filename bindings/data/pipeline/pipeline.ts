@@ -12,7 +12,7 @@ import { sourceOf } from './memory.ts';
 import { prefetch } from './prefetch.ts';
 import { mix, Seed } from './random.ts';
 import { filter, filterChunk, type MapFunction, map, mapChunk, skip, take } from './records.ts';
-import { BatchSampler, Sampler } from './samplers.ts';
+import type { BatchSampler, Sampler } from './samplers.ts';
 import { concat, enumerate, repeat, shard, zip } from './sequence.ts';
 import { type Job, type Port, serve } from './serve.ts';
 import { buckets, ordered, shuffle } from './shuffle.ts';
@@ -78,6 +78,8 @@ const openSeeds = ({ seed, inputs }: Source<unknown>): Seed[] => [
   ...(seed?.open ? [seed] : []),
   ...inputs.flatMap(openSeeds),
 ];
+
+const isSampler = (x: unknown): x is Sampler => typeof (x as Partial<Sampler> | null)?.draw === 'function';
 
 /** A pass that is under way. */
 interface Pass {
@@ -261,16 +263,17 @@ export class Pipeline<T> implements AsyncIterable<T> {
    */
   sample<U = T>(sampler: Iterable<number> | BatchSampler): Pipeline<U>;
   sample(sampler: unknown): Pipeline<unknown> {
-    if (sampler instanceof BatchSampler) {
-      const { batchSize, dropLast } = sampler;
-      return this.sample(sampler.sampler).batch(batchSize, dropLast);
+    // By what they have, so that who calls no sampler has none in the bundle.
+    const { sampler: inner, batchSize, dropLast } = Object(sampler) as Partial<BatchSampler>;
+    if (inner && batchSize !== undefined) {
+      return this.sample(inner).batch(batchSize, !!dropLast);
     }
     const { source } = this;
     if (!source.get)
       throw new ArgumentError(
         `sample: expected records that can be asked for by number, got ${nameOf(source)}, a stream`,
       );
-    if (sampler instanceof Sampler)
+    if (isSampler(sampler))
       return new Pipeline(
         ordered('sample', source, sampler.length, (seed, epoch) => sampler.draw(seed, epoch), sampler.seed),
       );

@@ -25,8 +25,8 @@ export const failureOf = (error: unknown): string => (Object(error) === error &&
 
 /** Notes the record at which `error` was thrown, and the file that it names, and throws it. */
 function fail(error: unknown, record: unknown, index: number): never {
-  const { file, path, url } = Object(record) as Readonly<Record<string, unknown>>;
-  const name = [file, path, url].find((x) => typeof x === 'string');
+  const { file, path, url, name: own } = Object(record) as Readonly<Record<string, unknown>>;
+  const name = [file, path, url, own].find((x) => typeof x === 'string');
   if (Object(error) === error && !failures.has(error as object))
     failures.set(error as object, `record ${index}${name === undefined ? '' : ` (${name})`}`);
   throw error;

@@ -212,9 +212,10 @@ const kinds: Readonly<Record<string, Kind>> = {
 };
 
 /** {@link fromWorkers}. */
-export interface FromWorkers {
-  <T = unknown>(module: string | { readonly href: string }, options?: WorkersOptions): Pipeline<T>;
-}
+export type FromWorkers = <T = unknown>(
+  module: string | { readonly href: string },
+  options?: WorkersOptions,
+) => Pipeline<T>;
 
 /**
  * A pipeline whose records are made in workers, while this thread computes. `module` exports

@@ -76,6 +76,11 @@ function sourceOf(
           at += count;
           return chunk;
         },
+        skip(n) {
+          const from = at;
+          at = Math.min(entries.length, at + n);
+          return at - from;
+        },
         state: () => at,
         close() {},
       };
