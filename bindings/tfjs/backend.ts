@@ -201,18 +201,15 @@ export class Backend implements TfBackend {
     const place = runtime().arena.bare(data.size * bytesOf(data.dtype), 'TensorFlow.js');
     data.place = place;
     data.later = null;
-    let done = false;
     try {
       this.run({ run: () => later.compute(data) ?? [] }, later, later);
-      done = true;
-    } finally {
-      if (done) this.#waiting.end(data, later, this.#release);
-      else {
-        data.place = null;
-        data.later = later;
-        place.free();
-      }
+    } catch (error) {
+      data.place = null;
+      data.later = later;
+      place.free();
+      throw error;
     }
+    this.#waiting.end(data, later, this.#release);
   }
 
   /** Computes all that waits, or all that is going to read `input`. */

@@ -30,7 +30,6 @@ export class Waiting {
 
   /** All that wait, or all that are going to read `input`. */
   all(input?: Data): Data[] {
-    if (input?.readers === 0 || this.#all.size === 0) return [];
     return [...this.#all].filter(({ later }) => !input || later?.inputs.includes(input));
   }
 }

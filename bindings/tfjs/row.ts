@@ -28,12 +28,10 @@ type Given<T extends Takes> = { readonly [K in keyof T]: T[K] extends Optional ?
 /** What computes a kernel. All data of results is its own or shared; inputs have the dtypes that the row takes. */
 type Run<I, A> = (backend: Backend, inputs: I, attrs: A) => Info | Info[];
 
-/** Whether ours computes a call; otherwise the cpu backend's kernel does. */
-type Fits = (backend: Backend, inputs: object, attrs: unknown) => boolean;
-
 /** A row, its types forgotten. */
 export interface Row {
-  readonly fits: Fits;
+  /** Whether ours computes this call; otherwise the cpu backend's does. */
+  fits(backend: Backend, inputs: object, attrs: unknown): boolean;
   run(backend: Backend, inputs: object, attrs: unknown): Info | Info[];
 }
 
@@ -58,8 +56,6 @@ function isReadable(backend: Backend, info: Info, mask: number): boolean {
   return true;
 }
 
-type Inputs = Readonly<Record<string, Info | null | undefined>>;
-
 /**
  * A row of a kernel with named inputs.
  * @param takes the inputs by name, with their dtypes: `{ x: F | I, bias: maybe(F) }`
@@ -76,27 +72,16 @@ export function row<const T extends Takes, A = unknown>(
     return typeof spec === 'number' ? spec : spec.mask;
   });
   const needed = names.map((name) => typeof takes[name] === 'number');
-  const [first = 0, second = 0] = masks;
-  const holds = when as undefined | ((inputs: object, attrs: unknown) => boolean);
-  const any: Fits = (backend, inputs, attrs) => {
-    for (let i = 0; i < names.length; i++) {
-      const info = (inputs as Inputs)[names[i] as string];
-      if (info ? !isReadable(backend, info, masks[i] as number) : needed[i]) return false;
-    }
-    return holds ? holds(inputs, attrs) : true;
+  return {
+    fits: (backend, inputs, attrs) => {
+      for (let i = 0; i < names.length; i++) {
+        const info = (inputs as Readonly<Record<string, Info | null | undefined>>)[names[i] as string];
+        if (info ? !isReadable(backend, info, masks[i] as number) : needed[i]) return false;
+      }
+      return when?.(inputs as Given<T>, attrs as A) ?? true;
+    },
+    run: run as Row['run'],
   };
-  // What most rows take, by names that engines know beforehand.
-  const x: Fits = (backend, inputs, attrs) => {
-    const info = (inputs as Inputs).x;
-    return !!info && isReadable(backend, info, first) && (holds ? holds(inputs, attrs) : true);
-  };
-  const ab: Fits = (backend, inputs, attrs) => {
-    const { a, b } = inputs as Inputs;
-    if (!(a && b && isReadable(backend, a, first) && isReadable(backend, b, second))) return false;
-    return holds ? holds(inputs, attrs) : true;
-  };
-  const list = needed.includes(false) ? '' : names.join();
-  return { fits: list === 'x' ? x : list === 'a,b' ? ab : any, run: run as Row['run'] };
 }
 
 /** A row of a kernel that takes a list of tensors. */

@@ -20,16 +20,10 @@ const sharing = <A>(input: string, shapeOf: (x: Info, attrs: A) => Shape): Row =
   },
 });
 
-/** Whether all are sizes. */
-function isPlain(shape: Shape): boolean {
-  for (const n of shape) if (!Number.isInteger(n) || n < 0) return false;
-  return true;
-}
-
 /** A shape in which one size may be −1, for the rest. @throws ShapeError where it has another number of elements */
 function reshaped({ shape: from }: Info, { shape }: { shape: readonly number[] }): Shape {
   const size = numelOf(from);
-  if (isPlain(shape) && numelOf(shape) === size) return shape;
+  if (numelOf(shape) === size && shape.every((n) => n >>> 0 === n)) return shape;
   const known = shape.reduce((n, each) => (each === -1 ? n : n * each), 1);
   const to = shape.map((each) => (each === -1 ? size / known : each));
   const open = shape.filter((each) => each === -1).length;
