@@ -1,7 +1,7 @@
 // What an operator is: what it takes, of which types its results are, and how they are computed.
 import { cast } from '../functional/arguments.ts';
 import { ArgumentError, FormatError } from '../memory/errors.ts';
-import { type Shape, Tensor } from '../tensor.ts';
+import type { Shape, Tensor } from '../tensor.ts';
 import type { GraphProto, TensorProto } from './messages.ts';
 import { type ElementType, HostArray, isFloat, numbersOf, tensorOf, type Value } from './values.ts';
 
@@ -189,7 +189,8 @@ export class Call {
     return this.node.attributes[name] ?? null;
   }
 
-  int(name: string): number {
+  /** A number that is an attribute; null, whatever the type says, where it is left out and has no default. */
+  attr(name: string): number {
     return this.#attribute(name) as number;
   }
 
@@ -242,5 +243,3 @@ export const like =
 export const first =
   (...others: readonly ElementType[]): TypeRule =>
   ({ types }) => [types[0] ?? 0, ...others];
-
-export { Tensor };

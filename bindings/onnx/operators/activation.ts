@@ -22,7 +22,7 @@ const along = (fn: (x: Tensor, dim: number) => Tensor): Operator => ({
   takes: 'X | axis:int',
   run: (call) => {
     const x = call.float();
-    const axis = call.axis(call.int('axis') ?? (call.opset < 13 ? 1 : -1), x.ndim);
+    const axis = call.axis(call.attr('axis') ?? (call.opset < 13 ? 1 : -1), x.ndim);
     if (call.opset >= 13 || axis === x.ndim - 1) return fn(x, axis);
     const rows = numelOf(x.sizes.slice(0, axis));
     return reshape(fn(reshape(x, [rows, x.size / Math.max(rows, 1)]), 1), x.sizes);
@@ -37,13 +37,13 @@ function hardmax(x: Tensor, dim: number): Tensor {
 }
 
 export const activations: Family = {
-  Celu: activation('alpha=1', (x, call) => celu(x, call.int('alpha'))),
-  Elu: activation('alpha=1', (x, call) => A.elu(x, call.int('alpha'))),
+  Celu: activation('alpha=1', (x, call) => celu(x, call.attr('alpha'))),
+  Elu: activation('alpha=1', (x, call) => A.elu(x, call.attr('alpha'))),
   Gelu: activation('approximate=none', (x, call) => A.gelu(x, call.word('approximate', 'none', 'tanh'))),
-  HardSigmoid: activation('alpha=0.2 beta=0.5', (x, call) => hardSigmoid(x, call.int('alpha'), call.int('beta'))),
+  HardSigmoid: activation('alpha=0.2 beta=0.5', (x, call) => hardSigmoid(x, call.attr('alpha'), call.attr('beta'))),
   HardSwish: activation('', (x) => F.mul(x, hardSigmoid(x, 1 / 6, 0.5))),
   Hardmax: along(hardmax),
-  LeakyRelu: activation('alpha=0.01', (x, call) => A.leakyRelu(x, call.int('alpha'))),
+  LeakyRelu: activation('alpha=0.01', (x, call) => A.leakyRelu(x, call.attr('alpha'))),
   LogSoftmax: along(logSoftmax),
   Mish: activation('', (x) => A.mish(x)),
   PRelu: {
@@ -64,12 +64,12 @@ export const activations: Family = {
   },
   Relu: { takes: 'X', run: (call) => F.relu(call.x()) },
   Selu: activation('alpha=1.67326319217681884765625 gamma=1.05070102214813232421875', (x, call) =>
-    F.mul(A.elu(x, call.int('alpha')), call.int('gamma')),
+    F.mul(A.elu(x, call.attr('alpha')), call.attr('gamma')),
   ),
   Shrink: {
     takes: 'X | bias=0 lambd=0.5',
     run: (call) => {
-      const [x, lambd, bias] = [call.x(), call.int('lambd'), call.int('bias')];
+      const [x, lambd, bias] = [call.x(), call.attr('lambd'), call.attr('bias')];
       const above = F.where(F.gt(x, lambd), F.sub(x, bias), 0);
       return cast(F.where(F.lt(x, -lambd), F.add(x, bias), above), x.dtype);
     },
@@ -81,9 +81,9 @@ export const activations: Family = {
     takes: 'A B | alpha=1',
     run: (call) => {
       const a = call.float(0);
-      return F.mul(F.mul(a, F.sigmoid(F.mul(a, call.int('alpha')))), call.float(1));
+      return F.mul(F.mul(a, F.sigmoid(F.mul(a, call.attr('alpha')))), call.float(1));
     },
   },
-  Swish: activation('alpha=1', (x, call) => F.mul(x, F.sigmoid(F.mul(x, call.int('alpha'))))),
-  ThresholdedRelu: activation('alpha=1', (x, call) => F.where(F.gt(x, call.int('alpha')), x, 0)),
+  Swish: activation('alpha=1', (x, call) => F.mul(x, F.sigmoid(F.mul(x, call.attr('alpha'))))),
+  ThresholdedRelu: activation('alpha=1', (x, call) => F.where(F.gt(x, call.attr('alpha')), x, 0)),
 };

@@ -32,12 +32,12 @@ function biasOf(call: Call, rows: number, keys: number, past: number): Tensor | 
     bias = bias ? F.add(bias, more) : more;
   };
   const key = S.reshape(range(0, keys), [1, keys]);
-  const [left, right] = [call.int('left_window_size'), call.int('right_window_size')];
+  const [left, right] = [call.attr('left_window_size'), call.attr('right_window_size')];
   // Keys that were there before the first query; of a cache outside, the last queries are for its last keys.
   const lengths = call.has(6) ? S.reshape(call.index(6), [-1, 1, 1, 1]) : null;
   const own = S.reshape(range(past, past + rows), [rows, 1]);
   const place = lengths ? F.add(own, F.sub(lengths, rows)) : own;
-  if (call.int('is_causal')) hide(F.gt(key, place));
+  if (call.attr('is_causal')) hide(F.gt(key, place));
   if (left >= 0) hide(F.lt(key, F.sub(place, left)));
   if (right >= 0) hide(F.gt(key, F.add(place, right)));
   if (lengths) hide(F.ge(key, lengths));
@@ -61,24 +61,24 @@ const attention: Operator = {
   types: ({ types }) => [0, 1, 2, 0].map((i) => types[i] as number),
   run: (call) => {
     const flat = call.sizes().length === 3;
-    const q = split(call.float(0), call.int('q_num_heads'));
-    let [k, v] = [1, 2].map((i) => split(call.float(i), call.int('kv_num_heads'))) as [Tensor, Tensor];
+    const q = split(call.float(0), call.attr('q_num_heads'));
+    let [k, v] = [1, 2].map((i) => split(call.float(i), call.attr('kv_num_heads'))) as [Tensor, Tensor];
     const past = call.has(4) ? (call.sizes(4)[2] as number) : 0;
     if (call.has(4)) [k, v] = [S.cat([call.float(4), k], 2), S.cat([call.float(5), v], 2)];
     const present = [k, v];
     const [, heads, rows, width] = q.sizes as [number, number, number, number];
     const bias = biasOf(call, rows, k.sizes[2] as number, past);
-    const scale = call.int('scale') ?? 1 / Math.sqrt(width);
+    const scale = call.attr('scale') ?? 1 / Math.sqrt(width);
     const keys = shared(k, heads);
     const values = shared(v, heads);
-    const cap = call.int('softcap');
+    const cap = call.attr('softcap');
     let [y, scores]: [Tensor, Tensor | null] = [q, null];
     if (cap || call.wants(3)) {
       const raw = F.mul(matmul(q, S.transpose(keys, -2, -1)), scale);
       const capped = cap ? F.mul(F.tanh(F.div(raw, cap)), cap) : raw;
       const masked = bias ? F.add(capped, bias) : capped;
       const weights = weightsOf(masked);
-      scores = [raw, capped, masked, weights][call.int('qk_matmul_output_mode')] ?? null;
+      scores = [raw, capped, masked, weights][call.attr('qk_matmul_output_mode')] ?? null;
       y = matmul(weights, values);
     } else y = scaledDotProductAttention(q, keys, values, { attnMask: bias, scale });
     if (flat) y = S.reshape(S.transpose(y, 1, 2), [y.sizes[0] as number, rows, -1]);
@@ -91,11 +91,11 @@ const rotary: Operator = {
   takes: 'X cos_cache sin_cache position_ids? | interleaved=0 num_heads=0 rotary_embedding_dim=0',
   run: (call) => {
     const x = call.float(0);
-    const heads = x.ndim === 4 ? (x.sizes[1] as number) : call.int('num_heads');
+    const heads = x.ndim === 4 ? (x.sizes[1] as number) : call.attr('num_heads');
     const all =
       x.ndim === 4 ? S.transpose(x, 1, 2) : S.reshape(x, [x.sizes[0] as number, x.sizes[1] as number, heads, -1]);
     const width = all.sizes[3] as number;
-    const turned = call.int('rotary_embedding_dim') || width;
+    const turned = call.attr('rotary_embedding_dim') || width;
     const [n, rows] = all.sizes as [number, number];
     const cache = (i: number): Tensor => {
       const table = call.float(i);
@@ -105,13 +105,13 @@ const rotary: Operator = {
     };
     const [cos, sin] = [cache(1), cache(2)];
     const part = S.narrow(all, 3, 0, turned);
-    const pairs = call.int('interleaved')
+    const pairs = call.attr('interleaved')
       ? S.unbind(S.reshape(part, [n, rows, heads, turned / 2, 2]), 4)
       : S.split(part, turned / 2, 3);
     const [a, b] = pairs as [Tensor, Tensor];
     const real = F.sub(F.mul(cos, a), F.mul(sin, b));
     const imaginary = F.add(F.mul(sin, a), F.mul(cos, b));
-    const joined = call.int('interleaved')
+    const joined = call.attr('interleaved')
       ? S.reshape(S.stack([real, imaginary], 4), part.sizes)
       : S.cat([real, imaginary], 3);
     const y = turned < width ? S.cat([joined, S.narrow(all, 3, turned, width - turned)], 3) : joined;

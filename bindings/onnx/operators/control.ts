@@ -63,7 +63,7 @@ const scan: Operator = {
     if (call.opset < 9)
       throw new ArgumentError('Scan: expected opset 9 or later, got an earlier one; export the model anew');
     const body = call.bodies.body as Body;
-    const count = call.int('num_scan_inputs');
+    const count = call.attr('num_scan_inputs');
     const states = call.values.length - count;
     let carried = call.values.slice(0, states) as Value[];
     const inputs = Array.from({ length: count }, (_, i) => partsOf(call, states + i, i));

@@ -31,7 +31,7 @@ export function convolved(call: Call, x: Tensor, weight: Tensor, bias: Tensor | 
   const size = spatialOf(call, x.sizes, weight.sizes);
   const { stride, dilation, before, behind } = windowsOf(call, size, weight.sizes.slice(2));
   const padding = before.map((n, d) => [n, behind[d] as number] as const);
-  return own.conv({ x, weight, bias }, { stride, dilation, padding, groups: call.int('group'), layout: 'nchw' });
+  return own.conv({ x, weight, bias }, { stride, dilation, padding, groups: call.attr('group'), layout: 'nchw' });
 }
 
 /** What is cut off a transposed convolution's full result of each dim. */
@@ -82,7 +82,7 @@ const transposed: Operator = {
     const padding = before.map((n, d) => [n, (behind[d] as number) - (extra[d] as number)] as const);
     return own.convBackwardInput(
       { g: x, weight, bias },
-      { stride, dilation, groups: call.int('group'), size: result, padding },
+      { stride, dilation, groups: call.attr('group'), size: result, padding },
     );
   },
 };

@@ -33,7 +33,7 @@ const rounding = (call: Call, fn: Scalars): Scalars =>
 /** The operands of a function of two, of which the first is a tensor; before opset 7 the second has an axis. */
 function pair(call: Call): [Tensor, TensorLike] {
   const [a, b] = [call.operand(0), call.operand(1)];
-  const axis = call.int('axis');
+  const axis = call.attr('axis');
   if (axis !== null && b instanceof Tensor) {
     const rank = call.sizes(0).length;
     const behind = rank - b.ndim - call.axis(axis, rank);
@@ -92,10 +92,10 @@ const power: Operator = {
 
 const modulo: Operator = {
   takes: 'A B | fmod=0',
-  host: (call, a, b) => ifFew((p = 0, q = 0) => (call.int('fmod') ? p % q : p - q * Math.floor(p / q)), a, b),
+  host: (call, a, b) => ifFew((p = 0, q = 0) => (call.attr('fmod') ? p % q : p - q * Math.floor(p / q)), a, b),
   run: (call) => {
     const [a, b] = pair(call);
-    return cast((call.int('fmod') ? special.fmod : special.remainder)(a, b), dtypeOf(call.type()));
+    return cast((call.attr('fmod') ? special.fmod : special.remainder)(a, b), dtypeOf(call.type()));
   },
 };
 
@@ -130,7 +130,7 @@ const clip: Operator = {
 };
 
 function boundsOf(call: Call, [low, high]: readonly (HostArray | null | undefined)[]): [number | null, number | null] {
-  if (call.opset < 11) return [call.int('min'), call.int('max')];
+  if (call.opset < 11) return [call.attr('min'), call.attr('max')];
   return [low?.data[0] ?? null, high?.data[0] ?? null];
 }
 
@@ -174,7 +174,7 @@ const infinite: Operator = {
   types: always(DATA.BOOL),
   run: (call) => {
     const x = call.float();
-    const [negative, positive] = [call.int('detect_negative'), call.int('detect_positive')];
+    const [negative, positive] = [call.attr('detect_negative'), call.attr('detect_positive')];
     if (negative && positive) return compare.isinf(x);
     if (!negative && !positive) return cast(F.mul(x.ne(x), 0), 'u8');
     return (positive ? compare.isposinf : compare.isneginf)(x);

@@ -33,13 +33,13 @@ function indexOf(call: Call, i: number, size: number): Tensor {
 const gathered: Operator = {
   takes: 'data indices | axis=0',
   host: (call, x, index) => {
-    const axis = call.axis(call.int('axis'), x.sizes.length);
+    const axis = call.axis(call.attr('axis'), x.sizes.length);
     const count = (index.data.length * x.data.length) / Math.max(x.sizes[axis] ?? 1, 1);
     return count <= MOST_ON_HOST ? H.gathered(x, index, axis) : undefined;
   },
   run: (call) => {
     const x = call.x();
-    const axis = call.axis(call.int('axis'), x.ndim);
+    const axis = call.axis(call.attr('axis'), x.ndim);
     const value = call.value(1);
     if (value instanceof HostArray && value.sizes.length === 0) return S.select(x, axis, value.data[0] as number);
     const index = indexOf(call, 1, x.sizes[axis] ?? 1);
@@ -51,7 +51,7 @@ const gathered: Operator = {
 const elements: Operator = {
   takes: 'data indices | axis=0',
   run: (call) => {
-    const axis = call.axis(call.int('axis'), call.sizes().length);
+    const axis = call.axis(call.attr('axis'), call.sizes().length);
     return gather(call.x(), axis, indexOf(call, 1, call.sizes()[axis] ?? 1));
   },
 };
@@ -69,7 +69,7 @@ const gatheredByTuples: Operator = {
   takes: 'data indices | batch_dims=0',
   run: (call) => {
     const [x, index] = [call.x(0), call.index(1)];
-    const batch = call.int('batch_dims');
+    const batch = call.attr('batch_dims');
     const depth = index.sizes.at(-1) as number;
     const lead = x.sizes.slice(0, batch);
     const indexed = x.sizes.slice(batch, batch + depth);
@@ -101,7 +101,7 @@ function placed(call: Call, x: Tensor, dim: number, index: Tensor, src: Tensor):
 const scattered: Operator = {
   takes: 'data indices updates | axis=0 reduction=none',
   run: (call) => {
-    const axis = call.axis(call.int('axis'), call.sizes().length);
+    const axis = call.axis(call.attr('axis'), call.sizes().length);
     return placed(call, call.x(0), axis, indexOf(call, 1, call.sizes()[axis] ?? 1), call.x(2));
   },
 };
@@ -131,7 +131,7 @@ const hot: Operator = {
     const on = F.mul(oneHot(classes, depth), S.unsqueeze(cast(inside, 'f32'), -1));
     const values = call.x(2);
     const [off, full] = [S.select(values, 0, 0), S.select(values, 0, 1)];
-    const axis = call.axis(call.int('axis'), index.ndim + 1);
+    const axis = call.axis(call.attr('axis'), index.ndim + 1);
     const order = Array.from({ length: index.ndim + 1 }, (_, d) => d).filter((d) => d !== index.ndim);
     order.splice(axis, 0, index.ndim);
     return S.permute(F.where(F.gt(on, 0), full, off), order);
@@ -143,8 +143,8 @@ const greatest: Operator = {
   types: first(DATA.INT64),
   run: (call) => {
     const x = call.x();
-    const k = call.has(1) ? call.number(1) : call.int('k');
-    const { values, indices } = topk(x, k, call.axis(call.int('axis'), x.ndim), call.int('largest') !== 0);
+    const k = call.has(1) ? call.number(1) : call.attr('k');
+    const { values, indices } = topk(x, k, call.axis(call.attr('axis'), x.ndim), call.attr('largest') !== 0);
     return [values, indices];
   },
 };
@@ -160,7 +160,7 @@ const written: Operator = {
   takes: 'past update write_indices?# | mode=linear axis=-2',
   run: (call) => {
     const [past, update] = [call.x(0), call.x(1)];
-    const axis = call.axis(call.int('axis'), past.ndim);
+    const axis = call.axis(call.attr('axis'), past.ndim);
     const [size, length] = [past.sizes[axis] as number, update.sizes[axis] as number];
     const circular = call.word('mode', 'linear', 'circular') === 'circular';
     const starts = call.has(2) ? call.list(2) : new Array<number>(past.sizes[0] as number).fill(0);

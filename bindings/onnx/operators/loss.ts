@@ -17,7 +17,7 @@ const NONE = -100;
 
 const settings = (call: Call) => ({
   weight: call.has(2) ? call.float(2) : null,
-  ignoreIndex: call.int('ignore_index') ?? NONE,
+  ignoreIndex: call.attr('ignore_index') ?? NONE,
   reduction: call.word('reduction', 'mean', 'sum', 'none'),
 });
 
@@ -42,7 +42,7 @@ const dropped: Operator = {
   types: first(DATA.BOOL),
   run: (call) => {
     const x = call.x();
-    const ratio = call.number(1, call.int('ratio'));
+    const ratio = call.number(1, call.attr('ratio'));
     // A constant says how the module starts, which its mode has then; see startsInTraining.
     const told = call.has(2) && call.value(2) instanceof Tensor && call.number(2) !== 0;
     const active = (call.training || told) && ratio > 0;
@@ -65,9 +65,10 @@ const drawn = (takes: string, draw: (call: Call, shape: number[]) => Tensor): Op
   },
 });
 
-const normal = (call: Call, shape: number[]): Tensor => F.add(F.mul(randn(shape), call.int('scale')), call.int('mean'));
+const normal = (call: Call, shape: number[]): Tensor =>
+  F.add(F.mul(randn(shape), call.attr('scale')), call.attr('mean'));
 const uniform = (call: Call, shape: number[]): Tensor => {
-  const [low, high] = [call.int('low'), call.int('high')];
+  const [low, high] = [call.attr('low'), call.attr('high')];
   return F.add(F.mul(rand(shape), high - low), low);
 };
 

@@ -28,10 +28,10 @@ function trained(call: Call, x: Tensor): Tensor[] {
   ];
   const dims = x.sizes.map((_, d) => d).filter((d) => d !== 1);
   const [centre, spread] = [mean(x, dims), R.var(x, dims, { correction: 0 })];
-  const momentum = call.int('momentum');
+  const momentum = call.attr('momentum');
   const moved = (from: Tensor, to: Tensor): Tensor => F.add(F.mul(from, momentum), F.mul(to, 1 - momentum));
   const scaled = F.mul(
-    F.div(F.sub(x, beside(centre, x)), F.sqrt(F.add(beside(spread, x), call.int('epsilon')))),
+    F.div(F.sub(x, beside(centre, x)), F.sqrt(F.add(beside(spread, x), call.attr('epsilon')))),
     beside(scale, x),
   );
   return [F.add(scaled, beside(bias, x)), moved(runningMean, centre), moved(runningVar, spread)];
@@ -49,13 +49,13 @@ const ofBatch: Operator = {
       Tensor,
     ];
     // Statistics of the module's own move as PyTorch's do, and where it trains; others as ONNX says.
-    if (call.int('training_mode') && !(runningMean instanceof Buffer)) return trained(call, x);
+    if (call.attr('training_mode') && !(runningMean instanceof Buffer)) return trained(call, x);
     const y = batchNorm(x, runningMean, runningVar, {
       weight: scale,
       bias,
       training: call.training,
-      momentum: 1 - call.int('momentum'),
-      eps: call.int('epsilon'),
+      momentum: 1 - call.attr('momentum'),
+      eps: call.attr('epsilon'),
     });
     return [y, runningMean, runningVar];
   },
@@ -63,7 +63,7 @@ const ofBatch: Operator = {
 
 const ofInstances: Operator = {
   takes: 'X scale B | epsilon=1e-5',
-  run: (call) => instanceNorm(call.float(0), { weight: call.float(1), bias: call.float(2), eps: call.int('epsilon') }),
+  run: (call) => instanceNorm(call.float(0), { weight: call.float(1), bias: call.float(2), eps: call.attr('epsilon') }),
 };
 
 /** From an axis on, with what was subtracted and multiplied by where anybody asks. */
@@ -72,9 +72,9 @@ const ofLayers: Operator = {
   types: ({ types }) => [types[0] as number, DATA.FLOAT, DATA.FLOAT],
   run: (call) => {
     const x = call.float(0);
-    const axis = call.axis(call.int('axis'), x.ndim);
+    const axis = call.axis(call.attr('axis'), x.ndim);
     const shape = x.sizes.slice(axis);
-    const eps = call.int('epsilon');
+    const eps = call.attr('epsilon');
     const [scale, bias] = [call.float(1), call.maybe(2)];
     const fits = (t: Tensor | null): boolean => !t || (t.ndim === shape.length && t.size === numelOf(shape));
     let y: Tensor;
@@ -94,7 +94,7 @@ const ofGroups: Operator = {
   takes: 'X scale bias | epsilon=1e-5 num_groups!:int stash_type=1',
   run: (call) => {
     const x = call.float(0);
-    const groups = call.int('num_groups');
+    const groups = call.attr('num_groups');
     const channels = x.sizes[1] as number;
     const [weight, bias] = [1, 2].map((i) => {
       const t = call.float(i);
@@ -102,7 +102,7 @@ const ofGroups: Operator = {
         ? t
         : reshape(expand(reshape(t, [groups, 1]), [groups, channels / groups]), [channels]);
     }) as [Tensor, Tensor];
-    return groupNorm(x, groups, weight, bias, call.int('epsilon'));
+    return groupNorm(x, groups, weight, bias, call.attr('epsilon'));
   },
 };
 
@@ -111,10 +111,10 @@ const byRoot: Operator = {
   types: ({ types }) => [types[1] as number],
   run: (call) => {
     const x = call.float(0);
-    const shape = x.sizes.slice(call.axis(call.int('axis'), x.ndim));
+    const shape = x.sizes.slice(call.axis(call.attr('axis'), x.ndim));
     const scale = call.float(1);
     const own = scale.ndim === shape.length && scale.size === numelOf(shape);
-    const y = rmsNorm(x, shape, own ? scale : null, call.int('epsilon'));
+    const y = rmsNorm(x, shape, own ? scale : null, call.attr('epsilon'));
     return own ? y : F.mul(y, scale);
   },
 };
@@ -123,7 +123,7 @@ const byPower: Operator = {
   takes: 'X | axis=-1 p=2',
   run: (call) => {
     const x = call.float();
-    const size = norm(x, call.int('p'), call.axis(call.int('axis'), x.ndim), true);
+    const size = norm(x, call.attr('p'), call.axis(call.attr('axis'), x.ndim), true);
     // Of zeros it is zero.
     return F.where(F.eq(size, 0), 0, F.div(x, F.where(F.eq(size, 0), 1, size)));
   },
@@ -146,7 +146,7 @@ export const norms: Family = {
   LRN: {
     takes: 'X | alpha=1e-4 beta=0.75 bias=1 size!:int',
     run: (call) =>
-      localResponseNorm(call.float(), call.int('size'), call.int('alpha'), call.int('beta'), call.int('bias')),
+      localResponseNorm(call.float(), call.attr('size'), call.attr('alpha'), call.attr('beta'), call.attr('bias')),
   },
   LayerNormalization: ofLayers,
   LpNormalization: byPower,

@@ -23,7 +23,7 @@ function overhang(call: Call, size: Shape, windows: Windows): number[] {
     const room = length + (before[d] as number) + (behind[d] as number);
     const rest = room - reach(kernel[d] as number, dilation[d] as number);
     let count = Math.floor(rest / step) + 1;
-    if (call.int('ceil_mode')) {
+    if (call.attr('ceil_mode')) {
       count = Math.ceil(rest / step) + 1;
       if ((count - 1) * step >= length + (before[d] as number)) count--;
     }
@@ -84,7 +84,7 @@ function placesOf(call: Call, index: Tensor, padded: Tensor, { before, size, x }
   let rest = index;
   let place: Tensor | null = null;
   let step = 1;
-  const column = call.int('storage_order') === 1;
+  const column = call.attr('storage_order') === 1;
   // From the last dim on; column by column the first dim moves by one.
   for (let d = spatial - 1; d >= 0; d--) {
     const width = padded.sizes[d + 2] as number;
@@ -133,7 +133,7 @@ const average: Operator = {
   run: (call) => {
     const pooled = poolOf(call);
     const { before, behind, end, kernel, stride, dilation, size } = pooled;
-    const include = call.int('count_include_pad') !== 0;
+    const include = call.attr('count_include_pad') !== 0;
     const x = cast(pooled.x, 'f32');
     if (isCommon(pooled) && dilation.every((n) => n === 1) && none(end.map((n, d) => n - (behind[d] as number))))
       return (avgPools[size.length - 1] as typeof P.avgPool1d)(x, kernel, stride, before, false, include);
@@ -152,7 +152,7 @@ const power: Operator = {
   takes: `X | ${WINDOWS} p=2`,
   run: (call) => {
     const pooled = poolOf(call);
-    return byPower(cast(pooled.x, 'f32'), call.int('p'), (x) => sums(x, pooled));
+    return byPower(cast(pooled.x, 'f32'), call.attr('p'), (x) => sums(x, pooled));
   },
 };
 
@@ -189,7 +189,7 @@ const unpooled: Operator = {
 export const pools: Family = {
   AveragePool: average,
   GlobalAveragePool: whole((x, dims) => mean(x, dims, true)),
-  GlobalLpPool: whole((x, dims, call) => byPower(x, call.int('p'), (y) => sum(y, dims, true)), 'p=2'),
+  GlobalLpPool: whole((x, dims, call) => byPower(x, call.attr('p'), (y) => sum(y, dims, true)), 'p=2'),
   GlobalMaxPool: whole((x, dims) => amax(x, dims, true)),
   LpPool: power,
   MaxPool: greatest,

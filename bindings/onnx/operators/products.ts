@@ -16,15 +16,15 @@ const scaled = (x: Tensor, by: number): Tensor => (by === 1 ? x : F.mul(x, by));
 const gemm: Operator = {
   takes: 'A B C? | alpha=1 beta=1 broadcast=0 transA=0 transB=0',
   run: (call) => {
-    const a = call.int('transA') ? t(call.float(0)) : call.float(0);
-    const [alpha, beta] = [call.int('alpha'), call.int('beta')];
+    const a = call.attr('transA') ? t(call.float(0)) : call.float(0);
+    const [alpha, beta] = [call.attr('alpha'), call.attr('beta')];
     const c = call.has(2) ? scaled(call.float(2), beta) : null;
     const whole = (y: Tensor): Tensor => cast(call.isFloat() ? y : F.round(y), dtypeOf(call.type()));
-    if (alpha === 1 && (c === null || (c.ndim === 1 && c.size === call.sizes(1)[call.int('transB') ? 0 : 1]))) {
-      const weight = call.int('transB') ? call.float(1) : t(call.float(1));
+    if (alpha === 1 && (c === null || (c.ndim === 1 && c.size === call.sizes(1)[call.attr('transB') ? 0 : 1]))) {
+      const weight = call.attr('transB') ? call.float(1) : t(call.float(1));
       return whole(linear(a, weight, c));
     }
-    const y = scaled(matmul(a, call.int('transB') ? t(call.float(1)) : call.float(1)), alpha);
+    const y = scaled(matmul(a, call.attr('transB') ? t(call.float(1)) : call.float(1)), alpha);
     return whole(c ? F.add(y, c) : y);
   },
 };

@@ -14,14 +14,14 @@ import { centred, convolved, WINDOWS } from './conv.ts';
 /** A scale or a zero point as it stands beside x: one, one for each part along an axis, or one for each block. */
 function spread(call: Call, t: Tensor, x: Tensor): Tensor {
   if (t.size === 1) return reshape(t, []);
-  const axis = call.axis(call.int('axis'), x.ndim);
+  const axis = call.axis(call.attr('axis'), x.ndim);
   if (t.ndim === 1)
     return reshape(
       t,
       x.sizes.map((_, d) => (d === axis ? t.size : 1)),
     );
   const size = x.sizes[axis] as number;
-  const block = call.int('block_size') || Math.ceil(size / (t.sizes[axis] as number));
+  const block = call.attr('block_size') || Math.ceil(size / (t.sizes[axis] as number));
   return narrow(repeatInterleave(t, block, axis), axis, 0, size);
 }
 

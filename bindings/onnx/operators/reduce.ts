@@ -20,7 +20,7 @@ type OnHost = (x: HostArray, dims: number[], keep: boolean) => HostArray;
 function dimsOf(call: Call, rank: number): number[] | null {
   const axes = call.listOr(1, 'axes');
   if (axes && axes.length > 0) return axes.map((axis) => call.axis(axis, rank));
-  return call.int('noop_with_empty_axes') ? null : Array.from({ length: rank }, (_, d) => d);
+  return call.attr('noop_with_empty_axes') ? null : Array.from({ length: rank }, (_, d) => d);
 }
 
 /** @param alone what stands for the reduction of an element by itself */
@@ -29,13 +29,13 @@ const reduction = (fn: Reduction, host?: OnHost, alone: (x: Tensor) => Tensor = 
   ...(host && {
     host: (call: Call, x: HostArray) => {
       const dims = dimsOf(call, x.sizes.length);
-      return dims ? host(x, dims, call.int('keepdims') !== 0) : x;
+      return dims ? host(x, dims, call.attr('keepdims') !== 0) : x;
     },
   }),
   run: (call) => {
     const x = call.x();
     const dims = dimsOf(call, x.ndim);
-    const y = !dims || x.ndim === 0 ? alone(x) : fn(x, dims, call.int('keepdims') !== 0);
+    const y = !dims || x.ndim === 0 ? alone(x) : fn(x, dims, call.attr('keepdims') !== 0);
     return cast(y, dtypeOf(call.type()));
   },
 });
@@ -62,9 +62,9 @@ const place = (fn: typeof argmax): Operator => ({
   types: always(DATA.INT64),
   run: (call) => {
     const x = call.x();
-    const axis = call.axis(call.int('axis'), x.ndim);
-    const keep = call.int('keepdims') !== 0;
-    if (!call.int('select_last_index')) return fn(x, axis, keep);
+    const axis = call.axis(call.attr('axis'), x.ndim);
+    const keep = call.attr('keepdims') !== 0;
+    if (!call.attr('select_last_index')) return fn(x, axis, keep);
     return F.add(F.neg(fn(flip(x, [axis]), axis, keep)), (x.sizes[axis] as number) - 1);
   },
 });
@@ -74,9 +74,9 @@ const running = (fn: (x: Tensor, dim: number) => Tensor, start: number): Operato
   run: (call) => {
     const x = call.x();
     const dim = call.axis(call.number(1), x.ndim);
-    const turned = (y: Tensor): Tensor => (call.int('reverse') ? flip(y, [dim]) : y);
+    const turned = (y: Tensor): Tensor => (call.attr('reverse') ? flip(y, [dim]) : y);
     let y = turned(x);
-    if (call.int('exclusive')) {
+    if (call.attr('exclusive')) {
       const length = y.sizes[dim] as number;
       const sides = y.sizes.flatMap((_, i) => [y.ndim - 1 - i === dim ? 1 : 0, 0]);
       y = narrow(pad(y, sides, 'constant', start), dim, 0, length);

@@ -207,10 +207,10 @@ const resize: Operator = {
       mode: call.word('mode', ...MODES),
       place: call.text('coordinate_transformation_mode') ?? (old ? 'asymmetric' : 'half_pixel'),
       nearest: call.text('nearest_mode') ?? (old ? 'floor' : 'round_prefer_floor'),
-      a: call.int('cubic_coeff_a'),
-      antialias: call.int('antialias') !== 0,
-      exclude: call.int('exclude_outside') !== 0,
-      extrapolation: call.int('extrapolation_value'),
+      a: call.attr('cubic_coeff_a'),
+      antialias: call.attr('antialias') !== 0,
+      exclude: call.attr('exclude_outside') !== 0,
+      extrapolation: call.attr('extrapolation_value'),
     };
     const at = old ? 1 : 2;
     return resized(call, settings, call.has(at) ? call.list(at) : null, !old && call.has(3) ? call.list(3) : null);
@@ -242,14 +242,14 @@ const WORDS = {
 export const images: Family = {
   AffineGrid: {
     takes: 'theta size# | align_corners=0',
-    run: (call) => affineGrid(call.float(0), [...call.list(1)], call.int('align_corners') !== 0),
+    run: (call) => affineGrid(call.float(0), [...call.list(1)], call.attr('align_corners') !== 0),
   },
   GridSample: {
     takes: 'X grid | align_corners=0 mode=linear padding_mode=zeros',
     run: (call) => {
       const mode = WORDS[call.word('mode', 'linear', 'bilinear', 'nearest', 'cubic', 'bicubic')];
       const padding = call.word('padding_mode', 'zeros', 'border', 'reflection');
-      return gridSample(call.float(0), call.float(1), mode, padding, call.int('align_corners') !== 0);
+      return gridSample(call.float(0), call.float(1), mode, padding, call.attr('align_corners') !== 0);
     },
   },
   Resize: resize,

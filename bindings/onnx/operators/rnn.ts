@@ -78,7 +78,7 @@ const ordered = (x: Tensor | null, order: readonly number[], size: number): Tens
 const part = (x: Tensor, gate: number, size: number): Tensor => S.narrow(x, -1, gate * size, size);
 
 const clipped = (call: Call, x: Tensor): Tensor => {
-  const clip = call.int('clip');
+  const clip = call.attr('clip');
   return clip === null ? x : F.clamp(x, -clip, clip);
 };
 
@@ -88,7 +88,7 @@ const kinds: Readonly<Record<'LSTM' | 'GRU' | 'RNN', Kind>> = {
     states: 2,
     usual: ['sigmoid', 'tanh', 'tanh'],
     fast: (call, { peepholes }) =>
-      peepholes || call.int('input_forget') ? null : { run: runLSTM, order: [0, 2, 3, 1] },
+      peepholes || call.attr('input_forget') ? null : { run: runLSTM, order: [0, 2, 3, 1] },
     step: (call, { r, peepholes, size, fns }) => {
       const [f, g, h] = fns as [Activation, Activation, Activation];
       const look = (gate: number, cell: Tensor): Tensor | number =>
@@ -97,7 +97,7 @@ const kinds: Readonly<Record<'LSTM' | 'GRU' | 'RNN', Kind>> = {
         const all = F.add(a, linear(hidden as Tensor, r));
         const gate = (i: number, by: Tensor | number): Tensor => clipped(call, F.add(part(all, i, size), by));
         const input = f(gate(0, look(0, cell as Tensor)));
-        const forget = call.int('input_forget') ? F.add(F.neg(input), 1) : f(gate(2, look(2, cell as Tensor)));
+        const forget = call.attr('input_forget') ? F.add(F.neg(input), 1) : f(gate(2, look(2, cell as Tensor)));
         const next = F.add(F.mul(forget, cell as Tensor), F.mul(input, g(gate(3, 0))));
         return [F.mul(f(gate(1, look(1, next))), h(next)), next];
       };
@@ -107,7 +107,7 @@ const kinds: Readonly<Record<'LSTM' | 'GRU' | 'RNN', Kind>> = {
     gates: 3,
     states: 1,
     usual: ['sigmoid', 'tanh'],
-    fast: (call) => (call.int('linear_before_reset') ? { run: runGRU, order: [1, 0, 2] } : null),
+    fast: (call) => (call.attr('linear_before_reset') ? { run: runGRU, order: [1, 0, 2] } : null),
     step: (call, { r, rb, size, fns }) => {
       const [f, g] = fns as [Activation, Activation];
       const [first, inner] = [S.narrow(r, 0, 0, 2 * size), S.narrow(r, 0, 2 * size, size)];
@@ -116,7 +116,7 @@ const kinds: Readonly<Record<'LSTM' | 'GRU' | 'RNN', Kind>> = {
         const h = hidden as Tensor;
         const gates = f(clipped(call, F.add(S.narrow(a, 1, 0, 2 * size), linear(h, first))));
         const [update, reset] = [part(gates, 0, size), part(gates, 1, size)];
-        const of = call.int('linear_before_reset')
+        const of = call.attr('linear_before_reset')
           ? F.mul(reset, linear(h, inner, bias))
           : linear(F.mul(reset, h), inner, bias);
         const next = g(clipped(call, F.add(part(a, 2, size), of)));
@@ -183,7 +183,7 @@ function runDirection(call: Call, kind: Kind, direction: Direction, rows: Rows, 
   const { x, batchSizes, order } = rows;
   const begin = start?.map((state) => taken(state, order)) ?? null;
   const usual = kind === kinds.RNN || activations.every((name, i) => name === kind.usual[i]);
-  const fast = usual && call.int('clip') === null ? kind.fast(call, direction) : null;
+  const fast = usual && call.attr('clip') === null ? kind.fast(call, direction) : null;
   let ran: Ran;
   if (fast) {
     const by = (t: Tensor | null): Tensor | null => ordered(t, fast.order, size);
@@ -240,7 +240,7 @@ const layer = (kind: Kind, takes: string): Operator => ({
   takes,
   types: ({ types, wanted }) => wanted.map(() => types[0] as number),
   run: (call) => {
-    const batchFirst = call.int('layout') === 1;
+    const batchFirst = call.attr('layout') === 1;
     const x = batchFirst ? S.transpose(call.float(0), 0, 1) : call.float(0);
     const way = call.word('direction', 'forward', 'reverse', 'bidirectional');
     const ways = way === 'bidirectional' ? [false, true] : [way === 'reverse'];

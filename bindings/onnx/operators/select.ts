@@ -16,7 +16,7 @@ const distinct: Operator = {
   takes: 'X | axis:int sorted=1',
   types: first(DATA.INT64, DATA.INT64, DATA.INT64),
   run: (call) => {
-    const axis = call.int('axis');
+    const axis = call.attr('axis');
     const x = axis === null ? flatten(call.x()) : call.x();
     const dim = axis === null ? 0 : call.axis(axis, x.ndim);
     const { output, inverseIndices, counts } = unique(x, {
@@ -27,7 +27,7 @@ const distinct: Operator = {
     const inverse = reshape(inverseIndices as Tensor, [-1]);
     const size = (counts as Tensor).size;
     const places = scatterReduce(constantFor(x, x.size, 'i32', [size]), 0, inverse, iota(inverse.size, x), 'amin');
-    if (call.int('sorted')) return [output, places, inverse, counts as Tensor];
+    if (call.attr('sorted')) return [output, places, inverse, counts as Tensor];
     // In the order in which they came.
     const order = argsort(places);
     const back = argsort(order);
@@ -70,7 +70,7 @@ const suppressed: Operator = {
     for (let row = 0; row < n * classes; row++) {
       const image = Math.floor(row / classes);
       const score = (i: number): number => values[row * count + i] as number;
-      const box = (i: number): Box => boxOf(corners, (image * count + i) * 4, call.int('center_point_box') !== 0);
+      const box = (i: number): Box => boxOf(corners, (image * count + i) * 4, call.attr('center_point_box') !== 0);
       const order = Array.from({ length: count }, (_, i) => i).filter((i) => score(i) > least);
       order.sort((a, b) => score(b) - score(a));
       const kept: Box[] = [];

@@ -24,10 +24,10 @@ const parts: Operator = {
   takes: 'X split?# | axis=0 keepdims=1',
   run: (call) => {
     const x = call.x();
-    const axis = call.axis(call.int('axis'), x.ndim);
+    const axis = call.axis(call.attr('axis'), x.ndim);
     const size = x.sizes[axis] as number;
     if (!call.has(1)) {
-      const one = (i: number): Value => (call.int('keepdims') ? narrow(x, axis, i, 1) : select(x, axis, i));
+      const one = (i: number): Value => (call.attr('keepdims') ? narrow(x, axis, i, 1) : select(x, axis, i));
       return new Sequence(Array.from({ length: size }, (_, i) => one(i)));
     }
     const sizes = call.value(1).sizes.length === 0 ? call.number(1) : call.list(1);
@@ -40,7 +40,7 @@ export const sequences: Family = {
     takes: 'S | axis!:int new_axis=0',
     run: (call) => {
       const tensors = sequence(call).map((value) => tensorOf(value, call.type()));
-      return (call.int('new_axis') ? stack : cat)(tensors, call.int('axis'));
+      return (call.attr('new_axis') ? stack : cat)(tensors, call.attr('axis'));
     },
   },
   Optional: {

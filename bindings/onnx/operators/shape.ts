@@ -35,7 +35,7 @@ const reshape: Operator = {
   takes: 'data shape?# | allowzero=0 shape:ints',
   run: (call) => {
     const wanted = call.listOr(1, 'shape') ?? [];
-    return shaped(call.value(0), resolved(call, call.sizes(), wanted, call.int('allowzero') !== 0));
+    return shaped(call.value(0), resolved(call, call.sizes(), wanted, call.attr('allowzero') !== 0));
   },
 };
 
@@ -63,7 +63,7 @@ const unsqueezed = (call: Call, from: Shape): Shape => {
 };
 
 const flattened = (call: Call, from: Shape): Shape => {
-  const axis = call.int('axis');
+  const axis = call.attr('axis');
   const front = axis < 0 ? axis + from.length : axis;
   return [numelOf(from.slice(0, front)), numelOf(from.slice(front))];
 };
@@ -96,11 +96,11 @@ const expanded: Operator = {
 
 const concatenated: Operator = {
   takes: 'X... | axis=1',
-  host: (call, ...xs) => H.joined(xs, call.axis(call.int('axis'), xs[0]?.sizes.length ?? 1)),
+  host: (call, ...xs) => H.joined(xs, call.axis(call.attr('axis'), xs[0]?.sizes.length ?? 1)),
   run: (call) =>
     S.cat(
       call.values.map((_, i) => call.x(i)),
-      call.axis(call.int('axis'), call.sizes().length),
+      call.axis(call.attr('axis'), call.sizes().length),
     ),
 };
 
@@ -108,7 +108,7 @@ const splitting: Operator = {
   takes: 'X split?# | axis=0 split:ints num_outputs:int',
   types: ({ types, wanted }) => wanted.map(() => types[0] as number),
   host: (call, x) => {
-    const axis = call.axis(call.int('axis'), x.sizes.length);
+    const axis = call.axis(call.attr('axis'), x.sizes.length);
     let from = 0;
     return partsOf(call, x.sizes[axis] ?? 1).map((length) => {
       const index = listOf(Array.from({ length }, (_, i) => from + i));
@@ -117,7 +117,7 @@ const splitting: Operator = {
     });
   },
   run: (call) => {
-    const axis = call.axis(call.int('axis'), call.sizes().length);
+    const axis = call.axis(call.attr('axis'), call.sizes().length);
     return S.split(call.x(), partsOf(call, call.sizes()[axis] ?? 1), axis);
   },
 };
@@ -125,7 +125,7 @@ const splitting: Operator = {
 function partsOf(call: Call, size: number): readonly number[] {
   const given = call.listOr(1, 'split');
   if (given) return given;
-  const count = call.int('num_outputs') ?? call.node.wanted.length;
+  const count = call.attr('num_outputs') ?? call.node.wanted.length;
   const most = Math.ceil(size / count);
   return Array.from({ length: count }, (_, i) => Math.max(0, Math.min(most, size - i * most)));
 }
@@ -201,7 +201,7 @@ const padding: Operator = {
       behind[dim] = given[i + axes.length] as number;
     });
     const mode = call.word('mode', 'constant', 'reflect', 'edge', 'wrap');
-    if (mode === 'constant') return pad(x, sidesOf(before, behind), 'constant', call.number(2, call.int('value')));
+    if (mode === 'constant') return pad(x, sidesOf(before, behind), 'constant', call.number(2, call.attr('value')));
     return padEdges(x, before, behind, mode);
   },
 };
@@ -222,7 +222,7 @@ function padEdges(x: Tensor, before: readonly number[], behind: readonly number[
 const shapeOf: Operator = {
   takes: 'data | start=0 end:int',
   types: always(DATA.INT64),
-  run: (call) => listOf(call.sizes().slice(call.int('start'), call.int('end') ?? undefined)),
+  run: (call) => listOf(call.sizes().slice(call.attr('start'), call.attr('end') ?? undefined)),
 };
 
 /** Blocks of channels as pixels, and back. */
@@ -231,7 +231,7 @@ const blocks = (deep: boolean): Operator => ({
   run: (call) => {
     const x = call.x();
     const [n, c, h, w] = x.sizes as [number, number, number, number];
-    const size = call.int('blocksize');
+    const size = call.attr('blocksize');
     if (deep) {
       const apart = S.reshape(x, [n, c, h / size, size, w / size, size]);
       const order = call.word('mode', 'DCR', 'CRD') === 'DCR' ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4];
@@ -249,7 +249,7 @@ const triangle: Operator = {
   takes: 'X k?# | upper=1',
   run: (call) => {
     const k = Math.max(-(2 ** 30), Math.min(2 ** 30, call.number(1, 0)));
-    return call.sizes().includes(0) ? call.x() : (call.int('upper') ? triu : tril)(call.x(), k);
+    return call.sizes().includes(0) ? call.x() : (call.attr('upper') ? triu : tril)(call.x(), k);
   },
 };
 
@@ -258,7 +258,7 @@ const eyeLike: Operator = {
   types: ({ attributes, types }) => [(attributes.dtype as number) ?? types[0]],
   run: (call) => {
     const [rows, columns] = call.sizes() as [number, number];
-    const k = call.int('k');
+    const k = call.attr('k');
     const dtype = dtypeOf(call.node.given[0] as number);
     // Column j + k of row j has the 1.
     const wide = eye(Math.max(rows, columns) + Math.abs(k), { dtype });
@@ -325,7 +325,7 @@ const reversed: Operator = {
   takes: 'X lengths# | batch_axis=1 time_axis=0',
   run: (call) => {
     const x = call.x();
-    const [batch, time] = [call.int('batch_axis'), call.int('time_axis')];
+    const [batch, time] = [call.attr('batch_axis'), call.attr('time_axis')];
     const rows = S.unbind(x, batch).map((row, i) => {
       const length = call.list(1)[i] as number;
       const along = time > batch ? time - 1 : time;
@@ -340,7 +340,7 @@ const reversed: Operator = {
 const compressed: Operator = {
   takes: 'X condition# | axis:int',
   run: (call) => {
-    const axis = call.int('axis');
+    const axis = call.attr('axis');
     const x = axis === null ? S.flatten(call.x()) : call.x();
     const places = call.list(1).flatMap((on, i) => (on ? [i] : []));
     return indexSelect(x, axis ?? 0, tensor(Int32Array.from(places)));

@@ -20,7 +20,7 @@ const windowOf = (a0: number, a1: number, a2: number): Operator => ({
   types: ({ attributes }) => [attributes.output_datatype as number],
   run: (call) => {
     const size = call.number(0);
-    const n = call.int('periodic') ? size : size - 1;
+    const n = call.attr('periodic') ? size : size - 1;
     const at = (i: number): number => (2 * Math.PI * i) / n;
     const numbers = Float32Array.from({ length: size }, (_, i) => a0 - a1 * Math.cos(at(i)) + a2 * Math.cos(2 * at(i)));
     return cast(tensor(numbers), dtypeOf(call.node.given[0] as number));
@@ -71,17 +71,17 @@ const fourier: Operator = {
   takes: 'input dft_length?# axis?# | axis:int inverse=0 onesided=0',
   run: (call) => {
     const x = call.float(0);
-    const axis = call.axis(call.has(2) ? call.number(2) : (call.int('axis') ?? (call.opset < 20 ? 1 : -2)), x.ndim);
-    const inverse = call.int('inverse') !== 0;
+    const axis = call.axis(call.has(2) ? call.number(2) : (call.attr('axis') ?? (call.opset < 20 ? 1 : -2)), x.ndim);
+    const inverse = call.attr('inverse') !== 0;
     const parts = S.unbind(x, -1).map((part) => S.transpose(part, axis, -1));
     const own = (parts[0] as Tensor).sizes.at(-1) as number;
-    if (inverse && call.int('onesided') && parts.length === 2) {
+    if (inverse && call.attr('onesided') && parts.length === 2) {
       const y = restored(parts, call.has(1) ? call.number(1) : 2 * (own - 1));
       return S.transpose(y, axis, -2);
     }
     const length = call.has(1) ? call.number(1) : own;
     const sized = parts.map((part) => pad(part, [0, length - (part.sizes.at(-1) as number)]));
-    const y = transform(sized[0] as Tensor, sized[1] ?? null, inverse, call.int('onesided') !== 0);
+    const y = transform(sized[0] as Tensor, sized[1] ?? null, inverse, call.attr('onesided') !== 0);
     return S.transpose(y, axis, -2);
   },
 };
@@ -97,7 +97,7 @@ const shortTime: Operator = {
       const each = unfold(part, 1, length, call.number(1));
       return window ? F.mul(each, window) : each;
     });
-    return transform(frames[0] as Tensor, frames[1] ?? null, false, call.int('onesided') !== 0);
+    return transform(frames[0] as Tensor, frames[1] ?? null, false, call.attr('onesided') !== 0);
   },
 };
 
