@@ -12,12 +12,14 @@ export {
   loadNpy,
   loadNpz,
   type NpzOptions,
+  type NumpyOf,
   type NumpyTensor,
   saveNpy,
   saveNpz,
 } from './npy.ts';
 export { type OpenOptions, openSafetensors, type SafetensorsFile, type TensorInfo } from './open.ts';
 export {
+  type FolderAddress,
   loadPretrained,
   type ModelFolder,
   type Pretrained,

@@ -13,6 +13,9 @@ import { deflated, writeZip, ZipReader } from './zip.ts';
 /** What decoders give that are told to keep wide numbers. */
 export type NumpyTensor = FileTensor | WideTensorOf<'f64'> | WideTensorOf<'i64'> | WideTensorOf<'u64'>;
 
+/** What decoders give with the options O. */
+export type NumpyOf<O extends WideOptions> = O['wide'] extends true ? NumpyTensor : FileTensor;
+
 /** Options of {@link encodeNpz} and {@link saveNpz}. */
 export interface NpzOptions {
   /** Whether the numbers are deflated, as `numpy.savez_compressed` does. @defaultValue false */
@@ -71,13 +74,7 @@ function readNpy(op: string, where: string, bytes: Uint8Array, wide: boolean): S
  */
 export const decodeNpy = ofForms(['decodeNpy(source: bytes, *, wide: bool = false)'], (source: Bytes, wide: boolean) =>
   readNpy('decodeNpy', '', bytesOf('decodeNpy', source), wide),
-) as unknown as DecodeNpy;
-
-/** How the type of what is read follows from the options. */
-interface DecodeNpy {
-  (source: Bytes, options: { wide: true }): NumpyTensor;
-  (source: Bytes, options?: WideOptions): FileTensor;
-}
+) as unknown as <O extends WideOptions>(source: Bytes, options?: O) => NumpyOf<O>;
 
 /**
  * Writes a `.npy` file of NumPy, in C order.
@@ -108,13 +105,10 @@ function written(op: string, where: string, tensor: unknown): Uint8Array {
  * Reads a `.npy` file; see {@link decodeNpy}. Node only. @throws what decodeNpy does; the system's error; BackendError
  */
 export const loadNpy = promised(['loadNpy(path: path, *, wide: bool = false)'], (async (path: string, wide: boolean) =>
-  readNpy('loadNpy', '', await readFileBytes(path), wide)) as never) as unknown as LoadNpy;
-
-/** How the type of what is read follows from the options. */
-interface LoadNpy {
-  (path: string, options: { wide: true }): Promise<NumpyTensor>;
-  (path: string, options?: WideOptions): Promise<FileTensor>;
-}
+  readNpy('loadNpy', '', await readFileBytes(path), wide)) as never) as unknown as <O extends WideOptions>(
+  path: string,
+  options?: O,
+) => Promise<NumpyOf<O>>;
 
 /**
  * Writes a `.npy` file, atomically; see {@link encodeNpy}. Node only. @throws what encodeNpy does; the system's error
@@ -144,13 +138,10 @@ async function readNpz(op: string, bytes: Uint8Array, wide: boolean): Promise<Re
 export const decodeNpz = promised(['decodeNpz(source: bytes, *, wide: bool = false)'], (async (
   source: Bytes,
   wide: boolean,
-) => readNpz('decodeNpz', bytesOf('decodeNpz', source), wide)) as never) as unknown as DecodeNpz;
-
-/** How the type of what is read follows from the options. */
-interface DecodeNpz {
-  (source: Bytes, options: { wide: true }): Promise<Record<string, NumpyTensor>>;
-  (source: Bytes, options?: WideOptions): Promise<Record<string, FileTensor>>;
-}
+) => readNpz('decodeNpz', bytesOf('decodeNpz', source), wide)) as never) as unknown as <O extends WideOptions>(
+  source: Bytes,
+  options?: O,
+) => Promise<Record<string, NumpyOf<O>>>;
 
 /** The longest name of a file in an archive. */
 const LONGEST_NAME = 60_000;
@@ -184,13 +175,10 @@ export const encodeNpz: (tensors: Record<string, Savable>, options?: NpzOptions)
 
 /** Reads a `.npz` archive; see {@link decodeNpz}. Node only. @throws what decodeNpz does; the system's error */
 export const loadNpz = promised(['loadNpz(path: path, *, wide: bool = false)'], (async (path: string, wide: boolean) =>
-  readNpz('loadNpz', await readFileBytes(path), wide)) as never) as unknown as LoadNpz;
-
-/** How the type of what is read follows from the options. */
-interface LoadNpz {
-  (path: string, options: { wide: true }): Promise<Record<string, NumpyTensor>>;
-  (path: string, options?: WideOptions): Promise<Record<string, FileTensor>>;
-}
+  readNpz('loadNpz', await readFileBytes(path), wide)) as never) as unknown as <O extends WideOptions>(
+  path: string,
+  options?: O,
+) => Promise<Record<string, NumpyOf<O>>>;
 
 /**
  * Writes a `.npz` archive, atomically; see {@link encodeNpz}. Node only. @throws what encodeNpz does; the system's

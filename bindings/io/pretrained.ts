@@ -1,25 +1,11 @@
-// Models of Hugging Face's library in folders: config.json says what they are, safetensors files what they have
-// learned.
-import { allBytes, type ByteSource } from '../data/sources/bytes.ts';
-import { upload } from '../execute.ts';
-import { ArgumentError, BackendError, FormatError, formatShape } from '../memory/errors.ts';
+// Models of Hugging Face's library in folders. What knows them is loaded when it is asked for.
 import type { Module } from '../nn/module.ts';
-import type { Tensor } from '../tensor.ts';
 import { promised } from './declare.ts';
-import { writeFileAtomic } from './files.ts';
-import { openSafetensors } from './open.ts';
 import type { Pretrained } from './pretrained/layers.ts';
-import { decodePyTorch } from './pytorch.ts';
-import type { FileTensor } from './safetensors-dtypes.ts';
-import { saveShardedSafetensors } from './sharded.ts';
+import type { ModelFolder } from './pretrained/load.ts';
 
 export type { Pretrained, PretrainedInputs, PretrainedOutput } from './pretrained/layers.ts';
-
-/**
- * Where the files of a model are: a folder's path (Node) or address, or what gives a file by its name; null: it lacks
- * it.
- */
-export type ModelFolder = string | { readonly href: string } | ((name: string) => ByteSource | null);
+export type { FolderAddress, ModelFolder } from './pretrained/load.ts';
 
 /** Options of {@link loadPretrained}. */
 export interface PretrainedOptions {
@@ -33,139 +19,7 @@ export interface PretrainedOptions {
   numLabels?: number | null;
 }
 
-const OP = 'loadPretrained';
-
-/** Gives the files of a folder. */
-function filesOf(folder: ModelFolder): (name: string) => ByteSource | null {
-  if (typeof folder === 'function') return folder;
-  const [, path = '', query = ''] =
-    /^([^?#]*?)\/*([?#].*)?$/.exec(typeof folder === 'string' ? folder : folder.href) ?? [];
-  return (name) => `${path}/${name}${query}`;
-}
-
-/** What `read` makes of a file; null where there is none. */
-async function ifThere<T>(source: ByteSource | null, read: (source: ByteSource) => Promise<T>): Promise<T | null> {
-  if (source === null || source === undefined) return null;
-  try {
-    return await read(source);
-  } catch (error) {
-    if (
-      (error as NodeJS.ErrnoException).code === 'ENOENT' ||
-      (error instanceof ArgumentError && /got 404\b/.test(error.message))
-    )
-      return null;
-    throw error;
-  }
-}
-
-/** The weights of a folder, one by one. */
-interface Weights {
-  keys(): string[];
-  getShape(name: string): readonly number[];
-  getTensor(name: string): Promise<FileTensor> | FileTensor;
-  close(): Promise<void>;
-}
-
-async function weightsOf(files: (name: string) => ByteSource | null): Promise<Weights> {
-  const shards = (name: string): ByteSource => {
-    const source = files(name);
-    if (source === null) throw new FormatError(`${OP}: expected the file ${name}, which the index names, got none`);
-    return source;
-  };
-  for (const name of ['model.safetensors', 'model.safetensors.index.json']) {
-    const opened = await ifThere(files(name), (source) => openSafetensors(source, { shards }));
-    if (opened) return { ...opened, getShape: (key) => opened.getInfo(key).shape };
-  }
-  const bytes = await ifThere(files('pytorch_model.bin'), (source) => allBytes(OP, source));
-  if (!bytes)
-    throw new FormatError(
-      `${OP}: expected model.safetensors, model.safetensors.index.json or pytorch_model.bin in the folder, got none`,
-    );
-  const state = await decodePyTorch(bytes);
-  return {
-    keys: () => Object.keys(state),
-    getShape: (key) => (state[key] as FileTensor).shape,
-    getTensor: (key) => state[key] as FileTensor,
-    close: async () => {},
-  };
-}
-
-/** The name in the model of a tensor in a file: bases have no prefix, models with heads have one, and files either. */
-function nameIn(own: ReadonlyMap<string, Tensor>, key: string, base: string): string | undefined {
-  const plain = key
-    .replace(/(LayerNorm|layer_norm)\.gamma$/, '$1.weight')
-    .replace(/(LayerNorm|layer_norm)\.beta$/, '$1.bias');
-  const names = [plain, `${base}.${plain}`, plain.startsWith(`${base}.`) ? plain.slice(base.length + 1) : plain];
-  return names.find((name) => own.has(name));
-}
-
-/** Which tensor of the files goes where. @throws FormatError where one does not fit, or is missing and may not be */
-function match(model: Pretrained, base: string, weights: Weights, newHead: boolean): Map<string, Tensor> {
-  const own = new Map(Object.entries(model.stateDict()));
-  const headed = [...own.keys()].some((name) => name.startsWith(`${base}.`));
-  const isHead = (name: string): boolean =>
-    newHead && (/(^|\.)pooler\./.test(name) || (headed && !name.startsWith(`${base}.`)));
-  const found = new Map<string, Tensor>();
-  const filled = new Set<Tensor>();
-  const { missingKeys, unexpectedKeys } = model.loading;
-  for (const key of weights.keys()) {
-    const name = nameIn(own, key, base);
-    const x = name === undefined ? undefined : (own.get(name) as Tensor);
-    if (name === undefined || !x) {
-      unexpectedKeys.push(key);
-      continue;
-    }
-    const shape = weights.getShape(key);
-    if (formatShape(shape) === formatShape(x.shape)) {
-      // A tensor that has two names is the same by either.
-      if (!filled.has(x)) found.set(key, x);
-      filled.add(x);
-    } else if (!isHead(name))
-      throw new FormatError(
-        `${OP}: expected ${name} of shape ${formatShape(x.shape)}, as config.json has it, got ${formatShape(shape)}`,
-      );
-  }
-  for (const [name, x] of own) if (!filled.has(x)) missingKeys.push(name);
-  const lost = missingKeys.find((name) => !isHead(name));
-  if (lost !== undefined)
-    throw new FormatError(
-      `${OP}: expected ${lost} in the files, got none; they are of another model, or pass { architecture }`,
-    );
-  return found;
-}
-
-async function load(folder: ModelFolder, architecture: string | null, numLabels: number | null): Promise<Pretrained> {
-  const files = filesOf(folder);
-  const config = await ifThere(files('config.json'), (source) => allBytes(OP, source));
-  if (!config) throw new FormatError(`${OP}: expected config.json in the folder, got none`);
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(config));
-  } catch (cause) {
-    throw new FormatError(`${OP}: expected JSON in config.json, got other text`, { cause });
-  }
-  const weights = await weightsOf(files);
-  let model: Pretrained | undefined;
-  try {
-    const { makeModel } = await import('./pretrained/models.ts');
-    const made = makeModel(json, architecture, numLabels);
-    model = made.model;
-    const places = match(model, made.base, weights, architecture !== null || numLabels !== null);
-    // One after the other: memory holds the model and one tensor of the files.
-    for (const [key, x] of places) {
-      const { dtype, data } = await weights.getTensor(key);
-      if (dtype !== x.dtype)
-        throw new FormatError(`${OP}: expected ${key} in f32 or a float of 16 or 64 bits, got ${dtype}`);
-      upload(x, data);
-    }
-    return model.eval();
-  } catch (error) {
-    model?.dispose();
-    throw error;
-  } finally {
-    await weights.close();
-  }
-}
+const models = () => import('./pretrained/load.ts');
 
 /**
  * Loads a model of Hugging Face's library from the files that `save_pretrained` writes: `config.json` and
@@ -182,7 +36,8 @@ async function load(folder: ModelFolder, architecture: string | null, numLabels:
  */
 export const loadPretrained: (folder: ModelFolder, options?: PretrainedOptions) => Promise<Pretrained> = promised(
   ['loadPretrained(folder: folder, *, architecture: string|null = null, numLabels: int|null = null)'],
-  load as never,
+  (async (folder: ModelFolder, architecture: string | null, numLabels: number | null) =>
+    (await models()).load(folder, architecture, numLabels)) as never,
   {
     folder: [
       (x) =>
@@ -194,30 +49,6 @@ export const loadPretrained: (folder: ModelFolder, options?: PretrainedOptions) 
   },
 );
 
-async function save(folder: string, model: Module): Promise<void> {
-  const { config } = model as Pretrained;
-  if (typeof config !== 'object' || config === null)
-    throw new ArgumentError(
-      'savePretrained: expected a model of loadPretrained, got one without a config; saveSafetensors saves others',
-    );
-  const seen = new Set<Tensor>();
-  const state: Record<string, Tensor> = {};
-  for (const [name, x] of Object.entries(model.stateDict())) {
-    if (seen.has(x)) continue; // tied, and tied again when it is loaded
-    seen.add(x);
-    state[name] = x;
-  }
-  let path: typeof import('node:path');
-  try {
-    path = await import('node:path');
-  } catch {
-    throw new BackendError('savePretrained: expected Node, got an engine without files; encodeSafetensors gives bytes');
-  }
-  await saveShardedSafetensors(folder, state);
-  const text = new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`);
-  await writeFileAtomic(path.join(folder, 'config.json'), text);
-}
-
 /**
  * Writes a model of {@link loadPretrained} to `folder` as Hugging Face's `save_pretrained` does, for `from_pretrained`
  * and loadPretrained to load: `config.json`, and `model.safetensors` or its shards. Node only.
@@ -225,5 +56,5 @@ async function save(folder: string, model: Module): Promise<void> {
  */
 export const savePretrained: (folder: string, model: Module) => Promise<void> = promised(
   ['savePretrained(folder: path, model: Module)'],
-  save,
+  async (folder: string, model: Module) => (await models()).save(folder, model),
 );

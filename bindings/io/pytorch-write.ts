@@ -189,7 +189,7 @@ function entriesOf(x: Readonly<Record<string, unknown>>): (readonly [string | nu
  * Writes a file that PyTorch's `torch.load` reads, also with `weights_only=True`: a `stateDict()`, or tensors, numbers,
  * text, null, arrays, plain objects, Maps and Sets, however nested. Arrays become lists and objects dicts, whose keys
  * are ints where all are whole numbers and none is of a tensor; a Map keeps its own. What is there twice is one in
- * PyTorch, too. Of optimizers, give what {@link optim.pytorchStateDict} makes.
+ * PyTorch, too. Of optimizers, give what `optim.pytorchStateDict` makes.
  * @throws ArgumentError for other values, and where it would pass 4 GiB
  */
 export const encodePyTorch: (value: unknown) => Uint8Array = ofForms(['encodePyTorch(value: any)'], encode);
