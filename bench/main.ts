@@ -18,6 +18,7 @@ const HELP = `npm run bench -- [FAMILY …] [options]
                     csv       a file of separated values, by the library and by parsers alone
                     tfjs      models of TensorFlow.js on our backend and on its own
                     pipelines rows a second through data's stages, and steps over batches from a worker
+                    files     files of weights to parameters, and the memory that it takes
   --against FOLDER  also another build of the library, and how much slower or faster this one is;
                     FOLDER has its lib/ and wasm/. With families, compile and threads
   --peers           also the other libraries
@@ -59,6 +60,7 @@ const TABLES = {
   threads: () => import('./tables/thread-scaling.ts'),
   tfjs: () => import('./tables/tensorflow.ts'),
   pipelines: () => import('./tables/pipelines.ts'),
+  files: () => import('./tables/files.ts'),
 };
 
 function parse() {
