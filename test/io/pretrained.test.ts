@@ -226,12 +226,28 @@ describe('loadPretrained', () => {
     [
       'a size that is none',
       changed({ hidden_size: -8 }),
-      /a whole number above 0 as hidden_size of config\.json, got -8/,
+      /a whole number from 1 to 2147483647 as hidden_size of config\.json, got -8/,
+    ],
+    [
+      'a size beyond the files',
+      changed({ intermediate_size: 1_000_000 }),
+      /sizes in config\.json that fit the weights, got a larger model/,
+    ],
+    ['layers without end', changed({ num_hidden_layers: 1e12 }), /a whole number from 1 to 10000 as num_hidden_layers/],
+    [
+      'a probability that is none',
+      folderOf({ ...caseOf('GPT2Model').config, embd_pdrop: 3 }, weightsOf(caseOf('GPT2Model'))),
+      /a config\.json that makes a model, got one that fails: /,
+    ],
+    [
+      'heads that do not divide',
+      folderOf({ ...caseOf('GPT2Model').config, n_head: 3 }, weightsOf(caseOf('GPT2Model'))),
+      /a divisor of 8 as n_head/,
     ],
     [
       'other sizes',
       changed({ intermediate_size: 13 }),
-      /mlp\.gate_proj\.weight of shape \[13, 8\]|mlp\.down_proj\.weight of shape \[8, 13\]/,
+      /mlp\.\w+_proj\.weight of shape \[(13, 8|8, 13)\], as config\.json has it/,
     ],
     ['missing weights', changed({}, headless), /expected model\.norm\.weight in the files, got none/],
     [

@@ -31,9 +31,9 @@ function settingsOf(config: Config): Settings {
   config.only('add_cross_attention', false);
   return {
     width: config.size('hidden_size', 768),
-    heads: config.size('num_attention_heads', 12),
+    heads: config.heads('num_attention_heads', 12, config.size('hidden_size', 768)),
     inner: config.size('intermediate_size', 3072),
-    layers: config.size('num_hidden_layers', 12),
+    layers: config.layers('num_hidden_layers', 12),
     places: config.size('max_position_embeddings', 512),
     eps: config.number('layer_norm_eps', 1e-12),
     dropout: config.number('hidden_dropout_prob', 0.1),
@@ -52,7 +52,7 @@ class Output extends Module {
   constructor(config: Config, { width, eps, dropout }: Settings, inner: number) {
     super();
     this.dense = linear(config, inner, width);
-    this.LayerNorm = norm(width, eps);
+    this.LayerNorm = norm(config, width, eps);
     this.dropout = new Dropout(dropout);
   }
 
@@ -195,7 +195,7 @@ class Transform extends Module {
     super();
     const { width, eps, activation } = settingsOf(config);
     this.dense = linear(config, width, width);
-    this.LayerNorm = norm(width, eps);
+    this.LayerNorm = norm(config, width, eps);
     this.activation = activation;
   }
 

@@ -7,11 +7,15 @@ export class Config {
   /** All of it, as the file has it. */
   readonly json: Readonly<Record<string, unknown>>;
   readonly #where: string;
+  /** Numbers that the model may still have. */
+  #left: number;
 
-  constructor(json: unknown, where = '') {
+  /** @param most how many numbers the model may have: those of its files, and of a new head */
+  constructor(json: unknown, most = Number.POSITIVE_INFINITY, where = '') {
     if (!isPlain(json))
       throw new FormatError(`loadPretrained: expected an object in config.json, got ${describe(json)}`);
     this.json = json;
+    this.#left = most;
     this.#where = where;
   }
 
@@ -31,9 +35,29 @@ export class Config {
     return this.#value(name, fallback, Number.isFinite, 'a number');
   }
 
-  /** A whole number above 0. */
-  size(name: string, fallback?: number): number {
-    return this.#value(name, fallback, (x) => Number.isSafeInteger(x) && (x as number) > 0, 'a whole number above 0');
+  /** Counts the numbers of a parameter, before it is made: a config alone makes nobody run out of memory. */
+  take(...shape: readonly number[]): void {
+    this.#left -= shape.reduce((a, b) => a * b, 1);
+    if (!(this.#left >= 0))
+      throw new FormatError('loadPretrained: expected sizes in config.json that fit the weights, got a larger model');
+  }
+
+  /** How many heads share `width`. */
+  heads(name: string, fallback: number, width: number): number {
+    const heads = this.size(name, fallback);
+    if (width % heads !== 0) throw this.bad(name, `a divisor of ${width}`);
+    return heads;
+  }
+
+  /** A whole number from 1 to `most`. */
+  size(name: string, fallback?: number, most = 2 ** 31 - 1): number {
+    const is = (x: unknown): boolean => Number.isSafeInteger(x) && (x as number) > 0 && (x as number) <= most;
+    return this.#value(name, fallback, is, `a whole number from 1 to ${most}`);
+  }
+
+  /** How many layers there are, of which a list is made. */
+  layers(name: string, fallback: number): number {
+    return this.size(name, fallback, 10_000);
   }
 
   bool(name: string, fallback?: boolean): boolean {
@@ -50,7 +74,7 @@ export class Config {
   /** An object in it; null where there is none. */
   inner(name: string): Config | null {
     const value = this.json[name] ?? null;
-    return value === null ? null : new Config(value, `${this.#where}${name}.`);
+    return value === null ? null : new Config(value, 0, `${this.#where}${name}.`);
   }
 
   /** Holds that a setting, if it is there, is `value`: what else it may be is not here. */

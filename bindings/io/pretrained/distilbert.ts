@@ -26,9 +26,9 @@ import {
 
 const settingsOf = (config: Config): Settings => ({
   width: config.size('dim', 768),
-  heads: config.size('n_heads', 12),
+  heads: config.heads('n_heads', 12, config.size('dim', 768)),
   inner: config.size('hidden_dim', 3072),
-  layers: config.size('n_layers', 6),
+  layers: config.layers('n_layers', 6),
   places: config.size('max_position_embeddings', 512),
   eps: 1e-12,
   dropout: config.number('dropout', 0.1),
@@ -91,9 +91,9 @@ class DistilLayer extends Module {
     super();
     const { width, eps } = settings;
     this.attention = new DistilAttention(config, settings);
-    this.saLayerNorm = norm(width, eps);
+    this.saLayerNorm = norm(config, width, eps);
     this.ffn = new FeedForward(config, settings);
-    this.outputLayerNorm = norm(width, eps);
+    this.outputLayerNorm = norm(config, width, eps);
   }
 
   forward(x: Tensor, looks: Looks): Tensor {
@@ -153,7 +153,7 @@ export class DistilBertForMaskedLM extends Pretrained {
     const { width } = this.distilbert;
     const table = this.distilbert.embeddings.wordEmbeddings;
     this.vocabTransform = linear(config, width, width);
-    this.vocabLayerNorm = norm(width, 1e-12);
+    this.vocabLayerNorm = norm(config, width, 1e-12);
     const bias = init.zeros_(parameter([table.weight.shape[0] as number]));
     this.vocabProjector = new Head(headWeight(config, table, true), bias);
     this.activation = settingsOf(config).activation;

@@ -58,7 +58,7 @@ export class Embeddings extends Module {
     this.wordEmbeddings = embedding(config, config.size('vocab_size', 30_522), width, config.padding(0));
     this.positionEmbeddings = embedding(config, places, width);
     if (types > 0) this.tokenTypeEmbeddings = embedding(config, types, width);
-    this.LayerNorm = norm(width, eps);
+    this.LayerNorm = norm(config, width, eps);
     this.dropout = new Dropout(dropout);
     this.places = places;
   }

@@ -37,7 +37,7 @@ class Attention extends Module {
 
   constructor(config: Config, width: number, at: number) {
     super();
-    this.heads = config.size('n_head', 12);
+    this.heads = config.heads('n_head', 12, width);
     this.attentionDropout = config.number('attn_pdrop', 0.1);
     const scale = config.bool('scale_attn_weights', true) ? 1 / Math.sqrt(width / this.heads) : 1;
     this.scale = config.bool('scale_attn_by_inverse_layer_idx', false) ? scale / (at + 1) : scale;
@@ -85,9 +85,9 @@ class Block extends Module {
   constructor(config: Config, width: number, at: number) {
     super();
     const eps = config.number('layer_norm_epsilon', 1e-5);
-    this.ln1 = norm(width, eps);
+    this.ln1 = norm(config, width, eps);
     this.attn = new Attention(config, width, at);
-    this.ln2 = norm(width, eps);
+    this.ln2 = norm(config, width, eps);
     this.mlp = new FeedForward(config, width);
   }
 
@@ -118,8 +118,8 @@ export class GPT2Model extends Pretrained {
     this.places = config.size('n_positions', 1024);
     this.wte = embedding(config, config.size('vocab_size', 50257), width);
     this.wpe = embedding(config, this.places, width);
-    this.h = Array.from({ length: config.size('n_layer', 12) }, (_, i) => new Block(config, width, i));
-    this.lnF = norm(width, config.number('layer_norm_epsilon', 1e-5));
+    this.h = Array.from({ length: config.layers('n_layer', 12) }, (_, i) => new Block(config, width, i));
+    this.lnF = norm(config, width, config.number('layer_norm_epsilon', 1e-5));
     this.drop = new Dropout(config.number('embd_pdrop', 0.1));
   }
 

@@ -56,6 +56,7 @@ const SCALE = 0.02;
 
 /** A linear layer, normal at first as these models have it. */
 export function linear(config: Config, inFeatures: number, outFeatures: number, bias = true): Linear {
+  config.take(outFeatures, inFeatures + (bias ? 1 : 0));
   const layer = new Linear(inFeatures, outFeatures, { bias });
   init.normal_(layer.weight, 0, config.number('initializer_range', SCALE));
   if (layer.bias) init.zeros_(layer.bias);
@@ -64,12 +65,16 @@ export function linear(config: Config, inFeatures: number, outFeatures: number, 
 
 /** A table of vectors. The row of `padding`, if it is one, is not trained by looking it up. */
 export function embedding(config: Config, count: number, width: number, padding: number | null = null): Embedding {
+  config.take(count, width);
   const layer = new Embedding(count, width, { paddingIdx: padding });
   init.normal_(layer.weight, 0, config.number('initializer_range', SCALE));
   return layer;
 }
 
-export const norm = (width: number, eps: number): LayerNorm => new LayerNorm(width, { eps });
+export function norm(config: Config, width: number, eps: number): LayerNorm {
+  config.take(2, width);
+  return new LayerNorm(width, { eps });
+}
 
 /** GPT-2's linear layer, whose weight is [in, out]. */
 export class Conv1D extends Module {
@@ -78,6 +83,7 @@ export class Conv1D extends Module {
 
   constructor(config: Config, inFeatures: number, outFeatures: number) {
     super();
+    config.take(outFeatures, inFeatures + 1);
     this.weight = init.normal_(parameter([inFeatures, outFeatures]), 0, config.number('initializer_range', SCALE));
     this.bias = init.zeros_(parameter([outFeatures]));
   }
@@ -107,6 +113,7 @@ export class Head extends Module {
 export function headWeight(config: Config, table: Embedding, tied: boolean): Parameter {
   if (config.bool('tie_word_embeddings', tied)) return table.weight;
   const { shape } = table.weight;
+  config.take(...shape);
   return init.normal_(parameter([...shape]), 0, config.number('initializer_range', SCALE));
 }
 

@@ -60,6 +60,11 @@ function frequenciesOf(config: Config, width: number): number[] {
   return [...rope.word(rope.json.rope_type === undefined ? 'type' : 'rope_type', FREQUENCIES, 'default')(base, rope)];
 }
 
+function rmsNorm(config: Config, width: number): RMSNorm {
+  config.take(width);
+  return new RMSNorm(width, { eps: config.number('rms_norm_eps', 1e-6) });
+}
+
 /** The cosines and sines of all places, [length, width]. */
 interface Turns {
   readonly cos: Tensor;
@@ -136,11 +141,10 @@ class Layer extends Module {
 
   constructor(config: Config, width: number, head: number) {
     super();
-    const eps = config.number('rms_norm_eps', 1e-6);
     this.selfAttn = new Attention(config, width, head);
     this.mlp = new FeedForward(config, width);
-    this.inputLayernorm = new RMSNorm(width, { eps });
-    this.postAttentionLayernorm = new RMSNorm(width, { eps });
+    this.inputLayernorm = rmsNorm(config, width);
+    this.postAttentionLayernorm = rmsNorm(config, width);
   }
 
   forward(x: Tensor, looks: Looks, turns: Turns): Tensor {
@@ -162,14 +166,15 @@ export class LlamaModel extends Pretrained {
   constructor(config: Config) {
     super(config);
     const width = config.size('hidden_size', 4096);
-    const head = config.size('head_dim', width / config.size('num_attention_heads', 32));
+    const head = config.size('head_dim', width / config.size('num_attention_heads', 32), 65_536);
+    if (head % 2 !== 0) throw config.bad('head_dim', 'an even number');
     this.places = config.size('max_position_embeddings', 2048);
     this.frequencies = frequenciesOf(config, head);
     const windowed = config.json.model_type === 'mistral' || config.bool('use_sliding_window', false);
     this.window = windowed && config.json.sliding_window != null ? config.size('sliding_window') : null;
     this.embedTokens = embedding(config, config.size('vocab_size', 32_000), width, config.padding(null));
-    this.layers = Array.from({ length: config.size('num_hidden_layers', 32) }, () => new Layer(config, width, head));
-    this.norm = new RMSNorm(width, { eps: config.number('rms_norm_eps', 1e-6) });
+    this.layers = Array.from({ length: config.layers('num_hidden_layers', 32) }, () => new Layer(config, width, head));
+    this.norm = rmsNorm(config, width);
   }
 
   /** The turns of each place, [length, width], or [n, 1, length, width] for places of each text. */

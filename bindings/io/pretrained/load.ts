@@ -25,6 +25,8 @@ export interface FolderAddress {
 export type ModelFolder = string | FolderAddress | ((name: string) => ByteSource | null);
 
 const OP = 'loadPretrained';
+/** How many numbers a model may have beside twice as many as its files: those of a new head. */
+const NEW_HEAD = 1 << 20;
 
 /** Gives the files of a folder. */
 function filesOf(folder: ModelFolder): (name: string) => ByteSource | null {
@@ -143,9 +145,11 @@ export async function load(
   const weights = await weightsOf(files);
   let model: Pretrained | undefined;
   try {
-    const made = makeModel(json, architecture, numLabels);
+    const total = weights.keys().reduce((sum, key) => sum + weights.getShape(key).reduce((a, b) => a * b, 1), 0);
+    const newHead = architecture !== null || numLabels !== null;
+    const made = makeModel(json, architecture, numLabels, 2 * total + NEW_HEAD);
     model = made.model;
-    const places = match(model, made.base, weights, architecture !== null || numLabels !== null);
+    const places = match(model, made.base, weights, newHead);
     // One after the other: memory holds the model and one tensor of the files.
     for (const [key, x] of places) {
       const { dtype, data } = await weights.getTensor(key);

@@ -1,6 +1,6 @@
 // The models by the names of their classes in Hugging Face's library, made by their configs.
 import { rowOf } from '../../lookup.ts';
-import { describe, FormatError } from '../../memory/errors.ts';
+import { describe, FormatError, OutOfMemoryError, RetrogradError } from '../../memory/errors.ts';
 import { BertForMaskedLM, BertForSequenceClassification, BertForTokenClassification, BertModel } from './bert.ts';
 import { Config } from './config.ts';
 import { DistilBertForMaskedLM, DistilBertForSequenceClassification, DistilBertModel } from './distilbert.ts';
@@ -47,9 +47,10 @@ export interface Made {
  * Makes the model of a config, its weights at random.
  * @param architecture another class than that of the config
  * @param labels how many classes its head tells apart, where not as many as the config says
+ * @param most how many numbers it may have
  * @throws FormatError for one that is not here
  */
-export function makeModel(json: unknown, architecture: string | null, labels: number | null): Made {
+export function makeModel(json: unknown, architecture: string | null, labels: number | null, most: number): Made {
   const { json: said } = new Config(json);
   const name = architecture ?? (Array.isArray(said.architectures) ? said.architectures[0] : undefined);
   const row = rowOf(MODELS, name);
@@ -60,6 +61,15 @@ export function makeModel(json: unknown, architecture: string | null, labels: nu
   const { id2label: names, label2id: numbers, ...rest } = said;
   const heads = labels === null ? { id2label: names, label2id: numbers } : { num_labels: labels };
   // Through JSON: what is not there is no field.
-  const config = new Config(JSON.parse(JSON.stringify({ ...rest, ...heads, architectures: [name] })));
-  return { model: new row.model(config), base: row.base };
+  const config = new Config(JSON.parse(JSON.stringify({ ...rest, ...heads, architectures: [name] })), most);
+  try {
+    return { model: new row.model(config), base: row.base };
+  } catch (cause) {
+    if (!(cause instanceof RetrogradError) || cause instanceof FormatError || cause instanceof OutOfMemoryError)
+      throw cause;
+    throw new FormatError(
+      `loadPretrained: expected a config.json that makes a model, got one that fails: ${cause.message}`,
+      { cause },
+    );
+  }
 }
