@@ -2,7 +2,7 @@
 // them or, before PyTorch 1.6, one after the other in the file.
 import { type Bytes, bytesOf } from '../data/bytes.ts';
 import { record } from '../lookup.ts';
-import { type FormatError, FormatError as Wrong } from '../memory/errors.ts';
+import { describe, type FormatError, FormatError as Wrong } from '../memory/errors.ts';
 import { countOf, extentOf, readStored, type WideOptions } from './arrays.ts';
 import { promised } from './declare.ts';
 import { readFileBytes } from './files.ts';
@@ -102,7 +102,7 @@ class World implements PickleWorld {
     const code = typeof named === 'string' ? DTYPES[named.replace('torch.', '')] : storage.code;
     if (code === undefined || shape.length > MAX_RANK || shape.length !== strides.length)
       throw bad(
-        `a tensor of at most ${MAX_RANK} dims and a dtype that is known, got [${shape.slice(0, MAX_RANK)}] of ${named}`,
+        `a tensor of at most ${MAX_RANK} dims and a dtype that is known, got [${shape.slice(0, MAX_RANK)}] of ${describe(named)}`,
       );
     const [from, to] = [(READERS.get(storage.code) as Reader).size, (READERS.get(code) as Reader).size];
     const room = Math.floor((storage.count * from) / to);
@@ -297,7 +297,7 @@ function fromLegacy(bytes: Uint8Array, wide: boolean): unknown {
   };
   if (bytes[0] !== 0x80 || next() !== MAGIC) throw bad('a file of torch.save, got one that begins otherwise');
   const version = next();
-  if (version !== PROTOCOL) throw bad(`the version ${PROTOCOL} of the format, got ${version}`);
+  if (version !== PROTOCOL) throw bad(`the version ${PROTOCOL} of the format, got ${describe(version)}`);
   next();
   const value = next();
   const keys = next();
@@ -307,7 +307,7 @@ function fromLegacy(bytes: Uint8Array, wide: boolean): unknown {
   const storages = new Map<string, Uint8Array>();
   for (const key of keys) {
     const size = world.sizes.get(key);
-    if (size === undefined) throw bad(`storages of tensors only, got ${JSON.stringify(String(key))}`);
+    if (size === undefined) throw bad(`storages of tensors only, got ${describe(key)}`);
     // In front of it stands how many elements it has, which its tensors have said.
     if (at + 8 + size > bytes.length || view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32 > size)
       throw bad(`${size} bytes of the storage ${JSON.stringify(key)} at ${at}, got the end of the file`);

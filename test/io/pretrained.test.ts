@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  backend,
   compile,
   FormatError,
   init,
@@ -270,8 +271,10 @@ describe('loadPretrained', () => {
       /JSON in config\.json, got other text/,
     ],
   ] as [string, (name: string) => io.ByteSource | null, RegExp][])('refuses %s', async (_, folder, message) => {
+    const before = backend().memory.used;
     await expect(io.loadPretrained(folder)).rejects.toThrow(FormatError);
     await expect(io.loadPretrained(folder)).rejects.toThrow(message);
+    expect(backend().memory.used).toBeLessThanOrEqual(before);
   });
 
   it('refuses inputs that do not fit', async () => {

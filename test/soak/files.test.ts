@@ -9,5 +9,5 @@ beforeAll(() => init({ simd: 'strict', threads: 1, maxBytes: 2 ** 24 }));
 afterAll(() => shutdown());
 
 it.each(Object.entries(fileReaders))('%s refuses broken files by a FormatError', async (_, reader) => {
-  for (let seed = 2; seed < 42; seed++) await fuzzFiles(reader, 5000, seed);
+  for (let seed = 2; seed < 22; seed++) await fuzzFiles(reader, 5000, seed);
 });

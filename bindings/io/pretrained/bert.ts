@@ -211,7 +211,7 @@ class Predictions extends Module {
 
   constructor(config: Config, table: Embedding) {
     super();
-    const biases = (): Parameter => init.zeros_(parameter([table.weight.shape[0] as number]));
+    const biases = (): Parameter => init.zeros_(config.keep(parameter([table.weight.shape[0] as number])));
     this.bias = biases();
     this.transform = new Transform(config);
     // Where the weights are not tied, the decoder has a bias of its own, and this one stands idle.

@@ -7,6 +7,7 @@ export class Config {
   /** All of it, as the file has it. */
   readonly json: Readonly<Record<string, unknown>>;
   readonly #where: string;
+  readonly #made: { dispose(): void }[] = [];
   /** Numbers that the model may still have. */
   #left: number;
 
@@ -40,6 +41,17 @@ export class Config {
     this.#left -= shape.reduce((a, b) => a * b, 1);
     if (!(this.#left >= 0))
       throw new FormatError('loadPretrained: expected sizes in config.json that fit the weights, got a larger model');
+  }
+
+  /** Notes what was made, which lasts, for {@link discard}. */
+  keep<T extends { dispose(): void }>(made: T): T {
+    this.#made.push(made);
+    return made;
+  }
+
+  /** Gives back what was made, of a model that could not be finished. */
+  discard(): void {
+    for (const each of this.#made) each.dispose();
   }
 
   /** How many heads share `width`. */

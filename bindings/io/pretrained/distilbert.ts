@@ -154,7 +154,7 @@ export class DistilBertForMaskedLM extends Pretrained {
     const table = this.distilbert.embeddings.wordEmbeddings;
     this.vocabTransform = linear(config, width, width);
     this.vocabLayerNorm = norm(config, width, 1e-12);
-    const bias = init.zeros_(parameter([table.weight.shape[0] as number]));
+    const bias = init.zeros_(config.keep(parameter([table.weight.shape[0] as number])));
     this.vocabProjector = new Head(headWeight(config, table, true), bias);
     this.activation = settingsOf(config).activation;
   }

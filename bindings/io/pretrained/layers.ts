@@ -57,7 +57,7 @@ const SCALE = 0.02;
 /** A linear layer, normal at first as these models have it. */
 export function linear(config: Config, inFeatures: number, outFeatures: number, bias = true): Linear {
   config.take(outFeatures, inFeatures + (bias ? 1 : 0));
-  const layer = new Linear(inFeatures, outFeatures, { bias });
+  const layer = config.keep(new Linear(inFeatures, outFeatures, { bias }));
   init.normal_(layer.weight, 0, config.number('initializer_range', SCALE));
   if (layer.bias) init.zeros_(layer.bias);
   return layer;
@@ -66,14 +66,14 @@ export function linear(config: Config, inFeatures: number, outFeatures: number, 
 /** A table of vectors. The row of `padding`, if it is one, is not trained by looking it up. */
 export function embedding(config: Config, count: number, width: number, padding: number | null = null): Embedding {
   config.take(count, width);
-  const layer = new Embedding(count, width, { paddingIdx: padding });
+  const layer = config.keep(new Embedding(count, width, { paddingIdx: padding }));
   init.normal_(layer.weight, 0, config.number('initializer_range', SCALE));
   return layer;
 }
 
 export function norm(config: Config, width: number, eps: number): LayerNorm {
   config.take(2, width);
-  return new LayerNorm(width, { eps });
+  return config.keep(new LayerNorm(width, { eps }));
 }
 
 /** GPT-2's linear layer, whose weight is [in, out]. */
@@ -84,8 +84,12 @@ export class Conv1D extends Module {
   constructor(config: Config, inFeatures: number, outFeatures: number) {
     super();
     config.take(outFeatures, inFeatures + 1);
-    this.weight = init.normal_(parameter([inFeatures, outFeatures]), 0, config.number('initializer_range', SCALE));
-    this.bias = init.zeros_(parameter([outFeatures]));
+    this.weight = init.normal_(
+      config.keep(parameter([inFeatures, outFeatures])),
+      0,
+      config.number('initializer_range', SCALE),
+    );
+    this.bias = init.zeros_(config.keep(parameter([outFeatures])));
   }
 
   forward(x: Tensor): Tensor {
@@ -114,7 +118,7 @@ export function headWeight(config: Config, table: Embedding, tied: boolean): Par
   if (config.bool('tie_word_embeddings', tied)) return table.weight;
   const { shape } = table.weight;
   config.take(...shape);
-  return init.normal_(parameter([...shape]), 0, config.number('initializer_range', SCALE));
+  return init.normal_(config.keep(parameter([...shape])), 0, config.number('initializer_range', SCALE));
 }
 
 /** [n, length, width] as [n, heads, length, width / heads]. */

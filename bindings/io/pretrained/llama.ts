@@ -62,7 +62,7 @@ function frequenciesOf(config: Config, width: number): number[] {
 
 function rmsNorm(config: Config, width: number): RMSNorm {
   config.take(width);
-  return new RMSNorm(width, { eps: config.number('rms_norm_eps', 1e-6) });
+  return config.keep(new RMSNorm(width, { eps: config.number('rms_norm_eps', 1e-6) }));
 }
 
 /** The cosines and sines of all places, [length, width]. */

@@ -25,7 +25,9 @@ export interface FolderAddress {
 export type ModelFolder = string | FolderAddress | ((name: string) => ByteSource | null);
 
 const OP = 'loadPretrained';
-/** How many numbers a model may have beside twice as many as its files: those of a new head. */
+/** How many numbers a model may have beside twice as many as its files, for the error that names what differs. */
+const SLACK = 1 << 14;
+/** And with a new head. */
 const NEW_HEAD = 1 << 20;
 
 /** Gives the files of a folder. */
@@ -147,7 +149,7 @@ export async function load(
   try {
     const total = weights.keys().reduce((sum, key) => sum + weights.getShape(key).reduce((a, b) => a * b, 1), 0);
     const newHead = architecture !== null || numLabels !== null;
-    const made = makeModel(json, architecture, numLabels, 2 * total + NEW_HEAD);
+    const made = makeModel(json, architecture, numLabels, 2 * total + (newHead ? NEW_HEAD : SLACK));
     model = made.model;
     const places = match(model, made.base, weights, newHead);
     // One after the other: memory holds the model and one tensor of the files.

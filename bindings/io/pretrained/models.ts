@@ -65,6 +65,7 @@ export function makeModel(json: unknown, architecture: string | null, labels: nu
   try {
     return { model: new row.model(config), base: row.base };
   } catch (cause) {
+    config.discard();
     if (!(cause instanceof RetrogradError) || cause instanceof FormatError || cause instanceof OutOfMemoryError)
       throw cause;
     throw new FormatError(
