@@ -138,10 +138,11 @@ export default defineConfig([
       codeSplitting: {
         groups: [
           { name: 'base', test: belowTensors, minShareCount: 2, priority: 2 },
-          { name: 'shared', test: /bindings\/(?!nn\/|data\/|io\/)/, minShareCount: 2, priority: 1 },
+          { name: 'shared', test: /bindings\/(?!nn\/|data\/|io\/|onnx\/|program\/)/, minShareCount: 2, priority: 1 },
           { name: 'modules', test: /bindings\/nn\//, minShareCount: 2 },
           { name: 'loaders', test: /bindings\/data\//, minShareCount: 2 },
           { name: 'files', test: /bindings\/io\//, minShareCount: 2 },
+          { name: 'onnx-messages', test: /bindings\/onnx\//, minShareCount: 2 },
         ],
       },
     },

@@ -15,7 +15,6 @@ import {
   RecordingError,
   type RetrogradError,
   randn,
-  scope,
   shutdown,
   type Tensor,
   tensor,
@@ -29,8 +28,8 @@ import { closeTo, Of, Runtime } from './runtime.ts';
 beforeAll(() => init());
 afterAll(() => shutdown());
 
-const graphOf = (model: nn.Module, given: Tensor | readonly unknown[], options?: ExportOptions) => {
-  const { graph } = decode('ModelProto', exportOnnx(model, given, options));
+const graphOf = async (model: nn.Module, given: Tensor | readonly unknown[], options?: ExportOptions) => {
+  const { graph } = decode('ModelProto', await exportOnnx(model, given, options));
   return graph as NonNullable<typeof graph>;
 };
 const namesOf = (list: readonly { name?: string }[]): (string | undefined)[] => list.map(({ name }) => name);
@@ -45,8 +44,8 @@ describe('an exported model', () => {
       new nn.Linear(32, 3),
     );
 
-  it('has the keys of the state, the paths of modules, and no dropout', () => {
-    const { node, initializer, name } = graphOf(model(), randn([2, 1, 6, 6]));
+  it('has the keys of the state, the paths of modules, and no dropout', async () => {
+    const { node, initializer, name } = await graphOf(model(), randn([2, 1, 6, 6]));
     expect(namesOf(node)).toEqual(['/0/Conv', '/1/BatchNormalization', '/2/1/Relu', '/3/Reshape', '/4/Gemm']);
     const keys = Object.keys(model().stateDict()).filter((key) => !key.endsWith('num_batches_tracked'));
     expect(namesOf(initializer).filter((key) => !key?.startsWith('constant'))).toEqual(keys.sort(byUse(node)));
@@ -59,68 +58,68 @@ describe('an exported model', () => {
     return (a: string, b: string): number => order.indexOf(a) - order.indexOf(b);
   };
 
-  it('says which operators it needs, and who wrote it', () => {
+  it('says which operators it needs, and who wrote it', async () => {
     for (const [opset, irVersion] of [
       [17, 8],
       [20, 9],
       [23, 11],
     ] as const) {
-      const made = decode('ModelProto', exportOnnx(model(), randn([2, 1, 6, 6]), { opset }));
+      const made = decode('ModelProto', await exportOnnx(model(), randn([2, 1, 6, 6]), { opset }));
       expect(made.opsetImport.map(({ domain, version }) => [domain, version])).toEqual([['', opset]]);
       expect([made.irVersion, made.producerName]).toEqual([irVersion, 'retrograd']);
     }
   });
 
-  const sizesOf = (info: ReturnType<typeof graphOf>['input'][number] | undefined): unknown[] =>
+  const sizesOf = (info: Awaited<ReturnType<typeof graphOf>>['input'][number] | undefined): unknown[] =>
     info?.type?.tensorType?.shape?.dim.map(({ dimValue, dimParam }) => dimValue ?? dimParam) ?? [];
 
-  it('has a batch of any size where that is asked for', () => {
-    const { input, output } = graphOf(model(), randn([1, 1, 6, 6]), { dynamicBatch: true });
+  it('has a batch of any size where that is asked for', async () => {
+    const { input, output } = await graphOf(model(), randn([1, 1, 6, 6]), { dynamicBatch: true });
     expect([sizesOf(input[0]), sizesOf(output[0])]).toEqual([
       ['batch', 1, 6, 6],
       ['batch', 3],
     ]);
-    const fixed = graphOf(model(), randn([4, 1, 6, 6]));
+    const fixed = await graphOf(model(), randn([4, 1, 6, 6]));
     expect([sizesOf(fixed.input[0]), sizesOf(fixed.output[0])]).toEqual([
       [4, 1, 6, 6],
       [4, 3],
     ]);
   });
 
-  it('says how sizes depend on the batch', () => {
+  it('says how sizes depend on the batch', async () => {
     const twice = new Of((x: Tensor) => [cat([x, x, x.narrow(0, 0, 1)]), x.reshape(-1)]);
-    const { output } = graphOf(twice, randn([4, 3]), { dynamicBatch: true });
+    const { output } = await graphOf(twice, randn([4, 3]), { dynamicBatch: true });
     expect(output.map(sizesOf)).toEqual([['2*batch+1', 3], ['3*batch']]);
   });
 
-  it('has inputs and outputs by number, by key, or as they are called', () => {
+  it('has inputs and outputs by number, by key, or as they are called', async () => {
     const pair = new Of((x: Tensor, y: Tensor) => ({ sum: x.add(y), parts: [x.neg(), y.neg()] }));
     const given = [randn([2]), randn([2])];
-    expect(namesOf(graphOf(pair, given).input)).toEqual(['input_0', 'input_1']);
-    expect(namesOf(graphOf(pair, given).output)).toEqual(['sum', 'parts.0', 'parts.1']);
+    expect(namesOf((await graphOf(pair, given)).input)).toEqual(['input_0', 'input_1']);
+    expect(namesOf((await graphOf(pair, given)).output)).toEqual(['sum', 'parts.0', 'parts.1']);
     const named = { inputNames: ['a', 'b'], outputNames: ['x', 'y', 'z'] };
-    expect(namesOf(graphOf(pair, given, named).input)).toEqual(['a', 'b']);
-    expect(namesOf(graphOf(pair, given, named).output)).toEqual(['x', 'y', 'z']);
-    expect(namesOf(graphOf(new Of((x: Tensor) => [x.neg(), x.exp()]), given[0] as Tensor).output)).toEqual([
+    expect(namesOf((await graphOf(pair, given, named)).input)).toEqual(['a', 'b']);
+    expect(namesOf((await graphOf(pair, given, named)).output)).toEqual(['x', 'y', 'z']);
+    expect(namesOf((await graphOf(new Of((x: Tensor) => [x.neg(), x.exp()]), given[0] as Tensor)).output)).toEqual([
       'output_0',
       'output_1',
     ]);
   });
 
-  it('keeps the modes, the values and the memory of the model', () => {
+  it('keeps the modes, the values and the memory of the model', async () => {
     const own = model();
     (own[1] as nn.Module).eval();
     const x = randn([2, 1, 6, 6]);
     const before = own.stateDict();
     const values = Object.values(before).map((y) => [...y.data]);
     const { used, blocks } = backend().memory;
-    exportOnnx(own, x, { dynamicBatch: true });
+    await exportOnnx(own, x, { dynamicBatch: true });
     expect(own.modules().map(({ training }) => training)).toEqual([true, true, false, true, true, true, true, true]);
     expect(Object.values(own.stateDict()).map((y) => [...y.data])).toEqual(values);
     expect(backend().memory).toMatchObject({ used, blocks });
   });
 
-  it('is the same where forward is compiled', () => {
+  it('is the same where forward is compiled', async () => {
     const linear = new nn.Linear(3, 2);
     class Compiled extends nn.Module {
       linear = linear;
@@ -129,7 +128,10 @@ describe('an exported model', () => {
         return this.run(x);
       }
     }
-    expect(namesOf(graphOf(new Compiled(), randn([2, 3])).initializer)).toEqual(['linear.weight', 'linear.bias']);
+    expect(namesOf((await graphOf(new Compiled(), randn([2, 3]))).initializer)).toEqual([
+      'linear.weight',
+      'linear.bias',
+    ]);
   });
 });
 
@@ -229,40 +231,40 @@ describe('what cannot be exported', () => {
     ],
     ['a batch in a dim that there is not', (y) => y, { dynamicBatch: [2] }, ArgumentError, /got \[2\]/],
   ];
-  it.each(refused)('%s', (_, fn, options, Kind, message) => {
+  it.each(refused)('%s', async (_, fn, options, Kind, message) => {
     const model = new Of(fn as (this: Of, ...xs: never[]) => unknown);
+    const given = [x()];
     const { used, blocks } = backend().memory;
-    expect(() => exportOnnx(model, [x()], options)).toThrow(Kind);
-    expect(() => scope(() => exportOnnx(model, [x()], options))).toThrow(message);
+    await expect(exportOnnx(model, given, options)).rejects.toThrow(Kind);
+    await expect(exportOnnx(model, given, options)).rejects.toThrow(message);
     expect(model.training).toBe(true);
-    expect(backend().memory.blocks - blocks).toBeLessThanOrEqual(1);
-    expect(backend().memory.used).toBeGreaterThanOrEqual(used);
+    expect(backend().memory).toMatchObject({ used, blocks });
   });
 
-  it('inputs of several batches', () => {
+  it('inputs of several batches', async () => {
     const model = new Of((a: Tensor, b: Tensor) => [a, b]);
-    expect(() => exportOnnx(model, [randn([2, 3]), randn([4])], { dynamicBatch: true })).toThrow(
+    await expect(exportOnnx(model, [randn([2, 3]), randn([4])], { dynamicBatch: true })).rejects.toThrow(
       /expected example inputs of one batch, got 2 and 4/,
     );
   });
 
-  it('what is no module, and no input', () => {
-    expect(() => exportOnnx({ forward: (y: Tensor) => y } as never, x())).toThrow(
+  it('what is no module, and no input', async () => {
+    await expect(exportOnnx({ forward: (y: Tensor) => y } as never, x())).rejects.toThrow(
       /expected an nn.Module as model, got an object/,
     );
-    expect(() => exportOnnx(new nn.Linear(1, 1), 3 as never)).toThrow(
+    await expect(exportOnnx(new nn.Linear(1, 1), 3 as never)).rejects.toThrow(
       /expected a tensor or a list of arguments as exampleInputs/,
     );
   });
 
-  it('names every op that is missing with all its places', () => {
+  it('names every op that is missing with all its places', async () => {
     class Noise extends nn.Module {
       forward(y: Tensor): Tensor {
         return F.dropout(y, { p: 0.5, training: true });
       }
     }
     const model = new nn.Sequential(new Noise(), new nn.ReLU(), new nn.Sequential(new Noise()));
-    expect(() => exportOnnx(model, x())).toThrow(
+    await expect(exportOnnx(model, x())).rejects.toThrow(
       'exportOnnx: expected ops that ONNX has, got dropout in 0 and in 2.0; replace them, or leave them out of the model that is exported',
     );
   });

@@ -84,10 +84,9 @@ it.each(cases.filter(([op]) => Object.hasOwn(writers, op)))(
       op,
       tried.map(({ sample }) => sample),
     );
-    const [first, last] = [opsets[op] ?? 17, 23].map((opset) => exportOnnx(model, inputs, { opset })) as [
-      Uint8Array,
-      Uint8Array,
-    ];
+    const [first, last] = (await Promise.all(
+      [opsets[op] ?? 17, 23].map((opset) => exportOnnx(model, inputs, { opset })),
+    )) as [Uint8Array, Uint8Array];
     // What has other operators since is tried with both.
     for (const bytes of kindsOf(first) === kindsOf(last) ? [first] : [first, last]) {
       const runtime = await Runtime.load(bytes, { graphOptimizationLevel: 'disabled' });

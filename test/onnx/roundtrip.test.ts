@@ -36,7 +36,7 @@ it.each<[string, () => nn.Module, number[]]>([
 ])('%s comes back', async (_, make, shape) => {
   manualSeed(3);
   const module = make().eval();
-  const bytes = exportOnnx(module, randn([2, ...shape]), { dynamicBatch: true });
+  const bytes = await exportOnnx(module, randn([2, ...shape]), { dynamicBatch: true });
   const model = (await loadOnnx(bytes)).eval();
   for (const n of [2, 5]) {
     const x = randn([n, ...shape]);

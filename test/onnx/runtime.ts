@@ -4,7 +4,7 @@ import { env, InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-web'
 import { expect } from 'vitest';
 import { nn, noGrad, ones, tensor } from '../../bindings/index.ts';
 import { tensorsOf } from '../../bindings/onnx/export/trace.ts';
-import { type ExportOptions, exportOnnx } from '../../bindings/onnx/index.ts';
+import { type ExportOptions, exportOnnx, loadOnnx } from '../../bindings/onnx/index.ts';
 import { mapTensors } from '../../bindings/program/key.ts';
 import type { Dtype, Tensor } from '../../bindings/tensor.ts';
 import { expectClose, toNd } from '../support/tensors.ts';
@@ -57,7 +57,7 @@ export class Runtime {
 
 /** Holds an answer against our numbers: shape, and max|a − b| / max|b|. */
 export function closeTo(
-  answer: Answer | undefined,
+  answer: Pick<Answer, 'shape' | 'data'> | undefined,
   { shape, data }: { readonly shape: readonly number[]; readonly data: ArrayLike<number> },
   what: string,
   { relative = 1e-5, absolute = 0 }: { relative?: number; absolute?: number | undefined } = {},
@@ -77,16 +77,22 @@ export async function holds(
   others: readonly (readonly unknown[])[] = [],
   options: ExportOptions = { dynamicBatch: others.length > 0 },
 ): Promise<void> {
-  const runtime = await Runtime.load(exportOnnx(model, given, options));
+  const bytes = await exportOnnx(model, given, options);
+  const runtime = await Runtime.load(bytes);
+  // Back again: what we make of it is what it was made of.
+  const own = (await loadOnnx<Tensor | Tensor[], Tensor[]>(bytes)).eval();
   try {
     for (const args of [given, ...others]) {
       const answers = await runtime.run(tensorsOf(args));
+      const again = noGrad(() => own.forward(...tensorsOf(args)));
+      const loaded = Array.isArray(again) ? again : [again];
       const ours: Tensor[] = [];
       const y = noGrad(() => (model.eval() as unknown as Forward).forward(...args));
       mapTensors(y, (x) => ours.push(x));
       expect(answers).toHaveLength(ours.length);
       ours.forEach((x, i) => {
         closeTo(answers[i], toNd(x), `output ${i}`);
+        closeTo(loaded[i], toNd(x), `output ${i} of the model that was loaded`);
       });
     }
   } finally {

@@ -120,12 +120,16 @@ const product = (sizes: Sizes, call: Call): Size => {
 const bagPlaces: Writer<'bagPlaces'> = (g, { index, offsets }, { padding }, call) => {
   const bags = call.size('bags');
   const count = product(index.sizes, call);
-  const places = counting(g, count);
   let place: Value;
   if (offsets) {
+    const places = counting(g, count);
     const started = g.node('LessOrEqual', [g.unsqueeze(offsets, [0]), g.unsqueeze(places, [1])], {}, DATA.BOOL);
     place = g.scale(g.reduce('ReduceSum', g.cast(started, DATA.INT32), [1], false), 1, -1);
-  } else place = g.div(places, g.scalar(call.fixed(count) / Math.max(1, call.fixed(bags)), DATA.INT32));
+  } else {
+    const together = isMoving(count) && isMoving(bags) && count.offset === 0 && bags.offset === 0;
+    const each = together ? count.scale / bags.scale : call.fixed(count) / Math.max(1, call.fixed(bags));
+    place = g.reshape(g.expand(g.unsqueeze(counting(g, bags), [1]), [bags, each]), [count]);
+  }
   const all = inBags(g, place, bags);
   let inside = all;
   if (padding >= 0) {

@@ -1,7 +1,7 @@
 // Matrix products, and attention.
 import { DATA } from '../../messages.ts';
 import type { Graph, Value } from '../graph.ts';
-import type { Size, Sizes } from '../sizes.ts';
+import { type Size, type Sizes, same } from '../sizes.ts';
 import type { Call, Operand, Writers } from '../writers.ts';
 
 /** Masks are added, or say where a query looks. */
@@ -30,7 +30,7 @@ function attention(
   if (looks.p > 0) call.refuse('dropout of weights');
   const [batch, rows, heads] = q.sizes as [Size, Size, Size];
   const [, keys, shared] = k.sizes as [Size, Size, Size];
-  const group = call.fixed(heads) / Math.max(1, call.fixed(shared));
+  const group = same(heads, shared) ? 1 : call.fixed(heads) / Math.max(1, call.fixed(shared));
   const turned = byHead(g, q, shared, group, [0, 2, 1, 3]);
   const products = g.node('MatMul', [turned, byHead(g, k, shared, group, [0, 2, 3, 1])]);
   let scores = g.scale(products, looks.scale);

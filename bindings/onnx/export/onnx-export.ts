@@ -1,47 +1,19 @@
-// A module as an ONNX model: traced in evaluation mode, checked, written.
+// A module as an ONNX model: traced in evaluation mode, checked, written. It comes with the first export.
 import type { ModuleLink } from '../../execute.ts';
-import { writeFileAtomic } from '../../io/files.ts';
-import { type Kind, kinds } from '../../kinds.ts';
 import type { Block } from '../../memory/arena.ts';
-import { ArgumentError, named } from '../../memory/errors.ts';
-import { Module } from '../../nn/module.ts';
+import { ArgumentError } from '../../memory/errors.ts';
+import type { Module } from '../../nn/module.ts';
 import type { Node } from '../../program/trace.ts';
-import { type Arguments, callable, signature } from '../../signature.ts';
 import { sameShape } from '../../sizes.ts';
 import type { Tensor } from '../../tensor.ts';
 import { type Draft, LOCATION } from '../messages.ts';
 import { encode } from '../proto.ts';
 import type { Value } from './graph.ts';
+import type { ExampleInputs, Settings } from './options.ts';
 import { isMoving, type Size } from './sizes.ts';
 import { type Traceable, type Traced, tensorsOf, traceOf } from './trace.ts';
 import { type WrittenGraph, writeGraph } from './write.ts';
 import type { Operand } from './writers.ts';
-
-/** What is given to a model: its first argument, or a list of all of them. */
-export type ExampleInputs = Tensor | readonly unknown[];
-
-/** Options of {@link exportOnnx}. */
-export interface ExportOptions {
-  /** The version of the operators, from 17 to 23. @defaultValue 18 */
-  opset?: number;
-  /**
-   * Whether the model takes batches of any size: dim 0 of each tensor; or a list of the dim of each tensor, −1 where it
-   * has no batch. @defaultValue false
-   */
-  dynamicBatch?: boolean | readonly number[];
-  /** What its inputs are called. @defaultValue `input`, or `input_0`, `input_1` … where there are several */
-  inputNames?: readonly string[];
-  /** What its outputs are called. @defaultValue `output`, `output_0` … or keys, where the model gives an object */
-  outputNames?: readonly string[];
-}
-
-/** Options of {@link saveOnnx}. */
-export interface SaveOnnxOptions extends ExportOptions {
-  /**
-   * Whether the weights go to a file beside, `<path>.data`: models of more than 2 GB need it. @defaultValue false
-   */
-  externalData?: boolean;
-}
 
 /** The version of the format that came with each version of the operators. */
 const IR_VERSIONS: Readonly<Record<number, number>> = { 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11 };
@@ -50,14 +22,6 @@ const MOST_BYTES = 2 ** 31 - 1;
 /** Smaller tensors stay in the model's own file. */
 const LEAST_OUTSIDE = 1024;
 const ALIGNMENT = 64;
-
-type Settings = [opset: number, dynamicBatch: boolean | readonly number[], inputs?: string[], outputs?: string[]];
-
-const own: Readonly<Record<string, Kind>> = {
-  module: [(x) => x instanceof Module, 'an nn.Module'],
-  path: [(x) => typeof x === 'string' && x !== '' && !x.includes('\0'), 'the path of a file'],
-  inputs: [(x) => Array.isArray(x) || (kinds.Tensor as Kind)[0](x), 'a tensor or a list of arguments'],
-};
 
 /** Paths of modules below `model`, as those of the nodes that their forward made. */
 function pathsOf(model: Module): (node: Node) => string {
@@ -225,9 +189,6 @@ function modelOf(op: string, model: Module, example: ExampleInputs, settings: Se
   });
 }
 
-const TEXT = 'model: module, exampleInputs: inputs, *, opset: int = 18, dynamicBatch: bool|int[] = false';
-const NAMES = 'inputNames?: string[], outputNames?: string[]';
-
 function checkSize(op: string, { graph }: Draft<'ModelProto'>): void {
   const bytes = (graph?.initializer ?? []).reduce((sum, { rawData }) => sum + (rawData?.length ?? 0), 0);
   if (bytes > MOST_BYTES)
@@ -236,34 +197,12 @@ function checkSize(op: string, { graph }: Draft<'ModelProto'>): void {
     );
 }
 
-/**
- * A module in evaluation mode as the bytes of an ONNX model, which ONNX Runtime and others run. Weights are called by
- * their keys in `stateDict()`, nodes by the paths of their modules. i32 tensors become INT32, masks and bytes UINT8.
- *
- * The forward is traced as {@link compile} does it: it may not look at values, and what it does in JavaScript is done
- * once.
- * @param exampleInputs what forward is given: a tensor, or a list of all arguments, of which those that are no tensors
- * become a part of the model. Only shapes and dtypes count
- * @throws ArgumentError that names every op which ONNX cannot express, and where it is; RecordingError where forward
- * reads values; and what forward throws
- * @example
- * ```ts
- * const model = new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 2));
- * const bytes = exportOnnx(model, randn([1, 4]), { dynamicBatch: true });
- * console.log(bytes.length);
- * ```
- */
-export const exportOnnx = callable<
-  (model: Module, exampleInputs: ExampleInputs, options?: ExportOptions) => Uint8Array
->(
-  `exportOnnx(${TEXT}, ${NAMES})`,
-  (model: Module, example: ExampleInputs, ...settings: Settings): Uint8Array => {
-    const made = modelOf('exportOnnx', model, example, settings);
-    checkSize('exportOnnx', made);
-    return encode('ModelProto', made);
-  },
-  own,
-);
+/** The bytes of a model in one piece. @throws ArgumentError where it is too large, and as modelOf */
+export function encodeOnnx(op: string, model: Module, example: ExampleInputs, settings: Settings): Uint8Array {
+  const made = modelOf(op, model, example, settings);
+  checkSize(op, made);
+  return encode('ModelProto', made);
+}
 
 /** Takes the data of large tensors out of the model. @returns it with the places where they are, and the data */
 function split(model: Draft<'ModelProto'>, location: string): { model: Draft<'ModelProto'>; data: Uint8Array } {
@@ -284,29 +223,8 @@ function split(model: Draft<'ModelProto'>, location: string): { model: Draft<'Mo
   return { model: { ...model, graph: { ...model.graph, initializer } }, data };
 }
 
-const saving = signature(`saveOnnx(path: path, ${TEXT}, ${NAMES}, externalData: bool = false)`, own);
-
-/**
- * Writes {@link exportOnnx}'s model to a file, atomically; with `externalData` the weights to `<path>.data`, beside it.
- * Node only.
- * @throws what exportOnnx does; the system's error, `path` unchanged; BackendError outside Node
- */
-export async function saveOnnx(
-  ...args: Arguments<[path: string, model: Module, exampleInputs: ExampleInputs], [], SaveOnnxOptions>
-): Promise<void> {
-  try {
-    const [path, model, example, ...rest] = saving.parse(args) as [string, Module, ExampleInputs, ...Settings, boolean];
-    const [opset, dynamicBatch, inputs, outputs, externalData] = rest;
-    const made = modelOf('saveOnnx', model, example, [opset, dynamicBatch, inputs, outputs] as Settings);
-    if (!externalData) {
-      checkSize('saveOnnx', made);
-      return await writeFileAtomic(path, encode('ModelProto', made));
-    }
-    const beside = split(made, `${path.split(/[\\/]/).at(-1)}.data`);
-    await writeFileAtomic(`${path}.data`, beside.data);
-    await writeFileAtomic(path, encode('ModelProto', beside.model));
-  } catch (error) {
-    throw named(error, 'saveOnnx');
-  }
+/** The bytes of a model, and of a file `location` beside it with the data of its large tensors. */
+export function encodeApart(op: string, model: Module, example: ExampleInputs, settings: Settings, location: string) {
+  const apart = split(modelOf(op, model, example, settings), location);
+  return { model: encode('ModelProto', apart.model), data: apart.data };
 }
-saving.fn = saveOnnx;
