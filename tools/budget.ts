@@ -24,4 +24,6 @@ export const budget: readonly Limit[] = [
   { what: 'the TensorFlow.js backend', file: ['tfjs/index', kernels], limit: 127_000 },
   { what: 'retrograd/io beyond the core', file: 'io/index', beyond: 'core/index', limit: 15_000 },
   { what: '… its models of Hugging Face', file: 'io/load', limit: 7_500 },
+  { what: 'retrograd/onnx beyond the core', file: 'onnx/index', beyond: 'core/index', limit: 40_000 },
+  { what: '… its export', file: 'onnx/onnx-export', limit: 19_000 },
 ];

@@ -27,6 +27,10 @@ console.log(core);
 import * as io from 'retrograd/io';
 console.log(core, io);
 `,
+  onnx: `import * as core from 'retrograd';
+import * as onnx from 'retrograd/onnx';
+console.log(core, { ...onnx });
+`,
 };
 
 /** Packages that users may have, which are no part of this one. */
