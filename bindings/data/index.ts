@@ -1,5 +1,27 @@
 // The entry `retrograd/data`: what the namespace `data` of the core has, and files and pipelines for data of any size.
+
+export {
+  type AffineOptions,
+  type ChanceOptions,
+  type CropOptions,
+  colorJitter,
+  cutMix,
+  type ErasingOptions,
+  type JitterOptions,
+  type MixOptions,
+  mixUp,
+  normalizeImages,
+  type Range,
+  randomAffine,
+  randomCrop,
+  randomErasing,
+  randomGrayscale,
+  randomHorizontalFlip,
+  randomVerticalFlip,
+} from './augment.ts';
 export * from './core.ts';
+export { type DescribeOptions, describe } from './describe/describe.ts';
+export type { ColumnSummary, Description, Found, NumberSummary } from './describe/summary.ts';
 export * from './pipeline/index.ts';
 export * from './prepare/index.ts';
 export { idx, npy } from './sources/arrays.ts';

@@ -62,6 +62,17 @@ export class Sample {
     }
   }
 
+  /** How many lie in each of `bins` even ranges from `min` to `max`. */
+  histogram(min: number, max: number, bins: number): number[] {
+    const counts = new Array<number>(bins).fill(0);
+    const scale = bins / (max - min || 1);
+    for (const x of this.#kept) {
+      const bin = Math.min(bins - 1, Math.floor((x - min) * scale));
+      if (bin >= 0) counts[bin] = (counts[bin] as number) + 1;
+    }
+    return counts;
+  }
+
   /** The least, the largest, and those between in even ranks, `count` in all. */
   quantiles(count: number): number[] {
     const sorted = Float64Array.from(this.#kept).sort();
@@ -81,6 +92,13 @@ const DISTINCT = 1_000_000;
 export class Counts {
   readonly counts = new Map<string, number>();
   missing = 0;
+  /** Whether there were more values than it can tell apart. */
+  full = false;
+  readonly #most: number;
+
+  constructor(most = DISTINCT) {
+    this.#most = most;
+  }
 
   add(values: ArrayLike<unknown>): void {
     for (let i = 0; i < values.length; i++) {
@@ -88,7 +106,8 @@ export class Counts {
       if (key === null) this.missing++;
       else {
         const count = this.counts.get(key);
-        if (count !== undefined || this.counts.size < DISTINCT) this.counts.set(key, (count ?? 0) + 1);
+        if (count === undefined && this.counts.size >= this.#most) this.full = true;
+        else this.counts.set(key, (count ?? 0) + 1);
       }
     }
   }
