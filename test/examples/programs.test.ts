@@ -1,6 +1,6 @@
 // The programs in examples/ run as a user runs them: built, in a process of their own.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -220,4 +220,60 @@ describe('mnist', () => {
       expect(err.trim().split('\n')).toHaveLength(1);
     }
   });
+});
+
+const metricsOf = (path: string): Record<string, unknown>[] =>
+  readFileSync(join(folder, path), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+it('flights learns from a file that it reads in pieces', async () => {
+  const { code, out, err } = await run('flights', [
+    '--limit',
+    '40000',
+    '--window',
+    '5000',
+    '--batch',
+    '256',
+    '--out',
+    'f',
+  ]);
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  const records = metricsOf('f/metrics.jsonl');
+  const { rows, r2, linear } = records.at(-1) as Record<string, number>;
+  expect(Math.abs((rows as number) - 4000)).toBeLessThan(300);
+  expect(r2).toBeGreaterThan(0);
+  expect(Number.isFinite(linear)).toBe(true);
+  expect(records.some(({ type }) => type === 'step')).toBe(true);
+  expect(Object.keys(weights(join(folder, 'f/model.safetensors')))).toContain('origin.weight');
+  expect(out).toMatch(/Memory +\d+ MB at most/);
+});
+
+it('cifar learns to tell images apart', async () => {
+  // Of two classes: bright above, and bright below.
+  const { encode } = await import('fast-png');
+  const side = 32;
+  const sheet = (count: number): Uint8Array => {
+    const pixels = new Uint8Array(count * side * side * 3);
+    for (let i = 0; i < pixels.length; i++) {
+      const [image, row] = [Math.floor(i / (3 * side * side)), Math.floor(i / (3 * side)) % side];
+      pixels[i] = (Math.imul(i, 0x9e3779b1) >>> 26) + (row < side / 2 === (image % 2 === 0) ? 150 : 20);
+    }
+    return encode({ width: side * side, height: count, data: pixels, channels: 3, depth: 8 });
+  };
+  const labels = (count: number): string => JSON.stringify(Array.from({ length: count }, (_, i) => i % 2));
+  for (let k = 1; k <= 5; k++) writeFileSync(join(folder, `data_batch_${k}.png`), sheet(40));
+  writeFileSync(join(folder, 'test_batch.png'), sheet(50));
+  writeFileSync(join(folder, 'train_lables.json'), labels(200));
+  writeFileSync(join(folder, 'test_lables.json'), labels(50));
+  const small = ['--data', folder, '--epochs', '3', '--width', '4', '--batch', '20', '--lr', '0.01', '--out', 'c'];
+  const { code, err } = await run('cifar', small);
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  const epochs = metricsOf('c/metrics.jsonl').filter(({ type }) => type === 'epoch');
+  expect(epochs).toHaveLength(3);
+  expect(epochs.at(-1)?.testAccuracy).toBeGreaterThan(0.9);
+  expect((await run('cifar', ['--data', 'nowhere'])).code).not.toBe(0);
 });

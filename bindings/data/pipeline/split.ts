@@ -114,8 +114,16 @@ export interface SplitOptions {
 
 /** {@link randomSplit}. */
 export interface RandomSplit {
-  <T>(whole: Pipeline<T>, lengths: readonly number[], options?: SplitOptions): Pipeline<T>[];
-  <B extends readonly Tensor[]>(whole: Dataset<B>, lengths: readonly number[], options?: SplitOptions): Subset<B>[];
+  <T, const L extends readonly number[]>(
+    whole: Pipeline<T>,
+    lengths: L,
+    options?: SplitOptions,
+  ): { -readonly [K in keyof L]: Pipeline<T> };
+  <B extends readonly Tensor[], const L extends readonly number[]>(
+    whole: Dataset<B>,
+    lengths: L,
+    options?: SplitOptions,
+  ): { -readonly [K in keyof L]: Subset<B> };
 }
 
 /**

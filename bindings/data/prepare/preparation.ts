@@ -115,6 +115,7 @@ const toFit = signature('Preparation.fit(pipeline: object)');
 const toApply = signature('Preparation.apply(pipeline: object)');
 const toTransform = signature('Preparation.transform(columns: object)');
 const toInverse = signature('Preparation.inverse(output: string, values: any)');
+const toCategories = signature('Preparation.categories(output: string, column: string)');
 const toState = signature('Preparation.state()');
 const toLoad = signature('Preparation.loadState(state: object)');
 
@@ -241,6 +242,21 @@ export class Preparation<K extends string = string> {
     let now: Float64Array = Float64Array.from(values);
     for (const step of back.reverse()) now = step ? step(now) : now;
     return now;
+  }
+
+  /**
+   * The values that codes and one-hot columns know, in the order of their numbers; codes count from 1. An embedding of the
+   * codes has one row more, for what is unknown.
+   * @throws ArgumentError for another output or column, and before fit()
+   */
+  categories(...args: [output: K, column: string]): readonly string[] {
+    const [output, column] = toCategories.parse(args) as typeof args;
+    this.#checkFitted('categories');
+    const chain = this.#outputs.get(output)?.find((each) => each.column === column);
+    const fit = chain ? (chain.steps.at(-1) as Step).state().fit : null;
+    if (!(Array.isArray(fit) && fit.every((value) => typeof value === 'string')))
+      throw new ArgumentError(`categories: expected a column of codes() or oneHot(), got '${output}.${column}'`);
+    return fit;
   }
 
   /** All that it found, as JSON. @throws ArgumentError before fit() */
