@@ -159,7 +159,7 @@ describe('the examples of the reference', () => {
   }
 
   /** Namespaces of which entries have more than the index. */
-  const ENTRIES = ['data', 'io', 'onnx'];
+  const ENTRIES = ['data', 'io', 'onnx', 'tfjs'];
 
   let folder: string;
   beforeAll(async () => {

@@ -168,7 +168,7 @@ function fromBfloat16(source: Uint16Array): Float32Array {
 }
 
 /** IEEE 754 binary16, by value; NaNs keep their sign and payload. */
-function fromFloat16(source: Uint16Array): Float32Array {
+export function fromFloat16(source: Uint16Array): Float32Array {
   const out = new Float32Array(source.length);
   const bits = new Uint32Array(out.buffer);
   for (let i = 0; i < source.length; i++) {

@@ -2,8 +2,11 @@
 // imported before it or after it.
 import { init, isRunning } from '../engine/engine.ts';
 import { type InitOptions, parseOptions } from '../engine/options.ts';
-import { ArgumentError, BackendError, describe, named } from '../memory/errors.ts';
+import type { Kind } from '../kinds.ts';
+import { BackendError, named } from '../memory/errors.ts';
+import { signature } from '../signature.ts';
 import { Backend } from './backend.ts';
+import { own } from './declare.ts';
 import { type Engine, NAME, whenLoaded } from './engine.ts';
 import { link } from './link.ts';
 
@@ -12,11 +15,17 @@ export type { Tile } from '../engine/tile.ts';
 export { type AccelerateOptions, type AccelerateStats, type Acceleration, accelerate } from './accelerate/index.ts';
 export { fromTensorFlow, type TensorFlowTensor, toTensorFlow } from './tensors.ts';
 export {
+  type LayerPaths,
   type LayersModelLike,
   loadWeights,
+  type ModelFile,
   type ModelFiles,
+  type Quantization,
+  readModelFiles,
   saveWeights,
+  type WeightOptions,
   type WeightSpec,
+  writeModelFiles,
 } from './weights/index.ts';
 export type { InitOptions };
 
@@ -34,6 +43,8 @@ function attach(engine: Engine): void {
   if (!engine.findBackendFactory(NAME)) engine.registerBackend(NAME, () => start(engine), PRIORITY);
 }
 
+const ofRegister = signature('register(tf?: TensorFlow)', own);
+
 /** What is used of TensorFlow.js where it is given: the module, such as `import * as tf from '@tensorflow/tfjs'`. */
 export interface TensorFlow {
   /** The engine that all copies of tfjs share. */
@@ -46,17 +57,15 @@ export interface TensorFlow {
  * @param tf TensorFlow.js; by default what is loaded, or will be
  * @throws ArgumentError for anything else
  */
-export function register(tf?: TensorFlow): void {
-  if (tf === undefined) {
-    whenLoaded(attach);
-    return;
-  }
-  if (typeof tf?.engine !== 'function')
-    throw new ArgumentError(
-      `register: expected TensorFlow.js, got ${describe(tf)}; give it the module, as import * as tf has it`,
-    );
-  attach(tf.engine() as Engine);
+export function register(tf?: TensorFlow): void;
+export function register(...args: unknown[]): void {
+  // The module is an object too, and before one of options is none.
+  const [is] = own.TensorFlow as Kind;
+  const [tf] = ofRegister.parse(args.length === 1 && is(args[0]) ? [...args, {}] : args) as [TensorFlow?];
+  if (tf) attach(tf.engine() as Engine);
+  else whenLoaded(attach);
 }
+ofRegister.fn = register;
 
 /**
  * How the runtime is started when the backend is set for the first time: the options of `init()`.

@@ -1,19 +1,13 @@
 // Tensors of TensorFlow.js as tensors of ours, and back, over one memory.
 import type { Dtype } from '../dtypes.ts';
 import { runtime } from '../engine/engine.ts';
-import {
-  ArgumentError,
-  BackendError,
-  DtypeError,
-  describe,
-  FreedError,
-  formatShape,
-  RecordingError,
-} from '../memory/errors.ts';
+import { ArgumentError, BackendError, DtypeError, FreedError, formatShape, RecordingError } from '../memory/errors.ts';
+import { callable } from '../signature.ts';
 import { contiguousStrides, numelOf } from '../sizes.ts';
 import { Tensor } from '../tensor.ts';
 import { Backend } from './backend.ts';
 import { Data, isNumber, type NumberDtype } from './data.ts';
+import { own } from './declare.ts';
 import { type Engine, engineNow, NAME } from './engine.ts';
 import { cast, copy } from './kernels/layout.ts';
 import { Shared, sharedOf } from './shared.ts';
@@ -67,11 +61,14 @@ function adopt(block: Data['block']): void {
  * @throws ArgumentError unless it is a tensor on that backend; FreedError where it was disposed of; DtypeError for
  * complex64 and string; BackendError where the backend does not run
  */
-export function fromTensorFlow(t: TensorFlowTensor): Tensor {
+export const fromTensorFlow: (t: TensorFlowTensor) => Tensor = callable<(t: TensorFlowTensor) => Tensor>(
+  'fromTensorFlow(t: TensorFlowTensor)',
+  from,
+  own,
+);
+
+function from({ dataId, shape, dtype, isDisposed }: TensorFlowTensor): Tensor {
   const op = 'fromTensorFlow';
-  const { dataId, shape, dtype, isDisposed } = (t ?? {}) as Partial<TensorFlowTensor>;
-  if (typeof dataId !== 'object' || dataId === null || !Array.isArray(shape) || typeof dtype !== 'string')
-    throw new ArgumentError(`${op}: expected a tensor of TensorFlow.js, got ${describe(t)}; tf.tensor(…) makes one`);
   const { backend } = ready(op);
   if (isDisposed) throw new FreedError(`${op}: expected a living tensor, got one that was disposed of; tf.keep() it`);
   if (dtype === 'complex64' || !isNumber(dtype as NumberDtype))
@@ -135,10 +132,12 @@ function checkMask(op: string, backend: Backend, x: Data): void {
  * @throws ArgumentError unless x is a tensor; FreedError; DtypeError for u8 of other numbers; BackendError where the
  * backend does not run
  */
-export function toTensorFlow<T extends TensorFlowTensor = TensorFlowTensor>(x: Tensor): T {
+export const toTensorFlow: <T extends TensorFlowTensor = TensorFlowTensor>(x: Tensor) => T = callable<
+  <T extends TensorFlowTensor = TensorFlowTensor>(x: Tensor) => T
+>('toTensorFlow(x: Tensor)', to);
+
+function to<T extends TensorFlowTensor>(x: Tensor): T {
   const op = 'toTensorFlow';
-  if (!(x instanceof Tensor))
-    throw new ArgumentError(`${op}: expected a tensor, got ${describe(x)}; fromTensorFlow() is the other way round`);
   const { engine, backend } = ready(op);
   x.checkAlive();
   x.expectDense(op);

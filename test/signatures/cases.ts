@@ -12,6 +12,18 @@ export interface Wrong {
   readonly says: RegExp;
 }
 
+/** What passes for TensorFlow.js, and for a tensor of it, until it is used. */
+class TensorFlowLike {
+  engine(): object {
+    return {};
+  }
+}
+class TensorFlowTensorLike {
+  dataId = {};
+  shape = [];
+  dtype = 'float32';
+}
+
 /** Values of every kind that arguments may have. */
 function pool(): unknown[] {
   const layer = new nn.Linear(1, 1);
@@ -36,6 +48,7 @@ function pool(): unknown[] {
     nn.utils.rnn.packSequence([ones([2, 1])]),
     from([1]),
     new Tokenizer({ model: { type: 'WordLevel', vocab: { a: 0 } } }),
+    ...[new TensorFlowLike(), new TensorFlowTensorLike()],
     { model: layer }, // the last, since an object in the last place is options
   ];
 }

@@ -177,7 +177,10 @@ const inBoth = all.filter((each) => each.signatures.length > 0 && theirsOf(each)
 
 /** The names that rows of the page call a callable: `nn.Linear.forward` is forward of Linear. */
 const short = (place: string): string =>
-  place.replace(/^(autograd|distributions|functional|data|io|nn\.init|nn\.utils\.\w+(?=\.)|nn\.utils|nn|optim)\./, '');
+  place.replace(
+    /^(autograd|distributions|functional|data|io|tfjs|nn\.init|nn\.utils\.\w+(?=\.)|nn\.utils|nn|optim)\./,
+    '',
+  );
 
 describe('signatures of PyTorch', () => {
   it(`${inBoth.length} of our callables have one`, () => {

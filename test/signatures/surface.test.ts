@@ -44,6 +44,7 @@ const UNDECLARED: Readonly<Record<string, string>> = {
     'Tensor.toJSON': 'JavaScript calls it',
     'nn.Module.toString': 'JavaScript calls it',
   },
+  'tfjs.configure': 'takes what init() takes',
   ...{ 'nn.ModuleList.forward': 'throws', 'nn.ModuleDict.forward': 'throws', 'nn.ParameterList.forward': 'throws' },
 };
 /** toString() calls it, and users write their own. */

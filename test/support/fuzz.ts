@@ -257,7 +257,7 @@ export class Fuzzer {
     const classes = makers();
     this.#draw = new Draw(seed, classes);
     const receivers = { ...classes, Tensor: () => this.#draw.tensor() };
-    this.#callables = surface(receivers).filter(({ place }) => !APART.test(place));
+    this.#callables = surface(receivers).filter(({ place }) => !APART.test(place) && !place.startsWith('tfjs.'));
     for (let i = 0; i < 64; i++) {
       const x = tensor(Float32Array.from({ length: 1 + this.#draw.below(900) }, (_, j) => i * 1000 + j)).keep();
       this.#canaries.push({ tensor: x, bytes: bytesOf(x) });

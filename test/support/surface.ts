@@ -9,6 +9,7 @@ import * as retrograd from '../../bindings/index.ts';
 import * as io from '../../bindings/io/index.ts';
 import * as onnx from '../../bindings/onnx/index.ts';
 import { type Signature, signatures } from '../../bindings/signature.ts';
+import * as tfjs from '../../bindings/tfjs/index.ts';
 
 type Statement = ReturnType<typeof parseSync>['program']['body'][number];
 type AnyFunction = (...args: unknown[]) => unknown;
@@ -33,7 +34,7 @@ export interface PublicCallable {
 const ROOT = fileURLToPath(new URL('../../bindings/', import.meta.url));
 
 /** The index, with all that the entries of its namespaces have. */
-export const library = { ...retrograd, data, io, onnx };
+export const library = { ...retrograd, data, io, onnx, tfjs };
 
 /** What `statement` of a file declares that is @internal, private or protected: `name` and `Class.member`. */
 function* hiddenIn(statement: Statement, marked: (node: { start: number }) => boolean): Generator<string> {

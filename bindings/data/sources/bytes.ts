@@ -122,7 +122,7 @@ function begin(op: string, stream: object): void {
 }
 
 /** @throws ArgumentError unless the answer is one with bytes */
-function expectFound(op: string, url: string, { ok, status, statusText }: Response): void {
+export function expectFound(op: string, url: string, { ok, status, statusText }: Response): void {
   if (!ok) throw new ArgumentError(`${op}: expected bytes at ${url}, got ${status} ${statusText}; check the address`);
 }
 
@@ -132,7 +132,7 @@ const hasRange = (response: Response): boolean => response.status === 206 && !re
 const isAddress = (text: string): boolean => !isNode || /^(https?|data|blob):/i.test(text);
 
 /** The path of a file, or the address of what has to be fetched. */
-function placeOf(source: string | Addressed): { name: string; path?: string | URL; url?: string } {
+export function placeOf(source: string | Addressed): { name: string; path?: string | URL; url?: string } {
   const name = typeof source === 'string' ? source : source.href;
   if (isAddress(name)) return { name, url: name };
   return { name, path: /^file:/i.test(name) ? new URL(name) : name };

@@ -1,8 +1,9 @@
 // accelerate(tf): what a backend alone cannot do for TensorFlow.js.
-import { ArgumentError, named } from '../../memory/errors.ts';
-import { signature } from '../../signature.ts';
+import { ArgumentError } from '../../memory/errors.ts';
+import { callable } from '../../signature.ts';
+import { own } from '../declare.ts';
 import { patchModels } from './models.ts';
-import { Programs, type Settings } from './programs.ts';
+import { Programs } from './programs.ts';
 import { checkParts, type TfEngine, type TfModule } from './tensorflow.ts';
 import { patch, type Restore, Updates } from './updates.ts';
 
@@ -41,8 +42,6 @@ export interface Acceleration {
   restore(): void;
 }
 
-const optionsOf = signature('accelerate(*, custom: bool = false, warn: bool = true)');
-
 /** The copies of tfjs that are patched. */
 const patched = new Set<unknown>();
 
@@ -58,9 +57,12 @@ const patched = new Set<unknown>();
  *   it are not patched
  * @throws ArgumentError for anything else, for a copy that is accelerated already, and for an option that there is not
  */
-export function accelerate(tf: object, options: AccelerateOptions = {}): Acceleration {
+export const accelerate: (tf: object, options?: AccelerateOptions) => Acceleration = callable<
+  (tf: object, options?: AccelerateOptions) => Acceleration
+>('accelerate(tf: TensorFlow, *, custom: bool = false, warn: bool = true)', start, own);
+
+function start(tf: object, custom: boolean, warn: boolean): Acceleration {
   checkParts(tf);
-  const settings = settingsOf(options);
   const { SGDOptimizer } = tf;
   if (patched.has(SGDOptimizer))
     throw new ArgumentError(
@@ -70,7 +72,7 @@ export function accelerate(tf: object, options: AccelerateOptions = {}): Acceler
   const engine = tf.engine() as TfEngine;
   const stats = { steps: 0, replays: 0, traces: 0, fallbacks: [] };
   const updates = new Updates(tf, engine, stats);
-  const programs = new Programs({ tf, engine, updates }, stats, settings);
+  const programs = new Programs({ tf, engine, updates }, stats, { custom, warn });
   const restores: Restore[] = [
     ...updates.patch(),
     ...patchModels(tf, programs),
@@ -84,15 +86,6 @@ export function accelerate(tf: object, options: AccelerateOptions = {}): Acceler
       patched.delete(SGDOptimizer);
     },
   };
-}
-
-function settingsOf(options: AccelerateOptions): Settings {
-  try {
-    const [custom, warn] = optionsOf.parse([options]) as [boolean, boolean];
-    return { custom, warn };
-  } catch (error) {
-    throw named(error, 'accelerate');
-  }
 }
 
 /**

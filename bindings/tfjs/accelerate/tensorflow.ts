@@ -1,6 +1,6 @@
 // The part of TensorFlow.js that accelerate() patches and calls, private names included. They are the same in all
 // published builds since 2021, minified ones too; checkParts() looks for them before anything is patched.
-import { ArgumentError, describe } from '../../memory/errors.ts';
+import { ArgumentError } from '../../memory/errors.ts';
 import type { Engine, Info, TfBackend, TfDtype } from '../engine.ts';
 
 /** A tensor of tfjs. */
@@ -121,12 +121,8 @@ export interface TfModule
 const METHODS = ['makeTrainFunction', 'makeTestFunction', 'predictLoop'] as const;
 
 /** @throws ArgumentError for anything but a TensorFlow.js that has the parts which are patched */
-export function checkParts(tf: unknown): asserts tf is TfModule {
-  const given = tf as Partial<TfModule> | null | undefined;
-  if (typeof given?.engine !== 'function')
-    throw new ArgumentError(
-      `accelerate: expected TensorFlow.js, got ${describe(tf)}; give it the module, as import * as tf has it`,
-    );
+export function checkParts(tf: object): asserts tf is TfModule {
+  const given: Partial<TfModule> = tf;
   const parts: [string, unknown][] = [
     ...OPTIMIZERS.map((name): [string, unknown] => [name, given[name]?.prototype.applyGradients]),
     ['Optimizer', given.Optimizer?.prototype.computeGradients],

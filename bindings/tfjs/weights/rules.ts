@@ -1,60 +1,20 @@
 // For each kind of layer: which module it is here, and how its weights lie there and here.
 import { optional } from '../../lookup.ts';
-import { ArgumentError } from '../../memory/errors.ts';
-import type { Module } from '../../nn/module.ts';
-import type { Config, LayerInfo } from './topology.ts';
-
-/** A weight there and here. */
-export interface Pairing {
-  /** The last part of its name in TensorFlow, behind that of the layer. */
-  readonly role: string;
-  /** The field of the module. */
-  readonly key: string;
-  /** The dims that it is seen with there. */
-  readonly dims: readonly number[];
-  /** The order that those have here. */
-  readonly axes: readonly number[];
-  /** Of a GRU: elements of a gate. The first two change places. */
-  readonly swap?: number;
-  /** Bias of which two are the sum: this one is zero, and added on the way back. */
-  readonly rest?: string;
-  /** Which half of the weight, of two. */
-  readonly half?: 0 | 1;
-}
-
-/** What a module is known by: its fields, so that it may come from another copy of this package. */
-export type Fields = Module & Readonly<Record<string, unknown>>;
-
-const shapeOf = (module: Fields, key: string): readonly number[] =>
-  ((module[key] ?? {}) as { readonly shape?: readonly number[] }).shape ?? [];
-
-/** @throws ArgumentError, which names the layer */
-export type Fail = (expected: string, got: unknown, cure: string) => never;
-export const failing =
-  (op: string, { name, kind }: LayerInfo, path: string): Fail =>
-  (expected, got, cure) => {
-    throw new ArgumentError(`${op}: expected for layer ${name} (${kind}) ${expected}, got ${got} at ${path}; ${cure}`);
-  };
-
-interface Rule {
-  /** What errors call the module. */
-  readonly what: string;
-  fits(module: Fields): boolean;
-  pairs(module: Fields, layer: LayerInfo, fail: Fail): Pairing[];
-}
-
-const vector = (role: string, key: string, module: Fields): Pairing => ({
-  role,
-  key,
-  dims: shapeOf(module, key),
-  axes: [0],
-});
-const list = (x: unknown, n: number): number[] => (Array.isArray(x) ? x : new Array(n).fill(x ?? 1));
-const bias = (module: Fields, { use_bias: used }: Config, fail: Fail): Pairing[] => {
-  const has = Boolean(module.bias);
-  if ((used !== false) !== has) fail(`bias: ${used !== false}`, `bias: ${has}`, 'build both with it or without');
-  return has ? [vector('bias', 'bias', module)] : [];
-};
+import {
+  bias,
+  type Fail,
+  type Fields,
+  type Fixed,
+  list,
+  type Pairing,
+  type Rule,
+  shapeOf,
+  split,
+  turned,
+  vector,
+} from './pairing.ts';
+import { bidirectional, cells } from './recurrent.ts';
+import type { Config } from './topology.ts';
 
 /** Strides, dilation and padding have to be the same. */
 function checkConv(module: Fields, config: Config, taps: readonly number[], fail: Fail): void {
@@ -98,18 +58,22 @@ const conv = (spatial: number): Rule => ({
   },
 });
 
-const depthwise = (role: string): Rule => ({
-  what: 'nn.Conv2d with a group for each channel',
-  fits: (module) => isConv(module, 2) && !isTransposed(module),
+const depthwise = (spatial: number): Rule => ({
+  what: `nn.Conv${spatial}d with a group for each channel`,
+  fits: (module) => isConv(module, spatial) && !isTransposed(module),
   pairs(module, { config }, fail) {
     const [out, each, ...taps] = shapeOf(module, 'weight') as [number, number, ...number[]];
     const groups = module.inChannels as number;
-    const factor = (config.depth_multiplier as number) ?? 1;
+    // TensorFlow.js does not save that of a SeparableConv2D; the shape tells.
+    const factor = (config.depth_multiplier as number) ?? out / groups;
     if (each !== 1 || module.groups !== groups || out !== groups * factor)
       fail(`groups and ${factor} times as many channels`, `groups: ${module.groups}`, 'build it so');
     checkConv(module, config, taps, fail);
-    const kernel = { role, key: 'weight', dims: [...taps, groups, factor], axes: [2, 3, 0, 1] };
-    return [kernel, ...bias(module, config, fail)];
+    const axes = [spatial, spatial + 1, ...taps.map((_, d) => d)];
+    return [
+      { role: 'depthwise_kernel', key: 'weight', dims: [...taps, groups, factor], axes },
+      ...bias(module, config, fail),
+    ];
   },
 });
 
@@ -138,128 +102,64 @@ const transposed: Rule = {
   },
 };
 
-const norm = (what: string, field: string, names: readonly (readonly [string, string])[]): Rule => ({
+const norm = (what: string, field: string, ...moments: readonly (readonly [string, string])[]): Rule => ({
   what,
+  turns: true,
   fits: (module) => module[field] !== undefined && module[field] !== null && module.eps !== undefined,
-  pairs(module, { config, joined }, fail) {
+  pairs(module, { config, from }, fail) {
     const eps = (config.epsilon as number) ?? 1e-3;
     if (module.eps !== eps) fail(`eps: ${eps}`, `eps: ${module.eps}`, 'build both with the same');
-    if (config.center === false || config.scale === false || !module.weight || !module.bias)
-      fail('center and scale, and a weight and a bias', 'one without', 'build both with them');
-    return names.map(([role, key]) => {
-      const [n = 0] = shapeOf(module, key);
-      return joined ? { role, key, dims: [n / joined, joined], axes: [1, 0] } : vector(role, key, module);
+    const of = (role: string, key: string): Pairing => vector(role, key, module, from.places.channels);
+    const affine = (['scale gamma weight 1', 'center beta bias 0'] as const).flatMap((words): (Pairing | Fixed)[] => {
+      const [setting, role, key, value] = words.split(' ') as [string, string, string, string];
+      if (config[setting] !== false) {
+        if (!module[key]) fail(`a ${key}, since ${setting} is true`, 'none', 'build both with it or without');
+        return [of(role, key)];
+      }
+      return module[key] ? [{ key, value: Number(value), why: `${setting} is false` }] : [];
     });
+    return [...affine, ...moments.map(([role, key]) => of(role, key))];
   },
 });
 
-/** LSTM, GRU and RNN: `way` is '' or 'Reverse', of layer 0. */
-function recurrent(
-  name: string,
-  gates: number,
-): Rule & { of(module: Fields, l: LayerInfo, f: Fail, way: string): Pairing[] } {
-  const rule = {
-    what: `nn.${name}`,
-    fits: (module: Fields) => {
-      const { hiddenSize } = module as unknown as { hiddenSize?: number };
-      return hiddenSize !== undefined && shapeOf(module, 'weightHhL0')[0] === gates * hiddenSize && !module.projSize;
-    },
-    of(module: Fields, { config }: LayerInfo, fail: Fail, way: string): Pairing[] {
-      const u = module.hiddenSize as number;
-      if (module.numLayers !== 1) fail('numLayers: 1', module.numLayers, 'make a module for each layer');
-      const activation = name === 'RNN' ? (module.nonlinearity as string) : 'tanh';
-      if ((config.activation ?? 'tanh') !== activation)
-        fail(`activation '${activation}'`, config.activation, 'PyTorch has no other');
-      if (gates > 1 && config.recurrent_activation !== 'sigmoid')
-        fail(
-          "recurrentActivation 'sigmoid'",
-          config.recurrent_activation,
-          'PyTorch has no other; name it when you build the layer',
-        );
-      if (gates === 3 && config.reset_after !== true)
-        fail(
-          'resetAfter: true',
-          false,
-          "PyTorch's GRU applies the reset gate behind the recurrent product: without it no weights give the same numbers",
-        );
-      if ((config.use_bias !== false) !== module.bias)
-        fail(`bias: ${config.use_bias !== false}`, module.bias, 'build both so');
-      const [, n = 0] = shapeOf(module, `weightIhL0${way}`);
-      const swap = (size: number): { swap?: number } => (gates === 3 ? { swap: size } : {});
-      const key = (part: string): string => `${part}L0${way}`;
-      const of = (part: string, role: string, size: number): Pairing => ({
-        ...{ role, key: key(part), dims: [size, gates * u], axes: [1, 0] },
-        ...swap(u * size),
-      });
-      const pairs = [of('weightIh', 'kernel', n), of('weightHh', 'recurrent_kernel', u)];
-      const one = { role: 'bias', dims: [gates * u], axes: [0], ...swap(u) };
-      if (!module.bias) return pairs;
-      if (gates === 3)
-        return [...pairs, { ...one, key: key('biasIh'), half: 0 }, { ...one, key: key('biasHh'), half: 1 }];
-      return [...pairs, { ...one, key: key('biasIh'), rest: key('biasHh') }];
-    },
-    pairs(module: Fields, layer: LayerInfo, fail: Fail): Pairing[] {
-      if (module.bidirectional)
-        fail('a module of one direction', 'a bidirectional one', 'wrap the layer in Bidirectional');
-      if (layer.config.go_backwards) fail('goBackwards: false', true, 'turn the input around instead');
-      return rule.of(module, layer, fail, '');
-    },
-  };
-  return rule;
-}
-const cells = optional(() => ({
-  LSTM: recurrent('LSTM', 4),
-  GRU: recurrent('GRU', 3),
-  SimpleRNN: recurrent('RNN', 1),
-}));
-
-const bidirectional: Rule = {
-  what: 'a bidirectional nn.LSTM, nn.GRU or nn.RNN',
-  fits: (module) => module.bidirectional === true,
-  pairs(module, layer, fail) {
-    const { layer: inner, merge_mode: merge } = layer.config as unknown as {
-      layer: { class_name: keyof typeof cells; config: Config };
-      merge_mode: string;
-    };
-    const cell = cells[inner.class_name];
-    if (!cell?.fits(module)) fail(cell?.what ?? 'a recurrent layer inside', inner.class_name, 'build it so');
-    if (merge !== 'concat') fail("mergeMode 'concat'", merge, 'PyTorch has no other');
-    return ['', 'Reverse'].flatMap((way) =>
-      cell
-        .of(module, { ...layer, config: inner.config }, fail, way)
-        .map((pair) => ({ ...pair, role: `${way ? 'backward' : 'forward'}_${inner.config.name}/${pair.role}` })),
-    );
-  },
+const prelu: Rule = {
+  what: 'nn.PReLU',
+  turns: true,
+  fits: (module) => module.numParameters !== undefined,
+  pairs: (module, { from }) => [vector('alpha', 'weight', module, from.places.channels)],
 };
 
 const dense: Rule = {
   what: 'nn.Linear',
+  turns: true,
   fits: (module) => module.inFeatures !== undefined && module.outFeatures !== undefined,
-  pairs(module, { config, joined }, fail) {
+  pairs(module, { config, from, to }, fail) {
     const [out, into] = shapeOf(module, 'weight') as [number, number];
-    const kernel = joined
-      ? { role: 'kernel', key: 'weight', dims: [into / joined, joined, out], axes: [2, 1, 0] }
-      : { role: 'kernel', key: 'weight', dims: [into, out], axes: [1, 0] };
-    return [kernel, ...bias(module, config, fail)];
+    const [rows, columns] = [split(into, from.places.channels), split(out, to.channels)];
+    const axes = [...turned(columns, rows.length), ...turned(rows)];
+    const kernel = { role: 'kernel', key: 'weight', shape: [into, out], dims: [...rows, ...columns], axes };
+    return [kernel, ...bias(module, config, fail, to.channels)];
   },
 };
 
-const pointwise = (): Rule => ({
-  ...conv(2),
-  pairs: (module, layer, fail) => {
+/** The second of the two that a separable convolution is. */
+const pointwise = (spatial: number): Rule => ({
+  ...conv(spatial),
+  pairs: (module, layer, fail, level) => {
     const config = { ...layer.config, strides: 1, dilation_rate: 1, padding: 'valid' };
-    return conv(2)
-      .pairs(module, { ...layer, config }, fail)
-      .map((pair) => (pair.role === 'kernel' ? { ...pair, role: 'pointwise_kernel' } : pair));
+    return conv(spatial)
+      .pairs(module, { ...layer, config }, fail, level)
+      .map((pair) => ('role' in pair && pair.role === 'kernel' ? { ...pair, role: 'pointwise_kernel' } : pair));
   },
 });
-
-const batch = [
-  ['gamma', 'weight'],
-  ['beta', 'bias'],
-  ['moving_mean', 'runningMean'],
-  ['moving_variance', 'runningVar'],
-] as const;
+const separable = (spatial: number): Rule[] => [
+  {
+    ...depthwise(spatial),
+    pairs: (module, layer, fail, level) =>
+      depthwise(spatial).pairs(module, { ...layer, config: { ...layer.config, use_bias: false } }, fail, level),
+  },
+  pointwise(spatial),
+];
 
 /** The modules of each kind of layer, in order; left out of bundles that carry no weights over. */
 export const rules: Readonly<Record<string, readonly Rule[]>> = optional(() => ({
@@ -267,18 +167,16 @@ export const rules: Readonly<Record<string, readonly Rule[]>> = optional(() => (
   Conv1D: [conv(1)],
   Conv2D: [conv(2)],
   Conv3D: [conv(3)],
-  DepthwiseConv2D: [depthwise('depthwise_kernel')],
-  SeparableConv2D: [
-    {
-      ...depthwise('depthwise_kernel'),
-      pairs: (module, layer, fail) =>
-        depthwise('depthwise_kernel').pairs(module, { ...layer, config: { ...layer.config, use_bias: false } }, fail),
-    },
-    pointwise(),
-  ],
+  DepthwiseConv1D: [depthwise(1)],
+  DepthwiseConv2D: [depthwise(2)],
+  SeparableConv1D: separable(1),
+  SeparableConv2D: separable(2),
   Conv2DTranspose: [transposed],
-  BatchNormalization: [norm('nn.BatchNorm1d, 2d or 3d', 'runningMean', batch)],
-  LayerNormalization: [norm('nn.LayerNorm', 'normalizedShape', batch.slice(0, 2))],
+  BatchNormalization: [
+    norm('nn.BatchNorm1d, 2d or 3d', 'runningMean', ['moving_mean', 'runningMean'], ['moving_variance', 'runningVar']),
+  ],
+  LayerNormalization: [norm('nn.LayerNorm', 'normalizedShape')],
+  PReLU: [prelu],
   Embedding: [
     {
       what: 'nn.Embedding',

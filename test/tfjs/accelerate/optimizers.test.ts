@@ -161,7 +161,9 @@ describe('accelerate', () => {
     acceleration.restore();
     acceleration.restore();
     expect(tf.AdamOptimizer.prototype.applyGradients).toBe(own);
-    expect(() => accelerate(null as never)).toThrow(/accelerate: expected TensorFlow.js, got null/);
+    expect(() => accelerate(null as never)).toThrow(
+      /accelerate: expected TensorFlow.js \(the module, .*\) as tf, got null/,
+    );
     expect(() => accelerate({ engine: () => ({}) })).toThrow(
       /expected a TensorFlow.js 4, got one without SGDOptimizer/,
     );
