@@ -2,11 +2,10 @@
 // imported before it or after it.
 import { init, isRunning } from '../engine/engine.ts';
 import { type InitOptions, parseOptions } from '../engine/options.ts';
-import type { Kind } from '../kinds.ts';
 import { BackendError, named } from '../memory/errors.ts';
 import { signature } from '../signature.ts';
 import { Backend } from './backend.ts';
-import { own } from './declare.ts';
+import { isTensorFlow, moduleKind } from './declare.ts';
 import { type Engine, NAME, whenLoaded } from './engine.ts';
 import { link } from './link.ts';
 
@@ -43,7 +42,7 @@ function attach(engine: Engine): void {
   if (!engine.findBackendFactory(NAME)) engine.registerBackend(NAME, () => start(engine), PRIORITY);
 }
 
-const ofRegister = signature('register(tf?: TensorFlow)', own);
+const ofRegister = signature('register(tf?: TensorFlow)', moduleKind);
 
 /** What is used of TensorFlow.js where it is given: the module, such as `import * as tf from '@tensorflow/tfjs'`. */
 export interface TensorFlow {
@@ -60,8 +59,7 @@ export interface TensorFlow {
 export function register(tf?: TensorFlow): void;
 export function register(...args: unknown[]): void {
   // The module is an object too, and before one of options is none.
-  const [is] = own.TensorFlow as Kind;
-  const [tf] = ofRegister.parse(args.length === 1 && is(args[0]) ? [...args, {}] : args) as [TensorFlow?];
+  const [tf] = ofRegister.parse(args.length === 1 && isTensorFlow(args[0]) ? [...args, {}] : args) as [TensorFlow?];
   if (tf) attach(tf.engine() as Engine);
   else whenLoaded(attach);
 }

@@ -7,7 +7,7 @@ import { contiguousStrides, numelOf } from '../sizes.ts';
 import { Tensor } from '../tensor.ts';
 import { Backend } from './backend.ts';
 import { Data, isNumber, type NumberDtype } from './data.ts';
-import { own } from './declare.ts';
+import { tensorKind } from './declare.ts';
 import { type Engine, engineNow, NAME } from './engine.ts';
 import { cast, copy } from './kernels/layout.ts';
 import { Shared, sharedOf } from './shared.ts';
@@ -64,7 +64,7 @@ function adopt(block: Data['block']): void {
 export const fromTensorFlow: (t: TensorFlowTensor) => Tensor = callable<(t: TensorFlowTensor) => Tensor>(
   'fromTensorFlow(t: TensorFlowTensor)',
   from,
-  own,
+  tensorKind,
 );
 
 function from({ dataId, shape, dtype, isDisposed }: TensorFlowTensor): Tensor {

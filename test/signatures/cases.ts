@@ -33,6 +33,7 @@ function pool(): unknown[] {
     ...[tensor([1], { dtype: 'i32' }), 2, -1, 0, false, 'f32', 'i32', [], [[1]], [true], [() => layer], [null]],
     // Functions that do nothing when they are called.
     ...[class {}, function* () {}, async function* () {}],
+    ...[new TensorFlowLike(), new TensorFlowTensorLike()],
     ...[layer, [layer], new optim.SGD(layer.parameters(), { lr: 0.1 }), new Map(), new Date(0), 3n, Symbol('name')],
     ...[
       new distributions.Normal(0, 1),
@@ -48,7 +49,6 @@ function pool(): unknown[] {
     nn.utils.rnn.packSequence([ones([2, 1])]),
     from([1]),
     new Tokenizer({ model: { type: 'WordLevel', vocab: { a: 0 } } }),
-    ...[new TensorFlowLike(), new TensorFlowTensorLike()],
     { model: layer }, // the last, since an object in the last place is options
   ];
 }

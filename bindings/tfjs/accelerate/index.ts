@@ -1,7 +1,7 @@
 // accelerate(tf): what a backend alone cannot do for TensorFlow.js.
 import { ArgumentError } from '../../memory/errors.ts';
 import { callable } from '../../signature.ts';
-import { own } from '../declare.ts';
+import { moduleKind } from '../declare.ts';
 import { patchModels } from './models.ts';
 import { Programs } from './programs.ts';
 import { checkParts, type TfEngine, type TfModule } from './tensorflow.ts';
@@ -59,7 +59,7 @@ const patched = new Set<unknown>();
  */
 export const accelerate: (tf: object, options?: AccelerateOptions) => Acceleration = callable<
   (tf: object, options?: AccelerateOptions) => Acceleration
->('accelerate(tf: TensorFlow, *, custom: bool = false, warn: bool = true)', start, own);
+>('accelerate(tf: TensorFlow, *, custom: bool = false, warn: bool = true)', start, moduleKind);
 
 function start(tf: object, custom: boolean, warn: boolean): Acceleration {
   checkParts(tf);

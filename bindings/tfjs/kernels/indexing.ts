@@ -29,14 +29,16 @@ interface OneHot {
 function batchOf(x: Info, indices: Info, d: number, given = 0): number {
   const { length } = indices.shape;
   const n = given < 0 ? given + length : given;
-  if (n < 0 || n > length)
-    throw new ShapeError(`gather: Expect batchDims in the range of [-${length}, ${length}], but got ${given}`);
-  if (n > d) throw new ShapeError(`gather: batchDims (${n}) must be less than or equal to axis (${d}).`);
-  for (let i = 0; i < n; i++)
-    if (x.shape[i] !== indices.shape[i])
-      throw new ShapeError(
-        `gather: x.shape[${i}]: ${x.shape[i]} should be equal to indices.shape[${i}]: ${indices.shape[i]}.`,
-      );
+  const at = x.shape.findIndex((size, i) => i < n && size !== indices.shape[i]);
+  const wrong =
+    n < 0 || n > length
+      ? `Expect batchDims in the range of [-${length}, ${length}], but got ${given}`
+      : n > d
+        ? `batchDims (${n}) must be less than or equal to axis (${d})`
+        : at >= 0
+          ? `x.shape[${at}]: ${x.shape[at]} should be equal to indices.shape[${at}]: ${indices.shape[at]}`
+          : '';
+  if (wrong) throw new ShapeError(`gather: ${wrong}`);
   return n;
 }
 
