@@ -59,11 +59,11 @@ export const views: { renew(view: Tensor): void } = { renew: () => {} };
  * Reads the numbers of a tensor in row-major order, for the method `reader`; execute.ts, which may see memory, puts
  * itself in here.
  */
-export const host: { download(x: Tensor, reader: string): TypedArray } = {
-  download: () => {
-    throw new Error('retrograd: expected execute.ts to be loaded');
-  },
-};
+export const host: { download(x: Tensor, reader: string): TypedArray } = { download: unread };
+/** What stands there before. */
+export function unread(): never {
+  throw new Error('retrograd: expected execute.ts to be loaded');
+}
 
 /** Gradients that the user set: their memory is the user's. */
 const given = new WeakSet<Tensor>();

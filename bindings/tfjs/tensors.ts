@@ -1,10 +1,10 @@
 // Tensors of TensorFlow.js as tensors of ours, and back, over one memory.
-import type { Dtype } from '../dtypes.ts';
+import { type Dtype, dtypes, type TypedArray } from '../dtypes.ts';
 import { runtime } from '../engine/engine.ts';
 import { ArgumentError, BackendError, DtypeError, FreedError, formatShape, RecordingError } from '../memory/errors.ts';
 import { callable } from '../signature.ts';
 import { contiguousStrides, numelOf } from '../sizes.ts';
-import { Tensor } from '../tensor.ts';
+import { host, Tensor, unread } from '../tensor.ts';
 import { Backend } from './backend.ts';
 import { Data, isNumber, type NumberDtype } from './data.ts';
 import { tensorKind } from './declare.ts';
@@ -67,9 +67,18 @@ export const fromTensorFlow: (t: TensorFlowTensor) => Tensor = callable<(t: Tens
   tensorKind,
 );
 
+/** Reads a tensor in a program that has no ops, and so none with strides. */
+function read(x: Tensor): TypedArray {
+  x.checkAlive();
+  const { block, byteOffset, dtype, size } = x;
+  const from = (block.ptr + byteOffset) / dtypes[dtype].bytes;
+  return runtime().arena[dtype].slice(from, from + size);
+}
+
 function from({ dataId, shape, dtype, isDisposed }: TensorFlowTensor): Tensor {
   const op = 'fromTensorFlow';
   const { backend } = ready(op);
+  if (host.download === unread) host.download = read;
   if (isDisposed) throw new FreedError(`${op}: expected a living tensor, got one that was disposed of; tf.keep() it`);
   if (dtype === 'complex64' || !isNumber(dtype as NumberDtype))
     throw new DtypeError(
