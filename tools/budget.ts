@@ -21,7 +21,7 @@ export const budget: readonly Limit[] = [
   { what: 'a product alone, minified', file: 'product/index', limit: 40_900 },
   { what: 'threads, where there are some', file: 'readme/thread-pool', limit: 4_200 },
   { what: 'one build of the kernels', file: kernels, limit: 87_000 },
-  { what: 'the TensorFlow.js backend', file: ['tfjs/index', kernels], limit: 127_000 },
+  { what: 'the TensorFlow.js backend', file: ['tfjs/index', kernels], limit: 128_000 },
   { what: 'retrograd/io beyond the core', file: 'io/index', beyond: 'core/index', limit: 15_000 },
   { what: '… its models of Hugging Face', file: 'io/load', limit: 7_500 },
   { what: 'retrograd/onnx beyond the core', file: 'onnx/index', beyond: 'core/index', limit: 40_000 },

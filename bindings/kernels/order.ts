@@ -6,6 +6,19 @@ import { code, input, kernel, output, rowGrain, size, workspace } from './descri
 const order = () => code('i32', 'f32', 'i32, the greatest first', 'f32, the greatest first');
 const rows = (width: number) => ({ along: 'outer' as const, grain: rowGrain(width) });
 
+/** Pairs that the workspace of a thread has room for, twice, beside their counts; gemm_workspace_bytes() is more. */
+const WORKSPACE_PAIRS = 4096;
+/** Of so few, the first k are kept in order. */
+const FEW = 32;
+/** Candidates that are kept for the first k: so many, where they are not in order, that they are rarely thinned out. */
+const roomFor = (n: number, k: number): number => (k <= FEW ? k : Math.min(n, Math.max(4 * k, 256)));
+
+/** The room of sort_32 for the first k of n, and the width of its scratch. */
+export function sortRoom(n: number, k: number): { room: number; width: number } {
+  const room = roomFor(n, k);
+  return { room, width: room > WORKSPACE_PAIRS ? 4 * room : 0 };
+}
+
 export const orderKernels = optional(() => ({
   sort_32: kernel(
     {

@@ -1,5 +1,6 @@
 // What puts the last dim in order, finds extremes on the way along a dim, or searches in what is in order.
 import { orderKernels } from '../generated/kernel-calls.ts';
+import { sortRoom } from '../kernels/order.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import { attrs, aux, calling, family, grad, numeric, plain, row, signature, type Tensor } from './core.ts';
@@ -28,13 +29,6 @@ declare module './core.ts' {
 
 const orderOf = (x: Tensor, down: boolean): number => Number(x.dtype === 'f32') + 2 * Number(down);
 
-/** Pairs that the workspace of a thread has room for, twice, beside their counts; gemm_workspace_bytes() is more. */
-const WORKSPACE_PAIRS = 4096;
-/** Of so few, the first k are kept in order. */
-const FEW = 32;
-/** Candidates that are kept for the first k: so many, where they are not in order, that they are rarely thinned out. */
-const roomFor = (n: number, k: number): number => (k <= FEW ? k : Math.min(n, Math.max(4 * k, 256)));
-
 export const orderRows = family(calling(orderKernels, s), () => ({
   sort: row(s.sort, {
     outputs: (make, { x }, { k }, op) => {
@@ -44,8 +38,7 @@ export const orderRows = family(calling(orderKernels, s), () => ({
       if (!(Number.isInteger(k) && k >= 0 && k <= n))
         throw new ArgumentError(`${op}: expected k from 0 to ${n}, the size of the dim, got ${k}`);
       const shape = [...x.sizes.slice(0, -1), k];
-      const room = roomFor(n, k);
-      const width = room > WORKSPACE_PAIRS ? 4 * room : 0;
+      const { width } = sortRoom(n, k);
       return {
         values: make(shape, x.dtype),
         indices: make(shape, 'i32'),
@@ -56,7 +49,7 @@ export const orderRows = family(calling(orderKernels, s), () => ({
       const n = x.sizes.at(-1) as number;
       const outer = n === 0 ? 0 : x.size / n;
       k.sort_32({
-        ...{ index: indices, scratch, x, outer, n, k: attributes.k, room: roomFor(n, attributes.k) },
+        ...{ index: indices, scratch, x, outer, n, k: attributes.k, room: sortRoom(n, attributes.k).room },
         width: scratch.sizes[1] as number,
         order: orderOf(x, attributes.descending),
       });

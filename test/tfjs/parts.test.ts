@@ -1,4 +1,4 @@
-// Complex numbers, text and powers of integers: by rows of ours, as the cpu backend has them, and without leaks.
+// Complex numbers, text, powers of integers, orders: by rows of ours, as the cpu backend has them, and without leaks.
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.js';
@@ -15,6 +15,8 @@ const complex = (shape: number[], from = 1): tf.Tensor => {
   const n = shape.reduce((a, b) => a * b, 1);
   return tf.complex(tf.tensor(numbers(n, from), shape), tf.tensor(numbers(n, from + 50), shape));
 };
+/** Many of them equal. */
+const many = numbers(600, 2).map((x) => Math.round(20 * x) / 4);
 const words = ['pear', 'fig', '', 'fig', 'größe', 'Apple'];
 const text = (shape: number[] = [2, 3]): tf.Tensor => tf.tensor(words, shape, 'string');
 const ints = (values: number[], shape: number[]): tf.Tensor => tf.tensor(values, shape, 'int32');
@@ -53,6 +55,28 @@ const cases: Record<string, () => tf.Tensor | tf.Tensor[]> = {
     [tf.equal, tf.notEqual, tf.less, tf.lessEqual, tf.greater, tf.greaterEqual].map((compare) =>
       compare(text([6, 1]), text([6])),
     ),
+  'topk of few and of many': () =>
+    [1, 5, 40, 300].flatMap((k) =>
+      [tf.tensor(many, [2, 300]), tf.tensor(many.map(Math.round), [2, 300], 'int32')].flatMap((x) => {
+        const { values, indices } = tf.topk(x, k);
+        return [values, indices];
+      }),
+    ),
+  searchSorted: () =>
+    (['left', 'right'] as const).flatMap((side) => [
+      tf.searchSorted(
+        tf.tensor2d([
+          [0, 3, 9, 9, 10],
+          [1, 2, 3, 4, 5],
+        ]),
+        tf.tensor2d([
+          [4, 9, 11],
+          [0, 2, 6],
+        ]),
+        side,
+      ),
+      tf.searchSorted(ints([1, 4, 4, 7], [4]), ints([4, 5, 0, 9], [4]), side),
+    ]),
   'pow of integers': () =>
     tf.pow(ints([-3, -2, -1, 0, 1, 2, 3, 7, 11], [9, 1]), ints([0, 1, 2, 3, 5, -1, -2, 11], [8])),
 };

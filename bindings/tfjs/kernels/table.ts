@@ -9,6 +9,7 @@ import { image } from './image.ts';
 import { indexing } from './indexing.ts';
 import { matmul } from './matmul.ts';
 import { norm } from './norm.ts';
+import { order } from './order.ts';
 import { others, parts } from './parts.ts';
 import { pool } from './pool.ts';
 import { reduce } from './reduce.ts';
@@ -31,6 +32,7 @@ export const families: readonly Family[] = [
   pool,
   norm,
   image,
+  order,
   parts,
 ];
 
