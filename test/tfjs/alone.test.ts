@@ -16,7 +16,7 @@ it('reads tensors that are converted', async () => {
   expect(Array.from(fromTensorFlow(tf.tensor([true, false])).data)).toEqual([1, 0]);
   const copy = x.data;
   copy[0] = 9;
-  expect(Array.from(toTensorFlow(x).dataSync())).toEqual([1, 2, 3]);
+  expect(Array.from(toTensorFlow<tf.Tensor>(x).dataSync())).toEqual([1, 2, 3]);
   x.dispose();
   expect(() => x.data).toThrow(/dispose/);
 });
