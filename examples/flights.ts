@@ -1,9 +1,9 @@
 // How late will a flight be? Trains on the 3,000,000 rows of a Parquet file that never is in memory as a whole:
-// node --max-old-space-size=150 build/examples/flights.js, or with --help for what can be chosen. Rows come row group by
-// row group, windows of them are shuffled, and what has to be known of the columns is found in one pass before. After two
-// epochs, in less than a minute and 300 MB (340 where Node may collect garbage as late as it likes), the network explains
-// 9 % of the variance among flights that it has not seen, where a linear model explains 4; runs/flights has metrics.jsonl
-// and the model with its preparation.
+// node --max-old-space-size=150 build/examples/flights.js, or with --help for what can be chosen. Rows come row group
+// by row group, windows of them are shuffled, and what has to be known of the columns is found in one pass before.
+// After two epochs, in less than a minute and 300 MB (340 where Node may collect garbage as late as it likes), the
+// network explains 9 % of the variance among flights that it has not seen, where a linear model explains 4;
+// runs/flights has metrics.jsonl and the model with its preparation.
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -97,7 +97,8 @@ class Linear extends nn.Module {
 const linear = new Linear();
 const optimizer = new optim.Adam([...model.parameters(), ...linear.parameters()], { lr: options.lr });
 
-// The file is in the order of time: without an end that learns little, the last weeks would be all that the network knows.
+// The file is in the order of time: without an end that learns little, the last weeks would be all that the network
+// knows.
 const totalSteps = Math.max(1, Math.floor((epochs * 0.9 * Math.min(options.limit, 3_000_000)) / batchSize));
 const schedule = new optim.lrScheduler.CosineAnnealingLR(optimizer, totalSteps);
 

@@ -72,6 +72,8 @@ const COMPOSED = new Set([
   ...['bindings/signature.ts', 'bindings/io/checkpoint.ts', 'bindings/io/safetensors.ts'],
   ...['bindings/histories.ts', 'bindings/autograd/gradcheck.ts'],
   ...['arrays', 'merges', 'wrong'].map((name) => `bindings/data/sources/${name}.ts`),
+  ...['npy', 'open', 'zip'].map((name) => `bindings/io/${name}.ts`),
+  'bindings/onnx/tensors.ts',
 ]);
 /** Kernels of TensorFlow.js, whose texts are tfjs's own where its specs and users' programs look for them. */
 const FOREIGN = 'bindings/tfjs/kernels/';

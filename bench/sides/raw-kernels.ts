@@ -33,7 +33,10 @@ export class RawKernels {
   readonly exports: Readonly<Record<string, Export>>;
   #top: number;
 
-  /** @param named gives exports other names @throws WebAssembly.CompileError for 'relaxed' where the engine lacks it, which init() turns on in Node 20 */
+  /**
+   * @param named gives exports other names @throws WebAssembly.CompileError for 'relaxed' where the engine lacks it,
+   *   which init() turns on in Node 20
+   */
   constructor(build: BuildName, module: WebAssembly.Module, named = (exports: Record<string, Export>) => exports) {
     this.build = build;
     const instance = new WebAssembly.Instance(module, imports(this.memory));

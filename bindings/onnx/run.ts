@@ -80,7 +80,7 @@ export function runPlan(plan: Plan, run: Run, inputs: readonly (Value | null)[],
       if (slot < 0) return;
       const value = results[i] ?? null;
       if (value === null)
-        throw new FormatError(`${step.node.op} '${step.node.name}': expected a result ${i} to be there`);
+        throw new FormatError(`forward: expected result ${i} of ${step.node.op} '${step.node.name}', got none`);
       slots[slot] = value;
     });
     if (frees) release(step, slots, held, results, run.blocks);

@@ -185,7 +185,9 @@ export class Backend implements TfBackend {
     }
   }
 
-  /** A result of the kernel that runs, floats, for the next kernel. While tfjs takes the time of each, nothing waits. */
+  /**
+   * A result of the kernel that runs, floats, for the next kernel. While tfjs takes the time of each, nothing waits.
+   */
   delay(shape: readonly number[], later: Later): Info {
     const dataId = this.placeless('float32', countOf(shape));
     this.#made.push(dataId);

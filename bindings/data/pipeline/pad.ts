@@ -14,7 +14,10 @@ export interface PadOptions {
   multipleOf?: number;
   /** The longest, of which what is beyond is cut off; null: any. @defaultValue null */
   maxLength?: number | null;
-  /** Whether batches of objects have a field `…Mask` beside each that was padded: u8 [batch, length], 1 where it is not. @defaultValue false */
+  /**
+   * Whether batches of objects have a field `…Mask` beside each that was padded: u8 [batch, length], 1 where it is not.
+   * @defaultValue false
+   */
   mask?: boolean;
   /** Whether they have a field `…Lengths`: an Int32Array. @defaultValue false */
   lengths?: boolean;

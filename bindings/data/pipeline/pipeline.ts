@@ -95,8 +95,9 @@ const pipeline = signature('Pipeline(source: object)');
  * it is iterated over, and as much as it needs. Each `for await … of` loop is one pass, with a position of its own.
  * @example
  * ```ts
- * const pipeline = data.from({ x: Float32Array.of(1, 2, 3, 4), y: Int32Array.of(0, 1, 0, 1) }).shuffle({ seed: 1 }).batch(2);
- * for await (const { x, y } of pipeline) console.log(x, y); // a Float32Array and an Int32Array, of 2 numbers each
+ * const pipeline = data.from({ x: Float32Array.of(1, 2, 3, 4), y: Int32Array.of(0, 1, 0, 1) }).shuffle({ seed: 1
+ * }).batch(2); for await (const { x, y } of pipeline) console.log(x, y); // a Float32Array and an Int32Array, of 2
+ * numbers each
  * ```
  */
 export class Pipeline<T> implements AsyncIterable<T> {
@@ -283,7 +284,10 @@ export class Pipeline<T> implements AsyncIterable<T> {
     return new Pipeline(ordered('sample', source, undefined, () => Int32Array.from(numbers), new Seed('sample', 0)));
   }
 
-  /** Reads `count` records ahead, batches behind `batch()`: files and functions that wait do so while the program computes. */
+  /**
+   * Reads `count` records ahead, batches behind `batch()`: files and functions that wait do so while the program
+   * computes.
+   */
   prefetch(count: number = 2): Pipeline<T> {
     atLeast('prefetch', 'count', count, 1);
     return new Pipeline(prefetch(this.source, count));
@@ -295,7 +299,8 @@ export class Pipeline<T> implements AsyncIterable<T> {
    * @example
    * ```ts
    * const rows = data.from({ x: new Float32Array(6), y: Int32Array.of(0, 1, 0, 1, 1, 0) });
-   * for await (const { x, y } of rows.shuffle({ seed: 0 }).batch(2).tensors()) console.log(x.shape, y.dtype); // [2], i32
+   * for await (const { x, y } of rows.shuffle({ seed: 0 }).batch(2).tensors()) console.log(x.shape, y.dtype); // [2],
+   * i32
    * ```
    */
   tensors(...args: Arguments<[], [dtype: Dtype | null], TensorsOptions>): TensorLoader<Tensors<T>>;

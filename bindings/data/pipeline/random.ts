@@ -2,7 +2,9 @@
 import { isRunning } from '../../engine/engine.ts';
 import { randomWords } from '../../random.ts';
 
-/** A word of 32 bits from some whole numbers, each of which changes all of it: the finaliser of MurmurHash3, chained. */
+/**
+ * A word of 32 bits from some whole numbers, each of which changes all of it: the finaliser of MurmurHash3, chained.
+ */
 export function mix(...numbers: readonly number[]): number {
   let h = 0x9e3779b9;
   for (const number of numbers)

@@ -161,7 +161,10 @@ export class WeightedRandomSampler extends Sampler {
   readonly #weights: Float64Array;
   readonly #again: boolean;
 
-  /** @throws ArgumentError for weights < 0, for no more than 0, and for more numSamples than there are without replacement */
+  /**
+   * @throws ArgumentError for weights < 0, for no more than 0, and for more numSamples than there are without
+   *   replacement
+   */
   constructor(
     ...args: Arguments<[weights: ArrayLike<number>, numSamples: number], [replacement: boolean], WeightedSamplerOptions>
   ) {
@@ -213,7 +216,9 @@ export interface BalancedSamplerOptions extends SamplerOptions {
   numSamples?: number | null;
 }
 
-/** Draws, with replacement, examples of all classes as often as of each other: a weight is 1 / examples of the class. */
+/**
+ * Draws, with replacement, examples of all classes as often as of each other: a weight is 1 / examples of the class.
+ */
 export class ClassBalancedSampler extends WeightedRandomSampler {
   /** @param args the class of each example: numbers, strings, whatever is the same for those of one class */
   constructor(...args: Arguments<[labels: ArrayLike<unknown>], [numSamples: number | null], BalancedSamplerOptions>) {

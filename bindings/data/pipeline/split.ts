@@ -160,7 +160,10 @@ export const randomSplit = callable<RandomSplit>(
 
 /** Options of {@link kFold}. */
 export interface FoldOptions extends SplitOptions {
-  /** Whether folds are of random records; else of records that follow each other, or of every k-th of a stream. @defaultValue false */
+  /**
+   * Whether folds are of random records; else of records that follow each other, or of every k-th of a stream.
+   * @defaultValue false
+   */
   shuffle?: boolean;
 }
 

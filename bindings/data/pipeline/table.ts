@@ -94,7 +94,10 @@ export function columnsOf(chunk: Chunk<unknown>): unknown {
 export const isColumns = (x: unknown): x is Record<string, Column> =>
   isPlain(x) && !isNdArray(x) && Object.keys(x).length > 0 && Object.values(x).every(isColumn);
 
-/** What {@link columnsOf} shows as a chunk again. @throws ArgumentError for another value, and for columns of different lengths */
+/**
+ * What {@link columnsOf} shows as a chunk again. @throws ArgumentError for another value, and for columns of different
+ * lengths
+ */
 export function chunkOf(op: string, value: unknown): Chunk<unknown> {
   if (isColumn(value)) return new List(value);
   if (!isColumns(value))

@@ -163,7 +163,9 @@ async function urlOf(module: string | { readonly href: string }): Promise<string
   return new URL(module, globalThis.location.href).href;
 }
 
-/** Where a pass stands: whose turn it is, where each worker stood behind its last record that was taken, who has ended. */
+/**
+ * Where a pass stands: whose turn it is, where each worker stood behind its last record that was taken, who has ended.
+ */
 type Stand = readonly [turn: number, states: readonly (PipelineState | null)[], ended: readonly number[]];
 
 function failed({ name, message, stack, at }: Failure, who: string, given: number): WorkerError {

@@ -65,10 +65,10 @@ class Chain {
     this.column = column;
     this.where = `Preparation: ${output}.${column}`;
     this.steps = (Array.isArray(steps) ? steps : [steps]) as Step[];
-    const strange = this.steps.find((step) => typeof step?.apply !== 'function');
-    if (this.steps.length === 0 || strange !== undefined)
+    const strange = this.steps.findIndex((step) => typeof step?.apply !== 'function');
+    if (this.steps.length === 0 || strange >= 0)
       throw new ArgumentError(
-        `${this.where}: expected steps such as standardize() and oneHot(), got ${this.steps.length === 0 ? 'none' : describe(strange)}`,
+        `${this.where}: expected steps such as standardize() and oneHot(), got ${strange < 0 ? 'none' : describe(this.steps[strange])}`,
       );
     const early = this.steps.findIndex(({ codes, inverse, width }) => codes || inverse === null || width !== 1);
     const single = (step: Step): boolean => !step.codes && step.width === 1 && step.state().step !== 'oneHot';
@@ -117,7 +117,7 @@ const toTransform = signature('Preparation.transform(columns: object)');
 const toInverse = signature('Preparation.inverse(output: string, values: any)');
 const toCategories = signature('Preparation.categories(output: string, column: string)');
 const toState = signature('Preparation.state()');
-const toLoad = signature('Preparation.loadState(state: object)');
+const toMake = signature('Preparation.from(state: object)');
 
 /**
  * Makes of the columns of a source the inputs and targets of a network: standardised numbers, codes, dates. What it has
@@ -245,8 +245,8 @@ export class Preparation<K extends string = string> {
   }
 
   /**
-   * The values that codes and one-hot columns know, in the order of their numbers; codes count from 1. An embedding of the
-   * codes has one row more, for what is unknown.
+   * The values that codes and one-hot columns know, in the order of their numbers; codes count from 1. An embedding of
+   * the codes has one row more, for what is unknown.
    * @throws ArgumentError for another output or column, and before fit()
    */
   categories(...args: [output: K, column: string]): readonly string[] {
@@ -272,7 +272,7 @@ export class Preparation<K extends string = string> {
 
   /** A preparation as it was saved. @throws ArgumentError for what is no state of one */
   static from(...args: [state: PreparationState]): Preparation {
-    const [state] = toLoad.parse(args) as typeof args;
+    const [state] = toMake.parse(args) as typeof args;
     const strange = (what: unknown): ArgumentError =>
       new ArgumentError(`Preparation.from: expected what state() gave, got ${describe(what)}`);
     const stepOf = (saved: unknown): Step => {

@@ -45,9 +45,9 @@ function pair(call: Call): [Tensor, TensorLike] {
 /** How broadcasts were asked for before opset 7. */
 const OLD = 'axis:int broadcast=0';
 
-const binary = (fn: Binary, host: Scalars, ofIntegers: Binary = fn): Operator => ({
+const binary = (fn: Binary, host: Scalars, ofIntegers: Binary = fn, hostOfIntegers: Scalars = host): Operator => ({
   takes: `A B | ${OLD}`,
-  host: (call, a, b) => ifFew(rounding(call, host), a, b),
+  host: (call, a, b) => ifFew(rounding(call, call.isFloat() ? host : hostOfIntegers), a, b),
   run: (call) => (call.isFloat() ? fn : ofIntegers)(...pair(call)),
 });
 
@@ -205,7 +205,12 @@ export const elementwise: Family = {
   Clip: clip,
   Cos: unary(F.cos),
   Cosh: unary(special.cosh),
-  Div: binary(F.div, (a = 0, b = 0) => a / b, quotient),
+  Div: binary(
+    F.div,
+    (a = 0, b = 0) => a / b,
+    quotient,
+    (a = 0, b = 0) => Math.trunc(a / b),
+  ),
   Equal: comparison(F.eq, (a, b) => a === b),
   Erf: unary(F.erf),
   Exp: unary(F.exp),

@@ -75,8 +75,8 @@ function openList(op: string, files: readonly ModelFile[]): Open {
 /**
  * Reads the model.json of a LayersModel with all of its shards, for {@link loadWeights} and {@link saveWeights}.
  * @param source the path of model.json (Node), its URL as text or as a URL, or the Files that a user picked
- * @throws ArgumentError for anything else, where the server has none, or where one of the Files is missing; the system's
- * error (`code: 'ENOENT'`); FormatError for another JSON
+ * @throws ArgumentError for anything else, where the server has none, or where one of the Files is missing; the
+ * system's error (`code: 'ENOENT'`); FormatError for another JSON
  */
 export const readModelFiles: (
   source: string | { readonly href: string } | readonly ModelFile[],
