@@ -172,6 +172,8 @@ function formsIn(type, file) {
   if (type.typeName.name === 'Callable') return formsOf(type, file);
   const alias = file.body.map(declarationOf).find(({ id }) => id?.name === type.typeName.name);
   if (alias?.type !== 'TSTypeAliasDeclaration' || alias.typeParameters) return undefined;
+  // What it takes types by is the type's own, and stays there.
+  if (alias.typeAnnotation.typeParameters) return undefined;
   return formsIn(alias.typeAnnotation, file);
 }
 

@@ -23,6 +23,10 @@ console.log(tensor([[1, 2]]).matmul(tensor([[3], [4]])).item());
   core: `import * as core from 'retrograd';
 console.log(core);
 `,
+  data: `import * as core from 'retrograd';
+import * as data from 'retrograd/data';
+console.log(core, data);
+`,
   io: `import * as core from 'retrograd';
 import * as io from 'retrograd/io';
 console.log(core, io);

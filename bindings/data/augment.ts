@@ -43,7 +43,7 @@ const each = (values: ArrayLike<number>): Tensor =>
 
 /** The option of what happens to some images only. */
 export interface ChanceOptions {
-  /** How likely it is. */
+  /** How likely it is. @defaultValue 0.5; of randomGrayscale 0.1 */
   p?: number;
 }
 

@@ -134,7 +134,7 @@ async function load(
  * @param source the bytes of the file; or its path, in Node, or its URL
  * @throws FormatError for what is no model, and for operators that there are not, each with all its places; the
  *   system's error where a file cannot be read, BackendError where a URL cannot
- * @example
+ *
  * ```ts
  * const body = await loadOnnx('model.onnx', { outputs: ['features'], freeze: true });
  * const model = new nn.Sequential(body, new nn.Linear(512, 10));

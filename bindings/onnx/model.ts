@@ -126,7 +126,7 @@ export class OnnxModule<
   }
 
   /**
-   * What the model gives for its inputs, in the order of {@link inputs}: a tensor, or where it has several results an
+   * What the model gives for its inputs, in the order of `inputs`: a tensor, or where it has several results an
    * array of them. Whole numbers of 64 bits go in and come out as i32, truths as u8.
    * @throws ArgumentError, DtypeError, ShapeError for inputs that do not fit
    */

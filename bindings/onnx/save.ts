@@ -17,7 +17,7 @@ const NAMES = 'inputNames?: string[], outputNames?: string[]';
 const writer = () => import('./export/onnx-export.ts');
 
 /**
- * A module in evaluation mode as the bytes of an ONNX model, which ONNX Runtime and others run. Weights are called by
+ * A module in evaluation mode as the bytes of an ONNX model, which onnxruntime and others run. Weights are called by
  * their keys in `stateDict()`, nodes by the paths of their modules. i32 tensors become INT32, masks and bytes UINT8.
  *
  * The forward is traced as `compile` does it: it may not look at values, and what it does in JavaScript is done

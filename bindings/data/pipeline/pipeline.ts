@@ -95,9 +95,9 @@ const pipeline = signature('Pipeline(source: object)');
  * it is iterated over, and as much as it needs. Each `for await … of` loop is one pass, with a position of its own.
  * @example
  * ```ts
- * const pipeline = data.from({ x: Float32Array.of(1, 2, 3, 4), y: Int32Array.of(0, 1, 0, 1) }).shuffle({ seed: 1
- * }).batch(2); for await (const { x, y } of pipeline) console.log(x, y); // a Float32Array and an Int32Array, of 2
- * numbers each
+ * const columns = { x: Float32Array.of(1, 2, 3, 4), y: Int32Array.of(0, 1, 0, 1) };
+ * const pipeline = data.from(columns).shuffle({ seed: 1 }).batch(2);
+ * for await (const { x, y } of pipeline) console.log(x, y); // a Float32Array and an Int32Array, of 2 numbers each
  * ```
  */
 export class Pipeline<T> implements AsyncIterable<T> {
@@ -299,8 +299,8 @@ export class Pipeline<T> implements AsyncIterable<T> {
    * @example
    * ```ts
    * const rows = data.from({ x: new Float32Array(6), y: Int32Array.of(0, 1, 0, 1, 1, 0) });
-   * for await (const { x, y } of rows.shuffle({ seed: 0 }).batch(2).tensors()) console.log(x.shape, y.dtype); // [2],
-   * i32
+   * const loader = rows.shuffle({ seed: 0 }).batch(2).tensors();
+   * for await (const { x, y } of loader) console.log(x.shape, y.dtype); // [2], i32
    * ```
    */
   tensors(...args: Arguments<[], [dtype: Dtype | null], TensorsOptions>): TensorLoader<Tensors<T>>;

@@ -214,10 +214,7 @@ const kinds: Readonly<Record<string, Kind>> = {
 };
 
 /** {@link fromWorkers}. */
-export type FromWorkers = <T = unknown>(
-  module: string | { readonly href: string },
-  options?: WorkersOptions,
-) => Pipeline<T>;
+export type FromWorkers = <T>(module: string | { readonly href: string }, options?: WorkersOptions) => Pipeline<T>;
 
 /**
  * A pipeline whose records are made in workers, while this thread computes. `module` exports

@@ -127,14 +127,14 @@ const toMake = signature('Preparation.from(state: object)');
  * where all its steps make codes.
  * @example
  * ```ts
+ * const train = data.from({ carat: [0.3, 1.2, NaN, 0.7], cut: ['good', 'ideal', 'good', 'fair'], price: [430, 6100, 990, 2300] });
  * const prepare = new data.Preparation({
- *   x: { carat: [data.log(), data.standardize()], depth: [data.fill('median'), data.standardize()], cut: data.oneHot()
- *   }, place: { city: data.codes({ minCount: 5 }) },
+ *   x: { carat: [data.fill('median'), data.log(), data.standardize()], cut: data.oneHot() },
+ *   kind: { cut: data.codes() }, // for an nn.Embedding
  *   y: { price: [data.log(), data.standardize()] },
  * });
  * await prepare.fit(train);
- * for await (const { x, place, y } of prepare.apply(train).shuffle().batch(64)) console.log(x.shape, place.shape,
- * y.shape);
+ * for await (const { x, kind, y } of prepare.apply(train).batch(2)) console.log(x.shape, kind.shape, y.shape);
  * ```
  */
 export class Preparation<K extends string = string> {

@@ -6,6 +6,7 @@ export type Values = ArrayLike<unknown>;
 
 /** What of a step is saved: JSON that has its name as `step`. */
 export interface StepState {
+  /** Its name. */
   readonly step: string;
   readonly [key: string]: unknown;
 }
@@ -22,13 +23,14 @@ export interface Step {
   /** Whether these are whole numbers that name something. */
   readonly codes: boolean;
   /** Looks at more values. */
-  collect(values: Values): void;
+  collect(values: ArrayLike<unknown>): void;
   /** Has seen all of them. @param where the column, for messages */
   finish(where: string): void;
   /** What it makes of values: `width` numbers each, row by row. Missing ones are NaN. */
-  apply(values: Values): Float64Array;
+  apply(values: ArrayLike<unknown>): Float64Array;
   /** The values that it makes numbers of, where it is of one number and can go back; else null. */
   readonly inverse: ((values: Float64Array) => Float64Array) | null;
+  /** What of it is saved. */
   state(): StepState;
 }
 

@@ -102,7 +102,6 @@ const toImages = signature('images(entries: object[], *, channels: int = 3, size
 
 /**
  * The images of a list, such as the files that a user chose in a page. Batches want them of one `size`.
- * @example
  * ```ts
  * const pictures = data.images([...input.files].map((source) => ({ source })), { size: [32, 32] });
  * ```
@@ -163,7 +162,6 @@ const byCode = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 /**
  * The images of a folder that has a folder for each class, all PNG and JPEG files in them at any depth; or images
  * without classes, whose label is -1. Node only; in pages see {@link images}.
- * @example
  * ```ts
  * const folder = await data.imageFolder('flowers', { size: [64, 64] });
  * for await (const { image, label } of folder.shuffle().batch(32)) console.log(image.shape, label.length);

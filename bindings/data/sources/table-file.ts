@@ -65,7 +65,6 @@ const toArrow = signature(
  *
  * Numbers become typed arrays: whole numbers of 64 bits f64, which has all up to 2 ** 53, unless `types` says i64;
  * dates and times milliseconds since 1970; text strings; lists and structs arrays and objects.
- * @example
  * ```ts
  * const flights = data.parquet('flights.parquet', { columns: ['delay', 'distance'] });
  * console.log(await flights.schema());
