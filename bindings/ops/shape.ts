@@ -203,7 +203,8 @@ export const shapeRows = family(s, () => ({
   concat: row(s.concat, {
     outputs: (make, { xs }, { dim }, op) => {
       const [first] = xs;
-      if (!first) throw new ArgumentError(`${op}: expected at least one tensor, got none`);
+      if (!first?.ndim)
+        throw new ArgumentError(`${op}: expected tensors of at least one dim, got ${first ? 'a single number' : 'none'}`);
       normalizeDim(op, dim, first.ndim);
       let size = 0;
       for (const x of xs) {

@@ -127,7 +127,8 @@ const toMake = signature('Preparation.from(state: object)');
  * where all its steps make codes.
  * @example
  * ```ts
- * const train = data.from({ carat: [0.3, 1.2, NaN, 0.7], cut: ['good', 'ideal', 'good', 'fair'], price: [430, 6100, 990, 2300] });
+ * const carat = [0.3, 1.2, Number.NaN, 0.7];
+ * const train = data.from({ carat, cut: ['good', 'ideal', 'good', 'fair'], price: [430, 6100, 990, 2300] });
  * const prepare = new data.Preparation({
  *   x: { carat: [data.fill('median'), data.log(), data.standardize()], cut: data.oneHot() },
  *   kind: { cut: data.codes() }, // for an nn.Embedding

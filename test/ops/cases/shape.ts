@@ -267,7 +267,7 @@ export const shapeCases = {
     tolerance: EXACT,
     gradients: 'all',
     errors: [
-      argumentError({ xs: [] }, { dim: 0 }, /^concat: expected at least one tensor, got none/),
+      argumentError({ xs: [] }, { dim: 0 }, /^concat: expected tensors of at least one dim, got none/),
       shapeError(
         { xs: [f32([2, 3]), f32([2, 4])] },
         { dim: 0 },
