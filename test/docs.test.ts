@@ -203,10 +203,17 @@ describe('the reference', () => {
     );
     expect(code, `${stdout}${stderr}`).toBeUndefined();
     expect(`${stdout}${stderr}`).not.toContain('warning');
-    const page = await read('build/docs/classes/Tensor.html');
+    const page = await read('build/docs/classes/index.Tensor.html');
     expect(page).toContain('The sum of the elements over');
     const pages = await readdir(join(ROOT, 'build/docs'), { recursive: true });
-    expect(pages).toEqual(expect.arrayContaining([join('classes', 'nn.ReLU.html'), join('functions', 'add.html')]));
+    expect(pages).toEqual(
+      expect.arrayContaining([
+        join('classes', 'index.nn.ReLU.html'),
+        join('functions', 'index.add.html'),
+        join('classes', 'data.Pipeline.html'),
+        join('functions', 'onnx.loadOnnx.html'),
+      ]),
+    );
     for (const name of pages.filter((path) => path.endsWith('.html')))
       expect(await read(join('build/docs', name)), name).not.toContain('__namedParameters');
   });

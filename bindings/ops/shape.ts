@@ -204,7 +204,9 @@ export const shapeRows = family(s, () => ({
     outputs: (make, { xs }, { dim }, op) => {
       const [first] = xs;
       if (!first?.ndim)
-        throw new ArgumentError(`${op}: expected tensors of at least one dim, got ${first ? 'a single number' : 'none'}`);
+        throw new ArgumentError(
+          `${op}: expected tensors of at least one dim, got ${first ? 'a single number' : 'none'}`,
+        );
       normalizeDim(op, dim, first.ndim);
       let size = 0;
       for (const x of xs) {

@@ -277,3 +277,14 @@ it('cifar learns to tell images apart', async () => {
   expect(epochs.at(-1)?.testAccuracy).toBeGreaterThan(0.9);
   expect((await run('cifar', ['--data', 'nowhere'])).code).not.toBe(0);
 });
+
+it('fine-tune teaches a pretrained recogniser, and an untrained one nothing', async () => {
+  const { code, err } = await run('fine-tune', ['--strings', '8', '--test', '4', '--epochs', '20', '--out', 't']);
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  const tests = metricsOf('t/metrics.jsonl').filter(({ type }) => type === 'test');
+  const [pretrained, random] = tests.map(({ error }) => error as number) as [number, number];
+  expect(pretrained).toBeLessThan(0.6);
+  expect(random).toBeGreaterThan(pretrained);
+  expect(Object.keys(weights(join(folder, 't/head.safetensors')))).toEqual(['bias', 'weight']);
+});
