@@ -73,15 +73,26 @@ const startInNode: Start = async (job, say, gone) => {
 
 const startInPage: Start = async (job, say, gone) => {
   const text = URL.createObjectURL(new Blob([PAGE_WORKER], { type: 'text/javascript' }));
-  const worker = new Worker(text, { type: 'module' });
+  const worker = pageWorker(text);
   worker.onmessage = ({ data }) => {
     URL.revokeObjectURL(text);
     say(data as Message);
   };
-  worker.onerror = ({ message }) => gone(message || 'the page forbids workers made of text: allow worker-src blob:');
+  worker.onerror = ({ message }) => gone(message || FORBIDDEN);
   worker.postMessage(job);
   return { postMessage: (more) => worker.postMessage(more), end: () => worker.terminate() };
 };
+
+const FORBIDDEN = 'the page forbids workers made of text: allow worker-src blob:';
+
+/** @throws Error where a page forbids it; some engines throw, others tell the worker's onerror */
+function pageWorker(url: string): Worker {
+  try {
+    return new Worker(url, { type: 'module' });
+  } catch (cause) {
+    throw new Error(FORBIDDEN, { cause });
+  }
+}
 
 const nameOf = ({ index, count }: Job): string => `worker ${index + 1} of ${count}`;
 

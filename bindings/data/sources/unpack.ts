@@ -90,13 +90,20 @@ async function* gunzip(_op: string, chunks: Chunks): Chunks {
   }
 }
 
-async function* unzstd(op: string, chunks: Chunks): Chunks {
-  const { Decompress } = await import('fzstd').catch((cause: unknown) => {
+/** In a try, by which bundlers know that the package may be missing. */
+async function fzstd(op: string): Promise<typeof import('fzstd')> {
+  try {
+    return await import('fzstd');
+  } catch (cause) {
     throw new BackendError(
       `${op}: expected the package fzstd, which unpacks Zstandard, got none; npm install fzstd, or unpack the file before`,
       { cause },
     );
-  });
+  }
+}
+
+async function* unzstd(op: string, chunks: Chunks): Chunks {
+  const { Decompress } = await fzstd(op);
   let out: Uint8Array[] = [];
   const stream = new Decompress((chunk) => out.push(chunk));
   for await (const chunk of chunks)
