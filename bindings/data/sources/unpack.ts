@@ -1,4 +1,5 @@
 // Unpacks streams of bytes that are packed, as their first bytes say: by the engine (gzip) or by a package (Zstandard).
+import { isNode } from '../../engine/platform.ts';
 import { BackendError, FormatError } from '../../memory/errors.ts';
 
 type Chunks = AsyncGenerator<Uint8Array, void, undefined>;
@@ -61,8 +62,15 @@ async function* told(op: string, name: string, chunks: Chunks): Chunks {
   }
 }
 
+/** What unpacks gzip. That of the web ends at the first of several pieces, which Node's own does not. */
+async function gunzipStream(): Promise<{ readonly readable: ReadableStream; readonly writable: WritableStream }> {
+  if (!isNode) return new DecompressionStream('gzip');
+  const [{ Duplex }, { createGunzip }] = await Promise.all([import('node:stream'), import('node:zlib')]);
+  return Duplex.toWeb(createGunzip()) as never;
+}
+
 async function* gunzip(_op: string, chunks: Chunks): Chunks {
-  const stream = new DecompressionStream('gzip');
+  const stream = await gunzipStream();
   const [writer, reader] = [stream.writable.getWriter(), stream.readable.getReader()];
   let fault: unknown;
   const write = async (): Promise<void> => {
