@@ -1,10 +1,10 @@
 // Arrow IPC files (Feather) and streams, by flechette: record batch by record batch, each read when it is asked for.
 import type { Field as ArrowField, DataType } from '@uwdata/flechette';
-import { BackendError, FormatError, RetrogradError } from '../../memory/errors.ts';
+import { BackendError, FormatError } from '../../memory/errors.ts';
 import type { Reader, Source, State } from '../pipeline/source.ts';
 import { type Row, Table } from '../pipeline/table.ts';
 import { type ByteSource, openRandom, type RandomBytes } from './bytes.ts';
-import { type ColumnType, type Field, pick, toColumn } from './columns.ts';
+import { type ColumnType, type Field, pick, reading, toColumn } from './columns.ts';
 import { DICTIONARY, messageOf, RECORDS, SCHEMA } from './flatbuffer.ts';
 import { unpackLz4 } from './lz4.ts';
 
@@ -144,7 +144,7 @@ export class ArrowSource implements Source<Row> {
     await addCodecs(library);
     const file = await openRandom('arrow', this.#source);
     try {
-      return await reading(file.name, async () => {
+      return await reading('arrow', file.name, async () => {
         const start = new TextDecoder().decode(await file.read(0, Math.min(file.size, 6))) === MAGIC ? 8 : 0;
         const schema = await readMessage(file, start);
         if (schema?.type !== SCHEMA) throw damaged(file, start);
@@ -189,7 +189,7 @@ class ArrowReader implements Reader<Row> {
   }
 
   next(): Promise<Table | null> {
-    return reading(this.#file.name, async () => {
+    return reading('arrow', this.#file.name, async () => {
       while (!this.#closed) {
         const at = this.#at;
         const message = await readMessage(this.#file, at);
@@ -224,18 +224,5 @@ class ArrowReader implements Reader<Row> {
     if (this.#closed) return;
     this.#closed = true;
     await this.#file.close();
-  }
-}
-
-/** Calls the reader of Arrow, whose errors have no type. */
-async function reading<T>(name: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (cause) {
-    if (cause instanceof RetrogradError || (cause as NodeJS.ErrnoException).syscall) throw cause;
-    throw new FormatError(
-      `arrow: expected Arrow IPC in ${name}, got an error of its reader: ${(cause as Error | undefined)?.message}`,
-      { cause },
-    );
   }
 }

@@ -1,6 +1,6 @@
 // Values of other formats as columns: typed arrays where they are numbers, so that nobody makes an object a value.
 import { meant } from '../../kinds.ts';
-import { ArgumentError, FormatError } from '../../memory/errors.ts';
+import { ArgumentError, FormatError, RetrogradError } from '../../memory/errors.ts';
 import type { Column } from '../pipeline/columns.ts';
 
 /**
@@ -110,4 +110,22 @@ function bigints(values: Values, where: string): BigInt64Array {
       );
   }
   return column;
+}
+
+/**
+ * Calls the reader of a format, whose errors have no type.
+ * @param name the file
+ * @throws FormatError; typed errors and the system's as they are
+ */
+export async function reading<T>(op: 'arrow' | 'parquet', name: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    if (cause instanceof RetrogradError || (cause as NodeJS.ErrnoException).syscall) throw cause;
+    const format = op === 'arrow' ? 'Arrow IPC' : 'a Parquet file';
+    throw new FormatError(
+      `${op}: expected ${format} in ${name}, got an error of its reader: ${(cause as Error | undefined)?.message}`,
+      { cause },
+    );
+  }
 }

@@ -1,10 +1,10 @@
 // Parquet, by hyparquet: row groups and columns are read by range as they are asked for.
 import type { AsyncBuffer, FileMetaData, ParquetScan, SchemaElement, SchemaTree } from 'hyparquet';
-import { BackendError, FormatError, RetrogradError } from '../../memory/errors.ts';
+import { BackendError } from '../../memory/errors.ts';
 import type { Reader, Source, State } from '../pipeline/source.ts';
 import { type Row, Table } from '../pipeline/table.ts';
 import { type ByteSource, openRandom, type RandomBytes } from './bytes.ts';
-import { type ColumnType, type Field, pick, toColumn } from './columns.ts';
+import { type ColumnType, type Field, pick, reading, toColumn } from './columns.ts';
 
 /** Rows that are handed on at a time. */
 const ROWS = 65_536;
@@ -134,7 +134,7 @@ export class ParquetSource implements Source<Row> {
       },
     };
     try {
-      return await reading(file.name, async () => {
+      return await reading('parquet', file.name, async () => {
         const metadata = await parquetMetadataAsync(buffer);
         const all = parquetSchema(metadata).children.map((child) => fieldOf(metadata, child));
         const fields = pick('parquet', all, this.#columns, this.#types);
@@ -190,7 +190,7 @@ class ParquetReader implements Reader<Row> {
 
   async #decode({ from: rowStart, to: rowEnd }: Part): Promise<Table> {
     const { file, scan, fields } = this.#opened;
-    return reading(file.name, async () => {
+    return reading('parquet', file.name, async () => {
       const { readColumn } = await scan();
       const columns = fields.map(async ({ name: column, type }) => {
         const where = `parquet: column '${column}' of ${file.name}`;
@@ -210,18 +210,5 @@ class ParquetReader implements Reader<Row> {
     this.#closed = true;
     this.#decoded = null;
     await this.#opened.file.close();
-  }
-}
-
-/** Calls the reader of Parquet, whose errors have no type. */
-async function reading<T>(name: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (cause) {
-    if (cause instanceof RetrogradError || (cause as NodeJS.ErrnoException).syscall) throw cause;
-    throw new FormatError(
-      `parquet: expected a Parquet file in ${name}, got an error of its reader: ${(cause as Error | undefined)?.message}`,
-      { cause },
-    );
   }
 }
