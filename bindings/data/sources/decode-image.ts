@@ -1,6 +1,6 @@
 // Images as numbers. Pages have a decoder of their own; elsewhere PNG and JPEG are read by packages that are optional.
 import { ArgumentError, BackendError, describe, FormatError } from '../../memory/errors.ts';
-import { callable } from '../../signature.ts';
+import { signature } from '../../signature.ts';
 import { type Bytes, bytesKind, bytesOf } from '../bytes.ts';
 import type { NdArray } from '../pipeline/columns.ts';
 
@@ -238,6 +238,8 @@ export function checkImageOptions(op: string, channels: number, size: readonly n
     throw new ArgumentError(`${op}: expected size [height, width] of whole numbers >= 1, got ${describe(size)}`);
 }
 
+const toImage = signature('decodeImage(source: bytes, *, channels: int = 3, size: int[]|null = null)', bytesKind);
+
 /**
  * Decodes a PNG or JPEG file; in pages, whatever the browser shows. Alpha that is not asked for is dropped, as Pillow's
  * `convert('RGB')` does; 16 bits become 8. Outside of pages it needs the package `fast-png` for PNG and `@jsquash/jpeg`
@@ -245,11 +247,8 @@ export function checkImageOptions(op: string, channels: number, size: readonly n
  * @param source the whole file
  * @throws FormatError for other files and broken ones; BackendError where a package is missing; ArgumentError
  */
-export const decodeImage: (source: Bytes, options?: ImageOptions) => Promise<NdArray<Uint8Array>> = callable(
-  'decodeImage(source: bytes, *, channels: int = 3, size: int[]|null = null)',
-  async (source: Bytes, channels: number, size: ImageOptions['size']) => {
-    checkImageOptions('decodeImage', channels, size ?? null);
-    return decodeChecked(bytesOf('decodeImage', source), channels, size);
-  },
-  bytesKind,
-) as never;
+export async function decodeImage(...args: [source: Bytes, options?: ImageOptions]): Promise<NdArray<Uint8Array>> {
+  const [source, channels, size] = toImage.parse(args) as [Bytes, number, ImageOptions['size']];
+  checkImageOptions('decodeImage', channels, size ?? null);
+  return decodeChecked(bytesOf('decodeImage', source), channels, size);
+}
