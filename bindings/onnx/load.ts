@@ -1,5 +1,6 @@
 // Reads a model: from bytes, a file or a URL, with the files beside it that its weights may be in.
 import { type Bytes, bytesOf } from '../data/bytes.ts';
+import { isNode } from '../engine/platform.ts';
 import { promised } from '../io/declare.ts';
 import { readFileBytes } from '../io/files.ts';
 import { ArgumentError, BackendError } from '../memory/errors.ts';
@@ -29,7 +30,6 @@ export interface LoadOnnxOptions {
 }
 
 const isUrl = (source: string): boolean => /^[a-z][a-z\d+.-]+:/i.test(source);
-const inNode = (): boolean => typeof globalThis.process?.versions?.node === 'string';
 
 async function fetched(url: string): Promise<Uint8Array> {
   const response = await fetch(url);
@@ -39,7 +39,7 @@ async function fetched(url: string): Promise<Uint8Array> {
 
 /** The bytes of a path, or of a URL, which all names are in pages. */
 const read = (source: string): Promise<Uint8Array> =>
-  isUrl(source) || !inNode() ? fetched(source) : readFileBytes(source);
+  isUrl(source) || !isNode ? fetched(source) : readFileBytes(source);
 
 /** What stands beside a path or a URL. */
 const besideOf = (source: string, name: string): string =>

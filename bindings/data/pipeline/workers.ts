@@ -74,13 +74,14 @@ const startInNode: Start = async (job, say, gone) => {
 const startInPage: Start = async (job, say, gone) => {
   const text = URL.createObjectURL(new Blob([PAGE_WORKER], { type: 'text/javascript' }));
   const worker = pageWorker(text);
-  worker.onmessage = ({ data }) => {
-    URL.revokeObjectURL(text);
-    say(data as Message);
-  };
+  worker.onmessage = ({ data }) => say(data as Message);
   worker.onerror = ({ message }) => gone(message || FORBIDDEN);
   worker.postMessage(job);
-  return { postMessage: (more) => worker.postMessage(more), end: () => worker.terminate() };
+  const end = (): void => {
+    worker.terminate();
+    URL.revokeObjectURL(text);
+  };
+  return { postMessage: (more) => worker.postMessage(more), end };
 };
 
 const FORBIDDEN = 'the page forbids workers made of text: allow worker-src blob:';
@@ -90,6 +91,7 @@ function pageWorker(url: string): Worker {
   try {
     return new Worker(url, { type: 'module' });
   } catch (cause) {
+    URL.revokeObjectURL(url);
     throw new Error(FORBIDDEN, { cause });
   }
 }
@@ -110,7 +112,12 @@ async function hired(job: Job): Promise<Hand> {
   };
   const thread = await (isNode ? startInNode : startInPage)(job, (message) => inbox.push(message), gone);
   // Its first word: from then on what ends it is no reason to do without workers.
-  await inbox.take();
+  try {
+    await inbox.take();
+  } catch (error) {
+    await thread.end();
+    throw error;
+  }
   return {
     async take() {
       const message = await inbox.take();
