@@ -69,7 +69,7 @@ const isMissing = (value: unknown): boolean => value === null || value === undef
  * @throws FormatError for values that the type cannot hold
  */
 export function toColumn(values: Values, type: ColumnType, where: string): Column {
-  if (type === 'any' || type === 'string') return Array.from(values, (value) => value ?? null);
+  if (type === 'any' || type === 'string') return withNulls(values);
   if (type === 'i64') return values instanceof BigInt64Array ? values : bigints(values, where);
   const Type = ARRAYS[type];
   if (values instanceof Type) return values;
@@ -81,6 +81,12 @@ export function toColumn(values: Values, type: ColumnType, where: string): Colum
   }
   if (type === 'i32' || type === 'u8') checkWhole(column, values, where);
   return column;
+}
+
+/** The values themselves, where none is undefined: they are the reader's, which keeps none. */
+function withNulls(values: Values): readonly unknown[] {
+  if (Array.isArray(values) && !values.includes(undefined)) return values;
+  return Array.from(values, (value) => value ?? null);
 }
 
 /** @throws FormatError where a column of integers lost what its values were */
