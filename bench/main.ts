@@ -17,7 +17,7 @@ const HELP = `npm run bench -- [FAMILY …] [options]
                     threads   how large kernels and training steps scale with threads
                     csv       a file of separated values, by the library and by parsers alone
                     tfjs      models of TensorFlow.js on our backend and on its own
-                    pipelines rows a second through data's stages, and steps over batches from a worker
+                    pipelines rows a second through data's stages and from Parquet, and steps over batches of a worker
                     files     files of weights to parameters, and the memory that it takes
   --against FOLDER  also another build of the library, and how much slower or faster this one is;
                     FOLDER has its lib/ and wasm/. With families, compile and threads

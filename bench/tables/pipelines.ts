@@ -1,7 +1,9 @@
-// npm run bench -- pipelines: rows a second through stages, and what a step waits for batches that a worker makes.
+// npm run bench -- pipelines: rows a second through stages and from a Parquet file, and what a step waits for batches
+// that a worker makes.
 import { availableParallelism } from 'node:os';
 import { backend, compile, functional as F, init, nn, optim, shutdown, type Tensor } from 'retrograd';
 import * as data from 'retrograd/data';
+import { parquetTable } from './parquet.ts';
 import { images } from './pipelines-worker.ts';
 
 const BATCH = 64;
@@ -106,7 +108,7 @@ export async function table(simd: 'auto' | 'strict' | 'relaxed', quick: boolean)
   await init({ simd, threads: 1 });
   const { build, engine } = backend();
   const lines = [`${build} SIMD, one thread of ${availableParallelism()}, ${engine}`, ''];
-  lines.push(...(await rowsTable(quick)), '', ...(await stepTable(quick)));
+  lines.push(...(await rowsTable(quick)), '', ...(await parquetTable(quick)), '', ...(await stepTable(quick)));
   await shutdown();
   return `${lines.join('\n')}\n`;
 }
