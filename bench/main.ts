@@ -15,6 +15,7 @@ const HELP = `npm run bench -- [FAMILY …] [options]
   FAMILY            ${FAMILIES.join(', ')}; all without one; or, alone, one of
                     compile   what compile() saves: calls, memory, passes over memory
                     threads   how large kernels and training steps scale with threads
+                    doctor    what retrograd/doctor finds in programs with known faults, and in healthy ones
                     csv       a file of separated values, by the library and by parsers alone
                     tfjs      models of TensorFlow.js on our backend and on its own
                     pipelines rows a second through data's stages and from Parquet, and steps over batches of a worker
@@ -61,6 +62,7 @@ const TABLES = {
   tfjs: () => import('./tables/tensorflow.ts'),
   pipelines: () => import('./tables/pipelines.ts'),
   files: () => import('./tables/files.ts'),
+  doctor: () => import('./doctor/table.ts'),
 };
 
 function parse() {
