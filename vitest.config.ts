@@ -20,6 +20,7 @@ const PROJECTS: Record<string, string[]> = {
     'test/examples/**/*.test.ts',
     'test/io/files.test.ts',
     'test/package.test.ts',
+    'test/platforms/onnx-pages.test.ts',
     'test/platforms/pages.test.ts',
   ],
   // As a backend of TensorFlow.js: its own suite of specs, and what that does not ask.
