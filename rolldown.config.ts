@@ -10,7 +10,7 @@ import { defineConfig, type RolldownOptions } from 'rolldown';
 import { WORKER } from './bindings/engine/worker-text.ts';
 
 /** The namespaces of the package, and what further entries add to them: each a folder of bindings/ and an entry. */
-const KITS = ['autograd', 'data', 'distributions', 'functional', 'io', 'nn', 'onnx', 'optim'];
+const KITS = 'autograd data distributions doctor explain functional io nn onnx optim train'.split(' ');
 
 /** Those of which the index has a part, core.ts, and the entry more: what parses files is not in the core. */
 const LARGER = ['data', 'io'];
@@ -142,7 +142,12 @@ export default defineConfig([
       codeSplitting: {
         groups: [
           { name: 'base', test: belowTensors, minShareCount: 2, priority: 2 },
-          { name: 'shared', test: /bindings\/(?!nn\/|data\/|io\/|onnx\/|program\/)/, minShareCount: 2, priority: 1 },
+          {
+            name: 'shared',
+            test: /bindings\/(?!nn\/|data\/|io\/|onnx\/|program\/|page\/|train\/|doctor\/|explain\/)/,
+            minShareCount: 2,
+            priority: 1,
+          },
           { name: 'modules', test: /bindings\/nn\//, minShareCount: 2 },
           { name: 'loaders', test: /bindings\/data\/(?!sources|pipeline)/, minShareCount: 2 },
           { name: 'sources', test: /bindings\/data\//, minShareCount: 2 },
@@ -151,6 +156,8 @@ export default defineConfig([
           { name: 'files', test: CORE_FILES, minShareCount: 2 },
           { name: 'formats', test: /bindings\/io\//, minShareCount: 2 },
           { name: 'onnx-messages', test: /bindings\/onnx\//, minShareCount: 2 },
+          { name: 'page', test: /bindings\/page\//, minShareCount: 2 },
+          { name: 'training', test: /bindings\/(train|doctor|explain)\//, minShareCount: 2 },
         ],
       },
     },

@@ -159,7 +159,7 @@ describe('the examples of the reference', () => {
   }
 
   /** Namespaces of which entries have more than the index. */
-  const ENTRIES = ['data', 'io', 'onnx', 'tfjs'];
+  const ENTRIES = ['data', 'doctor', 'explain', 'io', 'onnx', 'tfjs', 'train'];
 
   let folder: string;
   beforeAll(async () => {

@@ -39,9 +39,13 @@ const LAYERS = [
   'nn/',
   'autograd/',
   'optim/',
+  'page/',
   'data/',
   'io/',
   'onnx/',
+  'train/',
+  'doctor/',
+  'explain/',
   'generated/tensor-methods.ts',
   'generated/method-list.ts',
   'methods.ts',
@@ -60,6 +64,9 @@ const FOLDERS: Record<string, { folders: readonly string[]; packages: readonly s
   test: { folders: ['bench', 'bindings', 'examples', 'reference', 'test', 'tools'], packages: ['*'] },
   tools: { folders: ['bindings', 'tools'], packages: ['*'] },
 };
+
+/** What is not reached from the index. */
+const ENTRIES = ['data', 'doctor', 'explain', 'io', 'onnx', 'tfjs', 'train'];
 
 /** Packages that users may have, for a part of what the package does. */
 const PEERS = Object.keys(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).peerDependencies);
@@ -209,7 +216,7 @@ describe('layers', () => {
     expect(new Set([...files.keys()].map(folderOf))).toEqual(new Set(Object.keys(FOLDERS)));
     // The op table is whole for tests and readers; programs carry the families that they call.
     const reached = new Set(
-      ['index', 'data/index', 'io/index', 'onnx/index', 'ops/table', 'tfjs/index'].map((name) => `bindings/${name}.ts`),
+      ['index', ...ENTRIES.map((name) => `${name}/index`), 'ops/table'].map((name) => `bindings/${name}.ts`),
     );
     for (const path of reached)
       for (const { from } of importsOf(files.get(path) as string))

@@ -10,7 +10,10 @@ import { parseSync } from 'rolldown/utils';
 import { formsOf } from './forms.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const ENTRIES = ['index.d.ts', 'data/index.d.ts', 'io/index.d.ts', 'onnx/index.d.ts', 'tfjs/index.d.ts'];
+const ENTRIES = [
+  'index.d.ts',
+  ...['data', 'doctor', 'explain', 'io', 'onnx', 'tfjs', 'train'].map((entry) => `${entry}/index.d.ts`),
+];
 
 /** Where bindings/tsconfig.json puts the declarations of all files. */
 const ALL = join(ROOT, 'build/.tsc/declarations');

@@ -35,6 +35,18 @@ console.log(core, io);
 import * as onnx from 'retrograd/onnx';
 console.log(core, { ...onnx });
 `,
+  train: `import * as core from 'retrograd';
+import * as train from 'retrograd/train';
+console.log(core, { ...train });
+`,
+  doctor: `import * as core from 'retrograd';
+import * as doctor from 'retrograd/doctor';
+console.log(core, { ...doctor });
+`,
+  explain: `import * as core from 'retrograd';
+import * as explain from 'retrograd/explain';
+console.log(core, { ...explain });
+`,
 };
 
 /** Packages that users may have, which are no part of this one. */

@@ -4,12 +4,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseSync } from 'rolldown/utils';
 import * as data from '../../bindings/data/index.ts';
+import * as doctor from '../../bindings/doctor/index.ts';
+import * as explain from '../../bindings/explain/index.ts';
 import { others, overwritten } from '../../bindings/generated/method-list.ts';
 import * as retrograd from '../../bindings/index.ts';
 import * as io from '../../bindings/io/index.ts';
 import * as onnx from '../../bindings/onnx/index.ts';
 import { type Signature, signatures } from '../../bindings/signature.ts';
 import * as tfjs from '../../bindings/tfjs/index.ts';
+import * as train from '../../bindings/train/index.ts';
 
 type Statement = ReturnType<typeof parseSync>['program']['body'][number];
 type AnyFunction = (...args: unknown[]) => unknown;
@@ -34,7 +37,7 @@ export interface PublicCallable {
 const ROOT = fileURLToPath(new URL('../../bindings/', import.meta.url));
 
 /** The index, with all that the entries of its namespaces have. */
-export const library = { ...retrograd, data, io, onnx, tfjs };
+export const library = { ...retrograd, data, doctor, explain, io, onnx, tfjs, train };
 
 /** What `statement` of a file declares that is @internal, private or protected: `name` and `Class.member`. */
 function* hiddenIn(statement: Statement, marked: (node: { start: number }) => boolean): Generator<string> {

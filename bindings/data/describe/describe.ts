@@ -1,6 +1,7 @@
 // What is in a source: types, ranges, what is missing, examples; as text, and as a page.
 import { isPlain } from '../../kinds.ts';
 import { ArgumentError, describe as inWords } from '../../memory/errors.ts';
+import { short } from '../../page/html.ts';
 import { signature } from '../../signature.ts';
 import { type Column, countOf, isNdArray, isNumbers, type NdArray, valueAt } from '../pipeline/columns.ts';
 import { Cursor } from '../pipeline/cursor.ts';
@@ -8,7 +9,7 @@ import { Pipeline } from '../pipeline/pipeline.ts';
 import { Table } from '../pipeline/table.ts';
 import { Counts, Moments, Sample } from '../prepare/statistics.ts';
 import { numbersOf } from '../prepare/step.ts';
-import { page, short } from './page.ts';
+import { page } from './page.ts';
 import type { ColumnSummary, Description, Found, NumberSummary } from './summary.ts';
 
 /** Options of {@link describe}. */

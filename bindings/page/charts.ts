@@ -1,0 +1,149 @@
+// Pictures of numbers as SVG, in the colours of the page that they stand in.
+import { COLOURS, escaped, short } from './html.ts';
+
+/** One line of a chart. Places without a finite y are gaps. */
+export interface Line {
+  readonly label: string;
+  readonly x: ArrayLike<number>;
+  readonly y: ArrayLike<number>;
+  /** The number of its colour. @defaultValue its place among the lines */
+  readonly colour?: number;
+  /** Thin and pale, without a place in the legend: what a smoothed line stands over. @defaultValue `false` */
+  readonly faint?: boolean;
+}
+
+export interface ChartOptions {
+  /** What the picture shows, for those who hear it. */
+  readonly label: string;
+  /** Logarithmic axes; what is not positive is a gap. @defaultValue `false` */
+  readonly logX?: boolean;
+  readonly logY?: boolean;
+  /** Places to mark by a dashed line across. @defaultValue `[]` */
+  readonly marks?: readonly number[];
+}
+
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [640, 300, 56, 10, 10, 26];
+
+/** More points than pixels show nothing more: each column of pixels keeps its lowest and highest. */
+const MOST_POINTS = 2 * WIDTH;
+
+/** From numbers to places on one axis, and where its ticks are. */
+class Axis {
+  readonly #low: number;
+  readonly #high: number;
+  readonly #log: boolean;
+
+  constructor(values: readonly number[], log: boolean) {
+    this.#log = log;
+    let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (const value of values) {
+      const at = this.#scaled(value);
+      if (!Number.isFinite(at)) continue;
+      low = Math.min(low, at);
+      high = Math.max(high, at);
+    }
+    if (low > high) [low, high] = [0, 1];
+    if (low === high) [low, high] = [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
+    [this.#low, this.#high] = [low, high];
+  }
+
+  #scaled(value: number): number {
+    return this.#log ? (value > 0 ? Math.log10(value) : Number.NaN) : value;
+  }
+
+  /** 0 at the lowest value and 1 at the highest; NaN for a gap. */
+  place(value: number): number {
+    return (this.#scaled(value) - this.#low) / (this.#high - this.#low);
+  }
+
+  /** About five round numbers. */
+  ticks(): number[] {
+    const [low, high] = [this.#low, this.#high];
+    if (this.#log && high - low >= 1) {
+      const step = Math.max(1, Math.ceil((high - low) / 5));
+      const first = Math.ceil(low);
+      return Array.from({ length: Math.floor((high - first) / step) + 1 }, (_, i) => 10 ** (first + i * step));
+    }
+    const [from, to] = this.#log ? [10 ** low, 10 ** high] : [low, high];
+    const raw = (to - from) / 5;
+    const unit = 10 ** Math.floor(Math.log10(raw));
+    const step = unit * ([1, 2, 5].find((factor) => factor * unit >= raw) ?? 10);
+    const first = Math.ceil(from / step);
+    return Array.from({ length: Math.floor(to / step + 1e-9) - first + 1 }, (_, i) => (first + i) * step);
+  }
+}
+
+/** Indices of `line` to draw: all, or of each stretch the lowest and the highest. */
+function thinned({ y }: Line): number[] {
+  const count = y.length;
+  if (count <= MOST_POINTS) return Array.from({ length: count }, (_, i) => i);
+  const stretch = count / (MOST_POINTS / 2);
+  const kept: number[] = [];
+  for (let from = 0; from < count; from += stretch) {
+    let [low, high] = [Math.floor(from), Math.floor(from)];
+    for (let i = low; i < Math.min(count, Math.floor(from + stretch)); i++) {
+      if ((y[i] as number) < (y[low] as number)) low = i;
+      if ((y[i] as number) > (y[high] as number)) high = i;
+    }
+    kept.push(...(low < high ? [low, high] : low > high ? [high, low] : [low]));
+  }
+  return kept;
+}
+
+const legend = (lines: readonly Line[]): string =>
+  `<ul class="legend">${lines
+    .map(({ label, colour, faint }, i) =>
+      faint ? '' : `<li><i style="background:var(--series-${(colour ?? i) % COLOURS})"></i>${escaped(label)}</li>`,
+    )
+    .join('')}</ul>`;
+
+/** Lines over one pair of axes, with a legend under them. */
+export function lineChart(lines: readonly Line[], options: ChartOptions): string {
+  const { label, logX = false, logY = false, marks = [] } = options;
+  const all = (pick: 'x' | 'y') => lines.flatMap((line) => thinned(line).map((i) => line[pick][i] as number));
+  const [x, y] = [new Axis([...all('x'), ...marks], logX), new Axis(all('y'), logY)];
+  const across = (value: number) => LEFT + x.place(value) * (WIDTH - LEFT - RIGHT);
+  const up = (value: number) => HEIGHT - BOTTOM - y.place(value) * (HEIGHT - TOP - BOTTOM);
+  const grid = y.ticks().map((tick) => {
+    const at = up(tick).toFixed(1);
+    return `<path d="M${LEFT} ${at}H${WIDTH - RIGHT}" stroke="var(--grid)"/><text x="${LEFT - 6}" y="${at}" dy=".35em" text-anchor="end">${short(tick, 4)}</text>`;
+  });
+  const under = x.ticks().map((tick) => {
+    const at = across(tick).toFixed(1);
+    return `<text x="${at}" y="${HEIGHT - 8}" text-anchor="middle">${short(tick, 6)}</text>`;
+  });
+  const marked = marks.map(
+    (mark) =>
+      `<path d="M${across(mark).toFixed(1)} ${TOP}V${HEIGHT - BOTTOM}" stroke="var(--line)" stroke-dasharray="3 4"/>`,
+  );
+  const drawn = lines.map((line, place) => {
+    const colour = line.colour ?? place;
+    let [path, pen, dots] = ['', 'M', ''];
+    for (const i of thinned(line)) {
+      const [px, py] = [across(line.x[i] as number), up(line.y[i] as number)];
+      const isPoint = Number.isFinite(px) && Number.isFinite(py);
+      if (isPoint) path += `${pen}${px.toFixed(1)} ${py.toFixed(1)}`;
+      if (isPoint && line.y.length < 30)
+        dots += `<circle cx="${px.toFixed(1)}" cy="${py.toFixed(1)}" r="3" fill="var(--series-${colour % COLOURS})"/>`;
+      pen = isPoint ? 'L' : 'M';
+    }
+    const dash = colour >= COLOURS ? ' stroke-dasharray="6 4"' : '';
+    const look = line.faint ? 'stroke-width="1" opacity=".3"' : 'stroke-width="2"';
+    return `<path d="${path}" fill="none" stroke="var(--series-${colour % COLOURS})" stroke-linejoin="round" ${look}${dash}><title>${escaped(line.label)}</title></path>${line.faint ? '' : dots}`;
+  });
+  const inside = [...grid, ...under, ...marked, ...drawn].join('');
+  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escaped(label)}">${inside}</svg>${legend(lines)}`;
+}
+
+/** Bars side by side, each with its words. */
+export function bars(values: readonly (readonly [label: string, count: number])[], label: string): string {
+  const [width, height] = [240, 60];
+  const most = values.reduce((high, [, count]) => Math.max(high, count), 1e-300);
+  const step = width / Math.max(1, values.length);
+  const rects = values.map(([name, count], i) => {
+    const h = (count / most) * height;
+    const place = `x="${(i * step).toFixed(1)}" y="${(height - h).toFixed(1)}" width="${(step - 1).toFixed(1)}" height="${h.toFixed(1)}"`;
+    return `<rect ${place} fill="var(--series-0)"><title>${escaped(name)}: ${short(count)}</title></rect>`;
+  });
+  return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(label)}">${rects.join('')}</svg>`;
+}

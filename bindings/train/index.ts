@@ -1,0 +1,3 @@
+// The entry `retrograd/train`: a Trainer, its metrics and callbacks, and searches for hyperparameters.
+
+export type { Metric } from './metric.ts';

@@ -1,0 +1,15 @@
+import type { Tensor } from '../tensor.ts';
+
+/** A figure of a whole epoch, of which one sees a batch at a time. */
+export interface Metric<Value = number> {
+  /** Forgets what it has seen. */
+  reset(): void;
+  /**
+   * Adds a batch.
+   * @param output - of the model
+   * @param target - of the data
+   */
+  update(output: Tensor, target: Tensor): void;
+  /** The figure over all batches since the last reset. */
+  compute(): Value;
+}
