@@ -12,4 +12,8 @@ export interface Metric<Value = number> {
   update(output: Tensor, target: Tensor): void;
   /** The figure over all batches since the last reset. */
   compute(): Value;
+  /** What a checkpoint keeps of it: JSON with tensors and typed arrays. Without it an epoch has to end in one run. */
+  state?(): unknown;
+  /** Goes on from there. */
+  loadState?(state: never): void;
 }
