@@ -141,16 +141,24 @@ export default defineConfig([
       // of their chunk. The backend of TensorFlow.js has tensors of its own, and wants only what stands below ours.
       codeSplitting: {
         groups: [
-          { name: 'base', test: belowTensors, minShareCount: 2, priority: 2 },
+          { name: 'base', test: belowTensors, minShareCount: 2, priority: 4 },
           {
             name: 'shared',
             test: /bindings\/(?!nn\/|data\/|io\/|onnx\/|program\/|page\/|train\/|doctor\/|explain\/)/,
             minShareCount: 2,
-            priority: 1,
+            priority: 3,
           },
           { name: 'modules', test: /bindings\/nn\//, minShareCount: 2 },
-          { name: 'loaders', test: /bindings\/data\/(?!sources|pipeline)/, minShareCount: 2 },
-          { name: 'sources', test: /bindings\/data\//, minShareCount: 2 },
+          {
+            name: 'loaders',
+            test: /bindings\/data\/(bytes|core|idx|loader|shuffle)\.ts/,
+            minShareCount: 2,
+            priority: 2,
+          },
+          // What reads files comes with the first that is read, apart from what says where files come from.
+          { name: 'pipelines', test: /bindings\/data\/(pipeline|prepare)/, minShareCount: 2, priority: 1 },
+          { name: 'byte-source', test: /bindings\/data\/sources\//, minShareCount: 2, priority: 1 },
+          { name: 'bytes', test: /bindings\/data\/readers\/(bytes|unpack|npy-header)\.ts/, minShareCount: 2 },
           // What the core has of files, apart from all that reads the formats of others: it names packages that a user may
           // lack, at which Parcel ends.
           { name: 'files', test: CORE_FILES, minShareCount: 2 },

@@ -52,7 +52,10 @@ console.log(core, { ...explain });
 /** Packages that users may have, which are no part of this one. */
 const peers = Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).peerDependencies);
 
-/** Bundles a program. @returns for each entry, that of the program and those imported while it runs, its own files */
+/**
+ * Bundles a program. @returns the files of its entry; and for each part that is imported while it runs those that are
+ * not among these
+ */
 async function bundleOf(name: string, text: string): Promise<Map<string, string[]>> {
   // Inside the package, which finds itself by its name.
   const entry = resolve(`${name}.ts`);
@@ -74,20 +77,23 @@ async function bundleOf(name: string, text: string): Promise<Map<string, string[
   await bundle.close();
   const chunks = new Map(output.flatMap((file) => (file.type === 'chunk' ? [[file.fileName, file]] : [])));
   const files = new Map<string, string[]>();
-  const loaded = new Set<string>();
-  // The program itself is first: what it has loaded nobody loads again.
-  const entries = [...chunks.values()].filter(({ isEntry, isDynamicEntry }) => isEntry || isDynamicEntry);
-  for (const { name: part, fileName } of entries.sort((a, b) => Number(b.isEntry) - Number(a.isEntry))) {
-    const own: string[] = [];
-    const load = (file: string): void => {
-      const chunk = chunks.get(file);
-      if (!chunk || loaded.has(file)) return;
-      loaded.add(file);
-      own.push(`${dir}/${file}`);
-      for (const other of chunk.imports) load(other);
-    };
-    load(fileName);
-    files.set(`${name}/${part}`, own);
+  const loadedBy = (file: string, loaded: Set<string>): Set<string> => {
+    const chunk = chunks.get(file);
+    if (!chunk || loaded.has(file)) return loaded;
+    loaded.add(file);
+    for (const other of chunk.imports) loadedBy(other, loaded);
+    return loaded;
+  };
+  const program = [...chunks.values()].find(({ isEntry }) => isEntry) as { readonly fileName: string };
+  const first = loadedBy(program.fileName, new Set());
+  for (const { name: part, fileName, isDynamicEntry } of chunks.values()) {
+    if (fileName !== program.fileName && !isDynamicEntry) continue;
+    // What the program has loaded nobody loads again.
+    const own = isDynamicEntry ? [...loadedBy(fileName, new Set(first))].slice(first.size) : [...first];
+    files.set(
+      `${name}/${part}`,
+      own.map((file) => `${dir}/${file}`),
+    );
   }
   return files;
 }

@@ -1,6 +1,6 @@
 // The entry `retrograd/io`: what the namespace `io` of the core has, and the files of other libraries.
 
-export type { ByteSource } from '../data/sources/bytes.ts';
+export type { ByteSource } from '../data/sources/byte-source.ts';
 export type { Savable, WideOptions } from './arrays.ts';
 export * from './core.ts';
 export { castTensors } from './half.ts';

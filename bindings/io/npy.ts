@@ -1,7 +1,7 @@
 // NumPy's .npy: a magic text, a version, a header that Python would read as a dict, then the numbers; and .npz, a zip
 // archive of such files.
 import { type Bytes, bytesOf } from '../data/bytes.ts';
-import { MAGIC, npyHeader } from '../data/sources/npy-header.ts';
+import { MAGIC, npyHeader } from '../data/readers/npy-header.ts';
 import { record } from '../lookup.ts';
 import { ArgumentError, FormatError } from '../memory/errors.ts';
 import { checkedTensor, countOf, readStored, type Savable, stridesOf, type WideOptions } from './arrays.ts';

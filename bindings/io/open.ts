@@ -1,6 +1,7 @@
 // safetensors files tensor by tensor: the header is read at once, and of the rest what is asked for. Of several files
 // their index says what stands where.
-import { type ByteSource, openRandom, type RandomBytes, sourceKind } from '../data/sources/bytes.ts';
+import { openRandom, type RandomBytes } from '../data/readers/bytes.ts';
+import { type ByteSource, sourceKind } from '../data/sources/byte-source.ts';
 import { isPlain } from '../kinds.ts';
 import { record } from '../lookup.ts';
 import { ArgumentError, describe, FormatError, named } from '../memory/errors.ts';

@@ -1,16 +1,16 @@
-// Files of separated values as pipelines of rows.
-import { isPlain, meant } from '../../kinds.ts';
+// Files of separated values as pipelines of rows. What reads them, readers/csv.ts, comes with the first pass.
+import { isPlain } from '../../kinds.ts';
 import { ArgumentError, describe } from '../../memory/errors.ts';
 import { callable } from '../../signature.ts';
+import { Later, laterSource } from '../pipeline/later.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
-import type { Reader, Source, State } from '../pipeline/source.ts';
 import type { Row } from '../pipeline/table.ts';
-import { Blocks } from './blocks.ts';
-import { type ByteInput, type ByteSource, openBytes, sourceKind } from './bytes.ts';
-import { type Beginning, beginningOf, typeOf } from './guess.ts';
-import { type CsvType, type Dialect, type Field, Scanner, TYPES } from './scan.ts';
-import { encodingOf } from './texts.ts';
-import { type LineReport, WrongLines } from './wrong.ts';
+import type { ColumnSchema } from '../readers/csv.ts';
+import { type ByteSource, sourceKind } from './byte-source.ts';
+import { type LineReport, nothingYet } from './report.ts';
+import { type CsvType, checkCsvTypes, encodingOf } from './types.ts';
+
+export type { ColumnSchema } from '../readers/csv.ts';
 
 /** Options of {@link csv}. */
 export interface CsvOptions {
@@ -56,20 +56,6 @@ export interface CsvOptions {
   encoding?: string;
 }
 
-/** What a column is. */
-export interface ColumnSchema {
-  /** Its name in the header. */
-  name: string;
-  /** What its values become, see {@link CsvOptions.types}. */
-  type: CsvType;
-  /** Share of the sample in which it has no value. */
-  missing: number;
-}
-
-/** What pandas takes for no value. */
-const MISSING =
-  '|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null'.split('|');
-
 type Values = readonly [
   source: ByteSource,
   delimiter: string | null,
@@ -85,21 +71,6 @@ type Values = readonly [
   encoding: string,
 ];
 
-/** What is known of a file once its beginning was looked at. */
-interface Known {
-  readonly dialect: Dialect;
-  readonly fields: readonly Field[];
-  readonly order: readonly number[];
-  readonly from: number;
-  readonly schema: readonly ColumnSchema[];
-}
-
-interface Place {
-  readonly offset: number;
-  readonly line: number;
-  readonly report: LineReport;
-}
-
 /** The code of a character. @throws ArgumentError unless it is one of ASCII, and no end of a line */
 function codeOf(name: string, character: string | null): number {
   if (character === null) return -1;
@@ -109,156 +80,12 @@ function codeOf(name: string, character: string | null): number {
   return code;
 }
 
-class CsvSource implements Source<Row> {
-  readonly name = 'csv';
-  readonly inputs = [];
-  readonly #source: ByteSource;
-  readonly #dialect: Dialect;
-  readonly #values: Values;
-  #known: Known | null = null;
-  /** A stream that can be read only once, of which the beginning was looked at. */
-  #held: { input: ByteInput; blocks: Blocks } | null = null;
-  #wrong = new WrongLines('', '', '');
-
-  constructor(values: Values) {
-    const [source, delimiter, , , types, quote, comment, missing, sample, , maxRecord, encoding] = values;
-    for (const [name, type] of Object.entries(types ?? {}))
-      if (!TYPES.includes(type))
-        throw new ArgumentError(`csv: expected ${TYPES.join(', ')} as type of ${name}, got ${describe(type)}`);
-    if (sample < 1 || maxRecord < 1)
-      throw new ArgumentError(`csv: expected sample and maxRecord >= 1, got ${sample} and ${maxRecord}`);
-    this.#source = source;
-    this.#values = values;
-    this.#dialect = {
-      delimiter: codeOf('delimiter', delimiter),
-      quote: codeOf('quote', quote),
-      comment: codeOf('comment', comment),
-      missing: new Set(missing ?? MISSING),
-      maxRecord,
-      encoding: encodingOf('csv', encoding),
-    };
-  }
-
-  get report(): LineReport {
-    return this.#wrong.copy();
-  }
-
-  async schema(): Promise<ColumnSchema[]> {
-    if (!this.#known) {
-      const begun = await this.#begin();
-      if (begun.input.once) this.#held = begun;
-      else await begun.blocks.close();
-    }
-    return (this.#known as unknown as Known).schema.map((column) => ({ ...column }));
-  }
-
-  async open(_epoch: number, state?: State): Promise<Reader<Row>> {
-    const place = state as Place | undefined;
-    let begun = this.#held;
-    this.#held = null;
-    if (!begun && !(place && this.#known)) begun = await this.#begin();
-    const { dialect, fields, order, from } = this.#known as unknown as Known;
-    if (place && begun) {
-      // It was opened only to see what it is.
-      if (begun.input.once) throw onlyOnce();
-      await begun.blocks.close();
-      begun = null;
-    }
-    const input = begun?.input ?? (await openBytes('csv', this.#source));
-    const blocks = begun?.blocks ?? new Blocks(input, place?.offset);
-    const wrong = new WrongLines('csv', input.name, this.#values[9], place?.report);
-    this.#wrong = wrong;
-    const scanner = new Scanner(blocks, dialect, fields, order, wrong);
-    scanner.at = place ? 0 : from;
-    scanner.line = place?.line ?? this.#firstLine(blocks, from);
-    const stateNow = (): Place => ({ offset: blocks.offset + scanner.at, line: scanner.line, report: this.report });
-    return { next: () => scanner.next(), state: stateNow, close: () => blocks.close() };
-  }
-
-  /** The number of the line in which the data begin, behind the header. */
-  #firstLine({ buffer }: Blocks, from: number): number {
-    let line = 1;
-    for (let i = 0; i < from; i++) if (buffer[i] === 10 || (buffer[i] === 13 && buffer[i + 1] !== 10)) line++;
-    return line;
-  }
-
-  /** Opens it and looks at its beginning. */
-  async #begin(): Promise<{ input: ByteInput; blocks: Blocks }> {
-    const input = await openBytes('csv', this.#source);
-    const blocks = new Blocks(input);
-    try {
-      await blocks.more(0);
-      if (!this.#known) {
-        const bytes = blocks.buffer.subarray(0, blocks.end);
-        const beginning = beginningOf(
-          bytes,
-          blocks.textBegin('csv', input.name),
-          input.name,
-          this.#dialect,
-          this.#values[2],
-        );
-        this.#known = await this.#guess(blocks, beginning);
-      }
-      return { input, blocks };
-    } catch (error) {
-      await blocks.close();
-      throw error;
-    }
-  }
-
-  async #guess(blocks: Blocks, { delimiter, names, from }: Beginning): Promise<Known> {
-    const [, , , columns, types, , , , sample] = this.#values;
-    const order = (columns ?? names).map((name) => placeOf(name, names, 'columns'));
-    for (const name of Object.keys(types ?? {})) placeOf(name, names, 'types');
-    const dialect = { ...this.#dialect, delimiter };
-    const kept = names.map((name, c) => ({ name, type: order.includes(c) ? ('string' as const) : null }));
-    let texts: ReadonlyMap<string, readonly unknown[]>;
-    for (;;) {
-      const scanner = new Scanner(blocks, dialect, kept, order, new WrongLines('csv', '', 'report'));
-      scanner.at = from;
-      const table = scanner.some(sample);
-      texts = table.columns as ReadonlyMap<string, readonly unknown[]>;
-      if (table.length >= Math.min(sample, scanner.most) || blocks.final || blocks.end > dialect.maxRecord) break;
-      await blocks.more(0);
-    }
-    const schema = order.map((c) => {
-      const name = names[c] as string;
-      const values = texts.get(name) as (string | null)[];
-      const missing = values.length && values.filter((value) => value === null).length / values.length;
-      return { name, type: types?.[name] ?? typeOf(values), missing };
-    });
-    const typeOfPlace = new Map(order.map((c, i) => [c, (schema[i] as ColumnSchema).type]));
-    const fields = names.map((name, c) => ({ name, type: typeOfPlace.get(c) ?? null }));
-    return { dialect, fields, order, from, schema };
-  }
-}
-
-const onlyOnce = (): ArgumentError =>
-  new ArgumentError(
-    'csv: expected a source that can be read from any place, got a stream; give a function that makes one',
-  );
-
-function placeOf(name: string, names: readonly string[], option: string): number {
-  const place = names.indexOf(name);
-  if (place >= 0) return place;
-  const near = meant(name, names);
-  throw new ArgumentError(
-    `csv: expected names of the header in ${option}, got ${describe(name)}; ` +
-      (near ? `did you mean ${near}?` : `it has ${names.slice(0, 20).join(', ')}`),
-  );
-}
-
 /** Rows of a file of separated values: what {@link csv} gives. */
 export interface CsvPipeline extends Pipeline<Row> {
   /** What its columns are: as options say, and else as the first rows are. */
   schema(): Promise<ColumnSchema[]>;
   /** What the pass that was begun last has read and left out. */
   report(): LineReport;
-}
-
-function csvOf(values: Values): CsvPipeline {
-  const source = new CsvSource(values);
-  return Object.assign(new Pipeline(source), { schema: () => source.schema(), report: () => source.report });
 }
 
 /**
@@ -283,6 +110,29 @@ export const csv = callable<(source: ByteSource, options?: CsvOptions) => CsvPip
   'csv(source: source, *, delimiter: string|null = null, header: bool|string[] = true, columns: string[]|null = null, ' +
     "types: types|null = null, quote: string|null = '\\\"', comment: string|null = null, missing: string[]|null = null, " +
     "sample: int = 1000, onError: 'report'|'throw' = 'report', maxRecord: int = 4194304, encoding: string = 'utf-8')",
-  (...values: never[]) => csvOf(values as unknown as Values),
+  (...values: never[]) => {
+    const [source, delimiter, header, columns, types, quote, comment, missing, sample, ...rest] =
+      values as unknown as Values;
+    const [onError, maxRecord, encoding] = rest;
+    checkCsvTypes('csv', types);
+    if (sample < 1 || maxRecord < 1)
+      throw new ArgumentError(`csv: expected sample and maxRecord >= 1, got ${sample} and ${maxRecord}`);
+    const settings = {
+      ...{ header, columns, types, missing, sample, onError, maxRecord },
+      delimiter: codeOf('delimiter', delimiter),
+      quote: codeOf('quote', quote),
+      comment: codeOf('comment', comment),
+      encoding: encodingOf('csv', encoding),
+    };
+    const own = new Later(
+      () => import('../readers/csv.ts'),
+      ({ CsvSource }) => new CsvSource(source, settings),
+    );
+    const pipeline = new Pipeline(laterSource<Row>('csv', own));
+    return Object.assign(pipeline, {
+      schema: async () => (await own.get()).schema(),
+      report: () => own.made?.report ?? nothingYet(),
+    });
+  },
   { ...sourceKind, types: [isPlain, 'an object of types by the names of columns'] },
 );

@@ -1,15 +1,16 @@
-// Folders and lists of images, decoded as they are asked for.
-import { ArgumentError, BackendError, describe, FormatError, named } from '../../memory/errors.ts';
+// Folders and lists of images, decoded as they are asked for. What reads them, readers/images.ts, comes with the first.
+import { ArgumentError, describe } from '../../memory/errors.ts';
 import { signature } from '../../signature.ts';
-import { List } from '../pipeline/chunk.ts';
-import type { NdArray } from '../pipeline/columns.ts';
+import { Later, laterSource } from '../pipeline/later.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import type { Source } from '../pipeline/source.ts';
-import { allBytes, type ByteSource, sourceKind } from './bytes.ts';
-import { checkImageOptions, decodeChecked, type ImageOptions } from './decode-image.ts';
+import type { ImageRecord } from '../readers/images.ts';
+import { type ByteSource, sourceKind } from './byte-source.ts';
+import { checkImageOptions, type ImageOptions } from './decode-image.ts';
 
-/** Images that are decoded at once: they overlap where decoding waits. */
-const AT_ONCE = 16;
+export type { ImageRecord } from '../readers/images.ts';
+
+const readers = () => import('../readers/images.ts');
 
 /** An image of a list, and what it shows. */
 export interface ImageEntry {
@@ -19,73 +20,6 @@ export interface ImageEntry {
   label?: number;
   /** What errors call it, and what the record has as `name`. @defaultValue the path or URL, if it has one */
   name?: string;
-}
-
-/** An image, decoded. */
-export interface ImageRecord {
-  /** Bytes of shape [channels, height, width]. */
-  image: NdArray<Uint8Array>;
-  /** The number of its class. */
-  label: number;
-  /** Its path or another name. */
-  name: string;
-}
-
-/** What in a folder is taken for an image: what decodeImage() reads. */
-const EXTENSION = /\.(png|jpe?g)$/i;
-
-interface Known {
-  readonly source: ByteSource;
-  readonly label: number;
-  readonly name: string;
-}
-
-/** The images of `entries`, for the call `op`. */
-function sourceOf(
-  op: string,
-  entries: readonly Known[],
-  channels: number,
-  size: ImageOptions['size'],
-): Source<ImageRecord> {
-  const decode = async (i: number): Promise<ImageRecord> => {
-    const { source, label, name } = entries[i] as Known;
-    try {
-      const image = await decodeChecked(await allBytes(op, source), channels, size);
-      return { image, label, name };
-    } catch (cause) {
-      if (!(cause instanceof FormatError)) throw cause;
-      cause.message = `${cause.message}; in ${name}`;
-      throw named(cause, op);
-    }
-  };
-  const get = async (indices: Int32Array): Promise<List<ImageRecord>> => {
-    const records: ImageRecord[] = [];
-    for (let from = 0; from < indices.length; from += AT_ONCE)
-      records.push(...(await Promise.all(Array.from(indices.subarray(from, from + AT_ONCE), decode))));
-    return new List(records);
-  };
-  return {
-    ...{ name: 'images', inputs: [], length: entries.length, get },
-    open(_epoch, state = 0) {
-      let at = state as number;
-      return {
-        async next(wanted) {
-          const count = Math.min(entries.length - at, Math.max(1, Math.min(wanted, AT_ONCE)));
-          if (count <= 0) return null;
-          const chunk = await get(Int32Array.from({ length: count }, (_, i) => at + i));
-          at += count;
-          return chunk;
-        },
-        skip(n) {
-          const from = at;
-          at = Math.min(entries.length, at + n);
-          return at - from;
-        },
-        state: () => at,
-        close() {},
-      };
-    },
-  };
 }
 
 const nameOf = (source: ByteSource, i: number): string => {
@@ -119,7 +53,8 @@ export function images(...args: [entries: readonly ImageEntry[], options?: Image
       throw new ArgumentError(`images: expected the label of entry ${i} to be a whole number, got ${describe(label)}`);
     return { source, label, name: entry.name ?? nameOf(source, i) };
   });
-  return new Pipeline(sourceOf('images', known, channels, size));
+  const own = new Later(readers, ({ imagesOf }) => imagesOf('images', known, channels, size));
+  return new Pipeline(laterSource<ImageRecord>('images', own, known.length));
 }
 
 const toFolder = signature('imageFolder(path: string, *, channels: int = 3, size: int[]|null = null)');
@@ -136,29 +71,6 @@ export class ImageFolder extends Pipeline<ImageRecord> {
   }
 }
 
-interface Node {
-  readonly readdir: typeof import('node:fs/promises').readdir;
-}
-type Listing = Node['readdir'];
-
-async function listing(): Promise<Listing> {
-  try {
-    return (await import('node:fs/promises')).readdir;
-  } catch {
-    throw new BackendError("imageFolder: expected Node's file system, got an engine without it; use images() on files");
-  }
-}
-
-/** The images anywhere in `folder`, sorted as Python sorts. */
-async function imagesIn(readdir: Listing, folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => EXTENSION.test(entry.name) && !entry.isDirectory());
-  return files.map(({ parentPath, name }) => `${parentPath}/${name}`).sort(byCode);
-}
-
-/** By code units, and so the same wherever it runs. */
-const byCode = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
 /**
  * The images of a folder that has a folder for each class, all PNG and JPEG files in them at any depth; or images
  * without classes, whose label is -1. Node only; in pages see {@link images}.
@@ -172,17 +84,7 @@ const byCode = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 export async function imageFolder(...args: [path: string, options?: ImageOptions]): Promise<ImageFolder> {
   const [path, channels, size] = toFolder.parse(args) as [string, number, ImageOptions['size']];
   checkImageOptions('imageFolder', channels, size ?? null);
-  const readdir = await listing();
-  const folders = (await readdir(path, { withFileTypes: true })).filter((entry) => entry.isDirectory());
-  const classes = folders.map(({ name }) => name).sort(byCode);
-  const lists =
-    classes.length > 0 ? classes.map((name) => imagesIn(readdir, `${path}/${name}`)) : [imagesIn(readdir, path)];
-  const entries = (await Promise.all(lists)).flatMap((files, label) =>
-    files.map((name) => ({ source: name, name, label: classes.length > 0 ? label : -1 })),
-  );
-  if (entries.length === 0)
-    throw new ArgumentError(
-      `imageFolder: expected PNG or JPEG files in ${path}, got none; images of other kinds are for pages`,
-    );
-  return new ImageFolder(sourceOf('imageFolder', entries, channels, size), classes);
+  const { imagesIn } = await readers();
+  const { source, classes } = await imagesIn(path, channels, size);
+  return new ImageFolder(source, classes);
 }

@@ -1,13 +1,13 @@
-// Files of rows whose columns have names and types of their own.
+// Files of rows whose columns have names and types of their own. What reads them, readers/parquet.ts and
+// readers/arrow.ts, comes with the first pass.
 import { ArgumentError, describe } from '../../memory/errors.ts';
 import { signature } from '../../signature.ts';
+import { Later, laterSource } from '../pipeline/later.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import type { Source } from '../pipeline/source.ts';
 import type { Row } from '../pipeline/table.ts';
-import { ArrowSource } from './arrow.ts';
-import { type ByteSource, sourceKind } from './bytes.ts';
-import { COLUMN_TYPES, type ColumnType, type Field } from './columns.ts';
-import { ParquetSource } from './parquet.ts';
+import { type ByteSource, sourceKind } from './byte-source.ts';
+import { COLUMN_TYPES, type ColumnType, type Field } from './types.ts';
 
 /** Options of {@link parquet} and {@link arrow}. */
 export interface TableOptions {
@@ -25,18 +25,18 @@ const toSchema = signature('TableFile.schema()');
 
 /** The rows of a file, in columns. */
 export class TableFile extends Pipeline<Row> {
-  readonly #file: FieldSource;
+  readonly #file: { get(): Promise<FieldSource> };
 
   /** @internal */
-  constructor(file: FieldSource) {
-    super(file);
+  constructor(name: string, file: { get(): Promise<FieldSource> }) {
+    super(laterSource<Row>(name, file));
     this.#file = file;
   }
 
   /** The columns that are read, with their types. @throws what a pass throws that cannot begin */
   async schema(...args: []): Promise<readonly Field[]> {
     toSchema.parse(args);
-    return this.#file.schema();
+    return (await this.#file.get()).schema();
   }
 }
 
@@ -75,7 +75,12 @@ const toArrow = signature(
  */
 export function parquet(...args: [source: ByteSource, options?: TableOptions]): TableFile {
   const [source, columns, types] = toParquet.parse(args) as [ByteSource, string[] | null, object | null];
-  return new TableFile(new ParquetSource(source, columns, checkTypes('parquet', { ...types })));
+  const checked = checkTypes('parquet', { ...types });
+  const file = new Later(
+    () => import('../readers/parquet.ts'),
+    ({ ParquetSource }) => new ParquetSource(source, columns, checked),
+  );
+  return new TableFile('parquet', file);
 }
 
 /**
@@ -86,5 +91,10 @@ export function parquet(...args: [source: ByteSource, options?: TableOptions]): 
  */
 export function arrow(...args: [source: ByteSource, options?: TableOptions]): TableFile {
   const [source, columns, types] = toArrow.parse(args) as [ByteSource, string[] | null, object | null];
-  return new TableFile(new ArrowSource(source, columns, checkTypes('arrow', { ...types })));
+  const checked = checkTypes('arrow', { ...types });
+  const file = new Later(
+    () => import('../readers/arrow.ts'),
+    ({ ArrowSource }) => new ArrowSource(source, columns, checked),
+  );
+  return new TableFile('arrow', file);
 }

@@ -1,5 +1,6 @@
 // Loads and saves models in folders: config.json says what they are, safetensors files what they have learned.
-import { allBytes, type ByteSource } from '../../data/sources/bytes.ts';
+import { allBytes } from '../../data/readers/bytes.ts';
+import type { ByteSource } from '../../data/sources/byte-source.ts';
 import { upload } from '../../execute.ts';
 import { ArgumentError, BackendError, FormatError, formatShape } from '../../memory/errors.ts';
 import type { Module } from '../../nn/module.ts';

@@ -1,5 +1,5 @@
 // model.json and its shards: out of files, from a server, and into files.
-import { expectFound, openRandom, placeOf } from '../../data/sources/bytes.ts';
+import { expectFound, openRandom, placeOf } from '../../data/readers/bytes.ts';
 import { promised } from '../../io/declare.ts';
 import { writeFileAtomic } from '../../io/files.ts';
 import type { Kind } from '../../kinds.ts';

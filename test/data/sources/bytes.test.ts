@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { allBytes, type ByteSource, openBytes, openRandom } from '../../../bindings/data/sources/bytes.ts';
+import { allBytes, openBytes, openRandom } from '../../../bindings/data/readers/bytes.ts';
+import type { ByteSource } from '../../../bindings/data/sources/byte-source.ts';
 import { ArgumentError, FormatError } from '../../../bindings/memory/errors.ts';
 
 /** More than two blocks, of bytes that differ. */

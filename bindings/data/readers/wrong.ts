@@ -1,25 +1,6 @@
 // Lines that are not what a format says: counted, kept with their numbers, or thrown.
 import { FormatError } from '../../memory/errors.ts';
-
-/** A line that was left out. */
-export interface WrongLine {
-  /** Its number, from 1; of a record of several lines the first. */
-  line: number;
-  /** Name of the column that is wrong; null where it is the line as a whole. */
-  column: string | null;
-  /** What was expected and what came. */
-  reason: string;
-}
-
-/** What a pass has met so far. */
-export interface LineReport {
-  /** Records that were read. */
-  records: number;
-  /** Lines that were left out. */
-  wrong: number;
-  /** The first 100 of those. */
-  lines: WrongLine[];
-}
+import { type LineReport, nothingYet } from '../sources/report.ts';
 
 /** Lines that a report keeps. */
 const KEPT = 100;
@@ -30,7 +11,7 @@ export class WrongLines {
   readonly #throws: boolean;
   readonly report: LineReport;
 
-  constructor(op: string, name: string, onError: string, report: LineReport = { records: 0, wrong: 0, lines: [] }) {
+  constructor(op: string, name: string, onError: string, report: LineReport = nothingYet()) {
     this.#op = op;
     this.#name = name;
     this.#throws = onError === 'throw';

@@ -1,14 +1,11 @@
 // Scans rows of fields that a character separates, from bytes straight into columns: numbers never become strings.
 import { describe } from '../../memory/errors.ts';
 import { type Column, Table } from '../pipeline/table.ts';
+import type { CsvType } from '../sources/types.ts';
 import type { Blocks } from './blocks.ts';
-import type { ColumnType } from './columns.ts';
 import { behind, dateAt, dateOf, numberAt, numberOf, truthAt, truthOf } from './numbers.ts';
 import { BlockText, Texts } from './texts.ts';
 import type { WrongLines } from './wrong.ts';
-
-/** What a column becomes: see {@link CsvOptions.types}. */
-export type CsvType = Exclude<ColumnType, 'i64' | 'any'>;
 
 /** How the bytes are written. Characters are codes of ASCII, −1 where there is none. */
 export interface Dialect {
@@ -47,8 +44,6 @@ const ARRAYS = {
 /** The values of a column of that type. */
 export const arrayOf = (type: CsvType, values: readonly (string | null)[] | ArrayLike<number>): Column =>
   type === 'string' ? (values as readonly (string | null)[]) : new ARRAYS[type as 'f32'](values as ArrayLike<number>);
-
-export const TYPES: readonly CsvType[] = [...(Object.keys(ARRAYS) as CsvType[]), 'string'];
 
 /** Whether a number can be one of a type that has no room for all. */
 export const fits: Partial<Record<CsvType, (x: number) => boolean>> = {

@@ -1,22 +1,18 @@
-// JSON lines: a value a line, as objects or as typed columns.
+// Records out of lines of JSON: the values, or rows of typed columns.
 import { isPlain } from '../../kinds.ts';
-import { ArgumentError, describe } from '../../memory/errors.ts';
-import { callable } from '../../signature.ts';
+import { describe } from '../../memory/errors.ts';
 import { type Chunk, List } from '../pipeline/chunk.ts';
 import { type Row, Table } from '../pipeline/table.ts';
-import { type ByteSource, sourceKind } from './bytes.ts';
-import { type Collector, type LinesOptions, type LinesPipeline, linesOf } from './lines.ts';
+import type { CsvType } from '../sources/types.ts';
 import { dateOf, truthOf } from './numbers.ts';
-import { arrayOf, type CsvType, fits, TYPES } from './scan.ts';
+import { arrayOf, fits } from './scan.ts';
 
-/** Options of {@link jsonLines}. */
-export interface JsonLinesOptions extends LinesOptions {
-  /**
-   * The columns that are taken of objects, and their types, as {@link CsvOptions.types} has it: records are rows of
-   * these then, and stay in typed arrays. A key that is not there is a missing value. null: values are as they are.
-   * @defaultValue null
-   */
-  types?: Readonly<Record<string, CsvType>> | null;
+/** Makes records of lines. */
+export interface Collector<T> {
+  /** Takes the record of a line. @returns what is wrong with it, and in which column; null if nothing */
+  add(line: string): Fault | null;
+  /** The records that were taken since. */
+  take(): Chunk<T>;
 }
 
 type Fault = readonly [column: string | null, reason: string];
@@ -30,7 +26,8 @@ function parsed(line: string): readonly [value: unknown] | Fault {
   }
 }
 
-class Values implements Collector<unknown> {
+/** The values of lines. */
+export class Values implements Collector<unknown> {
   #values: unknown[] = [];
 
   add(line: string): Fault | null {
@@ -58,7 +55,8 @@ function cellOf(type: CsvType, value: unknown): string | number | null | undefin
   return typeof value === 'number' ? value : undefined;
 }
 
-class Columns implements Collector<Row> {
+/** Rows of the objects of lines. */
+export class Columns implements Collector<Row> {
   readonly #types: readonly [name: string, type: CsvType][];
   #columns: (string | number | null)[][];
 
@@ -94,32 +92,3 @@ class Columns implements Collector<Row> {
     return new Table(new Map(made), columns[0]?.length ?? 0);
   }
 }
-
-/**
- * The values of a file of JSON lines (NDJSON), one a line: as they are, or as rows of typed columns. Empty lines are
- * left out.
- *
- * @param source the path of a file, a URL, a Blob, bytes, a stream; packed by gzip or Zstandard or not
- * @throws ArgumentError for types that are none; FormatError for UTF-16, damage, and for wrong lines where onError is
- * 'throw'; the system's error where it cannot be read
- * @example
- * ```ts
- * const text = '{"x": 1, "label": "a"}\n{"x": null}\n';
- * const rows = data.jsonLines(new TextEncoder().encode(text), { types: { x: 'f32', label: 'string' } });
- * for await (const row of rows) console.log(row); // { x: 1, label: 'a' }, { x: NaN, label: null }
- * ```
- */
-export const jsonLines = callable<<T = Row>(source: ByteSource, options?: JsonLinesOptions) => LinesPipeline<T>>(
-  "jsonLines(source: source, *, types: types|null = null, onError: 'report'|'throw' = 'report', maxRecord: int = 4194304, " +
-    "encoding: string = 'utf-8')",
-  (source: ByteSource, types: Record<string, CsvType> | null, onError: string, maxRecord: number, encoding: string) => {
-    for (const [name, type] of Object.entries(types ?? {}))
-      if (!TYPES.includes(type))
-        throw new ArgumentError(`jsonLines: expected ${TYPES.join(', ')} as type of ${name}, got ${describe(type)}`);
-    if (types && Object.keys(types).length === 0)
-      throw new ArgumentError('jsonLines: expected types of one column or more, got none; leave it out for objects');
-    const collector = (): Collector<unknown> => (types ? new Columns(types) : new Values());
-    return linesOf('jsonLines', source, { onError, maxRecord, encoding, skipsEmpty: true }, collector) as never;
-  },
-  { ...sourceKind, types: [isPlain, 'an object of types by the names of columns'] },
-);

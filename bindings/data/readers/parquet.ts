@@ -3,8 +3,10 @@ import type { AsyncBuffer, FileMetaData, ParquetScan, SchemaElement, SchemaTree 
 import { BackendError } from '../../memory/errors.ts';
 import type { Reader, Source, State } from '../pipeline/source.ts';
 import { type Row, Table } from '../pipeline/table.ts';
-import { type ByteSource, openRandom, type RandomBytes } from './bytes.ts';
-import { type ColumnType, type Field, pick, reading, toColumn } from './columns.ts';
+import type { ByteSource } from '../sources/byte-source.ts';
+import type { ColumnType, Field } from '../sources/types.ts';
+import { openRandom, type RandomBytes } from './bytes.ts';
+import { pick, reading, toColumn } from './columns.ts';
 
 /** Rows that are handed on at a time. */
 const ROWS = 65_536;

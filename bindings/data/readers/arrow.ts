@@ -3,8 +3,10 @@ import type { Field as ArrowField, DataType } from '@uwdata/flechette';
 import { BackendError, FormatError } from '../../memory/errors.ts';
 import type { Reader, Source, State } from '../pipeline/source.ts';
 import { type Row, Table } from '../pipeline/table.ts';
-import { type ByteSource, openRandom, type RandomBytes } from './bytes.ts';
-import { type ColumnType, type Field, pick, reading, toColumn } from './columns.ts';
+import type { ByteSource } from '../sources/byte-source.ts';
+import type { ColumnType, Field } from '../sources/types.ts';
+import { openRandom, type RandomBytes } from './bytes.ts';
+import { pick, reading, toColumn } from './columns.ts';
 import { DICTIONARY, messageOf, RECORDS, SCHEMA } from './flatbuffer.ts';
 import { unpackLz4 } from './lz4.ts';
 

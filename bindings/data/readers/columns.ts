@@ -2,25 +2,7 @@
 import { meant } from '../../kinds.ts';
 import { ArgumentError, FormatError, RetrogradError } from '../../memory/errors.ts';
 import type { Column } from '../pipeline/columns.ts';
-
-/**
- * What a column holds. `bool` is 1 and 0 in f32, `date` milliseconds since 1970 in f64, `string` texts or null, `i64` a
- * BigInt64Array, `any` whatever the file has (lists, objects, bytes), null where there is nothing. Numbers that are
- * missing are NaN, which integers do not have.
- */
-export type ColumnType = 'f32' | 'f64' | 'i32' | 'u8' | 'i64' | 'bool' | 'date' | 'string' | 'any';
-
-export const COLUMN_TYPES: readonly ColumnType[] = ['f32', 'f64', 'i32', 'u8', 'i64', 'bool', 'date', 'string', 'any'];
-
-/** A column of a file. */
-export interface Field {
-  /** Its name. */
-  readonly name: string;
-  /** What its values are. */
-  readonly type: ColumnType;
-  /** Whether values may be missing. */
-  readonly nullable: boolean;
-}
+import type { ColumnType, Field } from '../sources/types.ts';
 
 /**
  * The columns of `fields` that are asked for, in the order in which they are, with the types that are.

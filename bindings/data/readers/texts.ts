@@ -1,15 +1,5 @@
 // Texts out of bytes: quickly where they are ASCII, and each of a few as one string that all rows share.
-import { ArgumentError, describe } from '../../memory/errors.ts';
 import type { Blocks } from './blocks.ts';
-
-/** The encoding's own name. @throws ArgumentError for one that is not there, or whose ASCII is not bytes */
-export function encodingOf(op: string, name: string): string {
-  try {
-    const { encoding } = new TextDecoder(name);
-    if (!encoding.startsWith('utf-16')) return encoding;
-  } catch {}
-  throw new ArgumentError(`${op}: expected an encoding such as 'utf-8' or 'latin1', got ${describe(name)}`);
-}
 
 /** The texts in a buffer. */
 export class BlockText {

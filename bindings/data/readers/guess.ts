@@ -1,7 +1,8 @@
 // What a file of separated fields is, guessed from how it begins: its delimiter, its header, the types of its columns.
 import { FormatError } from '../../memory/errors.ts';
+import type { CsvType } from '../sources/types.ts';
 import { dateOf, numberOf } from './numbers.ts';
-import type { CsvType, Dialect } from './scan.ts';
+import type { Dialect } from './scan.ts';
 
 /** A row as its fields' places in the bytes, and where the next one begins. */
 interface RawRow {
