@@ -11,6 +11,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LAYERS = [
   'memory/',
   'lookup.ts',
+  'crc.ts',
   'kinds.ts',
   'parameters.ts',
   'signature.ts',

@@ -2,7 +2,7 @@
 // do that trust nobody; what it says is held against the file before a byte is read.
 import { record } from '../lookup.ts';
 import { ArgumentError, BackendError, FormatError } from '../memory/errors.ts';
-import { crc32 } from './crc.ts';
+import { crc32 } from '../crc.ts';
 
 /** A file in an archive. */
 export interface ZipEntry {

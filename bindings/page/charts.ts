@@ -1,5 +1,6 @@
 // Pictures of numbers as SVG, in the colours of the page that they stand in.
 import { COLOURS, escaped, short } from './html.ts';
+import { pngUrl } from './png.ts';
 
 /** One line of a chart. Places without a finite y are gaps. */
 export interface Line {
@@ -147,3 +148,6 @@ export function bars(values: readonly (readonly [label: string, count: number])[
   });
   return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(label)}">${rects.join('')}</svg>`;
 }
+
+/** A picture of pixels, of the bytes of a PNG file. */
+export const picture = (png: Uint8Array, label: string): string => `<img src="${pngUrl(png)}" alt="${escaped(label)}">`;

@@ -1,12 +1,13 @@
-// The checksum of zip files: CRC-32 (ISO 3309), eight bytes at a time (M. Kounavis and F. Berry, 2005).
-import { optional } from '../lookup.ts';
+// Checksums of 32 bits, eight bytes at a time (M. Kounavis and F. Berry, 2005): CRC-32 (ISO 3309) is that of zip files
+// and PNG, CRC-32C (Castagnoli) that of records of TensorFlow.
+import { optional } from './lookup.ts';
 
 /** Table k: the sum of each byte with k bytes of zeros behind it. */
-const tables = optional(() => {
+function tablesOf(polynomial: number): Int32Array {
   const words = new Int32Array(8 * 256);
   for (let byte = 0; byte < 256; byte++) {
     let sum = byte;
-    for (let bit = 0; bit < 8; bit++) sum = sum & 1 ? (sum >>> 1) ^ 0xedb88320 : sum >>> 1;
+    for (let bit = 0; bit < 8; bit++) sum = sum & 1 ? (sum >>> 1) ^ polynomial : sum >>> 1;
     words[byte] = sum;
   }
   for (let i = 256; i < words.length; i++) {
@@ -14,11 +15,10 @@ const tables = optional(() => {
     words[i] = (before >>> 8) ^ (words[before & 255] as number);
   }
   return words;
-});
+}
 
-/** The CRC-32 of `bytes`. */
-export function crc32(bytes: Uint8Array): number {
-  const t = tables;
+/** The sum of `bytes`. */
+function sumOf(t: Int32Array, bytes: Uint8Array): number {
   const at = (table: number, byte: number): number => t[(table << 8) | byte] as number;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let sum = -1;
@@ -39,3 +39,12 @@ export function crc32(bytes: Uint8Array): number {
   for (; i < bytes.length; i++) sum = (sum >>> 8) ^ at(0, (sum ^ (bytes[i] as number)) & 255);
   return ~sum >>> 0;
 }
+
+const tables = optional(() => tablesOf(0xedb88320));
+const tablesC = optional(() => tablesOf(0x82f63b78));
+
+/** The CRC-32 of `bytes`. */
+export const crc32 = (bytes: Uint8Array): number => sumOf(tables, bytes);
+
+/** The CRC-32C of `bytes`. */
+export const crc32c = (bytes: Uint8Array): number => sumOf(tablesC, bytes);
