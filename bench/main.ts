@@ -20,6 +20,7 @@ const HELP = `npm run bench -- [FAMILY …] [options]
                     tfjs      models of TensorFlow.js on our backend and on its own
                     pipelines rows a second through data's stages and from Parquet, and steps over batches of a worker
                     files     files of weights to parameters, and the memory that it takes
+                    onnx      networks of others: import, inference and training, and ONNX Runtime Web
   --against FOLDER  also another build of the library, and how much slower or faster this one is;
                     FOLDER has its lib/ and wasm/. With families, compile and threads
   --peers           also the other libraries
@@ -62,6 +63,7 @@ const TABLES = {
   tfjs: () => import('./tables/tensorflow.ts'),
   pipelines: () => import('./tables/pipelines.ts'),
   files: () => import('./tables/files.ts'),
+  onnx: () => import('./tables/onnx.ts'),
   doctor: () => import('./doctor/table.ts'),
 };
 

@@ -143,10 +143,15 @@ describe('npm run bench', () => {
     );
   }, 120_000);
 
-  it.each(['compile', 'threads', 'tfjs'])('prints the table of %s', async (name) => {
+  it.each([
+    ['compile', /^\| CNN 16-32 .* × /m],
+    ['threads', /^\| CNN 16-32 .* × /m],
+    ['tfjs', /^\| CNN 16-32 .* × /m],
+    ['onnx', /^\| direction, 48×192 .* × /m],
+  ])('prints the table of %s', async (name, row) => {
     const { status, output, errors } = await bench(name, '--quick');
     expect(errors).toBe('');
-    expect(output).toMatch(/^\| CNN 16-32 .* × /m);
+    expect(output).toMatch(row);
     expect(status).toBe(0);
   });
 
