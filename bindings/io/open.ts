@@ -96,15 +96,21 @@ async function shardsOf(bytes: RandomBytes): Promise<Map<string, string>> {
   return files;
 }
 
-/** What stands beside a path or an address. */
+/** What stands beside a path or an address. @internal */
+export function besideOf(text: string, name: string): string {
+  const [, folder = '', query = ''] = /^([^?#]*[/\\])?[^/\\?#]*([?#].*)?$/.exec(text) ?? [];
+  const isUrl = /^\w+:\/\//.test(text);
+  return isUrl ? folder + name.split('/').map(encodeURIComponent).join('/') + query : folder + name;
+}
+
+/** @throws ArgumentError where nothing stands beside it */
 function beside(source: ByteSource): (name: string) => ByteSource {
   const text = typeof source === 'string' ? source : (source as { href?: unknown }).href;
   if (typeof text !== 'string')
     throw new ArgumentError(
       `${OP}: expected shards beside an index without a name, got none; pass { shards: (name) => … }`,
     );
-  const [, folder = '', query = ''] = /^([^?#]*[/\\])?[^/\\?#]*([?#].*)?$/.exec(text) ?? [];
-  return (name) => (/^\w+:\/\//.test(text) ? folder + encodeURIComponent(name) + query : folder + name);
+  return (name) => besideOf(text, name);
 }
 
 /** Whether it is an index, which is JSON; a file begins with the length of its header, whose 8th byte is 0. */

@@ -1,16 +1,19 @@
 // Reads a model: from bytes, a file or a URL, with the files beside it that its weights may be in.
-import { type Bytes, bytesOf } from '../data/bytes.ts';
+import { bytesOf, isBytes } from '../data/bytes.ts';
+import { allBytes, type ByteSource, sourceKind } from '../data/sources/bytes.ts';
 import { isNode } from '../engine/platform.ts';
 import { promised } from '../io/declare.ts';
 import { readFileBytes } from '../io/files.ts';
-import { ArgumentError, BackendError } from '../memory/errors.ts';
+import { isPlain } from '../kinds.ts';
+import { BackendError } from '../memory/errors.ts';
 import type { Tensor } from '../tensor.ts';
+import { type ExternalData, readBeside } from './external.ts';
 import { inlined } from './functions.ts';
-import { type GraphProto, LOCATION, type TensorProto, type ValueInfoProto } from './messages.ts';
+import type { GraphProto, ValueInfoProto } from './messages.ts';
 import { OnnxModule, type OnnxValue } from './model.ts';
-import { checkOperators, type Model, planOf } from './plan.ts';
+import { checkOperators, type Model, neededOf, planOf } from './plan.ts';
 import { decode } from './proto.ts';
-import { bad, placeOf } from './tensors.ts';
+import { bad } from './tensors.ts';
 import { dtypeOf } from './values.ts';
 
 /** Options of {@link loadOnnx}. */
@@ -23,10 +26,11 @@ export interface LoadOnnxOptions {
   /** Whether all parameters start frozen, without gradients. @defaultValue false */
   freeze?: boolean;
   /**
-   * The bytes of files that the model has its weights in, by the names that it has for them; null: they are read from
-   * where the model is. @defaultValue null
+   * Where files are that the model has weights in: for each a path, a URL, a Blob or bytes, by the names that it has
+   * for them; their folder, as a path or a URL; or a function of their names. null: where the model is. Of them is read
+   * what is needed, and no more where the source has ranges. @defaultValue null
    */
-  externalData?: Readonly<Record<string, Bytes>> | null;
+  externalData?: ExternalData | null;
 }
 
 const isUrl = (source: string): boolean => /^[a-z][a-z\d+.-]+:/i.test(source);
@@ -37,44 +41,11 @@ async function fetched(url: string): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-/** The bytes of a path, or of a URL, which all names are in pages. */
-const read = (source: string): Promise<Uint8Array> =>
-  isUrl(source) || !isNode ? fetched(source) : readFileBytes(source);
-
-/** What stands beside a path or a URL. */
-const besideOf = (source: string, name: string): string =>
-  `${/^.*[/\\]/.exec(source.replace(/[?#].*$/, ''))?.[0] ?? ''}${name}`;
-
-/** All tensors of a graph, those of graphs within nodes too. */
-function* tensorsIn(graph: GraphProto): Generator<TensorProto> {
-  yield* graph.initializer;
-  for (const { t, tensors, g, graphs } of graph.node.flatMap(({ attribute }) => attribute)) {
-    if (t) yield t;
-    yield* tensors;
-    for (const inner of g ? [g, ...graphs] : graphs) yield* tensorsIn(inner);
-  }
-}
-
-/** The files beside the model that its tensors are in. */
-async function filesOf(
-  graph: GraphProto,
-  source: Bytes | string,
-  given: Readonly<Record<string, Bytes>> | null,
-): Promise<Map<string, Uint8Array>> {
-  const files = new Map<string, Uint8Array>();
-  for (const proto of tensorsIn(graph)) {
-    if ((proto.dataLocation ?? 0) !== LOCATION.EXTERNAL) continue;
-    const { location } = placeOf(proto);
-    if (files.has(location)) continue;
-    const own = given && Object.hasOwn(given, location) ? given[location] : undefined;
-    if (own) files.set(location, bytesOf('loadOnnx', own));
-    else if (typeof source === 'string') files.set(location, await read(besideOf(source, location)));
-    else
-      throw new ArgumentError(
-        `loadOnnx: expected the bytes of '${location}', which has weights, got the model alone; give externalData: { '${location}': bytes }`,
-      );
-  }
-  return files;
+/** The bytes of a model: texts are paths in Node, and URLs in pages. */
+async function read(source: ByteSource): Promise<Uint8Array> {
+  if (isBytes(source)) return bytesOf('loadOnnx', source);
+  if (typeof source === 'string') return isUrl(source) || !isNode ? fetched(source) : readFileBytes(source);
+  return allBytes('loadOnnx', source);
 }
 
 /** What a value of a model is, to users. @throws FormatError unless it is a tensor */
@@ -101,15 +72,15 @@ function parse(bytes: Uint8Array): { graph: GraphProto } & Pick<Model, 'opsets' 
 }
 
 async function load(
-  source: Bytes | string,
+  source: ByteSource,
   outputs: readonly string[] | null,
   freeze: boolean,
-  externalData: Readonly<Record<string, Bytes>> | null,
+  externalData: ExternalData | null,
 ): Promise<OnnxModule> {
-  const bytes = typeof source === 'string' ? await read(source) : bytesOf('loadOnnx', source);
-  const { graph, opsets, versions } = parse(bytes);
+  const { graph, opsets, versions } = parse(await read(source));
   checkOperators(graph, outputs);
-  const beside = await filesOf(graph, source, externalData);
+  const { nodes, initializers } = neededOf(graph, outputs);
+  const beside = await readBeside(source, initializers, nodes, externalData);
   const plan = planOf(graph, { opsets, versions, beside }, { outputs });
   const initial = new Set(graph.initializer.map(({ name }) => name));
   const inputs = graph.input.filter(({ name }) => !initial.has(name)).map(infoOf);
@@ -131,7 +102,7 @@ async function load(
  * Reads a model of ONNX as a module: it infers, and after `train()` it trains; `compile()` takes it, and its
  * `stateDict()` is saved as any other. Opsets from 7 on. Numbers of 64 and 16 bits become f32, whole numbers i32,
  * truths u8; shapes and the like are computed beside tensors, exactly.
- * @param source the bytes of the file; or its path, in Node, or its URL
+ * @param source the file: its path, in Node, its URL, a Blob or File, or its bytes
  * @throws FormatError for what is no model, and for operators that there are not, each with all its places; the
  *   system's error where a file cannot be read, BackendError where a URL cannot
  *
@@ -141,11 +112,16 @@ async function load(
  * ```
  */
 export const loadOnnx: <R extends Tensor | Tensor[] = Tensor, I extends readonly Tensor[] = [x: Tensor]>(
-  source: Bytes | string,
+  source: ByteSource,
   options?: LoadOnnxOptions,
 ) => Promise<OnnxModule<R, I>> = promised(
-  [
-    'loadOnnx(source: bytes|path, *, outputs: string[]|null = null, freeze: bool = false, externalData: object|null = null)',
-  ],
+  ['loadOnnx(source: source, *, outputs: string[]|null = null, freeze: bool = false, externalData: files|null = null)'],
   load,
+  {
+    ...sourceKind,
+    files: [
+      (x) => typeof x === 'function' || (typeof x === 'string' && x !== '' && !x.includes('\0')) || isPlain(x),
+      'an object of files by their names, the path or URL of their folder, or a function that gives one by its name',
+    ],
+  },
 ) as never;

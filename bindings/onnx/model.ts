@@ -99,13 +99,16 @@ export class OnnxModule<
     const hasWeights = [...plansIn(loaded.plan)].some(({ constants: all }) =>
       all.some(({ initial, constant: { type, sizes } }) => initial && isFloat(type) && sizes.length > 0),
     );
+    const trains = startsInTraining(loaded.plan);
     for (const plan of plansIn(loaded.plan))
       constants.set(
         plan,
-        plan.constants.map(({ slot, name, constant, initial }) => {
+        plan.constants.map((each) => {
+          const { slot, name, constant, initial } = each;
           const use = uses.get(plan)?.get(slot) ?? { host: false, constant: false };
           const value = constantOf(constant, { ...use, fixed: !initial && hasWeights });
           const held = heldOf(value);
+          each.constant = { ...constant, data: [] };
           // Two bodies of a model may have one name for what each has of its own.
           let own = name;
           for (let i = 1; held && names.has(own); i++) own = `${name}_${i}`;
@@ -117,7 +120,7 @@ export class OnnxModule<
     this.#constants = constants;
     this.#places = places;
     this.#blocks = new Set(places.map(({ value }) => (value as Tensor).block));
-    this.train(startsInTraining(loaded.plan));
+    this.train(trains);
   }
 
   /** @internal */

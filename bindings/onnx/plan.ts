@@ -23,7 +23,8 @@ export interface Step {
 export interface PlanConstant {
   readonly slot: number;
   readonly name: string;
-  readonly constant: Constant;
+  /** Its numbers are let go of where a module has them. */
+  constant: Constant;
   /** Whether it is an initialiser, and no node. */
   readonly initial: boolean;
 }
@@ -331,19 +332,32 @@ function needed(graph: GraphProto, outputs: readonly string[]): readonly NodePro
   return kept.reverse();
 }
 
-/** @throws FormatError for what is no graph that can be run */
-export function planOf(graph: GraphProto, model: Model, { outer, types, outputs }: Setting = {}): Plan {
+/** What is needed of a graph for `outputs`; null: for its own. */
+export function neededOf(
+  graph: GraphProto,
+  outputs: readonly string[] | null,
+): {
+  results: readonly string[];
+  nodes: readonly NodeProto[];
+  wanted: ReadonlySet<string>;
+  initializers: GraphProto['initializer'];
+} {
   const results = outputs ?? graph.output.map(({ name }) => name ?? '');
   const nodes = needed(graph, results);
   const wanted = readIn(nodes, new Set(results));
+  return { results, nodes, wanted, initializers: graph.initializer.filter(({ name }) => wanted.has(name ?? '')) };
+}
+
+/** @throws FormatError for what is no graph that can be run */
+export function planOf(graph: GraphProto, model: Model, { outer, types, outputs }: Setting = {}): Plan {
+  const { results, nodes, wanted, initializers } = neededOf(graph, outputs ?? null);
   const planner = new Planner(model, wanted, outer ?? null);
-  const initial = new Map(graph.initializer.map((proto) => [proto.name ?? '', proto]));
+  const initial = new Set(graph.initializer.map(({ name }) => name ?? ''));
   const inputs = graph.input.filter(({ name }) => !initial.has(name ?? ''));
   const slots = inputs.map(({ name, type }, i) =>
     planner.add(name ?? '', type?.tensorType?.elemType || (types?.[i] ?? 0)),
   );
-  for (const [name, proto] of initial)
-    if (wanted.has(name)) planner.constant(name, readTensor(proto, model.beside), true);
+  for (const proto of initializers) planner.constant(proto.name ?? '', readTensor(proto, model.beside), true);
   for (const node of nodes)
     if (node.opType === 'Constant' && OWN.includes(node.domain ?? ''))
       planner.constant(node.output[0] ?? '', constantIn(node, model.beside), false);

@@ -11,10 +11,10 @@ export interface Constant {
   readonly data: ArrayLike<number>;
 }
 
-/** Bytes of files beside the model, by the name that it has for them. */
+/** Bytes of parts of files beside the model, by {@link placeKey}. */
 export type Beside = ReadonlyMap<string, Uint8Array>;
 
-type Numbers = new (buffer: ArrayBuffer) => ArrayLike<number | bigint>;
+type Numbers = new (buffer: ArrayBuffer, byteOffset: number, count: number) => ArrayLike<number | bigint>;
 const ARRAYS: Readonly<Record<number, Numbers & { readonly BYTES_PER_ELEMENT: number }>> = {
   [DATA.FLOAT]: Float32Array,
   [DATA.UINT8]: Uint8Array,
@@ -58,16 +58,19 @@ export function placeOf(proto: TensorProto): { location: string; offset: number;
   return { location, offset: Number(entries.get('offset') ?? 0), length: length === undefined ? null : Number(length) };
 }
 
+/** Tells the places of tensors in other files apart. */
+export function placeKey(proto: TensorProto): string {
+  const { location, offset, length } = placeOf(proto);
+  return `${offset} ${length} ${location}`;
+}
+
 function rawOf(proto: TensorProto, beside: Beside | undefined): Uint8Array | undefined {
   if ((proto.dataLocation ?? 0) !== LOCATION.EXTERNAL) return proto.rawData;
-  const { location, offset, length } = placeOf(proto);
-  const file = beside?.get(location);
-  if (!file)
-    throw bad(`the bytes of '${location}', where the model has '${proto.name ?? ''}', got none; give externalData`);
-  const end = offset + (length ?? file.length - offset);
-  if (!(Number.isSafeInteger(offset) && offset >= 0 && end >= offset && end <= file.length))
-    throw bad(`'${proto.name ?? ''}' inside of '${location}', got bytes ${offset} to ${end} of ${file.length}`);
-  return file.subarray(offset, end);
+  const part = beside?.get(placeKey(proto));
+  if (part) return part;
+  throw bad(
+    `the bytes of '${placeOf(proto).location}', where the model has '${proto.name ?? ''}', got none; give externalData`,
+  );
 }
 
 function listOf(proto: TensorProto, type: ElementType): ArrayLike<number> {
@@ -82,7 +85,7 @@ function listOf(proto: TensorProto, type: ElementType): ArrayLike<number> {
 const halves = (type: ElementType, bits: Uint16Array): ArrayLike<number> =>
   (READERS.get(HALVES[type] as string) as NonNullable<ReturnType<typeof READERS.get>>).read(
     bits.buffer,
-    0,
+    bits.byteOffset,
     bits.length,
     (_, problem) => bad(problem),
   );
@@ -110,6 +113,13 @@ export function dequantised(x: Constant, scale: Constant, zero: Constant | null,
   return { type: scale.type, sizes: x.sizes, data };
 }
 
+/** Numbers where their bytes are, or in a copy that begins where numbers may. */
+function viewOf(Numbers: (typeof ARRAYS)[number], bytes: Uint8Array, count: number): ArrayLike<number | bigint> {
+  const fits = bytes.byteOffset % Numbers.BYTES_PER_ELEMENT === 0;
+  const { buffer, byteOffset } = fits ? bytes : Uint8Array.from(bytes);
+  return new Numbers(buffer as ArrayBuffer, byteOffset, count);
+}
+
 /**
  * The numbers of a tensor; those of 64 bits are rounded to doubles.
  * @throws FormatError
@@ -128,9 +138,7 @@ export function readTensor(proto: TensorProto, beside?: Beside): Constant {
   if (raw && (raw.length > 0 || count === 0)) {
     const bytes = items * (Numbers?.BYTES_PER_ELEMENT ?? 1);
     if (raw.length !== bytes) throw bad(`${bytes} bytes for ${formatShape(sizes)} in '${name}', got ${raw.length}`);
-    // A copy, which begins where numbers may.
-    const own = Uint8Array.prototype.slice.call(raw).buffer;
-    data = Numbers ? new Numbers(own) : new Uint8Array(own);
+    data = Numbers ? viewOf(Numbers, raw, items) : raw;
   } else {
     data = listOf(proto, type);
     if (data.length !== items) throw bad(`${items} numbers for ${formatShape(sizes)} in '${name}', got ${data.length}`);

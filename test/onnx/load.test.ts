@@ -1,7 +1,4 @@
-// What loadOnnx takes and refuses: files beside the model, functions, control flow, cuts, and faults by their names.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+// What loadOnnx takes and refuses: functions, control flow, cuts, and faults by their names.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   ArgumentError,
@@ -37,55 +34,6 @@ const x = (): Tensor =>
     [-1, 3],
   ]);
 const scaled = graph([node('Mul', ['x', 'w'], ['y'], {}, { name: 'scale' })], [floats('w', [2], [2, -3])]);
-
-describe('files', () => {
-  const beside: Draft<'TensorProto'> = {
-    name: 'w',
-    dims: [2],
-    dataType: DATA.FLOAT,
-    dataLocation: 1,
-    externalData: [
-      { key: 'location', value: 'weights.bin' },
-      { key: 'offset', value: '4' },
-      { key: 'length', value: '8' },
-    ],
-  };
-  const file = model(graph([node('Mul', ['x', 'w'], ['y'])], [beside]));
-  const weights = new Uint8Array(new Float32Array([9, 2, -3]).buffer);
-
-  it('beside a model are read from where it is, or given', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'onnx-'));
-    try {
-      await writeFile(join(folder, 'model.onnx'), file);
-      await expect(loadOnnx(join(folder, 'model.onnx'))).rejects.toThrow('ENOENT');
-      await writeFile(join(folder, 'weights.bin'), weights);
-      const read = await loadOnnx(join(folder, 'model.onnx'));
-      const given = await loadOnnx(file, { externalData: { 'weights.bin': weights } });
-      for (const each of [read, given])
-        expect(each.forward(x()).toArray()).toEqual([
-          [2, -6],
-          [-2, -9],
-        ]);
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  });
-
-  it('beside a model are asked for by name where they are not there, and have to be long enough', async () => {
-    await expect(loadOnnx(file)).rejects.toThrow(/expected the bytes of 'weights.bin'.*externalData/);
-    const short = { externalData: { 'weights.bin': weights.subarray(0, 8) } };
-    await expect(loadOnnx(file, short)).rejects.toThrow(/got bytes 4 to 12 of 8/);
-  });
-
-  it.each(['/etc/passwd', '../secret', 'a/../../b', 'C:\\x', 'https://a.b/c'])(
-    'are not read from %s',
-    async (location) => {
-      const outside = { ...beside, externalData: [{ key: 'location', value: location }] };
-      const bad = model(graph([node('Mul', ['x', 'w'], ['y'])], [outside]));
-      await expect(loadOnnx(bad)).rejects.toThrow(FormatError);
-    },
-  );
-});
 
 describe('faults', () => {
   it('of operators name all their places, before anything is read', async () => {

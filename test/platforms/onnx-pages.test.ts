@@ -7,12 +7,31 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { DATA, type Draft } from '../../bindings/onnx/messages.ts';
+import { model, node, value } from '../onnx/build.ts';
 import { type Browser, launch } from './browsers.ts';
 import { commonFiles, visit } from './page.ts';
 import { needs, rowsOf } from './rows.ts';
+import { serve } from './server.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TASK = { strings: 8, test: 4, epochs: 6 };
+
+/** Reads a model with its weights beside it, by its URL and as Blobs, and one that is not there. */
+const BESIDE_PAGE = `import { init, tensor } from '/retrograd/build/lib/index.js';
+import { loadOnnx } from '/retrograd/build/lib/onnx.js';
+(async () => {
+  await init();
+  const run = async (...args) => (await loadOnnx(...args)).forward(tensor([[1, 2]])).toArray();
+  const blobOf = async (name) => (await fetch('ORIGIN/m/' + name)).blob();
+  const page = {
+    given: await run('ORIGIN/m/model.onnx'),
+    blob: await run(await blobOf('model.onnx'), { externalData: { 'some weights.bin': await blobOf('some%20weights.bin') } }),
+    missing: await run('ORIGIN/m/none.onnx').catch(({ name, message }) => name + ': ' + message),
+  };
+  await fetch('/result', { method: 'POST', body: JSON.stringify({ page, violations: [] }) });
+})();
+`;
 
 interface Figures {
   readonly type: string;
@@ -65,5 +84,49 @@ describe.each(rowsOf(inject('browsers')))('%s', (_title, id, found) => {
       losses(figures).forEach((loss, i) => {
         expect(Math.abs(loss / (losses(expected)[i] as number) - 1)).toBeLessThan(1e-4);
       });
+  });
+
+  it('reads weights beside a model by their ranges', async ({ skip }) => {
+    needs(found, skip);
+    const numbers = new Float32Array(1000);
+    numbers.set([2, -3], 10);
+    const weights: Draft<'TensorProto'> = {
+      name: 'w',
+      dims: [2],
+      dataType: DATA.FLOAT,
+      dataLocation: 1,
+      externalData: [
+        { key: 'location', value: 'some weights.bin' },
+        { key: 'offset', value: '40' },
+        { key: 'length', value: '8' },
+      ],
+    };
+    const bytes = model({
+      node: [node('Mul', ['x', 'w'], ['y'])],
+      input: [value('x', ['n', 2])],
+      output: [value('y', ['n', 2])],
+      initializer: [weights],
+    });
+    const cors = { 'Access-Control-Allow-Origin': '*' };
+    const files = { '/m/model.onnx': bytes, '/m/some%20weights.bin': new Uint8Array(numbers.buffer) };
+    const other = await serve({ files, headers: cors });
+    try {
+      const answer = await visit(
+        browser,
+        {
+          folders: { '/retrograd/': join(inject('project'), 'node_modules/retrograd') },
+          files: { ...commonFiles({}), '/page.js': BESIDE_PAGE.replaceAll('ORIGIN', other.origin) },
+        },
+        [other],
+      );
+      expect(answer.page).toEqual({
+        given: [[2, -6]],
+        blob: [[2, -6]],
+        missing: expect.stringMatching(/^BackendError: loadOnnx: expected '.*none.onnx' to be there, got .* 404$/),
+      });
+      expect(other.ranges).toEqual(['/m/some%20weights.bin 40-47']);
+    } finally {
+      await other.close();
+    }
   });
 });
