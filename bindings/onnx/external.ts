@@ -1,9 +1,10 @@
 // Weights that a model has in other files. Only the parts that are needed are read, by ranges where the source has
-// them.
-import { type ByteSource, openRandom, type RandomBytes, sourceKind } from '../data/sources/bytes.ts';
+// them. It is loaded with the first model that has any.
+import { openRandom, type RandomBytes } from '../data/readers/bytes.ts';
+import { type ByteSource, sourceKind } from '../data/sources/byte-source.ts';
 import { besideOf } from '../io/open.ts';
 import { ArgumentError, describe } from '../memory/errors.ts';
-import { type GraphProto, LOCATION, type NodeProto, type TensorProto } from './messages.ts';
+import type { TensorProto } from './messages.ts';
 import { type Beside, bad, placeKey, placeOf } from './tensors.ts';
 
 /**
@@ -11,18 +12,6 @@ import { type Beside, bad, placeKey, placeOf } from './tensors.ts';
  * bytes; the folder that has them, as a path or a URL; or a function that gives the source of a name.
  */
 export type ExternalData = string | Readonly<Record<string, ByteSource>> | ((name: string) => ByteSource);
-
-/** Tensors of nodes, and of the graphs within them. */
-function* tensorsOf(nodes: readonly NodeProto[]): Generator<TensorProto> {
-  for (const { t, tensors, g, graphs } of nodes.flatMap(({ attribute }) => attribute)) {
-    if (t) yield t;
-    yield* tensors;
-    for (const inner of g ? [g, ...graphs] : graphs) {
-      yield* inner.initializer;
-      yield* tensorsOf(inner.node);
-    }
-  }
-}
 
 /** A part of a file. */
 interface Part {
@@ -35,11 +24,10 @@ interface Part {
 }
 
 /** The parts that a model needs, by files. @throws FormatError for places that are none */
-function partsOf(tensors: Iterable<TensorProto>): Map<string, Part[]> {
+function partsOf(tensors: readonly TensorProto[]): Map<string, Part[]> {
   const files = new Map<string, Part[]>();
   const seen = new Set<string>();
   for (const proto of tensors) {
-    if ((proto.dataLocation ?? 0) !== LOCATION.EXTERNAL) continue;
     const { location, offset, length } = placeOf(proto);
     const [key, name] = [placeKey(proto), proto.name ?? ''];
     if (seen.has(key)) continue;
@@ -112,18 +100,16 @@ function sourceOf(location: string, model: unknown, given: ExternalData | null):
 /**
  * Reads what is outside of a model.
  * @param model where it came from
- * @param initializers those that are needed
- * @param nodes those that are needed
+ * @param tensors those that are outside, and needed
  * @throws ArgumentError, FormatError, the system's error
  */
 export async function readBeside(
   model: unknown,
-  initializers: GraphProto['initializer'],
-  nodes: readonly NodeProto[],
+  tensors: readonly TensorProto[],
   given: ExternalData | null,
 ): Promise<Beside> {
   const beside = new Map<string, Uint8Array>();
-  for (const [location, parts] of partsOf([...initializers, ...tensorsOf(nodes)])) {
+  for (const [location, parts] of partsOf(tensors)) {
     const file = await openRandom('loadOnnx', sourceOf(location, model, given));
     try {
       await readParts(location, file, parts, beside);

@@ -1,19 +1,19 @@
 // Reads a model: from bytes, a file or a URL, with the files beside it that its weights may be in.
 import { bytesOf, isBytes } from '../data/bytes.ts';
-import { allBytes, type ByteSource, sourceKind } from '../data/sources/bytes.ts';
+import { type ByteSource, sourceKind } from '../data/sources/byte-source.ts';
 import { isNode } from '../engine/platform.ts';
 import { promised } from '../io/declare.ts';
 import { readFileBytes } from '../io/files.ts';
 import { isPlain } from '../kinds.ts';
 import { BackendError } from '../memory/errors.ts';
 import type { Tensor } from '../tensor.ts';
-import { type ExternalData, readBeside } from './external.ts';
+import type { ExternalData } from './external.ts';
 import { inlined } from './functions.ts';
 import type { GraphProto, ValueInfoProto } from './messages.ts';
 import { OnnxModule, type OnnxValue } from './model.ts';
-import { checkOperators, type Model, neededOf, planOf } from './plan.ts';
+import { checkOperators, type Model, neededOf, planOf, tensorsOf } from './plan.ts';
 import { decode } from './proto.ts';
-import { bad } from './tensors.ts';
+import { bad, isOutside } from './tensors.ts';
 import { dtypeOf } from './values.ts';
 
 /** Options of {@link loadOnnx}. */
@@ -45,6 +45,7 @@ async function fetched(url: string): Promise<Uint8Array> {
 async function read(source: ByteSource): Promise<Uint8Array> {
   if (isBytes(source)) return bytesOf('loadOnnx', source);
   if (typeof source === 'string') return isUrl(source) || !isNode ? fetched(source) : readFileBytes(source);
+  const { allBytes } = await import('../data/readers/bytes.ts');
   return allBytes('loadOnnx', source);
 }
 
@@ -80,7 +81,9 @@ async function load(
   const { graph, opsets, versions } = parse(await read(source));
   checkOperators(graph, outputs);
   const { nodes, initializers } = neededOf(graph, outputs);
-  const beside = await readBeside(source, initializers, nodes, externalData);
+  const outside = [...initializers, ...tensorsOf(nodes)].filter(isOutside);
+  const reader = outside.length > 0 ? await import('./external.ts') : null;
+  const beside = await reader?.readBeside(source, outside, externalData);
   const plan = planOf(graph, { opsets, versions, beside }, { outputs });
   const initial = new Set(graph.initializer.map(({ name }) => name));
   const inputs = graph.input.filter(({ name }) => !initial.has(name)).map(infoOf);

@@ -1,7 +1,7 @@
 // A graph as it is run: nodes in order, their values in numbered slots, and after which node nobody needs a value.
 import { FormatError } from '../memory/errors.ts';
 import { copyOf } from './functions.ts';
-import { ATTRIBUTE, type AttributeProto, type GraphProto, type NodeProto } from './messages.ts';
+import { ATTRIBUTE, type AttributeProto, type GraphProto, type NodeProto, type TensorProto } from './messages.ts';
 import { type Attribute, type Node, type Operator, takesOf } from './operator.ts';
 import { operators } from './operators/index.ts';
 import { type Beside, bad, type Constant, dequantised, readTensor } from './tensors.ts';
@@ -46,7 +46,7 @@ export interface Model {
   readonly opsets: ReadonlyMap<string, number>;
   /** Of nodes that come from functions. */
   readonly versions: ReadonlyMap<NodeProto, ReadonlyMap<string, number>>;
-  readonly beside: Beside;
+  readonly beside: Beside | undefined;
 }
 
 /** Domains that mean ONNX's own operators. */
@@ -66,6 +66,18 @@ function* nodesIn({ node }: Pick<GraphProto, 'node'>): Generator<NodeProto> {
     for (const { g, graphs } of each.attribute) {
       if (g) yield* nodesIn(g);
       for (const graph of graphs) yield* nodesIn(graph);
+    }
+  }
+}
+
+/** Tensors of nodes, and of the graphs within them. */
+export function* tensorsOf(nodes: readonly NodeProto[]): Generator<TensorProto> {
+  for (const { t, tensors, g, graphs } of nodes.flatMap(({ attribute }) => attribute)) {
+    if (t) yield t;
+    yield* tensors;
+    for (const inner of g ? [g, ...graphs] : graphs) {
+      yield* inner.initializer;
+      yield* tensorsOf(inner.node);
     }
   }
 }
@@ -287,7 +299,7 @@ function readIn(nodes: readonly NodeProto[], names = new Set<string>()): Set<str
 }
 
 /** What a Constant node says. */
-function constantIn(proto: NodeProto, beside: Beside): Constant {
+function constantIn(proto: NodeProto, beside: Beside | undefined): Constant {
   const [attribute] = proto.attribute;
   const value = attribute && readAttribute(attribute);
   const list = (data: readonly number[], type: ElementType, sizes: readonly number[]): Constant => ({

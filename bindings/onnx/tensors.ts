@@ -58,6 +58,9 @@ export function placeOf(proto: TensorProto): { location: string; offset: number;
   return { location, offset: Number(entries.get('offset') ?? 0), length: length === undefined ? null : Number(length) };
 }
 
+/** Whether its numbers are in a file beside the model. */
+export const isOutside = ({ dataLocation }: TensorProto): boolean => (dataLocation ?? 0) === LOCATION.EXTERNAL;
+
 /** Tells the places of tensors in other files apart. */
 export function placeKey(proto: TensorProto): string {
   const { location, offset, length } = placeOf(proto);
@@ -65,7 +68,7 @@ export function placeKey(proto: TensorProto): string {
 }
 
 function rawOf(proto: TensorProto, beside: Beside | undefined): Uint8Array | undefined {
-  if ((proto.dataLocation ?? 0) !== LOCATION.EXTERNAL) return proto.rawData;
+  if (!isOutside(proto)) return proto.rawData;
   const part = beside?.get(placeKey(proto));
   if (part) return part;
   throw bad(
