@@ -1,15 +1,79 @@
+// What all ways to explain a model take.
+import type { Alike, Tensors } from '../autograd/lists.ts';
+import type { Module } from '../nn/module.ts';
 import type { Tensor } from '../tensor.ts';
+
+/** What is explained: a module, or a function, from the inputs to a tensor whose first dim is that of the inputs. */
+// biome-ignore lint/suspicious/noExplicitAny: what it takes besides the inputs is its author's
+export type Model = Module | ((...args: any[]) => Tensor);
+
+/** Which numbers of the output are explained, one for each sample. */
+export type Target = number | readonly number[] | Tensor | ((output: Tensor) => Tensor);
 
 /** What each way to explain a model takes. */
 export interface AttributeOptions {
   /**
-   * Which output to explain: its index along the last dimension, for all samples or one for each.
-   * @defaultValue that of the highest output of each sample
+   * Which output to explain: its index along the last dim of [n, outputs], for all samples or one for each; or a
+   * function that takes the output and gives one number for each sample, [n]. null: that of the highest output of each
+   * sample, or the only one.
+   * @defaultValue null
    */
-  readonly target?: number | readonly number[] | Tensor;
+  readonly target?: Target | null;
   /**
-   * What stands for "no information": of the shape of the inputs, or one that broadcasts to it.
-   * @defaultValue `0`
+   * What the model takes behind the inputs. Tensors whose first dim is that of the inputs go with the samples.
+   * @defaultValue null
    */
-  readonly baseline?: number | Tensor;
+  readonly additionalForwardArgs?: readonly unknown[] | null;
+  /**
+   * How many samples the model gets at once, at most, so that memory is bounded. null: all of them and, where one is
+   * tried in several versions, as many versions as make 128.
+   * @defaultValue null
+   */
+  readonly internalBatchSize?: number | null;
+}
+
+/** A number for all, a tensor that broadcasts to the shape of the input, or a list of one for each input. */
+export type Baseline = number | Tensor | readonly number[] | readonly Tensor[];
+
+/** Options of the ways that compare the inputs to others. */
+export interface BaselineOptions extends AttributeOptions {
+  /** What stands for "no information". @defaultValue 0 */
+  readonly baseline?: Baseline;
+}
+
+/** Options of the ways that can say how far they are from adding up. */
+export interface DeltaOptions {
+  /**
+   * Whether to give `[attributions, delta]`: delta, [n], is what the attributions of a sample add up to less what they
+   * should, its output less that of its baseline.
+   * @defaultValue false
+   */
+  readonly returnConvergenceDelta?: boolean;
+}
+
+/** A way to explain a model, which gives numbers of the shape of each input. */
+export type Attribution<O extends object = AttributeOptions> = <I extends Tensors>(
+  model: Model,
+  inputs: I,
+  options?: O,
+) => Alike<I, Tensor>;
+
+/** One that gives how far it is from adding up as well, where that is asked for. */
+export interface AttributionWithDelta<O extends object> {
+  <I extends Tensors>(
+    model: Model,
+    inputs: I,
+    options: O & {
+      /** Whether to give `[attributions, delta]`. */
+      readonly returnConvergenceDelta: true;
+    },
+  ): [attributions: Alike<I, Tensor>, delta: Tensor];
+  <I extends Tensors>(
+    model: Model,
+    inputs: I,
+    options?: O & {
+      /** Whether to give `[attributions, delta]`. @defaultValue false */
+      readonly returnConvergenceDelta?: false;
+    },
+  ): Alike<I, Tensor>;
 }

@@ -1,0 +1,115 @@
+"""Writes explain.json: what Captum and SHAP answer in f64, for test/explain/.
+
+Run `python3 test/golden/explain.py` where PyTorch, Captum and shap are installed; generate.py does not. Weights and inputs
+are made of seeds, which tests know, and answers of more than a few numbers are the largest of them and two sums.
+"""
+import json
+import math
+import sys
+
+sys.dont_write_bytecode = True
+
+import captum.attr as attr
+import captum.metrics as metrics
+import torch
+from torch import nn
+
+from store import HERE, digest, made, number
+
+torch.set_default_dtype(torch.float64)
+
+
+def fill(model, seed):
+    """Weights of seeds, which tests make again."""
+    for i, p in enumerate(model.parameters()):
+        bound = 0.5 if p.ndim < 2 else 1.5 / math.sqrt(p[0].numel())
+        p.data = made(seed + i, *p.shape, low=-bound, high=bound)
+    return model.eval()
+
+
+def draw(seed, *shape, low=-1.5, high=1.5):
+    return made(seed, *shape, low=low, high=high)
+
+
+class Two(nn.Module):
+    """Two inputs, one of them of another width."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.out = nn.Linear(4, 6), nn.Linear(3, 6), nn.Linear(6, 3)
+        self.tanh, self.relu = nn.Tanh(), nn.ReLU()
+
+    def forward(self, x, y):
+        return self.out(self.relu(self.a(x)) + self.tanh(self.b(y)))
+
+
+# The same networks stand in test/explain/networks.ts.
+NETWORKS = {
+    "mlp": (lambda: nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 6), nn.Tanh(), nn.Linear(6, 3)), [(3, 5)]),
+    "relus": (lambda: nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 7), nn.ReLU(), nn.Linear(7, 3)), [(3, 5)]),
+    "cnn": (
+        lambda: nn.Sequential(
+            nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 5, 3), nn.ReLU(), nn.Flatten(), nn.Linear(20, 3)
+        ),
+        [(2, 2, 8, 8)],
+    ),
+    "two": (Two, [(3, 4), (3, 3)]),
+}
+TARGETS = {"mlp": [0, 2, 1], "relus": 1, "cnn": [2, 0], "two": 2}
+
+
+def numbers(x):
+    return [number(v) for v in x.detach().flatten().tolist()]
+
+
+def pack(x):
+    xs = x if isinstance(x, (tuple, list)) else [x]
+    return [{"shape": list(each.shape), **({"sums": digest(each)} if each.numel() > 6 else {"data": numbers(each)})} for each in xs]
+
+
+def leaf(x):
+    return tuple(each.clone().requires_grad_() for each in x)
+
+
+CASES = []
+
+
+def case(network, call, options, result, delta=None, **more):
+    CASES.append({"network": network, "call": call, "options": options, "result": pack(result),
+                  **({} if delta is None else {"delta": numbers(delta)}), **more})
+
+
+def networks():
+    content = {}
+    for seed, (name, (make, shapes)) in enumerate(NETWORKS.items()):
+        model = fill(make(), 1000 + 100 * seed)
+        xs = tuple(draw(100 + 10 * seed + i, *shape) for i, shape in enumerate(shapes))
+        bs = tuple(draw(200 + 10 * seed + i, *shape, low=-0.5, high=0.5) for i, shape in enumerate(shapes))
+        content[name] = (model, xs, bs, TARGETS[name])
+    return content
+
+
+def gradients(nets):
+    for name, (model, xs, bs, target) in nets.items():
+        kw = {"target": target}
+        case(name, "saliency", kw, attr.Saliency(model).attribute(leaf(xs), **kw))
+        case(name, "saliency", {**kw, "abs": False}, attr.Saliency(model).attribute(leaf(xs), abs=False, **kw))
+        case(name, "inputXGradient", kw, attr.InputXGradient(model).attribute(leaf(xs), **kw))
+        ig = attr.IntegratedGradients(model)
+        for method, ours, steps in (("gausslegendre", "gausslegendre", 20), ("riemann_left", "riemannLeft", 7),
+                                    ("riemann_right", "riemannRight", 7), ("riemann_middle", "riemannMiddle", 7)):
+            found, delta = ig.attribute(xs, baselines=bs, n_steps=steps, method=method, return_convergence_delta=True, **kw)
+            case(name, "integratedGradients", {**kw, "nSteps": steps, "method": ours}, found, delta, baseline="given")
+
+
+def write():
+    nets = networks()
+    for part in PARTS:
+        part(nets)
+    lines = ",\n".join(json.dumps(each, separators=(",", ":")) for each in CASES)
+    (HERE / "explain.json").write_text(f"[\n{lines}\n]\n")
+
+
+PARTS = [gradients]
+if __name__ == "__main__":
+    write()
