@@ -20,7 +20,7 @@ export const budget: readonly Limit[] = [
   { what: "README's example, minified", file: 'readme/index', limit: 65_700 },
   { what: 'a product alone, minified', file: 'product/index', limit: 40_900 },
   { what: 'threads, where there are some', file: 'readme/thread-pool', limit: 4_200 },
-  { what: 'one build of the kernels', file: kernels, limit: 87_400 },
+  { what: 'one build of the kernels', file: kernels, limit: 88_500 },
   { what: 'the TensorFlow.js backend', file: ['tfjs/index', kernels], limit: 128_000 },
   { what: 'retrograd/data beyond the core', file: 'data/index', beyond: 'core/index', limit: 29_800 },
   { what: '… its reader of CSV', file: 'data/csv', limit: 10_400 },

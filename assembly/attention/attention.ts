@@ -101,7 +101,7 @@ function settle(
 @inline
 function identify(head: Head, dims: usize, b: i32, h: i32, g: i32): void {
   const group = word(dims, 2);
-  head.elementRow = (word(dims, 29) + 3) & ~3;
+  head.elementRow = (word(dims, 29) + 15) & ~15;
   const at = (<u64>b * <u64>word(dims, 28) + <u64>h) * <u64>group + <u64>g;
   head.element = at * <u64>head.keys * <u64>head.elementRow;
 }
@@ -163,8 +163,8 @@ function forwardHead(head: Head, out: usize, lse: usize): void {
  * out = softmax over the keys of (scale q k^T + mask), times v; lse = log of the sum of e^score, Inf where a query
  * looks nowhere, which gets 0. mask: f32, or 0; allowed: u8, 0 where a query does not look, or 0; both have the strides
  * of the mask. causal: query i looks at keys 0 .. i only. state: with it, weights are dropped with probability p and
- * the others divided by 1 - p; element (key, query) of a head has the number key * (rows + 3 & ~3) + query of those of
- * the head.
+ * the others divided by 1 - p; element (key, query) of a head has the number key * (rows + 15 & ~15) + query of those
+ * of the head.
  *
  * firstRow, firstHead, firstBatch: where the call is part of a larger one. A slice of rows begins at a multiple of 64.
  * (torch.nn.functional.scaled_dot_product_attention)

@@ -5,7 +5,7 @@ import { Gemm, SCRATCH_BYTES } from "../gemm/blocked";
 import { packQuad } from "../gemm/pack";
 import { runWithTile } from "../gemm/tiles";
 import { LOG2E } from "../math";
-import { always, bits, draw, happens, threshold, Words } from "../random/philox";
+import { dropout_forward_f32 } from "../random/dropout";
 
 /** Queries and keys of a block. */
 @inline
@@ -23,25 +23,6 @@ const ROWS: usize = 128;
 const LISTS: i32 = 3;
 @inline
 const FIELDS: usize = 256;
-
-/** What is dropped: 0 with probability p, else 1 / (1 - p). */
-@final
-@unmanaged
-class Dropped extends Words {
-  @inline emit(
-    out: usize,
-    mask: usize,
-    x: usize,
-    at: usize,
-    lanes: i32,
-    w: v128,
-    limit: v128,
-    scale: v128,
-    certain: v128,
-  ): void {
-    v128.store(out + at, v128.andnot(scale, happens(w, limit, certain)));
-  }
-}
 
 /** Rows x[query or key][column] as products read them, strides in bytes. */
 @final
@@ -96,7 +77,7 @@ export class Head {
   @inline get job(): Gemm {
     return changetype<Gemm>(changetype<usize>(this) - SCRATCH_BYTES);
   }
-  /** A row of BLOCK numbers: 0 to 4 are those of the caller, 5 is what is dropped, 6 and 7 are the generator. */
+  /** A row of BLOCK numbers: 0 to 4 are those of the caller, 5 is what is dropped, 6 the generator. */
   @inline line(i: i32): usize {
     return changetype<usize>(this) + FIELDS + <usize>i * ROW;
   }
@@ -344,10 +325,12 @@ export class Head {
   /** What of the weights of key j is left by dropout for the queries from row i on, in line 5. */
   drop(i: i32, j: i32): void {
     const element = this.element + <u64>j * <u64>this.elementRow + <u64>(this.firstRow + i);
-    const own = this.line(6);
+    const left = this.line(5),
+      own = this.line(6);
     store<u64>(own, load<u64>(this.state));
-    store<u64>(own, load<u64>(this.state, 8) + (element >> 2), 8);
-    draw<Dropped>(this.line(5), 0, 0, BLOCK, 0, own, threshold(this.p), bits(1 / (1 - this.p)), always(this.p));
+    store<u64>(own, load<u64>(this.state, 8) + element / 16, 8);
+    for (let c: usize = 0; c < ROW; c += 16) v128.store(left + c, f32x4.splat(1));
+    dropout_forward_f32(left, 0, left, BLOCK, 0, this.p, own);
   }
 
   /** How many keys the `count` queries from row i on look at. */

@@ -2,7 +2,7 @@
 // `first` on. Every kernel overwrites out and leaves state as it is; random_advance moves it on.
 import { madd, storeLanes } from "../lanes";
 import { log } from "../math";
-import { always, bits, draw, happens, highWords, threshold, Words } from "./philox";
+import { always, bits, draw, happens, highWords, ROUNDS, threshold, Words } from "./philox";
 
 @final
 @unmanaged
@@ -18,6 +18,8 @@ class Integers extends Words {
     low: v128,
     range: v128,
     all: v128,
+    state: usize,
+    index: i32,
   ): void {
     const high = highWords(i64x2.extmul_low_i32x4_u(w, range), i64x2.extmul_high_i32x4_u(w, range));
     storeLanes(out + at, i32x4.add(v128.bitselect(w, high, all), low), lanes);
@@ -43,6 +45,8 @@ class Uniform extends Words {
     low: v128,
     range: v128,
     top: v128,
+    state: usize,
+    index: i32,
   ): void {
     storeLanes(out + at, f32x4.pmin(madd(unit(w), range, low), top), lanes);
   }
@@ -63,6 +67,12 @@ function sinTurn(t: v128): v128 {
 @final
 @unmanaged
 class Normal {
+  @inline perBlock(): i32 {
+    return 4;
+  }
+  @inline rounds(): i32 {
+    return ROUNDS;
+  }
   /** sqrt(-2 ln u), for u in (0, 1] by all 32 bits, so that the tail reaches 6.7 and is never infinite. */
   @inline prepare(w: v128): v128 {
     const u = madd(f32x4.convert_i32x4_u(w), f32x4.splat(2.3283064365386963e-10), f32x4.splat(1.1641532182693481e-10));
@@ -88,6 +98,8 @@ class Normal {
     mean: v128,
     std: v128,
     s: v128,
+    state: usize,
+    index: i32,
   ): void {
     storeLanes(out + at, madd(z, std, mean), lanes);
   }
@@ -106,6 +118,8 @@ class Bernoulli extends Words {
     limit: v128,
     q: v128,
     certain: v128,
+    state: usize,
+    index: i32,
   ): void {
     storeLanes(out + at, v128.and(happens(w, limit, certain), f32x4.splat(1)), lanes);
   }

@@ -2,29 +2,7 @@
 // counter state + i, one for each try: their third word, 0 in the draws of philox.ts, is the number of the try, from 1
 // on. So the numbers are the same however a draw is cut; random_advance moves the state by four elements for each.
 import { expOne, log1p, logOne } from "../math";
-import { MULTIPLIER_0, MULTIPLIER_1, ROUNDS, WEYL_0, WEYL_1 } from "./philox";
-
-/** The first two words of block state + index of a try. */
-function words(state: usize, index: i64, attempt: u32): u64 {
-  const counter = load<u64>(state, 8) + index;
-  let c0 = <u32>counter,
-    c1 = <u32>(counter >> 32),
-    c2 = attempt,
-    c3: u32 = 0,
-    k0 = load<u32>(state),
-    k1 = load<u32>(state, 4);
-  for (let round = 0; round < ROUNDS; round++) {
-    const a = <u64>c0 * <u64>(<u32>MULTIPLIER_0),
-      b = <u64>c2 * <u64>(<u32>MULTIPLIER_1);
-    c0 = <u32>(b >> 32) ^ c1 ^ k0;
-    c2 = <u32>(a >> 32) ^ c3 ^ k1;
-    c1 = <u32>b;
-    c3 = <u32>a;
-    k0 += WEYL_0;
-    k1 += WEYL_1;
-  }
-  return ((<u64>c1) << 32) | <u64>c0;
-}
+import { twoWords } from "./philox";
 
 /** ln(1 + x) of one number. */
 function log1pOne(x: f32): f32 {
@@ -55,7 +33,7 @@ function rejectTransformed(rate: f64, state: usize, index: i64): f64 {
     quick = 0.9277 - 3.6224 / (b - 2);
   let k: f64 = 0;
   for (let attempt = 1; attempt < 1000; attempt++) {
-    const pair = words(state, index, attempt);
+    const pair = twoWords(state, index, attempt);
     const u = (<f64>(<u32>pair) + 0.5) / 4294967296 - 0.5,
       v = (<f64>(<u32>(pair >> 32)) + 0.5) / 4294967296,
       edge = 0.5 - abs(u);
@@ -77,7 +55,7 @@ export function poisson_f32(y: usize, rates: usize, n: i32, first: i32, state: u
     const rate = <f64>load<f32>(rates),
       index = <i64>first + i;
     if (rate >= 10) store<f32>(y, <f32>rejectTransformed(rate, state, index));
-    else store<f32>(y, <f32>countTerms(rate, <f64>words(state, index, 1) / 18446744073709551616.0));
+    else store<f32>(y, <f32>countTerms(rate, <f64>twoWords(state, index, 1) / 18446744073709551616.0));
   }
 }
 
@@ -98,7 +76,7 @@ export function multinomial_i32(
     const whole = <f64>load<f32>(cdf + ((<usize>(classes - 1)) << 2));
     for (let i = 0; i < samples; i++, y += 4) {
       const index = (<i64>first + row) * samples + i,
-        u = (<f64>(words(state, index, 1) >> 11) / 9007199254740992.0) * whole;
+        u = (<f64>(twoWords(state, index, 1) >> 11) / 9007199254740992.0) * whole;
       let low = 0,
         high = classes - 1;
       while (low < high) {

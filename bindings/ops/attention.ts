@@ -118,12 +118,12 @@ function callOf(operands: Operands, { causal, scale, p }: Looks) {
   return { q, k, v, mask: floats, allowed: floats ? null : mask, ...numbers, dims };
 }
 
-/** Elements of a generator that dropout takes: of each head, keys by queries, rounded up to 4. */
+/** Elements of a generator that dropout takes: of each head, keys by queries, rounded up to 16. */
 const drawn = ({ batch, heads, keys, rows }: ReturnType<typeof sizesOf>): readonly number[] => [
   batch,
   heads,
   keys,
-  (rows + 3) & ~3,
+  (rows + 15) & ~15,
 ];
 
 export const attentionRows = family(calling(attentionKernels, s), () => ({

@@ -1,6 +1,6 @@
 // Constants and random numbers. The generator's state lies in the arena and kernels read it there: element i always
-// comes from counter + (i >> 2), whoever computes it, and the counter moves on by a kernel of its own. So the state is
-// an input that is written.
+// comes from counter + (i >> 2), of dropout from counter + (i >> 4), whoever computes it, and the counter moves on by a
+// kernel of its own. So the state is an input that is written.
 import { checkValues, type Dtype } from '../dtypes.ts';
 import { ArgumentError } from '../memory/errors.ts';
 import { checkShape, type Shape } from '../tensor.ts';

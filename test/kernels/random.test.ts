@@ -1,37 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { high, kept as keptBy, philox, type Words, words } from '../../reference/philox.ts';
 import { builds, KernelBench, sizes } from '../support/kernels.ts';
-
-type Words = [number, number, number, number];
-
-const high = (a: number, b: number) => Number((BigInt(a) * BigInt(b)) >> 32n);
-
-/** One block of Philox4x32-10, straight from the paper. */
-function philox(counter: Words, key: [number, number]): Words {
-  let [c0, c1, c2, c3] = counter;
-  let [k0, k1] = key;
-  for (let round = 0; round < 10; round++) {
-    [c0, c1, c2, c3] = [
-      (high(0xcd9e8d57, c2) ^ c1 ^ k0) >>> 0,
-      Math.imul(0xcd9e8d57, c2) >>> 0,
-      (high(0xd2511f53, c0) ^ c3 ^ k1) >>> 0,
-      Math.imul(0xd2511f53, c0) >>> 0,
-    ];
-    k0 = (k0 + 0x9e3779b9) >>> 0;
-    k1 = (k1 + 0xbb67ae85) >>> 0;
-  }
-  return [c0, c1, c2, c3];
-}
 
 /** key0, key1, counterLow, counterHigh. */
 type State = Words;
-
-/** The words a state gives, element by element. */
-const words = ([key0, key1, low, highWord]: State, n: number) =>
-  Uint32Array.from({ length: n }, (_, i) => {
-    const counter = (BigInt(low) + (BigInt(highWord) << 32n) + BigInt(i >> 2)) & 0xffff_ffff_ffff_ffffn;
-    const block = philox([Number(counter & 0xffff_ffffn), Number(counter >> 32n), 0, 0], [key0, key1]);
-    return block[i & 3] as number;
-  });
 
 const states: State[] = [
   [0, 0, 0, 0],
@@ -50,12 +22,28 @@ const moments = (x: Float32Array) => {
 };
 
 it.each([
-  ['00000000 00000000 00000000 00000000', '00000000 00000000', '6627e8d5 e169c58d bc57ac4c 9b00dbd8'],
-  ['ffffffff ffffffff ffffffff ffffffff', 'ffffffff ffffffff', '408f276d 41c83b0e a20bc7c6 6d5451fd'],
-  ['243f6a88 85a308d3 13198a2e 03707344', 'a4093822 299f31d0', 'd16cfe09 94fdcceb 5001e420 24126ea1'],
-])('the reference here gives the answers published with Random123: %s', (counter, key, answer) => {
+  [
+    '00000000 00000000 00000000 00000000',
+    '00000000 00000000',
+    '6627e8d5 e169c58d bc57ac4c 9b00dbd8',
+    '5f6fb709 0d893f64 4f121f81 4f730a48',
+  ],
+  [
+    'ffffffff ffffffff ffffffff ffffffff',
+    'ffffffff ffffffff',
+    '408f276d 41c83b0e a20bc7c6 6d5451fd',
+    '5207ddc2 45165e59 4d8ee751 8c52f662',
+  ],
+  [
+    '243f6a88 85a308d3 13198a2e 03707344',
+    'a4093822 299f31d0',
+    'd16cfe09 94fdcceb 5001e420 24126ea1',
+    '4dfccaba 190a87f0 c47362ba b6b5242a',
+  ],
+])('the reference gives the answers published with Random123: %s', (counter, key, answer, early) => {
   const hex = (text: string) => text.split(' ').map((w) => Number.parseInt(w, 16));
-  expect(philox(hex(counter) as Words, hex(key) as [number, number])).toEqual(hex(answer));
+  expect(philox(hex(counter) as unknown as Words, hex(key) as unknown as [number, number])).toEqual(hex(answer));
+  expect(philox(hex(counter) as unknown as Words, hex(key) as unknown as [number, number], 7)).toEqual(hex(early));
 });
 
 describe.each(builds)('%s', (build) => {
@@ -188,7 +176,7 @@ describe.each(builds)('%s', (build) => {
     expect([...drawn('bernoulli_f32', 4, [1], state)]).toEqual([1, 1, 1, 1]);
   });
 
-  it.each([0, 0.1, 0.5, 1])('dropout with p = %d drops, scales and goes back by the same mask', (p) => {
+  it.each([0, 1e-9, 0.1, 0.5, 1])('dropout with p = %d drops, scales and goes back by the same mask', (p) => {
     for (const n of sizes) {
       for (const inPlace of [false, true]) {
         bench.reset();
@@ -197,7 +185,7 @@ describe.each(builds)('%s', (build) => {
         const out = inPlace ? xp : bench.f32(n);
         bench.run('dropout_forward_f32', out, mask, xp, n, 0, p, state);
         const scale = Math.fround(1 / Math.fround(1 - Math.fround(p)));
-        const kept = Array.from(words(STATE, n), (w) => (w < Math.fround(p) * 2 ** 32 ? 0 : 1));
+        const kept = keptBy(STATE, n, p);
         const scaled = Float32Array.from(x, (v, i) => (kept[i] ? v * scale : 0));
         expect([...bench.readU8(mask, n)]).toEqual(kept);
         expect(bench.readF32(out, n)).toEqual(scaled);
@@ -206,6 +194,26 @@ describe.each(builds)('%s', (build) => {
         expect(bench.readF32(dx, n)).toEqual(scaled);
       }
     }
+  });
+
+  it('dropout cut at a block is the same dropout', () => {
+    const dropped = (n: number, first: number) => {
+      bench.reset();
+      const [x, out, mask] = [bench.f32(Array(n).fill(1)), bench.f32(n), bench.u8(n)];
+      bench.run('dropout_forward_f32', out, mask, x, n, first, 0.3, statePointer(STATE));
+      return [...bench.readU8(mask, n)];
+    };
+    for (const cut of [16, 48, 64, 80])
+      expect([...dropped(cut, 0), ...dropped(100 - cut, cut)]).toEqual(dropped(100, 0));
+  });
+
+  it('dropout meets p to more bits than a byte has', () => {
+    const [n, p] = [1 << 20, 0.0005];
+    bench.reset();
+    const [x, mask] = [bench.f32(n), bench.u8(n)];
+    bench.run('dropout_forward_f32', x, mask, x, n, 0, p, statePointer(STATE));
+    const dropped = n - bench.readU8(mask, n).reduce((sum, keep) => sum + keep, 0);
+    expect(Math.abs(dropped - n * p)).toBeLessThan(4 * Math.sqrt(n * p));
   });
 
   it('a dropped element is 0 whatever it was', () => {

@@ -122,7 +122,9 @@ describe('files', () => {
         folder,
         (name: string) => (name === 'parts/weights.bin' ? blob : ''),
       ])
-        expect((await loadOnnx(new Blob([Uint8Array.from(large)]), { externalData })).forward(x()).toArray()).toEqual(whole);
+        expect((await loadOnnx(new Blob([Uint8Array.from(large)]), { externalData })).forward(x()).toArray()).toEqual(
+          whole,
+        );
       const nothing = () => undefined as never;
       await expect(loadOnnx(large, { externalData: nothing })).rejects.toThrow(
         /externalData to give a path.*got undefined/,

@@ -74,12 +74,12 @@ const inputsOf = ({ sizes: [n, rows, keys, heads, shared, width, depth], mask, h
 const attrsOf = ({ causal = false, p = 0 }: Sizes) => ({ causal, scale: SCALE, p });
 
 /** Elements that dropout draws: heads of keys by queries, rounded up to 4. */
-const drawn = (n: number, heads: number, keys: number, rows: number): number => n * heads * keys * ((rows + 3) & ~3);
+const drawn = (n: number, heads: number, keys: number, rows: number): number => n * heads * keys * ((rows + 15) & ~15);
 function keptOf(q: Nd, k: Nd, p: number): Nd | null {
   if (p === 0) return null;
   const [n, rows, heads] = q.shape as [number, number, number];
   const keys = k.shape[1] as number;
-  const padded = (rows + 3) & ~3;
+  const padded = (rows + 15) & ~15;
   const all = dropped(drawn(n, heads, keys, rows), p);
   return build([n, heads, rows, keys], ([b, h, i, j]) => {
     const head = (b as number) * heads + (h as number);

@@ -3,6 +3,7 @@
 import type { Shape } from '../../../bindings/tensor.ts';
 import { numelOf } from '../../../bindings/tensor.ts';
 import { type Nd, nd, zip } from '../../../reference/nd.ts';
+import { block as blockOf, high, kept, type Words, words as wordsOf } from '../../../reference/philox.ts';
 import {
   argumentError,
   type Bad,
@@ -26,35 +27,11 @@ export function advanced(n: number): Nd {
   return nd([4], Int32Array.of(key0, key1, Number(counter & 0xffffffffn), Number((counter >> 32n) & 0xffffffffn)));
 }
 
-const low = (x: bigint): number => Number(x & 0xffffffffn);
-const high = (x: bigint): number => Number(x >> 32n);
-
-/** Block `counter` of Philox4x32-10 under a key (Salmon et al. 2011). */
-function philox(counter: bigint, key0: number, key1: number, attempt = 0): number[] {
-  let c = [low(counter), high(counter), attempt, 0] as [number, number, number, number];
-  for (let round = 0, k0 = key0, k1 = key1; round < 10; round++) {
-    const a = BigInt(c[0]) * 0xd2511f53n;
-    const b = BigInt(c[2]) * 0xcd9e8d57n;
-    c = [(high(b) ^ c[1] ^ k0) >>> 0, low(b), (high(a) ^ c[3] ^ k1) >>> 0, low(a)];
-    k0 = (k0 + 0x9e3779b9) >>> 0;
-    k1 = (k1 + 0xbb67ae85) >>> 0;
-  }
-  return c;
-}
-
-/** The words that a generator in STATE gives, made when first asked for. */
-const drawn: number[] = [];
-export function words(n: number): number[] {
-  const [k0, k1, counterLow, counterHigh] = STATE.map((word) => word >>> 0) as [number, number, number, number];
-  const first = BigInt(counterLow) + (BigInt(counterHigh) << 32n);
-  while (drawn.length < n) drawn.push(...philox(first + BigInt(drawn.length / 4), k0, k1));
-  return drawn.slice(0, n);
-}
+const SEEN = STATE.map((word) => word >>> 0) as unknown as Words;
+/** The words that a generator in STATE gives. */
+export const words = (n: number): number[] => [...wordsOf(SEEN, n)];
 /** Block i of a generator in STATE, for a try. */
-export function block(i: number, attempt: number): number[] {
-  const [k0, k1, counterLow, counterHigh] = STATE.map((word) => word >>> 0) as [number, number, number, number];
-  return philox(BigInt(counterLow) + (BigInt(counterHigh) << 32n) + BigInt(i), k0, k1, attempt);
-}
+export const block = (i: number, attempt: number): readonly number[] => blockOf(SEEN, i, attempt);
 export const unit = (word: number): number => (word >>> 8) / 2 ** 24;
 const happens = (word: number, p: number): boolean => word < Math.fround(p) * 2 ** 32 || p >= 1;
 
@@ -89,10 +66,8 @@ const badShapes = (op: string, more: object, inputs: BadInputs = { state }): [Ba
   ),
   shapeError(inputs, { shape: [2 ** 31], ...more }, new RegExp(`^${op}: expected at most 2147483647 elements`)),
 ];
-/** The mask of a dropout that keeps with probability 1 − p. */
-const kept = (n: number, p: number): number[] => words(n).map((word) => Number(!happens(word, p)));
 /** What is left of each element: 0, or 1 / (1 − p). */
-export const dropped = (n: number, p: number): number[] => kept(n, p).map((keep) => keep && kernelScale(p));
+export const dropped = (n: number, p: number): number[] => kept(SEEN, n, p).map((keep) => keep && kernelScale(p));
 const kernelScale = (p: number): number => Math.fround(1 / Math.fround(1 - Math.fround(p)));
 
 export const randomCases = {
@@ -120,7 +95,7 @@ export const randomCases = {
     reference: (_, { shape, low: from, high: below }) =>
       drawing(
         shape,
-        words(numelOf(shape)).map((word) => from + high(BigInt(word) * BigInt(below - from))),
+        words(numelOf(shape)).map((word) => from + high(word, below - from)),
       ),
     dtype: 'i32',
     tolerance: { relative: 0 },
@@ -144,7 +119,7 @@ export const randomCases = {
     reference: (_, { n }) => {
       const order: number[] = [];
       words(n).forEach((word, i) => {
-        const place = high(BigInt(word) * BigInt(i + 1));
+        const place = high(word, i + 1);
         order[i] = order[place] ?? i;
         order[place] = i;
       });
@@ -217,7 +192,7 @@ export const randomCases = {
       [0, 0.3, 0.5, 1].map((p) => ({ inputs: { x: f32(shape), state }, attrs: { p } })),
     ),
     reference: ({ x }, { p }) => {
-      const mask = kept(x.data.length, p);
+      const mask = kept(SEEN, x.data.length, p);
       return drawing(
         x.shape,
         x.data.map((v, i) => (mask[i] ? v * kernelScale(p) : 0)),
