@@ -75,6 +75,7 @@ export interface Measured {
   readonly first: number;
   readonly last: number;
   readonly score: number;
+  /** Of the processor, for the steps. */
   readonly seconds: number;
 }
 

@@ -115,8 +115,8 @@ function line({ program, findings, found, placed, alarms, seconds, error }: Verd
     const sure = confidence.toFixed(2);
     return `${kind === 'hint' ? '(hint) ' : ''}${id}${where === null ? '' : ` at ${where || 'model'}`} ${sure}`;
   });
-  const tail = error ? ` ${error}` : '';
-  return `${word.padEnd(7)}${program.fault ?? 'healthy'} · ${program.name}  [${said.join('; ')}]  ${seconds.toFixed(2)} s${tail}`;
+  const what = `${program.fault ?? 'healthy'} · ${program.name}`;
+  return `${word.padEnd(7)}${what}  [${said.join('; ')}]  ${seconds.toFixed(2)} s${error ? ` ${error}` : ''}`;
 }
 
 const share = (part: number, whole: number): string =>
