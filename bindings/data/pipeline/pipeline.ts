@@ -14,7 +14,7 @@ import { mix, Seed } from './random.ts';
 import { filter, filterChunk, type MapFunction, map, mapChunk, skip, take } from './records.ts';
 import type { BatchSampler, Sampler } from './samplers.ts';
 import { concat, enumerate, repeat, shard, zip } from './sequence.ts';
-import { type Job, type Port, serve } from './serve.ts';
+import type { Job, Port } from './serve.ts';
 import { buckets, ordered, shuffle } from './shuffle.ts';
 import type { PipelineState, Source } from './source.ts';
 import { TensorLoader, type Tensors, type TensorsOptions } from './tensors.ts';
@@ -352,7 +352,8 @@ export class Pipeline<T> implements AsyncIterable<T> {
   }
 
   /** Gives the records of a pass to another thread. @internal */
-  serve(job: Job, port: Port): Promise<void> {
+  async serve(job: Job, port: Port): Promise<void> {
+    const { serve } = await import('./serve.ts');
     return serve(this, !!this.source.fresh, job, port);
   }
 

@@ -1,15 +1,11 @@
-// Pipelines that run in workers: each gives its share of the records, and the reader takes one of each by turns.
-import { builtin, isNode } from '../../engine/platform.ts';
+// Pipelines that run in workers: each gives its share of the records. What hires them, team.ts, comes with the first
+// pass.
 import type { Kind } from '../../kinds.ts';
-import { ArgumentError, WorkerError } from '../../memory/errors.ts';
+import { ArgumentError } from '../../memory/errors.ts';
 import { callable } from '../../signature.ts';
-import { List } from './chunk.ts';
+import { Later, laterSource } from './later.ts';
 import { Pipeline } from './pipeline.ts';
 import { Seed } from './random.ts';
-import type { Failure, Job, Message } from './serve.ts';
-import type { PipelineState, Reader, Source } from './source.ts';
-import { closeAll } from './stage.ts';
-import { NODE_WORKER, PAGE_WORKER } from './worker-text.ts';
 
 /** Options of {@link fromWorkers}. */
 export interface WorkersOptions {
@@ -21,208 +17,11 @@ export interface WorkersOptions {
   data?: unknown;
 }
 
-/** A worker as the reader sees it. */
-interface Hand {
-  /** The next message. */
-  take(): Promise<Message>;
-  close(): void | Promise<void>;
-}
-
-/** Messages that have come, and who waits for one. */
-class Inbox {
-  readonly #messages: (Message | WorkerError)[] = [];
-  #wake = (): void => {};
-
-  push(message: Message | WorkerError): void {
-    this.#messages.push(message);
-    this.#wake();
-  }
-
-  /** The next one, an error for ever. */
-  async take(): Promise<Message> {
-    while (this.#messages.length === 0)
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    const [first] = this.#messages as [Message | WorkerError];
-    if (first instanceof Error) throw first;
-    this.#messages.shift();
-    return first;
-  }
-}
-
-/** A worker of whichever kind, told apart by how it is made. */
-interface Thread {
-  postMessage(more: number): void;
-  end(): unknown;
-}
-type Start = (
-  job: Job,
-  inbox: (message: Message) => void,
-  gone: (why: string, cause?: unknown) => void,
-) => Promise<Thread>;
-
-const startInNode: Start = async (job, say, gone) => {
-  const { Worker } = await builtin('node:worker_threads', () => import('node:worker_threads'));
-  const worker = new Worker(NODE_WORKER, { eval: true, workerData: job });
-  worker.on('message', say);
-  worker.on('error', (error) => gone(error.message, error));
-  worker.on('exit', (code) => gone(`it ended with exit code ${code}`));
-  return { postMessage: (more) => worker.postMessage(more), end: () => worker.terminate() };
-};
-
-const startInPage: Start = async (job, say, gone) => {
-  const text = URL.createObjectURL(new Blob([PAGE_WORKER], { type: 'text/javascript' }));
-  const worker = pageWorker(text);
-  worker.onmessage = ({ data }) => say(data as Message);
-  worker.onerror = ({ message }) => gone(message || FORBIDDEN);
-  worker.postMessage(job);
-  const end = (): void => {
-    worker.terminate();
-    URL.revokeObjectURL(text);
-  };
-  return { postMessage: (more) => worker.postMessage(more), end };
-};
-
-const FORBIDDEN = 'the page forbids workers made of text: allow worker-src blob:';
-
-/** @throws Error where a page forbids it; some engines throw, others tell the worker's onerror */
-function pageWorker(url: string): Worker {
-  try {
-    return new Worker(url, { type: 'module' });
-  } catch (cause) {
-    URL.revokeObjectURL(url);
-    throw new Error(FORBIDDEN, { cause });
-  }
-}
-
-const nameOf = ({ index, count }: Job): string => `worker ${index + 1} of ${count}`;
-
-/** Starts a worker. @throws WorkerError where none can be started here */
-async function hired(job: Job): Promise<Hand> {
-  const inbox = new Inbox();
-  let given = 0;
-  const gone = (why: string, cause?: unknown): void => {
-    const record = job.progress ? Atomics.load(job.progress, 0) : -1;
-    const place =
-      record < 0 ? `record ${given} of its share` : `record ${record} of a map(), behind ${given} of its share`;
-    inbox.push(
-      new WorkerError(`fromWorkers: expected ${nameOf(job)} to go on, got its end at ${place}: ${why}`, { cause }),
-    );
-  };
-  const thread = await (isNode ? startInNode : startInPage)(job, (message) => inbox.push(message), gone);
-  // Its first word: from then on what ends it is no reason to do without workers.
-  try {
-    await inbox.take();
-  } catch (error) {
-    await thread.end();
-    throw error;
-  }
-  return {
-    async take() {
-      const message = await inbox.take();
-      thread.postMessage(1);
-      given++;
-      return message;
-    },
-    close: async () => void (await thread.end()),
-  };
-}
-
 /** What a module for workers exports as `setup`. */
 export type Setup<T> = (
   data: never,
   worker: { readonly index: number; readonly count: number },
 ) => Pipeline<T> | Promise<Pipeline<T>>;
-
-/** The same without a worker: the pipeline that it would have runs here, when its turn comes. */
-async function atHand(job: Job): Promise<Hand> {
-  const { url, data, index, count } = job;
-  const { setup } = (await import(/* webpackIgnore: true */ /* @vite-ignore */ url)) as { setup?: Setup<unknown> };
-  if (typeof setup !== 'function')
-    throw new ArgumentError(`fromWorkers: expected a module that exports setup(data, { index, count }), got ${url}`);
-  const pipeline = await setup(data as never, { index, count });
-  pipeline.begin(job);
-  const records = pipeline[Symbol.asyncIterator]();
-  return {
-    async take() {
-      const { done, value } = await records.next();
-      return done ? { end: true } : { record: value, state: pipeline.state() };
-    },
-    async close() {
-      await records.return();
-    },
-  };
-}
-
-/** All workers, or where none can be started none. */
-async function team(jobs: readonly Job[], threads: boolean): Promise<Hand[]> {
-  const start = async (hire: (job: Job) => Promise<Hand>): Promise<Hand[]> => {
-    const settled = await Promise.allSettled(jobs.map(hire));
-    const hands = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-    if (hands.length === jobs.length) return hands;
-    await closeAll(hands);
-    throw (settled.find(({ status }) => status === 'rejected') as PromiseRejectedResult).reason;
-  };
-  if (!threads) return start(atHand);
-  try {
-    return await start(hired);
-  } catch (error) {
-    console.warn(`fromWorkers: this thread does the work of ${jobs.length} workers, for they can't start: ${error}`);
-    return start(atHand);
-  }
-}
-
-/** Absolute, so that it means the same to a worker. */
-async function urlOf(module: string | { readonly href: string }): Promise<string> {
-  if (typeof module !== 'string') return module.href;
-  if (/^[a-z][\w+.-]+:/i.test(module)) return module;
-  if (isNode) return (await builtin('node:url', () => import('node:url'))).pathToFileURL(module).href;
-  return new URL(module, globalThis.location.href).href;
-}
-
-/**
- * Where a pass stands: whose turn it is, where each worker stood behind its last record that was taken, who has ended.
- */
-type Stand = readonly [turn: number, states: readonly (PipelineState | null)[], ended: readonly number[]];
-
-function failed({ name, message, stack, at }: Failure, who: string, given: number): WorkerError {
-  const cause = Object.assign(new Error(message), { name, stack });
-  const place = at || `record ${given} of its share`;
-  return new WorkerError(`fromWorkers: expected ${who} to go on, got ${name} at ${place}: ${message}`, { cause });
-}
-
-/** Takes a record of each hand by turns. */
-function reader(hands: readonly Hand[], [start, before, over]: Stand): Reader<unknown> {
-  let turn = start;
-  const states = [...before];
-  const ended = [...over];
-  const given = hands.map(() => 0);
-  return {
-    async next() {
-      while (ended.length < hands.length) {
-        const who = turn;
-        if (ended.includes(who)) {
-          turn = (who + 1) % hands.length;
-          continue;
-        }
-        const message = await (hands[who] as Hand).take();
-        if ('failure' in message)
-          throw failed(message.failure, `worker ${who + 1} of ${hands.length}`, given[who] as number);
-        turn = (who + 1) % hands.length;
-        if ('record' in message) {
-          states[who] = message.state;
-          given[who] = (given[who] as number) + 1;
-          return new List([message.record]);
-        }
-        ended.push(who);
-      }
-      return null;
-    },
-    state: (): Stand => [turn, [...states], [...ended]],
-    close: () => closeAll(hands),
-  };
-}
 
 const kinds: Readonly<Record<string, Kind>> = {
   module: [
@@ -257,20 +56,11 @@ export const fromWorkers = callable<FromWorkers>(
       throw new ArgumentError(`fromWorkers: expected workers >= 0 and depth >= 1, got ${workers} and ${depth}`);
     const count = Math.max(1, workers);
     const seed = new Seed('fromWorkers', null);
-    const source: Source<unknown> = {
-      ...{ name: `fromWorkers[${count}]`, inputs: [], seed },
-      async open(epoch, state = [0, new Array(count).fill(null), []]) {
-        const [, states] = state as Stand;
-        const url = await urlOf(module);
-        const shared = typeof SharedArrayBuffer === 'undefined' ? null : new SharedArrayBuffer(4 * count);
-        const jobs = states.map((place, index): Job => {
-          const progress = shared && new Int32Array(shared, 4 * index, 1).fill(-1);
-          return { url, data: given, index, count, epoch, seed: seed.value, state: place, depth, progress };
-        });
-        return reader(await team(jobs, workers > 0), state as Stand);
-      },
-    };
-    return new Pipeline(source) as never;
+    const team = new Later(
+      () => import('./team.ts'),
+      ({ teamOf }) => teamOf({ module, workers, depth, data: given, seed }),
+    );
+    return new Pipeline({ ...laterSource(`fromWorkers[${count}]`, team), seed }) as never;
   },
   kinds,
 );
