@@ -104,11 +104,13 @@ for (const [name, text] of Object.entries(programs))
 
 const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
-/** Bytes of files, or of parts of programs; and by gzip. */
-function sizesOf(file: string | readonly string[]): { plain: number; zipped: number } {
+/** Bytes of files, or of parts of programs, but for those that `after` has loaded; and by gzip. */
+function sizesOf(file: string | readonly string[], after?: string): { plain: number; zipped: number } {
+  const loaded = after === undefined ? [] : (bundled.get(after) as string[]);
   const parts = [file]
     .flat()
     .flatMap((each) => bundled.get(each) ?? [each])
+    .filter((each) => !loaded.includes(each))
     .map((part) => readFileSync(part));
   return {
     plain: sum(parts.map(({ length }) => length)),
@@ -116,8 +118,8 @@ function sizesOf(file: string | readonly string[]): { plain: number; zipped: num
   };
 }
 
-for (const { what, file, beyond, limit } of budget) {
-  const all = sizesOf(file);
+for (const { what, file, beyond, after, limit } of budget) {
+  const all = sizesOf(file, after);
   const without = beyond === undefined ? { plain: 0, zipped: 0 } : sizesOf(beyond);
   const [plain, zipped] = [all.plain - without.plain, all.zipped - without.zipped];
   const columns = [what.padEnd(32), kilobytes(plain).padStart(10), kilobytes(zipped).padStart(10)];

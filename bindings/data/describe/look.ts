@@ -1,10 +1,10 @@
 // Looks at the records of a source, and tells of them as text, and as a page.
 import { isPlain } from '../../kinds.ts';
 import { short } from '../../page/html.ts';
+import { Cursor } from '../passes/cursor.ts';
+import { Table } from '../passes/table.ts';
 import { type Column, countOf, isNdArray, isNumbers, type NdArray, valueAt } from '../pipeline/columns.ts';
-import { Cursor } from '../pipeline/cursor.ts';
 import type { Source } from '../pipeline/source.ts';
-import { Table } from '../pipeline/table.ts';
 import { Counts, Moments, Sample } from '../prepare/statistics.ts';
 import { numbersOf } from '../prepare/step.ts';
 import { page } from './page.ts';

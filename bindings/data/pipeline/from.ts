@@ -3,12 +3,10 @@ import { callable } from '../../signature.ts';
 import type { Tensor } from '../../tensor.ts';
 import type { Dataset } from '../loader.ts';
 import type { Column, NdArray, Numbers } from './columns.ts';
+import type { AnyIterable } from './iterable.ts';
 import { sourceOf } from './memory.ts';
 import { Pipeline } from './pipeline.ts';
 import type { Source } from './source.ts';
-
-/** What can be iterated over, now or later. */
-export type AnyIterable<T> = Iterable<T> | AsyncIterable<T>;
 
 /** The value that a column has for each row. */
 export type ValueOf<C> = C extends BigInt64Array | BigUint64Array

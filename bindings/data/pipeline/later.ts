@@ -1,9 +1,16 @@
-// What comes with its code when it is first asked for: sources that a page may have no use for, or only later.
-import type { Source } from './source.ts';
+// What comes with its code when it is first asked for: sources that a page may have no use for, or only later, and what
+// stages do.
+import type { Run, Source } from './source.ts';
+
+/** Something that comes when it is asked for. */
+export interface Coming<T> {
+  /** It, when it is there. */
+  readonly made: T | null;
+  get(): Promise<T>;
+}
 
 /** What `make` makes of a module once, when it is first needed. */
-export class Later<M, T> {
-  /** It, when it is there. */
+export class Later<M, T> implements Coming<T> {
   made: T | null = null;
   readonly #load: () => Promise<M>;
   readonly #make: (module: M) => T;
@@ -15,27 +22,37 @@ export class Later<M, T> {
 
   /** @throws what the engine throws where the module cannot be loaded; the next call tries again */
   async get(): Promise<T> {
-    const module = await this.#load();
-    this.made ??= this.#make(module);
+    const module = this.made ?? (await this.#load());
+    this.made ??= this.#make(module as M);
     return this.made;
   }
 }
 
-/** A source of which the name is there, and the number of its records where it can be asked for by number. */
-export function laterSource<T>(
-  name: string,
-  own: { get(): Promise<Pick<Source<T>, 'open' | 'get'>> },
-  length?: number,
-): Source<T> {
-  return {
-    ...{ name, inputs: [], length },
-    open: async (epoch, state) => (await own.get()).open(epoch, state),
-    get:
-      length === undefined
-        ? undefined
-        : async (indices, epoch) => {
-            const source = await own.get();
-            return (source.get as NonNullable<typeof source.get>)(indices, epoch);
-          },
-  };
+/** What a source is before it is read. */
+export interface Known extends Pick<Source<unknown>, 'length' | 'seed' | 'fresh'> {
+  readonly inputs?: Source<unknown>['inputs'];
+  /** Whether its records can be asked for by number. */
+  readonly get?: unknown;
 }
+
+/** A source that is made when it is first read. */
+export const laterSource = <T>(name: string, own: Coming<Run<T>>, { get, ...known }: Known = {}): Source<T> => ({
+  ...{ name, inputs: [], ...known },
+  open: async (epoch, state) => (await own.get()).open(epoch, state),
+  get: get ? async (indices, epoch) => getOf(own.made ?? (await own.get()))(indices, epoch) : undefined,
+});
+
+const getOf = <T>(run: Run<T>) => run.get?.bind(run) as NonNullable<Source<T>['get']>;
+
+/** What stages do, and what reads memory. */
+export const stages = () => import('../passes/stages.ts');
+
+export type Stages = Awaited<ReturnType<typeof stages>>;
+
+/** A stage over sources. */
+export const stage = <T>(
+  name: string,
+  inputs: readonly Source<unknown>[],
+  make: (stages: Stages) => Run<T>,
+  known?: Known,
+): Source<T> => laterSource(name, new Later(stages, make), { inputs, ...known });

@@ -1,73 +1,18 @@
-// Pipelines: what users hold in hand of sources and stages.
+// Pipelines: what users hold in hand of sources and stages. What stages do, passes/, comes with the first pass.
 import type { Dtype } from '../../dtypes.ts';
 import { kinds } from '../../kinds.ts';
 import { ArgumentError, describe } from '../../memory/errors.ts';
 import { type Arguments, methods, signature } from '../../signature.ts';
-import { batches, type Collate, unbatch } from './batches.ts';
-import { cache } from './cache.ts';
-import type { Batched } from './collate.ts';
-import { Cursor, type Place } from './cursor.ts';
-import { interleave } from './interleave.ts';
+import type { Cursor, Place } from '../passes/cursor.ts';
+import type { Job, Port } from '../passes/serve.ts';
+import { type Batched, batchesOf, type Collate, copying } from './collate.ts';
+import { type Known, type Stages, stage, stages } from './later.ts';
 import { sourceOf } from './memory.ts';
-import { prefetch } from './prefetch.ts';
+import type { BatchOptions, BucketOptions, InterleaveOptions, ShuffleOptions, WindowOptions } from './options.ts';
 import { mix, Seed } from './random.ts';
-import { filter, filterChunk, type MapFunction, map, mapChunk, skip, take } from './records.ts';
 import type { BatchSampler, Sampler } from './samplers.ts';
-import { concat, enumerate, repeat, shard, zip } from './sequence.ts';
-import type { Job, Port } from './serve.ts';
-import { buckets, ordered, shuffle } from './shuffle.ts';
-import type { PipelineState, Source } from './source.ts';
+import type { MapFunction, PipelineState, Run, Source } from './source.ts';
 import { TensorLoader, type Tensors, type TensorsOptions } from './tensors.ts';
-
-/** Options of {@link Pipeline.batch}. */
-export interface BatchOptions<T = unknown, B = unknown> {
-  /** Whether a last batch that is not full is left out. @defaultValue false */
-  dropLast?: boolean;
-  /**
-   * Makes the batch of its records, or promises it. null: numbers become typed arrays, arrays of one shape an
-   * {@link NdArray}, strings a list, objects and lists are batched by keys and places.
-   * @defaultValue null
-   */
-  collate?: ((records: readonly T[]) => B | PromiseLike<B>) | null;
-}
-
-/** Options of {@link Pipeline.window}. */
-export interface WindowOptions<T = unknown, B = unknown> extends BatchOptions<T, B> {
-  /** How far the first record of a window is from that of the one before. @defaultValue 1 */
-  stride?: number;
-  /** Whether the last windows, which are not full, are left out. @defaultValue true */
-  dropLast?: boolean;
-}
-
-/** Options of {@link Pipeline.bucketByLength}. */
-export interface BucketOptions<T = unknown, B = unknown> extends BatchOptions<T, B> {
-  /** Records that are sorted at a time. null: 100 batches. @defaultValue null */
-  windowSize?: number | null;
-  /** Seed of the order of batches; null: one from the default generator. @defaultValue null */
-  seed?: number | null;
-}
-
-/** Options of {@link Pipeline.interleave}. */
-export interface InterleaveOptions {
-  /** How likely each is the next, this pipeline first, in any unit; null: they take turns. @defaultValue null */
-  weights?: readonly number[] | null;
-  /** Seed of the choices; null: one from the default generator. @defaultValue null */
-  seed?: number | null;
-  /** Whether it ends with the first that ends, or with the last. @defaultValue `'all'` */
-  until?: 'first' | 'all';
-}
-
-/** Options of {@link Pipeline.shuffle}. */
-export interface ShuffleOptions {
-  /**
-   * Records of a window, which is read whole and given in random order. null: all, where the source has random access,
-   * else 10,000.
-   * @defaultValue null
-   */
-  bufferSize?: number | null;
-  /** Seed of the orders; null: one from the default generator. @defaultValue null */
-  seed?: number | null;
-}
 
 /** A source and its stages as messages and states name them: `batch(shuffle(csv))`. */
 const nameOf = ({ name, inputs }: Source<unknown>): string =>
@@ -120,9 +65,26 @@ export class Pipeline<T> implements AsyncIterable<T> {
     return this.source.length;
   }
 
+  /** A stage behind this one. */
+  #then<U>(name: string, make: (stages: Stages, source: Source<T>) => Run<U>, known?: Known): Pipeline<U> {
+    const { source } = this;
+    return new Pipeline(stage(name, [source], (stages) => make(stages, source), known));
+  }
+
+  /** What a stage knows that gives a record for each. */
+  get #like(): Known {
+    const { length, get } = this.source;
+    return { length, get };
+  }
+
+  /** What a stage knows that hands records on. */
+  get #fresh(): Known {
+    return { fresh: this.source.fresh };
+  }
+
   /** Makes of each record another one, in order. Of asynchronous functions up to 64 calls are under way. */
   map<U>(fn: MapFunction<T, U>): Pipeline<U> {
-    return new Pipeline(map(this.source, fn));
+    return this.#then('map', (stages, source) => stages.map(source, fn), this.#like);
   }
 
   /**
@@ -130,42 +92,59 @@ export class Pipeline<T> implements AsyncIterable<T> {
    * call gets is for the source to say.
    */
   mapChunk<U = unknown>(fn: MapFunction<never, unknown>): Pipeline<U> {
-    return new Pipeline(mapChunk(this.source, fn as never) as Source<U>);
+    const make = (stages: Stages, source: Source<T>) => stages.mapChunk(source, fn as never) as Run<U>;
+    return this.#then('mapChunk', make, { length: this.length });
   }
 
   /** Leaves out the records for which `fn` gives, or promises, nothing true. */
   filter(fn: MapFunction<T, unknown>): Pipeline<T> {
-    return new Pipeline(filter(this.source, fn));
+    return this.#then('filter', (stages, source) => stages.filter(source, fn));
   }
 
   /** The same of columns: `fn` gives an array that has a true value for each row that stays. */
   filterChunk(fn: MapFunction<never, ArrayLike<unknown>>): Pipeline<T> {
-    return new Pipeline(filterChunk(this.source, fn as never));
+    return this.#then('filterChunk', (stages, source) => stages.filterChunk(source, fn as never));
   }
 
   /** Only the first `count` records. */
   take(count: number): Pipeline<T> {
     atLeast('take', 'count', count, 0);
-    return new Pipeline(take(this.source, count));
+    const length = this.length === undefined ? undefined : Math.min(this.length, count);
+    return this.#then('take', (stages, source) => stages.take(source, count), {
+      ...this.#like,
+      ...this.#fresh,
+      length,
+    });
   }
 
   /** All but the first `count` records. */
   skip(count: number): Pipeline<T> {
     atLeast('skip', 'count', count, 0);
-    return new Pipeline(skip(this.source, count));
+    const length = this.length === undefined ? undefined : Math.max(0, this.length - count);
+    return this.#then('skip', (stages, source) => stages.skip(source, count), {
+      ...this.#like,
+      ...this.#fresh,
+      length,
+    });
   }
 
   /** Puts `batchSize` records at a time into one. @throws ArgumentError where their shapes differ */
   batch<B = Batched<T>>(...args: Arguments<[batchSize: number], [dropLast: boolean], BatchOptions<T, B>>): Pipeline<B>;
   batch(size: unknown, dropLast?: unknown, collate?: unknown): Pipeline<unknown> {
     atLeast('batch', 'batchSize', size, 1);
-    const cut = { size, step: size, dropLast: dropLast as boolean, collate: collate as Collate | null };
-    return new Pipeline(batches('batch', this.source, cut));
+    return this.#batches('batch', size, size, dropLast, collate);
+  }
+
+  #batches(name: string, size: number, step: number, dropLast: unknown, own: unknown): Pipeline<unknown> {
+    const collate = own as Collate | null;
+    const cut = { size, step, dropLast: dropLast as boolean, collate };
+    const known = { length: batchesOf(this.length, cut), fresh: collate === null || copying.has(collate) };
+    return this.#then(name, (stages, source) => stages.batches(source, cut), known);
   }
 
   /** The records of batches again, each on its own; of an array or typed array its items. */
   unbatch<U = unknown>(): Pipeline<U> {
-    return new Pipeline(unbatch(this.source) as Source<U>);
+    return this.#then('unbatch', (stages, source) => stages.unbatch(source) as Run<U>);
   }
 
   /** Gives records in a random order, another one each pass. */
@@ -173,25 +152,38 @@ export class Pipeline<T> implements AsyncIterable<T> {
   shuffle(bufferSize?: unknown, seed?: unknown): Pipeline<T> {
     if (bufferSize !== null) atLeast('shuffle', 'bufferSize', bufferSize, 1);
     if (seed !== null) atLeast('shuffle', 'seed', seed, 0);
-    return new Pipeline(shuffle(this.source, bufferSize as number | null, seed as number | null));
+    const own = new Seed('shuffle', seed as number | null);
+    const make = (stages: Stages, source: Source<T>) => stages.shuffle(source, bufferSize as number | null, own);
+    return this.#then('shuffle', make, { length: this.length, seed: own });
   }
 
   /** All records, so many times; null: for ever. Each time is a pass of its own to stages before this one. */
   repeat(count: number | null = null): Pipeline<T> {
     if (count !== null) atLeast('repeat', 'count', count, 0);
-    return new Pipeline(repeat(this.source, count));
+    const length = this.length === undefined || count === null ? undefined : this.length * count;
+    return this.#then('repeat', (stages, source) => stages.repeat(source, count), { length });
   }
 
   /** The records of this and then those of the others. */
   concat<U = T>(...others: Pipeline<U>[] | [others: readonly Pipeline<U>[]]): Pipeline<T | U>;
   concat(...[others]: readonly unknown[]): Pipeline<unknown> {
-    return new Pipeline(concat(this.#with(others)));
+    const inputs = this.#with(others);
+    const length = inputs.reduce<number | undefined>(
+      (sum, { length }) => (sum === undefined || length === undefined ? undefined : sum + length),
+      0,
+    );
+    const get = length !== undefined && inputs.every(({ get }) => get);
+    return new Pipeline(stage('concat', inputs, (stages) => stages.concat(inputs), { length, get }));
   }
 
   /** Lists of one record of each, until the first has no more. */
   zip<U extends readonly unknown[]>(...others: { [K in keyof U]: Pipeline<U[K]> }): Pipeline<[T, ...U]>;
   zip(...[others]: readonly unknown[]): Pipeline<unknown> {
-    return new Pipeline(zip(this.#with(others)));
+    const inputs = this.#with(others);
+    const lengths = inputs.map(({ length }) => length ?? Number.NaN);
+    const [least, get] = [Math.min(...lengths), inputs.every(({ get }) => get)];
+    const length = Number.isNaN(least) ? undefined : least;
+    return new Pipeline(stage('zip', inputs, (stages) => stages.zip(inputs), { length, get }));
   }
 
   /** Records of this and the others by turns, or as likely as weights say. */
@@ -204,9 +196,10 @@ export class Pipeline<T> implements AsyncIterable<T> {
         `interleave: expected a weight >= 0 for each of ${inputs.length} pipelines, got ${describe(given)}`,
       );
     if (seed !== null) atLeast('interleave', 'seed', seed, 0);
-    return new Pipeline(
-      interleave(inputs, { weights: given, seed: seed as number | null, untilFirst: until === 'first' }),
-    );
+    // Who takes turns draws nothing.
+    const own = new Seed('interleave', given ? (seed as number | null) : 0);
+    const turns = { weights: given, seed: own, untilFirst: until === 'first' };
+    return new Pipeline(stage('interleave', inputs, (stages) => stages.interleave(inputs, turns), { seed: own }));
   }
 
   #with(others: unknown): Source<unknown>[] {
@@ -215,7 +208,7 @@ export class Pipeline<T> implements AsyncIterable<T> {
 
   /** Lists of the number of a record and the record. */
   enumerate(start: number = 0): Pipeline<[number, T]> {
-    return new Pipeline(enumerate(this.source, start));
+    return this.#then('enumerate', (stages, source) => stages.enumerate(source, start), this.#like);
   }
 
   /**
@@ -226,12 +219,14 @@ export class Pipeline<T> implements AsyncIterable<T> {
     atLeast('shard', 'count', count, 1);
     if (!(index >= 0 && index < count))
       throw new ArgumentError(`shard: expected index from 0 to ${count - 1}, got ${index}`);
-    return new Pipeline(shard(this.source, count, index));
+    const length = this.length === undefined ? undefined : Math.ceil(Math.max(0, this.length - index) / count);
+    const known = { ...this.#like, ...this.#fresh, length };
+    return this.#then('shard', (stages, source) => stages.shard(source, count, index), known);
   }
 
   /** Keeps in memory what a first whole pass reads; later ones give the same. */
   cache(): Pipeline<T> {
-    return new Pipeline(cache(this.source));
+    return this.#then('cache', (stages, source) => stages.cache(source), this.#like);
   }
 
   /** Windows of `size` records that follow each other, made as batches are. */
@@ -241,8 +236,7 @@ export class Pipeline<T> implements AsyncIterable<T> {
   window(size: unknown, stride?: unknown, dropLast?: unknown, collate?: unknown): Pipeline<unknown> {
     atLeast('window', 'size', size, 1);
     atLeast('window', 'stride', stride, 1);
-    const cut = { size, step: stride, dropLast: dropLast as boolean, collate: collate as Collate | null };
-    return new Pipeline(batches('window', this.source, cut));
+    return this.#batches('window', size, stride, dropLast, collate);
   }
 
   /** Batches of records of about one length, which padding makes little longer; they come in a random order. */
@@ -254,8 +248,10 @@ export class Pipeline<T> implements AsyncIterable<T> {
     atLeast('bucketByLength', 'batchSize', size, 1);
     if (windowSize !== null) atLeast('bucketByLength', 'windowSize', windowSize, 1);
     if (seed !== null) atLeast('bucketByLength', 'seed', seed, 0);
-    const cut = { size, dropLast, collate, windowSize: windowSize ?? 100 * size, seed };
-    return new Pipeline(buckets(this.source, lengthOf as (record: T) => number, cut));
+    const own = new Seed('bucketByLength', seed);
+    const cut = { size, dropLast, collate, windowSize: windowSize ?? 100 * size, seed: own };
+    const make = (stages: Stages, source: Source<T>) => stages.buckets(source, lengthOf as (record: T) => number, cut);
+    return this.#then('bucketByLength', make, { seed: own });
   }
 
   /**
@@ -274,14 +270,13 @@ export class Pipeline<T> implements AsyncIterable<T> {
       throw new ArgumentError(
         `sample: expected records that can be asked for by number, got ${nameOf(source)}, a stream`,
       );
-    if (isSampler(sampler))
-      return new Pipeline(
-        ordered('sample', source, sampler.length, (seed, epoch) => sampler.draw(seed, epoch), sampler.seed),
-      );
-    const numbers = sampler as Iterable<number>;
-    if (typeof numbers[Symbol.iterator] !== 'function')
+    const numbers = sampler as Sampler | (Iterable<number> & { readonly draw?: never });
+    if (!isSampler(numbers) && typeof numbers[Symbol.iterator] !== 'function')
       throw new ArgumentError(`sample: expected a sampler or an iterable of numbers, got ${describe(sampler)}`);
-    return new Pipeline(ordered('sample', source, undefined, () => Int32Array.from(numbers), new Seed('sample', 0)));
+    const { length, seed } = isSampler(numbers) ? numbers : { length: undefined, seed: new Seed('sample', 0) };
+    const order = (drawn: number, epoch: number): Int32Array =>
+      numbers.draw ? numbers.draw(drawn, epoch) : Int32Array.from(numbers);
+    return this.#then('sample', (stages) => stages.ordered(source, order, seed), { length, seed });
   }
 
   /**
@@ -290,7 +285,8 @@ export class Pipeline<T> implements AsyncIterable<T> {
    */
   prefetch(count: number = 2): Pipeline<T> {
     atLeast('prefetch', 'count', count, 1);
-    return new Pipeline(prefetch(this.source, count));
+    const known = { length: this.length, ...this.#fresh };
+    return this.#then('prefetch', (stages, source) => stages.prefetch(source, count), known);
   }
 
   /**
@@ -353,7 +349,7 @@ export class Pipeline<T> implements AsyncIterable<T> {
 
   /** Gives the records of a pass to another thread. @internal */
   async serve(job: Job, port: Port): Promise<void> {
-    const { serve } = await import('./serve.ts');
+    const { serve } = await import('../passes/serve.ts');
     return serve(this, !!this.source.fresh, job, port);
   }
 
@@ -368,6 +364,7 @@ export class Pipeline<T> implements AsyncIterable<T> {
   }
 
   async *#records(pass: Pass): AsyncGenerator<T, void, undefined> {
+    const { Cursor } = await stages();
     const cursor = await Cursor.open(this.source, pass.epoch, pass.place);
     pass.cursor = cursor;
     let ended = false;

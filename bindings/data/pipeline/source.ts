@@ -1,7 +1,21 @@
 // What a pipeline is made of: sources, and stages that are sources over others. Each is opened into a reader, which can
 // say where it stands.
-import type { Chunk } from './chunk.ts';
 import type { Seed } from './random.ts';
+
+/** A row: a value for each name of a column. */
+export type Row = Record<string, unknown>;
+
+/** Some records, in their order. Whoever gets a chunk only reads it. */
+export interface Chunk<T> {
+  /** Number of records. */
+  readonly length: number;
+  /** Record i, from 0. */
+  at(i: number): T;
+  /** The records at `indices`, in that order, in memory of their own. */
+  gather(indices: Int32Array): Chunk<T>;
+  /** The records from … to − 1; they may share memory with this. */
+  slice(from: number, to: number): Chunk<T>;
+}
 
 /** Any JSON value but undefined: where a reader stands. Only the source that made it knows what it means. */
 export type State = unknown;
@@ -54,6 +68,9 @@ export interface Source<T> {
   get?: ((indices: Int32Array, epoch: number) => Chunk<T> | Promise<Chunk<T>>) | undefined;
 }
 
+/** What is read of a source. */
+export type Run<T> = Pick<Source<T>, 'open' | 'get'>;
+
 /** Where a pass stands: what {@link Pipeline.loadState} needs to go on with the very next record. */
 export interface PipelineState {
   /** Passes begun before this one. */
@@ -65,3 +82,6 @@ export interface PipelineState {
   /** The seeds of stages that were given none. */
   seeds: number[];
 }
+
+/** Makes a record of another, or promises one. `index` is its number in the pass, `epoch` that of the pass. */
+export type MapFunction<T, U> = (record: T, index: number, epoch: number) => U | PromiseLike<U>;

@@ -5,13 +5,11 @@ import { callable, signature } from '../../signature.ts';
 import type { Tensor } from '../../tensor.ts';
 import type { Dataset } from '../loader.ts';
 import { Shuffle } from '../shuffle.ts';
+import { stage } from './later.ts';
 import { isDataset } from './memory.ts';
 import { Pipeline } from './pipeline.ts';
 import { drawSeed, Seed, unit } from './random.ts';
-import { sieved } from './records.ts';
-import { ordered } from './shuffle.ts';
 import type { Source } from './source.ts';
-import { getOf } from './stage.ts';
 
 const subsetTakes = signature('Subset(dataset: object, indices: any)');
 const batchTakes = signature('Subset.batch(indices: places)', {
@@ -61,16 +59,11 @@ export class Subset<B extends readonly Tensor[] = readonly Tensor[]> implements 
 }
 
 /** The records of a source at `indices`, in that order. */
-export function subset<T>(input: Source<T>, indices: Int32Array): Source<T> {
-  const get = getOf(input) as NonNullable<Source<T>['get']>;
-  return {
-    ...ordered('subset', input, indices.length, () => indices, new Seed('subset', 0)),
-    get: (places, epoch) =>
-      get(
-        places.map((i) => indices[i] as number),
-        epoch,
-      ),
-  };
+function subset<T>(input: Source<T>, indices: Int32Array): Source<T> {
+  const seed = new Seed('subset', 0);
+  return stage('subset', [input], (stages) => stages.subset(input, indices, seed), {
+    ...{ length: indices.length, seed, get: true },
+  });
 }
 
 /** Something that has parts. */
@@ -82,7 +75,11 @@ const partOf = (whole: Whole, indices: Int32Array): Whole =>
 
 /** The part of a stream that `has` says of a number. */
 const streamOf = (whole: Pipeline<unknown>, has: (index: number) => boolean): Whole =>
-  new Pipeline(sieved('part', whole.source, ({ length }, index) => Array.from({ length }, (_, i) => has(index + i))));
+  new Pipeline(
+    stage('part', [whole.source], (stages) =>
+      stages.sieved(whole.source, ({ length }, index) => Array.from({ length }, (_, i) => has(index + i))),
+    ),
+  );
 
 /** Number of records of what has random access; null of a stream. @throws ArgumentError for what is neither */
 function countOf(op: string, whole: unknown): number | null {

@@ -1,13 +1,11 @@
 // The last stage: batches as tensors, one turn of the loop each.
-import { tensor } from '../../creation.ts';
 import { checkDtype, type Dtype } from '../../dtypes.ts';
 import { runtime } from '../../engine/engine.ts';
-import { isPlain } from '../../kinds.ts';
 import { rowOf } from '../../lookup.ts';
 import type { Scope } from '../../memory/arena.ts';
 import { methods, signature } from '../../signature.ts';
-import { Tensor } from '../../tensor.ts';
-import { isNdArray, isNumbers, type NdArray, type Numbers } from './columns.ts';
+import type { Tensor } from '../../tensor.ts';
+import type { NdArray, Numbers } from './columns.ts';
 import type { PipelineState } from './source.ts';
 
 /** What a batch B is with tensors in place of arrays of numbers. */
@@ -27,38 +25,6 @@ export interface TensorsOptions {
   dtype?: Dtype | null;
   /** Those of some, by the names and places of the batch. @defaultValue null */
   dtypes?: Readonly<Record<string, Dtype>> | null;
-}
-
-const whole = (numbers: BigInt64Array | BigUint64Array): Float64Array => Float64Array.from(numbers, Number);
-
-/** An array of numbers as a tensor. */
-function tensorOf(data: Numbers | readonly number[], shape: readonly number[], dtype: Dtype | undefined): Tensor {
-  const wide = data instanceof BigInt64Array || data instanceof BigUint64Array;
-  const type = dtype ?? (wide ? 'i32' : undefined);
-  return tensor((wide ? whole(data) : data) as never, { shape, ...(type && { dtype: type }) });
-}
-
-const isNumbersList = (x: unknown): x is readonly number[] =>
-  Array.isArray(x) && x.length > 0 && x.every((item) => typeof item === 'number');
-
-/** The arrays of a batch as tensors, `dtypeOf` their names; what else it has stays. */
-function tensorsOf(
-  batch: unknown,
-  name: string,
-  dtypeOf: (name: string) => Dtype | undefined,
-  own: (x: Tensor) => void,
-): unknown {
-  const inside = (value: unknown, key: string | number): unknown => tensorsOf(value, String(key), dtypeOf, own);
-  const nd = isNumbers(batch) || isNumbersList(batch) ? { data: batch, shape: [batch.length] } : batch;
-  if (nd instanceof Tensor) return nd;
-  if (nd !== batch || isNdArray(nd)) {
-    const x = tensorOf((nd as NdArray).data, (nd as NdArray).shape, dtypeOf(name));
-    own(x);
-    return x;
-  }
-  if (Array.isArray(batch)) return batch.map(inside);
-  if (!isPlain(batch)) return batch;
-  return Object.fromEntries(Object.entries(batch).map(([key, value]) => [key, inside(value, key)]));
 }
 
 /** What a pipeline is to its last stage. */
@@ -111,6 +77,7 @@ export class TensorLoader<T> implements AsyncIterable<T> {
   }
 
   async *#turns(batches: AsyncIterable<unknown>): AsyncGenerator<T, void, undefined> {
+    const { tensorsOf } = await import('../passes/stages.ts');
     const { arena } = runtime();
     let turn: Scope | null = null;
     const end = (): void => {

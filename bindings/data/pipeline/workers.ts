@@ -57,10 +57,10 @@ export const fromWorkers = callable<FromWorkers>(
     const count = Math.max(1, workers);
     const seed = new Seed('fromWorkers', null);
     const team = new Later(
-      () => import('./team.ts'),
+      () => import('../passes/team.ts'),
       ({ teamOf }) => teamOf({ module, workers, depth, data: given, seed }),
     );
-    return new Pipeline({ ...laterSource(`fromWorkers[${count}]`, team), seed }) as never;
+    return new Pipeline(laterSource(`fromWorkers[${count}]`, team, { seed })) as never;
   },
   kinds,
 );

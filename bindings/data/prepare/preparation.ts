@@ -1,16 +1,15 @@
-// Columns of files into the numbers that networks take: what has to be known of the data is found in passes over it,
-// and saved with the model.
+// Columns of files into the numbers that networks take: what has to be known of the data is found in passes over it, by
+// fit.ts, and saved with the model.
 import { isPlain } from '../../kinds.ts';
 import { rowOf } from '../../lookup.ts';
 import { ArgumentError, describe } from '../../memory/errors.ts';
 import { signature } from '../../signature.ts';
-import { type Column, isNumbers, type NdArray, valuesOf } from '../pipeline/columns.ts';
-import { Cursor } from '../pipeline/cursor.ts';
+import type { Column, NdArray } from '../pipeline/columns.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
-import { type Row, Table } from '../pipeline/table.ts';
+import type { Row } from '../pipeline/source.ts';
 import { codesOf, type DatePart, datePartsOf, hashedOf, oneHotOf } from './categorical.ts';
 import { clipOf, type Fill, fillOf, logOf, minMaxOf, quantileOf, standardizeOf } from './numeric.ts';
-import type { Step, StepState, Values } from './step.ts';
+import { columnOf, type Step, type StepState, type Values } from './step.ts';
 
 /** What becomes of the columns of a source: by the names of what comes out, the columns that go in and their steps. */
 export type PreparationSpec<K extends string = string> = Readonly<
@@ -93,18 +92,6 @@ class Chain {
     return this.steps.find(({ fitted }) => !fitted);
   }
 
-  /** Shows values to the first step that has not seen them, as those before it make them. */
-  collect(values: Values): void {
-    let now = values;
-    for (const step of this.steps) {
-      if (!step.fitted) {
-        step.collect(now);
-        return;
-      }
-      now = step.apply(now);
-    }
-  }
-
   apply(values: Values): Float64Array {
     return this.steps.reduce<Values>((now, step) => step.apply(now), values) as Float64Array;
   }
@@ -178,25 +165,8 @@ export class Preparation<K extends string = string> {
   async fit(...args: [pipeline: Pipeline<Row>]): Promise<void> {
     const [pipeline] = toFit.parse(args) as typeof args;
     const { source } = rows('fit', pipeline);
-    for (;;) {
-      const open = this.#chains().filter(({ unfitted }) => unfitted);
-      if (open.length === 0) return;
-      const cursor = await Cursor.open(source, 0, null);
-      try {
-        for (
-          let chunk = await cursor.look(1, Number.POSITIVE_INFINITY);
-          chunk;
-          chunk = await cursor.look(1, Number.POSITIVE_INFINITY)
-        ) {
-          const columns = tableOf('fit', chunk);
-          for (const chain of open) chain.collect(columnOf('fit', columns, chain.column));
-          cursor.drop(chunk.length);
-        }
-      } finally {
-        await cursor.close();
-      }
-      for (const { unfitted, where } of open) unfitted?.finish(where);
-    }
+    const { fitAll } = await import('./fit.ts');
+    return fitAll(source, this.#chains());
   }
 
   /** The outputs of rows: what {@link Preparation.transform} makes, a record a row. */
@@ -327,21 +297,4 @@ function sideBySide(parts: readonly Float64Array[], chains: readonly Chain[]): N
 function rows(op: string, pipeline: unknown): Pipeline<Row> {
   if (pipeline instanceof Pipeline) return pipeline as Pipeline<Row>;
   throw new ArgumentError(`${op}: expected a pipeline of rows, got ${describe(pipeline)}; make one with data.from()`);
-}
-
-/** The columns of a chunk. @throws ArgumentError where its records are no rows */
-function tableOf(op: string, chunk: { readonly length: number; at(i: number): unknown }): ReadonlyMap<string, Column> {
-  if (chunk instanceof Table) return chunk.columns;
-  const records = Array.from({ length: chunk.length }, (_, i) => chunk.at(i));
-  const [first] = records;
-  if (!isPlain(first))
-    throw new ArgumentError(`${op}: expected rows, objects of values by names, got ${describe(first)}`);
-  return new Map(Object.keys(first).map((name) => [name, records.map((row) => (row as Row)[name])]));
-}
-
-/** @throws ArgumentError where there is no such column */
-function columnOf(op: string, columns: ReadonlyMap<string, Column>, name: string): Values {
-  const column = columns.get(name);
-  if (column) return isNumbers(column) ? column : valuesOf(column);
-  throw new ArgumentError(`${op}: expected a column '${name}', got ${[...columns.keys()].join(', ')}`);
 }

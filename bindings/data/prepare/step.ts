@@ -1,5 +1,6 @@
 // What a preparation is made of: steps that look at a column once, and then turn its values into numbers.
-import { isNumbers } from '../pipeline/columns.ts';
+import { ArgumentError } from '../../memory/errors.ts';
+import { type Column, isNumbers, valuesOf } from '../pipeline/columns.ts';
 
 /** The values of a column, of any kind. */
 export type Values = ArrayLike<unknown>;
@@ -64,4 +65,11 @@ export function plain(
     inverse: inverse && ((values) => values.map(inverse)),
     state: () => ({ step: name, ...options }),
   };
+}
+
+/** The column of that name. @throws ArgumentError where there is no such column */
+export function columnOf(op: string, columns: ReadonlyMap<string, Column>, name: string): Values {
+  const column = columns.get(name);
+  if (column) return isNumbers(column) ? column : valuesOf(column);
+  throw new ArgumentError(`${op}: expected a column '${name}', got ${[...columns.keys()].join(', ')}`);
 }

@@ -1,7 +1,7 @@
 // Reads the rows of arrays in files, each where it lies.
 import { FormatError } from '../../memory/errors.ts';
 import { idxHeader } from '../idx.ts';
-import { List } from '../pipeline/chunk.ts';
+import { List } from '../passes/chunk.ts';
 import type { Numbers } from '../pipeline/columns.ts';
 import type { Reader, Source, State } from '../pipeline/source.ts';
 import type { ByteSource } from '../sources/byte-source.ts';

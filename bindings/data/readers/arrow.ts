@@ -1,8 +1,8 @@
 // Arrow IPC files (Feather) and streams, by flechette: record batch by record batch, each read when it is asked for.
 import type { Field as ArrowField, DataType } from '@uwdata/flechette';
 import { BackendError, FormatError } from '../../memory/errors.ts';
-import type { Reader, Source, State } from '../pipeline/source.ts';
-import { type Row, Table } from '../pipeline/table.ts';
+import { Table } from '../passes/table.ts';
+import type { Reader, Row, Source, State } from '../pipeline/source.ts';
 import type { ByteSource } from '../sources/byte-source.ts';
 import type { ColumnType, Field } from '../sources/types.ts';
 import { openRandom, type RandomBytes } from './bytes.ts';

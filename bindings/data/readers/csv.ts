@@ -1,8 +1,7 @@
 // Reads files of separated values.
 import { meant } from '../../kinds.ts';
 import { ArgumentError, describe } from '../../memory/errors.ts';
-import type { Reader, Source, State } from '../pipeline/source.ts';
-import type { Row } from '../pipeline/table.ts';
+import type { Reader, Row, Source, State } from '../pipeline/source.ts';
 import type { ByteSource } from '../sources/byte-source.ts';
 import type { LineReport } from '../sources/report.ts';
 import type { CsvType } from '../sources/types.ts';

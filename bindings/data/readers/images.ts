@@ -1,6 +1,6 @@
 // Reads images of lists and folders, and decodes them.
 import { ArgumentError, BackendError, FormatError, named } from '../../memory/errors.ts';
-import { List } from '../pipeline/chunk.ts';
+import { List } from '../passes/chunk.ts';
 import type { NdArray } from '../pipeline/columns.ts';
 import type { Source } from '../pipeline/source.ts';
 import type { ByteSource } from '../sources/byte-source.ts';

@@ -1,8 +1,9 @@
 // Records out of lines of JSON: the values, or rows of typed columns.
 import { isPlain } from '../../kinds.ts';
 import { describe } from '../../memory/errors.ts';
-import { type Chunk, List } from '../pipeline/chunk.ts';
-import { type Row, Table } from '../pipeline/table.ts';
+import { List } from '../passes/chunk.ts';
+import { Table } from '../passes/table.ts';
+import type { Chunk, Row } from '../pipeline/source.ts';
 import type { CsvType } from '../sources/types.ts';
 import { dateOf, truthOf } from './numbers.ts';
 import { arrayOf, fits } from './scan.ts';

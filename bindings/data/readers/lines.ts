@@ -1,6 +1,6 @@
 // Reads files of lines.
-import { type Chunk, List } from '../pipeline/chunk.ts';
-import type { Reader, Source, State } from '../pipeline/source.ts';
+import { List } from '../passes/chunk.ts';
+import type { Chunk, Reader, Source, State } from '../pipeline/source.ts';
 import type { ByteSource } from '../sources/byte-source.ts';
 import type { LineReport } from '../sources/report.ts';
 import type { CsvType } from '../sources/types.ts';

@@ -1,8 +1,8 @@
 // Parquet, by hyparquet: row groups and columns are read by range as they are asked for.
 import type { AsyncBuffer, FileMetaData, ParquetScan, SchemaElement, SchemaTree } from 'hyparquet';
 import { BackendError } from '../../memory/errors.ts';
-import type { Reader, Source, State } from '../pipeline/source.ts';
-import { type Row, Table } from '../pipeline/table.ts';
+import { Table } from '../passes/table.ts';
+import type { Reader, Row, Source, State } from '../pipeline/source.ts';
 import type { ByteSource } from '../sources/byte-source.ts';
 import type { ColumnType, Field } from '../sources/types.ts';
 import { openRandom, type RandomBytes } from './bytes.ts';

@@ -1,6 +1,7 @@
 // Scans rows of fields that a character separates, from bytes straight into columns: numbers never become strings.
 import { describe } from '../../memory/errors.ts';
-import { type Column, Table } from '../pipeline/table.ts';
+import { Table } from '../passes/table.ts';
+import type { Column } from '../pipeline/columns.ts';
 import type { CsvType } from '../sources/types.ts';
 import type { Blocks } from './blocks.ts';
 import { behind, dateAt, dateOf, numberAt, numberOf, truthAt, truthOf } from './numbers.ts';

@@ -1,6 +1,6 @@
 // Reads texts piece by piece, and makes numbers of them.
 import { FormatError } from '../../memory/errors.ts';
-import { List } from '../pipeline/chunk.ts';
+import { List } from '../passes/chunk.ts';
 import type { Reader, Source, State } from '../pipeline/source.ts';
 import type { ByteSource } from '../sources/byte-source.ts';
 import { Blocks } from './blocks.ts';

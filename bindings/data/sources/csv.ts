@@ -4,7 +4,7 @@ import { ArgumentError, describe } from '../../memory/errors.ts';
 import { callable } from '../../signature.ts';
 import { Later, laterSource } from '../pipeline/later.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
-import type { Row } from '../pipeline/table.ts';
+import type { Row } from '../pipeline/source.ts';
 import type { ColumnSchema } from '../readers/csv.ts';
 import { type ByteSource, sourceKind } from './byte-source.ts';
 import { type LineReport, nothingYet } from './report.ts';

@@ -54,7 +54,7 @@ export function images(...args: [entries: readonly ImageEntry[], options?: Image
     return { source, label, name: entry.name ?? nameOf(source, i) };
   });
   const own = new Later(readers, ({ imagesOf }) => imagesOf('images', known, channels, size));
-  return new Pipeline(laterSource<ImageRecord>('images', own, known.length));
+  return new Pipeline(laterSource<ImageRecord>('images', own, { length: known.length, get: true }));
 }
 
 const toFolder = signature('imageFolder(path: string, *, channels: int = 3, size: int[]|null = null)');

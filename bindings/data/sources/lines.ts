@@ -4,7 +4,7 @@ import { ArgumentError } from '../../memory/errors.ts';
 import { callable } from '../../signature.ts';
 import { Later, laterSource } from '../pipeline/later.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
-import type { Row } from '../pipeline/table.ts';
+import type { Row } from '../pipeline/source.ts';
 import { type ByteSource, sourceKind } from './byte-source.ts';
 import { type LineReport, nothingYet } from './report.ts';
 import { type CsvType, checkCsvTypes, encodingOf } from './types.ts';

@@ -2,10 +2,9 @@
 // readers/arrow.ts, comes with the first pass.
 import { ArgumentError, describe } from '../../memory/errors.ts';
 import { signature } from '../../signature.ts';
-import { Later, laterSource } from '../pipeline/later.ts';
+import { type Coming, Later, laterSource } from '../pipeline/later.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
-import type { Source } from '../pipeline/source.ts';
-import type { Row } from '../pipeline/table.ts';
+import type { Row, Source } from '../pipeline/source.ts';
 import { type ByteSource, sourceKind } from './byte-source.ts';
 import { COLUMN_TYPES, type ColumnType, type Field } from './types.ts';
 
@@ -25,10 +24,10 @@ const toSchema = signature('TableFile.schema()');
 
 /** The rows of a file, in columns. */
 export class TableFile extends Pipeline<Row> {
-  readonly #file: { get(): Promise<FieldSource> };
+  readonly #file: Coming<FieldSource>;
 
   /** @internal */
-  constructor(name: string, file: { get(): Promise<FieldSource> }) {
+  constructor(name: string, file: Coming<FieldSource>) {
     super(laterSource<Row>(name, file));
     this.#file = file;
   }

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as data from '../../../bindings/data/index.ts';
-import { recordsOf } from '../../../bindings/data/pipeline/chunk.ts';
-import type { Row } from '../../../bindings/data/pipeline/table.ts';
+import { recordsOf } from '../../../bindings/data/passes/chunk.ts';
+import type { Row } from '../../../bindings/data/pipeline/source.ts';
 import { ArgumentError, FormatError } from '../../../bindings/memory/errors.ts';
 
 interface Golden {

@@ -1,9 +1,9 @@
 // What stands in a worker: a pipeline that gives its records away as fast as they are taken.
 
 import { isPlain } from '../../kinds.ts';
-import { isNdArray, isNumbers } from './columns.ts';
+import { isNdArray, isNumbers } from '../pipeline/columns.ts';
+import type { PipelineState } from '../pipeline/source.ts';
 import { failureOf, progress } from './records.ts';
-import type { PipelineState } from './source.ts';
 
 /** What a worker is to do: a pass over the pipeline that a module sets up. */
 export interface Job {

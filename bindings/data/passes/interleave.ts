@@ -1,16 +1,17 @@
 // Records of several sources by turns.
-import type { Chunk } from './chunk.ts';
+
+import { type Seed, unit } from '../pipeline/random.ts';
+import type { Chunk, Run, Source } from '../pipeline/source.ts';
 import type { Cursor } from './cursor.ts';
-import { Seed, unit } from './random.ts';
-import type { Source } from './source.ts';
-import { stage } from './stage.ts';
+import { run } from './run.ts';
 import { join } from './table.ts';
 
 /** How sources take turns. */
 export interface Turns {
   /** How likely each one is; null: one after the other. */
   readonly weights: readonly number[] | null;
-  readonly seed: number | null;
+  /** What they are drawn from. */
+  readonly seed: Seed;
   /** Whether the first that ends ends all. */
   readonly untilFirst: boolean;
 }
@@ -53,10 +54,7 @@ function* picks(
 /** Picks that are made at once. */
 const AT_ONCE = 256;
 
-export function interleave<T>(inputs: readonly Source<T>[], turns: Turns): Source<T> {
-  const { weights, untilFirst } = turns;
-  // Who takes turns draws nothing.
-  const seed = new Seed('interleave', weights ? turns.seed : 0);
+export function interleave<T>(inputs: readonly Source<T>[], { weights, untilFirst, seed }: Turns): Run<T> {
   const count = inputs.length;
   const done = ({ ended }: Own): boolean =>
     inputs.every((_, i) => ended.includes(i) || weights?.[i] === 0) || (untilFirst && ended.length > 0);
@@ -76,8 +74,8 @@ export function interleave<T>(inputs: readonly Source<T>[], turns: Turns): Sourc
     own.turn = ((whose.at(-1) ?? own.turn - 1) + 1) % count;
     return whose;
   };
-  return stage({
-    ...{ name: 'interleave', inputs, seed },
+  return run({
+    inputs,
     own: (): Own => ({ step: 0, turn: 0, ended: [] }),
     run: (cursors, own, epoch) => async (wanted) => {
       let whose: number[] = [];

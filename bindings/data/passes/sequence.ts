@@ -1,23 +1,18 @@
 // Stages that put sources one behind the other, or side by side.
-import { type Chunk, List } from './chunk.ts';
-import type { Column } from './columns.ts';
-import type { Reader, Source, State } from './source.ts';
-import { getOf, type Index, skipped, stage } from './stage.ts';
-import { join, Table } from './table.ts';
 
-/** Sum of lengths, where all are known. */
-const sum = (lengths: readonly (number | undefined)[]): number | undefined =>
-  lengths.reduce<number | undefined>((a, b) => (a === undefined || b === undefined ? undefined : a + b), 0);
+import type { Column } from '../pipeline/columns.ts';
+import type { Chunk, Reader, Run, Source, State } from '../pipeline/source.ts';
+import { List } from './chunk.ts';
+import { getOf, type Index, run, skipped } from './run.ts';
+import { join, Table } from './table.ts';
 
 /** Passes one after the other: `nth` says which, and null where there is none. */
 function inTurn<T>(
-  name: string,
-  inputs: readonly Source<T>[],
   nth: (i: number, epoch: number) => readonly [Source<T>, number] | null,
-  own: Partial<Source<T>>,
-): Source<T> {
+  get?: Source<T>['get'],
+): Run<T> {
   return {
-    ...{ name, inputs, ...own },
+    get,
     async open(epoch, state = [0, null]) {
       let [i, place] = state as [number, State];
       /** Whether the pass that is under way gave nothing yet. */
@@ -55,18 +50,12 @@ function inTurn<T>(
 }
 
 /** @param count null: for ever */
-export const repeat = <T>(input: Source<T>, count: number | null): Source<T> =>
-  inTurn(
-    'repeat',
-    [input],
-    (i, epoch) => (count === null ? [input, epoch + i] : i < count ? [input, epoch * count + i] : null),
-    { length: input.length === undefined || count === null ? undefined : input.length * count },
-  );
+export const repeat = <T>(input: Source<T>, count: number | null): Run<T> =>
+  inTurn((i, epoch) => (count === null ? [input, epoch + i] : i < count ? [input, epoch * count + i] : null));
 
-export function concat<T>(inputs: readonly Source<T>[]): Source<T> {
-  const length = sum(inputs.map((input) => input.length));
+export function concat<T>(inputs: readonly Source<T>[]): Run<T> {
   const gets = inputs.map(getOf);
-  const starts = inputs.map((_, i) => sum(inputs.slice(0, i).map((input) => input.length)) ?? 0);
+  const starts = inputs.map((_, i) => inputs.slice(0, i).reduce((sum, { length = 0 }) => sum + length, 0));
   const get = async (indices: Int32Array, epoch: number): Promise<Chunk<T>> => {
     const parts: Chunk<T>[] = [];
     const order = new Int32Array(indices.length);
@@ -81,9 +70,7 @@ export function concat<T>(inputs: readonly Source<T>[]): Source<T> {
     }
     return join(parts).gather(order);
   };
-  return inTurn('concat', inputs, (i, epoch) => (inputs[i] ? [inputs[i], epoch] : null), {
-    ...{ length, get: length !== undefined && gets.every(Boolean) ? get : undefined },
-  });
+  return inTurn((i, epoch) => (inputs[i] ? [inputs[i], epoch] : null), get);
 }
 
 const within = (i: number, from: number, to: number): boolean => i >= from && i < to;
@@ -101,16 +88,12 @@ function besides(chunks: readonly Chunk<unknown>[]): Chunk<unknown[]> {
 }
 
 /** As long as the shortest. */
-export function zip(inputs: readonly Source<unknown>[]): Source<unknown[]> {
-  const lengths = inputs.map(({ length }) => length);
-  const length = sum(lengths) === undefined ? undefined : Math.min(...(lengths as number[]));
+export function zip(inputs: readonly Source<unknown>[]): Run<unknown[]> {
   const gets = inputs.map(getOf);
-  return stage<unknown, unknown[], object>({
-    ...{ name: 'zip', inputs, length },
-    get: gets.every(Boolean)
-      ? async (indices, epoch) =>
-          besides(await Promise.all(gets.map((get) => (get as NonNullable<typeof get>)(indices, epoch))))
-      : undefined,
+  return run<unknown, unknown[], object>({
+    inputs,
+    get: async (indices, epoch) =>
+      besides(await Promise.all(gets.map((get) => (get as NonNullable<typeof get>)(indices, epoch)))),
     run: (cursors) => async (wanted) => {
       const chunks: Chunk<unknown>[] = [];
       for (const cursor of cursors) {
@@ -131,13 +114,12 @@ function numbers(start: number, n: number): Column {
   return column.map((_: number, i: number) => start + i);
 }
 
-export function enumerate<T>(input: Source<T>, start: number): Source<[number, T]> {
-  const { length } = input;
+export function enumerate<T>(input: Source<T>, start: number): Run<[number, T]> {
   const get = getOf(input);
   const numbered = (column: Column, chunk: Chunk<T>) =>
     besides([new List(column), chunk]) as Chunk<unknown> as Chunk<[number, T]>;
-  return stage({
-    ...{ name: 'enumerate', inputs: [input], length },
+  return run({
+    inputs: [input],
     get:
       get &&
       (async (indices, epoch) =>
@@ -161,12 +143,10 @@ export function enumerate<T>(input: Source<T>, start: number): Source<[number, T
 }
 
 /** Every `count`-th record, from that of number `index` on. */
-export function shard<T>(input: Source<T>, count: number, index: number): Source<T> {
-  const { length } = input;
+export function shard<T>(input: Source<T>, count: number, index: number): Run<T> {
   const get = getOf(input);
-  return stage({
-    ...{ name: 'shard', inputs: [input], fresh: input.fresh },
-    length: length === undefined ? undefined : Math.ceil(Math.max(0, length - index) / count),
+  return run({
+    inputs: [input],
     get:
       get &&
       ((indices, epoch) =>

@@ -1,8 +1,9 @@
 // Records that stay in memory after they were read.
-import { type Chunk, List } from './chunk.ts';
+
+import type { Chunk, Run, Source } from '../pipeline/source.ts';
+import { List } from './chunk.ts';
 import { Cursor, type Place } from './cursor.ts';
-import type { Source } from './source.ts';
-import { getOf } from './stage.ts';
+import { getOf } from './run.ts';
 import { join } from './table.ts';
 
 /** Where a pass over a cache stands: records given, and where the input stands while it is read. */
@@ -15,10 +16,9 @@ const AT_HAND = 1024;
  * What the first whole pass reads, that of epoch 0, all later ones give. One that goes on in the middle reads its input
  * and keeps nothing; one whose cache is gone reads it again.
  */
-export function cache<T>(input: Source<T>): Source<T> {
+export function cache<T>(input: Source<T>): Run<T> {
   let all: Chunk<T> | null = null;
   const found = new Map<number, T>();
-  const { length } = input;
   const get = getOf(input);
 
   const byNumber = async (indices: Int32Array): Promise<Chunk<T>> => {
@@ -32,7 +32,7 @@ export function cache<T>(input: Source<T>): Source<T> {
   };
 
   return {
-    ...{ name: 'cache', inputs: [input], length, get: get && byNumber },
+    get: get && byNumber,
     async open(_epoch, state) {
       let [given, place] = (state ?? [0, null]) as Stand;
       const whole = all;

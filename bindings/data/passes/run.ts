@@ -1,7 +1,7 @@
 // What every stage has in common: it reads its inputs by cursors, and beside their places has a few numbers of its own.
-import type { Chunk } from './chunk.ts';
+
+import type { Chunk, Reader, Run, Source } from '../pipeline/source.ts';
 import { Cursor, type Place } from './cursor.ts';
-import type { Reader, Source } from './source.ts';
 
 /** Gives the next records, about as many as are wanted; null at the end. */
 export type Next<T> = (wanted: number) => Promise<Chunk<T> | null>;
@@ -22,7 +22,7 @@ export const skipped = async ([cursor]: Cursors<unknown>, own: Index, n: number)
 };
 
 /** What a stage is. */
-export interface Plan<In, Out, Own extends object> extends Omit<Source<Out>, 'inputs' | 'open'> {
+export interface Plan<In, Out, Own extends object> {
   readonly inputs: readonly Source<In>[];
   /** What a pass has beside the places of its inputs, at its beginning: flat, and of JSON. */
   own?(epoch: number): Own;
@@ -30,6 +30,7 @@ export interface Plan<In, Out, Own extends object> extends Omit<Source<Out>, 'in
   run(cursors: Cursors<In>, own: Own, epoch: number): Next<Out>;
   /** As that of a reader; undefined: it makes them. */
   readonly skip?: (cursors: Cursors<In>, own: Own, n: number) => Promise<number>;
+  readonly get?: Source<Out>['get'];
 }
 
 /** Closes all, whatever fails. */
@@ -58,9 +59,9 @@ async function openAll<T>(
 /** The random access of a source, where it has some. */
 export const getOf = <T>(source: Source<T>): Source<T>['get'] => source.get?.bind(source);
 
-/** A source that reads others. What a reader does between two chunks is done by when next() has given the first. */
-export function stage<In, Out, Own extends object>(plan: Plan<In, Out, Own>): Source<Out> {
-  const { name, inputs, length, get, skip, seed, fresh } = plan;
+/** What a stage does. What a reader does between two chunks is done by when next() has given the first. */
+export function run<In, Out, Own extends object>(plan: Plan<In, Out, Own>): Run<Out> {
+  const { inputs, get, skip } = plan;
   const open = async (epoch: number, state?: unknown): Promise<Reader<Out>> => {
     const [places, saved] = (state ?? []) as [Place[]?, Own?];
     const cursors = (await openAll(inputs, epoch, places)) as readonly Cursor<In>[] as Cursors<In>;
@@ -72,5 +73,5 @@ export function stage<In, Out, Own extends object>(plan: Plan<In, Out, Own>): So
       ...(skip && { skip: (n: number) => skip(cursors, own, n) }),
     };
   };
-  return { name, inputs, length, seed, fresh, open, get };
+  return { open, get };
 }

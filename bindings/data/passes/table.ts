@@ -1,23 +1,9 @@
 // Rows by their columns.
 
-import { isPlain } from '../../kinds.ts';
-import { ArgumentError, describe } from '../../memory/errors.ts';
-import { type Chunk, List, recordsOf } from './chunk.ts';
-import {
-  type Column,
-  concatColumns,
-  countOf,
-  gatherColumn,
-  isColumn,
-  isNdArray,
-  sliceColumn,
-  valueAt,
-} from './columns.ts';
-
-export type { Column } from './columns.ts';
-
-/** A row: a value for each name of a column. */
-export type Row = Record<string, unknown>;
+import { type Column, isColumn, lengthOf, valueAt } from '../pipeline/columns.ts';
+import type { Chunk, Row } from '../pipeline/source.ts';
+import { List, recordsOf } from './chunk.ts';
+import { concatColumns, gatherColumn, sliceColumn } from './columns.ts';
 
 /** Rows of the same columns. */
 export class Table implements Chunk<Row> {
@@ -90,28 +76,19 @@ export function columnsOf(chunk: Chunk<unknown>): unknown {
   return chunk instanceof Table ? Object.fromEntries(chunk.columns) : recordsOf(chunk);
 }
 
-/** Whether `x` is an object whose values are all columns, and so a table. */
-export const isColumns = (x: unknown): x is Record<string, Column> =>
-  isPlain(x) && !isNdArray(x) && Object.keys(x).length > 0 && Object.values(x).every(isColumn);
-
 /**
  * What {@link columnsOf} shows as a chunk again. @throws ArgumentError for another value, and for columns of different
  * lengths
  */
 export function chunkOf(op: string, value: unknown): Chunk<unknown> {
-  if (isColumn(value)) return new List(value);
-  if (!isColumns(value))
-    throw new ArgumentError(
-      `${op}: expected an array, a typed array, or an object of columns that are such arrays, got ${describe(value)}`,
-    );
-  const columns = new Map(Object.entries(value));
-  const lengths = [...columns.values()].map(countOf);
-  const [length = 0] = lengths;
-  if (lengths.some((other) => other !== length))
-    throw new ArgumentError(`${op}: expected columns of one length, got ${lengths.join(', ')}`);
-  return new Table(
-    columns,
-    length,
-    [...columns.keys()].every((key, i) => key === String(i)),
-  );
+  const length = lengthOf(op, value);
+  return isColumn(value) ? new List(value) : tableOf(Object.entries(value as Record<string, Column>), length);
 }
+
+/** A table of columns by their names; rows are lists where those count them. */
+export const tableOf = (columns: readonly (readonly [string, Column])[], length: number): Chunk<unknown> =>
+  new Table(
+    new Map(columns),
+    length,
+    columns.every(([key], i) => key === String(i)),
+  );

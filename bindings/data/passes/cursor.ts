@@ -1,7 +1,6 @@
 // Where a stage stands in its input. Chunks end where they like; so a place is that of the reader before a chunk, and
 // how many records of it are done with. That is small, whatever is held in memory, and good for a checkpoint.
-import type { Chunk } from './chunk.ts';
-import type { Reader, Source, State } from './source.ts';
+import type { Chunk, Reader, Source, State } from '../pipeline/source.ts';
 import { join } from './table.ts';
 
 /** The place of a cursor. */

@@ -1,12 +1,9 @@
 // Stages that take records one by one, or leave some out.
 import { ArgumentError, describe } from '../../memory/errors.ts';
-import { type Chunk, List } from './chunk.ts';
-import type { Source } from './source.ts';
-import { getOf, type Index, skipped, stage } from './stage.ts';
+import type { Chunk, MapFunction, Run, Source } from '../pipeline/source.ts';
+import { List } from './chunk.ts';
+import { getOf, type Index, run, skipped } from './run.ts';
 import { chunkOf, columnsOf } from './table.ts';
-
-/** Makes a record of another, or promises one. `index` is its number in the pass, `epoch` that of the pass. */
-export type MapFunction<T, U> = (record: T, index: number, epoch: number) => U | PromiseLike<U>;
 
 /** Records that are made at once: so many asynchronous calls are under way, and so many results wait to be used. */
 const AT_ONCE = 64;
@@ -47,11 +44,10 @@ function each<T, U>(chunk: Chunk<T>, fn: MapFunction<T, U>, indexOf: (i: number)
   return results.some(isPromise) ? Promise.all(results) : (results as U[]);
 }
 
-export function map<T, U>(input: Source<T>, fn: MapFunction<T, U>): Source<U> {
-  const { length } = input;
+export function map<T, U>(input: Source<T>, fn: MapFunction<T, U>): Run<U> {
   const get = getOf(input);
-  return stage({
-    ...{ name: 'map', inputs: [input], length },
+  return run({
+    inputs: [input],
     get:
       get &&
       (async (indices, epoch) =>
@@ -75,8 +71,7 @@ export function map<T, U>(input: Source<T>, fn: MapFunction<T, U>): Source<U> {
 export function mapChunk(
   input: Source<unknown>,
   fn: (columns: unknown, index: number, epoch: number) => unknown,
-): Source<unknown> {
-  const { length } = input;
+): Run<unknown> {
   const made = async (chunk: Chunk<unknown>, index: number, epoch: number): Promise<Chunk<unknown>> => {
     const result = chunkOf('mapChunk', await fn(columnsOf(chunk), index, epoch));
     if (result.length === chunk.length) return result;
@@ -84,8 +79,8 @@ export function mapChunk(
       `mapChunk: expected a function that gives as many records as it gets, ${chunk.length}, got ${result.length}`,
     );
   };
-  return stage({
-    ...{ name: 'mapChunk', inputs: [input], length },
+  return run({
+    inputs: [input],
     own: () => ({ index: 0 }),
     run:
       ([cursor], own, epoch) =>
@@ -104,9 +99,9 @@ export function mapChunk(
 type Sieve<T> = (chunk: Chunk<T>, index: number, epoch: number) => ArrayLike<unknown> | Promise<ArrayLike<unknown>>;
 
 /** Leaves out records by their chunks. */
-export function sieved<T>(name: string, input: Source<T>, sieve: Sieve<T>): Source<T> {
-  return stage({
-    ...{ name, inputs: [input] },
+export function sieved<T>(input: Source<T>, sieve: Sieve<T>): Run<T> {
+  return run({
+    inputs: [input],
     own: () => ({ index: 0 }),
     run:
       ([cursor], own, epoch) =>
@@ -124,14 +119,14 @@ export function sieved<T>(name: string, input: Source<T>, sieve: Sieve<T>): Sour
   });
 }
 
-export const filter = <T>(input: Source<T>, fn: MapFunction<T, unknown>): Source<T> =>
-  sieved('filter', input, (chunk, index, epoch) => each(chunk, fn, (i) => index + i, epoch));
+export const filter = <T>(input: Source<T>, fn: MapFunction<T, unknown>): Run<T> =>
+  sieved(input, (chunk, index, epoch) => each(chunk, fn, (i) => index + i, epoch));
 
 export const filterChunk = <T>(
   input: Source<T>,
   fn: (columns: unknown, index: number, epoch: number) => unknown,
-): Source<T> =>
-  sieved('filterChunk', input, async (chunk, index, epoch) => {
+): Run<T> =>
+  sieved(input, async (chunk, index, epoch) => {
     const stays = await fn(columnsOf(chunk), index, epoch);
     const { length } = (stays ?? {}) as Partial<ArrayLike<unknown>>;
     if (length === chunk.length) return stays as ArrayLike<unknown>;
@@ -140,13 +135,9 @@ export const filterChunk = <T>(
     );
   });
 
-/** What `count` leaves of the length of an input. */
-const least = (length: number | undefined, count: number): number | undefined =>
-  length === undefined ? undefined : Math.min(length, count);
-
-export const take = <T>(input: Source<T>, count: number): Source<T> =>
-  stage({
-    ...{ name: 'take', inputs: [input], length: least(input.length, count), fresh: input.fresh, get: getOf(input) },
+export const take = <T>(input: Source<T>, count: number): Run<T> =>
+  run({
+    ...{ inputs: [input], get: getOf(input) },
     own: () => ({ given: 0 }),
     run:
       ([cursor], own) =>
@@ -160,16 +151,10 @@ export const take = <T>(input: Source<T>, count: number): Source<T> =>
       },
   });
 
-export function skip<T>(input: Source<T>, count: number): Source<T> {
-  const { length } = input;
+export function skip<T>(input: Source<T>, count: number): Run<T> {
   const get = getOf(input);
-  return stage({
-    ...{
-      name: 'skip',
-      inputs: [input],
-      fresh: input.fresh,
-      length: length === undefined ? length : Math.max(0, length - count),
-    },
+  return run({
+    inputs: [input],
     get:
       get &&
       ((indices, epoch) =>

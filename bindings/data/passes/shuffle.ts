@@ -1,11 +1,12 @@
 // Random orders of records: of all where they can be asked for by number, else of one window after the other.
+
+import type { Collate } from '../pipeline/collate.ts';
+import { mix, type Seed } from '../pipeline/random.ts';
+import type { Chunk, Run, Source } from '../pipeline/source.ts';
 import { Shuffle } from '../shuffle.ts';
-import type { Collate } from './batches.ts';
-import { type Chunk, List, recordsOf } from './chunk.ts';
+import { List, recordsOf } from './chunk.ts';
 import { collate } from './collate.ts';
-import { mix, Seed } from './random.ts';
-import type { Source } from './source.ts';
-import { getOf, stage } from './stage.ts';
+import { getOf, run } from './run.ts';
 
 /** Records of a window, where the source is a stream and nothing else is asked for. */
 const WINDOW = 10_000;
@@ -14,9 +15,9 @@ const WINDOW = 10_000;
  * The order of a window is drawn from the seed, the epoch and the number of the window; the place in it is where the
  * input stood before it, so that going on reads at most a window again.
  */
-function windows<T>(input: Source<T>, size: number, seed: Seed): Source<T> {
-  return stage({
-    ...{ name: 'shuffle', inputs: [input], length: input.length, seed },
+function windows<T>(input: Source<T>, size: number, seed: Seed): Run<T> {
+  return run({
+    inputs: [input],
     own: () => ({ window: 0, given: 0 }),
     run: ([cursor], own, epoch) => {
       let held: { readonly records: Chunk<T>; readonly order: Int32Array } | null = null;
@@ -42,16 +43,9 @@ function windows<T>(input: Source<T>, size: number, seed: Seed): Source<T> {
 }
 
 /** A source that asks another for records by number, in the order that a pass has. */
-export function ordered<T>(
-  name: string,
-  input: Source<T>,
-  length: number | undefined,
-  orderOf: (seed: number, epoch: number) => Int32Array,
-  seed: Seed,
-): Source<T> {
+export function ordered<T>(input: Source<T>, orderOf: (seed: number, epoch: number) => Int32Array, seed: Seed): Run<T> {
   const get = getOf(input) as NonNullable<Source<T>['get']>;
   return {
-    ...{ name, inputs: [input], length, seed },
     open(epoch, state = 0) {
       let given = state as number;
       let order: Int32Array | null = null;
@@ -80,24 +74,22 @@ export function ordered<T>(
   };
 }
 
-export function shuffle<T>(input: Source<T>, bufferSize: number | null, given: number | null): Source<T> {
+export function shuffle<T>(input: Source<T>, bufferSize: number | null, seed: Seed): Run<T> {
   const { length } = input;
-  const seed = new Seed('shuffle', given);
   if (!input.get || length === undefined || length > (bufferSize ?? length))
     return windows(input, bufferSize ?? WINDOW, seed);
   const orderOf = (drawn: number, epoch: number): Int32Array => new Shuffle(drawn, epoch).order(length);
-  return ordered('shuffle', input, length, orderOf, seed);
+  return ordered(input, orderOf, seed);
 }
 
 /** Batches of records of about one length: those of a window, sorted and cut, come in a random order. */
 export function buckets<T>(
   input: Source<T>,
   lengthOf: (record: T) => number,
-  { size, dropLast, collate: own, windowSize, seed: given }: Buckets,
-): Source<unknown> {
-  const seed = new Seed('bucketByLength', given);
-  return stage({
-    ...{ name: 'bucketByLength', inputs: [input], seed },
+  { size, dropLast, collate: own, windowSize, seed }: Buckets,
+): Run<unknown> {
+  return run({
+    inputs: [input],
     own: () => ({ window: 0, given: 0 }),
     run: ([cursor], stand, epoch) => {
       let cuts: readonly Int32Array[] | null = null;
@@ -138,7 +130,7 @@ export interface Buckets {
   readonly dropLast: boolean;
   readonly collate: Collate | null;
   readonly windowSize: number;
-  readonly seed: number | null;
+  readonly seed: Seed;
 }
 
 /** The numbers of records in each batch. */
@@ -148,4 +140,17 @@ function cutsOf(lengths: readonly number[], size: number, dropLast: boolean, shu
   );
   const count = dropLast ? Math.floor(lengths.length / size) : Math.ceil(lengths.length / size);
   return Array.from(shuffle.order(count), (i) => sorted.slice(i * size, (i + 1) * size));
+}
+
+/** The records of a source at `indices`, in that order. */
+export function subset<T>(input: Source<T>, indices: Int32Array, seed: Seed): Run<T> {
+  const get = getOf(input) as NonNullable<Source<T>['get']>;
+  return {
+    ...ordered(input, () => indices, seed),
+    get: (places, epoch) =>
+      get(
+        places.map((i) => indices[i] as number),
+        epoch,
+      ),
+  };
 }

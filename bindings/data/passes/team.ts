@@ -1,12 +1,12 @@
 // Hires workers for a pass, and takes one record of each by turns.
 import { builtin, isNode } from '../../engine/platform.ts';
 import { ArgumentError, WorkerError } from '../../memory/errors.ts';
+import type { Pipeline } from '../pipeline/pipeline.ts';
+import type { Seed } from '../pipeline/random.ts';
+import type { PipelineState, Reader, Source } from '../pipeline/source.ts';
 import { List } from './chunk.ts';
-import type { Pipeline } from './pipeline.ts';
-import type { Seed } from './random.ts';
+import { closeAll } from './run.ts';
 import type { Failure, Job, Message } from './serve.ts';
-import type { PipelineState, Reader, Source } from './source.ts';
-import { closeAll } from './stage.ts';
 import { NODE_WORKER, PAGE_WORKER } from './worker-text.ts';
 
 /** A worker as the reader sees it. */

@@ -1,6 +1,5 @@
 // Reading ahead, in this thread: what waits for files and functions waits while the program computes.
-import type { Chunk } from './chunk.ts';
-import type { Source, State } from './source.ts';
+import type { Chunk, Run, Source, State } from '../pipeline/source.ts';
 
 /** A chunk, or why there is none. */
 interface Read<T> {
@@ -10,10 +9,8 @@ interface Read<T> {
 }
 
 /** @param depth chunks that are read and wait, at most */
-export function prefetch<T>(input: Source<T>, depth: number): Source<T> {
-  const { length } = input;
+export function prefetch<T>(input: Source<T>, depth: number): Run<T> {
   return {
-    ...{ name: 'prefetch', inputs: [input], length, fresh: input.fresh },
     async open(epoch, state) {
       const reader = await input.open(epoch, state);
       /** In their order; the end, or an error, is the last, and stays. */

@@ -1,18 +1,8 @@
 // Records that come together. A pipeline moves chunks, not records: a source that reads columns hands columns on, and
 // nobody makes an object a row unless a stage asks for one.
-import { type Column, countOf, gatherColumn, sliceColumn, valueAt, valuesOf } from './columns.ts';
-
-/** Some records, in their order. Whoever gets a chunk only reads it. */
-export interface Chunk<T> {
-  /** Number of records. */
-  readonly length: number;
-  /** Record i, from 0. */
-  at(i: number): T;
-  /** The records at `indices`, in that order, in memory of their own. */
-  gather(indices: Int32Array): Chunk<T>;
-  /** The records from … to − 1; they may share memory with this. */
-  slice(from: number, to: number): Chunk<T>;
-}
+import { type Column, countOf, valueAt, valuesOf } from '../pipeline/columns.ts';
+import type { Chunk } from '../pipeline/source.ts';
+import { gatherColumn, sliceColumn } from './columns.ts';
 
 /** Records in an array, or numbers in a column. */
 export class List<T> implements Chunk<T> {

@@ -1,39 +1,17 @@
 // Stages that make one record of several, and several of one.
 import { ArgumentError, describe } from '../../memory/errors.ts';
-import { type Chunk, List, recordsOf } from './chunk.ts';
-import { collate, copying } from './collate.ts';
-import { isColumn } from './columns.ts';
-import type { Source } from './source.ts';
-import { stage } from './stage.ts';
-import { chunkOf, isColumns } from './table.ts';
+import type { Cut } from '../pipeline/collate.ts';
+import { isColumn, isColumns } from '../pipeline/columns.ts';
+import type { Chunk, Run, Source } from '../pipeline/source.ts';
+import { List, recordsOf } from './chunk.ts';
+import { collate } from './collate.ts';
+import { run } from './run.ts';
+import { chunkOf } from './table.ts';
 
-/** Makes a batch of records, or promises one. */
-export type Collate = (records: readonly unknown[]) => unknown;
-
-/** How records are put together. */
-export interface Cut {
-  /** Records of a batch. */
-  readonly size: number;
-  /** How far the first record of a batch is from that of the one before. */
-  readonly step: number;
-  /** Whether a batch that is not full is left out. */
-  readonly dropLast: boolean;
-  /** null: the default, which needs no records but columns. */
-  readonly collate: Collate | null;
-}
-
-/** Number of batches of so many records. */
-function countOf(length: number, { size, step, dropLast }: Cut): number {
-  if (dropLast) return length < size ? 0 : Math.floor((length - size) / step) + 1;
-  return Math.ceil(length / step);
-}
-
-export function batches(name: string, input: Source<unknown>, cut: Cut): Source<unknown> {
+export function batches(input: Source<unknown>, cut: Cut): Run<unknown> {
   const { size, step, dropLast, collate: own } = cut;
-  const { length } = input;
-  return stage<unknown, unknown, object>({
-    ...{ name, inputs: [input], length: length === undefined ? length : countOf(length, cut) },
-    fresh: own === null || copying.has(own),
+  return run<unknown, unknown, object>({
+    inputs: [input],
     ...(size === step && {
       skip: async ([cursor], _own, n) => {
         const records = (await cursor.pass(n * size)) / size;
@@ -62,9 +40,9 @@ function recordsIn(batch: unknown): Chunk<unknown> {
   );
 }
 
-export const unbatch = (input: Source<unknown>): Source<unknown> =>
-  stage({
-    ...{ name: 'unbatch', inputs: [input] },
+export const unbatch = (input: Source<unknown>): Run<unknown> =>
+  run({
+    inputs: [input],
     run:
       ([cursor]) =>
       async () => {
