@@ -10,7 +10,7 @@ import type { Tensor } from '../tensor.ts';
 import type { ExternalData } from './external.ts';
 import { inlined } from './functions.ts';
 import type { GraphProto, ValueInfoProto } from './messages.ts';
-import { OnnxModule, type OnnxValue } from './model.ts';
+import { type Loaded, OnnxModule, type OnnxValue } from './model.ts';
 import { checkOperators, type Model, neededOf, planOf, tensorsOf } from './plan.ts';
 import { decode } from './proto.ts';
 import { bad, isOutside } from './tensors.ts';
@@ -62,14 +62,16 @@ function infoOf({ name = '', type }: ValueInfoProto): OnnxValue {
 const NEWEST = 'take a newer file, or export the model anew';
 
 /** @throws FormatError for what is no model */
-function parse(bytes: Uint8Array): { graph: GraphProto } & Pick<Model, 'opsets' | 'versions'> {
+function parse(
+  bytes: Uint8Array,
+): { graph: GraphProto } & Pick<Model, 'opsets' | 'versions'> & Pick<Loaded, 'nodesAreFixed'> {
   const model = decode('ModelProto', bytes);
   const { graph } = model;
   if (!graph || graph.node.length + graph.output.length === 0) throw bad(`a model with a graph, got none; ${NEWEST}`);
   const opsets = new Map(
     model.opsetImport.map(({ domain = '', version }) => [domain === 'ai.onnx' ? '' : domain, Number(version ?? 1)]),
   );
-  return { ...inlined(model, graph), opsets };
+  return { ...inlined(model, graph), opsets, nodesAreFixed: model.producerName === 'retrograd' };
 }
 
 async function load(
@@ -78,7 +80,7 @@ async function load(
   freeze: boolean,
   externalData: ExternalData | null,
 ): Promise<OnnxModule> {
-  const { graph, opsets, versions } = parse(await read(source));
+  const { graph, opsets, versions, nodesAreFixed } = parse(await read(source));
   checkOperators(graph, outputs);
   const { nodes, initializers } = neededOf(graph, outputs);
   const outside = [...initializers, ...tensorsOf(nodes)].filter(isOutside);
@@ -91,6 +93,7 @@ async function load(
   const names = outputs ?? graph.output.map(({ name }) => name ?? '');
   const module = new OnnxModule({
     plan,
+    nodesAreFixed,
     inputs,
     outputs: names.map((name, i) => ({
       name,

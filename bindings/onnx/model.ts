@@ -22,6 +22,8 @@ export interface OnnxValue {
 /** What a module is made of. @internal */
 export interface Loaded {
   readonly plan: Plan;
+  /** Whether constants that are nodes are known to be no weights. */
+  readonly nodesAreFixed: boolean;
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
 }
@@ -96,9 +98,11 @@ export class OnnxModule<
     const names = new Set<string>();
     const uses = usesOf(loaded.plan);
     // PaddlePaddle writes its weights as nodes, and has no initialisers; others write weights as these.
-    const hasWeights = [...plansIn(loaded.plan)].some(({ constants: all }) =>
-      all.some(({ initial, constant: { type, sizes } }) => initial && isFloat(type) && sizes.length > 0),
-    );
+    const hasWeights =
+      loaded.nodesAreFixed ||
+      [...plansIn(loaded.plan)].some(({ constants: all }) =>
+        all.some(({ initial, constant: { type, sizes } }) => initial && isFloat(type) && sizes.length > 0),
+      );
     const trains = startsInTraining(loaded.plan);
     for (const plan of plansIn(loaded.plan))
       constants.set(

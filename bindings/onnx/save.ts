@@ -1,17 +1,19 @@
 // Modules as files of ONNX. What writes them is loaded with the first one: those who import models need none of it.
 import { promised } from '../io/declare.ts';
 import { writeFileAtomic } from '../io/files.ts';
-import { type Kind, kinds } from '../kinds.ts';
+import { isPlain, type Kind, kinds } from '../kinds.ts';
 import { Module } from '../nn/module.ts';
 import type { ExampleInputs, ExportOptions, SaveOnnxOptions, Settings } from './export/options.ts';
 
 const own: Readonly<Record<string, Kind>> = {
   module: [(x) => x instanceof Module, 'an nn.Module'],
   path: [(x) => typeof x === 'string' && x !== '' && !x.includes('\0'), 'the path of a file'],
+  axes: [isPlain, "an object of dims by the names of inputs, as { input: { 0: 'batch', 1: 'length' } }"],
   inputs: [(x) => Array.isArray(x) || (kinds.Tensor as Kind)[0](x), 'a tensor or a list of arguments'],
 };
 
-const TEXT = 'model: module, exampleInputs: inputs, *, opset: int = 18, dynamicBatch: bool|int[] = false';
+const TEXT =
+  'model: module, exampleInputs: inputs, *, opset: int = 18, dynamicBatch: bool|int[] = false, dynamicAxes: axes|null = null';
 const NAMES = 'inputNames?: string[], outputNames?: string[]';
 
 const writer = () => import('./export/onnx-export.ts');
@@ -57,7 +59,7 @@ export const saveOnnx: (
   [`saveOnnx(path: path, ${TEXT}, ${NAMES}, externalData: bool = false)`],
   async (path: string, model: Module, example: ExampleInputs, ...rest: unknown[]): Promise<void> => {
     const { encodeApart, encodeOnnx } = await writer();
-    const [settings, outside] = [rest as unknown as Settings, rest[4] as boolean];
+    const [settings, outside] = [rest as unknown as Settings, rest[5] as boolean];
     if (!outside) return writeFileAtomic(path, encodeOnnx('saveOnnx', model, example, settings));
     const file = path.replace(/^.*[\\/]/, '');
     const { model: bytes, data } = encodeApart('saveOnnx', model, example, settings, `${file}.data`);

@@ -1,35 +1,40 @@
-// What of a graph depends on the size of the batch: traces with several sizes, held against each other node by node.
+// What of a graph depends on sizes that may differ: traces with several of them, held against each other node by node.
 import { ArgumentError, formatShape } from '../../memory/errors.ts';
 import { type Node, tensorsIn } from '../../program/trace.ts';
 import type { Tensor } from '../../tensor.ts';
-import { isMoving, type Merged, type Sizes, sizeFrom } from './sizes.ts';
+import { isMoving, type Merged, type Point, Repeated, type Size, type Sizes, sizeFrom } from './sizes.ts';
 import type { Traced } from './trace.ts';
 
-/** What a node's attributes are, sizes of the batch in the place of numbers that depend on it. */
+/** What a node's attributes are, sizes in the place of numbers that depend on them. */
 export type Attributes = Readonly<Record<string, unknown>>;
 
-const cure = 'export it for batches of one size, with { dynamicBatch: false }';
+/** What errors say of the sizes that differ. */
+export function wordsOf(names: readonly string[]): { readonly every: string; readonly cure: string } {
+  if (names.join() === 'batch')
+    return { every: 'every batch', cure: 'export it for batches of one size, with { dynamicBatch: false }' };
+  return { every: `every ${names.join(' and ')}`, cure: 'export it for one size, without dynamicAxes' };
+}
 
 export class Comparison {
   readonly #op: string;
   readonly #traces: readonly Traced[];
-  readonly #batches: readonly number[];
+  readonly #points: readonly Point[];
   readonly #sizes = new Map<Tensor, Sizes>();
 
   /**
-   * @param batches that the traces have, one each
+   * @param points that the traces have, one each
    * @param placeOf the path of the module of a node, for errors
    * @throws ArgumentError where the traces differ in more than sizes
    */
   constructor(
     op: string,
     traces: readonly Traced[],
-    batches: readonly number[],
+    points: readonly Point[],
     placeOf: (node: Node) => string = () => '',
   ) {
     this.#op = op;
     this.#traces = traces;
-    this.#batches = batches;
+    this.#points = points;
     const [first, ...others] = traces as [Traced, ...Traced[]];
     first.nodes.forEach((node, i) => {
       for (const { nodes } of others)
@@ -43,7 +48,8 @@ export class Comparison {
   }
 
   #fail(got: string): never {
-    throw new ArgumentError(`${this.#op}: expected a model that does the same for every batch, got ${got}; ${cure}`);
+    const { every, cure } = wordsOf(Object.keys(this.#points[0] as Point));
+    throw new ArgumentError(`${this.#op}: expected a model that does the same for ${every}, got ${got}; ${cure}`);
   }
 
   #pairNode(i: number, place: string): void {
@@ -81,7 +87,7 @@ export class Comparison {
     const sizes = x.sizes.map((_, d) =>
       sizeFrom(
         tensors.map((each) => each.sizes[d] as number),
-        this.#batches,
+        this.#points,
       ),
     );
     if (tensors.some(({ ndim }) => ndim !== x.ndim) || sizes.includes(undefined))
@@ -106,7 +112,7 @@ export class Comparison {
     return this.#sizes.get(x) ?? x.sizes;
   }
 
-  /** The attributes of node `i`, and the names of those that depend on the batch. */
+  /** The attributes of node `i`, and the names of those that are not the same for all. */
   attributesOf(i: number): { readonly attrs: Attributes; readonly moving: ReadonlySet<string> } {
     const all = this.#traces.map(({ nodes }) => (nodes[i] as Node).attrs as Attributes | undefined);
     const moving = new Set<string>();
@@ -126,7 +132,7 @@ export class Comparison {
 
   #merge(values: readonly unknown[], name: string): unknown {
     const [first] = values;
-    const size = values.every((value) => typeof value === 'number') ? sizeFrom(values, this.#batches) : undefined;
+    const size = values.every((value) => typeof value === 'number') ? sizeFrom(values, this.#points) : undefined;
     if (size !== undefined) return size;
     if (Array.isArray(first) && values.every((value) => Array.isArray(value) && value.length === first.length))
       return first.map((_, i) =>
@@ -135,10 +141,26 @@ export class Comparison {
           name,
         ),
       );
+    const repeated = this.#repeated(values, name);
+    if (repeated) return repeated;
     if (!values.every((value) => Object.is(value, first))) this.#fail(`${name} ${values.join(', ')}`);
     return first;
+  }
+
+  /** Lists of one number, of lengths that differ. */
+  #repeated(values: readonly unknown[], name: string): Repeated | undefined {
+    if (!values.every((value) => Array.isArray(value) && value.length > 0)) return undefined;
+    const lists = values as (readonly unknown[])[];
+    if (!lists.every((list) => list.every((item) => Object.is(item, list[0])))) return undefined;
+    const [item, count] = [lists.map(([first]) => first), lists.map(({ length }) => length)].map((each) =>
+      this.#merge(each, name),
+    );
+    return new Repeated(item as Size, count as Size);
   }
 }
 
 const depends = (value: unknown): boolean =>
-  Array.isArray(value) ? value.some(depends) : typeof value === 'object' && value !== null && isMoving(value as Merged);
+  value instanceof Repeated ||
+  (Array.isArray(value)
+    ? value.some(depends)
+    : typeof value === 'object' && value !== null && isMoving(value as Merged));

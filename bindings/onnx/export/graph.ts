@@ -1,7 +1,7 @@
 // A graph of ONNX as it grows: nodes, initializers, and names that nobody else has.
 import type { Dtype } from '../../dtypes.ts';
 import { ATTRIBUTE, DATA, type Draft } from '../messages.ts';
-import { isMoving, linear, type Moving, now, type Size, type Sizes, same, sum, textOf } from './sizes.ts';
+import { isMoving, linear, type Moving, namesIn, now, type Size, type Sizes, same, sum, textOf } from './sizes.ts';
 
 /** A value of the graph: what carries it, and the type of its elements. */
 export interface Value {
@@ -66,12 +66,12 @@ export class Graph {
   path = '';
   readonly #taken = new Set<string>();
   readonly #known = new Map<string, Value>();
-  /** The size of the batch, a list of one number. */
-  readonly #batch: () => Value;
+  readonly #sizeOf: (graph: Graph, name: string) => Value;
 
-  constructor(opset: number, batch: (graph: Graph) => Value) {
+  /** @param sizeOf the size that a name stands for, a list of one number */
+  constructor(opset: number, sizeOf: (graph: Graph, name: string) => Value) {
     this.opset = opset;
-    this.#batch = () => batch(this);
+    this.#sizeOf = sizeOf;
   }
 
   /** `name`, or with a number behind it where that is taken. */
@@ -129,8 +129,13 @@ export class Graph {
     return { name: own, type: draft.dataType as number };
   }
 
+  /** Numbers that are no weights. Lists of floats are nodes, since who reads the model may train its initializers. */
   constant(values: ArrayLike<number>, type: number, dims: readonly number[]): Value {
-    const make = (): Value => this.initializer('constant', tensorOf(values, type, dims));
+    const make = (): Value => {
+      const draft = tensorOf(values, type, dims);
+      if (type !== DATA.FLOAT || dims.length === 0) return this.initializer('constant', draft);
+      return this.node('Constant', [], { value: { t: draft } }, type);
+    };
     if (values.length > 64) return make();
     return this.once(`${type} [${dims}] ${Array.from(values, (v) => (Object.is(v, -0) ? '-0' : v))}`, make);
   }
@@ -174,13 +179,15 @@ export class Graph {
   }
 
   #moving(size: Moving): Value {
-    const { scale, offset } = size;
     return this.once(`size ${textOf(size)}`, () => {
       const path = this.path;
       this.path = '';
-      let value = this.#batch();
-      if (scale !== 1) value = this.node('Mul', [value, this.ints([scale])]);
-      if (offset !== 0) value = this.node('Add', [value, this.ints([offset])]);
+      const parts = [...size.terms].map(([term, factor]) => {
+        const values = namesIn(term).map((name) => this.#sizeOf(this, name));
+        if (factor !== 1 || values.length === 0) values.push(this.ints([factor]));
+        return values.reduce((a, b) => this.mul(a, b));
+      });
+      const value = parts.reduce((a, b) => this.add(a, b));
       this.path = path;
       return value;
     });

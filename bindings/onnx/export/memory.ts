@@ -104,7 +104,7 @@ export class Memory {
   #expectFixed(x: Tensor): void {
     if (this.#source.sizesOf(x).some(isMoving))
       throw new ArgumentError(
-        `onnx: expected memory that is written in parts not to depend on the batch, got a tensor of shape [${x.sizes}]; export it with { dynamicBatch: false }`,
+        `onnx: expected memory that is written in parts to be of one size, got a tensor of shape [${x.sizes}]; export it with { dynamicBatch: false }`,
       );
   }
 

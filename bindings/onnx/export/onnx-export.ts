@@ -8,10 +8,11 @@ import { sameShape } from '../../sizes.ts';
 import type { Tensor } from '../../tensor.ts';
 import { type Draft, LOCATION } from '../messages.ts';
 import { encode } from '../proto.ts';
+import { axesOf, tracesOf } from './axes.ts';
 import type { Value } from './graph.ts';
 import type { ExampleInputs, Settings } from './options.ts';
-import { isMoving, type Size } from './sizes.ts';
-import { type Traceable, type Traced, tensorsOf, traceOf } from './trace.ts';
+import { isMoving, type Size, textOf } from './sizes.ts';
+import { type Traceable, type Traced, tensorsOf } from './trace.ts';
 import { type WrittenGraph, writeGraph } from './write.ts';
 import type { Operand } from './writers.ts';
 
@@ -47,32 +48,6 @@ function keysOf(model: Module): (x: Tensor) => string | undefined {
       ?.find(([, y]) => y.offset === x.offset && sameShape(y.sizes, x.sizes) && sameShape(y.steps, x.steps))?.[0];
 }
 
-/** Which dim of each input is the batch's, −1 for none. */
-function batchDims(op: string, inputs: readonly Tensor[], dynamicBatch: boolean | readonly number[]): number[] {
-  if (typeof dynamicBatch === 'boolean') return inputs.map(({ ndim }) => (dynamicBatch && ndim > 0 ? 0 : -1));
-  if (dynamicBatch.length !== inputs.length || dynamicBatch.some((dim, i) => dim < -1 || dim >= (inputs[i]?.ndim ?? 0)))
-    throw new ArgumentError(
-      `${op}: expected the dim of the batch of each of ${inputs.length} tensors, or -1, as dynamicBatch, got [${dynamicBatch}]`,
-    );
-  return [...dynamicBatch];
-}
-
-/** The traces that tell what depends on the batch: of one size where nothing may. */
-function tracesOf(op: string, model: Traceable, args: readonly unknown[], dims: ReadonlyMap<Tensor, number>) {
-  const at = (batch: number): Traced =>
-    traceOf(op, model, args, (x) => x.sizes.map((size, d) => (d === dims.get(x) ? batch : size)));
-  if ([...dims.values()].every((dim) => dim < 0)) return { traces: [at(0)], batches: [0] };
-  const sizes = new Set([...dims].flatMap(([x, dim]) => (dim < 0 ? [] : [x.sizes[dim] as number])));
-  const [given = 0] = sizes;
-  if (sizes.size > 1)
-    throw new ArgumentError(
-      `${op}: expected example inputs of one batch, got ${[...sizes].join(' and ')} in the dims that dynamicBatch says`,
-    );
-  // Three, so that what grows otherwise than in a line is seen; one alone is broadcast where others are not.
-  const batches = [0, 1, 3].map((more) => Math.max(given, 2) + more);
-  return { traces: batches.map(at), batches };
-}
-
 /** Calls `fn` with the model in evaluation mode, and puts the modes back. */
 function inEvaluation<T>(model: Module, fn: () => T): T {
   const modes = model.modules().map((module) => [module, module.training] as const);
@@ -84,11 +59,8 @@ function inEvaluation<T>(model: Module, fn: () => T): T {
   }
 }
 
-const dimension = (size: Size): Draft<'Dimension'> => {
-  if (!isMoving(size)) return { dimValue: size };
-  const { scale, offset } = size;
-  return { dimParam: `${scale === 1 ? '' : `${scale}*`}batch${offset === 0 ? '' : `+${offset}`}` };
-};
+const dimension = (size: Size): Draft<'Dimension'> =>
+  isMoving(size) ? { dimParam: textOf(size) } : { dimValue: size };
 
 const infoOf = ({ name, type, sizes }: Operand): Draft<'ValueInfoProto'> => ({
   name,
@@ -151,21 +123,16 @@ function nameOutputs({ graph, inputs, outputs }: WrittenGraph, names: readonly s
 }
 
 function modelOf(op: string, model: Module, example: ExampleInputs, settings: Settings): Draft<'ModelProto'> {
-  const [opset, dynamicBatch, inputs, outputs] = settings;
+  const [opset, dynamicBatch, dynamicAxes, inputs, outputs] = settings;
   const irVersion = IR_VERSIONS[opset];
   if (irVersion === undefined)
     throw new ArgumentError(`${op}: expected opset from 17 to 23, got ${opset}; runtimes of today know 18`);
   const args = Array.isArray(example) ? example : [example];
   const tensors = tensorsOf(args);
-  const dims = batchDims(op, tensors, dynamicBatch);
   const inputNames = namesOf(op, inputs, numbered('input', tensors.length), 'inputNames');
+  const axes = axesOf(op, tensors, inputNames, dynamicBatch, dynamicAxes);
   return inEvaluation(model, () => {
-    const traced = tracesOf(
-      op,
-      model as unknown as Traceable,
-      args,
-      new Map(tensors.map((x, i) => [x, dims[i] as number])),
-    );
+    const traced = tracesOf(op, model as unknown as Traceable, args, axes);
     const [{ results }] = traced.traces as [Traced];
     const names = namesOf(
       op,

@@ -13,6 +13,11 @@ export interface ExportOptions {
    * has no batch. @defaultValue false
    */
   dynamicBatch?: boolean | readonly number[];
+  /**
+   * Dims of any size, by the names of the inputs: `{ input: { 0: 'batch', 1: 'length' } }`. Dims of one name are of one
+   * size. @defaultValue null
+   */
+  dynamicAxes?: Readonly<Record<string, Readonly<Record<number, string>>>> | null;
   /** What its inputs are called. @defaultValue `input`, or `input_0`, `input_1` … where there are several */
   inputNames?: readonly string[];
   /** What its outputs are called. @defaultValue `output`, `output_0` … or keys, where the model gives an object */
@@ -31,6 +36,7 @@ export interface SaveOnnxOptions extends ExportOptions {
 export type Settings = readonly [
   opset: number,
   dynamicBatch: boolean | readonly number[],
+  dynamicAxes: Readonly<Record<string, Readonly<Record<number, string>>>> | null,
   inputNames: readonly string[] | undefined,
   outputNames: readonly string[] | undefined,
 ];

@@ -5,10 +5,10 @@ import type { Bag, Slot } from '../../ops/core.ts';
 import { forEachInput, type Node } from '../../program/trace.ts';
 import { Tensor } from '../../tensor.ts';
 import { DATA } from '../messages.ts';
-import { type Attributes, Comparison } from './compare.ts';
+import { type Attributes, Comparison, wordsOf } from './compare.ts';
 import { Graph, TYPES, tensorOf, type Value } from './graph.ts';
 import { Memory } from './memory.ts';
-import { isMoving, type Merged, now, type Size, type Sizes } from './sizes.ts';
+import { isMoving, type Merged, now, type Point, Repeated, type Size, type Sizes, textOf } from './sizes.ts';
 import { writers } from './table.ts';
 import type { Traced } from './trace.ts';
 import type { AnyWriter, Call, Operand } from './writers.ts';
@@ -18,9 +18,9 @@ export interface Source {
   /** The user's call. */
   readonly op: string;
   readonly opset: number;
-  /** The same model with batches of several sizes, the first of which is written. */
+  /** The same model with several of the sizes that may differ, the first of which is written. */
   readonly traces: readonly Traced[];
-  readonly batches: readonly number[];
+  readonly points: readonly Point[];
   readonly inputNames: readonly string[];
   /** The path of the module of a node, '' for the model's own. */
   pathOf(node: Node): string;
@@ -50,9 +50,9 @@ class Writing {
     this.#source = source;
     this.#first = source.traces[0] as Traced;
     this.#checkOps();
-    this.#sizes = new Comparison(source.op, source.traces, source.batches, (node) => at(source.pathOf(node)));
+    this.#sizes = new Comparison(source.op, source.traces, source.points, (node) => at(source.pathOf(node)));
     const elements = elementsIn(this.#first);
-    this.#graph = new Graph(source.opset, (graph) => this.#batch(graph));
+    this.#graph = new Graph(source.opset, (graph, name) => this.#sizeNamed(graph, name));
     this.#memory = new Memory(this.#graph, {
       sizesOf: (x) => this.#sizes.sizesOf(x),
       view: (node, x) => this.#call(node, { x }) as Value,
@@ -86,16 +86,16 @@ class Writing {
     );
   }
 
-  /** The size of the batch, of the first input that has one. */
-  #batch(graph: Graph): Value {
+  /** What a name stands for, of the first input that has it. */
+  #sizeNamed(graph: Graph, symbol: string): Value {
     for (const { name, type, sizes } of this.inputs) {
-      const dim = sizes.findIndex((size) => isMoving(size) && size.scale === 1 && size.offset === 0);
+      const dim = sizes.findIndex((size) => textOf(size) === symbol);
       if (dim >= 0)
-        return graph.once('batch', () =>
+        return graph.once(`name ${symbol}`, () =>
           graph.node('Shape', [{ name, type }], { start: dim, end: dim + 1 }, DATA.INT64),
         );
     }
-    throw new ArgumentError(`${this.#source.op}: expected an input with a batch, got none`);
+    throw new ArgumentError(`${this.#source.op}: expected an input with a dim '${symbol}', got none`);
   }
 
   /** A tensor of the model, or numbers that its forward made. */
@@ -121,8 +121,9 @@ class Writing {
     const { attrs, moving } = this.#sizes.attributesOf(this.#places.get(node) as number);
     const asked = new Set<string>();
     const fail = (what: string): never => {
+      const { every, cure } = wordsOf(Object.keys(this.#source.points[0] as Point));
       throw new ArgumentError(
-        `${op}: expected ${title} to be the same for every batch, got ${what} that depends on its size; export it for batches of one size, with { dynamicBatch: false }`,
+        `${op}: expected ${title} to be the same for ${every}, got ${what} that depends on its size; ${cure}`,
       );
     };
     const ask = (name: string): Merged => {
@@ -143,7 +144,14 @@ class Writing {
       results,
       sizes: results[node.row.sole ?? ''] ?? [],
       size: (name) => ask(name) as Size,
-      list: (name) => ask(name) as Sizes,
+      list: (name) => {
+        const list = ask(name);
+        return list instanceof Repeated ? fail(name) : (list as Sizes);
+      },
+      repeated: (name) => {
+        const list = ask(name);
+        return list instanceof Repeated ? list : null;
+      },
       refuse: (what) => {
         throw new ArgumentError(
           `${op}: expected ops that ONNX has, got ${title} with ${what}; export the model in evaluation`,
@@ -217,6 +225,7 @@ const isCheck = ({ outputs, row }: Node): boolean => Object.keys(outputs).length
 const settled = (attrs: Attributes): Attributes => {
   const settle = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(settle);
+    if (value instanceof Repeated) return new Array<number>(now(value.count)).fill(now(value.item));
     return typeof value === 'object' && value !== null && isMoving(value as Merged) ? now(value as Size) : value;
   };
   return Object.fromEntries(Object.entries(attrs).map(([name, value]) => [name, settle(value)]));

@@ -3,7 +3,7 @@
 import { ArgumentError } from '../../memory/errors.ts';
 import type { Input, OpName, OpTypes, Signature } from '../../ops/core.ts';
 import type { Graph, Value } from './graph.ts';
-import { isMoving, type Size, type Sizes } from './sizes.ts';
+import { isMoving, type Repeated, type Size, type Sizes } from './sizes.ts';
 
 /** An operand of an op: its value, and its sizes. */
 export interface Operand extends Value {
@@ -23,6 +23,8 @@ export interface Call {
   /** An attribute that is one size, or a list of them, where they may depend on the batch. Others may not. */
   size(name: string): Size;
   list(name: string): Sizes;
+  /** Such a list that is longer in some models, of one size throughout; null where it is none. */
+  repeated(name: string): Repeated | null;
   /** A size that the nodes hold as a number. @throws ArgumentError where it depends on the batch */
   fixed(size: Size): number;
   /** @throws ArgumentError always: ONNX has no place for `what` */

@@ -1,9 +1,8 @@
 // What reads and writes by index: rows of tables, elements, diagonals and windows.
 import type { Diagonal, Windows } from '../../../ops/rearrange.ts';
-import { numelOf } from '../../../sizes.ts';
 import { DATA } from '../../messages.ts';
 import type { Graph, Value } from '../graph.ts';
-import { isMoving, linear, type Size, type Sizes } from '../sizes.ts';
+import { ratio, type Size, type Sizes, times } from '../sizes.ts';
 import { type Call, needOpset, type Operand, type Writer, type Writers } from '../writers.ts';
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
@@ -110,12 +109,9 @@ export const indexingWriters = {
 const inBags = (g: Graph, place: Value, bags: Size): Value =>
   g.node('Equal', [g.unsqueeze(place, [1]), g.unsqueeze(counting(g, bags), [0])], {}, DATA.BOOL);
 
-/** All elements; one dim may depend on the batch. */
-const product = (sizes: Sizes, call: Call): Size => {
-  const moving = sizes.findIndex(isMoving);
-  const fixed = numelOf(sizes.filter((_, d) => d !== moving).map((size) => call.fixed(size)));
-  return moving < 0 ? fixed : linear(sizes[moving] as Size, fixed, 0);
-};
+/** All elements. */
+const product = (sizes: Sizes, call: Call): Size =>
+  sizes.reduce((all, size) => times(all, size) ?? call.fixed(all) * call.fixed(size), 1);
 
 const bagPlaces: Writer<'bagPlaces'> = (g, { index, offsets }, { padding }, call) => {
   const bags = call.size('bags');
@@ -126,8 +122,7 @@ const bagPlaces: Writer<'bagPlaces'> = (g, { index, offsets }, { padding }, call
     const started = g.node('LessOrEqual', [g.unsqueeze(offsets, [0]), g.unsqueeze(places, [1])], {}, DATA.BOOL);
     place = g.scale(g.reduce('ReduceSum', g.cast(started, DATA.INT32), [1], false), 1, -1);
   } else {
-    const together = isMoving(count) && isMoving(bags) && count.offset === 0 && bags.offset === 0;
-    const each = together ? count.scale / bags.scale : call.fixed(count) / Math.max(1, call.fixed(bags));
+    const each = ratio(count, bags) ?? call.fixed(count) / Math.max(1, call.fixed(bags));
     place = g.reshape(g.expand(g.unsqueeze(counting(g, bags), [1]), [bags, each]), [count]);
   }
   const all = inBags(g, place, bags);

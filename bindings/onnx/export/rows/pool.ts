@@ -185,15 +185,13 @@ export const poolWriters = {
   avgPool,
   adaptiveAvgPool: (g, { x }, { outputSize }, call) => {
     const pooled = outputSize.length;
+    // Of one window the size does not matter.
+    if (outputSize.every((size) => size === 1))
+      return batched(g, x, pooled, (image) => [g.node('GlobalAveragePool', [image])])[0] as Value;
     const sizes = fixedSizes(call, x.sizes.slice(-pooled));
     if (!isEven(sizes, outputSize)) return unevenMean(g, x, sizes, outputSize);
     const attributes = attributesOf(evenAxes(sizes, outputSize));
-    const make = (image: Value): Value[] => [
-      outputSize.every((size) => size === 1)
-        ? g.node('GlobalAveragePool', [image])
-        : g.node('AveragePool', [image], attributes),
-    ];
-    return batched(g, x, pooled, make)[0] as Value;
+    return batched(g, x, pooled, (image) => [g.node('AveragePool', [image], attributes)])[0] as Value;
   },
   maxUnpool: (g, { x, index }, { pooled }, call) => {
     const shape = call.list('shape');

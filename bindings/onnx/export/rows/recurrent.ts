@@ -1,7 +1,7 @@
 // Recurrent layers. ONNX has the gates of ours in another order, and sequences as [time, n, size].
 import { DATA } from '../../messages.ts';
 import type { Attribute, Graph, Value } from '../graph.ts';
-import { isMoving, now, type Size, same } from '../sizes.ts';
+import { now, type Size, same, times } from '../sizes.ts';
 import type { Call, Operand, Writers } from '../writers.ts';
 
 interface Sequence {
@@ -58,11 +58,12 @@ interface Layer {
 function layer(g: Graph, inputs: Sequence, kind: Layer, call: Call): Record<string, Value> {
   const { x, weightIh, bias, weightHh, h0 } = inputs;
   const { opType, order, inner, c0, reverse, attributes } = kind;
-  const sizes = call.list('batchSizes');
+  const all = call.repeated('batchSizes');
+  const sizes = all ? [all.item] : call.list('batchSizes');
   const width = now(weightHh.sizes[1] as Size);
   const [n, features] = [sizes[0] as Size, x.sizes[1] as Size];
   const packed = sizes.some((size) => !same(size, n));
-  const time = sizes.length;
+  const time = all?.count ?? sizes.length;
   const ragged = packed ? places(sizes.map((size) => call.fixed(size))) : null;
   const rows = ragged ? g.node('Gather', [x, g.ints(ragged.spread)], { axis: 0 }) : x;
   const given = g.reshape(rows, [time, n, features]);
@@ -80,8 +81,8 @@ function layer(g: Graph, inputs: Sequence, kind: Layer, call: Call): Record<stri
     { hidden_size: width, direction: reverse ? 'reverse' : 'forward', ...attributes },
     new Array<number>(opType === 'LSTM' ? 3 : 2).fill(DATA.FLOAT),
   );
-  const [all, h, c] = made as [Value, Value, Value?];
-  const flat = g.reshape(all, [isMoving(n) ? -1 : time * n, width]);
+  const [steps, h, c] = made as [Value, Value, Value?];
+  const flat = g.reshape(steps, [times(time, n) ?? call.fixed(n), width]);
   const y = ragged ? g.node('Gather', [flat, g.ints(ragged.rows)], { axis: 0 }) : flat;
   return { y, h: g.squeeze(h, [0]), ...(c && { c: g.squeeze(c, [0]) }) };
 }
