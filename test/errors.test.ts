@@ -74,6 +74,7 @@ const COMPOSED = new Set([
   ...['readers/arrays', 'sources/merges', 'readers/wrong'].map((name) => `bindings/data/${name}.ts`),
   ...['npy', 'open', 'zip'].map((name) => `bindings/io/${name}.ts`),
   'bindings/onnx/tensors.ts',
+  'bindings/train/checkpoint.ts',
 ]);
 /** Kernels of TensorFlow.js, whose texts are tfjs's own where its specs and users' programs look for them. */
 const FOREIGN = 'bindings/tfjs/kernels/';

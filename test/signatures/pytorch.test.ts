@@ -178,7 +178,7 @@ const inBoth = all.filter((each) => each.signatures.length > 0 && theirsOf(each)
 /** The names that rows of the page call a callable: `nn.Linear.forward` is forward of Linear. */
 const short = (place: string): string =>
   place.replace(
-    /^(autograd|distributions|functional|data|io|tfjs|nn\.init|nn\.utils\.\w+(?=\.)|nn\.utils|nn|optim)\./,
+    /^(autograd|distributions|functional|data|io|tfjs|train|nn\.init|nn\.utils\.\w+(?=\.)|nn\.utils|nn|optim)\./,
     '',
   );
 
@@ -226,7 +226,8 @@ describe('docs/differences.md', () => {
     expect(
       missing
         .filter(
-          (name) => !/^Shuffle|^(Pipeline|TensorLoader|Preparation)\.|^readFileBytes$|^writeFileAtomic$/.test(name),
+          (name) =>
+            !/^Shuffle|^(Pipeline|TensorLoader|Preparation|Trainer)\.|^readFileBytes$|^writeFileAtomic$/.test(name),
         )
         .sort(),
     ).toEqual([]);

@@ -45,6 +45,11 @@ const UNDECLARED: Readonly<Record<string, string>> = {
     'nn.Module.toString': 'JavaScript calls it',
   },
   'tfjs.configure': 'takes what init() takes',
+  ...{
+    'train.Trainer.trainingStep': 'is overridden',
+    'train.Trainer.validationStep': 'is overridden',
+    'train.Trainer.predictStep': 'is overridden',
+  },
   ...{ 'nn.ModuleList.forward': 'throws', 'nn.ModuleDict.forward': 'throws', 'nn.ParameterList.forward': 'throws' },
 };
 /** toString() calls it, and users write their own. */

@@ -5,6 +5,7 @@ import * as retrograd from '../../bindings/index.ts';
 import { data, distributions, nn, optim, type Tensor, tensor } from '../../bindings/index.ts';
 import type { Parameter } from '../../bindings/parameters.ts';
 import { signatures } from '../../bindings/signature.ts';
+import * as train from '../../bindings/train/index.ts';
 
 /** A value, after those of the arguments before it. */
 type Make = (before: readonly unknown[]) => unknown;
@@ -98,6 +99,12 @@ function* triesOf(name: string): Generator<() => unknown[]> {
   yield () => [];
 }
 
+const trainer = (): object => {
+  const model = layer();
+  const optimizer = new optim.SGD(model.parameters());
+  return new train.Trainer(model, { optimizer, loss: retrograd.functional.mseLoss });
+};
+
 /** What extends the classes that only others extend. */
 const EXTENDED: Readonly<Record<string, () => object>> = {
   Module: () => new nn.Sequential(new nn.Linear(3, 3), new nn.Tanh()),
@@ -109,6 +116,7 @@ const EXTENDED: Readonly<Record<string, () => object>> = {
     Pipeline: () => pipelines.from([1, 2, 3]),
     TensorLoader: () => pipelines.from([1, 2, 3]).batch(2).tensors(),
     Tokenizer: () => new pipelines.Tokenizer({ model: { type: 'BPE', vocab: { a: 0, b: 1, ab: 2 }, merges: ['a b'] } }),
+    Trainer: () => trainer(),
     Subset: () => new pipelines.Subset(new data.TensorDataset(rows()), [1]),
   },
   SparseTensor: () => {
@@ -136,7 +144,7 @@ function* classesIn(names: object): Generator<Class> {
  */
 export function makers(): Record<string, () => object> {
   const made: Record<string, () => object> = {};
-  for (const type of classesIn({ ...retrograd, data: pipelines })) {
+  for (const type of classesIn({ ...retrograd, data: pipelines, train })) {
     const { name } = type;
     if (name === 'Tensor' || type.prototype instanceof Error || Object.hasOwn(made, name)) continue;
     if (Object.hasOwn(EXTENDED, name)) {

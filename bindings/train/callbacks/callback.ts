@@ -37,6 +37,8 @@ export interface Run {
 export interface Callback<R extends Run = Run> {
   /** What its state is called in checkpoints. @defaultValue the name of its class */
   readonly name?: string;
+  /** Whether it is called after the others, such as to save what they are then. @defaultValue false */
+  readonly late?: boolean;
   /** Before the first step, also where a training goes on. */
   onFitStart?(run: R): void | Promise<void>;
   /** Before the first batch of an epoch; not where a training goes on in the middle of one. */
@@ -64,6 +66,6 @@ export interface Callback<R extends Run = Run> {
   onError?(run: R, error: unknown): void | Promise<void>;
   /** What a checkpoint keeps of it: JSON with tensors and typed arrays. */
   state?(): unknown;
-  /** Goes on from there. */
+  /** Goes on from there; tensors are `{ dtype, shape, data }` then. */
   loadState?(state: never): void;
 }
