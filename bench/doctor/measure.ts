@@ -26,7 +26,27 @@ function showsByScore(program: Program, run: Measured, mended: Measured): boolea
 const text = ({ first, last, score, seconds }: Measured): string =>
   `loss ${first.toPrecision(3)} → ${last.toPrecision(3)}  score ${score.toFixed(3)}  ${seconds.toFixed(2)} s`;
 
-/** One line a program. @returns the lines, and how many do not show what they should */
+/** Places that the model does not have. */
+function unknownPlaces({ where }: Program, { run }: Measured): string[] {
+  const known = new Set(run.model.namedModules().map(([path]) => path));
+  return (where === null ? [] : typeof where === 'string' ? [where] : where).filter((place) => !known.has(place));
+}
+
+/** Holds a program beside its mended one. @returns whether all is as it should be, and what to print */
+async function check(program: Program, seed: number): Promise<{ ok: boolean; lines: string[] }> {
+  const run = await measure(program, seed, false);
+  const mended = program.fault === null ? run : await measure(program, seed, true);
+  const shows = scope(() => program.shows?.(run, mended) ?? showsByScore(program, run, mended));
+  const wrong: string[] = [];
+  if (!shows) wrong.push('FAILS');
+  if (run.run.steps > 200 || run.seconds > 1.5) wrong.push('LONG');
+  if (unknownPlaces(program, run).length > 0) wrong.push('PLACE');
+  const lines = [`${(wrong[0] ?? 'ok').padEnd(6)}${program.fault ?? 'healthy'}  ${program.name}  ${text(run)}`];
+  if (program.fault !== null) lines.push(`${''.padEnd(6)}mended  ${text(mended)}`);
+  return { ok: wrong.length === 0, lines };
+}
+
+/** One line a program, and one for it mended. @returns how many do not show what they should */
 export async function checkPrograms(
   programs: readonly Program[],
   seeds: readonly number[],
@@ -35,14 +55,9 @@ export async function checkPrograms(
   let failures = 0;
   for (const program of programs)
     for (const seed of seeds) {
-      const run = await measure(program, seed, false);
-      const mended = program.fault === null ? run : await measure(program, seed, true);
-      const shows = scope(() => program.shows?.(run, mended) ?? showsByScore(program, run, mended));
-      const tooLong = run.run.steps > 200 || run.seconds > 1.5;
-      if (!shows || tooLong) failures++;
-      const verdict = shows ? (tooLong ? 'LONG' : 'ok') : 'FAILS';
-      say(`${verdict.padEnd(6)}${program.fault ?? 'healthy'}  ${program.name}  ${text(run)}`);
-      if (program.fault !== null) say(`${''.padEnd(6)}${' mended'.padEnd(20)}${text(mended)}`);
+      const { ok, lines } = await check(program, seed);
+      if (!ok) failures++;
+      for (const line of lines) say(line);
     }
   return failures;
 }
