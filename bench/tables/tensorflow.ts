@@ -104,6 +104,8 @@ interface Training {
   readonly loss: 'categoricalCrossentropy' | 'meanSquaredError';
   /** Whether batches are cut out of the data by fit(). */
   readonly fit?: boolean;
+  /** Whether its dense layers are trained by a loop of optimizer.minimize(), without the model. */
+  readonly loop?: 'relu' | 'tanh';
   /** The network of the train family, for compile(). */
   readonly compiled?: string;
 }
@@ -129,8 +131,29 @@ function compiledStep(name: string | undefined, rounds: number): number | undefi
   return best;
 }
 
+/** A step of a loop over the weights of dense layers. */
+function loopOf(model: layers.LayersModel, x: tf.Tensor, y: tf.Tensor, activation: 'relu' | 'tanh', isMse: boolean) {
+  const weights = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
+  const optimizer = tf.train.adam();
+  const forward = (): tf.Tensor => {
+    let h = x;
+    for (let i = 0; i < weights.length; i += 2) {
+      h = tf.add(tf.matMul(h, weights[i] as tf.Tensor), weights[i + 1] as tf.Tensor);
+      if (i + 2 < weights.length) h = activation === 'relu' ? tf.relu(h) : tf.tanh(h);
+    }
+    return h;
+  };
+  const loss = isMse ? tf.losses.meanSquaredError : tf.losses.softmaxCrossEntropy;
+  return async (): Promise<number> => {
+    const cost = optimizer.minimize(() => loss(y, forward()) as tf.Scalar, true) as tf.Scalar;
+    const [value = 0] = cost.dataSync();
+    cost.dispose();
+    return value;
+  };
+}
+
 async function trainRow({ make, fit = false, ...row }: Training, rounds: number): Promise<string> {
-  const { name, input, outputs, batch, loss, compiled } = row;
+  const { name, input, outputs, batch, loss, compiled, loop } = row;
   const size = input.reduce((a, b) => a * b, 1);
   const steps = fit ? BATCHES : 1;
   /** A step of `n` samples on the backend that is set, or all of a fit(): it gives the loss. */
@@ -149,6 +172,7 @@ async function trainRow({ make, fit = false, ...row }: Training, rounds: number)
             outputs,
           ),
     );
+    if (loop) return loopOf(model, x, y, loop, loss === 'meanSquaredError');
     // Shuffled, as it is by itself; in order where answers are compared.
     const how = { batchSize: n, epochs: 1, verbose: 0, shuffle: n === batch } as const;
     return async () =>
@@ -215,8 +239,10 @@ const TRAININGS: readonly Training[] = [
   },
   { ...dense, name: 'MLP 784-128-10, batch 64, Adam', compiled: 'MLP 784' },
   { ...dense, name: 'the same, a step of fit()', fit: true },
+  { ...dense, name: 'the same, a loop of minimize()', loop: 'relu' },
   { ...tiny, name: '2-4-1, batch 32, Adam' },
   { ...tiny, name: 'the same, a step of fit()', fit: true },
+  { ...tiny, name: 'the same, a loop of minimize()', loop: 'tanh' },
 ];
 
 /** @param quick small images, and next to no rounds */

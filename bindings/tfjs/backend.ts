@@ -200,6 +200,11 @@ export class Backend implements TfBackend {
   settle(data: Data): void {
     const { later } = data;
     if (!later) return;
+    if (later.settle) {
+      later.settle();
+      if (!data.place) throw new Error('retrograd: expected a tensor with values, got one of a step that failed');
+      return;
+    }
     const place = runtime().arena.bare(data.size * bytesOf(data.dtype), 'TensorFlow.js');
     data.place = place;
     data.later = null;
@@ -217,6 +222,21 @@ export class Backend implements TfBackend {
   /** Computes all that waits, or all that is going to read `input`. */
   settleAll(input?: Data): void {
     for (const data of this.#waiting.all(input)) this.settle(data);
+  }
+
+  /** Has data again that is gone, whose memory something reads still. @returns whether it was gone */
+  revive(data: object): boolean {
+    if (!(data instanceof Data) || data.owner) return false;
+    data.owner = this;
+    data.refCount = 1;
+    this.#add(data);
+    return true;
+  }
+
+  /** Nothing reads data any more that was held by its count of readers. */
+  letGo(data: Data): void {
+    data.readers--;
+    this.#release(data);
   }
 
   #drop(list: Data[], from: number, dispose: boolean): void {
@@ -321,9 +341,7 @@ export class Backend implements TfBackend {
     return true;
   }
 
-  disposeIntermediateTensorInfo({ dataId }: Info): void {
-    this.disposeData(dataId);
-  }
+  readonly disposeIntermediateTensorInfo = ({ dataId }: Info): void => void this.disposeData(dataId);
 
   incRef(id: object): void {
     this.of(id).refCount++;
@@ -342,13 +360,8 @@ export class Backend implements TfBackend {
     return this.#count;
   }
 
-  memory(): { unreliable: boolean } {
-    return { unreliable: false };
-  }
-
-  timerAvailable(): boolean {
-    return true;
-  }
+  readonly memory = (): { unreliable: boolean } => ({ unreliable: false });
+  readonly timerAvailable = (): boolean => true;
 
   async time(f: () => void): Promise<{ kernelMs: number }> {
     const start = performance.now();
@@ -356,14 +369,8 @@ export class Backend implements TfBackend {
     return { kernelMs: performance.now() - start };
   }
 
-  floatPrecision(): 16 | 32 {
-    return 32;
-  }
-
-  epsilon(): number {
-    return 1e-7;
-  }
-
+  readonly floatPrecision = (): 16 | 32 => 32;
+  readonly epsilon = (): number => 1e-7;
   /** Frees all: tfjs drops a backend without disposing of its data. */
   dispose(): void {
     while (this.#first) this.#remove(this.#first);

@@ -69,6 +69,8 @@ export interface Later {
    * @returns whether it did
    */
   joins(kernel: string, y: Info & { readonly dataId: Data }, other: Info): boolean;
+  /** Computes all that waits with it, where that is done as a whole. */
+  readonly settle?: () => void;
 }
 
 /** A backend, as its data sees it. */
@@ -138,6 +140,13 @@ export class Data implements Operand {
       const all = this.#all;
       for (let i = 0; i < values.length; i++) all[from + i] = values[i] as number;
     }
+  }
+
+  /** Takes the memory of other data, which is let go of then. */
+  takeFrom(other: Data): void {
+    this.place = other.block;
+    this.later = null;
+    other.place = null;
   }
 
   get #all(): Float32Array | Int32Array | Uint8Array {

@@ -2,6 +2,7 @@
 import { ArgumentError } from '../../memory/errors.ts';
 import { callable } from '../../signature.ts';
 import { moduleKind } from '../declare.ts';
+import { Loops } from './loops.ts';
 import { patchModels } from './models.ts';
 import { Programs } from './programs.ts';
 import { checkParts, type TfEngine, type TfModule } from './tensorflow.ts';
@@ -26,9 +27,9 @@ export interface AccelerateOptions {
 export interface AccelerateStats {
   /** Optimizer steps that ran by one kernel a weight, those of programs included. */
   readonly steps: number;
-  /** Batches that ran as one program. */
+  /** Batches, and steps of loops, that ran as one program. */
   readonly replays: number;
-  /** Times that a model's code was traced. */
+  /** Times that a model's code, or the step of a loop, was traced. */
   readonly traces: number;
   /** Why something ran unaccelerated, one sentence for each reason. */
   readonly fallbacks: readonly string[];
@@ -49,10 +50,12 @@ const patched = new Set<unknown>();
  * Makes TensorFlow.js on the backend `'retrograd'` faster. Its optimizers (SGD, Momentum, Adam, Adamax, RMSProp,
  * Adagrad, Adadelta) update each weight by one kernel, in place. And models run each batch as one program: `fit`,
  * `fitDataset`, `trainOnBatch`, `evaluate` and `predict` run TensorFlow.js's own code on the first batch of a shape,
- * trace it at the second, and from then on replay that. Numbers are TensorFlow.js's but for rounding (1e-6); unseeded
- * dropout and noise are drawn by a generator of this package, from the same distributions. Learning rates, weights,
- * frozen layers, callbacks, metrics, saving and loading are as ever. What cannot be traced runs as before, and
- * `stats.fallbacks` says why. On other backends, and while `tf.profile` or debug mode watch, nothing changes.
+ * trace it at the second, and from then on replay that. Loops of `optimizer.minimize(f)` run `f` in each step; what it
+ * asks for, its gradients and the optimizer's step are one program where an earlier step was like it. Numbers are
+ * TensorFlow.js's but for rounding (1e-6); unseeded dropout and noise of models are drawn by a generator of this
+ * package, from the same distributions. Learning rates, weights, frozen layers, callbacks, metrics, saving and loading
+ * are as ever. What cannot be traced runs as before, and `stats.fallbacks` says why. On other backends, and while
+ * `tf.profile` or debug mode watch, nothing changes.
  * @param tf TensorFlow.js, the module as `import * as tf from '@tensorflow/tfjs'` has it: classes of a second copy of
  *   it are not patched
  * @throws ArgumentError for anything else, for a copy that is accelerated already, and for an option that there is not
@@ -77,6 +80,7 @@ function start(tf: object, custom: boolean, warn: boolean): Acceleration {
     ...updates.patch(),
     ...patchModels(tf, programs),
     ...watchForeign(tf, engine, programs),
+    ...new Loops({ tf, engine, updates }, programs).patch(),
     () => programs.dispose(),
   ];
   return {

@@ -55,13 +55,17 @@ const hasFunctions = (value: unknown): boolean =>
   typeof value === 'function' ||
   (typeof value === 'object' && value !== null && Object.values(value).some(hasFunctions));
 
-const sameKey = (a: readonly unknown[], b: readonly unknown[]): boolean => {
+export const sameKey = (a: readonly unknown[], b: readonly unknown[]): boolean => {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 };
 
 const isPowerOfTwo = (n: number): boolean => (n & (n - 1)) === 0;
+
+/** Why something could not be traced. */
+export const reasonOf = (error: unknown): string =>
+  error instanceof OutOfMemoryError ? 'there is no memory for its program' : (error as Error).message;
 
 /** What is counted. */
 export interface Stats {
@@ -103,6 +107,10 @@ export class Programs {
     if (this.#warn) console.warn(`retrograd: ${reason}`);
   }
 
+  refuseOptimizer(optimizer: TfOptimizer): void {
+    this.fallBack(`the optimizer ${optimizer.getClassName()}, which is not of TensorFlow.js, trains unaccelerated`);
+  }
+
   #stateOf(model: TfModel): ModelState {
     let state = this.#models.get(model);
     if (!state) {
@@ -113,8 +121,8 @@ export class Programs {
       const stateful = all.find((one) => one.stateful === true);
       let reason: string | null = null;
       if (foreign && !this.#custom)
-        reason = `a model with ${foreign.getClassName()}, which is not of TensorFlow.js, runs unaccelerated: accelerate(tf, { custom: true }) takes it where it does the same in each step`;
-      if (stateful) reason = `a model with a stateful layer (${stateful.name}) runs unaccelerated`;
+        reason = `a model with ${foreign.getClassName()}, which is not of TensorFlow.js, is not replayed as a whole: accelerate(tf, { custom: true }) does so where it does the same in each step`;
+      if (stateful) reason = `a model with a stateful layer (${stateful.name}) is not replayed as a whole`;
       state = {
         entries: [],
         layers: all.filter((one) => 'trainable' in one),
@@ -140,9 +148,7 @@ export class Programs {
       return fn(batch);
     }
     if (optimizer && !updates.ruleOf(optimizer)) {
-      this.fallBack(
-        `a model with the optimizer ${optimizer.getClassName()}, which is not of TensorFlow.js, trains unaccelerated`,
-      );
+      this.refuseOptimizer(optimizer);
       return fn(batch);
     }
     const entry = this.#entryOf(state, this.#keyOf(kind, model, state, batch, optimizer, backend));
@@ -193,7 +199,7 @@ export class Programs {
       entry.replay?.dispose();
       entry.replay = null;
       entry.refused = true;
-      this.fallBack(`${title} runs unaccelerated: ${why}`);
+      this.fallBack(`${title} is not replayed as a whole: ${why}`);
       return null;
     };
     try {
@@ -206,9 +212,7 @@ export class Programs {
       else if (watched && isPowerOfTwo(entry.runs)) this.#lookAgain(entry.replay, step);
       return entry.replay;
     } catch (error) {
-      return refuse(
-        error instanceof OutOfMemoryError ? 'there is no memory for its program' : (error as Error).message,
-      );
+      return refuse(reasonOf(error));
     }
   }
 
@@ -222,14 +226,18 @@ export class Programs {
     const traced = this.#trace(step);
     try {
       this.#compare(traced, step);
-      const replay = new Replay(this.#context, step.backend, traced);
-      for (const ref of this.#living) if (!ref.deref()) this.#living.delete(ref);
-      this.#living.add(new WeakRef(replay));
-      return replay;
+      return this.keep(new Replay(this.#context, step.backend, traced));
     } catch (error) {
       traced.dispose();
       throw error;
     }
+  }
+
+  /** Knows a program, to give it back one day. */
+  keep(replay: Replay): Replay {
+    for (const ref of this.#living) if (!ref.deref()) this.#living.delete(ref);
+    this.#living.add(new WeakRef(replay));
+    return replay;
   }
 
   #compare(traced: Traced, step: Step): void {

@@ -207,8 +207,11 @@ export class Replay {
   readonly #captured: readonly Captured[];
   readonly #slots: () => TfVariable[];
 
-  /** @throws OutOfMemoryError; RecordingError where the step uses what is gone */
-  constructor(context: Context, backend: Backend, traced: Traced) {
+  /**
+   * @param whole whether the batch is all that it reads, besides variables
+   * @throws OutOfMemoryError; RecordingError where the step uses what is gone, or what is not of the batch
+   */
+  constructor(context: Context, backend: Backend, traced: Traced, whole = false) {
     this.#context = context;
     this.#backend = backend;
     this.traced = traced;
@@ -228,6 +231,7 @@ export class Replay {
     }
     this.#bound = bound;
     this.#captured = this.#findCaptured([...used.keys()]);
+    if (whole && this.#captured.length > 0) throw new RecordingError('its gradients use tensors that it does not');
     const outside = new Set(bound.map(({ block }) => block));
     for (const block of inputs) if (block) outside.add(block);
     for (const { block } of results) outside.add(block);
@@ -271,15 +275,30 @@ export class Replay {
   /** Runs it on a batch. @returns null where the batch is none that it can read */
   run(batch: Batch): TfTensor[] | null {
     const backend = this.#backend;
+    const inputs: (Data | null)[] = [];
+    for (let i = 0; i < batch.length; i++) {
+      const x = batch[i];
+      const data = x ? backend.at(x) : null;
+      // A variable that the program may write, or numbers under another dtype: see isReadable() of row.ts.
+      if (x && (data?.dtype !== x.dtype || 'assign' in x)) return null;
+      inputs.push(data);
+    }
+    const made = this.compute(inputs);
+    const { engine } = this.#context;
+    return made.map((dataId, i) => {
+      const { shape, dtype } = this.traced.results[i] as Result;
+      return engine.makeTensorFromTensorInfo({ dataId, shape, dtype });
+    });
+  }
+
+  /** Runs it on the data of a batch. @throws OutOfMemoryError, RangeError for an index that there is not */
+  compute(batch: readonly (Data | null)[]): Data[] {
+    const backend = this.#backend;
     const { engine } = this.#context;
     const { program, traced } = this;
     for (let i = 0; i < batch.length; i++) {
-      const x = batch[i];
-      if (!x) continue;
-      const data = backend.at(x);
-      // A variable that the program may write, or numbers under another dtype: see isReadable() of row.ts.
-      if (data.dtype !== x.dtype || 'assign' in x) return null;
-      program.move(this.#inputs[i], data.block.ptr);
+      const data = batch[i];
+      if (data) program.move(this.#inputs[i], data.block.ptr);
     }
     const bound = this.#bound;
     for (let i = 0; i < bound.length; i++) {
@@ -287,33 +306,23 @@ export class Replay {
       const data = written ? own(engine, backend, variable) : backend.at(variable);
       program.move(place, data.block.ptr);
     }
-    const made = this.#makeResults();
+    const made: Data[] = [];
     try {
+      const { results } = traced;
+      for (let i = 0; i < results.length; i++) {
+        const { shape, dtype } = results[i] as Result;
+        const data = backend.fresh(dtype, numelOf(shape));
+        made.push(data);
+        program.move(this.#results[i], data.block.ptr);
+      }
       traced.step?.before();
       const stopped = program.run();
       if (stopped) stopped.complain?.();
     } catch (error) {
-      for (const x of made) x.dispose();
+      for (const data of made) backend.disposeData(data);
       throw error;
     }
     traced.step?.after();
-    return made;
-  }
-
-  #makeResults(): TfTensor[] {
-    const made: TfTensor[] = [];
-    const { results } = this.traced;
-    try {
-      for (let i = 0; i < results.length; i++) {
-        const { shape, dtype } = results[i] as Result;
-        const dataId = this.#backend.fresh(dtype, numelOf(shape));
-        this.program.move(this.#results[i], dataId.block.ptr);
-        made.push(this.#context.engine.makeTensorFromTensorInfo({ dataId, shape, dtype }));
-      }
-    } catch (error) {
-      for (const x of made) x.dispose();
-      throw error;
-    }
     return made;
   }
 

@@ -6,6 +6,10 @@ import type { Engine, Info, TfBackend, TfDtype } from '../engine.ts';
 /** A tensor of tfjs. */
 export interface TfTensor extends Info {
   readonly size: number;
+  /** Those made later have larger ones. */
+  readonly id: number;
+  readonly kept?: boolean;
+  readonly isDisposed: boolean;
   dispose(): void;
   dataSync(): ArrayLike<number>;
 }
@@ -13,6 +17,7 @@ export interface TfTensor extends Info {
 /** A variable: its data is another after each assign(). */
 export interface TfVariable extends TfTensor {
   readonly name: string;
+  readonly trainable: boolean;
   assign(value: TfTensor): void;
 }
 
@@ -35,6 +40,7 @@ export interface TfOptimizer extends Record<'iterations_', number> {
   applyGradients(gradients: Gradients): void;
   computeGradients(...args: unknown[]): unknown;
   getClassName(): string;
+  minimize(f: () => TfTensor, returnCost?: boolean, varList?: TfVariable[]): TfTensor | null;
 }
 
 /** A layer, or whatever has a class that can be saved: regularizers, constraints. */
@@ -66,6 +72,13 @@ export interface TfModel extends TfLayer, Readonly<Record<'optimizer_', TfOptimi
 
 type Class<T> = { readonly prototype: T };
 
+/** Runs a function that has a gradient of its own. */
+export interface CustomCall {
+  readonly inputs: Readonly<Record<string, TfTensor>>;
+  readonly backwardsFunc: unknown;
+  forwardFunc(backend: object, save: (tensors: TfTensor[]) => void): TfTensor | TfTensor[];
+}
+
 /** The engine with what is read and put back while a step is traced. */
 export interface TfEngine extends Engine {
   readonly backendName: string;
@@ -75,6 +88,10 @@ export interface TfEngine extends Engine {
     readonly profiling: boolean;
     /** How many functions whose gradients are asked for are running. */
     readonly gradientDepth: number;
+    /** How many kernels are running. */
+    kernelDepth: number;
+    activeTape: unknown[] | null;
+    readonly activeScope: { readonly name: string } | null;
     readonly tensorInfo: WeakMap<object, unknown>;
     numTensors: number;
     numBytes: number;
@@ -82,7 +99,15 @@ export interface TfEngine extends Engine {
     numStringTensors: number;
   };
   readonly ENV: { getBool(flag: string): boolean };
-  makeTensorFromTensorInfo(info: Info): TfTensor;
+  makeTensorFromTensorInfo(info: Info, backend?: object): TfTensor;
+  makeVariable(...args: unknown[]): TfVariable;
+  removeDataId(id: object, backend: object): void;
+  runKernel(name: string, inputs: object, attrs: unknown): TfTensor | TfTensor[];
+  runKernelFunc(call: Partial<CustomCall>): TfTensor | TfTensor[];
+  tidy<T>(fn: () => T): T;
+  clone(x: TfTensor): TfTensor;
+  keep(x: TfTensor): TfTensor;
+  addTapeNode(name: string, inputs: object, outputs: object, backwardsFunc: unknown, saved: readonly TfTensor[]): void;
   gradients(f: unknown, xs: unknown, dy: unknown, allowNone?: boolean): unknown;
 }
 
@@ -105,7 +130,8 @@ interface ClassMap {
 /** The module, as `import * as tf from '@tensorflow/tfjs'` has it. Of tfjs-core alone, without `LayersModel`. */
 export interface TfModule
   extends Readonly<Record<(typeof OPTIMIZERS)[number] | 'Optimizer', Class<TfOptimizer>>>,
-    Readonly<Partial<Record<'LayersModel', Class<TfModel>>>> {
+    Readonly<Partial<Record<'LayersModel', Class<TfModel>>>>,
+    Readonly<Record<'Variable', Class<TfVariable>>> {
   engine(): object;
   readonly serialization: Readonly<Record<'SerializationMap', { getMap(): ClassMap }>>;
   tidy<T>(fn: () => T): T;
@@ -126,6 +152,8 @@ export function checkParts(tf: object): asserts tf is TfModule {
   const parts: [string, unknown][] = [
     ...OPTIMIZERS.map((name): [string, unknown] => [name, given[name]?.prototype.applyGradients]),
     ['Optimizer', given.Optimizer?.prototype.computeGradients],
+    ['Optimizer', given.Optimizer?.prototype.minimize],
+    ['Variable', given.Variable?.prototype.assign],
   ];
   if (given.LayersModel)
     parts.push(...METHODS.map((name): [string, unknown] => [name, given.LayersModel?.prototype[name]]));

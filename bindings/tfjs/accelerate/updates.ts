@@ -49,7 +49,7 @@ export function own(engine: TfEngine, backend: Backend, variable: TfVariable): D
   const data = backend.at(variable);
   backend.settleAll(data);
   if (backend.tracer) return data;
-  if (data.refCount === 1) {
+  if (data.refCount === 1 && data.readers === 0) {
     // A tensor of ours over the same memory parts from it.
     data.block.version++;
     return data;

@@ -143,6 +143,7 @@ describe('accelerated optimizers', () => {
     const growth = (): number => {
       const before = running().memory.blocks;
       train(() => tf.train.momentum(0.1, 0.9));
+      acceleration?.restore();
       return running().memory.blocks - before;
     };
     const own = growth();
