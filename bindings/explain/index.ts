@@ -1,7 +1,10 @@
 // The entry `retrograd/explain`: what of its input a model decides by, as numbers and as pictures.
 
 export type { Alike, Tensors } from '../autograd/lists.ts';
+export { featureAblation, featurePermutation, type OcclusionOptions, occlusion } from './ablation.ts';
 export { attribute, type Method, type NoiseTunnelOptions, noiseTunnel, type OptionsOf } from './attribute.ts';
+export { type DeepLiftOptions, deepLift } from './deep-lift.ts';
+export type { FeatureOptions, PermutationOptions } from './features.ts';
 export {
   type GradientShapOptions,
   gradientShap,
@@ -11,9 +14,11 @@ export {
   type SaliencyOptions,
   saliency,
 } from './gradients.ts';
+export { type LrpOptions, type LrpRule, lrp } from './lrp.ts';
 export type {
   AttributeOptions,
   Attribution,
+  AttributionWith,
   AttributionWithDelta,
   Baseline,
   BaselineOptions,
@@ -21,4 +26,6 @@ export type {
   Model,
   Target,
 } from './options.ts';
+export { deconvolution, guidedBackprop } from './rectifiers.ts';
 export type { Rule } from './rules.ts';
+export { kernelShap, type SamplingOptions, shapleyValueSampling, shapleyValues } from './shapley.ts';

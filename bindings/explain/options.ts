@@ -58,6 +58,13 @@ export type Attribution<O extends object = AttributeOptions> = <I extends Tensor
   options?: O,
 ) => Alike<I, Tensor>;
 
+/** A way whose options have to be given. */
+export type AttributionWith<O extends object> = <I extends Tensors>(
+  model: Model,
+  inputs: I,
+  options: O,
+) => Alike<I, Tensor>;
+
 /** One that gives how far it is from adding up as well, where that is asked for. */
 export interface AttributionWithDelta<O extends object> {
   <I extends Tensors>(

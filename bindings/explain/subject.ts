@@ -3,7 +3,7 @@
 import { listOf, type Tensors } from '../autograd/lists.ts';
 import { withoutTape, withTape } from '../autograd.ts';
 import { grad } from '../backward.ts';
-import { full, tensor, zerosLike } from '../creation.ts';
+import { full, ones, tensor, zerosLike } from '../creation.ts';
 import { gather } from '../functional/indexing.ts';
 import { argmax } from '../functional/reduction.ts';
 import { cat } from '../functional/shape.ts';
@@ -252,13 +252,14 @@ export class Subject {
     return points.map((x) => x.detach().requiresGrad_());
   }
 
-  /** The gradients of the sum of `scores` by `leaves`: zeros where one takes no part. @throws GradError */
-  slopes(scores: Tensor, leaves: readonly Tensor[]): Tensor[] {
+  /** The gradients of `scores`, weighed by `by`, by `leaves`: zeros where one takes no part. @throws GradError */
+  slopes(scores: Tensor, leaves: readonly Tensor[], by: Tensor = ones(scores.sizes)): Tensor[] {
     if (!scores.requiresGrad)
       throw new GradError(
         `${this.op}: expected an output that depends on the inputs, got one that does not; noGrad() inside of the model and compiled functions leave no history`,
       );
-    return grad(scores.sum(), leaves, { allowUnused: true }).map((g, i) => g ?? zerosLike(leaves[i] as Tensor));
+    const found = grad(scores, leaves, { gradOutputs: by, allowUnused: true });
+    return found.map((g, i) => g ?? zerosLike(leaves[i] as Tensor));
   }
 }
 

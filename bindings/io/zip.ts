@@ -1,8 +1,9 @@
 // Zip archives (APPNOTE 6.3): .npz and PyTorch's files are some. Names come from the directory at the end, as readers
 // do that trust nobody; what it says is held against the file before a byte is read.
+
+import { crc32 } from '../crc.ts';
 import { record } from '../lookup.ts';
 import { ArgumentError, BackendError, FormatError } from '../memory/errors.ts';
-import { crc32 } from '../crc.ts';
 
 /** A file in an archive. */
 export interface ZipEntry {

@@ -1,7 +1,7 @@
 // Explanations against those of Captum and SHAP, which test/golden/explain.py writes.
 import { afterAll, describe, expect, it } from 'vitest';
 import * as explain from '../../bindings/explain/index.ts';
-import { init, shutdown, Tensor } from '../../bindings/index.ts';
+import { init, shutdown, Tensor, tensor } from '../../bindings/index.ts';
 import { nd } from '../../reference/nd.ts';
 import { expectStored, numbers, read } from '../golden/golden.ts';
 import { network } from './networks.ts';
@@ -21,6 +21,9 @@ interface Case {
   readonly result: readonly Stored[];
   readonly delta?: readonly number[];
   readonly baseline?: 'given';
+  /** The feature masks. */
+  readonly mask?: readonly (readonly number[])[];
+  readonly by?: string;
 }
 const cases = read('explain') as readonly Case[];
 type Call = (model: unknown, inputs: unknown, options: object) => Tensor | Tensor[];
@@ -39,13 +42,14 @@ function holds(what: string, found: Tensor | readonly Tensor[], stored: readonly
 
 describe.each(cases.map((each) => [`${each.network}: ${each.call} ${JSON.stringify(each.options)}`, each] as const))(
   '%s',
-  (what, { network: name, call, options, result, delta, baseline }) => {
+  (what, { network: name, call, options, result, delta, baseline, mask }) => {
     const run = (more: object): unknown => {
       const { model, inputs, baselines } = network(name);
       const one = <T>(list: readonly T[]): T | readonly T[] => (list.length === 1 ? (list[0] as T) : list);
       return (explain as unknown as Record<string, Call>)[call]?.(model, one(inputs), {
         ...options,
         ...(baseline && { baseline: one(baselines) }),
+        ...(mask && { featureMask: one(mask.map((ids) => tensor([...ids], { dtype: 'i32' }))) }),
         ...more,
       });
     };

@@ -1,6 +1,13 @@
 // Each way to explain a model, called on images [n, 1, 5, 5] and a Sequential whose first layer is a convolution.
 import * as explain from '../../bindings/explain/index.ts';
-import { type nn, randn, type Tensor } from '../../bindings/index.ts';
+import { type nn, randn, type Tensor, tensor } from '../../bindings/index.ts';
+
+/** Four parts of an image. */
+const quarters = (): Tensor =>
+  tensor(
+    Array.from({ length: 5 }, (_, i) => Array.from({ length: 5 }, (_, j) => (i < 3 ? 0 : 1) + (j < 2 ? 0 : 2))),
+    { dtype: 'i32' },
+  );
 
 export const methods: Readonly<Record<string, (model: nn.Sequential, x: Tensor) => unknown>> = {
   saliency: explain.saliency,
@@ -15,4 +22,17 @@ export const methods: Readonly<Record<string, (model: nn.Sequential, x: Tensor) 
   noiseTunnel: (model, x) =>
     explain.noiseTunnel(model, x, { method: explain.saliency, nSamples: 3, ntType: 'vargrad' }),
   attribute: explain.attribute,
+  featureAblation: (model, x) => explain.featureAblation(model, x, { featureMask: quarters(), internalBatchSize: 2 }),
+  featurePermutation: (model, x) => explain.featurePermutation(model, x, { featureMask: quarters() }),
+  occlusion: (model, x) => explain.occlusion(model, x, { slidingWindowShapes: [1, 2, 2], strides: 2, target: 0 }),
+  shapleyValues: (model, x) => explain.shapleyValues(model, x, { featureMask: quarters(), baseline: 0.5 }),
+  shapleyValueSampling: (model, x) => explain.shapleyValueSampling(model, x, { featureMask: quarters(), nSamples: 3 }),
+  guidedBackprop: explain.guidedBackprop,
+  deconvolution: explain.deconvolution,
+  deepLift: (model, x) => explain.deepLift(model, x, { returnConvergenceDelta: true, internalBatchSize: 2 }),
+  lrp: (model, x) => explain.lrp(model, x, { rule: { rule: 'alphaBeta' }, returnConvergenceDelta: true }),
+  kernelShap: (model, x) => explain.kernelShap(model, x, { nSamples: 20 }),
 };
+
+/** Those that take models in evaluation mode only. */
+export const evaluated = new Set(['deepLift', 'lrp']);

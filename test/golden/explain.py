@@ -3,6 +3,7 @@
 Run `python3 test/golden/explain.py` where PyTorch, Captum and shap are installed; generate.py does not. Weights and inputs
 are made of seeds, which tests know, and answers of more than a few numbers are the largest of them and two sums.
 """
+import copy
 import json
 import math
 import sys
@@ -10,7 +11,9 @@ import sys
 sys.dont_write_bytecode = True
 
 import captum.attr as attr
+import captum.attr._utils.lrp_rules as attr_rules
 import captum.metrics as metrics
+import shap
 import torch
 from torch import nn
 
@@ -102,6 +105,68 @@ def gradients(nets):
             case(name, "integratedGradients", {**kw, "nSteps": steps, "method": ours}, found, delta, baseline="given")
 
 
+MASKS = {"mlp": [[0, 1, 1, 2, 0]], "two": [[0, 1, 1, 2], [3, 0, 2]]}
+
+
+def tuples(x):
+    return x if len(x) > 1 else x[0]
+
+
+def ablations(nets):
+    for name, (model, xs, bs, target) in nets.items():
+        kw = {"target": target}
+        if name != "cnn":
+            case(name, "featureAblation", kw, attr.FeatureAblation(model).attribute(xs, baselines=bs, **kw), baseline="given")
+        shapes, strides = {"cnn": ([(2, 3, 3)], [(1, 2, 3)])}.get(name, ([(2,)] * len(xs), [(1,)] * len(xs)))
+        found = attr.Occlusion(model).attribute(xs, tuple(shapes), strides=tuple(strides), baselines=bs, **kw)
+        case(name, "occlusion", {**kw, "slidingWindowShapes": tuples(shapes), "strides": tuples(strides)}, found, baseline="given")
+        if name in MASKS:
+            masks = tuple(torch.tensor([mask]) for mask in MASKS[name])
+            case(name, "featureAblation", kw, attr.FeatureAblation(model).attribute(xs, baselines=bs, feature_mask=masks, **kw),
+                 baseline="given", mask=MASKS[name])
+            found = attr.ShapleyValues(model).attribute(xs, baselines=bs, feature_mask=masks, **kw)
+            for call in ("shapleyValues", "kernelShap"):
+                case(name, call, kw, found, baseline="given", mask=MASKS[name])
+
+
+def shaps(nets):
+    model, (x,), (b,), _ = nets["relus"]
+    pick = lambda rows: model(torch.tensor(rows)).detach().numpy()[:, 1]
+    found = torch.stack([
+        torch.tensor(shap.KernelExplainer(pick, b[i : i + 1].numpy()).shap_values(x[i].numpy(), nsamples=2**5, silent=True)) for i in range(3)
+    ])
+    for call in ("kernelShap", "shapleyValues"):
+        case("relus", call, {"target": 1}, found, baseline="given", by="shap")
+
+
+def rules(nets):
+    for name, (model, xs, bs, target) in nets.items():
+        kw = {"target": target}
+        case(name, "guidedBackprop", kw, attr.GuidedBackprop(model).attribute(leaf(xs), **kw))
+        case(name, "deconvolution", kw, attr.Deconvolution(model).attribute(leaf(xs), **kw))
+        # Over max pools Captum's do not add up: its delta is 0.04 there, and ours 0.
+        if name == "cnn":
+            continue
+        found, delta = attr.DeepLift(model).attribute(leaf(xs), baselines=bs, return_convergence_delta=True, **kw)
+        case(name, "deepLift", kw, found, delta, baseline="given")
+    for name in ("mlp", "relus", "cnn"):
+        make = NETWORKS[name][0]
+        _, xs, _, target = nets[name]
+        index = list(nets).index(name)
+        layers = [str(i) for i, layer in enumerate(make()) if hasattr(layer, "weight")]
+        for rule, ours in ((attr_rules.EpsilonRule(0.05), {"rule": "epsilon", "epsilon": 0.05}),
+                           (attr_rules.GammaRule(0.3), {"rule": "gamma", "gamma": 0.3}),
+                           (attr_rules.Alpha1_Beta0_Rule(), {"rule": "zPlus"})):
+            model = fill(make(), 1000 + 100 * index)
+            for i in layers[:-1]:
+                model[int(i)].rule = copy.copy(rule)
+            for layer in model:
+                if isinstance(layer, nn.Flatten):
+                    layer.rule = attr_rules.EpsilonRule()
+            found = attr.LRP(model).attribute(xs if len(xs) > 1 else xs[0], target=target)
+            case(name, "lrp", {"target": target, "rules": {i: ours for i in layers[:-1]}}, found)
+
+
 def write():
     nets = networks()
     for part in PARTS:
@@ -110,6 +175,6 @@ def write():
     (HERE / "explain.json").write_text(f"[\n{lines}\n]\n")
 
 
-PARTS = [gradients]
+PARTS = [gradients, ablations, shaps, rules]
 if __name__ == "__main__":
     write()
