@@ -4,6 +4,7 @@ export type { Callback, Figures, Run } from './callbacks/callback.ts';
 export type { Batches } from './feed.ts';
 export type { Hyperparameters, Logger } from './loggers/logger.ts';
 export type { Metric } from './metric.ts';
+export * from './metrics/index.ts';
 export type {
   ClipOptions,
   Evaluation,
