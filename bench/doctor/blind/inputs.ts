@@ -44,6 +44,11 @@ function overlapping(split: Split): Split {
   const all = both(split);
   return { train: rows(all, 0, 100), validation: rows(all, 70, 110), test: split.test };
 }
+/** Sixty sequences to learn from, and many to test by. */
+const few = (): Split => {
+  const all = majority(600, 15, 8);
+  return { ...all, train: rows(all.train, 0, 60) };
+};
 const onItself = (split: Split): Split => ({ ...split, validation: split.train });
 
 /** What the program itself would say: far better than it is. */
@@ -306,11 +311,11 @@ export const INPUTS: readonly Program[] = [
     'data-leakage',
     'validation is done on the training rows',
     null,
-    'loss 0.623 → 1.4e-4, score 0.90; mended loss 0.623 → 1.4e-4, score 0.90',
+    'loss 0.623 → 1.4e-4, score 0.72; mended loss 0.623 → 1.4e-4, score 0.72',
     (mended) => {
       const model = new TokenReader('LSTM', 8, 16, 32, 2);
       const optimizer = new optim.Adam(model.parameters(), { lr: 0.02 });
-      const all = majority(100, 15, 8);
+      const all = few();
       return supervised({
         model,
         optimizer,
@@ -322,7 +327,7 @@ export const INPUTS: readonly Program[] = [
         compiled: true,
       });
     },
-    { acceptable: ['overfitting'], shows: flatters(accuracy, () => onItself(majority(100, 15, 8))) },
+    { acceptable: ['overfitting'], shows: flatters(accuracy, () => onItself(few())) },
   ),
 ];
 
