@@ -6,6 +6,8 @@ export interface Finding {
   readonly kind: 'fault' | 'hint';
   /** The path of a module or parameter, as `namedModules()` and `namedParameters()` have it; null for the whole. */
   readonly where: string | null;
+  /** Your line that called that module, or else the model or the doctor; '' where it is not known. */
+  readonly line: string;
   /** How sure it is, from 0 to 1. */
   readonly confidence: number;
   /** What is wrong, in a sentence with the figures that say so. */
@@ -15,3 +17,11 @@ export interface Finding {
   /** What to change, as code. */
   readonly remedy: string;
 }
+
+/** What a rule says: a finding whose line is looked up later. */
+export type Said = Omit<Finding, 'line' | 'kind'> & { readonly kind?: 'hint' };
+
+/** A number as it stands in a sentence. */
+export const n = (x: number): string => String(Number(x.toPrecision(3)));
+/** A share as it stands in a sentence. */
+export const percent = (x: number): string => `${n(100 * x)} %`;

@@ -1,0 +1,149 @@
+// What the rules judge: all that was noted, and what can be seen of the state at the end.
+import { withoutTape } from '../autograd.ts';
+import * as F from '../functional/functions.ts';
+import { scope } from '../scope.ts';
+import type { Tensor } from '../tensor.ts';
+import type { Copies } from './copies.ts';
+import { type Data, dataOf } from './data.ts';
+import type { History, Watcher } from './doctor.ts';
+import { type Batch, evaluate, type Score, type Task, taskOf } from './evaluate.ts';
+import { type Facts, factsOf, rmsOf } from './facts.ts';
+import type { WatchOptions } from './options.ts';
+import { ownerOf, type Patient, type Weight } from './patient.ts';
+import { type Form, pass } from './probe.ts';
+
+export interface Evidence {
+  readonly patient: Patient;
+  readonly loss: unknown;
+  readonly options: WatchOptions;
+  readonly history: History;
+  readonly steps: number;
+  /** The losses that are numbers. */
+  readonly losses: readonly number[];
+  /** Means of the first and the last losses, and the least mean of as many in a row. */
+  readonly first: number;
+  readonly last: number;
+  readonly least: number;
+  readonly weights: readonly Weight[];
+  readonly form: Form | null;
+  readonly task: Task;
+  /** A pass before the first step, and one after the last; null where the model cannot be called so. */
+  readonly before: Facts | null;
+  readonly after: Facts | null;
+  readonly train: Score | null;
+  readonly validation: Score | null;
+  /** What the steps were given; else what it trains on by the options. */
+  readonly batches: readonly Batch[];
+  readonly data: Data | null;
+  readonly held: Data | null;
+  /** Paths of modules that do other things in training than in evaluation. */
+  readonly modal: readonly string[];
+  /** How far the losses of batches are apart by the weights at the end. */
+  readonly noise: number;
+  /** Weights whose units were all alike before the first step. */
+  readonly equal: readonly Equal[];
+}
+
+/** A weight whose rows are alike. */
+export interface Equal {
+  readonly path: string;
+  readonly owner: string;
+  readonly units: number;
+  readonly start: boolean;
+  /** Whether they still are. */
+  readonly end: boolean;
+  readonly constant: 'zero' | 'nonzero' | '';
+}
+
+/** Whether rows of x, units of a layer, are alike. */
+function isAlike(x: Tensor): boolean {
+  const rows = F.reshape(x.detach(), [x.sizes[0] as number, -1]);
+  const size = rmsOf(rows);
+  return rmsOf(F.sub(rows, F.mean(rows, 0, { keepdim: true }))) <= 1e-4 * size;
+}
+
+function equalOf(weights: readonly Weight[], start: Copies): Equal[] {
+  return weights.flatMap(({ path, x }) => {
+    const was = start.of(x);
+    if (!was || x.ndim < 2 || (x.sizes[0] ?? 0) < 2 || !x.requiresGrad || path === '') return [];
+    if (!isAlike(was)) return [];
+    const constant = rmsOf(was) === 0 ? 'zero' : 'nonzero';
+    return [{ path, owner: ownerOf(path), units: x.sizes[0] as number, start: true, end: isAlike(x), constant }];
+  });
+}
+
+export const meanOf = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
+
+function deviationOf(values: readonly number[]): number {
+  const finite = values.filter(Number.isFinite);
+  const mean = meanOf(finite);
+  return finite.length > 1 ? Math.sqrt(meanOf(finite.map((v) => (v - mean) ** 2))) : 0;
+}
+
+/** Means of stretches of losses. */
+function smoothed(losses: readonly number[], width: number): number[] {
+  const means: number[] = [];
+  let sum = 0;
+  losses.forEach((value, i) => {
+    sum += value - (i >= width ? (losses[i - width] as number) : 0);
+    if (i >= width - 1) means.push(sum / width);
+  });
+  return means;
+}
+
+function lookAt(patient: Patient, loss: unknown, [x, y]: Batch, form: Form | null): Facts | null {
+  try {
+    return patient.aside(() => {
+      patient.model.train();
+      const { gradients: _, ...facts } = factsOf(patient, pass(patient, loss, [x, y], null, form));
+      return facts;
+    });
+  } catch {
+    return null;
+  }
+}
+
+export function gather({ patient, options, history, steps }: Watcher): Evidence {
+  const { loss } = options;
+  const { seen, validation, closes } = history;
+  if (validation.rows === 0) patient.aside(() => validation.fill(options.validation));
+  if (seen.rows === 0) patient.aside(() => seen.fill(options.train));
+  if (history.train.rows === 0) patient.aside(() => history.train.fill(options.train));
+  const { batches } = seen;
+  const form = (closes.find(({ exact }) => exact) ?? closes[0])?.form ?? null;
+  const before = closes[0]?.step === 0 ? closes[0].facts : null;
+  const [batch] = batches;
+  const broken = history.broken !== null;
+  const after = batch && !broken ? scope(() => lookAt(patient, loss, batch, form)) : null;
+  const task = taskOf((before ?? after)?.output.core ?? '');
+  const losses = history.losses.filter(Number.isFinite);
+  const width = Math.max(1, Math.min(10, Math.floor(losses.length / 4)));
+  const means = smoothed(losses, width);
+  const score = (some: readonly Batch[]): Score | null =>
+    some.length > 0 && !broken ? scope(() => evaluate(patient, loss, form, task, some)) : null;
+  const facts = after ?? before;
+  return {
+    patient,
+    loss,
+    options,
+    history,
+    steps,
+    losses,
+    first: means[0] ?? Number.NaN,
+    last: means.at(-1) ?? Number.NaN,
+    least: Math.min(...means),
+    weights: patient.weights(),
+    form,
+    task,
+    before,
+    after,
+    train: score(batches),
+    validation: score(validation.batches),
+    batches,
+    data: withoutTape(() => scope(() => dataOf(batches))),
+    held: withoutTape(() => scope(() => dataOf(validation.batches))),
+    modal: facts?.modal ?? [],
+    noise: deviationOf(batches.slice(0, 12).flatMap((one) => score([one])?.loss ?? [])),
+    equal: withoutTape(() => scope(() => equalOf(patient.weights(), history.start))),
+  };
+}

@@ -1,0 +1,50 @@
+// What is measured at every so many steps: cheap, and of compiled steps too.
+
+import * as F from '../functional/functions.ts';
+import type { Tensor } from '../tensor.ts';
+import type { Copies } from './copies.ts';
+import { normOf } from './facts.ts';
+import type { Patient } from './patient.ts';
+
+/** Norms of a parameter, of its gradient, and of its last update. */
+export interface Norms {
+  readonly weight: number;
+  /** null: there is none. */
+  readonly gradient: number | null;
+  readonly update: number;
+  /** The largest size in the gradient, and the share of its numbers that have it. */
+  readonly peak: number;
+}
+
+export interface Light {
+  readonly step: number;
+  readonly norms: ReadonlyMap<Tensor, Norms>;
+  /** The norm of all gradients together; null where there are none. */
+  readonly gradient: number | null;
+  /** The modules that are in evaluation mode. */
+  readonly resting: ReadonlySet<object>;
+}
+
+export function lightOf(
+  step: number,
+  patient: Patient,
+  before: Copies,
+  gradientOf: (x: Tensor) => Tensor | null,
+): Light {
+  const norms = new Map<Tensor, Norms>();
+  let total: number | null = null;
+  for (const { x } of patient.weights()) {
+    const g = gradientOf(x);
+    const was = before.of(x);
+    const gradient = g && normOf(g);
+    if (gradient !== null) total = (total ?? 0) + gradient ** 2;
+    norms.set(x, {
+      weight: normOf(x),
+      gradient,
+      update: was ? normOf(F.sub(x.detach(), was)) : Number.NaN,
+      peak: g ? F.max(F.abs(g)).item() : 0,
+    });
+  }
+  const resting = new Set<object>(patient.model.modules().filter(({ training }) => !training));
+  return { step, norms, gradient: total === null ? null : Math.sqrt(total), resting };
+}

@@ -1,0 +1,165 @@
+// One look at a forward pass: which ops ran, in which module, and how the loss is made of the output.
+import { withoutTape } from '../autograd.ts';
+import { type Made, setWatch, watching } from '../execute.ts';
+import * as F from '../functional/functions.ts';
+import { oneHot } from '../functional/one-hot.ts';
+import type { Bag } from '../ops/core.ts';
+import { Tensor } from '../tensor.ts';
+import type { LossLike } from './options.ts';
+import type { Patient } from './patient.ts';
+
+/** A call of an op. */
+export interface Noted {
+  readonly op: string;
+  /** The path of the innermost module; null: none of the model. */
+  readonly path: string | null;
+  readonly inputs: Bag;
+  readonly outputs: Made;
+  readonly attrs: unknown;
+}
+
+/** A forward pass. */
+export interface Pass {
+  /** What the model got. */
+  readonly input: Tensor;
+  readonly output: Tensor;
+  readonly loss: Tensor | null;
+  /** The ops of the model, in order. */
+  readonly calls: readonly Noted[];
+  /** Those of the loss. */
+  readonly after: readonly Noted[];
+  /** What the program seems to do between the model and the loss. */
+  readonly form: Form | null;
+  /** Whether that gives the loss that was reported. */
+  readonly exact: boolean;
+}
+
+/** How to get from the output of a model and a target to what a loss takes. */
+export interface Form {
+  /** What makes the output another one, beyond its shape: '' is nothing. */
+  readonly act: '' | 'softmax' | 'sigmoid' | 'logSoftmax';
+  readonly negated: boolean;
+  readonly shape: keyof typeof SHAPES;
+}
+
+const lastOf = (x: Tensor): number => x.sizes.at(-1) ?? 1;
+
+/** Shapes that programs give to an output and a target so that they fit. */
+const SHAPES = {
+  same: (o: Tensor, t: Tensor): [Tensor, Tensor] => [o, t],
+  rows: (o: Tensor, t: Tensor): [Tensor, Tensor] => [F.reshape(o, [-1, lastOf(o)]), F.reshape(t, [-1])],
+  squeezed: (o: Tensor, t: Tensor): [Tensor, Tensor] => [F.reshape(o, t.sizes), t],
+  stretched: (o: Tensor, t: Tensor): [Tensor, Tensor] => [o, F.reshape(t, o.sizes)],
+  classes: (o: Tensor, t: Tensor): [Tensor, Tensor] => [F.transpose(o, 1, -1), t],
+  numbers: (o: Tensor, t: Tensor): [Tensor, Tensor] => [F.reshape(o, t.sizes), t.to('f32')],
+  indices: (o: Tensor, t: Tensor): [Tensor, Tensor] => [o, F.reshape(t, [-1]).to('i32')],
+  oneHot: (o: Tensor, t: Tensor): [Tensor, Tensor] => [
+    F.reshape(o, [-1, lastOf(o)]),
+    oneHot(F.reshape(t, [-1]).to('i32'), lastOf(o)).to('f32'),
+  ],
+};
+
+/** What a module gives first: an output, or the first of several. */
+export function firstOf(result: unknown): Tensor | null {
+  if (result instanceof Tensor) return result;
+  if (typeof result !== 'object' || result === null) return null;
+  for (const value of Object.values(result)) {
+    const found: Tensor | null = firstOf(value);
+    if (found) return found;
+  }
+  return null;
+}
+
+const ACTS = {
+  '': (o: Tensor) => o,
+  softmax: (o: Tensor) => F.softmax(o, o.ndim === 4 ? 1 : -1),
+  logSoftmax: (o: Tensor) => F.logSoftmax(o, o.ndim === 4 ? 1 : -1),
+  sigmoid: (o: Tensor) => F.sigmoid(o),
+};
+
+/** The loss of what the form makes of `output`; null where it takes no such thing. */
+export function lossOf(loss: unknown, output: Tensor, target: Tensor, form: Form): Tensor | null {
+  const like = loss as LossLike;
+  try {
+    const [o, t] = SHAPES[form.shape](output, target);
+    const made = ACTS[form.act](o);
+    const value = typeof like === 'function' ? like(made, t) : like.forward(made, t);
+    if (!(value instanceof Tensor)) return null;
+    const mean = value.size === 1 ? value : F.mean(value);
+    return form.negated ? F.neg(mean) : mean;
+  } catch {
+    return null;
+  }
+}
+
+const close = (a: number, b: number): boolean => Math.abs(a - b) <= 2e-3 * Math.max(Math.abs(a), Math.abs(b), 1e-6);
+const SIMPLE: Form = { act: '', negated: false, shape: 'same' };
+
+/**
+ * The way from the output to the reported loss: the simplest that gives it; else the simplest that gives any.
+ * @returns it, and whether it gives what was reported
+ */
+export function formOf(
+  loss: unknown,
+  output: Tensor,
+  target: Tensor,
+  reported: number | null,
+): { form: Form | null; exact: boolean } {
+  if (!loss || (typeof loss !== 'function' && typeof (loss as { forward?: unknown }).forward !== 'function'))
+    return { form: null, exact: false };
+  return withoutTape(() => {
+    let first: Form | null = null;
+    for (const act of Object.keys(ACTS) as Form['act'][])
+      for (const shape of Object.keys(SHAPES) as Form['shape'][]) {
+        const form = { ...SIMPLE, act, shape };
+        const value = lossOf(loss, output, target, form)?.item();
+        if (value === undefined) continue;
+        first ??= form;
+        if (reported === null) return { form: first, exact: false };
+        if (close(value, reported)) return { form, exact: true };
+        if (Math.abs(value) > 1e-6 && close(-value, reported)) return { form: { ...form, negated: true }, exact: true };
+      }
+    return { form: first, exact: false };
+  });
+}
+
+/** Calls `fn` and notes its ops. */
+function noting<T>(patient: Patient, fn: (calls: Noted[]) => T): T {
+  const calls: Noted[] = [];
+  const paths = patient.modules();
+  const before = watching();
+  setWatch((op, link, run, { inputs, outputs, attrs }) => {
+    run();
+    calls.push({ op, path: patient.pathOf(link, paths), inputs, outputs, attrs });
+  });
+  try {
+    return fn(calls);
+  } finally {
+    setWatch(before);
+  }
+}
+
+/**
+ * Runs the model on a batch, and the loss.
+ * @param reported the loss that the program had for it; null: any way from the output to a loss will do
+ * @param known the way that was found before
+ */
+export function pass(
+  patient: Patient,
+  loss: unknown,
+  [input, target]: readonly [Tensor, Tensor | null],
+  reported: number | null = null,
+  known: Form | null = null,
+): Pass {
+  return noting(patient, (calls) => {
+    const given = input.dtype === 'f32' ? input.detach().requiresGrad_() : input;
+    const output = firstOf(patient.run(given)) as Tensor;
+    const own = calls.splice(0);
+    let found = { form: known, exact: false };
+    if (target && (!known || reported !== null)) found = formOf(loss, output.detach(), target, reported);
+    calls.length = 0;
+    const { form, exact } = known && !found.exact ? { form: known, exact: false } : found;
+    const value = form && target ? lossOf(loss, output, target, form) : null;
+    return { input: given, output, loss: value, calls: own, after: [...calls], form, exact };
+  });
+}

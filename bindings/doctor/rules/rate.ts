@@ -1,0 +1,158 @@
+// Faults of the length of steps, and numbers that are none.
+
+import type { Broken } from '../broken.ts';
+import { type Evidence, meanOf } from '../evidence.ts';
+import { n, percent, type Said } from '../finding.ts';
+import { tryRate } from '../trial.ts';
+
+const rateOf = ({ patient }: Evidence): number =>
+  (patient.optimizer.paramGroups[0] as { lr?: number } | undefined)?.lr ?? Number.NaN;
+const skillOf = ({ train, validation }: Evidence): number => Math.max(train?.skill ?? -1, validation?.skill ?? -1);
+
+/** How no number came about, in words. */
+function causeOf({ source, op, path, step }: Broken, steps: number): string {
+  const place = `${op}${path ? ` of ${path}` : ''}`;
+  if (source === 'input' || source === 'target') return `The ${source} of step ${step} has NaN or infinities`;
+  if (source === 'forward') return `At step ${step} ${place} made NaN or an infinity of numbers`;
+  if (source === 'backward') return `At step ${step} the derivative of ${place} is NaN or infinite, as of a root at 0`;
+  return `The loss is no number from step ${step} of ${steps} on`;
+}
+
+function cureOf({ source, op }: Broken): string {
+  if (source === 'input' || source === 'target')
+    return 'const finite = isfinite(x).all(1);\nx = x.indexSelect(0, nonzero(finite).squeeze(1)); // leave such rows out, or nanToNum(x)';
+  if (source === null)
+    return 'for (const group of optimizer.paramGroups) group.lr *= 0.1;\noptim.clipGradNorm(model.parameters(), 1);';
+  return `x.add(1e-6).${op === 'sqrt' ? op : 'log'}(); // keep what it gets away from where it has no value\nautograd.detectAnomaly(() => step(x, y)); // shows the line`;
+}
+
+export function notFinite({ history, steps }: Evidence): Said | null {
+  const { broken } = history;
+  if (!broken) return null;
+  const { source, path } = broken;
+  return {
+    id: 'nan-or-inf',
+    where: source === 'forward' || source === 'backward' ? path : null,
+    confidence: source === null ? 0.7 : 0.97,
+    what: `${causeOf(broken, steps)}.`,
+    why: 'What is computed with it is none either: after one step all weights are lost.',
+    remedy: cureOf(broken),
+  };
+}
+
+/** The deviation of losses from their own line, of the last half. */
+function swing(losses: readonly number[]): { size: number; turns: number; mean: number } {
+  const late = losses.slice(losses.length >> 1);
+  const mean = meanOf(late);
+  const middle = (late.length - 1) / 2;
+  const slope =
+    late.reduce((sum, v, i) => sum + (i - middle) * (v - mean), 0) /
+    Math.max(
+      1e-12,
+      late.reduce((sum, _, i) => sum + (i - middle) ** 2, 0),
+    );
+  const rest = late.map((v, i) => v - mean - slope * (i - middle));
+  const size = Math.sqrt(meanOf(rest.map((v) => v * v)));
+  const turns =
+    rest.slice(1).reduce((sum, v, i) => sum + v * (rest[i] as number), 0) /
+    Math.max(
+      1e-30,
+      rest.reduce((sum, v) => sum + v * v, 0),
+    );
+  return { size, turns, mean };
+}
+
+/** What the rules of learning rates go by. */
+interface Rate {
+  readonly lr: number;
+  /** The loss before the first step and after the last. */
+  readonly start: number;
+  readonly final: number;
+}
+
+interface Trial {
+  readonly factor: number;
+  readonly loss: number;
+  readonly steps: number;
+}
+
+const better = (a: Trial, b: Trial): Trial => (b.loss < a.loss || Number.isNaN(a.loss) ? b : a);
+
+function tooHigh(e: Evidence, { lr, start, final }: Rate, best: Trial): Said | null {
+  if (!(best.loss < 0.75 * final - 0.02 * Math.abs(start) && best.loss < 0.97 * start)) return null;
+  const became = Number.isFinite(final) ? `is ${n(final)} after ${e.steps} steps` : 'became no number';
+  return {
+    id: 'learning-rate-too-high',
+    where: null,
+    confidence: best.loss < 0.5 * final ? 0.95 : 0.8,
+    what: `At a learning rate of ${n(lr)} the loss ${became}; from the same start it is ${n(best.loss)} after ${best.steps} steps at ${n(lr * best.factor)}.`,
+    why: 'Steps are longer than the slope holds: they jump over the valley, or out of it.',
+    remedy: `for (const group of optimizer.paramGroups) group.lr = ${n(lr * best.factor)};`,
+  };
+}
+
+function tooLow(e: Evidence, { lr, start, final }: Rate): Said | null {
+  const gain = start - final;
+  let high: Trial = { factor: 1, loss: final, steps: 0 };
+  for (const factor of [10, 100, 1000, 1e4]) {
+    const next = { factor, ...tryRate(e, factor) };
+    if (next.loss < high.loss) high = next;
+    else if (high.factor > 1) break;
+  }
+  const could = start - high.loss;
+  if (!(high.factor >= 10 && could > 3 * Math.max(gain, 0) && high.loss < 0.85 * start)) return null;
+  return {
+    id: 'learning-rate-too-low',
+    where: null,
+    confidence: gain < 0.1 * could ? 0.95 : 0.8,
+    what: `At a learning rate of ${n(lr)} the loss goes from ${n(start)} to ${n(final)} in ${e.steps} steps; at ${n(lr * high.factor)} it is ${n(high.loss)} after ${high.steps}.`,
+    why: 'Steps are so short that training would take a hundred times as long.',
+    remedy: `for (const group of optimizer.paramGroups) group.lr = ${n(lr * high.factor)};`,
+  };
+}
+
+export function rates(e: Evidence): Said[] {
+  const { losses, steps, first, last, train } = e;
+  const lr = rateOf(e);
+  const diverged = e.history.broken !== null;
+  if (steps < 15 || !(lr > 0)) return [];
+  const { size, mean, turns } = losses.length > 8 ? swing(losses) : { size: 0, mean: 1, turns: 0 };
+  const swings = size > 0.35 * Math.abs(mean) && size > 3 * e.noise && size > 0.02 * Math.abs(first);
+  const well = skillOf(e) > 0.8 && last < 0.5 * first;
+  if (well && !(swings && last > 2 * e.least)) return [];
+  const final = diverged ? Number.POSITIVE_INFINITY : Math.min(train?.loss ?? last, last);
+  const rate: Rate = { lr, start: e.before?.loss ?? first, final };
+  const best = [0.1, 0.01, 0.001].map((factor): Trial => ({ factor, ...tryRate(e, factor) })).reduce(better);
+  const said: Said[] = [];
+  const high = tooHigh(e, rate, best);
+  if (high) said.push(high);
+  if (swings)
+    said.push({
+      id: 'loss-oscillates',
+      where: null,
+      confidence: 0.8,
+      what: `The loss swings by ${n(size)} about ${n(mean)}${turns < -0.2 ? ', up at one step and down at the next' : ''}; between batches it differs by ${n(e.noise)}.`,
+      why: 'Steps go back and forth over the valley instead of along it.',
+      remedy: `for (const group of optimizer.paramGroups) group.lr = ${n(lr * best.factor)}; // or a lower momentum, larger batches, a schedule`,
+    });
+  const low = said.length > 0 || diverged || steps < 40 ? null : tooLow(e, rate);
+  return low ? [low] : said;
+}
+
+export function stuck(e: Evidence): Said | null {
+  const { losses, first, last, steps } = e;
+  if (steps < 20 || losses.length < 20) return null;
+  const moved = Math.abs(first - last);
+  const { size } = swing(losses);
+  if (moved > 0.03 * Math.abs(first) && moved > 2 * size) return null;
+  if (moved > 0.1 * Math.abs(first) || skillOf(e) > 0.25) return null;
+  return {
+    id: 'loss-does-not-move',
+    where: null,
+    confidence: 0.7,
+    what: `The loss is ${n(first)} at the start and ${n(last)} after ${steps} steps, ${percent(moved / Math.abs(first))} apart.`,
+    why: 'Whatever the steps change makes no difference to the loss.',
+    remedy:
+      '// try to learn one batch by heart: if that fails, the way from the loss to the weights is cut, or steps are far too short\nfor (let i = 0; i < 200; i++) step(x, y);',
+  };
+}

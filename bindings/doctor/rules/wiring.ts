@@ -1,0 +1,251 @@
+// Faults of the loop: what is called, in which mode, and on which parameters.
+import { marksOf } from '../calls.ts';
+import type { Batch } from '../evaluate.ts';
+import { type Evidence, meanOf } from '../evidence.ts';
+import { n, percent, type Said } from '../finding.ts';
+import { ownerOf, type Weight } from '../patient.ts';
+
+/** The path of the innermost module that has all `paths` below it, and what it is called in a sentence. */
+export function commonOf(paths: readonly string[]): string {
+  const [first = '', ...rest] = paths.map((path) => path.split('.'));
+  let shared = [...first];
+  for (const parts of rest) {
+    let i = 0;
+    while (i < shared.length && shared[i] === parts[i]) i++;
+    shared = shared.slice(0, i);
+  }
+  return shared.join('.');
+}
+
+/** A module all of whose parameters are among `some`, where there is one; else the owner of the first. */
+function placeOf(some: readonly string[], all: readonly string[]): string {
+  const common = commonOf(some.map(ownerOf));
+  const inside = all.filter((path) => common === '' || path.startsWith(`${common}.`));
+  return inside.length === some.length ? common : ownerOf(some[0] as string);
+}
+
+const listed = (paths: readonly string[]): string =>
+  `${paths.slice(0, 4).join(', ')}${paths.length > 4 ? ` and ${paths.length - 4} more` : ''}`;
+
+export function zeroGrad({ history }: Evidence): Said | null {
+  const fits = history.closes.filter(({ step, fit }) => step > 0 && fit !== null && fit.rest < 0.2);
+  const sums = fits.filter(({ fit }) => fit && fit.old > 0.8 && fit.old < 1.2);
+  if (sums.length === 0 || sums.length < fits.length / 2) return null;
+  return {
+    id: 'forgotten-zero-grad',
+    where: null,
+    confidence: sums.length > 1 ? 0.97 : 0.85,
+    what: `At step ${sums[0]?.step} the gradient is that of the batch plus ${n(sums[0]?.fit?.old ?? 1)} times that of the step before.`,
+    why: 'backward() adds to .grad: without zeroGrad() steps go along the sum of all gradients so far, which does not turn when it should.',
+    remedy: 'optimizer.zeroGrad(); // before each backward()\nloss.backward();\noptimizer.step();',
+  };
+}
+
+/** A parameter that the program changes. */
+const moves = ({ history }: Evidence, { x }: Weight): boolean =>
+  history.lights.some(({ norms }) => (norms.get(x)?.update ?? 0) > 0);
+const gradients = ({ history }: Evidence, { x }: Weight): number[] =>
+  history.lights.flatMap(({ norms }) => norms.get(x)?.gradient ?? []);
+
+export function notInOptimizer(e: Evidence): Said | null {
+  const own = e.weights.filter(({ path }) => path !== '');
+  const missing = own.filter(
+    (weight) =>
+      weight.x.requiresGrad &&
+      !weight.group &&
+      !moves(e, weight) &&
+      (gradients(e, weight).some((g) => g > 0) || (!gradients(e, weight).length && hasGradient(e, weight))),
+  );
+  const strangers = e.after?.strangers ?? e.before?.strangers ?? [];
+  if (missing.length === 0 && strangers.length === 0) return null;
+  const paths = missing.map(({ path }) => path);
+  const others = e.weights.filter(({ path }) => path === '').length;
+  const all = own.map(({ path }) => path);
+  return {
+    id: 'parameters-not-in-optimizer',
+    where: missing.length > 0 ? placeOf(paths, all) : (strangers[0] as string),
+    confidence: 0.95,
+    what:
+      missing.length > 0
+        ? `${missing.length} of ${own.length} parameters get gradients and are in no group of the optimizer: ${listed(paths)}.${others > 0 ? ` It has ${others} that the model does not have.` : ''}`
+        : `${strangers.length} parameters take part that neither model.parameters() nor the optimizer has.`,
+    why: 'The optimizer changes only what it was given: these stay as they were made.',
+    remedy:
+      missing.length > 0
+        ? 'const optimizer = new optim.Adam(model.parameters(), { lr }); // after the model has all its layers'
+        : '// put the module into a field, so that model.parameters() has it\nthis.layer = new nn.Linear(8, 8);',
+  };
+}
+
+/** Whether a pass of the doctor's gives it a gradient. */
+const hasGradient = ({ before, after }: Evidence, { path }: Weight): boolean =>
+  ((after ?? before)?.weights.find((fact) => fact.path === path)?.gradient ?? 0) > 0;
+
+export function withoutGradient(e: Evidence): Said | null {
+  const own = e.weights.filter(({ path }) => path !== '');
+  const looked = e.history.lights.length > 0 && e.weights.some((weight) => gradients(e, weight).length > 0);
+  if (!looked) return null;
+  // Exact zeros at all steps are none as well; those behind units that are dead have another cause.
+  const none = own.filter(
+    (weight) => weight.x.requiresGrad && gradients(e, weight).every((g) => g === 0) && !moves(e, weight),
+  );
+  // What is frozen and still as it was made was not frozen to keep what it had learned.
+  const frozen = own.filter(({ x, path, group }) => !x.requiresGrad && group && isFresh(e, path) && x.ndim > 1);
+  const found = none.length > 0 ? none : frozen;
+  if (found.length === 0) return null;
+  const paths = found.map(({ path }) => path);
+  return {
+    id: 'parameters-without-gradient',
+    where: placeOf(
+      paths,
+      own.map(({ path }) => path),
+    ),
+    confidence: none.length > 0 ? 0.9 : 0.6,
+    what:
+      none.length > 0
+        ? `${none.length} of ${own.length} parameters never got a gradient: ${listed(paths)}.`
+        : `${frozen.length} of ${own.length} parameters do not require a gradient, and have the values that they were made with: ${listed(paths)}.`,
+    why: 'The way from the loss back to them is cut, by detach(), noGrad(), a number that was read, or since the loss does not use them; so they never learn.',
+    remedy:
+      none.length > 0
+        ? '// let the result reach the loss without detach(), .data or noGrad()\nh = this.encoder.forward(x); // not .detach()'
+        : 'for (const p of model.parameters()) p.requiresGrad_(true); // before the optimizer is made',
+  };
+}
+
+/** Whether a weight looks like a uniform initialisation that nobody trained: its bound is that of its fan-in. */
+function isFresh({ before, after }: Evidence, path: string): boolean {
+  const fact = (before ?? after)?.weights.find((weight) => weight.path === path);
+  return fact !== undefined && Math.abs(fact.gain - 1 / Math.sqrt(3)) < 0.06;
+}
+
+export function neverChange(e: Evidence): Said | null {
+  const own = e.weights.filter(({ path, x, group }) => path !== '' && x.requiresGrad && group);
+  const others = e.weights.filter(({ path }) => path === '');
+  if (e.history.lights.length === 0 || e.steps < 2) return null;
+  const still = own.filter((weight) => !moves(e, weight));
+  const isIdle = (weight: Weight): boolean => !gradients(e, weight).length || gradients(e, weight).some((g) => g > 0);
+  const stuck = still.filter(isIdle);
+  const all = e.weights.filter(({ path }) => path !== '');
+  const copied = own.length === 0 && all.length > 0 && others.length > 0 && !all.some((weight) => moves(e, weight));
+  if (stuck.length === 0 && !copied) return null;
+  const whole = stuck.length === own.length;
+  // Those without any gradient are the case of another rule, where some have one.
+  if (!whole && stuck.every((weight) => gradients(e, weight).length === 0)) return null;
+  const rates = e.patient.optimizer.paramGroups.map((group) => (group as { lr?: number }).lr);
+  const zero = stuck.some(({ group }) => group?.lr === 0);
+  const calls = e.history.calls.steps;
+  return {
+    id: 'weights-never-change',
+    where: whole
+      ? null
+      : placeOf(
+          stuck.map(({ path }) => path),
+          all.map(({ path }) => path),
+        ),
+    confidence: 0.95,
+    what: `${whole ? 'No parameter' : `None of ${listed(stuck.map(({ path }) => path))}`} changed in ${e.steps} steps${zero ? `: the learning rate is 0 (${rates.join(', ')})` : calls === 0 ? ': optimizer.step() was never called' : ''}.`,
+    why: 'What never changes does not learn.',
+    remedy: zero
+      ? 'for (const group of optimizer.paramGroups) group.lr = 1e-3;'
+      : calls === 0
+        ? 'loss.backward();\noptimizer.step();'
+        : 'loss.backward(); // of the loss of this model, before optimizer.step()\noptimizer.step();',
+  };
+}
+
+export function trainMode(e: Evidence): Said | null {
+  const { history, modal, patient } = e;
+  const { lights } = history;
+  if (modal.length === 0 || lights.length === 0) return null;
+  const paths = patient.modules();
+  const resting = (path: string): number =>
+    meanOf(lights.map((light) => Number([...light.resting].some((module) => paths.get(module) === path))));
+  // Frozen layers may rest.
+  const isFrozen = (path: string): boolean => {
+    const own = e.weights.filter((weight) => weight.path.startsWith(path === '' ? '' : `${path}.`));
+    return path !== '' && own.length > 0 && own.every(({ x, group }) => !x.requiresGrad || !group);
+  };
+  const found = modal.filter((path) => resting(path) > 0.5 && !isFrozen(path));
+  if (found.length === 0) return null;
+  const all = found.length === modal.length;
+  return {
+    id: 'forgotten-train-mode',
+    where: all && resting('') > 0.5 ? '' : (found[0] as string),
+    confidence: 0.95,
+    what: `At ${percent(resting(found[0] as string))} of the steps ${all ? 'the model' : found.join(', ')} was in evaluation mode.`,
+    why: 'Dropout does not drop then, and batch norm goes by running statistics that do not move.',
+    remedy: 'model.eval();\nevaluate();\nmodel.train(); // before the next step',
+  };
+}
+
+export function evalMode(e: Evidence): Said | null {
+  const { history, modal } = e;
+  if (modal.length === 0) return null;
+  const marksIn = (batches: readonly Batch[]): Set<number> =>
+    new Set(batches.flatMap(([x]) => (x.ndim > 0 && x.size > 0 ? Array.from(marksOf(x)) : [])));
+  const [held, known] = [marksIn(history.validation.batches), marksIn([...history.train.batches, ...e.batches])];
+  const isHeld = (mark: number | null): boolean => mark !== null && held.has(mark) && !known.has(mark);
+  const looks = history.calls.forwards.filter(({ taped, mark }) => !taped || isHeld(mark));
+  const wrong = looks.filter(({ training }) => training);
+  const sure = wrong.some(({ mark }) => isHeld(mark));
+  if (wrong.length === 0 || wrong.length < looks.length / 2) return null;
+  return {
+    id: 'forgotten-eval-mode',
+    where: '',
+    confidence: sure ? 0.95 : 0.75,
+    what: `The model was asked ${sure ? 'about validation data' : 'under noGrad()'} in training mode, at step ${wrong[0]?.step} and ${wrong.length - 1} times more.`,
+    why: `${modal
+      .slice(0, 3)
+      .map((path) => path || 'the model')
+      .join(
+        ', ',
+      )} then drop or normalise by the batch, so that figures are worse than the model, and running statistics take in what they should not.`,
+    remedy: 'model.eval();\nconst output = noGrad(() => model.forward(x));\nmodel.train();',
+  };
+}
+
+export function clipping({ history }: Evidence): Said | null {
+  const norms = history.lights.flatMap(({ gradient }) =>
+    gradient === null || !Number.isFinite(gradient) ? [] : [gradient],
+  );
+  if (norms.length < 6) return null;
+  const [most, least] = [Math.max(...norms), Math.min(...norms)];
+  const typical = [...norms].sort((a, b) => a - b)[norms.length >> 1] as number;
+  const same = norms.filter((norm) => Math.abs(norm / typical - 1) < 2e-3);
+  const byNorm = typical > 0 && same.length >= 0.9 * norms.length;
+  const peaks = history.lights.map(({ norms: all }) => Math.max(...[...all.values()].map(({ peak }) => peak)));
+  const top = Math.max(...peaks);
+  const byValue =
+    !byNorm && top > 0 && peaks.filter((peak) => Math.abs(peak / top - 1) < 1e-5).length >= 0.95 * peaks.length;
+  const share = history.closes.filter(({ fit }) => fit && fit.rest > 0.05).length / Math.max(1, history.closes.length);
+  if (!byNorm && !(byValue && share > 0.5)) return null;
+  const before = meanOf(history.closes.flatMap(({ fit }) => (fit && fit.fresh > 0 ? [typical / fit.fresh] : [])));
+  return {
+    id: 'clipping-always-active',
+    where: null,
+    confidence: byNorm ? 0.95 : 0.8,
+    what: byNorm
+      ? `The norm of the gradient is ${n(typical)} at ${percent(same.length / norms.length)} of the steps (${n(least)} to ${n(most)})${Number.isFinite(before) ? `, and was about ${n(before)} before` : ''}.`
+      : `The largest number of the gradient is ${n(top)} at nearly all steps.`,
+    why: 'A clip that always cuts takes the length from the gradient: steps do not get shorter where it is flat, and the learning rate means another thing.',
+    remedy: `const norm = clipGradNorm(model.parameters(), ${Number.isFinite(before) ? n(5 * before) : 'maxNorm'}); // a few times what norms are like\nconsole.log(norm.item());`,
+  };
+}
+
+export function decayOnNorms({ weights }: Evidence): Said | null {
+  const some = weights.filter(
+    ({ x, group, path }) => x.ndim === 1 && path !== '' && Number(group?.weightDecay ?? 0) > 0,
+  );
+  if (some.length === 0) return null;
+  return {
+    id: 'weight-decay-on-norms',
+    kind: 'hint',
+    where: ownerOf(some[0]?.path ?? ''),
+    confidence: 0.9,
+    what: `Weight decay pulls ${some.length} scales of norms and biases to 0 as well: ${listed(some.map(({ path }) => path))}.`,
+    why: 'They have little to overfit with, and a norm needs its scale; most recipes leave them out.',
+    remedy:
+      'const decay = model.parameters().filter((p) => p.ndim > 1), none = model.parameters().filter((p) => p.ndim <= 1);\nconst optimizer = new optim.AdamW([{ params: decay }, { params: none, weightDecay: 0 }], { lr });',
+  };
+}

@@ -1,0 +1,66 @@
+// The doctor: that it leaves no trace in what it watches, and what it says.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { watch } from '../../bindings/doctor/index.ts';
+import * as rg from '../../bindings/index.ts';
+import {
+  compile,
+  functional as F,
+  manualSeed,
+  nn,
+  optim,
+  randint,
+  randn,
+  scope,
+  type Tensor,
+} from '../../bindings/index.ts';
+import { bits } from '../support/tensors.ts';
+
+/** What a training leaves: weights, running statistics, the state of the generator. @param watched by a doctor */
+async function train(watched: boolean, compiled: boolean): Promise<unknown[]> {
+  manualSeed(3);
+  const [x, y] = [randn([64, 6]), randint(0, 3, [64])];
+  const model = new nn.Sequential(
+    new nn.Linear(6, 16),
+    new nn.BatchNorm1d(16),
+    new nn.ReLU(),
+    new nn.Dropout(0.3),
+    new nn.Linear(16, 3),
+  );
+  const optimizer = new optim.Adam(model.parameters(), { lr: 1e-2 });
+  const body = (input: Tensor, target: Tensor): [Tensor, Tensor] => {
+    optimizer.zeroGrad();
+    const output = model.forward(input);
+    const loss = F.crossEntropy(output, target);
+    loss.backward();
+    optimizer.step();
+    return [loss, output];
+  };
+  const step = compiled ? compile(body) : body;
+  const train = [[x, y]] as const;
+  const doctor = watched ? watch(model, optimizer, { loss: F.crossEntropy, train, validation: train, every: 5 }) : null;
+  const losses: number[] = [];
+  for (let i = 0; i < 42; i++) {
+    scope(() => {
+      const [loss, output] = step(x, y);
+      losses.push(loss.item());
+      doctor?.step(loss, { input: x, target: y, output });
+    });
+    if (i === 30) await doctor?.report();
+  }
+  await doctor?.report();
+  doctor?.close();
+  const state = Object.values(model.stateDict()).map(bits);
+  return [losses, state, [...rg.getRngState()], model.training, model.parameters().map((p) => p.grad && bits(p.grad))];
+}
+
+describe.each([1, 2])('the doctor, %i threads', (threads) => {
+  beforeAll(() => rg.init({ simd: 'strict', threads }));
+  afterAll(() => rg.shutdown());
+
+  it.each([
+    ['eager', false],
+    ['compiled', true],
+  ])('leaves no trace in %s steps, reports included', async (_, compiled) => {
+    expect(await train(true, compiled)).toEqual(await train(false, compiled));
+  });
+});
