@@ -6,7 +6,7 @@ export type Batches = Iterable<readonly Tensor[]>;
 
 /** A loss of an output and a target: a function such as `functional.crossEntropy`, or a module such as `nn.MSELoss`. */
 export type LossLike =
-  | ((output: Tensor, target: Tensor) => Tensor)
+  | ((output: Tensor, target: Tensor, ...options: never[]) => Tensor)
   | {
       /** What it computes. */
       forward(output: Tensor, target: Tensor): Tensor;
@@ -15,7 +15,7 @@ export type LossLike =
 /** Options of {@link watch}. */
 export interface WatchOptions {
   /** The loss that the program calls; without it rules that need one say nothing. @defaultValue null */
-  loss?: unknown;
+  loss?: LossLike | null;
   /** What the model learns from; without it: what the steps were handed. @defaultValue null */
   train?: Batches | null;
   /** What it does not learn from. @defaultValue null */

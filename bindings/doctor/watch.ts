@@ -1,12 +1,13 @@
 // What users call: watch a training, and ask what is wrong with it.
-import { ArgumentError } from '../memory/errors.ts';
+import type { Kind } from '../kinds.ts';
+import { ArgumentError, describe } from '../memory/errors.ts';
 import type { Module } from '../nn/module.ts';
 import { Optimizer } from '../optim/optimizer.ts';
-import { signature } from '../signature.ts';
+import { type Callable, callable } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
 import { Watcher } from './doctor.ts';
 import type { Finding } from './finding.ts';
-import type { StepOptions, WatchOptions } from './options.ts';
+import type { Batches, LossLike, StepOptions, WatchOptions } from './options.ts';
 import { Patient } from './patient.ts';
 
 /** What {@link Doctor.report} found. */
@@ -37,10 +38,6 @@ export interface Doctor {
   close(): void;
 }
 
-const ofWatch = signature(
-  'watch(model: Module, optimizer: any, *, loss: any = null, train: any = null, validation: any = null, every: int = 10)',
-);
-
 function textOf(findings: readonly Finding[], steps: number): string {
   if (findings.length === 0) return `Nothing is wrong after ${steps} steps.`;
   return findings
@@ -52,26 +49,51 @@ function textOf(findings: readonly Finding[], steps: number): string {
     .join('\n\n');
 }
 
-export function watch(model: Module, optimizer: Optimizer<object>, options: WatchOptions = {}): Doctor {
-  const [, , loss, train, validation, every] = ofWatch.parse([model, optimizer, options]) as [
-    Module,
-    Optimizer,
-    unknown,
-    WatchOptions['train'],
-    WatchOptions['validation'],
-    number,
-  ];
-  if (!(optimizer instanceof Optimizer))
-    throw new ArgumentError('watch: expected an optimizer, got another value; pass one of optim');
-  if (!(every >= 1)) throw new ArgumentError(`watch: expected every from 1, got ${every}`);
-  const watcher = new Watcher(new Patient(model, optimizer), {
-    loss,
-    train: train ?? null,
-    validation: validation ?? null,
-    every,
-  });
-  const report = (): Promise<Report> =>
-    import('./report.ts').then(({ findingsOf }) => {
+const kinds: Readonly<Record<string, Kind>> = {
+  Optimizer: [(x) => x instanceof Optimizer, 'an optimizer', 'optimizers'],
+  batches: [
+    (x) => typeof x === 'object' && x !== null && Symbol.iterator in x,
+    'batches [x, y], in an array or a loader',
+  ],
+};
+
+/**
+ * Watches the training of `model` by `optimizer`, and finds what is wrong with it: call {@link Doctor.step} after each
+ * step and {@link Doctor.report} when you like. Of each step the loss is noted, of some the norms of weights, gradients
+ * and updates, and a few, ever farther apart, are computed once more and looked at closely. What it computes is put
+ * back: weights, running statistics, modes, `.grad` and random numbers are to the bit those of a run without it.
+ * @param model what is trained; its hooks are taken off by {@link Doctor.close}
+ * @throws ArgumentError
+ * @example
+ * ```ts
+ * const model = new nn.Sequential(new nn.Linear(8, 32), new nn.ReLU(), new nn.Linear(32, 3));
+ * const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 });
+ * const doctor = watch(model, optimizer, { loss: functional.crossEntropy });
+ * const [x, y] = [randn([64, 8]), randint(0, 3, [64])];
+ * for (let i = 0; i < 50; i++) {
+ *   const loss = functional.crossEntropy(model.forward(x), y);
+ *   loss.backward(); // and no zeroGrad()
+ *   optimizer.step();
+ *   doctor.step(loss, { input: x, target: y });
+ * }
+ * console.log(String(await doctor.report())); // forgotten-zero-grad (97 % sure) …
+ * doctor.close();
+ * ```
+ */
+export const watch = callable<Callable<[model: Module, optimizer: Optimizer<object>], [], WatchOptions, Doctor>>(
+  'watch(model: Module, optimizer: Optimizer, *, loss: function|Module|null = null, train: batches|null = null, validation: batches|null = null, every: int = 10)',
+  (
+    model: Module,
+    optimizer: Optimizer,
+    loss: LossLike | null,
+    train: Batches | null,
+    validation: Batches | null,
+    every: number,
+  ): Doctor => {
+    if (every < 1) throw new ArgumentError(`watch: expected every from 1, got ${every}`);
+    const watcher = new Watcher(new Patient(model, optimizer), { loss, train, validation, every });
+    const report = async (): Promise<Report> => {
+      const { findingsOf } = await import('./report.ts');
       const { findings } = findingsOf(watcher);
       return {
         findings,
@@ -79,15 +101,19 @@ export function watch(model: Module, optimizer: Optimizer<object>, options: Watc
         steps: watcher.steps,
         toString: () => textOf(findings, watcher.steps),
       };
-    });
-  return {
-    step(given, batch = {}) {
-      if (given !== undefined && !(given instanceof Tensor))
-        throw new ArgumentError('Doctor.step: expected the loss as a tensor, got another value; pass it before item()');
-      watcher.step(given, batch);
-    },
-    report,
-    page: async () => (await report()).toString(),
-    close: () => watcher.close(),
-  };
-}
+    };
+    return {
+      step(given, batch = {}) {
+        if (given !== undefined && !(given instanceof Tensor))
+          throw new ArgumentError(
+            `Doctor.step: expected the loss as a tensor, got ${describe(given)}; pass it before item()`,
+          );
+        watcher.step(given, batch);
+      },
+      report,
+      page: async () => (await report()).toString(),
+      close: () => watcher.close(),
+    };
+  },
+  kinds,
+);
