@@ -22,7 +22,7 @@ const hasNumbers = (x: Tensor): boolean =>
 const tensorsIn = (bag: Readonly<Record<string, unknown>>): Tensor[] =>
   Object.values(bag).flatMap((x) => (x instanceof Tensor ? [x] : Array.isArray(x) ? (x as Tensor[]) : []));
 
-/** What masks ask for is no accident: an op is the source where it makes an infinity of numbers that another op meets. */
+/** Infinities that masks ask for are no accident: the source is an op that makes one of numbers, and spoils the loss. */
 function sourceIn(calls: readonly Noted[], loss: Tensor | null): Omit<Broken, 'step'> | null {
   const bad = calls.filter(
     ({ outputs, op }) => !['full', 'maskedFill', 'where'].includes(op) && !tensorsIn(outputs).every(hasNumbers),
