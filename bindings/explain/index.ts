@@ -3,6 +3,14 @@
 export type { Alike, Tensors } from '../autograd/lists.ts';
 export { featureAblation, featurePermutation, type OcclusionOptions, occlusion } from './ablation.ts';
 export { attribute, type Method, type NoiseTunnelOptions, noiseTunnel, type OptionsOf } from './attribute.ts';
+export {
+  type CamOptions,
+  type GuidedGradCamOptions,
+  gradCam,
+  gradCamPlusPlus,
+  guidedGradCam,
+  layerCam,
+} from './cam.ts';
 export { type DeepLiftOptions, deepLift } from './deep-lift.ts';
 export type { FeatureOptions, PermutationOptions } from './features.ts';
 export {
@@ -14,6 +22,21 @@ export {
   type SaliencyOptions,
   saliency,
 } from './gradients.ts';
+export {
+  internalInfluence,
+  type LayerAttribution,
+  type LayerIntegratedGradientsOptions,
+  type LayerOptions,
+  type LayerPathOptions,
+  layerActivation,
+  layerConductance,
+  layerGradientXActivation,
+  layerIntegratedGradients,
+  layerOutput,
+  type Neuron,
+  type NeuronOptions,
+  neuronConductance,
+} from './layer.ts';
 export { type LrpOptions, type LrpRule, lrp } from './lrp.ts';
 export type {
   AttributeOptions,

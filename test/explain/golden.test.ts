@@ -24,6 +24,8 @@ interface Case {
   /** The feature masks. */
   readonly mask?: readonly (readonly number[])[];
   readonly by?: string;
+  /** The path of the layer. */
+  readonly layer?: string;
 }
 const cases = read('explain') as readonly Case[];
 type Call = (model: unknown, inputs: unknown, options: object) => Tensor | Tensor[];
@@ -40,35 +42,36 @@ function holds(what: string, found: Tensor | readonly Tensor[], stored: readonly
     expectStored(list[i], expected(each), { ofLargest: 1e-5, least: 1e-3 }, `${what} ${i}`);
 }
 
-describe.each(cases.map((each) => [`${each.network}: ${each.call} ${JSON.stringify(each.options)}`, each] as const))(
-  '%s',
-  (what, { network: name, call, options, result, delta, baseline, mask }) => {
-    const run = (more: object): unknown => {
-      const { model, inputs, baselines } = network(name);
-      const one = <T>(list: readonly T[]): T | readonly T[] => (list.length === 1 ? (list[0] as T) : list);
-      return (explain as unknown as Record<string, Call>)[call]?.(model, one(inputs), {
-        ...options,
-        ...(baseline && { baseline: one(baselines) }),
-        ...(mask && { featureMask: one(mask.map((ids) => tensor([...ids], { dtype: 'i32' }))) }),
-        ...more,
-      });
-    };
-
-    it('is that of Python', () => {
-      holds(what, run({}) as Tensor, result);
-      if (!delta) return;
-      const [found, d] = run({ returnConvergenceDelta: true }) as [Tensor, Tensor];
-      holds(what, found, result);
-      expectStored(
-        d,
-        expected({ shape: [delta.length], data: delta }),
-        { ofLargest: 2e-6, least: 1 },
-        `${what}: delta`,
-      );
+describe.each(
+  cases.map(
+    (each) =>
+      [
+        `${each.network}: ${each.call} ${each.layer ? `at ${each.layer} ` : ''}${JSON.stringify(each.options)}`,
+        each,
+      ] as const,
+  ),
+)('%s', (what, { network: name, call, options, result, delta, baseline, mask, layer }) => {
+  const run = (more: object): unknown => {
+    const { model, inputs, baselines } = network(name);
+    const one = <T>(list: readonly T[]): T | readonly T[] => (list.length === 1 ? (list[0] as T) : list);
+    return (explain as unknown as Record<string, Call>)[call]?.(model, one(inputs), {
+      ...options,
+      ...(baseline && { baseline: one(baselines) }),
+      ...(mask && { featureMask: one(mask.map((ids) => tensor([...ids], { dtype: 'i32' }))) }),
+      ...(layer && { layer: model.getSubmodule(layer) }),
+      ...more,
     });
+  };
 
-    it('is the same in small batches', () => {
-      for (const internalBatchSize of [1, 2, 5]) holds(what, run({ internalBatchSize }) as Tensor, result);
-    });
-  },
-);
+  it('is that of Python', () => {
+    holds(what, run({}) as Tensor, result);
+    if (!delta) return;
+    const [found, d] = run({ returnConvergenceDelta: true }) as [Tensor, Tensor];
+    holds(what, found, result);
+    expectStored(d, expected({ shape: [delta.length], data: delta }), { ofLargest: 2e-6, least: 1 }, `${what}: delta`);
+  });
+
+  it('is the same in small batches', () => {
+    for (const internalBatchSize of [1, 2, 5]) holds(what, run({ internalBatchSize }) as Tensor, result);
+  });
+});

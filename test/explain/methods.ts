@@ -9,6 +9,8 @@ const quarters = (): Tensor =>
     { dtype: 'i32' },
   );
 
+const layerOf = (model: nn.Sequential): nn.Module => model.getSubmodule('2');
+
 export const methods: Readonly<Record<string, (model: nn.Sequential, x: Tensor) => unknown>> = {
   saliency: explain.saliency,
   inputXGradient: explain.inputXGradient,
@@ -31,6 +33,21 @@ export const methods: Readonly<Record<string, (model: nn.Sequential, x: Tensor) 
   deconvolution: explain.deconvolution,
   deepLift: (model, x) => explain.deepLift(model, x, { returnConvergenceDelta: true, internalBatchSize: 2 }),
   lrp: (model, x) => explain.lrp(model, x, { rule: { rule: 'alphaBeta' }, returnConvergenceDelta: true }),
+  layerActivation: (model, x) => explain.layerActivation(model, x, { layer: layerOf(model) }),
+  layerGradientXActivation: (model, x) => explain.layerGradientXActivation(model, x, { layer: layerOf(model) }),
+  internalInfluence: (model, x) => explain.internalInfluence(model, x, { layer: layerOf(model), nSteps: 3 }),
+  layerConductance: (model, x) =>
+    explain.layerConductance(model, x, { layer: layerOf(model), nSteps: 5, internalBatchSize: 6 }),
+  layerIntegratedGradients: (model, x) =>
+    explain.layerIntegratedGradients(model, x, { layer: layerOf(model), nSteps: 4, returnConvergenceDelta: true }),
+  neuronConductance: (model, x) =>
+    explain.neuronConductance(model, x, { layer: layerOf(model), nSteps: 4, neuron: [1, 2, 2] }),
+  layerOutput: (model, x) =>
+    explain.saliency(explain.layerOutput(model, layerOf(model)), x, { target: (y) => y.select(1, 0).sum(2).sum(1) }),
+  gradCam: (model, x) => explain.gradCam(model, x, { layer: layerOf(model), internalBatchSize: 1 }),
+  gradCamPlusPlus: (model, x) => explain.gradCamPlusPlus(model, x, { layer: layerOf(model) }),
+  layerCam: (model, x) => explain.layerCam(model, x, { layer: layerOf(model) }),
+  guidedGradCam: (model, x) => explain.guidedGradCam(model, x, { layer: layerOf(model) }),
   kernelShap: (model, x) => explain.kernelShap(model, x, { nSamples: 20 }),
 };
 

@@ -167,6 +167,61 @@ def rules(nets):
             case(name, "lrp", {"target": target, "rules": {i: ours for i in layers[:-1]}}, found)
 
 
+LAYERS = {"mlp": ("3", 2), "cnn": ("3", [1, 1, 0]), "two": ("relu", 4)}
+
+
+def at_layer(model, layer, xs, target):
+    kept = []
+    handle = layer.register_forward_hook(lambda module, args, y: kept.append(y))
+    y = model(*xs)
+    handle.remove()
+    picked = y[torch.arange(len(y)), torch.tensor(target)].sum()
+    return kept[0], torch.autograd.grad(picked, kept[0])[0]
+
+
+def conductance(model, layer, xs, bs, target, steps):
+    rows = [at_layer(model, layer, [b + k / steps * (x - b) for x, b in zip(xs, bs)], target) for k in range(steps + 1)]
+    return sum((a1 - a0) * (g0 + g1) / 2 for (a0, g0), (a1, g1) in zip(rows, rows[1:]))
+
+
+def layers(nets):
+    for name, (path, neuron) in LAYERS.items():
+        model, xs, bs, target = nets[name]
+        layer = model.get_submodule(path)
+        kw = {"target": target}
+        near = {"baseline": "given", "layer": path}
+        case(name, "layerActivation", {}, attr.LayerActivation(model, layer).attribute(xs), layer=path)
+        case(name, "layerGradientXActivation", kw, attr.LayerGradientXActivation(model, layer).attribute(xs, **kw), layer=path)
+        found = attr.InternalInfluence(model, layer).attribute(xs, bs, n_steps=9, method="gausslegendre", **kw)
+        case(name, "internalInfluence", {**kw, "nSteps": 9}, found, **near)
+        found, delta = attr.LayerIntegratedGradients(model, layer).attribute(
+            xs, bs, n_steps=9, method="gausslegendre", return_convergence_delta=True, **kw)
+        case(name, "layerIntegratedGradients", {**kw, "nSteps": 9}, found, delta, **near)
+        case(name, "layerConductance", {**kw, "nSteps": 9}, conductance(model, layer, xs, bs, target, 9), **near)
+        if name == "two":
+            continue  # of which one input has no part
+        chosen = tuple(neuron) if isinstance(neuron, list) else neuron
+        found = attr.NeuronConductance(model, layer).attribute(xs, chosen, baselines=bs, n_steps=9, method="gausslegendre", **kw)
+        case(name, "neuronConductance", {**kw, "nSteps": 9, "neuron": neuron}, found, **near)
+
+
+def cams(nets):
+    model, xs, _, target = nets["cnn"]
+    for path in ("1", "3"):
+        layer = model.get_submodule(path)
+        kw = {"target": target}
+        for relu in (True, False):
+            small = attr.LayerGradCam(model, layer).attribute(xs, relu_attributions=relu, **kw)
+            case("cnn", "gradCam", {**kw, "relu": relu, "upsample": False}, small, layer=path)
+            case("cnn", "gradCam", {**kw, "relu": relu}, nn.functional.interpolate(small, (8, 8), mode="bilinear"), layer=path)
+        case("cnn", "guidedGradCam", kw, attr.GuidedGradCam(model, layer).attribute(leaf(xs), **kw), layer=path)
+        y, g = at_layer(model, layer, xs, target)
+        below = 2 * g**2 + y.sum((2, 3), keepdim=True) * g**3
+        weights = (g**2 / torch.where(below == 0, 1, below) * g.relu()).sum((2, 3), keepdim=True)
+        case("cnn", "gradCamPlusPlus", {**kw, "upsample": False}, (weights * y).sum(1, keepdim=True).relu(), layer=path)
+        case("cnn", "layerCam", {**kw, "upsample": False}, (g.relu() * y).sum(1, keepdim=True).relu(), layer=path)
+
+
 def write():
     nets = networks()
     for part in PARTS:
@@ -175,6 +230,6 @@ def write():
     (HERE / "explain.json").write_text(f"[\n{lines}\n]\n")
 
 
-PARTS = [gradients, ablations, shaps, rules]
+PARTS = [gradients, ablations, shaps, rules, layers, cams]
 if __name__ == "__main__":
     write()
