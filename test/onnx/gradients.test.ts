@@ -14,6 +14,7 @@ const NONE = [
   /^test_(acosh|elu|leakyrelu|selu|thresholdedrelu)_example|gridsample_nearest|reduce_log_sum.*empty/,
   /^test_(ceil|floor|round|sign|equal|greater|less|is|not|cast|nonzero|onehot|one_hot|argm|shape|size|eyelike|hardmax)/,
   /^test_(.*quantize|convinteger|basic_convinteger|matmulinteger|qlinear|mod|constantofshape|random|dropout|training)/,
+  /^test_(bitcast|melweight|tfidf|roialign|deform_conv)/,
 ];
 
 beforeAll(() => init({ threads: 1 }));

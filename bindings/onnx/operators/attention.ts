@@ -119,4 +119,33 @@ const rotary: Operator = {
   },
 };
 
-export const attentions: Family = { Attention: attention, RotaryEmbedding: rotary };
+/** A sum of products of keys and values that fades or is corrected from step to step, and is read by queries. */
+const linear: Operator = {
+  takes:
+    'query key value past_state? decay? beta? | chunk_size:int kv_num_heads!:int q_num_heads!:int scale=0 update_rule=gated_delta',
+  types: ({ types }) => [types[0] ?? 0, types[3] || (types[0] ?? 0)],
+  run: (call) => {
+    const [heads, own] = [call.attr('q_num_heads'), call.attr('kv_num_heads')];
+    const q = split(call.float(0), heads);
+    const [k, v] = [1, 2].map((i) => split(call.float(i), own)) as [Tensor, Tensor];
+    const [n, , steps, width] = q.sizes as [number, number, number, number];
+    const rule = call.word('update_rule', 'linear', 'gated', 'delta', 'gated_delta');
+    // Of each head: [n, heads, steps, 1 or width].
+    const decay = rule.startsWith('gated') ? F.exp(split(call.float(4), own)) : null;
+    const beta = rule.endsWith('delta') ? split(call.float(5), call.sizes(5)[2] === 1 ? 1 : own) : null;
+    let state = call.has(3) ? call.float(3) : constantFor(q, 0, 'f32', [n, own, width, v.sizes[3] as number]);
+    const rows: Tensor[] = [];
+    for (let t = 0; t < steps; t++) {
+      // A row of each head, [n, heads, 1, width].
+      const [query, key, value] = [q, k, v].map((x) => S.narrow(x, 2, t, 1)) as [Tensor, Tensor, Tensor];
+      if (decay) state = F.mul(state, S.transpose(S.narrow(decay, 2, t, 1), 2, 3));
+      const added = beta ? F.mul(S.narrow(beta, 2, t, 1), F.sub(value, matmul(key, state))) : value;
+      state = F.add(state, matmul(S.transpose(key, 2, 3), added));
+      rows.push(matmul(query, shared(state, heads)));
+    }
+    const y = F.mul(S.cat(rows, 2), call.attr('scale') || 1 / Math.sqrt(width));
+    return [S.reshape(S.transpose(y, 1, 2), [n, steps, -1]), state];
+  },
+};
+
+export const attentions: Family = { Attention: attention, LinearAttention: linear, RotaryEmbedding: rotary };

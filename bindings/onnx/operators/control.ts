@@ -54,14 +54,44 @@ const loop: Operator = {
   },
 };
 
-/** Along an axis of some inputs, with states carried on; since opset 9, before which batches were first. */
+/** Before opset 9: each of a batch by itself, along the dim behind; the first input says how long each is. */
+function scanBatch(call: Call): Value[] {
+  const body = call.bodies.body as Body;
+  const count = call.attr('num_scan_inputs');
+  const states = call.values.length - 1 - count;
+  const given = Array.from({ length: states + count }, (_, i) => call.x(i + 1));
+  const [batch = 0, longest = 0] = (given[states] as Tensor).sizes;
+  const lengths = call.has(0) ? call.list(0) : null;
+  const ways = call.ints('directions');
+  const all = Array.from({ length: batch }, (_, b) => {
+    let carried: Value[] = given.slice(0, states).map((x) => select(x, 0, b));
+    const scanned: Value[][] = body.types.slice(states).map(() => []);
+    const turns = lengths?.[b] ?? longest;
+    for (let t = 0; t < turns; t++) {
+      const parts = given.slice(states).map((x, i) => select(select(x, 0, b), 0, ways?.[i] ? turns - 1 - t : t));
+      const results = body.run([...carried, ...parts]);
+      carried = results.slice(0, states);
+      scanned.forEach((list, k) => {
+        list.push(results[states + k] as Value);
+      });
+    }
+    return [...carried, ...scanned.map((list, k) => stacked(list, body.types[states + k] as number))];
+  });
+  return body.types.map((type, i) =>
+    stacked(
+      all.map((each) => each[i] as Value),
+      type,
+    ),
+  );
+}
+
+/** Along an axis of some inputs, with states carried on. */
 const scan: Operator = {
   takes:
-    'X... | body!:graph num_scan_inputs!:int scan_input_axes:ints scan_input_directions:ints scan_output_axes:ints scan_output_directions:ints directions:ints',
+    'X?... | body!:graph num_scan_inputs!:int scan_input_axes:ints scan_input_directions:ints scan_output_axes:ints scan_output_directions:ints directions:ints',
   types: (_, { body }) => (body as Body).types,
   run: (call) => {
-    if (call.opset < 9)
-      throw new ArgumentError('Scan: expected opset 9 or later, got an earlier one; export the model anew');
+    if (call.opset < 9) return scanBatch(call);
     const body = call.bodies.body as Body;
     const count = call.attr('num_scan_inputs');
     const states = call.values.length - count;

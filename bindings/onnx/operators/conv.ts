@@ -1,13 +1,15 @@
 // Convolutions.
 import { familyOps } from '../../autograd.ts';
-import { cast } from '../../functional/arguments.ts';
+import { eye } from '../../creation.ts';
+import { silu } from '../../functional/activation.ts';
+import { cast, constantFor } from '../../functional/arguments.ts';
 import * as F from '../../functional/elementwise.ts';
-import { narrow, reshape } from '../../functional/shape.ts';
+import { cat, expand, narrow, reshape, unsqueeze } from '../../functional/shape.ts';
 import { fold } from '../../functional/shuffle.ts';
 import { ArgumentError, formatShape, ShapeError } from '../../memory/errors.ts';
 import { convRows } from '../../ops/conv.ts';
 import type { Shape, Tensor } from '../../tensor.ts';
-import type { Call, Family, Operator } from '../operator.ts';
+import { type Call, type Family, like, type Operator } from '../operator.ts';
 import { AUTO, each, reach, windowsOf } from './windows.ts';
 
 const own = familyOps(convRows);
@@ -87,12 +89,40 @@ const transposed: Operator = {
   },
 };
 
+/** Columns added up to volumes: each by a window of its own, of which one element is 1. */
+function volumes(call: Call, image: readonly number[], block: readonly number[]): Tensor {
+  const x = call.float();
+  const count = block.reduce((a, b) => a * b, 1);
+  const [n, rows] = x.sizes as [number, number];
+  const channels = rows / count;
+  const pads = call.ints('pads') ?? [0, 0, 0, 0, 0, 0];
+  const [stride, dilation] = ['strides', 'dilations'].map((name) => each(call, name, 3, 1)) as [number[], number[]];
+  const windows = image.map((size, d) => {
+    const room =
+      size + (pads[d] as number) + (pads[d + 3] as number) - reach(block[d] as number, dilation[d] as number);
+    return Math.floor(room / (stride[d] as number)) + 1;
+  });
+  const one = reshape(cast(eye(count), 'f32'), [1, count, ...block]);
+  const weight = reshape(expand(unsqueeze(one, 1), [channels, -1, -1, ...block.map(() => -1)]), [rows, 1, ...block]);
+  return own.convBackwardInput(
+    { g: reshape(x, [n, rows, ...windows]), weight, bias: null },
+    {
+      stride,
+      dilation,
+      groups: channels,
+      size: image,
+      padding: block.map((_, d) => [pads[d] as number, pads[d + 3] as number] as const),
+    },
+  );
+}
+
 /** Columns added up to images, which may have any padding: what is beyond is cut off. */
 const columns: Operator = {
   takes: 'X image_shape# block_shape# | dilations:ints pads:ints strides:ints',
   run: (call) => {
     const [image, block] = [call.list(1), call.list(2)];
-    if (image.length > 2) throw new ArgumentError(`Col2Im: expected images of 1 or 2 dims, got ${formatShape(image)}`);
+    if (image.length > 3) throw new ArgumentError(`Col2Im: expected images of 1 to 3 dims, got ${formatShape(image)}`);
+    if (image.length === 3) return volumes(call, image, block);
     const flat = image.length === 1;
     const two = (list: readonly number[], one: number): number[] => (flat ? [one, ...list] : [...list]);
     const pads = call.ints('pads') ?? image.flatMap(() => [0, 0]);
@@ -127,7 +157,31 @@ export function centred(x: Tensor, zero: Tensor | null, dim: number | null = nul
   );
 }
 
+/** Each channel over what came before, of which the end is kept for the next call. */
+const causal: Operator = {
+  takes: 'input weight bias? past_state? | activation=none',
+  types: like(0, 0),
+  run: (call) => {
+    const [x, weight] = [call.float(0), call.float(1)];
+    const [n, channels] = x.sizes as [number, number];
+    const kept = (weight.sizes[2] as number) - 1;
+    const past = call.has(3) ? call.float(3) : constantFor(x, 0, 'f32', [n, channels, kept]);
+    const whole = kept > 0 ? cat([past, x], 2) : x;
+    const settings = {
+      stride: [1],
+      dilation: [1],
+      padding: [[0, 0]] as const,
+      groups: channels,
+      layout: 'nchw',
+    } as const;
+    const y = own.conv({ x: whole, weight, bias: call.maybe(2) }, settings);
+    const state = narrow(whole, 2, (whole.sizes[2] as number) - kept, kept);
+    return [call.word('activation', 'none', 'silu', 'swish') === 'none' ? y : silu(y), state];
+  },
+};
+
 export const convolutions: Family = {
+  CausalConvWithState: causal,
   Col2Im: columns,
   Conv: {
     takes: `X W B? | ${WINDOWS}`,

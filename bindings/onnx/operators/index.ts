@@ -11,7 +11,9 @@ import { norms } from './norm.ts';
 import { pools } from './pool.ts';
 import { products } from './products.ts';
 import { quantised } from './quantised.ts';
+import { rare } from './rare.ts';
 import { reductions } from './reduce.ts';
+import { places } from './regions.ts';
 import { images } from './resize.ts';
 import { recurrent } from './rnn.ts';
 import { selections } from './select.ts';
@@ -40,4 +42,6 @@ export const operators: Family = {
   ...sequences,
   ...signals,
   ...selections,
+  ...places,
+  ...rare,
 };
