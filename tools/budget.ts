@@ -41,6 +41,7 @@ export const budget: readonly Limit[] = [
   { what: 'retrograd/onnx beyond the core', file: 'onnx/index', beyond: 'core/index', limit: 40_000 },
   { what: '… its export', file: 'onnx/onnx-export', limit: 20_000 },
   { what: 'retrograd/train beyond the core', file: 'train/index', beyond: 'core/index', limit: 15_000 },
+  { what: '… its event files of TensorBoard', file: 'train/event-files', limit: 8_000 },
   { what: 'retrograd/doctor beyond the core', file: 'doctor/index', beyond: 'core/index', limit: 12_000 },
   { what: 'retrograd/explain beyond the core', file: 'explain/index', beyond: 'core/index', limit: 12_000 },
 ];

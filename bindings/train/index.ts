@@ -17,4 +17,5 @@ export type {
 } from './options.ts';
 export type { ScheduleConfig } from './schedules.ts';
 export type { SignalLike } from './signals.ts';
+export * from './tensorboard/index.ts';
 export { type FitResult, Trainer, type TrainerOptions } from './trainer.ts';
