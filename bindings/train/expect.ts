@@ -14,9 +14,9 @@ export function expectKeys(what: string, options: object, keys: readonly string[
 }
 
 /** @throws ArgumentError where one of `objects` lacks a method */
-export function expectMethods(what: string, objects: readonly unknown[], methods: readonly string[]): void {
+export function expectMethods(op: string, what: string, objects: readonly unknown[], methods: readonly string[]): void {
   for (const each of objects)
     for (const name of methods)
       if (typeof Object(each)[name] !== 'function')
-        throw new ArgumentError(`Trainer: expected ${what} with a method ${name}, got ${describe(each)}`);
+        throw new ArgumentError(`${op}: expected ${what} with a method ${name}, got ${describe(each)}`);
 }

@@ -1,5 +1,6 @@
 // Batches of whatever gives them: loaders, pipelines, arrays, generators, now or later.
 
+import { isPlain } from '../kinds.ts';
 import { ArgumentError, describe } from '../memory/errors.ts';
 import { getRngState, setRngState } from '../random.ts';
 import { Tensor } from '../tensor.ts';
@@ -106,13 +107,18 @@ export class Feed {
   }
 }
 
+/** How deep tensors may be in a batch. */
+const DEEP = 4;
+
 /** Examples of a batch: the size of the first dim of the first tensor in it; 1 where there is none. */
-export function sizeOf(batch: unknown): number {
-  if (batch instanceof Tensor) return batch.sizes[0] ?? 1;
-  if (typeof batch !== 'object' || batch === null) return 0;
-  for (const part of Object.values(batch)) {
-    const size = sizeOf(part);
-    if (size > 0) return size;
+export const sizeOf = (batch: unknown): number => sizeIn(batch, DEEP) ?? 1;
+
+function sizeIn(value: unknown, depth: number): number | undefined {
+  if (value instanceof Tensor) return value.sizes[0] ?? 1;
+  if (depth === 0 || !(Array.isArray(value) || isPlain(value))) return undefined;
+  for (const part of Object.values(value)) {
+    const size = sizeIn(part, depth - 1);
+    if (size !== undefined) return size;
   }
-  return 0;
+  return undefined;
 }

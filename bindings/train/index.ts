@@ -1,7 +1,26 @@
 // The entry `retrograd/train`: a Trainer, its metrics and callbacks, and searches for hyperparameters.
 
+export {
+  EMAWeightAveraging,
+  type EMAWeightAveragingOptions,
+  StochasticWeightAveraging,
+  type StochasticWeightAveragingOptions,
+} from './callbacks/averages.ts';
 export type { Callback, Figures, Run } from './callbacks/callback.ts';
+export { EarlyStopping, type EarlyStoppingOptions } from './callbacks/early-stopping.ts';
+export { LearningRateFinder, type LearningRateFinderOptions } from './callbacks/learning-rate-finder.ts';
+export { LearningRateMonitor, type LearningRateMonitorOptions } from './callbacks/learning-rates.ts';
+export { type CheckpointStorage, ModelCheckpoint, type ModelCheckpointOptions } from './callbacks/model-checkpoint.ts';
+export type { Mode } from './callbacks/monitor.ts';
+export { NanGuard, type NanGuardOptions } from './callbacks/nan-guard.ts';
+export { ProgressBar, type ProgressBarOptions } from './callbacks/progress-bar.ts';
+export type { ElementLike, StreamLike } from './callbacks/progress-views.ts';
+export { TimeLimit } from './callbacks/time-limit.ts';
+
 export type { Batches } from './feed.ts';
+export { CSVLogger } from './loggers/csv.ts';
+export { JsonLinesLogger } from './loggers/json-lines.ts';
+export type { WriteLine } from './loggers/lines.ts';
 export type { Hyperparameters, Logger } from './loggers/logger.ts';
 export type { Metric } from './metric.ts';
 export * from './metrics/index.ts';

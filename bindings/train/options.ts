@@ -4,7 +4,7 @@ import type { Kind } from '../kinds.ts';
 import type { Module } from '../nn/module.ts';
 import type { LRScheduler } from '../optim/lr-scheduler/base.ts';
 import { Optimizer } from '../optim/optimizer.ts';
-import { signature } from '../signature.ts';
+import { type Signature, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Batches } from './feed.ts';
 import type { Hyperparameters, Logger } from './loggers/logger.ts';
@@ -120,6 +120,12 @@ export const declared = signature(
   kinds,
 );
 
+/** Takes a last argument that may be any object, and so no options. */
+const withExtra = (without: Signature, withIt: Signature): Pick<Signature, 'parse'> => ({
+  parse: (args) =>
+    (args.length <= without.parameters.length || args.at(-1) === undefined ? without : withIt).parse(args),
+});
+
 export const takes = {
   fit: signature(
     'Trainer.fit(loader: any, *, epochs: int = 1, steps: int|null = null, validation: any = null, signal: object|null = null)',
@@ -129,9 +135,15 @@ export const takes = {
   stop: signature("Trainer.stop(reason: string = 'stopped')"),
   log: signature('Trainer.log(record: object)'),
   trainBatch: signature('Trainer.trainBatch(batch: any)'),
-  encodeCheckpoint: signature('Trainer.encodeCheckpoint(extra?: any)'),
+  encodeCheckpoint: withExtra(
+    signature('Trainer.encodeCheckpoint()'),
+    signature('Trainer.encodeCheckpoint(extra: any)'),
+  ),
   decodeCheckpoint: signature('Trainer.decodeCheckpoint(source: bytes)', bytesKind),
-  saveCheckpoint: signature('Trainer.saveCheckpoint(path: string, extra?: any)'),
+  saveCheckpoint: withExtra(
+    signature('Trainer.saveCheckpoint(path: string)'),
+    signature('Trainer.saveCheckpoint(path: string, extra: any)'),
+  ),
   loadCheckpoint: signature('Trainer.loadCheckpoint(path: string)'),
   dispose: signature('Trainer.dispose()'),
 };

@@ -23,7 +23,7 @@ import {
 import { Position } from './position.ts';
 import { type Schedule, schedulesOf, stepSchedules } from './schedules.ts';
 import { hear, type SignalLike } from './signals.ts';
-import { partsState, prepareParts, type Saved } from './state.ts';
+import { savedOf, takeOver } from './state.ts';
 import { Stepper, type Steps } from './stepper.ts';
 import { clipOf } from './steps.ts';
 import { type Unpacked, unpackBy, unpackUsual } from './unpack.ts';
@@ -101,14 +101,16 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
   readonly stepper: Stepper;
   readonly #loss: AnyFunction | null;
   readonly #unpack: (batch: unknown) => Unpacked;
-  readonly #listeners: Listeners;
+  /** Who is told. @internal */
+  readonly listeners: Listeners;
   readonly #loggers: readonly Logger[];
   readonly #logEvery: number;
   readonly #interrupts: boolean;
   /** Whether options ask for what only automatic optimization does. */
   readonly #needsAutomatic: boolean;
 
-  readonly #at = new Position();
+  /** Where it stands. @internal */
+  readonly at = new Position();
   #running = false;
   #epochs = 0;
   #steps = Number.POSITIVE_INFINITY;
@@ -127,8 +129,8 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
       throw new ArgumentError(
         'Trainer: expected an optimizer, got none; optimizer: new optim.Adam(model.parameters())',
       );
-    expectMethods('metrics', Object.values(Object(metrics)), ['reset', 'update', 'compute']);
-    expectMethods('loggers', loggers as object[], ['logScalars', 'logHyperparameters', 'close']);
+    expectMethods('Trainer', 'metrics', Object.values(Object(metrics)), ['reset', 'update', 'compute']);
+    expectMethods('Trainer', 'loggers', loggers as object[], ['logScalars', 'logHyperparameters', 'close']);
     this.model = model as M;
     this.optimizers = optimizers;
     this.metrics = (metrics ?? {}) as X;
@@ -136,7 +138,7 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
     this.schedules = schedulesOf(schedule);
     this.#loss = lossOf(loss);
     this.#unpack = unpack ? unpackBy(unpack as never) : unpackUsual;
-    this.#listeners = new Listeners(callbacks as Callback[]);
+    this.listeners = new Listeners(callbacks as Callback[]);
     this.#loggers = loggers as Logger[];
     this.#logEvery = logEvery as number;
     this.#interrupts = handleInterrupt as boolean;
@@ -150,22 +152,22 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
     return this.optimizers[0] as Optimizer<object>;
   }
   get epoch(): number {
-    return this.#at.epoch;
+    return this.at.epoch;
   }
   get epochs(): number {
     return this.#epochs;
   }
   get step(): number {
-    return this.#at.step;
+    return this.at.step;
   }
   get batch(): number {
-    return this.#at.batch;
+    return this.at.batch;
   }
   get batches(): number | undefined {
-    return this.#at.feed?.length;
+    return this.at.feed?.length;
   }
   get samples(): number {
-    return this.#at.samples;
+    return this.at.samples;
   }
   get stopped(): string | null {
     return this.#stopped;
@@ -174,7 +176,7 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
     return this.optimizers.flatMap(({ paramGroups }) => paramGroups.map((group) => (group as { lr?: number }).lr ?? 0));
   }
   get figures(): Figures {
-    return { ...(this.#at.trained ? this.#at.figures : numbersIn(this.stepper.values())), ...this.#at.valFigures };
+    return { ...(this.at.trained ? this.at.figures : numbersIn(this.stepper.values())), ...this.at.valFigures };
   }
   /** What validation gave last, in `fit()` or `evaluate()`; null before the first. */
   get evaluation(): Evaluation<X> | null {
@@ -226,7 +228,7 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
       );
     const feed = new Feed('fit', loader);
     const test = validation ? new Feed('fit', validation) : null;
-    this.#at.feed = feed;
+    this.at.feed = feed;
     this.#running = true;
     this.#epochs = epochs as number;
     this.#steps = (steps as number | null) ?? Number.POSITIVE_INFINITY;
@@ -236,17 +238,17 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
       await this.#open();
       await this.#tell('onFitStart');
       if (!this.model.training) this.model.train();
-      while (this.#at.epoch < this.#epochs && this.#goesOn()) await this.#runEpoch(feed, test);
+      while (this.at.epoch < this.#epochs && this.#goesOn()) await this.#runEpoch(feed, test);
       await this.#tell('onFitEnd');
     } catch (error) {
-      await this.#listeners.tellError(this, error);
+      await this.listeners.tellError(this, error);
       throw error;
     } finally {
       letGo();
       this.#running = false;
       for (const logger of this.#loggers) await logger.close();
     }
-    return { epochs: this.#at.epoch, steps: this.#at.step, stopped: this.#stopped, history: this.#at.history };
+    return { epochs: this.at.epoch, steps: this.at.step, stopped: this.#stopped, history: this.at.history };
   }
 
   #expectIdle(op: string): void {
@@ -255,13 +257,13 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
   }
 
   #goesOn(): boolean {
-    return this.#stopped === null && this.#at.step < this.#steps;
+    return this.#stopped === null && this.at.step < this.#steps;
   }
 
   async #open(): Promise<void> {
     for (const logger of this.#loggers) {
-      await logger.open?.(this.#at.step);
-      if (this.hyperparameters && this.#at.step === 0) logger.logHyperparameters(this.hyperparameters);
+      await logger.open?.(this.at.step);
+      if (this.hyperparameters && this.at.step === 0) logger.logHyperparameters(this.hyperparameters);
     }
   }
 
@@ -273,44 +275,44 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
   /** Writes figures to the loggers. */
   log(...args: [record: Readonly<Figures>]): void {
     const [record] = takes.log.parse(args) as [Figures];
-    for (const logger of this.#loggers) logger.logScalars(this.#at.step, record);
+    for (const logger of this.#loggers) logger.logScalars(this.at.step, record);
   }
 
   /** Calls the callbacks. @returns a promise where one of them is asynchronous */
   #tell(event: Event, figures?: Readonly<Figures>): void | PromiseLike<void> {
-    return this.#listeners.tell(event, this, figures);
+    return this.listeners.tell(event, this, figures);
   }
 
   async #runEpoch(feed: Feed, test: Feed | null): Promise<void> {
-    if (!this.#at.trained && !(await this.#runBatches(feed))) return;
+    if (!this.at.trained && !(await this.#runBatches(feed))) return;
     if (test) {
       await this.#tell('onValidationStart');
       this.#evaluation = (await this.stepper.validate(test)) as Evaluation<X>;
-      this.#at.valFigures = numbersIn(this.#evaluation, ofValidation);
-      await this.#tell('onValidationEnd', this.#at.valFigures);
+      this.at.valFigures = numbersIn(this.#evaluation, ofValidation);
+      await this.#tell('onValidationEnd', this.at.valFigures);
     }
     const { figures } = this;
-    if (this.scheduling) stepSchedules(this.schedules, 'epoch', this.#at.epoch + 1, figures);
+    if (this.scheduling) stepSchedules(this.schedules, 'epoch', this.at.epoch + 1, figures);
     this.log(figures);
-    this.#at.history = [...this.#at.history, figures];
-    this.#at.ended = true;
+    this.at.history = [...this.at.history, figures];
+    this.at.ended = true;
     await this.#tell('onEpochEnd', figures);
-    this.#at.epoch++;
+    this.at.epoch++;
     this.#begin();
   }
 
   /** Makes all ready for an epoch. */
   #begin(): void {
-    this.#at.begin();
+    this.at.begin();
     this.stepper.begin();
   }
 
   /** @returns whether the batches of the epoch are done */
   async #runBatches(feed: Feed): Promise<boolean> {
-    const skip = this.#at.resume ? feed.goTo(this.#at.resume) : 0;
-    this.#at.resume = null;
+    const skip = this.at.resume ? feed.goTo(this.at.resume) : 0;
+    this.at.resume = null;
     this.stepper.restart();
-    if (this.#at.batch === 0) {
+    if (this.at.batch === 0) {
       this.#begin();
       await this.#tell('onEpochStart');
     }
@@ -319,14 +321,14 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
       if (this.#goesOn()) ended = await feed.visit(this.#visitor(), skip);
       const figures = ended ? this.stepper.finish() : null;
       if (figures) {
-        this.#at.step++;
+        this.at.step++;
         await this.#stepEnd(figures);
       }
     } finally {
-      if (!ended) this.#at.resume = { loader: feed.state(), batch: this.#at.batch };
+      if (!ended) this.at.resume = { loader: feed.state(), batch: this.at.batch };
     }
-    this.#at.figures = numbersIn(this.stepper.values());
-    this.#at.trained = ended;
+    this.at.figures = numbersIn(this.stepper.values());
+    this.at.trained = ended;
     return ended;
   }
 
@@ -348,16 +350,16 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
   trainBatch(...args: [batch: B]): Figures | null {
     const [batch] = takes.trainBatch.parse(args) as [B];
     const figures = this.stepper.train(batch);
-    this.#at.batch++;
-    this.#at.samples += sizeOf(batch);
-    if (figures) this.#at.step++;
+    this.at.batch++;
+    this.at.samples += sizeOf(batch);
+    if (figures) this.at.step++;
     return figures;
   }
 
   /** What follows a step of the optimizer. */
   #stepEnd(figures: Figures): void | PromiseLike<void> {
-    if (this.scheduling) stepSchedules(this.schedules, 'step', this.#at.step, figures);
-    if (this.#at.step % this.#logEvery === 0) this.log(figures);
+    if (this.scheduling) stepSchedules(this.schedules, 'step', this.at.step, figures);
+    if (this.at.step % this.#logEvery === 0) this.log(figures);
     return this.#tell('onStepEnd', figures);
   }
 
@@ -388,16 +390,7 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
    */
   encodeCheckpoint(...args: [extra?: unknown]): Uint8Array {
     const [extra = null] = takes.encodeCheckpoint.parse(args);
-    const at = this.#at;
-    const saved: Saved = {
-      ...partsState(this),
-      place: at.place(),
-      progress: at.progress(),
-      scheduling: this.scheduling,
-      measured: at.ended ? null : this.stepper.state(),
-      callbacks: this.#listeners.state(),
-    };
-    return encodeState(saved, extra);
+    return encodeState(savedOf(this, this.listeners.state()), extra);
   }
 
   /**
@@ -410,14 +403,7 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
     const [source] = takes.decodeCheckpoint.parse(args) as [Bytes];
     this.#expectIdle('decodeCheckpoint');
     const { state, extra } = decodeState(source);
-    const commit = prepareParts(this, state);
-    const { progress, scheduling, measured, callbacks, place } = state as Saved;
-    this.#listeners.loadState(callbacks);
-    commit();
-    this.#begin();
-    this.#at.load(progress, place);
-    this.scheduling = scheduling;
-    if (measured) this.stepper.loadState(measured);
+    takeOver(this, state);
     return extra;
   }
 

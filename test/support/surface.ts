@@ -66,6 +66,11 @@ function hiddenNames(): Set<string> {
   return hidden;
 }
 
+/** What a trainer calls of callbacks, and users do not. */
+const HEARD = /^(on[A-Z]\w*|state|loadState)$/;
+const heard = (prototype: object): boolean =>
+  Object.getOwnPropertyNames(prototype).some((name) => /^on[A-Z]/.test(name));
+
 const isClass = (x: unknown): x is Class => typeof x === 'function' && /^class\b/.test(String(x));
 const isNamespace = (x: unknown): x is Record<string, unknown> =>
   typeof x === 'object' && x !== null && (x as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] === 'Module';
@@ -126,6 +131,7 @@ export function surface(
     ] as const)
       for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(holder))) {
         if (typeof value !== 'function' || name === 'constructor' || hidden.has(`${owner.name}.${name}`)) continue;
+        if (heard(owner.prototype) && HEARD.test(name)) continue;
         const fn = owner === retrograd.Tensor ? functionOf(name) : undefined;
         add({
           ...{ place: `${place}.${name}`, kind, fn: value, derived: fn !== undefined },

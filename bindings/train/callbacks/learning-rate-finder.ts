@@ -1,0 +1,129 @@
+// The range test of learning rates (Smith 2017).
+import { ArgumentError } from '../../memory/errors.ts';
+import { signature } from '../../signature.ts';
+import { rehearse } from '../state.ts';
+import type { Trainer } from '../trainer.ts';
+import type { Callback } from './callback.ts';
+import { scaleRates } from './learning-rates.ts';
+
+/** Options of {@link LearningRateFinder}. */
+export interface LearningRateFinderOptions {
+  /** The first learning rate. @defaultValue 1e-8 */
+  minLr?: number;
+  /** The last learning rate. @defaultValue 1 */
+  maxLr?: number;
+  /** Steps in between. @defaultValue 100 */
+  numTrainingSteps?: number;
+  /** Whether it grows by a factor or by a difference. @defaultValue `'exponential'` */
+  mode?: 'exponential' | 'linear';
+  /** The test ends where the loss is so many times the best; null: never. @defaultValue 4 */
+  earlyStopThreshold?: number | null;
+  /** Whether the training begins with the learning rate that it suggests. @defaultValue true */
+  update?: boolean;
+}
+
+const declared = signature(
+  "LearningRateFinder(*, minLr: number = 1e-8, maxLr: number = 1, numTrainingSteps: int = 100, mode: 'exponential'|'linear' = 'exponential', " +
+    'earlyStopThreshold: number|null = 4, update: bool = true)',
+);
+const takes = {
+  suggestion: signature('LearningRateFinder.suggestion(*, skipBegin: int = 10, skipEnd: int = 1)'),
+  plot: signature('LearningRateFinder.plot()'),
+};
+
+/** How much of the newest loss is in the smoothed one. */
+const SHARE = 0.02;
+
+/**
+ * Before the first step of a training, trains on some batches with ever larger learning rates, puts everything back,
+ * and begins with the one where the loss falls fastest (Lightning's `LearningRateFinder`).
+ */
+export class LearningRateFinder implements Callback<Trainer> {
+  readonly name = 'LearningRateFinder';
+  /** The learning rates that were tried, and the smoothed loss after each. */
+  readonly results: { readonly lr: number[]; readonly loss: number[] } = { lr: [], loss: [] };
+  readonly #options: Required<LearningRateFinderOptions>;
+
+  /** @throws ArgumentError unless 0 < minLr < maxLr and numTrainingSteps ≥ 2 */
+  constructor(...args: [options?: LearningRateFinderOptions]) {
+    const [minLr, maxLr, numTrainingSteps, mode, earlyStopThreshold, update] = declared.parse(args);
+    const options = { minLr, maxLr, numTrainingSteps, mode, earlyStopThreshold, update };
+    this.#options = options as Required<LearningRateFinderOptions>;
+    if (!((minLr as number) > 0 && (minLr as number) < (maxLr as number) && (numTrainingSteps as number) > 1))
+      throw new ArgumentError(
+        `LearningRateFinder: expected 0 < minLr < maxLr and numTrainingSteps > 1, got ${minLr}, ${maxLr} and ${numTrainingSteps}`,
+      );
+  }
+
+  async onFitStart(run: Trainer): Promise<void> {
+    if (run.step > 0) return;
+    const first = run.learningRates[0] as number;
+    await this.#test(run);
+    const lr = this.#options.update ? this.suggestion() : null;
+    if (lr !== null) scaleRates(run, lr / first);
+  }
+
+  #rate(i: number): number {
+    const { minLr, maxLr, numTrainingSteps, mode } = this.#options;
+    const share = i / (numTrainingSteps - 1);
+    return mode === 'linear' ? minLr + share * (maxLr - minLr) : minLr * (maxLr / minLr) ** share;
+  }
+
+  async #test(run: Trainer): Promise<void> {
+    const { numTrainingSteps, earlyStopThreshold } = this.#options;
+    const { lr, loss } = this.results;
+    lr.length = 0;
+    loss.length = 0;
+    let [mean, best] = [0, Number.POSITIVE_INFINITY];
+    const set = (rate: number): void => {
+      for (const { paramGroups } of run.optimizers)
+        for (const group of paramGroups) (group as { lr?: number }).lr = rate;
+    };
+    await rehearse(run, (batch) => {
+      set(this.#rate(loss.length));
+      const figures = run.trainBatch(batch);
+      if (!figures) return true;
+      if (figures.loss === undefined)
+        throw new ArgumentError(
+          `LearningRateFinder: expected a loss among the figures of a step, got ${Object.keys(figures).join(', ')}`,
+        );
+      mean += SHARE * (figures.loss - mean);
+      const smoothed = mean / (1 - (1 - SHARE) ** (loss.length + 1));
+      lr.push(this.#rate(loss.length));
+      loss.push(smoothed);
+      best = Math.min(best, smoothed);
+      const diverged = earlyStopThreshold !== null && loss.length > 1 && !(smoothed <= earlyStopThreshold * best);
+      return !diverged && loss.length < numTrainingSteps;
+    });
+  }
+
+  /**
+   * The learning rate at which the loss falls fastest; null where there is none.
+   * @param options how many of the first and last results are left out
+   */
+  suggestion(...args: [options?: { skipBegin?: number; skipEnd?: number }]): number | null {
+    const [begin, end] = takes.suggestion.parse(args) as [number, number];
+    const { lr, loss } = this.results;
+    let [steepest, found] = [0, null as number | null];
+    for (let i = begin + 1; i < loss.length - end - 1; i++) {
+      const slope = ((loss[i + 1] as number) - (loss[i - 1] as number)) / 2;
+      if (slope < steepest) [steepest, found] = [slope, lr[i] as number];
+    }
+    return found;
+  }
+
+  /** The results as SVG, with the suggestion marked, in the colours of the page that it stands in. */
+  async plot(...args: []): Promise<string> {
+    takes.plot.parse(args);
+    const { lr, loss } = this.results;
+    if (lr.length === 0)
+      throw new ArgumentError('plot: expected results, got none; let a training with this callback begin first');
+    const { lineChart } = await import('../../page/charts.ts');
+    const suggested = this.suggestion();
+    return lineChart([{ label: 'loss', x: lr, y: loss }], {
+      label: 'Loss by learning rate',
+      logX: this.#options.mode === 'exponential',
+      marks: suggested === null ? [] : [suggested],
+    });
+  }
+}
