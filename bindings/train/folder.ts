@@ -9,8 +9,12 @@ export interface Folder {
   remove(name: string): Promise<void>;
 }
 
+interface NodeModules {
+  readonly fs: typeof import('node:fs');
+}
+
 /** Node's file system. @throws BackendError elsewhere */
-export async function fileSystem(op: string): Promise<typeof import('node:fs')> {
+export async function fileSystem(op: string): Promise<NodeModules['fs']> {
   if (isNode) return builtin('node:fs', () => import('node:fs'));
   throw new BackendError(`${op}: expected Node's file system, got an engine without it; give what writes instead`);
 }
