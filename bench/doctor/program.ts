@@ -40,6 +40,11 @@ export type FindingId = keyof typeof FINDINGS;
 /** Batches, as often as they are asked for: an array or a loader. */
 export type Batches = Iterable<readonly [x: Tensor, y: Tensor]>;
 
+/** A loss as programs call it. */
+export type Criterion =
+  | ((output: Tensor, target: Tensor) => Tensor)
+  | (nn.Module & { forward(output: Tensor, target: Tensor): Tensor });
+
 /** What the loop hands to the doctor after a step. */
 export interface Stepped {
   readonly loss: Tensor;
@@ -53,7 +58,7 @@ export interface Run {
   readonly model: nn.Module;
   readonly optimizer: optim.Optimizer<object>;
   /** The function or module that the program calls. */
-  readonly loss: unknown;
+  readonly loss: Criterion;
   readonly train?: Batches;
   readonly validation?: Batches;
   /** How many steps it takes; at most 200. */

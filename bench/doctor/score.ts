@@ -25,7 +25,8 @@ export interface Verdict {
   readonly seed: number;
   readonly findings: readonly Finding[];
   readonly found: boolean;
-  /** Whether the place is right too; of faults without one: whether they were found. */
+  /** Whether there is a place to name: not for faults without one, and not where another finding is right, which has none. */
+  readonly placeable: boolean;
   readonly placed: boolean;
   /** Whether the first finding that is a fault is right. */
   readonly first: boolean;
@@ -77,7 +78,9 @@ function judge(program: Program, findings: readonly Finding[]): Omit<Verdict, 's
     program,
     findings,
     found: hits.length > 0,
-    placed: hits.some((hit) => places.length === 0 || places.some((place) => isPlace(hit.where, place))),
+    placeable:
+      places.length > 0 && (hits.length === 0 || hits.some(({ id, where: at }) => id === fault || at !== null)),
+    placed: hits.some((hit) => places.some((place) => isPlace(hit.where, place))),
     first: faults.length > 0 && hits.includes(faults[0] as Finding),
     alarms: faults.length,
   };
@@ -99,7 +102,7 @@ export async function examineAll(
   return verdicts;
 }
 
-function line({ program, findings, found, placed, alarms, seconds, error }: Verdict): string {
+function line({ program, findings, found, placeable, placed, alarms, seconds, error }: Verdict): string {
   const word = error
     ? 'ERROR'
     : program.fault === null
@@ -107,7 +110,7 @@ function line({ program, findings, found, placed, alarms, seconds, error }: Verd
         ? 'ALARM'
         : 'quiet'
       : found
-        ? placed
+        ? placed || !placeable
           ? 'found'
           : 'PLACE'
         : 'MISSED';
@@ -127,7 +130,7 @@ export function formatScore(name: string, verdicts: readonly Verdict[]): string 
   const faulty = verdicts.filter(({ program }) => program.fault !== null);
   const healthy = verdicts.filter(({ program }) => program.fault === null);
   const row = (label: string, of: readonly Verdict[]): string => {
-    const placeable = of.filter(({ program }) => program.where !== null);
+    const placeable = of.filter((verdict) => verdict.placeable);
     return [
       label.padEnd(34),
       share(of.filter(({ found }) => found).length, of.length).padEnd(14),

@@ -1,18 +1,15 @@
 // npm run bench -- doctor: what the doctor finds in programs with known faults, and in healthy ones.
 import { init } from 'retrograd';
+import { watch } from 'retrograd/doctor';
 import type { ProgramSet } from './program.ts';
-import { examineAll, formatScore, type Watch } from './score.ts';
+import { examineAll, formatScore } from './score.ts';
 import { SETS } from './sets.ts';
-
-/** By a name that is looked up as it runs. */
-const DOCTOR: string = 'retrograd/doctor';
 
 /** A table for each set. */
 export async function scoreSets(
   sets: readonly ProgramSet[],
   options: { seeds?: readonly number[]; every?: number; say?: (line: string) => void } = {},
 ): Promise<string> {
-  const { watch } = (await import(DOCTOR)) as { watch: Watch };
   const tables: string[] = [];
   for (const { name, programs } of sets)
     if (programs.length > 0) tables.push(formatScore(name, await examineAll(watch, programs, options)));

@@ -1,8 +1,8 @@
 // Faults of what is forgotten in the loop.
 import { functional as F, nn, noGrad, optim, type Tensor } from 'retrograd';
-import type { Measured, Program } from '../program.ts';
+import type { Criterion, Measured, Program } from '../program.ts';
 import { cars, diamonds, digits, firstToken, type Split, waves } from './data.ts';
-import { accuracy, type Criterion, lossOf, type Net, r2, type Score, supervised } from './loop.ts';
+import { accuracy, lossOf, type Net, r2, type Score, supervised } from './loop.ts';
 import { cnn, faulty, mlp, Reader, TokenTransformer } from './models.ts';
 
 type Update = (x: Tensor, y: Tensor, i: number) => readonly [Tensor, Tensor];

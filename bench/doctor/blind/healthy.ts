@@ -1,6 +1,6 @@
 // Programs without a fault, among them such as are easily taken for faulty.
 import { functional as F, nn, noGrad, optim, type Tensor, tensor, where } from 'retrograd';
-import type { Measured, Program } from '../program.ts';
+import type { Criterion, Measured, Program } from '../program.ts';
 import {
   cars,
   clouds,
@@ -17,7 +17,7 @@ import {
   unitDigits,
   waves,
 } from './data.ts';
-import { accuracy, balancedAccuracy, type Criterion, lossOf, type Net, r2, type Score, supervised } from './loop.ts';
+import { accuracy, balancedAccuracy, lossOf, type Net, r2, type Score, supervised } from './loop.ts';
 import { cnn, healthy, mlp, Reader, sequenceLoss, TokenReader, TokenTransformer, weightsOf } from './models.ts';
 
 const norms = (channels: number): nn.Layer[] => [new nn.BatchNorm2d(channels)];

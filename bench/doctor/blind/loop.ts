@@ -1,11 +1,9 @@
 // Loops as people write them: eager, or compiled, over batches of a table, with a look at held-out data between.
 import { compile, data, type nn, noGrad, type optim, scope, type Tensor } from 'retrograd';
-import type { Batches, Run, Stepped } from '../program.ts';
+import type { Batches, Criterion, Run, Stepped } from '../program.ts';
 import type { Split, Table } from './data.ts';
 
 export type Net = nn.Module & { forward(x: Tensor): Tensor };
-export type LossFunction = (output: Tensor, target: Tensor) => Tensor;
-export type Criterion = LossFunction | (nn.Module & { forward(output: Tensor, target: Tensor): Tensor });
 export type Score = (model: Net, table: Table) => number;
 
 export interface Plan {

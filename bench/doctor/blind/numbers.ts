@@ -9,7 +9,7 @@ export const NUMBERS: readonly Program[] = [
   faulty(
     'nan-or-inf',
     'penguins that were not all measured',
-    ['0', '1'],
+    null,
     'loss 1.25 → NaN, score 0.39; mended loss 1.26 → 0.0411, score 1.00',
     (mended) => {
       const model = mlp([4, 32, 3]);
@@ -63,7 +63,7 @@ export const NUMBERS: readonly Program[] = [
   faulty(
     'nan-or-inf',
     'a column of deviation 0 that was divided by it',
-    ['0', '1'],
+    null,
     'loss NaN → NaN, score NaN; mended loss 0.858 → 0.0609, score 0.92',
     (mended) => {
       const model = mlp([6, 32, 1]);
