@@ -15,6 +15,9 @@ import { loopDims } from './shapes.ts';
 /** Whether the nonlinearity is relu, not tanh. */
 export type Relu = { readonly relu: boolean };
 
+/** Whether the gradients of the first states are wanted: the last product is for them alone. */
+export type BackwardOrder = Order & { readonly states: boolean };
+
 export const widthOf = (weightHh: Tensor): number => weightHh.sizes[1] as number;
 
 /** What goes into a pass: see the ops. */
@@ -52,6 +55,30 @@ export const runLSTM = (
     const past = partOf(outputs.inputs, at * pastRow + size, [rows, width]);
     const kept = { squashed: place(squashed, at, rows), y: place(y, at, rows), past, before: place(before, at, rows) };
     k.lstm_cell_forward_f32({ h, c, gates: own, ...kept, a, b, hidden: h, cell: c, rows, width, pastRow });
+  });
+};
+
+/** Reverses a layer of long short-term memories: the gradients of its gates and first states. */
+export const reverseLSTM = (
+  k: Kernels,
+  { dgates, dh0, dc0, panels }: Readonly<Record<'dgates' | 'dh0' | 'dc0' | 'panels', Tensor>>,
+  inputs: Readonly<Record<'dy' | 'dh' | 'dc', Tensor | null>> &
+    Readonly<Record<'gates' | 'squashed' | 'before' | 'weightHh', Tensor>>,
+  order: BackwardOrder,
+): void => {
+  const { dy, gates, squashed, before, weightHh } = inputs;
+  const width = widthOf(weightHh);
+  keepRows(k, dh0, inputs.dh);
+  keepRows(k, dc0, inputs.dc);
+  const multiply = recurrentProduct(k, order, panels, weightHh, 'backward');
+  eachStep({ ...order, backwards: true }, (at, rows, _, last) => {
+    const own = place(dgates, at, rows);
+    k.lstm_cell_backward_f32({
+      ...{ dgates: own, dcell: dc0, dh: dh0, dy: dy && place(dy, at, rows), dc: dc0 },
+      ...{ gates: place(gates, at, rows), squashed: place(squashed, at, rows), cell: place(before, at, rows) },
+      ...{ rows, width },
+    });
+    if (!last || order.states) multiply(dh0, own, rows);
   });
 };
 

@@ -20,12 +20,18 @@ import {
   strided,
 } from './core.ts';
 import { eachStep, fillRows, keepRows, type Order, panelShape, place, recurrentProduct } from './rnn-kernels.ts';
-import { type Relu, runGRU, runLSTM, runRNN, type Sequence, widthOf } from './rnn-passes.ts';
+import {
+  type BackwardOrder,
+  type Relu,
+  reverseLSTM,
+  runGRU,
+  runLSTM,
+  runRNN,
+  type Sequence,
+  widthOf,
+} from './rnn-passes.ts';
 import { composed, gruStep, lstmStep, type MakeStep, rnnStep } from './rnn-steps.ts';
 import { expectShape } from './shapes.ts';
-
-/** Whether the gradients of the first states are wanted: the last product is for them alone. */
-type BackwardOrder = Order & { readonly states: boolean };
 
 /** Of sequences whose elements are rows of x, first those of order.batchSizes[0] sequences, and so on. */
 const sequence = {
@@ -218,26 +224,7 @@ export const sequenceRows = family(calling(rnnKernels, s), () => ({
       ];
       return { dgates, dh0, dc0, panels: own };
     },
-    forward: (k, { dgates, dh0, dc0, panels }, { dy, dh, dc, gates, squashed, before, weightHh }, order) => {
-      const width = widthOf(weightHh);
-      keepRows(k, dh0, dh);
-      keepRows(k, dc0, dc);
-      const multiply = recurrentProduct(k, order, panels, weightHh, 'backward');
-      eachStep({ ...order, backwards: true }, (at, rows, _, last) => {
-        const own = place(dgates, at, rows);
-        k.lstm_cell_backward_f32({
-          ...{ dgates: own, dcell: dc0, dh: dh0, dy: dy && place(dy, at, rows), dc: dc0 },
-          ...{
-            gates: place(gates, at, rows),
-            squashed: place(squashed, at, rows),
-            cell: place(before, at, rows),
-            rows,
-            width,
-          },
-        });
-        if (!last || order.states) multiply(dh0, own, rows);
-      });
-    },
+    forward: reverseLSTM,
     backward: () => noSecondDerivative('lstm'),
   }),
   gru: row(s.gru, {

@@ -3,6 +3,7 @@ import { ArgumentError } from '../../memory/errors.ts';
 import { callable } from '../../signature.ts';
 import { moduleKind } from '../declare.ts';
 import { Loops } from './loops.ts';
+import { patchLSTM } from './lstm.ts';
 import { patchModels } from './models.ts';
 import { Programs } from './programs.ts';
 import { checkParts, type TfEngine, type TfModule } from './tensorflow.ts';
@@ -79,6 +80,7 @@ function start(tf: object, custom: boolean, warn: boolean): Acceleration {
   const restores: Restore[] = [
     ...updates.patch(),
     ...patchModels(tf, programs),
+    ...patchLSTM(tf, engine),
     ...watchForeign(tf, engine, programs),
     ...new Loops({ tf, engine, updates }, programs).patch(),
     () => programs.dispose(),
