@@ -25,7 +25,8 @@ function methodOf(op: string, method: unknown): Method {
   );
 }
 
-const FORMS = (name: string): string[] => [
+/** A method and its options are one object. */
+export const FORMS = (name: string): string[] => [
   `${name}(model: Module|function, inputs: Tensor|Tensor[])`,
   `${name}(model: Module|function, inputs: Tensor|Tensor[], options: object)`,
 ];
@@ -83,9 +84,6 @@ export interface NoiseTunnelOptions extends AttributeOptions {
   readonly [option: string]: unknown;
 }
 
-const OWN = new Set(['method', 'ntType', 'nSamples', 'stdevs']);
-const KINDS = ['smoothgrad', 'smoothgradSq', 'vargrad'];
-
 /** Values of options as `times` versions of `n` samples need them. */
 function forVersions(value: unknown, n: number, times: number): unknown {
   if (value instanceof Tensor) return value.ndim > 0 && value.sizes[0] === n ? repeated(value, times) : value;
@@ -94,6 +92,55 @@ function forVersions(value: unknown, n: number, times: number): unknown {
     return Array.from({ length: times }, () => value).flat();
   return value.map((each) => (each instanceof Tensor ? forVersions(each, n, times) : each));
 }
+
+/** What explains versions of the inputs by a method, whose options stand among those of the caller. */
+interface Versions {
+  readonly op: string;
+  readonly model: Model;
+  readonly inputs: Tensors;
+  readonly options: Readonly<Record<string, unknown>>;
+  /** The options that are the caller's own. */
+  readonly own: readonly string[];
+}
+
+/**
+ * Calls `fn` with what explains versions of all samples; which output counts is settled by the inputs themselves.
+ * @throws ArgumentError
+ */
+export function overVersions<T>(
+  { op, model, inputs, options, own }: Versions,
+  fn: (subject: Subject, explain: (versions: readonly Tensor[], times: number) => readonly Tensor[]) => T,
+): T {
+  const run = methodOf(op, options.method ?? integratedGradients);
+  const rest = Object.fromEntries(Object.entries(options).filter(([name]) => name !== 'method' && !own.includes(name)));
+  const {
+    target = null,
+    additionalForwardArgs: extra = null,
+    internalBatchSize: limit = null,
+  } = rest as AttributeOptions;
+  return scope(() =>
+    withoutTape(() => {
+      const subject = new Subject({ op, model, inputs, target, extra, limit });
+      subject.settleAside();
+      return fn(subject, (versions, times) => {
+        const given: Record<string, unknown> = { ...rest, target: subject.target };
+        for (const name in given) given[name] = forVersions(given[name], subject.n, times);
+        const each = listOf(run(model, alike(inputs, versions), given) as Tensors);
+        if (!(Array.isArray(each) && each.every((x) => x instanceof Tensor && x.sizes[0] === times * subject.n)))
+          throw new ArgumentError(`${op}: expected a method that gives a tensor for each input, got another one`);
+        return each;
+      });
+    }),
+  );
+}
+
+/** A whole number >= 1 among options. @throws ArgumentError */
+export function countOf(op: string, name: string, value: unknown): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 1) return value as number;
+  throw new ArgumentError(`${op}: expected ${name}, a whole number >= 1, got ${describe(value)}`);
+}
+
+const KINDS = ['smoothgrad', 'smoothgradSq', 'vargrad'];
 
 /**
  * SmoothGrad and VarGrad: what a method gives on average over noisy versions of the inputs, which takes out what is due
@@ -118,50 +165,35 @@ export const noiseTunnel: <I extends Tensors>(
   FORMS('noiseTunnel'),
   (model: Model, inputs: Tensors, options: NoiseTunnelOptions = {}) => {
     const op = 'noiseTunnel';
-    const { method = integratedGradients, ntType = 'smoothgrad', nSamples = 5, stdevs = 1 } = options;
-    const run = methodOf(op, method);
+    const own = ['ntType', 'nSamples', 'stdevs'];
+    const { ntType = 'smoothgrad', stdevs = 1 } = options;
     if (!KINDS.includes(ntType))
       throw new ArgumentError(`${op}: expected ntType to be ${KINDS.join(', ')}, got ${describe(ntType)}`);
-    if (!(Number.isSafeInteger(nSamples) && nSamples >= 1))
-      throw new ArgumentError(`${op}: expected nSamples, a whole number >= 1, got ${describe(nSamples)}`);
+    const nSamples = countOf(op, 'nSamples', options.nSamples ?? 5);
     if (typeof stdevs !== 'number' && !Array.isArray(stdevs))
       throw new ArgumentError(`${op}: expected stdevs, a number or one for each input, got ${describe(stdevs)}`);
-    const rest = Object.fromEntries(Object.entries(options).filter(([name]) => !OWN.has(name)));
-    const { target = null, additionalForwardArgs = null, internalBatchSize = null } = rest as AttributeOptions;
-    return scope(() =>
-      withoutTape(() => {
-        const subject = new Subject({
-          ...{ op, model, inputs, target, extra: additionalForwardArgs, limit: internalBatchSize },
+    return overVersions({ op, model, inputs, options, own }, (subject, explain) => {
+      const noise = deviations(op, stdevs as number | readonly number[], subject.inputs);
+      const sums = subject.inGroups(nSamples, (_, times) => {
+        const noisy = subject.inputs.map((x, i) => {
+          const all = repeated(x, times);
+          return all.add(randn(all.sizes).mul(noise[i] as number));
         });
-        subject.settleAside();
-        const noise = deviations(op, stdevs as number | readonly number[], subject.inputs);
-        const sums = subject.inGroups(nSamples, (_, times) => {
-          const noisy = subject.inputs.map((x, i) => {
-            const all = repeated(x, times);
-            return all.add(randn(all.sizes).mul(noise[i] as number));
-          });
-          const given: Record<string, unknown> = { ...rest, target: subject.target };
-          for (const name in given) given[name] = forVersions(given[name], subject.n, times);
-          const found = run(model, alike(inputs, noisy), given);
-          const each = listOf(found as Tensors);
-          if (!each.every((x) => x instanceof Tensor && x.sizes[0] === times * subject.n))
-            throw new ArgumentError(`${op}: expected a method that gives a tensor for each input, got another one`);
-          const total = (x: Tensor): Tensor => x.reshape([times, subject.n, ...x.sizes.slice(1)]).sum(0);
-          return each.map((x): [Tensor, Tensor] => [total(x), total(x.square())]);
-        });
-        const means = sums
-          .reduce((all, group) =>
-            all.map(([x, squares], i): [Tensor, Tensor] => {
-              const [more, moreSquares] = group[i] as [Tensor, Tensor];
-              return [x.add(more), squares.add(moreSquares)];
-            }),
-          )
-          .map(([x, squares]): [Tensor, Tensor] => [x.div(nSamples), squares.div(nSamples)]);
-        const results = means.map(([mean, squares]) =>
-          ntType === 'smoothgrad' ? mean : ntType === 'smoothgradSq' ? squares : squares.sub(mean.square()),
-        );
-        return alike(inputs, results);
-      }),
-    ) as never;
+        const total = (x: Tensor): Tensor => x.reshape([times, subject.n, ...x.sizes.slice(1)]).sum(0);
+        return explain(noisy, times).map((x): [Tensor, Tensor] => [total(x), total(x.square())]);
+      });
+      const means = sums
+        .reduce((all, group) =>
+          all.map(([x, squares], i): [Tensor, Tensor] => {
+            const [more, moreSquares] = group[i] as [Tensor, Tensor];
+            return [x.add(more), squares.add(moreSquares)];
+          }),
+        )
+        .map(([x, squares]): [Tensor, Tensor] => [x.div(nSamples), squares.div(nSamples)]);
+      const results = means.map(([mean, squares]) =>
+        ntType === 'smoothgrad' ? mean : ntType === 'smoothgradSq' ? squares : squares.sub(mean.square()),
+      );
+      return alike(inputs, results) as never;
+    });
   },
 );

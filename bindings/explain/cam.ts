@@ -57,8 +57,8 @@ function cam(name: string, weigh: (y: Tensor, g: Tensor) => Tensor): LayerAttrib
 }
 
 /**
- * Grad-CAM (Selvaraju et al. 2017; Captum's `LayerGradCam`): the channels of a layer, each weighed by the mean gradient
- * of the output by it.
+ * Grad-CAM (Selvaraju et al. 2017; Captum's `LayerGradCam`): the channels of a layer, each weighed by the mean
+ * gradient of the output by it.
  * @returns [n, 1, height, width]
  * @throws ArgumentError, ShapeError unless the layer runs once and gives [n, channels, …]
  * @example
@@ -66,7 +66,8 @@ function cam(name: string, weigh: (y: Tensor, g: Tensor) => Tensor): LayerAttrib
  * import { gradCam } from 'retrograd/explain';
  *
  * const model = new nn.Sequential(
- *   new nn.Conv2d(1, 8, 3, { padding: 1 }), new nn.ReLU(), new nn.MaxPool2d(2), new nn.Flatten(), new nn.Linear(8 * 49, 10),
+ *   ...[new nn.Conv2d(1, 8, 3, { padding: 1 }), new nn.ReLU(), new nn.MaxPool2d(2), new nn.Flatten()],
+ *   new nn.Linear(8 * 49, 10),
  * );
  * const layer = model.getSubmodule('1');
  * console.log(gradCam(model, randn([2, 1, 14, 14]), { layer, target: 3 }).shape); // [2, 1, 14, 14]

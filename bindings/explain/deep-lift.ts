@@ -7,7 +7,7 @@ import { adding, BASELINE, deltaOf } from './method.ts';
 import { ELEMENTWISE, isTraining, MAX_POOLS, MOVES, PRODUCTS, SUMS } from './op-kinds.ts';
 import type { AttributionWithDelta, Baseline, BaselineOptions, DeltaOptions } from './options.ts';
 import { perSample, type Subject } from './subject.ts';
-import { asGradient, depending, expectUnwritten, gradientOf, override, recorded, refuse, type Step } from './tape.ts';
+import { asGradient, expectUnwritten, gradientOf, override, recorded, refuse, type Step } from './tape.ts';
 
 /** Differences below it are none. */
 const LEAST = 1e-6;
@@ -127,8 +127,7 @@ function multipliers(subject: Subject, baselines: readonly Tensor[]): { found: T
   const { op, model } = subject;
   const run = (points: readonly Tensor[]) => {
     const leaves = subject.leaves(points);
-    const { result, steps } = recorded(() => subject.scores(leaves));
-    return { leaves, result, ...depending(steps, leaves) };
+    return { leaves, ...recorded(leaves, () => subject.scores(leaves)) };
   };
   const here = run(subject.inputs);
   const there = run(baselines);
@@ -140,7 +139,7 @@ function multipliers(subject: Subject, baselines: readonly Tensor[]): { found: T
       `${op}: expected a model that runs the same ops for the inputs and the baseline, got one that does not; ${CURE}`,
     );
   here.steps.forEach((step, i) => {
-    const pair = { here: step, there: there.steps[i] as Step, varies: (x: unknown) => here.tensors.has(x as Tensor) };
+    const pair = { here: step, there: there.steps[i] as Step, varies: here.varies };
     const rule = ruleFor(subject, pair);
     if (!rule) return;
     expectUnwritten(op, model, step);
@@ -160,7 +159,7 @@ export interface DeepLiftOptions extends BaselineOptions, DeltaOptions {}
  * functions call them; products of two things that both depend on the inputs share evenly.
  * @returns of the shape of each input; with `returnConvergenceDelta` also delta, [n]
  * @throws ArgumentError that names an op without a rule, such as layerNorm, and the module that called it; GradError
- * where an activation was written in place
+ * where the input of an op was written in place after it
  * @example
  * ```ts
  * import { deepLift } from 'retrograd/explain';

@@ -12,6 +12,14 @@ export {
   layerCam,
 } from './cam.ts';
 export { type DeepLiftOptions, deepLift } from './deep-lift.ts';
+export {
+  type PartialDependence,
+  type PartialDependenceOptions,
+  type PermutationImportance,
+  type PermutationImportanceOptions,
+  partialDependence,
+  permutationImportance,
+} from './dependence.ts';
 export type { FeatureOptions, PermutationOptions } from './features.ts';
 export {
   type GradientShapOptions,
@@ -22,6 +30,8 @@ export {
   type SaliencyOptions,
   saliency,
 } from './gradients.ts';
+export { type Examples, type TracInOptions, tracIn } from './influence.ts';
+export { type InfidelityOptions, infidelity, type SensitivityOptions, sensitivityMax } from './judge.ts';
 export {
   internalInfluence,
   type LayerAttribution,
@@ -50,5 +60,12 @@ export type {
   Target,
 } from './options.ts';
 export { deconvolution, guidedBackprop } from './rectifiers.ts';
+export { attentionRollout, type RolloutOptions } from './rollout.ts';
 export type { Rule } from './rules.ts';
+export {
+  activationMaximization,
+  type CounterfactualOptions,
+  counterfactuals,
+  type MaximizationOptions,
+} from './search.ts';
 export { kernelShap, type SamplingOptions, shapleyValueSampling, shapleyValues } from './shapley.ts';

@@ -146,8 +146,8 @@ export const internalInfluence: LayerAttribution<LayerPathOptions> = layered(
 );
 
 /**
- * What each number that a layer gives adds to the output as the inputs go from a baseline to what they are (Dhamdhere et
- * al. 2018; Captum's `LayerConductance`, by the trapezoid rule). All add up to the output less that of the baseline.
+ * What each number that a layer gives adds to the output as the inputs go from a baseline to what they are (Dhamdhere
+ * et al. 2018; Captum's `LayerConductance`, by the trapezoid rule). All add up to the output less that of the baseline.
  * @returns of the shape of the layer's output
  */
 export const layerConductance: LayerAttribution<LayerPathOptions> = layered(
@@ -198,8 +198,8 @@ export interface LayerIntegratedGradientsOptions extends LayerPathOptions, Delta
 }
 
 /**
- * Integrated gradients of what a layer gives, from what it gives for the baseline (Captum's `LayerIntegratedGradients`):
- * for inputs of whole numbers, such as tokens, by the layer of their embedding.
+ * Integrated gradients of what a layer gives, from what it gives for the baseline (Captum's
+ * `LayerIntegratedGradients`): for inputs of whole numbers, such as tokens, by the layer of their embedding.
  * @returns of the shape of the layer's output; with `returnConvergenceDelta` `[attributions, delta]`, delta [n]
  * @example
  * ```ts

@@ -9,17 +9,7 @@ import { adding, deltaOf } from './method.ts';
 import { ELEMENTWISE, isTraining, MAX_POOLS, MOVES, PRODUCTS, SUMS } from './op-kinds.ts';
 import type { AttributeOptions, AttributionWithDelta, DeltaOptions } from './options.ts';
 import { perSample, type Subject } from './subject.ts';
-import {
-  asGradient,
-  called,
-  depending,
-  expectUnwritten,
-  gradientOf,
-  override,
-  recorded,
-  refuse,
-  type Step,
-} from './tape.ts';
+import { asGradient, called, expectUnwritten, gradientOf, override, recorded, refuse, type Step } from './tape.ts';
 
 /** How relevance is handed through sums with weights. */
 export type LrpRule =
@@ -189,7 +179,7 @@ export interface LrpOptions extends AttributeOptions, DeltaOptions {
  * biases take; `delta` says how far it is from it.
  * @returns of the shape of each input; with `returnConvergenceDelta` also delta, [n]
  * @throws ArgumentError that names an op without a rule, such as layerNorm, and the module that called it; GradError
- * where an activation was written in place
+ * where the input of an op was written in place after it
  * @example
  * ```ts
  * import { lrp } from 'retrograd/explain';
@@ -207,9 +197,7 @@ export const lrp: AttributionWithDelta<LrpOptions> = adding(
     const usual = rule ? expectRule(op, rule) : ({ rule: 'epsilon' } as const);
     const ruleOf = chosen(op, model, usual, rules ?? {});
     const leaves = subject.leaves(subject.inputs);
-    const { result, steps: all } = recorded(() => subject.scores(leaves));
-    const { steps, tensors } = depending(all, leaves);
-    const varies = (x: unknown): boolean => tensors.has(x as Tensor);
+    const { result, steps, varies } = recorded(leaves, () => subject.scores(leaves));
     for (const step of steps) {
       const back = ruleFor(subject, step, varies, ruleOf(step.node));
       if (!back) continue;

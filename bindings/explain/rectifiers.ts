@@ -5,7 +5,7 @@ import type { Tensor } from '../tensor.ts';
 import { attributing } from './method.ts';
 import type { Attribution } from './options.ts';
 import type { Subject } from './subject.ts';
-import { asGradient, type Back, depending, gradientOf, override, recorded, refuse } from './tape.ts';
+import { asGradient, type Back, gradientOf, override, recorded, refuse } from './tape.ts';
 
 /** Ops that rectify inside, where no gradient can be reached. */
 const INSIDE = /^rnn$/;
@@ -19,8 +19,8 @@ function rectified(
 ): Tensor[] {
   const { op, model } = subject;
   const leaves = subject.leaves(points);
-  const { result, steps } = recorded(() => subject.scores(leaves));
-  const reached = depending(steps, leaves).steps.map(({ node }) => node);
+  const { result, steps } = recorded(leaves, () => subject.scores(leaves));
+  const reached = steps.map(({ node }) => node);
   const inside = reached.find(({ name, attrs }) => INSIDE.test(name) && JSON.stringify(attrs ?? '').includes('relu'));
   if (inside) refuse(op, model, inside, 'use RNNs without relu');
   const relus = reached.filter(({ name }) => name === 'relu');

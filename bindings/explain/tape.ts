@@ -25,34 +25,39 @@ const tensorsIn = (slot: Slot | undefined): readonly Tensor[] => (slot instanceo
 const versionsOf = ({ inputs }: Node): number[] =>
   Object.values(inputs).flatMap((slot) => tensorsIn(slot).map(({ block }) => block.version));
 
-/** Calls `fn`, and notes each op that may have a gradient, and the modules that called it. */
-export function recorded<T>(fn: () => T): { result: T; steps: Step[] } {
+/** What ran between some leaves and a result. */
+export interface Recording<T> {
+  readonly result: T;
+  /** The ops whose results depend on the leaves, in the order in which they ran. */
+  readonly steps: readonly Step[];
+  /** Whether a tensor depends on them. */
+  readonly varies: (x: unknown) => boolean;
+}
+
+/** Calls `fn`, and notes each op that depends on `leaves`, with the module that called it. */
+export function recorded<T>(leaves: readonly Tensor[], fn: () => T): Recording<T> {
   const steps: Step[] = [];
+  // Found out as they run: later writes give tensors other histories.
+  const reached = new Set<unknown>(leaves);
   const { noted } = listeners;
   // Nodes know their modules where anybody watches.
   const watches = watching() === null;
   listeners.noted = (node) => {
     noted?.(node);
+    const depends =
+      Object.values(node.inputs).some((slot) => tensorsIn(slot).some((x) => reached.has(x))) ||
+      node.outputs.some((y) => reached.has(y));
+    if (!depends) return;
+    for (const y of node.outputs) reached.add(y);
     steps.push({ node, versions: versionsOf(node) });
   };
   if (watches) setWatch((_op, _module, run) => run());
   try {
-    return { result: withTape(true, fn), steps };
+    return { result: withTape(true, fn), steps, varies: (x) => reached.has(x) };
   } finally {
     listeners.noted = noted;
     if (watches) setWatch(null);
   }
-}
-
-/** Of `steps`, those whose results depend on `leaves`, and the tensors that do. */
-export function depending(steps: readonly Step[], leaves: readonly Tensor[]): { steps: Step[]; tensors: Set<Tensor> } {
-  const tensors = new Set(leaves);
-  const found = steps.filter(({ node }) => {
-    const depends = Object.values(node.inputs).some((slot) => tensorsIn(slot).some((x) => tensors.has(x)));
-    if (depends) for (const y of node.outputs) tensors.add(y);
-    return depends;
-  });
-  return { steps: found, tensors };
 }
 
 /** The path of the module that called an op, for messages. */
@@ -75,7 +80,7 @@ export function expectUnwritten(op: string, model: Model, { node, versions }: St
   const now = versionsOf(node);
   if (now.some((version, i) => version !== versions[i]))
     throw new GradError(
-      `${op}: expected inputs that stay what they were, got one of ${node.name}${whereOf(model, node)} that was written in place; leave out inplace`,
+      `${op}: expected inputs that stay what they were, got one of ${node.name}${whereOf(model, node)} that was written in place; write to a clone()`,
     );
 }
 

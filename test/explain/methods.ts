@@ -1,6 +1,6 @@
 // Each way to explain a model, called on images [n, 1, 5, 5] and a Sequential whose first layer is a convolution.
 import * as explain from '../../bindings/explain/index.ts';
-import { type nn, randn, type Tensor, tensor } from '../../bindings/index.ts';
+import { functional as F, type nn, randn, type Tensor, tensor } from '../../bindings/index.ts';
 
 /** Four parts of an image. */
 const quarters = (): Tensor =>
@@ -48,6 +48,33 @@ export const methods: Readonly<Record<string, (model: nn.Sequential, x: Tensor) 
   gradCamPlusPlus: (model, x) => explain.gradCamPlusPlus(model, x, { layer: layerOf(model) }),
   layerCam: (model, x) => explain.layerCam(model, x, { layer: layerOf(model) }),
   guidedGradCam: (model, x) => explain.guidedGradCam(model, x, { layer: layerOf(model) }),
+  infidelity: (model, x) =>
+    explain.infidelity(model, x, randn(x.shape), { nPerturbSamples: 3, internalBatchSize: 4, target: 1 }),
+  sensitivityMax: (model, x) => explain.sensitivityMax(model, x, { method: explain.saliency, nPerturbSamples: 3 }),
+  permutationImportance: (model, x) =>
+    Object.values(
+      explain.permutationImportance(model, x, x, {
+        ...{ featureMask: quarters(), nRepeats: 2, score: (y: Tensor) => y.mean() },
+      }),
+    ),
+  tracIn: (model, x) => {
+    const loss = (y: Tensor, labels: Tensor) => F.crossEntropy(y, labels, { reduction: 'none' });
+    const labels = tensor(
+      Array.from({ length: x.shape[0] as number }, (_, i) => i),
+      { dtype: 'i32' },
+    );
+    return explain.tracIn(model, loss, [x.detach(), labels], [x.detach(), labels], { batchSize: 2 });
+  },
+  activationMaximization: (model, x) =>
+    explain.activationMaximization(model, x, {
+      target: 1,
+      nSteps: 3,
+      jitter: 1,
+      totalVariation: 0.1,
+      low: -3,
+      high: 3,
+    }),
+  counterfactuals: (model, x) => explain.counterfactuals(model, x, { target: 2, nSteps: 5 }),
   kernelShap: (model, x) => explain.kernelShap(model, x, { nSamples: 20 }),
 };
 
