@@ -1,5 +1,6 @@
 // Reads the rows of arrays in files, each where it lies.
 import { FormatError } from '../../memory/errors.ts';
+import { fromFloat16 } from '../half.ts';
 import { idxHeader } from '../idx.ts';
 import { List } from '../passes/chunk.ts';
 import type { Numbers } from '../pipeline/columns.ts';
@@ -15,20 +16,38 @@ interface Layout {
   /** Bytes of a number, and in front of the first. */
   readonly size: number;
   readonly from: number;
+  /** Whether the first axis runs fastest: then a row is here and there. */
+  readonly fortran?: boolean;
   /** The numbers in bytes that nobody else has. */
   readonly numbers: (bytes: Uint8Array) => Numbers;
 }
 
 type LayoutOf = (head: Uint8Array, bytes: RandomBytes) => Layout;
 
-/** Bytes that are read at once. */
+/** Bytes that are read at once; of rows that lie here and there more, so that each piece is worth its call. */
 const BLOCK = 1 << 18;
+const FORTRAN_BLOCK = 1 << 23;
+
+/** The place in a row of each number that Fortran's order has one after the other: there the first axis is fastest. */
+function placesOf(shape: readonly number[]): Uint32Array {
+  const places = new Uint32Array(shape.reduce((a, b) => a * b, 1));
+  for (let m = 0; m < places.length; m++) {
+    let [rest, step] = [m, places.length];
+    for (const size of shape) {
+      step /= size;
+      places[m] = (places[m] as number) + (rest % size) * step;
+      rest = Math.floor(rest / size);
+    }
+  }
+  return places;
+}
 
 class RowsSource<T> implements Source<T> {
   readonly inputs = [];
   readonly length: number;
   readonly #layout: Layout;
   readonly #row: number;
+  readonly #places: Uint32Array | null;
   readonly #open: () => Promise<RandomBytes>;
   /** What is open now, and how many read it. */
   #bytes: Promise<RandomBytes> | null = null;
@@ -44,6 +63,7 @@ class RowsSource<T> implements Source<T> {
     const [length = 0, ...row] = layout.shape;
     this.length = length;
     this.#row = row.reduce((a, b) => a * b, layout.size);
+    this.#places = layout.fortran && row.length > 0 && length > 0 ? placesOf(row) : null;
   }
 
   async #use<R>(read: (bytes: RandomBytes) => Promise<R>): Promise<R> {
@@ -80,7 +100,22 @@ class RowsSource<T> implements Source<T> {
 
   async #read(bytes: RandomBytes, from: number, to: number): Promise<Uint8Array> {
     const start = this.#layout.from;
+    if (this.#places) return this.#gather(bytes, this.#places, from, to);
     return bytes.read(start + from * this.#row, start + to * this.#row);
+  }
+
+  /** Rows whose numbers lie as far apart as there are rows: a piece of each column. */
+  async #gather(bytes: RandomBytes, places: Uint32Array, from: number, to: number): Promise<Uint8Array> {
+    const { from: start, size } = this.#layout;
+    const out = new Uint8Array((to - from) * this.#row);
+    for (let m = 0; m < places.length; m++) {
+      const first = start + (m * this.length + from) * size;
+      const piece = await bytes.read(first, first + (to - from) * size);
+      let at = (places[m] as number) * size;
+      for (let i = 0; i < piece.length; i += size, at += this.#row)
+        for (let b = 0; b < size; b++) out[at + b] = piece[i + b] as number;
+    }
+    return out;
   }
 
   get = (indices: Int32Array): Promise<List<T>> =>
@@ -105,7 +140,8 @@ class RowsSource<T> implements Source<T> {
       end = resolve;
     });
     let held: Promise<void> | null = null;
-    const most = Math.max(1, Math.floor(BLOCK / Math.max(1, this.#row)));
+    const block = this.#places ? FORTRAN_BLOCK : BLOCK;
+    const most = Math.max(1, Math.floor(block / Math.max(1, this.#row)));
     return {
       next: () => {
         if (at >= this.length) return null;
@@ -159,7 +195,7 @@ export const idxRows = <T>(source: ByteSource): Promise<Source<T>> =>
 
 type Make = new (buffer: ArrayBuffer) => Numbers;
 
-/** The arrays of NumPy's dtypes, of those that JavaScript has. */
+/** The arrays of NumPy's dtypes, of those that JavaScript has; half floats become f32. */
 const ARRAYS: Readonly<Record<string, Make>> = {
   b1: Uint8Array,
   i1: Int8Array,
@@ -192,13 +228,12 @@ export const npyRows = <T>(source: ByteSource): Promise<Source<T>> =>
     const { order, name, fortran, shape, from } = npyHeader(head, bad);
     const size = Number(name.slice(1));
     const array = ARRAYS[name];
-    if (!array) throw bad(`numbers that JavaScript has, got ${name}; save x.astype('f4'), or read all by io.decodeNpy`);
     if (shape.length === 0) throw bad('an array with rows, got one number');
-    if (fortran && shape.length > 1)
-      throw bad('rows one after the other, got Fortran order; save numpy.ascontiguousarray(x)');
     const need = shape.reduce((a, b) => a * b, size);
     if (total - from !== need) throw bad(`${need} bytes of ${name} [${shape}], got ${total - from}`);
-    const numbers = (bytes: Uint8Array): Numbers =>
-      new array((order === '>' ? turned(bytes, size) : bytes).buffer as ArrayBuffer);
-    return { shape, from, size, numbers };
+    const numbers = (bytes: Uint8Array): Numbers => {
+      const { buffer } = order === '>' ? turned(bytes, size) : bytes;
+      return array ? new array(buffer as ArrayBuffer) : fromFloat16(new Uint16Array(buffer as ArrayBuffer));
+    };
+    return { shape, from, size, fortran, numbers };
   });

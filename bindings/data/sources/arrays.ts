@@ -31,12 +31,13 @@ const toNpy = signature('npy(source: source)', sourceKind);
 
 /**
  * The rows of a `.npy` file of NumPy, along its first axis: numbers of an array of one axis, else NdArrays of its own
- * dtype, bigints of 64-bit integers. They are read when they are asked for, in any order; only packed files and streams
- * are read whole.
+ * dtype, bigints of 64-bit integers, f32 of half floats. They are read when they are asked for, in any order; only
+ * packed files and streams are read whole. Of columns one after the other (Fortran order) rows in order are quick: in
+ * any order each takes a read for every number.
  *
  * @param args the path of a file, a URL, a Blob, bytes, a stream; packed by gzip or Zstandard or not
- * @throws FormatError for what is no such file, for dtypes that JavaScript lacks, and for columns one after the other
- * (Fortran order); the system's error where it cannot be read
+ * @throws FormatError for what is no such file, and for dtypes that are no numbers; the system's error where it cannot
+ * be read
  * @example
  * ```ts
  * const rows = await data.npy(io.encodeNpy(tensor([[1, 2], [3, 4]])));

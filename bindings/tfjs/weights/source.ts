@@ -1,5 +1,5 @@
 // Where weights are: a LayersModel, or what its files hold.
-import { fromFloat16 } from '../../io/safetensors-dtypes.ts';
+import { fromFloat16 } from '../../data/half.ts';
 import { ArgumentError, FormatError } from '../../memory/errors.ts';
 import { numelOf } from '../../sizes.ts';
 import { engineNow } from '../engine.ts';
