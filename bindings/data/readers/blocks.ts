@@ -1,5 +1,4 @@
 // A stream of bytes as one buffer that moves along it, for scanners that need records whole.
-import { FormatError } from '../../memory/errors.ts';
 import type { ByteInput } from './bytes.ts';
 
 /** Bytes that are there before a scanner goes on, unless the stream ends. */
@@ -46,11 +45,9 @@ export class Blocks {
     this.end = size;
   }
 
-  /** Where a text begins, behind a mark of the byte order. @throws FormatError for one of UTF-16 */
-  textBegin(op: string, name: string): number {
+  /** Where a text begins, behind a mark of the byte order. */
+  textBegin(): number {
     const [a, b, c] = this.buffer.subarray(0, this.end);
-    if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff))
-      throw new FormatError(`${op}: expected ${name} as UTF-8, got UTF-16; write it as UTF-8 first`);
     return a === 0xef && b === 0xbb && c === 0xbf ? 3 : 0;
   }
 

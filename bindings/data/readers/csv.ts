@@ -6,9 +6,10 @@ import type { ByteSource } from '../sources/byte-source.ts';
 import type { LineReport } from '../sources/report.ts';
 import type { CsvType } from '../sources/types.ts';
 import { Blocks } from './blocks.ts';
-import { type ByteInput, openBytes } from './bytes.ts';
+import type { ByteInput } from './bytes.ts';
 import { type Beginning, beginningOf, typeOf } from './guess.ts';
 import { type Dialect, type Field, Scanner } from './scan.ts';
+import { openText } from './wide-text.ts';
 import { WrongLines } from './wrong.ts';
 
 /** What a column is. */
@@ -98,7 +99,7 @@ export class CsvSource implements Source<Row> {
       await begun.blocks.close();
       begun = null;
     }
-    const input = begun?.input ?? (await openBytes('csv', this.#source));
+    const input = begun?.input ?? (await openText('csv', this.#source, this.#dialect.encoding));
     const blocks = begun?.blocks ?? new Blocks(input, place?.offset);
     const wrong = new WrongLines('csv', input.name, this.#settings.onError, place?.report);
     this.#wrong = wrong;
@@ -118,19 +119,13 @@ export class CsvSource implements Source<Row> {
 
   /** Opens it and looks at its beginning. */
   async #begin(): Promise<{ input: ByteInput; blocks: Blocks }> {
-    const input = await openBytes('csv', this.#source);
+    const input = await openText('csv', this.#source, this.#dialect.encoding);
     const blocks = new Blocks(input);
     try {
       await blocks.more(0);
       if (!this.#known) {
         const bytes = blocks.buffer.subarray(0, blocks.end);
-        const beginning = beginningOf(
-          bytes,
-          blocks.textBegin('csv', input.name),
-          input.name,
-          this.#dialect,
-          this.#settings.header,
-        );
+        const beginning = beginningOf(bytes, blocks.textBegin(), input.name, this.#dialect, this.#settings.header);
         this.#known = await this.#guess(blocks, beginning);
       }
       return { input, blocks };

@@ -5,9 +5,9 @@ import type { ByteSource } from '../sources/byte-source.ts';
 import type { LineReport } from '../sources/report.ts';
 import type { CsvType } from '../sources/types.ts';
 import { Blocks } from './blocks.ts';
-import { openBytes } from './bytes.ts';
 import { type Collector, Columns, Values } from './json-lines.ts';
 import { BlockText } from './texts.ts';
+import { openText } from './wide-text.ts';
 import { WrongLines } from './wrong.ts';
 
 /** Lines of a chunk, and bytes that it is read from at most. */
@@ -125,11 +125,11 @@ export class LinesSource<T> implements Source<T> {
 
   async open(_epoch: number, state?: State): Promise<Reader<T>> {
     const place = state as Place | undefined;
-    const input = await openBytes(this.name, this.from);
+    const input = await openText(this.name, this.from, this.settings.encoding);
     const blocks = new Blocks(input, place?.offset);
     this.#wrong = new WrongLines(this.name, input.name, this.settings.onError, place?.report);
     await blocks.more(0);
-    const from = place ? 0 : blocks.textBegin(this.name, input.name);
+    const from = place ? 0 : blocks.textBegin();
     const { json, types } = this.settings;
     const collector = (json ? (types ? new Columns(types) : new Values()) : new Texts()) as Collector<unknown>;
     return new LineReader(blocks, this.settings, this.#wrong, collector as Collector<T>, from, place?.line ?? 1);

@@ -42,14 +42,22 @@ const ARRAYS = {
   date: Float64Array,
 };
 
+/** Whole numbers that fit 64 bits. */
+const WHOLE = /^[+-]?\d{1,19}$/;
+
 /** The values of a column of that type. */
 export const arrayOf = (type: CsvType, values: readonly (string | null)[] | ArrayLike<number>): Column =>
-  type === 'string' ? (values as readonly (string | null)[]) : new ARRAYS[type as 'f32'](values as ArrayLike<number>);
+  type === 'string'
+    ? (values as readonly (string | null)[])
+    : type === 'i64'
+      ? BigInt64Array.from(values as ArrayLike<number>, BigInt)
+      : new ARRAYS[type as 'f32'](values as ArrayLike<number>);
 
 /** Whether a number can be one of a type that has no room for all. */
 export const fits: Partial<Record<CsvType, (x: number) => boolean>> = {
   i32: (x) => x === (x | 0),
   u8: (x) => x === (x & 255),
+  i64: Number.isSafeInteger,
 };
 
 export class Scanner {
@@ -72,6 +80,8 @@ export class Scanner {
   /** The numbers of all columns, each with room for most; and where those of a field begin. */
   readonly #numbers: Float64Array;
   readonly #starts: Int32Array;
+  /** The same memory for numbers of 64 bits. */
+  readonly #bigs: BigInt64Array;
   readonly #texts: (string | null)[][];
   readonly #known: Texts[];
   /** What is wrong with the field that was scanned last, null if nothing. */
@@ -95,6 +105,7 @@ export class Scanner {
     let numbers = 0;
     this.#starts = Int32Array.from(fields, ({ type }) => (type && type !== 'string' ? this.most * numbers++ : -1));
     this.#numbers = new Float64Array(numbers * this.most);
+    this.#bigs = new BigInt64Array(this.#numbers.buffer);
     this.#texts = fields.map(() => []);
     this.#known = fields.map(() => new Texts());
   }
@@ -133,7 +144,9 @@ export class Scanner {
         name,
         type === 'string'
           ? (this.#texts[c] as (string | null)[]).slice(0, this.#row)
-          : new ARRAYS[type as 'f32'](this.#numbers.subarray(start, start + this.#row)),
+          : type === 'i64'
+            ? this.#bigs.slice(start, start + this.#row)
+            : new ARRAYS[type as 'f32'](this.#numbers.subarray(start, start + this.#row)),
       );
     }
     return new Table(columns, this.#row);
@@ -299,6 +312,10 @@ export class Scanner {
   /** Stores the number, date or truth that the bytes from … to − 1 are. */
   #number(c: number, type: CsvType, from: number, to: number): void {
     const { buffer } = this.#blocks;
+    if (type === 'i64') {
+      this.#whole(c, from, to);
+      return;
+    }
     let value = Number.NaN;
     if (type === 'date') value = dateAt(buffer, from, to);
     else if (type === 'bool') value = truthAt(buffer, from, to);
@@ -313,6 +330,23 @@ export class Scanner {
         ? `expected ${type}, got a missing value (f32 has NaN for those)`
         : `expected ${type}, got ${value}`;
     this.#numbers[(this.#starts[c] as number) + this.#row] = value;
+  }
+
+  /** Stores a whole number, exactly. */
+  #whole(c: number, from: number, to: number): void {
+    const value = numberAt(this.#blocks.buffer, from, false);
+    const slot = (this.#starts[c] as number) + this.#row;
+    if (behind === to && Number.isSafeInteger(value)) {
+      this.#bigs[slot] = BigInt(value);
+      return;
+    }
+    const text = from === to ? '' : this.#told(this.#text.decode(from, to)).trim();
+    const whole = WHOLE.test(text) ? BigInt(text) : null;
+    if (whole !== null && BigInt.asIntN(64, whole) === whole) this.#bigs[slot] = whole;
+    else
+      this.#fault ??= this.#dialect.missing.has(text)
+        ? 'expected i64, got a missing value (f64 has NaN for those)'
+        : `expected i64, got ${describe(text)}`;
   }
 
   #parsed(type: CsvType, text: string): number {

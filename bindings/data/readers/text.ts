@@ -4,7 +4,8 @@ import { List } from '../passes/chunk.ts';
 import type { Reader, Source, State } from '../pipeline/source.ts';
 import type { ByteSource } from '../sources/byte-source.ts';
 import { Blocks } from './blocks.ts';
-import { type ByteInput, openBytes } from './bytes.ts';
+import type { ByteInput } from './bytes.ts';
+import { openText } from './wide-text.ts';
 
 /** Bytes of a piece that is worked on at once; and the most, where it can be cut nowhere before. */
 const PIECE = 1 << 16;
@@ -63,7 +64,7 @@ class TextReader implements Reader<number> {
       await blocks.more(this.#at);
       this.#at = 0;
     }
-    if (!this.#begun) this.#at = blocks.textBegin(this.#op, this.#input.name);
+    if (!this.#begun) this.#at = blocks.textBegin();
     this.#begun = true;
     const from = this.#at;
     if (from === blocks.end) return null;
@@ -124,7 +125,7 @@ interface Encoder {
 export const textOf = (name: string, source: ByteSource, tokenizer: Encoder | null): Source<number> => ({
   ...{ name, inputs: [] },
   async open(_epoch, state) {
-    const input = await openBytes(name, source);
+    const input = await openText(name, source);
     const from = (state ?? 0) as number;
     if (!tokenizer) return new TextReader(name, input, characterAt, codePoints, from);
     const convert = (text: string): Int32Array => tokenizer.encode(text, { addSpecialTokens: false });

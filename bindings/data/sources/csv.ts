@@ -25,7 +25,7 @@ export interface CsvOptions {
   columns?: readonly string[] | null;
   /**
    * Types by the names of columns; those of the others are guessed from a sample. `f32` and `f64` are numbers, NaN
-   * where one is missing; `i32` and `u8` whole numbers, of which none may be missing; `bool` is 1 for `true`, 0 for
+   * where one is missing; `i32`, `u8` and `i64` (a BigInt64Array) whole numbers, of which none may be missing; `bool` is 1 for `true`, 0 for
    * `false`, NaN for none, in f32; `date` (ISO 8601) milliseconds since 1970 in f64; `string` is text, null where it is
    * missing.
    * @defaultValue \{\}
@@ -50,7 +50,8 @@ export interface CsvOptions {
   /** The most bytes of a row: what a quote that is not closed costs at most. @defaultValue 4194304 */
   maxRecord?: number;
   /**
-   * How text is written, as TextDecoder names it; one in which the characters of ASCII are bytes.
+   * How text is written, as TextDecoder names it; one in which the characters of ASCII are bytes. UTF-8
+   * may be UTF-16 with a mark of the byte order as well.
    * @defaultValue 'utf-8'
    */
   encoding?: string;
@@ -95,7 +96,7 @@ export interface CsvPipeline extends Pipeline<Row> {
  * CRLF and empty lines are understood.
  *
  * @param source the path of a file, a URL, a Blob, bytes, a stream; packed by gzip or Zstandard or not
- * @throws ArgumentError for options that don't fit the file; FormatError where it is empty, is UTF-16 or damaged, and
+ * @throws ArgumentError for options that don't fit the file; FormatError where it is empty or damaged, and
  * for wrong lines where onError is 'throw'; the system's error where it cannot be read
  * @example
  * ```ts

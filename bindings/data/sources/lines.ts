@@ -56,7 +56,7 @@ function linesOf<T>(
  * The lines of a text, without their ends (LF or CRLF).
  *
  * @param source the path of a file, a URL, a Blob, bytes, a stream; packed by gzip or Zstandard or not
- * @throws FormatError for UTF-16, damage, and for wrong lines where onError is 'throw'; the system's error where it
+ * @throws FormatError for damage, and for wrong lines where onError is 'throw'; the system's error where it
  * cannot be read
  * @example
  * ```ts
@@ -75,7 +75,7 @@ export const lines = callable<(source: ByteSource, options?: LinesOptions) => Li
  * left out.
  *
  * @param source the path of a file, a URL, a Blob, bytes, a stream; packed by gzip or Zstandard or not
- * @throws ArgumentError for types that are none; FormatError for UTF-16, damage, and for wrong lines where onError is
+ * @throws ArgumentError for types that are none; FormatError for damage, and for wrong lines where onError is
  * 'throw'; the system's error where it cannot be read
  * @example
  * ```ts

@@ -21,9 +21,9 @@ export interface Field {
 }
 
 /** What a column becomes: see {@link CsvOptions.types}. */
-export type CsvType = Exclude<ColumnType, 'i64' | 'any'>;
+export type CsvType = Exclude<ColumnType, 'any'>;
 
-const CSV_TYPES: readonly CsvType[] = ['f32', 'f64', 'i32', 'u8', 'bool', 'date', 'string'];
+const CSV_TYPES: readonly CsvType[] = ['f32', 'f64', 'i32', 'u8', 'i64', 'bool', 'date', 'string'];
 
 /** @throws ArgumentError unless all are types of columns */
 export function checkCsvTypes(op: string, types: Readonly<Record<string, CsvType>> | null): void {

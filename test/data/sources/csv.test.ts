@@ -17,6 +17,14 @@ const goldens: Golden[] = JSON.parse(readFileSync(new URL('../../golden/tables.j
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
+/** In UTF-16 with a mark of the byte order. */
+function wide(text: string, little: boolean): Uint8Array {
+  const units = `\ufeff${text.replace(/^\ufeff/, '')}`;
+  const view = new DataView(new ArrayBuffer(2 * units.length));
+  for (let i = 0; i < units.length; i++) view.setUint16(2 * i, units.charCodeAt(i), little);
+  return new Uint8Array(view.buffer);
+}
+
 /** The same bytes in pieces of `size`. */
 const pieces = (bytes: Uint8Array, size: number) =>
   async function* () {
@@ -40,11 +48,13 @@ function expected(type: data.CsvType, value: number | string | null): unknown {
 describe('csv reads as pandas does', () => {
   describe.each(goldens)('$name', ({ text, options, columns }) => {
     it.each([
-      ['whole', 1 << 20],
-      ['byte by byte', 1],
-      ['in pieces of 7', 7],
-    ] as const)('%s', async (_, size) => {
-      const rows = data.csv(pieces(encode(text), size), options);
+      ['whole', 1 << 20, encode],
+      ['byte by byte', 1, encode],
+      ['in pieces of 7', 7, encode],
+      ['as UTF-16', 1 << 20, (of: string) => wide(of, true)],
+      ['as UTF-16, turned, in pieces of 7', 7, (of: string) => wide(of, false)],
+    ] as const)('%s', async (_, size, encoded) => {
+      const rows = data.csv(pieces(encoded(text), size), options);
       const types = new Map((await rows.schema()).map(({ name, type }) => [name, type]));
       const read = await columnsOf(rows);
       const want = Object.entries(columns).map(([name, values]) => [
@@ -309,7 +319,13 @@ describe('what csv refuses', () => {
     ['a sample of nothing', encode('a'), { sample: 0 }, ArgumentError, /^csv: expected sample/],
     ['an empty file', encode(''), {}, FormatError, /^csv: expected a row in bytes, got an empty file/],
     ['an empty file with a mark', encode('\ufeff\n'), {}, FormatError, /got an empty file/],
-    ['UTF-16', Uint8Array.of(255, 254, 65, 0), {}, FormatError, /^csv: expected bytes as UTF-8, got UTF-16/],
+    [
+      'UTF-16 cut short',
+      Uint8Array.of(255, 254, 65, 0, 10),
+      {},
+      FormatError,
+      /^csv: expected bytes as UTF-16, as it begins, got/,
+    ],
   ])('%s', async (_, source, options, error, message) => {
     const call = async () => data.csv(source as Uint8Array, options).schema();
     await expect(call()).rejects.toThrow(error);
