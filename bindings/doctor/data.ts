@@ -21,7 +21,11 @@ export interface Data {
   readonly low: number;
   readonly high: number;
   readonly finite: boolean;
+  /** Whole numbers only. */
+  readonly whole: boolean;
   readonly target: {
+    /** The least and the largest sum of a row; null: rows are single values, or classes. */
+    readonly sums: readonly [number, number] | null;
     readonly shape: readonly number[];
     /** Whole numbers from 0, few of them. */
     readonly classes: number;
@@ -71,7 +75,9 @@ export function dataOf(batches: readonly Batch[]): Data | null {
     low: F.min(table).item(),
     high: F.max(table).item(),
     finite: Number.isFinite(F.sum(F.mul(table, 0)).item()),
+    whole: F.mean(F.eq(table, F.round(table)).to('f32')).item() === 1,
     target: {
+      sums: y.ndim === 2 && y.dtype === 'f32' ? [F.min(F.sum(y, 1)).item(), F.max(F.sum(y, 1)).item()] : null,
       shape: y.sizes,
       classes: values,
       counts,

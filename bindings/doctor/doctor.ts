@@ -158,7 +158,7 @@ export class Watcher {
           rng: this.#rng,
           own: this.#own,
           old: (x) => (this.#before ? this.#gradients.of(x) : null),
-          form: history.closes.find(({ exact }) => exact)?.form ?? null,
+          form: history.closes.findLast(({ exact }) => exact)?.form ?? null,
           validation: history.validation.batches,
         });
       if (close) history.closes.push(close);

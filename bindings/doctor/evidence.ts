@@ -3,14 +3,15 @@ import { withoutTape } from '../autograd.ts';
 import * as F from '../functional/functions.ts';
 import { scope } from '../scope.ts';
 import type { Tensor } from '../tensor.ts';
+import { few } from './close.ts';
 import type { Copies } from './copies.ts';
-import { type Data, dataOf } from './data.ts';
+import { type Data, dataOf, joined } from './data.ts';
 import type { History, Watcher } from './doctor.ts';
 import { type Batch, evaluate, type Score, type Task, taskOf } from './evaluate.ts';
 import { type Facts, factsOf, rmsOf } from './facts.ts';
 import type { WatchOptions } from './options.ts';
 import { ownerOf, type Patient, type Weight } from './patient.ts';
-import { type Form, pass } from './probe.ts';
+import { type Form, firstOf, lossOf, pass } from './probe.ts';
 
 export interface Evidence {
   readonly patient: Patient;
@@ -38,6 +39,10 @@ export interface Evidence {
   readonly held: Data | null;
   /** Paths of modules that do other things in training than in evaluation. */
   readonly modal: readonly string[];
+  /** By which part the loss fell in the last part of the training. */
+  readonly falling: number;
+  /** Paths of modules that drop in evaluation as well. */
+  readonly always: readonly string[];
   /** How far the losses of batches are apart by the weights at the end. */
   readonly noise: number;
   /** Weights whose units were all alike before the first step. */
@@ -65,7 +70,8 @@ function isAlike(x: Tensor): boolean {
 function equalOf(weights: readonly Weight[], start: Copies): Equal[] {
   return weights.flatMap(({ path, x }) => {
     const was = start.of(x);
-    if (!was || x.ndim < 2 || (x.sizes[0] ?? 0) < 2 || !x.requiresGrad || path === '') return [];
+    if (!was || x.ndim < 2 || (x.sizes[0] ?? 0) < 2 || x.size === x.sizes[0] || !x.requiresGrad || path === '')
+      return [];
     if (!isAlike(was)) return [];
     const constant = rmsOf(was) === 0 ? 'zero' : 'nonzero';
     return [{ path, owner: ownerOf(path), units: x.sizes[0] as number, start: true, end: isAlike(x), constant }];
@@ -80,6 +86,12 @@ function deviationOf(values: readonly number[]): number {
   return finite.length > 1 ? Math.sqrt(meanOf(finite.map((v) => (v - mean) ** 2))) : 0;
 }
 
+function fallOf(losses: readonly number[]): number {
+  const part = (from: number, to: number): number => meanOf(losses.slice(losses.length * from, losses.length * to));
+  const [before, last] = [part(0.5, 0.75), part(0.85, 1)];
+  return (before - last) / Math.max(1e-12, Math.abs(before));
+}
+
 /** Means of stretches of losses. */
 function smoothed(losses: readonly number[], width: number): number[] {
   const means: number[] = [];
@@ -91,12 +103,26 @@ function smoothed(losses: readonly number[], width: number): number[] {
   return means;
 }
 
-function lookAt(patient: Patient, loss: unknown, [x, y]: Batch, form: Form | null): Facts | null {
+function lookAt(patient: Patient, loss: unknown, [x, y]: Batch, form: Form | null, training = true): Facts | null {
+  try {
+    return patient.aside(() => {
+      patient.model.train(training);
+      const { gradients: _, ...facts } = factsOf(patient, pass(patient, loss, [x, y], null, form));
+      return facts;
+    });
+  } catch {
+    return null;
+  }
+}
+
+/** The loss of a batch in training mode. */
+function lossIn(patient: Patient, loss: unknown, [x, y]: Batch, form: Form | null): number | null {
   try {
     return patient.aside(() => {
       patient.model.train();
-      const { gradients: _, ...facts } = factsOf(patient, pass(patient, loss, [x, y], null, form));
-      return facts;
+      return withoutTape(() =>
+        form ? (lossOf(loss, firstOf(patient.run(x)) as Tensor, y, form)?.item() ?? null) : null,
+      );
     });
   } catch {
     return null;
@@ -110,11 +136,14 @@ export function gather({ patient, options, history, steps }: Watcher): Evidence 
   if (seen.rows === 0) patient.aside(() => seen.fill(options.train));
   if (history.train.rows === 0) patient.aside(() => history.train.fill(options.train));
   const { batches } = seen;
-  const form = (closes.find(({ exact }) => exact) ?? closes[0])?.form ?? null;
+  const form = (closes.findLast(({ exact }) => exact) ?? closes[0])?.form ?? null;
   const before = closes[0]?.step === 0 ? closes[0].facts : null;
-  const [batch] = batches;
+  const some = few(batches, 256);
+  const all = withoutTape(() => scope(() => joined(some)));
+  const batch = some.length > 0 ? all : null;
   const broken = history.broken !== null;
   const after = batch && !broken ? scope(() => lookAt(patient, loss, batch, form)) : null;
+  const resting = batch && !broken ? scope(() => lookAt(patient, loss, batch, form, false)) : null;
   const task = taskOf((before ?? after)?.output.core ?? '');
   const losses = history.losses.filter(Number.isFinite);
   const width = Math.max(1, Math.min(10, Math.floor(losses.length / 4)));
@@ -143,7 +172,9 @@ export function gather({ patient, options, history, steps }: Watcher): Evidence 
     data: withoutTape(() => scope(() => dataOf(batches))),
     held: withoutTape(() => scope(() => dataOf(validation.batches))),
     modal: facts?.modal ?? [],
-    noise: deviationOf(batches.slice(0, 12).flatMap((one) => score([one])?.loss ?? [])),
+    falling: fallOf(losses),
+    always: resting?.strong.map(({ path }) => path) ?? [],
+    noise: deviationOf(batches.slice(0, 12).flatMap((one) => (broken ? [] : (lossIn(patient, loss, one, form) ?? [])))),
     equal: withoutTape(() => scope(() => equalOf(patient.weights(), history.start))),
   };
 }

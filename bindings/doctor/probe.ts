@@ -92,8 +92,16 @@ export function lossOf(loss: unknown, output: Tensor, target: Tensor, form: Form
   }
 }
 
-const close = (a: number, b: number): boolean => Math.abs(a - b) <= 2e-3 * Math.max(Math.abs(a), Math.abs(b), 1e-6);
+/** How far two losses are apart, for their size. */
+const apart = (a: number, b: number): number => Math.abs(a - b) / Math.max(Math.abs(a), Math.abs(b), 1e-6);
+/** As far as other kernels, or a compiled program, may differ. */
+const SAME = 1e-4;
 const SIMPLE: Form = { act: '', negated: false, shape: 'same' };
+const keys = <T extends object>(of: T): (keyof T)[] => Object.keys(of) as (keyof T)[];
+/** All ways, the simplest first. */
+const FORMS: readonly Form[] = keys(ACTS).flatMap((act) =>
+  keys(SHAPES).flatMap((shape) => [false, true].map((negated) => ({ act, shape, negated }))),
+);
 
 /**
  * The way from the output to the reported loss: the simplest that gives it; else the simplest that gives any.
@@ -105,21 +113,19 @@ export function formOf(
   target: Tensor,
   reported: number | null,
 ): { form: Form | null; exact: boolean } {
-  if (!loss || (typeof loss !== 'function' && typeof (loss as { forward?: unknown }).forward !== 'function'))
-    return { form: null, exact: false };
+  if (!loss) return { form: null, exact: false };
   return withoutTape(() => {
     let first: Form | null = null;
-    for (const act of Object.keys(ACTS) as Form['act'][])
-      for (const shape of Object.keys(SHAPES) as Form['shape'][]) {
-        const form = { ...SIMPLE, act, shape };
-        const value = lossOf(loss, output, target, form)?.item();
-        if (value === undefined) continue;
-        first ??= form;
-        if (reported === null) return { form: first, exact: false };
-        if (close(value, reported)) return { form, exact: true };
-        if (Math.abs(value) > 1e-6 && close(-value, reported)) return { form: { ...form, negated: true }, exact: true };
-      }
-    return { form: first, exact: false };
+    let best = { form: SIMPLE, distance: Number.POSITIVE_INFINITY };
+    for (const form of FORMS) {
+      const value = lossOf(loss, output, target, form)?.item();
+      if (value === undefined) continue;
+      first ??= form;
+      if (reported === null) break;
+      const distance = apart(value, reported);
+      if (distance < 0.5 * best.distance - 1e-7) best = { form, distance };
+    }
+    return best.distance < SAME ? { form: best.form, exact: true } : { form: first, exact: false };
   });
 }
 

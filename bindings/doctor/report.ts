@@ -37,6 +37,7 @@ const SIMPLE: readonly Rule[] = [
   wiring.clipping,
   data.imbalanced,
   fit.leaks,
+  data.sorted,
   rate.notFinite,
   wiring.decayOnNorms,
 ];
@@ -68,7 +69,7 @@ const EXPLAINS: Readonly<Record<string, readonly string[]>> = {
   'dead-relu': ['parameters-without-gradient', 'weights-never-change', 'underfitting'],
   'saturated-activation': ['underfitting', 'learning-rate-too-low'],
   'learning-rate-too-high': ['nan-or-inf', 'dead-relu', ...STILL],
-  'learning-rate-too-low': STILL,
+  'learning-rate-too-low': [...STILL, 'vanishing-gradients'],
   'clipping-always-active': ['learning-rate-too-low', ...STILL],
   'labels-shuffled': [...STILL, 'overfitting'],
   'nan-or-inf': [...STILL, ...RATES],
@@ -77,8 +78,17 @@ const EXPLAINS: Readonly<Record<string, readonly string[]>> = {
 };
 const SYMPTOMS = ['loss-does-not-move', 'underfitting', 'loss-oscillates', 'overfitting'];
 
+/** A rule that cannot judge such a model says nothing. */
+function quietly<T>(fn: () => T): T | null {
+  try {
+    return fn();
+  } catch {
+    return null;
+  }
+}
+
 function judge(e: Evidence): Said[] {
-  const said = SIMPLE.flatMap((rule) => rule(e) ?? []);
+  const said = SIMPLE.flatMap((rule) => quietly(() => rule(e)) ?? []);
   const isCause = ({ kind, confidence }: Said): boolean => kind !== 'hint' && confidence >= 0.75;
   const explained = said.some(isCause);
   const needsRates = !said.some(
@@ -96,7 +106,7 @@ function judge(e: Evidence): Said[] {
         'forgotten-eval-mode',
       ].includes(finding.id),
   );
-  if (needsRates) said.push(...rate.rates(e));
+  if (needsRates) said.push(...(quietly(() => rate.rates(e)) ?? []));
   const probes = !explained || said.length === 0 ? scope(() => fit.probesOf(e)) : null;
   if (probes && !said.some(isCause)) {
     const wrong = fit.shuffled(e, probes);
@@ -127,7 +137,11 @@ function ranked(said: readonly Said[]): Said[] {
         cause.kind !== 'hint' &&
         (EXPLAINS[cause.id]?.includes(one.id) ?? false) &&
         // Of two that explain each other the first rule's stays.
-        !((EXPLAINS[one.id]?.includes(cause.id) ?? false) && said.indexOf(one) < said.indexOf(cause)),
+        !(
+          one.confidence >= 0.75 &&
+          (EXPLAINS[one.id]?.includes(cause.id) ?? false) &&
+          said.indexOf(one) < said.indexOf(cause)
+        ),
     );
     if (!isExplained) kept.push(one);
   }

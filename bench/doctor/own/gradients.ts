@@ -66,19 +66,16 @@ export const GRADIENTS: readonly Program[] = [
   }),
   program(
     'dead-relu',
-    'a first step that kills',
+    'weights below 0 and inputs above',
     ['0', '1', '2', '3', '4', '5'],
     (mended) => {
       const model = mlp(16, 48, 4, () => new nn.ReLU(), 3);
-      let i = 0;
-      const optimizer = sgd(model, 0.05, 0);
+      const data = blobs();
+      if (!mended) noGrad(() => void model.getParameter('0.weight').copy_(model.getParameter('0.weight').abs().neg()));
       return simple({
-        data: blobs(),
+        data: { ...data, x: data.x.abs().keep(), xv: data.xv.abs().keep() },
         model,
-        optimizer,
-        before: () => {
-          (optimizer.paramGroups[0] as { lr: number }).lr = !mended && i++ < 2 ? 20 : 0.05;
-        },
+        optimizer: sgd(model, 0.02),
       });
     },
     { acceptable: ['learning-rate-too-high'] },

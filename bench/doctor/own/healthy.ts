@@ -106,8 +106,15 @@ export const HEALTHY: readonly Program[] = [
     return loop({ data: waves(), model, optimizer: adam(model), compiled: true });
   }),
   program('an RNN', () => {
-    const model = new Recurrent('rnn', 32);
-    return loop({ data: waves(400, 16), model, optimizer: adam(model, 5e-3) });
+    const model = new Recurrent('rnn', 48);
+    const data = waves(600, 10);
+    return loop({
+      data,
+      model,
+      optimizer: adam(model, 3e-3),
+      between: () => void optim.clipGradNorm(model.parameters(), 1),
+      steps: 200,
+    });
   }),
   program('a transformer', () => {
     const model = new Transformer();

@@ -196,6 +196,8 @@ export interface Loop {
   /** The loss as the loop has it, where it is not that of the output. */
   readonly computed?: (x: Tensor, y: Tensor) => { loss: Tensor; output: Tensor };
   readonly zero?: boolean;
+  /** Batches come in the order of the rows. */
+  readonly ordered?: boolean;
   readonly shown?: boolean;
 }
 
@@ -249,7 +251,8 @@ export function loop(options: Loop, score?: () => number): Run {
     steps,
     step(i): Stepped {
       before?.(i);
-      if (i % train.length === 0) order = [...scope(() => randperm(train.length)).data];
+      if (i % train.length === 0)
+        order = options.ordered ? [...train.keys()] : [...scope(() => randperm(train.length)).data];
       const [x, y] = train[order[i % train.length] as number] as readonly [Tensor, Tensor];
       const [value, output] = run(x, y);
       return { loss: value, input: x, target: y, output };

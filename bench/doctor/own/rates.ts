@@ -1,5 +1,5 @@
 // Faults of lengths of steps, and numbers that are none.
-import { functional as F, nn, noGrad, type Tensor } from 'retrograd';
+import { argsort, functional as F, nn, noGrad, type Tensor } from 'retrograd';
 import type { Program } from '../program.ts';
 import { bars, blobs, cnn, curve, type Loss, mlp, perToken, Recurrent, Transformer, text, waves } from './kit.ts';
 import { adam, evident, list, program, sgd, simple } from './program.ts';
@@ -93,19 +93,32 @@ export const RATES: readonly Program[] = [
   ),
   program(
     'loss-oscillates',
-    'SGD at the edge, full batches',
+    'SGD at the edge, large batches',
     null,
     (mended) => {
-      const model = list(new nn.Linear(16, 4));
-      const data = blobs();
+      const model = mlp(6, 32, 1, () => new nn.Tanh(), 2);
       return simple({
-        data: { ...data, x: data.x.mul(4), xv: data.xv.mul(4) },
+        data: curve(),
         model,
-        optimizer: sgd(model, mended ? 0.01 : 12, 0),
+        optimizer: sgd(model, mended ? 0.05 : 1.3, 0),
+        loss: F.mseLoss,
         batch: 210,
       });
     },
     { acceptable: ['learning-rate-too-high'], ...evident },
+  ),
+  program(
+    'loss-oscillates',
+    'rows sorted by class',
+    null,
+    (mended) => {
+      const data = blobs(800);
+      const order = argsort(data.y);
+      const sorted = { ...data, x: data.x.indexSelect(0, order).keep(), y: data.y.indexSelect(0, order).keep() };
+      const model = mlp(16, 32, 4);
+      return simple({ data: mended ? data : sorted, model, optimizer: sgd(model, 0.05), ordered: true });
+    },
+    evident,
   ),
   program(
     'nan-or-inf',
@@ -151,14 +164,16 @@ export const RATES: readonly Program[] = [
       }
       class Net extends nn.Module {
         readonly norm = new Norm();
-        readonly first = new nn.Linear(16, 24);
+        readonly first = new nn.Linear(16, 24, { bias: false });
         readonly last = new nn.Linear(24, 4);
         forward(x: Tensor): Tensor {
-          return this.last.forward(this.norm.forward(this.first.forward(x).relu().sub(1).relu()));
+          return this.last.forward(this.norm.forward(this.first.forward(x)));
         }
       }
       const model = new Net();
-      return simple({ data: blobs(), model, optimizer: adam(model) });
+      const data = blobs();
+      noGrad(() => data.x.narrow(0, 40, 4).zero_());
+      return simple({ data, model, optimizer: adam(model) });
     },
     evident,
   ),

@@ -1,4 +1,6 @@
 // Faults of the data: scales, constants, classes.
+import * as F from '../../functional/functions.ts';
+import type { Tensor } from '../../tensor.ts';
 import type { Data } from '../data.ts';
 import type { Evidence } from '../evidence.ts';
 import { n, percent, type Said } from '../finding.ts';
@@ -69,7 +71,7 @@ export function constantInput({ data }: Evidence): Said | null {
   // The edges of images are empty: there it is no fault to be 0, or whatever is least.
   const filled = constant.filter((i) => Math.abs((mean[i] as number) - data.low) > 1e-6 && (mean[i] as number) !== 0);
   const share = constant.length / count;
-  const isFault = share > 0.6 || channels.length > 0 || filled.length > 0 || (few && constant.length > 0);
+  const isFault = share > 0.6 || channels.length > 0 || filled.length > 0 || (few && share >= 0.1);
   if (!isFault || constant.length === 0) return null;
   const all = share === 1;
   return {
@@ -118,5 +120,23 @@ export function imbalanced({ data, task, train, validation }: Evidence): Said | 
     what: `${percent(most)} of ${total} labels are of class ${counts.indexOf(Math.max(...counts))}, and of some class ${percent(worst)} are recognised.`,
     why: 'To always say the frequent class gives a low loss, and accuracy hides it.',
     remedy: `const counts = tensor(${JSON.stringify(counts.slice(0, 12))});\nconst weight = counts.reciprocal().mul(counts.sum().div(${counts.length}));\nconst loss = functional.crossEntropy(output, target, { weight }); // or draw rare rows more often`,
+  };
+}
+
+/** Batches of one class each. */
+export function sorted({ data, batches, task }: Evidence): Said | null {
+  if (!data || task === 'numbers' || data.target.distinct < 2 || batches.length < 4) return null;
+  const total = data.target.counts.reduce((a, b) => a + b, 0);
+  const most = Math.max(...data.target.counts) / total;
+  const isPure = (y: Tensor): boolean => y.ndim === 1 && F.min(y.to('f32')).item() === F.max(y.to('f32')).item();
+  const pure = batches.filter(([x, y]) => (x.sizes[0] ?? 0) >= 8 && isPure(y));
+  if (pure.length < 0.8 * batches.length || most > 0.7) return null;
+  return {
+    id: 'loss-oscillates',
+    where: null,
+    confidence: 0.9,
+    what: `${pure.length} of ${batches.length} batches have rows of one class only.`,
+    why: 'Each batch pulls the model to its own class, and the next one to another: the loss jumps when the class changes.',
+    remedy: 'const loader = new data.DataLoader(dataset, { batchSize: 32, shuffle: true });',
   };
 }

@@ -70,7 +70,8 @@ export function underfits(e: Evidence, { within, across }: Probes): Said | null 
   const { train, validation, steps } = e;
   const own = Math.max(train?.skill ?? Number.NaN, validation?.skill ?? -1);
   const could = Math.max(within, Number.isNaN(across) ? -1 : across);
-  if (!(could - own > 0.2) || !(own < 0.75) || steps < 40) return null;
+  // What still falls is not at its end.
+  if (!(could - own > 0.25) || !(own < 0.65) || steps < 40 || (e.falling > 0.1 && own > 0.1)) return null;
   return {
     id: 'underfitting',
     where: null,
@@ -92,7 +93,7 @@ export function overfits(e: Evidence): Said | null {
   const risen = validation.loss / least;
   if (!(train.skill > 0.6 && gap > 0.2)) return null;
   const apart = validation.loss > 2.5 * train.loss;
-  if (!((risen > 1.2 && apart) || (gap > 0.35 && apart))) return null;
+  if (!((risen > 1.3 && gap > 0.25 && apart) || (gap > 0.4 && apart))) return null;
   return {
     id: 'overfitting',
     where: null,
@@ -112,15 +113,24 @@ function nearest(a: Tensor, b: Tensor, same: boolean): Tensor {
   return F.amin(F.add(d, F.mul(eye(rows), 1e30)), 1);
 }
 
-export function leaks({ history, batches, options }: Evidence): Said | null {
-  const { validation } = history;
-  const fill = options.train !== undefined && options.train !== null;
+/** Validation inputs and training inputs, one a row, where to find one among the others says something. */
+function tablesOf({ history, batches, options, data }: Evidence): [held: Tensor, known: Tensor, once: boolean] | null {
+  const once = Boolean(options.train);
+  // Of few values, rows come twice by chance: how often, only data that is seen once can tell.
+  if (!data || (!once && (!data.numeric || data.whole))) return null;
+  const [known, held] = [joined(once ? history.train.batches : batches), joined(history.validation.batches)];
+  if (!known || !held) return null;
+  const [a, b] = [flat(held[0]), flat(known[0])];
+  const enough = Math.min(a.sizes[0] as number, b.sizes[0] as number) >= 8;
+  return enough && a.sizes[1] === b.sizes[1] ? [a, b, once] : null;
+}
+
+export function leaks(e: Evidence): Said | null {
   return withoutTape(() =>
     scope(() => {
-      const [known, held] = [joined(fill ? history.train.batches : batches), joined(validation.batches)];
-      if (!known || !held) return null;
-      const [a, b] = [flat(held[0]), flat(known[0])];
-      if (a.sizes[1] !== b.sizes[1] || (a.sizes[0] as number) < 8 || (b.sizes[0] as number) < 8) return null;
+      const tables = tablesOf(e);
+      if (!tables) return null;
+      const [a, b, once] = tables;
       const [mean, std] = [F.mean(b, 0), F.add(F.std(b, 0), 1e-6)];
       const scaled = (x: Tensor): Tensor => F.div(F.sub(x, mean), std);
       const [x, y] = [scaled(a), scaled(b)];
@@ -130,7 +140,7 @@ export function leaks({ history, batches, options }: Evidence): Said | null {
       const near = 0.05 * (typical > 1e-3 ? typical : 1);
       const share = F.mean(F.lt(distances, near).to('f32')).item();
       // Where rows of the training data come twice themselves, it is how the data is.
-      const usual = fill ? F.mean(F.lt(own, near).to('f32')).item() : 0;
+      const usual = once ? F.mean(F.lt(own, near).to('f32')).item() : 0;
       const count = Math.round(share * (a.sizes[0] as number));
       if (count < 3 || share < 0.03 + 2.5 * usual) return null;
       return {

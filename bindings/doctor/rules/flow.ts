@@ -43,16 +43,19 @@ export function vanishing(e: Evidence): Said | null {
   const [start] = ratios;
   const end = ratios.at(-1);
   if (!start?.weight || !end) return null;
-  const deep = start.depth >= 4 && !start.dead && start.ratio < 1e-3 && end.ratio < 2e-3;
+  // Where nothing was learned, less of a difference is the cause.
+  const skill = Math.max(e.train?.skill ?? -1, e.validation?.skill ?? -1);
+  const least = skill < 0.2 ? 1e-2 : 1e-3;
+  const deep = start.depth >= 4 && !start.dead && start.ratio < least && end.ratio < 2 * least;
   const times = looks.map(({ times }) => (times.length >= 12 ? (times[0] as number) / (times.at(-1) || 1e-30) : 1));
-  const late = times.length > 0 && Math.max(...times) < 1e-6;
+  const late = times.length > 0 && Math.max(...times) < (skill < 0.3 ? 1e-4 : 1e-6);
   if (!deep && !late) return null;
-  if ((e.train?.skill ?? 0) > 0.8 || (e.validation?.skill ?? 0) > 0.8) return null;
+  if (skill > 0.8) return null;
   const recurrent = looks[0]?.activations.find(({ op }) => op === 'rnn' || op === 'lstm' || op === 'gru');
   return {
     id: 'vanishing-gradients',
     where: deep ? start.weight.owner : (recurrent?.path ?? null),
-    confidence: start.ratio < 1e-5 || late ? 0.95 : 0.8,
+    confidence: deep ? (start.ratio < 1e-4 ? 0.95 : 0.8) : 0.72,
     what: deep
       ? `The gradient of ${start.weight.path}, for its size, is ${n(start.ratio)} of that of the layer with the largest, and ${n(end.ratio)} at the end.`
       : `The gradient of the first step of a sequence is ${n(Math.max(...times))} of that of the last.`,
@@ -98,6 +101,9 @@ export function exploding(e: Evidence): Said | null {
     remedy: `nn.init.kaimingNormal_(model.getParameter('${worst?.path ?? '0.weight'}')); // weights that keep the scale\nclipGradNorm(model.parameters(), 1); // before optimizer.step()`,
   };
 }
+
+/** Whether what it does is good in spite of all. */
+const well = ({ train, validation }: Evidence): boolean => Math.max(train?.skill ?? 0, validation?.skill ?? 0) > 0.85;
 
 const isEmbedding = (owner: string, { patient }: Evidence): boolean => {
   const module = patient.model.namedModules().find(([path]) => path === owner)?.[1];
@@ -154,28 +160,54 @@ export function saturated(e: Evidence): Said | null {
   };
 }
 
+/** Dropouts where they do not belong: behind the last layer, before a batch norm, too strong, in evaluation. */
 export function dropout(e: Evidence): Said | null {
   const facts = e.before ?? e.after;
-  const found = (facts?.drops ?? []).find(({ path, p }) => p > 0 && path !== null);
-  const strong = facts?.strong.find(({ p }) => p >= 0.8);
-  if (!found && !strong) return null;
-  const at = found ?? (strong as { path: string; p: number; before: string });
-  return {
+  if (!facts) return null;
+  const say = (where: string, what: string, why: string, remedy: string, confidence: number): Said => ({
     id: 'dropout-misplaced',
-    where: at.path,
-    confidence: found ? (found.before === '' ? 0.93 : 0.75) : 0.75,
-    what: found
-      ? found.before === ''
-        ? `Dropout (p = ${n(found.p)}) stands behind the last layer: it sets outputs themselves to 0.`
-        : `Dropout (p = ${n(found.p)}) stands right before the batch norm ${found.before}.`
-      : `Dropout takes away ${percent(at.p)} of its input.`,
-    why: found?.before
-      ? 'What it scales in training has another variance in evaluation, and the norm goes by the wrong one.'
-      : 'The loss then asks for what the model is not allowed to say; it cannot come near 0.',
-    remedy: found?.before
-      ? 'new nn.Sequential(linear, norm, new nn.ReLU(), new nn.Dropout(0.2)); // behind the norm'
-      : 'new nn.Sequential(new nn.Linear(64, 64), new nn.ReLU(), new nn.Dropout(0.2), new nn.Linear(64, 10)); // inside, and none at the end',
-  };
+    where,
+    confidence,
+    what,
+    why,
+    remedy,
+  });
+  const last = facts.drops.find(({ before }) => before === '');
+  if (last)
+    return say(
+      last.path,
+      `Dropout (p = ${n(last.p)}) stands behind the last layer: it sets outputs themselves to 0.`,
+      'The loss then asks for what the model is not allowed to say; it cannot come near 0.',
+      'new nn.Sequential(new nn.Linear(64, 64), new nn.ReLU(), new nn.Dropout(0.2), new nn.Linear(64, 10)); // none at the end',
+      0.93,
+    );
+  const [always] = e.always;
+  if (always !== undefined)
+    return say(
+      always,
+      `Dropout in ${always || 'the model'} drops in evaluation as well.`,
+      'Then no answer of the model is the one that it learned to give.',
+      'h = functional.dropout(h, 0.5, this.training); // or the layer nn.Dropout, which looks itself',
+      0.93,
+    );
+  const before = facts.drops.find(({ p }) => p >= 0.3);
+  if (before)
+    return say(
+      before.path,
+      `Dropout (p = ${n(before.p)}) stands right before the batch norm ${before.before}.`,
+      'What it scales in training has another variance in evaluation, and the norm goes by the wrong one.',
+      'new nn.Sequential(linear, norm, new nn.ReLU(), new nn.Dropout(0.2)); // behind the norm',
+      0.8,
+    );
+  const strong = facts.strong.find(({ p }) => p >= 0.75);
+  if (!strong || (strong.p < 0.85 && well(e))) return null;
+  return say(
+    strong.path,
+    `Dropout takes away ${percent(strong.p)} of its input.`,
+    'Too little is left to learn by.',
+    'new nn.Dropout(0.2); // and only where the model overfits',
+    0.8,
+  );
 }
 
 export function smallBatch(e: Evidence): Said | null {

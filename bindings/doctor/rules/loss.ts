@@ -38,14 +38,19 @@ export function softmaxMissing(e: Evidence): Said | null {
   const bare = core === 'nll' && !output.logarithms && !output.probabilities;
   const outside = core === 'bce' && !output.unit;
   const logs = (core === 'log' || core === 'klDiv') && output.low < 0 && !output.probabilities && output.columns > 1;
-  if (!bare && !outside && !logs) return null;
+  const { data, last, first, train } = e;
+  const falls = last < -1 && last < first - 1 && (train?.skill ?? 0) > 0.1;
+  const free = core === '' && data?.target.integer === true && output.columns > 1 && falls;
+  if (!bare && !outside && !logs && !free) return null;
   return {
     id: 'softmax-missing',
     where: output.path || null,
     confidence: 0.95,
     what: bare
       ? `nllLoss takes logarithms of probabilities, and gets numbers from ${n(output.low)} to ${n(output.high)} whose exponentials do not sum to 1.`
-      : `The loss takes probabilities, and gets numbers from ${n(output.low)} to ${n(output.high)}.`,
+      : free
+        ? `The loss goes from ${n(first)} to ${n(last)} and has no lower end: outputs go into it as they are.`
+        : `The loss takes probabilities, and gets numbers from ${n(output.low)} to ${n(output.high)}.`,
     why: 'Then the loss has no lower end: outputs grow without bound, and nothing is learned.',
     remedy: bare
       ? 'const loss = functional.nllLoss(functional.logSoftmax(output, 1), y); // or crossEntropy(output, y), which does both'
@@ -88,6 +93,19 @@ function byClasses({ output, target }: Fitting): Misfit | null {
       0.95,
     ];
   return null;
+}
+
+/** Probabilities of classes that are none: of several labels at once, or quantities. */
+function bySums({ e, output, target }: Fitting): Misfit | null {
+  const { sums } = target;
+  const isEntropy = output.core === 'logSoftmax' && output.op !== 'logSoftmax' && e.form?.act === '';
+  const [low, high] = sums ?? [1, 1];
+  if (!isEntropy || (target.shape[1] ?? 0) < 2 || (Math.abs(low - 1) < 0.05 && Math.abs(high - 1) < 0.05)) return null;
+  return [
+    `Rows of targets sum to ${n(low)} to ${n(high)}, and crossEntropy takes them as probabilities of classes, of which one is right.`,
+    'const loss = functional.binaryCrossEntropyWithLogits(output, y); // for several labels at once; mseLoss for quantities',
+    0.9,
+  ];
 }
 
 /** An output that is subtracted from a target of another shape, each from each. */
@@ -140,7 +158,7 @@ export function misfit(e: Evidence): Said | null {
   const output = outputOf(e);
   if (!output || !e.data) return null;
   const fitting: Fitting = { e, output, target: e.data.target, rows: e.data.rows };
-  const rules = DIFFERENCES.includes(output.core) ? [byShape, byLabels, byRange] : [byClasses];
+  const rules = DIFFERENCES.includes(output.core) ? [byShape, byLabels, byRange] : [byClasses, bySums];
   for (const rule of rules) {
     const found = rule(fitting);
     if (!found) continue;
@@ -159,8 +177,10 @@ export function wrongSign(e: Evidence): Said | null {
   // The first step has no momentum yet: whatever the optimizer, it goes down what it was given.
   const up = looks.filter(({ descent }) => (descent as number) < 0);
   const ascends =
-    first !== undefined && (first.descent as number) < 0 && (first.step === 0 || up.length > 0.7 * looks.length);
-  const inside = output?.sign === -1;
+    first !== undefined && (first.descent as number) < -0.05 && (first.step === 0 || up.length > 0.7 * looks.length);
+  // Of logarithms it is right where what they are weighted by is: then nothing is learned.
+  const logs = output?.core.startsWith('log') === true;
+  const inside = output?.sign === -1 && (!logs || !((e.train?.skill ?? 0) > 0.05));
   const negated = form?.negated === true && history.closes.some(({ exact }) => exact);
   if (!inside && !ascends && !negated) return null;
   const maximises = e.patient.optimizer.paramGroups.some(

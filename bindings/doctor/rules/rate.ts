@@ -117,7 +117,8 @@ export function rates(e: Evidence): Said[] {
   const diverged = e.history.broken !== null;
   if (steps < 15 || !(lr > 0)) return [];
   const { size, mean, turns } = losses.length > 8 ? swing(losses) : { size: 0, mean: 1, turns: 0 };
-  const swings = size > 0.35 * Math.abs(mean) && size > 3 * e.noise && size > 0.02 * Math.abs(first);
+  const level = Math.max(Math.abs(mean), 0.2 * Math.abs(first));
+  const swings = size > 0.35 * level && size > 3 * e.noise && skillOf(e) < 0.95;
   const well = skillOf(e) > 0.8 && last < 0.5 * first;
   if (well && !(swings && last > 2 * e.least)) return [];
   const final = diverged ? Number.POSITIVE_INFINITY : Math.min(train?.loss ?? last, last);

@@ -30,7 +30,9 @@ const listed = (paths: readonly string[]): string =>
 export function zeroGrad({ history }: Evidence): Said | null {
   const fits = history.closes.filter(({ step, fit }) => step > 0 && fit !== null && fit.rest < 0.2);
   const sums = fits.filter(({ fit }) => fit && fit.old > 0.8 && fit.old < 1.2);
-  if (sums.length === 0 || sums.length < fits.length / 2) return null;
+  // Sums that fit to a hundredth are no chance, however often gradients are let go of.
+  const sure = sums.some(({ fit }) => fit && fit.rest < 0.01);
+  if (sums.length === 0 || (!sure && sums.length < fits.length / 2)) return null;
   return {
     id: 'forgotten-zero-grad',
     where: null,
@@ -101,6 +103,8 @@ export function withoutGradient(e: Evidence): Said | null {
       own.map(({ path }) => path),
     ),
     confidence: none.length > 0 ? 0.9 : 0.6,
+    // Whoever froze them may have meant it.
+    ...(none.length === 0 && { kind: 'hint' as const }),
     what:
       none.length > 0
         ? `${none.length} of ${own.length} parameters never got a gradient: ${listed(paths)}.`
@@ -205,11 +209,12 @@ export function evalMode(e: Evidence): Said | null {
   };
 }
 
-export function clipping({ history }: Evidence): Said | null {
+export function clipping({ history, train, validation }: Evidence): Said | null {
   const norms = history.lights.flatMap(({ gradient }) =>
     gradient === null || !Number.isFinite(gradient) ? [] : [gradient],
   );
   if (norms.length < 6) return null;
+  const well = Math.max(train?.skill ?? 0, validation?.skill ?? 0) > 0.8;
   const [most, least] = [Math.max(...norms), Math.min(...norms)];
   const typical = [...norms].sort((a, b) => a - b)[norms.length >> 1] as number;
   const same = norms.filter((norm) => Math.abs(norm / typical - 1) < 2e-3);
@@ -220,6 +225,10 @@ export function clipping({ history }: Evidence): Said | null {
     !byNorm && top > 0 && peaks.filter((peak) => Math.abs(peak / top - 1) < 1e-5).length >= 0.95 * peaks.length;
   const share = history.closes.filter(({ fit }) => fit && fit.rest > 0.05).length / Math.max(1, history.closes.length);
   if (!byNorm && !(byValue && share > 0.5)) return null;
+  const cut = history.closes.flatMap(({ fit }) => (fit && fit.fresh > 0 && fit.rest < 0.1 ? [fit.fresh] : []));
+  // A clip that takes little away, or harms nothing, is how many recipes have it.
+  const mild = cut.length > 0 ? meanOf(cut) > 0.3 : well;
+  if (byNorm && mild) return null;
   const before = meanOf(history.closes.flatMap(({ fit }) => (fit && fit.fresh > 0 ? [typical / fit.fresh] : [])));
   return {
     id: 'clipping-always-active',
