@@ -23,7 +23,7 @@ export interface ChartOptions {
   readonly marks?: readonly number[];
 }
 
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [640, 300, 56, 10, 10, 26];
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [640, 300, 72, 14, 10, 30];
 
 /** More points than pixels show nothing more: each column of pixels keeps its lowest and highest. */
 const MOST_POINTS = 2 * WIDTH;
@@ -98,11 +98,15 @@ const legend = (lines: readonly Line[]): string =>
     )
     .join('')}</ul>`;
 
-/** Lines over one pair of axes, with a legend under them. */
-export function lineChart(lines: readonly Line[], options: ChartOptions): string {
-  const { label, logX = false, logY = false, marks = [] } = options;
-  const all = (pick: 'x' | 'y') => lines.flatMap((line) => thinned(line).map((i) => line[pick][i] as number));
-  const [x, y] = [new Axis([...all('x'), ...marks], logX), new Axis(all('y'), logY)];
+/** From numbers to places in a chart, and its axes as SVG. */
+interface Frame {
+  across(x: number): number;
+  up(y: number): number;
+  readonly axes: string;
+}
+
+function frameOf(xs: readonly number[], ys: readonly number[], logX: boolean, logY: boolean): Frame {
+  const [x, y] = [new Axis(xs, logX), new Axis(ys, logY)];
   const across = (value: number) => LEFT + x.place(value) * (WIDTH - LEFT - RIGHT);
   const up = (value: number) => HEIGHT - BOTTOM - y.place(value) * (HEIGHT - TOP - BOTTOM);
   const grid = y.ticks().map((tick) => {
@@ -113,6 +117,14 @@ export function lineChart(lines: readonly Line[], options: ChartOptions): string
     const at = across(tick).toFixed(1);
     return `<text x="${at}" y="${HEIGHT - 8}" text-anchor="middle">${short(tick, 6)}</text>`;
   });
+  return { across, up, axes: [...grid, ...under].join('') };
+}
+
+/** Lines over one pair of axes, with a legend under them where there are several. */
+export function lineChart(lines: readonly Line[], options: ChartOptions): string {
+  const { label, logX = false, logY = false, marks = [] } = options;
+  const all = (pick: 'x' | 'y') => lines.flatMap((line) => thinned(line).map((i) => line[pick][i] as number));
+  const { across, up, axes } = frameOf([...all('x'), ...marks], all('y'), logX, logY);
   const marked = marks.map(
     (mark) =>
       `<path d="M${across(mark).toFixed(1)} ${TOP}V${HEIGHT - BOTTOM}" stroke="var(--line)" stroke-dasharray="3 4"/>`,
@@ -132,9 +144,34 @@ export function lineChart(lines: readonly Line[], options: ChartOptions): string
     const look = line.faint ? 'stroke-width="1" opacity=".3"' : 'stroke-width="2"';
     return `<path d="${path}" fill="none" stroke="var(--series-${colour % COLOURS})" stroke-linejoin="round" ${look}${dash}><title>${escaped(line.label)}</title></path>${line.faint ? '' : dots}`;
   });
-  const inside = [...grid, ...under, ...marked, ...drawn].join('');
-  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escaped(label)}">${inside}</svg>${legend(lines)}`;
+  const inside = [axes, ...marked, ...drawn].join('');
+  const named = lines.length > 1 ? legend(lines) : '';
+  return `<svg class="chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escaped(label)}">${inside}</svg>${named}`;
 }
+
+/** Points of a scatter chart that are drawn at most: more show nothing more. */
+const MOST_DOTS = 1500;
+
+/** Points of x and y, and the line where both are the same. */
+export function scatterChart(x: ArrayLike<number>, y: ArrayLike<number>, label: string): string {
+  const step = Math.max(1, Math.ceil(x.length / MOST_DOTS));
+  const places = Array.from({ length: Math.ceil(x.length / step) }, (_, i) => i * step);
+  const [xs, ys] = [places.map((i) => x[i] as number), places.map((i) => y[i] as number)];
+  const { across, up, axes } = frameOf(xs, ys, false, false);
+  const [low, high] = [Math.max(least(xs), least(ys)), Math.min(most(xs), most(ys))];
+  const line =
+    low < high
+      ? `<path d="M${across(low).toFixed(1)} ${up(low).toFixed(1)}L${across(high).toFixed(1)} ${up(high).toFixed(1)}" stroke="var(--soft)" stroke-dasharray="4 4"/>`
+      : '';
+  const dots = xs.flatMap((value, i) => {
+    const [px, py] = [across(value), up(ys[i] as number)];
+    return Number.isFinite(px) && Number.isFinite(py) ? `M${px.toFixed(1)} ${py.toFixed(1)}h0` : [];
+  });
+  return `<svg class="chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escaped(label)}">${axes}${line}<path d="${dots.join('')}" stroke="var(--series-0)" stroke-width="6" stroke-linecap="round" opacity=".5"/></svg>`;
+}
+
+const least = (values: readonly number[]): number => values.reduce((a, b) => (b < a ? b : a), Number.POSITIVE_INFINITY);
+const most = (values: readonly number[]): number => values.reduce((a, b) => (b > a ? b : a), Number.NEGATIVE_INFINITY);
 
 /** Bars side by side, each with its words. */
 export function bars(values: readonly (readonly [label: string, count: number])[], label: string): string {

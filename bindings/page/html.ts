@@ -24,7 +24,7 @@ main>*{min-width:0}.wide{grid-column:1/-1}h1{margin:0;font-size:26px;line-height
 p{margin:0 0 8px}.soft{color:var(--soft);font-size:13px}.card{background:var(--card);border-radius:12px;padding:18px 20px;box-shadow:0 0 0 1px var(--grid),0 1px 3px rgb(0 0 0/6%)}
 .stats{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,150px),1fr));gap:16px;margin:0}.stats dt{color:var(--soft);font-size:13px}.stats dd{margin:0;font-size:26px;font-weight:650;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 table{width:100%;border-collapse:collapse;font-size:14px;font-variant-numeric:tabular-nums}th,td{padding:5px 8px 5px 0;border-top:1px solid var(--grid);text-align:left;vertical-align:top;overflow-wrap:anywhere}tr:first-child>*{border-top:0}th{font-weight:400;color:var(--soft)}
-svg{display:block;width:100%;height:auto;font:12px system-ui,sans-serif}svg text{fill:var(--soft)}.scroll{overflow-x:auto}pre{overflow-x:auto;margin:8px 0;padding:10px 12px;border-radius:8px;background:var(--paper);font-size:13px}
+svg{display:block;width:100%;height:auto;font:12px system-ui,sans-serif}svg text{fill:var(--soft)}@media(max-width:600px){.chart text{font-size:21px}}.scroll{overflow-x:auto}pre{overflow-x:auto;margin:8px 0;padding:10px 12px;border-radius:8px;background:var(--paper);font-size:13px}
 .legend{display:flex;flex-wrap:wrap;gap:2px 16px;font-size:13px;color:var(--soft);margin:4px 0 0;padding:0;list-style:none}.legend i{display:inline-block;width:14px;height:3px;border-radius:2px;margin-right:6px;vertical-align:middle}
 img{max-width:100%;image-rendering:pixelated}@media(max-width:480px){main{gap:10px;padding-top:20px}.card{padding:14px}.stats dd{font-size:21px}}@media print{.card{break-inside:avoid;box-shadow:0 0 0 1px var(--line)}}`;
 

@@ -34,6 +34,7 @@ export type {
   StepParts,
   TrainerSettings,
 } from './options.ts';
+export * from './report/index.ts';
 export type { ScheduleConfig } from './schedules.ts';
 export type { SignalLike } from './signals.ts';
 export * from './tensorboard/index.ts';
