@@ -28,7 +28,7 @@ export interface Verdict {
   /** Whether there is a place to name: not for faults without one, and not where another finding is right, which has none. */
   readonly placeable: boolean;
   readonly placed: boolean;
-  /** Whether the first finding that is a fault is right. */
+  /** Whether the first finding that is a fault is right; of hints, whether no fault is named before them. */
   readonly first: boolean;
   readonly alarms: number;
   readonly seconds: number;
@@ -81,7 +81,7 @@ function judge(program: Program, findings: readonly Finding[]): Omit<Verdict, 's
     placeable:
       places.length > 0 && (hits.length === 0 || hits.some(({ id, where: at }) => id === fault || at !== null)),
     placed: hits.some((hit) => places.some((place) => isPlace(hit.where, place))),
-    first: faults.length > 0 && hits.includes(faults[0] as Finding),
+    first: faults[0] ? hits.includes(faults[0]) : hits.length > 0,
     alarms: faults.length,
   };
 }
