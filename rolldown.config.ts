@@ -144,11 +144,12 @@ export default defineConfig([
           { name: 'base', test: belowTensors, minShareCount: 2, priority: 4 },
           {
             name: 'shared',
-            test: /bindings\/(?!nn\/|data\/|io\/|onnx\/|program\/|page\/|train\/|doctor\/|explain\/)/,
+            test: /bindings\/(?!nn\/|optim\/|autograd\/|data\/|io\/|onnx\/|program\/|page\/|train\/|doctor\/|explain\/)/,
             minShareCount: 2,
             priority: 3,
           },
-          { name: 'modules', test: /bindings\/nn\//, minShareCount: 2 },
+          // With what works on modules: in the chunk of tensors it would draw layers into each program.
+          { name: 'modules', test: /bindings\/(nn|optim|autograd)\//, minShareCount: 2 },
           {
             name: 'loaders',
             test: /bindings\/data\/(bytes|core|idx|loader|shuffle)\.ts/,
