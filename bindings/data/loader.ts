@@ -12,7 +12,7 @@ import {
   ShapeError,
 } from '../memory/errors.ts';
 import { randomWords } from '../random.ts';
-import { scoped } from '../scope.ts';
+import { scope, scoped } from '../scope.ts';
 import { type Arguments, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { Shuffle } from './shuffle.ts';
@@ -228,9 +228,12 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
       const from = place.batch++ * batchSize;
       const to = Math.min(count, from + batchSize);
       const indices = order?.subarray(from, to) ?? range(from, to);
-      const batch = dataset.batch(indices);
-      expectSynchronous('DataLoader: dataset.batch', batch);
-      yield batch;
+      // What a dataset makes beside the batch goes at once: a turn that awaits would leave it to be collected.
+      yield scope(() => {
+        const batch = dataset.batch(indices);
+        expectSynchronous('DataLoader: dataset.batch', batch);
+        return batch;
+      });
     }
     place.epoch++;
     place.batch = 0;

@@ -13,6 +13,7 @@ export { LearningRateMonitor, type LearningRateMonitorOptions } from './callback
 export { type CheckpointStorage, ModelCheckpoint, type ModelCheckpointOptions } from './callbacks/model-checkpoint.ts';
 export type { Mode } from './callbacks/monitor.ts';
 export { NanGuard, type NanGuardOptions } from './callbacks/nan-guard.ts';
+export { formatDuration } from './callbacks/pace.ts';
 export { ProgressBar, type ProgressBarOptions } from './callbacks/progress-bar.ts';
 export type { ElementLike, StreamLike } from './callbacks/progress-views.ts';
 export { TimeLimit } from './callbacks/time-limit.ts';

@@ -385,11 +385,11 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
   /**
    * All that the next step depends on, as bytes: model, optimizers, schedules, random numbers, the place in the data,
    * metrics and callbacks. Any time will do, but for within a step.
-   * @param extra any JSON value of the caller's own
+   * @param extra any JSON value of the caller's own; without one the hyperparameters
    * @throws ArgumentError for an extra, or a state of a callback or metric, that JSON cannot keep
    */
   encodeCheckpoint(...args: [extra?: unknown]): Uint8Array {
-    const [extra = null] = takes.encodeCheckpoint.parse(args);
+    const [extra = this.hyperparameters] = takes.encodeCheckpoint.parse(args);
     return encodeState(savedOf(this, this.listeners.state()), extra);
   }
 
@@ -413,7 +413,7 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
    * @throws what encodeCheckpoint does; the system's error, `path` unchanged; BackendError outside Node
    */
   async saveCheckpoint(...args: [path: string, extra?: unknown]): Promise<void> {
-    const [path, extra = null] = takes.saveCheckpoint.parse(args) as [string, unknown];
+    const [path, extra] = takes.saveCheckpoint.parse(args) as [string, unknown];
     await writeFileAtomic(path, this.encodeCheckpoint(extra));
   }
 

@@ -2,20 +2,18 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { backend, init, io } from 'retrograd';
+import { type Evaluation, type Figures, formatDuration, ModelCheckpoint, ProgressBar } from 'retrograd/train';
 import { DatasetError, type DigitSet, loadMnist } from './dataset.ts';
 import { MetricsLog } from './metrics.ts';
 import { HELP, type Options, parseOptions, UsageError } from './options.ts';
-import { createProgress, formatDuration } from './progress.ts';
+import { figuresOfImages, percent } from './progress.ts';
 import { renderReport } from './report.ts';
-import { CLASSES, noTotals, type TestResult, Training } from './training.ts';
+import { CLASSES, countOf, fingerprintOf, type Judged, Training } from './training.ts';
 
-/** How often a run looks for Ctrl-C, and how often it saves itself against a crash. */
-const LISTEN_EVERY_MS = 50;
-const SAVE_EVERY_MS = 10_000;
+/** How often a run saves itself against a crash. */
+const SAVE_EVERY_SECONDS = 10;
 
-const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;
 const rate = (images: number, seconds: number): number => Math.round(images / Math.max(seconds, 1e-9));
 
 interface Run {
@@ -38,95 +36,64 @@ async function run(options: Options): Promise<void> {
   const file = (name: string): string => join(options.out, name);
   const checkpoint = file('checkpoint.safetensors');
 
-  const training = new Training(options, train);
+  /** Figures of an epoch and the test after it. */
+  const epochOf = ({ loss = 0, accuracy = 0, valLoss = 0 }: Readonly<Figures>) => {
+    const { epoch: seconds } = training.clock;
+    return {
+      trainLoss: loss,
+      trainAccuracy: accuracy,
+      testLoss: valLoss,
+      testAccuracy: (training.evaluation?.judged.correct ?? 0) / test.count,
+      seconds,
+      imagesPerSecond: rate(training.samples, seconds),
+    };
+  };
+  const log = new MetricsLog(file('metrics.jsonl'), epochOf);
+  const progress = new ProgressBar({
+    unit: 'img',
+    examples: train.count,
+    figures: figuresOfImages,
+    summary: ({ epoch, epochs }, figures) => {
+      const { trainLoss, trainAccuracy, testAccuracy, imagesPerSecond } = epochOf(figures);
+      return `epoch ${epoch + 1}/${epochs}  loss ${trainLoss.toFixed(4)}  train ${percent(trainAccuracy)}  test ${percent(testAccuracy)}  ${imagesPerSecond} images/s`;
+    },
+  });
+  const greeting = {
+    onFitStart: () =>
+      console.log(
+        `${train.count} training and ${test.count} test images; ${countOf(training.model)} parameters; ${describeBackend()}`,
+      ),
+  };
+  const saving = new ModelCheckpoint(
+    { write: (_, bytes) => io.writeFileAtomic(checkpoint, bytes), remove: () => {} },
+    { saveTopK: 0, everySeconds: SAVE_EVERY_SECONDS },
+  );
+  const training = new Training(options, train, test, [log, greeting, progress, saving]);
   if (options.resume) {
     if (!existsSync(checkpoint))
       throw new UsageError(
         `--resume: expected a stopped run in ${options.out}, got no ${checkpoint}; start one without --resume`,
       );
-    await training.load(checkpoint);
+    await training.resume(checkpoint);
   }
-  const log = new MetricsLog(file('metrics.jsonl'), options.resume ? training.step : undefined);
-
-  let stopped = false;
-  const stop = (): void => {
-    stopped = true;
-  };
-  process.once('SIGINT', stop).once('SIGTERM', stop);
-
-  console.log(
-    `${train.count} training and ${test.count} test images; ${training.parameters} parameters; ${describeBackend()}`,
-  );
-  const progress = createProgress({ epochs: options.epochs, images: train.count });
-  let result: TestResult | undefined;
-  try {
-    result = await epochs();
-  } finally {
-    progress.stop();
-    log.close();
-    process.off('SIGINT', stop).off('SIGTERM', stop);
-  }
-  if (stopped) {
+  const { stopped } = await training.fit(training.loader, { epochs: options.epochs, validation: training.test });
+  if (stopped !== null) {
     console.log(
       `Stopped after step ${training.step}; go on with: npm start -- --resume${options.out === 'runs/mnist' ? '' : ` --out ${options.out}`}`,
     );
   }
-  await finish({ options, training, log, train, test }, result ?? training.test(test));
-
-  async function epochs(): Promise<TestResult | undefined> {
-    let latest: TestResult | undefined;
-    let listened = performance.now();
-    let saved = listened;
-    while (training.loader.state().epoch < options.epochs && !stopped) {
-      const epoch = training.loader.state().epoch + 1;
-      progress.startEpoch(epoch, training.totals.images);
-      for (const [images, labels] of training.loader) {
-        const { loss, accuracy, gradNorm } = training.trainStep(images, labels);
-        log.append({ type: 'step', step: training.step, epoch, loss, accuracy, ...(gradNorm && { gradNorm }) });
-        const { totals } = training;
-        progress.update(totals.images, totals.loss / totals.images, totals.correct / totals.images);
-        const now = performance.now();
-        if (now - listened < LISTEN_EVERY_MS) continue;
-        listened = now;
-        await setImmediate();
-        if (stopped || now - saved > SAVE_EVERY_MS) {
-          await training.save(checkpoint);
-          saved = now;
-        }
-        if (stopped) return undefined;
-      }
-      latest = training.test(test);
-      const { images, loss, correct, seconds } = training.totals;
-      log.append({
-        type: 'epoch',
-        step: training.step,
-        epoch,
-        trainLoss: loss / images,
-        trainAccuracy: correct / images,
-        testLoss: latest.loss,
-        testAccuracy: latest.accuracy,
-        seconds,
-        imagesPerSecond: rate(images, seconds),
-      });
-      progress.endEpoch(
-        `epoch ${epoch}/${options.epochs}  loss ${(loss / images).toFixed(4)}  train ${percent(correct / images)}  ` +
-          `test ${percent(latest.accuracy)}  ${rate(images, seconds)} images/s`,
-      );
-      training.totals = noTotals();
-      await training.save(checkpoint);
-      await setImmediate(); // a Ctrl-C of the last moments
-    }
-    return latest;
-  }
+  const latest = training.batch === 0 ? training.evaluation : null;
+  await finish({ options, training, log, train, test }, latest ?? (await training.evaluate(training.test)));
 }
 
 /** Writes the weights and the report of a run, and says how it went. */
-async function finish(run: Run, { accuracy, loss, confusion, mistakes }: TestResult): Promise<void> {
+async function finish(run: Run, { loss, judged }: Evaluation<Training['metrics']>): Promise<void> {
   const { options, training, log, train, test } = run;
+  const { correct, confusion, mistakes }: Judged = judged;
+  const seconds = training.clock.all;
   const file = (name: string): string => join(options.out, name);
   await io.saveSafetensors(file('model.safetensors'), training.model.stateDict(), { model: options.model });
-  const images = log.records.filter((record) => record.type === 'epoch').length * train.count + training.totals.images;
-  const imagesPerSecond = rate(images, training.seconds);
+  const imagesPerSecond = rate(training.epoch * train.count + training.samples, seconds);
   const { limit, epochs: count, batchSize, lr, optimizer, seed, model } = options;
   const html = renderReport({
     title: /^mnist$/i.test(options.name) ? 'MNIST' : `MNIST, ${options.name}`,
@@ -137,9 +104,9 @@ async function finish(run: Run, { accuracy, loss, confusion, mistakes }: TestRes
     mistakes,
     rows: test.rows,
     cols: test.cols,
-    seconds: training.seconds,
+    seconds,
     imagesPerSecond,
-    parameters: training.parameters,
+    parameters: countOf(training.model),
     settings: {
       model,
       epochs: count,
@@ -159,10 +126,10 @@ async function finish(run: Run, { accuracy, loss, confusion, mistakes }: TestRes
   console.log(
     [
       '',
-      `Test accuracy   ${percent(accuracy)}  (${mistakes.length} of ${test.count} wrong, loss ${loss.toFixed(4)})`,
-      `Training        ${formatDuration(training.seconds)}, ${training.step} steps, ${imagesPerSecond} images/s`,
+      `Test accuracy   ${percent(correct / test.count)}  (${mistakes.length} of ${test.count} wrong, loss ${loss.toFixed(4)})`,
+      `Training        ${formatDuration(seconds)}, ${training.step} steps, ${imagesPerSecond} images/s`,
       `Memory          ${(backend().memory.peak / 2 ** 20).toFixed(1)} MiB at its peak`,
-      `Weights         ${file('model.safetensors')}  (SHA-256 of the numbers: ${training.fingerprint().slice(0, 16)})`,
+      `Weights         ${file('model.safetensors')}  (SHA-256 of the numbers: ${fingerprintOf(training.model).slice(0, 16)})`,
       `Report          ${file('report.html')}`,
     ].join('\n'),
   );

@@ -1,5 +1,5 @@
 // metrics.jsonl: one JSON object a line, appended as training goes.
-import { closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { type Callback, type Figures, JsonLinesLogger, type Trainer } from 'retrograd/train';
 
 /** One training step. */
 export interface StepRecord {
@@ -34,73 +34,45 @@ export interface EpochRecord {
 
 export type MetricsRecord = StepRecord | EpochRecord;
 
-/**
- * Reads a file of metrics. A last line that was torn by a crash is left out; a missing file has no records.
- *
- * @throws Error naming the line, where any other line is not a JSON object with a type and a step.
- */
-export function readMetrics(path: string): MetricsRecord[] {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-  const lines = text.split('\n');
-  lines.pop(); // what stands behind the last line break is nothing, or torn
-  return lines.map((line, index) => {
-    const record = parseRecord(line);
-    if (record === undefined) {
-      throw new Error(
-        `metrics: expected a JSON object with type and step in line ${index + 1} of ${path}, got ${line.slice(0, 80)}`,
-      );
-    }
-    return record;
-  });
-}
+const GRAD_NORM_EVERY = 10;
 
-function parseRecord(line: string): MetricsRecord | undefined {
-  try {
-    const value = JSON.parse(line, (_, field) => (field === null ? Number.NaN : field));
-    const known = value.type === 'step' || value.type === 'epoch';
-    return known && Number.isSafeInteger(value.step) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
+const gradientNorms = (model: Trainer['model']): Record<string, number> =>
+  Object.fromEntries(model.namedParameters().map(([name, p]) => [name, p.grad?.norm().item() ?? 0]));
 
-/**
- * A file of metrics open for writing. Each record reaches the system at once, so that a killed run keeps what it wrote.
- */
-export class MetricsLog {
-  readonly #records: MetricsRecord[];
-  readonly #file: number;
+/** Writes the records of a run, which goes on where the trainer does. */
+export class MetricsLog implements Callback<Trainer> {
+  readonly #lines: JsonLinesLogger;
+  readonly #epoch: (figures: Readonly<Figures>) => Omit<EpochRecord, 'type' | 'step' | 'epoch'>;
 
-  /**
-   * Opens `path`. Without `resumeAt` the file begins anew; with it, records up to that step stay and later ones, of
-   * steps that will be done again, are dropped.
-   */
-  constructor(path: string, resumeAt?: number) {
-    this.#records = resumeAt === undefined ? [] : readMetrics(path).filter((record) => record.step <= resumeAt);
-    const text = this.#records.map((record) => `${JSON.stringify(record)}\n`).join('');
-    // Renamed into place, so that a crash here does not lose the records of the run so far.
-    writeFileSync(`${path}.tmp`, text);
-    renameSync(`${path}.tmp`, path);
-    this.#file = openSync(path, 'a');
+  /** @param epoch what the record of an epoch has beside its step and number */
+  constructor(path: string, epoch: (figures: Readonly<Figures>) => Omit<EpochRecord, 'type' | 'step' | 'epoch'>) {
+    this.#lines = new JsonLinesLogger(path);
+    this.#epoch = epoch;
   }
 
   /** All records of the run: those kept from before and those appended. */
   get records(): readonly MetricsRecord[] {
-    return this.#records;
+    return this.#lines.records as unknown as readonly MetricsRecord[];
   }
 
-  append(record: MetricsRecord): void {
-    this.#records.push(record);
-    writeSync(this.#file, `${JSON.stringify(record)}\n`);
+  onFitStart(run: Trainer): Promise<void> {
+    return this.#lines.open(run.step);
   }
 
-  close(): void {
-    closeSync(this.#file);
+  onStepEnd({ step, epoch, model }: Trainer, { loss, accuracy }: Readonly<Figures>): void {
+    const gradNorm = step % GRAD_NORM_EVERY === 1 && { gradNorm: gradientNorms(model) };
+    this.#lines.append({ type: 'step', step, epoch: epoch + 1, loss, accuracy, ...gradNorm });
+  }
+
+  onEpochEnd({ step, epoch }: Trainer, figures: Readonly<Figures>): void {
+    this.#lines.append({ type: 'epoch', step, epoch: epoch + 1, ...this.#epoch(figures) });
+  }
+
+  onFitEnd(): void {
+    this.#lines.close();
+  }
+
+  onError(): void {
+    this.#lines.close();
   }
 }

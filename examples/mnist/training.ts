@@ -1,18 +1,7 @@
 // The network, its training step and its test: all that knows about tensors.
 import { createHash } from 'node:crypto';
-import {
-  compile,
-  data,
-  functional as F,
-  io,
-  manualSeed,
-  nn,
-  noGrad,
-  optim,
-  scope,
-  type Tensor,
-  tensor,
-} from 'retrograd';
+import { data, functional as F, io, manualSeed, nn, optim, type Tensor, tensor } from 'retrograd';
+import { type Callback, type Figures, type Metric, Trainer } from 'retrograd/train';
 import type { DigitSet } from './dataset.ts';
 import type { ModelName, OptimizerName, Options } from './options.ts';
 import type { Mistake } from './report.ts';
@@ -85,170 +74,154 @@ const optimizers: Record<OptimizerName, (params: Tensor[], lr: number) => optim.
   adamw: (params, lr) => new optim.AdamW(params, { lr }),
 };
 
-/** Sums over the steps of an epoch so far. */
-export interface Totals {
-  images: number;
-  loss: number;
-  correct: number;
-  seconds: number;
-}
-export const noTotals = (): Totals => ({ images: 0, loss: 0, correct: 0, seconds: 0 });
-
-/** What a checkpoint holds beside the tensors. */
-interface Saved {
-  readonly settings: Record<string, string | number>;
-  readonly step: number;
-  readonly totals: Totals;
-  /** Seconds of training in all, without tests. */
-  readonly seconds: number;
-}
-
-export interface StepResult {
-  readonly loss: number;
-  readonly accuracy: number;
-  readonly gradNorm: Record<string, number> | undefined;
-}
-
-export interface TestResult {
-  readonly loss: number;
-  readonly accuracy: number;
+/** What the network makes of images that it was not trained on. */
+export interface Judged {
+  readonly correct: number;
+  /** How often a digit, the row, was taken for another, the column. */
   readonly confusion: number[][];
   readonly mistakes: Mistake[];
 }
 
-const GRAD_NORM_EVERY = 10;
+/** Finds the images that the network takes for other digits; they come in the order of `set`. */
+class Judge implements Metric<Judged> {
+  readonly #set: DigitSet;
+  #index = 0;
+  #judged: Judged = { correct: 0, confusion: [], mistakes: [] };
 
-/** A model in training. */
-export class Training {
-  readonly model: nn.Sequential;
-  readonly loader: data.DataLoader<[images: Tensor, labels: Tensor]>;
-  step = 0;
-  /** Of the epoch under way. */
-  totals = noTotals();
-  seconds = 0;
-  readonly #optimizer: optim.Optimizer<object>;
-  readonly #options: Options;
-  readonly #settings: Saved['settings'];
-  /** One step, as one call into WebAssembly from the second time on. */
-  readonly #trainBatch = compile((images: Tensor, labels: Tensor) => {
-    this.#optimizer.zeroGrad();
-    const logits = this.model.forward(images);
-    const loss = F.crossEntropy(logits, labels);
-    loss.backward();
-    this.#optimizer.step();
-    return { loss, accuracy: logits.argmax(1).eq(labels).to('f32').mean() };
-  });
-  readonly #testBatch = compile((images: Tensor, labels: Tensor) => {
-    const logits = this.model.forward(images);
-    const loss = F.crossEntropy(logits, labels, { reduction: 'sum' });
-    return { loss, predictions: logits.argmax(1), confidences: F.softmax(logits, 1).amax(1) };
-  });
-
-  constructor(options: Options, train: DigitSet) {
-    const { seed, batchSize, lr, optimizer, model, limit } = options;
-    this.#options = options;
-    manualSeed(seed);
-    this.model = models[model](train.rows, train.cols);
-    this.#optimizer = optimizers[optimizer](this.model.parameters(), lr);
-    this.loader = new data.DataLoader(new Digits(train), { batchSize, shuffle: true, seed });
-    this.#settings = { model, optimizer, 'batch-size': batchSize, lr, seed, limit: limit ?? train.count };
+  constructor(set: DigitSet) {
+    this.#set = set;
+    this.reset();
   }
 
-  /** Count of trained numbers. */
-  get parameters(): number {
-    return this.model.parameters().reduce((sum, p) => sum + p.size, 0);
+  reset(): void {
+    const confusion = Array.from({ length: CLASSES }, () => new Array<number>(CLASSES).fill(0));
+    this.#judged = { correct: 0, confusion, mistakes: [] };
+    this.#index = 0;
   }
 
-  /** SHA-256 of all weights: two runs with the same one are the same to the bit. */
-  fingerprint(): string {
-    const hash = createHash('sha256');
-    for (const p of this.model.parameters()) hash.update(new Uint8Array(p.data.buffer));
-    return hash.digest('hex');
+  update(logits: Tensor, labels: Tensor): void {
+    const predictions = logits.argmax(1).data;
+    const confidences = F.softmax(logits, 1).amax(1).data;
+    const { confusion, mistakes } = this.#judged;
+    const size = this.#set.rows * this.#set.cols;
+    labels.data.forEach((label, i) => {
+      const predicted = predictions[i] as number;
+      const row = confusion[label] as number[];
+      row[predicted] = (row[predicted] as number) + 1;
+      const index = this.#index++;
+      if (predicted === label) return;
+      const pixels = this.#set.images.subarray(index * size, (index + 1) * size);
+      mistakes.push({ pixels, label, predicted, confidence: confidences[i] as number, index });
+    });
+    this.#judged = { confusion, mistakes, correct: this.#index - mistakes.length };
   }
 
-  /** One optimizer step. */
-  trainStep(images: Tensor, labels: Tensor): StepResult {
+  compute(): Judged {
+    return this.#judged;
+  }
+}
+
+/** Count of trained numbers. */
+export const countOf = (model: nn.Module): number => model.parameters().reduce((sum, p) => sum + p.size, 0);
+
+/** SHA-256 of all weights: two runs with the same one are the same to the bit. */
+export function fingerprintOf(model: nn.Module): string {
+  const hash = createHash('sha256');
+  for (const p of model.parameters()) hash.update(new Uint8Array(p.data.buffer));
+  return hash.digest('hex');
+}
+
+/** Seconds of training: of the epoch under way, and in all. */
+export class Clock implements Callback<Trainer> {
+  readonly name = 'Clock';
+  epoch = 0;
+  all = 0;
+
+  onEpochStart(): void {
+    this.epoch = 0;
+  }
+
+  /** Adds the time that `fn` takes. */
+  time<T>(fn: () => T): T {
     const start = performance.now();
-    this.#setLearningRate();
-    const { loss, accuracy } = this.#trainBatch(images, labels);
-    this.step++;
-    const result = {
-      loss: loss.item(),
-      accuracy: accuracy.item(),
-      gradNorm: this.step % GRAD_NORM_EVERY === 1 ? this.#gradientNorms() : undefined,
-    };
-    const { totals } = this;
-    totals.images += labels.size;
-    totals.loss += result.loss * labels.size;
-    totals.correct += result.accuracy * labels.size;
+    const result = fn();
     const seconds = (performance.now() - start) / 1000;
-    totals.seconds += seconds;
-    this.seconds += seconds;
+    this.epoch += seconds;
+    this.all += seconds;
     return result;
   }
 
-  /** The learning rate falls in a straight line to 0 over the epochs asked for; the last steps only polish. */
-  #setLearningRate(): void {
-    const { lr, epochs } = this.#options;
-    const share = this.step / (epochs * this.loader.length);
-    for (const group of this.#optimizer.paramGroups) (group as { lr?: number }).lr = lr * Math.max(0, 1 - share);
+  state(): object {
+    return { epoch: this.epoch, all: this.all };
   }
 
-  #gradientNorms(): Record<string, number> {
-    return Object.fromEntries(this.model.namedParameters().map(([name, p]) => [name, p.grad?.norm().item() ?? 0]));
+  loadState({ epoch, all }: { epoch: number; all: number }): void {
+    this.epoch = epoch;
+    this.all = all;
+  }
+}
+
+type Batch = [images: Tensor, labels: Tensor];
+type Metrics = { judged: Metric<Judged> };
+
+/** Trains the network that the options name, and judges it by images of `test`. */
+export class Training extends Trainer<nn.Sequential, Batch, Metrics> {
+  readonly clock: Clock;
+  readonly loader: data.DataLoader<Batch>;
+  readonly test: data.DataLoader<Batch>;
+  readonly #falls: optim.lrScheduler.LRScheduler;
+
+  constructor(options: Options, train: DigitSet, test: DigitSet, callbacks: readonly Callback<Trainer>[] = []) {
+    const { seed, batchSize, lr, optimizer: name, model: kind, epochs, limit } = options;
+    manualSeed(seed);
+    const model = models[kind](train.rows, train.cols);
+    const optimizer = optimizers[name](model.parameters(), lr);
+    const loader = new data.DataLoader(new Digits(train), { batchSize, shuffle: true, seed });
+    const steps = epochs * loader.length;
+    // It falls in a straight line to 0 over the epochs asked for; the last steps only polish.
+    const falls = new optim.lrScheduler.LambdaLR(optimizer, (step) => Math.max(0, 1 - step / steps));
+    const clock = new Clock();
+    super(model, {
+      optimizer,
+      schedule: { scheduler: falls, interval: 'step' },
+      metrics: { judged: new Judge(test) },
+      callbacks: [clock, ...callbacks],
+      hyperparameters: { model: kind, optimizer: name, 'batch-size': batchSize, lr, seed, limit: limit ?? train.count },
+      handleInterrupt: true,
+    });
+    this.clock = clock;
+    this.loader = loader;
+    this.test = new data.DataLoader(new Digits(test), { batchSize: TEST_BATCH });
+    this.#falls = falls;
   }
 
-  /** Loss, accuracy and confusion on images that it was not trained on. */
-  test(set: DigitSet): TestResult {
-    const confusion = Array.from({ length: CLASSES }, () => new Array<number>(CLASSES).fill(0));
-    const mistakes: Mistake[] = [];
-    const size = set.rows * set.cols;
-    let loss = 0;
-    let correct = 0;
-    let index = 0;
-    this.model.eval();
-    for (const [images, labels] of new data.DataLoader(new Digits(set), { batchSize: TEST_BATCH }))
-      noGrad(() => {
-        const result = this.#testBatch(images, labels);
-        loss += result.loss.item();
-        const predictions = result.predictions.data;
-        const confidences = result.confidences.data;
-        labels.data.forEach((label, i) => {
-          const predicted = predictions[i] as number;
-          (confusion[label] as number[])[predicted] = ((confusion[label] as number[])[predicted] as number) + 1;
-          if (predicted === label) correct++;
-          else {
-            const pixels = set.images.subarray(index * size, (index + 1) * size);
-            mistakes.push({ pixels, label, predicted, confidence: confidences[i] as number, index });
-          }
-          index++;
-        });
-      });
-    this.model.train();
-    return { loss: loss / set.count, accuracy: correct / set.count, confusion, mistakes };
+  override trainingStep([images, labels]: Batch) {
+    const logits = this.model.forward(images);
+    const accuracy = logits.argmax(1).eq(labels).to('f32').mean();
+    return { loss: F.crossEntropy(logits, labels), accuracy };
   }
 
-  /** Saves all that the next step depends on. */
-  async save(path: string): Promise<void> {
-    const extra: Saved = { settings: this.#settings, step: this.step, totals: this.totals, seconds: this.seconds };
-    await io.saveCheckpoint(path, { model: this.model, optimizer: this.#optimizer, loader: this.loader }, extra);
+  override validationStep([images, labels]: Batch) {
+    const output = this.model.forward(images);
+    return { loss: F.crossEntropy(output, labels), output, target: labels };
   }
 
-  /** Goes on where save() was called. @throws Error where the run had other settings */
-  async load(path: string): Promise<void> {
+  override trainBatch(batch: Batch): Figures | null {
+    return this.clock.time(() => super.trainBatch(batch));
+  }
+
+  /** Goes on with the run at `path`. @throws Error where that had other settings */
+  async resume(path: string): Promise<void> {
     const bytes = await io.readFileBytes(path);
     const { metadata } = io.decodeSafetensors(bytes);
-    const { settings } = JSON.parse(metadata.extra ?? '{}') as Partial<Saved>;
-    for (const [name, value] of Object.entries(this.#settings))
+    const settings = JSON.parse(metadata.extra ?? '{}') as Record<string, unknown>;
+    for (const [name, value] of Object.entries(this.hyperparameters ?? {}))
       if (settings?.[name] !== value)
         throw new Error(
           `--resume: expected the run's own settings, got --${name} ${value} where the run has ${settings?.[name]}`,
         );
-    const saved = scope(() =>
-      io.decodeCheckpoint(bytes, { model: this.model, optimizer: this.#optimizer, loader: this.loader }),
-    ) as Saved;
-    this.step = saved.step;
-    this.totals = { ...saved.totals };
-    this.seconds = saved.seconds;
+    this.decodeCheckpoint(bytes);
+    // There may be more epochs now than there were.
+    this.#falls.step(this.step);
   }
 }

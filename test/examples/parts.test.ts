@@ -6,7 +6,6 @@ import { inflateSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { init, tensor } from '../../bindings/index.ts';
 import { DatasetError, loadMnist } from '../../examples/mnist/dataset.ts';
-import { MetricsLog, type MetricsRecord, readMetrics } from '../../examples/mnist/metrics.ts';
 import { HELP, parseOptions, UsageError } from '../../examples/mnist/options.ts';
 import { savePicture } from '../../examples/mnist/picture.ts';
 import { createProgress, formatDuration } from '../../examples/mnist/progress.ts';
@@ -229,72 +228,6 @@ describe('loadMnist', () => {
   });
 });
 
-describe('MetricsLog', () => {
-  const step = (n: number, loss = 1 / n): MetricsRecord => ({
-    type: 'step',
-    step: n,
-    epoch: 1,
-    loss,
-    accuracy: 0.5,
-    gradNorm: { a: n },
-  });
-  const epoch = (n: number): MetricsRecord => ({
-    type: 'epoch',
-    step: n,
-    epoch: 1,
-    trainLoss: 1,
-    trainAccuracy: 0.5,
-    testLoss: 2,
-    testAccuracy: 0.25,
-    seconds: 3,
-    imagesPerSecond: 4,
-  });
-
-  it('writes one object a line, at once, and reads them back', () => {
-    const path = join(folder, 'a.jsonl');
-    const log = new MetricsLog(path);
-    const all = [step(1), step(2, Number.NaN), epoch(2)];
-    for (const [i, record] of all.entries()) {
-      log.append(record);
-      expect(readMetrics(path)).toEqual(all.slice(0, i + 1));
-    }
-    expect(log.records).toEqual(all);
-    log.close();
-  });
-
-  it('resumes: keeps what was done, drops what will be done again, heals a torn line', async () => {
-    const path = join(folder, 'b.jsonl');
-    const log = new MetricsLog(path);
-    for (const record of [step(1), step(2), epoch(2), step(3)]) log.append(record);
-    log.close();
-    await writeFile(path, '{"type":"step","st', { flag: 'a' });
-    const resumed = new MetricsLog(path, 2);
-    expect(resumed.records).toEqual([step(1), step(2), epoch(2)]);
-    resumed.append(step(3, 9));
-    resumed.close();
-    expect(readMetrics(path)).toEqual([step(1), step(2), epoch(2), step(3, 9)]);
-    expect((await readFile(path, 'utf8')).split('\n')).toHaveLength(5);
-  });
-
-  it('begins anew without resuming, and resumes where there is no file', async () => {
-    const path = join(folder, 'c.jsonl');
-    await writeFile(path, 'old');
-    new MetricsLog(path).close();
-    expect(await readFile(path, 'utf8')).toBe('');
-    const none = new MetricsLog(join(folder, 'd.jsonl'), 7);
-    expect(none.records).toEqual([]);
-    none.close();
-  });
-
-  it('names a damaged line', async () => {
-    const path = join(folder, 'e.jsonl');
-    for (const line of ['{"type":"step"', 'null', '[]', '{"type":"step","step":"1"}', '{"type":"x","step":1}']) {
-      await writeFile(path, `${JSON.stringify(step(1))}\n${line}\n${JSON.stringify(step(2))}\n`);
-      expect(() => readMetrics(path)).toThrow(/in line 2 of /);
-    }
-  });
-});
-
 describe('createProgress', () => {
   /** A stream that keeps what is written. */
   function sink(isTTY: boolean) {
@@ -370,7 +303,7 @@ describe('createProgress', () => {
   });
 
   it('formats durations', () => {
-    expect([0, 1.4, 89, 90, 605, 3600, 3725].map(formatDuration)).toEqual([
+    expect([0, 1.4, 89, 90, 605, 3600, 3725].map((seconds) => formatDuration(seconds))).toEqual([
       '0 s',
       '1 s',
       '89 s',

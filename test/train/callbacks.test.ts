@@ -273,6 +273,14 @@ describe('loggers', () => {
     expect(lines()).toEqual([...before, { step: 6, loss }, { step: 7, loss }]);
     expect(logger.records).toEqual(lines());
     expect(() => logger.logScalars(1, { x: 1 })).toThrow('expected a logger that is open');
+    for (const line of ['{"step":1', 'null', '[]', '{"step":"1"}']) {
+      writeFileSync(path, `{"step":1,"loss":null}\n${line}\n{"step":2}\n`);
+      await expect(logger.open(2)).rejects.toThrow('open: expected an object with a step in line 2, got');
+    }
+    writeFileSync(path, '{"step":1,"loss":null}\n');
+    await logger.open(2);
+    expect(logger.records).toEqual([{ step: 1, loss: Number.NaN }]);
+    logger.close();
   });
 
   it('write a table, whose columns may become more', async () => {

@@ -1,8 +1,11 @@
 // How fast a training goes, and how long it will still take, in words.
+import { callable } from '../../signature.ts';
 import type { Figures, Run } from './callback.ts';
 
 /** `75 s`, `2:05 min`, `1:02:05 h`: whole seconds. */
-export function formatDuration(seconds: number): string {
+export const formatDuration: (seconds: number) => string = callable('formatDuration(seconds: number)', duration);
+
+function duration(seconds: number): string {
   const total = Math.max(0, Math.round(seconds));
   const pad = (n: number): string => String(n).padStart(2, '0');
   if (total < 90) return `${total} s`;

@@ -77,7 +77,7 @@ export class ProgressBar implements Callback<Run> {
   }
 
   onFitStart(run: Run): void {
-    this.#shown = this.#now();
+    this.#shown = this.#view.waits ? this.#now() : Number.NEGATIVE_INFINITY;
     this.#pace.start(run.samples);
   }
 

@@ -28,6 +28,8 @@ export interface ElementLike {
 export interface View {
   /** Milliseconds between two looks. */
   readonly every: number;
+  /** Whether the first look comes only after that time. */
+  readonly waits: boolean;
   show(parts: Parts): void;
   /** Leaves a line for good. */
   leave(line: string): void;
@@ -48,6 +50,7 @@ export function onTerminal(stream: StreamLike): View {
   };
   return {
     every: 100,
+    waits: false,
     show({ label, share, figures, rate, left }) {
       // What the numbers leave of the line.
       const size = Math.max(5, Math.min(30, (stream.columns ?? 80) - 74));
@@ -72,6 +75,7 @@ export function onTerminal(stream: StreamLike): View {
 /** A line every two seconds. */
 export const asLines = (write: (line: string) => void): View => ({
   every: 2000,
+  waits: true,
   show({ label, share, figures, rate, left }) {
     write([`${label} ${percent(share)}`, figures, rate, left].join('  ').trimEnd());
   },
@@ -89,6 +93,7 @@ export function inPage(element: ElementLike): View {
   element.replaceChildren(bar as never, text as never);
   return {
     every: 100,
+    waits: false,
     show({ label, share, figures, rate, left }) {
       if (share !== null) bar.value = share;
       text.textContent = [label, figures, rate, left].filter(Boolean).join(' · ');

@@ -1,5 +1,5 @@
 // Figures as lines of JSON.
-import { ArgumentError } from '../../memory/errors.ts';
+import { ArgumentError, describe, FormatError } from '../../memory/errors.ts';
 import { signature } from '../../signature.ts';
 import { Lines, type WriteLine } from './lines.ts';
 import type { Hyperparameters, Logger } from './logger.ts';
@@ -24,18 +24,19 @@ function written(record: object): string {
   }
 }
 
-/** A line, read; undefined for one that is torn or no object. */
-function parsed(line: string): Record<string, unknown> | undefined {
+/** A line, read; null is NaN. @throws FormatError for one that is no record with a step */
+function parsed(line: string, number: number): Record<string, unknown> {
   try {
-    return Object(JSON.parse(line)) as Record<string, unknown>;
-  } catch {
-    return undefined;
-  }
+    const record = JSON.parse(line, (_, field) => (field === null ? Number.NaN : field));
+    if (Number.isSafeInteger(record.step)) return record;
+  } catch {}
+  throw new FormatError(`open: expected an object with a step in line ${number + 1}, got ${describe(line)}`);
 }
 
 /**
  * Writes a line of JSON for each record, `{"step":50,"loss":0.3}`, to a file such as `metrics.jsonl`, at once. NaN and
- * ±Infinity are null, as JSON has it. Where a run goes on, records of steps that will be made again are dropped.
+ * ±Infinity are null, as JSON has it. Where a run goes on, records of steps that will be made again are dropped, and a
+ * last line that a crash has torn.
  */
 export class JsonLinesLogger implements Logger {
   readonly #lines: Lines;
@@ -52,12 +53,18 @@ export class JsonLinesLogger implements Logger {
     return this.#records;
   }
 
-  /** @throws BackendError for a path outside Node; the system's error */
+  /** @throws FormatError for a line that is none of a logger; BackendError for a path outside Node; the system's error */
   async open(...args: [step?: number]): Promise<void> {
     const [step] = takes.open.parse(args) as [number];
-    const goesOn = (line: string): boolean => ((parsed(line)?.step as number | undefined) ?? 0) <= step;
-    const kept = await this.#lines.open(step > 0 ? (line) => parsed(line) !== undefined && goesOn(line) : null);
-    this.#records = kept.map((line) => parsed(line) as Record<string, unknown>);
+    const records: Record<string, unknown>[] = [];
+    const keep = (line: string, number: number): boolean => {
+      const record = parsed(line, number);
+      const keeps = (record.step as number) <= step;
+      if (keeps) records.push(record);
+      return keeps;
+    };
+    await this.#lines.open(step > 0 ? keep : null);
+    this.#records = records;
   }
 
   /** Appends a record of your own. */

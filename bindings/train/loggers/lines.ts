@@ -22,7 +22,7 @@ export class Lines {
    * Opens it: with the lines that were there that `keep` keeps, or anew without it.
    * @returns those
    */
-  async open(keep: ((line: string) => boolean) | null): Promise<string[]> {
+  async open(keep: ((line: string, number: number) => boolean) | null): Promise<string[]> {
     const target = this.#target;
     if (typeof target !== 'string') {
       this.#write = target;
