@@ -17,6 +17,7 @@ import {
   withMemory,
 } from './data.ts';
 import type { Engine, Info, TfBackend, TfDtype, Values } from './engine.ts';
+import { keepKnown } from './known.ts';
 import { Waiting } from './later.ts';
 
 /** Methods of the cpu backend that its kernels call, and that make tensors of tfjs: they need classes of it. */
@@ -61,6 +62,7 @@ export class Backend implements TfBackend {
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    keepKnown(engine.state);
     const { kernels, probes } = runtime();
     this.kernels = kernels;
     this.probes = probes;

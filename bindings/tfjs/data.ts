@@ -99,6 +99,9 @@ export class Data implements Operand {
   later: Later | null = null;
   /** How many kernels that wait are going to read it. */
   readers = 0;
+  /** What tfjs keeps of it, and for which table: see known.ts. */
+  table: object | null = null;
+  info: object | null = null;
 
   constructor(owner: Owner, dtype: TfDtype, size: number, place: Block | null) {
     this.owner = owner;

@@ -1,5 +1,6 @@
 // What this backend knows of TensorFlow.js, which it never imports: the engine and the registry of kernels that tfjs
 // keeps on globalThis, one for all copies of it that are loaded.
+
 import type { Kernels } from '../kernels/table.ts';
 
 /** Element types of TensorFlow.js. */
@@ -34,9 +35,17 @@ export type KernelFunc = (call: {
   readonly backend: object;
 }) => unknown;
 
+/** A table of tfjs's engine, by ids of data. */
+export interface Table {
+  has(id: object): boolean;
+  get(id: object): unknown;
+  set(id: object, info: object): unknown;
+  delete(id: object): boolean;
+}
+
 /** The part of tfjs's engine that is used here. */
 export interface Engine {
-  readonly state: { readonly profiling: boolean };
+  readonly state: { readonly profiling: boolean; tensorInfo: Table };
   registerBackend(name: string, factory: () => unknown, priority: number): boolean;
   findBackendFactory(name: string): unknown;
   findBackend(name: string): object | null;

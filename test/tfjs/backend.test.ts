@@ -42,6 +42,33 @@ describe('the backend', () => {
     expect(blocks()).toBe(before);
   });
 
+  it('keeps what tfjs knows of its data, and of that alone', async () => {
+    const known = (): Map<object, object> =>
+      (tf.engine() as unknown as { state: { tensorInfo: Map<object, object> } }).state.tensorInfo;
+    const x = tf.tensor([1, 2, 3]);
+    const y = tf.clone(x);
+    const [before] = [tf.memory().numDataBuffers];
+    expect(known().get(x.dataId)).toMatchObject({ backend: backend(), dtype: 'float32', bytes: 12 });
+    x.dispose();
+    expect(known().has(y.dataId)).toBe(true);
+    await tf.setBackend('cpu');
+    const other = tf.add(y, 1);
+    expect(known().get(y.dataId)).toMatchObject({ backend: backend() });
+    expect(known().has(other.dataId)).toBe(true);
+    tf.dispose([y, other]);
+    expect([known().has(y.dataId), known().has(other.dataId)]).toEqual([false, false]);
+    expect(known().delete(other.dataId)).toBe(false);
+    expect(tf.memory().numDataBuffers).toBe(before - 1);
+    await tf.setBackend('retrograd');
+    const z = tf.tensor([1]);
+    tf.engine().reset();
+    await tf.setBackend('retrograd');
+    // After a reset it knows nothing of before.
+    expect(known().has(z.dataId)).toBe(false);
+    z.dispose();
+    expect(tf.memory().numTensors).toBe(0);
+  });
+
   it('frees all when it is disposed of, whatever lives', async () => {
     const before = blocks();
     tf.add([1, 2, 3], 1);

@@ -1,7 +1,7 @@
 // The part of TensorFlow.js that accelerate() patches and calls, private names included. They are the same in all
 // published builds since 2021, minified ones too; checkParts() looks for them before anything is patched.
 import { ArgumentError } from '../../memory/errors.ts';
-import type { Engine, Info, TfBackend, TfDtype } from '../engine.ts';
+import type { Engine, Info, Table, TfBackend, TfDtype } from '../engine.ts';
 
 /** A tensor of tfjs. */
 export interface TfTensor extends Info {
@@ -92,7 +92,7 @@ export interface TfEngine extends Engine {
     kernelDepth: number;
     activeTape: unknown[] | null;
     readonly activeScope: { readonly name: string } | null;
-    readonly tensorInfo: WeakMap<object, unknown>;
+    tensorInfo: Table;
     numTensors: number;
     numBytes: number;
     numDataBuffers: number;
