@@ -4,6 +4,7 @@ import { ACT_NONE } from "../gemm/epilogue";
 import { runWithTile } from "../gemm/tiles";
 import { depthwiseBackwardInput, depthwiseBackwardWeight, depthwiseForward } from "./depthwise/depthwise";
 import { depthwiseBackwardInputStride2 } from "./depthwise/stride2";
+import { directBackwardInput, directBackwardWeight, directForward } from "./direct/direct";
 import { Axis, Geometry, readForward } from "./geometry";
 import { Igemm, igemmIn } from "./igemm/igemm";
 import { Im2colPixels, Im2colTaps } from "./igemm/im2col";
@@ -22,9 +23,10 @@ import { Winograd } from "./winograd/winograd";
  * workspace: gemm_workspace_bytes() bytes, aligned to 64. dims: see geometry.ts. Overwrites y. Slices of images, of
  * groups, or of the output channels of one group have the bits of the whole.
  *
- * Each element is summed as in gemm_f32, over taps in the order of w: the same bits for any tile and any batch. 3x3
- * taps without strides, with many channels, go by Winograd's algorithm: within 1e-5 of the norm of the result, and a
- * NaN or infinity reaches the other outputs of its tiles of 4x4.
+ * Each element is summed as in gemm_f32, over taps in the order of w, or, where one or two channels are written, three
+ * rows of taps at a time: the same bits for any tile and any batch. 3x3 taps without strides, with many channels, go by
+ * Winograd's algorithm: within 1e-5 of the norm of the result, and a NaN or infinity reaches the other outputs of its
+ * tiles of 4x4.
  *
  * Source: PyTorch's conv1d, conv2d and conv3d.
  */
@@ -47,6 +49,10 @@ export function conv_forward_f32(
   if (algorithm == 0) algorithm = selectConv(ConvDirection.FORWARD, ConvLayout.NCHW, g);
   if (algorithm == ConvAlgorithm.DEPTHWISE || algorithm == ConvAlgorithm.DEPTHWISE_3X3) {
     depthwiseForward(y, x, w, bias, act, algorithm, workspace, g);
+    return;
+  }
+  if (algorithm >= ConvAlgorithm.DIRECT) {
+    directForward(y, x, w, bias, act, algorithm, workspace, g);
     return;
   }
   if (algorithm == ConvAlgorithm.WINOGRAD) {
@@ -111,6 +117,10 @@ export function conv_backward_input_f32(
   }
   if (algorithm == ConvAlgorithm.DEPTHWISE_STRIDE2) {
     depthwiseBackwardInputStride2(dx, g, w, bias, workspace, shape);
+    return;
+  }
+  if (algorithm >= ConvAlgorithm.DIRECT) {
+    directBackwardInput(dx, g, w, bias, algorithm, workspace, shape);
     return;
   }
   if (algorithm == ConvAlgorithm.WINOGRAD) {
@@ -252,6 +262,10 @@ export function conv_backward_weight_f32(
   if (algorithm == 0) algorithm = selectConv(ConvDirection.BACKWARD_WEIGHT, ConvLayout.NCHW, shape);
   if (algorithm == ConvAlgorithm.DEPTHWISE || algorithm == ConvAlgorithm.DEPTHWISE_3X3) {
     depthwiseBackwardWeight(dw, g, x, algorithm, workspace, shape);
+    return;
+  }
+  if (algorithm == ConvAlgorithm.DIRECT) {
+    directBackwardWeight(dw, g, x, workspace, shape);
     return;
   }
   const groups = <usize>shape.groups;

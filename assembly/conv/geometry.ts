@@ -78,6 +78,17 @@ export class Window {
     this.step = axis.dilation;
   }
 
+  /** As the gradient of all outputs, with zeros between them, is sent back to the whole input axis. */
+  backward(axis: Axis): void {
+    this.size = (axis.outputs - 1) * axis.stride + 1;
+    this.outputs = axis.size;
+    this.taps = axis.kernel;
+    this.scale = 1;
+    // The kernel is turned around, so that taps count upwards.
+    this.shift = axis.padding - (axis.kernel - 1) * axis.dilation;
+    this.step = axis.dilation;
+  }
+
   /** Whether output o takes element o. */
   isIdentity(): bool {
     return this.taps == 1 && this.scale == 1 && this.shift == 0 && this.size == this.outputs;

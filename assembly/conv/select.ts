@@ -4,6 +4,9 @@
 //   3x3, many channels     WINOGRAD                                      IGEMM: NHWC has no Winograd path
 //   one channel a group    DEPTHWISE, DEPTHWISE_3X3, DEPTHWISE_STRIDE2   DEPTHWISE, which for the gradient of w may
 //                          where a padded row fits the workspace         have several results a group
+//   not too many channels  DIRECT, DIRECT_ROWS, where a padded band of all fits       IGEMM
+//                          the workspace; not for the gradient of x
+//                          with strides
 //   1x1, no strides        IGEMM, whose im2col is then the image         POINTWISE, by gemm_f32
 //   all others             IGEMM                                         IGEMM
 //
@@ -11,6 +14,7 @@
 // geometry.ts.
 
 import { bandBytes, MOST_TAPS } from "./depthwise/band";
+import { DIRECT_BYTES } from "./direct/direct";
 import { Axis, Geometry } from "./geometry";
 import { LINES_AT } from "./igemm/igemm";
 
@@ -40,6 +44,10 @@ export enum ConvAlgorithm {
   DEPTHWISE_STRIDE2 = 5,
   /** A kernel of one tap over images as they lie: one product by gemm_f32. NHWC only. */
   POINTWISE = 6,
+  /** Sums in registers over a padded band, where there are few channels on either side. NCHW only. */
+  DIRECT = 7,
+  /** Likewise, where one or two channels are written: by rows, not channels. NCHW only; not for the gradient of w. */
+  DIRECT_ROWS = 8,
 }
 
 /** Fewest channels on either side, and fewest outputs along an axis, for which Winograd's algorithm wins. */
@@ -50,6 +58,15 @@ const WINOGRAD_OUTPUTS: i32 = 4;
 /** Fewest tiles for which it wins for the gradient of w: to transform the sums back costs the same for any number. */
 @inline
 const WINOGRAD_TILES: i32 = 16;
+
+/** Most channels that a direct convolution reads, and writes: with more, a product is worth its packing. */
+@inline
+const DIRECT_READS: i32 = 128;
+@inline
+const DIRECT_RESULTS: i32 = 64;
+/** Bytes of sums of the gradient of w, which have to stay near. */
+@inline
+const DIRECT_SUMS: usize = 400 << 10;
 
 /** Whether the first axis is not there. */
 function isFlat(g: Geometry): bool {
@@ -98,6 +115,30 @@ function isWinograd(direction: i32, g: Geometry): bool {
   return ((h.outputs + 3) / 4) * ((w.outputs + 3) / 4) * g.batch >= WINOGRAD_TILES;
 }
 
+/** DIRECT or DIRECT_ROWS, where that takes less time than a product's packing, and the band fits the workspace. */
+function selectDirect(direction: i32, g: Geometry): i32 {
+  const h = g.axis(1),
+    w = g.axis(2);
+  const taps = h.kernel * w.kernel,
+    ins = g.inChannels,
+    outs = g.outChannels;
+  if (!isFlat(g) || <usize>taps > MOST_TAPS || taps == 1 || min(ins, outs) == 0 || g.outPixels() == 0)
+    return ConvAlgorithm.IGEMM;
+  const isInput = direction == ConvDirection.BACKWARD_INPUT;
+  const band = bandBytes(h, w, isInput ? outs : ins, DIRECT_BYTES);
+  if (direction == ConvDirection.BACKWARD_WEIGHT) {
+    const sums = (<usize>(ins * outs * taps)) << 4;
+    const most = w.outputs < 7 ? 8 : w.outputs < 14 ? 16 : w.outputs < 28 ? 32 : 64;
+    const fits = outs <= most && sums <= DIRECT_SUMS && band + sums <= LINES_AT;
+    return fits ? ConvAlgorithm.DIRECT : ConvAlgorithm.IGEMM;
+  }
+  if (isInput && (h.stride != 1 || w.stride != 1)) return ConvAlgorithm.IGEMM;
+  const results = isInput ? ins : outs;
+  const most = (isInput ? w.size : w.outputs) < 7 ? DIRECT_RESULTS >> 1 : DIRECT_RESULTS;
+  if (results > most || (isInput ? outs : ins) > DIRECT_READS || band > LINES_AT) return ConvAlgorithm.IGEMM;
+  return results <= 2 ? ConvAlgorithm.DIRECT_ROWS : ConvAlgorithm.DIRECT;
+}
+
 /** Whether output pixels take one input pixel each, in order. */
 function isPointwise(g: Geometry): bool {
   for (let i = 0; i < 3; i++) {
@@ -116,7 +157,7 @@ export function selectConv(direction: i32, layout: i32, g: Geometry): i32 {
     return isPointwise(g) ? ConvAlgorithm.POINTWISE : ConvAlgorithm.IGEMM;
   }
   if (fitsDepthwise(g)) return selectDepthwise(direction, g);
-  return isWinograd(direction, g) ? ConvAlgorithm.WINOGRAD : ConvAlgorithm.IGEMM;
+  return isWinograd(direction, g) ? ConvAlgorithm.WINOGRAD : selectDirect(direction, g);
 }
 
 /**

@@ -8,11 +8,12 @@ import { algorithmsOf, bits, builds, KernelBench } from '../support/kernels.ts';
 const variants = builds.flatMap((build) => layouts.map((layout) => [build, layout] as const));
 
 /** The algorithms that one layout alone has. */
-const only = { nchw: ['WINOGRAD', 'DEPTHWISE_3X3', 'DEPTHWISE_STRIDE2'], nhwc: ['POINTWISE'] };
+const only = { nchw: ['WINOGRAD', 'DEPTHWISE_3X3', 'DEPTHWISE_STRIDE2', 'DIRECT', 'DIRECT_ROWS'], nhwc: ['POINTWISE'] };
 
 describe.each(variants)('convolution, %s, %s', (build, layout) => {
   const bench = new KernelBench(build);
   const tiles = Array.from({ length: bench.run('gemm_tile_count') as number }, (_, id) => id);
+  const implicit = algorithmsOf(bench, 'ConvAlgorithm').find(([name]) => name === 'IGEMM')?.[1];
 
   it.each(all)('%s: agrees with f64, the same bits for every tile', (name, shape) => {
     const { given, expected } = problem(name, shape);
@@ -54,6 +55,14 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
       actual.dx,
       finish(expected.dx, inBias, inPixels(shape), (v) => v),
     );
+  });
+
+  it('agrees with f64 as an implicit product, which computes all of them', () => {
+    for (const [name, shape] of all) {
+      const { given, expected } = problem(name, shape);
+      const actual = run(bench, shape, given, { layout, algorithm: implicit });
+      for (const part of ['y', 'dx', 'dw'] as const) close(name, part, actual[part], expected[part]);
+    }
   });
 
   it('is within 1e-5 of the norm where it multiplies in tiles', () => {

@@ -35,19 +35,42 @@ interface Selection {
 const same = (name: string) => [name, name, name] as const;
 const CONVOLUTIONS: Record<string, Selection> = {
   winograd: { shape: square([16, 16], padded(16)), nchw: same('WINOGRAD') },
-  'fewer inputs': { shape: square([15, 16], padded(16)), nchw: same('IGEMM') },
-  'fewer outputs': { shape: square([16, 15], padded(16)), nchw: same('IGEMM') },
+  'fewer inputs': { shape: square([15, 16], padded(16)), nchw: same('DIRECT') },
+  'fewer outputs': { shape: square([16, 15], padded(16)), nchw: same('DIRECT') },
   'fewest pixels, and too few tiles for weights': {
     shape: square([16, 16], padded(4), { batch: 15 }),
     nchw: ['WINOGRAD', 'WINOGRAD', 'IGEMM'],
   },
   'as many tiles as weights need': { shape: square([16, 16], padded(4), { batch: 16 }), nchw: same('WINOGRAD') },
   'parts of tiles count': { shape: square([16, 16], padded(5), { batch: 4 }), nchw: same('WINOGRAD') },
-  'fewer outputs than a tile': { shape: square([16, 16], axis(5, 3), { batch: 16 }), nchw: same('IGEMM') },
-  'fewer pixels than a tile': { shape: square([16, 16], axis(3, 3, 1, 2), { batch: 16 }), nchw: same('IGEMM') },
-  'a stride': { shape: square([16, 16], axis(16, 3, 2, 1)), nchw: same('IGEMM') },
-  'a dilation': { shape: square([16, 16], axis(16, 3, 1, 2, 2)), nchw: same('IGEMM') },
-  'two taps': { shape: square([16, 16], axis(16, 2)), nchw: same('IGEMM') },
+  'fewer outputs than a tile': {
+    shape: square([16, 16], axis(5, 3), { batch: 16 }),
+    nchw: ['DIRECT', 'DIRECT', 'IGEMM'],
+  },
+  'fewer pixels than a tile': {
+    shape: square([16, 16], axis(3, 3, 1, 2), { batch: 16 }),
+    nchw: ['DIRECT', 'DIRECT', 'IGEMM'],
+  },
+  'a stride': { shape: square([16, 16], axis(16, 3, 2, 1)), nchw: ['DIRECT', 'IGEMM', 'DIRECT'] },
+  'a dilation': { shape: square([16, 16], axis(16, 3, 1, 2, 2)), nchw: same('DIRECT') },
+  'two taps': { shape: square([16, 16], axis(16, 2)), nchw: same('DIRECT') },
+  'one channel on either side': {
+    shape: square([1, 2], padded(28)),
+    nchw: ['DIRECT_ROWS', 'DIRECT_ROWS', 'DIRECT'],
+    nhwc: ['IGEMM', 'IGEMM', 'DEPTHWISE'],
+  },
+  'as many channels as sums are for': {
+    shape: square([64, 64], axis(14, 5, 1, 2)),
+    nchw: ['DIRECT', 'DIRECT', 'IGEMM'],
+  },
+  'more outputs than sums are for': { shape: square([64, 65], axis(14, 5, 1, 2)), nchw: ['IGEMM', 'DIRECT', 'IGEMM'] },
+  'more inputs than sums are for': { shape: square([129, 64], axis(14, 5, 1, 2)), nchw: same('IGEMM') },
+  'rows of few outputs': { shape: square([8, 33], padded(6)), nchw: ['IGEMM', 'DIRECT', 'IGEMM'] },
+  'sums of weights that are too many': {
+    shape: square([33, 32], axis(28, 5, 1, 2)),
+    nchw: ['DIRECT', 'DIRECT', 'IGEMM'],
+  },
+  'sums of weights that are not': { shape: square([32, 32], axis(28, 5, 1, 2)), nchw: same('DIRECT') },
   'a third axis': {
     shape: { ...square([16, 16], padded(16)), axes: [axis(2, 2), padded(16), padded(16)] },
     nchw: same('IGEMM'),
@@ -98,15 +121,22 @@ const CONVOLUTIONS: Record<string, Selection> = {
     nchw: ['DEPTHWISE', 'DEPTHWISE_3X3', 'DEPTHWISE_3X3'],
     nhwc: 'DEPTHWISE',
   },
-  'strides that differ': { shape: wide(axis(9, 3, 1, 1), axis(9, 3, 2, 1)), nchw: same('IGEMM'), nhwc: 'DEPTHWISE' },
+  'strides that differ': {
+    shape: wide(axis(9, 3, 1, 1), axis(9, 3, 2, 1)),
+    nchw: ['DIRECT_ROWS', 'IGEMM', 'DIRECT'],
+    nhwc: 'DEPTHWISE',
+  },
   'taps of 5x3': { shape: wide(axis(9, 5), padded(9)), nchw: same('DEPTHWISE'), nhwc: 'DEPTHWISE' },
   'taps of 3x5': { shape: wide(padded(9), axis(9, 5)), nchw: same('DEPTHWISE'), nhwc: 'DEPTHWISE' },
   'two outputs a group': {
     shape: wide(padded(9), padded(9), { outs: 2 }),
-    nchw: same('IGEMM'),
+    nchw: ['DIRECT_ROWS', 'DIRECT_ROWS', 'DIRECT'],
     nhwc: ['IGEMM', 'IGEMM', 'DEPTHWISE'],
   },
-  'two inputs a group': { shape: wide(padded(9), padded(9), { ins: 2 }), nchw: same('IGEMM') },
+  'two inputs a group': {
+    shape: wide(padded(9), padded(9), { ins: 2 }),
+    nchw: ['DIRECT_ROWS', 'DIRECT_ROWS', 'DIRECT'],
+  },
   'one channel and a third axis': {
     shape: { batch: 1, groups: 2, ins: 1, outs: 1, axes: [axis(2, 2), padded(9), padded(9)] },
     nchw: same('IGEMM'),

@@ -155,6 +155,8 @@ export interface Options {
   readonly inBias?: Float32Array;
   readonly act?: number;
   readonly layout?: Layout;
+  /** The number of one. @defaultValue {@link SELECT} */
+  readonly algorithm?: number;
 }
 /** The algorithm that asks a kernel to select one. */
 export const SELECT = 0;
@@ -164,7 +166,7 @@ export function run(
   bench: KernelBench,
   shape: Shape,
   tensors: Tensors,
-  { outBias, inBias, act = 0, layout = 'nchw' }: Options = {},
+  { outBias, inBias, act = 0, layout = 'nchw', algorithm = SELECT }: Options = {},
 ) {
   const nhwc = layout === 'nhwc';
   const { x, w, g } = nhwc ? channelsLast(shape, tensors) : tensors;
@@ -175,9 +177,9 @@ export function run(
   const [po, pi] = [outBias ? bench.f32(outBias) : 0, inBias ? bench.f32(inBias) : 0];
   const workspace = bench.f32((bench.run('gemm_workspace_bytes') as number) / 4);
   const dims = bench.i32(dimsOf(shape));
-  bench.run(`${prefix}_forward_f32`, y, px, pw, po, act, SELECT, workspace, dims);
-  bench.run(`${prefix}_backward_input_f32`, dx, pg, pw, pi, SELECT, workspace, dims);
-  bench.run(`${prefix}_backward_weight_f32`, dw, pg, px, SELECT, workspace, dims);
+  bench.run(`${prefix}_forward_f32`, y, px, pw, po, act, algorithm, workspace, dims);
+  bench.run(`${prefix}_backward_input_f32`, dx, pg, pw, pi, algorithm, workspace, dims);
+  bench.run(`${prefix}_backward_weight_f32`, dw, pg, px, algorithm, workspace, dims);
   const made = { y: bench.readF32(y, g.length), dx: bench.readF32(dx, x.length), dw: bench.readF32(dw, w.length) };
   return nhwc ? channelsLast(shape, made, true) : made;
 }

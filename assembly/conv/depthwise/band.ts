@@ -1,5 +1,5 @@
-// The padded band of depthwise convolutions: some rows of one channel of an image, padded with zeros into the
-// workspace, so that all taps of a kernel read it and none has to know of edges.
+// The padded band of depthwise and direct convolutions: some rows of one channel of an image, or of several, padded
+// with zeros into the workspace, so that all taps of a kernel read it and none has to know of edges.
 //
 // A padded row is cut into `scale` parts, of every scale-th element, so that the elements that one tap reads for
 // neighbouring outputs are neighbours, whatever the stride.
@@ -28,6 +28,8 @@ export class Band {
   rowBytes: usize;
   /** Most output rows of a band. */
   most: i32;
+  /** Bytes from channel to channel. */
+  plane: usize;
 
   @inline height(): Window {
     return changetype<Window>(changetype<usize>(this) + offsetof<Band>());
@@ -59,12 +61,12 @@ export class Band {
     return this.tables() + 24 * MOST_TAPS;
   }
 
-  /** Lays rows and taps out; the windows and `spread` are set. */
-  layOut(): void {
+  /** Lays rows and taps out, for so many channels in about so many bytes; the windows and `spread` are set. */
+  layOut(channels: i32 = 1, bytes: i32 = BAND_BYTES): void {
     const h = this.height(),
       w = this.width();
-    // A whole vector is read for the last outputs.
-    this.part = ((w.outputs + 3) & ~3) + ((w.taps - 1) * w.step) / w.scale + 1;
+    // Whole vectors, two in direct convolutions, are read for the last outputs.
+    this.part = ((w.outputs + 7) & ~7) + ((w.taps - 1) * w.step) / w.scale + 1;
     this.rowBytes = (<usize>(this.part * w.scale)) << 2;
     let t: usize = 0;
     for (let i: i32 = 0; i < h.taps; i++) {
@@ -74,10 +76,11 @@ export class Band {
         store<usize>(this.offset(t++), <usize>(i * h.step) * this.rowBytes + (at << 2));
       }
     }
-    const fit = BAND_BYTES / <i32>this.rowBytes - (h.taps - 1) * h.step - 1;
+    const fit = bytes / (<i32>this.rowBytes * channels) - (h.taps - 1) * h.step - 1;
     this.most = max(fit / h.scale + 1, 1);
     // The zeros beside the rows stay where they are, for all bands and channels.
-    memory.fill(this.base(), 0, <usize>this.paddedRows(min(this.most, h.outputs)) * this.rowBytes);
+    this.plane = <usize>this.paddedRows(min(this.most, h.outputs)) * this.rowBytes;
+    memory.fill(this.base(), 0, <usize>channels * this.plane);
   }
 
   /** Rows that n rows of outputs read. */
@@ -86,14 +89,15 @@ export class Band {
     return (n - 1) * h.scale + (h.taps - 1) * h.step + 1;
   }
 
-  /** Makes the padded rows that output rows o .. o + n - 1 read. */
-  fill(o: i32, n: i32): void {
+  /** Makes the padded rows that output rows o .. o + n - 1 read, of a channel. */
+  fill(o: i32, n: i32, channel: i32 = 0): void {
     const h = this.height(),
       w = this.width();
     const rows = this.paddedRows(n);
     const y = o * h.scale + h.shift;
+    const top = this.base() + <usize>channel * this.plane;
     if (this.spread > 1) {
-      this.fillSpread(y, rows);
+      this.fillSpread(top, y, rows);
       return;
     }
     const scale = w.scale,
@@ -102,7 +106,6 @@ export class Band {
       lineBytes = (<usize>w.size) << 2;
     const start = max(y, 0),
       end = max(min(y + rows, h.size), start);
-    const top = this.base();
     const first = top + <usize>(start - y) * rowBytes;
     const behind = first + <usize>(end - start) * rowBytes;
     if (this.most < h.outputs) {
@@ -145,11 +148,10 @@ export class Band {
     }
   }
 
-  private fillSpread(y: i32, rows: i32): void {
+  private fillSpread(dst: usize, y: i32, rows: i32): void {
     const h = this.height(),
       w = this.width();
     const lineBytes = (<usize>((w.size - 1) / this.spread + 1)) << 2;
-    let dst = this.base();
     for (; rows > 0; rows--) {
       const row = y / this.spread;
       const end = dst + this.rowBytes;
@@ -181,9 +183,12 @@ export class Band {
   }
 }
 
-/** Bytes that a Band needs for images of these two axes: for the longer of the padded rows of both directions. */
-export function bandBytes(h: Axis, w: Axis): usize {
-  const row = <usize>max(w.outputs, w.size) + <usize>((w.kernel + 2) * w.dilation) + 8;
+/**
+ * Bytes that a Band needs for so many channels of images of these two axes: for the longer of the padded rows of both
+ * directions.
+ */
+export function bandBytes(h: Axis, w: Axis, channels: i32 = 1, bytes: i32 = BAND_BYTES): usize {
+  const row = <usize>max(w.outputs, w.size) + <usize>((w.kernel + 2) * w.dilation) + 12;
   const rows = <usize>((h.kernel - 1) * h.dilation + 1);
-  return changetype<Band>(0).base() + max<usize>(row * <usize>w.stride * rows * 4, BAND_BYTES);
+  return changetype<Band>(0).base() + max<usize>(row * <usize>w.stride * rows * 4 * <usize>channels, bytes);
 }

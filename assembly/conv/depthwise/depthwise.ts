@@ -5,22 +5,11 @@
 import { ACT_NONE } from "../../gemm/epilogue";
 import { horizontalSum } from "../../lanes";
 import { beat } from "../../program/threads";
-import { Axis, Geometry, Window } from "../geometry";
+import { Geometry } from "../geometry";
 import { ConvAlgorithm } from "../select";
 import { Band } from "./band";
 import { storeOutputs } from "./outputs";
 import { addSums } from "./sums";
-
-/** Sets `window` to the whole input axis as the gradient of all outputs, with zeros between them, sends it back. */
-function backward(window: Window, axis: Axis): void {
-  window.size = (axis.outputs - 1) * axis.stride + 1;
-  window.outputs = axis.size;
-  window.taps = axis.kernel;
-  window.scale = 1;
-  // The kernel is turned around, so that taps count upwards.
-  window.shift = axis.padding - (axis.kernel - 1) * axis.dilation;
-  window.step = axis.dilation;
-}
 
 /** conv_forward_f32 for depthwise convolutions. */
 export function depthwiseForward(
@@ -52,8 +41,8 @@ export function depthwiseBackwardInput(
   g: Geometry,
 ): void {
   const band = changetype<Band>(workspace);
-  backward(band.height(), g.axis(1));
-  backward(band.width(), g.axis(2));
+  band.height().backward(g.axis(1));
+  band.width().backward(g.axis(2));
   band.spread = g.axis(2).stride;
   band.layOut();
   eachChannel(band, dx, dy, w, bias, ACT_NONE, g, true, algorithm == ConvAlgorithm.DEPTHWISE_3X3);

@@ -8,10 +8,10 @@ import { Band } from "./band";
 // zero.
 
 @inline
-function restBack(n: i32): usize {
+export function restBack(n: i32): usize {
   return n >= 4 ? (<usize>(4 - (n & 3))) << 2 : 0;
 }
-function restMask(n: i32): v128 {
+export function restMask(n: i32): v128 {
   const lanes = i32x4(0, 1, 2, 3);
   return n >= 4 ? i32x4.ge_s(lanes, i32x4.splat(4 - (n & 3))) : i32x4.lt_s(lanes, i32x4.splat(n));
 }

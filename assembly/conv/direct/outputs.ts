@@ -1,0 +1,244 @@
+// Outputs of a direct convolution, in tiles of four lines by one or two vectors, for which engines have registers.
+// Lines are output channels, which read the same elements; or, where there are one or two of these, rows, which share
+// what they read with the next rows of taps.
+import { madd, storeLanes } from "../../lanes";
+import { biasOf, floorOf } from "../depthwise/generic";
+import { ConvAlgorithm } from "../select";
+import { Direct } from "./direct";
+
+@final
+@unmanaged
+class One {
+  @inline vectors(): i32 {
+    return 1;
+  }
+}
+@final
+@unmanaged
+class Two {
+  @inline vectors(): i32 {
+    return 2;
+  }
+}
+
+@inline
+function put<V>(y: usize, s0: v128, s1: v128, floor: v128, lanes: i32): void {
+  s0 = f32x4.pmax(s0, floor);
+  if (changetype<V>(0).vectors() == 1) return storeLanes(y, s0, lanes);
+  v128.store(y, s0);
+  storeLanes(y + 16, f32x4.pmax(s1, floor), lanes);
+}
+
+/**
+ * `lines` channels, 1 to 4, of n outputs of a row at y, a tile after the other: one of a vector, or as many of two as n
+ * needs. w: the first channel's weights; bias: its own, or 0.
+ */
+function tilesOfChannels<V>(d: Direct, y: usize, x: usize, w: usize, lines: i32, n: i32, bias: usize): void {
+  const two = changetype<V>(0).vectors() == 2;
+  const band = d.band();
+  const offsets = band.offset(0),
+    tableEnd = band.offset(band.taps());
+  // Channels that are not there are computed as the last one.
+  let w1: usize = 0;
+  if (lines > 1) w1 = d.weightResult;
+  let w2 = w1,
+    w3 = w1;
+  if (lines > 2) w2 = w3 = w1 << 1;
+  if (lines > 3) w3 = w1 + w2;
+  const tap = d.weightTap,
+    plane = d.resultBytes,
+    floor = floorOf(d.act);
+  const bias0 = biasOf(bias);
+  let bias1 = bias0,
+    bias2 = bias0,
+    bias3 = bias0;
+  if (bias != 0) {
+    if (lines > 1) bias1 = biasOf(bias + 4);
+    if (lines > 2) bias2 = biasOf(bias + 8);
+    if (lines > 3) bias3 = biasOf(bias + 12);
+  }
+  for (; n > 0; n -= 8, x += 32, y += 32) {
+    let a0 = bias0,
+      a1 = bias0,
+      b0 = bias1,
+      b1 = bias1,
+      c0 = bias2,
+      c1 = bias2,
+      d0 = bias3,
+      d1 = bias3;
+    let from = x,
+      weights = w;
+    for (let c = d.channels; c > 0; c--, from += band.plane, weights += d.weightChannel) {
+      let weight = weights;
+      for (let at = offsets; at < tableEnd; at += 4, weight += tap) {
+        const p = from + load<usize>(at);
+        const x0 = v128.load(p),
+          x1 = two ? v128.load(p, 16) : x0;
+        let k = v128.load32_splat(weight);
+        a0 = madd(x0, k, a0);
+        if (two) a1 = madd(x1, k, a1);
+        k = v128.load32_splat(weight + w1);
+        b0 = madd(x0, k, b0);
+        if (two) b1 = madd(x1, k, b1);
+        k = v128.load32_splat(weight + w2);
+        c0 = madd(x0, k, c0);
+        if (two) c1 = madd(x1, k, c1);
+        k = v128.load32_splat(weight + w3);
+        d0 = madd(x0, k, d0);
+        if (two) d1 = madd(x1, k, d1);
+      }
+    }
+    const lanes = min(4, two ? n - 4 : n);
+    put<V>(y, a0, a1, floor, lanes);
+    if (lines > 1) put<V>(y + plane, b0, b1, floor, lanes);
+    if (lines > 2) put<V>(y + 2 * plane, c0, c1, floor, lanes);
+    if (lines > 3) put<V>(y + 3 * plane, d0, d1, floor, lanes);
+  }
+}
+
+/**
+ * `lines` rows, 1 to 4, of n outputs of a channel at y. Where neighbours among them read neighbouring rows, three rows
+ * of taps go at a time: so six rows are loaded for twelve products.
+ */
+function tilesOfRows(d: Direct, y: usize, x: usize, w: usize, lines: i32, n: i32, bias: usize): void {
+  const band = d.band();
+  const h = band.height();
+  const columns = (<usize>band.width().taps) << 2,
+    line = (<usize>n) << 2,
+    step = <usize>h.scale * band.rowBytes,
+    next = band.rowBytes;
+  const offsets = band.offset(0),
+    tableEnd = band.offset(band.taps()),
+    threesEnd = h.scale == 1 && h.step == 1 ? offsets + columns * <usize>(h.taps - (h.taps % 3)) : offsets;
+  const tap = d.weightTap,
+    tapRow = tap * <usize>band.width().taps;
+  const floor = floorOf(d.act),
+    start = biasOf(bias);
+  // Exits that are never taken, for engines that load all rows first and spill them: see depthwise/outputs.ts.
+  const never = load<usize>(offsets);
+  for (; n > 0; n -= 8, x += 32, y += 32) {
+    let a0 = start,
+      a1 = start,
+      b0 = start,
+      b1 = start,
+      c0 = start,
+      c1 = start,
+      d0 = start,
+      d1 = start;
+    let from = x,
+      weights = w;
+    for (let c = d.channels; c > 0; c--, from += band.plane, weights += d.weightChannel) {
+      let weight = weights,
+        at = offsets;
+      for (; at < threesEnd; at += 2 * columns, weight += 2 * tapRow) {
+        for (const rowEnd = at + columns; at < rowEnd; at += 4, weight += tap) {
+          let p = from + load<usize>(at);
+          const k0 = v128.load32_splat(weight),
+            k1 = v128.load32_splat(weight + tapRow),
+            k2 = v128.load32_splat(weight + 2 * tapRow);
+          let x0 = v128.load(p),
+            x1 = v128.load(p, 16);
+          a0 = madd(x0, k0, a0);
+          a1 = madd(x1, k0, a1);
+          if (p == never) break;
+          p += next;
+          x0 = v128.load(p);
+          x1 = v128.load(p, 16);
+          a0 = madd(x0, k1, a0);
+          a1 = madd(x1, k1, a1);
+          b0 = madd(x0, k0, b0);
+          b1 = madd(x1, k0, b1);
+          if (p == never) break;
+          p += next;
+          x0 = v128.load(p);
+          x1 = v128.load(p, 16);
+          a0 = madd(x0, k2, a0);
+          a1 = madd(x1, k2, a1);
+          b0 = madd(x0, k1, b0);
+          b1 = madd(x1, k1, b1);
+          c0 = madd(x0, k0, c0);
+          c1 = madd(x1, k0, c1);
+          if (p == never) break;
+          p += next;
+          x0 = v128.load(p);
+          x1 = v128.load(p, 16);
+          b0 = madd(x0, k2, b0);
+          b1 = madd(x1, k2, b1);
+          c0 = madd(x0, k1, c0);
+          c1 = madd(x1, k1, c1);
+          d0 = madd(x0, k0, d0);
+          d1 = madd(x1, k0, d1);
+          if (p == never) break;
+          p += next;
+          x0 = v128.load(p);
+          x1 = v128.load(p, 16);
+          c0 = madd(x0, k2, c0);
+          c1 = madd(x1, k2, c1);
+          d0 = madd(x0, k1, d0);
+          d1 = madd(x1, k1, d1);
+          if (p == never) break;
+          p += next;
+          d0 = madd(v128.load(p), k2, d0);
+          d1 = madd(v128.load(p, 16), k2, d1);
+        }
+      }
+      for (; at < tableEnd; at += 4, weight += tap) {
+        let p = from + load<usize>(at);
+        const k = v128.load32_splat(weight);
+        a0 = madd(v128.load(p), k, a0);
+        a1 = madd(v128.load(p, 16), k, a1);
+        p += step;
+        b0 = madd(v128.load(p), k, b0);
+        b1 = madd(v128.load(p, 16), k, b1);
+        p += step;
+        c0 = madd(v128.load(p), k, c0);
+        c1 = madd(v128.load(p, 16), k, c1);
+        p += step;
+        d0 = madd(v128.load(p), k, d0);
+        d1 = madd(v128.load(p, 16), k, d1);
+      }
+    }
+    putSome(y, a0, a1, floor, n);
+    if (lines > 1) putSome(y + line, b0, b1, floor, n);
+    if (lines > 2) putSome(y + 2 * line, c0, c1, floor, n);
+    if (lines > 3) putSome(y + 3 * line, d0, d1, floor, n);
+  }
+}
+
+/** Two vectors, or what n outputs have of them. */
+@inline
+function putSome(y: usize, s0: v128, s1: v128, floor: v128, n: i32): void {
+  if (n > 4) put<Two>(y, s0, s1, floor, min(4, n - 4));
+  else put<One>(y, s0, s1, floor, n);
+}
+
+/** Writes `rows` rows of all results, whose first row is at y, from the band. */
+export function storeDirect(d: Direct, y: usize, rows: i32, w: usize, bias: usize): void {
+  const band = d.band();
+  const step = <usize>band.height().scale * band.rowBytes,
+    n = band.width().outputs,
+    line = (<usize>n) << 2,
+    base = band.base();
+  if (d.algorithm == ConvAlgorithm.DIRECT_ROWS) {
+    for (let c: i32 = d.results; c > 0; c--, y += d.resultBytes, w += d.weightResult) {
+      for (let r: i32 = 0; r < rows; r += 4)
+        tilesOfRows(d, y + <usize>r * line, base + <usize>r * step, w, min(4, rows - r), n, bias);
+      if (bias != 0) bias += 4;
+    }
+    return;
+  }
+  // Outputs that come in tiles of two vectors.
+  const rest = n & 7,
+    pairs = rest > 4 ? n : n - rest,
+    pairBytes = (<usize>pairs) << 2;
+  for (let c: i32 = 0; c < d.results; c += 4) {
+    const lines = min(4, d.results - c);
+    for (let r: usize = 0, to = y, from = base; r < <usize>rows; r++, to += line, from += step) {
+      if (pairs > 0) tilesOfChannels<Two>(d, to, from, w, lines, pairs, bias);
+      if (pairs < n) tilesOfChannels<One>(d, to + pairBytes, from + pairBytes, w, lines, n - pairs, bias);
+    }
+    y += 4 * d.resultBytes;
+    w += 4 * d.weightResult;
+    if (bias != 0) bias += 16;
+  }
+}
