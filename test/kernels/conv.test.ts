@@ -13,7 +13,7 @@ const only = { nchw: ['WINOGRAD', 'DEPTHWISE_3X3', 'DEPTHWISE_STRIDE2', 'DIRECT'
 describe.each(variants)('convolution, %s, %s', (build, layout) => {
   const bench = new KernelBench(build);
   const tiles = Array.from({ length: bench.run('gemm_tile_count') as number }, (_, id) => id);
-  const implicit = algorithmsOf(bench, 'ConvAlgorithm').find(([name]) => name === 'IGEMM')?.[1];
+  const [, implicit] = algorithmsOf(bench, 'ConvAlgorithm').find(([name]) => name === 'IGEMM') as [string, number];
 
   it.each(all)('%s: agrees with f64, the same bits for every tile', (name, shape) => {
     const { given, expected } = problem(name, shape);
