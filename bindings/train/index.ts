@@ -40,3 +40,4 @@ export type { ScheduleConfig } from './schedules.ts';
 export type { SignalLike } from './signals.ts';
 export * from './tensorboard/index.ts';
 export { type FitResult, Trainer, type TrainerOptions } from './trainer.ts';
+export * from './tune/index.ts';
