@@ -158,9 +158,9 @@ export default defineConfig([
           },
           // What passes over pipelines are made of, and what reads files, comes with the first that is read, apart from
           // what says what is to be read, and from where.
-          { name: 'pipelines', test: /bindings\/data\/(pipeline|prepare)\//, minShareCount: 2, priority: 1 },
+          { name: 'pipelines', test: /bindings\/data\/(pipeline|prepare\/(?!statistics))/, minShareCount: 2, priority: 1 },
           { name: 'byte-source', test: /bindings\/data\/sources\//, minShareCount: 2, priority: 1 },
-          { name: 'passes', test: /bindings\/data\/passes\//, minShareCount: 2 },
+          { name: 'passes', test: /bindings\/data\/(passes|prepare\/statistics)/, minShareCount: 2 },
           { name: 'bytes', test: /bindings\/data\/readers\/(bytes|unpack|npy-header)\.ts/, minShareCount: 2 },
           // What the core has of files, apart from all that reads the formats of others: it names packages that a user may
           // lack, at which Parcel ends.

@@ -1,7 +1,6 @@
 // What is in a source: types, ranges, what is missing, examples. What looks at it, look.ts, comes with the first.
-import { ArgumentError, describe as inWords } from '../../memory/errors.ts';
 import { signature } from '../../signature.ts';
-import { Pipeline } from '../pipeline/pipeline.ts';
+import type { Pipeline } from '../pipeline/pipeline.ts';
 import type { Description } from './summary.ts';
 
 /** Options of {@link describe}. */
@@ -26,9 +25,6 @@ export async function describe(
   ...args: [pipeline: Pipeline<unknown>, options?: DescribeOptions]
 ): Promise<Description> {
   const [pipeline, limit] = toDescribe.parse(args) as [Pipeline<unknown>, number];
-  if (!(pipeline instanceof Pipeline))
-    throw new ArgumentError(`describe: expected a pipeline, got ${inWords(pipeline)}; make one with data.from()`);
-  if (!(limit >= 1)) throw new ArgumentError(`describe: expected limit >= 1, got ${limit}`);
   const { look } = await import('./look.ts');
-  return look(pipeline.source, limit);
+  return look(pipeline, limit);
 }

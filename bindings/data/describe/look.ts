@@ -1,12 +1,13 @@
 // Looks at the records of a source, and tells of them as text, and as a page.
 import { isPlain } from '../../kinds.ts';
+import { ArgumentError, describe as inWords } from '../../memory/errors.ts';
 import { short } from '../../page/html.ts';
 import { Cursor } from '../passes/cursor.ts';
 import { Table } from '../passes/table.ts';
 import { type Column, countOf, isNdArray, isNumbers, type NdArray, valueAt } from '../pipeline/columns.ts';
-import type { Source } from '../pipeline/source.ts';
+import { Pipeline } from '../pipeline/pipeline.ts';
 import { Counts, Moments, Sample } from '../prepare/statistics.ts';
-import { numbersOf } from '../prepare/step.ts';
+import { numbersOf } from '../prepare/values.ts';
 import { page } from './page.ts';
 import type { ColumnSummary, Description, Found, NumberSummary } from './summary.ts';
 
@@ -87,15 +88,18 @@ class Look {
   }
 }
 
-/** Looks at `limit` records of a source at most. */
-export async function look(source: Source<unknown>, limit: number): Promise<Description> {
+/** Looks at `limit` records of a pipeline at most. @throws ArgumentError for what is none, and unless limit ≥ 1 */
+export async function look(pipeline: Pipeline<unknown>, limit: number): Promise<Description> {
+  if (!(pipeline instanceof Pipeline))
+    throw new ArgumentError(`describe: expected a pipeline, got ${inWords(pipeline)}; make one with data.from()`);
+  if (!(limit >= 1)) throw new ArgumentError(`describe: expected limit >= 1, got ${limit}`);
   const looks = new Map<string, Look>();
   const add = (name: string, column: Column): void => {
     const own = looks.get(name) ?? new Look();
     looks.set(name, own);
     own.add(column);
   };
-  const cursor = await Cursor.open(source, 0);
+  const cursor = await Cursor.open(pipeline.source, 0);
   let rows = 0;
   let whole = false;
   try {

@@ -1,8 +1,9 @@
 // Steps that turn names, and dates, into numbers.
 import { ArgumentError } from '../../memory/errors.ts';
 import { callable } from '../../signature.ts';
-import { Counts, keyOf } from './statistics.ts';
-import { numbersOf, type Step, type Values } from './step.ts';
+import type { Counts } from './statistics.ts';
+import { type Step, statistics } from './step.ts';
+import { keyOf, numbersOf, type Values } from './values.ts';
 
 /** Options of {@link oneHot} and {@link codes}. */
 export interface CategoryOptions {
@@ -14,7 +15,7 @@ export interface CategoryOptions {
 
 /** Values and the numbers that stand for them: from 1, 0 for what is unknown or missing. */
 class Vocabulary {
-  readonly #counts = new Counts();
+  #counts: Counts | null = null;
   #numbers: Map<string, number> | null;
 
   constructor(known: readonly string[] | null) {
@@ -31,11 +32,12 @@ class Vocabulary {
   }
 
   add(values: Values): void {
+    this.#counts ??= statistics().counts();
     this.#counts.add(values);
   }
 
   finish(minCount: number, max: number): void {
-    const often = this.#counts.sorted().filter(([, count]) => count >= minCount);
+    const often = (this.#counts?.sorted() ?? []).filter(([, count]) => count >= minCount);
     this.#numbers = new Map(often.slice(0, max).map(([value], i) => [value, i + 1]));
   }
 

@@ -5,7 +5,9 @@ import { Cursor } from '../passes/cursor.ts';
 import { Table } from '../passes/table.ts';
 import type { Column } from '../pipeline/columns.ts';
 import type { Chunk, Row, Source } from '../pipeline/source.ts';
-import { columnOf, type Step, type Values } from './step.ts';
+import { Counts, Moments, Sample } from './statistics.ts';
+import { findBy, type Step } from './step.ts';
+import { columnOf, type Values } from './values.ts';
 
 /** The steps of one column, and what messages call it. */
 interface Steps {
@@ -40,6 +42,7 @@ function tableOf(chunk: Chunk<unknown>): ReadonlyMap<string, Column> {
 
 /** As many passes over a source as a column has steps that have to know something. */
 export async function fitAll(source: Source<Row>, chains: readonly Steps[]): Promise<void> {
+  findBy({ counts: () => new Counts(), moments: () => new Moments(), sample: () => new Sample() });
   for (;;) {
     const open = chains.filter(({ unfitted }) => unfitted);
     if (open.length === 0) return;

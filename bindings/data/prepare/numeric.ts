@@ -1,8 +1,9 @@
 // Steps that turn numbers into other numbers.
 import { ArgumentError } from '../../memory/errors.ts';
 import { callable } from '../../signature.ts';
-import { Moments, Sample } from './statistics.ts';
-import { numbersOf, plain, type Step, type Values } from './step.ts';
+import type { Moments, Sample } from './statistics.ts';
+import { plain, type Step, statistics } from './step.ts';
+import { numbersOf, type Values } from './values.ts';
 
 /** a·x + b, where a and b are found when the data was seen. */
 function affine(
@@ -11,16 +12,19 @@ function affine(
   known: readonly [number, number] | null,
   find: (m: Moments) => [number, number],
 ): Step {
-  const moments = new Moments();
+  let moments: Moments | undefined;
   let [a, b] = known ?? [Number.NaN, 0];
   return {
     ...{ width: 1, codes: false },
     get fitted() {
       return !Number.isNaN(a);
     },
-    collect: (values) => moments.add(numbersOf(values)),
+    collect(values) {
+      moments ??= statistics().moments();
+      moments.add(numbersOf(values));
+    },
     finish(where) {
-      if (moments.count === 0)
+      if (!moments?.count)
         throw new ArgumentError(`${where}: expected numbers for ${name}, got none; leave the column out`);
       [a, b] = find(moments);
     },
@@ -59,7 +63,7 @@ export const clipOf = (low: number, high: number): Step =>
 
 /** The rank of a value among those of the data, from 0 to 1: linear between `points` of them. */
 export function quantileOf(count: number, normal: boolean, fit: readonly number[] | null): Step {
-  const sample = new Sample();
+  let sample: Sample | undefined;
   let points = fit;
   const rank = (x: number): number => {
     const at = points as readonly number[];
@@ -84,9 +88,12 @@ export function quantileOf(count: number, normal: boolean, fit: readonly number[
     get fitted() {
       return points !== null;
     },
-    collect: (values) => sample.add(numbersOf(values)),
+    collect(values) {
+      sample ??= statistics().sample();
+      sample.add(numbersOf(values));
+    },
     finish(where) {
-      if (sample.size === 0)
+      if (!sample?.size)
         throw new ArgumentError(`${where}: expected numbers for quantile, got none; leave the column out`);
       points = sample.quantiles(count);
     },
@@ -156,8 +163,8 @@ export type Fill = 'mean' | 'median' | number;
 
 /** Puts a number where one is missing, and with `flag` a second that is 1 there. */
 export function fillOf(by: Fill, flag: boolean, fit: number | null): Step {
-  const moments = new Moments();
-  const sample = new Sample();
+  let moments: Moments | undefined;
+  let sample: Sample | undefined;
   let value = typeof by === 'number' ? by : (fit ?? Number.NaN);
   return {
     ...{ width: flag ? 2 : 1, codes: false, inverse: flag ? null : (values: Float64Array) => values },
@@ -165,13 +172,14 @@ export function fillOf(by: Fill, flag: boolean, fit: number | null): Step {
       return !Number.isNaN(value);
     },
     collect(values) {
-      if (by === 'median') sample.add(numbersOf(values));
-      else moments.add(numbersOf(values));
+      if (by === 'median') sample ??= statistics().sample();
+      else moments ??= statistics().moments();
+      (sample ?? moments)?.add(numbersOf(values));
     },
     finish(where) {
-      if (moments.count + sample.size === 0)
+      if (!(moments?.count || sample?.size))
         throw new ArgumentError(`${where}: expected numbers for fill, got none; give a number`);
-      value = by === 'median' ? (sample.quantiles(3)[1] as number) : moments.mean;
+      value = (sample?.quantiles(3)[1] ?? moments?.mean) as number;
     },
     apply(values: Values) {
       const x = numbersOf(values);

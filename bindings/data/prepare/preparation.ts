@@ -9,7 +9,8 @@ import { Pipeline } from '../pipeline/pipeline.ts';
 import type { Row } from '../pipeline/source.ts';
 import { codesOf, type DatePart, datePartsOf, hashedOf, oneHotOf } from './categorical.ts';
 import { clipOf, type Fill, fillOf, logOf, minMaxOf, quantileOf, standardizeOf } from './numeric.ts';
-import { columnOf, type Step, type StepState, type Values } from './step.ts';
+import type { Step, StepState } from './step.ts';
+import { columnOf, type Values } from './values.ts';
 
 /** What becomes of the columns of a source: by the names of what comes out, the columns that go in and their steps. */
 export type PreparationSpec<K extends string = string> = Readonly<

@@ -1,5 +1,6 @@
 // What one pass over numbers tells of them, in chunks of any size.
 import { Shuffle } from '../shuffle.ts';
+import { keyOf } from './values.ts';
 
 /** Count, mean, standard deviation, least and largest, of all that are no NaN. */
 export class Moments {
@@ -116,10 +117,4 @@ export class Counts {
   sorted(): [value: string, count: number][] {
     return [...this.counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
   }
-}
-
-/** What a value is told by; null where it is missing. */
-export function keyOf(value: unknown): string | null {
-  if (value === null || value === undefined || (typeof value === 'number' && Number.isNaN(value))) return null;
-  return value instanceof Date ? value.toISOString() : String(value);
 }

@@ -1,9 +1,7 @@
 // What a preparation is made of: steps that look at a column once, and then turn its values into numbers.
 import { ArgumentError } from '../../memory/errors.ts';
-import { type Column, isNumbers, valuesOf } from '../pipeline/columns.ts';
-
-/** The values of a column, of any kind. */
-export type Values = ArrayLike<unknown>;
+import type { Counts, Moments, Sample } from './statistics.ts';
+import { numbersOf } from './values.ts';
 
 /** What of a step is saved: JSON that has its name as `step`. */
 export interface StepState {
@@ -35,23 +33,6 @@ export interface Step {
   state(): StepState;
 }
 
-/**
- * What a value is as a number; NaN where it is none, or missing. Text is not parsed: a column of text has no numbers.
- */
-export function numberOf(value: unknown): number {
-  if (typeof value === 'number') return value;
-  if (typeof value === 'bigint' || typeof value === 'boolean') return Number(value);
-  return value instanceof Date ? value.getTime() : Number.NaN;
-}
-
-/** Values as numbers. */
-export function numbersOf(values: Values): Float64Array {
-  if (values instanceof Float64Array) return values;
-  if (isNumbers(values) && !(values instanceof BigInt64Array || values instanceof BigUint64Array))
-    return Float64Array.from(values as Float32Array);
-  return Float64Array.from(values as ArrayLike<number>, numberOf);
-}
-
 /** A step that knows all from the start, and gives a number for a number. */
 export function plain(
   name: string,
@@ -67,9 +48,22 @@ export function plain(
   };
 }
 
-/** The column of that name. @throws ArgumentError where there is no such column */
-export function columnOf(op: string, columns: ReadonlyMap<string, Column>, name: string): Values {
-  const column = columns.get(name);
-  if (column) return isNumbers(column) ? column : valuesOf(column);
-  throw new ArgumentError(`${op}: expected a column '${name}', got ${[...columns.keys()].join(', ')}`);
+/** What finds out about values. */
+interface Statistics {
+  counts(): Counts;
+  moments(): Moments;
+  sample(): Sample;
+}
+
+let loaded: Statistics | null = null;
+
+/** Has steps find out by these: they come with the first fit(). */
+export function findBy(statistics: Statistics): void {
+  loaded = statistics;
+}
+
+/** @throws ArgumentError before the first fit() */
+export function statistics(): Statistics {
+  if (loaded) return loaded;
+  throw new ArgumentError('collect: expected a step of a Preparation, got one alone; await its fit() instead');
 }
