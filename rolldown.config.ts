@@ -158,7 +158,12 @@ export default defineConfig([
           },
           // What passes over pipelines are made of, and what reads files, comes with the first that is read, apart from
           // what says what is to be read, and from where.
-          { name: 'pipelines', test: /bindings\/data\/(pipeline|prepare\/(?!statistics))/, minShareCount: 2, priority: 1 },
+          {
+            name: 'pipelines',
+            test: /bindings\/data\/(pipeline|prepare\/(?!statistics))/,
+            minShareCount: 2,
+            priority: 1,
+          },
           { name: 'byte-source', test: /bindings\/data\/sources\//, minShareCount: 2, priority: 1 },
           { name: 'passes', test: /bindings\/data\/(passes|prepare\/statistics)/, minShareCount: 2 },
           { name: 'bytes', test: /bindings\/data\/readers\/(bytes|unpack|npy-header)\.ts/, minShareCount: 2 },

@@ -44,10 +44,17 @@ export const laterSource = <T>(name: string, own: Coming<Run<T>>, { get, ...know
 
 const getOf = <T>(run: Run<T>) => run.get?.bind(run) as NonNullable<Source<T>['get']>;
 
-/** What stages do, and what reads memory. */
-export const stages = () => import('../passes/stages.ts');
+const load = () => import('../passes/stages.ts');
 
-export type Stages = Awaited<ReturnType<typeof stages>>;
+export type Stages = Awaited<ReturnType<typeof load>>;
+
+let loaded: Stages | null = null;
+
+/** What stages do, and what reads memory. To import what is there takes longer than a short pass. */
+export async function stages(): Promise<Stages> {
+  loaded ??= await load();
+  return loaded;
+}
 
 /** A stage over sources. */
 export const stage = <T>(

@@ -6,6 +6,7 @@ import type { Scope } from '../../memory/arena.ts';
 import { methods, signature } from '../../signature.ts';
 import type { Tensor } from '../../tensor.ts';
 import type { NdArray, Numbers } from './columns.ts';
+import { stages } from './later.ts';
 import type { PipelineState } from './source.ts';
 
 /** What a batch B is with tensors in place of arrays of numbers. */
@@ -77,7 +78,7 @@ export class TensorLoader<T> implements AsyncIterable<T> {
   }
 
   async *#turns(batches: AsyncIterable<unknown>): AsyncGenerator<T, void, undefined> {
-    const { tensorsOf } = await import('../passes/stages.ts');
+    const { tensorsOf } = await stages();
     const { arena } = runtime();
     let turn: Scope | null = null;
     const end = (): void => {

@@ -12,7 +12,7 @@ export type Normalize = (text: string) => string;
 export type PreTokenize = (words: readonly string[]) => string[];
 
 /** What `table` has for a step. @throws FormatError where that is nothing */
-function made<T>(table: Record<string, (step: Step) => T>, what: string, step: Step): T {
+export function made<T>(table: Record<string, (step: Step) => T>, what: string, step: Step): T {
   const make = table[step.type];
   if (!make)
     throw new FormatError(`tokenizer: expected a ${what} of ${Object.keys(table).join(', ')}, got ${step.type}`);

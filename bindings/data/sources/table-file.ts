@@ -39,14 +39,15 @@ export class TableFile extends Pipeline<Row> {
   }
 }
 
+type Values = [source: ByteSource, columns: readonly string[] | null, types: (TableOptions['types'] & object) | null];
+
 /** @throws ArgumentError unless all are types of columns */
-function checkTypes(op: string, types: Readonly<Record<string, unknown>>): Readonly<Record<string, ColumnType>> {
+function checkTypes(op: string, types: Readonly<Record<string, ColumnType>>): void {
   for (const [name, type] of Object.entries(types))
-    if (!COLUMN_TYPES.includes(type as ColumnType))
+    if (!COLUMN_TYPES.includes(type))
       throw new ArgumentError(
         `${op}: expected types of ${COLUMN_TYPES.join(', ')}, got ${describe(type)} for column '${name}'`,
       );
-  return types as Readonly<Record<string, ColumnType>>;
 }
 
 const toParquet = signature(
@@ -73,11 +74,12 @@ const toArrow = signature(
  * package is missing, and the system's errors
  */
 export function parquet(...args: [source: ByteSource, options?: TableOptions]): TableFile {
-  const [source, columns, types] = toParquet.parse(args) as [ByteSource, string[] | null, object | null];
-  const checked = checkTypes('parquet', { ...types });
+  const [source, columns, types] = toParquet.parse(args) as Values;
+  const own = { ...types };
+  checkTypes('parquet', own);
   const file = new Later(
     () => import('../readers/parquet.ts'),
-    ({ ParquetSource }) => new ParquetSource(source, columns, checked),
+    ({ ParquetSource }) => new ParquetSource(source, columns, own),
   );
   return new TableFile('parquet', file);
 }
@@ -89,11 +91,12 @@ export function parquet(...args: [source: ByteSource, options?: TableOptions]): 
  * @throws as {@link parquet} does
  */
 export function arrow(...args: [source: ByteSource, options?: TableOptions]): TableFile {
-  const [source, columns, types] = toArrow.parse(args) as [ByteSource, string[] | null, object | null];
-  const checked = checkTypes('arrow', { ...types });
+  const [source, columns, types] = toArrow.parse(args) as Values;
+  const own = { ...types };
+  checkTypes('arrow', own);
   const file = new Later(
     () => import('../readers/arrow.ts'),
-    ({ ArrowSource }) => new ArrowSource(source, columns, checked),
+    ({ ArrowSource }) => new ArrowSource(source, columns, own),
   );
   return new TableFile('arrow', file);
 }

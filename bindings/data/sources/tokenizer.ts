@@ -1,10 +1,12 @@
 // Tokenizers of Hugging Face, from their tokenizer.json.
 import { isPlain } from '../../kinds.ts';
+import { record } from '../../lookup.ts';
 import { ArgumentError, describe, FormatError } from '../../memory/errors.ts';
 import { methods, signature } from '../../signature.ts';
 import { type Encode, encoderOf, type ModelJson, type Vocabulary } from './merges.ts';
 import {
   bytesOfPiece,
+  made,
   type Normalize,
   normalizerOf,
   type PreTokenize,
@@ -59,32 +61,39 @@ function finder(tokens: readonly AddedToken[]): RegExp | null {
 /** Ids in front of a text and behind it. */
 type Around = readonly [before: readonly number[], after: readonly number[]];
 
-/** What a post-processor puts around one text. @throws FormatError for one that is not known */
-function aroundOf(step: Step | null | undefined): Around {
-  if (!step || step.type === 'ByteLevel') return [[], []];
-  if (step.type === 'Sequence')
-    return (step.processors as Step[]).map(aroundOf).reduce<Around>(
-      ([a, b], [c, d]) => [
-        [...c, ...a],
-        [...b, ...d],
-      ],
-      [[], []],
-    );
-  if (step.type === 'BertProcessing' || step.type === 'RobertaProcessing')
-    return [[(step.cls as [string, number])[1]], [(step.sep as [string, number])[1]]];
-  if (step.type !== 'TemplateProcessing')
-    throw new FormatError(
-      `tokenizer: expected a post-processor of ByteLevel, BertProcessing, RobertaProcessing, TemplateProcessing, Sequence, got ${step.type}`,
-    );
-  const special = step.special_tokens as Record<string, { ids: number[] }>;
-  const around: [number[], number[]] = [[], []];
-  let side = 0;
-  for (const part of step.single as Record<string, { id: string }>[]) {
-    if (part.SpecialToken) around[side]?.push(...(special[part.SpecialToken.id]?.ids ?? []));
-    else side = 1;
-  }
-  return around;
-}
+const ends = ({ cls, sep }: Step): Around => [[(cls as [string, number])[1]], [(sep as [string, number])[1]]];
+
+/** What post-processors put around one text. */
+const AROUND: Record<string, (step: Step) => Around> = record<(step: Step) => Around>([
+  ['ByteLevel', () => [[], []]],
+  ['BertProcessing', ends],
+  ['RobertaProcessing', ends],
+  [
+    'TemplateProcessing',
+    ({ special_tokens: special, single }) => {
+      const around: [number[], number[]] = [[], []];
+      let side = 0;
+      for (const { SpecialToken: token } of single as Record<string, { id: string }>[]) {
+        if (token) around[side]?.push(...((special as Record<string, { ids: number[] }>)[token.id]?.ids ?? []));
+        else side = 1;
+      }
+      return around;
+    },
+  ],
+  [
+    'Sequence',
+    ({ processors }) =>
+      (processors as Step[]).map(aroundOf).reduce<Around>(
+        ([a, b], [c, d]) => [
+          [...c, ...a],
+          [...b, ...d],
+        ],
+        [[], []],
+      ),
+  ],
+]);
+
+const aroundOf = (step: Step): Around => made(AROUND, 'post-processor', step);
 
 /** What makes a text of pieces. */
 type Join = (pieces: readonly string[]) => string;
@@ -122,43 +131,52 @@ const close = (text: string): string =>
 
 type DecodeStep = (pieces: readonly string[]) => string[];
 
-/** One step of a decoder. @throws FormatError for one that is not known */
-function decodeStep(step: Step): DecodeStep {
-  const { content = '', pattern, prefix = '##', suffix = '</w>', cleanup = true } = step;
-  switch (step.type) {
-    case 'ByteLevel':
-      return (pieces) => [utf8(pieces.flatMap(bytesOfPiece))];
-    case 'WordPiece':
-      return (pieces) =>
-        pieces.map((piece, i) => {
-          const text =
-            i === 0 ? piece : piece.startsWith(String(prefix)) ? piece.slice(String(prefix).length) : ` ${piece}`;
-          return cleanup ? close(text) : text;
-        });
-    case 'BPEDecoder':
-      return (pieces) => pieces.map((piece, i) => piece.replaceAll(String(suffix), i === pieces.length - 1 ? '' : ' '));
-    case 'Replace': {
-      const find = (pattern as Record<string, string>).String ?? '';
-      return (pieces) => pieces.map((piece) => piece.replaceAll(find, String(content)));
-    }
-    case 'ByteFallback':
-      return joinBytes;
-    case 'Fuse':
-      return (pieces) => [pieces.join('')];
-    case 'Strip': {
-      const { start = 0 } = step;
+/** What changes pieces, each on its own. */
+const each =
+  (change: (piece: string, i: number, pieces: readonly string[]) => string): DecodeStep =>
+  (pieces) =>
+    pieces.map(change);
+
+const DECODERS: Record<string, (step: Step) => DecodeStep> = record<(step: Step) => DecodeStep>([
+  ['ByteLevel', () => (pieces) => [utf8(pieces.flatMap(bytesOfPiece))]],
+  [
+    'WordPiece',
+    ({ prefix = '##', cleanup = true }) =>
+      each((piece, i) => {
+        const own = String(prefix);
+        const text = i === 0 ? piece : piece.startsWith(own) ? piece.slice(own.length) : ` ${piece}`;
+        return cleanup ? close(text) : text;
+      }),
+  ],
+  [
+    'BPEDecoder',
+    ({ suffix = '</w>' }) =>
+      each((piece, i, { length }) => piece.replaceAll(String(suffix), i === length - 1 ? '' : ' ')),
+  ],
+  [
+    'Replace',
+    ({ pattern, content = '' }) =>
+      each((piece) => piece.replaceAll((pattern as Record<string, string>).String ?? '', String(content))),
+  ],
+  ['ByteFallback', () => joinBytes],
+  ['Fuse', () => (pieces) => [pieces.join('')]],
+  [
+    'Strip',
+    ({ content = '', start = 0 }) => {
       const head = new RegExp(`^${quoted(String(content))}{0,${start}}`, 'u');
-      return (pieces) => pieces.map((piece) => piece.replace(head, ''));
-    }
-    case 'Sequence': {
-      const steps = (step.decoders as Step[]).map(decodeStep);
-      return (pieces) => steps.reduce<string[]>((out, each) => each(out), [...pieces]);
-    }
-  }
-  throw new FormatError(
-    `tokenizer: expected a decoder of ByteLevel, WordPiece, BPEDecoder, Replace, ByteFallback, Fuse, Strip, Sequence, got ${step.type}`,
-  );
-}
+      return each((piece) => piece.replace(head, ''));
+    },
+  ],
+  [
+    'Sequence',
+    ({ decoders }) => {
+      const steps = (decoders as Step[]).map(decodeStep);
+      return (pieces) => steps.reduce<string[]>((out, step) => step(out), [...pieces]);
+    },
+  ],
+]);
+
+const decodeStep = (step: Step): DecodeStep => made(DECODERS, 'decoder', step);
 
 function joinOf(step: Step | null | undefined): Join {
   if (!step) return (pieces) => pieces.join(' ');
@@ -219,7 +237,7 @@ export class Tokenizer {
     this.#normalized = finder(added.filter(({ normalized }) => normalized));
     this.#normalize = json.normalizer ? normalizerOf(json.normalizer) : (text) => text;
     this.#cut = json.pre_tokenizer ? preTokenizerOf(json.pre_tokenizer) : (words) => [...words];
-    this.#around = aroundOf(json.post_processor);
+    this.#around = json.post_processor ? aroundOf(json.post_processor) : [[], []];
     this.#join = joinOf(json.decoder);
   }
 
