@@ -152,7 +152,7 @@ export default defineConfig([
           { name: 'modules', test: /bindings\/(nn|optim|autograd)\//, minShareCount: 2 },
           {
             name: 'loaders',
-            test: /bindings\/data\/(bytes|core|idx|loader|shuffle)\.ts/,
+            test: /bindings\/data\/(bytes|core|half|idx|loader|shuffle|sources\/byte-source)\.ts/,
             minShareCount: 2,
             priority: 2,
           },
@@ -160,11 +160,10 @@ export default defineConfig([
           // what says what is to be read, and from where.
           {
             name: 'pipelines',
-            test: /bindings\/data\/(pipeline|prepare\/(?!statistics))/,
+            test: /bindings\/data\/(pipeline|sources|prepare\/(?!statistics))/,
             minShareCount: 2,
             priority: 1,
           },
-          { name: 'byte-source', test: /bindings\/data\/sources\//, minShareCount: 2, priority: 1 },
           { name: 'passes', test: /bindings\/data\/(passes|prepare\/statistics)/, minShareCount: 2 },
           { name: 'bytes', test: /bindings\/data\/readers\/(bytes|unpack|npy-header)\.ts/, minShareCount: 2 },
           // What the core has of files, apart from all that reads the formats of others: it names packages that a user may
