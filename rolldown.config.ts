@@ -169,7 +169,7 @@ export default defineConfig([
           // What the core has of files, apart from all that reads the formats of others: it names packages that a user may
           // lack, at which Parcel ends.
           { name: 'files', test: CORE_FILES, minShareCount: 2 },
-          { name: 'formats', test: /bindings\/io\//, minShareCount: 2 },
+          { name: 'formats', test: /bindings\/io\/(?!pytorch|pickle)/, minShareCount: 2 },
           { name: 'onnx-messages', test: /bindings\/onnx\//, minShareCount: 2 },
           { name: 'page', test: /bindings\/page\//, minShareCount: 2 },
           { name: 'training', test: /bindings\/(train|doctor|explain)\//, minShareCount: 2 },

@@ -37,6 +37,7 @@ export const budget: readonly Limit[] = [
   { what: '… what fits preparations', file: 'data/fit', after: 'data/stages', limit: 800 },
   { what: '… its workers', file: 'data/team', after: 'data/stages', limit: 2_300 },
   { what: 'retrograd/io beyond the core', file: 'io/index', beyond: 'core/index', limit: 15_000 },
+  { what: '… its reader of PyTorch', file: 'io/pytorch', limit: 6_000 },
   { what: '… its models of Hugging Face', file: 'io/load', limit: 7_500 },
   { what: 'retrograd/onnx beyond the core', file: 'onnx/index', beyond: 'core/index', limit: 40_000 },
   { what: '… its export', file: 'onnx/onnx-export', limit: 20_000 },

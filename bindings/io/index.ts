@@ -28,6 +28,6 @@ export {
   type PretrainedOutput,
   savePretrained,
 } from './pretrained.ts';
-export { decodePyTorch, loadPyTorch } from './pytorch.ts';
+export { decodePyTorch, loadPyTorch } from './pytorch-files.ts';
 export { encodePyTorch, savePyTorch } from './pytorch-write.ts';
 export { type ShardOptions, saveShardedSafetensors } from './sharded.ts';

@@ -73,16 +73,14 @@ async function openOne(bytes: RandomBytes): Promise<Open> {
   return { bytes, data: 8 + length, entries: new Map(entries.map((entry) => [entry.name, entry])), metadata };
 }
 
-/** The files that an index names, by the names of tensors. */
-async function shardsOf(bytes: RandomBytes): Promise<Map<string, string>> {
-  if (bytes.size > MAX_INDEX_BYTES) throw bad(`an index of at most ${MAX_INDEX_BYTES} bytes, got ${bytes.size}`);
+/** The files that an index names, by the names of tensors. @internal */
+export function shardsOf(op: string, name: string, bytes: Uint8Array): Map<string, string> {
+  const bad = (what: string): FormatError => new FormatError(`${op}: expected ${what}`);
   let index: unknown;
   try {
-    index = JSON.parse(
-      new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(await bytes.read(0, bytes.size))),
-    );
+    index = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(bytes)));
   } catch (cause) {
-    throw new FormatError(`${OP}: expected JSON in ${bytes.name}, got other text`, { cause });
+    throw new FormatError(`${op}: expected JSON in ${name}, got other text`, { cause });
   }
   const map = isPlain(index) ? index.weight_map : undefined;
   if (!isPlain(map)) throw bad(`an index with a weight_map, got ${describe(index)}`);
@@ -126,7 +124,8 @@ async function openAll(source: ByteSource, shards: ((name: string) => ByteSource
       const file = await openOne(first);
       return fileOf(new Map([...file.entries.keys()].map((name) => [name, file])), [file]);
     }
-    const places = await shardsOf(first);
+    if (first.size > MAX_INDEX_BYTES) throw bad(`an index of at most ${MAX_INDEX_BYTES} bytes, got ${first.size}`);
+    const places = shardsOf(OP, first.name, await first.read(0, first.size));
     await first.close();
     const find = shards ?? beside(source);
     const files = new Map<string, Open>();

@@ -24,6 +24,8 @@ export interface PickleWorld {
   persistent(id: unknown): unknown;
   /** Makes the error. */
   bad(what: string): FormatError;
+  /** What to do where a name is refused. */
+  cureOf(name: string): string;
 }
 
 /** Whether `x` is a dict of a pickle: nothing else that reading makes has no prototype. */
@@ -267,7 +269,7 @@ class Unpickler {
     const found = this.world.find(module, name);
     if (found === undefined)
       throw this.bad(
-        `only tensors, numbers, strings and containers of them, got ${JSON.stringify(`${module}.${name}`.slice(0, 100))}; nothing of the file was run, save the state_dict() or plain values`,
+        `only tensors, numbers, strings and containers of them, got ${JSON.stringify(`${module}.${name}`.slice(0, 100))}; nothing of the file was run, ${this.world.cureOf(name)}`,
       );
     this.push(found);
   }

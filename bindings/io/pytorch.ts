@@ -3,9 +3,7 @@
 import { type Bytes, bytesOf } from '../data/bytes.ts';
 import { record } from '../lookup.ts';
 import { describe, type FormatError, FormatError as Wrong } from '../memory/errors.ts';
-import { countOf, extentOf, readStored, type WideOptions } from './arrays.ts';
-import { promised } from './declare.ts';
-import { readFileBytes } from './files.ts';
+import { countOf, extentOf, readStored } from './arrays.ts';
 import { isDict, PickleGlobal, type PickleWorld, unpickle } from './pickle.ts';
 import { type FileTensor, READERS, type Reader } from './safetensors-dtypes.ts';
 import { ZipReader } from './zip.ts';
@@ -31,7 +29,12 @@ const STORAGES: Readonly<Record<string, string>> = record([
   ['ByteStorage', 'U8'],
   ['BoolStorage', 'BOOL'],
   ['UntypedStorage', 'U8'],
+  ['QInt8Storage', 'I8'],
+  ['QUInt8Storage', 'U8'],
+  ['QInt32Storage', 'I32'],
 ]);
+/** How quantised tensors say what their numbers stand for. */
+const SCHEMES = /^per_(tensor_affine|channel_affine(_float_qparams)?)$/;
 const DTYPES: Readonly<Record<string, string>> = record([
   ['float32', 'F32'],
   ['float', 'F32'],
@@ -78,6 +81,27 @@ interface Pending {
   readonly code: string;
   readonly offset: number;
   readonly strides: readonly number[];
+  /** Of quantised numbers. */
+  readonly scale?: Scale;
+}
+
+/** A number q stands for (q − zero) · scale: the same for all, or each part along an axis has its own. */
+interface Scale {
+  readonly scales: FileTensor;
+  readonly zeros: FileTensor;
+  readonly axis: number;
+}
+
+const single = (x: unknown): FileTensor => ({ dtype: 'f32', shape: [], data: Float32Array.of(Number(x)) });
+
+function dequantised({ shape, data }: FileTensor, { scales, zeros, axis }: Scale): FileTensor {
+  const inner = countOf(shape.slice(axis + 1));
+  const count = scales.data.length;
+  const parts = Float32Array.from(data as ArrayLike<number>, (q, i) => {
+    const part = Math.floor(i / inner) % count;
+    return (Number(q) - Number(zeros.data[part])) * Number(scales.data[part]);
+  });
+  return { dtype: 'f32', shape, data: parts };
 }
 
 const isCount = (x: unknown): x is number => Number.isSafeInteger(x) && (x as number) >= 0;
@@ -117,6 +141,21 @@ class World implements PickleWorld {
     return tensor;
   }
 
+  /** Its numbers become floats once they are there, those of their scales before them. */
+  #quantised([storage, offset, shape, strides, way]: readonly unknown[]): FileTensor {
+    const tensor = this.#tensor([storage, offset, shape, strides], -1);
+    const [scheme, scales, zeros, axis] = Array.isArray(way) ? way : [];
+    const whole = scheme === 'torch.per_tensor_affine';
+    const own = whole ? [single(scales), single(zeros)] : [scales, zeros].filter((x) => this.#made.has(x));
+    const [first, second] = own as FileTensor[];
+    const count = whole ? 1 : tensor.shape[axis as number];
+    if (!first || !second || [first, second].some((x) => countOf(x.shape) !== count))
+      throw bad(`scales and zero points of a quantised tensor of shape [${tensor.shape}], got other values`);
+    const last = this.pending.pop() as Pending;
+    this.pending.push({ ...last, scale: { scales: first, zeros: second, axis: whole ? -1 : (axis as number) } });
+    return tensor;
+  }
+
   /** The first of the arguments, which is a tensor that was made before. */
   #parameter([tensor]: readonly unknown[]): unknown {
     if (!this.#made.has(tensor)) throw bad('a tensor as a parameter, got another value');
@@ -136,6 +175,7 @@ class World implements PickleWorld {
     ['torch._utils._rebuild_tensor', (args) => this.#tensor(args, -1)],
     ['torch._utils._rebuild_tensor_v2', (args) => this.#tensor(args, -1)],
     ['torch._utils._rebuild_tensor_v3', (args) => this.#tensor(args, 6)],
+    ['torch._utils._rebuild_qtensor', (args) => this.#quantised(args)],
     ['torch._utils._rebuild_parameter', (args) => this.#parameter(args)],
     ['torch._utils._rebuild_parameter_with_state', (args) => this.#parameter(args)],
     ['torch._tensor._rebuild_from_type_v2', (args) => this.#fromType(args)],
@@ -159,9 +199,14 @@ class World implements PickleWorld {
     const path = `${module === '__builtin__' ? 'builtins' : module}.${name}`;
     const call = this.#calls[path];
     if (call) return new PickleGlobal(path, call);
-    if (module === 'torch' && DTYPES[name]) return path;
+    if (module === 'torch' && (DTYPES[name] || SCHEMES.test(name))) return path;
     const code = module === 'torch' || module === 'torch.storage' ? STORAGES[name] : undefined;
     return code && new PickleGlobal(code, never);
+  }
+
+  cureOf(name: string): string {
+    if (name.includes('sparse')) return 'save x.to_dense()';
+    return name.startsWith('Complex') ? 'save torch.view_as_real(x)' : 'save the state_dict() or plain values';
   }
 
   /** `('storage', type, key, location, count, view)` */
@@ -198,7 +243,7 @@ class World implements PickleWorld {
    */
   fill(storages: ReadonlyMap<string, Uint8Array>, bigEndian: boolean, wide: boolean, size: number): void {
     let copied = 0;
-    for (const { tensor, storage, code, offset, strides } of this.pending) {
+    for (const { tensor, storage, code, offset, strides, scale } of this.pending) {
       const bytes = storages.get(storage.key) as Uint8Array;
       const { shape } = tensor;
       copied += 8 * Math.max(countOf(shape), extentOf(shape, strides));
@@ -210,7 +255,7 @@ class World implements PickleWorld {
         bad(`${what} of a tensor of shape [${shape}] (${code})`),
       );
       if (read.data.buffer === bytes.buffer) copied -= 8 * countOf(shape);
-      Object.assign(tensor, read);
+      Object.assign(tensor, scale ? dequantised(read as FileTensor, scale) : read);
     }
   }
 }
@@ -321,34 +366,8 @@ function fromLegacy(bytes: Uint8Array, wide: boolean): unknown {
   return value;
 }
 
-/**
- * Reads a file of PyTorch's `torch.save`: state dicts, and tensors, numbers, strings, lists, tuples, dicts and sets,
- * however nested. Nothing in it is run: a file that names anything else is refused by that name, as
- * `torch.load(weights_only=True)` does.
- *
- * Dicts become objects without a prototype, lists, tuples and `torch.Size` arrays, None null, devices and dtypes text;
- * tensors have dtype, shape and data, of the dtypes that {@link decodeSafetensors} makes of theirs, and show the bytes
- * of `source` where they can: keep it unchanged, or copy. So `loadStateDict` takes what a `state_dict()` was, of a
- * module as of an optimizer.
- *
- * @typeParam T what the caller knows to be in it
- * @param source the whole file
- * @throws FormatError saying what is wrong, for every file that is none, is damaged, or holds what is refused;
- * BackendError for one that somebody deflated, in an engine without streams for it
- */
-export const decodePyTorch: <T = Record<string, FileTensor>>(source: Bytes, options?: WideOptions) => Promise<T> =
-  promised(['decodePyTorch(source: bytes, *, wide: bool = false)'], decode as never);
-
-async function decode(source: Bytes, wide: boolean): Promise<unknown> {
+/** What decodePyTorch does. @internal */
+export async function decode(source: Bytes, wide: boolean): Promise<unknown> {
   const bytes = bytesOf(OP, source);
   return bytes[0] === 0x50 && bytes[1] === 0x4b ? fromZip(bytes, wide) : fromLegacy(bytes, wide);
 }
-
-/**
- * Reads a file of PyTorch's `torch.save`; see {@link decodePyTorch}. Node only.
- * @typeParam T what the caller knows to be in it
- * @throws what decodePyTorch does; the system's error; BackendError outside Node
- */
-export const loadPyTorch: <T = Record<string, FileTensor>>(path: string, options?: WideOptions) => Promise<T> =
-  promised(['loadPyTorch(path: path, *, wide: bool = false)'], (async (path: string, wide: boolean) =>
-    decode(await readFileBytes(path), wide)) as never);

@@ -142,6 +142,14 @@ def pytorch():
     torch.save({"loss": np.float64(1)}, FILES / "numpy.pt")
     torch.save(torch.eye(2).to_sparse(), FILES / "sparse.pt")
     torch.save(torch.zeros(2, dtype=torch.complex64), FILES / "complex.pt")
+    torch.save(torch.eye(2).to_sparse_csr(), FILES / "sparse-csr.pt")
+    x = torch.arange(12.0).reshape(2, 3, 2) / 4 - 1
+    scales, zeros = torch.tensor([0.25, 0.5, 0.125], dtype=torch.float64), torch.tensor([0, 1, -2])
+    torch.save({
+        "tensor": torch.quantize_per_tensor(x, 0.25, 3, torch.quint8),
+        "turned": torch.quantize_per_tensor(x, 0.25, 0, torch.qint32).transpose(0, 2),
+        "channel": torch.quantize_per_channel(x, scales, zeros, 1, torch.qint8),
+    }, FILES / "quantized.pt")
     torch.save(torch.zeros(2).untyped_storage(), FILES / "storage.pt")
     torch.save({(1, 2): 3}, FILES / "tuple-key.pt")
     torch.save({"x": torch.tensor([1, 2**40]), "y": torch.tensor([1e300], dtype=torch.float64)}, FILES / "wide.pt")

@@ -148,13 +148,30 @@ describe('decodePyTorch', () => {
     expect(y).toEqual({ dtype: 'f64', shape: [1], data: Float64Array.of(1e300) });
   });
 
+  it.each([false, true])('makes floats of quantised numbers, wide: %s', async (wide) => {
+    const read = await io.decodePyTorch<Record<string, { dtype: string; shape: number[]; data: Float32Array }>>(
+      file('quantized.pt'),
+      { wide },
+    );
+    const told = Object.fromEntries(
+      Object.entries(read).map(([key, { dtype, shape, data }]) => [key, [dtype, shape, [...data]]]),
+    );
+    // What x.dequantize() is; x counts from −1 in quarters, and is cut off at −0.75 or rounded.
+    expect(told).toEqual({
+      tensor: ['f32', [2, 3, 2], [-0.75, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75]],
+      turned: ['f32', [2, 3, 2], [-1, 0.5, -0.5, 1, 0, 1.5, -0.75, 0.75, -0.25, 1.25, 0.25, 1.75]],
+      channel: ['f32', [2, 3, 2], [-1, -0.75, -0.5, -0.5, 0, 0.25, 0.5, 0.75, 1, 1.5, 1.5, 1.75]],
+    });
+  });
+
   it.each([
     ['evil.pt', /got "(posix|nt)\.system"; nothing of the file was run/],
     ['evil-legacy.pt', /got "(posix|nt)\.system"/],
     ['module.pt', /got "torch\.nn\.modules\.linear\.Linear"/],
     ['numpy.pt', /got "numpy\._core\.multiarray\.scalar"/],
-    ['sparse.pt', /got "torch\._utils\._rebuild_sparse_tensor"/],
-    ['complex.pt', /got "torch\.ComplexFloatStorage"/],
+    ['sparse.pt', /got "torch\._utils\._rebuild_sparse_tensor"; .* save x\.to_dense\(\)/],
+    ['sparse-csr.pt', /got "torch\._utils\._rebuild_sparse_tensor"; .* save x\.to_dense\(\)/],
+    ['complex.pt', /got "torch\.ComplexFloatStorage"; .* save torch\.view_as_real\(x\)/],
     ['storage.pt', /got "torch\.storage\._load_from_bytes"|a storage alone/],
     ['tuple-key.pt', /keys of dicts that are strings or whole numbers/],
     ['script.pt', /got a program of TorchScript/],

@@ -15,7 +15,7 @@ const whole = (name: string): Uint8Array | null => {
 export const fileReaders: Readonly<Record<string, Reader>> = {
   decodePyTorch: {
     read: (bytes) => io.decodePyTorch(bytes, { wide: true }),
-    files: ['everything.pt', 'protocol-5.pt', 'legacy.pt', 'state.pt', 'deflated.pt', 'zip64.pt'],
+    files: ['everything.pt', 'protocol-5.pt', 'legacy.pt', 'state.pt', 'deflated.pt', 'zip64.pt', 'quantized.pt'],
     most: 32,
   },
   decodeNpz: {

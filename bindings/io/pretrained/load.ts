@@ -7,7 +7,6 @@ import type { Module } from '../../nn/module.ts';
 import type { Tensor } from '../../tensor.ts';
 import { writeFileAtomic } from '../files.ts';
 import { openSafetensors } from '../open.ts';
-import { decodePyTorch } from '../pytorch.ts';
 import type { FileTensor } from '../safetensors-dtypes.ts';
 import { saveShardedSafetensors } from '../sharded.ts';
 import type { Pretrained } from './layers.ts';
@@ -62,6 +61,8 @@ interface Weights {
   close(): Promise<void>;
 }
 
+const BIN_INDEX = 'pytorch_model.bin.index.json';
+
 async function weightsOf(files: (name: string) => ByteSource | null): Promise<Weights> {
   const shards = (name: string): ByteSource => {
     const source = files(name);
@@ -72,12 +73,17 @@ async function weightsOf(files: (name: string) => ByteSource | null): Promise<We
     const opened = await ifThere(files(name), (source) => openSafetensors(source, { shards }));
     if (opened) return { ...opened, getShape: (key) => opened.getInfo(key).shape };
   }
-  const bytes = await ifThere(files('pytorch_model.bin'), (source) => allBytes(OP, source));
-  if (!bytes)
+  const bytesOf = (source: ByteSource): Promise<Uint8Array> => allBytes(OP, source);
+  const bytes = await ifThere(files('pytorch_model.bin'), bytesOf);
+  const index = bytes ? null : await ifThere(files(BIN_INDEX), bytesOf);
+  if (!bytes && !index)
     throw new FormatError(
-      `${OP}: expected model.safetensors, model.safetensors.index.json or pytorch_model.bin in the folder, got none`,
+      `${OP}: expected model.safetensors, an index of several or pytorch_model.bin in the folder, got none`,
     );
-  const state = await decodePyTorch(bytes);
+  const [{ decode }, { joinPyTorch }] = await Promise.all([import('../pytorch.ts'), import('../pytorch-shards.ts')]);
+  const state = bytes
+    ? ((await decode(bytes, false)) as Record<string, FileTensor>)
+    : await joinPyTorch(OP, { name: BIN_INDEX, bytes: index as Uint8Array }, (name) => bytesOf(shards(name)));
   return {
     keys: () => Object.keys(state),
     getShape: (key) => (state[key] as FileTensor).shape,
