@@ -22,6 +22,7 @@ const PROJECTS: Record<string, string[]> = {
     'test/package.test.ts',
     'test/platforms/onnx-pages.test.ts',
     'test/platforms/pages.test.ts',
+    'test/platforms/training-pages.test.ts',
   ],
   // As a backend of TensorFlow.js: its own suite of specs, and what that does not ask.
   tfjs: ['test/tfjs/**/*.test.ts'],

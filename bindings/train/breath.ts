@@ -4,21 +4,24 @@ import { isNode, now } from '../engine/platform.ts';
 /** How often others have a turn where nobody looks on. */
 const EVERY_MS = 50;
 
-interface Scheduler {
-  yield?(): Promise<void>;
-}
+/** Who waits for the next task, in a page. */
+const waiting: (() => void)[] = [];
+let channel: MessageChannel | null = null;
 
-/** Ends this task, and goes on in the next one: setTimeout would wait for four milliseconds. */
+/**
+ * Ends this task, and goes on in the next one. In pages by a message: setTimeout would wait for four milliseconds, and
+ * scheduler.yield() comes before timers.
+ */
 function nextTask(): Promise<void> {
-  const { scheduler, setImmediate } = globalThis as { scheduler?: Scheduler; setImmediate?: (fn: () => void) => void };
+  const { setImmediate } = globalThis as { setImmediate?: (fn: () => void) => void };
   if (isNode && setImmediate) return new Promise((resolve) => setImmediate(resolve));
-  if (scheduler?.yield) return scheduler.yield();
+  if (!channel) {
+    channel = new MessageChannel();
+    channel.port1.onmessage = () => waiting.shift()?.();
+  }
+  const { port2 } = channel;
   return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
+    waiting.push(resolve);
     port2.postMessage(null);
   });
 }

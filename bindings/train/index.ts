@@ -35,9 +35,13 @@ export type {
   StepParts,
   TrainerSettings,
 } from './options.ts';
+export type { FitResult } from './position.ts';
 export * from './report/index.ts';
 export type { ScheduleConfig } from './schedules.ts';
 export type { SignalLike } from './signals.ts';
 export * from './tensorboard/index.ts';
-export { type FitResult, Trainer, type TrainerOptions } from './trainer.ts';
+export { type TrainInWorker, type TrainInWorkerOptions, trainInWorker } from './train-in-worker.ts';
+export { Trainer, type TrainerOptions } from './trainer.ts';
 export * from './tune/index.ts';
+export type { Weights } from './worker/messages.ts';
+export type { WorkerResult } from './worker/train.ts';

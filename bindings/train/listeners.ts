@@ -4,14 +4,16 @@ import type { Callback, Figures, Run } from './callbacks/callback.ts';
 import { isPromise } from './feed.ts';
 
 /** What callbacks are told. */
-export type Event =
-  | 'onFitStart'
-  | 'onEpochStart'
-  | 'onStepEnd'
-  | 'onValidationStart'
-  | 'onValidationEnd'
-  | 'onEpochEnd'
-  | 'onFitEnd';
+export const EVENTS = [
+  'onFitStart',
+  'onEpochStart',
+  'onStepEnd',
+  'onValidationStart',
+  'onValidationEnd',
+  'onEpochEnd',
+  'onFitEnd',
+] as const;
+export type Event = (typeof EVENTS)[number];
 
 type Told = void | PromiseLike<void>;
 
@@ -19,7 +21,7 @@ type Told = void | PromiseLike<void>;
 export const nameOf = (callback: Callback): string => callback.name ?? callback.constructor.name;
 
 export class Listeners {
-  readonly #all: readonly Callback[];
+  #all: readonly Callback[];
   readonly #by = new Map<Event, readonly Callback[]>();
 
   /** Those that save the state of others come last. @throws ArgumentError where two states have one name */
@@ -31,6 +33,12 @@ export class Listeners {
       throw new ArgumentError(
         `Trainer: expected callbacks whose states have names of their own, got two called ${twice}; give one a field name`,
       );
+  }
+
+  /** Tells one more, after the others. */
+  add(callback: Callback): void {
+    this.#all = [...this.#all, callback];
+    this.#by.clear();
   }
 
   /** Tells all, one after the other. @returns a promise where one of them is asynchronous */

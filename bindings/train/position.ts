@@ -15,6 +15,18 @@ export interface Progress {
   readonly history: readonly Figures[];
 }
 
+/** What `fit()` gives. */
+export interface FitResult {
+  /** Epochs that were finished, those before included. */
+  readonly epochs: number;
+  /** Steps of the optimizer, those before included. */
+  readonly steps: number;
+  /** Why it ended before its last epoch; null where it did not. */
+  readonly stopped: string | null;
+  /** The figures of each epoch, those before included. */
+  readonly history: readonly Figures[];
+}
+
 export class Position {
   epoch = 0;
   step = 0;

@@ -1,5 +1,7 @@
 // Steps of training and of validation, as programs where they can be traced.
 import { withoutTape } from '../autograd.ts';
+import { backward } from '../backward.ts';
+import { div } from '../functional/functions.ts';
 
 import { isPlain } from '../kinds.ts';
 import { ArgumentError, describe, RecordingError } from '../memory/errors.ts';
@@ -114,7 +116,7 @@ export function optimize(
     parts = forward();
     calls++;
     const loss = parts.loss as Tensor;
-    (accumulate > 1 ? loss.div(accumulate) : loss).backward();
+    backward(accumulate > 1 ? div(loss, accumulate) : loss);
     if (last && clip) {
       const gradNorm = clip(optimizers);
       if (gradNorm) parts = { ...parts, gradNorm };

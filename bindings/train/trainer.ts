@@ -20,30 +20,19 @@ import {
   type TrainerSettings,
   takes,
 } from './options.ts';
-import { Position } from './position.ts';
+import { type FitResult, Position } from './position.ts';
 import { type Schedule, schedulesOf, stepSchedules } from './schedules.ts';
 import { hear, type SignalLike } from './signals.ts';
 import { savedOf, takeOver } from './state.ts';
 import { Stepper, type Steps } from './stepper.ts';
 import { clipOf } from './steps.ts';
 import { type Unpacked, unpackBy, unpackUsual } from './unpack.ts';
+import type { Port, Setup } from './worker/messages.ts';
 
 /** Options of {@link Trainer}. */
 export interface TrainerOptions<B = unknown, X extends Metrics = Metrics> extends TrainerSettings<B, X> {
   /** What is called as the training goes on. @defaultValue `[]` */
   callbacks?: readonly Callback<Trainer>[];
-}
-
-/** What {@link Trainer.fit} gives. */
-export interface FitResult {
-  /** Epochs that were finished, those before included. */
-  readonly epochs: number;
-  /** Steps of the optimizer, those before included. */
-  readonly steps: number;
-  /** Why it ended before its last epoch; null where it did not. */
-  readonly stopped: string | null;
-  /** The figures of each epoch, those before included. */
-  readonly history: readonly Figures[];
 }
 
 type AnyFunction = (...args: unknown[]) => unknown;
@@ -425,6 +414,12 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
   async loadCheckpoint(...args: [path: string]): Promise<unknown> {
     const [path] = takes.loadCheckpoint.parse(args) as [string];
     return this.decodeCheckpoint(await readFileBytes(path));
+  }
+
+  /** Trains in a worker, for a page. @internal */
+  async serve(made: Setup, port: Port): Promise<void> {
+    const { serve } = await import('./worker/serve.ts');
+    await serve(this, made, port);
   }
 
   /** Gives back the memory of its programs; the next step traces anew. Model and optimizers stay. */

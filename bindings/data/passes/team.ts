@@ -1,5 +1,5 @@
 // Hires workers for a pass, and takes one record of each by turns.
-import { builtin, isNode } from '../../engine/platform.ts';
+import { addressOf, hire } from '../../engine/hire.ts';
 import { ArgumentError, WorkerError } from '../../memory/errors.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
 import type { Seed } from '../pipeline/random.ts';
@@ -39,51 +39,6 @@ class Inbox {
   }
 }
 
-/** A worker of whichever kind, told apart by how it is made. */
-interface Thread {
-  postMessage(more: number): void;
-  end(): unknown;
-}
-type Start = (
-  job: Job,
-  inbox: (message: Message) => void,
-  gone: (why: string, cause?: unknown) => void,
-) => Promise<Thread>;
-
-const startInNode: Start = async (job, say, gone) => {
-  const { Worker } = await builtin('node:worker_threads', () => import('node:worker_threads'));
-  const worker = new Worker(NODE_WORKER, { eval: true, workerData: job });
-  worker.on('message', say);
-  worker.on('error', (error) => gone(error.message, error));
-  worker.on('exit', (code) => gone(`it ended with exit code ${code}`));
-  return { postMessage: (more) => worker.postMessage(more), end: () => worker.terminate() };
-};
-
-const startInPage: Start = async (job, say, gone) => {
-  const text = URL.createObjectURL(new Blob([PAGE_WORKER], { type: 'text/javascript' }));
-  const worker = pageWorker(text);
-  worker.onmessage = ({ data }) => say(data as Message);
-  worker.onerror = ({ message }) => gone(message || FORBIDDEN);
-  worker.postMessage(job);
-  const end = (): void => {
-    worker.terminate();
-    URL.revokeObjectURL(text);
-  };
-  return { postMessage: (more) => worker.postMessage(more), end };
-};
-
-const FORBIDDEN = 'the page forbids workers made of text: allow worker-src blob:';
-
-/** @throws Error where a page forbids it; some engines throw, others tell the worker's onerror */
-function pageWorker(url: string): Worker {
-  try {
-    return new Worker(url, { type: 'module' });
-  } catch (cause) {
-    URL.revokeObjectURL(url);
-    throw new Error(FORBIDDEN, { cause });
-  }
-}
-
 const nameOf = ({ index, count }: Job): string => `worker ${index + 1} of ${count}`;
 
 /** Starts a worker. @throws WorkerError where none can be started here */
@@ -98,7 +53,8 @@ async function hired(job: Job): Promise<Hand> {
       new WorkerError(`fromWorkers: expected ${nameOf(job)} to go on, got its end at ${place}: ${why}`, { cause }),
     );
   };
-  const thread = await (isNode ? startInNode : startInPage)(job, (message) => inbox.push(message), gone);
+  const say = (message: Message): void => inbox.push(message);
+  const thread = await hire({ node: NODE_WORKER, page: PAGE_WORKER }, job, { say, gone });
   // Its first word: from then on what ends it is no reason to do without workers.
   try {
     await inbox.take();
@@ -161,14 +117,6 @@ async function team(jobs: readonly Job[], threads: boolean): Promise<Hand[]> {
   }
 }
 
-/** Absolute, so that it means the same to a worker. */
-async function urlOf(module: string | { readonly href: string }): Promise<string> {
-  if (typeof module !== 'string') return module.href;
-  if (/^[a-z][\w+.-]+:/i.test(module)) return module;
-  if (isNode) return (await builtin('node:url', () => import('node:url'))).pathToFileURL(module).href;
-  return new URL(module, globalThis.location.href).href;
-}
-
 /**
  * Where a pass stands: whose turn it is, where each worker stood behind its last record that was taken, who has ended.
  */
@@ -226,7 +174,7 @@ export const teamOf = ({ module, workers, depth, data, seed }: Work): Pick<Sourc
   async open(epoch, state) {
     const count = Math.max(1, workers);
     const stand = (state ?? [0, new Array(count).fill(null), []]) as Stand;
-    const url = await urlOf(module);
+    const url = await addressOf(module);
     const shared = typeof SharedArrayBuffer === 'undefined' ? null : new SharedArrayBuffer(4 * count);
     const jobs = stand[1].map((place, index): Job => {
       const progress = shared && new Int32Array(shared, 4 * index, 1).fill(-1);
