@@ -20,6 +20,11 @@ function add(p: usize, v: v128, n: i32): void {
   }
 }
 
+/** Planes of one window, which holds all of them: each is its gradient's share everywhere. */
+function fillPlanes(dx: usize, g: usize, planes: i32, n: i32, share: f32): void {
+  for (; planes > 0; planes--, dx += (<usize>n) << 2, g += 4) fill(dx, f32x4.splat(load<f32>(g) * share), n);
+}
+
 // Backward gathers: every element of dx sums over its windows. With c + padding = q * stride + t, t < stride, column c
 // lies in the windows q, q
 // - 1, ...: for t < rest in 1 + more of them, more = (kernel - 1) / stride, and from there in one less. So the columns
@@ -246,6 +251,12 @@ function gatherAlone(
   }
 }
 
+/** Whether one window holds an axis, and nothing else. */
+@inline
+function isWhole(axis: Sliding): bool {
+  return axis.windows == 1 && axis.padding == 0 && axis.kernel == axis.size;
+}
+
 /** Reverses avg_pool_forward_f32: dx = the sum of g / divisor over the windows that hold the element. */
 export function avg_pool_backward_f32(dx: usize, g: usize, planes: i32, dims: usize): void {
   const rows = changetype<Sliding>(dims),
@@ -262,6 +273,10 @@ export function avg_pool_backward_f32(dx: usize, g: usize, planes: i32, dims: us
     more = (kernel - 1) / stride,
     moreRows = (rows.kernel - 1) / rows.stride;
   const share = shareOf(fixed, rows.kernel, kernel);
+  if (isWhole(rows) && isWhole(cols)) {
+    fillPlanes(dx, g, planes, h * w, share);
+    return;
+  }
   const alikeRows = fixed || rows.alike(pads),
     alikeCols = fixed || cols.alike(pads);
   const wholeFrom = alikeRows ? 0 : rows.wholeFrom(),
@@ -307,6 +322,10 @@ export function adaptive_avg_pool_backward_f32(dx: usize, g: usize, planes: i32,
   const line = (<usize>cols.size) << 2,
     plane = <usize>rows.size * line,
     out = (<usize>rows.windows * cols.windows) << 2;
+  if (rows.windows == 1 && cols.windows == 1) {
+    fillPlanes(dx, g, planes, rows.size * cols.size, shareOf(0, rows.size, cols.size));
+    return;
+  }
   while (planes > 0) {
     const some = blockOf(planes, plane);
     memory.fill(dx, 0, <usize>some * plane);
