@@ -59,6 +59,10 @@ export interface OutputFact {
   /** Between 0 and 1 throughout. */
   readonly unit: boolean;
   readonly columns: number;
+  /** How many numbers the core gets. */
+  readonly size: number;
+  /** What it holds them against, as it gets it; null: it is not known. */
+  readonly target: { readonly low: number; readonly high: number; readonly std: number } | null;
   /** Whether the loss grows as its core does: −1 is a wrong sign; 0: unknown. */
   readonly sign: number;
 }
@@ -226,6 +230,17 @@ function signOf(loss: Tensor, core: Noted): number {
 
 const near = (x: Tensor, value: number): boolean => F.max(F.abs(F.sub(x, value))).item() < 2e-3;
 
+/** What a loss holds the output against: its own operand, or what was subtracted. */
+function targetOf(core: Noted, after: readonly Noted[]): OutputFact['target'] {
+  const x = core.inputs.x;
+  const maker = after.find(
+    ({ op, outputs }) => op === 'sub' && x instanceof Tensor && tensorsOf(outputs)[0]?.block === x.block,
+  );
+  const t = core.inputs.target ?? tensorsOf(maker?.inputs ?? {}).find(({ requiresGrad }) => !requiresGrad);
+  if (!(t instanceof Tensor) || t.dtype !== 'f32' || t.size === 0) return null;
+  return { low: F.min(t).item(), high: F.max(t).item(), std: F.std(t, null, { correction: 0 }).item() };
+}
+
 function outputOf(pass: Pass, lineage: Lineage): OutputFact {
   const { output, loss, after } = pass;
   const core = coreOf(after);
@@ -256,6 +271,8 @@ function outputOf(pass: Pass, lineage: Lineage): OutputFact {
       logarithms: columns > 1 && high <= 1e-6 && near(F.logsumexp(x, dim), 0),
       unit: low >= 0 && high <= 1,
       columns,
+      size: x.size,
+      target: core && targetOf(core, after),
       sign,
     };
   });

@@ -111,7 +111,11 @@ export const watch = callable<Callable<[model: Module, optimizer: Optimizer<obje
         watcher.step(given, batch);
       },
       report,
-      page: async () => (await report()).toString(),
+      page: async () => {
+        const [{ findingsOf }, { pageOf }] = await Promise.all([import('./report.ts'), import('./page.ts')]);
+        const { findings, evidence } = findingsOf(watcher);
+        return pageOf(watcher, findings, evidence);
+      },
       close: () => watcher.close(),
     };
   },

@@ -142,7 +142,7 @@ export const DATA: readonly Program[] = [
     'validation rows are training rows',
     null,
     (mended) => {
-      const data = blobs(600, 16, 4, 3);
+      const data = blobs(600, 16, 4, 1);
       const model = mlp(16, 64, 4);
       const leaked = mended
         ? data

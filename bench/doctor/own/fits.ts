@@ -10,7 +10,7 @@ export const FITS: readonly Program[] = [
     'sixty rows and a wide network',
     null,
     (mended) => {
-      const data = blobs(600, 24, 4, 2.6);
+      const data = blobs(mended ? 2000 : 600, 24, 4, mended ? 1.2 : 2.6);
       const few = {
         ...data,
         x: data.x.narrow(0, 0, 48).contiguous().keep(),

@@ -93,7 +93,7 @@ export const GRADIENTS: readonly Program[] = [
       const model = mlp(16, 48, 4, () => new nn.Tanh(), 3);
       if (!mended)
         for (const name of ['0.weight', '2.weight', '4.weight']) nn.init.normal_(model.getParameter(name), 0, 3);
-      return simple({ data: rings(700, 4, 16), model, optimizer: sgd(model, 0.02) });
+      return simple({ data: blobs(600, 16, 4, 1.6), model, optimizer: sgd(model, 0.02) });
     },
     { acceptable: ['exploding-gradients'] },
   ),

@@ -77,7 +77,7 @@ export const WIRING: readonly Program[] = [
     (mended) => {
       const model = list(new nn.Linear(16, 64), new nn.ReLU(), new nn.Dropout(0.4), new nn.Linear(64, 4));
       if (!mended) model.eval();
-      return simple({ data: blobs(300, 16, 4, 2.5), model, optimizer: adam(model), compiled: true });
+      return simple({ data: blobs(600, 16, 4, 1), model, optimizer: adam(model), compiled: true });
     },
     evident,
   ),

@@ -69,7 +69,7 @@ type Misfit = readonly [what: string, remedy: string, confidence: number];
 
 const DIFFERENCES = ['square', 'abs', 'huber', 'smoothL1'];
 
-function byClasses({ output, target }: Fitting): Misfit | null {
+function byClasses({ output }: Fitting): Misfit | null {
   const { core, columns } = output;
   if (core === 'crossEntropy' || core === 'nll') {
     if (columns < 2)
@@ -86,9 +86,10 @@ function byClasses({ output, target }: Fitting): Misfit | null {
       ];
     return null;
   }
-  if (core.startsWith('bce') && (target.low < 0 || target.high > 1))
+  const held = output.target;
+  if (core.startsWith('bce') && held && (held.low < 0 || held.high > 1))
     return [
-      `The loss takes targets from 0 to 1, and gets ${n(target.low)} to ${n(target.high)}.`,
+      `The loss takes targets from 0 to 1, and gets ${n(held.low)} to ${n(held.high)}.`,
       'const loss = functional.crossEntropy(output, y); // for classes; or bring y to 0 and 1',
       0.95,
     ];
@@ -109,20 +110,23 @@ function bySums({ e, output, target }: Fitting): Misfit | null {
 }
 
 /** An output that is subtracted from a target of another shape, each from each. */
-function byShape({ e, output, target }: Fitting): Misfit | null {
+function byShape({ output, target }: Fitting): Misfit | null {
   const [o, t] = [output.shape, target.shape];
-  const same = o.length === t.length && o.every((size, d) => d === 0 || size === t[d]);
-  if (same || e.form?.shape !== 'same') return null;
+  const rows = o[0] ?? 1;
+  const sizeOf = (shape: readonly number[]): number => shape.slice(1).reduce((a, b) => a * b, rows);
+  if (output.size <= Math.max(sizeOf(o), sizeOf(t))) return null;
   return [
-    `Outputs have shape [${o}] and targets [${[o[0], ...t.slice(1)]}]: the loss stretches them against each other, every output with every target.`,
+    `Outputs have shape [${o}] and targets [${[rows, ...t.slice(1)]}]: the loss stretches them against each other, every output with every target.`,
     'const loss = functional.mseLoss(model.forward(x).squeeze(1), y); // or y.unsqueeze(1)',
     0.97,
   ];
 }
 
-function byLabels({ target, rows }: Fitting): Misfit | null {
+function byLabels({ output, target, rows }: Fitting): Misfit | null {
   const { whole, distinct, classes, low, integer } = target;
   const flat = target.shape.length === 1 || (target.shape.length === 2 && target.shape[1] === 1);
+  // With an output a class, the loss makes them 0 and 1 itself.
+  if (output.columns > 1 && output.size > (output.shape[0] ?? 1)) return null;
   if (!flat || !whole || low !== 0 || distinct < 3 || distinct > 50 || rows < 4 * distinct) return null;
   if (!integer && distinct !== classes) return null;
   return [
@@ -141,9 +145,10 @@ const RANGES: Readonly<Record<string, readonly [number, number]>> = {
 };
 
 /** Targets that the last function cannot reach, by a good part of how they spread. */
-function byRange({ e, output, target }: Fitting): Misfit | null {
+function byRange({ e, output }: Fitting): Misfit | null {
   const range = RANGES[output.op];
-  if (!range || (e.train?.skill ?? 0) > 0.9) return null;
+  const { target } = output;
+  if (!range || !target || (e.train?.skill ?? 0) > 0.9) return null;
   const [low, high] = range;
   const far = 0.5 * target.std;
   if (!(target.low < low - far || target.high > high + far)) return null;
