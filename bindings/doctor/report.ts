@@ -1,5 +1,4 @@
 // From what was noted to a report: rules, and which of what they say is the cause of the rest.
-import { scope } from '../scope.ts';
 import type { Watcher } from './doctor.ts';
 import { type Evidence, gather } from './evidence.ts';
 import type { Finding, Said } from './finding.ts';
@@ -90,7 +89,6 @@ function quietly<T>(fn: () => T): T | null {
 function judge(e: Evidence): Said[] {
   const said = SIMPLE.flatMap((rule) => quietly(() => rule(e)) ?? []);
   const isCause = ({ kind, confidence }: Said): boolean => kind !== 'hint' && confidence >= 0.75;
-  const explained = said.some(isCause);
   const needsRates = !said.some(
     (finding) =>
       isCause(finding) &&
@@ -107,8 +105,11 @@ function judge(e: Evidence): Said[] {
       ].includes(finding.id),
   );
   if (needsRates) said.push(...(quietly(() => rate.rates(e)) ?? []));
-  const probes = !explained || said.length === 0 ? scope(() => fit.probesOf(e)) : null;
-  if (probes && !said.some(isCause)) {
+  // What is learned well needs no other network to show that it can be.
+  const skills = [e.train?.skill ?? 0, e.validation?.skill ?? 1];
+  const poor = Math.max(...skills) < 0.65 || Math.min(...skills) < 0.25;
+  const probes = poor && !said.some(isCause) ? fit.probesOf(e) : null;
+  if (probes) {
     const wrong = fit.shuffled(e, probes);
     if (wrong) said.push(wrong);
     else {

@@ -29,7 +29,7 @@ async function findingsIn(program: Program, mended: boolean) {
     ...(train && { train }),
     ...(validation && { validation }),
   });
-  for (let i = 0; i < steps; i++)
+  for (let i = 0; i < Math.min(steps, 110); i++)
     scope(() => {
       const { loss: value, ...batch } = step(i);
       doctor.step(value, batch);

@@ -32,7 +32,7 @@ export const GRADIENTS: readonly Program[] = [
     (mended) => {
       const model = mlp(16, 64, 4, () => new nn.ReLU(), 5);
       if (!mended) for (const p of model.parameters()) if (p.ndim > 1) nn.init.normal_(p, 0, 1);
-      return simple({ data: blobs(), model, optimizer: sgd(model, 0.01) });
+      return simple({ data: blobs(), model, optimizer: sgd(model, mended ? 0.05 : 0.01) });
     },
     { acceptable: ['nan-or-inf'] },
   ),

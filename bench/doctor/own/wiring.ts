@@ -265,9 +265,9 @@ export const WIRING: readonly Program[] = [
     'AdamW on all',
     null,
     (mended) => {
-      const model = cnn(4, true);
+      const model = list(new nn.Linear(16, 32), new nn.LayerNorm(32), new nn.ReLU(), new nn.Linear(32, 4));
       return simple({
-        data: bars(),
+        data: blobs(),
         model,
         optimizer: new optim.AdamW(model.parameters(), { lr: 3e-3, weightDecay: mended ? 0 : 0.1 }),
         steps: 80,
