@@ -1,6 +1,7 @@
 // npm run bench -- doctor: what the doctor finds in programs with known faults, and in healthy ones.
 import { init } from 'retrograd';
 import { watch } from 'retrograd/doctor';
+import { overhead } from './overhead.ts';
 import type { ProgramSet } from './program.ts';
 import { examineAll, formatScore } from './score.ts';
 import { SETS } from './sets.ts';
@@ -20,5 +21,6 @@ export async function scoreSets(
 export async function table(simd: 'auto' | 'strict' | 'relaxed', quick: boolean): Promise<string> {
   await init({ simd, threads: 1 });
   const sets = SETS.map(({ name, programs }) => ({ name, programs: programs.filter((_, i) => !quick || i % 8 === 0) }));
-  return scoreSets(sets);
+  const cost = overhead(quick ? 2 : 100);
+  return `${await scoreSets(sets)}\n\nwatching every tenth step\n${cost}`;
 }

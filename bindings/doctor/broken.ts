@@ -2,8 +2,10 @@
 import { withoutTape } from '../autograd.ts';
 import { grad } from '../backward.ts';
 import * as F from '../functional/functions.ts';
+import { scope } from '../scope.ts';
 import { Tensor } from '../tensor.ts';
 import { asBefore, type Before } from './close.ts';
+import type { Batch } from './evaluate.ts';
 import type { WatchOptions } from './options.ts';
 import type { Patient } from './patient.ts';
 import { type Noted, pass } from './probe.ts';
@@ -15,7 +17,12 @@ export interface Broken {
   readonly source: 'input' | 'target' | 'forward' | 'backward' | null;
   readonly op: string;
   readonly path: string | null;
+  /** Whether losses had grown before. */
+  readonly grown: boolean;
 }
+
+/** More batches are not tried. */
+const MOST_TRIES = 40;
 
 const hasNumbers = (x: Tensor): boolean =>
   x.dtype !== 'f32' || x.size === 0 || x.block.freed || Number.isFinite(F.sum(F.mul(x.detach(), 0)).item());
@@ -23,7 +30,7 @@ const tensorsIn = (bag: Readonly<Record<string, unknown>>): Tensor[] =>
   Object.values(bag).flatMap((x) => (x instanceof Tensor ? [x] : Array.isArray(x) ? (x as Tensor[]) : []));
 
 /** Infinities that masks ask for are no accident: the source is an op that makes one of numbers, and spoils the loss. */
-function sourceIn(calls: readonly Noted[], loss: Tensor | null): Omit<Broken, 'step'> | null {
+function sourceIn(calls: readonly Noted[], loss: Tensor | null): Omit<Broken, 'step' | 'grown'> | null {
   const bad = calls.filter(
     ({ outputs, op }) => !['full', 'maskedFill', 'where'].includes(op) && !tensorsIn(outputs).every(hasNumbers),
   );
@@ -32,7 +39,7 @@ function sourceIn(calls: readonly Noted[], loss: Tensor | null): Omit<Broken, 's
   return null;
 }
 
-function backwardSource(calls: readonly Noted[], loss: Tensor): Omit<Broken, 'step'> | null {
+function backwardSource(calls: readonly Noted[], loss: Tensor): Omit<Broken, 'step' | 'grown'> | null {
   const made = calls.flatMap((call) =>
     tensorsIn(call.outputs).flatMap((y) => (y.requiresGrad && y.node ? [{ call, y }] : [])),
   );
@@ -52,29 +59,51 @@ function backwardSource(calls: readonly Noted[], loss: Tensor): Omit<Broken, 'st
   return null;
 }
 
+/** What in a pass of a batch makes what is no number; null: nothing does. */
+function sourceOf(
+  patient: Patient,
+  loss: unknown,
+  batch: Batch,
+  before: Before,
+): Omit<Broken, 'step' | 'grown'> | null {
+  try {
+    return asBefore(patient, before, () => {
+      const seen = pass(patient, loss, batch);
+      const calls = [...seen.calls, ...seen.after];
+      const forward = withoutTape(() => sourceIn(calls, seen.loss));
+      if (forward || !seen.loss?.requiresGrad) return forward;
+      return backwardSource(calls, seen.loss);
+    });
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Where it came from, as far as the weights of some steps before show it.
+ * @param others batches of which one may have done it, where that of this step did not
+ */
 export function findBreak(
   patient: Patient,
   { loss }: WatchOptions,
   step: number,
   batch: readonly [Tensor | null, Tensor | null],
   before: Before,
-): Broken {
-  const none: Broken = { step, source: null, op: '', path: null };
+  others: readonly Batch[],
+): Omit<Broken, 'grown'> {
+  const none = { step, source: null, op: '', path: null };
   const [input, target] = batch;
-  const isBad = (x: Tensor | null): boolean => x !== null && withoutTape(() => !hasNumbers(x));
+  const isBad = (x: Tensor | null): boolean => x !== null && withoutTape(() => scope(() => !hasNumbers(x)));
   if (isBad(input)) return { ...none, source: 'input' };
   if (isBad(target)) return { ...none, source: 'target' };
-  if (!input) return none;
-  try {
-    const found = asBefore(patient, before, () => {
-      const seen = pass(patient, loss, [input, target]);
-      const calls = [...seen.calls, ...seen.after];
-      const forward = withoutTape(() => sourceIn(calls, seen.loss));
-      if (forward || !seen.loss?.requiresGrad) return forward;
-      return backwardSource(calls, seen.loss);
-    });
-    return { ...none, ...found };
-  } catch {
-    return none;
+  for (const [x, y] of others) {
+    if (isBad(x)) return { ...none, source: 'input' };
+    if (isBad(y)) return { ...none, source: 'target' };
   }
+  const candidates = input && target ? [[input, target] as const, ...others] : others;
+  for (const candidate of candidates.slice(0, MOST_TRIES)) {
+    const found = sourceOf(patient, loss, candidate, before);
+    if (found) return { ...none, ...found };
+  }
+  return none;
 }

@@ -28,7 +28,6 @@ export interface Close {
   readonly fit: Fit | null;
   /** The cosine of the update and the way down. */
   readonly descent: number | null;
-  readonly train: Score | null;
   readonly validation: Score | null;
 }
 
@@ -148,7 +147,7 @@ export function lookClosely(patient: Patient, { loss }: WatchOptions, options: C
     const task = taskOf(look.facts.output.core);
     const score = (batches: readonly Batch[]) =>
       batches.length > 0 ? scope(() => evaluate(patient, loss, look.form, task, few(batches, 256))) : null;
-    return { ...look, train: score([batch]), validation: score(options.validation) };
+    return { ...look, validation: score(options.validation) };
   } catch {
     return null; // a model that is called in another way
   } finally {

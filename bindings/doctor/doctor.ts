@@ -34,6 +34,9 @@ export interface History {
 /** More losses than these are thinned out. */
 const MOST_LOSSES = 20_000;
 
+/** Which of the steps that are measured are looked at closely; later on each is four times as far as the last. */
+const CLOSE: readonly number[] = [1, 2, 4, 5, 8];
+
 export class Watcher {
   readonly patient: Patient;
   readonly options: WatchOptions;
@@ -98,8 +101,9 @@ export class Watcher {
 
   /** Steps looked at closely lie ever farther apart. */
   #isClose(step: number): boolean {
+    if (step < 2) return true;
     const turn = step / this.every;
-    return step < 2 || (Number.isInteger(turn) && (turn & (turn - 1)) === 0) || step === 5 * this.every;
+    return CLOSE.includes(turn) || (Number.isInteger(Math.log2(turn / 8) / 2) && turn > 8);
   }
 
   /** Keeps what the next step starts from. */
@@ -124,13 +128,20 @@ export class Watcher {
     const due = this.#isDue(step);
     if (input && target && (due || step < 8) && !seen.full) seen.add(input, target);
     if (!Number.isFinite(value) && loss !== undefined && !this.history.broken)
-      this.history.broken = findBreak(this.patient, this.options, step, [input ?? null, target ?? null], {
-        weights: this.#weights,
-        buffers: this.#buffers,
-        rng: null,
-      });
+      this.#break(step, input ?? null, target ?? null);
     if (due && this.#copied === step) this.#measure(step, value, batch);
     if (this.#isDue(this.#count) && !this.history.broken) this.#copy();
+  }
+
+  #break(step: number, input: Tensor | null, target: Tensor | null): void {
+    const { history, options, patient } = this;
+    const { seen, train, losses } = history;
+    if (train.rows === 0) patient.aside(() => train.fill(options.train));
+    const before = { weights: this.#weights, buffers: this.#buffers, rng: null };
+    const found = findBreak(patient, options, step, [input, target], before, [...seen.batches, ...train.batches]);
+    const finite = losses.filter(Number.isFinite).map(Math.abs);
+    const grown = finite.length > 1 && Math.max(...finite.slice(-5)) > 5 * (finite[0] as number);
+    history.broken = { ...found, grown };
   }
 
   /** The gradient that the program stepped by. */

@@ -3,7 +3,6 @@
 import * as F from '../functional/functions.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Copies } from './copies.ts';
-import { normOf } from './facts.ts';
 import type { Patient } from './patient.ts';
 
 /** Norms of a parameter, of its gradient, and of its last update. */
@@ -12,7 +11,7 @@ export interface Norms {
   /** null: there is none. */
   readonly gradient: number | null;
   readonly update: number;
-  /** The largest size in the gradient, and the share of its numbers that have it. */
+  /** The largest number in the gradient. */
   readonly peak: number;
 }
 
@@ -36,13 +35,13 @@ export function lightOf(
   for (const { x } of patient.weights()) {
     const g = gradientOf(x);
     const was = before.of(x);
-    const gradient = g && normOf(g);
+    const gradient = g && F.norm(g).item();
     if (gradient !== null) total = (total ?? 0) + gradient ** 2;
     norms.set(x, {
-      weight: normOf(x),
+      weight: F.norm(x.detach()).item(),
       gradient,
-      update: was ? normOf(F.sub(x.detach(), was)) : Number.NaN,
-      peak: g ? F.max(F.abs(g)).item() : 0,
+      update: was ? F.norm(F.sub(x.detach(), was)).item() : Number.NaN,
+      peak: g ? F.max(g).item() : 0,
     });
   }
   const resting = new Set<object>(patient.model.modules().filter(({ training }) => !training));

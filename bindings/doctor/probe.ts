@@ -112,18 +112,20 @@ export function formOf(
   output: Tensor,
   target: Tensor,
   reported: number | null,
+  known: Form | null = null,
 ): { form: Form | null; exact: boolean } {
   if (!loss) return { form: null, exact: false };
   return withoutTape(() => {
     let first: Form | null = null;
     let best = { form: SIMPLE, distance: Number.POSITIVE_INFINITY };
-    for (const form of FORMS) {
+    for (const form of known ? [known, ...FORMS] : FORMS) {
       const value = lossOf(loss, output, target, form)?.item();
       if (value === undefined) continue;
       first ??= form;
       if (reported === null) break;
       const distance = apart(value, reported);
       if (distance < 0.5 * best.distance - 1e-7) best = { form, distance };
+      if (distance < 2e-6) break;
     }
     return best.distance < SAME ? { form: best.form, exact: true } : { form: first, exact: false };
   });
@@ -162,7 +164,7 @@ export function pass(
     const output = firstOf(patient.run(given)) as Tensor;
     const own = calls.splice(0);
     let found = { form: known, exact: false };
-    if (target && (!known || reported !== null)) found = formOf(loss, output.detach(), target, reported);
+    if (target && (!known || reported !== null)) found = formOf(loss, output.detach(), target, reported, known);
     calls.length = 0;
     const { form, exact } = known && !found.exact ? { form: known, exact: false } : found;
     const value = form && target ? lossOf(loss, output, target, form) : null;

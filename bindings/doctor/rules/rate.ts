@@ -33,7 +33,8 @@ export function notFinite({ history, steps }: Evidence): Said | null {
   return {
     id: 'nan-or-inf',
     where: source === 'forward' || source === 'backward' ? path : null,
-    confidence: source === null ? 0.7 : 0.97,
+    // Numbers that grew until they were none have another cause.
+    confidence: source === null || (broken.grown && source === 'forward') ? 0.7 : 0.97,
     what: `${causeOf(broken, steps)}.`,
     why: 'What is computed with it is none either: after one step all weights are lost.',
     remedy: cureOf(broken),
