@@ -34,6 +34,8 @@ export interface History {
 /** More losses than these are thinned out. */
 const MOST_LOSSES = 20_000;
 
+const numberOf = (loss: Tensor): number => (loss.size === 1 ? loss.item() : scope(() => F.mean(loss.detach()).item()));
+
 /** Which of the steps that are measured are looked at closely; later on each is four times as far as the last. */
 const CLOSE: readonly number[] = [1, 2, 4, 5, 8];
 
@@ -84,7 +86,7 @@ export class Watcher {
   }
 
   #parameters(): Tensor[] {
-    return this.patient.weights().map(({ x }) => x);
+    return this.patient.known().map(({ x }) => x);
   }
 
   #keepGradients(copies: Copies): void {
@@ -108,19 +110,21 @@ export class Watcher {
 
   /** Keeps what the next step starts from. */
   #copy(): void {
+    const close = this.#isClose(this.#count);
+    if (close) this.patient.weights();
     this.#weights.take(this.#parameters());
-    this.#buffers.take(this.patient.model.buffers());
-    this.#before = this.#isClose(this.#count);
-    if (this.#before) this.#keepGradients(this.#gradients);
-    this.#rng = getRngState();
+    this.#before = close;
     this.#copied = this.#count;
+    if (!close) return;
+    this.#buffers.take(this.patient.model.buffers());
+    this.#keepGradients(this.#gradients);
+    this.#rng = getRngState();
   }
 
   step(loss: Tensor | undefined, batch: StepOptions): void {
     tracing()?.refuse('Doctor.step', 'call it outside of the compiled function');
     const { losses, seen } = this.history;
-    const value =
-      loss === undefined ? Number.NaN : scope(() => (loss.size === 1 ? loss : F.mean(loss.detach())).item());
+    const value = loss === undefined ? Number.NaN : numberOf(loss);
     losses.push(value);
     if (losses.length > MOST_LOSSES) for (let i = 0; i < MOST_LOSSES / 2; i++) losses.splice(i, 1);
     const step = this.#count++;
@@ -152,7 +156,9 @@ export class Watcher {
 
   #measure(step: number, value: number, batch: StepOptions): void {
     const { patient, history } = this;
-    history.lights.push(scope(() => withoutTape(() => lightOf(step, patient, this.#weights, this.#own))));
+    history.lights.push(
+      scope(() => withoutTape(() => lightOf(step, patient, this.#weights, this.#own, step < 10 * this.every))),
+    );
     if (this.#isClose(step) && Number.isFinite(value)) {
       const { input, target } = batch;
       const given = input && target ? ([input, target] as const) : history.seen.batches[0];

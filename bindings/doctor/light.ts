@@ -11,7 +11,7 @@ export interface Norms {
   /** null: there is none. */
   readonly gradient: number | null;
   readonly update: number;
-  /** The largest number in the gradient. */
+  /** The largest number in the gradient; 0 where that was not measured. */
   readonly peak: number;
 }
 
@@ -29,10 +29,11 @@ export function lightOf(
   patient: Patient,
   before: Copies,
   gradientOf: (x: Tensor) => Tensor | null,
+  detailed: boolean,
 ): Light {
   const norms = new Map<Tensor, Norms>();
   let total: number | null = null;
-  for (const { x } of patient.weights()) {
+  for (const { x } of patient.known()) {
     const g = gradientOf(x);
     const was = before.of(x);
     const gradient = g && F.norm(g).item();
@@ -41,7 +42,7 @@ export function lightOf(
       weight: F.norm(x.detach()).item(),
       gradient,
       update: was ? F.norm(F.sub(x.detach(), was)).item() : Number.NaN,
-      peak: g ? F.max(g).item() : 0,
+      peak: g && detailed ? F.max(g).item() : 0,
     });
   }
   const resting = new Set<object>(patient.model.modules().filter(({ training }) => !training));

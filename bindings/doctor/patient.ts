@@ -31,8 +31,19 @@ export class Patient {
     this.optimizer = optimizer;
   }
 
+  /** All parameters, each once, as they were when they were last looked for. */
+  known(): readonly Weight[] {
+    return this.#known ?? this.weights();
+  }
+  #known: readonly Weight[] | null = null;
+
   /** All parameters, each once. */
-  weights(): Weight[] {
+  weights(): readonly Weight[] {
+    this.#known = this.#find();
+    return this.#known;
+  }
+
+  #find(): Weight[] {
     const groups = new Map<Tensor, Weight['group']>();
     for (const group of this.optimizer.paramGroups)
       for (const x of group.params) groups.set(x, group as unknown as Weight['group']);

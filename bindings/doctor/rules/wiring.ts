@@ -219,7 +219,9 @@ export function clipping({ history, train, validation }: Evidence): Said | null 
   const typical = [...norms].sort((a, b) => a - b)[norms.length >> 1] as number;
   const same = norms.filter((norm) => Math.abs(norm / typical - 1) < 2e-3);
   const byNorm = typical > 0 && same.length >= 0.9 * norms.length;
-  const peaks = history.lights.map(({ norms: all }) => Math.max(...[...all.values()].map(({ peak }) => peak)));
+  const peaks = history.lights
+    .map(({ norms: all }) => Math.max(...[...all.values()].map(({ peak }) => peak)))
+    .filter((peak) => peak > 0);
   const top = Math.max(...peaks);
   const byValue =
     !byNorm && top > 0 && peaks.filter((peak) => Math.abs(peak / top - 1) < 1e-5).length >= 0.95 * peaks.length;
