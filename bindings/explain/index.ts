@@ -57,6 +57,8 @@ export type {
   BaselineOptions,
   DeltaOptions,
   Model,
+  Picture,
+  PictureCard,
   Target,
 } from './options.ts';
 export { deconvolution, guidedBackprop } from './rectifiers.ts';
@@ -69,3 +71,15 @@ export {
   type MaximizationOptions,
 } from './search.ts';
 export { kernelShap, type SamplingOptions, shapleyValueSampling, shapleyValues } from './shapley.ts';
+export {
+  type BarChartOptions,
+  barChart,
+  type ColouredTextOptions,
+  colouredText,
+  type DependenceChartOptions,
+  dependenceChart,
+  type HeatMapOptions,
+  heatMap,
+  type PicturePageOptions,
+  picturePage,
+} from './show.ts';

@@ -84,3 +84,30 @@ export interface AttributionWithDelta<O extends object> {
     },
   ): Alike<I, Tensor>;
 }
+
+/** A picture, in the forms that it has. */
+export interface Picture {
+  /** A part of a page: an `img`, an `svg`, text. */
+  readonly html: string;
+  /** A file of SVG, which follows the colours of light and dark; null for text. */
+  readonly svg: string | null;
+  /** A file of PNG; null for what is no map. */
+  readonly png: Uint8Array | null;
+}
+
+/** Pictures under a title, for a page. */
+export interface PictureCard {
+  /** What they show. */
+  readonly title: string;
+  /** A line under it. @defaultValue '' */
+  readonly note?: string;
+  /** Whether it takes the whole width of the page. @defaultValue false */
+  readonly wide?: boolean;
+  /** The pictures, those of maps side by side. */
+  readonly pictures: readonly {
+    /** One of them. */
+    readonly picture: Picture;
+    /** What stands under it. */
+    readonly caption?: string;
+  }[];
+}

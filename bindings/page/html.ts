@@ -16,8 +16,11 @@ export const COLOURS = LIGHT.length;
 
 const series = (colours: readonly string[]): string => colours.map((colour, i) => `--series-${i}:${colour};`).join('');
 
-const STYLE = `:root{color-scheme:light dark;--paper:#f5f6f8;--card:#fff;--text:#14171c;--soft:#5c6672;--line:#cfd5dd;--grid:#eceff3;--bad:#c2410c;--good:#00795a;${series(LIGHT)}}
-@media(prefers-color-scheme:dark){:root{--paper:#0d1015;--card:#161a21;--text:#e8ebf0;--soft:#98a2b0;--line:#39424e;--grid:#222831;--bad:#ff8c42;--good:#2fc99b;${series(DARK)}}}
+/** The colours of the page, by names, in light and in the dark. */
+export const THEME = `:root{color-scheme:light dark;--paper:#f5f6f8;--card:#fff;--text:#14171c;--soft:#5c6672;--line:#cfd5dd;--grid:#eceff3;--bad:#c2410c;--good:#00795a;${series(LIGHT)}}
+@media(prefers-color-scheme:dark){:root{--paper:#0d1015;--card:#161a21;--text:#e8ebf0;--soft:#98a2b0;--line:#39424e;--grid:#222831;--bad:#ff8c42;--good:#2fc99b;${series(DARK)}}}`;
+
+const STYLE = `${THEME}
 *{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--text);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;-webkit-text-size-adjust:100%}
 main{max-width:1180px;margin:0 auto;padding:32px clamp(12px,3vw,32px) 24px;display:grid;gap:16px;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr))}
 main>*{min-width:0}.wide{grid-column:1/-1}h1{margin:0;font-size:26px;line-height:1.2;letter-spacing:-.02em;overflow-wrap:anywhere}h2{margin:0 0 6px;font-size:16px;line-height:1.4}
