@@ -93,6 +93,8 @@ export interface Picture {
   readonly svg: string | null;
   /** A file of PNG; null for what is no map. */
   readonly png: Uint8Array | null;
+  /** Whether orange and blue have a meaning in it that a page has to tell. */
+  readonly signed: boolean;
 }
 
 /** Pictures under a title, for a page. */

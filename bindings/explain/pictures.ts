@@ -17,8 +17,8 @@ import type { Picture, PictureCard } from './options.ts';
 /** What speaks for the output, and what against it. */
 const FOR = [232, 89, 12];
 const AGAINST = [31, 131, 201];
-/** How much of the image a colour covers, at most. */
-const COVER = 0.85;
+/** How much of the image a colour covers, at most, and how bright the image is under colours. */
+const [COVER, DIMMED] = [0.95, 0.7];
 
 const list = (values: Tensor | readonly number[]): number[] =>
   values instanceof Tensor ? Array.from(values.data) : [...values];
@@ -57,30 +57,33 @@ export async function heatMap(
 ): Promise<Picture> {
   const op = 'heatMap';
   if (!(size >= 1 && size <= 4096)) throw new ArgumentError(`${op}: expected size from 1 to 4096, got ${size}`);
-  const { pixels, width, height, channels } = withoutTape(() =>
+  const { signed, pixels, width, height, channels } = withoutTape(() =>
     scope(() => {
       const map = planeOf(op, attributions.detach().to('f32'), 'sum');
       const [rows, columns] = map.sizes as [number, number];
-      const most = limit ?? (quantile(map.abs().reshape([-1]), 0.995).item() || map.abs().amax().item() || 1);
+      const signed = map.abs().amax().item() > 0;
+      const most = limit ?? (quantile(map.abs().reshape([-1]), 0.99).item() || map.abs().amax().item() || 1);
       const scale = Math.max(1, Math.round(size / Math.max(rows, columns)));
       const [height, width] = [rows * scale, columns * scale];
       const sized = (x: Tensor): Tensor =>
         interpolate(x.unsqueeze(0), { size: [height, width], mode: 'nearest' }).squeeze(0);
       const value = sized(map.unsqueeze(0)).squeeze(0).div(most).clamp(-1, 1);
-      const strength = value.abs();
+      // Small numbers would not be seen beside large ones.
+      const strength = value.abs().pow(0.75);
       const colour = FOR.map((part, i) =>
         where(value.gt(0), value.mul(0).add(part / 255), value.mul(0).add((AGAINST[i] as number) / 255)),
       );
-      if (!image) return { pixels: bytesOf(stack([...colour, strength], 2)), width, height, channels: 4 };
+      if (!image) return { signed, pixels: bytesOf(stack([...colour, strength], 2)), width, height, channels: 4 };
       const plain = planeOf(op, image.detach().to('f32'), 'keep');
       const low = plain.amin();
       const base = sized(plain.sub(low).div(plain.amax().sub(low).add(1e-12)));
       const cover = strength.mul(COVER);
+      const bright = signed ? DIMMED : 1;
       const mixed = colour.map((part, i) => {
         const under = base.select(0, base.sizes[0] === 3 ? i : 0);
-        return under.mul(cover.mul(-1).add(1)).add(part.mul(cover));
+        return under.mul(bright).mul(cover.mul(-1).add(1)).add(part.mul(cover));
       });
-      return { pixels: bytesOf(stack(mixed, 2)), width, height, channels: 3 };
+      return { signed, pixels: bytesOf(stack(mixed, 2)), width, height, channels: 3 };
     }),
   );
   const png = await encodePng(pixels, width, height, channels);
@@ -88,6 +91,7 @@ export async function heatMap(
   const name = escaped(label || 'what the output comes from');
   return {
     png,
+    signed,
     svg: svgFile(
       `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${name}"><image href="${url}" width="${width}" height="${height}" style="image-rendering:pixelated"/></svg>`,
     ),
@@ -95,7 +99,7 @@ export async function heatMap(
   };
 }
 
-const [WIDTH, ROW, NAMES] = [640, 24, 200];
+const [WIDTH, ROW, NAMES] = [640, 30, 224];
 
 /** Bars to the right and left of 0, the longest first. */
 export function barChart(
@@ -113,8 +117,9 @@ export function barChart(
   const lowest = Math.min(0, ...shown.map((i) => values[i] as number));
   const highest = Math.max(0, ...shown.map((i) => values[i] as number));
   // Room for the numbers behind the bars.
-  const unit = (WIDTH - NAMES - 130) / (highest - lowest || top);
-  const zero = NAMES + 65 - lowest * unit;
+  const [before, behind] = [lowest < 0 ? 100 : 8, 100];
+  const unit = (WIDTH - NAMES - before - behind) / (highest - lowest || top);
+  const zero = NAMES + before - lowest * unit;
   const rows = shown.map((i, row) => {
     const [value, name] = [values[i] as number, escaped(names[i] as string)];
     const [y, length] = [row * ROW, Math.abs(value) * unit];
@@ -122,13 +127,13 @@ export function barChart(
     const end = value < 0 ? `x="${(left - 6).toFixed(1)}" text-anchor="end"` : `x="${(zero + length + 6).toFixed(1)}"`;
     const cut = name.length > 30 && !name.includes('&') ? `${name.slice(0, 29)}…` : name;
     return (
-      `<g><title>${name}: ${short(value)}</title><text x="${NAMES - 4}" y="${y + 16}" text-anchor="end" style="fill:var(--text)">${cut}</text>` +
-      `<rect x="${left.toFixed(1)}" y="${y + 4}" width="${length.toFixed(1)}" height="${ROW - 8}" rx="2" fill="var(--series-${value < 0 ? 0 : 1})"/><text ${end} y="${y + 16}">${value > 0 ? '+' : ''}${short(value, 3)}</text></g>`
+      `<g><title>${name}: ${short(value)}</title><text x="${NAMES - 4}" y="${y + 20}" text-anchor="end" style="fill:var(--text)">${cut}</text>` +
+      `<rect x="${left.toFixed(1)}" y="${y + 4}" width="${length.toFixed(1)}" height="${ROW - 8}" rx="2" fill="var(--series-${value < 0 ? 0 : 1})"/><text ${end} y="${y + 20}">${value > 0 ? '+' : ''}${short(value, 3)}</text></g>`
     );
   });
   const height = shown.length * ROW + 4;
-  const svg = `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escaped(label || 'attributions by name')}"><path d="M${zero.toFixed(1)} 0V${height}" stroke="var(--line)"/>${rows.join('')}</svg>`;
-  return { svg: svgFile(svg), html: svg, png: null };
+  const svg = `<svg class="chart" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escaped(label || 'attributions by name')}"><path d="M${zero.toFixed(1)} 0V${height}" stroke="var(--line)"/>${rows.join('')}</svg>`;
+  return { svg: svgFile(svg), html: svg, png: null, signed: false };
 }
 
 /** Text whose words have the colours of their numbers. */
@@ -144,7 +149,7 @@ export function colouredText(given: Tensor | readonly number[], tokens: readonly
     return `<span title="${short(value, 3)}" style="background:${rgba(value, most)};border-radius:3px;padding:1px 2px">${escaped(token)}</span>`;
   });
   const html = `<p style="line-height:1.9" aria-label="${escaped(label || 'text in colours')}">${words.join('')}</p>`;
-  return { svg: null, html, png: null };
+  return { svg: null, html, png: null, signed: true };
 }
 
 /** The mean output over the values of a column, over pale lines of samples. */
@@ -162,10 +167,10 @@ export function dependenceChart(
   }));
   const lines = [...(most > 0 ? samples : []), { label: 'mean', x, y: list(average), colour: 1 }];
   const html = lineChart(lines, { label: label || 'partial dependence' });
-  return { svg: svgFile(html.slice(0, html.indexOf('</svg>') + 6)), html, png: null };
+  return { svg: svgFile(html.slice(0, html.indexOf('</svg>') + 6)), html, png: null, signed: false };
 }
 
-const STYLE = `.maps{display:grid;grid-template-columns:repeat(auto-fill,minmax(112px,1fr));gap:14px 12px}
+const STYLE = `.maps{display:grid;grid-template-columns:repeat(auto-fill,minmax(96px,1fr));gap:14px 12px}
 figure{margin:0}figure img{width:100%;display:block;border-radius:6px;background:var(--paper)}figcaption{font-size:13px;line-height:1.35;color:var(--soft);margin-top:5px}
 .sides{display:flex;gap:4px 18px;flex-wrap:wrap;font-size:13px;color:var(--soft);margin-top:12px}.sides i{display:inline-block;width:12px;height:12px;border-radius:3px;margin-right:6px;vertical-align:-1px}`;
 
@@ -180,7 +185,7 @@ export function picturePage(cards: readonly PictureCard[], title: string, subtit
         ? picture.html
         : `<figure>${picture.html}<figcaption>${escaped(caption)}</figcaption></figure>`,
     );
-    const legend = pictures.some(({ picture }) => picture.png || !picture.svg) ? sides : '';
+    const legend = pictures.some(({ picture }) => picture.signed) ? sides : '';
     return card(head, `${images ? `<div class="maps">${all.join('')}</div>` : all.join('')}${legend}`, { note, wide });
   });
   return htmlPage({ title, subtitle, body, style: STYLE });

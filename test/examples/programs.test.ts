@@ -80,6 +80,20 @@ it('diamonds learns prices from a CSV file, and leaves its metrics and its model
   expect(Object.keys(weights(join(folder, 'diamonds.safetensors'))).length).toBeGreaterThan(5);
 });
 
+it('explain leaves a page of mistakes and of penguins', async () => {
+  const small = ['--limit', '2000', '--epochs', '1', '--tests', '1000', '--shown', '2', '--out', folder];
+  const { code, out, err } = await run('explain', [...small, '--model', 'none.safetensors']);
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  expect(out).toMatch(/\d+ of 1000 digits are misread by a small network/);
+  const page = readFileSync(join(folder, 'report.html'), 'utf8');
+  // Two mistakes, eight ways, two counterfactuals, six training digits, ten digits that are looked for.
+  expect(page.match(/<figure>/g)).toHaveLength(28);
+  expect(page.match(/<svg /g)).toHaveLength(4);
+  expect(page).toContain('What makes this penguin a Gentoo');
+  expect(page.replace(/base64,[^"]*/g, '')).not.toMatch(/NaN|undefined|<script/);
+});
+
 /** Width and height of the PNG that a program says it left. */
 function pictureOf(out: string): [width: number, height: number] {
   const path = /^Picture\s+(\S+\.png)$/m.exec(out)?.[1] as string;

@@ -24,7 +24,7 @@ it('heat maps are orange for, blue against, and nothing where there is nothing',
   const found = await explain.heatMap(map, { size: 2, limit: 1 });
   expect(firstPixel(found.png as Uint8Array)).toEqual([232, 89, 12, 255]);
   expect(firstPixel((await explain.heatMap(map.neg(), { size: 2, limit: 2 })).png as Uint8Array)).toEqual([
-    31, 131, 201, 128,
+    31, 131, 201, 152,
   ]);
   expect(firstPixel((await explain.heatMap(zeros([3, 2, 2]), { size: 2 })).png as Uint8Array)[3]).toBe(0);
   expect(found.svg).toMatch(/^<svg xmlns=.*<image href="data:image\/png;base64,/s);
