@@ -81,6 +81,7 @@ function isAmong({ scores, target, classes }: Batch, k: number): Tensor {
 
 /** Counts classes. Of binary and multilabel tasks, each label is one. */
 abstract class ClassCounts<V> extends StreamingMetric<V> {
+  /** @internal */
   protected readonly settings: ClassSettings;
   readonly #threshold: number;
   readonly #logits: boolean | null;
@@ -94,6 +95,7 @@ abstract class ClassCounts<V> extends StreamingMetric<V> {
     if (topK < 1) throw new ArgumentError(`${op}: expected topK >= 1, got ${topK}`);
   }
 
+  /** @internal */
   protected add(output: Tensor, given: Tensor, sampleWeight: Tensor | null): void {
     const batch = readBatch(output, given, sampleWeight, this.settings);
     const { classes, target, weight } = batch;
@@ -114,7 +116,7 @@ abstract class ClassCounts<V> extends StreamingMetric<V> {
     this.sum('counts', [4, classes]).add(stack(rows));
   }
 
-  /** Of each class; none before the first batch. */
+  /** Of each class; none before the first batch. @internal */
   protected counts(): Counts[] {
     const sums = this.read('counts');
     const classes = sums.length / 4;
@@ -139,8 +141,10 @@ abstract class Quotient<A extends Average> extends ClassCounts<Averaged<A>> {
     this.#average = values[5] as Average;
   }
 
+  /** @internal */
   protected abstract fraction(counts: Counts): Fraction;
 
+  /** @internal */
   protected result(): Averaged<A> {
     const classes = this.counts();
     const fractions = classes.map((each) => this.fraction(each));
@@ -158,7 +162,7 @@ abstract class Quotient<A extends Average> extends ClassCounts<Averaged<A>> {
     ) as Averaged<A>;
   }
 
-  /** Whether a class counts for the mean over classes: labels always do. */
+  /** Whether a class counts for the mean over classes: labels always do. @internal */
   protected isPresent({ predicted, actual }: Counts): boolean {
     return this.task !== 'multiclass' || predicted + actual > 0;
   }
@@ -177,6 +181,7 @@ export class Accuracy<A extends Average = 'micro'> extends Quotient<A> {
     super('Accuracy', values, values[6] as number);
   }
 
+  /** @internal */
   protected fraction({ hit, predicted, actual, all }: Counts): Fraction {
     return this.task === 'multiclass' ? [hit, actual] : [all - predicted - actual + 2 * hit, all];
   }
@@ -191,6 +196,7 @@ export class Precision<A extends Average = 'macro'> extends Quotient<A> {
     super('Precision', takesPrecision.parse(args));
   }
 
+  /** @internal */
   protected fraction({ hit, predicted }: Counts): Fraction {
     return [hit, predicted];
   }
@@ -205,6 +211,7 @@ export class Recall<A extends Average = 'macro'> extends Quotient<A> {
     super('Recall', takesRecall.parse(args));
   }
 
+  /** @internal */
   protected fraction({ hit, actual }: Counts): Fraction {
     return [hit, actual];
   }
@@ -219,6 +226,7 @@ export class Specificity<A extends Average = 'macro'> extends Quotient<A> {
     super('Specificity', takesSpecificity.parse(args));
   }
 
+  /** @internal */
   protected fraction({ hit, predicted, actual, all }: Counts): Fraction {
     return [all - predicted - actual + hit, all - actual];
   }
@@ -238,6 +246,7 @@ export class FBetaScore<A extends Average = 'macro'> extends Quotient<A> {
     if (!(this.#beta > 0)) throw new ArgumentError(`FBetaScore: expected beta > 0, got ${values[6]}`);
   }
 
+  /** @internal */
   protected fraction({ hit, predicted, actual }: Counts): Fraction {
     return [(1 + this.#beta) * hit, this.#beta * actual + predicted];
   }
@@ -252,6 +261,7 @@ export class F1Score<A extends Average = 'macro'> extends Quotient<A> {
     super('F1Score', takesF1.parse(args));
   }
 
+  /** @internal */
   protected fraction({ hit, predicted, actual }: Counts): Fraction {
     return [2 * hit, predicted + actual];
   }
@@ -266,6 +276,7 @@ export class DiceScore<A extends Average = 'macro'> extends Quotient<A> {
     super('DiceScore', takesDice.parse(args));
   }
 
+  /** @internal */
   protected fraction({ hit, predicted, actual }: Counts): Fraction {
     return [2 * hit, predicted + actual];
   }
@@ -280,6 +291,7 @@ export class JaccardIndex<A extends Average = 'macro'> extends Quotient<A> {
     super('JaccardIndex', takesJaccard.parse(args));
   }
 
+  /** @internal */
   protected fraction({ hit, predicted, actual }: Counts): Fraction {
     return [hit, predicted + actual - hit];
   }
@@ -297,6 +309,7 @@ export class MatthewsCorrCoef extends ClassCounts<number> {
     super('MatthewsCorrCoef', takesMatthews.parse(args));
   }
 
+  /** @internal */
   protected result(): number {
     let classes = this.counts();
     if (classes.length === 0) return Number.NaN;

@@ -43,6 +43,7 @@ abstract class Pairs<V> extends StreamingMetric<V> {
     [this.#threshold, this.#logits] = values.slice(3) as [number, boolean | null];
   }
 
+  /** @internal */
   protected add(output: Tensor, given: Tensor, sampleWeight: Tensor | null): void {
     const batch = readBatch(output, given, sampleWeight, this.#settings);
     const { classes, target, weight } = batch;
@@ -65,7 +66,7 @@ abstract class Pairs<V> extends StreamingMetric<V> {
     );
   }
 
-  /** A matrix, or one for each label; none before the first batch. */
+  /** A matrix, or one for each label; none before the first batch. @internal */
   protected matrices(): Matrix[] {
     const cells = this.read('cells');
     if (cells.length === 0) return [];
@@ -93,6 +94,7 @@ export class ConfusionMatrix extends Pairs<number[][] | number[][][]> {
     this.#normalize = values[5] as never;
   }
 
+  /** @internal */
   protected result(): number[][] | number[][][] {
     const all = this.matrices().map((matrix) => {
       const columns = columnsOf(matrix);
@@ -122,6 +124,7 @@ export class CohenKappa extends Pairs<number> {
     this.#weights = values[5] as never;
   }
 
+  /** @internal */
   protected result(): number {
     const kappas = this.matrices().map((matrix) => {
       const [rows, columns] = [matrix.map(total), columnsOf(matrix)];

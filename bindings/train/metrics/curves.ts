@@ -132,6 +132,7 @@ abstract class Curves<V> extends StreamingMetric<V> {
     this.#logits = values[4] as boolean | null;
   }
 
+  /** @internal */
   protected add(output: Tensor, given: Tensor, sampleWeight: Tensor | null): void {
     const batch = readBatch(output, given, sampleWeight, this.#settings);
     const { task, classes, scores, target, weight } = batch;
@@ -168,7 +169,7 @@ abstract class Curves<V> extends StreamingMetric<V> {
     return this.task === 'multiclass' ? to(eq(unsqueeze(target, 1), iota(classes, target)), 'f32') : target;
   }
 
-  /** The counts of each class, or of all together. */
+  /** The counts of each class, or of all together. @internal */
   protected curves(micro: boolean): Counted[] {
     return this.#thresholds ? this.#binned(this.#thresholds, micro) : this.#exact(micro);
   }
@@ -223,8 +224,10 @@ abstract class Area<A extends Average> extends Curves<Averaged<A>> {
     this.#average = values[5] as Average;
   }
 
+  /** @internal */
   protected abstract area(curve: Counted): number;
 
+  /** @internal */
   protected result(): Averaged<A> {
     const curves = this.curves(this.#average === 'micro');
     const areas = curves.map((curve) => this.area(curve));
@@ -247,6 +250,7 @@ export class AUROC<A extends Average = 'macro'> extends Area<A> {
     super('AUROC', takesAuroc.parse(args));
   }
 
+  /** @internal */
   protected area({ hits, misses }: Counted): number {
     let [sum, hit, miss] = [0, 0, 0];
     for (let i = 0; i < hits.length; i++) {
@@ -267,6 +271,7 @@ export class AveragePrecision<A extends Average = 'macro'> extends Area<A> {
     super('AveragePrecision', takesPrecision.parse(args));
   }
 
+  /** @internal */
   protected area({ hits, misses }: Counted): number {
     let [sum, hit] = [0, 0];
     for (let i = 0; i < hits.length; i++) {
@@ -287,6 +292,7 @@ export class ROC extends Curves<RocCurve | RocCurve[]> {
     super('ROC', takesRoc.parse(args));
   }
 
+  /** @internal */
   protected result(): RocCurve | RocCurve[] {
     const shares = (x: Float64Array): Float64Array => Float64Array.of(0, ...x.map((n) => n / last(x)));
     const all = this.curves(false).map(({ thresholds, hits, misses }) => ({
@@ -307,6 +313,7 @@ export class PrecisionRecallCurve extends Curves<PrecisionRecall | PrecisionReca
     super('PrecisionRecallCurve', takesCurve.parse(args));
   }
 
+  /** @internal */
   protected result(): PrecisionRecall | PrecisionRecall[] {
     const all = this.curves(false).map(({ thresholds, hits, misses }) => ({
       precision: Float64Array.of(...hits.map((n, i) => (n === 0 ? 0 : n / (n + (misses[i] as number)))).reverse(), 1),

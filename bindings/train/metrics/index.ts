@@ -7,7 +7,7 @@ export type { ClassOptions, Task, ThresholdOptions } from './labels.ts';
 export * from './mean.ts';
 export * from './probabilities.ts';
 export * from './regression.ts';
-export type { MetricState, StreamingMetric } from './streaming.ts';
+export type { MetricState, SavedRows, SavedSums, StreamingMetric } from './streaming.ts';
 export {
   CharErrorRate,
   EditDistance,

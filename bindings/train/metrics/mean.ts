@@ -34,11 +34,13 @@ export class MeanMetric extends StreamingMetric<number> {
     );
   }
 
+  /** @internal */
   protected add(x: Tensor, like: Tensor, given: Tensor): void {
     const weight = weightOf(given, like) as Tensor;
     this.sum('sums', [2]).add(stack([sum(mul(x, weight)), sum(weight)]));
   }
 
+  /** @internal */
   protected result(): number {
     const [sum = Number.NaN, count = 0] = this.read('sums');
     return sum / count;

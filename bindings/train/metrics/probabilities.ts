@@ -73,6 +73,7 @@ const PROBABILITIES = `${CLASSES}, logits: bool|null = null`;
 
 /** What sees scores, not classes. */
 abstract class Chances<V> extends StreamingMetric<V> {
+  /** @internal */
   protected readonly logits: boolean | null;
   readonly #settings: ClassSettings;
 
@@ -82,6 +83,7 @@ abstract class Chances<V> extends StreamingMetric<V> {
     this.logits = values[3] as boolean | null;
   }
 
+  /** @internal */
   protected add(output: Tensor, given: Tensor, weight: Tensor | null): void {
     const batch = readBatch(output, given, weight, this.#settings);
     if (!batch.scores) throw new ArgumentError('update: expected scores as outputs, f32, got classes');
@@ -89,19 +91,21 @@ abstract class Chances<V> extends StreamingMetric<V> {
     this.see(batch, batch.scores);
   }
 
+  /** @internal */
   protected abstract see(batch: Batch, scores: Tensor): void;
 
-  /** Probabilities, f32 [rows, classes]. */
+  /** Probabilities, f32 [rows, classes]. @internal */
   protected chances(batch: Batch): Tensor {
     return unlessLogits(batch, this.logits, this.task === 'multiclass' ? (x) => softmax(x, 1) : sigmoid);
   }
 
-  /** Adds what each row or label costs, for {@link mean}. */
+  /** Adds what each row or label costs, for {@link mean}. @internal */
   protected cost(costs: Tensor, weight: Tensor | null): void {
     const count = weight ?? onesLike(costs);
     this.sum('cost', [2]).add(stack([sum(weight ? mul(costs, weight) : costs), sum(count)]));
   }
 
+  /** @internal */
   protected mean(): number {
     const [cost = Number.NaN, count = 0] = this.read('cost');
     return cost / count;
@@ -113,6 +117,7 @@ const ownOf = (scores: Tensor, target: Tensor): Tensor => squeeze(gather(scores,
 
 /** The mean of −log of the probabilities that targets are given. */
 abstract class Surprise extends Chances<number> {
+  /** @internal */
   protected see(batch: Batch, scores: Tensor): void {
     const { task, target, weight } = batch;
     if (task === 'multiclass') {
@@ -144,6 +149,7 @@ export class LogLoss extends Surprise {
     super('LogLoss', takesLogLoss.parse(args));
   }
 
+  /** @internal */
   protected result(): number {
     return this.mean();
   }
@@ -158,6 +164,7 @@ export class Perplexity extends Surprise {
     super('Perplexity', takesPerplexity.parse(args));
   }
 
+  /** @internal */
   protected result(): number {
     return Math.exp(this.mean());
   }
@@ -175,6 +182,7 @@ export class BrierScore extends Chances<number> {
     super('BrierScore', takesBrier.parse(args));
   }
 
+  /** @internal */
   protected see(batch: Batch): void {
     const { task, classes, target, weight } = batch;
     const chances = this.chances(batch);
@@ -185,6 +193,7 @@ export class BrierScore extends Chances<number> {
     }
   }
 
+  /** @internal */
   protected result(): number {
     return this.mean();
   }
@@ -209,6 +218,7 @@ export class CalibrationError extends Chances<number> {
     if (this.#bins < 1) throw new ArgumentError(`CalibrationError: expected nBins >= 1, got ${this.#bins}`);
   }
 
+  /** @internal */
   protected see(batch: Batch): void {
     const chances = this.chances(batch);
     const single = batch.task !== 'multiclass';
@@ -237,6 +247,7 @@ export class CalibrationError extends Chances<number> {
     };
   }
 
+  /** @internal */
   protected result(): number {
     const { confidence, accuracy, share } = this.curve();
     if (share.length === 0) return Number.NaN;

@@ -59,8 +59,10 @@ function numbers(output: Tensor, target: Tensor): [Tensor, Tensor] {
 
 /** A mean of what each number costs. */
 abstract class MeanCost extends StreamingMetric<number> {
+  /** @internal */
   protected abstract cost(error: Tensor, target: Tensor): Tensor;
 
+  /** @internal */
   protected add(output: Tensor, given: Tensor, sampleWeight: Tensor | null): void {
     const [y, target] = numbers(output, given);
     const cost = this.cost(sub(y, target), target);
@@ -68,6 +70,7 @@ abstract class MeanCost extends StreamingMetric<number> {
     this.sum('cost', [2]).add(stack([sum(sampleWeight ? mul(cost, weight) : cost), sum(weight)]));
   }
 
+  /** @internal */
   protected result(): number {
     const [cost = Number.NaN, count = 0] = this.read('cost');
     return cost / count;
@@ -83,6 +86,7 @@ export class MeanAbsoluteError extends MeanCost {
     super();
   }
 
+  /** @internal */
   protected cost(error: Tensor): Tensor {
     return abs(error);
   }
@@ -101,10 +105,12 @@ export class MeanSquaredError extends MeanCost {
     this.#squared = squared;
   }
 
+  /** @internal */
   protected cost(error: Tensor): Tensor {
     return square(error);
   }
 
+  /** @internal */
   protected override result(): number {
     const mean = super.result();
     return this.#squared ? mean : Math.sqrt(mean);
@@ -122,6 +128,7 @@ export class MeanAbsolutePercentageError extends MeanCost {
     super();
   }
 
+  /** @internal */
   protected cost(error: Tensor, target: Tensor): Tensor {
     return div(abs(error), clamp(abs(target), 1.17e-6));
   }
@@ -146,8 +153,10 @@ abstract class Variances<M extends MultiOutput> extends StreamingMetric<PerOutpu
     this.#multioutput = multioutput;
   }
 
+  /** @internal */
   protected abstract figure(moments: Moments): number;
 
+  /** @internal */
   protected add(output: Tensor, given: Tensor, sampleWeight: Tensor | null): void {
     const [y, target] = numbers(output, given);
     if (target.size === 0) return;
@@ -169,6 +178,7 @@ abstract class Variances<M extends MultiOutput> extends StreamingMetric<PerOutpu
     sums.add(stack([sum(weight, 0), ...unbind(firsts), ...unbind(seconds)]));
   }
 
+  /** @internal */
   protected override join(other: this): void {
     const columns = other.read('seen')[0] === 1 ? other.read('sums').length / 5 : 0;
     if (columns === 0) return;
@@ -205,6 +215,7 @@ abstract class Variances<M extends MultiOutput> extends StreamingMetric<PerOutpu
     });
   }
 
+  /** @internal */
   protected result(): PerOutput<M> {
     const columns = this.#columns();
     const figures = columns.map((each) => this.figure(each));
@@ -227,6 +238,7 @@ export class R2Score<M extends MultiOutput = 'uniformAverage'> extends Variances
     super(takesR2.parse(args)[0] as MultiOutput);
   }
 
+  /** @internal */
   protected figure({ count, target, error }: Moments): number {
     return explained(error.spread + count * error.mean ** 2, target.spread);
   }
@@ -241,6 +253,7 @@ export class ExplainedVariance<M extends MultiOutput = 'uniformAverage'> extends
     super(takesExplained.parse(args)[0] as MultiOutput);
   }
 
+  /** @internal */
   protected figure({ target, error }: Moments): number {
     return explained(error.spread, target.spread);
   }

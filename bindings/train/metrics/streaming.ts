@@ -13,14 +13,30 @@ import { numelOf, type Shape, type Tensor, type TypedArray } from '../../tensor.
 import type { Metric } from '../metric.ts';
 import { Sums } from './sums.ts';
 
+/** Sums of a metric, as a checkpoint keeps them. */
+export interface SavedSums {
+  /** Their shape. */
+  shape: readonly number[];
+  /** Two numbers for each: the sums, and then what rounding lost of each. */
+  values: Float32Array;
+}
+
+/** Rows that a metric keeps, as a checkpoint has them. */
+export interface SavedRows {
+  /** Their shape. */
+  shape: readonly number[];
+  /** Their numbers. */
+  values: TypedArray;
+}
+
 /** What a checkpoint keeps of a metric. */
 export interface MetricState {
   /** What kind of outputs it saw; empty before the first. */
   task: string;
   /** Sums by name: their shapes, and two numbers for each. */
-  sums: Record<string, { shape: readonly number[]; values: Float32Array }>;
+  sums: Record<string, SavedSums>;
   /** Rows that are kept, by name. */
-  rows: Record<string, { shape: readonly number[]; values: TypedArray }>;
+  rows: Record<string, SavedRows>;
 }
 
 const takes = {
@@ -39,6 +55,7 @@ const takes = {
 export abstract class StreamingMetric<Value> implements Metric<Value> {
   readonly #sums = new Map<string, Sums>();
   readonly #rows = new Map<string, Tensor[]>();
+  /** @internal */
   protected task = '';
 
   /** Forgets what it has seen. */
@@ -107,8 +124,9 @@ export abstract class StreamingMetric<Value> implements Metric<Value> {
       this.#rows.set(name, [tensor(values, { shape }).keep()]);
   }
 
-  /** Adds a batch, without a tape; what is not kept is freed. */
+  /** Adds a batch, without a tape; what is not kept is freed. @internal */
   protected abstract add(output: Tensor, target: Tensor, weight: Tensor | null): void;
+  /** @internal */
   protected abstract result(): Value;
 
   /** Adds what another one has seen. */
@@ -122,7 +140,7 @@ export abstract class StreamingMetric<Value> implements Metric<Value> {
     this.task ||= other.task;
   }
 
-  /** The sums of a name, made at the first call. @throws ShapeError where their shape is another one now */
+  /** The sums of a name, made at the first call. @throws ShapeError where their shape is another one now @internal */
   protected sum(name: string, shape: Shape): Sums {
     const sums = this.#sums.get(name) ?? new Sums(shape);
     this.#sums.set(name, sums);
@@ -133,11 +151,12 @@ export abstract class StreamingMetric<Value> implements Metric<Value> {
     return sums;
   }
 
-  /** The sums of a name as numbers; none before the first batch. */
+  /** The sums of a name as numbers; none before the first batch. @internal */
   protected read(name: string): Float64Array {
     return this.#sums.get(name)?.read() ?? new Float64Array(0);
   }
 
+  /** @internal */
   protected write(name: string, values: Float64Array): void {
     this.#sums.get(name)?.write(values);
   }
@@ -155,7 +174,7 @@ export abstract class StreamingMetric<Value> implements Metric<Value> {
     list.push(clone(rows).keep());
   }
 
-  /** All rows of a name, as one tensor; null for none. */
+  /** All rows of a name, as one tensor; null for none. @internal */
   protected rows(name: string): Tensor | null {
     const list = this.#rows.get(name) ?? [];
     return list.length > 0 ? cat(list) : null;

@@ -101,9 +101,10 @@ export abstract class TextMetric {
     [this.#edits, this.#length] = [edits, length];
   }
 
-  /** Edits of a text, and what they are a share of. */
+  /** Edits of a text, and what they are a share of. @internal */
   protected abstract edits(output: string, target: string): readonly [edits: number, length: number];
 
+  /** @internal */
   protected figure(edits: number, length: number): number {
     return edits / length;
   }
@@ -120,6 +121,7 @@ export class WordErrorRate extends TextMetric {
     super();
   }
 
+  /** @internal */
   protected edits(output: string, target: string): readonly [number, number] {
     const own = words(target);
     return [distance(words(output), own), own.length];
@@ -135,6 +137,7 @@ export class CharErrorRate extends TextMetric {
     super();
   }
 
+  /** @internal */
   protected edits(output: string, target: string): readonly [number, number] {
     const own = [...target];
     return [distance([...output], own), own.length];
@@ -156,10 +159,12 @@ export class EditDistance extends TextMetric {
     [this.#other, this.#isSum] = [other, reduction === 'sum'];
   }
 
+  /** @internal */
   protected edits(output: string, target: string): readonly [number, number] {
     return [distance([...output], [...target], this.#other), 1];
   }
 
+  /** @internal */
   protected override figure(edits: number, length: number): number {
     return this.#isSum ? edits : edits / length;
   }

@@ -5,18 +5,60 @@ import type { Figures } from '../callbacks/callback.ts';
 export interface FigureRow {
   /** Steps of the optimizer until then. */
   readonly step: number;
+  /** Numbers by name. */
   readonly figures: Readonly<Figures>;
+}
+
+/** The pixels of an image. */
+export interface ReportImage {
+  /** height × width × channels bytes: gray, gray and alpha, RGB, or RGB and alpha. */
+  readonly pixels: Uint8Array;
+  /** Columns. */
+  readonly width: number;
+  /** Rows. */
+  readonly height: number;
+  /** From 1 to 4. */
+  readonly channels: number;
+}
+
+/** A curve of ROC. */
+export interface ReportRoc {
+  /** What it is of. */
+  readonly label: string;
+  /** The share of what is not of the class, from 0 to 1, at each threshold. */
+  readonly fpr: ArrayLike<number>;
+  /** The share of the class. */
+  readonly tpr: ArrayLike<number>;
+}
+
+/** How often what was given a probability is so. */
+export interface ReportCalibration {
+  /** The mean probability of each range. */
+  readonly confidence: ArrayLike<number>;
+  /** How often those were right. */
+  readonly accuracy: ArrayLike<number>;
+}
+
+/** Norms of gradients. */
+export interface ReportGradients {
+  /** When they were measured. */
+  readonly steps: readonly number[];
+  /** By layer, one for each of the steps. */
+  readonly norms: Readonly<Record<string, readonly number[]>>;
+}
+
+/** Numbers that were predicted. */
+export interface ReportNumbers {
+  /** What they are. */
+  readonly target: ArrayLike<number>;
+  /** What was predicted. */
+  readonly predicted: ArrayLike<number>;
 }
 
 /** An example, and what the model made of it. */
 export interface ReportExample {
-  /** An image: height × width × channels bytes, of 1 to 4 channels. */
-  readonly image?: {
-    readonly pixels: Uint8Array;
-    readonly width: number;
-    readonly height: number;
-    readonly channels: number;
-  };
+  /** An image. */
+  readonly image?: ReportImage;
   /** A text. */
   readonly text?: string;
   /** The values of a row by their names. */
@@ -36,13 +78,9 @@ export interface ReportClasses {
   /** Counts: rows are true classes, columns predictions. */
   readonly confusion: readonly (readonly number[])[];
   /** Curves of ROC. @defaultValue none */
-  readonly roc?: readonly {
-    readonly label: string;
-    readonly fpr: ArrayLike<number>;
-    readonly tpr: ArrayLike<number>;
-  }[];
+  readonly roc?: readonly ReportRoc[];
   /** How often what was given a probability is so. @defaultValue none */
-  readonly calibration?: { readonly confidence: ArrayLike<number>; readonly accuracy: ArrayLike<number> };
+  readonly calibration?: ReportCalibration;
 }
 
 /** All that {@link reportPage} shows; what is left out has no card. */
@@ -58,14 +96,11 @@ export interface ReportData {
   /** Figures of epochs, such as `loss` and `valLoss`. @defaultValue none */
   readonly epochs?: readonly FigureRow[];
   /** Norms of gradients by layer, at some steps. @defaultValue none */
-  readonly gradients?: {
-    readonly steps: readonly number[];
-    readonly norms: Readonly<Record<string, readonly number[]>>;
-  };
+  readonly gradients?: ReportGradients;
   /** Of classifications. @defaultValue none */
   readonly classification?: ReportClasses | null;
   /** Of numbers: what they are, and what was predicted. @defaultValue none */
-  readonly regression?: { readonly target: ArrayLike<number>; readonly predicted: ArrayLike<number> } | null;
+  readonly regression?: ReportNumbers | null;
   /** The worst examples. @defaultValue none */
   readonly worst?: readonly ReportExample[];
   /** Tables of settings and the like, by their titles. @defaultValue none */

@@ -7,7 +7,8 @@ export type Hyperparameter = Distribution<unknown> | ((config: never) => unknown
 /** Hyperparameters by name, in the order in which they are drawn. */
 export type Space = Readonly<Record<string, Hyperparameter>>;
 
-type Drawn<H> = H extends Distribution<infer T> ? T : H;
+/** What is drawn of a hyperparameter. */
+export type Drawn<H> = H extends Distribution<infer T> ? T : H;
 
 /** Hyperparameters of a trial. */
 export type ConfigOf<S extends Space> = {
