@@ -39,8 +39,7 @@ export interface Cut {
 }
 
 /** Number of batches of so many records. */
-export function batchesOf(length: number | undefined, { size, step, dropLast }: Cut): number | undefined {
-  if (length === undefined) return undefined;
+export function batchesOf(length: number, { size, step, dropLast }: Cut): number {
   if (dropLast) return length < size ? 0 : Math.floor((length - size) / step) + 1;
   return Math.ceil(length / step);
 }

@@ -5,6 +5,7 @@ import { ArgumentError, describe } from '../../memory/errors.ts';
 import { type Arguments, methods, signature } from '../../signature.ts';
 import type { Cursor, Place } from '../passes/cursor.ts';
 import type { Job, Port } from '../passes/serve.ts';
+import { atLeast } from './checks.ts';
 import { type Batched, batchesOf, type Collate, copying } from './collate.ts';
 import { type Known, type Stages, stage, stages } from './later.ts';
 import { sourceOf } from './memory.ts';
@@ -23,6 +24,11 @@ const openSeeds = ({ seed, inputs }: Source<unknown>): Seed[] => [
   ...(seed?.open ? [seed] : []),
   ...inputs.flatMap(openSeeds),
 ];
+
+/** A length that was computed of others; undefined where one of them is not known, and so NaN. */
+const known = (length: number): number | undefined => (Number.isNaN(length) ? undefined : length);
+
+const lengthsOf = (inputs: readonly Source<unknown>[]): number[] => inputs.map(({ length }) => length ?? Number.NaN);
 
 const isSampler = (x: unknown): x is Sampler => typeof (x as Partial<Sampler> | null)?.draw === 'function';
 
@@ -66,9 +72,9 @@ export class Pipeline<T> implements AsyncIterable<T> {
   }
 
   /** A stage behind this one. */
-  #then<U>(name: string, make: (stages: Stages, source: Source<T>) => Run<U>, known?: Known): Pipeline<U> {
+  #then<U>(name: string, make: (stages: Stages, source: Source<T>) => Run<U>, own?: Known): Pipeline<U> {
     const { source } = this;
-    return new Pipeline(stage(name, [source], (stages) => make(stages, source), known));
+    return new Pipeline(stage(name, [source], (stages) => make(stages, source), own));
   }
 
   /** What a stage knows that gives a record for each. */
@@ -77,9 +83,14 @@ export class Pipeline<T> implements AsyncIterable<T> {
     return { length, get };
   }
 
-  /** What a stage knows that hands records on. */
-  get #fresh(): Known {
-    return { fresh: this.source.fresh };
+  /** What a stage knows that hands some records on. */
+  #some(length: number): Known {
+    const { get, fresh } = this.source;
+    return { length: known(length), get, fresh };
+  }
+
+  get #count(): number {
+    return this.length ?? Number.NaN;
   }
 
   /** Makes of each record another one, in order. Of asynchronous functions up to 64 calls are under way. */
@@ -109,23 +120,15 @@ export class Pipeline<T> implements AsyncIterable<T> {
   /** Only the first `count` records. */
   take(count: number): Pipeline<T> {
     atLeast('take', 'count', count, 0);
-    const length = this.length === undefined ? undefined : Math.min(this.length, count);
-    return this.#then('take', (stages, source) => stages.take(source, count), {
-      ...this.#like,
-      ...this.#fresh,
-      length,
-    });
+    const some = this.#some(Math.min(this.#count, count));
+    return this.#then('take', (stages, source) => stages.take(source, count), some);
   }
 
   /** All but the first `count` records. */
   skip(count: number): Pipeline<T> {
     atLeast('skip', 'count', count, 0);
-    const length = this.length === undefined ? undefined : Math.max(0, this.length - count);
-    return this.#then('skip', (stages, source) => stages.skip(source, count), {
-      ...this.#like,
-      ...this.#fresh,
-      length,
-    });
+    const some = this.#some(Math.max(0, this.#count - count));
+    return this.#then('skip', (stages, source) => stages.skip(source, count), some);
   }
 
   /** Puts `batchSize` records at a time into one. @throws ArgumentError where their shapes differ */
@@ -138,8 +141,9 @@ export class Pipeline<T> implements AsyncIterable<T> {
   #batches(name: string, size: number, step: number, dropLast: unknown, own: unknown): Pipeline<unknown> {
     const collate = own as Collate | null;
     const cut = { size, step, dropLast: dropLast as boolean, collate };
-    const known = { length: batchesOf(this.length, cut), fresh: collate === null || copying.has(collate) };
-    return this.#then(name, (stages, source) => stages.batches(source, cut), known);
+    const length = known(batchesOf(this.#count, cut));
+    const fresh = collate === null || copying.has(collate);
+    return this.#then(name, (stages, source) => stages.batches(source, cut), { length, fresh });
   }
 
   /** The records of batches again, each on its own; of an array or typed array its items. */
@@ -160,7 +164,7 @@ export class Pipeline<T> implements AsyncIterable<T> {
   /** All records, so many times; null: for ever. Each time is a pass of its own to stages before this one. */
   repeat(count: number | null = null): Pipeline<T> {
     if (count !== null) atLeast('repeat', 'count', count, 0);
-    const length = this.length === undefined || count === null ? undefined : this.length * count;
+    const length = known(this.#count * (count ?? Number.NaN));
     return this.#then('repeat', (stages, source) => stages.repeat(source, count), { length });
   }
 
@@ -168,10 +172,7 @@ export class Pipeline<T> implements AsyncIterable<T> {
   concat<U = T>(...others: Pipeline<U>[] | [others: readonly Pipeline<U>[]]): Pipeline<T | U>;
   concat(...[others]: readonly unknown[]): Pipeline<unknown> {
     const inputs = this.#with(others);
-    const length = inputs.reduce<number | undefined>(
-      (sum, { length }) => (sum === undefined || length === undefined ? undefined : sum + length),
-      0,
-    );
+    const length = known(lengthsOf(inputs).reduce((a, b) => a + b));
     const get = length !== undefined && inputs.every(({ get }) => get);
     return new Pipeline(stage('concat', inputs, (stages) => stages.concat(inputs), { length, get }));
   }
@@ -180,9 +181,8 @@ export class Pipeline<T> implements AsyncIterable<T> {
   zip<U extends readonly unknown[]>(...others: { [K in keyof U]: Pipeline<U[K]> }): Pipeline<[T, ...U]>;
   zip(...[others]: readonly unknown[]): Pipeline<unknown> {
     const inputs = this.#with(others);
-    const lengths = inputs.map(({ length }) => length ?? Number.NaN);
-    const [least, get] = [Math.min(...lengths), inputs.every(({ get }) => get)];
-    const length = Number.isNaN(least) ? undefined : least;
+    const length = known(Math.min(...lengthsOf(inputs)));
+    const get = inputs.every(({ get }) => get);
     return new Pipeline(stage('zip', inputs, (stages) => stages.zip(inputs), { length, get }));
   }
 
@@ -219,9 +219,8 @@ export class Pipeline<T> implements AsyncIterable<T> {
     atLeast('shard', 'count', count, 1);
     if (!(index >= 0 && index < count))
       throw new ArgumentError(`shard: expected index from 0 to ${count - 1}, got ${index}`);
-    const length = this.length === undefined ? undefined : Math.ceil(Math.max(0, this.length - index) / count);
-    const known = { ...this.#like, ...this.#fresh, length };
-    return this.#then('shard', (stages, source) => stages.shard(source, count, index), known);
+    const some = this.#some(Math.ceil(Math.max(0, this.#count - index) / count));
+    return this.#then('shard', (stages, source) => stages.shard(source, count, index), some);
   }
 
   /** Keeps in memory what a first whole pass reads; later ones give the same. */
@@ -285,8 +284,8 @@ export class Pipeline<T> implements AsyncIterable<T> {
    */
   prefetch(count: number = 2): Pipeline<T> {
     atLeast('prefetch', 'count', count, 1);
-    const known = { length: this.length, ...this.#fresh };
-    return this.#then('prefetch', (stages, source) => stages.prefetch(source, count), known);
+    const { length, fresh } = this.source;
+    return this.#then('prefetch', (stages, source) => stages.prefetch(source, count), { length, fresh });
   }
 
   /**
@@ -409,8 +408,3 @@ export class Pipeline<T> implements AsyncIterable<T> {
 }
 
 kinds.Pipeline = [(x) => x instanceof Pipeline, 'a pipeline', 'pipelines'];
-
-/** @throws ArgumentError unless `value` is at least `low` */
-function atLeast(op: string, name: string, value: unknown, low: number): asserts value is number {
-  if ((value as number) < low) throw new ArgumentError(`${op}: expected ${name} >= ${low}, got ${value}`);
-}

@@ -2,6 +2,7 @@
 import { ArgumentError, describe } from '../../memory/errors.ts';
 import { type Arguments, signature } from '../../signature.ts';
 import { Shuffle } from '../shuffle.ts';
+import { atLeast } from './checks.ts';
 import { Seed, unit } from './random.ts';
 
 /** What has a length. */
@@ -18,7 +19,7 @@ export abstract class Sampler implements Iterable<number> {
 
   /** @internal */
   protected constructor(op: string, seed: number | null = 0) {
-    if (seed !== null && seed < 0) throw new ArgumentError(`${op}: expected seed >= 0, got ${seed}`);
+    if (seed !== null) atLeast(op, 'seed', seed, 0);
     this.seed = new Seed(op, seed);
   }
 
@@ -49,8 +50,8 @@ function lengthOf(op: string, source: unknown): number {
 
 /** @throws ArgumentError unless a count is at least 1 */
 function countOf(op: string, name: string, count: number): number {
-  if (count >= 1) return count;
-  throw new ArgumentError(`${op}: expected ${name} >= 1, got ${count}`);
+  atLeast(op, name, count, 1);
+  return count;
 }
 
 const upTo = (n: number): Int32Array => Int32Array.from({ length: n }, (_, i) => i);

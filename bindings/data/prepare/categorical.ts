@@ -1,6 +1,7 @@
 // Steps that turn names, and dates, into numbers.
 import { ArgumentError } from '../../memory/errors.ts';
 import { callable } from '../../signature.ts';
+import { atLeast } from '../pipeline/checks.ts';
 import type { Counts } from './statistics.ts';
 import { type Step, statistics } from './step.ts';
 import { keyOf, numbersOf, type Values } from './values.ts';
@@ -186,7 +187,7 @@ export const oneHot = callable<(options?: CategoryOptions) => Step>(
  * many to count. Different values may have one number.
  */
 export const hashed = callable<(buckets: number) => Step>('hashed(buckets: int)', (buckets: number) => {
-  if (buckets < 2) throw new ArgumentError(`hashed: expected buckets >= 2, got ${buckets}`);
+  atLeast('hashed', 'buckets', buckets, 2);
   return hashedOf(buckets);
 });
 

@@ -1,6 +1,7 @@
 // Steps that turn numbers into other numbers.
 import { ArgumentError } from '../../memory/errors.ts';
 import { callable } from '../../signature.ts';
+import { atLeast } from '../pipeline/checks.ts';
 import type { Moments, Sample } from './statistics.ts';
 import { plain, type Step, statistics } from './step.ts';
 import { numbersOf, type Values } from './values.ts';
@@ -225,7 +226,7 @@ export interface QuantileOptions {
 export const quantile = callable<(options?: QuantileOptions) => Step>(
   'quantile(*, points: int = 1000, normal: bool = false)',
   (points: number, normal: boolean) => {
-    if (points < 2) throw new ArgumentError(`quantile: expected points >= 2, got ${points}`);
+    atLeast('quantile', 'points', points, 2);
     return quantileOf(points, normal, null);
   },
 );
