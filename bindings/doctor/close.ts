@@ -144,7 +144,8 @@ export function lookClosely(patient: Patient, { loss }: WatchOptions, options: C
         descent: descentOf(xs, now, weights, gradients),
       }));
     });
-    const task = taskOf(look.facts.output.core);
+    const { core, columns } = look.facts.output;
+    const task = taskOf(core, columns, batch[1]);
     const score = (batches: readonly Batch[]) =>
       batches.length > 0 ? scope(() => evaluate(patient, loss, look.form, task, few(batches, 256))) : null;
     return { ...look, validation: score(options.validation) };

@@ -34,7 +34,8 @@ export interface History {
 /** More losses than these are thinned out. */
 const MOST_LOSSES = 20_000;
 
-const numberOf = (loss: Tensor): number => (loss.size === 1 ? loss.item() : scope(() => F.mean(loss.detach()).item()));
+const numberOf = (loss: Tensor | number): number =>
+  typeof loss === 'number' ? loss : loss.size === 1 ? loss.item() : scope(() => F.mean(loss.detach()).item());
 
 /** Which of the steps that are measured are looked at closely; later on each is four times as far as the last. */
 const CLOSE: readonly number[] = [1, 2, 4, 5, 8];
@@ -121,7 +122,7 @@ export class Watcher {
     this.#rng = getRngState();
   }
 
-  step(loss: Tensor | undefined, batch: StepOptions): void {
+  step(loss: Tensor | number | undefined, batch: StepOptions): void {
     tracing()?.refuse('Doctor.step', 'call it outside of the compiled function');
     const { losses, seen } = this.history;
     const value = loss === undefined ? Number.NaN : numberOf(loss);
@@ -161,7 +162,10 @@ export class Watcher {
     );
     if (this.#isClose(step) && Number.isFinite(value)) {
       const { input, target } = batch;
-      const given = input && target ? ([input, target] as const) : history.seen.batches[0];
+      if (!input && history.seen.rows === 0 && history.train.rows === 0)
+        patient.aside(() => history.train.fill(this.options.train));
+      const given =
+        input && target ? ([input, target] as const) : (history.seen.batches[0] ?? history.train.batches[0]);
       if (history.validation.rows === 0 && this.options.validation)
         patient.aside(() => history.validation.fill(this.options.validation));
       const close =

@@ -11,8 +11,13 @@ export type Batch = readonly [x: Tensor, y: Tensor];
 /** What an output is for, as the loss says. */
 export type Task = 'classes' | 'binary' | 'numbers';
 
-export const taskOf = (core: string): Task =>
-  core === 'crossEntropy' || core === 'nll' ? 'classes' : core.startsWith('bce') ? 'binary' : 'numbers';
+/** @param core of the loss @param columns of the output */
+export function taskOf(core: string, columns: number, target: Tensor | undefined): Task {
+  if (core === 'crossEntropy' || core === 'nll') return 'classes';
+  if (core.startsWith('bce')) return 'binary';
+  // A loss of the program's own.
+  return target !== undefined && target.dtype !== 'f32' && columns > 1 ? 'classes' : 'numbers';
+}
 
 export interface Score {
   readonly loss: number;
@@ -57,9 +62,9 @@ function scoreClasses(said: Tensor, right: Tensor, loss: number): Score {
 export function scoreOf(output: Tensor, target: Tensor, task: Task, loss: number): Score {
   const wide = output.ndim > 1 && output.size > target.size;
   if (task === 'classes' && wide) {
-    const dim = output.ndim > target.ndim + 0 && output.ndim === 4 ? 1 : -1;
-    const said = F.reshape(F.argmax(output, dim), [-1]);
-    return said.size === target.size ? scoreClasses(said, F.reshape(target.to('i32'), [-1]), loss) : { ...NONE, loss };
+    // Classes are in the last dim, or in the second.
+    const said = [-1, 1].map((dim) => F.reshape(F.argmax(output, dim), [-1])).find(({ size }) => size === target.size);
+    return said ? scoreClasses(said, F.reshape(target.to('i32'), [-1]), loss) : { ...NONE, loss };
   }
   if (output.size !== target.size) return { ...NONE, loss };
   const [o, t] = [F.reshape(output, [-1]), F.reshape(target.to('f32'), [-1])];

@@ -36,7 +36,6 @@ export interface Evidence {
   /** What the steps were given; else what it trains on by the options. */
   readonly batches: readonly Batch[];
   readonly data: Data | null;
-  readonly held: Data | null;
   /** Paths of modules that do other things in training than in evaluation. */
   readonly modal: readonly string[];
   /** By which part the loss fell in the last part of the training. */
@@ -133,9 +132,8 @@ export function gather({ patient, options, history, steps }: Watcher): Evidence 
   const { loss } = options;
   const { seen, validation, closes } = history;
   if (validation.rows === 0) patient.aside(() => validation.fill(options.validation));
-  if (seen.rows === 0) patient.aside(() => seen.fill(options.train));
   if (history.train.rows === 0) patient.aside(() => history.train.fill(options.train));
-  const { batches } = seen;
+  const { batches } = seen.rows > 0 ? seen : history.train;
   const form = (closes.findLast(({ exact }) => exact) ?? closes[0])?.form ?? null;
   const before = closes[0]?.step === 0 ? closes[0].facts : null;
   const some = few(batches, 256);
@@ -144,7 +142,8 @@ export function gather({ patient, options, history, steps }: Watcher): Evidence 
   const broken = history.broken !== null;
   const after = batch && !broken ? scope(() => lookAt(patient, loss, batch, form)) : null;
   const resting = batch && !broken ? scope(() => lookAt(patient, loss, batch, form, false)) : null;
-  const task = taskOf((before ?? after)?.output.core ?? '');
+  const output = (before ?? after)?.output;
+  const task = taskOf(output?.core ?? '', output?.columns ?? 1, batches[0]?.[1]);
   const losses = history.losses.filter(Number.isFinite);
   const width = Math.max(1, Math.min(10, Math.floor(losses.length / 4)));
   const means = smoothed(losses, width);
@@ -170,7 +169,6 @@ export function gather({ patient, options, history, steps }: Watcher): Evidence 
     validation: score(validation.batches),
     batches,
     data: withoutTape(() => scope(() => dataOf(batches))),
-    held: withoutTape(() => scope(() => dataOf(validation.batches))),
     modal: facts?.modal ?? [],
     falling: fallOf(losses),
     always: resting?.strong.map(({ path }) => path) ?? [],

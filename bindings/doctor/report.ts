@@ -107,7 +107,7 @@ function judge(e: Evidence): Said[] {
   if (needsRates) said.push(...(quietly(() => rate.rates(e)) ?? []));
   // What is learned well needs no other network to show that it can be.
   const skills = [e.train?.skill ?? 0, e.validation?.skill ?? 1];
-  const poor = Math.max(...skills) < 0.65 || Math.min(...skills) < 0.25;
+  const poor = Math.max(...skills) < 0.65 || Math.min(...skills) < 0.5;
   const probes = poor && !said.some(isCause) ? fit.probesOf(e) : null;
   if (probes) {
     const wrong = fit.shuffled(e, probes);

@@ -26,10 +26,10 @@ export interface Report {
 export interface Doctor {
   /**
    * Notes a step: call it after `optimizer.step()`, outside of compiled functions.
-   * @param loss what the step computed
+   * @param loss what the step computed, as a tensor or as a number
    * @param options the batch, and what the model said of it: without them less can be told
    */
-  step(loss?: Tensor, options?: StepOptions): void;
+  step(loss?: Tensor | number, options?: StepOptions): void;
   /** What is wrong. It may try out learning rates, and puts everything back. */
   report(): Promise<Report>;
   /** The report as a page of HTML, with curves. */
@@ -104,9 +104,9 @@ export const watch = callable<Callable<[model: Module, optimizer: Optimizer<obje
     };
     return {
       step(given, batch = {}) {
-        if (given !== undefined && !(given instanceof Tensor))
+        if (given !== undefined && typeof given !== 'number' && !(given instanceof Tensor))
           throw new ArgumentError(
-            `Doctor.step: expected the loss as a tensor, got ${describe(given)}; pass it before item()`,
+            `Doctor.step: expected the loss as a tensor or a number, got ${describe(given)}; pass what the step computed`,
           );
         watcher.step(given, batch);
       },

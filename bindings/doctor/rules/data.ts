@@ -104,7 +104,9 @@ function constantChannels({ shape }: Data, constant: ReadonlySet<number>): numbe
 
 export function imbalanced({ data, task, train, validation }: Evidence): Said | null {
   if (!data || task === 'numbers' || data.target.counts.length === 0) return null;
-  const { counts } = data.target;
+  const { counts, shape } = data.target;
+  // Of sequences some tokens are frequent, such as those that fill them up.
+  if (shape.length > 1 && shape[1] !== 1) return null;
   const total = counts.reduce((a, b) => a + b, 0);
   const present = counts.filter((count) => count > 0);
   const most = Math.max(...counts) / total;

@@ -29,7 +29,7 @@ const listed = (paths: readonly string[]): string =>
 
 export function zeroGrad({ history }: Evidence): Said | null {
   const fits = history.closes.filter(({ step, fit }) => step > 0 && fit !== null && fit.rest < 0.2);
-  const sums = fits.filter(({ fit }) => fit && fit.old > 0.8 && fit.old < 1.2);
+  const sums = fits.filter(({ fit }) => fit && fit.fresh > 0.4 && fit.old > 0.8 && fit.old < 1.2);
   // Sums that fit to a hundredth are no chance, however often gradients are let go of.
   const sure = sums.some(({ fit }) => fit && fit.rest < 0.01);
   if (sums.length === 0 || (!sure && sums.length < fits.length / 2)) return null;
@@ -172,6 +172,10 @@ export function trainMode(e: Evidence): Said | null {
   };
   const found = modal.filter((path) => resting(path) > 0.5 && !isFrozen(path));
   if (found.length === 0) return null;
+  // In training for the forward pass, whatever it is in after the step.
+  const forwards = history.calls.forwards.filter(({ taped }) => taped);
+  const trains = forwards.filter(({ training }) => training);
+  if (forwards.length >= 0.3 * e.steps && trains.length > 0.5 * forwards.length && resting('') > 0.5) return null;
   const all = found.length === modal.length;
   return {
     id: 'forgotten-train-mode',
