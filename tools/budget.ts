@@ -44,5 +44,8 @@ export const budget: readonly Limit[] = [
   { what: 'retrograd/train beyond the core', file: 'train/index', beyond: 'core/index', limit: 15_000 },
   { what: '… its event files of TensorBoard', file: 'train/event-files', limit: 8_000 },
   { what: 'retrograd/doctor beyond the core', file: 'doctor/index', beyond: 'core/index', limit: 12_000 },
-  { what: 'retrograd/explain beyond the core', file: 'explain/index', beyond: 'core/index', limit: 12_000 },
+  // All of its fifty functions; programs take the few that they call.
+  { what: 'retrograd/explain beyond the core', file: 'explain/index', beyond: 'core/index', limit: 15_600 },
+  { what: '… one way to explain', file: 'explain-one/index', beyond: 'core/index', limit: 3_500 },
+  { what: '… its pictures', file: 'explain/pictures', limit: 7_000 },
 ];

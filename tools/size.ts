@@ -47,6 +47,10 @@ console.log(core, { ...doctor });
 import * as explain from 'retrograd/explain';
 console.log(core, { ...explain });
 `,
+  'explain-one': `import * as core from 'retrograd';
+import { integratedGradients } from 'retrograd/explain';
+console.log(core, integratedGradients);
+`,
 };
 
 /** Packages that users may have, which are no part of this one. */

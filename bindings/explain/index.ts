@@ -30,7 +30,7 @@ export {
   type SaliencyOptions,
   saliency,
 } from './gradients.ts';
-export { type Examples, type TracInOptions, tracIn } from './influence.ts';
+export { type ExampleLoss, type Examples, type TracInOptions, tracIn } from './influence.ts';
 export { type InfidelityOptions, infidelity, type SensitivityOptions, sensitivityMax } from './judge.ts';
 export {
   internalInfluence,
@@ -47,7 +47,15 @@ export {
   type NeuronOptions,
   neuronConductance,
 } from './layer.ts';
-export { type LrpOptions, type LrpRule, lrp } from './lrp.ts';
+export {
+  type AlphaBetaRule,
+  type EpsilonRule,
+  type GammaRule,
+  type LrpOptions,
+  type LrpRule,
+  lrp,
+  type ZPlusRule,
+} from './lrp.ts';
 export type {
   AttributeOptions,
   Attribution,

@@ -27,11 +27,12 @@ export interface TracInOptions {
   readonly batchSize?: number;
 }
 
-type Loss = (output: Tensor, targets: Tensor) => Tensor;
+/** A loss for each example. */
+export type ExampleLoss = (output: Tensor, targets: Tensor) => Tensor;
 type State = Readonly<Record<string, Tensor>>;
 
 /** The losses of examples with other weights. @throws ArgumentError */
-function lossesOf(model: Module, state: State, loss: Loss, examples: Examples): Tensor {
+function lossesOf(model: Module, state: State, loss: ExampleLoss, examples: Examples): Tensor {
   const output = functionalCall(model, state, examples.slice(0, -1)) as unknown as Tensor;
   const losses: unknown = loss(output, examples.at(-1) as Tensor);
   const n = examples[0]?.sizes[0];
@@ -63,7 +64,7 @@ function leavesOf(model: Module, given: State | null): { state: Record<string, T
 function products(
   model: Module,
   given: State | null,
-  loss: Loss,
+  loss: ExampleLoss,
   { train, test }: { readonly train: readonly Examples[]; readonly test: Examples },
 ): Tensor {
   const { state, leaves } = leavesOf(model, given);
@@ -124,42 +125,47 @@ function expectExamples(what: string, examples: Examples): number {
  * console.log(tracIn(model, loss, train, [randn([2, 4]), randint(0, 3, [2])]).shape); // [2, 20]
  * ```
  */
-export const tracIn: (model: Module, loss: Loss, train: Examples, test: Examples, options?: TracInOptions) => Tensor =
-  taking(
-    'tracIn(model: Module, loss: function, train: Tensor[], test: Tensor[], *, checkpoints: object[]|null = null, learningRates: number[]|null = null, batchSize: int = 256)',
-    (
-      model: Module,
-      loss: Loss,
-      train: Examples,
-      test: Examples,
-      checkpoints: readonly State[] | null,
-      ...[rates, size]: [readonly number[] | null, number]
-    ) => {
-      const n = expectExamples('train', train);
-      expectExamples('test', test);
-      const states: readonly (State | null)[] = checkpoints ?? [null];
-      if (states.length === 0 || (rates && rates.length !== states.length))
-        throw new ArgumentError(
-          `tracIn: expected a learning rate for each of ${states.length} checkpoints, got ${rates?.length ?? 'none'}`,
-        );
-      if (size < 1) throw new ArgumentError(`tracIn: expected batchSize >= 1, got ${size}`);
-      const batches: Examples[] = [];
-      return preserving(model, () =>
-        scope(() => {
-          for (let from = 0; from < n; from += size)
-            batches.push(train.map((x) => x.detach().narrow(0, from, Math.min(size, n - from))));
-          return states
-            .map((state, i) =>
-              scope(() =>
-                withTape(true, () =>
-                  products(model, state, loss, { train: batches, test: test.map((x) => x.detach()) }).mul(
-                    rates?.[i] ?? 1,
-                  ),
+export const tracIn: (
+  model: Module,
+  loss: ExampleLoss,
+  train: Examples,
+  test: Examples,
+  options?: TracInOptions,
+) => Tensor = taking(
+  'tracIn(model: Module, loss: function, train: Tensor[], test: Tensor[], *, checkpoints: object[]|null = null, learningRates: number[]|null = null, batchSize: int = 256)',
+  (
+    model: Module,
+    loss: ExampleLoss,
+    train: Examples,
+    test: Examples,
+    checkpoints: readonly State[] | null,
+    ...[rates, size]: [readonly number[] | null, number]
+  ) => {
+    const n = expectExamples('train', train);
+    expectExamples('test', test);
+    const states: readonly (State | null)[] = checkpoints ?? [null];
+    if (states.length === 0 || (rates && rates.length !== states.length))
+      throw new ArgumentError(
+        `tracIn: expected a learning rate for each of ${states.length} checkpoints, got ${rates?.length ?? 'none'}`,
+      );
+    if (size < 1) throw new ArgumentError(`tracIn: expected batchSize >= 1, got ${size}`);
+    const batches: Examples[] = [];
+    return preserving(model, () =>
+      scope(() => {
+        for (let from = 0; from < n; from += size)
+          batches.push(train.map((x) => x.detach().narrow(0, from, Math.min(size, n - from))));
+        return states
+          .map((state, i) =>
+            scope(() =>
+              withTape(true, () =>
+                products(model, state, loss, { train: batches, test: test.map((x) => x.detach()) }).mul(
+                  rates?.[i] ?? 1,
                 ),
               ),
-            )
-            .reduce((a, b) => a.add(b));
-        }),
-      );
-    },
-  );
+            ),
+          )
+          .reduce((a, b) => a.add(b));
+      }),
+    );
+  },
+);

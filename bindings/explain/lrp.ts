@@ -11,16 +11,36 @@ import type { AttributeOptions, AttributionWithDelta, DeltaOptions } from './opt
 import { perSample, type Subject } from './subject.ts';
 import { asGradient, called, expectUnwritten, gradientOf, override, recorded, refuse, type Step } from './tape.ts';
 
+/** In the shares that terms have in the sum. */
+export interface EpsilonRule {
+  /** Its name. */
+  readonly rule: 'epsilon';
+  /** How large the sum is at least. @defaultValue 1e-9 */
+  readonly epsilon?: number;
+}
+/** With positive weights that are larger by a part. */
+export interface GammaRule {
+  /** Its name. */
+  readonly rule: 'gamma';
+  /** That part. @defaultValue 0.25 */
+  readonly gamma?: number;
+}
+/** Terms above 0 get alpha of it, and those below take beta back. */
+export interface AlphaBetaRule {
+  /** Its name. */
+  readonly rule: 'alphaBeta';
+  /** What terms above 0 get. @defaultValue 2 */
+  readonly alpha?: number;
+  /** What those below 0 take back; alpha − 1. @defaultValue 1 */
+  readonly beta?: number;
+}
+/** By positive weights alone. */
+export interface ZPlusRule {
+  /** Its name. */
+  readonly rule: 'zPlus';
+}
 /** How relevance is handed through sums with weights. */
-export type LrpRule =
-  /** In the shares that terms have in the sum, whose size is at least epsilon: `{ rule: 'epsilon', epsilon: 1e-9 }`. */
-  | { readonly rule: 'epsilon'; readonly epsilon?: number }
-  /** With positive weights larger by a part gamma: `{ rule: 'gamma', gamma: 0.25 }`. */
-  | { readonly rule: 'gamma'; readonly gamma?: number }
-  /** Terms above 0 get alpha of it, those below take beta = alpha − 1 back: `{ rule: 'alphaBeta', alpha: 2 }`. */
-  | { readonly rule: 'alphaBeta'; readonly alpha?: number; readonly beta?: number }
-  /** By positive weights alone. */
-  | { readonly rule: 'zPlus' };
+export type LrpRule = EpsilonRule | GammaRule | AlphaBetaRule | ZPlusRule;
 
 const RULES = ['epsilon', 'gamma', 'alphaBeta', 'zPlus'];
 const LEAST = 1e-9;
