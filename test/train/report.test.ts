@@ -143,12 +143,13 @@ describe('what it shows', () => {
       page = html;
     };
     const report = new Report(write);
-    report.onFitStart();
+    await report.onFitStart();
     for (let step = 1; step <= 20_000; step++) report.onStepEnd({ ...run, step }, { loss: 1 / step });
     const { rows } = report.state() as { rows: unknown[][] };
     expect((rows[0] as unknown[]).length).toBeLessThanOrEqual(4000);
     const other = new Report(write);
     other.loadState(structuredClone(report.state()) as never);
+    await other.onFitStart();
     await other.onFitEnd({ ...run, step: 20_000 });
     expect(titles(page)).toEqual(['Loss', 'Learning rate', 'Run']);
     expect(page).toContain('by hand');

@@ -1,20 +1,13 @@
-// Reports: a page of a training, at its end. What draws it is loaded then.
-import { withoutTape } from '../../autograd.ts';
-import { norm, stack } from '../../functional/functions.ts';
+// Reports: a page of a training, at its end. What notes figures and draws them is loaded for it.
 import { ArgumentError, describe } from '../../memory/errors.ts';
-import type { Module } from '../../nn/module.ts';
-import { scope } from '../../scope.ts';
 import { type Arguments, signature } from '../../signature.ts';
-import type { Tensor } from '../../tensor.ts';
 import type { Callback, Figures, Run } from '../callbacks/callback.ts';
-import type { FigureRow, ReportData } from './data.ts';
+import type { ReportData } from './data.ts';
 import type { ReportOptions } from './options.ts';
+import type { Recorder, RecorderState } from './recorder.ts';
 
 export type * from './data.ts';
 export type * from './options.ts';
-
-/** Rows of steps that are kept: of more every second one goes. */
-const MOST_ROWS = 4000;
 
 const declared = signature(
   "Report(file: string|function, *, title: string = 'Training', examples: any = null, task: 'classification'|'regression'|'sequence'|null = null, classes: string[]|null = null, show: function|null = null, worst: int = 24, gradientsEvery: int = 10, settings: object = {})",
@@ -28,9 +21,6 @@ export async function reportPage(...args: [data: ReportData]): Promise<string> {
     throw new ArgumentError(`reportPage: expected a string as title, got ${describe(data.title)}`);
   return (await import('./page.ts')).pageOf(data);
 }
-
-/** A run that has its model at hand, as a trainer has. */
-type Local = Run & { readonly model?: Module; readonly hyperparameters?: ReportData['tables'] };
 
 /**
  * Writes a report of a training when it ends, also where it is stopped: figures by step, gradients by layer, and what
@@ -53,110 +43,40 @@ export class Report implements Callback<Run> {
   readonly name = 'Report';
   readonly #file: string | ((html: string) => unknown);
   readonly #options: Required<ReportOptions>;
-  #steps: FigureRow[] = [];
-  #epochs: FigureRow[] = [];
-  #gradients: FigureRow[] = [];
-  /** One row of so many steps is kept. */
-  #every = 1;
-  #seconds = 0;
-  #since = 0;
+  #recorder: Recorder | null = null;
+  #saved: RecorderState | null = null;
 
   /** @param args the path of the page's file, or what is called with the page, and options */
   constructor(...args: Arguments<[file: string | ((html: string) => void | Promise<void>)], [], ReportOptions>) {
     const [file, title, examples, task, classes, show, worst, gradientsEvery, settings] = declared.parse(args);
     this.#file = file as string;
-    this.#options = {
-      title,
-      examples,
-      task,
-      classes,
-      show,
-      worst,
-      gradientsEvery,
-      settings,
-    } as Required<ReportOptions>;
+    const options = { title, examples, task, classes, show, worst, gradientsEvery, settings };
+    this.#options = options as Required<ReportOptions>;
   }
 
-  onFitStart(): void {
-    this.#since = Date.now();
+  async onFitStart(): Promise<void> {
+    this.#recorder ??= new (await import('./recorder.ts')).Recorder(this.#options, this.#saved);
+    this.#recorder.start();
   }
 
   onStepEnd(run: Run, figures: Readonly<Figures>): void {
-    const { step } = run;
-    if (step % this.#every === 0) {
-      const [lr] = run.learningRates;
-      this.#steps.push({ step, figures: { ...figures, ...(lr === undefined ? {} : { lr }) } });
-      if (this.#steps.length > MOST_ROWS) {
-        this.#every *= 2;
-        this.#steps = this.#steps.filter((row) => row.step % this.#every === 0);
-      }
-    }
-    const often = this.#options.gradientsEvery * this.#every;
-    if (often > 0 && step % often === 0) this.#measure(run as Local);
+    this.#recorder?.step(run, figures);
   }
 
-  onEpochEnd({ step }: Run, figures: Readonly<Figures>): void {
-    this.#epochs.push({ step, figures: { ...figures } });
+  onEpochEnd(run: Run, figures: Readonly<Figures>): void {
+    this.#recorder?.epoch(run, figures);
   }
 
   async onFitEnd(run: Run): Promise<void> {
-    this.#seconds += (Date.now() - this.#since) / 1000;
-    const html = await reportPage(await this.#data(run as Local));
-    if (typeof this.#file === 'function') await this.#file(html);
-    else {
-      const [paths, { mkdir }] = await Promise.all([import('node:path'), import('node:fs/promises')]);
-      const { writeFileAtomic } = await import('../../io/files.ts');
-      await mkdir(paths.dirname(paths.resolve(this.#file)), { recursive: true });
-      await writeFileAtomic(this.#file, new TextEncoder().encode(html));
-    }
+    await this.#recorder?.write(run, this.#file);
   }
 
-  state(): object {
-    const seconds = this.#seconds + (this.#since > 0 ? (Date.now() - this.#since) / 1000 : 0);
-    const copies = [this.#steps, this.#epochs, this.#gradients].map((rows) => [...rows]);
-    return { rows: copies, every: this.#every, seconds };
+  state(): unknown {
+    return this.#recorder?.state() ?? this.#saved;
   }
 
-  loadState({ rows, every, seconds }: { rows: FigureRow[][]; every: number; seconds: number }): void {
-    [this.#steps, this.#epochs, this.#gradients] = rows as [FigureRow[], FigureRow[], FigureRow[]];
-    [this.#every, this.#seconds] = [every, seconds];
-  }
-
-  /** Norms of the gradients that the last step left. */
-  #measure({ model, step }: Local): void {
-    const all = model?.namedParameters().filter(([, { grad }]) => grad && 'dtype' in grad) ?? [];
-    if (all.length === 0) return;
-    const norms = withoutTape(() => scope(() => stack(all.map(([, { grad }]) => norm(grad as Tensor))).data));
-    this.#gradients.push({ step, figures: Object.fromEntries(all.map(([path], i) => [path, norms[i] as number])) });
-    if (this.#gradients.length > MOST_ROWS) this.#gradients = this.#gradients.filter((_, i) => i % 2 === 1);
-  }
-
-  async #data(run: Local): Promise<ReportData> {
-    const { title, examples, settings } = this.#options;
-    const { model, hyperparameters, stopped } = run;
-    const seen = examples && model ? await (await import('./look.ts')).look(model, examples, this.#options) : null;
-    const layers = [...new Set(this.#gradients.flatMap(({ figures }) => Object.keys(figures)))];
-    const gradients = {
-      steps: this.#gradients.map(({ step }) => step),
-      norms: Object.fromEntries(
-        layers.map((name) => [name, this.#gradients.map(({ figures }) => figures[name] ?? Number.NaN)]),
-      ),
-    };
-    const last = this.#epochs.at(-1)?.figures ?? {};
-    const size = model?.parameters().reduce((sum, x) => sum + x.size, 0);
-    const facts = { ...seen?.facts, ...Object.fromEntries(Object.entries(last).slice(0, 6)) };
-    const ran = {
-      epochs: run.epoch,
-      steps: run.step,
-      seconds: Number(this.#seconds.toPrecision(3)),
-      ...(size === undefined ? {} : { parameters: size }),
-      ended: stopped ?? 'after its last epoch',
-    };
-    const tables = { Run: ran, Settings: { ...(hyperparameters as object), ...settings } };
-    return {
-      ...{ title, subtitle: new Date().toISOString().slice(0, 16).replace('T', ' ').concat(' UTC') },
-      ...{ facts, steps: this.#steps, epochs: this.#epochs, gradients, ...seen?.shown },
-      tables: Object.fromEntries(Object.entries(tables).filter(([, rows]) => Object.keys(rows).length > 0)),
-    };
+  loadState(state: unknown): void {
+    this.#saved = state as RecorderState | null;
+    if (this.#saved) this.#recorder?.load(this.#saved);
   }
 }
