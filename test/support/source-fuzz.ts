@@ -19,10 +19,14 @@ const MOST = 300;
 
 const lines = 'one\ntwo\r\n\n{"x": 1, "s": "a", "d": "2020-01-01"}\n{"x": null}\n{"x": 2.5, "s": "grün"}\n';
 const idx = Uint8Array.of(0, 0, 11, 2, 0, 0, 0, 3, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
-const npy = Uint8Array.from(
-  `\x93NUMPY\x01\x00v\0${"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }".padEnd(117)}\n\0\0\x80?\0\0\0@`,
-  (c) => c.charCodeAt(0),
-);
+const npyOf = (descr: string, fortran: string, shape: string, numbers: string): Uint8Array =>
+  Uint8Array.from(
+    `\x93NUMPY\x01\x00v\0${`{'descr': '${descr}', 'fortran_order': ${fortran}, 'shape': ${shape}, }`.padEnd(117)}\n${numbers}`,
+    (c) => c.charCodeAt(0),
+  );
+const npy = npyOf('<f4', 'False', '(2, 1)', '\0\0\x80?\0\0\0@');
+const halves = npyOf('>f2', 'True', '(2, 3)', '0\0<\0@\0B\0D\0E\0');
+const wide = Uint8Array.from([...`\ufeff${lines}`].flatMap((c) => [c.charCodeAt(0) & 255, c.charCodeAt(0) >> 8]));
 
 const recordsAndReport = async (pipeline: data.LinesPipeline<unknown>): Promise<unknown> => [
   await pipeline.toArray(),
@@ -42,6 +46,13 @@ export const fuzzedSources: Readonly<Record<string, FuzzedSource>> = {
   characters: { bytes: encode('aé€🙂 grün\n'), read: (source) => data.characters(source).toArray() },
   idx: { bytes: idx, read: async (source) => (await data.idx(source)).toArray() },
   npy: { bytes: npy, read: async (source) => (await data.npy(source)).toArray() },
+  'npy of half floats in Fortran order': { bytes: halves, read: async (source) => (await data.npy(source)).toArray() },
+  'lines in UTF-16': { bytes: wide, read: (source) => recordsAndReport(data.lines(source, { maxRecord: 20 })) },
+  'csv with i64': {
+    bytes: encode('9007199254740993,1\n-2,2\n" +42 ",3\n,4\n1e3,5\n'),
+    read: (source) =>
+      recordsAndReport(data.csv(source, { header: ['id', 'x'], types: { id: 'i64', x: 'f32' } }) as never),
+  },
   'packed lines': { bytes: gzipSync(lines), read: (source) => recordsAndReport(data.lines(source)) },
 };
 
