@@ -8,7 +8,11 @@ export {
 } from './callbacks/averages.ts';
 export type { Callback, Figures, Run } from './callbacks/callback.ts';
 export { EarlyStopping, type EarlyStoppingOptions } from './callbacks/early-stopping.ts';
-export { LearningRateFinder, type LearningRateFinderOptions } from './callbacks/learning-rate-finder.ts';
+export {
+  LearningRateFinder,
+  type LearningRateFinderOptions,
+  type LearningRateResults,
+} from './callbacks/learning-rate-finder.ts';
 export { LearningRateMonitor, type LearningRateMonitorOptions } from './callbacks/learning-rates.ts';
 export { type CheckpointStorage, ModelCheckpoint, type ModelCheckpointOptions } from './callbacks/model-checkpoint.ts';
 export type { Mode } from './callbacks/monitor.ts';

@@ -156,10 +156,12 @@ export class EMAWeightAveraging implements Callback<Trainer> {
     if (this.#averages?.swapped) this.#averages.swap();
   }
 
+  /** @internal */
   state(): unknown {
     return this.#averages?.state() ?? this.#saved;
   }
 
+  /** @internal */
   loadState(saved: AveragesState | null): void {
     this.#saved = saved;
   }
@@ -255,6 +257,7 @@ export class StochasticWeightAveraging implements Callback<Trainer> {
     await updateNorms(run);
   }
 
+  /** @internal */
   state(): unknown {
     const own = {
       averages: this.#averages?.state() ?? null,
@@ -263,6 +266,7 @@ export class StochasticWeightAveraging implements Callback<Trainer> {
     return this.#saved ?? own;
   }
 
+  /** @internal */
   loadState(saved: SwaState): void {
     this.#saved = saved;
   }

@@ -58,10 +58,12 @@ export class EarlyStopping implements Callback<Run> {
     else if (this.waited >= patience) run.stop(`${this.#monitor} has not improved for ${this.waited} epochs`);
   }
 
+  /** @internal */
   state(): object {
     return { best: this.best, waited: this.waited };
   }
 
+  /** @internal */
   loadState({ best, waited }: { best: number | null; waited: number }): void {
     this.best = best;
     this.waited = waited;

@@ -22,6 +22,14 @@ export interface LearningRateFinderOptions {
   update?: boolean;
 }
 
+/** What a test of learning rates gave. */
+export interface LearningRateResults {
+  /** The learning rates that were tried. */
+  readonly lr: number[];
+  /** The smoothed loss after a step with each. */
+  readonly loss: number[];
+}
+
 const declared = signature(
   "LearningRateFinder(*, minLr: number = 1e-8, maxLr: number = 1, numTrainingSteps: int = 100, mode: 'exponential'|'linear' = 'exponential', " +
     'earlyStopThreshold: number|null = 4, update: bool = true)',
@@ -41,7 +49,7 @@ const SHARE = 0.02;
 export class LearningRateFinder implements Callback<Trainer> {
   readonly name = 'LearningRateFinder';
   /** The learning rates that were tried, and the smoothed loss after each. */
-  readonly results: { readonly lr: number[]; readonly loss: number[] } = { lr: [], loss: [] };
+  readonly results: LearningRateResults = { lr: [], loss: [] };
   readonly #options: Required<LearningRateFinderOptions>;
 
   /** @throws ArgumentError unless 0 < minLr < maxLr and numTrainingSteps ≥ 2 */

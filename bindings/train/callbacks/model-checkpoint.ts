@@ -132,10 +132,12 @@ export class ModelCheckpoint implements Callback<Trainer> {
     this.#saved = now();
   }
 
+  /** @internal */
   state(): object {
     return { kept: this.#kept };
   }
 
+  /** @internal */
   loadState({ kept }: { kept: readonly Entry[] }): void {
     this.#kept = kept;
   }

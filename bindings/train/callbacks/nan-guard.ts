@@ -93,10 +93,12 @@ export class NanGuard implements Callback<Trainer> {
     }
   }
 
+  /** @internal */
   state(): object {
     return { restores: this.restores };
   }
 
+  /** @internal */
   loadState({ restores }: { restores: number }): void {
     this.restores = restores;
   }

@@ -44,10 +44,12 @@ export class TimeLimit implements Callback<Run> {
     this.onFitEnd();
   }
 
+  /** @internal */
   state(): object {
     return { seconds: this.elapsed };
   }
 
+  /** @internal */
   loadState({ seconds }: { seconds: number }): void {
     this.#before = seconds;
   }
