@@ -16,6 +16,7 @@ const HELP = `npm run bench -- [FAMILY …] [options]
                     compile   what compile() saves: calls, memory, passes over memory
                     threads   how large kernels and training steps scale with threads
                     doctor    what retrograd/doctor finds in programs with known faults, and in healthy ones
+                    trainer   what a Trainer costs beside the loop that one writes by hand
                     csv       a file of separated values, by the library and by parsers alone
                     tfjs      models of TensorFlow.js on our backend and on its own
                     pipelines rows a second through data's stages and from Parquet, and steps over batches of a worker
@@ -65,6 +66,7 @@ const TABLES = {
   files: () => import('./tables/files.ts'),
   onnx: () => import('./tables/onnx.ts'),
   doctor: () => import('./doctor/table.ts'),
+  trainer: () => import('./tables/trainer.ts'),
 };
 
 function parse() {
