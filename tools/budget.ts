@@ -16,7 +16,8 @@ interface Limit {
 // its own. In the example 11 to 16 kB are compile(), and 5 texts of errors. What only several threads need comes with
 // the third, and kernels outside of the core come with the rows that call them: another one costs neither.
 // The backend of TensorFlow.js stands beside tfjs's own for WebAssembly, which is 171 kB.
-// An entry beside the core counts what it adds to the whole of that.
+// An entry beside the core counts what it adds to the whole of that. Of retrograd/data 1.3 kB are what it costs that the
+// bundler has a chunk of the base beside the program, which no figure needs: it comes and goes with what chunks share.
 const kernels = 'build/wasm/retrograd.relaxed-threads.wasm';
 export const budget: readonly Limit[] = [
   { what: "README's example, minified", file: 'readme/index', limit: 65_700 },
@@ -24,7 +25,7 @@ export const budget: readonly Limit[] = [
   { what: 'threads, where there are some', file: 'readme/thread-pool', limit: 4_200 },
   { what: 'one build of the kernels', file: kernels, limit: 90_900 },
   { what: 'the TensorFlow.js backend', file: ['tfjs/index', kernels], limit: 131_500 },
-  { what: 'retrograd/data beyond the core', file: 'data/index', beyond: 'core/index', limit: 18_500 },
+  { what: 'retrograd/data beyond the core', file: 'data/index', beyond: 'core/index', limit: 20_200 },
   { what: '… what passes over pipelines', file: 'data/stages', limit: 7_700 },
   { what: '… its reader of CSV', file: 'data/csv', after: 'data/stages', limit: 11_200 },
   { what: '… of lines, and of JSON', file: 'data/lines', after: 'data/stages', limit: 10_400 },
