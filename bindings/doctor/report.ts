@@ -111,7 +111,9 @@ function judge(e: Evidence): Said[] {
   const probes = poor && !said.some(isCause) ? fit.probesOf(e) : null;
   if (probes) {
     const wrong = fit.shuffled(e, probes);
-    if (wrong) said.push(wrong);
+    // Gradients that do not reach the start of a sequence are a cause that shows.
+    const isSure = wrong && (wrong.confidence > 0.9 || !said.some(({ id }) => id === 'vanishing-gradients'));
+    if (isSure) said.push(wrong);
     else {
       const under = fit.underfits(e, probes);
       if (under) said.push(under);

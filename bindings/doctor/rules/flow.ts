@@ -48,7 +48,9 @@ export function vanishing(e: Evidence): Said | null {
   const least = skill < 0.2 ? 1e-2 : 1e-3;
   const deep = start.depth >= 4 && !start.dead && start.ratio < least && end.ratio < 2 * least;
   const times = looks.map(({ times }) => (times.length >= 12 ? (times[0] as number) / (times.at(-1) || 1e-30) : 1));
-  const late = times.length > 0 && Math.max(...times) < (skill < 0.3 ? 1e-4 : 1e-6);
+  // What was learned by heart alone did not come from far away either.
+  const blind = Math.min(e.train?.skill ?? 1, e.validation?.skill ?? 1) < 0.1;
+  const late = times.length > 0 && (blind ? (times[0] as number) : Math.max(...times)) < (skill < 0.3 ? 1e-4 : 1e-6);
   if (!deep && !late) return null;
   if (skill > 0.8) return null;
   const recurrent = looks[0]?.activations.find(({ op }) => op === 'rnn' || op === 'lstm' || op === 'gru');
@@ -84,7 +86,10 @@ export function exploding(e: Evidence): Said | null {
   if (!(large || early > 1e3 || spikes || driven || total > 1e4 * scale ** 2)) return null;
   const worst =
     steep.length > 0
-      ? steep[0]
+      ? // The first of those that are about as steep as the steepest.
+        order.find(
+          ({ gain, owner }) => gain > 0.6 * Math.max(...steep.map((fact) => fact.gain)) && !isEmbedding(owner, e),
+        )
       : order.reduce<WeightFact | undefined>(
           (most, fact) => ((fact.gradient ?? 0) > (most?.gradient ?? 0) ? fact : most),
           undefined,
@@ -96,7 +101,7 @@ export function exploding(e: Evidence): Said | null {
     what:
       early > 1e3
         ? `The gradient of the first step of a sequence is ${n(early)} times that of the last.`
-        : `Before the first step the norm of the gradient is ${n(total)}, and outputs have a scale of ${n(before.output.rms)}${steep.length > 0 ? `: ${steep[0]?.path} makes what it gets about ${n(steep[0]?.gain ?? 1)} times as large` : ''}.`,
+        : `Before the first step the norm of the gradient is ${n(total)}, and outputs have a scale of ${n(before.output.rms)}${steep.length > 0 ? `: ${worst?.path} makes what it gets about ${n(worst?.gain ?? 1)} times as large` : ''}.`,
     why: 'Each layer, or step, on the way back makes it larger: steps are far too long, and end in NaN.',
     remedy: `nn.init.kaimingNormal_(model.getParameter('${worst?.path ?? '0.weight'}')); // weights that keep the scale\nclipGradNorm(model.parameters(), 1); // before optimizer.step()`,
   };

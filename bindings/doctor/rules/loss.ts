@@ -38,8 +38,8 @@ export function softmaxMissing(e: Evidence): Said | null {
   const bare = core === 'nll' && !output.logarithms && !output.probabilities;
   const outside = core === 'bce' && !output.unit;
   const logs = (core === 'log' || core === 'klDiv') && output.low < 0 && !output.probabilities && output.columns > 1;
-  const { data, last, first, train } = e;
-  const falls = last < -1 && last < first - 1 && (train?.skill ?? 0) > 0.1;
+  const { data, last, first } = e;
+  const falls = last < -1 && last < first - 1;
   const free = core === '' && data?.target.integer === true && output.columns > 1 && falls;
   if (!bare && !outside && !logs && !free) return null;
   return {
