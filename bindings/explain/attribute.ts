@@ -136,8 +136,8 @@ export function overVersions<T>(
 
 /** A whole number >= 1 among options. @throws ArgumentError */
 export function countOf(op: string, name: string, value: unknown): number {
-  if (Number.isSafeInteger(value) && (value as number) >= 1) return value as number;
-  throw new ArgumentError(`${op}: expected ${name}, a whole number >= 1, got ${describe(value)}`);
+  if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= 1e6) return value as number;
+  throw new ArgumentError(`${op}: expected ${name}, a whole number from 1 to 1e6, got ${describe(value)}`);
 }
 
 const KINDS = ['smoothgrad', 'smoothgradSq', 'vargrad'];

@@ -42,7 +42,7 @@ function gridOf(op: string, column: Tensor, grid: unknown, resolution: number, p
   if (Array.isArray(grid) && grid.length > 0) return along(grid as number[], 0);
   if (grid !== null) throw new ArgumentError(`${op}: expected a grid of numbers, got ${describe(grid)}`);
   const [low = Number.NaN, high = Number.NaN] = parts;
-  if (!(low >= 0 && low < high && high <= 1) || resolution < 2)
+  if (!(low >= 0 && low < high && high <= 1) || resolution < 2 || resolution > 1e6)
     throw new ArgumentError(
       `${op}: expected gridResolution >= 2 and percentiles between 0 and 1, got ${resolution} and ${parts.join(', ')}`,
     );

@@ -169,7 +169,8 @@ export const gradientShap: AttributionWithDelta<GradientShapOptions> = adding(
     const from = sets(op, baseline, inputs);
     const noise = deviations(op, stdevs, inputs);
     const m = from.find((set) => typeof set !== 'number')?.sizes[0] ?? 1;
-    if (nSamples < 1) throw new ArgumentError(`${op}: expected nSamples >= 1, got ${nSamples}`);
+    if (nSamples < 1 || nSamples > 1e6)
+      throw new ArgumentError(`${op}: expected nSamples from 1 to 1e6, got ${nSamples}`);
     const sums = subject.inGroups(nSamples, (_, size) => {
       const rows = size * n;
       const chosen = randint(0, m, [rows]);

@@ -158,6 +158,8 @@ export function dependenceChart(
   most: number,
   label: string,
 ): Picture {
+  if (![values, average, individual].every((each) => each instanceof Tensor) || individual.ndim !== 2)
+    throw new ArgumentError('dependenceChart: expected what partialDependence() gives, got something else');
   const x = list(values);
   const n = individual.sizes[0] as number;
   const step = Math.max(1, Math.ceil(n / most));
@@ -179,6 +181,10 @@ const sides = `<div class="sides"><span><i style="background:rgb(${FOR})"></i>sp
 /** Pictures on one page that needs no other file. */
 export function picturePage(cards: readonly PictureCard[], title: string, subtitle: string): string {
   const body = cards.map(({ title: head, note = '', wide = false, pictures }) => {
+    if (typeof head !== 'string' || !Array.isArray(pictures) || !pictures.every((each) => each?.picture?.html))
+      throw new ArgumentError(
+        'picturePage: expected cards { title, pictures: [{ picture, caption }] }, got another one; await the pictures first',
+      );
     const images = pictures.some(({ picture }) => picture.png);
     const all = pictures.map(({ picture, caption }) =>
       caption === undefined

@@ -37,7 +37,7 @@ const SHIFTS: Readonly<Record<string, number>> = { riemannLeft: 0, riemannRight:
 
 /** @throws ArgumentError */
 export function ruleOf(op: string, rule: Rule, n: number): Points {
-  if (!(n >= 1)) throw new ArgumentError(`${op}: expected nSteps >= 1, got ${n}`);
+  if (!(n >= 1 && n <= 1e6)) throw new ArgumentError(`${op}: expected nSteps >= 1, and at most 1e6, got ${n}`);
   if (rule === 'gausslegendre') return gauss(n);
   const shift = SHIFTS[rule];
   const steps = Array.from({ length: n }, (_, i) => i);

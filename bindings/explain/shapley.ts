@@ -83,7 +83,8 @@ export interface SamplingOptions extends FeatureOptions {
 
 /** @throws ArgumentError */
 function expectSamples(op: string, nSamples: number): void {
-  if (nSamples < 1) throw new ArgumentError(`${op}: expected nSamples >= 1, got ${nSamples}`);
+  if (nSamples < 1 || nSamples > 1e6)
+    throw new ArgumentError(`${op}: expected nSamples from 1 to 1e6, got ${nSamples}`);
 }
 
 /**

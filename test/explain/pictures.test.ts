@@ -74,3 +74,11 @@ it('pages hold them all in one file without scripts', async () => {
   expect(page).toContain('speaks against it');
   expect(page).not.toMatch(/<script|https?:\/\/(?!www\.w3\.org)/);
 });
+
+it('refuses what is no picture, and no dependence', async () => {
+  await expect(explain.picturePage([{ title: 'x', pictures: [{ picture: {} as never }] }])).rejects.toThrow(
+    /await the pictures/,
+  );
+  await expect(explain.picturePage([{} as never])).rejects.toThrow(/expected cards/);
+  await expect(explain.dependenceChart({} as never)).rejects.toThrow(/partialDependence/);
+});
