@@ -1,9 +1,10 @@
 // Classifies handwritten digits with a long short-term memory that reads an image row by row, from top to bottom:
 // node build/examples/lstm.js [--epochs 2] [--limit IMAGES of each set] [--data FOLDER]
 import { parseArgs } from 'node:util';
-import { compile, data, functional as F, init, manualSeed, nn, noGrad, optim, type Tensor } from 'retrograd';
+import { data, functional as F, init, manualSeed, nn, optim, type Tensor } from 'retrograd';
+import { Accuracy, ProgressBar, Trainer } from 'retrograd/train';
 import { loadMnist } from './mnist/dataset.ts';
-import { createProgress } from './mnist/progress.ts';
+import { figuresOfImages, percent } from './mnist/progress.ts';
 import { CLASSES, Digits } from './mnist/training.ts';
 
 const { values } = parseArgs({
@@ -35,40 +36,20 @@ class Reader extends nn.Module {
 }
 
 const model = new Reader(train.cols);
-const optimizer = new optim.Adam(model.parameters(), { lr: 2e-3 });
-const learner = new data.DataLoader(new Digits(train), { batchSize: 64, shuffle: true });
-
-const learn = compile((images: Tensor, labels: Tensor) => {
-  optimizer.zeroGrad();
-  const logits = model.forward(images);
-  const loss = F.crossEntropy(logits, labels);
-  loss.backward();
-  optim.clipGradNorm(model.parameters(), 1);
-  optimizer.step();
-  return { loss: loss.detach(), right: logits.detach().argmax(1).eq(labels).sum() };
+const trainer = new Trainer(model, {
+  loss: F.crossEntropy,
+  optimizer: new optim.Adam(model.parameters(), { lr: 2e-3 }),
+  clip: { norm: 1 },
+  metrics: { accuracy: new Accuracy() },
+  callbacks: [
+    new ProgressBar({
+      unit: 'img',
+      figures: figuresOfImages,
+      summary: ({ epoch }, { loss = 0, accuracy = 0 }) =>
+        `epoch ${epoch + 1}/${epochs}  loss ${loss.toFixed(4)}  train ${percent(accuracy)}`,
+    }),
+  ],
 });
-const recognise = compile((images: Tensor, labels: Tensor) =>
-  noGrad(() => model.forward(images).argmax(1).eq(labels).sum()),
-);
-
-const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;
-const progress = createProgress({ epochs, images: train.count });
-for (let epoch = 1; epoch <= epochs; epoch++) {
-  progress.startEpoch(epoch);
-  let [done, loss, right] = [0, 0, 0];
-  for (const [images, labels] of learner) {
-    const batch = learn(images, labels);
-    const n = labels.shape[0] as number;
-    done += n;
-    loss += n * batch.loss.item();
-    right += batch.right.item();
-    progress.update(done, loss / done, right / done);
-  }
-  progress.endEpoch(`epoch ${epoch}/${epochs}  loss ${(loss / done).toFixed(4)}  train ${percent(right / done)}`);
-}
-progress.stop();
-
-let right = 0;
-for (const [images, labels] of new data.DataLoader(new Digits(tested), { batchSize: 200 }))
-  right += recognise(images, labels).item();
-console.log(`Test accuracy   ${percent(right / tested.count)}`);
+await trainer.fit(new data.DataLoader(new Digits(train), { batchSize: 64, shuffle: true }), { epochs });
+const { accuracy } = await trainer.evaluate(new data.DataLoader(new Digits(tested), { batchSize: 200 }));
+console.log(`Test accuracy   ${percent(accuracy as number)}`);
