@@ -1,7 +1,7 @@
 // Tokenizers of Hugging Face, from their tokenizer.json.
 import { isPlain } from '../../kinds.ts';
 import { record } from '../../lookup.ts';
-import { ArgumentError, describe, FormatError } from '../../memory/errors.ts';
+import { ArgumentError, describe, FormatError, RetrogradError } from '../../memory/errors.ts';
 import { methods, signature } from '../../signature.ts';
 import { type Encode, encoderOf, type ModelJson, type Vocabulary } from './merges.ts';
 import {
@@ -215,7 +215,7 @@ export class Tokenizer {
 
   /**
    * @param args the content of a tokenizer.json, parsed
-   * @throws FormatError for parts that are not known, which it names
+   * @throws FormatError for parts that are not known, which it names, and for damage
    */
   constructor(...args: [json: object]) {
     const [json] = constructed.parse(args) as [TokenizerJson];
@@ -224,21 +224,29 @@ export class Tokenizer {
       throw new FormatError(
         `tokenizer: expected a model with a vocabulary by its pieces, got ${describe(model?.vocab)}${model?.type ? ` of a ${model.type} model` : ''}`,
       );
-    const vocabulary = new Map(Object.entries(model.vocab));
-    this.#encode = encoderOf(vocabulary, model);
-    for (const { id, content, special } of added) {
-      vocabulary.set(content, id);
-      if (special) this.#special.add(id);
+    try {
+      const vocabulary = new Map(Object.entries(model.vocab));
+      this.#encode = encoderOf(vocabulary, model);
+      for (const { id, content, special } of added) {
+        vocabulary.set(content, id);
+        if (special) this.#special.add(id);
+      }
+      for (const [piece, id] of vocabulary) this.#pieces[id] = piece;
+      this.#vocabulary = vocabulary;
+      this.#added = new Map(added.map((token) => [token.content, token]));
+      this.#raw = finder(added.filter(({ normalized }) => !normalized));
+      this.#normalized = finder(added.filter(({ normalized }) => normalized));
+      this.#normalize = json.normalizer ? normalizerOf(json.normalizer) : (text) => text;
+      this.#cut = json.pre_tokenizer ? preTokenizerOf(json.pre_tokenizer) : (words) => [...words];
+      this.#around = json.post_processor ? aroundOf(json.post_processor) : [[], []];
+      this.#join = joinOf(json.decoder);
+    } catch (cause) {
+      if (cause instanceof RetrogradError) throw cause;
+      throw new FormatError(
+        `tokenizer: expected a tokenizer.json whose parts fit, got ${(cause as Error).message}; the file is damaged`,
+        { cause },
+      );
     }
-    for (const [piece, id] of vocabulary) this.#pieces[id] = piece;
-    this.#vocabulary = vocabulary;
-    this.#added = new Map(added.map((token) => [token.content, token]));
-    this.#raw = finder(added.filter(({ normalized }) => !normalized));
-    this.#normalized = finder(added.filter(({ normalized }) => normalized));
-    this.#normalize = json.normalizer ? normalizerOf(json.normalizer) : (text) => text;
-    this.#cut = json.pre_tokenizer ? preTokenizerOf(json.pre_tokenizer) : (words) => [...words];
-    this.#around = json.post_processor ? aroundOf(json.post_processor) : [[], []];
-    this.#join = joinOf(json.decoder);
   }
 
   /** One more than the largest id: how many rows an embedding needs. */

@@ -101,6 +101,11 @@ describe('what a Tokenizer refuses', () => {
   const model = { type: 'BPE', vocab: { a: 0 }, merges: [] };
   it.each<[name: string, json: object, message: RegExp]>([
     ['no model', {}, /expected a model with a vocabulary/],
+    [
+      'parts that are damaged',
+      { model, post_processor: { type: 'TemplateProcessing', single: 3, special_tokens: {} } },
+      /expected a tokenizer.json whose parts fit, got .*; the file is damaged/,
+    ],
     ['a list as vocabulary', { model: { type: 'Unigram', vocab: [['a', 0]] } }, /got a list of a Unigram model/],
     ['another model', { model: { type: 'Other', vocab: {} } }, /expected a model BPE, WordPiece, WordLevel, got Other/],
     ['merges that are not there', { model: { ...model, merges: ['a b'] } }, /got "a b" as merge 0/],
