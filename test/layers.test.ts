@@ -12,6 +12,7 @@ const LAYERS = [
   'memory/',
   'lookup.ts',
   'crc.ts',
+  'mix.ts',
   'kinds.ts',
   'parameters.ts',
   'signature.ts',

@@ -39,6 +39,14 @@ console.log(core, { ...onnx });
 import * as train from 'retrograd/train';
 console.log(core, { ...train });
 `,
+  'train-usual': `import * as core from 'retrograd';
+import { Accuracy, EarlyStopping, F1Score, JsonLinesLogger, ModelCheckpoint, ProgressBar, Trainer } from 'retrograd/train';
+console.log(core, Trainer, Accuracy, F1Score, EarlyStopping, ModelCheckpoint, ProgressBar, JsonLinesLogger);
+`,
+  metrics: `import * as core from 'retrograd';
+import { AUROC, Accuracy, AveragePrecision, BrierScore, CalibrationError, CharErrorRate, CohenKappa, ConfusionMatrix, DiceScore, EditDistance, ExplainedVariance, F1Score, FBetaScore, JaccardIndex, LogLoss, MatthewsCorrCoef, MeanAbsoluteError, MeanAbsolutePercentageError, MeanMetric, MeanSquaredError, Perplexity, Precision, PrecisionRecallCurve, R2Score, ROC, Recall, Specificity, WordErrorRate } from 'retrograd/train';
+console.log(core, AUROC, Accuracy, AveragePrecision, BrierScore, CalibrationError, CharErrorRate, CohenKappa, ConfusionMatrix, DiceScore, EditDistance, ExplainedVariance, F1Score, FBetaScore, JaccardIndex, LogLoss, MatthewsCorrCoef, MeanAbsoluteError, MeanAbsolutePercentageError, MeanMetric, MeanSquaredError, Perplexity, Precision, PrecisionRecallCurve, R2Score, ROC, Recall, Specificity, WordErrorRate);
+`,
   doctor: `import * as core from 'retrograd';
 import * as doctor from 'retrograd/doctor';
 console.log(core, { ...doctor });

@@ -49,7 +49,16 @@ const byChannels = ({ groups, out }: { readonly groups: number; readonly out: nu
     : { along: 'groups' as const, grain: Math.ceil(16 / Math.max(1, out)) };
 
 /** The names of ConvAlgorithm in assembly/conv/select.ts. */
-const algorithms = ['igemm', 'winograd', 'depthwise', 'depthwise 3x3', 'depthwise stride 2', 'pointwise', 'direct', 'direct by rows'] as const;
+const algorithms = [
+  'igemm',
+  'winograd',
+  'depthwise',
+  'depthwise 3x3',
+  'depthwise stride 2',
+  'pointwise',
+  'direct',
+  'direct by rows',
+] as const;
 const select = (direction: number, layout: number) =>
   algorithm('conv_select_f32', [direction, layout, 'dims'], algorithms);
 

@@ -1,6 +1,7 @@
 // Records of several sources by turns.
 
-import { type Seed, unit } from '../pipeline/random.ts';
+import { unit } from '../../mix.ts';
+import type { Seed } from '../pipeline/random.ts';
 import type { Chunk, Run, Source } from '../pipeline/source.ts';
 import type { Cursor } from './cursor.ts';
 import { run } from './run.ts';

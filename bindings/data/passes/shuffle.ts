@@ -1,7 +1,8 @@
 // Random orders of records: of all where they can be asked for by number, else of one window after the other.
 
+import { mix } from '../../mix.ts';
 import type { Collate } from '../pipeline/collate.ts';
-import { mix, type Seed } from '../pipeline/random.ts';
+import type { Seed } from '../pipeline/random.ts';
 import type { Chunk, Run, Source } from '../pipeline/source.ts';
 import { Shuffle } from '../shuffle.ts';
 import { List, recordsOf } from './chunk.ts';

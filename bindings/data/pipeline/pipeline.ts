@@ -2,6 +2,7 @@
 import type { Dtype } from '../../dtypes.ts';
 import { kinds } from '../../kinds.ts';
 import { ArgumentError, describe } from '../../memory/errors.ts';
+import { mix } from '../../mix.ts';
 import { type Arguments, methods, signature } from '../../signature.ts';
 import type { Cursor, Place } from '../passes/cursor.ts';
 import type { Job, Port } from '../passes/serve.ts';
@@ -10,7 +11,7 @@ import { type Batched, batchesOf, type Collate, copying } from './collate.ts';
 import { type Known, type Stages, stage, stages } from './later.ts';
 import { sourceOf } from './memory.ts';
 import type { BatchOptions, BucketOptions, InterleaveOptions, ShuffleOptions, WindowOptions } from './options.ts';
-import { mix, Seed } from './random.ts';
+import { Seed } from './random.ts';
 import type { BatchSampler, Sampler } from './samplers.ts';
 import type { MapFunction, PipelineState, Run, Source } from './source.ts';
 import { TensorLoader, type Tensors, type TensorsOptions } from './tensors.ts';

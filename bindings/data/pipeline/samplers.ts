@@ -1,9 +1,10 @@
 // Orders in which examples are asked for, by number: PyTorch's samplers.
 import { ArgumentError, describe } from '../../memory/errors.ts';
+import { unit } from '../../mix.ts';
 import { type Arguments, signature } from '../../signature.ts';
 import { Shuffle } from '../shuffle.ts';
 import { atLeast } from './checks.ts';
-import { Seed, unit } from './random.ts';
+import { Seed } from './random.ts';
 
 /** What has a length. */
 export interface Sized {

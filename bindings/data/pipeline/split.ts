@@ -1,6 +1,7 @@
 // Parts of a dataset or a pipeline: exact ones where records can be asked for by number; of a stream each record falls
 // into one by its number and a seed.
 import { ArgumentError, describe } from '../../memory/errors.ts';
+import { unit } from '../../mix.ts';
 import { callable, signature } from '../../signature.ts';
 import type { Tensor } from '../../tensor.ts';
 import type { Dataset } from '../loader.ts';
@@ -8,7 +9,7 @@ import { Shuffle } from '../shuffle.ts';
 import { stage } from './later.ts';
 import { isDataset } from './memory.ts';
 import { Pipeline } from './pipeline.ts';
-import { drawSeed, Seed, unit } from './random.ts';
+import { drawSeed, Seed } from './random.ts';
 import type { Source } from './source.ts';
 
 const subsetTakes = signature('Subset(dataset: object, indices: any)');

@@ -19,7 +19,7 @@ export async function reportPage(...args: [data: ReportData]): Promise<string> {
   const [data] = takesPage.parse(args) as [ReportData];
   if (typeof data.title !== 'string')
     throw new ArgumentError(`reportPage: expected a string as title, got ${describe(data.title)}`);
-  return (await import('./page.ts')).pageOf(data);
+  return (await import('./recorder.ts')).pageOf(data);
 }
 
 /**

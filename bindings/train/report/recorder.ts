@@ -8,7 +8,10 @@ import type { Tensor } from '../../tensor.ts';
 import type { Figures, Run } from '../callbacks/callback.ts';
 import type { FigureRow, ReportData } from './data.ts';
 import type { ReportOptions } from './options.ts';
-import { pageOf } from './page.ts';
+import { pageOf } from './report-page.ts';
+
+// With the recorder, whose chunk it is in.
+export { pageOf };
 
 /** Rows of steps that are kept: of more every second one goes. */
 const MOST_ROWS = 4000;
@@ -101,7 +104,7 @@ export class Recorder {
   async #data(run: Local): Promise<ReportData> {
     const { title, examples, settings } = this.#options;
     const { model, hyperparameters, stopped } = run;
-    const seen = examples && model ? await (await import('./look.ts')).look(model, examples, this.#options) : null;
+    const seen = examples && model ? await (await import('./examples.ts')).look(model, examples, this.#options) : null;
     const layers = [...new Set(this.#gradients.flatMap(({ figures }) => Object.keys(figures)))];
     const gradients = {
       steps: this.#gradients.map(({ step }) => step),

@@ -1,6 +1,6 @@
 // How hyperparameters of a trial are drawn: at random, or like those that were good (J. Bergstra, R. Bardenet,
 // Y. Bengio and B. Kégl, 2011).
-import { unit } from '../../data/pipeline/random.ts';
+import { unit } from '../../mix.ts';
 import type { Distribution } from './distributions.ts';
 import type { Space, TrialRecord } from './trial.ts';
 
