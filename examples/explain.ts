@@ -30,7 +30,7 @@ const options = readOptions('Explains the mistakes of a network on MNIST, and on
   limit: [12_000, 'digits to train with'],
   tests: [4000, 'digits to look for mistakes in'],
   shown: [20, 'mistakes on the page'],
-  seed: [1, 'start of every random number; same seed, same page'],
+  seed: [1, 'start of every random number'],
   out: ['runs/explain', 'where the page goes'],
 });
 const { epochs, shown, seed, out } = options;

@@ -173,7 +173,7 @@ export function dependenceChart(
 }
 
 const STYLE = `.maps{display:grid;grid-template-columns:repeat(auto-fill,minmax(96px,1fr));gap:14px 12px}
-figure{margin:0}figure img{width:100%;display:block;border-radius:6px;background:var(--paper)}figcaption{font-size:13px;line-height:1.35;color:var(--soft);margin-top:5px}
+figure{margin:0}figure img{width:100%;display:block;border-radius:6px;background:var(--paper)}figcaption{font-size:13px;line-height:1.35;overflow-wrap:anywhere;color:var(--soft);margin-top:5px}
 .sides{display:flex;gap:4px 18px;flex-wrap:wrap;font-size:13px;color:var(--soft);margin-top:12px}.sides i{display:inline-block;width:12px;height:12px;border-radius:3px;margin-right:6px;vertical-align:-1px}`;
 
 const sides = `<div class="sides"><span><i style="background:rgb(${FOR})"></i>speaks for it</span><span><i style="background:rgb(${AGAINST})"></i>speaks against it</span></div>`;
