@@ -1,6 +1,6 @@
 // Why a network misread digits, and what makes a penguin a Gentoo, on one page: node build/examples/explain.js, or with
-// --help for what can be chosen. It takes the network that the main job left in runs/mnist, or trains a small one first,
-// and writes runs/explain/report.html.
+// --help for what can be chosen. It takes the network that the main job left in runs/mnist, or trains a small one, and
+// writes runs/explain/report.html.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
