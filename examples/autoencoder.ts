@@ -3,9 +3,10 @@
 // test pixels is 0.011, where the mean image has 0.067, and runs/autoencoder/digits.png shows images and copies.
 import { join } from 'node:path';
 import { cat, compile, data, functional as F, init, manualSeed, nn, noGrad, optim, type Tensor } from 'retrograd';
+import { ProgressBar, Trainer } from 'retrograd/train';
 import { loadMnist } from './mnist/dataset.ts';
 import { savePicture } from './mnist/picture.ts';
-import { createProgress } from './mnist/progress.ts';
+import { figuresOfImages } from './mnist/progress.ts';
 import { Digits } from './mnist/training.ts';
 import { readOptions } from './options.ts';
 
@@ -40,33 +41,22 @@ const decoder = new nn.Sequential(
   new nn.Unflatten(1, [1, rows, cols]),
 );
 const model = new nn.Sequential(encoder, decoder);
-const optimizer = new optim.Adam(model.parameters(), { lr: options.lr });
 
-// An image is its own target.
-const learn = compile((images: Tensor) => {
-  optimizer.zeroGrad();
-  const loss = F.mseLoss(model.forward(images), images);
-  loss.backward();
-  optimizer.step();
-  return loss;
+// An image is its own target. Pixels from 0 to 1, as the decoder's sigmoid gives them.
+const trainer = new Trainer<nn.Sequential, [images: Tensor, labels: Tensor]>(model, {
+  loss: F.mseLoss,
+  optimizer: new optim.Adam(model.parameters(), { lr: options.lr }),
+  unpack: ([images]) => [images, images],
+  callbacks: [
+    new ProgressBar({
+      unit: 'img',
+      figures: figuresOfImages,
+      summary: ({ epoch }, { loss = 0 }) => `epoch ${epoch + 1}/${epochs}  squared error a pixel ${loss.toFixed(4)}`,
+    }),
+  ],
 });
+await trainer.fit(new data.DataLoader(new Digits(train, 0, 1), { batchSize, shuffle: true, seed }), { epochs });
 const redraw = compile((images: Tensor) => noGrad(() => model.forward(images)));
-
-// Pixels from 0 to 1, as the decoder's sigmoid gives them.
-const learner = new data.DataLoader(new Digits(train, 0, 1), { batchSize, shuffle: true, seed });
-const progress = createProgress({ epochs, images: train.count });
-for (let epoch = 1; epoch <= epochs; epoch++) {
-  progress.startEpoch(epoch);
-  let [done, loss] = [0, 0];
-  for (const [images] of learner) {
-    const n = images.shape[0] as number;
-    loss += n * learn(images).item();
-    done += n;
-    progress.update(done, loss / done);
-  }
-  progress.endEpoch(`epoch ${epoch}/${epochs}  squared error a pixel ${(loss / done).toFixed(4)}`);
-}
-progress.stop();
 
 // Images it has never seen; the first of them, in pairs of rows: what it saw above what it made of it.
 const [WIDE, PAIRS] = [16, 3];
