@@ -25,12 +25,12 @@ export type Loss =
 
 /** How gradients are clipped before each step. */
 export interface ClipOptions {
-  /** The largest norm of all gradients together; `gradNorm` is a figure then. */
-  norm?: number;
+  /** The largest norm of all gradients together; `gradNorm` is a figure then. @defaultValue null */
+  norm?: number | null;
   /** The order of that norm. @defaultValue 2 */
   normType?: number;
-  /** The largest absolute value of each number of a gradient. */
-  value?: number;
+  /** The largest absolute value of each number of a gradient. @defaultValue null */
+  value?: number | null;
 }
 
 /** What a trainer is told, but for its callbacks. */

@@ -39,7 +39,7 @@ export type TrainInWorker = (
  * @throws what the training throws, by its class; WorkerError where none can be started, or it ends early
  * @example
  * ```ts
- * // training.js: export async function setup(seed) { await init(); …; return { trainer, loader, fit: { epochs: 3 } }; }
+ * // training.js: export async function setup(seed) { …; return { trainer, loader, fit: { epochs: 3 } }; }
  * const train = () => trainInWorker('training.js', { data: 17, callbacks: [new ProgressBar()] });
  * console.log(typeof train); // const { model } = await train(); net.loadStateDict(model);
  * ```
