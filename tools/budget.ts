@@ -50,6 +50,7 @@ export const budget: readonly Limit[] = [
   { what: '… its report', file: ['train/recorder', 'train/examples'], limit: 16_000 },
   { what: '… its search', file: 'train/search', limit: 10_500 },
   { what: 'retrograd/doctor beyond the core', file: 'doctor/index', beyond: 'core/index', limit: 12_000 },
+  { what: '… what it judges by', file: 'doctor/report', limit: 16_500 },
   // All of its fifty functions; programs take the few that they call.
   { what: 'retrograd/explain beyond the core', file: 'explain/index', beyond: 'core/index', limit: 15_600 },
   { what: '… one way to explain', file: 'explain-one/index', beyond: 'core/index', limit: 3_500 },

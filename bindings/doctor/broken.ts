@@ -29,7 +29,7 @@ const hasNumbers = (x: Tensor): boolean =>
 const tensorsIn = (bag: Readonly<Record<string, unknown>>): Tensor[] =>
   Object.values(bag).flatMap((x) => (x instanceof Tensor ? [x] : Array.isArray(x) ? (x as Tensor[]) : []));
 
-/** Infinities that masks ask for are no accident: the source is an op that makes one of numbers, and spoils the loss. */
+/** Infinities that masks ask for are no accident: the source makes one of numbers, and spoils the loss. */
 function sourceIn(calls: readonly Noted[], loss: Tensor | null): Omit<Broken, 'step' | 'grown'> | null {
   const bad = calls.filter(
     ({ outputs, op }) => !['full', 'maskedFill', 'where'].includes(op) && !tensorsIn(outputs).every(hasNumbers),

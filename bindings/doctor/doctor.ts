@@ -31,13 +31,15 @@ export interface History {
   readonly site: Error;
 }
 
+/** After so many measures they are taken half as often. */
+const MOST_ALIKE = 48;
 /** More losses than these are thinned out. */
 const MOST_LOSSES = 20_000;
 
 const numberOf = (loss: Tensor | number): number =>
   typeof loss === 'number' ? loss : loss.size === 1 ? loss.item() : scope(() => F.mean(loss.detach()).item());
 
-/** Which of the steps that are measured are looked at closely; later on each is four times as far as the last. */
+/** Which of the steps that are measured are looked at closely in any case. */
 const CLOSE: readonly number[] = [1, 2, 4, 5, 8];
 
 export class Watcher {
@@ -53,13 +55,19 @@ export class Watcher {
   /** The step after which the copies were taken. */
   #copied = -1;
   #count = 0;
-  /** Whether there are gradients of the step before. */
+  /** Every how many steps are measured: ever more, so that there are few of any training. */
+  #spacing: number;
+  /** When the last close look ended, and how long it took, in milliseconds. */
+  #looked = 0;
+  #took = 0;
+  /** Whether the next step is looked at closely: there are gradients of the step before then. */
   #before = false;
 
   constructor(patient: Patient, options: WatchOptions) {
     this.patient = patient;
     this.options = options;
     this.every = options.every ?? 10;
+    this.#spacing = this.every;
     this.history = {
       losses: [],
       lights: [],
@@ -99,14 +107,14 @@ export class Watcher {
   }
 
   #isDue(step: number): boolean {
-    return step < 2 || step % this.every === 0;
+    return step < 2 || step % this.#spacing === 0;
   }
 
-  /** Steps looked at closely lie ever farther apart. */
+  /** The first steps are looked at closely, and later ones where that takes a fortieth of the time at most. */
   #isClose(step: number): boolean {
-    if (step < 2) return true;
     const turn = step / this.every;
-    return CLOSE.includes(turn) || (Number.isInteger(Math.log2(turn / 8) / 2) && turn > 8);
+    if (step < 2 || CLOSE.includes(turn)) return true;
+    return turn > 8 && turn % 8 === 0 && performance.now() - this.#looked > 40 * this.#took;
   }
 
   /** Keeps what the next step starts from. */
@@ -160,7 +168,9 @@ export class Watcher {
     history.lights.push(
       scope(() => withoutTape(() => lightOf(step, patient, this.#weights, this.#own, step < 10 * this.every))),
     );
-    if (this.#isClose(step) && Number.isFinite(value)) {
+    if (history.lights.length % MOST_ALIKE === 0) this.#spacing *= 2;
+    if (this.#before && Number.isFinite(value)) {
+      const start = performance.now();
       const { input, target } = batch;
       if (!input && history.seen.rows === 0 && history.train.rows === 0)
         patient.aside(() => history.train.fill(this.options.train));
@@ -183,6 +193,8 @@ export class Watcher {
           validation: history.validation.batches,
         });
       if (close) history.closes.push(close);
+      this.#looked = performance.now();
+      this.#took = this.#looked - start;
     }
     this.#stepped.clear();
   }

@@ -20,7 +20,11 @@ export interface WatchOptions {
   train?: Batches | null;
   /** What it does not learn from. @defaultValue null */
   validation?: Batches | null;
-  /** Every how many steps gradients, weights and updates are measured. The loss is noted at each. @defaultValue 10 */
+  /**
+   * Every how many steps gradients, weights and updates are measured at first; later on less often. The loss is noted at
+   * each.
+   * @defaultValue 10
+   */
   every?: number;
 }
 

@@ -29,7 +29,7 @@ async function findingsIn(program: Program, mended: boolean) {
     ...(train && { train }),
     ...(validation && { validation }),
   });
-  for (let i = 0; i < Math.min(steps, 110); i++)
+  for (let i = 0; i < Math.min(steps, 80); i++)
     scope(() => {
       const { loss: value, ...batch } = step(i);
       doctor.step(value, batch);
