@@ -110,11 +110,11 @@ export class Watcher {
     return step < 2 || step % this.#spacing === 0;
   }
 
-  /** The first steps are looked at closely, and later ones where that takes a fortieth of the time at most. */
+  /** The first steps are looked at closely, and later ones where that takes a hundredth of the time at most. */
   #isClose(step: number): boolean {
     const turn = step / this.every;
     if (step < 2 || CLOSE.includes(turn)) return true;
-    return turn > 8 && turn % 8 === 0 && performance.now() - this.#looked > 40 * this.#took;
+    return turn > 8 && turn % 8 === 0 && performance.now() - this.#looked > 100 * this.#took;
   }
 
   /** Keeps what the next step starts from. */
