@@ -1,5 +1,5 @@
-// What a run shows while it trains: a bar on a terminal, else a plain line every two seconds. For loops that are written
-// by hand; a Trainer has the ProgressBar as a callback.
+// What a run shows while it trains: a bar on a terminal, else a plain line every two seconds. For loops that are
+// written by hand; a Trainer has the ProgressBar as a callback.
 import { type Figures, formatDuration, ProgressBar, type ProgressBarOptions, type Run } from 'retrograd/train';
 
 export { formatDuration };

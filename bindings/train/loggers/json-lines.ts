@@ -53,7 +53,7 @@ export class JsonLinesLogger implements Logger {
     return this.#records;
   }
 
-  /** @throws FormatError for a line that is none of a logger; BackendError for a path outside Node; the system's error */
+  /** @throws FormatError for a line that is no record; BackendError for a path outside Node; the system's error */
   async open(...args: [step?: number]): Promise<void> {
     const [step] = takes.open.parse(args) as [number];
     const records: Record<string, unknown>[] = [];
