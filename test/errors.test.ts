@@ -71,9 +71,7 @@ const messages = files.flatMap(messagesOf);
 const COMPOSED = new Set([
   ...['bindings/signature.ts', 'bindings/io/checkpoint.ts', 'bindings/io/safetensors.ts'],
   ...['bindings/histories.ts', 'bindings/autograd/gradcheck.ts'],
-  ...['readers/arrays', 'sources/merges', 'readers/wide-text', 'readers/wrong'].map(
-    (name) => `bindings/data/${name}.ts`,
-  ),
+  ...['readers/arrays', 'sources/merges', 'readers/wrong'].map((name) => `bindings/data/${name}.ts`),
   ...['npy', 'open', 'zip'].map((name) => `bindings/io/${name}.ts`),
   'bindings/onnx/tensors.ts',
   'bindings/train/checkpoint.ts',

@@ -16,8 +16,9 @@ interface Limit {
 // its own. In the example 11 to 16 kB are compile(), and 5 texts of errors. What only several threads need comes with
 // the third, and kernels outside of the core come with the rows that call them: another one costs neither.
 // The backend of TensorFlow.js stands beside tfjs's own for WebAssembly, which is 171 kB.
-// An entry beside the core counts what it adds to the whole of that. Of retrograd/data 1.3 kB are what it costs that the
-// bundler has a chunk of the base beside the program, which no figure needs: it comes and goes with what chunks share.
+// An entry beside the core counts what it adds to the whole of that. Of retrograd/data 1.3 kB are what it costs that
+// the bundler has a chunk of the base beside the program, which no figure needs: it comes and goes with what chunks
+// share.
 const kernels = 'build/wasm/retrograd.relaxed-threads.wasm';
 export const budget: readonly Limit[] = [
   { what: "README's example, minified", file: 'readme/index', limit: 65_700 },
@@ -42,7 +43,8 @@ export const budget: readonly Limit[] = [
   { what: '… its models of Hugging Face', file: 'io/load', limit: 7_500 },
   { what: 'retrograd/onnx beyond the core', file: 'onnx/index', beyond: 'core/index', limit: 40_000 },
   { what: '… its export', file: 'onnx/onnx-export', limit: 20_000 },
-  // All of its 28 metrics, 10 callbacks and loggers, which nobody has at once; a training takes what the second line has.
+  // All of its 28 metrics, 10 callbacks and loggers, which nobody has at once; a training takes what the second line
+  // has.
   { what: 'retrograd/train beyond the core', file: 'train/index', beyond: 'core/index', limit: 27_000 },
   { what: '… a usual training', file: 'train-usual/index', beyond: 'core/index', limit: 15_000 },
   { what: '… its metrics', file: 'metrics/index', beyond: 'core/index', limit: 8_200 },

@@ -28,7 +28,10 @@ export interface Verdict {
   readonly seed: number;
   readonly findings: readonly Finding[];
   readonly found: boolean;
-  /** Whether there is a place to name: not for faults without one, and not where another finding is right, which has none. */
+  /**
+   * Whether there is a place to name: not for faults without one, and not where another finding is right, which has
+   * none.
+   */
   readonly placeable: boolean;
   readonly placed: boolean;
   /** Whether the first finding that is a fault is right; of hints, whether no fault is named before them. */

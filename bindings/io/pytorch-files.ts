@@ -14,8 +14,8 @@ const reader = () => import('./pytorch.ts');
  *
  * Dicts become objects without a prototype, lists, tuples and `torch.Size` arrays, None null, devices and dtypes text;
  * tensors have dtype, shape and data, of the dtypes that {@link decodeSafetensors} makes of theirs, and show the bytes
- * of `source` where they can: keep it unchanged, or copy. Quantised ones become f32. So `loadStateDict` takes what a `state_dict()` was, of a
- * module as of an optimizer.
+ * of `source` where they can: keep it unchanged, or copy. Quantised ones become f32. So `loadStateDict` takes what a
+ * `state_dict()` was, of a module as of an optimizer.
  *
  * @typeParam T what the caller knows to be in it
  * @param source the whole file

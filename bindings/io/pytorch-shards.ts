@@ -1,4 +1,5 @@
-// Several files of torch.save by an index, as Hugging Face's library wrote those that are large. It comes with the first.
+// Several files of torch.save by an index, as Hugging Face's library wrote those that are large. It comes with the
+// first.
 import { record } from '../lookup.ts';
 import { FormatError } from '../memory/errors.ts';
 import { besideOf, shardsOf } from './open.ts';

@@ -8,7 +8,9 @@ import { randomNumbers } from '../support/random.ts';
 
 const TESTS = join(import.meta.dirname, '..');
 const COUNT = 300;
-/** The most seconds of the processor that a file of some kilobytes may take, and bytes that it may add to the process. */
+/**
+ * The most seconds of the processor that a file of some kilobytes may take, and bytes that it may add to the process.
+ */
 const [MOST_SECONDS, MOST_BYTES] = [5, 2 ** 29];
 
 const FLAT = ['bool', 'i8', 'i16', 'i32', 'i64', 'u8', 'f32', 'f64', 'text'];

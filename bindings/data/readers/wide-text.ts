@@ -29,14 +29,14 @@ async function* begun(chunks: Chunks): Chunks {
 }
 
 /** @throws FormatError for halves of characters */
-async function* narrowed(chunks: Chunks, encoding: string, told: string): Chunks {
+async function* narrowed(chunks: Chunks, encoding: string, op: string, name: string): Chunks {
   const [decoder, encoder] = [new TextDecoder(encoding, { fatal: true }), new TextEncoder()];
   try {
     for await (const chunk of chunks) yield encoder.encode(decoder.decode(chunk, { stream: true }));
     yield encoder.encode(decoder.decode());
   } catch (cause) {
     if (cause instanceof TypeError)
-      throw new FormatError(`${told} as UTF-16, as it begins, got other bytes`, { cause });
+      throw new FormatError(`${op}: expected ${name} as UTF-16, as it begins, got other bytes`, { cause });
     throw cause;
   }
 }
@@ -67,7 +67,7 @@ export async function openText(op: string, source: ByteSource, encoding = 'utf-8
         await chunks.return();
       }
     })();
-    return wide ? narrowed(all, wide, `${op}: expected ${input.name}`) : all;
+    return wide ? narrowed(all, wide, op, input.name) : all;
   };
   return {
     ...input,

@@ -25,8 +25,8 @@ export interface CsvOptions {
   columns?: readonly string[] | null;
   /**
    * Types by the names of columns; those of the others are guessed from a sample. `f32` and `f64` are numbers, NaN
-   * where one is missing; `i32`, `u8` and `i64` (a BigInt64Array) whole numbers, of which none may be missing; `bool` is
-   * 1 for `true`, 0 for `false`, NaN for none, in f32; `date` (ISO 8601) milliseconds since 1970 in f64; `string` is
+   * where one is missing; `i32`, `u8` and `i64` (a BigInt64Array) whole numbers, of which none may be missing; `bool`
+   * is 1 for `true`, 0 for `false`, NaN for none, in f32; `date` (ISO 8601) milliseconds since 1970 in f64; `string` is
    * text, null where it is missing.
    * @defaultValue \{\}
    */

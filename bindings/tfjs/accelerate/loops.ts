@@ -292,7 +292,7 @@ export class Loops {
       if (entry.replay && !entry.replay.holds()) {
         entry.replay.dispose();
         entry.replay = null;
-        if (++entry.renewals > MOST_RENEWALS) throw new RecordingError('its variables are others in each step');
+        if (++entry.renewals > MOST_RENEWALS) throw new RecordingError('it has other variables in each step');
       }
       if (!entry.replay) {
         entry.replay = this.#make(shadow, value, kept, step);

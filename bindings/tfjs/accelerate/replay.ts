@@ -231,7 +231,8 @@ export class Replay {
     }
     this.#bound = bound;
     this.#captured = this.#findCaptured([...used.keys()]);
-    if (whole && this.#captured.length > 0) throw new RecordingError('its gradients use tensors that it does not');
+    if (whole && this.#captured.length > 0)
+      throw new RecordingError('it has gradients of tensors that it does not use');
     const outside = new Set(bound.map(({ block }) => block));
     for (const block of inputs) if (block) outside.add(block);
     for (const { block } of results) outside.add(block);
