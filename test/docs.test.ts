@@ -57,8 +57,10 @@ describe.each(PAPERS)('%s', (paper) => {
 
 describe('README.md', () => {
   it('names what the package exports', async () => {
-    const { autograd, data, distributions, functional, io, nn, onnx, optim, Tensor } = retrograd;
-    const spaces: Record<string, object> = { autograd, data, distributions, functional, io, nn, onnx, optim };
+    const { autograd, data, distributions, doctor, explain, functional, io, nn, onnx, optim, Tensor, train } =
+      retrograd;
+    const kits = { doctor, explain, train };
+    const spaces: Record<string, object> = { autograd, data, distributions, functional, io, nn, onnx, optim, ...kits };
     const tensor = [...Object.getOwnPropertyNames(Tensor.prototype), 'shape', 'dtype', 'grad'];
     const everywhere = new Set([...Object.keys(retrograd), ...Object.keys(functional), ...tensor]);
     const wrong: string[] = [];

@@ -27,9 +27,9 @@ export async function reportPage(...args: [data: ReportData]): Promise<string> {
  * the model makes of examples.
  * @example
  * ```ts
- * const report = new Report((html) => console.log(html.length), { title: 'Numbers' }); // or the path of a file
+ * const report = new train.Report((html) => console.log(html.length), { title: 'Numbers' }); // or the path of a file
  * const model = new nn.Linear(4, 1);
- * const trainer = new Trainer(model, {
+ * const trainer = new train.Trainer(model, {
  *   loss: functional.mseLoss,
  *   optimizer: new optim.SGD(model.parameters(), { lr: 0.1 }),
  *   callbacks: [report],

@@ -104,7 +104,7 @@ function numberOf(op: string, name: string, value: unknown): number {
  * and written by `flush` and `close`, and from time to time in between.
  * @example
  * ```ts
- * const writer = new SummaryWriter('runs/first');
+ * const writer = new train.SummaryWriter('runs/first', { inMemory: true }); // without that, into the folder
  * for (let step = 0; step < 100; step++) writer.addScalar('loss', 1 / (1 + step), step);
  * writer.addHistogram('weights', randn([1000]), 100);
  * await writer.close(); // tensorboard --logdir runs
@@ -341,7 +341,8 @@ const takesLogger = {
  * Logs the figures of a {@link Trainer} for TensorBoard, its hyperparameters among them.
  * @example
  * ```ts
- * const logger = new TensorBoardLogger('runs/first');
+ * const writer = new train.SummaryWriter({ inMemory: true });
+ * const logger = new train.TensorBoardLogger(writer); // or the path of a folder
  * logger.logScalars(1, { loss: 0.5 });
  * await logger.close();
  * ```

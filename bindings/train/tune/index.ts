@@ -30,8 +30,12 @@ export type TrialRun<C> = (config: C, trial: Trial) => number | undefined | Prom
  * @throws ArgumentError; what the first trials throw; WorkerError where a worker ends
  * @example
  * ```ts
- * const space = { lr: logUniform(1e-4, 1), layers: int(1, 3), act: choice(['relu', 'tanh']) };
- * const found = await tune(space, ({ lr, layers }) => (Math.log10(lr) + 2) ** 2 + layers, { trials: 30 });
+ * const space = {
+ *   lr: train.logUniform(1e-4, 1),
+ *   layers: train.int(1, 3),
+ *   act: train.choice(['relu', 'tanh']),
+ * };
+ * const found = await train.tune(space, ({ lr, layers }) => (Math.log10(lr) + 2) ** 2 + layers, { trials: 30 });
  * console.log(String(found), found.best?.config.lr);
  * ```
  */
