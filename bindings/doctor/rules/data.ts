@@ -72,7 +72,8 @@ export function constantInput({ data }: Evidence): Said | null {
   const filled = constant.filter((i) => Math.abs((mean[i] as number) - data.low) > 1e-6 && (mean[i] as number) !== 0);
   const share = constant.length / count;
   const isFault = share > 0.6 || channels.length > 0 || filled.length > 0 || (few && share >= 0.1);
-  if (!isFault || constant.length === 0) return null;
+  // Sequences of tokens may all begin, or end, with the same.
+  if (!isFault || constant.length === 0 || (!data.numeric && share < 0.9)) return null;
   const all = share === 1;
   return {
     id: 'constant-input',
