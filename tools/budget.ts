@@ -43,14 +43,15 @@ export const budget: readonly Limit[] = [
   { what: '… its models of Hugging Face', file: 'io/load', limit: 7_500 },
   { what: 'retrograd/onnx beyond the core', file: 'onnx/index', beyond: 'core/index', limit: 40_000 },
   { what: '… its export', file: 'onnx/onnx-export', limit: 20_000 },
-  // All of its 28 metrics, 10 callbacks and loggers, which nobody has at once; a training takes what the second line
-  // has.
-  { what: 'retrograd/train beyond the core', file: 'train/index', beyond: 'core/index', limit: 27_000 },
-  { what: '… a usual training', file: 'train-usual/index', beyond: 'core/index', limit: 15_000 },
+  // All of its 28 metrics, 10 callbacks and loggers, which nobody has at once; trainings take what the lines after
+  // it have.
+  { what: 'retrograd/train beyond the core', file: 'train/index', beyond: 'core/index', limit: 25_600 },
+  { what: '… a training with one metric', file: 'train-one/index', beyond: 'core/index', limit: 10_500 },
+  { what: '… a usual training', file: 'train-usual/index', beyond: 'core/index', limit: 13_600 },
   { what: '… its metrics', file: 'metrics/index', beyond: 'core/index', limit: 8_200 },
-  { what: '… its event files of TensorBoard', file: 'train/event-files', limit: 8_000 },
-  { what: '… its report', file: ['train/recorder', 'train/examples'], limit: 16_000 },
-  { what: '… its search', file: 'train/search', limit: 10_500 },
+  { what: '… its event files of TensorBoard', file: 'train/event-files', limit: 4_500 },
+  { what: '… its report', file: ['train/recorder', 'train/examples'], limit: 11_600 },
+  { what: '… its search', file: 'train/search', limit: 7_400 },
   { what: 'retrograd/doctor beyond the core', file: 'doctor/index', beyond: 'core/index', limit: 12_000 },
   { what: '… what it judges by', file: 'doctor/report', limit: 16_500 },
   // All of its fifty functions; programs take the few that they call.

@@ -43,6 +43,10 @@ console.log(core, { ...train });
 import { Accuracy, EarlyStopping, F1Score, JsonLinesLogger, ModelCheckpoint, ProgressBar, Trainer } from 'retrograd/train';
 console.log(core, Trainer, Accuracy, F1Score, EarlyStopping, ModelCheckpoint, ProgressBar, JsonLinesLogger);
 `,
+  'train-one': `import * as core from 'retrograd';
+import { Accuracy, Trainer } from 'retrograd/train';
+console.log(core, Trainer, Accuracy);
+`,
   metrics: `import * as core from 'retrograd';
 import { AUROC, Accuracy, AveragePrecision, BrierScore, CalibrationError, CharErrorRate, CohenKappa, ConfusionMatrix, DiceScore, EditDistance, ExplainedVariance, F1Score, FBetaScore, JaccardIndex, LogLoss, MatthewsCorrCoef, MeanAbsoluteError, MeanAbsolutePercentageError, MeanMetric, MeanSquaredError, Perplexity, Precision, PrecisionRecallCurve, R2Score, ROC, Recall, Specificity, WordErrorRate } from 'retrograd/train';
 console.log(core, AUROC, Accuracy, AveragePrecision, BrierScore, CalibrationError, CharErrorRate, CohenKappa, ConfusionMatrix, DiceScore, EditDistance, ExplainedVariance, F1Score, FBetaScore, JaccardIndex, LogLoss, MatthewsCorrCoef, MeanAbsoluteError, MeanAbsolutePercentageError, MeanMetric, MeanSquaredError, Perplexity, Precision, PrecisionRecallCurve, R2Score, ROC, Recall, Specificity, WordErrorRate);
@@ -119,11 +123,9 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a +
 /** Bytes of files, or of parts of programs, but for those that `after` has loaded; and by gzip. */
 function sizesOf(file: string | readonly string[], after?: string): { plain: number; zipped: number } {
   const loaded = after === undefined ? [] : (bundled.get(after) as string[]);
-  const parts = [file]
-    .flat()
-    .flatMap((each) => bundled.get(each) ?? [each])
-    .filter((each) => !loaded.includes(each))
-    .map((part) => readFileSync(part));
+  // What several parts load comes once.
+  const files = new Set([file].flat().flatMap((each) => bundled.get(each) ?? [each]));
+  const parts = [...files].filter((each) => !loaded.includes(each)).map((part) => readFileSync(part));
   return {
     plain: sum(parts.map(({ length }) => length)),
     zipped: sum(parts.map((bytes) => gzipSync(bytes, { level: 9 }).length)),

@@ -123,15 +123,9 @@ export class LearningRateFinder implements Callback<Trainer> {
   /** The results as SVG, with the suggestion marked, in the colours of the page that it stands in. */
   async plot(...args: []): Promise<string> {
     takes.plot.parse(args);
-    const { lr, loss } = this.results;
-    if (lr.length === 0)
+    if (this.results.lr.length === 0)
       throw new ArgumentError('plot: expected results, got none; let a training with this callback begin first');
-    const { lineChart } = await import('../../page/charts.ts');
-    const suggested = this.suggestion();
-    return lineChart([{ label: 'loss', x: lr, y: loss }], {
-      label: 'Loss by learning rate',
-      logX: this.#options.mode === 'exponential',
-      marks: suggested === null ? [] : [suggested],
-    });
+    const { plotOf } = await import('./learning-rate-plot.ts');
+    return plotOf(this.results, this.suggestion(), this.#options.mode === 'exponential');
   }
 }
