@@ -68,16 +68,16 @@ const kinds: Readonly<Record<string, Kind>> = {
  * ```ts
  * const model = new nn.Sequential(new nn.Linear(8, 32), new nn.ReLU(), new nn.Linear(32, 3));
  * const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 });
- * const doctor = watch(model, optimizer, { loss: functional.crossEntropy });
+ * const watching = doctor.watch(model, optimizer, { loss: functional.crossEntropy });
  * const [x, y] = [randn([64, 8]), randint(0, 3, [64])];
  * for (let i = 0; i < 50; i++) {
  *   const loss = functional.crossEntropy(model.forward(x), y);
  *   loss.backward(); // and no zeroGrad()
  *   optimizer.step();
- *   doctor.step(loss, { input: x, target: y });
+ *   watching.step(loss, { input: x, target: y });
  * }
- * console.log(String(await doctor.report())); // forgotten-zero-grad (97 % sure) …
- * doctor.close();
+ * console.log(String(await watching.report())); // forgotten-zero-grad (97 % sure) …
+ * watching.close();
  * ```
  */
 export const watch = callable<Callable<[model: Module, optimizer: Optimizer<object>], [], WatchOptions, Doctor>>(

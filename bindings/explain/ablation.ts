@@ -18,11 +18,9 @@ import { repeated, type Subject } from './subject.ts';
  * @throws ArgumentError, ShapeError, DtypeError
  * @example
  * ```ts
- * import { featureAblation } from 'retrograd/explain';
- *
  * const model = (x: Tensor) => x.mul(tensor([1, 2, 3])).sum(1);
  * const featureMask = tensor([0, 1, 1], { dtype: 'i32' });
- * console.log(featureAblation(model, ones([1, 3]), { featureMask }).toArray()); // [[1, 5, 5]]
+ * console.log(explain.featureAblation(model, ones([1, 3]), { featureMask }).toArray()); // [[1, 5, 5]]
  * ```
  */
 export const featureAblation: Attribution<FeatureOptions> = attributing(

@@ -39,10 +39,8 @@ export const FORMS = (name: string): string[] => [
  * @throws ArgumentError
  * @example
  * ```ts
- * import { attribute, inputXGradient } from 'retrograd/explain';
- *
  * const model = new nn.Linear(4, 3);
- * console.log(attribute(model, ones([1, 4]), { method: inputXGradient, target: 0 }).shape); // [1, 4]
+ * console.log(explain.attribute(model, ones([1, 4]), { method: explain.inputXGradient, target: 0 }).shape); // [1, 4]
  * ```
  */
 export const attribute: {
@@ -150,10 +148,9 @@ const KINDS = ['smoothgrad', 'smoothgradSq', 'vargrad'];
  * @throws ArgumentError
  * @example
  * ```ts
- * import { noiseTunnel, saliency } from 'retrograd/explain';
- *
  * const model = new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 3));
- * const smooth = noiseTunnel(model, randn([2, 4]), { method: saliency, abs: false, nSamples: 20, stdevs: 0.1 });
+ * const options = { method: explain.saliency, abs: false, nSamples: 20, stdevs: 0.1 };
+ * const smooth = explain.noiseTunnel(model, randn([2, 4]), options);
  * console.log(smooth.shape); // [2, 4]
  * ```
  */

@@ -63,14 +63,12 @@ function cam(name: string, weigh: (y: Tensor, g: Tensor) => Tensor): LayerAttrib
  * @throws ArgumentError, ShapeError unless the layer runs once and gives [n, channels, …]
  * @example
  * ```ts
- * import { gradCam } from 'retrograd/explain';
- *
  * const model = new nn.Sequential(
  *   ...[new nn.Conv2d(1, 8, 3, { padding: 1 }), new nn.ReLU(), new nn.MaxPool2d(2), new nn.Flatten()],
  *   new nn.Linear(8 * 49, 10),
  * );
  * const layer = model.getSubmodule('1');
- * console.log(gradCam(model, randn([2, 1, 14, 14]), { layer, target: 3 }).shape); // [2, 1, 14, 14]
+ * console.log(explain.gradCam(model, randn([2, 1, 14, 14]), { layer, target: 3 }).shape); // [2, 1, 14, 14]
  * ```
  */
 export const gradCam: LayerAttribution<CamOptions> = cam('gradCam', (y, g) => g.mean(spatial(y), true));

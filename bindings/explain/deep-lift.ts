@@ -162,10 +162,8 @@ export interface DeepLiftOptions extends BaselineOptions, DeltaOptions {}
  * where the input of an op was written in place after it
  * @example
  * ```ts
- * import { deepLift } from 'retrograd/explain';
- *
  * const model = new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 3));
- * const [parts, delta] = deepLift(model, randn([2, 4]), { target: 1, returnConvergenceDelta: true });
+ * const [parts, delta] = explain.deepLift(model, randn([2, 4]), { target: 1, returnConvergenceDelta: true });
  * console.log(parts.shape, delta.abs().amax().item() < 1e-4); // [2, 4] true
  * ```
  */

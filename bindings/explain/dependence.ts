@@ -64,10 +64,8 @@ function gridOf(op: string, column: Tensor, grid: unknown, resolution: number, p
  * @throws ArgumentError, ShapeError
  * @example
  * ```ts
- * import { partialDependence } from 'retrograd/explain';
- *
  * const model = (x: Tensor) => x.select(1, 0).mul(2).add(x.select(1, 1));
- * const { values, average } = partialDependence(model, rand([50, 2]), { feature: 0, grid: [0, 1] });
+ * const { values, average } = explain.partialDependence(model, rand([50, 2]), { feature: 0, grid: [0, 1] });
  * console.log(values.toArray(), average.select(0, 1).sub(average.select(0, 0)).item()); // [0, 1] 2
  * ```
  */
@@ -136,12 +134,10 @@ export interface PermutationImportance {
  * @throws ArgumentError
  * @example
  * ```ts
- * import { permutationImportance } from 'retrograd/explain';
- *
  * const model = (x: Tensor) => x.select(1, 0);
  * const x = randn([100, 2]);
  * const score = (output: Tensor, y: Tensor) => output.sub(y).square().mean().neg();
- * console.log(permutationImportance(model, x, x.select(1, 0), { score }).mean.select(0, 1).item() === 0); // true
+ * console.log(explain.permutationImportance(model, x, x.select(1, 0), { score }).mean.select(0, 1).item() === 0); // true
  * ```
  */
 export const permutationImportance: (

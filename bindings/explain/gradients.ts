@@ -28,10 +28,8 @@ export interface SaliencyOptions extends AttributeOptions {
  * @returns of the shape of each input
  * @example
  * ```ts
- * import { saliency } from 'retrograd/explain';
- *
  * const model = new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 3));
- * const map = saliency(model.eval(), randn([2, 4]), { target: 1 });
+ * const map = explain.saliency(model.eval(), randn([2, 4]), { target: 1 });
  * console.log(map.shape); // [2, 4]
  * ```
  */
@@ -89,10 +87,8 @@ export function meanOnTheWay(
  * @returns of the shape of each input; with `returnConvergenceDelta` also delta, [n]
  * @example
  * ```ts
- * import { integratedGradients } from 'retrograd/explain';
- *
  * const model = new nn.Sequential(new nn.Linear(4, 8), new nn.Tanh(), new nn.Linear(8, 3));
- * const [parts, delta] = integratedGradients(model, randn([2, 4]), { target: 1, returnConvergenceDelta: true });
+ * const [parts, delta] = explain.integratedGradients(model, randn([2, 4]), { target: 1, returnConvergenceDelta: true });
  * console.log(parts.shape, delta.shape); // [2, 4] [2]
  * ```
  */

@@ -117,12 +117,10 @@ function expectExamples(what: string, examples: Examples): number {
  * @throws ArgumentError, ShapeError
  * @example
  * ```ts
- * import { tracIn } from 'retrograd/explain';
- *
  * const model = new nn.Linear(4, 3);
- * const loss = (y: Tensor, labels: Tensor) => F.crossEntropy(y, labels, { reduction: 'none' });
+ * const loss = (y: Tensor, labels: Tensor) => functional.crossEntropy(y, labels, { reduction: 'none' });
  * const train = [randn([20, 4]), randint(0, 3, [20])];
- * console.log(tracIn(model, loss, train, [randn([2, 4]), randint(0, 3, [2])]).shape); // [2, 20]
+ * console.log(explain.tracIn(model, loss, train, [randn([2, 4]), randint(0, 3, [2])]).shape); // [2, 20]
  * ```
  */
 export const tracIn: (

@@ -33,12 +33,10 @@ export interface InfidelityOptions extends AttributeOptions {
  * @throws ArgumentError, ShapeError where there is not one tensor of the shape of each input
  * @example
  * ```ts
- * import { infidelity, saliency } from 'retrograd/explain';
- *
  * const model = new nn.Linear(4, 3);
  * const x = randn([2, 4]);
- * const slopes = saliency(model, x, { target: 0, abs: false });
- * console.log(infidelity(model, x, slopes, { target: 0 }).amax().item() < 1e-6); // true
+ * const slopes = explain.saliency(model, x, { target: 0, abs: false });
+ * console.log(explain.infidelity(model, x, slopes, { target: 0 }).amax().item() < 1e-6); // true
  * ```
  */
 export const infidelity: <I extends Tensors>(

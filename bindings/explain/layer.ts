@@ -203,13 +203,11 @@ export interface LayerIntegratedGradientsOptions extends LayerPathOptions, Delta
  * @returns of the shape of the layer's output; with `returnConvergenceDelta` `[attributions, delta]`, delta [n]
  * @example
  * ```ts
- * import { layerIntegratedGradients } from 'retrograd/explain';
- *
  * const words = new nn.Embedding(100, 8);
  * const out = new nn.Linear(8, 2);
  * const model = (ids: Tensor) => out.forward(words.forward(ids).mean(1).tanh());
  * const ids = tensor([[5, 17, 3]], { dtype: 'i32' });
- * const parts = layerIntegratedGradients(model, ids, { layer: words, target: 1 });
+ * const parts = explain.layerIntegratedGradients(model, ids, { layer: words, target: 1 });
  * console.log(parts.sum(2).shape); // a number for each word: [1, 3]
  * ```
  */

@@ -202,10 +202,8 @@ export interface LrpOptions extends AttributeOptions, DeltaOptions {
  * where the input of an op was written in place after it
  * @example
  * ```ts
- * import { lrp } from 'retrograd/explain';
- *
  * const model = new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 3));
- * const map = lrp(model, rand([2, 4]), { rules: { 0: { rule: 'gamma', gamma: 0.5 } } });
+ * const map = explain.lrp(model, rand([2, 4]), { rules: { 0: { rule: 'gamma', gamma: 0.5 } } });
  * console.log(map.shape); // [2, 4]
  * ```
  */

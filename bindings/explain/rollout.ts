@@ -53,11 +53,9 @@ function fused(weights: Tensor, fusion: 'mean' | 'max' | 'min', ratio: number): 
  * @throws ArgumentError where the model has no such layer, or one that attends to others' tokens
  * @example
  * ```ts
- * import { attentionRollout } from 'retrograd/explain';
- *
  * const layer = new nn.TransformerEncoderLayer(16, 4, 32, { batchFirst: true });
  * const model = new nn.TransformerEncoder(layer, 2).eval();
- * console.log(attentionRollout(model, randn([2, 5, 16])).shape); // [2, 5, 5]
+ * console.log(explain.attentionRollout(model, randn([2, 5, 16])).shape); // [2, 5, 5]
  * ```
  */
 export const attentionRollout: (model: Module, inputs: Tensor | readonly Tensor[], options?: RolloutOptions) => Tensor =

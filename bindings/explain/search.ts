@@ -60,10 +60,8 @@ const rms = (x: Tensor): Tensor =>
  * @throws ArgumentError
  * @example
  * ```ts
- * import { activationMaximization } from 'retrograd/explain';
- *
  * const model = new nn.Linear(4, 3);
- * const best = activationMaximization(model, zeros([1, 4]), { target: 2, nSteps: 20, low: -1, high: 1 });
+ * const best = explain.activationMaximization(model, zeros([1, 4]), { target: 2, nSteps: 20, low: -1, high: 1 });
  * console.log(model.forward(best).sub(model.forward(zeros([1, 4]))).select(1, 2).item() > 0); // true
  * ```
  */
@@ -170,10 +168,8 @@ function distanceOf(subject: Subject, points: readonly Tensor[], margin: number)
  * @throws ArgumentError
  * @example
  * ```ts
- * import { counterfactuals } from 'retrograd/explain';
- *
  * const model = (x: Tensor) => cat([x.narrow(1, 0, 1), x.narrow(1, 1, 1)], 1);
- * const [found, reached] = counterfactuals(model, tensor([[1, 0.5, 3]]), { target: 1 });
+ * const [found, reached] = explain.counterfactuals(model, tensor([[1, 0.5, 3]]), { target: 1 });
  * console.log(reached.toArray(), found.select(1, 2).item()); // [1] 3
  * ```
  */

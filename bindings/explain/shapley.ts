@@ -44,10 +44,8 @@ function begun(subject: Subject, baseline: Baseline, mask: Tensor | readonly Ten
  * @throws ArgumentError for more features
  * @example
  * ```ts
- * import { shapleyValues } from 'retrograd/explain';
- *
  * const model = (x: Tensor) => x.select(1, 0).mul(x.select(1, 1));
- * console.log(shapleyValues(model, tensor([[2, 3]])).toArray()); // [[3, 3]]
+ * console.log(explain.shapleyValues(model, tensor([[2, 3]])).toArray()); // [[3, 3]]
  * ```
  */
 export const shapleyValues: Attribution<FeatureOptions> = attributing(
@@ -157,10 +155,8 @@ function drawnSets(count: number, pairs: number): Tensor {
  * @returns f32 of the shape of each input
  * @example
  * ```ts
- * import { kernelShap } from 'retrograd/explain';
- *
  * const model = (x: Tensor) => x.select(1, 0).mul(x.select(1, 1)).add(x.select(1, 2));
- * console.log(kernelShap(model, tensor([[2, 3, 1]])).shape); // [1, 3]
+ * console.log(explain.kernelShap(model, tensor([[2, 3, 1]])).shape); // [1, 3]
  * ```
  */
 export const kernelShap: Attribution<SamplingOptions> = attributing(

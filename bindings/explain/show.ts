@@ -30,9 +30,7 @@ export interface HeatMapOptions {
  * @throws ArgumentError, ShapeError, as rejections
  * @example
  * ```ts
- * import { heatMap } from 'retrograd/explain';
- *
- * const { png, svg } = await heatMap(randn([1, 8, 8]), { image: rand([8, 8]), size: 64 });
+ * const { png, svg } = await explain.heatMap(randn([1, 8, 8]), { image: rand([8, 8]), size: 64 });
  * console.log(png?.length, svg?.slice(0, 4)); // … '<svg'
  * ```
  */
@@ -110,10 +108,8 @@ export interface PicturePageOptions {
  * Pictures on one page of HTML that needs no other file and no script, reads on a phone and in the dark.
  * @example
  * ```ts
- * import { barChart, picturePage } from 'retrograd/explain';
- *
- * const picture = await barChart([0.4, -0.1], ['age', 'height']);
- * const page = await picturePage([{ title: 'One person', pictures: [{ picture }] }], { title: 'Why' });
+ * const picture = await explain.barChart([0.4, -0.1], ['age', 'height']);
+ * const page = await explain.picturePage([{ title: 'One person', pictures: [{ picture }] }], { title: 'Why' });
  * console.log(page.startsWith('<!doctype html>')); // true
  * ```
  */

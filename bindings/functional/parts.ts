@@ -9,14 +9,22 @@ import { iota } from './places.ts';
 import type { DiagFunction } from './rearrange.ts';
 import { cat, type DimOptions, split, transpose, unsqueeze } from './shape.ts';
 
+/** More parts nobody can use, and a list of them takes the memory of the process. */
+const MOST_PARTS = 2 ** 20;
+
+function checkParts(op: string, what: string, n: number): void {
+  if (!(n >= 1 && n <= MOST_PARTS))
+    throw new ArgumentError(`${op}: expected ${what} from 1 to ${MOST_PARTS}, got ${n}`);
+}
+
 /**
  * Views that cut x along `dim` into at most `chunks` parts of one size, of which the last may be smaller.
- * @throws ArgumentError unless chunks >= 1, ShapeError
+ * @throws ArgumentError unless chunks is from 1 to 2²⁰, ShapeError
  */
 export const chunk = callable<Callable<[x: Tensor, chunks: number], [dim: number], DimOptions, Tensor[]>>(
   'chunk(x: Tensor, chunks: int, dim: int = 0)',
   (x: Tensor, chunks: number, dim: number) => {
-    if (chunks < 1) throw new ArgumentError(`chunk: expected chunks >= 1, got ${chunks}`);
+    checkParts('chunk', 'chunks', chunks);
     const size = x.sizes[normalizeDim('chunk', dim, x.ndim)] ?? 0;
     // Of no elements there are as many parts as were asked for.
     if (size === 0 && x.ndim > 0) return split(x, new Array<number>(chunks).fill(0), dim);
@@ -27,7 +35,7 @@ export const chunk = callable<Callable<[x: Tensor, chunks: number], [dim: number
 function parts(op: string, x: Tensor, sections: Dims, dim: number): Tensor[] {
   const [d, size] = sizeAt(op, x, dim);
   if (typeof sections === 'number') {
-    if (sections < 1) throw new ArgumentError(`${op}: expected sections >= 1, got ${sections}`);
+    checkParts(op, 'sections', sections);
     const least = Math.floor(size / sections);
     return split(
       x,

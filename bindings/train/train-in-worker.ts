@@ -40,8 +40,8 @@ export type TrainInWorker = (
  * @example
  * ```ts
  * // training.js: export async function setup(seed) { …; return { trainer, loader, fit: { epochs: 3 } }; }
- * const train = () => trainInWorker('training.js', { data: 17, callbacks: [new ProgressBar()] });
- * console.log(typeof train); // const { model } = await train(); net.loadStateDict(model);
+ * const run = () => train.trainInWorker('training.js', { data: 17, callbacks: [new train.ProgressBar()] });
+ * console.log(typeof run); // const { model } = await run(); net.loadStateDict(model);
  * ```
  */
 export const trainInWorker: TrainInWorker = promised(

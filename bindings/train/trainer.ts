@@ -59,7 +59,7 @@ function lossOf(loss: unknown): AnyFunction | null {
  * @example
  * ```ts
  * const model = new nn.Linear(4, 1);
- * const trainer = new Trainer(model, {
+ * const trainer = new train.Trainer(model, {
  *   loss: functional.mseLoss,
  *   optimizer: new optim.SGD(model.parameters(), { lr: 0.1 }),
  * });

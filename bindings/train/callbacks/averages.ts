@@ -120,7 +120,8 @@ export class EMAWeightAveraging implements Callback<Trainer> {
     this.#options = { decay, every, from, useBuffers };
   }
 
-  onFitStart({ model }: Trainer): void {
+  onFitStart(run: Trainer): void {
+    const { model } = run;
     const { decay, useBuffers } = this.#options;
     if (!this.#averages?.isOf(model)) {
       this.#averages?.dispose();
@@ -131,7 +132,8 @@ export class EMAWeightAveraging implements Callback<Trainer> {
     this.#back();
   }
 
-  onStepEnd({ step }: Trainer): void {
+  onStepEnd(run: Trainer): void {
+    const { step } = run;
     const { every, from } = this.#options;
     if (step >= from && step % every === 0) this.#averages?.update();
   }

@@ -50,9 +50,9 @@ const LAST = 'last.safetensors';
  * @example
  * ```ts
  * const model = new nn.Linear(4, 1);
- * const checkpoints = new ModelCheckpoint('runs/first', { monitor: 'valLoss', everySeconds: 60 });
+ * const checkpoints = new train.ModelCheckpoint('runs/first', { monitor: 'valLoss', everySeconds: 60 });
  * const optimizer = new optim.Adam(model.parameters());
- * new Trainer(model, { loss: functional.mseLoss, optimizer, callbacks: [checkpoints] });
+ * new train.Trainer(model, { loss: functional.mseLoss, optimizer, callbacks: [checkpoints] });
  * ```
  */
 export class ModelCheckpoint implements Callback<Trainer> {

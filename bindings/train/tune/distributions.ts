@@ -1,4 +1,5 @@
 // What hyperparameters may be: each value has a place from 0 to 1, in which those alike lie close together.
+import { jsonFault } from '../../io/plain.ts';
 import { ArgumentError } from '../../memory/errors.ts';
 import { callable } from '../../signature.ts';
 
@@ -71,11 +72,13 @@ export const int = callable<(low: number, high: number, options?: IntOptions) =>
   },
 );
 
-/** One of several values, which have no order. @throws ArgumentError for none */
+/** One of several values of JSON, which have no order. @throws ArgumentError for none, and for others */
 export const choice = callable<<T>(options: readonly T[]) => Distribution<T>>(
   'choice(options: any[])',
   (options: readonly unknown[]): Distribution<never> => {
     if (options.length === 0) throw new ArgumentError('choice: expected at least one option, got none');
+    const fault = jsonFault(options, 'options');
+    if (fault) throw new ArgumentError(`choice: expected ${fault}; choose among names, and look them up`);
     const all = [...options] as never[];
     return {
       ...{ kind: 'choice', text: `choice ${JSON.stringify(all)}`, options: all },
