@@ -1,5 +1,5 @@
 // Regions of images by as many samples as they have pixels, as ONNX Runtime takes them.
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, it } from 'vitest';
 import { autograd, init, manualSeed, noGrad, rand, randn, type Tensor, tensor } from '../../bindings/index.ts';
 import { loadOnnx } from '../../bindings/onnx/index.ts';
 import { toNd } from '../support/tensors.ts';
