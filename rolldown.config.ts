@@ -170,6 +170,9 @@ export default defineConfig([
           // lack, at which Parcel ends.
           { name: 'files', test: CORE_FILES, minShareCount: 2 },
           { name: 'formats', test: /bindings\/io\/(?!pytorch|pickle)/, minShareCount: 2 },
+          // What traces is of compile(), which knows nothing of ONNX; and who draws a graph for TensorBoard writes no file.
+          { name: 'tracing', test: /bindings\/program\/(trace|graph|key)/, minShareCount: 2 },
+          { name: 'onnx-trace', test: /bindings\/onnx\/export\/trace/, minShareCount: 2 },
           { name: 'onnx-messages', test: /bindings\/onnx\//, minShareCount: 2 },
           // A group takes along what it imports, so these come in order: who writes a picture into an event file draws
           // no chart, and who writes a table neither.

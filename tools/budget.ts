@@ -45,12 +45,14 @@ export const budget: readonly Limit[] = [
   { what: '… its export', file: 'onnx/onnx-export', limit: 20_000 },
   // All of its 28 metrics, 10 callbacks and loggers, which nobody has at once; trainings take what the lines after
   // it have.
-  { what: 'retrograd/train beyond the core', file: 'train/index', beyond: 'core/index', limit: 25_600 },
+  { what: 'retrograd/train beyond the core', file: 'train/index', beyond: 'core/index', limit: 24_700 },
   { what: '… a training with one metric', file: 'train-one/index', beyond: 'core/index', limit: 10_500 },
   { what: '… a usual training', file: 'train-usual/index', beyond: 'core/index', limit: 13_600 },
   { what: '… its metrics', file: 'metrics/index', beyond: 'core/index', limit: 8_200 },
-  { what: '… its event files of TensorBoard', file: 'train/event-files', limit: 4_500 },
+  { what: '… its event files of TensorBoard', file: 'train/event-files', limit: 5_000 },
   { what: '… its report', file: ['train/recorder', 'train/examples'], limit: 11_600 },
+  { what: '… what steers trainings', file: 'train/steering', limit: 1_300 },
+  { what: '… its plot of learning rates', file: 'train/learning-rate-plot', limit: 5_500 },
   { what: '… its search', file: 'train/search', limit: 7_400 },
   { what: 'retrograd/doctor beyond the core', file: 'doctor/index', beyond: 'core/index', limit: 12_000 },
   { what: '… what it judges by', file: 'doctor/report', limit: 16_500 },
