@@ -298,6 +298,7 @@ describe('loggers', () => {
     await again.open(2);
     again.logScalars(3, { loss: 0.1, 'a "b", c': 2 });
     again.close();
+    expect(() => again.logScalars(4, { more: 1 })).toThrow('expected a logger that is open');
     expect(text()).toBe('step,loss,"a ""b"", c"\n1,0.5,\n2,0.25,\n3,0.1,2\n');
     const given: string[] = [];
     const lines = new CSVLogger((line) => void given.push(line));

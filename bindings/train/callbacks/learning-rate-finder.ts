@@ -4,7 +4,6 @@ import { signature } from '../../signature.ts';
 import { rehearse } from '../state.ts';
 import type { Trainer } from '../trainer.ts';
 import type { Callback } from './callback.ts';
-import { scaleRates } from './learning-rates.ts';
 
 /** Options of {@link LearningRateFinder}. */
 export interface LearningRateFinderOptions {
@@ -39,9 +38,6 @@ const takes = {
   plot: signature('LearningRateFinder.plot()'),
 };
 
-/** How much of the newest loss is in the smoothed one. */
-const SHARE = 0.02;
-
 /**
  * Before the first step of a training, trains on some batches with ever larger learning rates, puts everything back,
  * and begins with the one where the loss falls fastest (Lightning's `LearningRateFinder`).
@@ -65,44 +61,10 @@ export class LearningRateFinder implements Callback<Trainer> {
 
   async onFitStart(run: Trainer): Promise<void> {
     if (run.step > 0) return;
-    const first = run.learningRates[0] as number;
-    await this.#test(run);
+    const { beginWith, trial } = await import('./steering.ts');
+    await rehearse(run, trial(run, this.#options, this.results));
     const lr = this.#options.update ? this.suggestion() : null;
-    if (lr !== null) scaleRates(run, lr / first);
-  }
-
-  #rate(i: number): number {
-    const { minLr, maxLr, numTrainingSteps, mode } = this.#options;
-    const share = i / (numTrainingSteps - 1);
-    return mode === 'linear' ? minLr + share * (maxLr - minLr) : minLr * (maxLr / minLr) ** share;
-  }
-
-  async #test(run: Trainer): Promise<void> {
-    const { numTrainingSteps, earlyStopThreshold } = this.#options;
-    const { lr, loss } = this.results;
-    lr.length = 0;
-    loss.length = 0;
-    let [mean, best] = [0, Number.POSITIVE_INFINITY];
-    const set = (rate: number): void => {
-      for (const { paramGroups } of run.optimizers)
-        for (const group of paramGroups) (group as { lr?: number }).lr = rate;
-    };
-    await rehearse(run, (batch) => {
-      set(this.#rate(loss.length));
-      const figures = run.trainBatch(batch);
-      if (!figures) return true;
-      if (figures.loss === undefined)
-        throw new ArgumentError(
-          `LearningRateFinder: expected a loss among the figures of a step, got ${Object.keys(figures).join(', ')}`,
-        );
-      mean += SHARE * (figures.loss - mean);
-      const smoothed = mean / (1 - (1 - SHARE) ** (loss.length + 1));
-      lr.push(this.#rate(loss.length));
-      loss.push(smoothed);
-      best = Math.min(best, smoothed);
-      const diverged = earlyStopThreshold !== null && loss.length > 1 && !(smoothed <= earlyStopThreshold * best);
-      return !diverged && loss.length < numTrainingSteps;
-    });
+    if (lr !== null) beginWith(run, lr);
   }
 
   /**

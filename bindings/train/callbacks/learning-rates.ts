@@ -1,7 +1,5 @@
-// Learning rates: written down as they change, and changed as a whole.
-import { isPlain } from '../../kinds.ts';
+// Learning rates, written down as they change.
 import { ArgumentError } from '../../memory/errors.ts';
-import type { ScheduleState } from '../../optim/lr-scheduler/base.ts';
 import { signature } from '../../signature.ts';
 import type { Trainer } from '../trainer.ts';
 import type { Callback, Figures } from './callback.ts';
@@ -39,29 +37,4 @@ export class LearningRateMonitor implements Callback<Trainer> {
     for (const [i, lr] of learningRates.entries()) record[learningRates.length > 1 ? `lr${i}` : 'lr'] = lr;
     run.log(record);
   }
-}
-
-/** What in groups and schedules is a learning rate. */
-const RATES = ['lr', 'initialLr', 'maxLr', 'minLr', 'swaLr'];
-const LISTS = ['baseLrs', 'maxLrs'];
-
-/** The state of a schedule with learning rates that are `factor` times as large. */
-function scaled(state: unknown, factor: number): unknown {
-  if (Array.isArray(state)) return state.map((item) => scaled(item, factor));
-  if (!isPlain(state)) return state;
-  return Object.fromEntries(
-    Object.entries(state).map(([name, value]) => [
-      name,
-      LISTS.includes(name) && Array.isArray(value) ? value.map((lr) => lr * factor) : scaled(value, factor),
-    ]),
-  );
-}
-
-/** Makes all learning rates `factor` times as large, those that schedules go by as well. */
-export function scaleRates({ optimizers, schedules }: Trainer, factor: number): void {
-  for (const { paramGroups } of optimizers)
-    for (const group of paramGroups as unknown as Record<string, unknown>[])
-      for (const name of RATES) if (typeof group[name] === 'number') group[name] = (group[name] as number) * factor;
-  for (const { scheduler } of schedules)
-    scheduler.loadStateDict(scaled(scheduler.stateDict(), factor) as ScheduleState);
 }

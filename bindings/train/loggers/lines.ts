@@ -1,6 +1,7 @@
-// Files that grow by lines, each of which reaches the system at once: a killed run keeps what it wrote.
+// Where lines go: a file, or what takes them.
 import { ArgumentError } from '../../memory/errors.ts';
 import { fileSystem } from '../folder.ts';
+import type { LineFile } from './line-file.ts';
 
 /** What takes lines, in place of a file. */
 export type WriteLine = (line: string) => void;
@@ -9,9 +10,7 @@ export class Lines {
   readonly #op: string;
   readonly #target: string | WriteLine;
   #write: WriteLine | null = null;
-  #close = (): void => {};
-  /** Writes the file anew, of these lines. */
-  #renew = (_: readonly string[]): void => {};
+  #file: LineFile | null = null;
 
   constructor(op: string, target: string | WriteLine) {
     this.#op = op;
@@ -29,42 +28,34 @@ export class Lines {
       return [];
     }
     const fs = await fileSystem(this.#op);
-    const { dirname } = await import('node:path');
-    fs.mkdirSync(dirname(target), { recursive: true });
-    const before = keep && fs.existsSync(target) ? fs.readFileSync(target, 'utf8').split('\n').slice(0, -1) : [];
-    const kept = keep ? before.filter(keep) : [];
-    let file = -1;
-    this.#renew = (lines) => {
-      if (file >= 0) fs.closeSync(file);
-      // Renamed into place, so that a crash here does not lose the lines of the run so far.
-      fs.writeFileSync(`${target}.tmp`, lines.map((line) => `${line}\n`).join(''));
-      fs.renameSync(`${target}.tmp`, target);
-      file = fs.openSync(target, 'a');
-    };
-    this.#renew(kept);
-    this.#write = (line) => void fs.writeSync(file, `${line}\n`);
-    this.#close = () => fs.closeSync(file);
-    return kept;
+    const { LineFile } = await import('./line-file.ts');
+    const file = await LineFile.open(fs, target, keep);
+    this.#file = file;
+    this.#write = (line) => file.write(line);
+    return file.kept;
+  }
+
+  /** What takes a line. @throws ArgumentError before open() */
+  get #open(): WriteLine {
+    if (this.#write) return this.#write;
+    throw new ArgumentError(`${this.#op}: expected a logger that is open, got one that is not; await its open() first`);
   }
 
   /** @throws ArgumentError before open() */
   write(line: string): void {
-    if (!this.#write)
-      throw new ArgumentError(
-        `${this.#op}: expected a logger that is open, got one that is not; await its open() first`,
-      );
-    this.#write(line);
+    this.#open(line);
   }
 
-  /** Writes all lines anew; what takes lines gets the first and the last of them. */
+  /** Writes all lines anew; what takes lines gets the first and the last of them. @throws ArgumentError before open() */
   rewrite(lines: readonly string[]): void {
-    this.#renew(lines);
-    if (typeof this.#target !== 'string') for (const i of [0, -1]) this.write(lines.at(i) as string);
+    const write = this.#open;
+    if (this.#file) this.#file.renew(lines);
+    else for (const i of [0, -1]) write(lines.at(i) as string);
   }
 
   close(): void {
-    this.#close();
-    this.#close = () => {};
+    this.#file?.close();
+    this.#file = null;
     this.#write = null;
   }
 }
