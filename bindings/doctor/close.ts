@@ -25,6 +25,8 @@ export interface Close {
   readonly form: Form | null;
   /** Whether the declared loss of the model's output is what the program reported. */
   readonly exact: boolean;
+  /** How far they are apart, for their size. */
+  readonly apart: number;
   readonly fit: Fit | null;
   /** The cosine of the update and the way down. */
   readonly descent: number | null;
@@ -140,6 +142,7 @@ export function lookClosely(patient: Patient, { loss }: WatchOptions, options: C
         facts,
         form: seen.form,
         exact: seen.exact,
+        apart: seen.apart,
         fit: fitOf(trained, own, gradients, old),
         descent: descentOf(xs, now, weights, gradients),
       }));

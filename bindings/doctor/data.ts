@@ -26,6 +26,8 @@ export interface Data {
   readonly target: {
     /** The least and the largest sum of a row; null: rows are single values, or classes. */
     readonly sums: readonly [number, number] | null;
+    /** Whether some row has more than one number other than 0. */
+    readonly several: boolean;
     readonly shape: readonly number[];
     /** Whole numbers from 0, few of them. */
     readonly classes: number;
@@ -78,6 +80,7 @@ export function dataOf(batches: readonly Batch[]): Data | null {
     whole: F.mean(F.eq(table, F.round(table)).to('f32')).item() === 1,
     target: {
       sums: y.ndim === 2 && y.dtype === 'f32' ? [F.min(F.sum(y, 1)).item(), F.max(F.sum(y, 1)).item()] : null,
+      several: y.ndim === 2 && F.max(F.sum(F.ne(y, 0).to('f32'), 1)).item() > 1,
       shape: y.sizes,
       classes: values,
       counts,

@@ -11,6 +11,7 @@ import { type Batch, evaluate, type Score, type Task, taskOf } from './evaluate.
 import { type Facts, factsOf, rmsOf } from './facts.ts';
 import type { WatchOptions } from './options.ts';
 import { ownerOf, type Patient, type Weight } from './patient.ts';
+import { drifts } from './pool.ts';
 import { type Form, firstOf, lossOf, pass } from './probe.ts';
 
 export interface Evidence {
@@ -38,6 +39,10 @@ export interface Evidence {
   readonly data: Data | null;
   /** Paths of modules that do other things in training than in evaluation. */
   readonly modal: readonly string[];
+  /** Whether the program minimises the declared loss, which is a known one of outputs and targets. */
+  readonly judged: boolean;
+  /** Whether skill says how good it is at that, too. */
+  readonly graded: boolean;
   /** By which part the loss fell in the last part of the training. */
   readonly falling: number;
   /** Paths of modules that drop in evaluation as well. */
@@ -76,6 +81,25 @@ function equalOf(weights: readonly Weight[], start: Copies): Equal[] {
     return [{ path, owner: ownerOf(path), units: x.sizes[0] as number, start: true, end: isAlike(x), constant }];
   });
 }
+
+/** Logarithms that are multiplied with something other than probabilities or classes: rewards, which are a surrogate. */
+function isWeighed(facts: Facts | null, data: Data | null): boolean {
+  if (!facts || !data || data.target.integer || !facts.output.core.startsWith('log')) return false;
+  const { sums, whole, low, high } = data.target;
+  const isBinary = whole && low >= 0 && high <= 1;
+  return !isBinary && !(sums !== null && low >= 0 && Math.abs(sums[0] - 1) < 0.05 && Math.abs(sums[1] - 1) < 0.05);
+}
+
+/** Batches enough to say how far their losses are apart: of few rows it takes more. */
+function sampleOf({ train }: History, batches: readonly Batch[]): Batch[] {
+  const rows = batches[0]?.[0].sizes[0] ?? 1;
+  const all =
+    train.batches.length > batches.length && train.batches[0]?.[0].sizes[0] === rows ? train.batches : batches;
+  return all.slice(0, Math.min(64, Math.max(12, Math.ceil(192 / rows))));
+}
+
+/** Cores whose outputs are what the target is, or say its class. */
+const GRADED = new Set(['crossEntropy', 'nll', 'bceWithLogits', 'bce', 'huber', 'smoothL1', 'square', 'abs']);
 
 export const meanOf = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
 
@@ -150,6 +174,13 @@ export function gather({ patient, options, history, steps }: Watcher): Evidence 
   const score = (some: readonly Batch[]): Score | null =>
     some.length > 0 && !broken ? scope(() => evaluate(patient, loss, form, task, some)) : null;
   const facts = after ?? before;
+  const told = closes.filter(({ apart }) => apart > 0);
+  const judged =
+    facts?.output.plain === true &&
+    facts.output.core !== '' &&
+    (told.length === 0 || told.some(({ apart }) => apart < 0.1)) &&
+    !withoutTape(() => scope(() => drifts(seen.batches)));
+  const data = withoutTape(() => scope(() => dataOf(batches)));
   return {
     patient,
     loss,
@@ -168,11 +199,15 @@ export function gather({ patient, options, history, steps }: Watcher): Evidence 
     train: score(batches),
     validation: score(validation.batches),
     batches,
-    data: withoutTape(() => scope(() => dataOf(batches))),
+    data,
     modal: facts?.modal ?? [],
+    judged: judged && !isWeighed(facts, data),
+    graded: judged && GRADED.has(facts?.output.core ?? ''),
     falling: fallOf(losses),
     always: resting?.strong.map(({ path }) => path) ?? [],
-    noise: deviationOf(batches.slice(0, 12).flatMap((one) => (broken ? [] : (lossIn(patient, loss, one, form) ?? [])))),
+    noise: deviationOf(
+      sampleOf(history, batches).flatMap((one) => (broken ? [] : (lossIn(patient, loss, one, form) ?? []))),
+    ),
     equal: withoutTape(() => scope(() => equalOf(patient.weights(), history.start))),
   };
 }

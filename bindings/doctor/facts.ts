@@ -7,6 +7,7 @@ import * as F from '../functional/functions.ts';
 import type { Block } from '../memory/arena.ts';
 import { kindOf } from '../nn/parameter.ts';
 import { Tensor } from '../tensor.ts';
+import { CLASSES, coreOf, type Held, isTaped, near, PLAIN, signOf, targetOf, tensorsOf } from './core.ts';
 import { ownerOf, type Patient, type Weight } from './patient.ts';
 import type { Noted, Pass } from './probe.ts';
 
@@ -56,13 +57,17 @@ export interface OutputFact {
   /** What the core gets: whether rows are of probabilities, or of logarithms of such. */
   readonly probabilities: boolean;
   readonly logarithms: boolean;
+  /** The least number that the core gets. */
+  readonly least: number;
+  /** Whether nothing but the core, sums and such stands between the output and the loss: no model of pairs or players. */
+  readonly plain: boolean;
   /** Between 0 and 1 throughout. */
   readonly unit: boolean;
   readonly columns: number;
   /** How many numbers the core gets. */
   readonly size: number;
   /** What it holds them against, as it gets it; null: it is not known. */
-  readonly target: { readonly low: number; readonly high: number; readonly std: number } | null;
+  readonly target: Held | null;
   /** Whether the loss grows as its core does: −1 is a wrong sign; 0: unknown. */
   readonly sign: number;
 }
@@ -80,7 +85,11 @@ export interface Facts {
   /** Pairs of the paths of a dropout and what follows it: a batch norm, or the loss as ''. */
   readonly drops: readonly { readonly path: string; readonly p: number; readonly before: string }[];
   /** Dropouts of the model. */
-  readonly strong: readonly { readonly path: string; readonly p: number; readonly before: string }[];
+  readonly strong: readonly {
+    readonly path: string;
+    readonly p: number /** Whether it drops of the input. */;
+    readonly input: boolean;
+  }[];
   /** Paths of modules that drop or normalise by the batch: in training they do other things than in evaluation. */
   readonly modal: readonly string[];
   /** Batch norms, and over how many values they go. */
@@ -88,9 +97,6 @@ export interface Facts {
   /** Leaves that took part, want a gradient, and are no parameters of the model or the optimizer. */
   readonly strangers: readonly string[];
 }
-
-const tensorsOf = (slots: Readonly<Record<string, unknown>>): Tensor[] =>
-  Object.values(slots).flatMap((x) => (x instanceof Tensor ? [x] : Array.isArray(x) ? (x as Tensor[]) : []));
 
 /** The root of the mean square. */
 export const rmsOf = (x: Tensor): number => (x.size === 0 ? 0 : Math.sqrt(F.mean(F.square(x)).item()));
@@ -197,55 +203,11 @@ function activationsOf(pass: Pass, lineage: Lineage): Activation[] {
   });
 }
 
-/** A loss grows with what its core gives; +1: by elements that are losses, −1: that are logarithms of probabilities. */
-const CORES: Readonly<Record<string, number>> = {
-  crossEntropy: 1,
-  nll: 1,
-  bceWithLogits: 1,
-  bce: 1,
-  huber: 1,
-  smoothL1: 1,
-  square: 1,
-  abs: 1,
-  logSoftmax: -1,
-  log: -1,
-};
-
-const CLASSES = new Set(['crossEntropy', 'nll']);
-
-/** The op at the heart of a loss. */
-function coreOf(after: readonly Noted[]): Noted | null {
-  const names = Object.keys(CORES);
-  const known = after.filter(({ op }) => op in CORES);
-  return known.sort((a, b) => names.indexOf(a.op) - names.indexOf(b.op))[0] ?? null;
-}
-
-function signOf(loss: Tensor, core: Noted): number {
-  const made = Object.values(core.outputs).find((x) => x.requiresGrad);
-  if (!made || !loss.requiresGrad) return 0;
-  if (made.block === loss.block) return 1;
-  const [g] = grad(loss, made, { retainGraph: true, allowUnused: true });
-  return g ? Math.sign(F.sum(g).item()) * (CORES[core.op] as number) : 0;
-}
-
-const near = (x: Tensor, value: number): boolean => F.max(F.abs(F.sub(x, value))).item() < 2e-3;
-
-/** What a loss holds the output against: its own operand, or what was subtracted. */
-function targetOf(core: Noted, after: readonly Noted[]): OutputFact['target'] {
-  const x = core.inputs.x;
-  const maker = after.find(
-    ({ op, outputs }) => op === 'sub' && x instanceof Tensor && tensorsOf(outputs)[0]?.block === x.block,
-  );
-  const t = core.inputs.target ?? tensorsOf(maker?.inputs ?? {}).find(({ requiresGrad }) => !requiresGrad);
-  if (!(t instanceof Tensor) || t.dtype !== 'f32' || t.size === 0) return null;
-  return { low: F.min(t).item(), high: F.max(t).item(), std: F.std(t, null, { correction: 0 }).item() };
-}
-
 function outputOf(pass: Pass, lineage: Lineage): OutputFact {
   const { output, loss, after } = pass;
-  const core = coreOf(after);
+  const core = coreOf(after, pass.target);
   const made = lineage.makerOf(output);
-  const sign = core && loss ? signOf(loss, core) : 0;
+  const sign = core && loss ? signOf(loss, core, after) : 0;
   return withoutTape(() => {
     const given =
       (core &&
@@ -270,6 +232,8 @@ function outputOf(pass: Pass, lineage: Lineage): OutputFact {
       probabilities: columns > 1 && low >= 0 && near(F.sum(x, dim), 1),
       logarithms: columns > 1 && high <= 1e-6 && near(F.logsumexp(x, dim), 0),
       unit: low >= 0 && high <= 1,
+      least: low,
+      plain: x.size >= output.size && after.every(({ op, outputs }) => PLAIN.has(op) || !isTaped(outputs)),
       columns,
       size: x.size,
       target: core && targetOf(core, after),
@@ -359,9 +323,11 @@ export function factsOf(patient: Patient, pass: Pass): Facts & { readonly gradie
       times,
       drops: dropsOf(pass, lineage),
       strangers,
-      strong: pass.calls.flatMap(({ op, path, attrs }) =>
-        op === 'dropout' ? [{ path: path ?? '', p: (attrs as { p: number }).p, before: '' }] : [],
-      ),
+      strong: pass.calls.flatMap(({ op, path, attrs, inputs }) => {
+        if (op !== 'dropout') return [];
+        const input = tensorsOf(inputs).some(({ block }) => block === pass.input.block);
+        return [{ path: path ?? '', p: (attrs as { p: number }).p, input }];
+      }),
       modal: pass.calls.flatMap(({ op, path }) => (op === 'dropout' || op === 'batchNorm' ? [path ?? ''] : [])),
       norms: pass.calls.flatMap(({ op, path, inputs }) => {
         const x = inputs.x;

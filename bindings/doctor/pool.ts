@@ -2,6 +2,7 @@
 import { withoutTape } from '../autograd.ts';
 import * as F from '../functional/functions.ts';
 import type { Tensor } from '../tensor.ts';
+import { flat, joined } from './data.ts';
 import type { Batch } from './evaluate.ts';
 import type { Batches } from './options.ts';
 
@@ -45,4 +46,20 @@ export class Pool {
     this.rows = 0;
     this.#bytes = 0;
   }
+}
+
+/** Whether rows of the first batches and of the last are not alike: as where another model makes them. */
+export function drifts(batches: readonly Batch[]): boolean {
+  const third = Math.floor(batches.length / 3);
+  if (third < 3) return false;
+  const [early, late] = [joined(batches.slice(0, third)), joined(batches.slice(-third))];
+  return [0, 1].some((i) => {
+    const [a, b] = [early?.[i], late?.[i]];
+    if (a?.dtype !== 'f32' || !b || a.size === 0 || a.size / (a.sizes[0] ?? 1) !== b.size / (b.sizes[0] ?? 1))
+      return false;
+    const [p, q] = [flat(a), flat(b)];
+    const error = (x: Tensor): Tensor => F.div(F.square(F.std(x, 0, { correction: 0 })), x.sizes[0] as number);
+    const apart = F.square(F.sub(F.mean(p, 0), F.mean(q, 0)));
+    return F.max(F.div(apart, F.add(F.add(error(p), error(q)), 1e-12))).item() > 36;
+  });
 }

@@ -23,6 +23,7 @@ export interface Pass {
   /** What the model got. */
   readonly input: Tensor;
   readonly output: Tensor;
+  readonly target: Tensor | null;
   readonly loss: Tensor | null;
   /** The ops of the model, in order. */
   readonly calls: readonly Noted[];
@@ -32,6 +33,8 @@ export interface Pass {
   readonly form: Form | null;
   /** Whether that gives the loss that was reported. */
   readonly exact: boolean;
+  /** How far what it gives is from that, for its size; 0 where nothing was reported. */
+  readonly apart: number;
 }
 
 /** How to get from the output of a model and a target to what a loss takes. */
@@ -103,6 +106,8 @@ const FORMS: readonly Form[] = keys(ACTS).flatMap((act) =>
   keys(SHAPES).flatMap((shape) => [false, true].map((negated) => ({ act, shape, negated }))),
 );
 
+type Found = Pick<Pass, 'form' | 'exact' | 'apart'>;
+
 /**
  * The way from the output to the reported loss: the simplest that gives it; else the simplest that gives any.
  * @returns it, and whether it gives what was reported
@@ -113,8 +118,8 @@ export function formOf(
   target: Tensor,
   reported: number | null,
   known: Form | null = null,
-): { form: Form | null; exact: boolean } {
-  if (!loss) return { form: null, exact: false };
+): Found {
+  if (!loss) return { form: null, exact: false, apart: 0 };
   return withoutTape(() => {
     let first: Form | null = null;
     let best = { form: SIMPLE, distance: Number.POSITIVE_INFINITY };
@@ -127,7 +132,10 @@ export function formOf(
       if (distance < 0.5 * best.distance - 1e-7) best = { form, distance };
       if (distance < 2e-6) break;
     }
-    return best.distance < SAME ? { form: best.form, exact: true } : { form: first, exact: false };
+    const far = reported === null ? 0 : best.distance;
+    return best.distance < SAME
+      ? { form: best.form, exact: true, apart: far }
+      : { form: first, exact: false, apart: far };
   });
 }
 
@@ -163,11 +171,11 @@ export function pass(
     const given = input.dtype === 'f32' ? input.detach().requiresGrad_() : input;
     const output = firstOf(patient.run(given)) as Tensor;
     const own = calls.splice(0);
-    let found = { form: known, exact: false };
+    let found: Found = { form: known, exact: false, apart: 0 };
     if (target && (!known || reported !== null)) found = formOf(loss, output.detach(), target, reported, known);
     calls.length = 0;
-    const { form, exact } = known && !found.exact ? { form: known, exact: false } : found;
+    const { form, exact, apart } = known && !found.exact ? { ...found, form: known } : found;
     const value = form && target ? lossOf(loss, output, target, form) : null;
-    return { input: given, output, loss: value, calls: own, after: [...calls], form, exact };
+    return { input: given, output, target, loss: value, calls: own, after: [...calls], form, exact, apart };
   });
 }

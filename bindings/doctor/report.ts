@@ -121,7 +121,7 @@ function judge(e: Evidence): Said[] {
   }
   const over = fit.overfits(e);
   if (over && !said.some(({ id }) => id === 'labels-shuffled')) said.push(over);
-  const still = rate.stuck(e);
+  const still = rate.stuck(e, probes && Math.max(probes.within, probes.across || 0));
   if (still) said.push(still);
   return said;
 }

@@ -105,7 +105,9 @@ function constantChannels({ shape }: Data, constant: ReadonlySet<number>): numbe
 
 export function imbalanced({ data, task, train, validation }: Evidence): Said | null {
   if (!data || task === 'numbers' || data.target.counts.length === 0) return null;
-  const { counts, shape } = data.target;
+  const { counts, shape, distinct, integer } = data.target;
+  // What is to be said of all is no class, but what another model should take them for.
+  if (distinct < 2 && !integer) return null;
   // Of sequences some tokens are frequent, such as those that fill them up.
   if (shape.length > 1 && shape[1] !== 1) return null;
   const total = counts.reduce((a, b) => a + b, 0);

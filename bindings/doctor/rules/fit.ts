@@ -46,14 +46,14 @@ export function probesOf({ batches, history, task, data }: Evidence): Probes | n
 }
 
 export function shuffled(e: Evidence, { within, across, held, rows }: Probes): Said | null {
-  const { train, validation } = e;
+  const { train, validation, graded } = e;
   // What chance gives to so many rows.
   const chance = 0.05 + 2 / Math.sqrt(rows);
   const model = validation?.skill ?? train?.skill ?? 0;
   // A model that learned the wrong class of a group of rows is right by chance of whole groups: rows of the training
   // data itself tell better than it.
   const proven = held > chance + 0.25 && across < held - 0.25;
-  if (!(within < chance) || !(proven || model < chance)) return null;
+  if (!(within < chance) || !(proven || (graded && model < chance))) return null;
   // Without rows that are right, nothing says that they could be.
   return {
     id: 'labels-shuffled',
@@ -70,6 +70,8 @@ export function shuffled(e: Evidence, { within, across, held, rows }: Probes): S
 
 export function underfits(e: Evidence, { within, across }: Probes): Said | null {
   const { train, validation, steps } = e;
+  // Before it has seen its data once, nothing is at its end.
+  if (!e.graded || steps * (e.batches[0]?.[0].sizes[0] ?? 1) < e.history.train.rows) return null;
   const own = Math.max(train?.skill ?? Number.NaN, validation?.skill ?? -1);
   const could = Math.max(within, Number.isNaN(across) ? -1 : across);
   // What still falls is not at its end.
@@ -86,8 +88,8 @@ export function underfits(e: Evidence, { within, across }: Probes): Said | null 
 }
 
 export function overfits(e: Evidence): Said | null {
-  const { train, validation, history } = e;
-  if (!train || !validation) return null;
+  const { train, validation, history, graded } = e;
+  if (!train || !validation || !graded) return null;
   const gap = train.skill - validation.skill;
   const least = Math.min(
     ...history.closes.flatMap(({ validation: past }) => (past && Number.isFinite(past.loss) ? [past.loss] : [])),

@@ -195,6 +195,16 @@ export function dropout(e: Evidence): Said | null {
       'h = functional.dropout(h, 0.5, this.training); // or the layer nn.Dropout, which looks itself',
       0.93,
     );
+  const first = facts.strong.find(({ input, p }) => input && p >= 0.25);
+  // To fill in what was taken away may be the task.
+  if (first && e.data?.numeric && e.data.target.shape.slice(1).join() !== e.data.shape.join())
+    return say(
+      first.path,
+      `Dropout (p = ${n(first.p)}) stands before the first layer: it sets inputs themselves to 0.`,
+      'What was taken away of the data no layer can know.',
+      'new nn.Sequential(new nn.Linear(16, 64), new nn.ReLU(), new nn.Dropout(0.2), new nn.Linear(64, 4)); // behind hidden layers',
+      0.85,
+    );
   const before = facts.drops.find(({ p }) => p >= 0.3);
   if (before)
     return say(

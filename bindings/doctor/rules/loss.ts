@@ -10,11 +10,13 @@ export function softmaxTwice(e: Evidence): Said | null {
   const output = outputOf(e);
   const { form } = e;
   if (!output) return null;
-  const outside = form?.act === 'softmax' && output.core === 'crossEntropy';
+  // With soft targets it is a logarithm of a softmax that is multiplied.
+  const entropy = output.core === 'crossEntropy' || output.core === 'logSoftmax';
+  const outside = form?.act === 'softmax' && entropy;
   const sigmoid =
     output.core === 'bceWithLogits' &&
     (output.op === 'sigmoid' || form?.act === 'sigmoid' || (output.op === 'softmax' && output.unit));
-  const twice = output.core === 'crossEntropy' && output.probabilities;
+  const twice = entropy && output.probabilities;
   if (!outside && !sigmoid && !twice) return null;
   const what = sigmoid ? 'sigmoid' : 'softmax';
   const inside = form?.act === '' || !form ? output.path : null;
@@ -37,24 +39,28 @@ export function softmaxMissing(e: Evidence): Said | null {
   const { core } = output;
   const bare = core === 'nll' && !output.logarithms && !output.probabilities;
   const outside = core === 'bce' && !output.unit;
-  const logs = (core === 'log' || core === 'klDiv') && output.low < 0 && !output.probabilities && output.columns > 1;
+  const divergence = core === 'klDiv' && !output.logarithms;
+  const logs = core === 'log' && output.least < 0 && output.columns > 1;
   const { data, last, first } = e;
   const falls = last < -1 && last < first - 1;
-  const free = core === '' && data?.target.integer === true && output.columns > 1 && falls;
-  if (!bare && !outside && !logs && !free) return null;
+  const free = core === '' && output.plain && data?.target.integer === true && output.columns > 1 && falls;
+  if (!bare && !outside && !logs && !free && !divergence) return null;
   return {
     id: 'softmax-missing',
     where: output.path || null,
     confidence: 0.95,
-    what: bare
-      ? `nllLoss takes logarithms of probabilities, and gets numbers from ${n(output.low)} to ${n(output.high)} whose exponentials do not sum to 1.`
-      : free
-        ? `The loss goes from ${n(first)} to ${n(last)} and has no lower end: outputs go into it as they are.`
-        : `The loss takes probabilities, and gets numbers from ${n(output.low)} to ${n(output.high)}.`,
+    what:
+      bare || divergence
+        ? `${bare ? 'nllLoss' : 'klDiv'} takes logarithms of probabilities, and gets numbers from ${n(output.low)} to ${n(output.high)} whose exponentials do not sum to 1.`
+        : free
+          ? `The loss goes from ${n(first)} to ${n(last)} and has no lower end: outputs go into it as they are.`
+          : `The loss takes probabilities, and gets numbers from ${n(output.low)} to ${n(output.high)}.`,
     why: 'Then the loss has no lower end: outputs grow without bound, and nothing is learned.',
-    remedy: bare
-      ? 'const loss = functional.nllLoss(functional.logSoftmax(output, 1), y); // or crossEntropy(output, y), which does both'
-      : 'const loss = functional.binaryCrossEntropyWithLogits(output, y); // which has the sigmoid in it',
+    remedy: divergence
+      ? "const loss = functional.klDiv(functional.logSoftmax(output, 1), y, { reduction: 'batchmean' });"
+      : bare
+        ? 'const loss = functional.nllLoss(functional.logSoftmax(output, 1), y); // or crossEntropy(output, y), which does both'
+        : 'const loss = functional.binaryCrossEntropyWithLogits(output, y); // which has the sigmoid in it',
   };
 }
 
@@ -69,7 +75,7 @@ type Misfit = readonly [what: string, remedy: string, confidence: number];
 
 const DIFFERENCES = ['square', 'abs', 'huber', 'smoothL1'];
 
-function byClasses({ output }: Fitting): Misfit | null {
+function byClasses({ e, output }: Fitting): Misfit | null {
   const { core, columns } = output;
   if (core === 'crossEntropy' || core === 'nll') {
     if (columns < 2)
@@ -87,6 +93,13 @@ function byClasses({ output }: Fitting): Misfit | null {
     return null;
   }
   const held = output.target;
+  const sums = e.data?.target.sums;
+  if (core === 'bce' && output.probabilities && columns > 2 && sums && (sums[0] < 0.95 || sums[1] > 1.05))
+    return [
+      `Outputs of a row sum to 1, as of a softmax, and targets to ${n(sums[0])} to ${n(sums[1])}: of several labels at once not one can be sure.`,
+      'const loss = functional.binaryCrossEntropyWithLogits(logits, y); // of the numbers before the softmax',
+      0.95,
+    ];
   if (core.startsWith('bce') && held && (held.low < 0 || held.high > 1))
     return [
       `The loss takes targets from 0 to 1, and gets ${n(held.low)} to ${n(held.high)}.`,
@@ -96,11 +109,19 @@ function byClasses({ output }: Fitting): Misfit | null {
   return null;
 }
 
+/** Whether a loss is the library's cross entropy, or calls it: others weigh logarithms by what they like. */
+const isCrossEntropy = (loss: unknown): boolean => {
+  const name = typeof loss === 'function' ? `${loss.name} ${loss}` : (loss as object).constructor.name;
+  return /crossEntropy/i.test(name);
+};
+
 /** Probabilities of classes that are none: of several labels at once, or quantities. */
 function bySums({ e, output, target }: Fitting): Misfit | null {
   const { sums } = target;
+  const isNamed = isCrossEntropy(e.loss);
   const isEntropy = output.core === 'logSoftmax' && output.op !== 'logSoftmax' && e.form?.act === '';
   const [low, high] = sums ?? [1, 1];
+  if (!isNamed && (!target.several || target.low < 0)) return null;
   if (!isEntropy || (target.shape[1] ?? 0) < 2 || (Math.abs(low - 1) < 0.05 && Math.abs(high - 1) < 0.05)) return null;
   return [
     `Rows of targets sum to ${n(low)} to ${n(high)}, and crossEntropy takes them as probabilities of classes, of which one is right.`,
@@ -177,7 +198,14 @@ export function misfit(e: Evidence): Said | null {
 export function wrongSign(e: Evidence): Said | null {
   const { history, form } = e;
   const output = outputOf(e);
-  const looks = history.closes.filter(({ descent }) => descent !== null && Math.abs(descent) > 0.02);
+  const maximises = e.patient.optimizer.paramGroups.some(
+    (group) => (group as { maximize?: boolean }).maximize === true,
+  );
+  const plain = output?.plain === true && output.core !== '';
+  // Of a loss of its own only the program knows which end is good.
+  const looks = history.closes.filter(
+    ({ descent, exact }) => descent !== null && Math.abs(descent) > 0.02 && (plain || (exact && !maximises)),
+  );
   const [first] = looks;
   // The first step has no momentum yet: whatever the optimizer, it goes down what it was given.
   const up = looks.filter(({ descent }) => (descent as number) < 0);
@@ -185,12 +213,11 @@ export function wrongSign(e: Evidence): Said | null {
     first !== undefined && (first.descent as number) < -0.05 && (first.step === 0 || up.length > 0.7 * looks.length);
   // Of logarithms it is right where what they are weighted by is: then nothing is learned.
   const logs = output?.core.startsWith('log') === true;
-  const inside = output?.sign === -1 && (!logs || !((e.train?.skill ?? 0) > 0.05));
-  const negated = form?.negated === true && history.closes.some(({ exact }) => exact);
+  // What logarithms are multiplied with is a probability, or a class: rewards have both signs.
+  const weighted = logs && (e.data?.target.low ?? 0) < 0;
+  const inside = output?.sign === -1 && !weighted && (!logs || !((e.train?.skill ?? 0) > 0.05));
+  const negated = plain && form?.negated === true && history.closes.some(({ exact }) => exact);
   if (!inside && !ascends && !negated) return null;
-  const maximises = e.patient.optimizer.paramGroups.some(
-    (group) => (group as { maximize?: boolean }).maximize === true,
-  );
   return {
     id: 'wrong-sign',
     where: null,

@@ -63,6 +63,17 @@ function swing(losses: readonly number[]): { size: number; turns: number; mean: 
   return { size, turns, mean };
 }
 
+/** How many standard errors the slope of a line through the losses is from 0. */
+function trendOf(losses: readonly number[]): number {
+  const [mean, middle] = [meanOf(losses), (losses.length - 1) / 2];
+  const [xx, xy, yy] = losses.reduce(
+    ([a, b, c], v, i) => [a + (i - middle) ** 2, b + (i - middle) * (v - mean), c + (v - mean) ** 2],
+    [0, 0, 0],
+  );
+  const rest = Math.max(0, yy - xy ** 2 / xx) / (losses.length - 2);
+  return xy / Math.sqrt(Math.max(1e-30, rest * xx));
+}
+
 /** What the rules of learning rates go by. */
 interface Rate {
   readonly lr: number;
@@ -117,6 +128,8 @@ export function rates(e: Evidence): Said[] {
   const lr = rateOf(e);
   const diverged = e.history.broken !== null;
   if (steps < 15 || !(lr > 0)) return [];
+  // Where the loss is not known to be one that should fall, only that it grows without bound says something.
+  if (!e.judged && !diverged && !(last > 2 * Math.abs(first) + 1)) return [];
   const { size, mean, turns } = losses.length > 8 ? swing(losses) : { size: 0, mean: 1, turns: 0 };
   const level = Math.max(Math.abs(mean), 0.2 * Math.abs(first));
   const swings = size > 0.35 * level && size > 3 * e.noise && skillOf(e) < 0.95;
@@ -141,11 +154,19 @@ export function rates(e: Evidence): Said[] {
   return low ? [low] : said;
 }
 
-export function stuck(e: Evidence): Said | null {
+/** @param could the skill that a small network has; null: it was not tried */
+export function stuck(e: Evidence, could: number | null): Said | null {
   const { losses, first, last, steps } = e;
   if (steps < 20 || losses.length < 20) return null;
   const moved = Math.abs(first - last);
   const { size } = swing(losses);
+  const trend = trendOf(losses);
+  const constant = moved + size < 1e-5 * Math.abs(first);
+  // The loss should fall: it is a known one, and something else learns from the data, or nothing tells.
+  if (!constant && !(e.graded && (could ?? 1) > Math.max(0, skillOf(e)) + 0.25)) return null;
+  const rows = (e.batches[0]?.[0].sizes[0] ?? 1) * steps;
+  // What falls for sure does move, and what has not seen its data once has not begun.
+  if (!constant && (trend < -3 || rows < e.history.train.rows)) return null;
   if (moved > 0.03 * Math.abs(first) && moved > 2 * size) return null;
   if (moved > 0.1 * Math.abs(first) || skillOf(e) > 0.25) return null;
   return {

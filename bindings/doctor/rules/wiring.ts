@@ -89,7 +89,11 @@ export function withoutGradient(e: Evidence): Said | null {
   if (!looked) return null;
   // Exact zeros at all steps are none as well; those behind units that are dead have another cause.
   const none = own.filter(
-    (weight) => weight.x.requiresGrad && gradients(e, weight).every((g) => g === 0) && !moves(e, weight),
+    (weight) =>
+      weight.x.requiresGrad &&
+      gradients(e, weight).every((g) => g === 0) &&
+      !moves(e, weight) &&
+      !isInvariant(e, weight),
   );
   // What is frozen and still as it was made was not frozen to keep what it had learned.
   const frozen = own.filter(({ x, path, group }) => !x.requiresGrad && group && isFresh(e, path) && x.ndim > 1);
@@ -117,6 +121,12 @@ export function withoutGradient(e: Evidence): Said | null {
   };
 }
 
+/** Zeros that came as a gradient, where others of the same module have more: what follows takes it away again. */
+const isInvariant = (e: Evidence, weight: Weight): boolean =>
+  weight.x.ndim < 2 &&
+  gradients(e, weight).length > 0 &&
+  e.weights.some((other) => ownerOf(other.path) === ownerOf(weight.path) && moves(e, other));
+
 /** Whether a weight looks like a uniform initialisation that nobody trained: its bound is that of its fan-in. */
 function isFresh({ before, after }: Evidence, path: string): boolean {
   const fact = (before ?? after)?.weights.find((weight) => weight.path === path);
@@ -128,7 +138,13 @@ export function neverChange(e: Evidence): Said | null {
   const others = e.weights.filter(({ path }) => path === '');
   if (e.history.lights.length === 0 || e.steps < 2) return null;
   const still = own.filter((weight) => !moves(e, weight));
-  const isIdle = (weight: Weight): boolean => !gradients(e, weight).length || gradients(e, weight).some((g) => g > 0);
+  // What a norm or a softmax takes away again has no gradient but what rounding leaves.
+  const isIdle = ({ x }: Weight): boolean => {
+    const looks = e.history.lights.filter(({ norms }) => (norms.get(x)?.gradient ?? null) !== null);
+    return (
+      looks.length === 0 || looks.some(({ norms, gradient }) => (norms.get(x)?.gradient ?? 0) > 1e-5 * (gradient ?? 0))
+    );
+  };
   const stuck = still.filter(isIdle);
   const all = e.weights.filter(({ path }) => path !== '');
   const copied = own.length === 0 && all.length > 0 && others.length > 0 && !all.some((weight) => moves(e, weight));
@@ -248,15 +264,17 @@ export function clipping({ history, train, validation }: Evidence): Said | null 
   };
 }
 
-export function decayOnNorms({ weights }: Evidence): Said | null {
+export function decayOnNorms({ weights, patient }: Evidence): Said | null {
   const some = weights.filter(
     ({ x, group, path }) => x.ndim === 1 && path !== '' && Number(group?.weightDecay ?? 0) > 0,
   );
   if (some.length === 0) return null;
+  const modules = new Map(patient.model.namedModules());
+  const norm = some.find(({ path }) => /norm/i.test(modules.get(ownerOf(path))?.constructor.name ?? ''));
   return {
     id: 'weight-decay-on-norms',
     kind: 'hint',
-    where: ownerOf(some[0]?.path ?? ''),
+    where: ownerOf((norm ?? some[0])?.path ?? ''),
     confidence: 0.9,
     what: `Weight decay pulls ${some.length} scales of norms and biases to 0 as well: ${listed(some.map(({ path }) => path))}.`,
     why: 'They have little to overfit with, and a norm needs its scale; most recipes leave them out.',
