@@ -82,7 +82,9 @@ function equalOf(weights: readonly Weight[], start: Copies): Equal[] {
   });
 }
 
-/** Logarithms that are multiplied with something other than probabilities or classes: rewards, which are a surrogate. */
+/**
+ * Logarithms that are multiplied with something other than probabilities or classes: rewards, which are a surrogate.
+ */
 function isWeighed(facts: Facts | null, data: Data | null): boolean {
   if (!facts || !data || data.target.integer || !facts.output.core.startsWith('log')) return false;
   const { sums, whole, low, high } = data.target;

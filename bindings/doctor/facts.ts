@@ -59,7 +59,9 @@ export interface OutputFact {
   readonly logarithms: boolean;
   /** The least number that the core gets. */
   readonly least: number;
-  /** Whether nothing but the core, sums and such stands between the output and the loss: no model of pairs or players. */
+  /**
+   * Whether nothing but the core, sums and such stands between the output and the loss: no model of pairs or players.
+   */
   readonly plain: boolean;
   /** Between 0 and 1 throughout. */
   readonly unit: boolean;

@@ -21,8 +21,8 @@ export interface WatchOptions {
   /** What it does not learn from. @defaultValue null */
   validation?: Batches | null;
   /**
-   * Every how many steps gradients, weights and updates are measured at first; later on less often. The loss is noted at
-   * each.
+   * Every how many steps gradients, weights and updates are measured at first; later on less often. The loss is noted
+   * at each.
    * @defaultValue 10
    */
   every?: number;

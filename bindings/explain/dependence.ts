@@ -137,7 +137,8 @@ export interface PermutationImportance {
  * const model = (x: Tensor) => x.select(1, 0);
  * const x = randn([100, 2]);
  * const score = (output: Tensor, y: Tensor) => output.sub(y).square().mean().neg();
- * console.log(explain.permutationImportance(model, x, x.select(1, 0), { score }).mean.select(0, 1).item() === 0); // true
+ * const { mean } = explain.permutationImportance(model, x, x.select(1, 0), { score });
+ * console.log(mean.select(0, 1).item() === 0); // true
  * ```
  */
 export const permutationImportance: (

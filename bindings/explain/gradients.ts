@@ -88,7 +88,8 @@ export function meanOnTheWay(
  * @example
  * ```ts
  * const model = new nn.Sequential(new nn.Linear(4, 8), new nn.Tanh(), new nn.Linear(8, 3));
- * const [parts, delta] = explain.integratedGradients(model, randn([2, 4]), { target: 1, returnConvergenceDelta: true });
+ * const options = { target: 1, returnConvergenceDelta: true } as const;
+ * const [parts, delta] = explain.integratedGradients(model, randn([2, 4]), options);
  * console.log(parts.shape, delta.shape); // [2, 4] [2]
  * ```
  */

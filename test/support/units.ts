@@ -99,9 +99,10 @@ const keepsLayout = (kernel: KernelName, along: string, sizes: Numbers): boolean
     );
   });
 
-/** Units that go together where they are no single ones: numbers are drawn in fours, and weights repeat by the row. */
+/** Units that go together where they are no single ones: numbers are drawn by blocks, and weights repeat by the row. */
 function together(kernel: KernelName, along: string, sizes: Numbers): number {
-  if (/^(randint_i32|uniform_f32|normal_f32|bernoulli_f32|dropout_forward_f32)$/.test(kernel)) return 4;
+  if (/^(randint_i32|uniform_f32|normal_f32|bernoulli_f32)$/.test(kernel)) return 4;
+  if (kernel === 'dropout_forward_f32') return 16;
   if (kernel === 'attention_forward_f32' && along === 'rows') return 64; // queries of a block
   return kernel.startsWith('bce_with_logits_') ? Math.max(1, sizes.inner as number) : 1;
 }

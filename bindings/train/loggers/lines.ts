@@ -46,7 +46,10 @@ export class Lines {
     this.#open(line);
   }
 
-  /** Writes all lines anew; what takes lines gets the first and the last of them. @throws ArgumentError before open() */
+  /**
+   * Writes all lines anew; what takes lines gets the first and the last of them.
+   * @throws ArgumentError before open()
+   */
   rewrite(lines: readonly string[]): void {
     const write = this.#open;
     if (this.#file) this.#file.renew(lines);

@@ -78,7 +78,10 @@ export const choice = callable<<T>(options: readonly T[]) => Distribution<T>>(
   (options: readonly unknown[]): Distribution<never> => {
     if (options.length === 0) throw new ArgumentError('choice: expected at least one option, got none');
     const fault = jsonFault(options, 'options');
-    if (fault) throw new ArgumentError(`choice: expected ${fault}; choose among names, and look them up`);
+    if (fault)
+      throw new ArgumentError(
+        `choice: expected options of JSON, got others: ${fault}; choose among names, and look them up`,
+      );
     const all = [...options] as never[];
     return {
       ...{ kind: 'choice', text: `choice ${JSON.stringify(all)}`, options: all },
