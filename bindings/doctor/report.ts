@@ -1,4 +1,6 @@
 // From what was noted to a report: rules, and which of what they say is the cause of the rest.
+
+import { scope } from '../scope.ts';
 import type { Watcher } from './doctor.ts';
 import { type Evidence, gather } from './evidence.ts';
 import type { Finding, Said } from './finding.ts';
@@ -152,9 +154,12 @@ function ranked(said: readonly Said[]): Said[] {
 }
 
 export function findingsOf(watcher: Watcher): { findings: Finding[]; evidence: Evidence } {
-  const evidence = gather(watcher);
-  const findings = ranked(judge(evidence)).map(
-    (one): Finding => ({ ...one, kind: one.kind ?? 'fault', line: watcher.lineOf(one.where) }),
-  );
-  return { findings, evidence };
+  // What it computes is given back at once, and not when the collector finds the time.
+  return scope(() => {
+    const evidence = gather(watcher);
+    const findings = ranked(judge(evidence)).map(
+      (one): Finding => ({ ...one, kind: one.kind ?? 'fault', line: watcher.lineOf(one.where) }),
+    );
+    return { findings, evidence };
+  });
 }

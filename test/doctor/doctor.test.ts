@@ -63,4 +63,25 @@ describe.each([1, 2])('the doctor, %i threads', (threads) => {
   ])('leaves no trace in %s steps, reports included', async (_, compiled) => {
     expect(await train(true, compiled)).toEqual(await train(false, compiled));
   });
+
+  it.each([1e-2, 1e-6])('keeps no memory of reports, at a learning rate of %d', async (lr) => {
+    manualSeed(5);
+    const [x, y] = [randn([128, 6]), randint(0, 3, [128])];
+    const model = new nn.Sequential(new nn.Linear(6, 16), new nn.ReLU(), new nn.Linear(16, 3));
+    const optimizer = new optim.Adam(model.parameters(), { lr });
+    const doctor = watch(model, optimizer, { loss: F.crossEntropy, train: [[x, y]] });
+    for (let i = 0; i < 50; i++)
+      scope(() => {
+        optimizer.zeroGrad();
+        const loss = F.crossEntropy(model.forward(x), y);
+        loss.backward();
+        optimizer.step();
+        doctor.step(loss, { input: x, target: y });
+      });
+    await doctor.report();
+    const { used, blocks } = rg.backend().memory;
+    for (let i = 0; i < 4; i++) await doctor.report();
+    expect(rg.backend().memory).toMatchObject({ used, blocks });
+    doctor.close();
+  });
 });
