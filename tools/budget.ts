@@ -32,9 +32,13 @@ export const budget: readonly Limit[] = [
   { what: '… of lines, and of JSON', file: 'data/lines', after: 'data/stages', limit: 10_400 },
   { what: '… of texts', file: 'data/text', after: 'data/stages', limit: 5_800 },
   { what: '… of arrays', file: 'data/arrays', after: 'data/stages', limit: 5_400 },
-  { what: '… of Parquet', file: 'data/parquet', after: 'data/stages', limit: 6_500 },
-  { what: '… of Arrow', file: 'data/arrow', after: 'data/stages', limit: 7_500 },
-  { what: '… of images', file: 'data/images', after: 'data/stages', limit: 6_700 },
+  // What packages trust in damaged files is checked before: pages and batches by parts of their own, which come with
+  // the readers; the sizes of these were 6.5, 7.5 and 6.7 kB before they called them, and before that of JPEG.
+  { what: '… of Parquet', file: 'data/parquet', after: 'data/stages', limit: 6_800 },
+  { what: '… … its check of pages', file: 'data/parquet-pages', after: 'data/parquet', limit: 2_400 },
+  { what: '… of Arrow', file: 'data/arrow', after: 'data/stages', limit: 7_800 },
+  { what: '… … its check of batches', file: 'data/arrow-costs', after: 'data/arrow', limit: 1_000 },
+  { what: '… of images', file: 'data/images', after: 'data/stages', limit: 7_000 },
   { what: '… its look at data', file: 'data/look', after: 'data/stages', limit: 3_700 },
   { what: '… what fits preparations', file: 'data/fit', after: 'data/stages', limit: 800 },
   { what: '… its workers', file: 'data/team', after: 'data/stages', limit: 2_300 },

@@ -1,6 +1,7 @@
 // Parquet and Arrow files of other programs, against what those say is in them.
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { int32, list, tableFromArrays, tableToIPC } from '@uwdata/flechette';
 import { describe, expect, it } from 'vitest';
 import { arrow, type Field, parquet, type TableFile } from '../../bindings/data/index.ts';
 import { ArgumentError, FormatError, RetrogradError } from '../../bindings/index.ts';
@@ -109,6 +110,42 @@ describe('columns', () => {
   it('may be longer than a window of LZ4', async () => {
     const { n } = await read(open('long.lz4.feather'));
     expect(n).toEqual(Array.from({ length: 30_000 }, (_, i) => (i * i) % 1009));
+  });
+});
+
+describe('what damage would have readers do without an end', () => {
+  /** The bytes of a file, of which one is another. */
+  function changed(name: string, at: number, from: number, to: number): Uint8Array {
+    const bytes = Uint8Array.from(bytesOf(name));
+    expect(bytes[at]).toBe(from);
+    bytes[at] = to;
+    return bytes;
+  }
+
+  it.each([
+    // The levels of struct.b begin two bytes later than they are, where a run has 2^20 values and more.
+    ['runs of levels', 'missing.v2-pages.parquet', 4646, 0, 4, /a run that is longer than/],
+    // Fewer than no children, among which columns of places are looked for.
+    ['groups of columns', 'missing.gzip.parquet', 4890, 2, 3, /a schema of less than no columns/],
+  ])('%s of Parquet are refused', async (_what, name, at, from, to, message) => {
+    const file = parquet(changed(name, at, from, to));
+    await expect(read(file)).rejects.toThrow(FormatError);
+    await expect(read(file)).rejects.toThrow(message);
+  });
+
+  it.each([
+    ['that are longer than their child', [0, 1, 2 ** 30]],
+    ['that go back', [0, 3, 0]],
+  ])('lists of Arrow are refused %s', async (_what, wrong) => {
+    const right = [0, 1, 3];
+    const table = tableFromArrays({ lists: [[1], [2, 3]] }, { types: { lists: list(int32()) } });
+    const bytes = Uint8Array.from(tableToIPC(table, { format: 'stream' }) as Uint8Array);
+    expect((await read(arrow(bytes))).lists?.map(plain)).toEqual([[1], [2, 3]]);
+    const ints = new Int32Array(bytes.buffer, 0, bytes.length >> 2);
+    const places = [...ints.keys()].filter((i) => right.every((offset, k) => ints[i + k] === offset));
+    for (const place of places) ints.set(wrong, place);
+    await expect(read(arrow(bytes))).rejects.toThrow(/offsets that go back|more items than there are/);
+    await expect(read(arrow(bytes))).rejects.toThrow(FormatError);
   });
 });
 

@@ -39,6 +39,31 @@ describe.each(Object.entries(expected))('%s', (name, of) => {
   });
 });
 
+describe('damaged images', () => {
+  it.each([
+    ['cats/palette.png', 16, /4294967295 × \d+ pixels in/],
+    ['dogs/photo.jpg', -1, /4294836225 pixels and 0 scans in/],
+    ['dogs/grey.jpeg', -1, /4294836225 pixels and 0 scans in/],
+  ])('%s is refused where its head says more pixels than its bytes can be', async (name, at, message) => {
+    const bytes = Uint8Array.from(readFileSync(FOLDER + name));
+    // The height and the width of JPEG lie five bytes behind the mark of its frame.
+    const place =
+      at < 0 ? bytes.findIndex((byte, i) => byte === 255 && [0xc0, 0xc2].includes(bytes[i + 1] ?? 0)) + 5 : at;
+    bytes.fill(255, place, place + 4);
+    await expect(decodeImage(bytes)).rejects.toThrow(message);
+    await expect(decodeImage(bytes)).rejects.toThrow(FormatError);
+  });
+
+  it('leave the decoder of JPEG as it was', async () => {
+    const bytes = Uint8Array.from(readFileSync(`${FOLDER}dogs/grey.jpeg`));
+    const right = await decodeImage(bytes);
+    const broken = bytes.slice();
+    broken[142] = 88; // a code of the table of Huffman that 130 values would have
+    for (let i = 0; i < 20; i++) await expect(decodeImage(broken)).rejects.toThrow(FormatError);
+    expect(await decodeImage(bytes)).toEqual(right);
+  });
+});
+
 describe('a folder of images', () => {
   it('has a class for each folder, and pixels in batches', async () => {
     const folder = await imageFolder(FOLDER, { size: [8, 8] });

@@ -1,4 +1,4 @@
-// Broken Parquet files, PNG images and tokenizers of other programs, by the ten thousand: typed errors, soon.
+// Broken Parquet and Arrow files, images and tokenizers of other programs, by the ten thousand: typed errors, soon.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -7,19 +7,16 @@ import { FormatError, RetrogradError } from '../../bindings/index.ts';
 import { randomNumbers } from '../support/random.ts';
 
 const TESTS = join(import.meta.dirname, '..');
-const COUNT = 300;
-/**
- * The most seconds of the processor that a file of some kilobytes may take, and bytes that it may add to the process.
- */
+/** Mutants of each file. */
+const COUNT = Number(process.env.COUNT ?? 300);
+/** The most seconds of the processor that a file of some kilobytes may take, and bytes that it may add to memory. */
 const [MOST_SECONDS, MOST_BYTES] = [5, 2 ** 29];
-
-const FLAT = ['bool', 'i8', 'i16', 'i32', 'i64', 'u8', 'f32', 'f64', 'text'];
 
 type Read = (bytes: Uint8Array<ArrayBuffer>) => Promise<unknown>;
 const READERS: readonly (readonly [name: string, files: readonly string[], read: Read])[] = [
-  // Of nested columns hyparquet's loops have no end where levels are damaged.
-  ['parquet', within('data/columnar', /\.parquet$/), (bytes) => data.parquet(bytes, { columns: FLAT }).toArray()],
-  ['decodeImage', within('data/images', /\.png$/), (bytes) => data.decodeImage(bytes)],
+  ['parquet', within('data/columnar', /\.parquet$/), (bytes) => data.parquet(bytes).toArray()],
+  ['arrow', within('data/columnar', /\.(arrows?|feather)$/), (bytes) => data.arrow(bytes).toArray()],
+  ['decodeImage', within('data/images', /\.(png|jpe?g)$/), (bytes) => data.decodeImage(bytes)],
 ];
 
 function within(folder: string, pattern: RegExp): string[] {

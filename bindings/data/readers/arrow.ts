@@ -1,10 +1,11 @@
 // Arrow IPC files (Feather) and streams, by flechette: record batch by record batch, each read when it is asked for.
-import type { Field as ArrowField, DataType } from '@uwdata/flechette';
+import type { Field as ArrowField, Table as ArrowTable, DataType } from '@uwdata/flechette';
 import { BackendError, FormatError } from '../../memory/errors.ts';
 import { Table } from '../passes/table.ts';
 import type { Reader, Row, Source, State } from '../pipeline/source.ts';
 import type { ByteSource } from '../sources/byte-source.ts';
 import type { ColumnType, Field } from '../sources/types.ts';
+import type { checkCosts } from './arrow-costs.ts';
 import { openRandom, type RandomBytes } from './bytes.ts';
 import { pick, reading, toColumn } from './columns.ts';
 import { DICTIONARY, messageOf, RECORDS, SCHEMA } from './flatbuffer.ts';
@@ -37,7 +38,12 @@ async function addCodecs({ CompressionType, setCompressionCodec }: Flechette): P
   let zstd: (bytes: Uint8Array) => Uint8Array;
   try {
     const { decompress } = await import('fzstd');
-    zstd = (bytes) => decompress(bytes).slice(); // to begin where every type of numbers may
+    zstd = (bytes) => {
+      const size = unpackedSize(bytes);
+      const unpacked = decompress(bytes);
+      if (unpacked.length !== size) throw new RangeError(`bytes that unpack to ${size}, not ${unpacked.length}`);
+      return unpacked.slice(); // to begin where every type of numbers may
+    };
   } catch (cause) {
     // Only now, since most files are not packed so.
     zstd = () => {
@@ -45,6 +51,35 @@ async function addCodecs({ CompressionType, setCompressionCodec }: Flechette): P
     };
   }
   setCompressionCodec(CompressionType.ZSTD, { encode, decode: zstd });
+}
+
+/**
+ * How many bytes packed ones become, which Arrow has in front of them.
+ * @throws RangeError where they never do, and where Zstandard's window is larger than its own program has it: 128 MiB
+ */
+function unpackedSize(bytes: Uint8Array): number {
+  const size = Number(new DataView(bytes.buffer, bytes.byteOffset - 8, 8).getBigInt64(0, true));
+  const window = ((bytes[4] as number) & 32) > 0 ? 0 : (bytes[5] as number) >> 3;
+  if (!(size >= 0 && size <= 2 ** 26 + 255 * bytes.length && window <= 17))
+    throw new RangeError(`${bytes.length} bytes that unpack to ${size}`);
+  return size;
+}
+
+/**
+ * The table of messages. flechette makes the values of dictionaries as it reads them, so that these are counted first.
+ */
+function tableOf({ Column, tableFromIPC }: Flechette, messages: Uint8Array[], check: typeof checkCosts): ArrowTable {
+  const { cache } = Column.prototype;
+  Column.prototype.cache = function () {
+    check([this]);
+    return cache.call(this);
+  };
+  try {
+    // Dates as milliseconds, and whole numbers of 64 bits as bigint, whose values toColumn() looks at.
+    return tableFromIPC(messages, { useBigInt: true, useDate: false });
+  } finally {
+    Column.prototype.cache = cache;
+  }
 }
 
 /** A message of a stream: what it holds, its bytes, and where the next begins. */
@@ -142,7 +177,7 @@ export class ArrowSource implements Source<Row> {
   }
 
   async open(_epoch: number, state?: State): Promise<ArrowReader> {
-    const library = await flechette();
+    const [library, { checkCosts }] = [await flechette(), await import('./arrow-costs.ts')];
     await addCodecs(library);
     const file = await openRandom('arrow', this.#source);
     try {
@@ -153,7 +188,7 @@ export class ArrowSource implements Source<Row> {
         const { fields = [] } = library.tableFromIPC([schema.bytes]).schema;
         const wanted = pick('arrow', fields.map(fieldOf), this.#columns, this.#types);
         const { at, dictionaries } = (state as ArrowState | undefined) ?? { at: schema.end, dictionaries: [] };
-        const reader = new ArrowReader(library, file, wanted, schema.bytes, at);
+        const reader = new ArrowReader(library, checkCosts, file, wanted, schema.bytes, at);
         for (const place of dictionaries) await reader.addDictionary(place);
         return reader;
       });
@@ -167,6 +202,7 @@ export class ArrowSource implements Source<Row> {
 class ArrowReader implements Reader<Row> {
   readonly fields: readonly Field[];
   readonly #library: Flechette;
+  readonly #check: typeof checkCosts;
   readonly #file: RandomBytes;
   /** The messages that every batch needs: the schema, then dictionaries. */
   readonly #before: Uint8Array[];
@@ -174,8 +210,16 @@ class ArrowReader implements Reader<Row> {
   #at: number;
   #closed = false;
 
-  constructor(library: Flechette, file: RandomBytes, fields: readonly Field[], schema: Uint8Array, at: number) {
+  constructor(
+    library: Flechette,
+    check: typeof checkCosts,
+    file: RandomBytes,
+    fields: readonly Field[],
+    schema: Uint8Array,
+    at: number,
+  ) {
     this.#library = library;
+    this.#check = check;
     this.#file = file;
     this.fields = fields;
     this.#before = [schema];
@@ -207,9 +251,8 @@ class ArrowReader implements Reader<Row> {
   }
 
   #decode(bytes: Uint8Array): Table {
-    // Dates as milliseconds, and whole numbers of 64 bits as bigint, whose values toColumn() looks at.
-    const options = { useBigInt: true, useDate: false };
-    const table = this.#library.tableFromIPC([...this.#before, bytes], options);
+    const table = tableOf(this.#library, [...this.#before, bytes], this.#check);
+    this.#check(this.fields.map(({ name }) => table.getChild(name)));
     const columns = this.fields.map(({ name, type }) => {
       const values = table.getChild(name).toArray() as ArrayLike<unknown>;
       if (values.length < table.numRows) throw damaged(this.#file, this.#at);

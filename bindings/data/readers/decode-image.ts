@@ -21,6 +21,17 @@ const missing = (name: string, format: string, cause: unknown): BackendError =>
     { cause },
   );
 
+/** Numbers of a pixel by PNG's types of colours; and how many bytes a packed one may become. */
+const [NUMBERS, MOST_PACKED] = [[1, 0, 3, 1, 2, 0, 4], 1032];
+
+/** @throws Error where a PNG file says that it is more than its bytes can be, which the decoder would believe */
+function checkPng(bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [width, height, depth] = [view.getUint32(16), view.getUint32(20), view.getUint8(24)];
+  const bits = width * height * depth * (NUMBERS[view.getUint8(25)] ?? 0);
+  if (bits > 8 * MOST_PACKED * bytes.length) throw new Error(`${width} × ${height} pixels in ${bytes.length} bytes`);
+}
+
 async function decodePng(bytes: Uint8Array): Promise<Pixels> {
   let png: typeof import('fast-png');
   try {
@@ -28,6 +39,7 @@ async function decodePng(bytes: Uint8Array): Promise<Pixels> {
   } catch (cause) {
     throw missing('fast-png', 'PNG', cause);
   }
+  checkPng(bytes);
   const image = png.decode(bytes);
   const { width, height, depth, palette } = image;
   if (palette) {
@@ -76,6 +88,24 @@ async function openJpeg(): Promise<(bytes: Uint8Array) => Promise<Pixels>> {
   };
 }
 
+/** The most pixels of a JPEG file: so many, and what its bytes may hold, of which blocks take bits; and its scans. */
+const [MOST_PIXELS, MOST_OF_BYTE, MOST_SCANS] = [2 ** 22, 512, 256];
+
+/** @throws Error where a JPEG file says that it is more than its bytes can be, which the decoder would believe */
+function checkJpeg(bytes: Uint8Array): void {
+  const word = (at: number): number => ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+  let scans = 0;
+  for (let at = 2; at >= 2 && at + 4 < bytes.length; at = bytes.indexOf(255, at)) {
+    const mark = bytes[at + 1] as number;
+    // Heights and widths are in frames: all marks of 0xc0 to 0xcf but those of tables.
+    const area = mark >> 4 === 12 && ![0xc4, 0xc8, 0xcc].includes(mark) ? word(at + 5) * word(at + 7) : 0;
+    if (mark === 0xda) scans++;
+    if (area > MOST_PIXELS + MOST_OF_BYTE * bytes.length || scans > MOST_SCANS)
+      throw new Error(`${area} pixels and ${scans} scans in ${bytes.length} bytes`);
+    at += mark === 255 ? 1 : mark < 2 || (mark >= 0xd0 && mark < 0xda) ? 2 : 2 + word(at + 2);
+  }
+}
+
 /** Calls what answers with an ImageData, a class that only pages have. */
 async function withImageData<T>(call: () => Promise<T>): Promise<T> {
   if ('ImageData' in globalThis) return call();
@@ -114,11 +144,15 @@ async function pixelsOf(bytes: Uint8Array): Promise<Pixels> {
       return await decodeInPage(bytes);
     if (isPng(bytes)) return await decodePng(bytes);
     if (isJpeg(bytes)) {
+      checkJpeg(bytes);
       jpeg ??= openJpeg();
-      jpeg.catch(() => {
+      try {
+        return await (await jpeg)(bytes);
+      } catch (cause) {
+        // It ends its program by an error, whose memory is what it was then: what follows might never end.
         jpeg = undefined;
-      });
-      return await (await jpeg)(bytes);
+        throw cause;
+      }
     }
   } catch (cause) {
     if (cause instanceof BackendError) throw cause;

@@ -51,10 +51,10 @@ class Flat {
     return { at: at + 4, count };
   }
 
-  /** The first number of each struct of 16 bytes in a vector. */
-  firsts(slot: number): number[] {
-    const { at, count } = this.vector(slot, 16);
-    return Array.from({ length: count }, (_, i) => Number(this.#view.getBigInt64(at + 16 * i, true)));
+  /** The first number of each item, of `size` bytes, in a vector. */
+  longs(slot: number, size = 8): number[] {
+    const { at, count } = this.vector(slot, size);
+    return Array.from({ length: count }, (_, i) => Number(this.#view.getBigInt64(at + size * i, true)));
   }
 
   tables(slot: number): Flat[] {
@@ -73,8 +73,10 @@ export const [SCHEMA, DICTIONARY, RECORDS] = [1, 2, 3];
 const MOST_PACKED = 255;
 /** Lists in lists in lists … */
 const DEEPEST = 64;
-/** Union and FixedSizeBinary, FixedSizeList, by their numbers in Schema.fbs. */
-const [UNION, FIXED_BINARY, FIXED_LIST] = [14, 15, 16];
+/** Decimal, Union, FixedSizeBinary and FixedSizeList, by their numbers in Schema.fbs. */
+const [DECIMAL, UNION, FIXED_BINARY, FIXED_LIST] = [7, 14, 15, 16];
+/** Digits after the point, of which 256 bits have fewer. */
+const MOST_DIGITS = 128;
 
 /** @throws RangeError unless fields end */
 function checkFields(fields: readonly Flat[], left: { count: number }, depth: number): void {
@@ -86,6 +88,7 @@ function checkFields(fields: readonly Flat[], left: { count: number }, depth: nu
     if (kind === UNION) type?.vector(6, 4);
     if ((kind === FIXED_BINARY || kind === FIXED_LIST) && (type?.int(4) ?? 0) < 0)
       throw new RangeError('a size below 0');
+    if (kind === DECIMAL && Math.abs(type?.int(6) ?? 0) > MOST_DIGITS) throw new RangeError('digits without an end');
     for (const pair of field.tables(16)) pair.vector(4, 1);
     checkFields(field.tables(14), left, depth + 1);
   }
@@ -107,8 +110,10 @@ export function messageOf(metadata: Uint8Array): { readonly type: number; readon
     const batch = type === DICTIONARY ? content?.table(6) : type === RECORDS ? content : null;
     // Each value has a bit at least.
     const most = 8 * body * (batch?.table(10) ? MOST_PACKED : 1);
-    const counts = batch ? [batch.long(4), ...batch.firsts(6)] : [];
-    batch?.vector(8, 16);
+    const counts = batch ? [batch.long(4), ...batch.longs(6, 16)] : [];
+    const buffers = batch?.vector(8, 16).count ?? 0;
+    // Texts by views say how many buffers each column has.
+    counts.push(...(batch?.longs(12).map((count) => (count <= buffers ? count : -1)) ?? []));
     return body >= 0 && counts.every((count) => count >= 0 && count <= most) ? { type, body } : undefined;
   } catch {
     return undefined;

@@ -1,12 +1,13 @@
 // Parquet, by hyparquet: row groups and columns are read by range as they are asked for.
 import type { AsyncBuffer, FileMetaData, ParquetScan, SchemaElement, SchemaTree } from 'hyparquet';
-import { BackendError } from '../../memory/errors.ts';
+import { BackendError, FormatError } from '../../memory/errors.ts';
 import { Table } from '../passes/table.ts';
 import type { Reader, Row, Source, State } from '../pipeline/source.ts';
 import type { ByteSource } from '../sources/byte-source.ts';
 import type { ColumnType, Field } from '../sources/types.ts';
 import { openRandom, type RandomBytes } from './bytes.ts';
 import { pick, reading, toColumn } from './columns.ts';
+import type { Chunk } from './parquet-pages.ts';
 
 /** Rows that are handed on at a time. */
 const ROWS = 65_536;
@@ -87,6 +88,18 @@ async function compressorsOf({ row_groups }: FileMetaData): Promise<object> {
   }
 }
 
+async function metadataOf(
+  buffer: AsyncBuffer,
+  read: typeof import('hyparquet').parquetMetadataAsync,
+): Promise<FileMetaData> {
+  // The search for places on the earth does not end where a group has fewer than no columns.
+  const metadata = await read(buffer, { geoparquet: false });
+  const { schema, num_rows, key_value_metadata: pairs } = metadata;
+  if (schema.some(({ num_children = 0 }) => num_children < 0) || (schema.length < 2 && num_rows > 0))
+    throw new RangeError('a schema of less than no columns');
+  return pairs?.some(({ key }) => key === 'geo') ? read(buffer) : metadata;
+}
+
 /** A file whose rows can be read. */
 interface Opened {
   readonly file: RandomBytes;
@@ -125,24 +138,38 @@ export class ParquetSource implements Source<Row> {
   }
 
   async #opened(): Promise<Opened> {
-    const { parquetMetadataAsync, parquetScan, parquetSchema } = await hyparquet();
+    const { parquetMetadataAsync, parquetScan, parquetSchema, snappyUncompress } = await hyparquet();
     const file = await openRandom('parquet', this.#source);
+    let chunks: readonly Chunk[] = [];
     const buffer: AsyncBuffer = {
       byteLength: file.size,
       async slice(from, to = file.size) {
         const bytes = await file.read(from < 0 ? file.size + from : from, to);
+        for (const { start, end, check } of chunks)
+          if (from <= start && end <= to) check(bytes.subarray(start - from, end - from));
         const whole = bytes.byteLength === bytes.buffer.byteLength;
         return (whole ? bytes.buffer : bytes.slice().buffer) as ArrayBuffer;
       },
     };
     try {
       return await reading('parquet', file.name, async () => {
-        const metadata = await parquetMetadataAsync(buffer);
-        const all = parquetSchema(metadata).children.map((child) => fieldOf(metadata, child));
+        const metadata = await metadataOf(buffer, parquetMetadataAsync);
+        const schema = parquetSchema(metadata);
+        const all = schema.children.map((child) => fieldOf(metadata, child));
         const fields = pick('parquet', all, this.#columns, this.#types);
-        const [compressors, columns] = [await compressorsOf(metadata), fields.map(({ name }) => name)];
-        // A scan keeps what it decoded last: each part has one of its own.
-        const scan = () => parquetScan({ file: buffer, metadata, columns, compressors, parsers });
+        const SNAPPY = (bytes: Uint8Array, size: number): Uint8Array => {
+          const page = new Uint8Array(size);
+          snappyUncompress(bytes, page);
+          return page;
+        };
+        const unpackers = { SNAPPY, ...(await compressorsOf(metadata)) };
+        const checked = (await import('./parquet-pages.ts')).checkedChunks(metadata, schema, unpackers);
+        const [{ compressors }, columns] = [checked, fields.map(({ name }) => name)];
+        chunks = checked.chunks;
+        // A scan keeps what it decoded last: each part has one of its own. Chunks are read whole, since only then are
+        // the pages those that were checked.
+        const scan = () =>
+          parquetScan({ file: buffer, metadata, columns, compressors, parsers, useOffsetIndex: false });
         return { file, fields, scan, ranges: (await scan()).ranges };
       });
     } catch (error) {
@@ -158,7 +185,8 @@ export class ParquetSource implements Source<Row> {
 
 class ParquetReader implements Reader<Row> {
   readonly #opened: Opened;
-  readonly #parts: Part[];
+  /** The most rows of a part. */
+  readonly #most: number;
   /** What is decoded, from row `from` on. */
   #decoded: { readonly from: number; readonly table: Table } | null = null;
   /** The next row. */
@@ -166,21 +194,21 @@ class ParquetReader implements Reader<Row> {
   #closed = false;
 
   constructor(opened: Opened, row: number) {
-    const { ranges, fields } = opened;
-    const most = Math.max(1, Math.floor(VALUES / ROWS / Math.max(1, fields.length))) * ROWS;
     this.#opened = opened;
     this.#row = row;
-    this.#parts = ranges.flatMap(({ rowStart, rowEnd }) =>
-      Array.from({ length: Math.ceil((rowEnd - rowStart) / most) }, (_, i) => ({
-        from: rowStart + i * most,
-        to: Math.min(rowEnd, rowStart + (i + 1) * most),
-      })),
-    );
+    this.#most = Math.max(1, Math.floor(VALUES / ROWS / Math.max(1, opened.fields.length))) * ROWS;
+  }
+
+  /** The part that `row` is in. */
+  #part(row: number): Part | undefined {
+    const range = this.#opened.ranges.find(({ rowStart, rowEnd }) => rowStart <= row && row < rowEnd);
+    const from = range && row - ((row - range.rowStart) % this.#most);
+    return range && { from: from as number, to: Math.min(range.rowEnd, (from as number) + this.#most) };
   }
 
   async next(): Promise<Table | null> {
     const row = this.#row;
-    const part = this.#closed ? undefined : this.#parts.find(({ from, to }) => from <= row && row < to);
+    const part = this.#closed ? undefined : this.#part(row);
     if (!part) return null;
     if (this.#decoded?.from !== part.from) this.#decoded = { from: part.from, table: await this.#decode(part) };
     const to = Math.min(part.to, row + ROWS);
@@ -196,7 +224,10 @@ class ParquetReader implements Reader<Row> {
       const { readColumn } = await scan();
       const columns = fields.map(async ({ name: column, type }) => {
         const where = `parquet: column '${column}' of ${file.name}`;
-        return [column, toColumn(await readColumn({ column, rowStart, rowEnd }), type, where)] as const;
+        const values = await readColumn({ column, rowStart, rowEnd });
+        if (values.length !== rowEnd - rowStart)
+          throw new FormatError(`${where}: expected ${rowEnd - rowStart} values, got ${values.length}; it is damaged`);
+        return [column, toColumn(values, type, where)] as const;
       });
       await Promise.allSettled(columns); // so that none fails unheard
       return new Table(new Map(await Promise.all(columns)), rowEnd - rowStart);
