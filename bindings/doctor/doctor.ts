@@ -32,7 +32,7 @@ export interface History {
 }
 
 /** After so many measures they are taken half as often. */
-const MOST_ALIKE = 48;
+const MOST_ALIKE = 24;
 /** More losses than these are thinned out. */
 const MOST_LOSSES = 20_000;
 
@@ -110,11 +110,11 @@ export class Watcher {
     return step < 2 || step % this.#spacing === 0;
   }
 
-  /** The first steps are looked at closely, and later ones where that takes a hundredth of the time at most. */
+  /** The first steps are looked at closely, and later ones where that takes a two-hundredth of the time at most. */
   #isClose(step: number): boolean {
     const turn = step / this.every;
     if (step < 2 || CLOSE.includes(turn)) return true;
-    return turn > 8 && turn % 8 === 0 && performance.now() - this.#looked > 100 * this.#took;
+    return turn > 8 && turn % 8 === 0 && performance.now() - this.#looked > 200 * this.#took;
   }
 
   /** Keeps what the next step starts from. */
