@@ -15,7 +15,7 @@ export interface Held {
   readonly std: number;
 }
 
-/** A loss grows with what its core gives; +1: by elements that are losses, −1: that are logarithms of probabilities. */
+/** A loss grows with what its core gives: +1 by elements that are losses, −1 that are logarithms of probabilities. */
 const CORES: Readonly<Record<string, number>> = {
   crossEntropy: 1,
   nll: 1,

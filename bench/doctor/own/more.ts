@@ -185,7 +185,7 @@ export const MORE: readonly Program[] = [
   ),
   program(
     'underfitting',
-    'a weight decay of 3',
+    'a weight decay of 20',
     null,
     (mended) => {
       const model = mlp(16, 32, 4);
