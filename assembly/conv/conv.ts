@@ -105,11 +105,7 @@ export function conv_backward_input_f32(
   dims: usize,
 ): void {
   const shape = changetype<Geometry>(dims);
-  const depth = shape.axis(0),
-    height = shape.axis(1),
-    width = shape.axis(2);
-  const inPixels = shape.inPixels();
-  if (inPixels == 0 || shape.batch == 0) return;
+  if (shape.inPixels() == 0 || shape.batch == 0) return;
   if (algorithm == 0) algorithm = selectConv(ConvDirection.BACKWARD_INPUT, ConvLayout.NCHW, shape);
   if (algorithm == ConvAlgorithm.DEPTHWISE || algorithm == ConvAlgorithm.DEPTHWISE_3X3) {
     depthwiseBackwardInput(dx, g, w, bias, algorithm, workspace, shape);
@@ -127,6 +123,15 @@ export function conv_backward_input_f32(
     winogradBackwardInput(dx, g, w, bias, workspace, shape);
     return;
   }
+  productBackwardInput(dx, g, w, bias, workspace, shape);
+}
+
+/** By products, one for each phase of the axes. */
+function productBackwardInput(dx: usize, g: usize, w: usize, bias: usize, workspace: usize, shape: Geometry): void {
+  const depth = shape.axis(0),
+    height = shape.axis(1),
+    width = shape.axis(2);
+  const inPixels = shape.inPixels();
   const inBytes = (<usize>(shape.inChannels * inPixels)) << 2;
   const outBytes = (<usize>(shape.outChannels * shape.outPixels())) << 2;
   const isDense = depth.stride == 1 && height.stride == 1 && width.stride == 1;

@@ -14,7 +14,7 @@
 // geometry.ts.
 
 import { bandBytes, MOST_TAPS } from "./depthwise/band";
-import { DIRECT_BYTES } from "./direct/direct";
+import { DIRECT_BYTES } from "./direct/plan";
 import { Axis, Geometry } from "./geometry";
 import { LINES_AT } from "./igemm/igemm";
 

@@ -3,50 +3,11 @@
 import { ACT_NONE } from "../../gemm/epilogue";
 import { horizontalSum } from "../../lanes";
 import { beat } from "../../program/threads";
-import { Band } from "../depthwise/band";
 import { Geometry } from "../geometry";
 import { ConvAlgorithm } from "../select";
 import { storeDirect } from "./outputs";
+import { DIRECT_BYTES, Direct } from "./plan";
 import { addDirect } from "./sums";
-
-/** What a band takes where it can: to fill it takes as long per channel as for some rows. */
-@inline
-export const DIRECT_BYTES: i32 = 65536;
-
-/** How a direct convolution reads weights and writes results, behind which its band lies. */
-@final
-@unmanaged
-export class Direct {
-  /** Channels that are read. */
-  channels: i32;
-  /** Channels that are written, and bytes of each. */
-  results: i32;
-  resultBytes: usize;
-  /** Bytes of weights from a written channel, from a read one and from a tap to the next. */
-  weightResult: usize;
-  weightChannel: usize;
-  weightTap: usize;
-  act: i32;
-  /** DIRECT or DIRECT_ROWS. */
-  algorithm: i32;
-
-  @inline band(): Band {
-    return changetype<Band>(changetype<usize>(this) + 64);
-  }
-  /** The sums of the weights' gradient: a vector a weight. */
-  @inline sums(): usize {
-    return (this.band().base() + <usize>this.channels * this.band().plane + 15) & ~15;
-  }
-
-  /** Makes the band of output rows o .. o + rows - 1 of the image at x, whose channels are `bytes` apart. */
-  @inline read(x: usize, bytes: usize, o: i32, rows: i32): void {
-    const band = this.band();
-    for (let c: i32 = 0; c < this.channels; c++, x += bytes) {
-      band.image = x;
-      band.fill(o, rows, c);
-    }
-  }
-}
 
 /** Writes all images: reads `from` by channels of fromBytes. bias: one value a result, or 0. */
 function writeImages(
@@ -63,7 +24,7 @@ function writeImages(
   const band = d.band();
   const h = band.height(),
     line = (<usize>band.width().outputs) << 2;
-  if (d.algorithm == ConvAlgorithm.DIRECT_ROWS && band.most > 4) band.most &= ~3; // rows come in fours
+  if (d.byRows && band.most > 4) band.most &= ~3; // rows come in fours
   for (; n > 0; n--, to += toImage, from += fromImage) {
     beat();
     for (let o: i32 = 0; o < h.outputs; o += band.most) {
@@ -97,7 +58,7 @@ export function directForward(
   d.weightChannel = taps << 2;
   d.weightResult = <usize>g.inChannels * d.weightChannel;
   d.act = act;
-  d.algorithm = algorithm;
+  d.byRows = algorithm == ConvAlgorithm.DIRECT_ROWS;
   band.height().forward(g.axis(1));
   band.width().forward(g.axis(2));
   band.spread = 1;
@@ -141,7 +102,7 @@ export function directBackwardInput(
   d.weightResult = taps << 2;
   d.weightChannel = results * d.weightResult;
   d.act = ACT_NONE;
-  d.algorithm = algorithm;
+  d.byRows = algorithm == ConvAlgorithm.DIRECT_ROWS;
   band.height().backward(g.axis(1));
   band.width().backward(g.axis(2));
   band.spread = 1;

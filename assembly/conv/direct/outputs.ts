@@ -3,8 +3,7 @@
 // what they read with the next rows of taps.
 import { madd, storeLanes } from "../../lanes";
 import { biasOf, floorOf } from "../depthwise/generic";
-import { ConvAlgorithm } from "../select";
-import { Direct } from "./direct";
+import { Direct } from "./plan";
 
 @final
 @unmanaged
@@ -24,7 +23,10 @@ class Two {
 @inline
 function put<V>(y: usize, s0: v128, s1: v128, floor: v128, lanes: i32): void {
   s0 = f32x4.pmax(s0, floor);
-  if (changetype<V>(0).vectors() == 1) return storeLanes(y, s0, lanes);
+  if (changetype<V>(0).vectors() == 1) {
+    storeLanes(y, s0, lanes);
+    return;
+  }
   v128.store(y, s0);
   storeLanes(y + 16, f32x4.pmax(s1, floor), lanes);
 }
@@ -33,6 +35,7 @@ function put<V>(y: usize, s0: v128, s1: v128, floor: v128, lanes: i32): void {
  * `lines` channels, 1 to 4, of n outputs of a row at y, a tile after the other: one of a vector, or as many of two as n
  * needs. w: the first channel's weights; bias: its own, or 0.
  */
+// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: eight sums stay in registers
 function tilesOfChannels<V>(d: Direct, y: usize, x: usize, w: usize, lines: i32, n: i32, bias: usize): void {
   const two = changetype<V>(0).vectors() == 2;
   const band = d.band();
@@ -100,6 +103,8 @@ function tilesOfChannels<V>(d: Direct, y: usize, x: usize, w: usize, lines: i32,
  * `lines` rows, 1 to 4, of n outputs of a channel at y. Where neighbours among them read neighbouring rows, three rows
  * of taps go at a time: so six rows are loaded for twelve products.
  */
+// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: eight sums stay in registers
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: likewise
 function tilesOfRows(d: Direct, y: usize, x: usize, w: usize, lines: i32, n: i32, bias: usize): void {
   const band = d.band();
   const h = band.height();
@@ -219,7 +224,7 @@ export function storeDirect(d: Direct, y: usize, rows: i32, w: usize, bias: usiz
     n = band.width().outputs,
     line = (<usize>n) << 2,
     base = band.base();
-  if (d.algorithm == ConvAlgorithm.DIRECT_ROWS) {
+  if (d.byRows) {
     for (let c: i32 = d.results; c > 0; c--, y += d.resultBytes, w += d.weightResult) {
       for (let r: i32 = 0; r < rows; r += 4)
         tilesOfRows(d, y + <usize>r * line, base + <usize>r * step, w, min(4, rows - r), n, bias);

@@ -2,7 +2,7 @@
 // time the sums of products with what the taps read of the band, a vector each.
 import { loadPart, madd } from "../../lanes";
 import { restBack, restMask } from "../depthwise/sums";
-import { Direct } from "./direct";
+import { Direct } from "./plan";
 
 @inline
 function addTo(sum: usize, s: v128): void {
