@@ -100,6 +100,8 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
 
   /** Where it stands. @internal */
   readonly at = new Position();
+  /** Over all epochs: one may be shorter than the time between two turns. */
+  readonly #breath = new Breath();
   #running = false;
   #epochs = 0;
   #steps = Number.POSITIVE_INFINITY;
@@ -323,9 +325,8 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
 
   /** Trains on a batch, tells it, and lets others have their turn; gives whether to go on. */
   #visitor(): (batch: unknown) => boolean | PromiseLike<boolean> {
-    const breath = new Breath();
     const goesOn = (): boolean => this.#goesOn();
-    const rest = (): boolean | PromiseLike<boolean> => settled(breath.take(), goesOn);
+    const rest = (): boolean | PromiseLike<boolean> => settled(this.#breath.take(), goesOn);
     return (batch) => {
       const figures = this.trainBatch(batch as B);
       return figures ? settled(this.#stepEnd(figures), rest) : rest();
