@@ -35,11 +35,14 @@ const expected = ({ shape, data, sums }: Stored) =>
     ? { shape, data: Float64Array.from(sums), dtype: 'f32' as const, digested: true }
     : { ...nd([...shape], numbers(data ?? [])), dtype: 'f32' as const, digested: false };
 
+/** The gamma rule divides by sums of convolutions that may be near 0, whose rounding it multiplies. */
+const FAR = /^cnn: lrp .*"gamma"/;
+
 function holds(what: string, found: Tensor | readonly Tensor[], stored: readonly Stored[]): void {
   const list = found instanceof Tensor ? [found] : found;
   expect(list.length, what).toBe(stored.length);
   for (const [i, each] of stored.entries())
-    expectStored(list[i], expected(each), { ofLargest: 5e-5, least: 1e-3 }, `${what} ${i}`);
+    expectStored(list[i], expected(each), { ofLargest: FAR.test(what) ? 5e-5 : 1e-5, least: 1e-3 }, `${what} ${i}`);
 }
 
 describe.each(
