@@ -125,7 +125,9 @@ function selectDirect(direction: i32, g: Geometry): i32 {
   if (!isFlat(g) || <usize>taps > MOST_TAPS || taps == 1 || min(ins, outs) == 0 || g.outPixels() == 0)
     return ConvAlgorithm.IGEMM;
   const isInput = direction == ConvDirection.BACKWARD_INPUT;
-  const band = bandBytes(h, w, isInput ? outs : ins, DIRECT_BYTES);
+  const reads = isInput ? outs : ins;
+  if (reads > DIRECT_READS) return ConvAlgorithm.IGEMM;
+  const band = bandBytes(h, w, reads, DIRECT_BYTES);
   if (direction == ConvDirection.BACKWARD_WEIGHT) {
     const sums = (<usize>(ins * outs * taps)) << 4;
     const most = w.outputs < 7 ? 8 : w.outputs < 14 ? 16 : w.outputs < 28 ? 32 : 64;
@@ -135,7 +137,7 @@ function selectDirect(direction: i32, g: Geometry): i32 {
   if (isInput && (h.stride != 1 || w.stride != 1)) return ConvAlgorithm.IGEMM;
   const results = isInput ? ins : outs;
   const most = (isInput ? w.size : w.outputs) < 7 ? DIRECT_RESULTS >> 1 : DIRECT_RESULTS;
-  if (results > most || (isInput ? outs : ins) > DIRECT_READS || band > LINES_AT) return ConvAlgorithm.IGEMM;
+  if (results > most || band > LINES_AT) return ConvAlgorithm.IGEMM;
   return results <= 2 ? ConvAlgorithm.DIRECT_ROWS : ConvAlgorithm.DIRECT;
 }
 
