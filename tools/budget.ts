@@ -21,7 +21,7 @@ interface Limit {
 // share.
 const kernels = 'build/wasm/retrograd.relaxed-threads.wasm';
 export const budget: readonly Limit[] = [
-  { what: "README's example, minified", file: 'readme/index', limit: 65_700 },
+  { what: "README's example, minified", file: 'readme/index', limit: 66_000 },
   { what: 'a product alone, minified', file: 'product/index', limit: 40_900 },
   { what: 'threads, where there are some', file: 'readme/thread-pool', limit: 4_200 },
   { what: 'one build of the kernels', file: kernels, limit: 93_100 },

@@ -136,9 +136,40 @@ export interface Context<I extends Inputs> {
   readonly noted: boolean;
 }
 
+/** A call of an op in the graph that compile() traced. */
+export interface Call {
+  readonly op: OpName;
+  readonly row: Row;
+  readonly inputs: Bag;
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  readonly attrs: unknown;
+}
+
+/** What the graph around a call is like. Of what is written in place it says nothing. */
+export interface Around<C extends Call> {
+  /** The earlier call whose result x is, whole. */
+  maker(x: Tensor): C | undefined;
+  /** The calls that read x, in order. */
+  readers(x: Tensor): readonly C[];
+  /** Whether x may be read when the program is over. */
+  lasts(x: Tensor): boolean;
+  /** Memory of the program's own. */
+  make(shape: Shape): Tensor;
+}
+
+/** Calls that stand in the place of one, with the same bits where they are read; and calls that are not needed then. */
+export interface Rewritten<C extends Call> {
+  readonly calls: readonly C[];
+  readonly gone: readonly C[];
+}
+
+/** Finds what stands in the place of a call, and of others around it, in fewer or cheaper passes over memory. */
+export type Rewrite = <C extends Call>(call: C, around: Around<C>) => Rewritten<C> | null;
+
 interface Base<I extends Inputs, A, O extends Outputs> {
   /** The name for messages, where it says more than the op's: `conv2d` for a conv of two dims. */
   title?(inputs: Tensors<I>, attrs: A): string;
+  readonly rewrite?: Rewrite;
   readonly saves?: readonly (keyof I | keyof O)[];
   readonly outputs?: unknown;
   readonly view?: unknown;
@@ -214,6 +245,7 @@ export type Slot = Tensor | null | readonly Tensor[];
 export type Bag = Readonly<Record<string, Slot>>;
 export interface AnyRules {
   title?(inputs: Bag, attrs: unknown): string;
+  readonly rewrite?: Rewrite;
   outputs?(make: Make, inputs: Bag, attrs: unknown, op: string): Readonly<Record<string, Tensor>>;
   check?(probes: Probes, inputs: Bag, attrs: unknown, op: string): void;
   forward?(k: Kernels, outputs: Readonly<Record<string, Tensor>>, inputs: Bag, attrs: unknown): void;

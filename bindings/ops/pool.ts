@@ -14,6 +14,7 @@ import {
   i32,
   type Ops,
   plain,
+  type Rewrite,
   type Row,
   row,
   type Signature,
@@ -283,6 +284,33 @@ const adaptiveAvg: Mean<AdaptivePool> = {
   again: (o, x, attrs) => o.adaptiveAvgPool({ x }, attrs),
 };
 
+/**
+ * The derivative of relu in front of a max pool, of gradients that the pool has spread: found before they are spread,
+ * it takes as many elements as there are windows. A window's maximum is above 0 where the element is that it came from.
+ */
+const reluFirst: Rewrite = (call, { maker, readers, lasts, make }) => {
+  const { g, index } = call.inputs as { readonly g: Tensor; readonly index: Tensor };
+  const dx = call.outputs.dx as Tensor;
+  const [relu, other] = readers(dx);
+  const pool = maker(index);
+  if (relu?.op !== 'reluBackward' || other || lasts(dx) || !pool) return null;
+  const { g: own, saved } = relu.inputs as { readonly g: Tensor; readonly saved: Tensor };
+  const { x } = pool.inputs as { readonly x?: Tensor };
+  const { y } = pool.outputs;
+  // Whole and unwritten: relu's result goes into the pool as it is.
+  if (own.block !== dx.block || x?.block !== saved.block || x.size !== saved.size || x.offset !== saved.offset)
+    return null;
+  if (!y || maker(y) !== pool || !readers(saved).includes(relu)) return null;
+  const masked = make(g.sizes);
+  return {
+    calls: [
+      { ...relu, inputs: { g, saved: y }, outputs: { dx: masked } },
+      { ...call, inputs: { g: masked, index }, outputs: relu.outputs },
+    ],
+    gone: [relu],
+  };
+};
+
 export const poolRows = family(calling(poolKernels, s), () => ({
   maxPool: maximum('maxPool', maxWindows, s.maxPool),
   maxPoolWithIndices: maximum('maxPool', maxWindows, s.maxPoolWithIndices),
@@ -303,6 +331,7 @@ export const poolRows = family(calling(poolKernels, s), () => ({
       const windows = planes > 0 ? g.size / planes : 0;
       k.max_pool_backward_f32({ dx, g, index, planes, plane: numelOf(shape.slice(-pooled)), windows });
     },
+    rewrite: reluFirst,
     saves: ['index'],
     // Linear in g: the derivative picks, as the maxima were picked.
     backward: (o, { dx: h }, { index }, { shape, pooled }, { shapes }) => {

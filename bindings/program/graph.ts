@@ -3,8 +3,9 @@
 // what it makes, it writes nothing that lasts and cannot throw, and it moves only past nodes that write nothing it
 // reads.
 import type { Block } from '../memory/arena.ts';
+import type { Around } from '../ops/core.ts';
 import { coreRows } from '../ops/rows.ts';
-import type { Tensor } from '../tensor.ts';
+import type { Shape, Tensor } from '../tensor.ts';
 import { forEachInput, type Node } from './trace.ts';
 
 /** Whether a block is read when the program is over. */
@@ -150,5 +151,44 @@ export function takeConstants(
   return { nodes: rest, constants };
 }
 
-/** All passes but the last. */
-export const improve = (nodes: readonly Node[], alive: Alive): Node[] => fuseBias(dropUnread(nodes, alive), alive);
+/**
+ * Rows say what may stand in the place of a call and of those around it: their `rewrite`. O(n).
+ * @param make memory of the program's own
+ */
+function rewrite(nodes: readonly Node[], alive: Alive, make: (shape: Shape) => Tensor): Node[] {
+  const { writes } = usesOf(nodes);
+  const made = new Map<Block, Node>();
+  const readers = new Map<Block, Node[]>();
+  const gone = new Set<Node>();
+  for (const node of nodes)
+    if (!node.row.rules.view)
+      forEachInput(node, ({ block }) => {
+        const list = readers.get(block);
+        if (list) list.push(node);
+        else readers.set(block, [node]);
+      });
+  const around: Around<Node> = {
+    maker: (x) => {
+      const maker = writes.has(x.block) ? undefined : made.get(x.block);
+      const whole = maker && Object.values(maker.outputs).find(({ block }) => block === x.block);
+      return whole && x.size === whole.size && x.isContiguous() ? maker : undefined;
+    },
+    readers: ({ block }) => (writes.has(block) ? [] : (readers.get(block) ?? [])),
+    lasts: ({ block }) => alive(block),
+    make,
+  };
+  const result: Node[] = [];
+  for (const node of nodes) {
+    const found = gone.has(node) ? { calls: [], gone: [] } : node.row.rules.rewrite?.(node, around);
+    for (const one of found?.gone ?? []) gone.add(one);
+    for (const one of found?.calls ?? [node]) {
+      result.push(one);
+      if (!one.row.rules.view) for (const { block } of Object.values(one.outputs)) made.set(block, one);
+    }
+  }
+  return result.filter((node) => !gone.has(node));
+}
+
+/** All passes but the last. @param make memory of the program's own */
+export const improve = (nodes: readonly Node[], alive: Alive, make: (shape: Shape) => Tensor): Node[] =>
+  rewrite(fuseBias(dropUnread(nodes, alive), alive), alive, make);

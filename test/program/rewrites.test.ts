@@ -1,0 +1,108 @@
+// What rows let calls become together, from a table: each case has the bits of eager mode, for any number of threads,
+// and its program has what the case says; where somebody else reads what is in between, it stays as it was.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as rg from '../../bindings/index.ts';
+import { compile, nn, scope, type Tensor } from '../../bindings/index.ts';
+
+/** All NaNs are one: which of two a sum of them is depends on how an engine orders its operands. */
+const bits = (x: Tensor): number[] => [
+  ...new Int32Array(Float32Array.from(x.data, (v) => (Number.isNaN(v) ? Number.NaN : v)).buffer),
+];
+
+type Layer = nn.Module & { forward(x: Tensor): Tensor };
+
+interface Case {
+  /** A module, its input, and what it does beside forward: `also` gets what is in between. */
+  readonly layers: () => Layer[];
+  readonly shape: readonly number[];
+  /** After so many layers somebody else reads the result, where the case is one of those. */
+  readonly between: number;
+  /** What the text of the program has, and has not where somebody else reads that. */
+  readonly has: RegExp;
+}
+
+/** Numbers with ties, zeros of both signs and, where `special`, NaN and infinities. */
+function input(shape: readonly number[], special: boolean): Tensor {
+  const x = rg.randn(shape).mul(2).round().div(2);
+  const [n, odd] = [x.size, [Number.NaN, Infinity, -Infinity, -0, 1e-45]];
+  const values = Float32Array.from(x.data, (v, i) =>
+    special && i % 97 === 3 ? (odd[((i / 97) % 5) | 0] as number) : v,
+  );
+  values[n - 1] = -0;
+  return rg.tensor(values, { shape });
+}
+
+/** One training step: what it returns, gradients of all parameters and of the input, and buffers. */
+function stepOf({ layers, shape, between }: Case, special: boolean, elsewhere: boolean) {
+  rg.manualSeed(3);
+  const modules = layers();
+  const x = input(shape, special).requiresGrad_();
+  const step = (): Tensor[] => {
+    x.clearGrad();
+    for (const module of modules) module.zeroGrad();
+    let y: Tensor = x;
+    let also: Tensor | null = null;
+    modules.forEach((module, i) => {
+      y = module.forward(y);
+      if (i === between) also = y;
+    });
+    const weights = rg.arange(y.size).sin().view(y.shape);
+    let loss = y.mul(weights).sum();
+    if (elsewhere && also) loss = loss.add((also as Tensor).sin().sum());
+    loss.backward();
+    return elsewhere && also ? [y, also] : [y];
+  };
+  const state = (results: Tensor[]): number[][] => {
+    const of = (module: Layer): Tensor[] => [
+      ...[...module.parameters()].map((p) => p.grad as Tensor),
+      ...[...module.buffers()].filter(({ dtype }) => dtype === 'f32'),
+    ];
+    return [...results, x.grad as Tensor, ...modules.flatMap(of)].map(bits);
+  };
+  return { step, state };
+}
+
+const cases: Record<string, Case> = {
+  'relu, then a max pool': {
+    layers: () => [new nn.Conv2d(2, 3, 3), new nn.ReLU(), new nn.MaxPool2d(2)],
+    shape: [2, 2, 10, 12],
+    between: 1,
+    has: /relu_backward_f32 dx=\S+\[2, 3, 4, 5\]/,
+  },
+  'relu, then a max pool whose windows overlap': {
+    layers: () => [new nn.Conv2d(2, 3, 3), new nn.ReLU(), new nn.MaxPool2d(3, { stride: 2, padding: 1 })],
+    shape: [2, 2, 11, 12],
+    between: 1,
+    has: /relu_backward_f32 dx=\S+\[2, 3, 5, 5\]/,
+  },
+  'relu, then an adaptive max pool': {
+    layers: () => [new nn.Conv2d(2, 3, 3), new nn.ReLU(), new nn.AdaptiveMaxPool2d(3)],
+    shape: [2, 2, 10, 12],
+    between: 1,
+    has: /relu_backward_f32 dx=\S+\[2, 3, 3, 3\]/,
+  },
+};
+
+describe.each([
+  { simd: 'strict', threads: 1 },
+  { simd: 'relaxed', threads: 2 },
+  { simd: 'relaxed', threads: 3 },
+] as const)('calls that become others, $simd build, $threads threads', (options) => {
+  beforeAll(() => rg.init(options));
+  afterAll(() => rg.shutdown());
+
+  it.each(Object.keys(cases))('%s', (name) => {
+    const made = cases[name] as Case;
+    for (const special of [false, true])
+      for (const elsewhere of [false, true])
+        scope(() => {
+          const eager = stepOf(made, special, elsewhere);
+          const compiled = stepOf(made, special, elsewhere);
+          const program = compile(compiled.step);
+          for (let run = 0; run < 2; run++)
+            expect(compiled.state(program()), `${special} ${elsewhere}`).toEqual(eager.state(eager.step()));
+          expect(made.has.test(program.dump())).toBe(!elsewhere);
+          program.dispose();
+        });
+  });
+});
