@@ -10,7 +10,7 @@ import { defineConfig, type RolldownOptions } from 'rolldown';
 import { WORKER } from './bindings/engine/worker-text.ts';
 
 /** The namespaces of the package, and what further entries add to them: each a folder of bindings/ and an entry. */
-const KITS = 'autograd data distributions doctor explain functional io nn onnx optim train'.split(' ');
+const KITS = 'autograd data distributed distributions doctor explain functional io nn onnx optim train'.split(' ');
 
 /** Those of which the index has a part, core.ts, and the entry more: what parses files is not in the core. */
 const LARGER = ['data', 'io'];
@@ -144,7 +144,7 @@ export default defineConfig([
           { name: 'base', test: belowTensors, minShareCount: 2, priority: 4 },
           {
             name: 'shared',
-            test: /bindings\/(?!nn\/|optim\/|autograd\/|data\/|io\/|onnx\/|program\/|page\/|train\/|doctor\/|explain\/)/,
+            test: /bindings\/(?!nn\/|optim\/|autograd\/|data\/|io\/|onnx\/|program\/|page\/|train\/|doctor\/|explain\/|distributed\/)/,
             minShareCount: 2,
             priority: 3,
           },

@@ -26,6 +26,8 @@ const PROJECTS: Record<string, string[]> = {
   ],
   // As a backend of TensorFlow.js: its own suite of specs, and what that does not ask.
   tfjs: ['test/tfjs/**/*.test.ts'],
+  // Several processes, where MPI is installed. Needs `npm run build`.
+  distributed: ['test/distributed/**/*.test.ts'],
   // Needs `npm run build:bench`.
   bench: ['test/bench/command.test.ts'],
 };

@@ -57,9 +57,9 @@ describe.each(PAPERS)('%s', (paper) => {
 
 describe('README.md', () => {
   it('names what the package exports', async () => {
-    const { autograd, data, distributions, doctor, explain, functional, io, nn, onnx, optim, Tensor, train } =
-      retrograd;
-    const kits = { doctor, explain, train };
+    const { autograd, data, distributed, distributions, doctor, explain, functional, io, nn, onnx, optim } = retrograd;
+    const { Tensor, train } = retrograd;
+    const kits = { distributed, doctor, explain, train };
     const spaces: Record<string, object> = { autograd, data, distributions, functional, io, nn, onnx, optim, ...kits };
     const tensor = [...Object.getOwnPropertyNames(Tensor.prototype), 'shape', 'dtype', 'grad'];
     const everywhere = new Set([...Object.keys(retrograd), ...Object.keys(functional), ...tensor]);
@@ -161,7 +161,7 @@ describe('the examples of the reference', () => {
   }
 
   /** Namespaces of which entries have more than the index. */
-  const ENTRIES = ['data', 'doctor', 'explain', 'io', 'onnx', 'tfjs', 'train'];
+  const ENTRIES = ['data', 'distributed', 'doctor', 'explain', 'io', 'onnx', 'tfjs', 'train'];
 
   let folder: string;
   beforeAll(async () => {

@@ -40,7 +40,7 @@ interface Message {
 }
 
 /** The classes of errors that users may catch. */
-const TYPED = new Set(Object.keys(errors).filter((name) => name.endsWith('Error')));
+const TYPED = new Set([...Object.keys(errors).filter((name) => name.endsWith('Error')), 'DistributedError']);
 
 /** All typed errors that a file makes. */
 function messagesOf(file: string): Message[] {

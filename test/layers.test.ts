@@ -48,6 +48,7 @@ const LAYERS = [
   'train/',
   'doctor/',
   'explain/',
+  'distributed/',
   'generated/tensor-methods.ts',
   'generated/method-list.ts',
   'methods.ts',
@@ -68,7 +69,7 @@ const FOLDERS: Record<string, { folders: readonly string[]; packages: readonly s
 };
 
 /** What is not reached from the index. */
-const ENTRIES = ['data', 'doctor', 'explain', 'io', 'onnx', 'tfjs', 'train'];
+const ENTRIES = ['data', 'distributed', 'doctor', 'explain', 'io', 'onnx', 'tfjs', 'train'];
 
 /** Packages that users may have, for a part of what the package does. */
 const PEERS = Object.keys(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).peerDependencies);

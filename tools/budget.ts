@@ -58,6 +58,7 @@ export const budget: readonly Limit[] = [
   { what: '… what steers trainings', file: 'train/steering', limit: 1_300 },
   { what: '… its plot of learning rates', file: 'train/learning-rate-plot', limit: 5_500 },
   { what: '… its search', file: 'train/search', limit: 7_400 },
+  { what: 'retrograd/distributed beyond it', file: 'distributed/index', beyond: 'core/index', limit: 30_000 },
   { what: 'retrograd/doctor beyond the core', file: 'doctor/index', beyond: 'core/index', limit: 12_000 },
   { what: '… what it judges by', file: 'doctor/report', limit: 16_500 },
   // All of its fifty functions; programs take the few that they call.

@@ -12,7 +12,7 @@ import { formsOf } from './forms.mjs';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const ENTRIES = [
   'index.d.ts',
-  ...['data', 'doctor', 'explain', 'io', 'onnx', 'tfjs', 'train'].map((entry) => `${entry}/index.d.ts`),
+  ...['data', 'distributed', 'doctor', 'explain', 'io', 'onnx', 'tfjs', 'train'].map((entry) => `${entry}/index.d.ts`),
 ];
 
 /** Where bindings/tsconfig.json puts the declarations of all files. */

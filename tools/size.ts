@@ -51,6 +51,10 @@ console.log(core, Trainer, Accuracy);
 import { AUROC, Accuracy, AveragePrecision, BrierScore, CalibrationError, CharErrorRate, CohenKappa, ConfusionMatrix, DiceScore, EditDistance, ExplainedVariance, F1Score, FBetaScore, JaccardIndex, LogLoss, MatthewsCorrCoef, MeanAbsoluteError, MeanAbsolutePercentageError, MeanMetric, MeanSquaredError, Perplexity, Precision, PrecisionRecallCurve, R2Score, ROC, Recall, Specificity, WordErrorRate } from 'retrograd/train';
 console.log(core, AUROC, Accuracy, AveragePrecision, BrierScore, CalibrationError, CharErrorRate, CohenKappa, ConfusionMatrix, DiceScore, EditDistance, ExplainedVariance, F1Score, FBetaScore, JaccardIndex, LogLoss, MatthewsCorrCoef, MeanAbsoluteError, MeanAbsolutePercentageError, MeanMetric, MeanSquaredError, Perplexity, Precision, PrecisionRecallCurve, R2Score, ROC, Recall, Specificity, WordErrorRate);
 `,
+  distributed: `import * as core from 'retrograd';
+import * as distributed from 'retrograd/distributed';
+console.log(core, { ...distributed });
+`,
   doctor: `import * as core from 'retrograd';
 import * as doctor from 'retrograd/doctor';
 console.log(core, { ...doctor });

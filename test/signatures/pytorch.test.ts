@@ -178,7 +178,7 @@ const inBoth = all.filter((each) => each.signatures.length > 0 && theirsOf(each)
 /** The names that rows of the page call a callable: `nn.Linear.forward` is forward of Linear. */
 const short = (place: string): string =>
   place.replace(
-    /^(autograd|distributions|functional|data|io|tfjs|train|nn\.init|nn\.utils\.\w+(?=\.)|nn\.utils|nn|optim)\./,
+    /^(autograd|distributed|distributions|functional|data|io|tfjs|train|nn\.init|nn\.utils\.\w+(?=\.)|nn\.utils|nn|optim)\./,
     '',
   );
 

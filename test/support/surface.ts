@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseSync } from 'rolldown/utils';
 import * as data from '../../bindings/data/index.ts';
+import * as distributed from '../../bindings/distributed/index.ts';
 import * as doctor from '../../bindings/doctor/index.ts';
 import * as explain from '../../bindings/explain/index.ts';
 import { others, overwritten } from '../../bindings/generated/method-list.ts';
@@ -37,7 +38,7 @@ export interface PublicCallable {
 const ROOT = fileURLToPath(new URL('../../bindings/', import.meta.url));
 
 /** The index, with all that the entries of its namespaces have. */
-export const library = { ...retrograd, data, doctor, explain, io, onnx, tfjs, train };
+export const library = { ...retrograd, data, distributed, doctor, explain, io, onnx, tfjs, train };
 
 /** What `statement` of a file declares that is @internal, private or protected: `name` and `Class.member`. */
 function* hiddenIn(statement: Statement, marked: (node: { start: number }) => boolean): Generator<string> {

@@ -1,0 +1,22 @@
+// Begins a job, says who is in it, and ends as the argument says.
+
+import { backend } from 'retrograd';
+import * as distributed from 'retrograd/distributed';
+import { report } from './report.js';
+
+const [, , how, library = null] = process.argv;
+await distributed.init({ threads: 1, library });
+await distributed.init();
+report({ rank: distributed.rank(), size: distributed.worldSize(), threads: backend().threads });
+if (how === 'finalize') {
+  distributed.finalize();
+  try {
+    distributed.rank();
+  } catch (error) {
+    process.stdout.write(`${error.message}\n`);
+  }
+}
+if (how === 'throw') {
+  if (distributed.rank() === 1) throw new TypeError('thrown by a rank');
+  await new Promise((done) => setTimeout(done, 60_000));
+}

@@ -1,0 +1,90 @@
+// Runs a program as ranks of MPI, by each of the MPIs that are on this machine.
+import { execFile, execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const FOLDER = fileURLToPath(new URL('programs/', import.meta.url));
+
+/** A program that starts ranks. */
+export interface Launcher {
+  readonly title: 'Open MPI' | 'MPICH';
+  readonly command: string;
+  readonly options: readonly string[];
+}
+
+/** Open MPI refuses root and more ranks than cores, unless it is told. */
+const ALLOWED = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
+
+function launcherOf(command: string): Launcher | null {
+  try {
+    const version = execFileSync(command, ['--version'], { encoding: 'utf8', stdio: 'pipe', env: environment() });
+    if (version.includes('Open MPI') || version.includes('OpenRTE'))
+      return { title: 'Open MPI', command, options: ['--oversubscribe', '--bind-to', 'none'] };
+    return version.includes('HYDRA') ? { title: 'MPICH', command, options: [] } : null;
+  } catch {
+    return null;
+  }
+}
+
+const environment = (more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({ ...process.env, ...ALLOWED, ...more });
+
+const found = ['mpirun', 'mpirun.openmpi', 'mpirun.mpich', 'mpiexec.hydra'].flatMap((name) => launcherOf(name) ?? []);
+/** One of each family. */
+export const launchers = found.filter(({ title }, i) => found.findIndex((other) => other.title === title) === i);
+
+/** Why tests of ranks are skipped, or ''. */
+export const missing = launchers.length === 0 ? 'no mpirun is installed (Debian: openmpi-bin)' : '';
+
+/** The one that most tests use. */
+export const [launcher = { title: 'Open MPI', command: 'mpirun', options: [] } as Launcher] = launchers;
+
+/** How a job ended. */
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** What each rank printed by `report(value)`, by rank. */
+  readonly reports: unknown[][];
+  /** Milliseconds. */
+  readonly duration: number;
+}
+
+/** What a job is started with. */
+interface Settings {
+  readonly by?: Launcher;
+  readonly args?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  /** Milliseconds after which it is ended. */
+  readonly limit?: number;
+}
+
+/** The values that ranks reported: lines `@rank JSON`. */
+function reportsIn(stdout: string, ranks: number): unknown[][] {
+  const reports: unknown[][] = Array.from({ length: ranks }, () => []);
+  for (const [, rank, json] of stdout.matchAll(/^@(\d+) (.*)$/gm))
+    reports[Number(rank)]?.push(JSON.parse(json as string));
+  return reports;
+}
+
+function run(command: string, args: readonly string[], ranks: number, env: NodeJS.ProcessEnv, limit: number) {
+  const began = performance.now();
+  return new Promise<Ended>((done) => {
+    const options = { env: environment(env), timeout: limit, killSignal: 'SIGKILL', maxBuffer: 1 << 26 } as const;
+    execFile(command, [...args], options, (error, stdout, stderr) => {
+      const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
+      done({ code, stdout, stderr, reports: reportsIn(stdout, ranks), duration: performance.now() - began });
+    });
+  });
+}
+
+/** Runs a program of programs/ as so many ranks. */
+export function runRanks(ranks: number, program: string, settings: Settings = {}): Promise<Ended> {
+  const { by = launcher, args = [], env = {}, limit = 60_000 } = settings;
+  const command = [...by.options, '-n', String(ranks), process.execPath, FOLDER + program, ...args];
+  return run(by.command, command, ranks, env, limit);
+}
+
+/** Runs it without a launcher. @param options of Node */
+export function runAlone(program: string, settings: Settings = {}, options: readonly string[] = []): Promise<Ended> {
+  const { args = [], env = {}, limit = 60_000 } = settings;
+  return run(process.execPath, [...options, FOLDER + program, ...args], 1, env, limit);
+}
