@@ -60,7 +60,9 @@ export const budget: readonly Limit[] = [
   { what: '… its search', file: 'train/search', limit: 7_400 },
   { what: 'retrograd/distributed beyond it', file: 'distributed/index', beyond: 'core/index', limit: 30_000 },
   { what: 'retrograd/doctor beyond the core', file: 'doctor/index', beyond: 'core/index', limit: 12_000 },
-  { what: '… what it judges by', file: 'doctor/report', limit: 16_500 },
+  { what: '… what it judges by', file: 'doctor/report', limit: 12_000 },
+  { what: '… what it says', file: 'doctor/words', after: 'doctor/report', limit: 7_000 },
+  { what: '… its page', file: 'doctor/page', after: 'doctor/report', limit: 5_500 },
   // All of its fifty functions; programs take the few that they call.
   { what: 'retrograd/explain beyond the core', file: 'explain/index', beyond: 'core/index', limit: 15_600 },
   { what: '… one way to explain', file: 'explain-one/index', beyond: 'core/index', limit: 3_500 },

@@ -7,6 +7,7 @@ import type { Tensor } from '../tensor.ts';
 import { Copies } from './copies.ts';
 import { type Batch, evaluate, type Score, taskOf } from './evaluate.ts';
 import { type Facts, factsOf } from './facts.ts';
+import { type Spread, spreadOf } from './noise.ts';
 import type { WatchOptions } from './options.ts';
 import type { Patient } from './patient.ts';
 import { type Form, pass } from './probe.ts';
@@ -31,6 +32,8 @@ export interface Close {
   /** The cosine of the update and the way down. */
   readonly descent: number | null;
   readonly validation: Score | null;
+  /** How the gradients of rows spread. */
+  readonly spread: Spread | null;
 }
 
 /** A state to look at: before a step. */
@@ -137,9 +140,11 @@ export function lookClosely(patient: Patient, { loss }: WatchOptions, options: C
     const look = asBefore(patient, options, () => {
       const seen = pass(patient, loss, batch, reported, options.form);
       const { gradients, ...facts } = factsOf(patient, seen);
+      const spread = spreadOf(patient, loss, batch, seen.form);
       return withoutTape(() => ({
         step,
         facts,
+        spread,
         form: seen.form,
         exact: seen.exact,
         apart: seen.apart,

@@ -53,6 +53,5 @@ export class Copies {
     this.#copies = [];
     this.#of = [];
     this.#keys = [];
-    this.#keys = [];
   }
 }

@@ -197,6 +197,7 @@ export class Watcher {
       this.#took = this.#looked - start;
     }
     this.#stepped.clear();
+    this.#gradients.clear();
   }
 
   /** The user's line where a module was called, or else where the doctor was asked to watch. */

@@ -9,6 +9,7 @@ import { type Data, dataOf, joined } from './data.ts';
 import type { History, Watcher } from './doctor.ts';
 import { type Batch, evaluate, type Score, type Task, taskOf } from './evaluate.ts';
 import { type Facts, factsOf, rmsOf } from './facts.ts';
+import { type GradientNoise, noiseOf } from './noise.ts';
 import type { WatchOptions } from './options.ts';
 import { ownerOf, type Patient, type Weight } from './patient.ts';
 import { drifts } from './pool.ts';
@@ -49,6 +50,8 @@ export interface Evidence {
   readonly always: readonly string[];
   /** How far the losses of batches are apart by the weights at the end. */
   readonly noise: number;
+  /** How much of the gradients is chance, by the later of the looks at them; null: they could not be taken apart. */
+  readonly chance: GradientNoise | null;
   /** Weights whose units were all alike before the first step. */
   readonly equal: readonly Equal[];
 }
@@ -99,6 +102,9 @@ function sampleOf({ train }: History, batches: readonly Batch[]): Batch[] {
     train.batches.length > batches.length && train.batches[0]?.[0].sizes[0] === rows ? train.batches : batches;
   return all.slice(0, Math.min(64, Math.max(12, Math.ceil(192 / rows))));
 }
+
+/** The noise grows as the loss falls: so many looks say how it is at the end. */
+const LATE = 5;
 
 /** Cores whose outputs are what the target is, or say its class. */
 const GRADED = new Set(['crossEntropy', 'nll', 'bceWithLogits', 'bce', 'huber', 'smoothL1', 'square', 'abs']);
@@ -210,6 +216,7 @@ export function gather({ patient, options, history, steps }: Watcher): Evidence 
     noise: deviationOf(
       sampleOf(history, batches).flatMap((one) => (broken ? [] : (lossIn(patient, loss, one, form) ?? []))),
     ),
+    chance: noiseOf(closes.flatMap(({ spread }) => spread ?? []).slice(-LATE)),
     equal: withoutTape(() => scope(() => equalOf(patient.weights(), history.start))),
   };
 }

@@ -18,8 +18,8 @@ export interface Finding {
   readonly remedy: string;
 }
 
-/** What a rule says: a finding whose line is looked up later. */
-export type Said = Omit<Finding, 'line' | 'kind'> & { readonly kind?: 'hint' };
+/** What is wrong, why it harms, and what to change. */
+export type Words = [what: string, why: string, remedy: string];
 
 /** A number as it stands in a sentence. */
 export const n = (x: number): string => String(Number(x.toPrecision(3)));

@@ -6,6 +6,7 @@ import type { Evidence } from './evidence.ts';
 import type { Activation } from './facts.ts';
 import type { Finding } from './finding.ts';
 import type { Norms } from './light.ts';
+import type { GradientNoise } from './noise.ts';
 import type { Weight } from './patient.ts';
 
 const place = ({ where, line }: Finding): string =>
@@ -89,6 +90,34 @@ function weightTable({ weights, history, after, before }: Evidence): string {
   return table(rows, ['parameter', 'shape', 'in the optimizer', 'norm', 'gradient', 'update ÷ norm', 'gain']);
 }
 
+/** How much of the gradients is chance, and how that came to be. */
+function noiseCard({ chance, history: { closes } }: Evidence): string[] {
+  if (!chance) return [];
+  const looks = closes.flatMap(({ step, spread }) => (spread ? [{ step, ...spread }] : []));
+  const x = looks.map(({ step }) => step);
+  const signal = looks.map(({ square, trace, rows }) => Math.max(0, square - trace / rows) || Number.NaN);
+  const lines: Line[] = [
+    { label: 'the gradient, squared', x, y: signal },
+    { label: 'what is chance in it', x, y: looks.map(({ trace, rows }) => trace / rows) },
+  ];
+  const number = (value: number): string => (value > 1e9 ? '∞' : short(value, 3));
+  const rows = (
+    [
+      ['noise scale, in rows', 'scale'],
+      ['rows of a batch', 'batchSize'],
+      ['norm test', 'normTest'],
+      ['inner product test', 'innerProductTest'],
+      ['orthogonality test', 'orthogonalityTest'],
+    ] as const
+  ).map(([label, name]: readonly [string, keyof GradientNoise]) => [label, number(chance[name])] as const);
+  const chart = looks.length > 1 ? lineChart(lines, { label: 'Gradients and what is chance in them', logY: true }) : '';
+  return [
+    card('Gradient noise', stats(rows) + chart, {
+      note: 'Of gradients of parts of a batch. Tests above 1: steps are more chance than way, and larger batches pay.',
+    }),
+  ];
+}
+
 const STYLE =
   '.scroll table{min-width:540px}th,td{overflow-wrap:normal}.fault{border-left:5px solid var(--bad)}.hint{border-left:5px solid var(--line)}';
 
@@ -134,6 +163,7 @@ export function pageOf({ steps }: Watcher, findings: readonly Finding[], evidenc
       ),
     );
   }
+  body.push(...noiseCard(evidence));
   const look = evidence.after ?? evidence.before;
   body.push(...(look?.activations.slice(0, 12).map(activationCard) ?? []));
   body.push(card('Parameters', weightTable(evidence), { wide: true }));

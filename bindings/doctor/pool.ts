@@ -6,11 +6,18 @@ import { flat, joined } from './data.ts';
 import type { Batch } from './evaluate.ts';
 import type { Batches } from './options.ts';
 
-/** As many rows say enough. */
+/** As many rows say enough, */
 const MOST_ROWS = 1024;
-const MOST_BYTES = 64 << 20;
+/** and no more memory than this is taken for them: */
+const MOST_BYTES = 4 << 20;
+/** of wide ones fewer of each batch, so that there are some batches, */
+const LEAST_BATCHES = 8;
+/** and of the widest as many as a norm needs. */
+const LEAST_ROWS = 16;
 
-const kept = (x: Tensor): Tensor => withoutTape(() => F.clone(x.detach())).keep();
+const bytesOf = (x: Tensor): number => 4 * x.size;
+const kept = (x: Tensor, rows: number): Tensor =>
+  withoutTape(() => F.clone(rows < (x.sizes[0] ?? 0) ? x.detach().narrow(0, 0, rows) : x.detach())).keep();
 
 /** Copies of batches, up to a limit. */
 export class Pool {
@@ -23,9 +30,14 @@ export class Pool {
   }
 
   add(x: Tensor, y: Tensor): void {
-    this.batches.push([kept(x), kept(y)]);
-    this.rows += x.sizes[0] ?? 1;
-    this.#bytes += 4 * (x.size + y.size);
+    const all = x.sizes[0] ?? 1;
+    const fit = Math.floor((MOST_BYTES / LEAST_BATCHES / Math.max(1, bytesOf(x) + bytesOf(y))) * all);
+    // Without a dim of rows in common there is nothing to cut.
+    const rows = x.sizes[0] === y.sizes[0] ? Math.min(all, Math.max(LEAST_ROWS, fit)) : all;
+    const batch = [kept(x, rows), kept(y, rows)] as const;
+    this.batches.push(batch);
+    this.rows += rows;
+    this.#bytes += bytesOf(batch[0]) + bytesOf(batch[1]);
   }
 
   /** The first batches of `source`, as far as there is room. */

@@ -3,13 +3,14 @@
 import { scope } from '../scope.ts';
 import type { Watcher } from './doctor.ts';
 import { type Evidence, gather } from './evidence.ts';
-import type { Finding, Said } from './finding.ts';
+import type { Finding } from './finding.ts';
 import * as data from './rules/data.ts';
 import * as fit from './rules/fit.ts';
 import * as flow from './rules/flow.ts';
 import * as loss from './rules/loss.ts';
 import * as rate from './rules/rate.ts';
 import * as wiring from './rules/wiring.ts';
+import type { Said } from './said.ts';
 
 type Rule = (e: Evidence) => Said | null;
 
@@ -125,6 +126,9 @@ function judge(e: Evidence): Said[] {
   if (over && !said.some(({ id }) => id === 'labels-shuffled')) said.push(over);
   const still = rate.stuck(e, probes && Math.max(probes.within, probes.across || 0));
   if (still) said.push(still);
+  // Beside a fault nobody looks for the best size of batches.
+  const noisy = said.some(({ kind }) => kind !== 'hint') ? null : rate.noisy(e);
+  if (noisy) said.push(noisy);
   return said;
 }
 
@@ -153,13 +157,18 @@ function ranked(said: readonly Said[]): Said[] {
   return sorted.filter((one) => kept.includes(one));
 }
 
-export function findingsOf(watcher: Watcher): { findings: Finding[]; evidence: Evidence } {
+/** What is wrong, put into words, and what it was judged by. */
+export async function findingsOf(watcher: Watcher): Promise<{ findings: Finding[]; evidence: Evidence }> {
   // What it computes is given back at once, and not when the collector finds the time.
-  return scope(() => {
+  const { said, evidence } = scope(() => {
     const evidence = gather(watcher);
-    const findings = ranked(judge(evidence)).map(
-      (one): Finding => ({ ...one, kind: one.kind ?? 'fault', line: watcher.lineOf(one.where) }),
-    );
-    return { findings, evidence };
+    return { said: ranked(judge(evidence)), evidence };
   });
+  if (said.length === 0) return { findings: [], evidence };
+  const { wordsOf } = await import('./words/words.ts');
+  const findings = said.map(({ kind, told, ...one }): Finding => {
+    const [what, why, remedy] = wordsOf(told);
+    return { ...one, kind: kind ?? 'fault', line: watcher.lineOf(one.where), what, why, remedy };
+  });
+  return { findings, evidence };
 }

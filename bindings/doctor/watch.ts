@@ -7,6 +7,7 @@ import { type Callable, callable } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
 import { Watcher } from './doctor.ts';
 import type { Finding } from './finding.ts';
+import type { GradientNoise } from './noise.ts';
 import type { Batches, LossLike, StepOptions, WatchOptions } from './options.ts';
 import { Patient } from './patient.ts';
 
@@ -18,6 +19,11 @@ export interface Report {
   readonly healthy: boolean;
   /** How many steps were watched. */
   readonly steps: number;
+  /**
+   * How much of the gradients is chance, by parts of some batches; null where they could not be taken apart: without a
+   * loss, or where the first dim is not that of the batch.
+   */
+  readonly noise: GradientNoise | null;
   /** All that was found, in words. */
   toString(): string;
 }
@@ -94,11 +100,12 @@ export const watch = callable<Callable<[model: Module, optimizer: Optimizer<obje
     const watcher = new Watcher(new Patient(model, optimizer), { loss, train, validation, every });
     const report = async (): Promise<Report> => {
       const { findingsOf } = await import('./report.ts');
-      const { findings } = findingsOf(watcher);
+      const { findings, evidence } = await findingsOf(watcher);
       return {
         findings,
         healthy: !findings.some(({ kind }) => kind === 'fault'),
         steps: watcher.steps,
+        noise: evidence.chance,
         toString: () => textOf(findings, watcher.steps),
       };
     };
@@ -113,7 +120,7 @@ export const watch = callable<Callable<[model: Module, optimizer: Optimizer<obje
       report,
       page: async () => {
         const [{ findingsOf }, { pageOf }] = await Promise.all([import('./report.ts'), import('./page.ts')]);
-        const { findings, evidence } = findingsOf(watcher);
+        const { findings, evidence } = await findingsOf(watcher);
         return pageOf(watcher, findings, evidence);
       },
       close: () => watcher.close(),

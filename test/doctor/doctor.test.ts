@@ -84,4 +84,26 @@ describe.each([1, 2])('the doctor, %i threads', (threads) => {
     expect(rg.backend().memory).toMatchObject({ used, blocks });
     doctor.close();
   });
+
+  it('keeps a few MiB of wide batches, and nothing once it is closed', () => {
+    const width = 25_600;
+    const [x, y] = [randn([64, width]), randint(0, 2, [64])];
+    const model = new nn.Linear(width, 2);
+    const optimizer = new optim.SGD(model.parameters(), { lr: 1e-4 });
+    const turn = (): Tensor => {
+      optimizer.zeroGrad();
+      const loss = F.crossEntropy(model.forward(x), y);
+      loss.backward();
+      optimizer.step();
+      return loss;
+    };
+    scope(() => void turn());
+    const { used } = rg.backend().memory;
+    const doctor = watch(model, optimizer, { loss: F.crossEntropy });
+    for (let i = 0; i < 12; i++) scope(() => doctor.step(turn(), { input: x, target: y }));
+    // Batches that are 100 MiB together; beside them the doctor has the weights twice.
+    expect(rg.backend().memory.used - used).toBeLessThan(6 << 20);
+    doctor.close();
+    expect(rg.backend().memory.used).toBeLessThanOrEqual(used);
+  });
 });

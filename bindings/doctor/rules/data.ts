@@ -3,7 +3,7 @@ import * as F from '../../functional/functions.ts';
 import type { Tensor } from '../../tensor.ts';
 import type { Data } from '../data.ts';
 import type { Evidence } from '../evidence.ts';
-import { n, percent, type Said } from '../finding.ts';
+import type { Said } from '../said.ts';
 
 const NORMS = /norm/i;
 
@@ -35,10 +35,7 @@ export function notNormalised(e: Evidence): Said | null {
     id: 'data-not-normalised',
     where: null,
     confidence: size > 5 * FAR || spread > 10 * APART ? 0.95 : 0.8,
-    what: `Inputs have a scale of ${n(size)}, columns from ${n(least)} to ${n(most)}; values lie from ${n(data.low)} to ${n(data.high)}.`,
-    why: 'Layers start for inputs of mean 0 and scale 1: larger ones saturate or drown others, and one learning rate does not fit all columns.',
-    remedy:
-      'const { mean, std } = { mean: x.mean(0), std: x.std(0).clampMin(1e-6) }; // of the training data\nx = x.sub(mean).div(std); // validation and later inputs by the same numbers',
+    told: ['inputScale', size, [least, most], [data.low, data.high]],
   };
 }
 
@@ -51,9 +48,7 @@ export function targetsNotNormalised({ data, task, train }: Evidence): Said | nu
     id: 'data-not-normalised',
     where: null,
     confidence: 0.75,
-    what: `Targets have a mean of ${n(mean)} and a deviation of ${n(std)}.`,
-    why: 'A network starts with outputs about 0 of scale 1: gradients of squared errors are as large as the targets are.',
-    remedy: 'y = y.sub(y.mean()).div(y.std()); // and undo it in what the model says',
+    told: ['targetScale', mean, std],
   };
 }
 
@@ -79,15 +74,7 @@ export function constantInput({ data }: Evidence): Said | null {
     id: 'constant-input',
     where: null,
     confidence: all ? 0.98 : share > 0.6 || few || channels.length > 0 ? 0.85 : 0.65,
-    what: all
-      ? `All ${data.rows} inputs are the same.`
-      : channels.length > 0
-        ? `Channel ${channels.join(', ')} of the input is the same everywhere.`
-        : `${constant.length} of ${count} columns of the input have the same value in all ${data.rows} rows: ${constant.slice(0, 5).join(', ')}${constant.length > 5 ? ' …' : ''}.`,
-    why: 'What never changes says nothing of the target; mostly a column was lost or overwritten on the way.',
-    remedy: all
-      ? 'console.log(x.std(0).toArray()); // look where the loader makes them, and hand the model what differs'
-      : 'const varies = x.std(0).gt(1e-6); // look where the others are made, or leave them out\nx = x.indexSelect(1, nonzero(varies).squeeze(1));',
+    told: ['constant', data.rows, count, constant, channels],
   };
 }
 
@@ -122,9 +109,7 @@ export function imbalanced({ data, task, train, validation }: Evidence): Said | 
     id: 'labels-imbalanced',
     where: null,
     confidence: most > 0.9 ? 0.95 : 0.8,
-    what: `${percent(most)} of ${total} labels are of class ${counts.indexOf(Math.max(...counts))}, and of some class ${percent(worst)} are recognised.`,
-    why: 'To always say the frequent class gives a low loss, and accuracy hides it.',
-    remedy: `const counts = tensor(${JSON.stringify(counts.slice(0, 12))});\nconst weight = counts.reciprocal().mul(counts.sum().div(${counts.length}));\nconst loss = functional.crossEntropy(output, target, { weight }); // or draw rare rows more often`,
+    told: ['imbalance', counts, worst],
   };
 }
 
@@ -140,8 +125,6 @@ export function sorted({ data, batches, task }: Evidence): Said | null {
     id: 'loss-oscillates',
     where: null,
     confidence: 0.9,
-    what: `${pure.length} of ${batches.length} batches have rows of one class only.`,
-    why: 'Each batch pulls the model to its own class, and the next one to another: the loss jumps when the class changes.',
-    remedy: 'const loader = new data.DataLoader(dataset, { batchSize: 32, shuffle: true });',
+    told: ['sorted', pure.length, batches.length],
   };
 }

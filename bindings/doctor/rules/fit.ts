@@ -8,7 +8,7 @@ import { scope } from '../../scope.ts';
 import type { Tensor } from '../../tensor.ts';
 import { flat, joined } from '../data.ts';
 import type { Evidence } from '../evidence.ts';
-import { n, percent, type Said } from '../finding.ts';
+import type { Said } from '../said.ts';
 import { halves, probe, tableOf } from '../trial.ts';
 
 export interface Probes {
@@ -59,12 +59,7 @@ export function shuffled(e: Evidence, { within, across, held, rows }: Probes): S
     id: 'labels-shuffled',
     where: null,
     confidence: proven ? 0.96 : 0.72,
-    what: proven
-      ? `Inputs of the training data say nothing of their targets (a small network has ${percent(Math.max(0, within))} of the skill there is), and those of the validation data do (${percent(held)}).`
-      : `Inputs say nothing of their targets: the model and a small network, each on rows that it has not seen, are no better than the most frequent answer.`,
-    why: 'Inputs and targets that were shuffled apart can be learned by heart only.',
-    remedy:
-      'const order = randperm(x.shape[0]);\nx = x.indexSelect(0, order);\ny = y.indexSelect(0, order); // by the same order',
+    told: ['shuffled', within, proven ? held : null],
   };
 }
 
@@ -80,10 +75,7 @@ export function underfits(e: Evidence, { within, across }: Probes): Said | null 
     id: 'underfitting',
     where: null,
     confidence: could - own > 0.4 ? 0.85 : 0.72,
-    what: `After ${steps} steps the model has ${percent(Math.max(0, own))} of the skill there is on what it learns from; a network of 48 units gets ${percent(could)} on rows that it has not seen.`,
-    why: 'The model cannot say what the data says: too few units, too strong a decay or dropout, or a layer that lets nothing through.',
-    remedy:
-      'const model = new nn.Sequential(new nn.Linear(16, 64), new nn.ReLU(), new nn.Linear(64, 4)); // more units, and a layer more\nfor (const group of optimizer.paramGroups) group.weightDecay = 0;',
+    told: ['underfits', steps, own, could],
   };
 }
 
@@ -102,10 +94,7 @@ export function overfits(e: Evidence): Said | null {
     id: 'overfitting',
     where: null,
     confidence: risen > 1.3 && gap > 0.3 ? 0.93 : 0.78,
-    what: `On what it learns from the model has ${percent(train.skill)} of the skill there is, on validation data ${percent(Math.max(0, validation.skill))}; its loss there was ${n(least)} at its least and is ${n(validation.loss)}.`,
-    why: 'It learns rows by heart, and not what they have in common.',
-    remedy:
-      'new nn.Dropout(0.3); // behind hidden layers\nconst optimizer = new optim.AdamW(model.parameters(), { lr, weightDecay: 0.05 }); // fewer units, more data, or to stop where the validation loss is least',
+    told: ['overfits', [train.skill, validation.skill], [least, validation.loss]],
   };
 }
 
@@ -151,10 +140,7 @@ export function leaks(e: Evidence): Said | null {
         id: 'data-leakage',
         where: null,
         confidence: share > 0.1 ? 0.96 : 0.85,
-        what: `${count} of ${a.sizes[0]} validation inputs (${percent(share)}) are among ${b.sizes[0]} of the training inputs, or all but the same.`,
-        why: 'What was learned by heart counts as understood: validation figures are too good.',
-        remedy:
-          'const order = randperm(rows);\nconst [train, validation] = [order.narrow(0, 0, cut), order.narrow(0, cut, rows - cut)]; // split first, then copy, augment or draw',
+        told: ['leaks', count, share, a.sizes[0] as number, b.sizes[0] as number],
       };
     }),
   );

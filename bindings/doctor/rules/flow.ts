@@ -1,7 +1,7 @@
 // Faults of what flows through the layers, forward and back.
 import type { Evidence } from '../evidence.ts';
 import type { Activation, Facts, WeightFact } from '../facts.ts';
-import { n, percent, type Said } from '../finding.ts';
+import type { Said, Told } from '../said.ts';
 
 const orderOf = ({ weights }: Facts): WeightFact[] => [...weights].sort((a, b) => a.order - b.order);
 
@@ -16,9 +16,7 @@ export function constantInit(e: Evidence): Said | null {
     id: 'constant-initialisation',
     where: first.owner,
     confidence: found.some(({ end }) => end) ? 0.97 : 0.85,
-    what: `All ${first.units} units of ${first.path} started with the same weights${first.end ? ', and still have the same' : ''}.`,
-    why: 'Units that start alike and get like gradients stay alike: the layer is one unit, many times over.',
-    remedy: `nn.init.kaimingUniform_(model.getParameter('${first.path}')); // or leave it as layers make it`,
+    told: ['alike', first.path, first.units, first.end],
   };
 }
 
@@ -58,13 +56,7 @@ export function vanishing(e: Evidence): Said | null {
     id: 'vanishing-gradients',
     where: deep ? start.weight.owner : (recurrent?.path ?? null),
     confidence: deep ? (start.ratio < 1e-4 ? 0.95 : 0.8) : 0.72,
-    what: deep
-      ? `The gradient of ${start.weight.path}, for its size, is ${n(start.ratio)} of that of the layer with the largest, and ${n(end.ratio)} at the end.`
-      : `The gradient of the first step of a sequence is ${n(Math.max(...times))} of that of the last.`,
-    why: 'Each layer on the way back makes it smaller, as sigmoid and tanh do where they are flat, and small weights: the first layers learn nothing.',
-    remedy: deep
-      ? 'new nn.Sequential(new nn.Linear(64, 64), new nn.LayerNorm(64), new nn.ReLU()); // for each sigmoid layer; or x.add(block.forward(x))'
-      : 'new nn.LSTM(inputSize, hiddenSize); // which has a way back that does not shrink; or an orthogonal weightHh',
+    told: deep ? ['vanishing', start.weight.path, start.ratio, end.ratio] : ['vanishing', null, Math.max(...times), 0],
   };
 }
 
@@ -98,12 +90,12 @@ export function exploding(e: Evidence): Said | null {
     id: 'exploding-gradients',
     where: (early > 1e3 || spikes) && recurrent ? recurrent.path : (worst?.owner ?? null),
     confidence: total > 1e4 * scale ** 2 || early > 1e5 ? 0.95 : 0.85,
-    what:
-      early > 1e3
-        ? `The gradient of the first step of a sequence is ${n(early)} times that of the last.`
-        : `Before the first step the norm of the gradient is ${n(total)}, and outputs have a scale of ${n(before.output.rms)}${steep.length > 0 ? `: ${worst?.path} makes what it gets about ${n(worst?.gain ?? 1)} times as large` : ''}.`,
-    why: 'Each layer, or step, on the way back makes it larger: steps are far too long, and end in NaN.',
-    remedy: `nn.init.kaimingNormal_(model.getParameter('${worst?.path ?? '0.weight'}')); // weights that keep the scale\nclipGradNorm(model.parameters(), 1); // before optimizer.step()`,
+    told: [
+      'exploding',
+      early > 1e3 ? early : null,
+      [total, before.output.rms],
+      worst ? { path: worst.path, gain: worst.gain, steep: steep.length > 0 } : null,
+    ],
   };
 }
 
@@ -135,11 +127,7 @@ export function deadRelu(e: Evidence): Said | null {
     id: 'dead-relu',
     where: activation.path,
     confidence: value > 0.9 ? 0.95 : 0.8,
-    what: `${percent(value)} of the ${activation.units} units behind ${activation.feeder || 'the layer'} are 0 for every input of a batch${atStart ? ' from the start' : ''}${found.length > 1 ? `, and so in ${found.length - 1} more layers` : ''}.`,
-    why: 'A ReLU that is 0 for all inputs has no gradient: its unit never comes back.',
-    remedy: atStart
-      ? `nn.init.zeros_(model.getParameter('${activation.feeder}.bias')); // a bias that is not far below 0\nnew nn.LeakyReLU(0.01); // or a slope below 0`
-      : 'new nn.LeakyReLU(0.01); // has a slope below 0\nfor (const group of optimizer.paramGroups) group.lr *= 0.1; // and shorter steps',
+    told: ['dead', activation, value, atStart, found.length - 1],
   };
 }
 
@@ -159,9 +147,7 @@ export function saturated(e: Evidence): Said | null {
     id: 'saturated-activation',
     where: activation.path,
     confidence: value > 0.85 ? 0.95 : 0.8,
-    what: `${percent(value)} of what ${activation.op} gives behind ${activation.feeder || 'the layer'} is at the end of its range${atStart ? ' from the start' : ''}.`,
-    why: 'There its slope is almost 0, so that hardly a gradient comes through.',
-    remedy: `nn.init.xavierUniform_(model.getParameter('${activation.feeder || '0'}.weight')); // smaller weights, and inputs of scale 1\nnew nn.LayerNorm(${activation.units}); // or a norm before it`,
+    told: ['saturated', activation, value, atStart],
   };
 }
 
@@ -169,60 +155,25 @@ export function saturated(e: Evidence): Said | null {
 export function dropout(e: Evidence): Said | null {
   const facts = e.before ?? e.after;
   if (!facts) return null;
-  const say = (where: string, what: string, why: string, remedy: string, confidence: number): Said => ({
+  const say = (where: string, confidence: number, told: Told): Said => ({
     id: 'dropout-misplaced',
     where,
     confidence,
-    what,
-    why,
-    remedy,
+    told,
   });
   const last = facts.drops.find(({ before }) => before === '');
-  if (last)
-    return say(
-      last.path,
-      `Dropout (p = ${n(last.p)}) stands behind the last layer: it sets outputs themselves to 0.`,
-      'The loss then asks for what the model is not allowed to say; it cannot come near 0.',
-      'new nn.Sequential(new nn.Linear(64, 64), new nn.ReLU(), new nn.Dropout(0.2), new nn.Linear(64, 10)); // none at the end',
-      0.93,
-    );
+  if (last) return say(last.path, 0.93, ['dropsLast', last.p]);
   const [always] = e.always;
-  if (always !== undefined)
-    return say(
-      always,
-      `Dropout in ${always || 'the model'} drops in evaluation as well.`,
-      'Then no answer of the model is the one that it learned to give.',
-      'h = functional.dropout(h, 0.5, this.training); // or the layer nn.Dropout, which looks itself',
-      0.93,
-    );
+  if (always !== undefined) return say(always, 0.93, ['dropsAlways', always]);
   const first = facts.strong.find(({ input, p }) => input && p >= 0.25);
   // To fill in what was taken away may be the task.
   if (first && e.data?.numeric && e.data.target.shape.slice(1).join() !== e.data.shape.join())
-    return say(
-      first.path,
-      `Dropout (p = ${n(first.p)}) stands before the first layer: it sets inputs themselves to 0.`,
-      'What was taken away of the data no layer can know.',
-      'new nn.Sequential(new nn.Linear(16, 64), new nn.ReLU(), new nn.Dropout(0.2), new nn.Linear(64, 4)); // behind hidden layers',
-      0.85,
-    );
+    return say(first.path, 0.85, ['dropsFirst', first.p]);
   const before = facts.drops.find(({ p }) => p >= 0.3);
-  if (before)
-    return say(
-      before.path,
-      `Dropout (p = ${n(before.p)}) stands right before the batch norm ${before.before}.`,
-      'What it scales in training has another variance in evaluation, and the norm goes by the wrong one.',
-      'new nn.Sequential(linear, norm, new nn.ReLU(), new nn.Dropout(0.2)); // behind the norm',
-      0.8,
-    );
+  if (before) return say(before.path, 0.8, ['dropsBeforeNorm', before.p, before.before]);
   const strong = facts.strong.find(({ p }) => p >= 0.75);
   if (!strong || (strong.p < 0.85 && well(e))) return null;
-  return say(
-    strong.path,
-    `Dropout takes away ${percent(strong.p)} of its input.`,
-    'Too little is left to learn by.',
-    'new nn.Dropout(0.2); // and only where the model overfits',
-    0.8,
-  );
+  return say(strong.path, 0.8, ['dropsMost', strong.p]);
 }
 
 export function smallBatch(e: Evidence): Said | null {
@@ -235,9 +186,6 @@ export function smallBatch(e: Evidence): Said | null {
     id: 'batch-too-small-for-batch-norm',
     where: found.path,
     confidence: found.rows <= 2 ? 0.93 : 0.85,
-    what: `Batches have ${typical} rows, so that ${found.path || 'a batch norm'} takes mean and variance of ${found.values} values.`,
-    why: 'Means of so few are mostly chance: each output depends on its neighbours in the batch, and running statistics fit none.',
-    remedy:
-      'new nn.GroupNorm(4, 32); // or LayerNorm, which take no part of the batch\nnew data.DataLoader(dataset, { batchSize: 32, dropLast: true }); // or larger batches',
+    told: ['smallBatch', typical, found.path, found.values],
   };
 }

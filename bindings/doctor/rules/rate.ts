@@ -1,30 +1,12 @@
 // Faults of the length of steps, and numbers that are none.
 
-import type { Broken } from '../broken.ts';
 import { type Evidence, meanOf } from '../evidence.ts';
-import { n, percent, type Said } from '../finding.ts';
+import type { Said } from '../said.ts';
 import { tryRate } from '../trial.ts';
 
 const rateOf = ({ patient }: Evidence): number =>
   (patient.optimizer.paramGroups[0] as { lr?: number } | undefined)?.lr ?? Number.NaN;
 const skillOf = ({ train, validation }: Evidence): number => Math.max(train?.skill ?? -1, validation?.skill ?? -1);
-
-/** How no number came about, in words. */
-function causeOf({ source, op, path, step }: Broken, steps: number): string {
-  const place = `${op}${path ? ` of ${path}` : ''}`;
-  if (source === 'input' || source === 'target') return `The ${source} of step ${step} has NaN or infinities`;
-  if (source === 'forward') return `At step ${step} ${place} made NaN or an infinity of numbers`;
-  if (source === 'backward') return `At step ${step} the derivative of ${place} is NaN or infinite, as of a root at 0`;
-  return `The loss is no number from step ${step} of ${steps} on`;
-}
-
-function cureOf({ source, op }: Broken): string {
-  if (source === 'input' || source === 'target')
-    return 'const finite = isfinite(x).all(1);\nx = x.indexSelect(0, nonzero(finite).squeeze(1)); // leave such rows out, or nanToNum(x)';
-  if (source === null)
-    return 'for (const group of optimizer.paramGroups) group.lr *= 0.1;\noptim.clipGradNorm(model.parameters(), 1);';
-  return `x.add(1e-6).${op === 'sqrt' ? op : 'log'}(); // keep what it gets away from where it has no value\nautograd.detectAnomaly(() => step(x, y)); // shows the line`;
-}
 
 export function notFinite({ history, steps }: Evidence): Said | null {
   const { broken } = history;
@@ -35,9 +17,7 @@ export function notFinite({ history, steps }: Evidence): Said | null {
     where: source === 'forward' || source === 'backward' ? path : null,
     // Numbers that grew until they were none have another cause.
     confidence: source === null || (broken.grown && source === 'forward') ? 0.7 : 0.97,
-    what: `${causeOf(broken, steps)}.`,
-    why: 'What is computed with it is none either: after one step all weights are lost.',
-    remedy: cureOf(broken),
+    told: ['notFinite', broken, steps],
   };
 }
 
@@ -74,6 +54,24 @@ function trendOf(losses: readonly number[]): number {
   return xy / Math.sqrt(Math.max(1e-30, rest * xx));
 }
 
+/** Batches that are too small for how good the model is by now: steps go to and fro, and nothing is gained. */
+export function noisy(e: Evidence): Said | null {
+  const { chance, falling, graded, steps, train, history, last } = e;
+  const skill = Math.max(train?.skill ?? 0, e.validation?.skill ?? 0);
+  if (!chance || !graded || steps < 60 || history.closes.length < 5) return null;
+  // Where it still falls, or all is learned, steps by chance do no harm.
+  // How far the means of parts of the losses differ by chance alone.
+  const apart = (3 * e.noise) / Math.sqrt(0.15 * e.losses.length) / Math.max(1e-12, Math.abs(last));
+  if (chance.normTest < 3 || falling > Math.max(0.02, apart) || skill > 0.9) return null;
+  return {
+    id: 'noisy-gradients',
+    kind: 'hint',
+    where: null,
+    confidence: chance.normTest > 6 ? 0.8 : 0.65,
+    told: ['noisy', chance],
+  };
+}
+
 /** What the rules of learning rates go by. */
 interface Rate {
   readonly lr: number;
@@ -92,14 +90,11 @@ const better = (a: Trial, b: Trial): Trial => (b.loss < a.loss || Number.isNaN(a
 
 function tooHigh(e: Evidence, { lr, start, final }: Rate, best: Trial): Said | null {
   if (!(best.loss < 0.75 * final - 0.02 * Math.abs(start) && best.loss < 0.97 * start)) return null;
-  const became = Number.isFinite(final) ? `is ${n(final)} after ${e.steps} steps` : 'became no number';
   return {
     id: 'learning-rate-too-high',
     where: null,
     confidence: best.loss < 0.5 * final ? 0.95 : 0.8,
-    what: `At a learning rate of ${n(lr)} the loss ${became}; from the same start it is ${n(best.loss)} after ${best.steps} steps at ${n(lr * best.factor)}.`,
-    why: 'Steps are longer than the slope holds: they jump over the valley, or out of it.',
-    remedy: `for (const group of optimizer.paramGroups) group.lr = ${n(lr * best.factor)};`,
+    told: ['tooHigh', [lr, final, e.steps], [lr * best.factor, best.loss, best.steps]],
   };
 }
 
@@ -117,9 +112,7 @@ function tooLow(e: Evidence, { lr, start, final }: Rate): Said | null {
     id: 'learning-rate-too-low',
     where: null,
     confidence: gain < 0.1 * could ? 0.95 : 0.8,
-    what: `At a learning rate of ${n(lr)} the loss goes from ${n(start)} to ${n(final)} in ${e.steps} steps; at ${n(lr * high.factor)} it is ${n(high.loss)} after ${high.steps}.`,
-    why: 'Steps are so short that training would take a hundred times as long.',
-    remedy: `for (const group of optimizer.paramGroups) group.lr = ${n(lr * high.factor)};`,
+    told: ['tooLow', start, [lr, final, e.steps], [lr * high.factor, high.loss, high.steps]],
   };
 }
 
@@ -146,9 +139,7 @@ export function rates(e: Evidence): Said[] {
       id: 'loss-oscillates',
       where: null,
       confidence: 0.8,
-      what: `The loss swings by ${n(size)} about ${n(mean)}${turns < -0.2 ? ', up at one step and down at the next' : ''}; between batches it differs by ${n(e.noise)}.`,
-      why: 'Steps go back and forth over the valley instead of along it.',
-      remedy: `for (const group of optimizer.paramGroups) group.lr = ${n(lr * best.factor)}; // or a lower momentum, larger batches, a schedule`,
+      told: ['swings', [size, mean, e.noise], turns < -0.2, lr * best.factor, e.chance],
     });
   const low = said.length > 0 || diverged || steps < 40 ? null : tooLow(e, rate);
   return low ? [low] : said;
@@ -173,9 +164,6 @@ export function stuck(e: Evidence, could: number | null): Said | null {
     id: 'loss-does-not-move',
     where: null,
     confidence: 0.7,
-    what: `The loss is ${n(first)} at the start and ${n(last)} after ${steps} steps, ${percent(moved / Math.abs(first))} apart.`,
-    why: 'Whatever the steps change makes no difference to the loss.',
-    remedy:
-      '// try to learn one batch by heart: if that fails, the way from the loss to the weights is cut, or steps are far too short\nfor (let i = 0; i < 200; i++) step(x, y);',
+    told: ['stuck', first, last, steps],
   };
 }

@@ -2,8 +2,8 @@
 import { marksOf } from '../calls.ts';
 import type { Batch } from '../evaluate.ts';
 import { type Evidence, meanOf } from '../evidence.ts';
-import { n, percent, type Said } from '../finding.ts';
 import { ownerOf, type Weight } from '../patient.ts';
+import type { Said } from '../said.ts';
 
 /** The path of the innermost module that has all `paths` below it, and what it is called in a sentence. */
 export function commonOf(paths: readonly string[]): string {
@@ -24,9 +24,6 @@ function placeOf(some: readonly string[], all: readonly string[]): string {
   return inside.length === some.length ? common : ownerOf(some[0] as string);
 }
 
-const listed = (paths: readonly string[]): string =>
-  `${paths.slice(0, 4).join(', ')}${paths.length > 4 ? ` and ${paths.length - 4} more` : ''}`;
-
 export function zeroGrad({ history }: Evidence): Said | null {
   const fits = history.closes.filter(({ step, fit }) => step > 0 && fit !== null && fit.rest < 0.2);
   const sums = fits.filter(({ fit }) => fit && fit.fresh > 0.4 && fit.old > 0.8 && fit.old < 1.2);
@@ -37,9 +34,7 @@ export function zeroGrad({ history }: Evidence): Said | null {
     id: 'forgotten-zero-grad',
     where: null,
     confidence: sums.length > 1 ? 0.97 : 0.85,
-    what: `At step ${sums[0]?.step} the gradient is that of the batch plus ${n(sums[0]?.fit?.old ?? 1)} times that of the step before.`,
-    why: 'backward() adds to .grad: without zeroGrad() steps go along the sum of all gradients so far, which does not turn when it should.',
-    remedy: 'optimizer.zeroGrad(); // before each backward()\nloss.backward();\noptimizer.step();',
+    told: ['sums', sums[0]?.step ?? 0, sums[0]?.fit?.old ?? 1],
   };
 }
 
@@ -67,15 +62,7 @@ export function notInOptimizer(e: Evidence): Said | null {
     id: 'parameters-not-in-optimizer',
     where: missing.length > 0 ? placeOf(paths, all) : (strangers[0] as string),
     confidence: 0.95,
-    what:
-      missing.length > 0
-        ? `${missing.length} of ${own.length} parameters get gradients and are in no group of the optimizer: ${listed(paths)}.${others > 0 ? ` It has ${others} that the model does not have.` : ''}`
-        : `${strangers.length} parameters take part that neither model.parameters() nor the optimizer has.`,
-    why: 'The optimizer changes only what it was given: these stay as they were made.',
-    remedy:
-      missing.length > 0
-        ? 'const optimizer = new optim.Adam(model.parameters(), { lr }); // after the model has all its layers'
-        : '// put the module into a field, so that model.parameters() has it\nthis.layer = new nn.Linear(8, 8);',
+    told: ['notTrained', paths, own.length, others, strangers.length],
   };
 }
 
@@ -109,15 +96,7 @@ export function withoutGradient(e: Evidence): Said | null {
     confidence: none.length > 0 ? 0.9 : 0.6,
     // Whoever froze them may have meant it.
     ...(none.length === 0 && { kind: 'hint' as const }),
-    what:
-      none.length > 0
-        ? `${none.length} of ${own.length} parameters never got a gradient: ${listed(paths)}.`
-        : `${frozen.length} of ${own.length} parameters do not require a gradient, and have the values that they were made with: ${listed(paths)}.`,
-    why: 'The way from the loss back to them is cut, by detach(), noGrad(), a number that was read, or since the loss does not use them; so they never learn.',
-    remedy:
-      none.length > 0
-        ? '// let the result reach the loss without detach(), .data or noGrad()\nh = this.encoder.forward(x); // not .detach()'
-        : 'for (const p of model.parameters()) p.requiresGrad_(true); // before the optimizer is made',
+    told: ['withoutGradient', paths, own.length, none.length === 0],
   };
 }
 
@@ -154,7 +133,6 @@ export function neverChange(e: Evidence): Said | null {
   if (!whole && stuck.every((weight) => gradients(e, weight).length === 0)) return null;
   const rates = e.patient.optimizer.paramGroups.map((group) => (group as { lr?: number }).lr);
   const zero = stuck.some(({ group }) => group?.lr === 0);
-  const calls = e.history.calls.steps;
   return {
     id: 'weights-never-change',
     where: whole
@@ -164,13 +142,7 @@ export function neverChange(e: Evidence): Said | null {
           all.map(({ path }) => path),
         ),
     confidence: 0.95,
-    what: `${whole ? 'No parameter' : `None of ${listed(stuck.map(({ path }) => path))}`} changed in ${e.steps} steps${zero ? `: the learning rate is 0 (${rates.join(', ')})` : calls === 0 ? ': optimizer.step() was never called' : ''}.`,
-    why: 'What never changes does not learn.',
-    remedy: zero
-      ? 'for (const group of optimizer.paramGroups) group.lr = 1e-3;'
-      : calls === 0
-        ? 'loss.backward();\noptimizer.step();'
-        : 'loss.backward(); // of the loss of this model, before optimizer.step()\noptimizer.step();',
+    told: ['still', whole ? null : stuck.map(({ path }) => path), e.steps, zero ? rates : null, e.history.calls.steps],
   };
 }
 
@@ -197,9 +169,7 @@ export function trainMode(e: Evidence): Said | null {
     id: 'forgotten-train-mode',
     where: all && resting('') > 0.5 ? '' : (found[0] as string),
     confidence: 0.95,
-    what: `At ${percent(resting(found[0] as string))} of the steps ${all ? 'the model' : found.join(', ')} was in evaluation mode.`,
-    why: 'Dropout does not drop then, and batch norm goes by running statistics that do not move.',
-    remedy: 'model.eval();\nevaluate();\nmodel.train(); // before the next step',
+    told: ['rests', resting(found[0] as string), all ? null : found],
   };
 }
 
@@ -218,14 +188,7 @@ export function evalMode(e: Evidence): Said | null {
     id: 'forgotten-eval-mode',
     where: '',
     confidence: sure ? 0.95 : 0.75,
-    what: `The model was asked ${sure ? 'about validation data' : 'under noGrad()'} in training mode, at step ${wrong[0]?.step} and ${wrong.length - 1} times more.`,
-    why: `${modal
-      .slice(0, 3)
-      .map((path) => path || 'the model')
-      .join(
-        ', ',
-      )} then drop or normalise by the batch, so that figures are worse than the model, and running statistics take in what they should not.`,
-    remedy: 'model.eval();\nconst output = noGrad(() => model.forward(x));\nmodel.train();',
+    told: ['trains', sure, wrong[0]?.step ?? 0, wrong.length - 1, modal],
   };
 }
 
@@ -256,11 +219,9 @@ export function clipping({ history, train, validation }: Evidence): Said | null 
     id: 'clipping-always-active',
     where: null,
     confidence: byNorm ? 0.95 : 0.8,
-    what: byNorm
-      ? `The norm of the gradient is ${n(typical)} at ${percent(same.length / norms.length)} of the steps (${n(least)} to ${n(most)})${Number.isFinite(before) ? `, and was about ${n(before)} before` : ''}.`
-      : `The largest number of the gradient is ${n(top)} at nearly all steps.`,
-    why: 'A clip that always cuts takes the length from the gradient: steps do not get shorter where it is flat, and the learning rate means another thing.',
-    remedy: `const norm = clipGradNorm(model.parameters(), ${Number.isFinite(before) ? n(5 * before) : 'maxNorm'}); // a few times what norms are like\nconsole.log(norm.item());`,
+    told: byNorm
+      ? ['clips', typical, same.length / norms.length, [least, most], before]
+      : ['clips', top, null, [least, most], before],
   };
 }
 
@@ -276,9 +237,6 @@ export function decayOnNorms({ weights, patient }: Evidence): Said | null {
     kind: 'hint',
     where: ownerOf((norm ?? some[0])?.path ?? ''),
     confidence: 0.9,
-    what: `Weight decay pulls ${some.length} scales of norms and biases to 0 as well: ${listed(some.map(({ path }) => path))}.`,
-    why: 'They have little to overfit with, and a norm needs its scale; most recipes leave them out.',
-    remedy:
-      'const decay = model.parameters().filter((p) => p.ndim > 1), none = model.parameters().filter((p) => p.ndim <= 1);\nconst optimizer = new optim.AdamW([{ params: decay }, { params: none, weightDecay: 0 }], { lr });',
+    told: ['decays', some.map(({ path }) => path)],
   };
 }
