@@ -21,6 +21,9 @@ const HELP = `npm run bench -- [FAMILY …] [options]
                     tfjs      models of TensorFlow.js on our backend and on its own
                     pipelines rows a second through data's stages and from Parquet, and steps over batches of a worker
                     files     files of weights to parameters, and the memory that it takes
+                    wide      vectors of 256 bits (Node 24 and later): steps and kernels beside the plain build, and JAX
+                    start     from nothing to the first training step, in Node and in a page
+                    energy    instructions a training step, where perf counts them
                     onnx      networks of others: import, inference and training, and ONNX Runtime Web
   --against FOLDER  also another build of the library, and how much slower or faster this one is;
                     FOLDER has its lib/ and wasm/. With families, compile and threads
@@ -67,6 +70,9 @@ const TABLES = {
   onnx: () => import('./tables/onnx.ts'),
   doctor: () => import('./doctor/table.ts'),
   trainer: () => import('./tables/trainer.ts'),
+  wide: () => import('./tables/wide.ts'),
+  start: () => import('./tables/start.ts'),
+  energy: () => import('./tables/energy.ts'),
 };
 
 function parse() {

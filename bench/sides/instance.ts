@@ -6,11 +6,15 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Library } from '../problems.ts';
 
+/** What an instance is started with. */
+export interface InstanceSettings {
+  readonly simd: 'auto' | 'strict' | 'relaxed';
+  readonly threads: number | 'auto';
+  readonly revectorize?: boolean;
+}
+
 /** @param folder has lib/ and wasm/, as build/ does @throws Error where it does not */
-export async function loadInstance(
-  folder: string,
-  { simd, threads }: { simd: 'auto' | 'strict' | 'relaxed'; threads: number | 'auto' },
-): Promise<Library> {
+export async function loadInstance(folder: string, settings: InstanceSettings): Promise<Library> {
   const [lib, wasm] = [resolve(folder, 'lib'), resolve(folder, 'wasm')];
   if (!existsSync(join(lib, 'index.js')) || !existsSync(wasm))
     throw new Error(
@@ -22,6 +26,6 @@ export async function loadInstance(
   cpSync(lib, copy, { recursive: true, filter: (name) => !name.endsWith('.d.ts') });
   writeFileSync(join(copy, 'package.json'), '{ "type": "module" }');
   const library: Library = await import(pathToFileURL(join(copy, 'index.js')).href);
-  await library.init({ simd, threads, locate: (file: string) => pathToFileURL(join(wasm, file)) });
+  await library.init({ ...settings, locate: (file: string) => pathToFileURL(join(wasm, file)) });
   return library;
 }
