@@ -2,11 +2,11 @@
 // node build/examples/autoencoder.js, or with --help for what can be chosen. After 8 epochs the mean squared error of
 // test pixels is 0.011, where the mean image has 0.067, and runs/autoencoder/digits.png shows images and copies.
 import { join } from 'node:path';
-import { cat, compile, data, functional as F, init, manualSeed, nn, noGrad, optim, type Tensor } from 'retrograd';
-import { ProgressBar, Trainer } from 'retrograd/train';
+import { cat, data, functional as F, init, manualSeed, nn, optim, type Tensor } from 'retrograd';
+import { Trainer } from 'retrograd/train';
 import { loadMnist } from './mnist/dataset.ts';
 import { savePicture } from './mnist/picture.ts';
-import { figuresOfImages } from './mnist/progress.ts';
+import { imageProgress } from './mnist/progress.ts';
 import { Digits } from './mnist/training.ts';
 import { readOptions } from './options.ts';
 
@@ -47,26 +47,16 @@ const trainer = new Trainer<nn.Sequential, [images: Tensor, labels: Tensor]>(mod
   loss: F.mseLoss,
   optimizer: new optim.Adam(model.parameters(), { lr: options.lr }),
   unpack: ([images]) => [images, images],
-  callbacks: [
-    new ProgressBar({
-      unit: 'img',
-      figures: figuresOfImages,
-      summary: ({ epoch }, { loss = 0 }) => `epoch ${epoch + 1}/${epochs}  squared error a pixel ${loss.toFixed(4)}`,
-    }),
-  ],
+  callbacks: [imageProgress(({ loss = 0 }) => `squared error a pixel ${loss.toFixed(4)}`)],
 });
 await trainer.fit(new data.DataLoader(new Digits(train, 0, 1), { batchSize, shuffle: true, seed }), { epochs });
-const redraw = compile((images: Tensor) => noGrad(() => model.forward(images)));
 
 // Images it has never seen; the first of them, in pairs of rows: what it saw above what it made of it.
 const [WIDE, PAIRS] = [16, 3];
-let error = 0;
-for (const [images] of new data.DataLoader(new Digits(test, 0, 1), { batchSize: 1000 })) {
-  const again = redraw(images);
-  if (error === 0) {
-    const pairs = Array.from({ length: PAIRS }, (_, i) => [images, again].map((x) => x.narrow(0, i * WIDE, WIDE)));
-    console.log(`Picture         ${savePicture(join(options.out, 'digits.png'), cat(pairs.flat(), 0), WIDE)}`);
-  }
-  error += F.mseLoss(again, images, { reduction: 'sum' }).item() / test.images.length;
-}
-console.log(`Test error      ${error.toFixed(4)} a pixel, from ${rows * cols} pixels to ${code} numbers and back`);
+const unseen = new Digits(test, 0, 1);
+const some = unseen.batch(Int32Array.from({ length: WIDE * PAIRS }, (_, i) => i));
+const again = (await trainer.predict([some])) as Tensor;
+const pairs = Array.from({ length: PAIRS }, (_, i) => [some[0], again].map((x) => x.narrow(0, i * WIDE, WIDE)));
+console.log(`Picture         ${savePicture(join(options.out, 'digits.png'), cat(pairs.flat(), 0), WIDE)}`);
+const { loss } = await trainer.evaluate(new data.DataLoader(unseen, { batchSize: 1000 }));
+console.log(`Test error      ${loss.toFixed(4)} a pixel, from ${rows * cols} pixels to ${code} numbers and back`);

@@ -3,7 +3,6 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import {
   arange,
@@ -22,6 +21,7 @@ import {
   type Tensor,
   tensor,
 } from 'retrograd';
+import { type Callback, type Figures, ModelCheckpoint, type Run, Trainer } from 'retrograd/train';
 
 const HELP = `Train a GPT of characters on Moby Dick, and let it write.
 
@@ -46,7 +46,8 @@ class UsageError extends Error {}
 
 const [LAYERS, WIDTH, HEADS] = [4, 128, 4];
 const REPORT_EVERY = 100;
-const SAVE_EVERY_MS = 10_000;
+/** Seconds. */
+const SAVE_EVERY = 10;
 
 interface Options {
   readonly steps: number;
@@ -210,6 +211,30 @@ function write(model: CharGpt, characters: readonly string[], length: number, co
   return text;
 }
 
+/** A line every hundred steps: the mean loss since the last one, and how fast it goes. */
+class Lines implements Callback<Run> {
+  readonly #steps: number;
+  readonly #size: number;
+  #losses: number[] = [];
+  #since = performance.now();
+
+  /** @param size characters of a step */
+  constructor(steps: number, size: number) {
+    this.#steps = steps;
+    this.#size = size;
+  }
+
+  onStepEnd({ step }: Run, { loss = 0 }: Readonly<Figures>): void {
+    this.#losses.push(loss);
+    if (step % REPORT_EVERY > 0 && step !== this.#steps) return;
+    const [count, now] = [this.#losses.length, performance.now()];
+    const mean = this.#losses.reduce((a, b) => a + b, 0) / count;
+    const rate = Math.round((count * this.#size * 1000) / (now - this.#since));
+    console.log(`step ${step}/${this.#steps}  loss ${mean.toFixed(4)}  ${rate} characters/s`);
+    [this.#losses, this.#since] = [[], now];
+  }
+}
+
 async function run(options: Options): Promise<void> {
   const { steps, batch, length, lr, seed, out } = options;
   await init();
@@ -225,61 +250,29 @@ async function run(options: Options): Promise<void> {
     { params: others, weightDecay: 0 },
   ];
   const optimizer = new optim.AdamW(groups, { lr, betas: [0.9, 0.99] });
-  const train = compile((x: Tensor, y: Tensor) => {
-    optimizer.zeroGrad();
-    const loss = F.crossEntropy(
-      model.forward(x).reshape([batch * length, characters.length]),
-      y.reshape([batch * length]),
-    );
-    loss.backward();
-    optim.clipGradNorm(model.parameters(), 1);
-    optimizer.step();
-    return loss;
+  const falls = new optim.lrScheduler.LambdaLR(optimizer, (step) => 1 - step / steps);
+  const trainer = new Trainer(model, {
+    loss: (logits: Tensor, y: Tensor) => F.crossEntropy(logits.flatten(0, 1), y.flatten()),
+    optimizer,
+    schedule: { scheduler: falls, interval: 'step' },
+    clip: { norm: 1 },
+    handleInterrupt: true,
+    callbacks: [new Lines(steps, batch * length), new ModelCheckpoint(out, { saveTopK: 0, everySeconds: SAVE_EVERY })],
   });
 
   mkdirSync(out, { recursive: true });
-  const file = join(out, 'checkpoint.safetensors');
-  const parts = { model, optimizer, loader };
-  let step = 0;
   if (options.resume) {
+    const file = join(out, 'last.safetensors');
     if (!existsSync(file)) throw new UsageError(`--resume: expected a run in ${out}, got no ${file}`);
-    step = ((await io.loadCheckpoint(file, parts)) as { step: number }).step;
+    await trainer.loadCheckpoint(file);
   }
-  const save = (): Promise<void> => io.saveCheckpoint(file, parts, { step });
-  let stopped = false;
-  const stop = (): void => {
-    stopped = true;
-  };
-  process.once('SIGINT', stop).once('SIGTERM', stop);
-
   const size = model.parameters().reduce((sum, p) => sum + p.size, 0);
   console.log(
     `${passages.length} passages of ${characters.length} characters; ${size} parameters; ${backend().build} SIMD`,
   );
-  let [since, saved, losses, counted] = [performance.now(), performance.now(), 0, 0];
-  while (step < steps && !stopped)
-    for (const [x, y] of loader) {
-      for (const group of optimizer.paramGroups) group.lr = lr * (1 - step / steps);
-      losses += train(x, y).item();
-      counted++;
-      step++;
-      const now = performance.now();
-      if (step % REPORT_EVERY === 0 || step === steps) {
-        const rate = Math.round((counted * batch * length * 1000) / (now - since));
-        console.log(`step ${step}/${steps}  loss ${(losses / counted).toFixed(4)}  ${rate} characters/s`);
-        [since, losses, counted] = [now, 0, 0];
-      }
-      await setImmediate();
-      if (now - saved > SAVE_EVERY_MS) {
-        await save();
-        saved = now;
-      }
-      if (stopped || step >= steps) break;
-    }
-  process.off('SIGINT', stop).off('SIGTERM', stop);
-  await save();
+  await trainer.fit(loader, { epochs: Math.ceil(steps / loader.length), steps });
   await io.saveSafetensors(join(out, 'model.safetensors'), model.stateDict());
-  if (stopped) console.log(`Stopped after step ${step}; go on with --resume`);
+  if (trainer.step < steps) console.log(`Stopped after step ${trainer.step}; go on with --resume`);
   if (options.sample > 0) console.log(`\n${write(model, characters, length, options.sample)}`);
 }
 

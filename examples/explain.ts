@@ -4,23 +4,12 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import {
-  cat,
-  compile,
-  functional as F,
-  init,
-  io,
-  manualSeed,
-  nn,
-  noGrad,
-  optim,
-  randn,
-  type Tensor,
-  tensor,
-} from 'retrograd';
+import { cat, functional as F, init, io, manualSeed, nn, noGrad, optim, randn, type Tensor, tensor } from 'retrograd';
 import { csv, DataLoader, type NdArray, oneHot, Preparation, standardize } from 'retrograd/data';
 import * as explain from 'retrograd/explain';
+import { Trainer } from 'retrograd/train';
 import { type DigitSet, loadMnist } from './mnist/dataset.ts';
+import { imageProgress } from './mnist/progress.ts';
 import { Digits } from './mnist/training.ts';
 import { readOptions } from './options.ts';
 
@@ -73,30 +62,20 @@ async function trained(): Promise<[name: string, model: nn.Sequential] | undefin
 }
 
 /** A small network, trained now. */
-function train(digits: DigitSet): [name: string, model: nn.Sequential] {
+async function train(digits: DigitSet): Promise<[name: string, model: nn.Sequential]> {
   const model = new nn.Sequential(...[...block(1, 8), ...block(8, 16), new nn.Flatten(), new nn.Linear(784, 10)]);
-  const optimizer = new optim.Adam(model.parameters(), { lr: 3e-3 });
-  const learn = compile((x: Tensor, y: Tensor) => {
-    optimizer.zeroGrad();
-    const loss = F.crossEntropy(model.forward(x), y);
-    loss.backward();
-    optimizer.step();
-    return loss;
+  const trainer = new Trainer(model, {
+    loss: F.crossEntropy,
+    optimizer: new optim.Adam(model.parameters(), { lr: 3e-3 }),
+    callbacks: [imageProgress(({ loss = 0 }) => `loss ${loss.toFixed(3)}`)],
   });
   const loader = new DataLoader(new Digits(digits), { batchSize: 64, shuffle: true, seed, dropLast: true });
-  for (let epoch = 1; epoch <= epochs; epoch++) {
-    let [sum, steps] = [0, 0];
-    for (const [x, y] of loader) {
-      sum += learn(x, y.to('i32')).item();
-      steps++;
-    }
-    console.log(`epoch ${epoch}/${epochs}  loss ${(sum / steps).toFixed(3)}`);
-  }
+  await trainer.fit(loader, { epochs });
   return ['a small network, trained for this page', model];
 }
 
 const { train: learned, test } = await loadMnist(undefined, options.limit);
-const [name, model] = (await trained()) ?? train(learned);
+const [name, model] = (await trained()) ?? (await train(learned));
 model.eval();
 
 // ── Digits that are misread ─────────────────────────────────────────────────────────────────────────────────────────
@@ -267,15 +246,11 @@ const x = cat([tensorOf(all.numbers), tensorOf(all.island), tensorOf(all.sex)], 
 const species = tensorOf(all.species).argmax(1);
 const width = x.shape[1] as number;
 const net = new nn.Sequential(new nn.Linear(width, 16), new nn.ReLU(), new nn.Linear(16, prepare.widths.species));
-const optimizer = new optim.Adam(net.parameters(), { lr: 0.02 });
-const learnTable = compile(() => {
-  optimizer.zeroGrad();
-  const cost = F.crossEntropy(net.forward(x), species);
-  cost.backward();
-  optimizer.step();
-  return cost;
+const trainer = new Trainer(net, {
+  loss: F.crossEntropy,
+  optimizer: new optim.Adam(net.parameters(), { lr: 0.02 }),
 });
-for (let step = 0; step < 150; step++) learnTable().dispose();
+await trainer.fit([[x, species]], { epochs: 150 });
 net.eval();
 const accuracy = (output: Tensor, should: Tensor): Tensor => output.argmax(1).eq(should).to('f32').mean();
 const told = noGrad(() => accuracy(net.forward(x), species).item());

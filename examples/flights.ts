@@ -4,25 +4,13 @@
 // After two epochs, in less than a minute and 300 MB (340 where Node may collect garbage as late as it likes), the
 // network explains 9 % of the variance among flights that it has not seen, where a linear model explains 4;
 // runs/flights has metrics.jsonl and the model with its preparation.
-import { appendFileSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import {
-  backend,
-  cat,
-  compile,
-  functional as F,
-  init,
-  manualSeed,
-  nn,
-  noGrad,
-  optim,
-  stack,
-  type Tensor,
-} from 'retrograd';
+import { backend, cat, functional as F, init, manualSeed, nn, optim, type Tensor } from 'retrograd';
 import * as data from 'retrograd/data';
 import { saveSafetensors } from 'retrograd/io';
-import { createProgress } from './mnist/progress.ts';
+import { JsonLinesLogger, ProgressBar, R2Score, Trainer } from 'retrograd/train';
 import { readOptions } from './options.ts';
 
 const options = readOptions('Train on three million flights, which need not fit in memory.', {
@@ -94,70 +82,69 @@ class Linear extends nn.Module {
     return this.numbers.forward(x).add(airports);
   }
 }
-const linear = new Linear();
-const optimizer = new optim.Adam([...model.parameters(), ...linear.parameters()], { lr: options.lr });
+/** Both, each with a loss of its own. */
+class Pair extends nn.Module {
+  readonly network = model;
+  readonly linear = new Linear();
+}
+type Batch = Record<'x' | 'places' | 'y', Tensor>;
+/** R² of the network, and of the linear model. */
+type Metrics = { r2: R2Score<'rawValues'> };
 
+class PairTrainer extends Trainer<Pair, Batch, Metrics> {
+  override trainingStep({ x, places, y }: Batch) {
+    const { network, linear } = this.model;
+    const loss = F.mseLoss(network.forward(x, places), y);
+    return { loss: loss.add(F.mseLoss(linear.forward(x, places), y)), network: loss };
+  }
+
+  override validationStep(batch: Batch) {
+    const { x, places, y } = batch;
+    const output = cat([this.model.network.forward(x, places), this.model.linear.forward(x, places)], 1);
+    return { ...this.trainingStep(batch), output, target: y.expand([-1, 2]) };
+  }
+}
+
+const pair = new Pair();
+const optimizer = new optim.Adam(pair.parameters(), { lr: options.lr });
 // The file is in the order of time: without an end that learns little, the last weeks would be all that the network
 // knows.
-const totalSteps = Math.max(1, Math.floor((epochs * 0.9 * Math.min(options.limit, 3_000_000)) / batchSize));
-const schedule = new optim.lrScheduler.CosineAnnealingLR(optimizer, totalSteps);
+const count = Math.floor(0.9 * Math.min(options.limit, 3_000_000));
+const totalSteps = Math.max(1, Math.floor((epochs * count) / batchSize));
+const falls = (step: number): number => (1 + Math.cos(Math.PI * Math.min(1, step / totalSteps))) / 2;
+const schedule = new optim.lrScheduler.LambdaLR(optimizer, falls);
+const logger = new JsonLinesLogger(join(options.out, 'metrics.jsonl'));
 
-const step = compile((x: Tensor, places: Tensor, y: Tensor) => {
-  optimizer.zeroGrad();
-  const loss = F.mseLoss(model.forward(x, places), y);
-  loss.add(F.mseLoss(linear.forward(x, places), y)).backward();
-  optimizer.step();
-  return loss;
+const trainer = new PairTrainer(pair, {
+  optimizer,
+  schedule: { scheduler: schedule, interval: 'step' },
+  metrics: { r2: new R2Score({ multioutput: 'rawValues' }) },
+  loggers: [logger],
+  callbacks: [
+    new ProgressBar({
+      unit: 'rows',
+      examples: count,
+      figures: ({ network = 0 }) => `loss ${network.toFixed(4)}`,
+      summary: ({ epoch }, { network = 0 }, rate) =>
+        `epoch ${epoch + 1}/${epochs}  loss ${network.toFixed(4)}  ${Math.round(rate)} rows/s`,
+    }),
+  ],
 });
-const errors = compile((x: Tensor, places: Tensor, y: Tensor) =>
-  noGrad(() => {
-    const squares = (predicted: Tensor): Tensor => predicted.sub(y).square().sum();
-    const all = [squares(model.forward(x, places)), squares(linear.forward(x, places)), squares(y.mul(0))];
-    return stack(all);
-  }),
-);
-
 const batches = prepare
   .apply(train.mapChunk(root))
   .shuffle(options.window, { seed })
   .batch(batchSize, { dropLast: true });
-const loader = batches.tensors();
-const progress = createProgress({ epochs, images: Math.floor(0.9 * Math.min(options.limit, 3_000_000)) });
-const record = (line: object): void => appendFileSync(join(options.out, 'metrics.jsonl'), `${JSON.stringify(line)}\n`);
-let steps = 0;
-for (let epoch = 1; epoch <= epochs; epoch++) {
-  progress.startEpoch(epoch);
-  const begun = performance.now();
-  let [done, sum] = [0, 0];
-  for await (const { x, places, y } of loader) {
-    const loss = step(x, places, y).item();
-    if (steps < totalSteps) schedule.step();
-    done += batchSize;
-    sum += batchSize * loss;
-    steps++;
-    if (steps % 50 === 0) record({ type: 'step', epoch, step: steps, loss });
-    progress.update(done, sum / done);
-  }
-  const rate = Math.round(done / seconds(begun));
-  record({ type: 'epoch', epoch, step: steps, trainLoss: sum / done, rowsPerSecond: rate });
-  progress.endEpoch(`epoch ${epoch}/${epochs}  loss ${(sum / done).toFixed(4)}  ${rate} rows/s`);
-}
-progress.stop();
+await trainer.fit(batches.tensors(), { epochs });
 
-let [count, network, sums, mean] = [0, 0, 0, 0];
-for await (const { x, places, y } of prepare.apply(test.mapChunk(root)).batch(8192).tensors()) {
-  const [a = 0, b = 0, c = 0] = errors(x, places, y).data;
-  count += y.shape[0] as number;
-  network += a;
-  sums += b;
-  mean += c;
-}
-const r2 = (error: number): string => (1 - error / mean).toFixed(4);
-record({ type: 'test', rows: count, r2: Number(r2(network)), linear: Number(r2(sums)) });
+const { r2 } = await trainer.evaluate(prepare.apply(test.mapChunk(root)).batch(8192).tensors());
+const [network, linear] = r2 as [number, number];
+await logger.open(trainer.step);
+logger.append({ step: trainer.step, r2: network, linear });
+logger.close();
 await saveSafetensors(join(options.out, 'model.safetensors'), model.stateDict(), {
   preparation: JSON.stringify(prepare.state()),
 });
-console.log(`Held out        R² ${r2(network)} of ${count} flights; a linear model ${r2(sums)}`);
+console.log(`Held out        R² ${network.toFixed(4)}; a linear model ${linear.toFixed(4)}`);
 const arena = backend().memory.peak;
 const peak = process.resourceUsage().maxRSS / 1000;
 console.log(`Memory          ${peak.toFixed(0)} MB at most, of it ${(arena / 1e6).toFixed(0)} MB of tensors`);

@@ -2,9 +2,9 @@
 // node build/examples/lstm.js [--epochs 2] [--limit IMAGES of each set] [--data FOLDER]
 import { parseArgs } from 'node:util';
 import { data, functional as F, init, manualSeed, nn, optim, type Tensor } from 'retrograd';
-import { Accuracy, ProgressBar, Trainer } from 'retrograd/train';
+import { Accuracy, Trainer } from 'retrograd/train';
 import { loadMnist } from './mnist/dataset.ts';
-import { figuresOfImages, percent } from './mnist/progress.ts';
+import { imageProgress, percent } from './mnist/progress.ts';
 import { CLASSES, Digits } from './mnist/training.ts';
 
 const { values } = parseArgs({
@@ -41,14 +41,7 @@ const trainer = new Trainer(model, {
   optimizer: new optim.Adam(model.parameters(), { lr: 2e-3 }),
   clip: { norm: 1 },
   metrics: { accuracy: new Accuracy() },
-  callbacks: [
-    new ProgressBar({
-      unit: 'img',
-      figures: figuresOfImages,
-      summary: ({ epoch }, { loss = 0, accuracy = 0 }) =>
-        `epoch ${epoch + 1}/${epochs}  loss ${loss.toFixed(4)}  train ${percent(accuracy)}`,
-    }),
-  ],
+  callbacks: [imageProgress(({ loss = 0, accuracy = 0 }) => `loss ${loss.toFixed(4)}  train ${percent(accuracy)}`)],
 });
 await trainer.fit(new data.DataLoader(new Digits(train), { batchSize: 64, shuffle: true }), { epochs });
 const { accuracy } = await trainer.evaluate(new data.DataLoader(new Digits(tested), { batchSize: 200 }));

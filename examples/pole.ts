@@ -1,8 +1,9 @@
 // Learns to balance a pole on a cart by pushing it left or right, with proximal policy optimization (Schulman and
 // others, 2017): node build/examples/pole.js, or with --help for what can be chosen. After 82,000 moves, a few seconds,
-// it balances for 500 moves, where a game ends, in 16 of 16 games; with seed 4 in 14 of them.
+// it balances for 500 moves, where a game ends, in 16 of 16 games, with each of the seeds from 1 to 6.
 import {
   compile,
+  data,
   distributions,
   functional as F,
   init,
@@ -12,13 +13,13 @@ import {
   noGrad,
   optim,
   rand,
-  randperm,
   scope,
   stack,
   type Tensor,
   tensor,
   zeros,
 } from 'retrograd';
+import { Trainer } from 'retrograd/train';
 import { readOptions } from './options.ts';
 
 const { carts, lr, rounds, seed } = readOptions('Train a policy that balances a pole on a cart.', {
@@ -90,10 +91,13 @@ const network = (outputs: number, gain: number): nn.Sequential => {
   for (const [i, { weight }] of layers.entries()) nn.init.orthogonal_(weight, i < 2 ? Math.SQRT2 : gain);
   return new nn.Sequential(layers[0], new nn.Tanh(), layers[1], new nn.Tanh(), layers[2]);
 };
-const actor = network(2, 0.01); // logits of the two moves
-const critic = network(1, 1); // the reward to come: 1 for each move, less and less for later ones
-const parameters = [...actor.parameters(), ...critic.parameters()];
-const optimizer = new optim.Adam(parameters, { lr });
+/** Logits of the two moves; and the reward to come: 1 for each move, less and less for later ones. */
+class Agent extends nn.Module {
+  readonly actor = network(2, 0.01);
+  readonly critic = network(1, 1);
+}
+const agent = new Agent();
+const { actor, critic } = agent;
 
 const decide = compile((states: Tensor) =>
   noGrad(() => {
@@ -121,50 +125,61 @@ const judge = compile((values: Tensor, over: Tensor) => {
   return stack(moves.reverse());
 });
 
-const learn = compile(
-  (played: Record<'states' | 'actions' | 'logProbs' | 'better' | 'returns', Tensor>, of: Tensor) => {
-    optimizer.zeroGrad();
-    const pick = (name: keyof typeof played): Tensor => played[name].indexSelect(0, of);
-    const [states, better] = [pick('states'), pick('better')];
-    const policy = new distributions.Categorical({ logits: actor.forward(states) });
-    const ratio = policy.logProb(pick('actions')).sub(pick('logProbs')).exp();
-    const advantage = better.sub(better.mean()).div(better.std().add(1e-8));
-    const gain = minimum(ratio.mul(advantage), ratio.clamp(1 - CLIP, 1 + CLIP).mul(advantage)).mean();
-    F.mseLoss(critic.forward(states).squeeze(1), pick('returns')).mul(0.5).sub(gain).backward();
-    optim.clipGradNorm(parameters, 0.5);
-    optimizer.step();
-  },
-);
+/** Moves that were played: what was seen, done, how likely that was, how much better than expected, the reward. */
+type Played = [states: Tensor, actions: Tensor, logProbs: Tensor, better: Tensor, returns: Tensor];
 
 const world = new Carts();
-for (let round = 1; round <= rounds; round++) {
-  for (const group of optimizer.paramGroups) group.lr = lr * (1 - (round - 1) / rounds);
-  scope(() => {
-    const moves = Array.from({ length: MOVES }, () => {
-      const states = world.look();
-      const decided = decide(states);
-      return { states, ...decided, over: tensor(world.push(decided.actions.data)) };
+
+/** What a round learns from: it plays, then gives its moves in batches. */
+const play: Iterable<Played> = {
+  *[Symbol.iterator]() {
+    const played = scope((): Played => {
+      const moves = Array.from({ length: MOVES }, () => {
+        const states = world.look();
+        const decided = decide(states);
+        return { states, ...decided, over: tensor(world.push(decided.actions.data)) };
+      });
+      const values = moves.map((move) => move.values);
+      const better = judge(stack([...values, decide(world.look()).values]), stack(moves.map(({ over }) => over)));
+      const flat = (name: 'states' | 'actions' | 'logProbs'): Tensor =>
+        stack(moves.map((move) => move[name])).flatten(0, 1);
+      const returns = better.add(stack(values)).flatten();
+      return [flat('states'), flat('actions'), flat('logProbs'), better.flatten(), returns];
     });
-    const values = moves.map((move) => move.values);
-    const better = judge(stack([...values, decide(world.look()).values]), stack(moves.map(({ over }) => over)));
-    const flat = (name: 'states' | 'actions' | 'logProbs'): Tensor =>
-      stack(moves.map((move) => move[name])).flatten(0, 1);
-    const played = {
-      states: flat('states'),
-      actions: flat('actions'),
-      logProbs: flat('logProbs'),
-      better: better.flatten(),
-      returns: better.add(stack(values)).flatten(),
-    };
-    for (let pass = 0; pass < PASSES; pass++) for (const of of randperm(MOVES * carts).split(BATCH)) learn(played, of);
-  });
-  if (round % 10 === 0 || round === rounds) {
-    const games = world.ended.splice(0);
-    const mean = games.reduce((sum, moves) => sum + moves, 0) / games.length;
-    const balanced = games.length === 0 ? 'no game ended' : `${games.length} games of ${mean.toFixed(1)} moves`;
-    console.log(`round ${round}/${rounds}  ${balanced}`);
+    const loader = new data.DataLoader<Played>(new data.TensorDataset(...played), { batchSize: BATCH, shuffle: true });
+    for (let pass = 0; pass < PASSES; pass++) yield* loader;
+    for (const x of played) x.dispose();
+  },
+};
+
+class Ppo extends Trainer<Agent, Played> {
+  override trainingStep([states, actions, logProbs, better, returns]: Played): Tensor {
+    const policy = new distributions.Categorical({ logits: actor.forward(states) });
+    const ratio = policy.logProb(actions).sub(logProbs).exp();
+    const advantage = better.sub(better.mean()).div(better.std().add(1e-8));
+    const gain = minimum(ratio.mul(advantage), ratio.clamp(1 - CLIP, 1 + CLIP).mul(advantage)).mean();
+    return F.mseLoss(critic.forward(states).squeeze(1), returns).mul(0.5).sub(gain);
   }
 }
+
+const optimizer = new optim.Adam(agent.parameters(), { lr });
+const trainer = new Ppo(agent, {
+  optimizer,
+  schedule: new optim.lrScheduler.LambdaLR(optimizer, (round) => 1 - round / rounds),
+  clip: { norm: 0.5 },
+  callbacks: [
+    {
+      onEpochEnd({ epoch }) {
+        if ((epoch + 1) % 10 > 0 && epoch + 1 < rounds) return;
+        const games = world.ended.splice(0);
+        const mean = games.reduce((sum, moves) => sum + moves, 0) / games.length;
+        const balanced = games.length === 0 ? 'no game ended' : `${games.length} games of ${mean.toFixed(1)} moves`;
+        console.log(`round ${epoch + 1}/${rounds}  ${balanced}`);
+      },
+    },
+  ],
+});
+await trainer.fit(play, { epochs: rounds });
 
 // New games, in which it makes the likelier move.
 const trial = new Carts();

@@ -2,22 +2,11 @@
 // node build/examples/vae.js, or with --help for what can be chosen. After 8 epochs a test image takes 105.9 nats, and
 // runs/vae/samples.png shows digits that it drew.
 import { join } from 'node:path';
-import {
-  compile,
-  data,
-  functional as F,
-  init,
-  manualSeed,
-  nn,
-  noGrad,
-  optim,
-  randn,
-  scope,
-  type Tensor,
-} from 'retrograd';
+import { data, functional as F, init, manualSeed, nn, noGrad, optim, randn, scope, type Tensor } from 'retrograd';
+import { Trainer } from 'retrograd/train';
 import { loadMnist } from './mnist/dataset.ts';
 import { savePicture } from './mnist/picture.ts';
-import { createProgress } from './mnist/progress.ts';
+import { imageProgress } from './mnist/progress.ts';
 import { Digits } from './mnist/training.ts';
 import { readOptions } from './options.ts';
 
@@ -67,43 +56,29 @@ class Vae extends nn.Module {
   }
 }
 
-const model = new Vae();
-const optimizer = new optim.Adam(model.parameters(), { lr: options.lr });
-const learn = compile((images: Tensor) => {
-  optimizer.zeroGrad();
-  const loss = model.forward(images);
-  loss.backward();
-  optimizer.step();
-  return loss;
-});
-const measure = compile((images: Tensor) => noGrad(() => model.forward(images)));
+type Batch = [images: Tensor, labels: Tensor];
 
-const learner = new data.DataLoader(new Digits(train, 0, 1), { batchSize, shuffle: true, seed });
-const tester = new data.DataLoader(new Digits(test, 0, 1), { batchSize: 1000 });
-const progress = createProgress({ epochs, images: train.count });
-for (let epoch = 1; epoch <= epochs; epoch++) {
-  progress.startEpoch(epoch);
-  let [done, loss] = [0, 0];
-  for (const [images] of learner) {
-    const n = images.shape[0] as number;
-    loss += n * learn(images).item();
-    done += n;
-    progress.update(done, loss / done);
+/** The model gives its loss itself. */
+class VaeTrainer extends Trainer<Vae, Batch> {
+  override trainingStep([images]: Batch): Tensor {
+    return this.model.forward(images);
   }
-  let tested = 0;
-  for (const [images] of tester) tested += measure(images).item() / tester.length;
-  const figures = `train ${(loss / done).toFixed(2)}  test ${tested.toFixed(2)} nats an image`;
-  progress.endEpoch(`epoch ${epoch}/${epochs}  ${figures}`);
 }
-progress.stop();
+
+const model = new Vae();
+const trainer = new VaeTrainer(model, {
+  optimizer: new optim.Adam(model.parameters(), { lr: options.lr }),
+  callbacks: [
+    imageProgress(({ loss = 0, valLoss = 0 }) => `train ${loss.toFixed(2)}  test ${valLoss.toFixed(2)} nats an image`),
+  ],
+});
+await trainer.fit(new data.DataLoader(new Digits(train, 0, 1), { batchSize, shuffle: true, seed }), {
+  epochs,
+  validation: new data.DataLoader(new Digits(test, 0, 1), { batchSize: 1000 }),
+});
 
 const path = join(options.out, 'samples.png');
-scope(() =>
-  console.log(
-    `Picture  ${savePicture(
-      path,
-      noGrad(() => model.sample(96)),
-      16,
-    )}`,
-  ),
-);
+scope(() => {
+  const drawn = noGrad(() => model.sample(96));
+  console.log(`Picture  ${savePicture(path, drawn, 16)}`);
+});

@@ -25,7 +25,7 @@ const STYLE = `${THEME}
 main{max-width:1180px;margin:0 auto;padding:32px clamp(12px,3vw,32px) 24px;display:grid;gap:16px;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr))}
 main>*{min-width:0}.wide{grid-column:1/-1}h1{margin:0;font-size:26px;line-height:1.2;letter-spacing:-.02em;overflow-wrap:anywhere}h2{margin:0 0 6px;font-size:16px;line-height:1.4}
 p{margin:0 0 8px}.soft{color:var(--soft);font-size:13px}.card{background:var(--card);border-radius:12px;padding:18px 20px;box-shadow:0 0 0 1px var(--grid),0 1px 3px rgb(0 0 0/6%)}
-.stats{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,150px),1fr));gap:16px;margin:0}.stats dt{color:var(--soft);font-size:13px}.stats dd{margin:0;font-size:26px;font-weight:650;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
+.stats{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,150px),1fr));gap:16px;margin:0}.stats dt{color:var(--soft);font-size:13px}.stats dd{margin:0;font-size:26px;font-weight:650;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}.stats small{display:block;font-size:12px;font-weight:400;color:var(--soft)}
 table{width:100%;border-collapse:collapse;font-size:14px;font-variant-numeric:tabular-nums}th,td{padding:5px 8px 5px 0;border-top:1px solid var(--grid);text-align:left;vertical-align:top;overflow-wrap:anywhere}tr:first-child>*{border-top:0}th{font-weight:400;color:var(--soft)}
 svg{display:block;width:100%;height:auto;font:12px system-ui,sans-serif}svg text{fill:var(--soft)}@media(max-width:600px){.chart text{font-size:21px}}.scroll{overflow-x:auto}pre{overflow-x:auto;margin:8px 0;padding:10px 12px;border-radius:8px;background:var(--paper);font-size:13px}
 .legend{display:flex;flex-wrap:wrap;gap:2px 16px;font-size:13px;color:var(--soft);margin:4px 0 0;padding:0;list-style:none}.legend i{display:inline-block;width:14px;height:3px;border-radius:2px;margin-right:6px;vertical-align:middle}
@@ -53,8 +53,8 @@ export const card = (title: string, html: string, { note = '', wide = false } = 
   `<section class="card${wide ? ' wide' : ''}"><h2>${escaped(title)}</h2>${note && `<p class="soft">${escaped(note)}</p>`}${html}</section>`;
 
 /** Large numbers side by side, of text. */
-export const stats = (rows: readonly (readonly [name: string, value: string])[]): string =>
-  `<dl class="stats">${rows.map(([name, value]) => `<div><dt>${escaped(name)}</dt><dd>${escaped(value)}</dd></div>`).join('')}</dl>`;
+export const stats = (rows: readonly (readonly [name: string, value: string, note?: string])[]): string =>
+  `<dl class="stats">${rows.map(([name, value, note]) => `<div><dt>${escaped(name)}</dt><dd>${escaped(value)}${note ? `<small>${escaped(note)}</small>` : ''}</dd></div>`).join('')}</dl>`;
 
 /** A table of text. The first cell of each row is its name. */
 export function table(rows: readonly (readonly string[])[], head?: readonly string[]): string {

@@ -70,6 +70,12 @@ export interface TrainerSettings<B = unknown, X extends Metrics = Metrics> {
    * @defaultValue null
    */
   unpack?: ((batch: B) => readonly [inputs: Tensor | readonly unknown[], target?: unknown]) | null;
+  /**
+   * What becomes of a batch before it is trained on, outside of programs, such as crops at random; what is validated
+   * and predicted stays as it is.
+   * @defaultValue null
+   */
+  augment?: ((batch: B) => B) | null;
 }
 
 /** Options of `fit()`. */
@@ -116,7 +122,7 @@ export const declared = signature(
   'Trainer(model: Module, *, optimizer: Optimizer|Optimizer[]|null = null, loss: function|Module|null = null, schedule: any = null, ' +
     'metrics: object|null = null, callbacks: object[] = [], loggers: object[] = [], logEvery: int = 50, ' +
     'hyperparameters: object|null = null, accumulate: int = 1, clip: object|null = null, compile: bool = true, ' +
-    'handleInterrupt: bool = false, unpack: function|null = null)',
+    'handleInterrupt: bool = false, unpack: function|null = null, augment: function|null = null)',
   kinds,
 );
 

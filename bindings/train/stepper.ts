@@ -96,10 +96,11 @@ export class Stepper {
 
   /** Trains on a batch. @returns the figures of the step; null where the step is still to come */
   train(batch: unknown): Figures | null {
-    const { accumulate } = this.#optimization;
+    const { accumulate, augment } = this.#optimization;
     const [first, last] = [this.#pending === 0, this.#pending + 1 >= accumulate];
     const size = sizeOf(batch);
-    const figures = scope(() => this.#read(this.#train.run(batch, first, last), this.#means, size));
+    const seen = (): unknown => (augment ? augment(batch) : batch);
+    const figures = scope(() => this.#read(this.#train.run(seen(), first, last), this.#means, size));
     if (accumulate === 1) return figures;
     this.#group.add(figures, size);
     this.#pending++;

@@ -97,6 +97,8 @@ export interface Optimization {
   readonly optimizers: readonly Optimizer<object>[];
   readonly accumulate: number;
   readonly clip: Clip | null;
+  /** What becomes of a batch before. */
+  readonly augment: ((batch: unknown) => unknown) | null;
 }
 
 /**

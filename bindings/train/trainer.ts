@@ -88,8 +88,9 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
   scheduling = true;
   /** What it does with a batch. @internal */
   readonly stepper: Stepper;
+  /** What a batch is made of. @internal */
+  readonly unpack: (batch: unknown) => Unpacked;
   readonly #loss: AnyFunction | null;
-  readonly #unpack: (batch: unknown) => Unpacked;
   /** Who is told. @internal */
   readonly listeners: Listeners;
   readonly #loggers: readonly Logger[];
@@ -112,7 +113,7 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
   constructor(...args: [model: M, options: TrainerOptions<B, X>]) {
     const values = declared.parse(args);
     const [model, optimizer, loss, schedule, metrics, callbacks, loggers, logEvery] = values;
-    const [hyperparameters, accumulate, clip, compiles, handleInterrupt, unpack] = values.slice(8);
+    const [hyperparameters, accumulate, clip, compiles, handleInterrupt, unpack, augment] = values.slice(8);
     for (const [name, count] of Object.entries({ logEvery, accumulate }))
       if ((count as number) < 1) throw new ArgumentError(`Trainer: expected ${name} >= 1, got ${count}`);
     const optimizers = [optimizer ?? []].flat() as Optimizer<object>[];
@@ -128,13 +129,16 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
     this.hyperparameters = hyperparameters as Hyperparameters | null;
     this.schedules = schedulesOf(schedule);
     this.#loss = lossOf(loss);
-    this.#unpack = unpack ? unpackBy(unpack as never) : unpackUsual;
+    this.unpack = unpack ? unpackBy(unpack as never) : unpackUsual;
     this.listeners = new Listeners(callbacks as Callback[]);
     this.#loggers = loggers as Logger[];
     this.#logEvery = logEvery as number;
     this.#interrupts = handleInterrupt as boolean;
     this.#needsAutomatic = (accumulate as number) > 1 || clip !== null;
-    const optimization = { optimizers, accumulate: accumulate as number, clip: clipOf(clip as Clip) };
+    const optimization = {
+      ...{ optimizers, accumulate: accumulate as number, clip: clipOf(clip as Clip) },
+      augment: augment as ((batch: unknown) => unknown) | null,
+    };
     this.stepper = new Stepper(this as unknown as Steps, optimization, compiles as boolean);
   }
 
@@ -179,7 +183,7 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
    * see `compile()` for what that allows.
    */
   trainingStep(batch: B): StepOutput {
-    const [inputs, target] = this.#unpack(batch);
+    const [inputs, target] = this.unpack(batch);
     const output = this.#forward(inputs);
     const loss = this.#loss;
     if (!loss) throw new ArgumentError('Trainer: expected a loss, got none; give one, or override trainingStep(batch)');
@@ -197,7 +201,7 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
 
   /** What `predict()` gives for a batch. */
   predictStep(batch: B): unknown {
-    return this.#forward(this.#unpack(batch)[0]);
+    return this.#forward(this.unpack(batch)[0]);
   }
 
   #forward(inputs: readonly unknown[]): unknown {

@@ -2,6 +2,7 @@
 import { compile, functional as F, manualSeed, nn, noGrad, optim, scope, type Tensor, tensor } from 'retrograd';
 import * as data from 'retrograd/data';
 import { loadOnnx } from 'retrograd/onnx';
+import { Trainer } from 'retrograd/train';
 
 /** Digits, as examples/mnist/dataset.ts reads them: 0 for paper to 255 for ink. */
 export interface DigitSet {
@@ -107,49 +108,61 @@ function distance(a: readonly number[], b: readonly number[]): number {
   return row.at(-1) as number;
 }
 
+/** Scores of the classes at each place, of what a body sees. */
+class Reader extends nn.Module {
+  readonly head: nn.Linear;
+
+  constructor(features: number) {
+    super();
+    this.head = new nn.Linear(features, 11);
+  }
+
+  /** @param features of an untrained body may be of any size: each becomes of mean 0 and deviation 1 */
+  forward(features: Tensor): Tensor {
+    return this.head.forward(F.layerNorm(features, [features.shape[2] as number]));
+  }
+}
+
 /** Trains a head over a body. @returns the head, once unseen strings have told how well it reads */
-function fineTune(
+async function fineTune(
   name: string,
   body: { forward(x: Tensor): Tensor },
   { train, test }: { readonly train: DigitSet; readonly test: DigitSet },
   task: Task,
   { print, record }: Told,
-): nn.Linear {
+): Promise<nn.Linear> {
   const { digits, epochs, lr } = task;
   const [learnt, unseen] = [strings(train, task.strings, task), strings(test, task.test, task)];
   const classes = Int32Array.from(learnt.texts.flat(), (digit) => digit + 1);
   const targets = tensor(classes, { shape: [task.strings, digits] });
   const begun = performance.now();
   const [features, others] = [seen(body, learnt.images), seen(body, unseen.images)];
-  // The features of an untrained body may be of any size: each becomes of mean 0 and deviation 1.
-  const norm = (x: Tensor): Tensor => F.layerNorm(x, [x.shape[2] as number]);
   const places = features.shape[1] as number;
   print(`${name.padEnd(16)}${places} places a string, seen in ${((performance.now() - begun) / 1000).toFixed(0)} s`);
-  const head = new nn.Linear(features.shape[2] as number, 11);
-  const optimizer = new optim.AdamW(head.parameters(), { lr });
+  const reader = new Reader(features.shape[2] as number);
   const inputLengths = tensor(new Int32Array(task.strings).fill(places));
   const lengths = tensor(new Int32Array(task.strings).fill(digits));
-  const step = compile((x: Tensor) => {
-    optimizer.zeroGrad();
-    const scores = F.logSoftmax(head.forward(norm(x)), 2).transpose(0, 1);
-    const loss = F.ctcLoss(scores, targets, inputLengths, lengths, { blank: BLANK });
-    loss.backward();
-    optimizer.step();
-    return loss;
+  const trainer = new Trainer(reader, {
+    loss: (scores: Tensor, texts: Tensor) =>
+      F.ctcLoss(F.logSoftmax(scores, 2).transpose(0, 1), texts, inputLengths, lengths, { blank: BLANK }),
+    optimizer: new optim.AdamW(reader.parameters(), { lr }),
+    callbacks: [
+      {
+        onEpochEnd({ epoch }, { loss = 0 }) {
+          record({ type: 'epoch', body: name, epoch: epoch + 1, loss });
+          if ((epoch + 1) % 10 === 0) print(`${''.padEnd(16)}epoch ${epoch + 1}/${epochs}  loss ${loss.toFixed(3)}`);
+        },
+      },
+    ],
   });
-  for (let epoch = 1; epoch <= epochs; epoch++)
-    scope(() => {
-      const loss = step(features).item();
-      record({ type: 'epoch', body: name, epoch, loss });
-      if (epoch % 10 === 0) print(`${''.padEnd(16)}epoch ${epoch}/${epochs}  loss ${loss.toFixed(3)}`);
-    });
-  const texts = scope(() => noGrad(() => read(head.forward(norm(others)))));
+  await trainer.fit([[features, targets]], { epochs });
+  const texts = read((await trainer.predict([others])) as Tensor);
   const wrong = texts.reduce((sum, text, i) => sum + distance(text, unseen.texts[i] as number[]), 0);
   const error = wrong / (task.test * digits);
   record({ type: 'test', body: name, error });
   const example = `${unseen.texts[0]?.join('')} was read as ${texts[0]?.join('')}`;
   print(`${''.padEnd(16)}${(100 * error).toFixed(1)} % of unseen digits wrong; ${example}`);
-  return head;
+  return reader.head;
 }
 
 /**
@@ -167,12 +180,12 @@ export async function fineTuneBoth(
   const cut = { outputs: ['transpose_51.tmp_0'], freeze: true };
   const pretrained = await loadOnnx(model, cut);
   pretrained.eval();
-  const head = fineTune('pretrained', pretrained, digits, task, told);
+  const head = await fineTune('pretrained', pretrained, digits, task, told);
   const random = await loadOnnx(model, cut);
   random.eval();
   noGrad(() => {
     for (const weight of random.parameters()) if (weight.ndim > 1) nn.init.kaimingNormal_(weight);
   });
-  fineTune('random', random, digits, task, told);
+  await fineTune('random', random, digits, task, told);
   return head;
 }

@@ -1,28 +1,22 @@
 // Trains a classifier of handwritten digits from scratch: `npm start`, or `npm start -- --help` for what can be chosen.
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { backend, init, io } from 'retrograd';
-import { type Evaluation, type Figures, formatDuration, ModelCheckpoint, ProgressBar } from 'retrograd/train';
+import { backend, data, init, io } from 'retrograd';
+import { type Figures, formatDuration, ModelCheckpoint, ProgressBar, Report, type ReportImage } from 'retrograd/train';
 import { DatasetError, type DigitSet, loadMnist } from './dataset.ts';
 import { MetricsLog } from './metrics.ts';
 import { HELP, type Options, parseOptions, UsageError } from './options.ts';
 import { figuresOfImages, percent } from './progress.ts';
-import { renderReport } from './report.ts';
-import { CLASSES, countOf, fingerprintOf, type Judged, Training } from './training.ts';
+import { CLASSES, countOf, Digits, fingerprintOf, TEST_BATCH, Training } from './training.ts';
 
 /** How often a run saves itself against a crash. */
 const SAVE_EVERY_SECONDS = 10;
 
-const rate = (images: number, seconds: number): number => Math.round(images / Math.max(seconds, 1e-9));
+/** How many digits the report shows, of those that the network was most wrong about. */
+const MISTAKES = 60;
 
-interface Run {
-  readonly options: Options;
-  readonly training: Training;
-  readonly log: MetricsLog;
-  readonly train: DigitSet;
-  readonly test: DigitSet;
-}
+const rate = (images: number, seconds: number): number => Math.round(images / Math.max(seconds, 1e-9));
 
 function describeBackend(): string {
   const { build, threads } = backend();
@@ -37,13 +31,13 @@ async function run(options: Options): Promise<void> {
   const checkpoint = file('checkpoint.safetensors');
 
   /** Figures of an epoch and the test after it. */
-  const epochOf = ({ loss = 0, accuracy = 0, valLoss = 0 }: Readonly<Figures>) => {
+  const epochOf = ({ loss = 0, accuracy = 0, valLoss = 0, valAccuracy = 0 }: Readonly<Figures>) => {
     const { epoch: seconds } = training.clock;
     return {
       trainLoss: loss,
       trainAccuracy: accuracy,
       testLoss: valLoss,
-      testAccuracy: (training.evaluation?.judged.correct ?? 0) / test.count,
+      testAccuracy: valAccuracy,
       seconds,
       imagesPerSecond: rate(training.samples, seconds),
     };
@@ -68,7 +62,33 @@ async function run(options: Options): Promise<void> {
     { write: (_, bytes) => io.writeFileAtomic(checkpoint, bytes), remove: () => {} },
     { saveTopK: 0, everySeconds: SAVE_EVERY_SECONDS },
   );
-  const training = new Training(options, train, test, [log, greeting, progress, saving]);
+  const { model, epochs, batchSize, optimizer, lr, seed, limit } = options;
+  const report = new Report(file('report.html'), {
+    title: /^mnist$/i.test(options.name) ? 'MNIST' : `MNIST, ${options.name}`,
+    examples: new data.DataLoader(new Digits(test), { batchSize: TEST_BATCH }),
+    classes: Array.from({ length: CLASSES }, (_, i) => String(i)),
+    worst: MISTAKES,
+    show: (_, i) => ({ image: inkOf(test, i) }),
+    more: () => ({
+      facts: {
+        'training time': [formatDuration(training.clock.all), 'without tests'],
+        speed: [speedOf(training, train).toLocaleString('en-US'), 'training images a second'],
+        parameters: [countOf(training.model).toLocaleString('en-US'), 'trained numbers'],
+      },
+      tables: {
+        Settings: {
+          ...{ model, epochs, 'batch size': batchSize, optimizer, 'learning rate': lr, seed },
+          ...(limit && { limit }),
+        },
+        Machine: {
+          processor: cpus()[0]?.model.trim() ?? 'unknown',
+          engine: `Node ${process.version}`,
+          backend: describeBackend(),
+        },
+      },
+    }),
+  });
+  const training = new Training(options, train, test, [log, greeting, progress, report, saving]);
   if (options.resume) {
     if (!existsSync(checkpoint))
       throw new UsageError(
@@ -82,52 +102,31 @@ async function run(options: Options): Promise<void> {
       `Stopped after step ${training.step}; go on with: npm start -- --resume${options.out === 'runs/mnist' ? '' : ` --out ${options.out}`}`,
     );
   }
-  const latest = training.batch === 0 ? training.evaluation : null;
-  await finish({ options, training, log, train, test }, latest ?? (await training.evaluate(training.test)));
+  await finish(options, training, speedOf(training, train), test.count);
 }
 
-/** Writes the weights and the report of a run, and says how it went. */
-async function finish(run: Run, { loss, judged }: Evaluation<Training['metrics']>): Promise<void> {
-  const { options, training, log, train, test } = run;
-  const { correct, confusion, mistakes }: Judged = judged;
-  const seconds = training.clock.all;
+/** Training images a second. */
+const speedOf = ({ epoch, samples, clock }: Training, train: DigitSet): number =>
+  rate(epoch * train.count + samples, clock.all);
+
+/** An image as ink, to be seen on paper of any colour. */
+function inkOf({ images, rows, cols }: DigitSet, i: number): ReportImage {
+  const ink = images.subarray(i * rows * cols, (i + 1) * rows * cols);
+  const pixels = new Uint8Array(2 * ink.length);
+  for (const [at, alpha] of ink.entries()) pixels[2 * at + 1] = alpha;
+  return { pixels, width: cols, height: rows, channels: 2 };
+}
+
+/** Writes the weights of a run, and says how it went. */
+async function finish(options: Options, training: Training, speed: number, tests: number): Promise<void> {
+  const { loss, accuracy } = await training.judged();
   const file = (name: string): string => join(options.out, name);
   await io.saveSafetensors(file('model.safetensors'), training.model.stateDict(), { model: options.model });
-  const imagesPerSecond = rate(training.epoch * train.count + training.samples, seconds);
-  const { limit, epochs: count, batchSize, lr, optimizer, seed, model } = options;
-  const html = renderReport({
-    title: /^mnist$/i.test(options.name) ? 'MNIST' : `MNIST, ${options.name}`,
-    date: new Date(),
-    records: log.records,
-    classes: Array.from({ length: CLASSES }, (_, i) => String(i)),
-    confusion,
-    mistakes,
-    rows: test.rows,
-    cols: test.cols,
-    seconds,
-    imagesPerSecond,
-    parameters: countOf(training.model),
-    settings: {
-      model,
-      epochs: count,
-      'batch size': batchSize,
-      optimizer,
-      'learning rate': lr,
-      seed,
-      ...(limit && { limit }),
-    },
-    machine: {
-      processor: cpus()[0]?.model.trim() ?? 'unknown',
-      engine: `Node ${process.version}`,
-      backend: describeBackend(),
-    },
-  });
-  writeFileSync(file('report.html'), html);
   console.log(
     [
       '',
-      `Test accuracy   ${percent(correct / test.count)}  (${mistakes.length} of ${test.count} wrong, loss ${loss.toFixed(4)})`,
-      `Training        ${formatDuration(seconds)}, ${training.step} steps, ${imagesPerSecond} images/s`,
+      `Test accuracy   ${percent(accuracy)}  (${Math.round((1 - accuracy) * tests)} of ${tests} wrong, loss ${loss.toFixed(4)})`,
+      `Training        ${formatDuration(training.clock.all)}, ${training.step} steps, ${speed} images/s`,
       `Memory          ${(backend().memory.peak / 2 ** 20).toFixed(1)} MiB at its peak`,
       `Weights         ${file('model.safetensors')}  (SHA-256 of the numbers: ${fingerprintOf(training.model).slice(0, 16)})`,
       `Report          ${file('report.html')}`,

@@ -2,7 +2,7 @@
 import { type Callback, type Figures, JsonLinesLogger, type Trainer } from 'retrograd/train';
 
 /** One training step. */
-export interface StepRecord {
+interface StepRecord {
   readonly type: 'step';
   /** Steps done so far, this one included. */
   readonly step: number;
@@ -17,7 +17,7 @@ export interface StepRecord {
 }
 
 /** The end of an epoch. */
-export interface EpochRecord {
+interface EpochRecord {
   readonly type: 'epoch';
   readonly step: number;
   readonly epoch: number;
@@ -31,8 +31,6 @@ export interface EpochRecord {
   readonly seconds: number;
   readonly imagesPerSecond: number;
 }
-
-export type MetricsRecord = StepRecord | EpochRecord;
 
 const GRAD_NORM_EVERY = 10;
 
@@ -50,22 +48,19 @@ export class MetricsLog implements Callback<Trainer> {
     this.#epoch = epoch;
   }
 
-  /** All records of the run: those kept from before and those appended. */
-  get records(): readonly MetricsRecord[] {
-    return this.#lines.records as unknown as readonly MetricsRecord[];
-  }
-
   onFitStart(run: Trainer): Promise<void> {
     return this.#lines.open(run.step);
   }
 
-  onStepEnd({ step, epoch, model }: Trainer, { loss, accuracy }: Readonly<Figures>): void {
+  onStepEnd({ step, epoch, model }: Trainer, { loss = Number.NaN, accuracy = Number.NaN }: Readonly<Figures>): void {
     const gradNorm = step % GRAD_NORM_EVERY === 1 && { gradNorm: gradientNorms(model) };
-    this.#lines.append({ type: 'step', step, epoch: epoch + 1, loss, accuracy, ...gradNorm });
+    const record: StepRecord = { type: 'step', step, epoch: epoch + 1, loss, accuracy, ...gradNorm };
+    this.#lines.append({ ...record });
   }
 
   onEpochEnd({ step, epoch }: Trainer, figures: Readonly<Figures>): void {
-    this.#lines.append({ type: 'epoch', step, epoch: epoch + 1, ...this.#epoch(figures) });
+    const record: EpochRecord = { type: 'epoch', step, epoch: epoch + 1, ...this.#epoch(figures) };
+    this.#lines.append({ ...record });
   }
 
   onFitEnd(): void {

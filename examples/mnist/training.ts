@@ -4,12 +4,11 @@ import { data, functional as F, io, manualSeed, nn, optim, type Tensor, tensor }
 import { type Callback, type Figures, type Metric, Trainer } from 'retrograd/train';
 import type { DigitSet } from './dataset.ts';
 import type { ModelName, OptimizerName, Options } from './options.ts';
-import type { Mistake } from './report.ts';
 
 /** Mean and standard deviation of the training pixels, 0 to 1. */
 const MEAN = 0.1307;
 const STD = 0.3081;
-const TEST_BATCH = 1000;
+export const TEST_BATCH = 1000;
 export const CLASSES = 10;
 
 /**
@@ -74,53 +73,6 @@ const optimizers: Record<OptimizerName, (params: Tensor[], lr: number) => optim.
   adamw: (params, lr) => new optim.AdamW(params, { lr }),
 };
 
-/** What the network makes of images that it was not trained on. */
-export interface Judged {
-  readonly correct: number;
-  /** How often a digit, the row, was taken for another, the column. */
-  readonly confusion: number[][];
-  readonly mistakes: Mistake[];
-}
-
-/** Finds the images that the network takes for other digits; they come in the order of `set`. */
-class Judge implements Metric<Judged> {
-  readonly #set: DigitSet;
-  #index = 0;
-  #judged: Judged = { correct: 0, confusion: [], mistakes: [] };
-
-  constructor(set: DigitSet) {
-    this.#set = set;
-    this.reset();
-  }
-
-  reset(): void {
-    const confusion = Array.from({ length: CLASSES }, () => new Array<number>(CLASSES).fill(0));
-    this.#judged = { correct: 0, confusion, mistakes: [] };
-    this.#index = 0;
-  }
-
-  update(logits: Tensor, labels: Tensor): void {
-    const predictions = logits.argmax(1).data;
-    const confidences = F.softmax(logits, 1).amax(1).data;
-    const { confusion, mistakes } = this.#judged;
-    const size = this.#set.rows * this.#set.cols;
-    labels.data.forEach((label, i) => {
-      const predicted = predictions[i] as number;
-      const row = confusion[label] as number[];
-      row[predicted] = (row[predicted] as number) + 1;
-      const index = this.#index++;
-      if (predicted === label) return;
-      const pixels = this.#set.images.subarray(index * size, (index + 1) * size);
-      mistakes.push({ pixels, label, predicted, confidence: confidences[i] as number, index });
-    });
-    this.#judged = { confusion, mistakes, correct: this.#index - mistakes.length };
-  }
-
-  compute(): Judged {
-    return this.#judged;
-  }
-}
-
 /** Count of trained numbers. */
 export const countOf = (model: nn.Module): number => model.parameters().reduce((sum, p) => sum + p.size, 0);
 
@@ -162,16 +114,15 @@ export class Clock implements Callback<Trainer> {
 }
 
 type Batch = [images: Tensor, labels: Tensor];
-type Metrics = { judged: Metric<Judged> };
 
-/** Trains the network that the options name, and judges it by images of `test`. */
-export class Training extends Trainer<nn.Sequential, Batch, Metrics> {
+/** Trains the network that the options name, and tests it by images of `test`. */
+export class Training extends Trainer<nn.Sequential, Batch, Record<never, Metric>> {
   readonly clock: Clock;
   readonly loader: data.DataLoader<Batch>;
   readonly test: data.DataLoader<Batch>;
   readonly #falls: optim.lrScheduler.LRScheduler;
 
-  constructor(options: Options, train: DigitSet, test: DigitSet, callbacks: readonly Callback<Trainer>[] = []) {
+  constructor(options: Options, train: DigitSet, test: DigitSet, callbacks: readonly Callback<Trainer>[]) {
     const { seed, batchSize, lr, optimizer: name, model: kind, epochs, limit } = options;
     manualSeed(seed);
     const model = models[kind](train.rows, train.cols);
@@ -184,7 +135,6 @@ export class Training extends Trainer<nn.Sequential, Batch, Metrics> {
     super(model, {
       optimizer,
       schedule: { scheduler: falls, interval: 'step' },
-      metrics: { judged: new Judge(test) },
       callbacks: [clock, ...callbacks],
       hyperparameters: { model: kind, optimizer: name, 'batch-size': batchSize, lr, seed, limit: limit ?? train.count },
       handleInterrupt: true,
@@ -201,9 +151,11 @@ export class Training extends Trainer<nn.Sequential, Batch, Metrics> {
     return { loss: F.crossEntropy(logits, labels), accuracy };
   }
 
-  override validationStep([images, labels]: Batch) {
-    const output = this.model.forward(images);
-    return { loss: F.crossEntropy(output, labels), output, target: labels };
+  /** How the network does on the test images: what was found last, where it has not learned since. */
+  async judged(): Promise<{ loss: number; accuracy: number }> {
+    const latest = this.batch === 0 ? this.evaluation : null;
+    const { loss = Number.NaN, accuracy = Number.NaN }: Figures = latest ?? (await this.evaluate(this.test));
+    return { loss, accuracy };
   }
 
   override trainBatch(batch: Batch): Figures | null {

@@ -1,4 +1,4 @@
-// The pieces of the examples that need no training: command lines, data, metrics, progress, pictures.
+// The pieces of the examples that need no training: command lines, data, metrics, pictures.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,6 @@ import { init, tensor } from '../../bindings/index.ts';
 import { DatasetError, loadMnist } from '../../examples/mnist/dataset.ts';
 import { HELP, parseOptions, UsageError } from '../../examples/mnist/options.ts';
 import { savePicture } from '../../examples/mnist/picture.ts';
-import { createProgress, formatDuration } from '../../examples/mnist/progress.ts';
 import { readOptions } from '../../examples/options.ts';
 
 let folder: string;
@@ -225,92 +224,5 @@ describe('loadMnist', () => {
       await writeFile(join(wrong, `${name}-ubyte`), 'x');
     }
     await expect(loadMnist(wrong)).rejects.toThrow(/with SHA-256 [0-9a-f]{64}, got 2d711642.*damaged or not MNIST/);
-  });
-});
-
-describe('createProgress', () => {
-  /** A stream that keeps what is written. */
-  function sink(isTTY: boolean) {
-    const parts: string[] = [];
-    const stream = { isTTY, columns: 120, hasColors: () => true, write: (part: string) => parts.push(part) > 0 };
-    return { stream: stream as unknown as NodeJS.WriteStream, read: () => parts.join('') };
-  }
-
-  it('writes plain lines about every two seconds where there is no terminal', () => {
-    const { stream, read } = sink(false);
-    let time = 0;
-    const progress = createProgress({ epochs: 2, images: 1000, stream, now: () => time });
-    for (const epoch of [1, 2]) {
-      progress.startEpoch(epoch);
-      for (let done = 100; done <= 1000; done += 100) {
-        time += 500;
-        progress.update(done, 0.5, 0.875);
-      }
-      time += 60_000; // the test between epochs is no training time
-      progress.endEpoch(`end of ${epoch}`);
-    }
-    progress.stop();
-    expect(read().trimEnd().split('\n')).toEqual([
-      'epoch 1/2  40%  loss 0.5000  acc 87.50 %  200 img/s  8 s left',
-      'epoch 1/2  80%  loss 0.5000  acc 87.50 %  200 img/s  6 s left',
-      'end of 1',
-      'epoch 2/2  10%  loss 0.5000  acc 87.50 %  200 img/s  5 s left',
-      'epoch 2/2  50%  loss 0.5000  acc 87.50 %  200 img/s  3 s left',
-      'epoch 2/2  90%  loss 0.5000  acc 87.50 %  200 img/s  1 s left',
-      'end of 2',
-    ]);
-  });
-
-  it('shows no accuracy where there is none', () => {
-    const { stream, read } = sink(false);
-    let time = 0;
-    const progress = createProgress({ epochs: 1, images: 100, stream, now: () => time });
-    progress.startEpoch(1);
-    time = 2000;
-    progress.update(50, 0.5);
-    expect(read()).toBe('epoch 1/1  50%  loss 0.5000  25 img/s  2 s left\n');
-  });
-
-  it('counts only images of this session in a resumed epoch', () => {
-    const { stream, read } = sink(false);
-    let time = 0;
-    const progress = createProgress({ epochs: 1, images: 1000, stream, now: () => time });
-    progress.startEpoch(1, 600);
-    time = 2000;
-    progress.update(700, Number.NaN, 0);
-    expect(read()).toBe('epoch 1/1  70%  loss NaN  acc 0.00 %  50 img/s  6 s left\n');
-  });
-
-  it.each([
-    ['', true],
-    ['1', false],
-  ])('draws a bar on a terminal; NO_COLOR=%j', (noColor, colored) => {
-    vi.stubEnv('NO_COLOR', noColor);
-    const { stream, read } = sink(true);
-    const progress = createProgress({ epochs: 3, images: 1000, stream });
-    try {
-      progress.startEpoch(1);
-      progress.update(500, 0.25, 0.9);
-    } finally {
-      progress.stop();
-      progress.stop();
-      vi.unstubAllEnvs();
-    }
-    expect(read()).toContain('epoch 1/3');
-    expect(read()).toMatch(/█+░+.*50%.*loss 0\.2500.*acc 90\.00 %/);
-    expect(read().includes('\x1b[36m')).toBe(colored);
-    expect(read()).toContain('\x1b[?25h'); // the cursor is shown again
-  });
-
-  it('formats durations', () => {
-    expect([0, 1.4, 89, 90, 605, 3600, 3725].map((seconds) => formatDuration(seconds))).toEqual([
-      '0 s',
-      '1 s',
-      '89 s',
-      '1:30 min',
-      '10:05 min',
-      '1:00:00 h',
-      '1:02:05 h',
-    ]);
   });
 });

@@ -9,6 +9,7 @@ import {
   EarlyStopping,
   EMAWeightAveraging,
   type Figures,
+  formatDuration,
   JsonLinesLogger,
   LearningRateFinder,
   LearningRateMonitor,
@@ -340,6 +341,24 @@ describe('ProgressBar', () => {
       'epoch 2/2  50%  loss 0.5000  200 img/s  3 s left',
       'epoch 2/2  90%  loss 0.5000  200 img/s  1 s left',
       'epoch 2/2  loss 0.5000  valLoss 0.00001000  200 img/s',
+    ]);
+  });
+
+  it('counts only examples of this session in an epoch that goes on', () => {
+    const { stream, read } = sink(false);
+    let time = 0;
+    const summary = (_: Run, __: Figures, rate: number): string => `at ${rate} a second`;
+    const bar = new ProgressBar({ stream, now: () => time, unit: 'img', examples: 1000, summary });
+    bar.onFitStart(run({ epochs: 1, samples: 600 }));
+    time = 2000;
+    bar.onStepEnd(run({ epochs: 1, batch: 7, samples: 700, figures: { loss: Number.NaN } }));
+    bar.onEpochEnd(run(), {});
+    expect(read()).toBe('epoch 1/1  70%  loss NaN  50 img/s  6 s left\nat 50 a second\n');
+  });
+
+  it('formats durations', () => {
+    expect([0, 1.4, 89, 90, 605, 3600, 3725].map((seconds) => formatDuration(seconds))).toEqual([
+      ...['0 s', '1 s', '89 s', '1:30 min', '10:05 min', '1:00:00 h', '1:02:05 h'],
     ]);
   });
 

@@ -107,7 +107,7 @@ describe.each(Object.entries(KINDS))('of %s', (_, kind) => {
     const html = await train(kind);
     expect(titles(html)).toEqual([...kind.cards, 'Run', 'Settings']);
     expect(html).not.toMatch(/<script|https?:|<link|onerror="/);
-    expect(html.match(/<figure>/g)).toHaveLength(5);
+    expect(html.match(/<figure title="example \d+">/g)).toHaveLength(5);
     expect(html.match(/NaN|undefined|Infinity/)).toBeNull();
   });
 });

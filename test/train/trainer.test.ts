@@ -245,6 +245,26 @@ describe('an own step', () => {
     );
   });
 
+  it('trains on batches as augment leaves them, and validates those that there are', async () => {
+    const seen: number[] = [];
+    const doubled = ([x, y]: Pair): Pair => {
+      seen.push(x.shape[0] as number);
+      return [x.mul(2), y];
+    };
+    const twice: Pair = [all[0].mul(2), all[1]];
+    const [augmented, plain] = [trainerOf({ augment: doubled }), trainerOf()];
+    for (const [trainer, batches] of [
+      [augmented, loaderOf(all)],
+      [plain, loaderOf(twice)],
+    ] as const) {
+      manualSeed(1);
+      await trainer.fit(batches, { epochs: 2, validation: loaderOf(all) });
+    }
+    expect(weightsOf(augmented.model)).toEqual(weightsOf(plain.model));
+    expect(augmented.evaluation).toEqual(plain.evaluation);
+    expect(seen).toHaveLength(14);
+  });
+
   it('falls back to eager where it cannot be traced, and says so once', async () => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
     class Reads extends Trainer<nn.Module, Pair> {

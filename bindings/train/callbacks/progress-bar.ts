@@ -21,8 +21,11 @@ export interface ProgressBarOptions {
   examples?: number | null;
   /** The text of the figures of an epoch so far; null: each with its name. @defaultValue null */
   figures?: ((figures: Readonly<Figures>) => string) | null;
-  /** The line that an epoch leaves; null: its figures and the examples a second. @defaultValue null */
-  summary?: ((run: Run, figures: Readonly<Figures>) => string) | null;
+  /**
+   * The line that an epoch leaves, of its figures and how fast the training goes, in examples a second; null: both.
+   * @defaultValue null
+   */
+  summary?: ((run: Run, figures: Readonly<Figures>, rate: number) => string) | null;
   /** Milliseconds of a steady clock; null: the engine's. @defaultValue null */
   now?: (() => number) | null;
 }
@@ -53,7 +56,7 @@ export class ProgressBar implements Callback<Run> {
   readonly #unit: string;
   readonly #examples: number | null;
   readonly #figures: (figures: Readonly<Figures>) => string;
-  readonly #summary: (run: Run, figures: Readonly<Figures>) => string;
+  readonly #summary: (run: Run, figures: Readonly<Figures>, rate: number) => string;
   readonly #now: () => number;
   #shown = 0;
 
@@ -72,8 +75,9 @@ export class ProgressBar implements Callback<Run> {
     this.#unit = unit;
     this.#examples = examples;
     this.#figures = figures ?? figuresText;
-    const rate = (): string => `${Math.round(this.#pace.rate).toLocaleString('en-US')} ${unit}/s`;
-    this.#summary = summary ?? ((run, all) => `epoch ${run.epoch + 1}/${run.epochs}  ${this.#figures(all)}  ${rate()}`);
+    const words = (rate: number): string => `${Math.round(rate).toLocaleString('en-US')} ${unit}/s`;
+    this.#summary =
+      summary ?? ((run, all, rate) => `epoch ${run.epoch + 1}/${run.epochs}  ${this.#figures(all)}  ${words(rate)}`);
   }
 
   onFitStart(run: Run): void {
@@ -93,7 +97,7 @@ export class ProgressBar implements Callback<Run> {
   }
 
   onEpochEnd(run: Run, figures: Readonly<Figures>): void {
-    this.#view.leave(this.#summary(run, figures));
+    this.#view.leave(this.#summary(run, figures, this.#pace.rate));
   }
 
   onFitEnd(): void {

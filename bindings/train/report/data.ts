@@ -11,7 +11,7 @@ export interface FigureRow {
 
 /** The pixels of an image. */
 export interface ReportImage {
-  /** height × width × channels bytes: gray, gray and alpha, RGB, or RGB and alpha. */
+  /** height × width × channels bytes: gray, ink (gray and alpha; bright in the dark), RGB, or RGB and alpha. */
   readonly pixels: Uint8Array;
   /** Columns. */
   readonly width: number;
@@ -69,6 +69,8 @@ export interface ReportExample {
   readonly predicted: string;
   /** How wrong that is, such as its loss. */
   readonly score: number;
+  /** Its place among the examples. @defaultValue none */
+  readonly index?: number;
 }
 
 /** What a report shows of a classification. */
@@ -83,6 +85,12 @@ export interface ReportClasses {
   readonly calibration?: ReportCalibration;
 }
 
+/** A figure that stands out, or that and a few words under it. */
+export type ReportFact = string | number | readonly [value: string | number, note: string];
+
+/** Rows of a table, by their names. */
+export type ReportTable = Readonly<Record<string, string | number | boolean>>;
+
 /** All that {@link reportPage} shows; what is left out has no card. */
 export interface ReportData {
   /** The heading. */
@@ -90,7 +98,7 @@ export interface ReportData {
   /** A line under it. @defaultValue '' */
   readonly subtitle?: string;
   /** Few figures that stand out, by name. @defaultValue none */
-  readonly facts?: Readonly<Record<string, string | number>>;
+  readonly facts?: Readonly<Record<string, ReportFact>>;
   /** Figures of steps: `loss`, `lr` and others. @defaultValue none */
   readonly steps?: readonly FigureRow[];
   /** Figures of epochs, such as `loss` and `valLoss`. @defaultValue none */
@@ -104,5 +112,5 @@ export interface ReportData {
   /** The worst examples. @defaultValue none */
   readonly worst?: readonly ReportExample[];
   /** Tables of settings and the like, by their titles. @defaultValue none */
-  readonly tables?: Readonly<Record<string, Readonly<Record<string, string | number | boolean>>>>;
+  readonly tables?: Readonly<Record<string, ReportTable>>;
 }

@@ -27,14 +27,14 @@ import { scope } from '../../scope.ts';
 import { Tensor } from '../../tensor.ts';
 import { type Batches, Feed } from '../feed.ts';
 import { Accuracy, CalibrationError, ConfusionMatrix, R2Score, ROC, type RocCurve } from '../metrics/index.ts';
-import { unpackUsual } from '../unpack.ts';
-import type { ReportData, ReportExample } from './data.ts';
+import { type Unpacked, unpackUsual } from '../unpack.ts';
+import type { ReportData, ReportExample, ReportFact } from './data.ts';
 import type { ReportOptions, Shown } from './options.ts';
 
 /** What was seen: cards of the page, and figures that stand out. */
 interface Seen {
   readonly shown: Pick<ReportData, 'classification' | 'regression' | 'worst'>;
-  readonly facts: Readonly<Record<string, number>>;
+  readonly facts: Readonly<Record<string, ReportFact>>;
 }
 
 /** Classes whose curves of ROC can be told apart. */
@@ -57,8 +57,11 @@ interface Looker {
   /** What an example is, and what it was taken for. */
   words(batch: Looked, i: number): { target: string; predicted: string };
   seen(): Omit<Seen['shown'], 'worst'>;
-  facts(): Readonly<Record<string, number>>;
+  facts(): Seen['facts'];
 }
+
+/** Takes a batch apart. */
+export type Unpack = (batch: unknown) => Unpacked;
 
 /** The mean over all dims but the first. */
 const byExample = (x: Tensor): Tensor => mean(reshape(x, [x.sizes[0] as number, x.size / (x.sizes[0] as number)]), 1);
@@ -70,6 +73,7 @@ class Classes implements Looker {
   readonly #calibration = new CalibrationError({ nBins: 10 });
   readonly #roc = new ROC({ thresholds: 201 });
   #count = 0;
+  #seen = 0;
 
   constructor(names: readonly string[] | null) {
     this.#names = names;
@@ -81,6 +85,7 @@ class Classes implements Looker {
   add(batch: Looked): Tensor {
     const { output, target } = batch;
     const binary = this.#isBinary(batch);
+    this.#seen += target.size;
     this.#count = binary ? 2 : (output.sizes[output.ndim === target.ndim + 1 ? 1 : output.ndim - 1] as number);
     this.#accuracy.update(output, target);
     this.#calibration.update(output, target);
@@ -120,8 +125,14 @@ class Classes implements Looker {
     };
   }
 
-  facts(): Readonly<Record<string, number>> {
-    return { accuracy: this.#accuracy.compute(), 'calibration error': this.#calibration.compute() };
+  facts(): Seen['facts'] {
+    const accuracy = this.#accuracy.compute();
+    const all = this.#seen;
+    const words = (count: number): string => count.toLocaleString('en-US');
+    return {
+      accuracy: [`${(100 * accuracy).toFixed(2)} %`, `${words(Math.round(accuracy * all))} of ${words(all)}`],
+      'calibration error': this.#calibration.compute(),
+    };
   }
 }
 
@@ -148,7 +159,7 @@ class Numbers implements Looker {
     return { regression: { target: joined(0), predicted: joined(1) } };
   }
 
-  facts(): Readonly<Record<string, number>> {
+  facts(): Seen['facts'] {
     return { 'R²': this.#r2.compute() };
   }
 }
@@ -188,13 +199,18 @@ const classesSecond = (output: Tensor, target: Tensor): Tensor =>
     : output;
 
 /** Tries a model on all examples, in evaluation. */
-export async function look(model: Module, examples: Batches<unknown>, options: Required<ReportOptions>): Promise<Seen> {
+export async function look(
+  model: Module,
+  examples: Batches<unknown>,
+  options: Required<ReportOptions>,
+  unpack: Unpack = unpackUsual,
+): Promise<Seen> {
   const { worst: most, show } = options;
   let looker: Looker | null = null;
   let worst: ReportExample[] = [];
   let seen = 0;
   const visit = (batch: unknown): boolean => {
-    const [inputs, target] = unpackUsual(batch);
+    const [inputs, target] = unpack(batch);
     const output = (model as Module & { forward(...args: unknown[]): unknown }).forward(...inputs);
     const [input] = inputs;
     if (!(output instanceof Tensor && target instanceof Tensor && input instanceof Tensor))
@@ -213,7 +229,7 @@ export async function look(model: Module, examples: Batches<unknown>, options: R
       const one = select(input, 0, i);
       const given = show ? show(one, seen + i) : usual(one);
       const parts = Object.fromEntries(SHOWN.flatMap((key) => (given[key] === undefined ? [] : [[key, given[key]]])));
-      worst.push({ ...parts, ...(looker as Looker).words(looked, i), score });
+      worst.push({ ...parts, ...(looker as Looker).words(looked, i), score, index: seen + i });
     }
     worst = worst.sort((a, b) => b.score - a.score).slice(0, most);
     seen += costs.size;

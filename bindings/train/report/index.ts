@@ -10,7 +10,7 @@ export type * from './data.ts';
 export type * from './options.ts';
 
 const declared = signature(
-  "Report(file: string|function, *, title: string = 'Training', examples: any = null, task: 'classification'|'regression'|'sequence'|null = null, classes: string[]|null = null, show: function|null = null, worst: int = 24, gradientsEvery: int = 10, settings: object = {})",
+  "Report(file: string|function, *, title: string = 'Training', examples: any = null, task: 'classification'|'regression'|'sequence'|null = null, classes: string[]|null = null, show: function|null = null, worst: int = 24, gradientsEvery: int = 10, settings: object = {}, more: function|null = null)",
 );
 const takesPage = signature('reportPage(data: object)');
 
@@ -48,9 +48,9 @@ export class Report implements Callback<Run> {
 
   /** @param args the path of the page's file, or what is called with the page, and options */
   constructor(...args: Arguments<[file: string | ((html: string) => void | Promise<void>)], [], ReportOptions>) {
-    const [file, title, examples, task, classes, show, worst, gradientsEvery, settings] = declared.parse(args);
+    const [file, title, examples, task, classes, show, worst, gradientsEvery, settings, more] = declared.parse(args);
     this.#file = file as string;
-    const options = { title, examples, task, classes, show, worst, gradientsEvery, settings };
+    const options = { title, examples, task, classes, show, worst, gradientsEvery, settings, more };
     this.#options = options as Required<ReportOptions>;
   }
 

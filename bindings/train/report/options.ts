@@ -1,7 +1,8 @@
 // What a report may be told.
 import type { Tensor } from '../../tensor.ts';
+import type { Run } from '../callbacks/callback.ts';
 import type { Batches } from '../feed.ts';
-import type { ReportExample } from './data.ts';
+import type { ReportData, ReportExample, ReportTable } from './data.ts';
 
 /** What is shown of an example: one of them, or several. */
 export type Shown = Pick<ReportExample, 'image' | 'text' | 'row'>;
@@ -37,5 +38,11 @@ export interface ReportOptions {
   /** After so many steps norms of gradients are measured; 0: never. @defaultValue 10 */
   gradientsEvery?: number;
   /** Rows of the table of settings, besides the hyperparameters of the trainer. @defaultValue {} */
-  settings?: Readonly<Record<string, string | number | boolean>>;
+  settings?: ReportTable;
+  /**
+   * What else is shown, asked for when the page is written: figures that stand out, in place of those of the last
+   * epoch, and tables, in place of those of the same titles.
+   * @defaultValue null
+   */
+  more?: ((run: Run) => Pick<ReportData, 'facts' | 'tables'>) | null;
 }

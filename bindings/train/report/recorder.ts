@@ -6,7 +6,8 @@ import type { Module } from '../../nn/module.ts';
 import { scope } from '../../scope.ts';
 import type { Tensor } from '../../tensor.ts';
 import type { Figures, Run } from '../callbacks/callback.ts';
-import type { FigureRow, ReportData } from './data.ts';
+import type { FigureRow, ReportData, ReportTable } from './data.ts';
+import type { Unpack } from './examples.ts';
 import type { ReportOptions } from './options.ts';
 import { pageOf } from './report-page.ts';
 
@@ -25,7 +26,9 @@ export interface RecorderState {
 }
 
 /** A run that has its model at hand, as a trainer has. */
-type Local = Run & { readonly model?: Module; readonly hyperparameters?: ReportData['tables'] };
+type Local = Run & { readonly model?: Module; readonly hyperparameters?: ReportTable; readonly unpack?: Unpack };
+
+const counted = (count: number): string => count.toLocaleString('en-US');
 
 /** Notes figures, and gradients from time to time. */
 export class Recorder {
@@ -102,9 +105,10 @@ export class Recorder {
   }
 
   async #data(run: Local): Promise<ReportData> {
-    const { title, examples, settings } = this.#options;
-    const { model, hyperparameters, stopped } = run;
-    const seen = examples && model ? await (await import('./examples.ts')).look(model, examples, this.#options) : null;
+    const { title, examples, settings, more } = this.#options;
+    const { model, hyperparameters, stopped, unpack } = run;
+    const seen =
+      examples && model ? await (await import('./examples.ts')).look(model, examples, this.#options, unpack) : null;
     const layers = [...new Set(this.#gradients.flatMap(({ figures }) => Object.keys(figures)))];
     const gradients = {
       steps: this.#gradients.map(({ step }) => step),
@@ -114,15 +118,16 @@ export class Recorder {
     };
     const last = this.#epochs.at(-1)?.figures ?? {};
     const size = model?.parameters().reduce((sum, x) => sum + x.size, 0);
-    const facts = { ...seen?.facts, ...Object.fromEntries(Object.entries(last).slice(0, 6)) };
+    const own = more?.(run);
+    const facts = { ...seen?.facts, ...(own?.facts ?? Object.fromEntries(Object.entries(last).slice(0, 6))) };
     const ran = {
       epochs: run.epoch,
-      steps: run.step,
+      steps: counted(run.step),
       seconds: Number(this.#seconds.toPrecision(3)),
-      ...(size === undefined ? {} : { parameters: size }),
+      ...(size === undefined ? {} : { parameters: counted(size) }),
       ended: stopped ?? 'after its last epoch',
     };
-    const tables = { Run: ran, Settings: { ...(hyperparameters as object), ...settings } };
+    const tables = { Run: ran, Settings: { ...hyperparameters, ...settings }, ...own?.tables };
     return {
       ...{ title, subtitle: new Date().toISOString().slice(0, 16).replace('T', ' ').concat(' UTC') },
       ...{ facts, steps: this.#steps, epochs: this.#epochs, gradients, ...seen?.shown },

@@ -136,11 +136,12 @@ function regressionCards({ target, predicted }: NonNullable<ReportData['regressi
   ];
 }
 
-async function exampleOf({ image, text, row, target, predicted, score }: ReportExample): Promise<string> {
+async function exampleOf({ image, text, row, target, predicted, score, index }: ReportExample): Promise<string> {
   const shown: string[] = [];
   if (image) {
     const png = await encodePng(image.pixels, image.width, image.height, image.channels);
-    shown.push(picture(png, `${target}, taken for ${predicted}`));
+    const img = picture(png, `${target}, taken for ${predicted}`);
+    shown.push(image.channels === 2 ? `<div class="ink">${img}</div>` : img);
   }
   if (text !== undefined) shown.push(`<p class="text">${escaped(text)}</p>`);
   if (row)
@@ -148,12 +149,12 @@ async function exampleOf({ image, text, row, target, predicted, score }: ReportE
       table(Object.entries(row).map(([name, value]) => [name, typeof value === 'number' ? short(value) : value])),
     );
   const caption = `<b>${escaped(target)}</b> → <b class="${predicted.startsWith(`${target} (`) ? '' : 'wrong'}">${escaped(predicted)}</b> <small>${short(score, 3)}</small>`;
-  return `<figure>${shown.join('')}<figcaption>${caption}</figcaption></figure>`;
+  return `<figure${index === undefined ? '' : ` title="example ${index}"`}>${shown.join('')}<figcaption>${caption}</figcaption></figure>`;
 }
 
 const STYLE = `${CONFUSION}main{grid-auto-flow:dense}.worst{display:grid;gap:10px;grid-template-columns:repeat(auto-fill,minmax(min(100%,112px),1fr))}.worst.broad{grid-template-columns:repeat(auto-fill,minmax(min(100%,260px),1fr))}
 figure{margin:0;min-width:0;padding:8px;border-radius:8px;background:var(--paper)}figure img{display:block;width:100%}figcaption{margin-top:4px;font-size:13px;overflow-wrap:anywhere}figcaption small{color:var(--soft);float:right}.wrong{color:var(--bad)}.text{white-space:pre-wrap;overflow-wrap:anywhere;font-size:14px}
-.ends{display:flex;justify-content:space-between;margin:4px 0 0}`;
+@media(prefers-color-scheme:dark){.ink{filter:invert(1)}}.ends{display:flex;justify-content:space-between;margin:4px 0 0}`;
 
 async function worstCard({ worst = [] }: ReportData): Promise<string[]> {
   if (worst.length === 0) return [];
@@ -169,9 +170,10 @@ const words = (value: string | number | boolean): string =>
 /** The page. */
 export async function pageOf(data: ReportData): Promise<string> {
   const { title: heading, subtitle = '', facts = {}, classification, regression, tables = {} } = data;
-  const top = Object.entries(facts).map(
-    ([name, value]) => [title(name), typeof value === 'number' ? short(value, 4) : value] as const,
-  );
+  const top = Object.entries(facts).map(([name, fact]) => {
+    const [value, note = ''] = [fact].flat() as [string | number, string?];
+    return [title(name), typeof value === 'number' ? short(value, 4) : value, note] as const;
+  });
   const body = [
     top.length > 0 ? `<section class="card wide">${stats(top)}</section>` : '',
     ...curves(data),
