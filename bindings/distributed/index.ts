@@ -1,4 +1,16 @@
 // The entry `retrograd/distributed`: training by several processes, on one machine or many, over MPI.
 
+export {
+  allGather,
+  allReduce,
+  barrier,
+  broadcast,
+  gather,
+  type ReduceOp,
+  type ReduceOptions,
+  type RootOptions,
+  reduceScatter,
+} from './collectives.ts';
 export { DistributedError } from './error.ts';
+export { allGatherObject, broadcastObject } from './objects.ts';
 export { finalize, type InitOptions, init, rank, worldSize } from './world.ts';

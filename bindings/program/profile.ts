@@ -70,14 +70,15 @@ function describeClock(all: readonly ProfileEvent[]): string {
 /** Whether a profile is taken. */
 let taken = false;
 
-/** Runs a program; step by step where a profile is taken. */
-export function runWatched(program: Program): Lowered | null {
-  if (!taken) return program.run();
-  return program.runTimed(({ tasks }, run) => {
-    const nodes = [...new Set(tasks.flatMap(({ command }) => command.node ?? []))];
-    const [first] = nodes;
-    measure(nodes.map(({ op }) => op).join('+'), pathOf(first?.module ?? null), run);
-  });
+/** Runs a program; step by step where a profile is taken. @param stopped as of its run() */
+export function runWatched(program: Program, stopped: (check: Lowered) => void): void {
+  if (!taken) program.run(stopped);
+  else
+    program.runTimed(stopped, ({ tasks }, run) => {
+      const nodes = [...new Set(tasks.flatMap(({ command }) => command.node ?? []))];
+      const [first] = nodes;
+      measure(nodes.map(({ op }) => op).join('+'), pathOf(first?.module ?? null), run);
+    });
 }
 
 function rowsBy(all: readonly ProfileEvent[], name: 'op' | 'module'): ProfileRow[] {

@@ -153,28 +153,23 @@ export class Program {
     for (const { at, offset } of place.words) i32[at] = pointer + offset;
   }
 
-  /** Runs it. @returns the check that stopped it, or null */
-  run(): Lowered | null {
-    return this.#runWords(this.#begin, this.#end);
-  }
-
-  #runWords(from: number, to: number): Lowered | null {
-    const answer = this.#runtime.threads.run(from, to);
-    if (answer === 0) return null;
-    const found = this.infos.find((info) => info.from === answer);
-    return found?.step.tasks[0]?.command ?? null;
+  /**
+   * Runs it.
+   * @param stopped gets each check that stops it, and throws, or does what a step of the host does: then it goes on
+   */
+  run(stopped: (check: Lowered) => void, from = this.#begin, to = this.#end): void {
+    for (let at = from; at < to; ) {
+      const answer = this.#runtime.threads.run(at, to);
+      if (answer === 0) return;
+      const found = this.infos.find((info) => info.from === answer) as StepInfo;
+      stopped((found.step.tasks[0] as Task).command);
+      at = found.to;
+    }
   }
 
   /** Runs it step by step. @param timed gets each step before it runs, and runs it */
-  runTimed(timed: (step: Step, run: () => void) => void): Lowered | null {
-    let stopped: Lowered | null = null;
-    for (const { step, from, to } of this.infos) {
-      timed(step, () => {
-        stopped = this.#runWords(from, to);
-      });
-      if (stopped) break;
-    }
-    return stopped;
+  runTimed(stopped: (check: Lowered) => void, timed: (step: Step, run: () => void) => void): void {
+    for (const { step, from, to } of this.infos) timed(step, () => this.run(stopped, from, to));
   }
 
   /** Where a block lies during a run. */

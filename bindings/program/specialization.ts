@@ -280,8 +280,7 @@ export class Specialization {
       }
       const written = this.#written;
       for (let i = 0; i < written.length; i++) (written[i] as Block).version++;
-      const stopped = runWatched(program);
-      if (stopped) this.#complain(stopped);
+      runWatched(program, this.#complain);
     } catch (error) {
       for (const block of blocks) block.free();
       throw error;
@@ -303,8 +302,8 @@ export class Specialization {
     }
   }
 
-  /** Throws what the eager call would have thrown. */
-  #complain({ node, complain }: Lowered): never {
+  /** Throws what the eager call would have thrown, if it would. */
+  readonly #complain = ({ node, complain }: Lowered): void => {
     const places: Block[] = [];
     if (node)
       forEachInput(node, ({ block }) => {
@@ -319,8 +318,7 @@ export class Specialization {
     } finally {
       for (const block of places) block.settle(null, 0);
     }
-    throw new RecordingError('compile: expected values that the program accepts, got others');
-  }
+  };
 
   #setGradients(): void {
     for (const [x, on] of this.#flags) x.takeRequiresGrad(on);

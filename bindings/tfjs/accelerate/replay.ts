@@ -317,8 +317,7 @@ export class Replay {
         program.move(this.#results[i], data.block.ptr);
       }
       traced.step?.before();
-      const stopped = program.run();
-      if (stopped) stopped.complain?.();
+      program.run(({ complain }) => complain?.());
     } catch (error) {
       for (const data of made) backend.disposeData(data);
       throw error;
