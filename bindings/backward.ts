@@ -96,6 +96,7 @@ function accumulate(
   const wanted = (x: Tensor): boolean => (inputs ? inputs.has(x) : x.requiresGrad && (x.isLeaf || x.retainsGrad));
   /** Those with a `.grad` that another one replaces. */
   const replaced = new Set<Tensor>();
+  listeners.began?.(root, inputs);
   const results = walk([root], [gradient], wanted, { retainGraph, createGraph }, (found) => {
     for (const [x, g] of found) {
       if (!x.grad) continue;

@@ -8,10 +8,12 @@ let sequence = 0;
 
 /** Those who want to know of notes and walks, which most programs have none of. */
 export const listeners: {
+  /** Of a backward() that is about to begin. @param inputs null: of all leaves */
+  began: ((root: Tensor, inputs: ReadonlySet<Tensor> | null) => void) | null;
   /** Of each node that is noted. */
   noted: ((node: Node) => void) | null;
-  /** Of each node whose rule a walk is about to ask; null: it is over. */
-  asked: ((node: Node | null) => void) | null;
+  /** Of each node whose rule a walk is about to ask, with what has come together so far; null: it is over. */
+  asked: ((node: Node | null, gradients?: { get(x: Tensor): Tensor | undefined }) => void) | null;
   /** Of the whole gradient of x. @returns what goes on */
   gradient: ((x: Tensor, g: Tensor) => Tensor) | null;
   /** Of what has a new `.grad`. */
@@ -20,7 +22,7 @@ export const listeners: {
   moved: ((x: Tensor, before: Tensor) => void) | null;
   /** How often what listens to tensors from outside of a trace changed. */
   changes: number;
-} = { noted: null, asked: null, gradient: null, accumulated: null, moved: null, changes: 0 };
+} = { began: null, noted: null, asked: null, gradient: null, accumulated: null, moved: null, changes: 0 };
 
 /** Which inputs want a gradient. */
 export type Needs = Readonly<Record<string, boolean | readonly boolean[]>>;

@@ -30,7 +30,7 @@ function asNoted({ sequence }: Pick<Node, 'sequence'>, x: Tensor): Tensor {
 }
 
 /** All nodes that `roots` came from, the latest first. */
-function reachable(roots: readonly Tensor[]): Node[] {
+export function reachable(roots: readonly Tensor[]): Node[] {
   const seen = new Set<GradNode>();
   const stack = roots.map((root) => root.node);
   const nodes: Node[] = [];
@@ -253,7 +253,7 @@ class Walk {
   }
 
   #ask(node: Node, g: Readonly<Record<string, Tensor | null>>): void {
-    listeners.asked?.(node);
+    listeners.asked?.(node, this.#pending);
     const saved = unlock(node);
     const { row, inputs, needs, attrs } = node;
     const { arena } = runtime();

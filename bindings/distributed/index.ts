@@ -13,4 +13,5 @@ export {
 } from './collectives.ts';
 export { DistributedError } from './error.ts';
 export { allGatherObject, broadcastObject } from './objects.ts';
+export { DataParallel, type DataParallelOptions } from './parallel/data-parallel.ts';
 export { finalize, type InitOptions, init, rank, worldSize } from './world.ts';

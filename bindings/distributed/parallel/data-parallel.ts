@@ -1,0 +1,160 @@
+// DataParallel: the same model on all ranks, each with batches of its own.
+import { ops, withoutTape } from '../../autograd.ts';
+import { tracing } from '../../execute.ts';
+import { ArgumentError, expectSynchronous, formatShape } from '../../memory/errors.ts';
+import type { Forward } from '../../nn/hooks.ts';
+import { Module } from '../../nn/module.ts';
+import { type Arguments, signature } from '../../signature.ts';
+import { contiguousStrides, Tensor } from '../../tensor.ts';
+import { agree } from '../agree.ts';
+import type { Communicator } from '../mpi/communicator.ts';
+import { together } from '../steps.ts';
+import { ranks } from '../world.ts';
+import { listen } from './passes.ts';
+import { Reducer } from './reducer.ts';
+
+/** Options of {@link DataParallel}. */
+export interface DataParallelOptions {
+  /**
+   * Whether buffers, such as the running statistics of batch norm, become those of rank 0 with each forward in
+   * training.
+   * @defaultValue true
+   */
+  broadcastBuffers?: boolean;
+  /**
+   * Bytes of small gradients that are reduced together; what is a quarter of it or more is reduced alone, where it
+   * lies.
+   * @defaultValue 2 ** 20
+   */
+  bucketBytes?: number;
+  /**
+   * Whether parameters may have no part in a backward(): they count as zeros there, also where no rank used them. Else
+   * that is an error.
+   * @defaultValue false
+   */
+  findUnusedParameters?: boolean;
+}
+
+const declared = signature(
+  'DataParallel(module: Module, *, broadcastBuffers: bool = true, bucketBytes: int = 1048576, findUnusedParameters: bool = false)',
+);
+const noSyncTakes = signature('DataParallel.noSync(fn: function)');
+const toDispose = signature('DataParallel.dispose()');
+
+/** Buffers of f32 in one tensor, so that one call gives all of them. */
+class Buffers {
+  readonly #parts: readonly (readonly [Tensor, Tensor])[];
+  readonly #flat: Tensor;
+
+  constructor(buffers: readonly Tensor[]) {
+    this.#flat = Tensor.allocate([buffers.reduce((sum, x) => sum + x.size, 0)], 'f32', 'DataParallel').keep();
+    let offset = 0;
+    this.#parts = buffers.map((x) => {
+      const part = this.#flat.alias(x.sizes, contiguousStrides(x.sizes), offset);
+      offset += x.size;
+      return [x, part];
+    });
+  }
+
+  broadcast(communicator: Communicator): void {
+    withoutTape(() => {
+      for (const [x, part] of this.#parts) ops.copy({ y: part, x });
+      together(communicator, this.#flat, { what: 'broadcast', call: 'forward', root: 0 });
+      if (communicator.rank > 0) for (const [x, part] of this.#parts) ops.copy({ y: x, x: part });
+    });
+  }
+
+  dispose(): void {
+    this.#flat.dispose();
+  }
+}
+
+/** What the ranks have to have alike, in words. */
+function describe(named: readonly (readonly [string, Tensor])[]): string {
+  const size = named.reduce((sum, [, x]) => sum + x.size, 0);
+  const shapes = named.map(([name, x]) => `${name} ${x.dtype} ${formatShape(x.sizes)}`);
+  return `${size} numbers in ${named.length} tensors: ${shapes.join(', ')}`;
+}
+
+/**
+ * A model that all ranks train together, each on batches of its own (PyTorch's `DistributedDataParallel`). Its weights
+ * and buffers become those of rank 0; backward() leaves the means of all ranks in the gradients, so that the same
+ * optimizer makes the same step everywhere. Gradients are reduced while backward goes on with the layers before; in a
+ * compiled function these are steps of its program. With one rank it only calls the model.
+ *
+ * States name what is in it `module.…`, as PyTorch does; those of `ddp.module` do not.
+ * @example
+ * ```ts
+ * await distributed.init();
+ * const model = new distributed.DataParallel(new nn.Linear(4, 1));
+ * const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 });
+ * functional.mseLoss(model.forward(randn([8, 4])), randn([8, 1])).backward(); // gradients of all ranks
+ * optimizer.step();
+ * ```
+ */
+export class DataParallel<M extends Module = Module> extends Module {
+  /** The model. */
+  readonly module: M;
+  readonly #reducer: Reducer | null = null;
+  readonly #buffers: Buffers | null = null;
+  readonly #forget: (() => void) | null = null;
+
+  /**
+   * @throws ArgumentError for bucketBytes < 1; DistributedError before `await distributed.init()`, and where the models
+   *   of the ranks differ
+   */
+  constructor(...args: Arguments<[module: M], [], DataParallelOptions>) {
+    super();
+    const [module, broadcastBuffers, bucketBytes, findUnused] = declared.parse(args) as [M, boolean, number, boolean];
+    if (bucketBytes < 1) throw new ArgumentError(`DataParallel: expected bucketBytes >= 1, got ${bucketBytes}`);
+    this.module = module;
+    const communicator = ranks('DataParallel');
+    if (!communicator) return;
+    const named = module.namedParameters();
+    const all = [...named, ...module.namedBuffers()];
+    agree(communicator, 'DataParallel', describe(all), 'make the same model on all ranks');
+    for (const [, x] of all) together(communicator, x.detach(), { what: 'broadcast', call: 'DataParallel', root: 0 });
+    const buffers = module.buffers().filter(({ dtype }) => dtype === 'f32');
+    if (broadcastBuffers && buffers.length > 0) this.#buffers = new Buffers(buffers);
+    this.#reducer = new Reducer(communicator, named, { bucketBytes, findUnused });
+    this.#forget = listen(this.#reducer);
+  }
+
+  /** What the model gives for a batch of this rank. */
+  forward(...args: Parameters<Forward<M>>): ReturnType<Forward<M>> {
+    const reducer = this.#reducer;
+    if (reducer?.syncs && this.training) this.#buffers?.broadcast(reducer.communicator);
+    return (this.module as unknown as { forward(...args: unknown[]): ReturnType<Forward<M>> }).forward(...args);
+  }
+
+  /**
+   * Calls `fn`, in which backward() adds up gradients of this rank alone: the next one outside reduces them with its
+   * own (PyTorch's `no_sync`), as for batches in several parts.
+   * @returns what `fn` does
+   * @throws ArgumentError where it is asynchronous
+   */
+  noSync<T>(...args: [fn: () => T]): T {
+    const fn = noSyncTakes.one(args) as () => T;
+    const reducer = this.#reducer;
+    const before = reducer?.syncs ?? true;
+    // Programs depend on what it is outside of them.
+    if (reducer) tracing()?.dependOn(reducer, ['syncs']);
+    if (reducer) reducer.syncs = false;
+    try {
+      const result = fn();
+      expectSynchronous('noSync', result);
+      return result;
+    } finally {
+      if (reducer) reducer.syncs = before;
+    }
+  }
+
+  /** Gives the memory of the model back, and that of its gradients on their way. */
+  override dispose(...args: []): void {
+    toDispose.parse(args);
+    this.#forget?.();
+    this.#reducer?.dispose();
+    this.#buffers?.dispose();
+    super.dispose();
+  }
+}
