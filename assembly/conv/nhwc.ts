@@ -3,10 +3,10 @@
 // NHWC.
 //
 // x: [batch, ...sizes, groups inChannels], w: [...kernel, inChannels, groups outChannels] (TensorFlow's HWIO), y:
-// [batch, ...outputs, groups outChannels], contiguous. dims: see geometry.ts. Slices of images (not for the weight's
-// gradient), of groups, and of the output channels of one group (forward, and the weight's gradient) have the bits of
-// the whole: x, w, y and bias, or their gradients, then start at the first channel of the slice, in x, y and the rows
-// of w.
+// [batch, ...outputs, groups outChannels], contiguous. dims: see geometry.ts. Slices of lines (forward), of
+// images (the input's gradient), of groups, and of the output channels of one group (forward, and the weight's gradient)
+// have the bits of the whole: x, w, y and bias, or their gradients, then start at the first channel of the slice, in x,
+// y and the rows of w.
 import { ACT_NONE } from "../gemm/epilogue";
 import { gemm_f32 } from "../gemm/gemm";
 import { nhwcBackwardInput, nhwcBackwardWeight, nhwcForward } from "./depthwise/nhwc";
@@ -55,10 +55,11 @@ function multiply<A>(
 /**
  * y[n, p, o] = act(sum over t, c of x[n, at(p, t), c] w[t, c, o] + bias[o]), group by group: a convolution.
  *
- * Shapes as above; bias: [groups outChannels] or 0; y overlaps nothing. act: 0 none, 1 relu. algorithm: 0 selects
- * one for this call; else what conv_select_f32 answered for the convolution that this is, or is a slice of. workspace:
- * gemm_workspace_bytes() bytes, aligned to 64. Overwrites y. Each element is summed as in gemm_f32, over taps in the
- * order of w: the same bits for any tile and any batch.
+ * Shapes as above; bias: [groups outChannels] or 0; y overlaps nothing. A line is a row of outputs, of a plane of an
+ * image: the call makes `lines` of them, all without a slice, from number `first` on, and y begins at that one. act: 0
+ * none, 1 relu. algorithm: 0 selects one for this call; else what conv_select_f32 answered for the convolution that
+ * this is, or is a slice of. workspace: gemm_workspace_bytes() bytes, aligned to 64. Overwrites y. Each element is
+ * summed as in gemm_f32, over taps in the order of w: the same bits for any tile, any batch and any slice of lines.
  *
  * Source: TensorFlow's conv2d and depthwise_conv2d.
  */
@@ -67,17 +68,20 @@ export function conv_nhwc_forward_f32(
   x: usize,
   w: usize,
   bias: usize,
+  first: i32,
+  lines: i32,
   act: i32,
   algorithm: i32,
   workspace: usize,
   dims: usize,
 ): void {
   const g = changetype<Geometry>(dims);
-  const m = g.batch * g.outPixels();
+  const columns = g.axis(2).outputs;
+  const m = lines * columns;
   if (m == 0 || g.outChannels == 0) return;
   if (algorithm == 0) algorithm = selectConv(ConvDirection.FORWARD, ConvLayout.NHWC, g);
   if (algorithm == ConvAlgorithm.DEPTHWISE) {
-    nhwcForward(y, x, w, bias, act, workspace, g);
+    nhwcForward(y, x, w, bias, first, lines, act, workspace, g);
     return;
   }
   const from = g.inPixels() > 0 ? inStride(g) : 0,
@@ -85,19 +89,20 @@ export function conv_nhwc_forward_f32(
   const k = g.kernelSize() * g.inChannels;
   for (let group: i32 = 0; group < g.groups; group++) {
     if (algorithm == ConvAlgorithm.POINTWISE) {
-      gemm_f32(y, x, w, bias, m, g.outChannels, k, from, 1, to, 1, to, act, 0, workspace, 0);
+      const start = x + bytes(first * columns * from);
+      gemm_f32(y, start, w, bias, m, g.outChannels, k, from, 1, to, 1, to, act, 0, workspace, 0);
     } else if (from == 1) {
       // Images of one channel are those of any layout, and the im2col of NCHW copies longer runs of them.
       const job = igemmIn<PixelStore, Im2colPixels, MatrixNhwc>(workspace);
       const a = job.a().im2col();
       readForward(a.window(0), g);
-      a.start(x, g.inImageBytes(), job.lines());
+      a.start(x, g.inImageBytes(), job.lines(), first);
       multiply(job, y, w, bytes(to), bias, act, m, g.outChannels, k);
     } else {
       const job = igemmIn<PixelStore, Im2colNhwcPixels, MatrixNhwc>(workspace);
       const a = job.a().im2col();
       readForward(a.window(0), g);
-      a.start(x, g.inImageBytes(), bytes(from), g.inChannels, job.lines());
+      a.start(x, g.inImageBytes(), bytes(from), g.inChannels, job.lines(), first);
       multiply(job, y, w, bytes(to), bias, act, m, g.outChannels, k);
     }
     x += bytes(g.inChannels);

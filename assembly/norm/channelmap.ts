@@ -5,6 +5,7 @@
 import { mapLanes } from "../columns";
 import { loadLanes } from "../lanes";
 import { mapRow } from "../loops";
+import { vectorOf } from "../ops";
 
 @inline
 function first(v: v128): f32 {
@@ -53,9 +54,51 @@ function mapChannel<F>(
   else mapRow<F>(out, x, y, 0, 0, s, first(m), first(slope), first(gain), first(offset));
 }
 
-// Rows that share the parameters of a vector of channels in a [n, c] map. More rows would compete for one set of the
-// cache where c is a power of 2.
-const SHARING_ROWS: i32 = 4;
+/** Bytes of the rows that share the parameters of some channels: they stay in the first cache. */
+const SHARING_BYTES: i32 = 16384;
+
+/** Eight neighbouring channels k .. k + 7, down `rows` rows `stride` bytes apart. */
+@inline
+function mapEight<F>(
+  out: usize,
+  x: usize,
+  y: usize,
+  mean: usize,
+  rstd: usize,
+  weight: usize,
+  bias: usize,
+  dweight: usize,
+  dbias: usize,
+  k: i32,
+  rows: i32,
+  stride: usize,
+  inverse: v128,
+): void {
+  const f = changetype<F>(0),
+    at = (<usize>k) << 2,
+    on = at + 16;
+  const m0 = parameter(mean, at, 4, 0),
+    m1 = parameter(mean, on, 4, 0),
+    r0 = parameter(rstd, at, 4, 1),
+    r1 = parameter(rstd, on, 4, 1),
+    w0 = parameter(weight, at, 4, 1),
+    w1 = parameter(weight, on, 4, 1);
+  const slope0: v128 = f.slope(r0, w0, f32x4.mul(parameter(dweight, at, 4, 0), inverse)),
+    slope1: v128 = f.slope(r1, w1, f32x4.mul(parameter(dweight, on, 4, 0), inverse));
+  const gain0: v128 = f.gain(r0, w0),
+    gain1: v128 = f.gain(r1, w1);
+  const db0 = f32x4.mul(parameter(dbias, at, 4, 0), inverse),
+    db1 = f32x4.mul(parameter(dbias, on, 4, 0), inverse);
+  const offset0: v128 = f.offset(r0, w0, parameter(bias, at, 4, 0), db0),
+    offset1: v128 = f.offset(r1, w1, parameter(bias, on, 4, 0), db1);
+  for (; rows > 0; rows--) {
+    v128.store(out, vectorOf<F>(x, y, 0, 0, false, false, 4, m0, slope0, gain0, offset0));
+    v128.store(out, vectorOf<F>(x + 16, y + 16, 0, 0, false, false, 4, m1, slope1, gain1, offset1), 16);
+    out += stride;
+    x += stride;
+    y += stride;
+  }
+}
 
 /** out[n, c, s] = the channel map F of x and y, samples `stride` elements apart. */
 export function mapChannels<F>(
@@ -76,14 +119,14 @@ export function mapChannels<F>(
   const inverse = f32x4.splat(<f32>(1 / (<f64>n * <f64>s)));
   const skip = (<usize>s) << 2,
     sample = (<usize>stride) << 2;
-  const step = s == 1 ? SHARING_ROWS : 1;
+  const step = s == 1 ? max(8, SHARING_BYTES / max(4, <i32>sample)) : 1;
   for (let i = 0; i < n; i += step) {
     const rows = min(step, n - i);
     let k = 0,
       at = <usize>i * sample;
     if (s == 1) {
-      for (; k + 4 <= c; k += 4, at += 16) {
-        mapChannel<F>(
+      for (; k + 8 <= c; k += 8, at += 32) {
+        mapEight<F>(
           out + at,
           x + at,
           y + at,
@@ -94,12 +137,13 @@ export function mapChannels<F>(
           dweight,
           dbias,
           k,
-          1,
-          4,
           rows,
           sample,
           inverse,
         );
+      }
+      for (; k + 4 <= c; k += 4, at += 16) {
+        mapChannel<F>(out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, 1, 4, rows, sample, inverse);
       }
     }
     const lanes = s == 1 ? 1 : 0;

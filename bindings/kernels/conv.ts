@@ -1,7 +1,7 @@
 // Convolutions, forward and both gradients, in both layouts.
 
 import { optional } from '../lookup.ts';
-import { algorithm, input, kernel, list, maybe, workspace } from './descriptor.ts';
+import { algorithm, input, kernel, list, maybe, moving, size, workspace } from './descriptor.ts';
 import { activations, MULTIPLY_ADD } from './gemm.ts';
 
 /** Words in front of the axes, and of each axis: see assembly/conv/geometry.ts. */
@@ -23,7 +23,9 @@ const geometry = optional(() =>
         for (let at = HEAD + word; at < dims.length; at += AXIS) product *= dims[at] as number;
         return product;
       };
-      return { inPlane: along(0), outPlane: along(1), taps: along(2) };
+      const columns = dims[HEAD + 2 * AXIS + 1] as number;
+      const line = columns * ((dims[5] as number) / Math.max(1, along(1)));
+      return { inPlane: along(0), outPlane: along(1), taps: along(2), columns, line };
     },
     [
       [1, 1, 8, 16, 8 * pixels, 16 * pixels, ...unit, ...axis, ...axis],
@@ -35,18 +37,40 @@ const geometry = optional(() =>
   ),
 );
 
+/** How much longer a multiply-add takes where each channel has its own kernel. */
+const LONE = 2.5;
 const cost = ({ dims }: { readonly dims: readonly number[] }): number => {
   let work = (dims[0] as number) * (dims[1] as number) * (dims[2] as number) * (dims[3] as number) * MULTIPLY_ADD;
   for (let at = HEAD; at < dims.length; at += AXIS) work *= (dims[at + 1] as number) * (dims[at + 2] as number);
-  return work;
+  return dims[2] === 1 ? LONE * work : work;
 };
 const byImage = { cut: () => ({ along: 'batch' as const, grain: 1 }), cost };
 
-/** Channels lie side by side in NHWC, and threads should not write to the same cache line. */
-const byChannels = ({ groups, out }: { readonly groups: number; readonly out: number }) =>
-  groups === 1
-    ? { along: 'out' as const, grain: 16 }
-    : { along: 'groups' as const, grain: Math.ceil(16 / Math.max(1, out)) };
+type Channels = { readonly groups: number; readonly out: number };
+/** Channels lie side by side in NHWC, and threads should write to the same cache line only where there is no other. */
+const byChannels = ({ groups, out }: Channels) => {
+  const grain = groups * out < 64 ? 8 : 16;
+  return groups === 1
+    ? { along: 'out' as const, grain }
+    : { along: 'groups' as const, grain: Math.ceil(grain / Math.max(1, out)) };
+};
+
+/** Fewer lines of a depthwise convolution than these are not cut, where there are channels enough. */
+const LINES = 28;
+/** By lines, where each slice packs all weights anew; or by channels, where each packs all of its part of x anew. */
+const byLines = ({
+  lines,
+  columns,
+  batch,
+  groups,
+  out,
+}: Channels & Readonly<Record<'lines' | 'columns' | 'batch', number>>) => {
+  const few = groups === 1 ? lines * columns < out : lines < LINES;
+  if (few && groups * out >= 32) return byChannels({ groups, out });
+  // Whole images, where there are enough of them: like what comes before and behind.
+  const grain = batch >= 16 ? lines / batch : Math.ceil(64 / Math.max(1, columns * groups * out));
+  return { along: 'lines' as const, grain };
+};
 
 /** The names of ConvAlgorithm in assembly/conv/select.ts. */
 const algorithms = [
@@ -100,17 +124,27 @@ export const convKernels = optional(() => ({
   ),
   conv_nhwc_forward_f32: kernel(
     {
-      y: written(yLast()),
+      y: written(input('f32', ['lines', 'line'], 'columns', 'groups', 'out')),
       x: xLast(),
       w: wLast(),
       bias: bias('out'),
+      first: moving('lines'),
+      lines: size,
       act: activations,
       algorithm: select(0, 1),
       workspace,
       dims: geometry,
     },
-    // One image, as predictions have it, by channels: each slice packs all of its part of x anew.
-    { cut: (sizes) => (sizes.batch > 1 ? { along: 'batch', grain: 1 } : byChannels(sizes)), cost },
+    {
+      cut: byLines,
+      cost,
+      // So many lines as the smallest of the geometries has.
+      trials: [
+        { first: 0, lines: 9, act: 1 },
+        { first: 2, lines: 7, act: 0 },
+        { first: 1, lines: 2, act: 1 },
+      ],
+    },
   ),
   conv_nhwc_backward_input_f32: kernel(
     {

@@ -34,6 +34,12 @@ const byChannel = {
   cut: ({ s }: Channels) => ({ along: 'c' as const, grain: s < 16 ? 16 : 1 }),
   cost: ({ n, c, s }: Channels): number => n * c * s * 0.4,
 };
+/** Where channels wait for nothing by samples, which lie together; those of a small batch by channels. */
+const bySample = {
+  cut: ({ n, c, s }: Channels) =>
+    s === 1 || n >= 16 ? { along: 'n' as const, grain: rowGrain(c * s) } : byChannel.cut({ n, c, s }),
+  cost: ({ n, c, s }: Channels): number => n * c * s * 0.2,
+};
 const image = () => input('f32', ['n', 'stride'], 'c', 's');
 const channel = () => input('f32', 'c');
 
@@ -41,7 +47,7 @@ const channel = () => input('f32', 'c');
 const groupSizes = { n: size, groups: size, c: size, s: size };
 type Groups = { readonly n: number; readonly groups: number; readonly c: number; readonly s: number };
 const groupCost = ({ n, groups, c, s }: Groups): number => n * groups * c * s;
-const bySample = { cut: () => ({ along: 'n' as const, grain: 1 }), cost: groupCost };
+const byItem = { cut: () => ({ along: 'n' as const, grain: 1 }), cost: groupCost };
 const grouped = () => input('f32', 'n', 'groups', 'c', 's');
 const statistic = () => input('f32', 'n', 'groups');
 const affine = () => maybe(input('f32', 'groups', 'c'));
@@ -118,7 +124,7 @@ export const batchNormKernels = optional(() => ({
       bias: maybe(channel()),
       ...channelSizes,
     },
-    byChannel,
+    bySample,
   ),
   batch_norm_backward_params_f32: kernel(
     {
@@ -155,7 +161,7 @@ export const batchNormKernels = optional(() => ({
       weight: maybe(channel()),
       ...channelSizes,
     },
-    byChannel,
+    bySample,
   ),
 }));
 
@@ -171,7 +177,7 @@ export const groupNormKernels = optional(() => ({
       ...groupSizes,
       eps: f32,
     },
-    bySample,
+    byItem,
   ),
   group_norm_backward_f32: kernel(
     {
@@ -183,7 +189,7 @@ export const groupNormKernels = optional(() => ({
       weight: affine(),
       ...groupSizes,
     },
-    bySample,
+    byItem,
   ),
   group_norm_backward_params_f32: kernel(
     {

@@ -3,6 +3,7 @@
 import { convKernels } from '../generated/kernel-calls.ts';
 import { optional, rowOf } from '../lookup.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
+import { numelOf } from '../sizes.ts';
 import type { Shape, Tensor } from '../tensor.ts';
 import { sum } from './algebra.ts';
 import { attrs as attrsOf, calling, f32, family, grad, maybe, type Ops, row, signature } from './core.ts';
@@ -189,7 +190,7 @@ export const convRows = family(calling(convKernels, s), () => ({
     },
     forward: (k, { y }, { x, weight: w, bias }, attrs) => {
       const call = { y, x, w, bias, act: NO_ACTIVATION, dims: dimsOf(x, w, y, attrs) };
-      if (attrs.layout === 'nhwc') k.conv_nhwc_forward_f32(call);
+      if (attrs.layout === 'nhwc') k.conv_nhwc_forward_f32({ ...call, first: 0, lines: numelOf(y.sizes.slice(0, -2)) });
       else k.conv_forward_f32(call);
     },
     saves: ['x', 'weight'],

@@ -2,7 +2,20 @@
 import { describe, expect, it } from 'vitest';
 import { axis, channelsLast, forEachTerm, inPixels, outPixels, type Shape, taps } from '../../reference/conv.ts';
 import { random } from '../../reference/random.ts';
-import { all, dimsOf, layouts, run, SELECT, select, shapes, square, tensors, tiled } from '../support/convolutions.ts';
+import {
+  all,
+  dimsOf,
+  layouts,
+  lineArguments,
+  linesOf,
+  run,
+  SELECT,
+  select,
+  shapes,
+  square,
+  tensors,
+  tiled,
+} from '../support/convolutions.ts';
 import { bits, builds, KernelBench } from '../support/kernels.ts';
 
 const variants = builds.flatMap((build) => layouts.map((layout) => [build, layout] as const));
@@ -57,16 +70,21 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
       const weightStep = nhwc ? 1 : ins * taps(shape);
       const [inImage, outImage] = [groups * ins * inPixels(shape), groups * outs * outPixels(shape)];
       const algorithms = select(bench, layout, bench.i32(dimsOf(shape)));
-      /** Calls `each` with the dims of some slices along a side, and where each begins. */
-      const slices = (side: 'batch' | 'groups' | 'outs', each: (at: number, dims: number) => void): void => {
-        const n = shape[side];
+      /** Calls `each` with where some slices of n units begin, and with their units. */
+      const cut = (n: number, each: (at: number, units: number) => void): void => {
         const cuts = [...new Set([0, 1, n >> 1, n - 1, n])].filter((cut) => cut >= 0).sort((a, b) => a - b);
-        cuts.slice(1).forEach((end, i) => {
-          const at = cuts[i] as number;
-          each(at, bench.i32(dimsOf({ ...shape, [side]: end - at }, shape)));
-        });
+        cuts.slice(1).forEach((end, i) => each(cuts[i] as number, end - (cuts[i] as number)));
       };
-      const forward = (image: number, out: number, group: number, dims: number): void => {
+      /** Calls `each` with some slices along a side, and where each begins. */
+      const slices = (
+        side: 'batch' | 'groups' | 'outs',
+        each: (at: number, dims: number, slice: Shape) => void,
+      ): void =>
+        cut(shape[side], (at, units) => {
+          const slice = { ...shape, [side]: units };
+          each(at, bench.i32(dimsOf(slice, shape)), slice);
+        });
+      const forward = (image: number, out: number, group: number, dims: number, slice = shape): void => {
         const from = px + 4 * (image * inImage + group * ins * inStep);
         const weights = pw + 4 * out * weightStep;
         bench.run(
@@ -75,6 +93,7 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
           from,
           weights,
           po + 4 * out,
+          ...lineArguments(layout, slice),
           1,
           algorithms.y,
           workspace,
@@ -108,11 +127,20 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
         expect(bits(actual), `${name}: ${part} by ${side}`).toEqual(bits(whole[part]));
         new Float32Array(bench.memory.buffer, at, length).fill(Number.NaN);
       };
-      slices('batch', (image, dims) => {
-        forward(image, 0, 0, dims);
+      slices('batch', (image, dims, slice) => {
+        forward(image, 0, 0, dims, slice);
         input(image, 0, dims);
       });
       same('y', 'images');
+      if (nhwc) {
+        const dims = bench.i32(dimsOf(shape));
+        const line = given.g.length / linesOf(shape);
+        cut(linesOf(shape), (first, lines) => {
+          const to = y + 4 * first * line;
+          bench.run(kernel('forward'), to, px, pw, po, first, lines, 1, algorithms.y, workspace, dims);
+        });
+        same('y', 'lines');
+      }
       same('dx', 'images');
       slices('groups', (group, dims) => {
         forward(0, group * outs, group, dims);
@@ -205,7 +233,7 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
       const dims = bench.i32(dimsOf(shape));
       const tail = ({ length }: Float32Array): number => end - 4 * length;
       const forward = (y: number, a: number, b: number): unknown =>
-        bench.run(kernel('forward'), y, a, b, 0, 1, SELECT, workspace, dims);
+        bench.run(kernel('forward'), y, a, b, 0, ...lineArguments(layout, shape), 1, SELECT, workspace, dims);
       const input = (dx: number, a: number, b: number): unknown =>
         bench.run(kernel('backward_input'), dx, a, b, 0, SELECT, workspace, dims);
       const weight = (dw: number, a: number, b: number): unknown =>

@@ -150,6 +150,13 @@ export function select(bench: KernelBench, layout: Layout, dims: number): Record
   return Object.fromEntries(selected) as Record<'y' | 'dx' | 'dw', number>;
 }
 
+/** How many lines of outputs a convolution has, in all planes of all images. */
+export const linesOf = ({ batch, axes: [[, planes], [, rows]] }: Shape): number => batch * planes * rows;
+
+/** What forward kernels of NHWC take beside those of NCHW: the first line and how many. */
+export const lineArguments = (layout: Layout, shape: Shape, first = 0, lines = linesOf(shape)): number[] =>
+  layout === 'nhwc' ? [first, lines] : [];
+
 export interface Options {
   readonly outBias?: Float32Array;
   readonly inBias?: Float32Array;
@@ -177,7 +184,8 @@ export function run(
   const [po, pi] = [outBias ? bench.f32(outBias) : 0, inBias ? bench.f32(inBias) : 0];
   const workspace = bench.f32((bench.run('gemm_workspace_bytes') as number) / 4);
   const dims = bench.i32(dimsOf(shape));
-  bench.run(`${prefix}_forward_f32`, y, px, pw, po, act, algorithm, workspace, dims);
+  const lines = lineArguments(layout, shape);
+  bench.run(`${prefix}_forward_f32`, y, px, pw, po, ...lines, act, algorithm, workspace, dims);
   bench.run(`${prefix}_backward_input_f32`, dx, pg, pw, pi, algorithm, workspace, dims);
   bench.run(`${prefix}_backward_weight_f32`, dw, pg, px, algorithm, workspace, dims);
   const made = { y: bench.readF32(y, g.length), dx: bench.readF32(dx, x.length), dw: bench.readF32(dw, w.length) };

@@ -46,7 +46,17 @@ function pixelBytes(g: Geometry): usize {
 }
 
 /** conv_nhwc_forward_f32 for depthwise convolutions. */
-export function nhwcForward(y: usize, x: usize, w: usize, bias: usize, act: i32, workspace: usize, g: Geometry): void {
+export function nhwcForward(
+  y: usize,
+  x: usize,
+  w: usize,
+  bias: usize,
+  first: i32,
+  lines: i32,
+  act: i32,
+  workspace: usize,
+  g: Geometry,
+): void {
   const s = changetype<Row>(workspace);
   const bytes = pixelBytes(g);
   readForward(s.window(0), g);
@@ -56,7 +66,17 @@ export function nhwcForward(y: usize, x: usize, w: usize, bias: usize, act: i32,
   s.act = act;
   s.channels = g.groups;
   const line = bytes * <usize>g.axis(2).outputs;
-  makeRows(s, y, g.outImageBytes(), line * <usize>g.axis(1).outputs, line, x, g.inImageBytes(), g.batch);
+  const rows = g.axis(1).outputs,
+    planes = g.axis(0).outputs;
+  for (let i = first; i < first + lines; i++) {
+    beat();
+    const plane = i / rows,
+      image = plane / planes;
+    s.find(x + <usize>image * g.inImageBytes(), plane - image * planes, i - plane * rows);
+    s.to = y;
+    makeRow(s);
+    y += line;
+  }
 }
 
 /** conv_nhwc_backward_input_f32 for depthwise convolutions: pixels a stride apart take the same taps. */

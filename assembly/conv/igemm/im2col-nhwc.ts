@@ -21,6 +21,8 @@ export class Im2colNhwc {
   channels: i32;
   /** Whether neighbouring taps of a row lie side by side in the image. */
   joins: i32;
+  /** The line, of all images, that pixel 0 begins. */
+  first: i32;
   /** Workspace for four lines, which those of im2col.ts have room for. */
   lines: usize;
 
@@ -35,7 +37,8 @@ export class Im2colNhwc {
   }
 
   /** Takes the windows as they are now. */
-  start(images: usize, imageBytes: usize, pixelBytes: usize, channels: i32, lines: usize): void {
+  start(images: usize, imageBytes: usize, pixelBytes: usize, channels: i32, lines: usize, first: i32 = 0): void {
+    this.first = first;
     this.images = images;
     this.imageBytes = imageBytes;
     this.pixelBytes = pixelBytes;
@@ -51,6 +54,7 @@ export class Im2colNhwc {
       w = this.window(2);
     let rest = pixel / w.outputs;
     const x0 = (pixel - rest * w.outputs) * w.scale + w.shift;
+    rest += this.first;
     let image = rest / h.outputs;
     const y0 = (rest - image * h.outputs) * h.scale + h.shift;
     rest = image;

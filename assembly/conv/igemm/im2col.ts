@@ -27,6 +27,8 @@ export class Im2col {
   lines: usize;
   /** Whether pixel j is element j of a channel, for the one tap that there is. */
   isIdentity: i32;
+  /** The line, of all images, that pixel 0 begins. */
+  first: i32;
 
   @inline window(i: i32): Window {
     return changetype<Window>(changetype<usize>(this) + offsetof<Im2col>() + <usize>i * offsetof<Window>());
@@ -39,7 +41,8 @@ export class Im2col {
   }
 
   /** Takes the windows as they are now. */
-  start(images: usize, imageBytes: usize, lines: usize): void {
+  start(images: usize, imageBytes: usize, lines: usize, first: i32 = 0): void {
+    this.first = first;
     const d = this.window(0),
       h = this.window(1),
       w = this.window(2);
@@ -72,6 +75,7 @@ export class Im2col {
 
     rest = j / w.outputs;
     let o = j - rest * w.outputs;
+    rest += this.first;
     j = rest / h.outputs;
     let row = rest - j * h.outputs;
     rest = j / d.outputs;

@@ -148,7 +148,9 @@ function compute(
   const images = imagesFor(backend, x, shape, conv);
   const w = filterOf(backend, filter, conv);
   writing(backend, y, conv.y, conv, (to) => {
-    if (conv.last && !conv.turns) backend.kernels.conv_nhwc_forward_f32({ y: to, x: images, w, bias, act, dims });
+    const lines = numelOf(conv.y.slice(0, -2));
+    if (conv.last && !conv.turns)
+      backend.kernels.conv_nhwc_forward_f32({ y: to, x: images, w, bias, first: 0, lines, act, dims });
     else backend.kernels.conv_forward_f32({ y: to, x: images, w, bias, act, dims });
   });
 }
