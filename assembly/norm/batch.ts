@@ -3,6 +3,7 @@
 // xhat = (x - mean) * rstd throughout; variances are biased. weight = 0 means ones, bias = 0 zeros. workspace: at least
 // 16 KiB, aligned to 16. Every kernel overwrites its outputs unless said; dx may be g, out may be x.
 import { Columns } from "../columns";
+import { ACT_RELU } from "../gemm/epilogue";
 import { madd } from "../lanes";
 import { mapRow } from "../loops";
 import { Identity, SquaredDeviation, USES_P, USES_Q, USES_S, USES_T, USES_Y } from "../ops";
@@ -89,7 +90,10 @@ export function rstd_f32(out: usize, variance: usize, n: i32, eps: f32): void {
 
 // Channel maps (channelmap.ts).
 
-/** (x - mean) * slope + offset. */
+/** What the results of BatchNorm are at least: 0 for relu. */
+let least: f32 = -Infinity;
+
+/** (x - mean) * slope + offset, at least `gain`; NaN stays NaN, and -0 stays -0. */
 @final
 @unmanaged
 class BatchNorm {
@@ -100,13 +104,13 @@ class BatchNorm {
     return f32x4.mul(rstd, w);
   }
   @inline gain(rstd: v128, w: v128): v128 {
-    return rstd;
+    return f32x4.splat(least);
   }
   @inline offset(rstd: v128, w: v128, b: v128, db: v128): v128 {
     return b;
   }
   @inline forward(x: v128, mean: v128, slope: v128, gain: v128, offset: v128): v128 {
-    return madd(f32x4.sub(x, mean), slope, offset);
+    return f32x4.pmax(madd(f32x4.sub(x, mean), slope, offset), gain);
   }
 }
 
@@ -152,7 +156,10 @@ class BatchNormEvalGradient {
   }
 }
 
-/** out[n, c, s] = xhat * weight[c] + bias[c], by mean[c] and rstd[c] (torch.nn.functional.batch_norm). */
+/**
+ * out[n, c, s] = act(xhat * weight[c] + bias[c]), by mean[c] and rstd[c] (torch.nn.functional.batch_norm). act: 0 none,
+ * 1 relu.
+ */
 export function batch_norm_forward_f32(
   out: usize,
   x: usize,
@@ -164,7 +171,9 @@ export function batch_norm_forward_f32(
   c: i32,
   s: i32,
   stride: i32,
+  act: i32,
 ): void {
+  least = act == ACT_RELU ? 0 : -Infinity;
   mapChannels<BatchNorm>(out, x, 0, mean, rstd, weight, bias, 0, 0, n, c, s, stride);
 }
 

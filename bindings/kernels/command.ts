@@ -97,7 +97,12 @@ export interface Slices {
   readonly elementwise: boolean;
   /** Elements of a unit. */
   readonly row: number;
+  /** Blocks of a fused chain begin at multiples of so many units: numbers are drawn for several elements at once. */
+  readonly multiple: number;
 }
+
+/** Elements that the kernels of random numbers draw at once, at most. */
+const DRAWN = 16;
 
 /** Bytes of an element. */
 export const BYTES = { f32: 4, i32: 4, b32: 4, u8: 1 } as const;
@@ -169,22 +174,29 @@ export function slicesOf(command: Command): Slices | null {
   const sizes = sizesOf(command);
   const cut = descriptor.cut(sizes);
   if (!cut) return null;
-  const { along, grain } = cut;
+  const { along, grain, row } = cut;
   const steps: Record<string, number> = {};
+  let multiple = 1;
   for (const [name, spec] of operandsOf(command.kernel)) {
     if (spec.kind === 'buffer') steps[name] = command.call[name] ? stepOf(spec, along, sizes) : 0;
-    else if ('moves' in spec && spec.moves === along) steps[name] = 1;
+    else if ('moves' in spec && spec.moves === along) {
+      steps[name] = 1;
+      multiple = DRAWN;
+    }
   }
   const elementwise = descriptor.elementwise?.(sizes) ?? false;
   const units = sizes[along] as number;
-  return { units, grain, count: countOf(command.kernel, along), scale: 1, steps, elementwise, row: sizes.row ?? 1 };
+  const count = countOf(command.kernel, along);
+  return { units, grain, count, scale: 1, steps, elementwise, row: row ?? sizes.row ?? 1, multiple };
 }
 
 /** The same slices by rows of `row` units each: of a contiguous elementwise command beside one that goes by rows. */
 export function byRows(slices: Slices, row: number): Slices {
   const steps = Object.fromEntries(Object.entries(slices.steps).map(([name, step]) => [name, step * row]));
   const grain = Math.max(1, Math.ceil(slices.grain / row));
-  return { ...slices, units: slices.units / row, grain, scale: row, steps, row };
+  let { multiple } = slices;
+  while (multiple > 1 && ((multiple / 2) * row) % slices.multiple === 0) multiple /= 2;
+  return { ...slices, units: slices.units / row, grain, scale: row, steps, row, multiple };
 }
 
 /** About how many nanoseconds one thread takes for a command. */

@@ -15,12 +15,14 @@ import {
   size,
   workspace,
 } from './descriptor.ts';
+import { activations } from './gemm.ts';
 
 // Rows of `width` elements.
 const rowSizes = { rows: size, width: size };
 const byRow = {
-  cut: ({ width }: { readonly width: number }) => ({ along: 'rows' as const, grain: rowGrain(width) }),
+  cut: ({ width }: { readonly width: number }) => ({ along: 'rows' as const, grain: rowGrain(width), row: width }),
   cost: ({ rows, width }: { readonly rows: number; readonly width: number }): number => rows * width,
+  elementwise: () => true,
 };
 /** Whether the mean is taken from the rows first. */
 const centered = code('no', 'yes');
@@ -123,6 +125,7 @@ export const batchNormKernels = optional(() => ({
       weight: maybe(channel()),
       bias: maybe(channel()),
       ...channelSizes,
+      act: activations,
     },
     bySample,
   ),

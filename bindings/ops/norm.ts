@@ -59,6 +59,9 @@ export function rowsOf(x: Tensor, mean: Tensor): { rows: number; width: number }
   return { rows: mean.size, width: numelOf(x.sizes.slice(mean.ndim)) };
 }
 
+/** The code of an epilogue that leaves the results as they are: a relu behind may become part of it. */
+const NO_ACTIVATION = 0;
+
 /** The dims in front of those that are normalised. @throws ShapeError */
 export function expectNormalized(op: string, x: Tensor, normalizedShape: readonly number[]): readonly number[] {
   const lead = x.ndim - normalizedShape.length;
@@ -243,7 +246,7 @@ export const batchNormRows = family(calling(batchNormKernels, s), () => ({
         k.copy_32({ y: variance, x: running.runningVariance, dims });
       }
       k.rstd_f32({ rstd, variance, n: c, eps });
-      k.batch_norm_forward_f32({ y, x, mean, rstd, weight, bias, ...sizes });
+      k.batch_norm_forward_f32({ y, x, mean, rstd, weight, bias, ...sizes, act: NO_ACTIVATION });
     },
     saves: ['x', 'weight', 'mean', 'rstd'],
     backward: (o, { y: g }, { x, weight, mean, rstd }, { training, eps }, { needs, shapes, noted }) => {

@@ -46,9 +46,11 @@ function planLoop({ tasks }: Step, lives: Map<Block, Lifetime>, capacity: number
   });
   const { slots, count } = assignSlots(tasks.length, own);
   const room = Math.min(BLOCK_ELEMENTS, Math.floor(capacity / 4 / Math.max(1, count)));
-  const units = row === 1 ? Math.max(BLOCK_GRAIN, room - (room % BLOCK_GRAIN)) : Math.floor(room / row);
+  const multiple = row === 1 ? BLOCK_GRAIN : Math.max(...tasks.map(({ slices }) => slices?.multiple ?? 1));
+  const fitting = Math.floor(room / row);
+  const units = row === 1 ? Math.max(multiple, fitting - (fitting % multiple)) : fitting - (fitting % multiple);
   // Rows that do not fit: the intermediates stay in memory.
-  if (units < 1) return { offsets: new Map(), units: 1 };
+  if (units < 1) return { offsets: new Map(), units: multiple };
   const offsets = new Map([...slots].map(([block, slot]) => [block, slot * units * row * 4]));
   for (const block of own.keys()) lives.delete(block);
   return { offsets, units };

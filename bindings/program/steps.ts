@@ -56,16 +56,31 @@ function countTouches(tasks: readonly Task[]): Map<Block, number> {
   return counts;
 }
 
-/** Products and convolutions do the activation of their result themselves, where only the activation reads it. */
+/**
+ * Products, convolutions and norms do the activation of their result themselves, where only the activation reads it,
+ * and nothing in between touches what that writes.
+ */
 function fuseEpilogues(tasks: readonly Task[], inside: (block: Block) => boolean): Task[] {
   const counts = countTouches(tasks);
   const result: Task[] = [];
+  /** Where each block was touched last. */
+  const last = new Map<Block, number>();
+  /** The place of the command whose result `after` alone reads, if `after` may as well stand there. */
+  const placeBefore = ({ kernel, call }: Lowered): number => {
+    if (descriptorOf(kernel).epilogue === undefined) return -1;
+    const [x, y] = [call.x, call.y] as [Ref, Ref];
+    const at = last.get(x.block) ?? -1;
+    if (!inside(x.block) || counts.get(x.block) !== 2) return -1;
+    // A check in between may end the program before what lasts is written.
+    const free = inside(y.block) && (last.get(y.block) ?? -1) < at;
+    return free || at === result.length - 1 ? at : -1;
+  };
   for (const task of tasks) {
-    const before = result.at(-1);
-    const fused =
-      before && fuseEpilogue(before.command, task.command, (block) => inside(block) && counts.get(block) === 2);
-    if (fused) result[result.length - 1] = taskOf(fused);
-    else result.push(task);
+    const at = placeBefore(task.command);
+    const fused = at < 0 ? null : fuseEpilogue((result[at] as Task).command, task.command);
+    const place = fused ? at : result.length;
+    result[place] = fused ? taskOf(fused) : task;
+    for (const { block } of task.touches) last.set(block, place);
   }
   return result;
 }
@@ -76,16 +91,15 @@ const writtenBy = ({ kernel, call }: Lowered): [name: string, ref: Ref][] =>
     spec.kind === 'buffer' && spec.writes ? [[name, call[name] as Ref]] : [],
   );
 
-/** `before` with the elementwise command behind it as its epilogue; null where that cannot be. */
-function fuseEpilogue(before: Lowered, after: Lowered, only: (block: Block) => boolean): Lowered | null {
+/** `before` with an activation of its result as its epilogue; null where that cannot be. */
+function fuseEpilogue(before: Lowered, after: Lowered): Lowered | null {
   const { epilogue } = descriptorOf(after.kernel);
-  if (epilogue === undefined) return null;
   const act = descriptorOf(before.kernel).operands.act;
   if (act?.kind !== 'i32' || !act.words || before.call.act !== 0) return null;
-  const word = act.words.indexOf(epilogue);
+  const word = act.words.indexOf(epilogue as string);
   const [[name, result]] = writtenBy(before) as [[string, Ref]];
   const [x, y] = [after.call.x, after.call.y] as [Ref, Ref];
-  if (word < 0 || result.block !== x.block || result.offset !== x.offset || !only(x.block)) return null;
+  if (word < 0 || result.block !== x.block || result.offset !== x.offset) return null;
   if (result.shape.reduce((a, b) => a * b, 1) !== after.call.n) return null;
   return { ...before, call: { ...before.call, [name]: { ...y, shape: result.shape }, act: word } };
 }

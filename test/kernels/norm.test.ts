@@ -175,8 +175,11 @@ describe.each(builds)('%s', (build) => {
       bench.run('rstd_f32', rstd, variance, c, EPS);
       const steep = count === 1 ? 1 / Math.sqrt(EPS) : 8;
       expectClose(bench.readF32(rstd, c), expected.rstd, `rstd ${label}`, steep);
-      bench.run('batch_norm_forward_f32', out, xp, mean, rstd, wp, bp, n, c, s, c * s);
-      expectClose(bench.readF32(out, layout.size), expected.out, `out ${label}`, steep);
+      bench.run('batch_norm_forward_f32', out, xp, mean, rstd, wp, bp, n, c, s, c * s, 0);
+      const plain = bench.readF32(out, layout.size);
+      expectClose(plain, expected.out, `out ${label}`, steep);
+      bench.run('batch_norm_forward_f32', out, xp, mean, rstd, wp, bp, n, c, s, c * s, 1);
+      expect(bench.readF32(out, layout.size), `relu ${label}`).toEqual(plain.map((v) => (v < 0 ? 0 : v)));
       bench.run('batch_norm_backward_params_f32', dweight, dbias, gp, xp, mean, rstd, n, c, s, c * s, bench.f32(4096));
       expectClose(bench.readF32(dweight, c), expected.dweight, `dweight ${label}`, steep * count);
       expectClose(bench.readF32(dbias, c), expected.dbias, `dbias ${label}`, count);

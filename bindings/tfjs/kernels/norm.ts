@@ -40,7 +40,7 @@ function normalize(backend: Backend, inputs: Statistics, { varianceEpsilon }: Ba
       Data | null,
     ];
     const call = { y: y.dataId, x: backend.at(x), mean: backend.at(mean), rstd, weight, bias };
-    kernels.batch_norm_forward_f32({ ...call, ...sizes });
+    kernels.batch_norm_forward_f32({ ...call, ...sizes, act: 0 });
     return y;
   }
   /** Rows of y as long as b. */
