@@ -54,7 +54,8 @@ export const budget: readonly Limit[] = [
   { what: '… a usual training', file: 'train-usual/index', beyond: 'core/index', limit: 13_600 },
   { what: '… its metrics', file: 'metrics/index', beyond: 'core/index', limit: 8_200 },
   { what: '… its event files of TensorBoard', file: 'train/event-files', limit: 5_000 },
-  { what: '… its report', file: ['train/recorder', 'train/examples'], limit: 11_600 },
+  // Of it 1.4 kB are what it has of the page that the main job had of its own, which carried 50 kB of a library.
+  { what: '… its report', file: ['train/recorder', 'train/examples'], limit: 13_200 },
   { what: '… what steers trainings', file: 'train/steering', limit: 1_300 },
   { what: '… its plot of learning rates', file: 'train/learning-rate-plot', limit: 5_500 },
   { what: '… its search', file: 'train/search', limit: 7_400 },

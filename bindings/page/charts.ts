@@ -21,6 +21,8 @@ export interface ChartOptions {
   readonly logY?: boolean;
   /** Places to mark by a dashed line across. @defaultValue `[]` */
   readonly marks?: readonly number[];
+  /** Whether the legend, of one line too, has the last value of each. @defaultValue `false` */
+  readonly tells?: boolean;
 }
 
 const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [640, 300, 72, 14, 10, 30];
@@ -52,6 +54,11 @@ class Axis {
     return this.#log ? (value > 0 ? Math.log10(value) : Number.NaN) : value;
   }
 
+  /** Its ends, of which a logarithmic one tells the logarithms. */
+  get ends(): readonly [low: number, high: number] {
+    return [this.#low, this.#high];
+  }
+
   /** 0 at the lowest value and 1 at the highest; NaN for a gap. */
   place(value: number): number {
     return (this.#scaled(value) - this.#low) / (this.#high - this.#low);
@@ -62,8 +69,12 @@ class Axis {
     const [low, high] = [this.#low, this.#high];
     if (this.#log && high - low >= 1) {
       const step = Math.max(1, Math.ceil((high - low) / 5));
-      const first = Math.ceil(low);
-      return Array.from({ length: Math.floor((high - first) / step) + 1 }, (_, i) => 10 ** (first + i * step));
+      const first = Math.floor(low);
+      // Of few decades 2 and 5 as well.
+      const within = high - low <= 3.5 ? [1, 2, 5] : [1];
+      const decades = Array.from({ length: Math.floor((high - first) / step) + 1 }, (_, i) => first + i * step);
+      const all = decades.flatMap((decade) => within.map((digit) => digit * 10 ** decade));
+      return all.filter((tick) => Math.log10(tick) >= low - 1e-9 && Math.log10(tick) <= high + 1e-9);
     }
     const [from, to] = this.#log ? [10 ** low, 10 ** high] : [low, high];
     const raw = (to - from) / 5;
@@ -91,11 +102,15 @@ function thinned({ y }: Line): number[] {
   return kept;
 }
 
-const legend = (lines: readonly Line[]): string =>
+/** @param tells whether it has the last value of each */
+const legend = (lines: readonly Line[], tells: boolean): string =>
   `<ul class="legend">${lines
-    .map(({ label, colour, faint }, i) =>
-      faint ? '' : `<li><i style="background:var(--series-${(colour ?? i) % COLOURS})"></i>${escaped(label)}</li>`,
-    )
+    .map(({ label, colour, faint, y }, i) => {
+      if (faint) return '';
+      const last = tells && y.length > 0 ? (y[y.length - 1] as number) : Number.NaN;
+      const value = Number.isFinite(last) ? ` <b>${short(last, 3)}</b>` : '';
+      return `<li><i style="background:var(--series-${(colour ?? i) % COLOURS})"></i>${escaped(label)}${value}</li>`;
+    })
     .join('')}</ul>`;
 
 /** From numbers to places in a chart, and its axes as SVG. */
@@ -103,6 +118,8 @@ interface Frame {
   across(x: number): number;
   up(y: number): number;
   readonly axes: string;
+  /** The ends of both axes and whether they are logarithmic, as JSON for a script that reads the chart. */
+  readonly ends: string;
 }
 
 function frameOf(xs: readonly number[], ys: readonly number[], logX: boolean, logY: boolean): Frame {
@@ -117,14 +134,15 @@ function frameOf(xs: readonly number[], ys: readonly number[], logX: boolean, lo
     const at = across(tick).toFixed(1);
     return `<text x="${at}" y="${HEIGHT - 8}" text-anchor="middle">${short(tick, 6)}</text>`;
   });
-  return { across, up, axes: [...grid, ...under].join('') };
+  const ends = JSON.stringify([...x.ends, logX, ...y.ends, logY]);
+  return { across, up, axes: [...grid, ...under].join(''), ends };
 }
 
 /** Lines over one pair of axes, with a legend under them where there are several. */
 export function lineChart(lines: readonly Line[], options: ChartOptions): string {
-  const { label, logX = false, logY = false, marks = [] } = options;
+  const { label, logX = false, logY = false, marks = [], tells = false } = options;
   const all = (pick: 'x' | 'y') => lines.flatMap((line) => thinned(line).map((i) => line[pick][i] as number));
-  const { across, up, axes } = frameOf([...all('x'), ...marks], all('y'), logX, logY);
+  const { across, up, axes, ends } = frameOf([...all('x'), ...marks], all('y'), logX, logY);
   const marked = marks.map(
     (mark) =>
       `<path d="M${across(mark).toFixed(1)} ${TOP}V${HEIGHT - BOTTOM}" stroke="var(--line)" stroke-dasharray="3 4"/>`,
@@ -142,11 +160,12 @@ export function lineChart(lines: readonly Line[], options: ChartOptions): string
     }
     const dash = colour >= COLOURS ? ' stroke-dasharray="6 4"' : '';
     const look = line.faint ? 'stroke-width="1" opacity=".3"' : 'stroke-width="2"';
-    return `<path d="${path}" fill="none" stroke="var(--series-${colour % COLOURS})" stroke-linejoin="round" ${look}${dash}><title>${escaped(line.label)}</title></path>${line.faint ? '' : dots}`;
+    return `<path${line.faint ? '' : ' class="line"'} d="${path}" fill="none" stroke="var(--series-${colour % COLOURS})" stroke-linejoin="round" ${look}${dash}><title>${escaped(line.label)}</title></path>${line.faint ? '' : dots}`;
   });
   const inside = [axes, ...marked, ...drawn].join('');
-  const named = lines.length > 1 ? legend(lines) : '';
-  return `<svg class="chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escaped(label)}">${inside}</svg>${named}`;
+  const named = tells || lines.length > 1 ? legend(lines, tells) : '';
+  const frame = [LEFT, RIGHT, TOP, BOTTOM].join(' ');
+  return `<svg class="chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" data-frame="${frame}" data-ends="${ends}" role="img" aria-label="${escaped(label)}">${inside}</svg>${named}`;
 }
 
 /** Points of a scatter chart that are drawn at most: more show nothing more. */
@@ -170,16 +189,18 @@ export function scatterChart(x: ArrayLike<number>, y: ArrayLike<number>, label: 
   return `<svg class="chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escaped(label)}">${axes}${line}<path d="${dots.join('')}" stroke="var(--series-0)" stroke-width="6" stroke-linecap="round" opacity=".5"/></svg>`;
 }
 
-const least = (values: readonly number[]): number => values.reduce((a, b) => (b < a ? b : a), Number.POSITIVE_INFINITY);
-const most = (values: readonly number[]): number => values.reduce((a, b) => (b > a ? b : a), Number.NEGATIVE_INFINITY);
+export const least = (values: readonly number[]): number =>
+  values.reduce((a, b) => (b < a ? b : a), Number.POSITIVE_INFINITY);
+export const most = (values: readonly number[]): number =>
+  values.reduce((a, b) => (b > a ? b : a), Number.NEGATIVE_INFINITY);
 
 /** Bars side by side, each with its words. */
 export function bars(values: readonly (readonly [label: string, count: number])[], label: string): string {
   const [width, height] = [240, 60];
-  const most = values.reduce((high, [, count]) => Math.max(high, count), 1e-300);
+  const highest = values.reduce((high, [, count]) => Math.max(high, count), 1e-300);
   const step = width / Math.max(1, values.length);
   const rects = values.map(([name, count], i) => {
-    const h = (count / most) * height;
+    const h = (count / highest) * height;
     const place = `x="${(i * step).toFixed(1)}" y="${(height - h).toFixed(1)}" width="${(step - 1).toFixed(1)}" height="${h.toFixed(1)}"`;
     return `<rect ${place} fill="var(--series-0)"><title>${escaped(name)}: ${short(count)}</title></rect>`;
   });

@@ -1,7 +1,9 @@
 // Reports: what stands on the page, of trainings of each kind, and that it needs nothing else.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import puppeteer from 'puppeteer-core';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   data,
@@ -105,9 +107,11 @@ async function train({ model: make, loss, x, y, options }: Kind, more: Partial<R
 describe.each(Object.entries(KINDS))('of %s', (_, kind) => {
   it('has a card for each of its parts, and needs nothing else', async () => {
     const html = await train(kind);
-    expect(titles(html)).toEqual([...kind.cards, 'Run', 'Settings']);
-    expect(html).not.toMatch(/<script|https?:|<link|onerror="/);
-    expect(html.match(/<figure title="example \d+">/g)).toHaveLength(5);
+    const [last = '', ...others] = [...kind.cards].reverse();
+    expect(titles(html)).toEqual([...others.reverse(), 'Run', 'Settings', last]);
+    expect(html).not.toMatch(/https?:|<link|onerror="|import/);
+    expect(html.match(/<\/?script/g)).toEqual(['<script', '</script']);
+    expect(html.match(/<figure title="example \d+, cost [\d.]+">/g)).toHaveLength(5);
     expect(html.match(/NaN|undefined|Infinity/)).toBeNull();
   });
 });
@@ -119,10 +123,57 @@ describe('what it shows', () => {
     expect(counts).toHaveLength(9);
     expect(counts.reduce((a, b) => a + b)).toBe(40);
     expect(html.match(/data:image\/png/g)).toHaveLength(5);
-    const scores = [...html.matchAll(/<small>([\d.]+)<\/small>/g)].map(([, n]) => Number(n));
+    const scores = [...html.matchAll(/cost ([\d.]+)/g)].map(([, n]) => Number(n));
     expect(scores).toEqual([...scores].sort((a, b) => b - a));
+    expect(html.match(/<small>\d+%<\/small>/g)).toHaveLength(5);
+    expect(html).toMatch(/<dd>\d+\.\d\d %<small>\d+ of 40<\/small><\/dd>/);
     expect(html).toContain('<th scope="row">epochs</th><td>2</td>');
     expect(html).toContain('0.weight');
+  });
+
+  it('takes facts and tables of its own, batches as the trainer takes them apart, and ink', async () => {
+    const [x, y] = [randn([6, 4]), randint(0, 2, [6])];
+    const model = new nn.Linear(4, 2);
+    let page = '';
+    const write = (html: string): void => {
+      page = html;
+    };
+    const report = new Report(write, {
+      title: 'Own',
+      examples: [{ points: x, kind: y }],
+      show: () => ({ image: { pixels: new Uint8Array(8), width: 2, height: 2, channels: 2 } }),
+      more: (run) => ({
+        facts: { speed: [run.epoch, `epochs ${EVIL}`], size: 7 },
+        tables: { Settings: { only: 'this' }, Machine: { cores: 2 } },
+      }),
+    });
+    const trainer = new Trainer<nn.Linear, { points: Tensor; kind: Tensor }>(model, {
+      loss: F.crossEntropy,
+      optimizer: new optim.SGD(model.parameters()),
+      unpack: ({ points, kind }) => [points, kind],
+      hyperparameters: { lost: true },
+      callbacks: [report],
+    });
+    await trainer.fit([{ points: x, kind: y }], { epochs: 3 });
+    expect(page).toContain('<dt>Speed</dt><dd>3<small>epochs &#60;');
+    expect(page).toContain('<dt>Size</dt><dd>7</dd>');
+    expect(page).not.toContain('<dt>Loss</dt>');
+    expect(titles(page).slice(-4)).toEqual(['Run', 'Settings', 'Machine', 'Worst examples']);
+    expect(page).not.toContain('lost');
+    expect(page.match(/<div class="ink">/g)).toHaveLength(6);
+  });
+
+  it('leaves out first steps that would press all others against an edge, and says so', async () => {
+    const rows = Array.from({ length: 400 }, (_, i) => ({
+      step: i + 1,
+      figures: { share: i < 9 ? i / 10 : 0.95 + (i % 5) / 100 },
+    }));
+    const html = await reportPage({ title: 'Climb', steps: rows });
+    expect(html).toContain('Some of the first steps lie outside.');
+    expect(html).toContain('>0.96<');
+    expect(html).not.toContain('>0.2<');
+    const level = await reportPage({ title: 'Level', steps: rows.slice(50) });
+    expect(level).not.toContain('lie outside');
   });
 
   it('keeps no more rows than it can draw', async () => {
@@ -194,5 +245,51 @@ describe('what it shows', () => {
       'expected tensors as inputs, outputs and targets',
     );
     expect(new Accuracy().compute()).toBeNaN();
+  });
+});
+
+const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
+  existsSync(path),
+);
+
+// Without a Chromium on the machine there is nothing to open the page with.
+describe.skipIf(browserPath === undefined)('the page in a browser', () => {
+  it('asks the network for nothing, fits every width, and reads its charts out', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'report-'));
+    const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking'];
+    const browser = await puppeteer.launch({ executablePath: browserPath as string, args });
+    try {
+      const page = await browser.newPage();
+      const problems: string[] = [];
+      const requests: string[] = [];
+      page.on('pageerror', (error) => problems.push((error as Error).message));
+      page.on('console', (message) => problems.push(message.text()));
+      page.on('request', (request) => requests.push(request.url()));
+      const path = join(folder, 'report.html');
+      writeFileSync(path, await train(KINDS.images as Kind));
+      await page.goto(pathToFileURL(path).href);
+      for (const width of [1280, 900, 490, 390, 320]) {
+        await page.setViewport({ width, height: 800 });
+        const fits = await page.$$eval('html, .card', (all) => all.every((box) => box.scrollWidth <= box.clientWidth));
+        expect([width, fits]).toEqual([width, true]);
+      }
+      await page.setViewport({ width: 1280, height: 900 });
+      const told = () => page.$eval('.chart + .legend b', (cell) => cell.textContent);
+      const last = await told();
+      const chart = await (await page.$('svg.chart'))?.boundingBox();
+      const { x = 0, y = 0, width = 0 } = chart ?? {};
+      await page.mouse.move(x + width * 0.3, y + 40);
+      expect(await told()).not.toBe(last);
+      expect(await page.$eval('svg.chart > text:last-child', (text) => Number(text.textContent))).toBeGreaterThan(1);
+      await page.mouse.move(2, 2);
+      expect(await told()).toBe(last);
+      await page.click('.chart + .legend li');
+      expect(await page.$eval('svg.chart path.line', (line) => (line as SVGElement).style.display)).toBe('none');
+      expect(problems).toEqual([]);
+      expect(requests.filter((url) => !/^(file|data):/.test(url))).toEqual([]);
+    } finally {
+      await browser.close();
+      rmSync(folder, { recursive: true });
+    }
   });
 });

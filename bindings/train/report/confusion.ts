@@ -5,6 +5,8 @@ import type { ReportClasses } from './data.ts';
 /** Beyond so many classes, a list of the most frequent mistakes says more than a table. */
 const MOST_CLASSES = 24;
 const MOST_PAIRS = 24;
+/** So many fit beside another card. */
+const NARROW = 12;
 
 export const STYLE = `.confusion{table-layout:fixed;border-collapse:separate;border-spacing:2px;font-size:13px}.confusion th,.confusion td{border:0;padding:2px 1px;text-align:center;overflow:hidden;text-overflow:ellipsis;overflow-wrap:normal}.confusion td{height:30px;vertical-align:middle;border-radius:5px}
 .confusion .right{background:color-mix(in srgb,var(--good) calc(var(--heat)*70%),var(--card))}.confusion .false{background:color-mix(in srgb,var(--bad) calc(var(--heat)*70%),var(--card))}.confusion .none{color:color-mix(in srgb,var(--soft) 50%,transparent)}
@@ -54,5 +56,5 @@ export function confusionCard(data: ReportClasses): string {
   const note = few
     ? 'Rows are true classes, columns predictions. Recall is the share of a row that is right, precision that of a column, in %.'
     : 'The most frequent mistakes.';
-  return card('Confusion', few ? matrix(data) : pairs(data), { note, wide: true });
+  return card('Confusion', few ? matrix(data) : pairs(data), { note, wide: few && data.classes.length > NARROW });
 }

@@ -67,6 +67,8 @@ export interface ReportExample {
   readonly target: string;
   /** What it was taken for. */
   readonly predicted: string;
+  /** How sure it was of that, from 0 to 1. @defaultValue unknown */
+  readonly confidence?: number;
   /** How wrong that is, such as its loss. */
   readonly score: number;
   /** Its place among the examples. @defaultValue none */

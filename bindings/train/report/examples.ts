@@ -50,12 +50,15 @@ interface Looked {
   readonly target: Tensor;
 }
 
+/** What is said of an example. */
+type Words = Pick<ReportExample, 'target' | 'predicted' | 'confidence'>;
+
 /** What each kind of targets is looked at with. */
 interface Looker {
   /** Adds a batch. @returns how wrong each example is, f32 [N] */
   add(batch: Looked): Tensor;
   /** What an example is, and what it was taken for. */
-  words(batch: Looked, i: number): { target: string; predicted: string };
+  words(batch: Looked, i: number): Words;
   seen(): Omit<Seen['shown'], 'worst'>;
   facts(): Seen['facts'];
 }
@@ -98,7 +101,7 @@ class Classes implements Looker {
 
   #name = (i: number): string => this.#names?.[i] ?? String(i);
 
-  words(batch: Looked, i: number): { target: string; predicted: string } {
+  words(batch: Looked, i: number): Words {
     const { output, target } = batch;
     const own = select(target, 0, i);
     const scores = select(output, 0, i);
@@ -112,7 +115,7 @@ class Classes implements Looker {
     const chance = amax(chances).item();
     const chosen = binary ? Number(chance > 0.5) : argmax(chances).item();
     const sure = binary && chosen === 0 ? 1 - chance : chance;
-    return { target: this.#name(own.item()), predicted: `${this.#name(chosen)} (${(100 * sure).toFixed(0)} %)` };
+    return { target: this.#name(own.item()), predicted: this.#name(chosen), confidence: sure };
   }
 
   seen(): Omit<Seen['shown'], 'worst'> {
@@ -148,7 +151,7 @@ class Numbers implements Looker {
     return byExample(abs(sub(like, target)));
   }
 
-  words({ output, target }: Looked, i: number): { target: string; predicted: string } {
+  words({ output, target }: Looked, i: number): Words {
     const words = (x: Tensor): string =>
       Array.from(select(x, 0, i).data.slice(0, 4), (value) => short(value, 4)).join(', ');
     return { target: words(target), predicted: words(output) };

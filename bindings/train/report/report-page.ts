@@ -1,25 +1,53 @@
-// A training as one page that needs nothing else, not even a script.
-import { bars, type Line, lineChart, picture, scatterChart } from '../../page/charts.ts';
+// A training as one page that needs nothing else; its script only reads charts out where the pointer is.
+import { bars, type Line, least, lineChart, most, picture, scatterChart } from '../../page/charts.ts';
 import { card, escaped, htmlPage, short, stats, table } from '../../page/html.ts';
 import { encodePng } from '../../page/png.ts';
 import { STYLE as CONFUSION, confusionCard } from './confusion.ts';
 import type { FigureRow, ReportClasses, ReportData, ReportExample } from './data.ts';
+import { READOUT } from './readout.ts';
 
 /** Curves of layers beside each other that can be told apart, dashed ones included. */
 const MOST_LAYERS = 16;
 /** Beyond it, marks of epochs hide more than they tell. */
 const MOST_MARKS = 12;
 
-/** An exponential mean over about `span` values, corrected for its start. What is not finite leaves a gap. */
-function smooth(values: readonly number[], span: number): number[] {
-  const keep = Math.exp(-1 / span);
+/** Rows that one smoothed value is the mean of, about. */
+const spanOf = (values: readonly number[]): number => Math.max(4, Math.round(values.length / 60));
+
+/**
+ * An exponential mean over some values, of their logarithms where `log`, corrected for its start. What is not finite
+ * leaves a gap.
+ */
+function smooth(values: readonly number[], log = false): number[] {
+  const keep = Math.exp(-1 / spanOf(values));
   let [sum, weight] = [0, 0];
-  return values.map((value) => {
+  return values.map((raw) => {
+    const value = log ? Math.log(raw) : raw;
     if (!Number.isFinite(value)) return Number.NaN;
     sum = keep * sum + value;
     weight = keep * weight + 1;
-    return sum / weight;
+    return log ? Math.exp(sum / weight) : sum / weight;
   });
+}
+
+/** Steps of the beginning, as a share of all, that may lie outside of a chart. */
+const CLIMB = 0.05;
+
+/**
+ * Leaves out what the first steps have where it would press all the rest against an edge.
+ * @returns the lines, and whether anything is left out
+ */
+function settled(lines: readonly Line[]): readonly [lines: readonly Line[], cut: boolean] {
+  const last = most(lines.map(({ x }) => x[x.length - 1] ?? 0));
+  const ends = (from: number): readonly [low: number, high: number] => {
+    const inside = ({ x, y }: Line) => Array.from(y).filter((v, i) => (x[i] as number) >= from && Number.isFinite(v));
+    const shown = lines.flatMap(inside);
+    return [least(shown), most(shown)];
+  };
+  const [all, rest] = [ends(0), ends(CLIMB * last)];
+  if (!(all[1] - all[0] > 1.5 * (rest[1] - rest[0]) && rest[1] > rest[0])) return [lines, false];
+  const inside = (value: number): number => (value >= rest[0] && value <= rest[1] ? value : Number.NaN);
+  return [lines.map((line) => ({ ...line, y: Array.from(line.y, inside) })), true];
 }
 
 const namesIn = (rows: readonly FigureRow[]): string[] => [
@@ -28,6 +56,10 @@ const namesIn = (rows: readonly FigureRow[]): string[] => [
 const valuesOf = (rows: readonly FigureRow[], name: string): number[] =>
   rows.map(({ figures }) => figures[name] ?? Number.NaN);
 const stepsOf = (rows: readonly FigureRow[]): number[] => rows.map(({ step }) => step);
+
+/** Where epochs end, but for the last. */
+const marksOf = (epochs: readonly FigureRow[]): number[] =>
+  epochs.length > 1 && epochs.length <= MOST_MARKS ? stepsOf(epochs).slice(0, -1) : [];
 
 /** Words of a name in camelCase. */
 const title = (name: string): string => {
@@ -42,51 +74,64 @@ const plain = (name: string): string => {
   return rest ? `${rest[0]?.toLowerCase()}${rest.slice(1)}` : name;
 };
 
-/** A chart for each figure: of steps, smoothed over them, of epochs, and of validations. */
-function curves({ steps = [], epochs = [] }: ReportData): string[] {
+/** A figure's lines: of steps, smoothed over them, or of epochs; and of validations. */
+function linesOf(name: string, { steps = [], epochs = [] }: ReportData): Line[] {
+  const lines: Line[] = [];
+  const [x, ends] = [stepsOf(steps), stepsOf(epochs)];
+  const [values, means] = [valuesOf(steps, name), valuesOf(epochs, name)];
+  const tested = valuesOf(epochs, `val${name[0]?.toUpperCase()}${name.slice(1)}`);
+  if (values.some(Number.isFinite)) {
+    const noisy = name !== 'lr' && values.length > 30;
+    if (noisy) lines.push({ label: 'each step', x, y: values, colour: 0, faint: true });
+    const label = noisy ? 'training, smoothed' : 'training';
+    lines.push({ label, x, y: noisy ? smooth(values) : values, colour: 0 });
+  } else if (means.some(Number.isFinite)) lines.push({ label: 'training', x: ends, y: means, colour: 0 });
+  if (tested.some(Number.isFinite)) lines.push({ label: 'validation', x: ends, y: tested, colour: 1 });
+  return lines;
+}
+
+/** A chart for each figure. */
+function curves(data: ReportData): string[] {
+  const { steps = [], epochs = [] } = data;
   const all = [...new Set([...namesIn(steps), ...namesIn(epochs)].map(plain))];
   const first = (name: string): number => (name === 'loss' ? 0 : name === 'lr' ? 2 : 1);
   const names = all.filter((name) => name !== 'epoch').sort((a, b) => first(a) - first(b));
-  const marks = epochs.length > 1 && epochs.length <= MOST_MARKS ? stepsOf(epochs).slice(0, -1) : [];
+  const marks = marksOf(epochs);
   return names.flatMap((name) => {
-    const lines: Line[] = [];
-    const values = valuesOf(steps, name);
-    const x = stepsOf(steps);
-    const validation = `val${name[0]?.toUpperCase()}${name.slice(1)}`;
-    const tested = valuesOf(epochs, validation);
-    if (values.some(Number.isFinite)) {
-      const span = Math.max(4, Math.round(values.length / 60));
-      const noisy = name !== 'lr' && values.length > 30;
-      if (noisy) lines.push({ label: 'each step', x, y: values, colour: 0, faint: true });
-      lines.push({
-        label: noisy ? 'training, smoothed' : 'training',
-        x,
-        y: noisy ? smooth(values, span) : values,
-        colour: 0,
-      });
-    } else if (valuesOf(epochs, name).some(Number.isFinite))
-      lines.push({ label: 'training', x: stepsOf(epochs), y: valuesOf(epochs, name), colour: 0 });
-    if (tested.some(Number.isFinite)) lines.push({ label: 'validation', x: stepsOf(epochs), y: tested, colour: 1 });
+    const lines = linesOf(name, data);
     if (lines.length === 0) return [];
-    const positive = lines.every(({ y }) => Array.from(y).every((value) => !(value <= 0)));
     const shown = lines.flatMap(({ y }) => Array.from(y)).filter(Number.isFinite);
-    const wide = Math.max(...shown) > 30 * Math.min(...shown);
-    const chart = lineChart(lines, { label: `${title(name)} by step`, logY: positive && wide, marks });
-    const note = marks.length > 0 && name !== 'lr' ? 'By step; dashed lines end epochs.' : 'By step.';
-    return [card(title(name), chart, { note: positive && wide ? `${note} Logarithmic.` : note })];
+    const logY = shown.every((value) => value > 0) && most(shown) > 30 * least(shown);
+    const [drawn, cut] = logY || steps.length < 100 ? [lines, false] : settled(lines);
+    const chart = lineChart(drawn, { label: `${title(name)} by step`, logY, marks, tells: true });
+    const note = [
+      marks.length > 0 && name !== 'lr' ? 'By step; dashed lines end epochs.' : 'By step.',
+      ...(logY ? ['Logarithmic.'] : []),
+      ...(cut ? ['Some of the first steps lie outside.'] : []),
+    ];
+    return [card(title(name), chart, { note: note.join(' ') })];
   });
 }
 
-function gradientCard({ gradients }: ReportData): string[] {
+function gradientCard({ gradients, epochs = [] }: ReportData): string[] {
   const layers = Object.entries(gradients?.norms ?? {});
   if (!gradients || gradients.steps.length === 0 || layers.length === 0) return [];
   // Weights say more than biases, where there are too many.
   const weights = layers.filter(([name]) => !name.endsWith('bias'));
   const shown = (layers.length > MOST_LAYERS && weights.length > 0 ? weights : layers).slice(0, MOST_LAYERS);
-  const lines = shown.map(([label, y]) => ({ label, x: gradients.steps, y }));
+  const noisy = gradients.steps.length > 30;
+  const lines = shown.map(([label, y]) => ({ label, x: gradients.steps, y: noisy ? smooth(y, true) : y }));
   const left = layers.length - shown.length;
-  const note = `The L2 norm of each layer’s gradient, logarithmic${left > 0 ? `; ${left} of ${layers.length} are left out` : ''}.`;
-  return [card('Gradients', lineChart(lines, { label: 'Norms of gradients by step', logY: true }), { note })];
+  const note = `The L2 norm of each layer’s gradient, logarithmic${noisy ? ', smoothed' : ''}${left > 0 ? `; ${left} of ${layers.length} are left out` : ''}.`;
+  return [
+    card(
+      'Gradients',
+      lineChart(lines, { label: 'Norms of gradients by step', logY: true, marks: marksOf(epochs), tells: true }),
+      {
+        note,
+      },
+    ),
+  ];
 }
 
 /** The diagonal from 0 to 1, to which curves are held. */
@@ -136,7 +181,8 @@ function regressionCards({ target, predicted }: NonNullable<ReportData['regressi
   ];
 }
 
-async function exampleOf({ image, text, row, target, predicted, score, index }: ReportExample): Promise<string> {
+async function exampleOf(example: ReportExample): Promise<string> {
+  const { image, text, row, target, predicted, confidence, score, index } = example;
   const shown: string[] = [];
   if (image) {
     const png = await encodePng(image.pixels, image.width, image.height, image.channels);
@@ -148,24 +194,36 @@ async function exampleOf({ image, text, row, target, predicted, score, index }: 
     shown.push(
       table(Object.entries(row).map(([name, value]) => [name, typeof value === 'number' ? short(value) : value])),
     );
-  const caption = `<b>${escaped(target)}</b> → <b class="${predicted.startsWith(`${target} (`) ? '' : 'wrong'}">${escaped(predicted)}</b> <small>${short(score, 3)}</small>`;
-  return `<figure${index === undefined ? '' : ` title="example ${index}"`}>${shown.join('')}<figcaption>${caption}</figcaption></figure>`;
+  const sure = confidence === undefined ? short(score, 3) : `${(100 * confidence).toFixed(0)}%`;
+  const kind = predicted === target ? '' : ' class="wrong"';
+  const caption = `<span><b>${escaped(target)}</b> → <b${kind}>${escaped(predicted)}</b></span> <small>${sure}</small>`;
+  const place = `${index === undefined ? '' : `example ${index}, `}cost ${short(score, 3)}`;
+  return `<figure title="${place}">${shown.join('')}<figcaption>${caption}</figcaption></figure>`;
 }
 
-const STYLE = `${CONFUSION}main{grid-auto-flow:dense}.worst{display:grid;gap:10px;grid-template-columns:repeat(auto-fill,minmax(min(100%,112px),1fr))}.worst.broad{grid-template-columns:repeat(auto-fill,minmax(min(100%,260px),1fr))}
-figure{margin:0;min-width:0;padding:8px;border-radius:8px;background:var(--paper)}figure img{display:block;width:100%}figcaption{margin-top:4px;font-size:13px;overflow-wrap:anywhere}figcaption small{color:var(--soft);float:right}.wrong{color:var(--bad)}.text{white-space:pre-wrap;overflow-wrap:anywhere;font-size:14px}
+const STYLE = `${CONFUSION}main{grid-auto-flow:dense}.tables{display:grid;gap:16px;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr))}.worst{display:grid;gap:10px;grid-template-columns:repeat(auto-fill,minmax(min(100%,88px),1fr))}.worst.broad{grid-template-columns:repeat(auto-fill,minmax(min(100%,260px),1fr))}
+figure{margin:0;min-width:0;padding:8px;border-radius:8px;background:var(--paper)}figure img{display:block;width:100%}figcaption{display:flex;flex-wrap:wrap;justify-content:space-between;align-items:baseline;gap:0 6px;margin-top:4px;font-size:13px;overflow-wrap:anywhere}figcaption small{color:var(--soft);font-size:11px}@media(max-width:480px){.worst{gap:8px}.worst:not(.broad){grid-template-columns:repeat(auto-fill,minmax(68px,1fr))}figure{padding:6px 5px}figcaption{font-size:12px}}.wrong{color:var(--bad)}.text{white-space:pre-wrap;overflow-wrap:anywhere;font-size:14px}
 @media(prefers-color-scheme:dark){.ink{filter:invert(1)}}.ends{display:flex;justify-content:space-between;margin:4px 0 0}`;
 
 async function worstCard({ worst = [] }: ReportData): Promise<string[]> {
   if (worst.length === 0) return [];
   const all = await Promise.all(worst.map(exampleOf));
   const broad = worst.some(({ text, row }) => text !== undefined || row) ? ' broad' : '';
-  const note = 'What it is → what it was taken for, and how wrong that is; the worst first.';
+  const sure = worst.some(({ confidence }) => confidence !== undefined);
+  const note = `What it is → what it was taken for, and how ${sure ? 'sure of that it was' : 'wrong that is'}; the worst first.`;
   return [card('Worst examples', `<div class="worst${broad}">${all.join('')}</div>`, { note, wide: true })];
 }
 
 const words = (value: string | number | boolean): string =>
   typeof value === 'number' ? short(value, 6) : String(value);
+
+/** Tables side by side, as many as the page is wide for. */
+function tableCards(tables: NonNullable<ReportData['tables']>): string[] {
+  const cards = Object.entries(tables).map(([name, rows]) =>
+    card(name, table(Object.entries(rows).map(([key, value]) => [key, words(value)]))),
+  );
+  return cards.length > 0 ? [`<div class="wide tables">${cards.join('')}</div>`] : [];
+}
 
 /** The page. */
 export async function pageOf(data: ReportData): Promise<string> {
@@ -180,10 +238,8 @@ export async function pageOf(data: ReportData): Promise<string> {
     ...gradientCard(data),
     ...(classification ? classCards(classification) : []),
     ...(regression ? regressionCards(regression) : []),
+    ...tableCards(tables),
     ...(await worstCard(data)),
-    ...Object.entries(tables).map(([name, rows]) =>
-      card(name, table(Object.entries(rows).map(([key, value]) => [key, words(value)]))),
-    ),
   ];
-  return htmlPage({ title: heading, subtitle, body, style: STYLE });
+  return htmlPage({ title: heading, subtitle, body: [...body, READOUT], style: STYLE });
 }
