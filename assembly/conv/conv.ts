@@ -3,6 +3,7 @@
 import { ACT_NONE } from "../gemm/epilogue";
 import { runWithTile } from "../gemm/tiles";
 import { depthwiseBackwardInput, depthwiseBackwardWeight, depthwiseForward } from "./depthwise/depthwise";
+import { planeOutputs, planeWeights } from "./depthwise/plane";
 import { depthwiseBackwardInputStride2 } from "./depthwise/stride2";
 import { directBackwardInput, directBackwardWeight, directForward } from "./direct/direct";
 import { Axis, Geometry, readForward } from "./geometry";
@@ -47,8 +48,12 @@ export function conv_forward_f32(
   const taps = g.inChannels * g.kernelSize();
   if (pixels == 0 || g.batch == 0) return;
   if (algorithm == 0) algorithm = selectConv(ConvDirection.FORWARD, ConvLayout.NCHW, g);
-  if (algorithm == ConvAlgorithm.DEPTHWISE || algorithm == ConvAlgorithm.DEPTHWISE_3X3) {
-    depthwiseForward(y, x, w, bias, act, algorithm, workspace, g);
+  if (algorithm == ConvAlgorithm.DEPTHWISE) {
+    depthwiseForward(y, x, w, bias, act, workspace, g);
+    return;
+  }
+  if (algorithm == ConvAlgorithm.DEPTHWISE_PLANE) {
+    planeOutputs(y, x, w, bias, act, workspace, g, false);
     return;
   }
   if (algorithm >= ConvAlgorithm.DIRECT) {
@@ -107,8 +112,12 @@ export function conv_backward_input_f32(
   const shape = changetype<Geometry>(dims);
   if (shape.inPixels() == 0 || shape.batch == 0) return;
   if (algorithm == 0) algorithm = selectConv(ConvDirection.BACKWARD_INPUT, ConvLayout.NCHW, shape);
-  if (algorithm == ConvAlgorithm.DEPTHWISE || algorithm == ConvAlgorithm.DEPTHWISE_3X3) {
-    depthwiseBackwardInput(dx, g, w, bias, algorithm, workspace, shape);
+  if (algorithm == ConvAlgorithm.DEPTHWISE) {
+    depthwiseBackwardInput(dx, g, w, bias, workspace, shape);
+    return;
+  }
+  if (algorithm == ConvAlgorithm.DEPTHWISE_PLANE) {
+    planeOutputs(dx, g, w, bias, ACT_NONE, workspace, shape, true);
     return;
   }
   if (algorithm == ConvAlgorithm.DEPTHWISE_STRIDE2) {
@@ -265,8 +274,12 @@ export function conv_backward_weight_f32(
   const taps = shape.inChannels * shape.kernelSize();
   if (taps == 0) return;
   if (algorithm == 0) algorithm = selectConv(ConvDirection.BACKWARD_WEIGHT, ConvLayout.NCHW, shape);
-  if (algorithm == ConvAlgorithm.DEPTHWISE || algorithm == ConvAlgorithm.DEPTHWISE_3X3) {
-    depthwiseBackwardWeight(dw, g, x, algorithm, workspace, shape);
+  if (algorithm == ConvAlgorithm.DEPTHWISE) {
+    depthwiseBackwardWeight(dw, g, x, workspace, shape);
+    return;
+  }
+  if (algorithm == ConvAlgorithm.DEPTHWISE_PLANE) {
+    planeWeights(dw, g, x, workspace, shape);
     return;
   }
   if (algorithm == ConvAlgorithm.DIRECT) {

@@ -2,7 +2,7 @@
 //
 //                          NCHW                                          NHWC
 //   3x3, many channels     WINOGRAD                                      IGEMM: NHWC has no Winograd path
-//   one channel a group    DEPTHWISE, DEPTHWISE_3X3, DEPTHWISE_STRIDE2   DEPTHWISE, which for the gradient of w may
+//   one channel a group    DEPTHWISE, DEPTHWISE_PLANE, DEPTHWISE_STRIDE2 DEPTHWISE, which for the gradient of w may
 //                          where a padded row fits the workspace         have several results a group
 //   not too many channels  DIRECT, DIRECT_ROWS, where a padded band of all fits       IGEMM
 //                          the workspace; not for the gradient of x
@@ -38,8 +38,8 @@ export enum ConvAlgorithm {
   WINOGRAD = 2,
   /** Each channel has a kernel of its own. */
   DEPTHWISE = 3,
-  /** Likewise, with the loops that know kernels of 3x3. NCHW only. */
-  DEPTHWISE_3X3 = 4,
+  /** Likewise, by the loops that know 3x3 taps over planes padded by one, with a stride of 1 or 2. NCHW only. */
+  DEPTHWISE_PLANE = 4,
   /** The gradient of x of a depthwise convolution with a stride of 2, without the zeros between outputs. NCHW only. */
   DEPTHWISE_STRIDE2 = 5,
   /** A kernel of one tap over images as they lie: one product by gemm_f32. NHWC only. */
@@ -90,19 +90,27 @@ function fitsDepthwise(g: Geometry): bool {
   return bandBytes(h, w) <= LINES_AT;
 }
 
+/** Whether 3 taps go over an axis padded by one, from each element or from every second of an even number. */
+function isPlane(axis: Axis): bool {
+  return axis.kernel == 3 && axis.padding == 1 && axis.dilation == 1 && axis.size == axis.outputs * axis.stride;
+}
+
 /** Which of the depthwise algorithms. */
 function selectDepthwise(direction: i32, g: Geometry): i32 {
   const h = g.axis(1),
     w = g.axis(2);
+  if (
+    isPlane(h) &&
+    isPlane(w) &&
+    h.stride == w.stride &&
+    w.stride <= 2 &&
+    h.outputs > 0 &&
+    w.outputs >= 4
+  )
+    return ConvAlgorithm.DEPTHWISE_PLANE;
   if (direction == ConvDirection.BACKWARD_INPUT && w.stride == 2 && h.stride <= 2)
     return ConvAlgorithm.DEPTHWISE_STRIDE2;
-  if (h.kernel != 3 || w.kernel != 3) return ConvAlgorithm.DEPTHWISE;
-  if (direction == ConvDirection.BACKWARD_WEIGHT) return ConvAlgorithm.DEPTHWISE_3X3;
-  // Taps that are neighbours, and rows of at least one vector. Backward, the zeros between outputs stand for the
-  // stride.
-  const isForward = direction == ConvDirection.FORWARD;
-  const unit = h.dilation == 1 && w.dilation == 1 && (!isForward || (h.stride == 1 && w.stride == 1));
-  return unit && (isForward ? w.outputs : w.size) >= 4 ? ConvAlgorithm.DEPTHWISE_3X3 : ConvAlgorithm.DEPTHWISE;
+  return ConvAlgorithm.DEPTHWISE;
 }
 
 function isWinograd(direction: i32, g: Geometry): bool {

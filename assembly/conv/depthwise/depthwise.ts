@@ -1,12 +1,11 @@
 // Depthwise convolutions of NCHW images: each channel has a kernel of its own, so they are no products of matrices, and
 // their time is that of memory. Where the gradient of x puts zeros between the outputs, for a stride above 2, these are
-// multiplied like other elements; stride2.ts is for a stride of 2.
+// multiplied like other elements; stride2.ts is for a stride of 2, and plane.ts for most kernels of 3x3.
 
 import { ACT_NONE } from "../../gemm/epilogue";
 import { horizontalSum } from "../../lanes";
 import { beat } from "../../program/threads";
 import { Geometry } from "../geometry";
-import { ConvAlgorithm } from "../select";
 import { Band } from "./band";
 import { storeOutputs } from "./outputs";
 import { addSums } from "./sums";
@@ -18,7 +17,6 @@ export function depthwiseForward(
   w: usize,
   bias: usize,
   act: i32,
-  algorithm: i32,
   workspace: usize,
   g: Geometry,
 ): void {
@@ -27,7 +25,7 @@ export function depthwiseForward(
   band.width().forward(g.axis(2));
   band.spread = 1;
   band.layOut();
-  eachChannel(band, y, x, w, bias, act, g, false, algorithm == ConvAlgorithm.DEPTHWISE_3X3);
+  eachChannel(band, y, x, w, bias, act, g, false);
 }
 
 /** conv_backward_input_f32 for depthwise convolutions. */
@@ -36,7 +34,6 @@ export function depthwiseBackwardInput(
   dy: usize,
   w: usize,
   bias: usize,
-  algorithm: i32,
   workspace: usize,
   g: Geometry,
 ): void {
@@ -45,7 +42,7 @@ export function depthwiseBackwardInput(
   band.width().backward(g.axis(2));
   band.spread = g.axis(2).stride;
   band.layOut();
-  eachChannel(band, dx, dy, w, bias, ACT_NONE, g, true, algorithm == ConvAlgorithm.DEPTHWISE_3X3);
+  eachChannel(band, dx, dy, w, bias, ACT_NONE, g, true);
 }
 
 /** All channels of all images; `turned` for the gradient, from y to x. */
@@ -58,7 +55,6 @@ function eachChannel(
   act: i32,
   g: Geometry,
   turned: bool,
-  is3x3: bool,
 ): void {
   const taps = <usize>g.kernelSize();
   const inBytes = (<usize>g.inPixels()) << 2,
@@ -75,7 +71,7 @@ function eachChannel(
       for (let t: usize = 0; t < taps; t++)
         store<f32>(band.weight(t), load<f32>(weights + ((turned ? taps - 1 - t : t) << 2)));
       band.image = from;
-      storeOutputs(band, to, bias != 0 ? bias + (c << 2) : 0, act, is3x3);
+      storeOutputs(band, to, bias != 0 ? bias + (c << 2) : 0, act);
       to += toBytes;
       from += fromBytes;
     }
@@ -85,14 +81,7 @@ function eachChannel(
 }
 
 /** conv_backward_weight_f32 for depthwise convolutions. */
-export function depthwiseBackwardWeight(
-  dw: usize,
-  dy: usize,
-  x: usize,
-  algorithm: i32,
-  workspace: usize,
-  g: Geometry,
-): void {
+export function depthwiseBackwardWeight(dw: usize, dy: usize, x: usize, workspace: usize, g: Geometry): void {
   const band = changetype<Band>(workspace);
   band.height().forward(g.axis(1));
   band.width().forward(g.axis(2));
@@ -107,7 +96,7 @@ export function depthwiseBackwardWeight(
     memory.fill(band.sum(0), 0, taps << 4);
     for (let n: usize = 0; n < <usize>g.batch; n++) {
       band.image = x + n * g.inImageBytes() + c * inBytes;
-      addSums(band, dy + n * g.outImageBytes() + c * outBytes, algorithm == ConvAlgorithm.DEPTHWISE_3X3);
+      addSums(band, dy + n * g.outImageBytes() + c * outBytes);
     }
     for (let t: usize = 0; t < taps; t++) {
       store<f32>(dw, horizontalSum(v128.load(band.sum(t))));

@@ -20,8 +20,8 @@ function restOf(g: usize, n: i32, mask: v128, back: usize): v128 {
   return n >= 4 ? v128.and(v128.load(g - back), mask) : loadPart(g, n);
 }
 
-/** sum[t] += g x[at(., t)] for a whole channel, band by band; `is3x3` chooses the loop that knows nine taps. */
-export function addSums(band: Band, g: usize, is3x3: bool): void {
+/** sum[t] += g x[at(., t)] for a whole channel, band by band. */
+export function addSums(band: Band, g: usize): void {
   const h = band.height(),
     w = band.width();
   const taps = <usize>(h.taps * w.taps);
@@ -29,12 +29,9 @@ export function addSums(band: Band, g: usize, is3x3: bool): void {
   for (let o: i32 = 0; o < h.outputs; o += most) {
     const rows = min(most, h.outputs - o);
     band.fill(o, rows);
-    if (is3x3) sumNine(band, g, rows);
-    else {
-      let t: usize = 0;
-      for (; t + 5 <= taps; t += 5) sumFive(band, g, rows, t);
-      for (; t < taps; t++) sumOne(band, g, rows, t);
-    }
+    let t: usize = 0;
+    for (; t + 5 <= taps; t += 5) sumFive(band, g, rows, t);
+    for (; t < taps; t++) sumOne(band, g, rows, t);
     g += (<usize>(rows * w.outputs)) << 2;
   }
 }
@@ -115,80 +112,6 @@ function sumOne(band: Band, g: usize, rows: i32, t: usize): void {
     line += next;
   }
   addSum(band, t, s);
-}
-
-function sumNine(band: Band, g: usize, rows: i32): void {
-  const w = band.width();
-  const next = <usize>band.height().scale * band.rowBytes;
-  const n = w.outputs,
-    vectorEnd = n & ~3,
-    rest = n & 3;
-  const mask = restMask(n),
-    back = restBack(n);
-  const c1 = load<usize>(band.offset(1)),
-    c2 = load<usize>(band.offset(2));
-  const r1 = load<usize>(band.offset(3)),
-    r2 = load<usize>(band.offset(6));
-  const never = load<usize>(band.offset(0));
-  let line = band.base();
-  let s0 = f32x4.splat(0),
-    s1 = s0,
-    s2 = s0,
-    s3 = s0,
-    s4 = s0,
-    s5 = s0,
-    s6 = s0,
-    s7 = s0,
-    s8 = s0;
-  for (; rows > 0; rows--) {
-    let p0 = line,
-      p1 = line + r1,
-      p2 = line + r2;
-    for (let i: i32 = 0; i < vectorEnd; i += 4) {
-      const v = v128.load(g);
-      s0 = madd(v, v128.load(p0), s0);
-      s1 = madd(v, v128.load(p0 + c1), s1);
-      s2 = madd(v, v128.load(p0 + c2), s2);
-      if (p0 == never) break;
-      s3 = madd(v, v128.load(p1), s3);
-      s4 = madd(v, v128.load(p1 + c1), s4);
-      s5 = madd(v, v128.load(p1 + c2), s5);
-      if (p1 == never) break;
-      s6 = madd(v, v128.load(p2), s6);
-      s7 = madd(v, v128.load(p2 + c1), s7);
-      s8 = madd(v, v128.load(p2 + c2), s8);
-      g += 16;
-      p0 += 16;
-      p1 += 16;
-      p2 += 16;
-    }
-    if (rest > 0) {
-      const v = restOf(g, n, mask, back);
-      p0 -= back;
-      p1 -= back;
-      p2 -= back;
-      s0 = madd(v, v128.and(v128.load(p0), mask), s0);
-      s1 = madd(v, v128.and(v128.load(p0 + c1), mask), s1);
-      s2 = madd(v, v128.and(v128.load(p0 + c2), mask), s2);
-      s3 = madd(v, v128.and(v128.load(p1), mask), s3);
-      s4 = madd(v, v128.and(v128.load(p1 + c1), mask), s4);
-      s5 = madd(v, v128.and(v128.load(p1 + c2), mask), s5);
-      s6 = madd(v, v128.and(v128.load(p2), mask), s6);
-      s7 = madd(v, v128.and(v128.load(p2 + c1), mask), s7);
-      s8 = madd(v, v128.and(v128.load(p2 + c2), mask), s8);
-      g += (<usize>rest) << 2;
-    }
-    line += next;
-  }
-  addSum(band, 0, s0);
-  addSum(band, 1, s1);
-  addSum(band, 2, s2);
-  addSum(band, 3, s3);
-  addSum(band, 4, s4);
-  addSum(band, 5, s5);
-  addSum(band, 6, s6);
-  addSum(band, 7, s7);
-  addSum(band, 8, s8);
 }
 
 @inline
