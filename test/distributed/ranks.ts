@@ -18,7 +18,11 @@ function launcherOf(command: string): Launcher | null {
   try {
     const version = execFileSync(command, ['--version'], { encoding: 'utf8', stdio: 'pipe', env: environment() });
     if (version.includes('Open MPI') || version.includes('OpenRTE'))
-      return { title: 'Open MPI', command, options: ['--oversubscribe', '--bind-to', 'none'] };
+      return {
+        title: 'Open MPI',
+        command,
+        options: ['--oversubscribe', '--bind-to', 'none', '--mca', 'mpi_yield_when_idle', '1'],
+      };
     return version.includes('HYDRA') ? { title: 'MPICH', command, options: [] } : null;
   } catch {
     return null;

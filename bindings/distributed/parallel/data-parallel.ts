@@ -1,9 +1,10 @@
 // DataParallel: the same model on all ranks, each with batches of its own.
-import { ops, withoutTape } from '../../autograd.ts';
+import { isGradEnabled, ops, withoutTape } from '../../autograd.ts';
 import { tracing } from '../../execute.ts';
 import { ArgumentError, expectSynchronous, formatShape } from '../../memory/errors.ts';
 import type { Forward } from '../../nn/hooks.ts';
 import { Module } from '../../nn/module.ts';
+import { getRngState } from '../../random.ts';
 import { type Arguments, signature } from '../../signature.ts';
 import { contiguousStrides, Tensor } from '../../tensor.ts';
 import { agree } from '../agree.ts';
@@ -12,6 +13,9 @@ import { together } from '../steps.ts';
 import { ranks } from '../world.ts';
 import { listen } from './passes.ts';
 import { Reducer } from './reducer.ts';
+import { Shards } from './shards.ts';
+
+type Settings<M> = [M, boolean, number, boolean, 'any' | 'fixed', number];
 
 /** Options of {@link DataParallel}. */
 export interface DataParallelOptions {
@@ -33,12 +37,22 @@ export interface DataParallelOptions {
    * @defaultValue false
    */
   findUnusedParameters?: boolean;
+  /**
+   * `'fixed'`: gradients are computed by {@link DataParallel.inShards} alone, in `shards` parts of the global batch, and
+   * added in their order, so that any number of ranks gives the same bits; it needs room for the gradients of all shards
+   * of a rank. `'any'` is faster, and the last bits depend on the number of ranks.
+   * @defaultValue 'any'
+   */
+  order?: 'any' | 'fixed';
+  /** Of `'fixed'`: parts of the global batch, a multiple of the number of ranks. @defaultValue 1 */
+  shards?: number;
 }
 
 const declared = signature(
-  'DataParallel(module: Module, *, broadcastBuffers: bool = true, bucketBytes: int = 1048576, findUnusedParameters: bool = false)',
+  "DataParallel(module: Module, *, broadcastBuffers: bool = true, bucketBytes: int = 1048576, findUnusedParameters: bool = false, order: 'any'|'fixed' = 'any', shards: int = 1)",
 );
 const noSyncTakes = signature('DataParallel.noSync(fn: function)');
+const inShardsTakes = signature('DataParallel.inShards(fn: function, ...batch: Tensor)');
 const toDispose = signature('DataParallel.dispose()');
 
 /** Buffers of f32 in one tensor, so that one call gives all of them. */
@@ -98,6 +112,8 @@ export class DataParallel<M extends Module = Module> extends Module {
   readonly #reducer: Reducer | null = null;
   readonly #buffers: Buffers | null = null;
   readonly #forget: (() => void) | null = null;
+  /** Of a fixed order. */
+  readonly #shards: Shards | null = null;
 
   /**
    * @throws ArgumentError for bucketBytes < 1; DistributedError before `await distributed.init()`, and where the models
@@ -105,15 +121,24 @@ export class DataParallel<M extends Module = Module> extends Module {
    */
   constructor(...args: Arguments<[module: M], [], DataParallelOptions>) {
     super();
-    const [module, broadcastBuffers, bucketBytes, findUnused] = declared.parse(args) as [M, boolean, number, boolean];
+    const [module, broadcastBuffers, bucketBytes, findUnused, order, shards] = declared.parse(args) as Settings<M>;
     if (bucketBytes < 1) throw new ArgumentError(`DataParallel: expected bucketBytes >= 1, got ${bucketBytes}`);
     this.module = module;
     const communicator = ranks('DataParallel');
-    if (!communicator) return;
+    const size = communicator?.size ?? 1;
+    if (shards < 1 || (order === 'fixed' && shards % size !== 0))
+      throw new ArgumentError(`DataParallel: expected shards to be a multiple of ${size}, got ${shards}`);
     const named = module.namedParameters();
+    if (order === 'fixed') this.#shards = new Shards(communicator, shards, module.parameters(), module.buffers());
+    if (!communicator) return;
     const all = [...named, ...module.namedBuffers()];
-    agree(communicator, 'DataParallel', describe(all), 'make the same model on all ranks');
+    agree(communicator, 'DataParallel', `${order} ${shards}: ${describe(all)}`, 'make the same model on all ranks');
     for (const [, x] of all) together(communicator, x.detach(), { what: 'broadcast', call: 'DataParallel', root: 0 });
+    if (order === 'fixed') {
+      const state = `the generator at ${getRngState().join(' ')}`;
+      agree(communicator, 'DataParallel', state, 'call manualSeed with one number on all ranks');
+      return;
+    }
     const buffers = module.buffers().filter(({ dtype }) => dtype === 'f32');
     if (broadcastBuffers && buffers.length > 0) this.#buffers = new Buffers(buffers);
     this.#reducer = new Reducer(communicator, named, { bucketBytes, findUnused });
@@ -123,6 +148,10 @@ export class DataParallel<M extends Module = Module> extends Module {
   /** What the model gives for a batch of this rank. */
   forward(...args: Parameters<Forward<M>>): ReturnType<Forward<M>> {
     const reducer = this.#reducer;
+    if (this.#shards && !this.#shards.inside && this.training && isGradEnabled())
+      throw new ArgumentError(
+        "forward: expected a call inside of inShards(), as order is 'fixed', got one outside; train so, and predict in eval()",
+      );
     if (reducer?.syncs && this.training) this.#buffers?.broadcast(reducer.communicator);
     return (this.module as unknown as { forward(...args: unknown[]): ReturnType<Forward<M>> }).forward(...args);
   }
@@ -149,12 +178,46 @@ export class DataParallel<M extends Module = Module> extends Module {
     }
   }
 
+  /**
+   * Computes the gradients of this rank's batch shard by shard, and leaves the mean of those of all shards of all ranks
+   * in `.grad`: with `order: 'fixed'` to the same bits for any number of ranks. Each shard has a stream of random numbers
+   * and, in batch norm, statistics of its own; buffers become what the first of all shards made them.
+   * @param args what computes the loss of a shard and calls its backward(), and the batch of this rank: tensors whose
+   *   rows the shards share
+   * @returns what that gives, for each shard of this rank
+   * @throws ArgumentError unless order is 'fixed', and where rows cannot be shared
+   * @example
+   * ```ts
+   * await distributed.init();
+   * const model = new distributed.DataParallel(new nn.Linear(4, 1), { order: 'fixed', shards: 4 });
+   * const losses = model.inShards(
+   *   (x, y) => {
+   *     const loss = functional.mseLoss(model.forward(x), y);
+   *     loss.backward();
+   *     return loss;
+   *   },
+   *   randn([8, 4]),
+   *   randn([8, 1]),
+   * );
+   * console.log(losses.length); // 4 on one rank
+   * ```
+   */
+  inShards<T>(...args: [fn: (...parts: Tensor[]) => T, ...batch: Tensor[]]): T[] {
+    const [fn, batch] = inShardsTakes.parse(args) as [(...parts: Tensor[]) => T, Tensor[]];
+    if (!this.#shards)
+      throw new ArgumentError(
+        "inShards: expected a DataParallel of order 'fixed', got 'any'; pass { order: 'fixed', shards: 4 }, or call backward()",
+      );
+    return this.#shards.run(fn, batch);
+  }
+
   /** Gives the memory of the model back, and that of its gradients on their way. */
   override dispose(...args: []): void {
     toDispose.parse(args);
     this.#forget?.();
     this.#reducer?.dispose();
     this.#buffers?.dispose();
+    this.#shards?.dispose();
     super.dispose();
   }
 }
