@@ -1,7 +1,6 @@
 // Convolutions of NCHW images of one to three axes, forward beside backward, group by group. select.ts has the
 // algorithms. Transposed convolutions are the same kernels with the roles of input and output exchanged.
 import { ACT_NONE } from "../gemm/epilogue";
-import { runWithTile } from "../gemm/tiles";
 import { depthwiseBackwardInput, depthwiseBackwardWeight, depthwiseForward } from "./depthwise/depthwise";
 import { planeOutputs, planeWeights } from "./depthwise/plane";
 import { depthwiseBackwardInputStride2 } from "./depthwise/stride2";
@@ -25,9 +24,9 @@ import { Winograd } from "./winograd/winograd";
  * groups, or of the output channels of one group have the bits of the whole.
  *
  * Each element is summed as in gemm_f32, over taps in the order of w, or, where one or two channels are written, three
- * rows of taps at a time: the same bits for any tile and any batch. 3x3 taps without strides, with many channels, go by
- * Winograd's algorithm: within 1e-5 of the norm of the result, and a NaN or infinity reaches the other outputs of its
- * tiles of 4x4.
+ * rows of taps at a time: the same bits for any tile and any batch. 3x3 and 5x5 taps without strides, with not
+ * too few channels, go by Winograd's algorithm: within 1e-5 of the norm of the result, and a NaN or infinity reaches the
+ * other outputs of its tiles of 4x4 or 2x2.
  *
  * Source: PyTorch's conv1d, conv2d and conv3d.
  */
@@ -69,7 +68,7 @@ export function conv_forward_f32(
       s.bands().to = y + group * outBytes;
       s.weights = w + channel * <usize>taps;
       s.bias = bias != 0 ? bias + channel : 0;
-      runWithTile(s);
+      s.run();
     }
     return;
   }
@@ -180,9 +179,9 @@ function winogradBackwardInput(dx: usize, g: usize, w: usize, bias: usize, works
   for (let group: usize = 0; group < <usize>shape.groups; group++) {
     s.bands().images = g + group * outBytes;
     s.bands().to = dx + group * inBytes;
-    s.weights = w + ((group * <usize>(shape.outChannels * shape.inChannels)) << 2) * 9;
+    s.weights = w + ((group * <usize>(shape.outChannels * shape.inChannels * shape.kernelSize())) << 2);
     s.bias = bias != 0 ? bias + ((group * <usize>shape.inChannels) << 2) : 0;
-    runWithTile(s);
+    s.run();
   }
 }
 
@@ -294,7 +293,7 @@ export function conv_backward_weight_f32(
       s.bands().images = x + group * inBytes;
       s.bands().to = g + group * outBytes;
       s.result = dw + ((group * <usize>(shape.outChannels * taps)) << 2);
-      runWithTile(s);
+      s.run();
     }
     return;
   }

@@ -1,7 +1,8 @@
 // Which algorithm computes a convolution: the only place that decides.
 //
 //                          NCHW                                          NHWC
-//   3x3, many channels     WINOGRAD                                      IGEMM: NHWC has no Winograd path
+//   3x3 and 5x5 taps,      WINOGRAD                                      IGEMM: NHWC has no Winograd path
+//   not too few channels
 //   one channel a group    DEPTHWISE, DEPTHWISE_PLANE, DEPTHWISE_STRIDE2 DEPTHWISE, which for the gradient of w may
 //                          where a padded row fits the workspace         have several results a group
 //   not too many channels  DIRECT, DIRECT_ROWS, where a padded band of all fits       IGEMM
@@ -17,6 +18,7 @@ import { bandBytes, MOST_TAPS } from "./depthwise/band";
 import { DIRECT_BYTES } from "./direct/plan";
 import { Axis, Geometry } from "./geometry";
 import { LINES_AT } from "./igemm/igemm";
+import { SPAN } from "./winograd/transforms";
 
 /** What a kernel computes: y, the gradient of x, or the gradient of w. */
 export enum ConvDirection {
@@ -34,7 +36,7 @@ export enum ConvLayout {
 export enum ConvAlgorithm {
   /** Implicit GEMM: a product with im2col, which is packed straight from the image and never written down. */
   IGEMM = 1,
-  /** Winograd's F(4x4, 3x3), or its transpose for the gradient of w. NCHW only. */
+  /** Winograd's F(4x4, 3x3) or F(2x2, 5x5), or its transpose for the gradient of w. NCHW only. */
   WINOGRAD = 2,
   /** Each channel has a kernel of its own. */
   DEPTHWISE = 3,
@@ -55,9 +57,14 @@ export enum ConvAlgorithm {
 const WINOGRAD_CHANNELS: i32 = 16;
 @inline
 const WINOGRAD_OUTPUTS: i32 = 4;
+/** Kernels of 5x5 taps make it win with fewer channels, but, other than for the gradient of w, of so many pairs. */
+@inline
+const WINOGRAD_CHANNELS_5: i32 = 8;
+@inline
+const WINOGRAD_PAIRS_5: i32 = 128;
 /** Fewest tiles for which it wins for the gradient of w: to transform the sums back costs the same for any number. */
 @inline
-const WINOGRAD_TILES: i32 = 16;
+const WINOGRAD_TILES: i32 = 4;
 
 /** Most channels that a direct convolution reads, and writes: with more, a product is worth its packing. */
 @inline
@@ -75,8 +82,8 @@ function isFlat(g: Geometry): bool {
 }
 
 @inline
-function isPlain3(axis: Axis): bool {
-  return axis.kernel == 3 && axis.stride == 1 && axis.dilation == 1;
+function isPlain(axis: Axis, kernel: i32): bool {
+  return axis.kernel == kernel && axis.stride == 1 && axis.dilation == 1;
 }
 
 /** Whether every group is one channel of two axes at most, whose padded rows fit the workspace. */
@@ -115,12 +122,16 @@ function selectDepthwise(direction: i32, g: Geometry): i32 {
 
 function isWinograd(direction: i32, g: Geometry): bool {
   const h = g.axis(1),
-    w = g.axis(2);
-  if (!isFlat(g) || !isPlain3(h) || !isPlain3(w)) return false;
+    w = g.axis(2),
+    five = w.kernel == 5;
+  if (!isFlat(g) || (!five && w.kernel != 3) || !isPlain(h, w.kernel) || !isPlain(w, w.kernel)) return false;
   if (min(min(h.outputs, w.outputs), min(h.size, w.size)) < WINOGRAD_OUTPUTS) return false;
-  if (min(g.inChannels, g.outChannels) < WINOGRAD_CHANNELS) return false;
-  if (direction != ConvDirection.BACKWARD_WEIGHT) return true;
-  return ((h.outputs + 3) / 4) * ((w.outputs + 3) / 4) * g.batch >= WINOGRAD_TILES;
+  const ins = g.inChannels,
+    outs = g.outChannels;
+  if (min(ins, outs) < (five ? WINOGRAD_CHANNELS_5 : WINOGRAD_CHANNELS)) return false;
+  if (direction != ConvDirection.BACKWARD_WEIGHT) return ins * outs >= WINOGRAD_PAIRS_5;
+  const size = SPAN + 1 - w.kernel;
+  return ((h.outputs + size - 1) / size) * ((w.outputs + size - 1) / size) * g.batch >= WINOGRAD_TILES;
 }
 
 /** DIRECT or DIRECT_ROWS, where that takes less time than a product's packing, and the band fits the workspace. */

@@ -48,3 +48,9 @@ export function runWithTile<J>(job: J): void {
       job.run<Tile4x8>();
   }
 }
+
+/** Likewise, with the tile of 4 rows and as many columns as the chosen one. */
+export function runWithLowTile<J>(job: J): void {
+  if (isWide()) job.run<Tile4x16>();
+  else job.run<Tile4x8>();
+}

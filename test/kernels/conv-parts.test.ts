@@ -214,9 +214,14 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
   });
 
   it('stays within its workspace where blocks are full', () => {
-    for (const channels of [64, 128])
+    for (const [channels, size, kernel] of [
+      [64, 30, 3],
+      [128, 30, 3],
+      [128, 12, 3],
+      [64, 22, 5],
+    ] as const)
       for (let tile = 0; tile < (bench.run('gemm_tile_count') as number); tile++) {
-        const shape = square([channels, 50], axis(30, 3, 1, 1));
+        const shape = square([channels, 50], axis(size, kernel, 1, kernel >> 1));
         bench.run('gemm_set_tile', tile);
         run(bench, shape, tensors(shape, random('full')), { layout });
       }

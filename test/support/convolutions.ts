@@ -98,7 +98,8 @@ export const shapes: readonly (readonly [string, Shape])[] = [
 ];
 
 /**
- * Those of 3x3 taps with enough channels go by Winograd's algorithm: tiles of 4x4 outputs, all of an image or parts.
+ * Those of 3x3 or 5x5 taps with enough channels go by Winograd's algorithm: tiles of 4x4 or 2x2 outputs, all of an
+ * image or parts.
  */
 export const tiled: readonly (readonly [string, Shape])[] = [
   ['tiles, one of four', square([16, 16], axis(4, 3, 1, 1), { batch: 3 })],
@@ -113,6 +114,14 @@ export const tiled: readonly (readonly [string, Shape])[] = [
   ['tiles in groups', square([16, 20], axis(8, 3, 1, 1), { groups: 2, batch: 2 })],
   // As many tiles as the gradient of w needs to go by them as well.
   ['tiles in groups, enough for weights', square([17, 16], axis(10, 3, 1, 1), { groups: 3, batch: 2 })],
+  // Four tiles, and nine, are the rows of a product.
+  ['few tiles', square([19, 37], axis(7, 3, 1, 1))],
+  ['few tiles, several blocks of channels', square([130, 33], axis(12, 3))],
+  ['tiles of 5x5 taps', square([16, 19], axis(9, 5, 1, 2), { batch: 2 })],
+  ['tiles of 5x5 taps, few', square([9, 15], axis(4, 5, 1, 2))],
+  ['tiles of 5x5 taps, several blocks', square([8, 17], axis(26, 5, 1, 2))],
+  ['tiles of 5x5 taps, several blocks of channels', square([131, 29], axis(7, 5), { batch: 2 })],
+  ['tiles of 5x5 taps in groups', square([17, 8], axis(8, 5, 1, 3, 1, 1), { groups: 2, batch: 3 })],
 ];
 export const all = [...shapes, ...tiled];
 

@@ -1,8 +1,9 @@
-// The 4x4 tiles of Winograd's algorithm, which cover the outputs of a 3x3 convolution over all images, and what they
-// read: the rows of a channel under a block of tiles, padded with zeros into the workspace.
+// The tiles of Winograd's algorithm, which cover the outputs of a convolution over all images, and what they read: the
+// rows of a channel under a block of tiles, padded with zeros into the workspace. A tile has 4x4 outputs of 3x3 taps, or
+// 2x2 of 5x5.
 import { Geometry } from "../geometry";
 import { copyElements, zeros } from "../rows";
-import { SPAN, TILE } from "./transforms";
+import { SPAN } from "./transforms";
 
 /** Most tiles of a block. */
 @inline
@@ -49,6 +50,9 @@ export class TileBands {
   toRows: i32;
   toColumns: i32;
   batch: i32;
+  /** Outputs of a tile, and taps of a kernel, along an axis. */
+  size: i32;
+  taps: i32;
 
   private runs: i32;
   /** Bytes of a row of the band. */
@@ -65,11 +69,17 @@ export class TileBands {
     return changetype<usize>(this.run(MOST_TILES));
   }
 
+  private take(g: Geometry): void {
+    this.batch = g.batch;
+    this.taps = g.axis(2).kernel;
+    this.size = SPAN + 1 - this.taps;
+  }
+
   /** As conv_forward_f32 reads x and writes y, without the addresses. */
   forward(g: Geometry): void {
     const h = g.axis(1),
       w = g.axis(2);
-    this.batch = g.batch;
+    this.take(g);
     this.imageBytes = g.inImageBytes();
     this.rows = h.size;
     this.columns = w.size;
@@ -84,22 +94,22 @@ export class TileBands {
   backward(g: Geometry): void {
     const h = g.axis(1),
       w = g.axis(2);
-    this.batch = g.batch;
+    this.take(g);
     this.imageBytes = g.outImageBytes();
     this.rows = h.outputs;
     this.columns = w.outputs;
-    this.shiftRow = h.padding - 2;
-    this.shiftColumn = w.padding - 2;
+    this.shiftRow = h.padding + 1 - this.taps;
+    this.shiftColumn = w.padding + 1 - this.taps;
     this.toImageBytes = g.inImageBytes();
     this.toRows = h.size;
     this.toColumns = w.size;
   }
 
   @inline private across(): i32 {
-    return (this.toColumns + TILE - 1) / TILE;
+    return (this.toColumns + this.size - 1) / this.size;
   }
   @inline private down(): i32 {
-    return (this.toRows + TILE - 1) / TILE;
+    return (this.toRows + this.size - 1) / this.size;
   }
   /** Tiles of all images. */
   total(): i32 {
@@ -109,9 +119,10 @@ export class TileBands {
   /** Finds the places of the tiles j .. j + n - 1. */
   locate(j: i32, n: i32): void {
     const across = this.across(),
-      down = this.down();
+      down = this.down(),
+      size = this.size;
     const lineBytes = (<usize>this.toColumns) << 2;
-    this.rowBytes = (<usize>(min(n, across) + 1) * TILE) << 2;
+    this.rowBytes = ((<usize>(min(n, across) * size)) << 2) + 16;
     let rest = j / across,
       column = j - rest * across;
     let image = rest / down,
@@ -121,16 +132,16 @@ export class TileBands {
       const count = min(n - i, across - column);
       const run = this.run(runs);
       run.image = this.images + <usize>image * this.imageBytes;
-      run.row = row * TILE + this.shiftRow;
-      run.column = column * TILE + this.shiftColumn;
-      run.count = count * TILE + 2;
-      const to = this.to + <usize>image * this.toImageBytes + <usize>(row * TILE) * lineBytes;
+      run.row = row * size + this.shiftRow;
+      run.column = column * size + this.shiftColumn;
+      run.count = count * size + this.taps - 1;
+      const to = this.to + <usize>image * this.toImageBytes + <usize>(row * size) * lineBytes;
       for (let t: i32 = 0; t < count; t++) {
         const tile = this.tile(i++);
-        tile.from = <usize>(runs * SPAN) * this.rowBytes + ((<usize>t) << 4);
-        tile.to = to + ((<usize>(column + t)) << 4);
-        tile.rows = min(this.toRows - row * TILE, TILE);
-        tile.columns = min(this.toColumns - (column + t) * TILE, TILE);
+        tile.from = <usize>(runs * SPAN) * this.rowBytes + ((<usize>(t * size)) << 2);
+        tile.to = to + ((<usize>((column + t) * size)) << 2);
+        tile.rows = min(this.toRows - row * size, size);
+        tile.columns = min(this.toColumns - (column + t) * size, size);
       }
       column = 0;
       if (++row < down) continue;

@@ -1,9 +1,11 @@
-// The gradient of 3x3 kernels by Winograd's algorithm transposed: sums over tiles in the transformed space.
+// The gradient of 3x3 or 5x5 kernels by Winograd's algorithm transposed: sums over tiles in the transformed space.
+
+import { tileColumns, tileRows } from "../../gemm/tiles";
 import { interleaveHigh, interleaveLow, joinHigh, joinLow } from "../../gemm/vectors";
 import { Geometry } from "../geometry";
+import { GAP, Places } from "./places";
 import { BAND_BYTES, TileBands } from "./tiles";
 import { PLACES, STAGE_BYTES, transformGradient, transformInput, transformKernel } from "./transforms";
-import { GAP, KERNEL_BYTES, multiplyPlaces } from "./winograd";
 
 /** Output channels of a block of sums, input channels, and tiles that are summed at once, which fixes the order. */
 @inline
@@ -13,13 +15,21 @@ const CHANNELS: i32 = 64;
 @inline
 const TILES: i32 = 32;
 
+/** Most tiles for which the sums are more than what is summed, and blocks of so many channels keep them nearer. */
+@inline
+const FEW_TILES: i32 = 8;
+@inline
+const NEAR_OUT_CHANNELS: i32 = 12;
+@inline
+const NEAR_CHANNELS: i32 = 32;
+
 /** conv_backward_weight_f32 of one group. */
 @final
 @unmanaged
 export class WinogradWeight {
   channels: i32;
   outChannels: i32;
-  /** The gradient of the kernels, [outChannels, channels, 3, 3]. */
+  /** The gradient of the kernels, [outChannels, channels, taps, taps]. */
   result: usize;
 
   // The workspace.
@@ -31,10 +41,13 @@ export class WinogradWeight {
   }
   /** x is read, the gradient of y stands where the result of the convolution does. */
   @inline bands(): TileBands {
-    return changetype<TileBands>(this.taps() + 256);
+    return changetype<TileBands>(this.taps() + 512);
+  }
+  @inline private places(): Places {
+    return changetype<Places>(this.bands().end());
   }
   @inline private band(): usize {
-    return (this.bands().end() + 63) & ~63;
+    return (this.bands().end() + offsetof<Places>() + 63) & ~63;
   }
 
   forward(g: Geometry): void {
@@ -97,6 +110,7 @@ export class WinogradWeight {
             at + o2,
             at + o3,
             rowBytes,
+            bands.size,
             tile.rows,
             tile.columns,
             this.stage(),
@@ -110,13 +124,16 @@ export class WinogradWeight {
 
   /** Transforms sums back to kernels. */
   private unpack(src: usize, placeBytes: usize, rowBytes: usize, out: i32, mb: i32, channel: i32, nb: i32): void {
-    const taps = this.taps();
+    const taps = this.taps(),
+      size = this.bands().taps,
+      end = (<usize>(size * size - 1)) << 2;
+    const kernel = end + 4;
     for (let i: i32 = 0; i < mb; i++) {
       for (let j: i32 = 0; j < nb; j += 4) {
-        transformKernel(taps, src + ((<usize>j) << 2), placeBytes, this.stage());
-        const to = this.result + <usize>((out + i) * this.channels + channel + j) * KERNEL_BYTES;
+        transformKernel(taps, src + ((<usize>j) << 2), placeBytes, size, this.stage());
+        const to = this.result + <usize>((out + i) * this.channels + channel + j) * kernel;
         const count = min(nb - j, 4);
-        for (let t: usize = 0; t < 32; t += 16) {
+        for (let t: usize = 0; t < end; t += 16) {
           const x0 = v128.load(taps + 4 * t),
             x1 = v128.load(taps + 4 * t, 16),
             x2 = v128.load(taps + 4 * t, 32),
@@ -126,43 +143,50 @@ export class WinogradWeight {
           const low23 = interleaveLow(x2, x3),
             high23 = interleaveHigh(x2, x3);
           v128.store(to + t, joinLow(low01, low23));
-          if (count > 1) v128.store(to + t, joinHigh(low01, low23), KERNEL_BYTES);
-          if (count > 2) v128.store(to + t, joinLow(high01, high23), 2 * KERNEL_BYTES);
-          if (count > 3) v128.store(to + t, joinHigh(high01, high23), 3 * KERNEL_BYTES);
+          if (count > 1) v128.store(to + t + kernel, joinHigh(low01, low23));
+          if (count > 2) v128.store(to + t + 2 * kernel, joinLow(high01, high23));
+          if (count > 3) v128.store(to + t + 3 * kernel, joinHigh(high01, high23));
         }
         for (let c: usize = 0; c < <usize>count; c++)
-          store<f32>(to + c * KERNEL_BYTES, load<f32>(taps + (c << 2), 128), 32);
+          store<f32>(to + c * kernel + end, load<f32>(taps + (end << 2) + (c << 2)));
       }
       src += rowBytes;
     }
   }
 
   /** The whole gradient; overwrites it. */
-  run<T>(): void {
-    const tile = changetype<T>(0);
-    const mr = tile.mr(),
-      nr = tile.nr();
-    const bands = this.bands();
+  run(): void {
+    const mr = tileRows(),
+      nr = tileColumns();
+    const bands = this.bands(),
+      places = this.places();
     const total = bands.total();
-    const rowBytes: usize = CHANNELS << 2;
-    const cPlace = rowBytes * OUT_CHANNELS + GAP;
+    const near = total <= FEW_TILES,
+      outs = near ? NEAR_OUT_CHANNELS : OUT_CHANNELS,
+      ins = near ? NEAR_CHANNELS : CHANNELS;
+    const rowBytes = (<usize>ins) << 2;
     const sums = this.band() + 4 * BAND_BYTES;
-    const tiles = sums + PLACES * cPlace;
-    for (let i: i32 = 0; i < this.outChannels; i += OUT_CHANNELS) {
-      const mb = min(this.outChannels - i, OUT_CHANNELS);
-      for (let c: i32 = 0; c < this.channels; c += CHANNELS) {
-        const nb = min(this.channels - c, CHANNELS);
+    places.c = sums;
+    places.rowBytes = rowBytes;
+    places.cPlace = rowBytes * <usize>outs + GAP;
+    const tiles = sums + PLACES * places.cPlace;
+    for (let c: i32 = 0; c < this.channels; c += ins) {
+      const nb = min(this.channels - c, ins);
+      for (let i: i32 = 0; i < this.outChannels; i += outs) {
+        const mb = min(this.outChannels - i, outs);
         for (let j: i32 = 0; j < total; j += TILES) {
           const n = min(total - j, TILES);
-          const bPlace = ((<usize>(CHANNELS * n)) << 2) + GAP;
-          const aPlace = ((<usize>(OUT_CHANNELS * n)) << 2) + GAP;
+          const bPlace = ((<usize>(ins * n)) << 2) + GAP;
+          const aPlace = ((<usize>(outs * n)) << 2) + GAP;
           const gradient = tiles + PLACES * bPlace;
           bands.locate(j, n);
-          this.packTiles(tiles, bPlace, n, nr, c, nb);
+          if (i == 0 || total > TILES) this.packTiles(tiles, bPlace, n, nr, c, nb);
           this.packGradient(gradient, aPlace, n, mr, i, mb);
-          multiplyPlaces<T>(sums, cPlace, rowBytes, gradient, aPlace, tiles, bPlace, mb, nb, n, j > 0);
+          places.k = n;
+          places.add = j > 0;
+          places.multiply(gradient, aPlace, mb, tiles, bPlace, nb, false);
         }
-        this.unpack(sums, cPlace, rowBytes, i, mb, c, nb);
+        this.unpack(sums, places.cPlace, rowBytes, i, mb, c, nb);
       }
     }
   }
