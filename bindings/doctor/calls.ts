@@ -40,6 +40,8 @@ export class Calls {
   readonly sites = new Map<object, Error>();
   stepSite: Error | null = null;
   steps = 0;
+  /** Those that were not traced: of compiled steps there are none. */
+  untraced = 0;
   /** Called before the optimizer steps, unless it is traced. */
   beforeStep: () => void = () => {};
   readonly #patient: Patient;
@@ -85,7 +87,10 @@ export class Calls {
       value: (...args: unknown[]): unknown => {
         this.steps++;
         this.stepSite ??= siteNow();
-        if (!tracing()) this.beforeStep();
+        if (!tracing()) {
+          this.untraced++;
+          this.beforeStep();
+        }
         return step.apply(optimizer, args);
       },
     });

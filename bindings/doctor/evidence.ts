@@ -52,6 +52,8 @@ export interface Evidence {
   readonly noise: number;
   /** How much of the gradients is chance, by the later of the looks at them; null: they could not be taken apart. */
   readonly chance: GradientNoise | null;
+  /** Parameters that are no longer what they were when the watching began. */
+  readonly moved: ReadonlySet<Tensor>;
   /** Weights whose units were all alike before the first step. */
   readonly equal: readonly Equal[];
 }
@@ -83,6 +85,14 @@ function equalOf(weights: readonly Weight[], start: Copies): Equal[] {
     const constant = rmsOf(was) === 0 ? 'zero' : 'nonzero';
     return [{ path, owner: ownerOf(path), units: x.sizes[0] as number, start: true, end: isAlike(x), constant }];
   });
+}
+
+function movedOf(weights: readonly Weight[], start: Copies): Set<Tensor> {
+  const isOther = ({ x }: Weight): boolean => {
+    const was = start.of(x);
+    return was !== null && was.size > 0 && F.max(F.abs(F.sub(x.detach(), was))).item() !== 0;
+  };
+  return new Set(weights.filter(isOther).map(({ x }) => x));
 }
 
 /**
@@ -217,6 +227,7 @@ export function gather({ patient, options, history, steps }: Watcher): Evidence 
       sampleOf(history, batches).flatMap((one) => (broken ? [] : (lossIn(patient, loss, one, form) ?? []))),
     ),
     chance: noiseOf(closes.flatMap(({ spread }) => spread ?? []).slice(-LATE)),
+    moved: withoutTape(() => scope(() => movedOf(patient.weights(), history.start))),
     equal: withoutTape(() => scope(() => equalOf(patient.weights(), history.start))),
   };
 }

@@ -66,6 +66,8 @@ export interface OutputFact {
   /** Between 0 and 1 throughout. */
   readonly unit: boolean;
   readonly columns: number;
+  /** Whether the core gets the logarithms of a softmax of a softmax, or as logits what a sigmoid gave. */
+  readonly twice: boolean;
   /** How many numbers the core gets. */
   readonly size: number;
   /** What it holds them against, as it gets it; null: it is not known. */
@@ -205,6 +207,19 @@ function activationsOf(pass: Pass, lineage: Lineage): Activation[] {
   });
 }
 
+/** Whether x is the logSoftmax of a softmax; or what takes logits gets what a sigmoid gave. */
+function isTwice(x: Tensor, core: string | undefined, calls: readonly Noted[]): boolean {
+  const makerOf = (y: unknown): Noted | undefined => {
+    const found = calls.findLast(
+      ({ outputs }) => y instanceof Tensor && tensorsOf(outputs).some(({ block }) => block === y.block),
+    );
+    return found?.op === 'contiguous' ? makerOf(found.inputs.x) : found;
+  };
+  const last = makerOf(x);
+  if (core === 'bceWithLogits') return last?.op === 'sigmoid';
+  return last?.op === 'logSoftmax' && makerOf(last.inputs.x)?.op === 'softmax';
+}
+
 function outputOf(pass: Pass, lineage: Lineage): OutputFact {
   const { output, loss, after } = pass;
   const core = coreOf(after, pass.target);
@@ -237,6 +252,7 @@ function outputOf(pass: Pass, lineage: Lineage): OutputFact {
       least: low,
       plain: x.size >= output.size && after.every(({ op, outputs }) => PLAIN.has(op) || !isTaped(outputs)),
       columns,
+      twice: isTwice(given, core?.op, [...pass.calls, ...after]),
       size: x.size,
       target: core && targetOf(core, after),
       sign,

@@ -40,7 +40,7 @@ export interface Pass {
 /** How to get from the output of a model and a target to what a loss takes. */
 export interface Form {
   /** What makes the output another one, beyond its shape: '' is nothing. */
-  readonly act: '' | 'softmax' | 'sigmoid' | 'logSoftmax';
+  readonly act: keyof typeof ACTS;
   readonly negated: boolean;
   readonly shape: keyof typeof SHAPES;
 }
@@ -73,11 +73,12 @@ export function firstOf(result: unknown): Tensor | null {
   return null;
 }
 
-const ACTS = {
+const ACTS: Readonly<Record<'' | 'softmax' | 'logSoftmax' | 'sigmoid' | 'twice', (o: Tensor) => Tensor>> = {
   '': (o: Tensor) => o,
   softmax: (o: Tensor) => F.softmax(o, o.ndim === 4 ? 1 : -1),
   logSoftmax: (o: Tensor) => F.logSoftmax(o, o.ndim === 4 ? 1 : -1),
   sigmoid: (o: Tensor) => F.sigmoid(o),
+  twice: (o: Tensor) => ACTS.logSoftmax(ACTS.softmax(o)),
 };
 
 /** The loss of what the form makes of `output`; null where it takes no such thing. */

@@ -20,8 +20,10 @@ import type { Evidence } from './evidence.ts';
 import { firstOf, lossOf } from './probe.ts';
 
 const STEPS = 40;
-/** Milliseconds for one trial. */
+/** Milliseconds for one trial, */
 const LONGEST = 250;
+/** but so many steps in any case: machines may have other things to do. */
+const LEAST_STEPS = 12;
 
 type Maker = new (groups: unknown) => Optimizer;
 
@@ -49,7 +51,7 @@ export function tryRate(e: Evidence, factor: number): { loss: number; steps: num
       let steps = 0;
       try {
         model.train();
-        for (; steps < STEPS && performance.now() < end; steps++)
+        for (; steps < STEPS && (steps < LEAST_STEPS || performance.now() < end); steps++)
           scope(() => {
             const [x, y] = batches[steps % batches.length] as Batch;
             xs.forEach(letGo);

@@ -107,3 +107,51 @@ describe.each([1, 2])('the doctor, %i threads', (threads) => {
     expect(rg.backend().memory.used).toBeLessThanOrEqual(used);
   });
 });
+
+describe('the doctor', () => {
+  beforeAll(() => rg.init({ simd: 'strict', threads: 1 }));
+  afterAll(() => rg.shutdown());
+
+  it.each([1, 4])('takes no gradients that add up over %i batches for forgotten', async (parts) => {
+    manualSeed(2);
+    const [x, y] = [randn([64, 6]), randint(0, 3, [64])];
+    const model = new nn.Sequential(new nn.Linear(6, 16), new nn.ReLU(), new nn.Linear(16, 3));
+    const optimizer = new optim.SGD(model.parameters(), { lr: 0.05 });
+    const doctor = watch(model, optimizer, { loss: F.crossEntropy });
+    for (let i = 0; i < 60; i++)
+      scope(() => {
+        const [input, target] = [x.narrow(0, (i % 4) * 16, 16), y.narrow(0, (i % 4) * 16, 16)];
+        const loss = F.crossEntropy(model.forward(input), target);
+        loss.backward();
+        if (i % parts === parts - 1) optimizer.step();
+        if (i % parts === parts - 1 && parts > 1) optimizer.zeroGrad();
+        doctor.step(loss, { input, target });
+      });
+    const ids = (await doctor.report()).findings.map(({ id }) => id);
+    doctor.close();
+    expect(ids.includes('forgotten-zero-grad')).toBe(parts === 1);
+    expect(ids).not.toContain('weights-never-change');
+  });
+
+  it.each([
+    ['in a loss by hand', (o: Tensor, y: Tensor) => F.nllLoss(F.logSoftmax(F.softmax(o, 1), 1), y), F.nllLoss],
+    ['inside of a loss', (o: Tensor, y: Tensor) => F.crossEntropy(F.softmax(o, 1), y), null],
+  ])('finds a second softmax %s', async (_, loss, declared) => {
+    manualSeed(2);
+    const [x, y] = [randn([64, 6]), randint(0, 3, [64])];
+    const model = new nn.Linear(6, 3);
+    const optimizer = new optim.SGD(model.parameters(), { lr: 0.05 });
+    const doctor = watch(model, optimizer, { loss: (declared ?? loss) as never });
+    for (let i = 0; i < 12; i++)
+      scope(() => {
+        optimizer.zeroGrad();
+        const value = loss(model.forward(x), y);
+        value.backward();
+        optimizer.step();
+        doctor.step(value, { input: x, target: y });
+      });
+    const { findings } = await doctor.report();
+    doctor.close();
+    expect(findings.map(({ id }) => id)).toContain('softmax-twice');
+  });
+});

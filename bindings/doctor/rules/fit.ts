@@ -46,14 +46,16 @@ export function probesOf({ batches, history, task, data }: Evidence): Probes | n
 }
 
 export function shuffled(e: Evidence, { within, across, held, rows }: Probes): Said | null {
-  const { train, validation, graded } = e;
+  const { train, validation, graded, history } = e;
   // What chance gives to so many rows.
   const chance = 0.05 + 2 / Math.sqrt(rows);
+  // and what to rows that it has not seen, which are right less often by chance the more they are.
+  const least = validation ? Math.min(chance, 0.05 + 1.2 / Math.sqrt(history.validation.rows)) : chance;
   const model = validation?.skill ?? train?.skill ?? 0;
   // A model that learned the wrong class of a group of rows is right by chance of whole groups: rows of the training
   // data itself tell better than it.
   const proven = held > chance + 0.25 && across < held - 0.25;
-  if (!(within < chance) || !(proven || (graded && model < chance))) return null;
+  if (!(within < chance) || !(proven || (graded && model < least))) return null;
   // Without rows that are right, nothing says that they could be.
   return {
     id: 'labels-shuffled',

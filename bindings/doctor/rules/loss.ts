@@ -16,15 +16,15 @@ export function softmaxTwice(e: Evidence): Said | null {
   const outside = form?.act === 'softmax' && entropy;
   const sigmoid =
     output.core === 'bceWithLogits' &&
-    (output.op === 'sigmoid' || form?.act === 'sigmoid' || (output.op === 'softmax' && output.unit));
-  const twice = entropy && output.probabilities;
+    (output.twice || output.op === 'sigmoid' || form?.act === 'sigmoid' || (output.op === 'softmax' && output.unit));
+  const twice = (entropy && output.probabilities) || output.twice;
   if (!outside && !sigmoid && !twice) return null;
-  const inside = form?.act === '' || !form ? output.path : null;
+  const inside = form?.act === '' || !form || (output.twice && output.op === 'softmax') ? output.path : null;
   return {
     id: 'softmax-twice',
     where: inside,
     confidence: 0.95,
-    told: ['twice', sigmoid, inside],
+    told: ['twice', output.twice && !sigmoid ? 'logSoftmax' : output.core, inside],
   };
 }
 

@@ -44,11 +44,11 @@ type Misfits = typeof misfits;
 export type Misfit = { [K in keyof Misfits]: readonly [K, ...Parameters<Misfits[K]>] }[keyof Misfits];
 
 export const loss = {
-  /** @param inside the path of the module that has it; null: it is outside of the model */
-  twice: (isSigmoid: boolean, inside: string | null): Words => {
-    const [name, what] = isSigmoid ? [LOGITS, 'sigmoid'] : ['crossEntropy', 'softmax'];
+  /** @param by what takes one itself @param inside the path of the module that has it; null: it is outside */
+  twice: (by: string, inside: string | null): Words => {
+    const [name, what] = by.startsWith('bce') ? [LOGITS, 'sigmoid'] : ['crossEntropy', 'softmax'];
     return [
-      `The loss, ${name}, computes the ${what} itself and gets what is one already${inside ? ` (of ${inside})` : ''}.`,
+      `The loss, ${by === 'logSoftmax' ? 'by logSoftmax' : name}, computes the ${what} itself and gets what is one already${inside ? ` (of ${inside})` : ''}.`,
       'Of numbers from 0 to 1 a second one is almost even: gradients are small, and the loss cannot come near 0.',
       inside === null
         ? `const loss = functional.${name}(model.forward(x), y); // without ${what}`
