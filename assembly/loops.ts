@@ -5,7 +5,18 @@
 // Sums go by a fixed tree: short chains in f32 (8 additions a lane), joined in f64. So the error does not grow with the
 // length, and the value does not depend on the alignment. Parameters are numbers and not vectors: V8's revectorizer
 // (Node 26) ends the process over a pair of vector arguments of a call.
-import { lanesMask, loadBytes, loadPart, promoteHigh, storeBytes, storePart } from "./lanes";
+import {
+  lanesMask,
+  loadBytes,
+  loadLanes,
+  loadPart,
+  narrowed,
+  promoteHigh,
+  storeBytes,
+  storeLanes,
+  storePart,
+  widened,
+} from "./lanes";
 import {
   Backward,
   KEEPS,
@@ -206,4 +217,36 @@ export function mapBytes<F>(out: usize, x: usize, n: i32): void {
   const f = changetype<F>(0);
   for (; n >= 16; n -= 16, out += 16, x += 16) v128.store(out, f.forward(v128.load(x)));
   if (n > 0) storeBytes(out, f.forward(loadBytes(x, n)), n);
+}
+
+/** out[i] = F.forward(x[i]), an i32 brought within 0 and 255, as a byte. */
+@inline
+export function mapToBytes<F>(out: usize, x: usize, n: i32): void {
+  const f = changetype<F>(0);
+  for (; n >= 16; n -= 16, out += 16, x += 64) {
+    const a = f.forward(v128.load(x)),
+      b = f.forward(v128.load(x, 16));
+    v128.store(out, narrowed(a, b, f.forward(v128.load(x, 32)), f.forward(v128.load(x, 48))));
+  }
+  for (; n > 0; n -= 4, out += 4, x += 16) {
+    const lanes = min(n, 4);
+    const v = f.forward(loadLanes(x, lanes));
+    storeBytes(out, narrowed(v, v, v, v), lanes);
+  }
+}
+
+/** out[i] = F.forward(x[i]), for bytes x, given as i32s. */
+@inline
+export function mapFromBytes<F>(out: usize, x: usize, n: i32): void {
+  const f = changetype<F>(0);
+  for (; n >= 16; n -= 16, out += 64, x += 16) {
+    v128.store(out, f.forward(widened(v128.load32_zero(x))));
+    v128.store(out, f.forward(widened(v128.load32_zero(x, 4))), 16);
+    v128.store(out, f.forward(widened(v128.load32_zero(x, 8))), 32);
+    v128.store(out, f.forward(widened(v128.load32_zero(x, 12))), 48);
+  }
+  for (; n > 0; n -= 4, out += 16, x += 4) {
+    const lanes = min(n, 4);
+    storeLanes(out, f.forward(widened(loadBytes(x, lanes))), lanes);
+  }
 }

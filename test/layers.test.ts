@@ -22,6 +22,7 @@ const LAYERS = [
   'takes.ts',
   'kernels/',
   'generated/kernel-calls.ts',
+  'generated/lanes.ts',
   'engine/',
   'gradient-watch.ts',
   'tensor.ts',

@@ -5,6 +5,7 @@ export default defineConfig({
   input: [
     'tools/compile-kernels.ts',
     'tools/generate-kernels.ts',
+    'tools/generate-lanes.ts',
     'tools/install-engines.ts',
     'tools/lint-kernels.ts',
     'tools/size.ts',

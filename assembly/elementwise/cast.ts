@@ -1,40 +1,7 @@
 // Conversions between f32, i32 and u8 (Tensor.to), n contiguous elements. From f32 they truncate toward zero; what does
 // not fit becomes the nearest number that does, and NaN becomes 0. Every kernel overwrites out.
-import { loadBytes, loadLanes, narrowed, storeBytes, storeLanes, widened } from "../lanes";
-import { map } from "../loops";
+import { map, mapFromBytes, mapToBytes } from "../loops";
 import { Identity } from "../ops";
-
-/** out[i] = F.forward(x[i]), an i32 brought within 0 and 255, as a byte. */
-@inline
-function mapToBytes<F>(out: usize, x: usize, n: i32): void {
-  const f = changetype<F>(0);
-  for (; n >= 16; n -= 16, out += 16, x += 64) {
-    const a = f.forward(v128.load(x)),
-      b = f.forward(v128.load(x, 16));
-    v128.store(out, narrowed(a, b, f.forward(v128.load(x, 32)), f.forward(v128.load(x, 48))));
-  }
-  for (; n > 0; n -= 4, out += 4, x += 16) {
-    const lanes = min(n, 4);
-    const v = f.forward(loadLanes(x, lanes));
-    storeBytes(out, narrowed(v, v, v, v), lanes);
-  }
-}
-
-/** out[i] = F.forward(x[i]), for bytes x, given as i32s. */
-@inline
-function mapFromBytes<F>(out: usize, x: usize, n: i32): void {
-  const f = changetype<F>(0);
-  for (; n >= 16; n -= 16, out += 64, x += 16) {
-    v128.store(out, f.forward(widened(v128.load32_zero(x))));
-    v128.store(out, f.forward(widened(v128.load32_zero(x, 4))), 16);
-    v128.store(out, f.forward(widened(v128.load32_zero(x, 8))), 32);
-    v128.store(out, f.forward(widened(v128.load32_zero(x, 12))), 48);
-  }
-  for (; n > 0; n -= 4, out += 16, x += 4) {
-    const lanes = min(n, 4);
-    storeLanes(out, f.forward(widened(loadBytes(x, lanes))), lanes);
-  }
-}
 
 @final
 @unmanaged

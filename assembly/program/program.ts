@@ -14,7 +14,8 @@
 //
 // A loop's body follows it: elementwise commands of the same units. They run block by block, so that what one leaves
 // for the next stays in the first cache. Arguments of the body with step SCRATCH are offsets into this thread's
-// scratch.
+// scratch. Where a kernel was made for the loop (bindings/program/loop-kernels.ts), `count` is its number, else 0, and
+// `args` where workers find its module.
 import { dispatch, dispatchAny, LOOP } from "../generated/dispatch";
 import {
   awaitPost,
@@ -87,8 +88,14 @@ function slice(p: usize, lo: i32, hi: i32): void {
   dispatch(load<i32>(p), to);
 }
 
+/** Units [lo, hi) of the loop at `p` by the kernel that was made for it. Gives 0 where this thread cannot have it. */
+@external("env", "made")
+declare function made(kernel: i32, p: usize, lo: i32, hi: i32): i32;
+
 /** Units [lo, hi) of the loop at `p`, block by block through its body. */
 function loop(p: usize, lo: i32, hi: i32): void {
+  const kernel = load<i32>(p, COUNT);
+  if (kernel && made(kernel, p, lo, hi)) return;
   const block = load<i32>(p, GRAIN),
     inner = load<i32>(p, SCALE);
   for (let at = lo; at < hi; at += block) {

@@ -13,9 +13,10 @@ import {
   type Simd,
   type UrlLike,
 } from './builds.ts';
-import { type Exports, type Granted, instantiateBuild, ownMemory, sharedMemory } from './instance.ts';
+import { type Exports, type Granted, instantiateBuild, type LoopKernel, ownMemory, sharedMemory } from './instance.ts';
 import { type Linked, linked } from './kernels.ts';
 import { Lists } from './lists.ts';
+import { type Loops, loops, type Workshop } from './loops.ts';
 import { OneThread, type Threads } from './one-thread.ts';
 import type { Settings } from './options.ts';
 import { isNode, now } from './platform.ts';
@@ -29,6 +30,8 @@ export interface Runtime extends Linked {
   readonly exports: Exports;
   readonly lists: Lists;
   readonly threads: Threads;
+  /** What makes kernels for the loops of programs, where there is something. */
+  readonly loops: Loops | null;
   readonly build: Simd;
   readonly tile: Tile;
   readonly revectorized: boolean;
@@ -117,7 +120,24 @@ const library = {
   workerError: (message: string) => new WorkerError(message),
 };
 
+/** What makes kernels for loops, where compile() brings it; else it says why there is none. */
+function makerOf(
+  brought: ((workshop: Workshop) => Loops) | string | undefined,
+  revectorized: boolean,
+  workshop: Workshop,
+): Loops | null {
+  if (brought === undefined) return null;
+  // What is made while it runs nobody has compared with other vectors than of 128 bits.
+  const lack = revectorized ? '256-bit vectors' : brought;
+  if (typeof lack !== 'string') return lack(workshop);
+  workshop.note(`chains of elementwise ops run op by op: ${lack}`);
+  return null;
+}
+
 async function assemble(settings: Settings): Promise<Runtime> {
+  const loading = loops
+    .load?.()
+    .catch((error: Error) => `loop-kernels.js of the package did not load (${error.message})`);
   const { simd, build, loaded, granted, threads: wanted, reasons, pool } = await choose(settings);
   const wide = settings.revectorize ? await widen(loaded, build) : { module: null, reason: PLAIN };
   const module = wide.module ?? loaded.module;
@@ -126,21 +146,32 @@ async function assemble(settings: Settings): Promise<Runtime> {
       ? await pickTile(module, build, wide.module ? 'wide' : 'plain')
       : { tile: settings.tile, reason: 'asked for' };
   reasons.push(wide.reason, `tile ${tile}: ${reason}`);
-  const exports = await instantiateBuild(module, granted.memory);
+  const kernels: LoopKernel[] = [];
+  const exports = await instantiateBuild(module, granted.memory, kernels);
   setTile(exports, tile);
   const arena = new Arena(granted.memory, Number(exports.heap_base?.()) >>> 0, granted.limit);
   const lists = new Lists(arena, exports);
   const alone = new OneThread(arena, exports, lists);
+  const note = (lack: string): void => void reasons.push(lack);
   const parts = { ...library, wordsAt: (address: number) => new Words(arena, address) };
   const team = (await pool)?.startPool(parts, alone, {
     ...{ module, wanted, tile: TILES.indexOf(tile), tried: settings.threads === 'auto' },
     worker: settings.worker ? () => String(resolveUrl(settings.worker as UrlLike)) : null,
-    note: (lack) => reasons.push(lack),
+    note,
   });
   const threads = (await team) ?? alone;
   const revectorized = wide.module !== null;
   const calls = linked(exports, alone, threads);
-  return { ...calls, arena, exports, lists, threads, build: simd, tile, revectorized, reasons };
+  const workshop = {
+    arena,
+    memory: granted.memory,
+    shared: build.endsWith('-threads'),
+    relaxed: simd === 'relaxed',
+    kernels,
+    note,
+  };
+  const made = makerOf(await loading, revectorized, workshop);
+  return { ...calls, arena, exports, lists, threads, loops: made, build: simd, tile, revectorized, reasons };
 }
 
 /** Starts a runtime. @throws BackendError, whatever the engine says */

@@ -3,13 +3,26 @@
 /** Bytes in the control block (assembly/program/threads.ts) of the words that only this file and the pool know. */
 export const ARRIVED = 16; // counts the workers that have an instance
 export const COUNT = 20; // how many threads the team has, as soon as that is known
+/** Which word of a loop says where the module is that was made for it; see bindings/program/loop-kernels.ts. */
+const MODULE = 6;
 
 /**
  * A worker takes its number as it arrives, and waits until the team is made up: those that come later than that leave.
  */
 const SERVE = `const serve = ({ module, memory, control, workspaces, scratches, tile }, ready) => {
   const now = () => performance.now();
-  const { exports: kernels } = new WebAssembly.Instance(module, { env: { memory, now, abort() {} } });
+  const loops = [];
+  const make = (words) => {
+    try {
+      const i32 = new Int32Array(memory.buffer), at = i32[(words >>> 2) + ${MODULE}] >>> 0;
+      const bytes = new Uint8Array(memory.buffer, at + 4, i32[at >>> 2]).slice();
+      return new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } }).exports.f;
+    } catch {
+      return () => 0;
+    }
+  };
+  const made = (kernel, words, from, to) => (loops[kernel] ??= make(words))(words, from, to);
+  const { exports: kernels } = new WebAssembly.Instance(module, { env: { memory, now, made, abort() {} } });
   kernels._initialize?.();
   kernels.gemm_set_tile(tile);
   const words = new Int32Array(memory.buffer);

@@ -1,7 +1,8 @@
 // A trace laid out in memory, as assembly/program/program.ts reads it, and run by one call.
 import { dtypes, type TypedArray } from '../dtypes.ts';
 import type { Runtime } from '../engine/engine.ts';
-import type { Ref } from '../kernels/command.ts';
+import { loops } from '../engine/loops.ts';
+import { operandsOf, type Ref } from '../kernels/command.ts';
 import { encode, encodeLoop, LOOP_WORDS, Words, wordsOf } from '../kernels/encode.ts';
 import type { Block } from '../memory/arena.ts';
 import type { Constant } from './graph.ts';
@@ -23,6 +24,14 @@ export interface Place {
   readonly words: { at: number; offset: number }[];
   pointer: number;
 }
+
+loops.load = async () => {
+  const { LoopKernels } = await import('./loop-kernels.ts');
+  return (workshop) => new LoopKernels({ ...workshop, operandsOf, wordsOf, LOOP_WORDS });
+};
+
+/** Runs after which loops get kernels of their own: to make one takes as long as a few runs. */
+const EARLY = 3;
 
 const ALIGN = 64;
 const alignUp = (bytes: number): number => Math.ceil(bytes / ALIGN) * ALIGN;
@@ -57,6 +66,7 @@ export class Program {
   readonly #constants = new Map<Block, number>();
   readonly #begin: number;
   readonly #end: number;
+  #runs = 0;
 
   /** @throws OutOfMemoryError */
   constructor(runtime: Runtime, { nodes, commands, constants, inside, outside, alive }: Source) {
@@ -158,12 +168,20 @@ export class Program {
    * @param stopped gets each check that stops it, and throws, or does what a step of the host does: then it goes on
    */
   run(stopped: (check: Lowered) => void, from = this.#begin, to = this.#end): void {
+    if (from === this.#begin && ++this.#runs === EARLY) this.#adoptLoops();
     for (let at = from; at < to; ) {
       const answer = this.#runtime.threads.run(at, to);
       if (answer === 0) return;
       const found = this.infos.find((info) => info.from === answer) as StepInfo;
       stopped((found.step.tasks[0] as Task).command);
       at = found.to;
+    }
+  }
+
+  #adoptLoops(): void {
+    for (const { step, from } of this.infos) {
+      const loop = this.#plan.loops.get(step);
+      if (loop) this.#runtime.loops?.adopt(step, loop, from);
     }
   }
 

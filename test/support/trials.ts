@@ -159,6 +159,26 @@ function fill({ type, writes, reads, below }: BufferSpec, n: number, seed: numbe
   return writes && !reads ? new Float32Array(n).fill(7) : floats(n, seed, writes);
 }
 
+/** NaN, infinities, zeros, denormals, and what lies at the ends of f32. */
+const SPECIAL = [
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+  0,
+  -0,
+  1e-45,
+  -1e-40,
+  3.4e38,
+  -88.5,
+  90,
+];
+
+/** Puts special numbers among what is read. */
+function strew(view: ArrayBufferView, seed: number): void {
+  if (view instanceof Float32Array)
+    for (let i = seed; i < view.length; i += 3) view[i] = SPECIAL[(i * 7 + seed) % SPECIAL.length] as number;
+}
+
 /** What lies in the operands that a call wrote, as bits. */
 export type Written = Readonly<Record<string, Int32Array | Uint8Array>>;
 
@@ -208,14 +228,14 @@ export class TrialMemory {
     return this.#list;
   }
 
-  /** The command of a call, with an operand for each buffer. */
-  command(kernel: KernelName, call: Call): Command {
+  /** The command of a call, with an operand for each buffer. @param special whether with numbers of every kind */
+  command(kernel: KernelName, call: Call, special = false): Command {
     const sizes = sizesOf({ kernel, call });
     const result: Record<string, Argument> = {};
     this.#buffers = [];
     this.#top = this.#from;
     for (const [name, spec] of operandsOf(kernel)) {
-      if (spec.kind === 'buffer') result[name] = call[name] === null ? null : this.#buffer(name, spec, sizes);
+      if (spec.kind === 'buffer') result[name] = call[name] === null ? null : this.#buffer(name, spec, sizes, special);
       else if (spec.kind === 'algorithm') {
         const given = spec.with.map((x) => (typeof x === 'number' ? x : call[x]));
         result[name] = Number(
@@ -226,9 +246,10 @@ export class TrialMemory {
     return { kernel, call: result };
   }
 
-  #buffer(name: string, spec: BufferSpec, sizes: Numbers): Ref {
+  #buffer(name: string, spec: BufferSpec, sizes: Numbers, special: boolean): Ref {
     const n = extentOf(spec, sizes);
     const view = fill(spec, n, this.#buffers.length, sizes);
+    if (special && spec.reads) strew(view, this.#buffers.length);
     const content = new Uint8Array(view.buffer, view.byteOffset, n * BYTES[spec.type]);
     const at = ((this.#top + 63) & -64) + GUARD;
     this.#top = at + content.length + GUARD;
