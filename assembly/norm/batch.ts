@@ -174,7 +174,7 @@ export function batch_norm_forward_f32(
   act: i32,
 ): void {
   least = act == ACT_RELU ? 0 : -Infinity;
-  mapChannels<BatchNorm>(out, x, 0, mean, rstd, weight, bias, 0, 0, n, c, s, stride);
+  mapChannels<BatchNorm>(out, x, 0, mean, rstd, weight, bias, 0, 0, n, c, s, stride, 1);
 }
 
 /**
@@ -204,8 +204,9 @@ export function batch_norm_backward_params_f32(
 }
 
 /**
- * Reverses batch_norm_forward_f32 in x: dx = weight * rstd * (g - dbias / N - xhat * dweight / N), N = n * s: the
- * gradient through the batch's own mean and variance, with dweight = sum of g * xhat and dbias = sum of g.
+ * Reverses batch_norm_forward_f32 in x: dx = weight * rstd * (g - dbias / N - xhat * dweight / N), N = count, n * s
+ * of the whole batch: the gradient through the batch's own mean and variance, with dweight = sum of g * xhat and
+ * dbias = sum of g.
  */
 export function batch_norm_backward_f32(
   dx: usize,
@@ -220,8 +221,9 @@ export function batch_norm_backward_f32(
   c: i32,
   s: i32,
   stride: i32,
+  count: i32,
 ): void {
-  mapChannels<BatchNormGradient>(dx, g, x, mean, rstd, weight, 0, dweight, dbias, n, c, s, stride);
+  mapChannels<BatchNormGradient>(dx, g, x, mean, rstd, weight, 0, dweight, dbias, n, c, s, stride, count);
 }
 
 /**
@@ -238,5 +240,5 @@ export function batch_norm_backward_eval_f32(
   s: i32,
   stride: i32,
 ): void {
-  mapChannels<BatchNormEvalGradient>(dx, g, 0, 0, rstd, weight, 0, 0, 0, n, c, s, stride);
+  mapChannels<BatchNormEvalGradient>(dx, g, 0, 0, rstd, weight, 0, 0, 0, n, c, s, stride, 1);
 }

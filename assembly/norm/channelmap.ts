@@ -100,7 +100,7 @@ function mapEight<F>(
   }
 }
 
-/** out[n, c, s] = the channel map F of x and y, samples `stride` elements apart. */
+/** out[n, c, s] = the channel map F of x and y, samples `stride` elements apart; a channel has N = `count` values. */
 export function mapChannels<F>(
   out: usize,
   x: usize,
@@ -115,8 +115,9 @@ export function mapChannels<F>(
   c: i32,
   s: i32,
   stride: i32,
+  count: i32,
 ): void {
-  const inverse = f32x4.splat(<f32>(1 / (<f64>n * <f64>s)));
+  const inverse = f32x4.splat(<f32>(1 / <f64>count));
   const skip = (<usize>s) << 2,
     sample = (<usize>stride) << 2;
   const step = s == 1 ? max(8, SHARING_BYTES / max(4, <i32>sample)) : 1;

@@ -47,13 +47,11 @@ const cost = ({ dims }: { readonly dims: readonly number[] }): number => {
 const byImage = { cut: () => ({ along: 'batch' as const, grain: 1 }), cost };
 
 type Channels = { readonly groups: number; readonly out: number };
-/** Channels lie side by side in NHWC, and threads should write to the same cache line only where there is no other. */
-const byChannels = ({ groups, out }: Channels) => {
-  const grain = groups * out < 64 ? 8 : 16;
-  return groups === 1
-    ? { along: 'out' as const, grain }
-    : { along: 'groups' as const, grain: Math.ceil(grain / Math.max(1, out)) };
-};
+/** Channels lie side by side in NHWC, and threads should not write to the same cache line. */
+const byChannels = ({ groups, out }: Channels) =>
+  groups === 1
+    ? { along: 'out' as const, grain: 16 }
+    : { along: 'groups' as const, grain: Math.ceil(16 / Math.max(1, out)) };
 
 /** Fewer lines of a depthwise convolution than these are not cut, where there are channels enough. */
 const LINES = 28;

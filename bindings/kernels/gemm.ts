@@ -4,6 +4,8 @@ import { algorithm, code, input, kernel, list, maybe, output, size, workspace } 
 /** What the epilogue of a product or a convolution does with each sum. */
 export const activations = code('none', 'relu');
 
+/** Most rows with neighbouring steps that a product does not pack: MC of assembly/gemm/blocked.ts. */
+const UNPACKED = 144;
 /** Nanoseconds of one multiply-add in a matrix product. */
 export const MULTIPLY_ADD = 0.04;
 
@@ -48,8 +50,10 @@ export const gemmKernels = {
       dims: batch,
     },
     {
-      cut: ({ rank, m, n }) => {
+      cut: ({ rank, m, n, aCol }) => {
         if (rank > 0) return { along: 'batch', grain: 1 };
+        // So few rows are read as they lie, and each slice packs its own columns alone.
+        if (m <= UNPACKED && aCol === 1 && n >= 64) return { along: 'n', grain: n < 512 ? 16 : 32 };
         // Whole tiles are the fastest.
         if (m >= 16 && (m >= n / 4 || n < 64)) return { along: 'm', grain: m < 192 ? 8 : 24 };
         return n >= 64 ? { along: 'n', grain: 32 } : null;

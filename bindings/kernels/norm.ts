@@ -153,8 +153,9 @@ export const batchNormKernels = optional(() => ({
       dweight: channel(),
       dbias: channel(),
       ...channelSizes,
+      count: size,
     },
-    byChannel,
+    bySample,
   ),
   batch_norm_backward_eval_f32: kernel(
     {

@@ -163,8 +163,7 @@ const windows = ({ stride, padding, dilation, groups, layout }: ConvAttrs): Conv
 
 /** The sum of every channel. */
 function channelSums(o: Ops, g: Tensor, { layout }: ConvAttrs): Tensor {
-  if (layout === 'nhwc') return sum(o, g, 0, g.ndim - 1);
-  return sum(o, sum(o, g, 2, g.ndim), 0, 1);
+  return sum(o, layout === 'nhwc' ? sum(o, g, 1, g.ndim - 1) : sum(o, g, 2, g.ndim), 0, 1);
 }
 
 const spatial = (x: Shape, attrs: ConvAttrs): Shape => orderOf(attrs).image(x).slice(2);

@@ -283,7 +283,10 @@ export const batchNormRows = family(calling(batchNormKernels, s), () => ({
       expectShape(op, 'the gradient of the bias', dbias, [c]);
       return { dx: make(x.sizes, 'f32') };
     },
-    forward: (k, { dx }, inputs) => k.batch_norm_backward_f32({ dx, ...inputs, ...channels(inputs.x) }),
+    forward: (k, { dx }, inputs) => {
+      const sizes = channels(inputs.x);
+      k.batch_norm_backward_f32({ dx, ...inputs, ...sizes, count: sizes.n * sizes.s });
+    },
   }),
   batchNormBackwardEval: row(s.batchNormBackwardEval, {
     outputs: (make, { g, rstd, weight }, _, op) => {

@@ -1,6 +1,6 @@
 // What makes a list of commands smaller and faster before it becomes a program: nothing here changes a bit of the
 // results.
-import { byRows, costOf, type Ref, type Slices, slicesOf, touchesOf, WORTH_SHARING } from '../kernels/command.ts';
+import { byRows, costOf, type Ref, type Slices, slicesOf, touchesOf } from '../kernels/command.ts';
 import { descriptorOf } from '../kernels/table.ts';
 import type { Block } from '../memory/arena.ts';
 import { chains, type Link } from './chains.ts';
@@ -118,9 +118,12 @@ function linkOf({ command, touches, slices }: Task): Link {
   return { elements: units * row, row, operands, checks };
 }
 
+/** Nanoseconds that a command of a program has to take for threads to share it: they are at work, and wait for each other. */
+const WORTH_CUTTING = 5000;
+
 /** Cuts only what is worth it. */
 function thrifty(task: Task): Task {
-  return task.slices && costOf(task.command) < WORTH_SHARING ? { ...task, slices: null } : task;
+  return task.slices && costOf(task.command) < WORTH_CUTTING ? { ...task, slices: null } : task;
 }
 
 /** The commands of a chain as one loop: all by rows, where one of them goes by rows. */

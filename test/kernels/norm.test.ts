@@ -183,7 +183,7 @@ describe.each(builds)('%s', (build) => {
       bench.run('batch_norm_backward_params_f32', dweight, dbias, gp, xp, mean, rstd, n, c, s, c * s, bench.f32(4096));
       expectClose(bench.readF32(dweight, c), expected.dweight, `dweight ${label}`, steep * count);
       expectClose(bench.readF32(dbias, c), expected.dbias, `dbias ${label}`, count);
-      bench.run('batch_norm_backward_f32', out, gp, xp, mean, rstd, wp, dweight, dbias, n, c, s, c * s);
+      bench.run('batch_norm_backward_f32', out, gp, xp, mean, rstd, wp, dweight, dbias, n, c, s, c * s, count);
       expectClose(bench.readF32(out, layout.size), expected.dx, `dx ${label}`, 4 * steep);
       bench.run('batch_norm_backward_eval_f32', out, gp, rstd, wp, n, c, s, c * s);
       expectClose(bench.readF32(out, layout.size), expected.dxEval, `dx in eval mode ${label}`, steep);

@@ -71,9 +71,28 @@ export function sumOver(backend: Backend, x: Info, axes: readonly number[]): Inf
   return y;
 }
 
-/** y = factor · the sum over the axis. Operands are named one by one, here and below: to spread them takes long. */
-function addUp({ kernels }: Backend, y: Data, { x, outer, r, inner }: Split, factor: number): void {
-  kernels.sum_f32({ y, x, outer, r, inner, stride: inner, factor });
+/** Elements of one long sum of a few columns that are worth the time of several threads. */
+const LONG = 1 << 17;
+const FEW_COLUMNS = 32;
+/** Parts of such a sum: the largest of these powers of 2 that divides it. */
+const MOST_PARTS = 64;
+
+/**
+ * y = factor · the sum over the axis: of a long one the sums of parts first, which threads share, whether there are any
+ * or not. Operands are named one by one, here and below: to spread them takes long.
+ */
+function addUp(backend: Backend, y: Data, { x, outer, r, inner }: Split, factor: number): void {
+  const { kernels } = backend;
+  let parts = 1;
+  if (outer === 1 && inner < FEW_COLUMNS && r * inner >= LONG)
+    while (parts < MOST_PARTS && r % (2 * parts) === 0) parts *= 2;
+  if (parts === 1) {
+    kernels.sum_f32({ y, x, outer, r, inner, stride: inner, factor });
+    return;
+  }
+  const sums = backend.temporary(parts * inner, 'float32');
+  kernels.sum_f32({ y: sums, x, outer: parts, r: r / parts, inner, stride: inner, factor: 1 });
+  kernels.sum_f32({ y, x: sums, outer, r: parts, inner, stride: inner, factor });
 }
 
 /** What a reduction calls. */
