@@ -80,6 +80,12 @@ export interface LoaderOptions {
   batchSize?: number;
   /** Whether each pass goes in a new random order. @defaultValue false */
   shuffle?: boolean;
+  /**
+   * Which examples a pass has, and in which order, such as a `RandomSampler` or a `DistributedSampler`; it takes the
+   * place of `shuffle` and `seed`.
+   * @defaultValue null
+   */
+  sampler?: LoaderSampler | null;
   /** Whether a last batch that is not full is left out. @defaultValue false */
   dropLast?: boolean;
   /**
@@ -90,13 +96,23 @@ export interface LoaderOptions {
   seed?: number | null;
 }
 
+/** What a loader asks for the examples of a pass: the samplers of `retrograd/data` are such. */
+export interface LoaderSampler {
+  /** How many examples a pass has. */
+  readonly length: number;
+  /** Of its orders. @internal */
+  readonly seed: { readonly value: number };
+  /** Their numbers, for the seed and the number of a pass. @internal */
+  draw(seed: number, epoch: number): Int32Array;
+}
+
 /** Where a pass stands: what {@link DataLoader.loadState} needs to go on with the very next batch. */
 export interface LoaderState {
   /** Passes begun before this one. */
   epoch: number;
   /** Batches of this pass that were given out. */
   batch: number;
-  /** The seed that this pass drew, where the loader has none of its own and shuffles. */
+  /** The seed that this pass drew, where the loader has none of its own and shuffles; that of its sampler. */
   seed?: number;
 }
 
@@ -128,7 +144,7 @@ function lengthOf(dataset: Dataset): number {
 }
 
 const dataLoader = signature(
-  'DataLoader(dataset: object, batchSize: int = 1, shuffle: bool|null = null, -sampler: null = null, -batchSampler: null = null, ' +
+  'DataLoader(dataset: object, batchSize: int = 1, shuffle: bool|null = null, sampler: object|null = null, -batchSampler: null = null, ' +
     '-numWorkers: int = 0, -collateFn: null = null, -pinMemory: bool = false, dropLast: bool = false, -timeout: number = 0, ' +
     '-workerInitFn: null = null, -multiprocessingContext: null = null, -generator: null = null, *, seed: int|null = null)',
 );
@@ -154,6 +170,7 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
   readonly batchSize: number;
   readonly #shuffle: boolean;
   readonly #seed: number | null;
+  readonly #sampler: LoaderSampler | null;
   readonly #dropLast: boolean;
   /** Where the pass that was begun last stands; before the first, where that will begin. */
   #last: LoaderState = { epoch: 0, batch: 0 };
@@ -165,14 +182,25 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
    * @param dataset has `length` and `batch(indices)`
    * @throws ArgumentError unless it has, batchSize ≥ 1 and seed ≥ 0
    */
-  constructor(...args: Arguments<[dataset: Dataset<B>], [batchSize: number, shuffle: boolean], LoaderOptions>) {
+  constructor(
+    ...args: Arguments<
+      [dataset: Dataset<B>],
+      [batchSize: number, shuffle: boolean, sampler: LoaderSampler | null],
+      LoaderOptions
+    >
+  ) {
     const values = dataLoader.parse(args);
-    const [dataset, batchSize, shuffle] = values as [Dataset<B>, number, boolean];
+    const [dataset, batchSize, shuffle, sampler] = values as [Dataset<B>, number, boolean, LoaderSampler | null];
     const [dropLast, seed] = [values[8] as boolean, values[13] as number | null];
     lengthOf(dataset);
     if (batchSize < 1) throw new ArgumentError(`DataLoader: expected batchSize >= 1, got ${batchSize}`);
     if (seed !== null && seed < 0) throw new ArgumentError(`DataLoader: expected seed >= 0, got ${seed}`);
+    if (sampler && (shuffle || seed !== null || typeof sampler.draw !== 'function'))
+      throw new ArgumentError(
+        `DataLoader: expected a sampler of retrograd/data, without shuffle and seed, got ${describe(sampler)}; give those to the sampler`,
+      );
     this.dataset = dataset;
+    this.#sampler = sampler;
     this.batchSize = batchSize;
     this.#shuffle = shuffle ?? false;
     this.#seed = seed;
@@ -181,7 +209,7 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
 
   /** Batches of one pass. */
   get length(): number {
-    const batches = lengthOf(this.dataset) / this.batchSize;
+    const batches = (this.#sampler?.length ?? lengthOf(this.dataset)) / this.batchSize;
     return this.#dropLast ? Math.floor(batches) : Math.ceil(batches);
   }
 
@@ -215,6 +243,11 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
 
   /** The order of the pass at `place`. */
   #order(place: LoaderState, length: number): Int32Array | null {
+    const sampler = this.#sampler;
+    if (sampler) {
+      place.seed ??= sampler.seed.value;
+      return sampler.draw(place.seed, place.epoch);
+    }
     if (!this.#shuffle) return null;
     if (this.#seed === null) place.seed ??= drawSeed();
     return new Shuffle(this.#seed ?? (place.seed as number), place.epoch).order(length);
@@ -222,8 +255,8 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
 
   *#batches(place: LoaderState): Generator<B, void, undefined> {
     const { dataset, batchSize, length: batches } = this;
-    const count = lengthOf(dataset);
-    const order = this.#order(place, count);
+    const order = this.#order(place, lengthOf(dataset));
+    const count = order?.length ?? dataset.length;
     while (place.batch < batches) {
       const from = place.batch++ * batchSize;
       const to = Math.min(count, from + batchSize);

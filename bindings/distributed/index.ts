@@ -14,4 +14,7 @@ export {
 export { DistributedError } from './error.ts';
 export { allGatherObject, broadcastObject } from './objects.ts';
 export { DataParallel, type DataParallelOptions } from './parallel/data-parallel.ts';
+export { shardOptimizer } from './parallel/sharded-optimizer.ts';
+export { SyncBatchNorm } from './parallel/sync-batch-norm.ts';
+export { DistributedSampler, type DistributedSamplerOptions } from './sampler.ts';
 export { finalize, type InitOptions, init, rank, worldSize } from './world.ts';

@@ -38,9 +38,9 @@ export interface DataParallelOptions {
    */
   findUnusedParameters?: boolean;
   /**
-   * `'fixed'`: gradients are computed by {@link DataParallel.inShards} alone, in `shards` parts of the global batch, and
-   * added in their order, so that any number of ranks gives the same bits; it needs room for the gradients of all shards
-   * of a rank. `'any'` is faster, and the last bits depend on the number of ranks.
+   * `'fixed'`: gradients are computed by {@link DataParallel.inShards} alone, in `shards` parts of the global batch,
+   * and added in their order, so that any number of ranks gives the same bits; it needs room for the gradients of all
+   * shards of a rank. `'any'` is faster, and the last bits depend on the number of ranks.
    * @defaultValue 'any'
    */
   order?: 'any' | 'fixed';
@@ -179,9 +179,9 @@ export class DataParallel<M extends Module = Module> extends Module {
   }
 
   /**
-   * Computes the gradients of this rank's batch shard by shard, and leaves the mean of those of all shards of all ranks
-   * in `.grad`: with `order: 'fixed'` to the same bits for any number of ranks. Each shard has a stream of random numbers
-   * and, in batch norm, statistics of its own; buffers become what the first of all shards made them.
+   * Computes the gradients of this rank's batch shard by shard, and leaves the mean of those of all shards of all
+   * ranks in `.grad`: with `order: 'fixed'` to the same bits for any number of ranks. Each shard has a stream of random
+   * numbers and, in batch norm, statistics of its own; buffers become what the first of all shards made them.
    * @param args what computes the loss of a shard and calls its backward(), and the batch of this rank: tensors whose
    *   rows the shards share
    * @returns what that gives, for each shard of this rank
