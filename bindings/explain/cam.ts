@@ -1,11 +1,12 @@
 // Class activation maps: where in an image a layer of convolutions finds what the output comes from.
+import type { Alike, Tensors } from '../autograd/lists.ts';
 import { interpolate } from '../functional/interpolate.ts';
 import { formatShape, ShapeError } from '../memory/errors.ts';
 import type { Module } from '../nn/module.ts';
 import type { Tensor } from '../tensor.ts';
 import { atLayer, expectLayer, LAYER, type LayerAttribution, type LayerOptions, layered } from './layer.ts';
-import { attributing } from './method.ts';
-import type { AttributionWith } from './options.ts';
+import { alikeInputs } from './method.ts';
+import type { Model } from './options.ts';
 import { guided } from './rectifiers.ts';
 import type { Subject } from './subject.ts';
 
@@ -103,7 +104,11 @@ export interface GuidedGradCamOptions extends LayerOptions {
  * Guided backpropagation times Grad-CAM (Selvaraju et al. 2017; Captum's `GuidedGradCam`).
  * @returns of the shape of each input
  */
-export const guidedGradCam: AttributionWith<GuidedGradCamOptions> = attributing(
+export const guidedGradCam: <I extends Tensors>(
+  model: Model,
+  inputs: I,
+  options: GuidedGradCamOptions,
+) => Alike<I, Tensor> = alikeInputs(
   'guidedGradCam',
   `${LAYER}, interpolateMode: 'nearest'|'linear' = 'nearest'`,
   (subject: Subject, given: Module | null, mode: 'nearest' | 'linear') => {

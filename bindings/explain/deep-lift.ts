@@ -123,7 +123,7 @@ function ruleFor(subject: Subject, pair: Pair): Parameters<typeof override>[1] |
 }
 
 /** The multipliers of `inputs` against `baselines`. @throws ArgumentError, GradError */
-function multipliers(subject: Subject, baselines: readonly Tensor[]): { found: Tensor[]; should: Tensor } {
+function multipliers(subject: Subject, baselines: readonly Tensor[]): Tensor[] {
   const { op, model } = subject;
   const run = (points: readonly Tensor[]) => {
     const leaves = subject.leaves(points);
@@ -146,7 +146,7 @@ function multipliers(subject: Subject, baselines: readonly Tensor[]): { found: T
     expectUnwritten(op, model, pair.there);
     override(step.node, rule);
   });
-  return { found: subject.slopes(here.result, here.leaves), should: here.result.detach().sub(there.result.detach()) };
+  return subject.slopes(here.result, here.leaves);
 }
 
 /** Options of {@link deepLift}. */
@@ -172,8 +172,8 @@ export const deepLift: AttributionWithDelta<DeepLiftOptions> = adding(
   BASELINE,
   (subject: Subject, wantsDelta: boolean, baseline: Baseline) => {
     const baselines = subject.baselines(baseline);
-    const { found, should } = multipliers(subject, baselines);
+    const found = multipliers(subject, baselines);
     const parts = found.map((m, i) => m.mul((subject.inputs[i] as Tensor).sub(baselines[i] as Tensor)));
-    return wantsDelta ? [...parts, deltaOf(parts, should, perSample)] : parts;
+    return wantsDelta ? [...parts, deltaOf(parts, subject.difference(), perSample)] : parts;
   },
 );

@@ -80,6 +80,27 @@ export function meanOnTheWay(
   return sums.reduce((total, group) => total.map((x, i) => x.add(group[i] as Tensor)));
 }
 
+/** What they take by name. */
+export const WAY =
+  ", nSteps: int = 50, method: 'gausslegendre'|'riemannLeft'|'riemannRight'|'riemannMiddle'|'riemannTrapezoid' = 'gausslegendre'";
+
+/** Integrated gradients of what a subject has, and where it is asked for how far they are from adding up. */
+export function integrated(
+  subject: Subject,
+  wantsDelta: boolean,
+  baseline: Baseline,
+  ...[nSteps, method]: [nSteps: number, method: Rule]
+): Tensor[] {
+  const { inputs, op } = subject;
+  const from = subject.baselines(baseline);
+  const mean = meanOnTheWay(subject, [from, inputs], ruleOf(op, method, nSteps), (points, times) =>
+    subject.gradients(points, times),
+  );
+  const parts = mean.map((g, i) => g.mul((inputs[i] as Tensor).sub(from[i] as Tensor)));
+  if (!wantsDelta) return parts;
+  return [...parts, deltaOf(parts, subject.difference(), perSample)];
+}
+
 /**
  * What each number of the inputs adds to the output, by the gradients on the straight way from a baseline (Sundararajan
  * et al. 2017; Captum's `IntegratedGradients`). All add up to the output less that of the baseline: `delta` says how
@@ -95,17 +116,8 @@ export function meanOnTheWay(
  */
 export const integratedGradients: AttributionWithDelta<IntegratedGradientsOptions> = adding(
   'integratedGradients',
-  `${BASELINE}, nSteps: int = 50, method: 'gausslegendre'|'riemannLeft'|'riemannRight'|'riemannMiddle'|'riemannTrapezoid' = 'gausslegendre'`,
-  (subject: Subject, wantsDelta: boolean, baseline: Baseline, nSteps: number, method: Rule) => {
-    const { inputs, op } = subject;
-    const from = subject.baselines(baseline);
-    const mean = meanOnTheWay(subject, [from, inputs], ruleOf(op, method, nSteps), (points, times) =>
-      subject.gradients(points, times),
-    );
-    const parts = mean.map((g, i) => g.mul((inputs[i] as Tensor).sub(from[i] as Tensor)));
-    if (!wantsDelta) return parts;
-    return [...parts, deltaOf(parts, subject.values(inputs).sub(subject.values(from)), perSample)];
-  },
+  `${BASELINE}${WAY}`,
+  integrated,
 );
 
 /** Options of {@link gradientShap}. */
@@ -163,6 +175,7 @@ export const gradientShap: AttributionWithDelta<GradientShapOptions> = adding(
   `${BASELINE}, nSamples: int = 50, stdevs: number|number[] = 0`,
   (subject: Subject, wantsDelta: boolean, baseline: Baseline, nSamples: number, stdevs: number | readonly number[]) => {
     const { inputs, op, n } = subject;
+    if (typeof baseline !== 'number') subject.expectInputs('sets of baselines');
     const from = sets(op, baseline, inputs);
     const noise = deviations(op, stdevs, inputs);
     const m = from.find((set) => typeof set !== 'number')?.sizes[0] ?? 1;

@@ -43,10 +43,10 @@ export {
   layerGradientXActivation,
   layerIntegratedGradients,
   layerOutput,
-  type Neuron,
   type NeuronOptions,
   neuronConductance,
 } from './layer.ts';
+export { type LimeOptions, lime } from './lime.ts';
 export {
   type AlphaBetaRule,
   type EpsilonRule,
@@ -57,6 +57,7 @@ export {
   type ZPlusRule,
 } from './lrp.ts';
 export type {
+  AtLayer,
   AttributeOptions,
   Attribution,
   AttributionWith,
@@ -65,8 +66,10 @@ export type {
   BaselineOptions,
   DeltaOptions,
   Model,
+  Neuron,
   Picture,
   PictureCard,
+  PlaceOptions,
   Target,
 } from './options.ts';
 export { deconvolution, guidedBackprop } from './rectifiers.ts';
@@ -78,6 +81,7 @@ export {
   counterfactuals,
   type MaximizationOptions,
 } from './search.ts';
+export { gridFeatures, type SuperpixelOptions, superpixels } from './segments.ts';
 export { kernelShap, type SamplingOptions, shapleyValueSampling, shapleyValues } from './shapley.ts';
 export {
   type BarChartOptions,

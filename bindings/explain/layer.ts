@@ -1,4 +1,5 @@
 // What a layer inside of a model computes, and what the output owes to it.
+import type { Alike, Tensors } from '../autograd/lists.ts';
 import { withTape } from '../autograd.ts';
 import { grad } from '../backward.ts';
 import { cat } from '../functional/shape.ts';
@@ -6,12 +7,13 @@ import { ArgumentError, describe } from '../memory/errors.ts';
 import { Module } from '../nn/module.ts';
 import { scope } from '../scope.ts';
 import { callable } from '../signature.ts';
-import { Tensor } from '../tensor.ts';
-import { meanOnTheWay } from './gradients.ts';
-import { attributing, BASELINE, declared, deltaOf } from './method.ts';
-import type { AttributeOptions, AttributionWith, Baseline, BaselineOptions, DeltaOptions, Model } from './options.ts';
+import type { Tensor } from '../tensor.ts';
+import { integrated, meanOnTheWay, WAY } from './gradients.ts';
+import { alikeInputs, BASELINE, declared } from './method.ts';
+import type { AttributeOptions, Baseline, BaselineOptions, DeltaOptions, Model, Neuron } from './options.ts';
 import { type Rule, ruleOf } from './rules.ts';
-import { explained, perSample, preserving, repeated, type Subject } from './subject.ts';
+import { explained, preserving, type Subject } from './subject.ts';
+import { kept, neuronOf, visited } from './visit.ts';
 
 /** Options of the ways that look at a layer. */
 export interface LayerOptions extends AttributeOptions {
@@ -42,28 +44,6 @@ export function expectLayer(op: string, layer: Module | null): Module {
   );
 }
 
-/** Calls `fn`, in which `layer` runs once, and has `visit` say what goes on of its output. @throws ArgumentError */
-export function visited<T>(op: string, layer: Module, visit: (y: Tensor) => Tensor, fn: () => T): T {
-  let runs = 0;
-  const name = layer.constructor.name;
-  const handle = layer.registerForwardHook((_module, _args, output: unknown) => {
-    runs++;
-    if (!(output instanceof Tensor))
-      throw new ArgumentError(`${op}: expected a layer that gives a tensor, got ${describe(output)} from ${name}`);
-    return visit(output);
-  });
-  try {
-    const result = fn();
-    if (runs !== 1)
-      throw new ArgumentError(
-        `${op}: expected a layer that the model runs once, got ${name}, which ran ${runs} times; ${runs === 0 ? 'pass a module of the model' : 'use a layer of its own for each call'}`,
-      );
-    return result;
-  } finally {
-    handle.remove();
-  }
-}
-
 /** A layer's output for `times` versions of all samples, and the gradients of the numbers that are explained by it. */
 export function atLayer(subject: Subject, layer: Module, points: readonly Tensor[], times = 1): [y: Tensor, g: Tensor] {
   return scope(() =>
@@ -81,16 +61,11 @@ export function atLayer(subject: Subject, layer: Module, points: readonly Tensor
   );
 }
 
-/** The output of a layer for `times` versions. */
-function activationOf(subject: Subject, layer: Module, points: readonly Tensor[], times = 1): Tensor {
-  let found: Tensor | undefined;
-  const keep = (y: Tensor): Tensor => {
-    found = y.detach().clone();
-    return y;
-  };
-  visited(subject.op, layer, keep, () => subject.outputs(points, times));
-  return found as Tensor;
-}
+/** The output of a layer for the inputs. */
+const activationOf = (subject: Subject, layer: Module): Tensor =>
+  kept(subject.op, layer, () => subject.outputs(subject.inputs, 1))
+    .detach()
+    .clone();
 
 /** A function for a layer: `fn` gives a tensor of the shape of its output. */
 /* @__NO_SIDE_EFFECTS__ */
@@ -113,7 +88,7 @@ export function layered<F extends (...args: never[]) => unknown, V extends reado
 export const layerActivation: LayerAttribution = layered(
   'layerActivation',
   '',
-  (subject: Subject, layer: Module) => activationOf(subject, layer, subject.inputs),
+  (subject: Subject, layer: Module) => activationOf(subject, layer),
   false,
 );
 
@@ -230,37 +205,15 @@ export const layerIntegratedGradients: {
   ): Tensor;
 } = declared(
   'layerIntegratedGradients',
-  `${LAYER}${BASELINE}${STEPS}, method: 'gausslegendre'|'riemannLeft'|'riemannRight'|'riemannMiddle'|'riemannTrapezoid' = 'gausslegendre', returnConvergenceDelta: bool = false`,
+  `${LAYER}${BASELINE}${WAY}, returnConvergenceDelta: bool = false`,
   (asked, given: Module | null, baseline: Baseline, nSteps: number, method: Rule, wantsDelta: boolean) => {
-    const { op } = asked;
-    const layer = expectLayer(op, given);
-    const found = explained(asked, (subject) => {
-      const { inputs } = subject;
-      const baselines = subject.baselines(baseline);
-      const [from, to] = [activationOf(subject, layer, baselines), activationOf(subject, layer, inputs)];
-      const means = meanOnTheWay(subject, [[from], [to]], ruleOf(op, method, nSteps), ([point], times) =>
-        withTape(true, () => {
-          const leaf = (point as Tensor).detach().requiresGrad_();
-          const rows = inputs.map((x) => repeated(x, times));
-          const scores = visited(
-            op,
-            layer,
-            () => leaf.clone(),
-            () => subject.scores(rows, times),
-          );
-          return subject.slopes(scores, [leaf]);
-        }),
-      );
-      const parts = (means[0] as Tensor).mul(to.sub(from));
-      if (!wantsDelta) return [parts];
-      return [parts, deltaOf([parts], subject.values(inputs).sub(subject.values(baselines)), perSample)];
-    });
+    const layer = expectLayer(asked.op, given);
+    const found = explained({ ...asked, layer }, (subject) =>
+      integrated(subject, wantsDelta, baseline, nSteps, method),
+    );
     return wantsDelta ? found : found[0];
   },
 );
-
-/** Which number of a layer's output: its index, or indices, behind the samples, or a function that picks it, [n]. */
-export type Neuron = number | readonly number[] | ((output: Tensor) => Tensor);
 
 /** Options of {@link neuronConductance}. */
 export interface NeuronOptions extends LayerPathOptions {
@@ -268,28 +221,16 @@ export interface NeuronOptions extends LayerPathOptions {
   readonly neuron: Neuron;
 }
 
-/** @throws ArgumentError */
-function neuronOf(op: string, y: Tensor, neuron: Neuron | null): Tensor {
-  const rows = y.sizes[0] as number;
-  const picked: unknown =
-    typeof neuron === 'function'
-      ? neuron(y)
-      : [neuron ?? []].flat().reduce<Tensor>((x, at) => {
-          if (x.ndim > 1) return x.select(1, at as number);
-          throw new ArgumentError(`${op}: expected at most ${y.ndim - 1} indices of a neuron, got more`);
-        }, y);
-  if (picked instanceof Tensor && picked.size === rows) return picked.reshape([rows]);
-  throw new ArgumentError(
-    `${op}: expected the neuron of a layer, { neuron: [channel, row, column] } or a function that picks it, got ${describe(neuron)}`,
-  );
-}
-
 /**
  * What each number of the inputs adds to the output by way of one number that a layer gives (Dhamdhere et al. 2018;
  * Captum's `NeuronConductance`).
  * @returns of the shape of each input
  */
-export const neuronConductance: AttributionWith<NeuronOptions> = attributing(
+export const neuronConductance: <I extends Tensors>(
+  model: Model,
+  inputs: I,
+  options: NeuronOptions,
+) => Alike<I, Tensor> = alikeInputs(
   'neuronConductance',
   `${LAYER}${BASELINE}${STEPS}, neuron: int|int[]|function|null = null`,
   (subject: Subject, given: Module | null, baseline: Baseline, nSteps: number, neuron: Neuron | null) => {
@@ -324,17 +265,9 @@ export const layerOutput = callable(
   'layerOutput(model: Module|function, layer: Module)',
   (model: Model, layer: Module): Model =>
     (...args) => {
-      let found: Tensor | undefined;
-      const keep = (y: Tensor): Tensor => {
-        found = y;
-        return y;
-      };
       const { forward } = model as unknown as { forward(...args: unknown[]): unknown };
-      preserving(model, () =>
-        visited('layerOutput', layer, keep, () =>
-          model instanceof Module ? forward.apply(model, args) : model(...args),
-        ),
+      return preserving(model, () =>
+        kept('layerOutput', layer, () => (model instanceof Module ? forward.apply(model, args) : model(...args))),
       );
-      return found as Tensor;
     },
 );

@@ -8,6 +8,8 @@ import { type Asked, explained, type Subject } from './subject.ts';
 /** What all take by name. */
 export const COMMON =
   'target: int|int[]|Tensor|function|null = null, additionalForwardArgs: any[]|null = null, internalBatchSize: int|null = null';
+/** What those take that explain layers and neurons as well. */
+const PLACE = ', layer: Module|null = null, neuron: int|int[]|function|null = null';
 /** What those take that compare the inputs to others. */
 export const BASELINE = ', baseline: number|Tensor|number[]|Tensor[] = 0';
 
@@ -34,9 +36,9 @@ export function declared<F extends (...args: never[]) => unknown, V extends Valu
   ) => fn({ op: name, model, inputs, target, extra, limit }, ...values)) as never);
 }
 
-/** One that gives a tensor for each input. */
+/** One that gives a tensor for each input, and takes a layer in a sense of its own. */
 /* @__NO_SIDE_EFFECTS__ */
-export function attributing<F extends (...args: never[]) => unknown, V extends Values>(
+export function alikeInputs<F extends (...args: never[]) => unknown, V extends Values>(
   name: string,
   own: string,
   fn: (subject: Subject, ...values: V) => readonly Tensor[],
@@ -49,6 +51,37 @@ export function attributing<F extends (...args: never[]) => unknown, V extends V
   );
 }
 
+/** One that gives a tensor for each input, or for a layer. */
+/* @__NO_SIDE_EFFECTS__ */
+export function attributing<F extends (...args: never[]) => unknown, V extends Values>(
+  name: string,
+  own: string,
+  fn: (subject: Subject, ...values: V) => readonly Tensor[],
+): F {
+  return placed<F, V>(name, own, (asked, ...values) =>
+    shaped(
+      asked,
+      explained(asked, (subject) => fn(subject, ...values)),
+    ),
+  );
+}
+
+/** One tensor for a layer, one for each input otherwise. */
+const shaped = ({ inputs, layer, neuron }: Asked, found: readonly Tensor[]): unknown =>
+  layer && (neuron ?? null) === null ? found[0] : alike(inputs, found);
+
+/** As {@link declared}, for the inputs, a layer or a neuron. */
+/* @__NO_SIDE_EFFECTS__ */
+function placed<F extends (...args: never[]) => unknown, V extends Values>(
+  name: string,
+  own: string,
+  fn: (asked: Asked, ...values: V) => unknown,
+): F {
+  return declared<F, readonly [never, never, ...V]>(name, `${PLACE}${own}`, (asked, layer, neuron, ...values) =>
+    fn({ ...asked, layer, neuron }, ...values),
+  );
+}
+
 /** One that may give how far it is from adding up, too: `fn` gives that behind the tensors for the inputs. */
 /* @__NO_SIDE_EFFECTS__ */
 export function adding<F extends (...args: never[]) => unknown, V extends Values>(
@@ -56,13 +89,13 @@ export function adding<F extends (...args: never[]) => unknown, V extends Values
   own: string,
   fn: (subject: Subject, wantsDelta: boolean, ...values: V) => readonly Tensor[],
 ): F {
-  return declared<F, readonly [never, ...V]>(
+  return placed<F, readonly [never, ...V]>(
     name,
     `, returnConvergenceDelta: bool = false${own}`,
     (asked, wantsDelta, ...values) => {
       const found = explained(asked, (subject) => fn(subject, wantsDelta, ...values));
-      if (!wantsDelta) return alike(asked.inputs, found);
-      return [alike(asked.inputs, found.slice(0, -1)), found.at(-1)];
+      if (!wantsDelta) return shaped(asked, found);
+      return [shaped(asked, found.slice(0, -1)), found.at(-1)];
     },
   );
 }

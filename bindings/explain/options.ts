@@ -32,6 +32,9 @@ export interface AttributeOptions {
   readonly internalBatchSize?: number | null;
 }
 
+/** Which number of a layer's output: its index, or indices, behind the samples, or a function that picks it, [n]. */
+export type Neuron = number | readonly number[] | ((output: Tensor) => Tensor);
+
 /** A number for all, a tensor that broadcasts to the shape of the input, or a list of one for each input. */
 export type Baseline = number | Tensor | readonly number[] | readonly Tensor[];
 
@@ -51,37 +54,80 @@ export interface DeltaOptions {
   readonly returnConvergenceDelta?: boolean;
 }
 
-/** A way to explain a model, which gives numbers of the shape of each input. */
-export type Attribution<O extends object = AttributeOptions> = <I extends Tensors>(
-  model: Model,
-  inputs: I,
-  options?: O,
-) => Alike<I, Tensor>;
+/** Options of the ways that explain what a layer gives, or what one number of it comes from, as well. */
+export interface PlaceOptions {
+  /**
+   * The module whose output is explained instead of the inputs: the result has its shape then (Captum's
+   * `LayerDeepLift`, `LayerLRP`, `LayerIntegratedGradients` …). Baselines stay those of the inputs, and feature masks
+   * are those of the layer's output. It has to run once.
+   * @defaultValue null
+   */
+  readonly layer?: Module | null;
+  /**
+   * Which number of the layer's output is explained by the inputs, instead of an output of the model (Captum's
+   * `NeuronGradient`, `NeuronDeepLift`, `NeuronIntegratedGradients` …).
+   * @defaultValue null
+   */
+  readonly neuron?: Neuron | null;
+}
+
+/** Options for what a layer gives. */
+export interface AtLayer {
+  /** The module whose output is explained. */
+  readonly layer: Module;
+  /** None: the layer itself is explained. @defaultValue null */
+  readonly neuron?: null;
+}
+
+/** A way to explain a model, which gives numbers of the shape of each input, or of a layer's output. */
+export interface Attribution<O extends object = AttributeOptions> {
+  (model: Model, inputs: Tensors, options: O & AtLayer): Tensor;
+  <I extends Tensors>(model: Model, inputs: I, options?: O & PlaceOptions): Alike<I, Tensor>;
+}
 
 /** A way whose options have to be given. */
-export type AttributionWith<O extends object> = <I extends Tensors>(
-  model: Model,
-  inputs: I,
-  options: O,
-) => Alike<I, Tensor>;
+export interface AttributionWith<O extends object> {
+  (model: Model, inputs: Tensors, options: O & AtLayer): Tensor;
+  <I extends Tensors>(model: Model, inputs: I, options: O & PlaceOptions): Alike<I, Tensor>;
+}
 
 /** One that gives how far it is from adding up as well, where that is asked for. */
 export interface AttributionWithDelta<O extends object> {
+  (
+    model: Model,
+    inputs: Tensors,
+    options: O &
+      AtLayer & {
+        /** Whether to give `[attributions, delta]`. */
+        readonly returnConvergenceDelta: true;
+      },
+  ): [attributions: Tensor, delta: Tensor];
+  (
+    model: Model,
+    inputs: Tensors,
+    options: O &
+      AtLayer & {
+        /** Whether to give `[attributions, delta]`. @defaultValue false */
+        readonly returnConvergenceDelta?: false;
+      },
+  ): Tensor;
   <I extends Tensors>(
     model: Model,
     inputs: I,
-    options: O & {
-      /** Whether to give `[attributions, delta]`. */
-      readonly returnConvergenceDelta: true;
-    },
+    options: O &
+      PlaceOptions & {
+        /** Whether to give `[attributions, delta]`. */
+        readonly returnConvergenceDelta: true;
+      },
   ): [attributions: Alike<I, Tensor>, delta: Tensor];
   <I extends Tensors>(
     model: Model,
     inputs: I,
-    options?: O & {
-      /** Whether to give `[attributions, delta]`. @defaultValue false */
-      readonly returnConvergenceDelta?: false;
-    },
+    options?: O &
+      PlaceOptions & {
+        /** Whether to give `[attributions, delta]`. @defaultValue false */
+        readonly returnConvergenceDelta?: false;
+      },
   ): Alike<I, Tensor>;
 }
 

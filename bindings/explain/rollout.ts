@@ -1,6 +1,8 @@
 // Which tokens a transformer's outputs come from, by its attention.
 import { withoutTape } from '../autograd.ts';
 import { eye } from '../creation.ts';
+import { setWatch, watching } from '../execute.ts';
+import { attentionScores } from '../functional/attention.ts';
 import { where } from '../functional/elementwise.ts';
 import { kthvalue } from '../functional/sort.ts';
 import { isPlain } from '../kinds.ts';
@@ -35,6 +37,21 @@ function wanting(args: readonly unknown[]): unknown[] {
   return [...front, named];
 }
 
+/** What an attention of functions, or of other modules, looked at: its weights [n, heads, queries, keys]. */
+function weightsOf({ q, k, mask }: Readonly<Record<string, Tensor | null>>, attrs: unknown): Tensor {
+  const { causal, scale } = attrs as { readonly causal: boolean; readonly scale: number };
+  const [query, key] = [q, k].map((x) => (x as Tensor).detach().transpose(1, 2)) as [Tensor, Tensor];
+  const [n, heads, rows, width] = query.sizes as [number, number, number, number];
+  const [, shared, keys] = key.sizes as [number, number, number];
+  // Heads in groups share the keys.
+  const own = key
+    .unsqueeze(2)
+    .expand([n, shared, heads / shared, keys, width])
+    .reshape([n, heads, keys, width]);
+  const scores = attentionScores(query, own, { mask: mask ?? null, causal, scale, dropout: 0 });
+  return scores.softmax(-1).reshape([n, heads, rows, keys]);
+}
+
 /** One matrix for the heads of a layer, [n, queries, keys], of which the lowest weights are 0. */
 function fused(weights: Tensor, fusion: 'mean' | 'max' | 'min', ratio: number): Tensor {
   const one = fusion === 'mean' ? weights.mean(1) : fusion === 'max' ? weights.amax(1) : weights.amin(1);
@@ -48,9 +65,10 @@ function fused(weights: Tensor, fusion: 'mean' | 'max' | 'min', ratio: number): 
 /**
  * How much each token at the end owes to each at the start, by the attention of all layers multiplied, each with the
  * half that residuals take past it (Abnar and Zuidema 2020). It reads the weights of all nn.MultiheadAttention of the
- * model, those of nn.TransformerEncoder among them, in the order in which they run.
+ * model, those of nn.TransformerEncoder among them, and of calls of functional.scaledDotProductAttention, by which
+ * models of Hugging Face attend, in the order in which they run.
  * @returns [n, tokens, tokens]: for each token the shares of all tokens, which add up to 1
- * @throws ArgumentError where the model has no such layer, or one that attends to others' tokens
+ * @throws ArgumentError where the model does not attend, or one that attends to others' tokens
  * @example
  * ```ts
  * const layer = new nn.TransformerEncoderLayer(16, 4, 32, { batchFirst: true });
@@ -84,6 +102,16 @@ export const attentionRollout: (model: Module, inputs: Tensor | readonly Tensor[
           if (heads) found.push(fused(heads.detach(), fusion, ratio));
         }),
       ]);
+      const before = watching();
+      setWatch((name, link, run, made) => {
+        if (before) before(name, link, run, made);
+        else run();
+        if (name !== 'attention') return;
+        const own = watching();
+        setWatch(null);
+        found.push(fused(weightsOf(made.inputs as never, made.attrs), fusion, ratio));
+        setWatch(own);
+      });
       try {
         return preserving(model, () =>
           scope(() =>
@@ -92,7 +120,7 @@ export const attentionRollout: (model: Module, inputs: Tensor | readonly Tensor[
               const [first] = found;
               if (!first)
                 throw new ArgumentError(
-                  `${op}: expected a model with nn.MultiheadAttention, got one in which none ran; attention by functions leaves no weights to read`,
+                  `${op}: expected a model with nn.MultiheadAttention or scaledDotProductAttention, got one in which none ran; attention that is put together from products leaves no weights to read`,
                 );
               const tokens = first.sizes[1] as number;
               return found.reduce<Tensor>((rolled, each) => {
@@ -107,6 +135,7 @@ export const attentionRollout: (model: Module, inputs: Tensor | readonly Tensor[
           ),
         );
       } finally {
+        setWatch(before);
         for (const handle of handles) handle.remove();
       }
     },

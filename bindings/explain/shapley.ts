@@ -14,10 +14,10 @@ import type { Subject } from './subject.ts';
 import { along } from './subject.ts';
 
 /** With more features there are more than 65,536 sets of them. */
-const MOST_EXACT = 16;
+export const MOST_EXACT = 16;
 
 /** 1 where set `from`, `from + 1`, … has a feature, which is where its number has a bit: [size, count], u8. */
-function setsOf(count: number, from: number, size: number): Tensor {
+export function setsOf(count: number, from: number, size: number): Tensor {
   const bits = along(
     Array.from({ length: count }, (_, k) => 2 ** k),
     0,
@@ -29,7 +29,7 @@ function setsOf(count: number, from: number, size: number): Tensor {
 }
 
 /** What each way that knows features starts from. */
-function begun(subject: Subject, baseline: Baseline, mask: Tensor | readonly Tensor[] | null) {
+export function begun(subject: Subject, baseline: Baseline, mask: Tensor | readonly Tensor[] | null) {
   const features = new Features(subject, mask);
   const baselines = subject.baselines(baseline);
   /** The numbers that are explained with the features of sets alone, [sets, n]. */
@@ -80,7 +80,7 @@ export interface SamplingOptions extends FeatureOptions {
 }
 
 /** @throws ArgumentError */
-function expectSamples(op: string, nSamples: number): void {
+export function expectSamples(op: string, nSamples: number): void {
   if (nSamples < 1 || nSamples > 1e6)
     throw new ArgumentError(`${op}: expected nSamples from 1 to 1e6, got ${nSamples}`);
 }
@@ -116,19 +116,19 @@ export const shapleyValueSampling: Attribution<SamplingOptions> = attributing(
 const levelled = (x: Tensor): Tensor => x.sub(x.mean(0, true));
 
 /**
- * The numbers that come closest to A · x = b among those that add up to 0, by conjugate gradients. On them A is nearly
- * a multiple of the identity, so that a few turns do.
+ * The numbers that come closest to A · x = b among those that `onto` leaves alone, by conjugate gradients. On them A is
+ * nearly a multiple of the identity, so that a few turns do.
  */
-function solved(a: Tensor, b: Tensor, turns: number): Tensor {
+export function solved(a: Tensor, b: Tensor, turns: number, onto: (x: Tensor) => Tensor): Tensor {
   let x = zeros(b.sizes);
-  let rest = levelled(b);
+  let rest = onto(b);
   let way = rest;
   let size = rest.square().sum(0, true);
   const start = size.add(1e-30);
   for (let i = 0; i < turns; i++) {
-    const image = levelled(a.matmul(way));
+    const image = onto(a.matmul(way));
     // Where it is as exact as f32 can be it stays.
-    const moves = size.div(start).gt(1e-12).to('f32');
+    const moves = size.div(start).gt(1e-13).to('f32');
     const step = size.div(way.mul(image).sum(0, true).add(1e-30)).mul(moves);
     x = x.add(way.mul(step));
     rest = rest.sub(image.mul(step));
@@ -185,7 +185,7 @@ export const kernelShap: Attribution<SamplingOptions> = attributing(
     const [a, b] = sums.reduce(([p, q], [r, s]) => [p.add(r), q.add(s)] as const);
     const even = whole.div(count).expand([count, subject.n]);
     const scale = a.mean();
-    const rest = solved(a.div(scale), b.sub(a.matmul(even)).div(scale), Math.min(count, 32));
+    const rest = solved(a.div(scale), b.sub(a.matmul(even)).div(scale), Math.min(count, 32), levelled);
     return features.spread(even.add(rest));
   },
 );

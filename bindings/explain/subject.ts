@@ -19,7 +19,8 @@ import {
 import { Module } from '../nn/module.ts';
 import { scope } from '../scope.ts';
 import { Tensor } from '../tensor.ts';
-import type { Baseline, Model, Target } from './options.ts';
+import type { Baseline, Model, Neuron, Target } from './options.ts';
+import { kept, neuronOf, visited } from './visit.ts';
 
 /** What the caller asked for. */
 export interface Asked {
@@ -29,6 +30,9 @@ export interface Asked {
   readonly target: Target | null;
   readonly extra: readonly unknown[] | null;
   readonly limit: number | null;
+  /** The module whose output is explained instead of the inputs; or with `neuron`, of which one number is. */
+  readonly layer?: Module | null;
+  readonly neuron?: Neuron | null;
 }
 
 /** So many versions of samples are tried at once, where nobody says how many. */
@@ -72,25 +76,36 @@ export function preserving<T>(model: unknown, fn: () => T): T {
 export class Subject {
   readonly op: string;
   readonly model: Model;
+  /** What is explained: the inputs of the model, or what a layer gives for them. */
   readonly inputs: readonly Tensor[];
   /** How many samples. */
   readonly n: number;
   readonly limit: number | null;
   readonly #extra: readonly unknown[];
+  /** The inputs of the model. */
+  readonly #given: readonly Tensor[];
+  #baselines: readonly Tensor[] = [];
+  readonly #layer: Module | null;
+  readonly #neuron: Neuron | null;
   #target: Target | null;
   /** Of what belongs to all samples, what belongs to these. */
   #cut: (x: unknown) => unknown = (x) => x;
 
-  constructor({ op, model, inputs, target, extra, limit }: Asked) {
+  constructor({ op, model, inputs, target, extra, limit, layer = null, neuron = null }: Asked) {
     this.op = op;
     this.model = model;
     this.limit = limit;
     this.#extra = extra ?? [];
-    this.inputs = listOf(inputs).map((x) => x.detach());
-    const n = this.inputs[0]?.sizes[0];
-    if (!n || this.inputs.some((x) => !isOf(n, x)))
+    this.#layer = layer;
+    this.#neuron = neuron;
+    if (neuron !== null && !layer)
+      throw new ArgumentError(`${op}: expected the layer of the neuron, got none; pass { layer: model.conv, neuron }`);
+    const given = listOf(inputs).map((x) => x.detach());
+    this.#given = given;
+    const n = given[0]?.sizes[0];
+    if (!n || given.some((x) => !isOf(n, x)))
       throw new ShapeError(
-        `${op}: expected inputs [n, …] of at least one sample, got ${this.inputs.map(({ sizes }) => formatShape(sizes)).join(' and ') || 'none'}; unsqueeze(0) makes a batch of one`,
+        `${op}: expected inputs [n, …] of at least one sample, got ${given.map(({ sizes }) => formatShape(sizes)).join(' and ') || 'none'}; unsqueeze(0) makes a batch of one`,
       );
     this.n = n;
     if (limit !== null && limit < 1) throw new ArgumentError(`${op}: expected internalBatchSize >= 1, got ${limit}`);
@@ -106,6 +121,17 @@ export class Subject {
         );
       this.#target = target.detach().to('i32').reshape([n]);
     } else this.#target = target;
+    this.inputs = this.#atLayer(given);
+  }
+
+  /** What stands for inputs of the model: they themselves, or what the layer gives for them. */
+  #atLayer(inputs: readonly Tensor[]): readonly Tensor[] {
+    const { op, n } = this;
+    const layer = this.#layer;
+    if (!layer || this.#neuron !== null) return inputs;
+    const y = withoutTape(() => kept(op, layer, () => this.#call([...inputs], 1)));
+    if (y.sizes[0] === n) return [y.detach().clone()];
+    throw new ShapeError(`${op}: expected a layer that gives [${n}, …] for ${n} samples, got ${formatShape(y.sizes)}`);
   }
 
   /** As settle(), and the model is afterwards what it was. */
@@ -118,16 +144,17 @@ export class Subject {
     const cut = (x: unknown): unknown => (isOf(this.n, x) ? x.narrow(0, from, count) : x);
     const { op, model, limit } = this;
     const part = new Subject({
-      ...{ op, model, limit, extra: this.#extra.map(cut), target: cut(this.target) as Target },
-      inputs: this.inputs.map((x) => cut(x) as Tensor),
+      ...{ op, model, limit, layer: this.#layer, neuron: this.#neuron },
+      ...{ extra: this.#extra.map(cut), target: cut(this.target) as Target },
+      inputs: this.#given.map((x) => cut(x) as Tensor),
     });
     part.#cut = cut;
     return part;
   }
 
   /** What an option, one for all inputs or for each, is for input `i` of these samples. @throws ArgumentError */
-  optionOf<T extends Tensor | number>(what: string, given: T | readonly T[], i: number): T {
-    const { op, inputs } = this;
+  optionOf<T extends Tensor | number>(what: string, given: T | readonly T[], i: number, inputs = this.inputs): T {
+    const { op } = this;
     const list: readonly T[] = Array.isArray(given) ? given : inputs.map(() => given as T);
     if (list.length !== inputs.length)
       throw new ArgumentError(`${op}: expected ${inputs.length} ${what}, one for each input, got ${list.length}`);
@@ -140,8 +167,8 @@ export class Subject {
   /** A baseline for each input, of its shape. @throws ArgumentError, ShapeError, DtypeError */
   baselines(given: Baseline): Tensor[] {
     const { op } = this;
-    return this.inputs.map((x, i) => {
-      const b = this.optionOf('baselines', given as number | Tensor, i);
+    const own = this.#given.map((x, i) => {
+      const b = this.optionOf('baselines', given as number | Tensor, i, this.#given);
       if (typeof b === 'number') return full(x.sizes, b, { dtype: x.dtype });
       if (b.dtype !== x.dtype) throw new DtypeError(`${op}: expected a baseline of ${x.dtype}, got ${b.dtype}`);
       const lead = x.ndim - b.ndim;
@@ -151,6 +178,23 @@ export class Subject {
         );
       return b.detach().expand(x.sizes);
     });
+    this.#baselines = own;
+    return [...this.#atLayer(own)];
+  }
+
+  /** The numbers for the inputs less those for the baselines that were asked for, [n], whatever lies between. */
+  difference(): Tensor {
+    const valuesOf = (inputs: readonly Tensor[]): Tensor => {
+      const isAt = this.#layer !== null && this.#neuron === null;
+      return isAt ? this.pick(this.#call(inputs, 1) as Tensor) : this.scores(inputs);
+    };
+    return withoutTape(() => scope(() => valuesOf(this.#given).sub(valuesOf(this.#baselines))));
+  }
+
+  /** As {@link baselines}, of sets of any size. @throws ArgumentError where it is at a layer */
+  expectInputs(what: string): void {
+    if (this.inputs !== this.#given)
+      throw new ArgumentError(`${this.op}: expected ${what} for inputs, got a layer; pass a number, or no layer`);
   }
 
   /** How many versions of all samples may be tried at once. */
@@ -168,10 +212,24 @@ export class Subject {
 
   /** What the model gives for `times` versions of all samples. @throws ArgumentError, DtypeError, ShapeError */
   outputs(inputs: readonly Tensor[], times: number): Tensor {
-    const { op, model, n } = this;
+    const { op, n } = this;
     const rows = times * n;
-    const args: unknown[] = [...inputs, ...this.#extra.map((x) => (isOf(n, x) ? repeated(x, times) : x))];
-    const y: unknown = model instanceof Module ? forwardOf(model)(...args) : model(...args);
+    const layer = this.#layer;
+    const y: unknown = !layer
+      ? this.#call(inputs, times)
+      : this.#neuron !== null
+        ? kept(op, layer, () => this.#call(inputs, times))
+        : visited(
+            op,
+            layer,
+            // What comes behind may write in place.
+            () => (inputs[0] as Tensor).clone(),
+            () =>
+              this.#call(
+                this.#given.map((x) => repeated(x, times)),
+                times,
+              ),
+          );
     expectSynchronous(op, y);
     if (!(y instanceof Tensor))
       throw new ArgumentError(
@@ -184,6 +242,13 @@ export class Subject {
     return y;
   }
 
+  /** What the model itself gives for its inputs, `times` versions of all samples. */
+  #call(inputs: readonly Tensor[], times: number): unknown {
+    const { model, n } = this;
+    const args: unknown[] = [...inputs, ...this.#extra.map((x) => (isOf(n, x) ? repeated(x, times) : x))];
+    return model instanceof Module ? forwardOf(model)(...args) : model(...args);
+  }
+
   /** Which outputs count. */
   get target(): Target | null {
     return this.#target;
@@ -191,6 +256,7 @@ export class Subject {
 
   /** Finds out which outputs count where nobody says: those that are highest for the inputs. */
   settle(): this {
+    if (this.#neuron !== null) return this;
     this.#target ??= scope(() => {
       const y = withoutTape(() => this.outputs(this.inputs, 1));
       return y.size === this.n ? onlyOne : y.ndim === 2 ? argmax(y, 1) : null;
@@ -207,6 +273,7 @@ export class Subject {
   pick(y: Tensor, times = 1): Tensor {
     const { op, target } = this;
     const rows = times * this.n;
+    if (this.#neuron !== null) return neuronOf(op, y, this.#neuron);
     if (typeof target === 'function') {
       const picked: unknown = target(y);
       if (!(picked instanceof Tensor && picked.size === rows && picked.dtype === 'f32'))

@@ -75,8 +75,13 @@ export const methods: Readonly<Record<string, (model: nn.Sequential, x: Tensor) 
       high: 3,
     }),
   counterfactuals: (model, x) => explain.counterfactuals(model, x, { target: 2, nSteps: 5 }),
+  lime: (model, x) => explain.lime(model, x, { featureMask: explain.gridFeatures(x, 2), nSamples: 30 }),
+  deepLiftOfLayer: (model, x) => explain.deepLift(model, x, { layer: layerOf(model), returnConvergenceDelta: true }),
+  lrpOfLayer: (model, x) => explain.lrp(model, x, { layer: layerOf(model), internalBatchSize: 1 }),
+  shapOfNeuron: (model, x) =>
+    explain.gradientShap(model, x, { layer: layerOf(model), neuron: [0, 1, 1], nSamples: 3, internalBatchSize: 2 }),
   kernelShap: (model, x) => explain.kernelShap(model, x, { nSamples: 20 }),
 };
 
 /** Those that take models in evaluation mode only. */
-export const evaluated = new Set(['deepLift', 'lrp']);
+export const evaluated = new Set(['deepLift', 'lrp', 'deepLiftOfLayer', 'lrpOfLayer']);

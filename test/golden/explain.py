@@ -15,6 +15,7 @@ import captum.attr._utils.lrp_rules as attr_rules
 import captum.metrics as metrics
 import shap
 import torch
+from captum._utils.models.linear_model import SkLearnRidge
 from torch import nn
 
 from store import HERE, digest, made, number
@@ -222,6 +223,68 @@ def cams(nets):
         case("cnn", "layerCam", {**kw, "upsample": False}, (g.relu() * y).sum(1, keepdim=True).relu(), layer=path)
 
 
+def at_layers(nets):
+    """Captum's Layer… and Neuron… as the options layer and neuron of the ways themselves."""
+    for name, (path, neuron) in LAYERS.items():
+        model, xs, bs, target = nets[name]
+        layer = model.get_submodule(path)
+        kw = {"target": target}
+        near = {"baseline": "given", "layer": path}
+        case(name, "inputXGradient", kw, attr.LayerGradientXActivation(model, layer).attribute(xs, **kw), layer=path)
+        found, delta = attr.LayerIntegratedGradients(model, layer).attribute(
+            xs, bs, n_steps=9, method="gausslegendre", return_convergence_delta=True, **kw)
+        case(name, "integratedGradients", {**kw, "nSteps": 9}, found, delta, **near)
+        if name == "two":
+            continue  # of which one input has no part
+        chosen = tuple(neuron) if isinstance(neuron, list) else neuron
+        own = {"neuron": neuron}
+        found = attr.NeuronGradient(model, layer).attribute(leaf(xs), chosen)
+        case(name, "saliency", {**own, "abs": False}, found, layer=path)
+        found = attr.NeuronIntegratedGradients(model, layer).attribute(leaf(xs), chosen, baselines=bs, n_steps=9, method="gausslegendre")
+        case(name, "integratedGradients", {**own, "nSteps": 9}, found, **near)
+        if name == "mlp":
+            found, delta = attr.LayerDeepLift(model, layer).attribute(leaf(xs), baselines=bs, return_convergence_delta=True, **kw)
+            case(name, "deepLift", kw, found, delta, **near)
+            found = attr.NeuronDeepLift(model, layer).attribute(leaf(xs), chosen, baselines=bs)
+            case(name, "deepLift", own, found, **near)
+            found = attr.NeuronFeatureAblation(model, layer).attribute(xs, chosen, baselines=bs)
+            case(name, "featureAblation", own, found, **near)
+        if name == "cnn":
+            found = attr.NeuronGuidedBackprop(model, layer).attribute(leaf(xs), chosen)
+            case(name, "guidedBackprop", own, found, layer=path)
+    model, xs, _, target = nets["relus"]
+    found = attr.LayerLRP(model, model[2]).attribute(xs[0], target=target)
+    case("relus", "lrp", {"target": target}, found, layer="2")
+
+
+def limes(nets):
+    """Of all sets of features, weighed by how near they are to all of them."""
+    width, alpha = 0.6, 0.5
+    for name in ("mlp", "relus", "two"):
+        model, xs, bs, target = nets[name]
+        sizes = [x.shape[1] for x in xs]
+        count = sum(sizes)
+        targets = target if isinstance(target, list) else [target] * len(xs[0])
+        rows = []
+        for i in range(len(xs[0])):
+            sets = iter([[(k >> b) & 1 for b in range(count)] for k in range(2**count)])
+
+            def near(_, __, z, **kwargs):
+                cosine = math.sqrt(z.sum().item() / count)
+                return math.exp(-((1 - cosine) ** 2) / (2 * width**2))
+
+            def put(z, original, **kwargs):
+                masks = z.split(sizes, 1)
+                return tuple(torch.where(mask > 0, x[i : i + 1], b[i : i + 1]) for mask, x, b in zip(masks, xs, bs))
+
+            base = attr.LimeBase(
+                model, SkLearnRidge(alpha=alpha), near, lambda *args, **kwargs: torch.tensor([next(sets)]),
+                True, put, None)
+            rows.append(base.attribute(tuple(x[i : i + 1] for x in xs), target=targets[i], n_samples=2**count))
+        found = torch.cat(rows).split(sizes, 1)
+        case(name, "lime", {"target": target, "kernelWidth": width, "alpha": alpha, "nSamples": 2**count}, found, baseline="given")
+
+
 def write():
     nets = networks()
     for part in PARTS:
@@ -230,6 +293,6 @@ def write():
     (HERE / "explain.json").write_text(f"[\n{lines}\n]\n")
 
 
-PARTS = [gradients, ablations, shaps, rules, layers, cams]
+PARTS = [gradients, ablations, shaps, rules, layers, cams, at_layers, limes]
 if __name__ == "__main__":
     write()
