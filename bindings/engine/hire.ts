@@ -18,6 +18,8 @@ export interface Texts {
 export interface Heard {
   say(message: never): void;
   gone(why: string, cause?: unknown): void;
+  /** In place of that where a page let none start. @defaultValue gone */
+  refused?(why: string): void;
 }
 
 const FORBIDDEN = 'the page forbids workers made of text: allow worker-src blob:';
@@ -45,7 +47,10 @@ export async function hire({ node, page }: Texts, job: unknown, heard: Heard): P
   const text = URL.createObjectURL(new Blob([page], { type: 'text/javascript' }));
   const worker = pageWorker(text);
   worker.onmessage = ({ data }) => heard.say(data as never);
-  worker.onerror = ({ message }) => heard.gone(message || FORBIDDEN);
+  worker.onerror = ({ message }) => {
+    if (!message && heard.refused) heard.refused(FORBIDDEN);
+    else heard.gone(message || FORBIDDEN);
+  };
   worker.postMessage(job);
   return {
     postMessage: (message) => worker.postMessage(message),

@@ -35,8 +35,9 @@ export type TrainInWorker = (
  * Trains in a Web Worker, or a worker thread of Node, so that a page stays free however long a step takes. `module`
  * exports `setup(data)`, which initialises the library there and gives, or promises, `{ trainer, loader, fit }`: what
  * `trainer.fit(loader, fit)` is called with. Callbacks here see the run, and may stop it; the weights come over in the
- * end.
- * @throws what the training throws, by its class; WorkerError where none can be started, or it ends early
+ * end. Where no worker can be started, such as in a page whose policy has no `worker-src blob:`, it trains here, which
+ * is said once, and the page has a turn after each step.
+ * @throws what the training throws, by its class; WorkerError where the worker ends early
  * @example
  * ```ts
  * // training.js: export async function setup(seed) { …; return { trainer, loader, fit: { epochs: 3 } }; }

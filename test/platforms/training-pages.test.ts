@@ -55,6 +55,22 @@ import { setup } from './setup.js';
 })();
 `;
 
+/** Where workers of text are forbidden: the page trains itself, which is said once. */
+const FORBIDDEN = `import { trainInWorker } from '/retrograd/build/lib/train.js';
+(async () => {
+  const told = [];
+  console.warn = (line) => void told.push(line);
+  const steps = [];
+  const callbacks = [{ onStepEnd: ({ step }) => void steps.push(step) }];
+  const { epochs, stopped } = await trainInWorker('/setup.js', { data: { epochs: 3 }, callbacks });
+  const page = { told, epochs, stopped, steps: steps.length };
+  await fetch('/result', { method: 'POST', body: JSON.stringify({ page, violations: [] }) });
+})();
+`;
+const WITHOUT_WORKERS = {
+  'Content-Security-Policy': "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'",
+};
+
 describe.each(rowsOf(inject('browsers')))('%s', (_title, id, found) => {
   let browser: Browser;
   beforeAll(async () => {
@@ -75,5 +91,18 @@ describe.each(rowsOf(inject('browsers')))('%s', (_title, id, found) => {
     // Others had their turns while it trained.
     expect(turns).toBeGreaterThan(10);
     expect(shown).toBeGreaterThan(0);
+  });
+
+  it('trains in the page where a policy forbids workers', async ({ skip }) => {
+    needs(found, skip);
+    const { page } = await visit(browser, {
+      folders: { '/retrograd/': join(inject('project'), 'node_modules/retrograd') },
+      files: { ...commonFiles({}), '/page.js': FORBIDDEN, '/setup.js': SETUP },
+      headers: WITHOUT_WORKERS,
+    });
+    expect(page).toEqual({
+      told: [expect.stringMatching(/^trainInWorker: this thread trains, .*allow worker-src blob:$/)],
+      ...{ epochs: 3, stopped: null, steps: 24 },
+    });
   });
 });

@@ -50,6 +50,8 @@ export type Message =
 export interface Port {
   postMessage(message: Message, transfer?: ArrayBuffer[]): void;
   onstop: (reason: string) => void;
+  /** Why to stop, where the word came before anybody heard it. */
+  stopped?: string;
 }
 
 /** What `setup()` of a module gives. */
@@ -76,12 +78,12 @@ const RUN = `const run = async (job, port) => {
 
 export const TEXTS = {
   node: `${RUN}import('node:worker_threads').then(({ parentPort, workerData }) => {
-  const port = { postMessage: (message, transfer) => parentPort.postMessage(message, transfer), onstop() {} };
+  const port = { postMessage: (message, transfer) => parentPort.postMessage(message, transfer), onstop(reason) { port.stopped = reason; } };
   parentPort.on('message', (reason) => port.onstop(reason));
   run(workerData, port).finally(() => parentPort.close());
 });
 `,
-  page: `${RUN}const port = { postMessage: (message, transfer = []) => postMessage(message, transfer), onstop() {} };
+  page: `${RUN}const port = { postMessage: (message, transfer = []) => postMessage(message, transfer), onstop(reason) { port.stopped = reason; } };
 onmessage = ({ data }) => typeof data === 'string' ? port.onstop(data) : run(data, port);
 `,
 } as const;

@@ -35,6 +35,8 @@ export async function serve(trainer: Served, { loader, fit = {} }: Setup, port: 
   );
   trainer.listeners.add(relay);
   port.onstop = (reason) => trainer.stop(reason);
+  const { stopped } = port;
+  if (stopped !== undefined) trainer.listeners.add({ onFitStart: () => trainer.stop(stopped) });
   const result = await trainer.fit(loader as never, fit as never);
   const model = Object.fromEntries(
     Object.entries(trainer.model.stateDict()).map(([name, x]) => {

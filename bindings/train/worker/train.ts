@@ -5,7 +5,16 @@ import type { Callback, Run } from '../callbacks/callback.ts';
 import { Listeners } from '../listeners.ts';
 import type { FitResult } from '../position.ts';
 import { hear, type SignalLike } from '../signals.ts';
-import { type Failure, type Message, type Status, TEXTS, type Weights } from './messages.ts';
+import {
+  type Failure,
+  type Job,
+  type Message,
+  type Port,
+  type Setup,
+  type Status,
+  TEXTS,
+  type Weights,
+} from './messages.ts';
 
 /** What the training gives in the end. */
 export interface WorkerResult extends FitResult {
@@ -13,7 +22,7 @@ export interface WorkerResult extends FitResult {
   readonly model: Readonly<Record<string, Weights>>;
 }
 
-const { WorkerError, RetrogradError } = errors;
+const { ArgumentError, WorkerError, RetrogradError } = errors;
 
 /** An error of the worker's, of the class that it had there. */
 function errorOf({ name, message, stack }: Failure): Error {
@@ -34,6 +43,20 @@ function runOf(stop: (reason: string) => void): Run & { take(status: Status): vo
   return run;
 }
 
+/** What `setup()` has to give. */
+type Made = Setup & { readonly trainer: { serve(made: Setup, port: Port): Promise<void> } };
+
+/** Trains without a worker, between turns for the page after every step. @throws the training's own errors */
+async function trainHere({ url, data }: Job, port: Port): Promise<void> {
+  const { setup } = (await import(/* webpackIgnore: true */ /* @vite-ignore */ url)) as { setup?: unknown };
+  if (typeof setup !== 'function')
+    throw new ArgumentError(`trainInWorker: expected a module that exports setup(data), got none; of ${url}`);
+  const made = (await setup(data)) as Partial<Made> | undefined;
+  if (typeof made?.trainer?.serve !== 'function')
+    throw new ArgumentError(`trainInWorker: expected { trainer, loader, fit } from setup(), got no trainer; of ${url}`);
+  await made.trainer.serve(made as Made, port);
+}
+
 /** Starts the worker, tells the callbacks, and gives what it ends with. */
 export async function train(
   module: string | { readonly href: string },
@@ -42,18 +65,22 @@ export async function train(
   signal: SignalLike | null,
 ): Promise<WorkerResult> {
   const listeners = new Listeners(callbacks);
-  const url = await addressOf(module);
-  let thread: Awaited<ReturnType<typeof hire>> | null = null;
+  const job: Job = { url: await addressOf(module), data };
+  let stop = (_: string): void => {};
+  let end = (): unknown => undefined;
   let reason: string | null = null;
   const run = runOf((why) => {
     reason ??= why;
-    thread?.postMessage(reason);
+    stop(reason);
   });
   let told: Promise<unknown> = Promise.resolve();
-  let letGo = (): void => {};
+  const letGo = hear(signal, false, run.stop);
   try {
     return await new Promise<WorkerResult>((resolve, reject) => {
+      // From its last word on a worker may end; callbacks may still take their time.
+      let over = false;
       const say = (message: Message): void => {
+        over ||= 'result' in message || 'failure' in message;
         if ('event' in message) {
           // One after the other, though a callback may take its time.
           told = told.then(() => {
@@ -63,16 +90,30 @@ export async function train(
           told.catch(reject);
         } else if ('result' in message) told.then(() => resolve({ ...message.result, model: message.model }), reject);
         else if ('failure' in message) reject(errorOf(message.failure));
-        else if (reason !== null) thread?.postMessage(reason);
+        else if (reason !== null) stop(reason);
       };
-      const gone = (why: string, cause?: unknown): void =>
+      const gone = (why: string, cause?: unknown): void => {
+        if (over) return;
         reject(new WorkerError(`trainInWorker: expected the worker to go on, got its end: ${why}`, { cause }));
-      hire(TEXTS, { url, data }, { say, gone }).then(
-        (started) => {
-          thread = started;
-          letGo = hear(signal, false, run.stop);
+      };
+      const refused = (why: string): void => {
+        console.warn(`trainInWorker: this thread trains, with a turn for the page after each step, for ${why}`);
+        const port: Port = {
+          postMessage: say,
+          onstop(each) {
+            port.stopped = each;
+          },
+        };
+        stop = (each) => port.onstop(each);
+        if (reason !== null) stop(reason);
+        trainHere(job, port).catch(reject);
+      };
+      hire(TEXTS, job, { say, gone, refused }).then(
+        (thread) => {
+          end = () => thread.end();
+          stop = (each) => thread.postMessage(each);
         },
-        (error) => gone((error as Error).message, error),
+        (error) => refused((error as Error).message),
       );
     });
   } catch (error) {
@@ -80,6 +121,6 @@ export async function train(
     throw error;
   } finally {
     letGo();
-    await (thread as { end(): unknown } | null)?.end();
+    await end();
   }
 }
