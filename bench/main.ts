@@ -17,6 +17,7 @@ const HELP = `npm run bench -- [FAMILY …] [options]
                     threads   how large kernels and training steps scale with threads
                     doctor    what retrograd/doctor finds in programs with known faults, and in healthy ones
                     trainer   what a Trainer costs beside the loop that one writes by hand
+                    metrics   figures of a million predictions, by hand and by scikit-learn (PYTHON=…)
                     csv       a file of separated values, by the library and by parsers alone
                     tfjs      models of TensorFlow.js on our backend and on its own
                     pipelines rows a second through data's stages and from Parquet, and steps over batches of a worker
@@ -70,6 +71,7 @@ const TABLES = {
   onnx: () => import('./tables/onnx.ts'),
   doctor: () => import('./doctor/table.ts'),
   trainer: () => import('./tables/trainer.ts'),
+  metrics: () => import('./tables/metrics.ts'),
   wide: () => import('./tables/wide.ts'),
   start: () => import('./tables/start.ts'),
   energy: () => import('./tables/energy.ts'),
