@@ -18,6 +18,9 @@ const CHOSEN: Partial<Record<FindingId, string>> = {
   'loss-oscillates': 'rows sorted by class',
 };
 
+/** Steps until a fault shows, where that takes longer than others. */
+const STEPS: Partial<Record<FindingId, number>> = { 'exploding-gradients': 80, 'clipping-always-active': 80 };
+
 const programOf = (id: string): Program | undefined =>
   OWN.find(({ fault, name }) => fault === id && name === (CHOSEN[id as FindingId] ?? name));
 
@@ -29,7 +32,7 @@ async function findingsIn(program: Program, mended: boolean) {
     ...(train && { train }),
     ...(validation && { validation }),
   });
-  for (let i = 0; i < Math.min(steps, 80); i++)
+  for (let i = 0; i < Math.min(steps, STEPS[program.fault as FindingId] ?? 40); i++)
     scope(() => {
       const { loss: value, ...batch } = step(i);
       doctor.step(value, batch);
