@@ -42,6 +42,30 @@ describe.each(['strict', 'relaxed'] as const)('fusion into a product, %s build',
     });
   });
 
+  it('finds the product of an activation that comes later, but writes nothing that lasts before a check', () => {
+    scope(() => {
+      const [x, w] = [rg.randn([5, 8]), rg.randn([8, 6])];
+      const labels = rg.tensor(Int32Array.from([0, 1, 2, 3, 4]));
+      const later =
+        (last: (y: Tensor) => Tensor) =>
+        (input: Tensor): Tensor[] => {
+          const product = input.matmul(w);
+          const loss = rg.functional.crossEntropy(input, labels);
+          return [last(product.relu()), loss];
+        };
+      for (const [last, fused] of [
+        [(y: Tensor): Tensor => y.exp(), true],
+        [(y: Tensor): Tensor => y, false],
+      ] as const) {
+        const step = later(last);
+        const f = compile(step);
+        expect(f(x).map(bits)).toEqual(step(x).map(bits));
+        expect(kernelsOf(f.dump()).flat().includes('relu_forward_f32')).toBe(!fused);
+        f.dispose();
+      }
+    });
+  });
+
   it('changes no bit where somebody reads the plain product or the sum, or where no row is added', () => {
     scope(() => {
       const [x, w, b] = [rg.randn([5, 8]), rg.randn([8, 6]), rg.randn([6])];

@@ -174,7 +174,7 @@ export function slicesOf(command: Command): Slices | null {
   const sizes = sizesOf(command);
   const cut = descriptor.cut(sizes);
   if (!cut) return null;
-  const { along, grain, row } = cut;
+  const { along, grain } = cut;
   const steps: Record<string, number> = {};
   let multiple = 1;
   for (const [name, spec] of operandsOf(command.kernel)) {
@@ -187,7 +187,7 @@ export function slicesOf(command: Command): Slices | null {
   const elementwise = descriptor.elementwise?.(sizes) ?? false;
   const units = sizes[along] as number;
   const count = countOf(command.kernel, along);
-  return { units, grain, count, scale: 1, steps, elementwise, row: row ?? sizes.row ?? 1, multiple };
+  return { units, grain, count, scale: 1, steps, elementwise, row: sizes.row ?? 1, multiple };
 }
 
 /** The same slices by rows of `row` units each: of a contiguous elementwise command beside one that goes by rows. */

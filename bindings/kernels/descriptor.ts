@@ -101,8 +101,6 @@ export type Sizes<S extends Specs> = Readonly<Record<NumbersOf<S> | WordsOf<S>, 
 export interface Cut<N extends string = string> {
   readonly along: N;
   readonly grain: number;
-  /** Elements of a unit, where units are rows. */
-  readonly row?: number;
 }
 
 /** How a kernel may be cut, and what that is worth. */

@@ -20,9 +20,8 @@ import { activations } from './gemm.ts';
 // Rows of `width` elements.
 const rowSizes = { rows: size, width: size };
 const byRow = {
-  cut: ({ width }: { readonly width: number }) => ({ along: 'rows' as const, grain: rowGrain(width), row: width }),
+  cut: ({ width }: { readonly width: number }) => ({ along: 'rows' as const, grain: rowGrain(width) }),
   cost: ({ rows, width }: { readonly rows: number; readonly width: number }): number => rows * width,
-  elementwise: () => true,
 };
 /** Whether the mean is taken from the rows first. */
 const centered = code('no', 'yes');

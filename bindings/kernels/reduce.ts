@@ -23,18 +23,8 @@ const reduction = (from: ElementType = 'f32', to: ElementType = from, cost?: num
   kernel({ y: reduced(to), x: whole(from), ...sizes }, lanes(cost));
 const scan = (cost?: number, type: ElementType = 'f32') =>
   kernel({ y: written(type), x: whole(type), ...sizes }, lanes(cost));
-/** Rows that depend on nothing but each other, where nothing is apart: those of a scan as well as its results. */
-const rows = (cost?: number) => ({
-  ...lanes(cost),
-  cut: (numbers: Numbers) => {
-    const cut = lanes().cut(numbers);
-    return cut && numbers.inner === 1 ? { ...cut, row: numbers.r } : cut;
-  },
-  elementwise: ({ outer, inner }: Numbers): boolean => outer > 1 && inner === 1,
-});
-const softmax = () => kernel({ y: written('f32'), x: whole('f32'), ...sizes }, rows(2));
-const softmaxBackward = (cost?: number) =>
-  kernel({ dx: written('f32'), g: whole('f32'), y: whole('f32'), ...sizes }, rows(cost));
+const scanBackward = (cost?: number) =>
+  kernel({ dx: written('f32'), g: whole('f32'), y: whole('f32'), ...sizes }, lanes(cost));
 
 export const reduceKernels = {
   sum_f32: kernel({ y: reduced('f32'), x: whole('f32'), ...sizes, factor: f32, workspace }, lanes()),
@@ -67,8 +57,8 @@ export const reduceKernels = {
     { dx: written('f32'), g: whole('f32'), x: whole('f32'), y: whole('f32'), ...sizes },
     lanes(4),
   ),
-  softmax_forward_f32: softmax(),
-  softmax_backward_f32: softmaxBackward(),
-  log_softmax_forward_f32: softmax(),
-  log_softmax_backward_f32: softmaxBackward(2),
+  softmax_forward_f32: scan(2),
+  softmax_backward_f32: scanBackward(),
+  log_softmax_forward_f32: scan(2),
+  log_softmax_backward_f32: scanBackward(2),
 };
