@@ -57,18 +57,20 @@ function mapVectors<F>(
   const uses = usesOf<F>();
   if (deep) {
     for (; n >= 16; n -= 16, out += 64, x += 64) {
+      // Prompt ones in pairs, which V8's revectorizer joins.
       const v0 = vectorOf<F>(x, y, w, b, hasW, hasB, 4, p, q, s, t);
-      if (uses & PROMPT) v128.store(out, v0);
       const v1 = vectorOf<F>(x + 16, y + 16, w + 16, b + 16, hasW, hasB, 4, p, q, s, t);
-      if (uses & PROMPT) v128.store(out, v1, 16);
+      if (uses & PROMPT) {
+        v128.store(out, v0);
+        v128.store(out, v1, 16);
+      }
       const v2 = vectorOf<F>(x + 32, y + 32, w + 32, b + 32, hasW, hasB, 4, p, q, s, t);
-      if (uses & PROMPT) v128.store(out, v2, 32);
       const v3 = vectorOf<F>(x + 48, y + 48, w + 48, b + 48, hasW, hasB, 4, p, q, s, t);
       if (!(uses & PROMPT)) {
         v128.store(out, v0);
         v128.store(out, v1, 16);
-        v128.store(out, v2, 32);
       }
+      v128.store(out, v2, 32);
       v128.store(out, v3, 48);
       if (uses & USES_Y) y += 64;
       if (uses & USES_W) w += 64;

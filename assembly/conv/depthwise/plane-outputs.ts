@@ -1,4 +1,5 @@
 // Outputs of one plane by 3x3 taps, and the gradient of its elements: see plane.ts.
+import { isWide } from "../../gemm/tiles";
 import { interleaveHigh, interleaveLow } from "../../gemm/vectors";
 import { madd } from "../../lanes";
 import { biasOf, floorOf } from "./generic";
@@ -34,6 +35,9 @@ export function outputs1(
     w7 = v128.load32_splat(w + 7 * step),
     w8 = v128.load32_splat(w + 8 * step);
   for (let i: usize = 0; ; i = min(i + 16, last)) {
+    // Inside of the plane, where vectors may be joined.
+    for (; isWide() && i > 0 && i + 20 <= last; i = min(i + 32, last))
+      eight(y + i, x + i, w, step, h, line, biasAt, act, spare);
     beside.columns(x, i, last, 16, line);
     const leftLine = beside.leftLine,
       rightLine = beside.rightLine;
@@ -61,6 +65,61 @@ export function outputs1(
     v128.store(to, f32x4.pmax(f32x4.add(a, bias), floor));
     if (i == last) break;
   }
+}
+
+/**
+ * The same for eight columns that have others on both sides, which are loaded: pairs of vectors, which V8's revectorizer
+ * joins.
+ */
+function eight(
+  y: usize,
+  x: usize,
+  w: usize,
+  step: usize,
+  h: i32,
+  line: usize,
+  biasAt: usize,
+  act: i32,
+  spare: usize,
+): void {
+  const bias = biasOf(biasAt),
+    floor = floorOf(act);
+  const w0 = v128.load32_splat(w),
+    w1 = v128.load32_splat(w + step),
+    w2 = v128.load32_splat(w + 2 * step);
+  const w3 = v128.load32_splat(w + 3 * step),
+    w4 = v128.load32_splat(w + 4 * step),
+    w5 = v128.load32_splat(w + 5 * step);
+  const w6 = v128.load32_splat(w + 6 * step),
+    w7 = v128.load32_splat(w + 7 * step),
+    w8 = v128.load32_splat(w + 8 * step);
+  let p = x - 4,
+    to = spare;
+  let a = f32x4.splat(0),
+    b = a,
+    c = a,
+    d = a;
+  for (; h > 0; h--) {
+    const k = v128.load(p),
+      l = v128.load(p, 16),
+      m = v128.load(p, 4),
+      n = v128.load(p, 20),
+      o = v128.load(p, 8),
+      q = v128.load(p, 24);
+    a = madd(w8, o, madd(w7, m, madd(w6, k, a)));
+    c = madd(w8, q, madd(w7, n, madd(w6, l, c)));
+    v128.store(to, f32x4.pmax(f32x4.add(a, bias), floor));
+    v128.store(to, f32x4.pmax(f32x4.add(c, bias), floor), 16);
+    a = madd(w5, o, madd(w4, m, madd(w3, k, b)));
+    c = madd(w5, q, madd(w4, n, madd(w3, l, d)));
+    b = madd(w2, o, madd(w1, m, f32x4.mul(w0, k)));
+    d = madd(w2, q, madd(w1, n, f32x4.mul(w0, l)));
+    to = y;
+    y += line;
+    p += line;
+  }
+  v128.store(to, f32x4.pmax(f32x4.add(a, bias), floor));
+  v128.store(to, f32x4.pmax(f32x4.add(c, bias), floor), 16);
 }
 
 /** The same with a stride of 2: h rows of n outputs, of twice as many of twice as many elements. */

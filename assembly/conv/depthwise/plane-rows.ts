@@ -11,7 +11,7 @@ export class Beside {
   /** 0, which is no address. */
   zero: usize;
 
-  /** Room for a vector. */
+  /** Room for two vectors. */
   @inline spare(): usize {
     return changetype<usize>(this) + 32;
   }

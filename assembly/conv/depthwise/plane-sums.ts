@@ -3,6 +3,7 @@
 // A strip is four columns of g, h rows of `line` bytes. Of the last ones those that were counted before are hidden, so
 // where one of them meets an infinity of x, which made the sum one already, that becomes NaN. `inside` hides the element
 // before a row. The exits are never taken: see generic.ts.
+import { isWide } from "../../gemm/tiles";
 import { horizontalSum, madd } from "../../lanes";
 import { evens, odds } from "./plane-rows";
 import { restMask } from "./sums";
@@ -61,6 +62,91 @@ function strip1(
   addTo(dw, s0, s1, s2, s3, s4, s5, s6, s7, s8);
 }
 
+/**
+ * Two strips side by side that have others on both sides, by pairs of vectors, which V8's revectorizer joins; q: where
+ * the element before the first is. Their sums go behind the row of zeros, and then to dw one after the other.
+ */
+function strips(dw: usize, g: usize, q: usize, h: i32, line: usize, zero: usize): void {
+  let s0 = f32x4.splat(0),
+    s1 = s0,
+    s2 = s0,
+    s3 = s0,
+    s4 = s0,
+    s5 = s0,
+    s6 = s0,
+    s7 = s0,
+    s8 = s0;
+  let t0 = s0,
+    t1 = s0,
+    t2 = s0,
+    t3 = s0,
+    t4 = s0,
+    t5 = s0,
+    t6 = s0,
+    t7 = s0,
+    t8 = s0;
+  zero -= 4;
+  let p = zero;
+  for (; h > 0; h--) {
+    const x = h > 1 ? q + line : zero;
+    const u = v128.load(g),
+      v = v128.load(g, 16);
+    s0 = madd(u, v128.load(p), s0);
+    t0 = madd(v, v128.load(p, 16), t0);
+    s1 = madd(u, v128.load(p, 4), s1);
+    t1 = madd(v, v128.load(p, 20), t1);
+    s2 = madd(u, v128.load(p, 8), s2);
+    t2 = madd(v, v128.load(p, 24), t2);
+    s3 = madd(u, v128.load(q), s3);
+    t3 = madd(v, v128.load(q, 16), t3);
+    s4 = madd(u, v128.load(q, 4), s4);
+    t4 = madd(v, v128.load(q, 20), t4);
+    s5 = madd(u, v128.load(q, 8), s5);
+    t5 = madd(v, v128.load(q, 24), t5);
+    s6 = madd(u, v128.load(x), s6);
+    t6 = madd(v, v128.load(x, 16), t6);
+    s7 = madd(u, v128.load(x, 4), s7);
+    t7 = madd(v, v128.load(x, 20), t7);
+    s8 = madd(u, v128.load(x, 8), s8);
+    t8 = madd(v, v128.load(x, 24), t8);
+    p = q;
+    q = x;
+    g += line;
+  }
+  const sums = (zero + line + 64) & ~15;
+  v128.store(sums, s0);
+  v128.store(sums, t0, 16);
+  v128.store(sums, s1, 32);
+  v128.store(sums, t1, 48);
+  v128.store(sums, s2, 64);
+  v128.store(sums, t2, 80);
+  v128.store(sums, s3, 96);
+  v128.store(sums, t3, 112);
+  v128.store(sums, s4, 128);
+  v128.store(sums, t4, 144);
+  v128.store(sums, s5, 160);
+  v128.store(sums, t5, 176);
+  v128.store(sums, s6, 192);
+  v128.store(sums, t6, 208);
+  v128.store(sums, s7, 224);
+  v128.store(sums, t7, 240);
+  v128.store(sums, s8, 256);
+  v128.store(sums, t8, 272);
+  for (let at = sums; at < sums + 32; at += 16)
+    addTo(
+      dw,
+      v128.load(at),
+      v128.load(at, 32),
+      v128.load(at, 64),
+      v128.load(at, 96),
+      v128.load(at, 128),
+      v128.load(at, 160),
+      v128.load(at, 192),
+      v128.load(at, 224),
+      v128.load(at, 256),
+    );
+}
+
 /** Adds to dw. */
 @inline
 function addTo(
@@ -95,6 +181,9 @@ export function sums1(dw: usize, g: usize, x: usize, h: i32, n: i32, zero: usize
   const mask = n & 3 ? restMask(n) : i32x4.splat(-1);
   let inside = i32x4(0, -1, -1, -1);
   for (let i: usize = 0; i < last; i += 16) {
+    // Inside of the plane, where vectors may be joined.
+    for (; isWide() && i > 0 && i + 32 <= last; i += 32) strips(dw, g + i, x + i - 4, h, line, zero);
+    if (i == last) break;
     strip1(dw, g + i, x + i, h, line, zero, mask, inside, false);
     inside = i32x4.splat(-1);
   }

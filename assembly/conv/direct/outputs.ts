@@ -27,8 +27,15 @@ function put<V>(y: usize, s0: v128, s1: v128, floor: v128, lanes: i32): void {
     storeLanes(y, s0, lanes);
     return;
   }
+  s1 = f32x4.pmax(s1, floor);
+  if (lanes == 4) {
+    // One behind the other, which V8's revectorizer joins.
+    v128.store(y, s0);
+    v128.store(y, s1, 16);
+    return;
+  }
   v128.store(y, s0);
-  storeLanes(y + 16, f32x4.pmax(s1, floor), lanes);
+  storeLanes(y + 16, s1, lanes);
 }
 
 /**

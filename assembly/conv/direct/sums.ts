@@ -1,6 +1,6 @@
 // The gradient of the weights of a direct convolution: for four channels of the outputs' gradient and two taps at a
 // time the sums of products with what the taps read of the band, a vector each.
-import { loadPart, madd } from "../../lanes";
+import { madd } from "../../lanes";
 import { restBack, restMask } from "../depthwise/sums";
 import { Direct } from "./plan";
 
@@ -92,13 +92,23 @@ function tile(
 
 @inline
 function restOf(g: usize, n: i32, mask: v128): v128 {
-  return n >= 4 ? v128.and(v128.load(g), mask) : loadPart(g, n);
+  if (n >= 4) return v128.and(v128.load(g), mask);
+  // By lanes that are replaced: V8's revectorizer takes no loads of a lane.
+  let q = f32x4.replace_lane(f32x4.splat(0), 0, load<f32>(g));
+  if (n > 1) q = f32x4.replace_lane(q, 1, load<f32>(g, 4));
+  if (n > 2) q = f32x4.replace_lane(q, 2, load<f32>(g, 8));
+  return q;
 }
 
 @inline
 function addLine(sums: usize, s0: v128, s1: v128, taps: i32): void {
-  addTo(sums, s0);
-  if (taps > 1) addTo(sums + 16, s1);
+  if (taps > 1) {
+    // Both loaded before both are stored: so V8's revectorizer joins the two taps.
+    s0 = f32x4.add(v128.load(sums), s0);
+    s1 = f32x4.add(v128.load(sums, 16), s1);
+    v128.store(sums, s0);
+    v128.store(sums, s1, 16);
+  } else addTo(sums, s0);
 }
 
 /** Adds `rows` rows of all channels of g, whose first row is there, with the band of the input. */
