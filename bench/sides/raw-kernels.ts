@@ -19,6 +19,7 @@ async function read(url: URL): Promise<Uint8Array<ArrayBuffer>> {
 const imports = (memory: WebAssembly.Memory): WebAssembly.Imports => ({
   env: {
     memory,
+    made: () => 0,
     abort: () => {
       throw new Error('kernel aborted');
     },
