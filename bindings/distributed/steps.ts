@@ -56,8 +56,10 @@ function perform(communicator: Communicator, x: Tensor, step: Step): void {
   const { dtype, size } = x;
   const part = size / communicator.size;
   if (what === 'allReduce') communicator.allReduce(at, size, dtype, operation);
-  else if (what === 'start') requests.set(slot, communicator.startAllReduce(at, size, dtype, operation));
-  else if (what === 'wait') {
+  else if (what === 'start') {
+    poke(communicator);
+    requests.set(slot, communicator.startAllReduce(at, size, dtype, operation));
+  } else if (what === 'wait') {
     const request = requests.get(slot) as number;
     requests.delete(slot);
     communicator.wait(request);

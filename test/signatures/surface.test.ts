@@ -35,6 +35,7 @@ const UNDECLARED: Readonly<Record<string, string>> = {
     'autograd.Function': 'is extended',
     'autograd.Function.apply': 'takes what its forward takes',
     'optim.swaUtils.AveragedModel.forward': 'takes what that of its model takes',
+    'distributed.DataParallel.forward': 'takes what that of its model takes',
   },
   Tensor: 'is made by functions',
   SparseTensor: 'is made by backward()',

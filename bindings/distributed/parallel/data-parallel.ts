@@ -132,7 +132,12 @@ export class DataParallel<M extends Module = Module> extends Module {
     if (order === 'fixed') this.#shards = new Shards(communicator, shards, module.parameters(), module.buffers());
     if (!communicator) return;
     const all = [...named, ...module.namedBuffers()];
-    agree(communicator, 'DataParallel', `${order} ${shards}: ${describe(all)}`, 'make the same model on all ranks');
+    agree(
+      communicator,
+      'DataParallel',
+      `order ${order}, shards ${shards}, ${describe(all)}`,
+      'make the same model on all ranks',
+    );
     for (const [, x] of all) together(communicator, x.detach(), { what: 'broadcast', call: 'DataParallel', root: 0 });
     if (order === 'fixed') {
       const state = `the generator at ${getRngState().join(' ')}`;

@@ -186,7 +186,7 @@ const sharded = new WeakSet<object>();
  * const optimizer = distributed.shardOptimizer(new optim.Adam(model.parameters()));
  * ```
  */
-export const shardOptimizer = callable<<O extends Optimizer<never>>(optimizer: O) => O>(
+export const shardOptimizer = callable<<O extends Optimizer<object>>(optimizer: O) => O>(
   'shardOptimizer(optimizer: Optimizer)',
   (optimizer: Optimizer) => {
     const communicator = ranks('shardOptimizer');

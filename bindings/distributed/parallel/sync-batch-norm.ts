@@ -32,7 +32,7 @@ class RankSum extends GradFunction {
   }
 }
 
-/** Moves the running statistics of a layer towards those of this batch. Not in its class, which layers take on later. */
+/** Moves the running statistics of a layer towards those of this batch. No method: layers become of the class later. */
 function moveStatistics(layer: BatchNorm, mean: Tensor, variance: Tensor, n: Tensor): void {
   const { runningMean, runningVar, numBatchesTracked, momentum } = layer;
   if (!(layer.training && layer.trackRunningStats && runningMean && runningVar && numBatchesTracked)) return;
