@@ -15,6 +15,7 @@ const HELP = `npm run bench -- [FAMILY …] [options]
   FAMILY            ${FAMILIES.join(', ')}; all without one; or, alone, one of
                     compile   what compile() saves: calls, memory, passes over memory
                     threads   how large kernels and training steps scale with threads
+                    shares    what of steps two threads share, command by command, on one thread
                     doctor    what retrograd/doctor finds in programs with known faults, and in healthy ones
                     trainer   what a Trainer costs beside the loop that one writes by hand
                     metrics   figures of a million predictions, by hand and by scikit-learn (PYTHON=…)
@@ -65,6 +66,7 @@ const TABLES = {
   csv: () => import('./tables/csv.ts'),
   compile: () => import('./tables/compiled-steps.ts'),
   threads: () => import('./tables/thread-scaling.ts'),
+  shares: () => import('./tables/thread-shares.ts'),
   tfjs: () => import('./tables/tensorflow.ts'),
   pipelines: () => import('./tables/pipelines.ts'),
   files: () => import('./tables/files.ts'),

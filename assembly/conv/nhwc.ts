@@ -224,7 +224,8 @@ function inputPhase(
  * conv_nhwc_forward_f32 by w.
  *
  * Shapes as there, with g in the place of y and dw in that of w. algorithm as there. Overwrites dw. Sums run over all
- * images and pixels in order, in K blocks as in gemm_f32.
+ * images and pixels in order, in K blocks as in gemm_f32. A call makes all taps; where groups have one channel of x, it
+ * may be told to make `taps` of them, from number `first` on, and dw begins at that one.
  *
  * Source: TensorFlow's conv2d_backprop_filter.
  */
@@ -232,6 +233,8 @@ export function conv_nhwc_backward_weight_f32(
   dw: usize,
   g: usize,
   x: usize,
+  first: i32,
+  taps: i32,
   algorithm: i32,
   workspace: usize,
   dims: usize,
@@ -241,7 +244,7 @@ export function conv_nhwc_backward_weight_f32(
   if (m == 0 || shape.outChannels == 0) return;
   if (algorithm == 0) algorithm = selectConv(ConvDirection.BACKWARD_WEIGHT, ConvLayout.NHWC, shape);
   if (algorithm == ConvAlgorithm.DEPTHWISE) {
-    nhwcBackwardWeight(dw, g, x, workspace, shape);
+    nhwcBackwardWeight(dw, g, x, first, taps, workspace, shape);
     return;
   }
   const from = inStride(shape),

@@ -157,7 +157,23 @@ export const convKernels = optional(() => ({
     byImage,
   ),
   conv_nhwc_backward_weight_f32: kernel(
-    { dw: written(wLast()), g: yLast(), x: xLast(), algorithm: select(2, 1), workspace, dims: geometry },
-    { cut: byChannels, cost },
+    {
+      dw: written(wLast()),
+      g: yLast(),
+      x: xLast(),
+      first: moving('taps'),
+      taps: size,
+      algorithm: select(2, 1),
+      workspace,
+      dims: geometry,
+    },
+    {
+      // A few results of one channel are worked out together, tap by tap.
+      cut: (sizes) =>
+        sizes.in === 1 && sizes.groups * sizes.out < 32 ? { along: 'taps' as const, grain: 1 } : byChannels(sizes),
+      cost,
+      // As many taps as the geometries have.
+      trials: [{ first: 0, taps: 9 }],
+    },
   ),
 }));

@@ -244,7 +244,7 @@ export const convRows = family(calling(convKernels, s), () => ({
     },
     forward: (k, { dw }, { g, x }, attrs) => {
       const call = { dw, g, x, dims: dimsOf(x, dw, g, attrs) };
-      if (attrs.layout === 'nhwc') k.conv_nhwc_backward_weight_f32(call);
+      if (attrs.layout === 'nhwc') k.conv_nhwc_backward_weight_f32({ ...call, first: 0, taps: numelOf(attrs.kernel) });
       else k.conv_backward_weight_f32(call);
     },
     saves: ['g', 'x'],

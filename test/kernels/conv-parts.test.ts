@@ -13,6 +13,7 @@ import {
   select,
   shapes,
   square,
+  tapArguments,
   tensors,
   tiled,
 } from '../support/convolutions.ts';
@@ -116,7 +117,8 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
       };
       const weight = (out: number, group: number, dims: number): void => {
         const [g, x] = [pg + 4 * out * outStep, px + 4 * group * ins * inStep];
-        bench.run(kernel('backward_weight'), dw + 4 * out * weightStep, g, x, algorithms.dw, workspace, dims);
+        const all = tapArguments(layout, shape);
+        bench.run(kernel('backward_weight'), dw + 4 * out * weightStep, g, x, ...all, algorithms.dw, workspace, dims);
       };
       const same = (part: 'y' | 'dx' | 'dw', side: string): void => {
         const [at, { length }] = { y: [y, whole.y] as const, dx: [dx, whole.dx] as const, dw: [dw, whole.dw] as const }[
@@ -242,7 +244,7 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
       const input = (dx: number, a: number, b: number): unknown =>
         bench.run(kernel('backward_input'), dx, a, b, 0, SELECT, workspace, dims);
       const weight = (dw: number, a: number, b: number): unknown =>
-        bench.run(kernel('backward_weight'), dw, a, b, SELECT, workspace, dims);
+        bench.run(kernel('backward_weight'), dw, a, b, ...tapArguments(layout, shape), SELECT, workspace, dims);
       forward(tail(g), scratch, scratch);
       forward(scratch, tail(x), scratch);
       forward(scratch, scratch, tail(w));

@@ -66,6 +66,17 @@ const STEPS: Readonly<Record<string, readonly [number, () => () => Tensor[]]>> =
       return () => given.map(({ x, w, ...options }) => F.conv2d(x, w, null, options));
     },
   ],
+  'channels last, a batch': [
+    1.8,
+    () => {
+      const [x, w, b] = [ones([64, 28, 28, 1]), ones([3, 3, 1, 16]), ones([16])].map((t) => t.requiresGrad_());
+      return () =>
+        grad([F.conv2d(x as Tensor, w as Tensor, b, { padding: 1, layout: 'nhwc' }).sum()], [
+          w,
+          b,
+        ] as Tensor[]) as Tensor[];
+    },
+  ],
 };
 
 /** The part of a step that the thread with the most of it has, of two. */

@@ -11,6 +11,7 @@ import {
   type Shape,
   type Sums,
   sizesOf,
+  taps,
 } from '../../reference/conv.ts';
 import { random } from '../../reference/random.ts';
 import type { KernelBench } from './kernels.ts';
@@ -178,6 +179,9 @@ export const linesOf = ({ batch, axes: [[, planes], [, rows]] }: Shape): number 
 export const lineArguments = (layout: Layout, shape: Shape, first = 0, lines = linesOf(shape)): number[] =>
   layout === 'nhwc' ? [first, lines] : [];
 
+/** Likewise of the gradient of weights: the first tap and how many. */
+export const tapArguments = (layout: Layout, shape: Shape): number[] => (layout === 'nhwc' ? [0, taps(shape)] : []);
+
 export interface Options {
   readonly outBias?: Float32Array;
   readonly inBias?: Float32Array;
@@ -208,7 +212,7 @@ export function run(
   const lines = lineArguments(layout, shape);
   bench.run(`${prefix}_forward_f32`, y, px, pw, po, ...lines, act, algorithm, workspace, dims);
   bench.run(`${prefix}_backward_input_f32`, dx, pg, pw, pi, algorithm, workspace, dims);
-  bench.run(`${prefix}_backward_weight_f32`, dw, pg, px, algorithm, workspace, dims);
+  bench.run(`${prefix}_backward_weight_f32`, dw, pg, px, ...tapArguments(layout, shape), algorithm, workspace, dims);
   const made = { y: bench.readF32(y, g.length), dx: bench.readF32(dx, x.length), dw: bench.readF32(dw, w.length) };
   return nhwc ? channelsLast(shape, made, true) : made;
 }

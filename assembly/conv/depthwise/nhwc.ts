@@ -183,8 +183,11 @@ function addSixteenResults(dw: usize, p: usize, pStep: usize, q: usize, qStep: u
   v128.store(dw, f32x4.add(v128.load(dw, 48), a3), 48);
 }
 
-/** dw += what the row of gradients at `dy` gives channels with `results` results each, tap by tap. */
-function collectResults(s: Row, dy: usize, results: i32): void {
+/**
+ * dw += what the row of gradients at `dy` gives channels with `results` results each, tap by tap of those in the
+ * `size` bytes at dw.
+ */
+function collectResults(s: Row, dy: usize, results: i32, dw: usize, size: usize): void {
   const w = s.window(2);
   const end = (<usize>results) << 2;
   const xStep = <usize>w.scale * s.fromPixel,
@@ -196,6 +199,7 @@ function collectResults(s: Row, dy: usize, results: i32): void {
       let p = s.source(i) + <usize>(o * w.scale + w.shift + t * w.step) * s.fromPixel,
         q = dy + <usize>o * yStep,
         to = s.weight(i) + <usize>t * s.columnStep;
+      if (to - dw >= size) continue;
       for (let group = s.channels; group > 0; group--, p += 4) {
         let rest = end;
         for (; rest >= 64; rest -= 64, q += 64, to += 64) addSixteenResults(to, p, xStep, q, yStep, n);
@@ -205,8 +209,8 @@ function collectResults(s: Row, dy: usize, results: i32): void {
     }
 }
 
-/** dw += what the row of gradients at `dy` gives, tap by tap. */
-function collectRow(s: Row, dy: usize): void {
+/** dw += what the row of gradients at `dy` gives, tap by tap of those in the `size` bytes at dw. */
+function collectRow(s: Row, dy: usize, dw: usize, size: usize): void {
   const w = s.window(2);
   const end = (<usize>s.channels) << 2;
   const xStep = <usize>w.scale * s.fromPixel,
@@ -216,7 +220,8 @@ function collectRow(s: Row, dy: usize): void {
     const rest = end - c;
     for (let i: i32 = 0; i < s.count; i++) {
       let to = s.weight(i) + c;
-      for (let t: i32 = 0; t < w.taps; t++) {
+      for (let t: i32 = 0; t < w.taps; t++, to += s.columnStep) {
+        if (to - dw >= size) continue;
         const o = w.first(t);
         const n = w.end(t) - o;
         const p = s.source(i) + <usize>(o * w.scale + w.shift + t * w.step) * s.fromPixel + c,
@@ -224,7 +229,6 @@ function collectRow(s: Row, dy: usize): void {
         if (rest >= 64) addSixteen(to, p, xStep, q, yStep, n);
         else if (rest >= 16) addPixels<Four>(to, p, xStep, q, yStep, n);
         else addPixels<One>(to, p, xStep, q, yStep, n);
-        to += s.columnStep;
       }
     }
     c += rest >= 64 ? 64 : rest >= 16 ? 16 : 4;
@@ -235,16 +239,25 @@ function collectRow(s: Row, dy: usize): void {
  * conv_nhwc_backward_weight_f32 for groups of one channel, which may have several results: sums of rows of pixels,
  * added in order.
  */
-export function nhwcBackwardWeight(dw: usize, dy: usize, x: usize, workspace: usize, g: Geometry): void {
+export function nhwcBackwardWeight(
+  dw: usize,
+  dy: usize,
+  x: usize,
+  first: i32,
+  taps: i32,
+  workspace: usize,
+  g: Geometry,
+): void {
   const s = changetype<Row>(workspace);
   const bytes = pixelBytes(g);
   readForward(s.window(0), g);
-  kernel(s, dw, g, bytes);
+  kernel(s, dw - <usize>first * bytes, g, bytes);
   s.toPixel = bytes;
   s.fromPixel = g.inPixels() > 0 ? (<usize>(g.inImage / g.inPixels())) << 2 : 0;
   s.channels = g.groups;
   const results = g.outChannels;
-  for (let t: usize = 0; t < <usize>g.kernelSize(); t++)
+  const size = <usize>taps * bytes;
+  for (let t: usize = 0; t < <usize>taps; t++)
     memory.fill(dw + t * bytes, 0, (<usize>(g.groups * results)) << 2);
   const planes = g.axis(0).outputs,
     rows = g.axis(1).outputs;
@@ -255,8 +268,8 @@ export function nhwcBackwardWeight(dw: usize, dy: usize, x: usize, workspace: us
     for (let z: i32 = 0; z < planes; z++)
       for (let y: i32 = 0; y < rows; y++) {
         s.find(x + n * g.inImageBytes(), z, y);
-        if (results == 1) collectRow(s, from);
-        else collectResults(s, from, results);
+        if (results == 1) collectRow(s, from, dw, size);
+        else collectResults(s, from, results, dw, size);
         from += line;
       }
   }

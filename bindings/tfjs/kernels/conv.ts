@@ -240,7 +240,8 @@ function backwardFilter(
   const call = {
     ...{ g: imagesFor(backend, g, conv.y, conv), x: imagesFor(backend, backend.at(x), x.shape, conv), dims: conv.dims },
   };
-  if (conv.last && !conv.turns) backend.kernels.conv_nhwc_backward_weight_f32({ dw: dw.dataId, ...call });
+  if (conv.last && !conv.turns)
+    backend.kernels.conv_nhwc_backward_weight_f32({ dw: dw.dataId, ...call, first: 0, taps: numelOf(conv.kernel) });
   else {
     const first = backend.temporary(dw.dataId.size, 'float32');
     backend.kernels.conv_backward_weight_f32({ dw: first, ...call });
