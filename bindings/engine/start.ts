@@ -16,7 +16,7 @@ import {
 import { type Exports, type Granted, instantiateBuild, type LoopKernel, ownMemory, sharedMemory } from './instance.ts';
 import { type Linked, linked } from './kernels.ts';
 import { Lists } from './lists.ts';
-import { type Loops, loops, type Workshop } from './loops.ts';
+import { type Adopt, loops, type Workshop } from './loops.ts';
 import { OneThread, type Threads } from './one-thread.ts';
 import type { Settings } from './options.ts';
 import { isNode, now } from './platform.ts';
@@ -30,8 +30,8 @@ export interface Runtime extends Linked {
   readonly exports: Exports;
   readonly lists: Lists;
   readonly threads: Threads;
-  /** What makes kernels for the loops of programs, where there is something. */
-  readonly loops: Loops | null;
+  /** Gives loops of programs kernels of their own, where there is what makes them. */
+  readonly adopt: Adopt | null;
   readonly build: Simd;
   readonly tile: Tile;
   readonly revectorized: boolean;
@@ -107,12 +107,14 @@ interface Chosen {
   readonly threads: number;
   readonly reasons: string[];
   /** thread-pool.ts, where there shall be more threads than one. */
-  readonly pool: Promise<typeof import('./thread-pool.ts') | null>;
+  readonly pool: Promise<typeof import('./thread-pool.ts') | null> | null;
+  /** What makes kernels for loops, where compile() brings it. */
+  readonly loading: Promise<((workshop: Workshop) => Adopt) | null> | undefined;
 }
 
-/** What is done where thread-pool.ts does not come, such as where a page was moved without it. */
-const withoutPool = (reasons: string[]) => (error: Error) => {
-  reasons.push(`one thread after all: thread-pool.js of the package did not load (${error.message})`);
+/** What is done where a file of the package does not come, such as where a page was moved without it. */
+const without = (reasons: string[], file: string, lack: string) => (error: Error) => {
+  reasons.push(`${lack}: ${file}.js of the package did not load (${error.message})`);
   return null;
 };
 
@@ -126,9 +128,11 @@ async function choose(settings: Settings): Promise<Chosen> {
   const { granted, threads, reason: why } = makeMemory(wanted, maxBytes, given);
   const build: BuildName = given ?? (threads > 1 ? `${simd}-threads` : simd);
   const reasons = [reason, why, ...granted.reasons];
-  const pool = threads > 1 ? import('./thread-pool.ts').catch(withoutPool(reasons)) : Promise.resolve(null);
+  const pool =
+    threads > 1 ? import('./thread-pool.ts').catch(without(reasons, 'thread-pool', 'one thread after all')) : null;
+  const loading = loops.load?.().catch(without(reasons, 'loop-kernels', 'chains of elementwise ops run op by op'));
   const loaded = given ? { module: module as WebAssembly.Module, bytes: null } : await loadBuild(build, locate);
-  return { simd, build, loaded, granted, threads, reasons, pool };
+  return { simd, build, loaded, granted, threads, reasons, pool, loading };
 }
 
 /** What thread-pool.ts has of the library. */
@@ -137,25 +141,8 @@ const library = {
   workerError: (message: string) => new WorkerError(message),
 };
 
-/** What makes kernels for loops, where compile() brings it; else it says why there is none. */
-function makerOf(
-  brought: ((workshop: Workshop) => Loops) | string | undefined,
-  revectorized: boolean,
-  workshop: Workshop,
-): Loops | null {
-  if (brought === undefined) return null;
-  // What is made while it runs nobody has compared with other vectors than of 128 bits.
-  const lack = revectorized ? '256-bit vectors' : brought;
-  if (typeof lack !== 'string') return lack(workshop);
-  workshop.note(`chains of elementwise ops run op by op: ${lack}`);
-  return null;
-}
-
 async function assemble(settings: Settings): Promise<Runtime> {
-  const loading = loops
-    .load?.()
-    .catch((error: Error) => `loop-kernels.js of the package did not load (${error.message})`);
-  const { simd, build, loaded, granted, threads: wanted, reasons, pool } = await choose(settings);
+  const { simd, build, loaded, granted, threads: wanted, reasons, pool, loading } = await choose(settings);
   const wide = settings.revectorize ? await widen(loaded, build) : { module: null, reason: PLAIN };
   const module = wide.module ?? loaded.module;
   const timed = settings.tile === 'auto';
@@ -180,16 +167,8 @@ async function assemble(settings: Settings): Promise<Runtime> {
   const threads = (await team) ?? alone;
   const revectorized = joined || wide.module !== null;
   const calls = linked(exports, alone, threads);
-  const workshop = {
-    arena,
-    memory: granted.memory,
-    shared: build.endsWith('-threads'),
-    relaxed: simd === 'relaxed',
-    kernels,
-    note,
-  };
-  const made = makerOf(await loading, wide.module !== null, workshop);
-  return { ...calls, arena, exports, lists, threads, loops: made, build: simd, tile, revectorized, reasons };
+  const adopt = (await loading)?.({ arena, build, revectorized: wide.module !== null, kernels, note }) ?? null;
+  return { ...calls, arena, exports, lists, threads, adopt, build: simd, tile, revectorized, reasons };
 }
 
 /** Starts a runtime. @throws BackendError, whatever the engine says */

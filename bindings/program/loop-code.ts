@@ -3,6 +3,7 @@
 //
 // The function takes the address of the loop's words, and the units it is for. Addresses and numbers stand in the words
 // of the commands, where they may change from run to run; all else is constant.
+import type { BuildName } from '../engine/builds.ts';
 import { lanes } from '../generated/lanes.ts';
 import type { operandsOf, Ref } from '../kernels/command.ts';
 import type { BufferSpec } from '../kernels/descriptor.ts';
@@ -47,11 +48,13 @@ import {
   VOID,
 } from './wasm-code.ts';
 
+/** Words in front of the arguments of a command, and of the body of a loop: encode.ts writes them. */
+const HEADER = 8;
+
 /** What this file has of the library; see loop-kernels.ts. */
 export interface Layout {
   readonly operandsOf: typeof operandsOf;
   readonly wordsOf: typeof wordsOf;
-  readonly LOOP_WORDS: number;
 }
 
 /** What a loop is for, and where it runs. */
@@ -59,10 +62,7 @@ export interface LoopSource {
   readonly tasks: readonly Task[];
   /** Blocks that only the loop itself touches: they stay in registers. */
   readonly inside: ReadonlyMap<Block, number>;
-  /** Whether the memory is shared among threads. */
-  readonly shared: boolean;
-  /** Whether the kernels are those of relaxed SIMD. */
-  readonly relaxed: boolean;
+  readonly build: BuildName;
 }
 
 // Arguments of the function.
@@ -148,8 +148,8 @@ class LoopWriter {
 
   /** Finds what the commands touch. @returns whether all of it can be written */
   read(): boolean {
-    const { wordsOf, LOOP_WORDS } = this.#layout;
-    let at = 4 * LOOP_WORDS;
+    const { wordsOf } = this.#layout;
+    let at = 4 * HEADER;
     for (const task of this.#source.tasks) {
       if (!this.#readTask(task, at)) return false;
       at += 4 * wordsOf(task.command);
@@ -159,12 +159,12 @@ class LoopWriter {
 
   #readTask(task: Task, start: number): boolean {
     const { kernel } = task.command;
-    const { operandsOf, LOOP_WORDS } = this.#layout;
+    const { operandsOf } = this.#layout;
     const code = codeOf(kernel);
     if (!code) return false;
     const operands: (Stream | Constant | null)[] = [];
     for (const [i, [name, spec]] of operandsOf(kernel).entries()) {
-      const at = start + 4 * (LOOP_WORDS + i);
+      const at = start + 4 * (HEADER + i);
       let operand: Stream | Constant | null = null;
       if (spec.kind === 'buffer') {
         const stream = this.#streamOf(task, name, spec, at);
@@ -336,7 +336,7 @@ class LoopWriter {
   /** An instruction that builds differ in. @param kept the first of two locals that are free */
   #step(mark: number, kept: number): void {
     const code = this.#code;
-    const { relaxed } = this.#source;
+    const relaxed = this.#source.build.startsWith('relaxed');
     if (mark === SELECT) code.simd(relaxed ? R_SELECT : BITSELECT);
     else if (relaxed) code.simd(mark === MADD ? R_MADD : R_NMADD);
     else {
@@ -372,7 +372,7 @@ export function loopModule(source: LoopSource, layout: Layout): Uint8Array<Array
   const body = writer.write();
   const whole = new Code();
   for (const byte of [...writer.locals.bytes, ...body.bytes]) whole.bytes.push(byte);
-  const limits = source.shared ? new Code().byte(3, 0).count(65536) : new Code().byte(0, 0);
+  const limits = source.build.endsWith('-threads') ? new Code().byte(3, 0).count(65536) : new Code().byte(0, 0);
   return Uint8Array.from([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, new Code().byte(1, FUNCTION, 3, I32, I32, I32, 1, I32)),

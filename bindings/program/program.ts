@@ -26,8 +26,8 @@ export interface Place {
 }
 
 loops.load = async () => {
-  const { LoopKernels } = await import('./loop-kernels.ts');
-  return (workshop) => new LoopKernels({ ...workshop, operandsOf, wordsOf, LOOP_WORDS });
+  const { adopting } = await import('./loop-kernels.ts');
+  return (workshop) => adopting(workshop, { operandsOf, wordsOf });
 };
 
 /** Runs after which loops get kernels of their own: to make one takes as long as a few runs. */
@@ -168,20 +168,13 @@ export class Program {
    * @param stopped gets each check that stops it, and throws, or does what a step of the host does: then it goes on
    */
   run(stopped: (check: Lowered) => void, from = this.#begin, to = this.#end): void {
-    if (from === this.#begin && ++this.#runs === EARLY) this.#adoptLoops();
+    if (from === this.#begin && ++this.#runs === EARLY) this.#runtime.adopt?.(this.infos, this.#plan.loops);
     for (let at = from; at < to; ) {
       const answer = this.#runtime.threads.run(at, to);
       if (answer === 0) return;
       const found = this.infos.find((info) => info.from === answer) as StepInfo;
       stopped((found.step.tasks[0] as Task).command);
       at = found.to;
-    }
-  }
-
-  #adoptLoops(): void {
-    for (const { step, from } of this.infos) {
-      const loop = this.#plan.loops.get(step);
-      if (loop) this.#runtime.loops?.adopt(step, loop, from);
     }
   }
 
