@@ -106,14 +106,7 @@ function isPlane(axis: Axis): bool {
 function selectDepthwise(direction: i32, g: Geometry): i32 {
   const h = g.axis(1),
     w = g.axis(2);
-  if (
-    isPlane(h) &&
-    isPlane(w) &&
-    h.stride == w.stride &&
-    w.stride <= 2 &&
-    h.outputs > 0 &&
-    w.outputs >= 4
-  )
+  if (isPlane(h) && isPlane(w) && h.stride == w.stride && w.stride <= 2 && h.outputs > 0 && w.outputs >= 4)
     return ConvAlgorithm.DEPTHWISE_PLANE;
   if (direction == ConvDirection.BACKWARD_INPUT && w.stride == 2 && h.stride <= 2)
     return ConvAlgorithm.DEPTHWISE_STRIDE2;

@@ -127,7 +127,10 @@ export function mapChannels<F>(
       at = <usize>i * sample;
     if (s == 1) {
       for (; k + 8 <= c; k += 8, at += 32) {
-        mapEight<F>(
+        mapEight<F>(out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, rows, sample, inverse);
+      }
+      for (; k + 4 <= c; k += 4, at += 16) {
+        mapChannel<F>(
           out + at,
           x + at,
           y + at,
@@ -138,13 +141,12 @@ export function mapChannels<F>(
           dweight,
           dbias,
           k,
+          1,
+          4,
           rows,
           sample,
           inverse,
         );
-      }
-      for (; k + 4 <= c; k += 4, at += 16) {
-        mapChannel<F>(out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, 1, 4, rows, sample, inverse);
       }
     }
     const lanes = s == 1 ? 1 : 0;

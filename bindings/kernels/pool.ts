@@ -46,12 +46,6 @@ const average = () =>
     { y: output('f32', 'planes', 'windows'), x: input('f32', 'planes', 'plane'), planes: size, dims: windows },
     byPlane,
   );
-const averageBackward = () =>
-  kernel(
-    { dx: output('f32', 'planes', 'plane'), g: input('f32', 'planes', 'windows'), planes: size, dims: windows },
-    byPlane,
-  );
-
 export const poolKernels = optional(() => ({
   max_pool_forward_f32: max(),
   adaptive_max_pool_forward_f32: max(),
@@ -70,9 +64,21 @@ export const poolKernels = optional(() => ({
     },
   ),
   avg_pool_forward_f32: average(),
-  avg_pool_backward_f32: averageBackward(),
+  avg_pool_backward_f32: kernel(
+    {
+      dx: output('f32', 'planes', 'plane'),
+      g: input('f32', 'planes', 'windows'),
+      planes: size,
+      workspace,
+      dims: windows,
+    },
+    byPlane,
+  ),
   adaptive_avg_pool_forward_f32: average(),
-  adaptive_avg_pool_backward_f32: averageBackward(),
+  adaptive_avg_pool_backward_f32: kernel(
+    { dx: output('f32', 'planes', 'plane'), g: input('f32', 'planes', 'windows'), planes: size, dims: windows },
+    byPlane,
+  ),
 }));
 
 export const unpoolKernels = optional(() => ({

@@ -61,7 +61,14 @@ const maxima = [
   ...beside([...rowsOfKind, ...dilatedRows], sliding),
   ...beside([axis(3, 3, 3, 1), axis(9, 9)], [axis(9, 9), axis(40, 32, 1), axis(67, 67), axis(50, 17, 16, 8)]),
 ];
-const means: Pooling[] = maxima
+/** More columns than lines of sums have, and elements in more windows. */
+const long: Pooling[] = [
+  { rows: axis(2, 1), cols: axis(2600, 3, 2, 1) },
+  { rows: axis(1, 1), cols: axis(1500, 3, 1, 1) },
+  { rows: axis(2, 1), cols: axis(2200, 2100, 2) },
+  { rows: axis(2200, 2100, 2), cols: axis(2, 2) },
+];
+const means: Pooling[] = [...maxima, ...long]
   .filter(({ rows, cols }) => rows.dilation * cols.dilation === 1)
   .flatMap((pooling) => [pooling, { ...pooling, countPadding: false }, { ...pooling, divisor: 7 }]);
 const uneven = cuts.flatMap((cols) => [adaptive(1, 1), adaptive(7, 3), adaptive(2, 5)].map((rows) => ({ rows, cols })));
@@ -71,6 +78,13 @@ const PLANES = 2;
 
 describe.each(builds)('%s', (build) => {
   const bench = new KernelBench(build);
+
+  /** A workspace of which nothing must matter. */
+  const spoiled = (): number =>
+    bench.f32(new Float32Array((bench.run('gemm_workspace_bytes') as number) / 4).fill(Number.NaN));
+  /** Of avg_pool, or of adaptive_avg_pool, which needs no workspace. */
+  const meanBackward = (pool: string, ...[dx, g, planes, workspace, dp]: [number, number, number, number, number]) =>
+    bench.run(`${pool}_backward_f32`, dx, g, planes, ...(pool === 'avg_pool' ? [workspace] : []), dp);
 
   /** Each value lies within a few roundings of the terms it is the sum of, whose magnitudes add up to `scale`. */
   function expectClose(got: Float32Array, expected: Float64Array, scale: Float64Array, what: () => string): void {
@@ -180,7 +194,7 @@ describe.each(builds)('%s', (build) => {
         bench.i32(dims(pooling)),
       ];
       bench.run(`${kernel}_forward_f32`, y, xp, PLANES, dp);
-      bench.run(`${kernel}_backward_f32`, dx, gp, PLANES, dp);
+      meanBackward(kernel, dx, gp, PLANES, spoiled(), dp);
       const [forward, backward] = [new Float64Array(PLANES * m), new Float64Array(PLANES * n)];
       const [forwardScale, backwardScale] = [new Float64Array(PLANES * m), new Float64Array(PLANES * n)];
       let o = 0;
@@ -214,6 +228,7 @@ describe.each(builds)('%s', (build) => {
       const dp = bench.i32(dims(pooling));
       const x = bench.f32(noise(planes * n, 1));
       const g = bench.f32(noise(planes * m, 2));
+      const workspace = spoiled();
       const results = [1, planes].map((some) => {
         const [y, index, mean] = [bench.f32(planes * m), bench.i32(planes * m), bench.f32(planes * m)];
         const [dx, dMean] = [bench.f32(planes * n), bench.f32(planes * n)];
@@ -222,7 +237,7 @@ describe.each(builds)('%s', (build) => {
           bench.run(`${kind}max_pool_forward_f32`, y + to, index + to, x + from, some, dp);
           bench.run('max_pool_backward_f32', dx + from, g + to, index + to, some, n, m);
           bench.run(`${kind}avg_pool_forward_f32`, mean + to, x + from, some, dp);
-          bench.run(`${kind}avg_pool_backward_f32`, dMean + from, g + to, some, dp);
+          meanBackward(`${kind}avg_pool`, dMean + from, g + to, some, workspace, dp);
         }
         const floats = [y, mean].map((p) => bench.readF32(p, planes * m));
         return [...floats, bench.readI32(index, planes * m), ...[dx, dMean].map((p) => bench.readF32(p, planes * n))];
@@ -237,13 +252,10 @@ describe.each(builds)('%s', (build) => {
     const [empty, dp] = [bench.f32(0), bench.i32(dims(pooling))];
     for (const kernel of ['max_pool_forward_f32', 'adaptive_max_pool_forward_f32'])
       bench.run(kernel, empty, empty, empty, 0, dp);
-    for (const kernel of [
-      'avg_pool_forward_f32',
-      'avg_pool_backward_f32',
-      'adaptive_avg_pool_forward_f32',
-      'adaptive_avg_pool_backward_f32',
-    ])
-      bench.run(kernel, empty, empty, 0, dp);
+    for (const pool of ['avg_pool', 'adaptive_avg_pool']) {
+      bench.run(`${pool}_forward_f32`, empty, empty, 0, dp);
+      meanBackward(pool, empty, empty, 0, spoiled(), dp);
+    }
     bench.run('max_pool_backward_f32', empty, empty, empty, 0, 36, 8);
   });
 
