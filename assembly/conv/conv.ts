@@ -5,12 +5,12 @@ import { depthwiseBackwardInput, depthwiseBackwardWeight, depthwiseForward } fro
 import { planeOutputs, planeWeights } from "./depthwise/plane";
 import { depthwiseBackwardInputStride2 } from "./depthwise/stride2";
 import { directBackwardInput, directBackwardWeight, directForward } from "./direct/direct";
-import { Axis, Geometry, readForward } from "./geometry";
+import { Geometry, readForward } from "./geometry";
 import { Igemm, igemmIn } from "./igemm/igemm";
 import { Im2colPixels, Im2colTaps } from "./igemm/im2col";
 import { finishPixels, ImageStore } from "./igemm/store";
 import { Gradient, Weights, WeightsTransposed } from "./igemm/weights";
-import { ConvAlgorithm, ConvDirection, ConvLayout, selectConv } from "./select";
+import { ConvAlgorithm, ConvDirection, ConvLayout, everyPhase, selectConv } from "./select";
 import { WinogradWeight } from "./winograd/weight";
 import { Winograd } from "./winograd/winograd";
 
@@ -23,10 +23,10 @@ import { Winograd } from "./winograd/winograd";
  * workspace: gemm_workspace_bytes() bytes, aligned to 64. dims: see geometry.ts. Overwrites y. Slices of images, of
  * groups, or of the output channels of one group have the bits of the whole.
  *
- * Each element is summed as in gemm_f32, over taps in the order of w, or, where one or two channels are written, three
- * rows of taps at a time: the same bits for any tile and any batch. 3x3 and 5x5 taps without strides, with not
- * too few channels, go by Winograd's algorithm: within 1e-5 of the norm of the result, and a NaN or infinity reaches the
- * other outputs of its tiles of 4x4 or 2x2.
+ * Each element is summed as in gemm_f32, over taps in the order of w, or, where very few channels are read or
+ * written, three rows of taps at a time: the same bits for any tile and any batch. 3x3 and 5x5 taps without strides,
+ * with not too few channels, go by Winograd's algorithm: within 1e-5 of the norm of the result, and a NaN or infinity
+ * reaches the other outputs of its tiles of 4x4 or 2x2.
  *
  * Source: PyTorch's conv1d, conv2d and conv3d.
  */
@@ -183,11 +183,6 @@ function winogradBackwardInput(dx: usize, g: usize, w: usize, bias: usize, works
     s.bias = bias != 0 ? bias + ((group * <usize>shape.inChannels) << 2) : 0;
     s.run();
   }
-}
-
-/** Whether taps reach the elements of every phase of an axis. */
-function everyPhase(axis: Axis): bool {
-  return axis.stride <= axis.kernel && (axis.stride == 1 || axis.dilation == 1);
 }
 
 type BackwardInput = Igemm<ImageStore, WeightsTransposed, Im2colPixels>;

@@ -6,16 +6,15 @@
 //   one channel a group    DEPTHWISE, DEPTHWISE_PLANE, DEPTHWISE_STRIDE2 DEPTHWISE, which for the gradient of w may
 //                          where a padded row fits the workspace         have several results a group
 //   not too many channels  DIRECT, DIRECT_ROWS, where a padded band of all fits       IGEMM
-//                          the workspace; not for the gradient of x
-//                          with strides
+//                          the workspace; of x with strides phase by phase
 //   1x1, no strides        IGEMM, whose im2col is then the image         POINTWISE, by gemm_f32
 //   all others             IGEMM                                         IGEMM
 //
 // Algorithms differ in their bits, so one choice has to serve a whole convolution and all slices of it: see
 // geometry.ts.
 
-import { bandBytes, MOST_TAPS } from "./depthwise/band";
-import { DIRECT_BYTES } from "./direct/plan";
+import { Band, bandBytes, MOST_TAPS } from "./depthwise/band";
+import { DIRECT_BYTES, PHASE_BYTES } from "./direct/plan";
 import { Axis, Geometry } from "./geometry";
 import { LINES_AT } from "./igemm/igemm";
 import { SPAN } from "./winograd/transforms";
@@ -48,7 +47,7 @@ export enum ConvAlgorithm {
   POINTWISE = 6,
   /** Sums in registers over a padded band, where there are few channels on either side. NCHW only. */
   DIRECT = 7,
-  /** Likewise, where one or two channels are written: by rows, not channels. NCHW only; not for the gradient of w. */
+  /** Likewise, where few channels are read or written: by rows, not channels. NCHW only; not for the gradient of w. */
   DIRECT_ROWS = 8,
 }
 
@@ -71,6 +70,9 @@ const WINOGRAD_TILES: i32 = 4;
 const DIRECT_READS: i32 = 128;
 @inline
 const DIRECT_RESULTS: i32 = 64;
+/** Likewise of dx with strides, whose taps are a few of the kernel's. */
+@inline
+const PHASE_RESULTS: i32 = 48;
 /** Bytes of sums of the gradient of w, which have to stay near. */
 @inline
 const DIRECT_SUMS: usize = 400 << 10;
@@ -127,6 +129,19 @@ function isWinograd(direction: i32, g: Geometry): bool {
   return ((h.outputs + size - 1) / size) * ((w.outputs + size - 1) / size) * g.batch >= WINOGRAD_TILES;
 }
 
+/** Whether taps reach the elements of every phase of an axis. */
+export function everyPhase(axis: Axis): bool {
+  return axis.stride <= axis.kernel && (axis.stride == 1 || axis.dilation == 1);
+}
+
+/** Bytes of the workspace for a phase of dx: the band of what is read, the weights, and results that will be apart. */
+function phaseBytes(h: Axis, w: Axis, reads: i32, results: i32): usize {
+  const stride = <usize>w.stride,
+    weights = <usize>(reads * results) * <usize>(h.kernel * w.kernel * 4),
+    made = max(w.size * results * 4, PHASE_BYTES);
+  return bandBytes(h, w, reads, DIRECT_BYTES * w.stride) / stride + changetype<Band>(0).base() + weights + <usize>made;
+}
+
 /** DIRECT or DIRECT_ROWS, where that takes less time than a product's packing, and the band fits the workspace. */
 function selectDirect(direction: i32, g: Geometry): i32 {
   const h = g.axis(1),
@@ -146,11 +161,15 @@ function selectDirect(direction: i32, g: Geometry): i32 {
     const fits = outs <= most && sums <= DIRECT_SUMS && band + sums <= LINES_AT;
     return fits ? ConvAlgorithm.DIRECT : ConvAlgorithm.IGEMM;
   }
-  if (isInput && (h.stride != 1 || w.stride != 1)) return ConvAlgorithm.IGEMM;
+  if (isInput && !(everyPhase(h) && everyPhase(w))) return ConvAlgorithm.IGEMM;
   const results = isInput ? ins : outs;
-  const most = (isInput ? w.size : w.outputs) < 7 ? DIRECT_RESULTS >> 1 : DIRECT_RESULTS;
-  if (results > most || band > LINES_AT) return ConvAlgorithm.IGEMM;
-  return results <= 2 ? ConvAlgorithm.DIRECT_ROWS : ConvAlgorithm.DIRECT;
+  const apart = isInput && h.stride * w.stride != 1,
+    across = isInput ? w.size / w.stride : w.outputs;
+  const most = across < 7 ? DIRECT_RESULTS >> 1 : apart ? PHASE_RESULTS : DIRECT_RESULTS;
+  if (results > most || (isInput ? phaseBytes(h, w, reads, results) : band) > LINES_AT) return ConvAlgorithm.IGEMM;
+  // Three rows of taps share what they load.
+  const byRows = results <= 2 || (isPlain(h, 3) && (results == 3 || reads <= 2));
+  return byRows ? ConvAlgorithm.DIRECT_ROWS : ConvAlgorithm.DIRECT;
 }
 
 /** Whether output pixels take one input pixel each, in order. */

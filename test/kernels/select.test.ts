@@ -59,7 +59,25 @@ const CONVOLUTIONS: Record<string, Selection> = {
     shape: square([16, 16], axis(3, 3, 1, 2), { batch: 16 }),
     nchw: ['DIRECT', 'DIRECT', 'IGEMM'],
   },
-  'a stride': { shape: square([16, 16], axis(16, 3, 2, 1)), nchw: ['DIRECT', 'IGEMM', 'DIRECT'] },
+  'a stride': { shape: square([48, 16], axis(28, 3, 2, 1)), nchw: same('DIRECT') },
+  'a stride, more inputs': { shape: square([49, 16], axis(28, 3, 2, 1)), nchw: ['DIRECT', 'IGEMM', 'DIRECT'] },
+  'a stride, narrow': { shape: square([32, 16], axis(13, 3, 2, 1)), nchw: same('DIRECT') },
+  'a stride, narrow, more inputs': { shape: square([33, 16], axis(13, 3, 2, 1)), nchw: ['DIRECT', 'IGEMM', 'DIRECT'] },
+  'a stride that leaves elements out': {
+    shape: square([3, 16], axis(28, 3, 4, 1)),
+    nchw: ['DIRECT', 'IGEMM', 'DIRECT'],
+  },
+  'a stride, too many weights for the workspace': {
+    shape: square([48, 128], axis(28, 9, 2, 4)),
+    nchw: ['IGEMM', 'IGEMM', 'IGEMM'],
+  },
+  'three outputs, and three rows of taps': {
+    shape: square([9, 3], padded(14)),
+    nchw: ['DIRECT_ROWS', 'DIRECT', 'DIRECT'],
+  },
+  'three outputs, and four rows of taps': { shape: square([9, 3], axis(14, 4)), nchw: same('DIRECT') },
+  'two inputs': { shape: square([2, 9], padded(14)), nchw: ['DIRECT_ROWS', 'DIRECT_ROWS', 'DIRECT'] },
+  'three inputs': { shape: square([3, 9], padded(14)), nchw: ['DIRECT', 'DIRECT_ROWS', 'DIRECT'] },
   'a dilation': { shape: square([16, 16], axis(16, 3, 1, 2, 2)), nchw: same('DIRECT') },
   'two taps': { shape: square([16, 16], axis(16, 2)), nchw: same('DIRECT') },
   'one channel on either side': {
@@ -129,7 +147,7 @@ const CONVOLUTIONS: Record<string, Selection> = {
   },
   'strides that differ': {
     shape: wide(axis(9, 3, 1, 1), axis(9, 3, 2, 1)),
-    nchw: ['DIRECT_ROWS', 'IGEMM', 'DIRECT'],
+    nchw: ['DIRECT_ROWS', 'DIRECT_ROWS', 'DIRECT'],
     nhwc: 'DEPTHWISE',
   },
   'taps of 5x3': { shape: wide(axis(9, 5), padded(9)), nchw: same('DEPTHWISE'), nhwc: 'DEPTHWISE' },

@@ -46,6 +46,13 @@ export const shapes: readonly (readonly [string, Shape])[] = [
   ['3x3, less than no padding behind', square([3, 4], axis(9, 3, 2, 1, 1, -1))],
   ['5x5, padding as wide as the kernel', square([2, 3], axis(6, 5, 1, 5))],
   ['7x7, stride 2', square([3, 9], axis(23, 7, 2, 3))],
+  ['3x3, stride 2, phases of several bands', square([15, 3], axis(48, 3, 2, 1))],
+  [
+    '3x3, stride 2 down and 3 across',
+    { batch: 2, groups: 2, ins: 5, outs: 3, axes: [NONE, axis(9, 3, 2, 1), axis(20, 4, 3)] },
+  ],
+  ['2x2, stride 2, one row', square([3, 40], axis(1, 2, 2, 1, 1, 1))],
+  ['3x3, three outputs', square([5, 3], axis(13, 3, 1, 1), { batch: 2 })],
   ['groups', square([3, 4], axis(9, 3, 1, 1), { groups: 3, batch: 2 })],
   ['groups of one input', square([1, 2], axis(9, 3, 2, 1), { groups: 5 })],
   ['depthwise 3x3', square([1, 1], axis(14, 3, 1, 1), { groups: 5, batch: 2 })],

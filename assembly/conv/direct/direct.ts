@@ -3,10 +3,10 @@
 import { ACT_NONE } from "../../gemm/epilogue";
 import { horizontalSum } from "../../lanes";
 import { beat } from "../../program/threads";
-import { Geometry } from "../geometry";
+import { Geometry, Phase, Window } from "../geometry";
 import { ConvAlgorithm } from "../select";
 import { storeDirect } from "./outputs";
-import { DIRECT_BYTES, Direct } from "./plan";
+import { Direct, PHASE_BYTES } from "./plan";
 import { addDirect } from "./sums";
 
 /** Writes all images: reads `from` by channels of fromBytes. bias: one value a result, or 0. */
@@ -30,7 +30,23 @@ function writeImages(
     for (let o: i32 = 0; o < h.outputs; o += band.most) {
       const rows = min(band.most, h.outputs - o);
       d.read(from, fromBytes, o, rows);
-      storeDirect(d, to + <usize>o * line, rows, w, bias);
+      if (d.apart == 0) storeDirect(d, to + <usize>o * line, rows, w, bias);
+      else {
+        storeDirect(d, d.together(), rows, w, bias);
+        spread(d, to + <usize>o * d.rowApart, rows);
+      }
+    }
+  }
+}
+
+/** Takes `rows` rows of all results to their places, which lie apart. */
+function spread(d: Direct, to: usize, rows: i32): void {
+  const n = d.band().width().outputs;
+  for (let c: usize = 0; c < <usize>d.results; c++, to += d.planeApart) {
+    let from = d.together() + c * d.resultBytes;
+    for (let r: usize = 0; r < <usize>rows; r++) {
+      let at = to + r * d.rowApart;
+      for (let i: i32 = 0; i < n; i++, at += d.apart, from += 4) store<f32>(at, load<f32>(from));
     }
   }
 }
@@ -48,21 +64,18 @@ export function directForward(
 ): void {
   const d = changetype<Direct>(workspace),
     band = d.band();
-  const taps = <usize>g.kernelSize();
   const inBytes = (<usize>g.inPixels()) << 2,
     results = <usize>g.outChannels;
   d.channels = g.inChannels;
   d.results = g.outChannels;
   d.resultBytes = (<usize>g.outPixels()) << 2;
-  d.weightTap = 4;
-  d.weightChannel = taps << 2;
-  d.weightResult = <usize>g.inChannels * d.weightChannel;
   d.act = act;
+  d.apart = 0;
   d.byRows = algorithm == ConvAlgorithm.DIRECT_ROWS;
   band.height().forward(g.axis(1));
   band.width().forward(g.axis(2));
   band.spread = 1;
-  band.layOut(g.inChannels, DIRECT_BYTES);
+  d.layOut();
   for (let group: usize = 0; group < <usize>g.groups; group++) {
     const channel = group * results;
     writeImages(
@@ -79,7 +92,7 @@ export function directForward(
   }
 }
 
-/** conv_backward_input_f32 without strides. */
+/** conv_backward_input_f32, phase by phase of the strides. */
 export function directBackwardInput(
   dx: usize,
   dy: usize,
@@ -89,36 +102,88 @@ export function directBackwardInput(
   workspace: usize,
   g: Geometry,
 ): void {
-  const d = changetype<Direct>(workspace),
-    band = d.band();
-  const taps = <usize>g.kernelSize();
+  const d = changetype<Direct>(workspace);
+  const height = g.axis(1),
+    width = g.axis(2);
   const outBytes = (<usize>g.outPixels()) << 2,
-    results = <usize>g.inChannels;
+    lineBytes = (<usize>width.size) << 2,
+    results = <usize>g.inChannels,
+    weights = (<usize>(g.outChannels * g.inChannels * g.kernelSize())) << 2;
   d.channels = g.outChannels;
   d.results = g.inChannels;
-  d.resultBytes = (<usize>g.inPixels()) << 2;
-  // Taps count downwards, as the kernel is turned around.
-  d.weightTap = <usize>-4;
-  d.weightResult = taps << 2;
-  d.weightChannel = results * d.weightResult;
+  d.planeApart = lineBytes * <usize>height.size;
   d.act = ACT_NONE;
   d.byRows = algorithm == ConvAlgorithm.DIRECT_ROWS;
-  band.height().backward(g.axis(1));
-  band.width().backward(g.axis(2));
-  band.spread = 1;
-  band.layOut(g.outChannels, DIRECT_BYTES);
-  for (let group: usize = 0; group < <usize>g.groups; group++)
-    writeImages(
-      d,
-      dx + group * results * d.resultBytes,
-      g.inImageBytes(),
-      dy + group * <usize>g.outChannels * outBytes,
-      g.outImageBytes(),
-      outBytes,
-      w + group * <usize>g.outChannels * d.weightChannel + ((taps - 1) << 2),
-      bias != 0 ? bias + ((group * results) << 2) : 0,
-      g.batch,
-    );
+  d.band().spread = 1;
+  for (let row: i32 = 0; row < height.stride; row++)
+    for (let column: i32 = 0; column < width.stride; column++) {
+      if (row >= height.size || column >= width.size) continue;
+      const first = layOutPhase(d, g, row, column);
+      for (let group: usize = 0; group < <usize>g.groups; group++) {
+        packPhase(d, g, w + group * weights + first);
+        writeImages(
+          d,
+          dx + group * results * d.planeApart + <usize>row * lineBytes + ((<usize>column) << 2),
+          g.inImageBytes(),
+          dy + group * <usize>g.outChannels * outBytes,
+          g.outImageBytes(),
+          outBytes,
+          d.sums(),
+          bias != 0 ? bias + ((group * results) << 2) : 0,
+          g.batch,
+        );
+      }
+    }
+}
+
+/** Lays out the elements of a phase of both axes; answers where the first tap is that reaches them, from the left. */
+function layOutPhase(d: Direct, g: Geometry, row: i32, column: i32): usize {
+  const band = d.band(),
+    h = band.height(),
+    w = band.width();
+  const height = g.axis(1),
+    width = g.axis(2);
+  const phase = changetype<Phase>(band.scratch());
+  phase.backward(h, height, row);
+  let first = turn(h, phase) * width.kernel;
+  phase.backward(w, width, column);
+  first += turn(w, phase);
+  d.layOut();
+  d.apart = 0;
+  d.resultBytes = d.planeApart;
+  if (height.stride != 1 || width.stride != 1) {
+    d.apart = (<usize>width.stride) << 2;
+    d.rowApart = (<usize>(height.stride * width.size)) << 2;
+    band.most = min(band.most, max(PHASE_BYTES / ((w.outputs * g.inChannels) << 2), 1));
+    d.resultBytes = (<usize>(band.most * w.outputs)) << 2;
+  }
+  return (<usize>first) << 2;
+}
+
+/** Turns the taps of a window around, so that they count upwards; answers with the first of them in the kernel. */
+function turn(window: Window, phase: Phase): i32 {
+  const last = window.taps - 1;
+  window.shift += last * window.step;
+  window.step = -window.step;
+  return phase.firstTap + last * phase.tapStep;
+}
+
+/** Takes the weights of a phase together, from the first one on downwards. */
+function packPhase(d: Direct, g: Geometry, first: usize): void {
+  const h = d.band().height(),
+    w = d.band().width();
+  const kernel = (<usize>g.kernelSize()) << 2,
+    step = (<usize>g.axis(2).stride) << 2,
+    rowStep = (<usize>(g.axis(1).stride * g.axis(2).kernel)) << 2;
+  let to = d.sums();
+  for (let i: i32 = 0; i < d.results; i++)
+    for (let c: i32 = 0; c < d.channels; c++) {
+      let row = first + <usize>(c * d.results + i) * kernel;
+      for (let r = h.taps; r > 0; r--, row -= rowStep) {
+        let at = row;
+        for (let t = w.taps; t > 0; t--, at -= step, to += 4) store<f32>(to, load<f32>(at));
+      }
+    }
 }
 
 /** conv_backward_weight_f32. */
@@ -134,7 +199,7 @@ export function directBackwardWeight(dw: usize, dy: usize, x: usize, workspace: 
   h.forward(g.axis(1));
   w.forward(g.axis(2));
   band.spread = 1;
-  band.layOut(g.inChannels, DIRECT_BYTES);
+  d.layOut();
   const weights = <usize>g.outChannels * <usize>g.inChannels * <usize>g.kernelSize();
   for (let group: usize = 0; group < <usize>g.groups; group++) {
     memory.fill(d.sums(), 0, weights << 4);

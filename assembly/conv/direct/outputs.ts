@@ -1,6 +1,6 @@
 // Outputs of a direct convolution, in tiles of four lines by one or two vectors, for which engines have registers.
-// Lines are output channels, which read the same elements; or, where there are one or two of these, rows, which share
-// what they read with the next rows of taps.
+// Lines are output channels, which read the same elements; or, where few of these are read or written, rows, which
+// share what they read with the next rows of taps.
 import { madd, storeLanes } from "../../lanes";
 import { biasOf, floorOf } from "../depthwise/generic";
 import { Direct } from "./plan";
@@ -47,7 +47,9 @@ function tilesOfChannels<V>(d: Direct, y: usize, x: usize, w: usize, lines: i32,
   const two = changetype<V>(0).vectors() == 2;
   const band = d.band();
   const offsets = band.offset(0),
-    tableEnd = band.offset(band.taps());
+    most = d.listed,
+    channelBytes = band.taps() << 2,
+    step = band.plane * <usize>most;
   // Channels that are not there are computed as the last one.
   let w1: usize = 0;
   if (lines > 1) w1 = d.weightResult;
@@ -55,8 +57,7 @@ function tilesOfChannels<V>(d: Direct, y: usize, x: usize, w: usize, lines: i32,
     w3 = w1;
   if (lines > 2) w2 = w3 = w1 << 1;
   if (lines > 3) w3 = w1 + w2;
-  const tap = d.weightTap,
-    plane = d.resultBytes,
+  const plane = d.resultBytes,
     floor = floorOf(d.act);
   const bias0 = biasOf(bias);
   let bias1 = bias0,
@@ -77,10 +78,10 @@ function tilesOfChannels<V>(d: Direct, y: usize, x: usize, w: usize, lines: i32,
       d0 = bias3,
       d1 = bias3;
     let from = x,
-      weights = w;
-    for (let c = d.channels; c > 0; c--, from += band.plane, weights += d.weightChannel) {
-      let weight = weights;
-      for (let at = offsets; at < tableEnd; at += 4, weight += tap) {
+      weight = w;
+    for (let c = d.channels; c > 0; c -= most, from += step) {
+      const end = offsets + channelBytes * <usize>min(c, most);
+      for (let at = offsets; at < end; at += 4, weight += 4) {
         const p = from + load<usize>(at);
         const x0 = v128.load(p),
           x1 = two ? v128.load(p, 16) : x0;
@@ -93,9 +94,11 @@ function tilesOfChannels<V>(d: Direct, y: usize, x: usize, w: usize, lines: i32,
         k = v128.load32_splat(weight + w2);
         c0 = madd(x0, k, c0);
         if (two) c1 = madd(x1, k, c1);
-        k = v128.load32_splat(weight + w3);
-        d0 = madd(x0, k, d0);
-        if (two) d1 = madd(x1, k, d1);
+        if (lines > 3) {
+          k = v128.load32_splat(weight + w3);
+          d0 = madd(x0, k, d0);
+          if (two) d1 = madd(x1, k, d1);
+        }
       }
     }
     const lanes = min(4, two ? n - 4 : n);
@@ -122,8 +125,6 @@ function tilesOfRows(d: Direct, y: usize, x: usize, w: usize, lines: i32, n: i32
   const offsets = band.offset(0),
     tableEnd = band.offset(band.taps()),
     threesEnd = h.scale == 1 && h.step == 1 ? offsets + columns * <usize>(h.taps - (h.taps % 3)) : offsets;
-  const tap = d.weightTap,
-    tapRow = tap * <usize>band.width().taps;
   const floor = floorOf(d.act),
     start = biasOf(bias);
   // Exits that are never taken, for engines that load all rows first and spill them: see depthwise/outputs.ts.
@@ -138,16 +139,15 @@ function tilesOfRows(d: Direct, y: usize, x: usize, w: usize, lines: i32, n: i32
       d0 = start,
       d1 = start;
     let from = x,
-      weights = w;
-    for (let c = d.channels; c > 0; c--, from += band.plane, weights += d.weightChannel) {
-      let weight = weights,
-        at = offsets;
-      for (; at < threesEnd; at += 2 * columns, weight += 2 * tapRow) {
-        for (const rowEnd = at + columns; at < rowEnd; at += 4, weight += tap) {
+      weight = w;
+    for (let c = d.channels; c > 0; c--, from += band.plane) {
+      let at = offsets;
+      for (; at < threesEnd; at += 2 * columns, weight += 2 * columns) {
+        for (const rowEnd = at + columns; at < rowEnd; at += 4, weight += 4) {
           let p = from + load<usize>(at);
           const k0 = v128.load32_splat(weight),
-            k1 = v128.load32_splat(weight + tapRow),
-            k2 = v128.load32_splat(weight + 2 * tapRow);
+            k1 = v128.load32_splat(weight + columns),
+            k2 = v128.load32_splat(weight + 2 * columns);
           let x0 = v128.load(p),
             x1 = v128.load(p, 16);
           a0 = madd(x0, k0, a0);
@@ -194,7 +194,7 @@ function tilesOfRows(d: Direct, y: usize, x: usize, w: usize, lines: i32, n: i32
           d1 = madd(v128.load(p, 16), k2, d1);
         }
       }
-      for (; at < tableEnd; at += 4, weight += tap) {
+      for (; at < tableEnd; at += 4, weight += 4) {
         let p = from + load<usize>(at);
         const k = v128.load32_splat(weight);
         a0 = madd(v128.load(p), k, a0);
