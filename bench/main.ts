@@ -19,6 +19,7 @@ const HELP = `npm run bench -- [FAMILY …] [options]
                     doctor    what retrograd/doctor finds in programs with known faults, and in healthy ones
                     trainer   what a Trainer costs beside the loop that one writes by hand
                     metrics   figures of a million predictions, by hand and by scikit-learn (PYTHON=…)
+                    explain   what explanations cost beside the passes that they are made of
                     csv       a file of separated values, by the library and by parsers alone
                     tfjs      models of TensorFlow.js on our backend and on its own
                     pipelines rows a second through data's stages and from Parquet, and steps over batches of a worker
@@ -74,6 +75,7 @@ const TABLES = {
   doctor: () => import('./doctor/table.ts'),
   trainer: () => import('./tables/trainer.ts'),
   metrics: () => import('./tables/metrics.ts'),
+  explain: () => import('./tables/explain.ts'),
   wide: () => import('./tables/wide.ts'),
   start: () => import('./tables/start.ts'),
   energy: () => import('./tables/energy.ts'),

@@ -150,11 +150,14 @@ const ways: [name: string, map: Tensor][] = [
   ['saliency', explain.saliency(model, first, one)],
   ['SmoothGrad', explain.noiseTunnel(model, first, { ...one, method: explain.saliency, nSamples: 50, stdevs: 0.3 })],
   ['input × gradient', explain.inputXGradient(model, first, one)],
-  ['guided backpropagation', explain.guidedBackprop(model, first, one)],
+  ['guided backprop', explain.guidedBackprop(model, first, one)],
   ['DeepLIFT', explain.deepLift(model, first, { ...one, baseline: PAPER })],
   ['relevance (ε rule)', explain.lrp(model, first, { ...one, rule: { rule: 'epsilon', epsilon: 0.25 } })],
   ['occlusion', explain.occlusion(model, first, { ...one, baseline: PAPER, slidingWindowShapes: [1, 5, 5] })],
 ];
+const parted = { ...one, baseline: PAPER, featureMask: explain.superpixels(first, { count: 60 }) };
+ways.push(['LIME, 60 parts', explain.lime(model, first, { ...parted, nSamples: 1500 })]);
+ways.push(['KernelSHAP, 60 parts', explain.kernelShap(model, first, parted)]);
 const convolutional = model.children().some((each) => each instanceof nn.Conv2d);
 if (layer && convolutional) ways.push(['LayerCAM', explain.layerCam(model, first, { ...one, layer })]);
 cards.push({
@@ -177,7 +180,8 @@ const [found, reached] = explain.counterfactuals(model, images.narrow(0, 0, few)
 });
 cards.push({
   title: 'What would have been read right',
-  note: 'The nearest image that the network reads right: ink that was added in orange, ink that was taken away in blue.',
+  note: 'The nearest image that the network reads right.',
+  legend: ['ink that was added', 'ink that was taken away'],
   pictures: await gallery(
     found.sub(images.narrow(0, 0, few)),
     worst.slice(0, few).map((each, i) => (reached.data[i] ? `now a ${each.right}` : `still no ${each.right}`)),

@@ -149,6 +149,8 @@ export interface PictureCard {
   readonly title: string;
   /** A line under it. @defaultValue '' */
   readonly note?: string;
+  /** What orange and blue say, under pictures in which they do. @defaultValue ['speaks for it', 'speaks against it'] */
+  readonly legend?: readonly [orange: string, blue: string];
   /** Whether it takes the whole width of the page. @defaultValue false */
   readonly wide?: boolean;
   /** The pictures, those of maps side by side. */

@@ -173,14 +173,18 @@ export function dependenceChart(
 }
 
 const STYLE = `.maps{display:grid;grid-template-columns:repeat(auto-fill,minmax(96px,1fr));gap:14px 12px}
-figure{margin:0}figure img{width:100%;display:block;border-radius:6px;background:var(--paper)}figcaption{font-size:13px;line-height:1.35;overflow-wrap:anywhere;color:var(--soft);margin-top:5px}
+figure{margin:0}figure img{width:100%;display:block;border-radius:6px;background:var(--paper)}figcaption{font-size:13px;line-height:1.35;overflow-wrap:break-word;hyphens:auto;color:var(--soft);margin-top:5px}
 .sides{display:flex;gap:4px 18px;flex-wrap:wrap;font-size:13px;color:var(--soft);margin-top:12px}.sides i{display:inline-block;width:12px;height:12px;border-radius:3px;margin-right:6px;vertical-align:-1px}`;
 
-const sides = `<div class="sides"><span><i style="background:rgb(${FOR})"></i>speaks for it</span><span><i style="background:rgb(${AGAINST})"></i>speaks against it</span></div>`;
+/** What the colours say. */
+const sides = ([orange, blue]: readonly [string, string]): string =>
+  `<div class="sides"><span><i style="background:rgb(${FOR})"></i>${escaped(orange)}</span><span><i style="background:rgb(${AGAINST})"></i>${escaped(blue)}</span></div>`;
+
+const LEGEND = ['speaks for it', 'speaks against it'] as const;
 
 /** Pictures on one page that needs no other file. */
 export function picturePage(cards: readonly PictureCard[], title: string, subtitle: string): string {
-  const body = cards.map(({ title: head, note = '', wide = false, pictures }) => {
+  const body = cards.map(({ title: head, note = '', wide = false, legend = LEGEND, pictures }) => {
     if (typeof head !== 'string' || !Array.isArray(pictures) || !pictures.every((each) => each?.picture?.html))
       throw new ArgumentError(
         'picturePage: expected cards { title, pictures: [{ picture, caption }] }, got another one; await the pictures first',
@@ -191,8 +195,8 @@ export function picturePage(cards: readonly PictureCard[], title: string, subtit
         ? picture.html
         : `<figure>${picture.html}<figcaption>${escaped(caption)}</figcaption></figure>`,
     );
-    const legend = pictures.some(({ picture }) => picture.signed) ? sides : '';
-    return card(head, `${images ? `<div class="maps">${all.join('')}</div>` : all.join('')}${legend}`, { note, wide });
+    const below = pictures.some(({ picture }) => picture.signed) ? sides(legend) : '';
+    return card(head, `${images ? `<div class="maps">${all.join('')}</div>` : all.join('')}${below}`, { note, wide });
   });
   return htmlPage({ title, subtitle, body, style: STYLE });
 }

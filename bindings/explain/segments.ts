@@ -2,6 +2,7 @@
 
 import { withoutTape } from '../autograd.ts';
 import { arange } from '../creation.ts';
+import { where } from '../functional/elementwise.ts';
 import { oneHot } from '../functional/one-hot.ts';
 import { cdist } from '../functional/pairs.ts';
 import { argmin } from '../functional/reduction.ts';
@@ -103,16 +104,13 @@ export const superpixels: (images: Tensor, options?: SuperpixelOptions) => Tenso
               .reshape([-1, height * width])
               .transpose(0, 1);
             const points = cat([colours, places], 1);
-            let cells = start;
+            let [cells, centres] = [start, points.narrow(0, 0, 1)];
             for (let turn = 0; turn < iterations; turn++) {
               const members = oneHot(cells, rows * columns).to('f32');
               const sizes = members.sum(0).unsqueeze(1);
-              // Of a centre that nobody is near none is made.
-              const centres = members
-                .transpose(0, 1)
-                .matmul(points)
-                .div(sizes.maximum(1))
-                .add(sizes.eq(0).to('f32').mul(1e18));
+              const means = members.transpose(0, 1).matmul(points).div(sizes.maximum(1));
+              // Whose pixels all went to others stays where it was.
+              centres = where(sizes.eq(0), centres, means);
               cells = argmin(cdist(points, centres), 1);
             }
             return cells.reshape([1, height, width]);

@@ -68,6 +68,9 @@ describe('features of images', () => {
     for (let i = 0; i < 10; i++)
       for (let j = 0; j < 10; j++) expect(names[i]?.[j]).toBe(names[side(i) * 9]?.[side(j) * 9]);
     expect(new Set(names.flat()).size).toBe(4);
+    // Cells whose pixels all go to others do not draw those of the rest along.
+    const most = explain.superpixels(image, { count: 25, compactness: 0.1 });
+    expect(new Set(most.data).size).toBeGreaterThan(12);
   });
 });
 
