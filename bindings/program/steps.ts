@@ -118,7 +118,7 @@ function linkOf({ command, touches, slices }: Task): Link {
   return { elements: units * row, row, operands, checks };
 }
 
-/** Nanoseconds that a command of a program has to take for threads to share it: they are at work, and wait for each other. */
+/** Nanoseconds that a command of a program has to take for threads to share it: they are at work already. */
 const WORTH_CUTTING = 5000;
 
 /** Cuts only what is worth it. */
