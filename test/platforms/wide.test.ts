@@ -62,12 +62,12 @@ describe.skipIf(process.arch !== 'x64').each(rowsOf(['chromium']))('%s', (_title
     it(`${title} is known by the timing of tiles`, async ({ skip }) => {
       const [executablePath] = needs(found, skip) as [string];
       const build = fileURLToPath(new URL('../../build/', import.meta.url));
-      const site = await serve({ folders: { '/build/': build }, files: { '/': PAGE } });
+      const site = await serve({ folders: { '/build/': build }, files: { '/page.html': PAGE } });
       const args = ['--no-sandbox', '--disable-gpu', '--no-first-run', flag];
       const browser = await puppeteer.launch({ executablePath, args });
       try {
         const page = await browser.newPage();
-        await page.goto(`${site.origin}/`);
+        await page.goto(`${site.origin}/page.html`);
         const { revectorized, reasons, tile } = (await site.result) as Said & { readonly tile: string };
         expect(revectorized, `${tile}; ${reasons.join('; ')}`).toBe(joins);
         if (joins) expect(reasons).toContain('256-bit vectors: the browser joins pairs');
