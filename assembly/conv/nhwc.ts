@@ -4,8 +4,8 @@
 //
 // x: [batch, ...sizes, groups inChannels], w: [...kernel, inChannels, groups outChannels] (TensorFlow's HWIO), y:
 // [batch, ...outputs, groups outChannels], contiguous. dims: see geometry.ts. Slices of lines (forward), of
-// images (the input's gradient), of groups, and of the output channels of one group (forward, and the weight's gradient)
-// have the bits of the whole: x, w, y and bias, or their gradients, then start at the first channel of the slice, in x,
+// images (the input's gradient), of groups, and of the output channels of one group (not for the input's gradient) have
+// the bits of the whole: x, w, y and bias, or their gradients, then start at the first channel of the slice, in x,
 // y and the rows of w.
 import { ACT_NONE } from "../gemm/epilogue";
 import { gemm_f32 } from "../gemm/gemm";

@@ -1,6 +1,6 @@
 // npm run bench -- shares: what two threads would take for compiled steps, if they never disturbed each other. Each
-// command of a program is timed on one thread: whole, and the slice of each of two threads alone. So it shows, on a busy
-// machine too, which commands stay in one piece, fall into unequal ones, or cost more in pieces than at once.
+// command of a program is timed on one thread: whole, and the slice of each of two threads alone. So it shows, also on
+// a busy machine, which commands stay in one piece, fall into unequal ones, or cost more in pieces than at once.
 import * as retrograd from 'retrograd';
 import { backend, compile, functional as F, init, manualSeed, nn, optim, randint, randn, scope } from 'retrograd';
 import { formatSeconds } from '../harness/report.ts';
