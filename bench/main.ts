@@ -27,6 +27,7 @@ const HELP = `npm run bench -- [FAMILY …] [options]
                     wide      vectors of 256 bits (Node 24 and later): steps and kernels beside the plain build, and JAX
                     start     from nothing to the first training step, in Node and in a page
                     energy    instructions a training step, where perf counts them
+                    distributed  all-reduce and training by two ranks of MPI, beside a program in C and one rank
                     onnx      networks of others: import, inference and training, and ONNX Runtime Web
   --against FOLDER  also another build of the library, and how much slower or faster this one is;
                     FOLDER has its lib/ and wasm/. With families, compile and threads
@@ -79,6 +80,7 @@ const TABLES = {
   wide: () => import('./tables/wide.ts'),
   start: () => import('./tables/start.ts'),
   energy: () => import('./tables/energy.ts'),
+  distributed: () => import('./tables/distributed.ts'),
 };
 
 function parse() {

@@ -9,6 +9,7 @@ const MAIN = fileURLToPath(new URL('../../build/bench/main.js', import.meta.url)
 it.each([
   ['wide', /^\| GEMM 64 .* × \|$/m, /^\| depthwise 5×5\/2 .* dWeight .* × \|$/m],
   ['start', /^\| Node .*"threads":1.* ms \(.* ms\) \|$/m, /^(\| Chrome.*, later visit .*|No page: .*)$/m],
+  ['distributed', /^(\| 1 MB .*\|$|Rows of several ranks are skipped)/m, /^\| CNN .*, compiled .* % \|$/m],
   ['energy', /^\| MLP 784-128-10/m, /^\| CNN 16-32 .* \|$/m],
 ])(
   'the table of %s',
