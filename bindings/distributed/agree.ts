@@ -41,6 +41,12 @@ export function tell(communicator: Communicator, text: string): string[] {
   });
 }
 
+/** The text of the first rank that has one; '' where none has. All ranks call it together. */
+export const firstTold = (communicator: Communicator, text: string): string =>
+  tell(communicator, text)
+    .map((each) => each.slice(SUM_DIGITS))
+    .find((each) => each !== '') ?? '';
+
 /**
  * Compares `text` between the ranks, which all call it together.
  * @throws DistributedError on all of them where one has another: `op: expected …, got … on rank 1; cure`

@@ -1,4 +1,8 @@
 // The entry `retrograd/distributed`: training by several processes, on one machine or many, over MPI.
+import { provideStrategy } from './parallel/strategy.ts';
+
+// Whoever imports it has `new Trainer(model, { strategy: 'ddp' })`.
+provideStrategy();
 
 export {
   allGather,

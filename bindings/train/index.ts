@@ -37,6 +37,7 @@ export type {
   Metrics,
   StepOutput,
   StepParts,
+  StrategyConfig,
   TrainerSettings,
 } from './options.ts';
 export type { FitResult } from './position.ts';

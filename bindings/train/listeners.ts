@@ -22,10 +22,13 @@ export const nameOf = (callback: Callback): string => callback.name ?? callback.
 
 export class Listeners {
   #all: readonly Callback[];
+  /** Whether this rank prints and writes. */
+  readonly #first: boolean;
   readonly #by = new Map<Event, readonly Callback[]>();
 
   /** Those that save the state of others come last. @throws ArgumentError where two states have one name */
-  constructor(callbacks: readonly Callback[]) {
+  constructor(callbacks: readonly Callback[], first = true) {
+    this.#first = first;
     this.#all = [...callbacks.filter(({ late }) => !late), ...callbacks.filter(({ late }) => late)];
     const names = callbacks.filter(({ state }) => state).map(nameOf);
     const twice = names.find((name, i) => names.indexOf(name) < i);
@@ -45,17 +48,21 @@ export class Listeners {
   tell(event: Event, run: Run, figures: Readonly<Figures> = {}): Told {
     let list = this.#by.get(event);
     if (!list) {
-      list = this.#all.filter((each) => each[event]);
+      list = this.#all.filter((each) => each[event] && this.#hears(each));
       this.#by.set(event, list);
     }
     return tellFrom(list, 0, event, run, figures);
+  }
+
+  #hears(callback: Callback): boolean {
+    return this.#first || callback.firstRankOnly !== true;
   }
 
   /** Tells of an error. Those that throw anew let the others know as well. */
   async tellError(run: Run, error: unknown): Promise<void> {
     for (const callback of this.#all)
       try {
-        await callback.onError?.(run, error);
+        if (this.#hears(callback)) await callback.onError?.(run, error);
       } catch (another) {
         console.error(`Trainer: onError of ${nameOf(callback)} failed:`, another);
       }

@@ -33,6 +33,14 @@ export interface ClipOptions {
   value?: number | null;
 }
 
+/** A strategy by its name, and with options that are its own, such as those of `DataParallel`. */
+export interface StrategyConfig {
+  /** Its name: `'ddp'` is that of `retrograd/distributed`. */
+  name: string;
+  /** Options of the strategy. */
+  [option: string]: unknown;
+}
+
 /** What a trainer is told, but for its callbacks. */
 export interface TrainerSettings<B = unknown, X extends Metrics = Metrics> {
   /** What updates the parameters; several each make a step, of gradients of one loss. */
@@ -76,6 +84,14 @@ export interface TrainerSettings<B = unknown, X extends Metrics = Metrics> {
    * @defaultValue null
    */
   augment?: ((batch: B) => B) | null;
+  /**
+   * How processes share the training: `'ddp'`, with `retrograd/distributed` imported, or that with the options of its
+   * `DataParallel`, such as `{ name: 'ddp', order: 'fixed', shards: 4 }`. All ranks run the same program then, and
+   * call `fit`, `evaluate` and `saveCheckpoint` together. Losses and figures are means over ranks, metrics too, each by
+   * its examples; the first rank alone logs and writes.
+   * @defaultValue null
+   */
+  strategy?: 'ddp' | StrategyConfig | null;
 }
 
 /** Options of `fit()`. */
@@ -122,7 +138,8 @@ export const declared = signature(
   'Trainer(model: Module, *, optimizer: Optimizer|Optimizer[]|null = null, loss: function|Module|null = null, schedule: any = null, ' +
     'metrics: object|null = null, callbacks: object[] = [], loggers: object[] = [], logEvery: int = 50, ' +
     'hyperparameters: object|null = null, accumulate: int = 1, clip: object|null = null, compile: bool = true, ' +
-    'handleInterrupt: bool = false, unpack: function|null = null, augment: function|null = null)',
+    'handleInterrupt: bool = false, unpack: function|null = null, augment: function|null = null, ' +
+    'strategy: string|object|null = null)',
   kinds,
 );
 

@@ -53,8 +53,8 @@ export class Stepper {
 
   #trainingStep(batch: unknown, first: boolean, last: boolean): StepParts {
     const { automaticOptimization: automatic } = this.#steps;
-    const forward = (): StepParts => partsOf('trainingStep', this.#steps.trainingStep(batch), automatic);
-    return this.#wanted(automatic ? optimize(this.#optimization, forward, first, last) : forward());
+    const forward = (part: unknown): StepParts => partsOf('trainingStep', this.#steps.trainingStep(part), automatic);
+    return this.#wanted(automatic ? optimize(this.#optimization, forward, batch, first, last) : forward(batch));
   }
 
   /** Without what nobody reads. */
@@ -79,8 +79,15 @@ export class Stepper {
     this.#group.reset();
   }
 
+  /** The means over ranks of the numbers in what a step of training gave. */
+  #readTraining(parts: StepParts, size: number): [figures: Figures, size: number] {
+    const { figures, weight } = this.#optimization.sharing.means(this.#read(parts), size);
+    this.#means.add(figures, weight);
+    return [figures, weight];
+  }
+
   /** The numbers in what a step gave; metrics look at the rest. */
-  #read({ output, target, ...numbers }: StepParts, means: Means, size: number): Figures {
+  #read({ output, target, ...numbers }: StepParts): Figures {
     const figures: Figures = {};
     for (const name in numbers) {
       const x = numbers[name];
@@ -90,7 +97,6 @@ export class Stepper {
       withoutTape(() => {
         for (const metric of this.#metrics) metric.update(output.detach(), target);
       });
-    means.add(figures, size);
     return figures;
   }
 
@@ -98,9 +104,8 @@ export class Stepper {
   train(batch: unknown): Figures | null {
     const { accumulate, augment } = this.#optimization;
     const [first, last] = [this.#pending === 0, this.#pending + 1 >= accumulate];
-    const size = sizeOf(batch);
     const seen = (): unknown => (augment ? augment(batch) : batch);
-    const figures = scope(() => this.#read(this.#train.run(seen(), first, last), this.#means, size));
+    const [figures, size] = scope(() => this.#readTraining(this.#train.run(seen(), first, last), sizeOf(batch)));
     if (accumulate === 1) return figures;
     this.#group.add(figures, size);
     this.#pending++;
@@ -110,7 +115,7 @@ export class Stepper {
   /** The step of fewer batches, at the end of an epoch. @returns its figures; null where none is due */
   finish(): Figures | null {
     if (this.#pending === 0) return null;
-    const figures = scope(() => this.#read(finish(this.#optimization), this.#means, 1));
+    const [figures] = scope(() => this.#readTraining(finish(this.#optimization), 1));
     this.#group.add(figures, 1);
     return this.#grouped();
   }
@@ -126,6 +131,13 @@ export class Stepper {
     const values: Record<string, unknown> = means.values();
     for (const [name, metric] of Object.entries(this.#steps.metrics)) values[name] = metric.compute();
     return values;
+  }
+
+  /** The values of all ranks, at the end of a pass over `samples` examples of this one: those of metrics are means. */
+  sharedValues(samples: number, means: Means = this.#means): Record<string, unknown> {
+    const values = this.values(means);
+    const own = Object.entries(values).filter(([name, x]) => name in this.#steps.metrics && typeof x === 'number');
+    return { ...values, ...this.#optimization.sharing.means(Object.fromEntries(own) as Figures, samples).figures };
   }
 
   state(): Measured {
@@ -146,12 +158,18 @@ export class Stepper {
   async validate(feed: Feed): Promise<Record<string, unknown>> {
     const before = this.state();
     const means = new Means();
+    let samples = 0;
     for (const metric of this.#metrics) metric.reset();
     try {
       await this.#look(feed, (batch) => {
-        this.#read(this.#validate.run(batch), means, sizeOf(batch));
+        const size = sizeOf(batch);
+        means.add(this.#read(this.#validate.run(batch)), size);
+        samples += size;
       });
-      return this.values(means);
+      const { sharing } = this.#optimization;
+      const own = means.state();
+      means.loadState({ sums: sharing.sums(own.sums), weights: sharing.sums(own.weights) });
+      return this.sharedValues(samples, means);
     } finally {
       this.loadState(before);
     }

@@ -11,6 +11,7 @@ import { type Compiled, compile } from '../program/compile.ts';
 import { Tensor } from '../tensor.ts';
 import { expectKeys } from './expect.ts';
 import type { ClipOptions, StepOutput, StepParts } from './options.ts';
+import type { Sharing } from './strategy.ts';
 
 /** Programs before it is asked whether they are used again. */
 const MANY_PROGRAMS = 16;
@@ -99,6 +100,8 @@ export interface Optimization {
   readonly clip: Clip | null;
   /** What becomes of a batch before. */
   readonly augment: ((batch: unknown) => unknown) | null;
+  /** With whom. */
+  readonly sharing: Sharing;
 }
 
 /**
@@ -106,19 +109,25 @@ export interface Optimization {
  * @param forward gives the loss and what else the step gives
  */
 export function optimize(
-  { optimizers, accumulate, clip }: Optimization,
-  forward: () => StepParts,
+  { optimizers, accumulate, clip, sharing }: Optimization,
+  forward: (batch: unknown) => StepParts,
+  batch: unknown,
   first: boolean,
   last: boolean,
 ): StepParts {
   let parts: StepParts = {};
   let calls = 0;
+  const pass = (part: unknown): StepParts => {
+    const given = forward(part);
+    const loss = given.loss as Tensor;
+    backward(accumulate > 1 ? div(loss, accumulate) : loss);
+    return given;
+  };
   const closure = (): Tensor => {
     if (first) for (const optimizer of optimizers) optimizer.zeroGrad();
-    parts = forward();
+    parts = sharing.pass(pass, batch);
     calls++;
     const loss = parts.loss as Tensor;
-    backward(accumulate > 1 ? div(loss, accumulate) : loss);
     if (last && clip) {
       const gradNorm = clip(optimizers);
       if (gradNorm) parts = { ...parts, gradNorm };
@@ -130,7 +139,7 @@ export function optimize(
   if (accumulate === 1 && optimizers.length === 1) {
     const loss = optimizer.step(closure);
     // What it made in each of its calls is gone.
-    if (calls > 1) parts = { ...withoutTape(forward), loss };
+    if (calls > 1) parts = { ...withoutTape(() => forward(batch)), loss };
   } else {
     closure();
     if (last) for (const each of optimizers) each.step();

@@ -26,6 +26,7 @@ import { hear, type SignalLike } from './signals.ts';
 import { savedOf, takeOver } from './state.ts';
 import { Stepper, type Steps } from './stepper.ts';
 import { clipOf } from './steps.ts';
+import { type Sharing, sharingOf } from './strategy.ts';
 import { type Unpacked, unpackBy, unpackUsual } from './unpack.ts';
 import type { Port, Setup } from './worker/messages.ts';
 
@@ -86,6 +87,8 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
   readonly schedules: readonly Schedule[];
   /** Whether they make steps: a callback may take their place for a time. @internal */
   scheduling = true;
+  /** With whom it trains. @internal */
+  readonly sharing: Sharing;
   /** What it does with a batch. @internal */
   readonly stepper: Stepper;
   /** What a batch is made of. @internal */
@@ -113,7 +116,7 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
   constructor(...args: [model: M, options: TrainerOptions<B, X>]) {
     const values = declared.parse(args);
     const [model, optimizer, loss, schedule, metrics, callbacks, loggers, logEvery] = values;
-    const [hyperparameters, accumulate, clip, compiles, handleInterrupt, unpack, augment] = values.slice(8);
+    const [hyperparameters, accumulate, clip, compiles, handleInterrupt, unpack, augment, strategy] = values.slice(8);
     for (const [name, count] of Object.entries({ logEvery, accumulate }))
       if ((count as number) < 1) throw new ArgumentError(`Trainer: expected ${name} >= 1, got ${count}`);
     const optimizers = [optimizer ?? []].flat() as Optimizer<object>[];
@@ -130,14 +133,16 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
     this.schedules = schedulesOf(schedule);
     this.#loss = lossOf(loss);
     this.unpack = unpack ? unpackBy(unpack as never) : unpackUsual;
-    this.listeners = new Listeners(callbacks as Callback[]);
-    this.#loggers = loggers as Logger[];
+    this.sharing = sharingOf(this.model, strategy);
+    this.listeners = new Listeners(callbacks as Callback[], this.sharing.first);
+    this.#loggers = this.sharing.first ? (loggers as Logger[]) : [];
     this.#logEvery = logEvery as number;
     this.#interrupts = handleInterrupt as boolean;
-    this.#needsAutomatic = (accumulate as number) > 1 || clip !== null;
+    this.#needsAutomatic = (accumulate as number) > 1 || clip !== null || this.sharing.cuts;
     const optimization = {
       ...{ optimizers, accumulate: accumulate as number, clip: clipOf(clip as Clip) },
       augment: augment as ((batch: unknown) => unknown) | null,
+      sharing: this.sharing,
     };
     this.stepper = new Stepper(this as unknown as Steps, optimization, compiles as boolean);
   }
@@ -219,7 +224,7 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
     this.#expectIdle('fit');
     if (this.#needsAutomatic && !this.automaticOptimization)
       throw new ArgumentError(
-        'fit: expected automaticOptimization with accumulate or clip, got a class without it; do so in trainingStep',
+        'fit: expected automaticOptimization with accumulate, clip or shards, got a class without it; do so in trainingStep',
       );
     const feed = new Feed('fit', loader);
     const test = validation ? new Feed('fit', validation) : null;
@@ -235,6 +240,7 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
       if (!this.model.training) this.model.train();
       while (this.at.epoch < this.#epochs && this.#goesOn()) await this.#runEpoch(feed, test);
       await this.#tell('onFitEnd');
+      this.sharing.barrier();
     } catch (error) {
       await this.listeners.tellError(this, error);
       throw error;
@@ -251,7 +257,9 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
       throw new ArgumentError(`${op}: expected a trainer that is not in fit(), got one that is; await that first`);
   }
 
+  /** The same on all ranks, of which one may have been told to stop. */
   #goesOn(): boolean {
+    this.#stopped = this.sharing.agreeOn(this.#stopped);
     return this.#stopped === null && this.at.step < this.#steps;
   }
 
@@ -322,7 +330,8 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
     } finally {
       if (!ended) this.at.resume = { loader: feed.state(), batch: this.at.batch };
     }
-    this.at.figures = numbersIn(this.stepper.values());
+    this.sharing.settle();
+    this.at.figures = numbersIn(ended ? this.stepper.sharedValues(this.at.samples) : this.stepper.values());
     this.at.trained = ended;
     return ended;
   }
@@ -384,7 +393,8 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
    */
   encodeCheckpoint(...args: [extra?: unknown]): Uint8Array {
     const [extra = this.hyperparameters] = takes.encodeCheckpoint.parse(args);
-    return encodeState(savedOf(this, this.listeners.state()), extra);
+    const saved = savedOf(this, this.sharing.first ? this.listeners.state() : {});
+    return encodeState(saved, extra);
   }
 
   /**
@@ -402,13 +412,16 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
   }
 
   /**
-   * Writes a checkpoint to `path` so that a crash at any moment leaves the old file or the new one, whole. Node only.
+   * Writes a checkpoint to `path` so that a crash at any moment leaves the old file or the new one, whole. Of ranks
+   * that train together all call it, the first writes, and all wait for that. Node only.
    * @param extra any JSON value of the caller's own
    * @throws what encodeCheckpoint does; the system's error, `path` unchanged; BackendError outside Node
    */
   async saveCheckpoint(...args: [path: string, extra?: unknown]): Promise<void> {
     const [path, extra] = takes.saveCheckpoint.parse(args) as [string, unknown];
-    await writeFileAtomic(path, this.encodeCheckpoint(extra));
+    const bytes = this.encodeCheckpoint(extra);
+    if (this.sharing.first) await writeFileAtomic(path, bytes);
+    this.sharing.barrier();
   }
 
   /**

@@ -241,7 +241,7 @@ describe('an own step', () => {
       'expected a validationStep(batch)',
     );
     await expect(gan(true, { accumulate: 2 }).fit(loaderOf(all))).rejects.toThrow(
-      'expected automaticOptimization with accumulate or clip',
+      'expected automaticOptimization with accumulate, clip or shards',
     );
   });
 

@@ -150,14 +150,24 @@ export class DataParallel<M extends Module = Module> extends Module {
     this.#forget = listen(this.#reducer);
   }
 
+  /** Whether inShards() computes gradients. @internal */
+  get cuts(): boolean {
+    return this.#shards !== null;
+  }
+
+  /** Makes buffers those of rank 0, where that is asked for and gradients are reduced. @internal */
+  shareBuffers(): void {
+    const reducer = this.#reducer;
+    if (reducer?.syncs) this.#buffers?.broadcast(reducer.communicator);
+  }
+
   /** What the model gives for a batch of this rank. */
   forward(...args: Parameters<Forward<M>>): ReturnType<Forward<M>> {
-    const reducer = this.#reducer;
     if (this.#shards && !this.#shards.inside && this.training && isGradEnabled())
       throw new ArgumentError(
         "forward: expected a call inside of inShards(), as order is 'fixed', got one outside; train so, and predict in eval()",
       );
-    if (reducer?.syncs && this.training) this.#buffers?.broadcast(reducer.communicator);
+    if (this.training) this.shareBuffers();
     return (this.module as unknown as { forward(...args: unknown[]): ReturnType<Forward<M>> }).forward(...args);
   }
 

@@ -39,6 +39,12 @@ export interface Callback<R extends Run = Run> {
   readonly name?: string;
   /** Whether it is called after the others, such as to save what they are then. @defaultValue false */
   readonly late?: boolean;
+  /**
+   * Whether, of ranks that train together, the first alone calls it: it prints or writes, and neither changes weights
+   * nor calls what ranks do together.
+   * @defaultValue false
+   */
+  readonly firstRankOnly?: boolean;
   /** Before the first step, also where a training goes on. */
   onFitStart?(run: R): void | Promise<void>;
   /** Before the first batch of an epoch; not where a training goes on in the middle of one. */

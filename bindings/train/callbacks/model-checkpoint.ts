@@ -96,15 +96,18 @@ export class ModelCheckpoint implements Callback<Trainer> {
     return this.#kept[0]?.score ?? null;
   }
 
-  async onFitStart(): Promise<void> {
-    this.#storage = typeof this.#folder === 'string' ? await folderOf(this.#folder) : this.#folder;
+  async onFitStart(run: Trainer): Promise<void> {
     this.#saved = now();
+    if (run.sharing.first)
+      this.#storage = typeof this.#folder === 'string' ? await folderOf(this.#folder) : this.#folder;
   }
 
   onStepEnd(run: Trainer): void | Promise<void> {
     const { everySteps, everySeconds } = this.#options;
     const due = everySteps !== null && run.step % everySteps === 0;
-    if (due || (everySeconds !== null && now() - this.#saved >= 1000 * everySeconds)) return this.#write(run, LAST);
+    // Clocks of ranks differ.
+    const late = everySeconds !== null && run.sharing.decide(now() - this.#saved >= 1000 * everySeconds);
+    if (due || late) return this.#write(run, LAST);
   }
 
   async onEpochEnd(run: Trainer, figures: Readonly<Figures>): Promise<void> {
@@ -128,7 +131,9 @@ export class ModelCheckpoint implements Callback<Trainer> {
   }
 
   async #write(run: Trainer, name: string): Promise<void> {
-    await this.#storage?.write(name, run.encodeCheckpoint());
+    // All ranks call it: they may each have a part of the state.
+    const bytes = run.encodeCheckpoint();
+    await this.#storage?.write(name, bytes);
     this.#saved = now();
   }
 

@@ -51,6 +51,7 @@ type Values = [
  */
 export class ProgressBar implements Callback<Run> {
   readonly name = 'ProgressBar';
+  readonly firstRankOnly = true;
   readonly #view: View;
   readonly #pace: Pace;
   readonly #unit: string;

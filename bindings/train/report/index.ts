@@ -41,6 +41,8 @@ export async function reportPage(...args: [data: ReportData]): Promise<string> {
 export class Report implements Callback<Run> {
   /** What its state is called in checkpoints. */
   readonly name = 'Report';
+  /** One page is enough. */
+  readonly firstRankOnly = true;
   readonly #file: string | ((html: string) => unknown);
   readonly #options: Required<ReportOptions>;
   #recorder: Recorder | null = null;
