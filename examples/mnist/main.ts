@@ -2,9 +2,11 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { backend, data, init, io } from 'retrograd';
+import { backend, data, io } from 'retrograd';
+import { init, rank, worldSize } from 'retrograd/distributed';
 import { type Figures, formatDuration, ModelCheckpoint, ProgressBar, Report, type ReportImage } from 'retrograd/train';
 import { DatasetError, type DigitSet, loadMnist } from './dataset.ts';
+import { launch, STOP, withoutRanks } from './launch.ts';
 import { MetricsLog } from './metrics.ts';
 import { HELP, type Options, parseOptions, UsageError } from './options.ts';
 import { figuresOfImages, percent } from './progress.ts';
@@ -20,7 +22,8 @@ const rate = (images: number, seconds: number): number => Math.round(images / Ma
 
 function describeBackend(): string {
   const { build, threads } = backend();
-  return `${build} SIMD, ${threads === 1 ? 'one thread' : `${threads} threads`}`;
+  const ranks = worldSize() > 1 ? `${worldSize()} ranks, each with ` : '';
+  return `${build} SIMD, ${ranks}${threads === 1 ? 'one thread' : `${threads} threads`}`;
 }
 
 async function run(options: Options): Promise<void> {
@@ -39,13 +42,13 @@ async function run(options: Options): Promise<void> {
       testLoss: valLoss,
       testAccuracy: valAccuracy,
       seconds,
-      imagesPerSecond: rate(training.samples, seconds),
+      imagesPerSecond: rate(worldSize() * training.samples, seconds),
     };
   };
   const log = new MetricsLog(file('metrics.jsonl'), epochOf);
   const progress = new ProgressBar({
     unit: 'img',
-    examples: train.count,
+    examples: Math.ceil(train.count / worldSize()),
     figures: figuresOfImages,
     summary: ({ epoch, epochs }, figures) => {
       const { trainLoss, trainAccuracy, testAccuracy, imagesPerSecond } = epochOf(figures);
@@ -53,6 +56,7 @@ async function run(options: Options): Promise<void> {
     },
   });
   const greeting = {
+    firstRankOnly: true,
     onFitStart: () =>
       console.log(
         `${train.count} training and ${test.count} test images; ${countOf(training.model)} parameters; ${describeBackend()}`,
@@ -96,8 +100,9 @@ async function run(options: Options): Promise<void> {
       );
     await training.resume(checkpoint);
   }
+  if (worldSize() > 1) process.on(STOP, () => training.stop('interrupted'));
   const { stopped } = await training.fit(training.loader, { epochs: options.epochs, validation: training.test });
-  if (stopped !== null) {
+  if (stopped !== null && rank() === 0) {
     console.log(
       `Stopped after step ${training.step}; go on with: npm start -- --resume${options.out === 'runs/mnist' ? '' : ` --out ${options.out}`}`,
     );
@@ -107,7 +112,7 @@ async function run(options: Options): Promise<void> {
 
 /** Training images a second. */
 const speedOf = ({ epoch, samples, clock }: Training, train: DigitSet): number =>
-  rate(epoch * train.count + samples, clock.all);
+  rate(epoch * train.count + worldSize() * samples, clock.all);
 
 /** An image as ink, to be seen on paper of any colour. */
 function inkOf({ images, rows, cols }: DigitSet, i: number): ReportImage {
@@ -120,6 +125,7 @@ function inkOf({ images, rows, cols }: DigitSet, i: number): ReportImage {
 /** Writes the weights of a run, and says how it went. */
 async function finish(options: Options, training: Training, speed: number, tests: number): Promise<void> {
   const { loss, accuracy } = await training.judged();
+  if (rank() > 0) return;
   const file = (name: string): string => join(options.out, name);
   await io.saveSafetensors(file('model.safetensors'), training.model.stateDict(), { model: options.model });
   console.log(
@@ -137,6 +143,7 @@ async function finish(options: Options, training: Training, speed: number, tests
 try {
   const options = parseOptions(process.argv.slice(2));
   if (options.help) process.stdout.write(HELP);
+  else if (options.ranks > 1) process.exitCode = await launch(options.ranks, withoutRanks(process.argv.slice(2)));
   else await run(options);
 } catch (error) {
   if (!(error instanceof UsageError || error instanceof DatasetError)) throw error;

@@ -39,6 +39,7 @@ const gradientNorms = (model: Trainer['model']): Record<string, number> =>
 
 /** Writes the records of a run, which goes on where the trainer does. */
 export class MetricsLog implements Callback<Trainer> {
+  readonly firstRankOnly = true;
   readonly #lines: JsonLinesLogger;
   readonly #epoch: (figures: Readonly<Figures>) => Omit<EpochRecord, 'type' | 'step' | 'epoch'>;
 

@@ -27,6 +27,10 @@ export interface Options {
   readonly help: boolean;
   /** How many training images to use; undefined for all. */
   readonly limit: number | undefined;
+  /** How many processes train, by mpirun. */
+  readonly ranks: number;
+  /** The parts of a batch whose gradients are added in order; null: any order. */
+  readonly shards: number | null;
   /** The options that stood on the command line, so that --resume can tell a wish from a default. */
   readonly given: ReadonlySet<string>;
 }
@@ -54,6 +58,11 @@ Training
                        (default ${rates.join(', ')})
   --seed <n>           start of every random number; same seed, same bits (default 1)
   --limit <n>          use only the first n training images             (default all)
+
+Several processes
+  --ranks <n>          train as n processes of MPI, each on its part of every batch (default 1)
+  --shards <n>         compute each batch in n parts and add their gradients in their order:
+                       as many ranks as divide n give the same bits     (default any order)
 
 Files
   --out <folder>       where model.safetensors, metrics.jsonl and report.html go (default runs/mnist)
@@ -109,6 +118,8 @@ function split(argv: readonly string[]) {
         resume: flag,
         help: { ...flag, short: 'h' },
         limit: text,
+        ranks: text,
+        shards: text,
       },
     }).values;
   } catch (error) {
@@ -143,6 +154,8 @@ export function parseOptions(argv: readonly string[]): Options {
     resume: values.resume ?? false,
     help,
     limit: values.limit === undefined ? undefined : whole('limit', values.limit, 1, 60_000),
+    ranks: whole('ranks', values.ranks ?? '1', 1, 1024),
+    shards: values.shards === undefined ? null : whole('shards', values.shards, 1, 1024),
     given: new Set(Object.keys(values)),
   };
 }

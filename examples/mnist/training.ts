@@ -1,9 +1,10 @@
 // The network, its training step and its test: all that knows about tensors.
 import { createHash } from 'node:crypto';
 import { data, functional as F, io, manualSeed, nn, optim, type Tensor, tensor } from 'retrograd';
+import { DistributedSampler, rank, worldSize } from 'retrograd/distributed';
 import { type Callback, type Figures, type Metric, Trainer } from 'retrograd/train';
 import type { DigitSet } from './dataset.ts';
-import type { ModelName, OptimizerName, Options } from './options.ts';
+import { type ModelName, type OptimizerName, type Options, UsageError } from './options.ts';
 
 /** Mean and standard deviation of the training pixels, 0 to 1. */
 const MEAN = 0.1307;
@@ -38,6 +39,29 @@ export class Digits implements data.Dataset<[images: Tensor, labels: Tensor]> {
     const x = tensor(pixels, { shape: [indices.length, 1, rows, cols] }).to('f32');
     return [x.sub(this.#mean * 255).div(this.#std * 255), tensor(indices.map((index) => labels[index] as number))];
   }
+}
+
+/** This rank's part of a set. */
+function partOf({ images, labels, rows, cols, count }: DigitSet): DigitSet {
+  const [from, to] = [rank(), rank() + 1].map((i) => Math.floor((i * count) / worldSize())) as [number, number];
+  return {
+    images: images.subarray(from * rows * cols, to * rows * cols),
+    ...{ labels: labels.subarray(from, to), rows, cols, count: to - from },
+  };
+}
+
+/** Batches of this rank, of which all together have the size asked for. */
+function batchesOf(train: DigitSet, { batchSize, seed, shards }: Options): data.DataLoader<Batch> {
+  const set = new Digits(train);
+  const size = worldSize();
+  if (size === 1 && shards === null) return new data.DataLoader(set, { batchSize, shuffle: true, seed });
+  const parts = shards ?? size;
+  if (parts % size !== 0 || batchSize % parts !== 0)
+    throw new UsageError(
+      `--batch-size: expected a multiple of ${parts} parts that ${size} ranks can share, got ${batchSize}`,
+    );
+  const own = batchSize / size;
+  return new data.DataLoader(set, { batchSize: own, sampler: new DistributedSampler(set, { seed, blockSize: own }) });
 }
 
 /** The networks, for images of rows × cols. */
@@ -123,11 +147,11 @@ export class Training extends Trainer<nn.Sequential, Batch, Record<never, Metric
   readonly #falls: optim.lrScheduler.LRScheduler;
 
   constructor(options: Options, train: DigitSet, test: DigitSet, callbacks: readonly Callback<Trainer>[]) {
-    const { seed, batchSize, lr, optimizer: name, model: kind, epochs, limit } = options;
+    const { seed, batchSize, lr, optimizer: name, model: kind, epochs, limit, shards } = options;
     manualSeed(seed);
     const model = models[kind](train.rows, train.cols);
     const optimizer = optimizers[name](model.parameters(), lr);
-    const loader = new data.DataLoader(new Digits(train), { batchSize, shuffle: true, seed });
+    const loader = batchesOf(train, options);
     const steps = epochs * loader.length;
     // It falls in a straight line to 0 over the epochs asked for; the last steps only polish.
     const falls = new optim.lrScheduler.LambdaLR(optimizer, (step) => Math.max(0, 1 - step / steps));
@@ -136,12 +160,17 @@ export class Training extends Trainer<nn.Sequential, Batch, Record<never, Metric
       optimizer,
       schedule: { scheduler: falls, interval: 'step' },
       callbacks: [clock, ...callbacks],
-      hyperparameters: { model: kind, optimizer: name, 'batch-size': batchSize, lr, seed, limit: limit ?? train.count },
+      hyperparameters: {
+        ...{ model: kind, optimizer: name, 'batch-size': batchSize, lr, seed, limit: limit ?? train.count },
+        ...(shards !== null && { shards }),
+      },
+      ...(worldSize() > 1 && { strategy: 'ddp' }),
+      ...(shards !== null && { strategy: { name: 'ddp', order: 'fixed', shards } }),
       handleInterrupt: true,
     });
     this.clock = clock;
     this.loader = loader;
-    this.test = new data.DataLoader(new Digits(test), { batchSize: TEST_BATCH });
+    this.test = new data.DataLoader(new Digits(partOf(test)), { batchSize: TEST_BATCH });
     this.#falls = falls;
   }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { decodeSafetensors } from '../../bindings/io/safetensors.ts';
+import { missing } from '../distributed/ranks.ts';
 
 const built = (name: string): string => fileURLToPath(new URL(`../../build/examples/${name}.js`, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'retrograd-examples-'));
@@ -225,6 +226,16 @@ describe('mnist', () => {
         .split('\n')
         .filter((line) => line.includes('"step"') && line.includes('"type":"step"'));
     expect(steps('stopped')).toEqual(steps('unstopped'));
+  });
+
+  it.skipIf(missing)(`trains as two ranks to the same bits${missing && `: skipped, ${missing}`}`, async () => {
+    const args = ['--shards', '2', '--limit', '1000', '--epochs', '1', '--out'];
+    const [alone, ranks] = ['one-rank', 'two-ranks'].map((name) => join(folder, name)) as [string, string];
+    expect((await run('mnist/main', [...args, alone])).code).toBe(0);
+    const { code, out, err } = await run('mnist/main', ['--ranks=2', ...args, ranks]);
+    expect([code, err]).toEqual([0, '']);
+    expect(out.match(/Test accuracy/g)).toHaveLength(1);
+    expect(weights(join(ranks, 'model.safetensors'))).toEqual(weights(join(alone, 'model.safetensors')));
   });
 
   it('explains itself and refuses what it cannot do', async () => {
