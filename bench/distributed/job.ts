@@ -1,7 +1,7 @@
 // Starts the ranks of the bench by the MPI that is on this machine.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -9,9 +9,8 @@ import { fileURLToPath } from 'node:url';
 const BUILT = fileURLToPath(new URL('rank.js', import.meta.url));
 const SOURCE = fileURLToPath(new URL('../../../bench/distributed/reduce.c', import.meta.url));
 
-/** Root may start ranks, and there may be more of them than cores. */
+/** Root may start ranks. */
 const ENVIRONMENT = { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
-const OPTIONS = ['--oversubscribe', '--bind-to', 'none'];
 
 function run(command: readonly string[]): string {
   const [program = '', ...args] = command;
@@ -45,6 +44,8 @@ const HERE: Place = { before: [], options: [] };
 /** What rank 0 of so many printed. @param program the built rank.js */
 export function runRanks<T>(ranks: number, task: readonly string[], place: Place = HERE, program = BUILT): T {
   const node = [process.execPath, program, ...task];
-  const mpirun = ['mpirun', ...OPTIONS, ...place.options, '-n', String(ranks)];
+  // It has ranks yield while they wait, which takes longer.
+  const many = ranks > availableParallelism() ? ['--oversubscribe'] : [];
+  const mpirun = ['mpirun', ...many, '--bind-to', 'none', ...place.options, '-n', String(ranks)];
   return JSON.parse(run(ranks === 1 ? node : [...place.before, ...mpirun, ...node]));
 }

@@ -99,11 +99,11 @@ export const TITLES: Readonly<Record<NetworkName, string>> = {
   GPT: 'GPT of 4 layers of 128, batch 12 × 64',
 };
 
-/** A training of the network by Adam. @param quick with a batch of 4 */
-export function trainingOf(name: NetworkName, wrap: Wrap, quick: boolean): Training {
+/** A training of the network by Adam. @param quick with a batch of 4 @param rank whose batch it is */
+export function trainingOf(name: NetworkName, wrap: Wrap, quick: boolean, rank = 0): Training {
   const network: Network = NETWORKS[name];
   const batch = quick ? 4 : network.batch;
-  manualSeed(1);
+  manualSeed(1 + rank);
   const [x, y] = [network.input(batch).keep(), network.target(batch).keep()];
   const model = wrap(network.model());
   const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });

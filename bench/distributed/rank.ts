@@ -26,7 +26,7 @@ export interface Trained {
   readonly eager: number;
   /** An all-reduce of all gradients at once. */
   readonly reduce: number;
-  /** The loss after the first steps, as bits. */
+  /** The loss of rank 0 after three steps, as the other ranks' batches made it. */
   readonly loss: number;
 }
 
@@ -86,8 +86,8 @@ function reduceOf(bytes: number, library: string, rounds: number): Reduced {
 
 function trainOf(name: NetworkName, quick: boolean, rounds: number): Trained {
   const rank = distributed.rank();
-  const parallel = trainingOf(name, (model) => new distributed.DataParallel(model) as never, quick);
-  const own = trainingOf(name, (model) => model, quick);
+  const parallel = trainingOf(name, (model) => new distributed.DataParallel(model) as never, quick, rank);
+  const own = trainingOf(name, (model) => model, quick, rank);
   const [together, alone] = [parallel, own].map(({ step }) => {
     const program = compile(step);
     return () => scope(() => program().item());

@@ -48,6 +48,7 @@ export class Communicator {
     this.#types = handles(family.types);
     this.#operations = handles(family.operations);
     const { calls } = mpi;
+    for (const [name, value] of Object.entries(family.settings)) globalThis.process.env[name] ??= value;
     calls.initialized(this.#scratchAt);
     if (this.#number() === 0) this.#check('MPI_Init_thread', calls.initThread(0, 0, SERIALIZED, this.#scratchAt));
     const errors = mpi.handle(family.errorsReturn);

@@ -25,6 +25,8 @@ export interface Family {
   /** The addresses that stand for `MPI_IN_PLACE` and `MPI_STATUS_IGNORE`. */
   readonly inPlace: number;
   readonly noStatus: number;
+  /** What it is told by variables before it starts, unless the user did. */
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 export const families = {
@@ -38,6 +40,9 @@ export const families = {
     errorsReturn: 'ompi_mpi_errors_return',
     inPlace: 1,
     noStatus: 0,
+    // By itself it sends what is reduced in place while others compute twice, to one rank and back from it. A ring
+    // sends 2 (N - 1) / N of it, to both sides at once.
+    settings: { OMPI_MCA_coll_libnbc_iallreduce_algorithm: '1' },
   },
   mpich: {
     title: 'MPICH',
@@ -49,6 +54,7 @@ export const families = {
     errorsReturn: 0x54000001,
     inPlace: -1,
     noStatus: 1,
+    settings: {},
   },
 } as const satisfies Readonly<Record<string, Family>>;
 
