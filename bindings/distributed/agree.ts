@@ -28,8 +28,8 @@ function listRanks(ranks: readonly number[]): string {
   return `ranks ${before.join(', ')} and ${last}`;
 }
 
-/** What each rank has, by rank. All ranks call it together. */
-export function tell(communicator: Communicator, text: string): string[] {
+/** What each rank has, by rank, behind a checksum. All ranks call it together. */
+function tell(communicator: Communicator, text: string): string[] {
   const { rank, size } = communicator;
   const all = new Uint8Array(new ArrayBuffer(Math.max(size * RECORD, 1024)));
   all.set(record(text), rank * RECORD);
@@ -41,11 +41,13 @@ export function tell(communicator: Communicator, text: string): string[] {
   });
 }
 
+/** The texts of all ranks, by rank. All ranks call it together. */
+export const textsOf = (communicator: Communicator, text: string): string[] =>
+  tell(communicator, text).map((each) => each.slice(SUM_DIGITS));
+
 /** The text of the first rank that has one; '' where none has. All ranks call it together. */
 export const firstTold = (communicator: Communicator, text: string): string =>
-  tell(communicator, text)
-    .map((each) => each.slice(SUM_DIGITS))
-    .find((each) => each !== '') ?? '';
+  textsOf(communicator, text).find((each) => each !== '') ?? '';
 
 /**
  * Compares `text` between the ranks, which all call it together.

@@ -11,6 +11,7 @@ import { Communicator } from './mpi/communicator.ts';
 import { families } from './mpi/families.ts';
 import { type Launch, launchOf } from './mpi/launcher.ts';
 import { loadMpi } from './mpi/library.ts';
+import { startWatchdog } from './watchdog.ts';
 
 /** Options of {@link init}. */
 export interface InitOptions {
@@ -24,6 +25,12 @@ export interface InitOptions {
    * @defaultValue null
    */
   library?: string | null;
+  /**
+   * Seconds that a rank may wait for the others in a call of MPI: then it names those that lag behind, and the job ends.
+   * `Infinity`: for ever.
+   * @defaultValue 1800
+   */
+  timeout?: number;
 }
 
 /** A job that has begun. */
@@ -54,7 +61,7 @@ async function shareOf({ onHost, size }: Launch): Promise<number> {
   return bound ? own : Math.max(1, Math.floor(own / here));
 }
 
-async function begin(threads: number | 'auto', library: string | null): Promise<void> {
+async function begin(threads: number | 'auto', library: string | null, timeout: number): Promise<void> {
   const launch = isNode ? launchOf(globalThis.process.env) : null;
   const wanted = threads === 'auto' && launch ? await shareOf(launch) : threads;
   if (!isRunning()) await start({ threads: wanted });
@@ -72,6 +79,7 @@ async function begin(threads: number | 'auto', library: string | null): Promise<
   await endWith(communicator);
   const versions = `retrograd ${STAMP} with ${families[mpi.family].title}`;
   agree(communicator, 'init', versions, 'install one version on all hosts');
+  if (timeout < Number.POSITIVE_INFINITY) await startWatchdog(communicator, timeout);
 }
 
 /** Has the job end with this process: together with the others, or, where something is thrown, all of it at once. */
@@ -103,12 +111,13 @@ async function endWith(communicator: Communicator): Promise<void> {
  * ```
  */
 export const init: (options?: InitOptions) => Promise<void> = promised(
-  ["init(*, threads: int|'auto' = 'auto', library: string|null = null)"],
-  (threads: number | 'auto', library: string | null): Promise<void> => {
+  ["init(*, threads: int|'auto' = 'auto', library: string|null = null, timeout: number = 1800)"],
+  (threads: number | 'auto', library: string | null, timeout: number): Promise<void> => {
     if (ended) return Promise.reject(new DistributedError('init: expected a job, got one that has ended; begin once'));
     if (threads !== 'auto' && threads < 1)
       return Promise.reject(new ArgumentError(`init: expected threads >= 1, got ${threads}`));
-    starting ??= begin(threads, library).catch((error) => {
+    if (!(timeout > 0)) return Promise.reject(new ArgumentError(`init: expected timeout > 0, got ${timeout}`));
+    starting ??= begin(threads, library, timeout).catch((error) => {
       starting = null;
       throw error;
     });

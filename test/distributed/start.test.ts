@@ -68,6 +68,15 @@ describe.skipIf(missing)(`ranks${missing && `: skipped, ${missing}`}`, () => {
     expect(duration).toBeLessThan(20_000);
   });
 
+  it('all end where one hangs, which is named', async () => {
+    const { code, stderr, duration } = await runRanks(2, 'start.js', { args: ['hang'] });
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(
+      /rank 0 of 2: DistributedError: MPI_Barrier: expected all ranks within 0.4 s, got rank 1, which computes, after call \d+ where/,
+    );
+    expect(duration).toBeLessThan(20_000);
+  });
+
   it.runIf(launchers.length > 1)('refuse the library of another MPI', async () => {
     const [by] = launchers.filter(({ title }) => title === 'Open MPI');
     const { code, stderr } = await runRanks(1, 'start.js', { by, args: ['', 'libmpich.so.12'] } as never);

@@ -15,12 +15,20 @@ const REQUESTS = 4096;
 /** Memory that does not move: engines move small arrays, and none whose buffer was made first. */
 const fixed = (bytes: number): DataView => new DataView(new ArrayBuffer(Math.max(bytes, 1024)));
 
+/** Calls that wait for other ranks. */
+export const CALLS = [
+  ...['MPI_Allreduce', 'MPI_Wait', 'MPI_Bcast', 'MPI_Allgather', 'MPI_Gather', 'MPI_Reduce_scatter_block'],
+  ...['MPI_Alltoall', 'MPI_Barrier', 'MPI_Finalize'],
+];
+
 /** The ranks of the job, and what they do together. Numbers of elements, and addresses of this process. */
 export class Communicator {
   readonly rank: number;
   readonly size: number;
   /** Such as 'Open MPI v4.1.4'. */
   readonly version: string;
+  /** Which of CALLS it waits in, from 1 on, or 0; and how many it has begun: for a thread that watches. */
+  readonly pulse = new Int32Array(new SharedArrayBuffer(8));
   readonly #mpi: Loaded;
   readonly #family: Family;
   readonly #types: Readonly<Record<ElementType, number>>;
@@ -72,8 +80,15 @@ export class Communicator {
     return new TextDecoder().decode(new Uint8Array(this.#scratch.buffer, TEXT, Math.max(0, length)));
   }
 
+  /** Begins one of CALLS, which #check ends. */
+  #enter(name: string): void {
+    Atomics.add(this.pulse, 1, 1);
+    Atomics.store(this.pulse, 0, CALLS.indexOf(name) + 1);
+  }
+
   /** @throws DistributedError unless `code` is 0 */
   #check(name: string, code: number): void {
+    Atomics.store(this.pulse, 0, 0);
     if (code === 0) return;
     this.#mpi.calls.errorString(code, this.#scratchAt + TEXT, this.#scratchAt);
     throw new DistributedError(
@@ -90,6 +105,7 @@ export class Communicator {
     const { calls } = this.#mpi;
     const { inPlace } = this.#family;
     const op = this.#operations[operation];
+    this.#enter('MPI_Allreduce');
     this.#check('MPI_Allreduce', calls.allReduce(inPlace, at, count, this.#types[type], op, this.#world));
   }
 
@@ -113,6 +129,7 @@ export class Communicator {
   wait(request: number): void {
     this.#free.push(request);
     const { calls } = this.#mpi;
+    this.#enter('MPI_Wait');
     this.#check('MPI_Wait', calls.wait(this.#requestsAt + 8 * request, this.#family.noStatus));
   }
 
@@ -124,6 +141,7 @@ export class Communicator {
   }
 
   broadcast(at: number, count: number, type: ElementType, root: number): void {
+    this.#enter('MPI_Bcast');
     this.#check('MPI_Bcast', this.#mpi.calls.broadcast(at, count, this.#types[type], root, this.#world));
   }
 
@@ -136,6 +154,7 @@ export class Communicator {
     const { calls } = this.#mpi;
     const { inPlace } = this.#family;
     const of = this.#types[type];
+    this.#enter('MPI_Allgather');
     this.#check('MPI_Allgather', calls.allGather(inPlace, 0, of, at, count, of, comm));
   }
 
@@ -150,6 +169,7 @@ export class Communicator {
     const { inPlace } = this.#family;
     const of = this.#types[type];
     const [from, to] = this.rank === root ? [inPlace, at] : [at + this.#bytes(type) * count * this.rank, 0];
+    this.#enter('MPI_Gather');
     this.#check('MPI_Gather', calls.gather(from, count, of, to, count, of, root, this.#world));
   }
 
@@ -163,16 +183,19 @@ export class Communicator {
     const { inPlace } = this.#family;
     const op = this.#operations[operation];
     const of = this.#types[type];
+    this.#enter('MPI_Reduce_scatter_block');
     this.#check('MPI_Reduce_scatter_block', calls.reduceScatter(inPlace, at, count, of, op, this.#world));
   }
 
   /** Of size · count elements from `from`, part i goes to rank i, which has it as part `rank` from `to` on. */
   allToAll(from: number, to: number, count: number, type: ElementType): void {
     const of = this.#types[type];
+    this.#enter('MPI_Alltoall');
     this.#check('MPI_Alltoall', this.#mpi.calls.allToAll(from, count, of, to, count, of, this.#world));
   }
 
   barrier(): void {
+    this.#enter('MPI_Barrier');
     this.#check('MPI_Barrier', this.#mpi.calls.barrier(this.#world));
   }
 
@@ -182,6 +205,7 @@ export class Communicator {
   }
 
   finalize(): void {
+    this.#enter('MPI_Finalize');
     this.#check('MPI_Finalize', this.#mpi.calls.finalize());
   }
 }

@@ -5,7 +5,7 @@ import * as distributed from 'retrograd/distributed';
 import { report } from './report.js';
 
 const [, , how, library = null] = process.argv;
-await distributed.init({ threads: 1, library });
+await distributed.init({ threads: 1, library: library || null, timeout: how === 'hang' ? 0.4 : 1800 });
 await distributed.init();
 report({ rank: distributed.rank(), size: distributed.worldSize(), threads: backend().threads });
 if (how === 'finalize') {
@@ -15,6 +15,10 @@ if (how === 'finalize') {
   } catch (error) {
     process.stdout.write(`${error.message}\n`);
   }
+}
+if (how === 'hang') {
+  if (distributed.rank() === 1) for (;;) {}
+  distributed.barrier();
 }
 if (how === 'throw') {
   if (distributed.rank() === 1) throw new TypeError('thrown by a rank');
