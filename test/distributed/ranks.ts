@@ -92,3 +92,16 @@ export function runAlone(program: string, settings: Settings = {}, options: read
   const { args = [], env = {}, limit = 60_000 } = settings;
   return run(process.execPath, [...options, FOLDER + program, ...args], 1, env, limit);
 }
+
+/** Runs a program of programs/ as rank 0, and as rank 1 another: what interprets it, its file there and arguments. */
+export function runBeside(
+  by: Launcher = launcher,
+  program: string,
+  [interpreter, file, ...args]: readonly [string, string, ...string[]],
+): Promise<Ended> {
+  const own = ['-n', '1', process.execPath, FOLDER + program];
+  const other = ['-n', '1', interpreter, FOLDER + file, ...args];
+  // Ours sets this for itself, and all ranks need the same.
+  const env = { OMPI_MCA_coll_libnbc_iallreduce_algorithm: '1' };
+  return run(by.command, [...by.options, ...own, ':', ...other], 2, env, 30_000);
+}
