@@ -28,6 +28,7 @@ const HELP = `npm run bench -- [FAMILY …] [options]
                     start     from nothing to the first training step, in Node and in a page
                     energy    instructions a training step, where perf counts them
                     distributed  all-reduce and training by two ranks of MPI, beside a program in C and one rank
+                    hosts     the same on network namespaces as hosts, and what more hosts are predicted to take
                     onnx      networks of others: import, inference and training, and ONNX Runtime Web
   --against FOLDER  also another build of the library, and how much slower or faster this one is;
                     FOLDER has its lib/ and wasm/. With families, compile and threads
@@ -80,6 +81,7 @@ const TABLES = {
   wide: () => import('./tables/wide.ts'),
   start: () => import('./tables/start.ts'),
   energy: () => import('./tables/energy.ts'),
+  hosts: () => import('./tables/hosts.ts'),
   distributed: () => import('./tables/distributed.ts'),
 };
 

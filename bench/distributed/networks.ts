@@ -6,6 +6,8 @@ export interface Training {
   readonly step: () => Tensor;
   /** How many numbers the gradients have. */
   readonly numbers: number;
+  /** How many all-reduces DataParallel makes of them. */
+  readonly calls: number;
 }
 
 type Model = nn.Module & { forward(x: Tensor): Tensor };
@@ -99,6 +101,14 @@ export const TITLES: Readonly<Record<NetworkName, string>> = {
   GPT: 'GPT of 4 layers of 128, batch 12 × 64',
 };
 
+/** Of DataParallel: what is a quarter of it or more is reduced alone. */
+const BUCKET = 2 ** 20;
+
+function callsOf(bytes: readonly number[]): number {
+  const small = bytes.filter((own) => own < BUCKET / 4);
+  return bytes.length - small.length + Math.ceil(small.reduce((sum, own) => sum + own, 0) / BUCKET);
+}
+
 /** A training of the network by Adam. @param quick with a batch of 4 @param rank whose batch it is */
 export function trainingOf(name: NetworkName, wrap: Wrap, quick: boolean, rank = 0): Training {
   const network: Network = NETWORKS[name];
@@ -116,5 +126,6 @@ export function trainingOf(name: NetworkName, wrap: Wrap, quick: boolean, rank =
       return loss;
     },
     numbers: model.parameters().reduce((sum, p) => sum + p.size, 0),
+    calls: callsOf(model.parameters().map((p) => 4 * p.size)),
   };
 }

@@ -19,6 +19,8 @@ export interface Trained {
   readonly name: NetworkName;
   /** Bytes of the gradients. */
   readonly bytes: number;
+  /** How many all-reduces they take. */
+  readonly calls: number;
   /** A step of the model alone, while the other ranks sleep. */
   readonly alone: number;
   /** A step of DataParallel on all ranks, and the same eager. */
@@ -113,7 +115,7 @@ function trainOf(name: NetworkName, quick: boolean, rounds: number): Trained {
     rounds,
   );
   const [step = 0, single = 0, eager = 0, reduce = 0] = best;
-  return { name, bytes: 4 * own.numbers, alone: single, together: step, eager, reduce, loss };
+  return { name, bytes: 4 * own.numbers, calls: own.calls, alone: single, together: step, eager, reduce, loss };
 }
 
 function wrappedOf(quick: boolean): Wrapped[] {
@@ -136,7 +138,9 @@ await init({ threads: 1 });
 await distributed.init();
 let result: unknown;
 if (task === 'reduce')
-  result = [4096, 2 ** 20, ...(quick ? [] : [100 * 2 ** 20])].map((bytes) => reduceOf(bytes, rest, Number(rounds)));
+  result = [4096, ...(mode === 'latency' ? [] : [2 ** 20]), ...(mode === 'whole' ? [100 * 2 ** 20] : [])].map((bytes) =>
+    reduceOf(bytes, rest, Number(rounds)),
+  );
 else if (task === 'train') result = rest.split(',').map((name) => trainOf(name as NetworkName, quick, Number(rounds)));
 else if (task === 'wrapped') result = wrappedOf(quick);
 else throw new Error(`expected a task of the bench, got ${task}`);

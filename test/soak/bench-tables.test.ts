@@ -10,6 +10,11 @@ it.each([
   ['wide', /^\| GEMM 64 .* × \|$/m, /^\| depthwise 5×5\/2 .* dWeight .* × \|$/m],
   ['start', /^\| Node .*"threads":1.* ms \(.* ms\) \|$/m, /^(\| Chrome.*, later visit .*|No page: .*)$/m],
   ['distributed', /^(\| 1 MB .*\|$|Rows of several ranks are skipped)/m, /^\| CNN .*, compiled .* % \|$/m],
+  [
+    'hosts',
+    /^(\| CNN .*, 100 Mbit\/s .* % \|$|Rows of hosts are skipped)/m,
+    /^(\| GPT .*, 100 Gbit\/s .* ×\) \|$|Rows)/m,
+  ],
   ['energy', /^\| MLP 784-128-10/m, /^\| CNN 16-32 .* \|$/m],
 ])(
   'the table of %s',
