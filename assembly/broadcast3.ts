@@ -99,10 +99,11 @@ function walk3<K, T>(out: usize, cond: usize, a: usize, b: usize, axis: usize, s
   if (c == 1 && p == one && q == one) {
     return rows3<K, Near, Along<T>, Along<T>, T>(out, cond, a, b, rows, n, rowC, rowA, rowB, 1, one, one);
   }
-  if (c == 1 && p == 0 && q == one) {
+  // Bytes have no loops of their own for one value: none is hot.
+  if (one == 4 && c == 1 && p == 0 && q == one) {
     return rows3<K, Near, Fixed<T>, Along<T>, T>(out, cond, a, b, rows, n, rowC, rowA, rowB, 1, 0, one);
   }
-  if (c == 1 && p == one && q == 0) {
+  if (one == 4 && c == 1 && p == one && q == 0) {
     return rows3<K, Near, Along<T>, Fixed<T>, T>(out, cond, a, b, rows, n, rowC, rowA, rowB, 1, one, 0);
   }
   return rows3<K, Apart, Strided<T>, Strided<T>, T>(out, cond, a, b, rows, n, rowC, rowA, rowB, c, p, q);

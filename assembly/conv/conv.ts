@@ -1,9 +1,7 @@
 // Convolutions of NCHW images of one to three axes, forward beside backward, group by group. select.ts has the
 // algorithms. Transposed convolutions are the same kernels with the roles of input and output exchanged.
 import { ACT_NONE } from "../gemm/epilogue";
-import { depthwiseBackwardInput, depthwiseBackwardWeight, depthwiseForward } from "./depthwise/depthwise";
-import { planeOutputs, planeWeights } from "./depthwise/plane";
-import { depthwiseBackwardInputStride2 } from "./depthwise/stride2";
+import { depthwiseBackwardWeight, depthwiseOutputs } from "./depthwise/depthwise";
 import { directBackwardInput, directBackwardWeight, directForward } from "./direct/direct";
 import { Geometry, readForward } from "./geometry";
 import { Igemm, igemmIn } from "./igemm/igemm";
@@ -13,6 +11,11 @@ import { Gradient, Weights, WeightsTransposed } from "./igemm/weights";
 import { ConvAlgorithm, ConvDirection, ConvLayout, everyPhase, selectConv } from "./select";
 import { WinogradWeight } from "./winograd/weight";
 import { Winograd } from "./winograd/winograd";
+
+@inline
+function isDepthwise(algorithm: i32): bool {
+  return algorithm >= ConvAlgorithm.DEPTHWISE && algorithm <= ConvAlgorithm.DEPTHWISE_STRIDE2;
+}
 
 /**
  * y[n, o, p] = act(sum over c, t of w[o, c, t] x[n, c, at(p, t)] + bias[o]), group by group: a convolution.
@@ -47,12 +50,8 @@ export function conv_forward_f32(
   const taps = g.inChannels * g.kernelSize();
   if (pixels == 0 || g.batch == 0) return;
   if (algorithm == 0) algorithm = selectConv(ConvDirection.FORWARD, ConvLayout.NCHW, g);
-  if (algorithm == ConvAlgorithm.DEPTHWISE) {
-    depthwiseForward(y, x, w, bias, act, workspace, g);
-    return;
-  }
-  if (algorithm == ConvAlgorithm.DEPTHWISE_PLANE) {
-    planeOutputs(y, x, w, bias, act, workspace, g, false);
+  if (isDepthwise(algorithm)) {
+    depthwiseOutputs(y, x, w, bias, act, algorithm, workspace, g, false);
     return;
   }
   if (algorithm >= ConvAlgorithm.DIRECT) {
@@ -111,16 +110,8 @@ export function conv_backward_input_f32(
   const shape = changetype<Geometry>(dims);
   if (shape.inPixels() == 0 || shape.batch == 0) return;
   if (algorithm == 0) algorithm = selectConv(ConvDirection.BACKWARD_INPUT, ConvLayout.NCHW, shape);
-  if (algorithm == ConvAlgorithm.DEPTHWISE) {
-    depthwiseBackwardInput(dx, g, w, bias, workspace, shape);
-    return;
-  }
-  if (algorithm == ConvAlgorithm.DEPTHWISE_PLANE) {
-    planeOutputs(dx, g, w, bias, ACT_NONE, workspace, shape, true);
-    return;
-  }
-  if (algorithm == ConvAlgorithm.DEPTHWISE_STRIDE2) {
-    depthwiseBackwardInputStride2(dx, g, w, bias, workspace, shape);
+  if (isDepthwise(algorithm)) {
+    depthwiseOutputs(dx, g, w, bias, ACT_NONE, algorithm, workspace, shape, true);
     return;
   }
   if (algorithm >= ConvAlgorithm.DIRECT) {
@@ -268,12 +259,8 @@ export function conv_backward_weight_f32(
   const taps = shape.inChannels * shape.kernelSize();
   if (taps == 0) return;
   if (algorithm == 0) algorithm = selectConv(ConvDirection.BACKWARD_WEIGHT, ConvLayout.NCHW, shape);
-  if (algorithm == ConvAlgorithm.DEPTHWISE) {
-    depthwiseBackwardWeight(dw, g, x, workspace, shape);
-    return;
-  }
-  if (algorithm == ConvAlgorithm.DEPTHWISE_PLANE) {
-    planeWeights(dw, g, x, workspace, shape);
+  if (isDepthwise(algorithm)) {
+    depthwiseBackwardWeight(dw, g, x, algorithm, workspace, shape);
     return;
   }
   if (algorithm == ConvAlgorithm.DIRECT) {

@@ -12,16 +12,16 @@ function first(v: v128): f32 {
   return f32x4.extract_lane(v, 0);
 }
 
-/** `lanes` channels' parameters at byte `at`, or, for lanes = 0, one in all lanes; `absent` where p is 0. */
+/** `lanes` channels' parameters at byte `at`, or, for a row, one in all lanes; `absent` where p is 0. */
 @inline
-function parameter(p: usize, at: usize, lanes: i32, absent: f32): v128 {
+function parameter(p: usize, at: usize, lanes: i32, absent: f32, isRow: bool = false): v128 {
   if (!p) return f32x4.splat(absent);
-  return lanes ? loadLanes(p + at, lanes) : v128.load32_splat(p + at);
+  return isRow ? v128.load32_splat(p + at) : loadLanes(p + at, lanes);
 }
 
 /**
- * out = the channel map F of x and y at channel k: for lanes = 0 a row of s elements of the channel; for lanes > 0 that
- * many neighbouring channels, one vector a row, `rows` rows `stride` bytes apart.
+ * out = the channel map F of x and y at channel k: a row of s elements of the channel, or `lanes` (1 to 4) neighbouring
+ * channels, one vector a row, `rows` rows `stride` bytes apart.
  */
 @inline
 function mapChannel<F>(
@@ -40,18 +40,19 @@ function mapChannel<F>(
   rows: i32,
   stride: usize,
   inverse: v128,
+  isRow: bool,
 ): void {
   const f = changetype<F>(0),
     at = (<usize>k) << 2;
-  const m = parameter(mean, at, lanes, 0),
-    r = parameter(rstd, at, lanes, 1),
-    w = parameter(weight, at, lanes, 1);
-  const slope: v128 = f.slope(r, w, f32x4.mul(parameter(dweight, at, lanes, 0), inverse));
+  const m = parameter(mean, at, lanes, 0, isRow),
+    r = parameter(rstd, at, lanes, 1, isRow),
+    w = parameter(weight, at, lanes, 1, isRow);
+  const slope: v128 = f.slope(r, w, f32x4.mul(parameter(dweight, at, lanes, 0, isRow), inverse));
   const gain: v128 = f.gain(r, w);
-  const db = f32x4.mul(parameter(dbias, at, lanes, 0), inverse);
-  const offset: v128 = f.offset(r, w, parameter(bias, at, lanes, 0), db);
-  if (lanes) mapLanes<F>(out, x, y, rows, stride, lanes, m, slope, gain, offset);
-  else mapRow<F>(out, x, y, 0, 0, s, first(m), first(slope), first(gain), first(offset));
+  const db = f32x4.mul(parameter(dbias, at, lanes, 0, isRow), inverse);
+  const offset: v128 = f.offset(r, w, parameter(bias, at, lanes, 0, isRow), db);
+  if (isRow) mapRow<F>(out, x, y, 0, 0, s, first(m), first(slope), first(gain), first(offset));
+  else mapLanes<F>(out, x, y, rows, stride, lanes, m, slope, gain, offset);
 }
 
 /** Bytes of the rows that share the parameters of some channels: they stay in the first cache. */
@@ -129,7 +130,8 @@ export function mapChannels<F>(
       for (; k + 8 <= c; k += 8, at += 32) {
         mapEight<F>(out + at, x + at, y + at, mean, rstd, weight, bias, dweight, dbias, k, rows, sample, inverse);
       }
-      for (; k + 4 <= c; k += 4, at += 16) {
+      for (let lanes = 0; k < c; k += lanes, at += (<usize>lanes) << 2) {
+        lanes = min(c - k, 4);
         mapChannel<F>(
           out + at,
           x + at,
@@ -142,32 +144,33 @@ export function mapChannels<F>(
           dbias,
           k,
           1,
-          4,
+          lanes,
           rows,
           sample,
           inverse,
+          false,
         );
       }
-    }
-    const lanes = s == 1 ? 1 : 0;
-    for (; k < c; k++, at += skip) {
-      mapChannel<F>(
-        out + at,
-        x + at,
-        y + at,
-        mean,
-        rstd,
-        weight,
-        bias,
-        dweight,
-        dbias,
-        k,
-        s,
-        lanes,
-        rows,
-        sample,
-        inverse,
-      );
+    } else {
+      for (; k < c; k++, at += skip)
+        mapChannel<F>(
+          out + at,
+          x + at,
+          y + at,
+          mean,
+          rstd,
+          weight,
+          bias,
+          dweight,
+          dbias,
+          k,
+          s,
+          0,
+          1,
+          sample,
+          inverse,
+          true,
+        );
     }
   }
 }

@@ -16,7 +16,7 @@ function add(p: usize, v: v128, n: i32): void {
 
 /** Planes of one window, which holds all of them: each is its gradient's share everywhere. */
 function fillPlanes(dx: usize, g: usize, planes: i32, n: i32, share: f32): void {
-  for (; planes > 0; planes--, dx += (<usize>n) << 2, g += 4) fill(dx, f32x4.splat(load<f32>(g) * share), n);
+  for (; planes > 0; planes--, dx += (<usize>n) << 2, g += 4) fill(dx, load<f32>(g) * share, n);
 }
 
 /** Element by element, where some have more windows than lines hold. */

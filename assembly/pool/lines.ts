@@ -7,31 +7,11 @@
 import { loadPart, madd, storeLanes, storePart } from "../lanes";
 import { Sliding } from "./windows";
 
-/** n elements at p = v, the same in all lanes. */
+/** n elements at p = v. */
 @inline
-export function fill(p: usize, v: v128, n: i32): void {
-  for (; n >= 4; n -= 4, p += 16) v128.store(p, v);
-  if (n > 0) storeLanes(p, v, n);
-}
-
-/** The columns of four q's at p: `rest` times high, then low, `stride` > 2 in all, lane after lane. */
-@inline
-function spread(p: usize, high: v128, low: v128, stride: i32, rest: i32): void {
-  const turn = (<usize>rest) << 2;
-  for (let l = 0; l < 4; l++, p += (<usize>stride) << 2) {
-    const h = v128.shuffle<i32>(high, high, 0, 0, 0, 0),
-      k = v128.shuffle<i32>(low, low, 0, 0, 0, 0);
-    if (l < 3) {
-      // What is too much the next lane overwrites.
-      for (let t: usize = 0; t < turn; t += 16) v128.store(p + t, h);
-      for (let t = turn; t < (<usize>stride) << 2; t += 16) v128.store(p + t, k);
-    } else {
-      fill(p, h, rest);
-      fill(p + turn, k, stride - rest);
-    }
-    high = v128.shuffle<i32>(high, high, 1, 2, 3, 0);
-    low = v128.shuffle<i32>(low, low, 1, 2, 3, 0);
-  }
+export function fill(p: usize, v: f32, n: i32): void {
+  for (; n >= 4; n -= 4, p += 16) v128.store(p, f32x4.splat(v));
+  for (; n > 0; n--, p += 4) store<f32>(p, v);
 }
 
 /** q's of a line of sums, and bytes of the lines of some planes, that stand in the workspace at once. */
@@ -54,9 +34,6 @@ export class Lines {
   /** The columns of dx from the first of these q's to behind the last. */
   column: i32;
   behind: i32;
-  /** The q's that have all their columns, and the first column of theirs. */
-  whole: i32;
-  wholeEnd: i32;
   /** Where the first window that exists stands in a line, which it is, and how many there are. */
   offset: usize;
   first: i32;
@@ -86,8 +63,6 @@ export class Lines {
     this.line = (<usize>(end - from + more + 4)) << 2;
     this.column = max(from * stride - padding, 0);
     this.behind = min(end * stride - padding, cols.size);
-    this.whole = max(from, (padding + stride - 1) / stride);
-    this.wholeEnd = min(end, (cols.size + padding) / stride);
     const first = max(from - more, 0);
     this.first = first;
     this.windows = min(end, cols.windows) - first;
@@ -216,36 +191,23 @@ function across2(dx: usize, planes: i32, lines: Lines, kernel: i32, shift: i32):
 /** With any stride. */
 function acrossAny(dx: usize, planes: i32, lines: Lines, cols: Sliding): void {
   const stride = cols.stride,
-    more = (cols.kernel - 1) / stride,
-    rest = cols.kernel - more * stride,
-    padding = cols.padding;
-  const from = lines.from,
-    whole = lines.whole,
-    last = lines.wholeEnd - 4,
-    behind = lines.behind,
-    isNarrow = whole > last;
-  let sums = lines.sums() + ((<usize>more) << 2);
+    more = (<usize>((cols.kernel - 1) / stride)) << 2,
+    rest = cols.kernel - <i32>(more >> 2) * stride,
+    start = lines.from * stride - cols.padding,
+    behind = lines.behind;
+  let sums = lines.sums() + more;
   for (; planes > 0; planes--, dx += lines.plane, sums += lines.line) {
-    // The columns before and behind those of vectors.
-    for (let q = from, c = from * stride - padding; c < behind; q++, c += stride) {
-      if (q == whole && !isNarrow) {
-        for (; ; q = min(q + 4, last)) {
-          const p = sums + ((<usize>(q - from)) << 2),
-            low = fourOf(p, more);
-          const high = f32x4.add(low, v128.load(p - ((<usize>more) << 2)));
-          spread(dx + ((<usize>(q * stride - padding)) << 2), high, low, stride, rest);
-          if (q == last) break;
-        }
-        q += 4;
-        c = q * stride - padding;
-        if (c >= behind) break;
-      }
-      const p = sums + ((<usize>(q - from)) << 2);
+    let p = sums;
+    for (let c = start; c < behind; c += stride, p += 4) {
       let low: f32 = 0;
-      for (let o: usize = 0; o < (<usize>more) << 2; o += 4) low += load<f32>(p - o);
-      const high = low + load<f32>(p - ((<usize>more) << 2));
-      for (let t: i32 = max(-c, 0), end = min(stride, behind - c); t < end; t++)
-        store<f32>(dx + ((<usize>(c + t)) << 2), t < rest ? high : low);
+      for (let o: usize = 0; o < more; o += 4) low += load<f32>(p - o);
+      const high = low + load<f32>(p - more);
+      const turn = min(c + rest, behind),
+        end = min(c + stride, behind);
+      let at = max(c, 0);
+      for (; at + 4 <= turn; at += 4) v128.store(dx + ((<usize>at) << 2), f32x4.splat(high));
+      for (; at < turn; at++) store<f32>(dx + ((<usize>at) << 2), high);
+      for (; at < end; at++) store<f32>(dx + ((<usize>at) << 2), low);
     }
   }
 }

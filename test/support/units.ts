@@ -107,6 +107,10 @@ function together(kernel: KernelName, along: string, sizes: Numbers): number {
   return kernel.startsWith('bce_with_logits_') ? Math.max(1, sizes.inner as number) : 1;
 }
 
+/** Whether a call may be cut along `along`: all taps of a gradient are made at once, but for one channel of x. */
+const mayCut = (kernel: KernelName, along: string, sizes: Numbers): boolean =>
+  kernel !== 'conv_nhwc_backward_weight_f32' || along !== 'taps' || sizes.in === 1;
+
 /** Calls of a trial: more take long, and show no more. */
 const MOST_CALLS = 300;
 
@@ -131,7 +135,7 @@ function cutAll(kernel: KernelName, calls: readonly Unit[], along: string, known
 
 function alongOne(kernel: KernelName, unit: Unit, along: string, known: boolean): Unit[] {
   const sizes = sizesOf({ kernel, call: unit.call });
-  if (!known && !keepsLayout(kernel, along, sizes)) return [unit];
+  if (!mayCut(kernel, along, sizes) || (!known && !keepsLayout(kernel, along, sizes))) return [unit];
   const units = sizes[along] as number;
   const several = together(kernel, along, sizes) * Math.ceil(units / MOST_CALLS);
   return Array.from({ length: Math.ceil(units / several) }, (_, k) => {

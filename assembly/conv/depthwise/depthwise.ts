@@ -2,60 +2,44 @@
 // their time is that of memory. Where the gradient of x puts zeros between the outputs, for a stride above 2, these are
 // multiplied like other elements; stride2.ts is for a stride of 2, and plane.ts for most kernels of 3x3.
 
-import { ACT_NONE } from "../../gemm/epilogue";
 import { horizontalSum } from "../../lanes";
 import { beat } from "../../program/threads";
 import { Geometry } from "../geometry";
+import { ConvAlgorithm } from "../select";
 import { Band } from "./band";
 import { storeOutputs } from "./outputs";
+import { clearRow, planeOutputs, planeSums } from "./plane";
+import { inputStride2, prepareStride2 } from "./stride2";
 import { addSums } from "./sums";
 
-/** conv_forward_f32 for depthwise convolutions. */
-export function depthwiseForward(
-  y: usize,
-  x: usize,
-  w: usize,
-  bias: usize,
-  act: i32,
-  workspace: usize,
-  g: Geometry,
-): void {
-  const band = changetype<Band>(workspace);
-  band.height().forward(g.axis(1));
-  band.width().forward(g.axis(2));
-  band.spread = 1;
+/** Lays the band out for the taps of forward or, `turned`, of backward. */
+function prepare(band: Band, g: Geometry, turned: bool): void {
+  if (turned) {
+    band.height().backward(g.axis(1));
+    band.width().backward(g.axis(2));
+  } else {
+    band.height().forward(g.axis(1));
+    band.width().forward(g.axis(2));
+  }
+  band.spread = turned ? g.axis(2).stride : 1;
   band.layOut();
-  eachChannel(band, y, x, w, bias, act, g, false);
 }
 
-/** conv_backward_input_f32 for depthwise convolutions. */
-export function depthwiseBackwardInput(
-  dx: usize,
-  dy: usize,
-  w: usize,
-  bias: usize,
-  workspace: usize,
-  g: Geometry,
-): void {
-  const band = changetype<Band>(workspace);
-  band.height().backward(g.axis(1));
-  band.width().backward(g.axis(2));
-  band.spread = g.axis(2).stride;
-  band.layOut();
-  eachChannel(band, dx, dy, w, bias, ACT_NONE, g, true);
-}
-
-/** All channels of all images; `turned` for the gradient, from y to x. */
-function eachChannel(
-  band: Band,
+/** conv_forward_f32 and, `turned`, conv_backward_input_f32 for depthwise convolutions: to y and to dx. */
+export function depthwiseOutputs(
   to: usize,
   from: usize,
   w: usize,
   bias: usize,
   act: i32,
+  algorithm: i32,
+  workspace: usize,
   g: Geometry,
   turned: bool,
 ): void {
+  const band = changetype<Band>(workspace);
+  if (algorithm == ConvAlgorithm.DEPTHWISE_STRIDE2) prepareStride2(band, g);
+  else if (algorithm == ConvAlgorithm.DEPTHWISE) prepare(band, g, turned);
   const taps = <usize>g.kernelSize();
   const inBytes = (<usize>g.inPixels()) << 2,
     outBytes = (<usize>g.outPixels()) << 2;
@@ -67,11 +51,18 @@ function eachChannel(
   for (let n: i32 = 0; n < g.batch; n++) {
     for (let c: usize = 0; c < <usize>g.groups; c++) {
       beat();
-      const weights = w + ((c * taps) << 2);
-      for (let t: usize = 0; t < taps; t++)
-        store<f32>(band.weight(t), load<f32>(weights + ((turned ? taps - 1 - t : t) << 2)));
-      band.image = from;
-      storeOutputs(band, to, bias != 0 ? bias + (c << 2) : 0, act);
+      const weights = w + ((c * taps) << 2),
+        one = bias != 0 ? bias + (c << 2) : 0;
+      if (algorithm == ConvAlgorithm.DEPTHWISE_PLANE) planeOutputs(to, from, weights, one, act, workspace, g, turned);
+      else {
+        band.image = from;
+        if (algorithm == ConvAlgorithm.DEPTHWISE_STRIDE2) inputStride2(band, to, weights, one, g);
+        else {
+          for (let t: usize = 0; t < taps; t++)
+            store<f32>(band.weight(t), load<f32>(weights + ((turned ? taps - 1 - t : t) << 2)));
+          storeOutputs(band, to, one, act);
+        }
+      }
       to += toBytes;
       from += fromBytes;
     }
@@ -81,26 +72,34 @@ function eachChannel(
 }
 
 /** conv_backward_weight_f32 for depthwise convolutions. */
-export function depthwiseBackwardWeight(dw: usize, dy: usize, x: usize, workspace: usize, g: Geometry): void {
-  const band = changetype<Band>(workspace);
-  band.height().forward(g.axis(1));
-  band.width().forward(g.axis(2));
-  band.spread = 1;
-  band.layOut();
-  const taps = <usize>g.kernelSize(),
-    channels = <usize>g.groups;
+export function depthwiseBackwardWeight(
+  dw: usize,
+  dy: usize,
+  x: usize,
+  algorithm: i32,
+  workspace: usize,
+  g: Geometry,
+): void {
+  const band = changetype<Band>(workspace),
+    isPlane = algorithm == ConvAlgorithm.DEPTHWISE_PLANE;
+  if (isPlane) clearRow(workspace, g);
+  else prepare(band, g, false);
+  const taps = <usize>g.kernelSize();
   const inBytes = (<usize>g.inPixels()) << 2,
     outBytes = (<usize>g.outPixels()) << 2;
-  for (let c: usize = 0; c < channels; c++) {
+  for (let c: usize = 0; c < <usize>g.groups; c++) {
     beat();
-    memory.fill(band.sum(0), 0, taps << 4);
+    if (isPlane) for (let t: usize = 0; t < taps; t++) store<f32>(dw + (t << 2), 0);
+    else memory.fill(band.sum(0), 0, taps << 4);
     for (let n: usize = 0; n < <usize>g.batch; n++) {
-      band.image = x + n * g.inImageBytes() + c * inBytes;
-      addSums(band, dy + n * g.outImageBytes() + c * outBytes);
+      const image = x + n * g.inImageBytes() + c * inBytes,
+        from = dy + n * g.outImageBytes() + c * outBytes;
+      band.image = image;
+      if (isPlane) planeSums(dw, from, image, workspace, g);
+      else addSums(band, from);
     }
-    for (let t: usize = 0; t < taps; t++) {
-      store<f32>(dw, horizontalSum(v128.load(band.sum(t))));
-      dw += 4;
-    }
+    if (!isPlane)
+      for (let t: usize = 0; t < taps; t++) store<f32>(dw + (t << 2), horizontalSum(v128.load(band.sum(t))));
+    dw += taps << 2;
   }
 }

@@ -257,8 +257,7 @@ export function nhwcBackwardWeight(
   s.channels = g.groups;
   const results = g.outChannels;
   const size = <usize>taps * bytes;
-  for (let t: usize = 0; t < <usize>taps; t++)
-    memory.fill(dw + t * bytes, 0, (<usize>(g.groups * results)) << 2);
+  for (let t: usize = 0; t < <usize>taps; t++) memory.fill(dw + t * bytes, 0, (<usize>(g.groups * results)) << 2);
   const planes = g.axis(0).outputs,
     rows = g.axis(1).outputs;
   const line = bytes * <usize>g.axis(2).outputs;

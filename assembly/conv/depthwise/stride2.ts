@@ -5,6 +5,7 @@ import { interleaveHigh, interleaveLow } from "../../gemm/vectors";
 import { madd, storeLanes } from "../../lanes";
 import { Axis, Geometry, Phase, Window } from "../geometry";
 import { Band } from "./band";
+import { biasOf } from "./generic";
 
 /** A tap of a phase: where it reads in the band, which one it is, and its weight. */
 @final
@@ -106,56 +107,43 @@ function row2(y: usize, n: i32, line: usize, from: usize, middle: usize, end: us
   }
 }
 
-/** conv_backward_input_f32 for depthwise convolutions with a stride of 2 across, and of 1 or 2 down. */
-export function depthwiseBackwardInputStride2(
-  dx: usize,
-  dy: usize,
-  w: usize,
-  bias: usize,
-  workspace: usize,
-  g: Geometry,
-): void {
-  const band = changetype<Band>(workspace);
-  const h = g.axis(1),
-    n = g.axis(2).size;
-  span(band.height(), h, changetype<Phase>(band.weight(0)));
+/** Lays the band out for inputStride2, and lists the taps. */
+export function prepareStride2(band: Band, g: Geometry): void {
+  span(band.height(), g.axis(1), changetype<Phase>(band.weight(0)));
   span(band.width(), g.axis(2), changetype<Phase>(band.weight(0)));
   band.spread = 1;
   band.layOut();
-  const ends = band.scratch();
-  listTaps(band, g, ends);
-  const first = band.sum(0),
+  listTaps(band, g, band.scratch());
+}
+
+/** dx of the channel that is the image of the band. */
+export function inputStride2(band: Band, dx: usize, w: usize, bias: usize, g: Geometry): void {
+  const h = g.axis(1),
+    n = g.axis(2).size;
+  const ends = band.scratch(),
+    first = band.sum(0),
     last = load<usize>(ends + ((<usize>(2 * h.stride - 1)) << 2));
-  const kernelBytes = (<usize>g.kernelSize()) << 2;
-  const rowBytes = (<usize>n) << 2;
-  const all = band.height().outputs;
-  for (let image: usize = 0; image < <usize>g.batch; image++) {
-    let to = dx + image * g.inImageBytes();
-    band.image = dy + image * g.outImageBytes();
-    for (let c: usize = 0; c < <usize>g.groups; c++) {
-      for (let t = first; t < last; t += offsetof<Tap>()) {
-        const tap = changetype<Tap>(t);
-        tap.weight = load<f32>(w + c * kernelBytes + ((<usize>tap.index) << 2));
+  for (let t = first; t < last; t += offsetof<Tap>()) {
+    const tap = changetype<Tap>(t);
+    tap.weight = load<f32>(w + ((<usize>tap.index) << 2));
+  }
+  const b = biasOf(bias),
+    all = band.height().outputs;
+  let y: i32 = 0;
+  for (let o: i32 = 0; o < all; o += band.most) {
+    const rows = min(band.most, all - o);
+    band.fill(o, rows);
+    let line = band.base();
+    for (let i: i32 = 0; i < rows; i++) {
+      let from = first;
+      for (let list = ends; y < h.size && list < ends + ((<usize>h.stride) << 3); list += 8) {
+        const end = load<usize>(list, 4);
+        row2(dx, n, line, from, load<usize>(list), end, b);
+        from = end;
+        dx += (<usize>n) << 2;
+        y++;
       }
-      const b = bias != 0 ? v128.load32_splat(bias + (c << 2)) : f32x4.splat(-0.0);
-      let y: i32 = 0;
-      for (let o: i32 = 0; o < all; o += band.most) {
-        const rows = min(band.most, all - o);
-        band.fill(o, rows);
-        let line = band.base();
-        for (let i: i32 = 0; i < rows; i++) {
-          let from = first;
-          for (let list = ends; y < h.size && list < ends + ((<usize>h.stride) << 3); list += 8) {
-            const end = load<usize>(list, 4);
-            row2(to, n, line, from, load<usize>(list), end, b);
-            from = end;
-            to += rowBytes;
-            y++;
-          }
-          line += band.rowBytes;
-        }
-      }
-      band.image += (<usize>g.outPixels()) << 2;
+      line += band.rowBytes;
     }
   }
 }
