@@ -26,7 +26,8 @@ export interface InitOptions {
    */
   library?: string | null;
   /**
-   * Seconds that a rank may wait for the others in a call of MPI: then it names those that lag behind, and the job ends.
+   * Seconds that a rank may wait for the others in a call of MPI: then it names those that lag behind, and the job
+   * ends.
    * `Infinity`: for ever.
    * @defaultValue 1800
    */
