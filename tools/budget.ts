@@ -26,7 +26,7 @@ export const budget: readonly Limit[] = [
   { what: 'threads, where there are some', file: 'readme/thread-pool', limit: 4_200 },
   { what: 'what makes kernels of loops', file: 'readme/loop-kernels', limit: 7_300 },
   { what: 'one build of the kernels', file: kernels, limit: 93_100 },
-  { what: 'the TensorFlow.js backend', file: ['tfjs/index', kernels], limit: 134_000 },
+  { what: 'the TensorFlow.js backend', file: ['tfjs/index', kernels], limit: 134_600 },
   { what: 'retrograd/data beyond the core', file: 'data/index', beyond: 'core/index', limit: 20_200 },
   { what: '… what passes over pipelines', file: 'data/stages', limit: 7_700 },
   { what: '… its reader of CSV', file: 'data/csv', after: 'data/stages', limit: 11_200 },
@@ -50,9 +50,9 @@ export const budget: readonly Limit[] = [
   { what: '… its export', file: 'onnx/onnx-export', limit: 20_000 },
   // All of its 28 metrics, 10 callbacks and loggers, which nobody has at once; trainings take what the lines after
   // it have.
-  { what: 'retrograd/train beyond the core', file: 'train/index', beyond: 'core/index', limit: 24_700 },
-  { what: '… a training with one metric', file: 'train-one/index', beyond: 'core/index', limit: 10_500 },
-  { what: '… a usual training', file: 'train-usual/index', beyond: 'core/index', limit: 13_600 },
+  { what: 'retrograd/train beyond the core', file: 'train/index', beyond: 'core/index', limit: 25_300 },
+  { what: '… a training with one metric', file: 'train-one/index', beyond: 'core/index', limit: 10_700 },
+  { what: '… a usual training', file: 'train-usual/index', beyond: 'core/index', limit: 13_900 },
   { what: '… its metrics', file: 'metrics/index', beyond: 'core/index', limit: 8_200 },
   { what: '… its event files of TensorBoard', file: 'train/event-files', limit: 5_000 },
   // Of it 1.4 kB are what it has of the page that the main job had of its own, which carried 50 kB of a library.

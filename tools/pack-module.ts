@@ -12,7 +12,7 @@ const PARTNERS = 5;
 /** At most so many functions move at once. */
 const LONGEST = 3;
 /** Moves that are tried, each a compression of everything: some 10 s, for 1 kB. */
-const MOVES = 2400;
+const MOVES = 3000;
 
 /** What each function is in a module: its length, locals and instructions. */
 function bodiesOf(module: Uint8Array): Uint8Array[] {

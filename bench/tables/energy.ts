@@ -1,6 +1,6 @@
-// npm run bench -- energy: what a training step costs a machine that pays for it: processor time, and the instructions in
-// it, which a busy machine does not change. These perf counts on Linux, where the machine has counters: virtual ones may
-// have none.
+// npm run bench -- energy: what a training step costs a machine that pays for it: processor time, and the instructions
+// in it, which a busy machine does not change. These perf counts on Linux, where the machine has counters: virtual ones
+// may have none.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import * as retrograd from 'retrograd';

@@ -1,5 +1,5 @@
-// npm run bench -- wide: what 256-bit vectors save, each step and kernel beside the plain build in turn, in one process;
-// and beside native JAX where Python has it, on as many threads as there are cores. It takes Node 24 or later.
+// npm run bench -- wide: what 256-bit vectors save, each step and kernel beside the plain build in turn, in one
+// process; and beside native JAX where Python has it, on as many threads as there are cores. It takes Node 24 or later.
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { nn, Tensor } from 'retrograd';

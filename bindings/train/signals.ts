@@ -1,4 +1,5 @@
 // What ends a training from outside.
+import { expectMethods } from './expect.ts';
 
 /** What of an `AbortSignal` is asked for. */
 export interface SignalLike {
@@ -8,6 +9,11 @@ export interface SignalLike {
   addEventListener(type: 'abort', listener: () => void): void;
   /** Lets go of a listener. */
   removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+/** @throws ArgumentError for what is no signal, nor null */
+export function expectSignal(op: string, signal: unknown): void {
+  if (signal) expectMethods(op, 'a signal', [signal], ['addEventListener', 'removeEventListener']);
 }
 
 /** Calls `stop` when the signal goes off, and, where `interrupts`, at Ctrl-C. @returns what lets go of both */

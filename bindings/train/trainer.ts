@@ -22,7 +22,7 @@ import {
 } from './options.ts';
 import { type FitResult, Position } from './position.ts';
 import { type Schedule, schedulesOf, stepSchedules } from './schedules.ts';
-import { hear, type SignalLike } from './signals.ts';
+import { expectSignal, hear, type SignalLike } from './signals.ts';
 import { savedOf, takeOver } from './state.ts';
 import { Stepper, type Steps } from './stepper.ts';
 import { clipOf } from './steps.ts';
@@ -222,6 +222,7 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
   async fit(...args: [loader: Batches<B>, options?: FitOptions<B>]): Promise<FitResult> {
     const [loader, epochs, steps, validation, signal] = takes.fit.parse(args);
     this.#expectIdle('fit');
+    expectSignal('fit', signal);
     if (this.#needsAutomatic && !this.automaticOptimization)
       throw new ArgumentError(
         'fit: expected automaticOptimization with accumulate, clip or shards, got a class without it; do so in trainingStep',

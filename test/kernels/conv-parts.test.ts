@@ -74,7 +74,7 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
       /** Calls `each` with where some slices of n units begin, and with their units. */
       const cut = (n: number, each: (at: number, units: number) => void): void => {
         const cuts = [...new Set([0, 1, n >> 1, n - 1, n])].filter((cut) => cut >= 0).sort((a, b) => a - b);
-        cuts.slice(1).forEach((end, i) => each(cuts[i] as number, end - (cuts[i] as number)));
+        for (const [i, end] of cuts.slice(1).entries()) each(cuts[i] as number, end - (cuts[i] as number));
       };
       /** Calls `each` with some slices along a side, and where each begins. */
       const slices = (

@@ -13,7 +13,7 @@ import { type PublicCallable, surface } from './surface.ts';
  * told (billions of examples), or is a class that only others extend.
  */
 const APART =
-  /^(init|shutdown|SparseTensor|data\.(Shuffle\.order|imageFolder|idx|npy)|optim\.Optimizer|distributed\.\w+|nn\.(Activation|Layer|Module)|(io|onnx|train\.Trainer)\.(save|load|open|read|write)\w*)$/;
+  /^(init|shutdown|SparseTensor|data\.(Shuffle\.order|imageFolder|idx|npy)|optim\.Optimizer|distributed\.[\w.]+|nn\.(Activation|Layer|Module)|(io|onnx|train\.Trainer)\.(save|load|open|read|write)\w*)$/;
 
 /** What a callback of the fuzzer throws: the user's own error, which goes through. */
 class Mine extends Error {}

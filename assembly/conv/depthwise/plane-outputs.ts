@@ -68,8 +68,8 @@ export function outputs1(
 }
 
 /**
- * The same for eight columns that have others on both sides, which are loaded: pairs of vectors, which V8's revectorizer
- * joins.
+ * The same for eight columns that have others on both sides, which are loaded: pairs of vectors, which V8's
+ * revectorizer joins.
  */
 function eight(
   y: usize,

@@ -1,8 +1,8 @@
 // The gradient of the nine taps of one plane: see plane.ts.
 //
 // A strip is four columns of g, h rows of `line` bytes. Of the last ones those that were counted before are hidden, so
-// where one of them meets an infinity of x, which made the sum one already, that becomes NaN. `inside` hides the element
-// before a row. The exits are never taken: see generic.ts.
+// where one of them meets an infinity of x, which made the sum one already, that becomes NaN. `inside` hides the
+// element before a row. The exits are never taken: see generic.ts.
 import { isWide } from "../../gemm/tiles";
 import { horizontalSum, madd } from "../../lanes";
 import { evens, odds } from "./plane-rows";

@@ -1,6 +1,6 @@
 // The tiles of Winograd's algorithm, which cover the outputs of a convolution over all images, and what they read: the
-// rows of a channel under a block of tiles, padded with zeros into the workspace. A tile has 4x4 outputs of 3x3 taps, or
-// 2x2 of 5x5.
+// rows of a channel under a block of tiles, padded with zeros into the workspace. A tile has 4x4 outputs of 3x3 taps,
+// or 2x2 of 5x5.
 import { Geometry } from "../geometry";
 import { copyElements, zeros } from "../rows";
 import { SPAN } from "./transforms";

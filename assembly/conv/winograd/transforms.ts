@@ -241,8 +241,8 @@ function gradientLine(to: usize, step: usize, g0: v128, g1: v128, g2: v128, g3: 
 }
 
 /**
- * A g A' of one tile of `size` by `size` outputs, 4 or 2, of four channels, `rows` by `columns` of which exist, the rest
- * being zeros; the rows at p0 .. p3 are `rowBytes` apart, the places go `placeBytes` apart.
+ * A g A' of one tile of `size` by `size` outputs, 4 or 2, of four channels, `rows` by `columns` of which exist, the
+ * rest being zeros; the rows at p0 .. p3 are `rowBytes` apart, the places go `placeBytes` apart.
  */
 export function transformGradient(
   to: usize,
@@ -320,7 +320,10 @@ function kernelLine(to: usize, toStep: usize, from: usize, step: usize, five: bo
   v128.store(to + 2 * toStep, third);
 }
 
-/** G' M G of four channels whose places are `placeBytes` apart, to kernels of `size` by `size` taps, 3 or 5: vectors, tap after tap, at `taps`. */
+/**
+ * G' M G of four channels whose places are `placeBytes` apart, to kernels of `size` by `size` taps, 3 or 5: vectors,
+ * tap after tap, at `taps`.
+ */
 export function transformKernel(taps: usize, from: usize, placeBytes: usize, size: i32, stage: usize): void {
   const five = size == 5,
     line = (<usize>size) << 4;

@@ -304,7 +304,9 @@ export class Tokenizer {
       const id = ids[i] as number;
       const piece = this.#pieces[id];
       if (piece === undefined)
-        throw new ArgumentError(`decode: expected ids below ${this.size}, got ${id}; is it of another tokenizer?`);
+        throw new ArgumentError(
+          `decode: expected ids below ${this.size}, got ${describe(id)}; is it of another tokenizer?`,
+        );
       if (!(skipSpecialTokens && this.#special.has(id))) pieces.push(piece);
     }
     return this.#join(pieces);

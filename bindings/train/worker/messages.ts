@@ -60,12 +60,17 @@ export interface Setup {
   readonly fit?: object;
 }
 
+/** Whether an import failed for want of a module, in the words of Node and of browsers; as text, for a worker. */
+const MISSING = `((error) => error.code === 'ERR_MODULE_NOT_FOUND' || (error instanceof TypeError && /import/i.test(error.message)))`;
+
 /** Imports the module, and has its trainer serve: all else it has to know is in that. */
 const RUN = `const run = async (job, port) => {
   port.postMessage({ started: true });
   try {
-    const { setup } = await import(job.url);
     const wrong = (what) => Object.assign(new Error('trainInWorker: expected ' + what + '; of ' + job.url), { name: 'ArgumentError' });
+    const { setup } = await import(job.url).catch((error) => {
+      throw ${MISSING}(error) ? wrong('a module that can be loaded, got ' + error.message) : error;
+    });
     if (typeof setup !== 'function') throw wrong('a module that exports setup(data), got none');
     const made = await setup(job.data);
     if (typeof made?.trainer?.serve !== 'function') throw wrong('{ trainer, loader, fit } from setup(), got no trainer');

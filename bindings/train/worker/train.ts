@@ -4,7 +4,7 @@ import * as errors from '../../memory/errors.ts';
 import type { Callback, Run } from '../callbacks/callback.ts';
 import { Listeners } from '../listeners.ts';
 import type { FitResult } from '../position.ts';
-import { hear, type SignalLike } from '../signals.ts';
+import { expectSignal, hear, type SignalLike } from '../signals.ts';
 import {
   type Failure,
   type Job,
@@ -46,9 +46,16 @@ function runOf(stop: (reason: string) => void): Run & { take(status: Status): vo
 /** What `setup()` has to give. */
 type Made = Setup & { readonly trainer: { serve(made: Setup, port: Port): Promise<void> } };
 
+/** Whether an import failed for want of a module, in the words of Node and of browsers; as in the text of workers. */
+const isMissing = (error: Error & { readonly code?: string }): boolean =>
+  error.code === 'ERR_MODULE_NOT_FOUND' || (error instanceof TypeError && /import/i.test(error.message));
+
 /** Trains without a worker, between turns for the page after every step. @throws the training's own errors */
 async function trainHere({ url, data }: Job, port: Port): Promise<void> {
-  const { setup } = (await import(/* webpackIgnore: true */ /* @vite-ignore */ url)) as { setup?: unknown };
+  const { setup } = (await import(/* webpackIgnore: true */ /* @vite-ignore */ url).catch((error: Error) => {
+    const got = `trainInWorker: expected a module that can be loaded, got ${error.message}; of ${url}`;
+    throw isMissing(error) ? new ArgumentError(got, { cause: error }) : error;
+  })) as { setup?: unknown };
   if (typeof setup !== 'function')
     throw new ArgumentError(`trainInWorker: expected a module that exports setup(data), got none; of ${url}`);
   const made = (await setup(data)) as Partial<Made> | undefined;
@@ -64,6 +71,7 @@ export async function train(
   callbacks: readonly Callback[],
   signal: SignalLike | null,
 ): Promise<WorkerResult> {
+  expectSignal('trainInWorker', signal);
   const listeners = new Listeners(callbacks);
   const job: Job = { url: await addressOf(module), data };
   let stop = (_: string): void => {};
