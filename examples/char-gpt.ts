@@ -267,10 +267,12 @@ async function run(options: Options): Promise<void> {
     await trainer.loadCheckpoint(file);
   }
   const size = model.parameters().reduce((sum, p) => sum + p.size, 0);
+  // Ctrl-C is heard from here on, before anything is said.
+  const training = trainer.fit(loader, { epochs: Math.ceil(steps / loader.length), steps });
   console.log(
     `${passages.length} passages of ${characters.length} characters; ${size} parameters; ${backend().build} SIMD`,
   );
-  await trainer.fit(loader, { epochs: Math.ceil(steps / loader.length), steps });
+  await training;
   await io.saveSafetensors(join(out, 'model.safetensors'), model.stateDict());
   if (trainer.step < steps) console.log(`Stopped after step ${trainer.step}; go on with --resume`);
   if (options.sample > 0) console.log(`\n${write(model, characters, length, options.sample)}`);

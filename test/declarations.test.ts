@@ -81,12 +81,16 @@ describe.each(compilers)('TypeScript %s', (version, owner) => {
     expect(require('typescript/package.json').version.startsWith(version)).toBe(true);
   });
 
-  it.each(libraries.map((lib) => ({ lib })))('compiles a program with lib $lib', async ({ lib }) => {
-    const name = `${version}-${lib.join('-')}`;
-    const start = lib.length > 1 ? START : START.slice(0, START.indexOf('// with a page'));
-    await writeFile(join(folder, `start.${name}.ts`), start);
-    expect(await compile(owner, name, ['program.ts', `start.${name}.ts`], lib)).toBe('');
-  });
+  // What differs by the library of types differs in all versions alike.
+  it.each((version === '7.' ? libraries : libraries.slice(1, 2)).map((lib) => ({ lib })))(
+    'compiles a program with lib $lib',
+    async ({ lib }) => {
+      const name = `${version}-${lib.join('-')}`;
+      const start = lib.length > 1 ? START : START.slice(0, START.indexOf('// with a page'));
+      await writeFile(join(folder, `start.${name}.ts`), start);
+      expect(await compile(owner, name, ['program.ts', `start.${name}.ts`], lib)).toBe('');
+    },
+  );
 });
 
 describe('what is internal', () => {

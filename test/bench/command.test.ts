@@ -147,7 +147,6 @@ describe('npm run bench', () => {
     ['compile', /^\| CNN 16-32 .* × /m],
     ['threads', /^\| CNN 16-32 .* × /m],
     ['shares', /^\| CNN 16-32 .* × .* % /m],
-    ['tfjs', /^\| CNN 16-32 .* × /m],
     ['onnx', /^\| direction, 48×192 .* × /m],
   ])('prints the table of %s', async (name, row) => {
     const { status, output, errors } = await bench(name, '--quick');

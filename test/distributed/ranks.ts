@@ -1,5 +1,8 @@
 // Runs a program as ranks of MPI, by each of the MPIs that are on this machine.
 import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const FOLDER = fileURLToPath(new URL('programs/', import.meta.url));
@@ -46,7 +49,7 @@ export interface Ended {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** What each rank printed by `report(value)`, by rank. */
+  /** What each rank told by `report(value)`, by rank. */
   readonly reports: unknown[][];
   /** Milliseconds. */
   readonly duration: number;
@@ -61,21 +64,30 @@ interface Settings {
   readonly limit?: number;
 }
 
-/** The values that ranks reported: lines `@rank JSON`. */
-function reportsIn(stdout: string, ranks: number): unknown[][] {
-  const reports: unknown[][] = Array.from({ length: ranks }, () => []);
-  for (const [, rank, json] of stdout.matchAll(/^@(\d+) (.*)$/gm))
-    reports[Number(rank)]?.push(JSON.parse(json as string));
-  return reports;
+/** The values that ranks reported: lines of JSON, in a file of each. */
+function reportsIn(folder: string, ranks: number): unknown[][] {
+  return Array.from({ length: ranks }, (_, rank) => {
+    const file = join(folder, String(rank));
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+    return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
+  });
 }
 
 function run(command: string, args: readonly string[], ranks: number, env: NodeJS.ProcessEnv, limit: number) {
   const began = performance.now();
-  return new Promise<Ended>((done) => {
-    const options = { env: environment(env), timeout: limit, killSignal: 'SIGKILL', maxBuffer: 1 << 26 } as const;
+  const folder = mkdtempSync(join(tmpdir(), 'retrograd-ranks-'));
+  return new Promise<Ended>((done, fail) => {
+    const all = environment({ ...env, RANK_REPORTS: folder });
+    const options = { env: all, timeout: limit, killSignal: 'SIGKILL', maxBuffer: 1 << 26 } as const;
     execFile(command, [...args], options, (error, stdout, stderr) => {
       const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
-      done({ code, stdout, stderr, reports: reportsIn(stdout, ranks), duration: performance.now() - began });
+      try {
+        done({ code, stdout, stderr, reports: reportsIn(folder, ranks), duration: performance.now() - began });
+      } catch (broken) {
+        fail(broken);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
     });
   });
 }

@@ -42,6 +42,8 @@ describe('parseOptions', () => {
       resume: true,
       help: false,
       limit: 100,
+      ranks: 1,
+      shards: null,
     });
     expect(given.size).toBe(10);
     expect(given.has('batch-size')).toBe(true);

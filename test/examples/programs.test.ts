@@ -90,8 +90,8 @@ it('explain leaves a page of mistakes and of penguins', async () => {
   expect(code).toBe(0);
   expect(out).toMatch(/\d+ of 1000 digits are misread by a small network/);
   const page = readFileSync(join(folder, 'report.html'), 'utf8');
-  // Two mistakes, eight ways, two counterfactuals, six training digits, ten digits that are looked for.
-  expect(page.match(/<figure>/g)).toHaveLength(28);
+  // Two mistakes, nine ways, two counterfactuals, six training digits, ten digits that are looked for.
+  expect(page.match(/<figure>/g)).toHaveLength(30);
   expect(page.match(/<svg /g)).toHaveLength(4);
   expect(page).toContain('What makes this penguin a Gentoo');
   expect(page.replace(/base64,[^"]*/g, '')).not.toMatch(/NaN|undefined|<script/);

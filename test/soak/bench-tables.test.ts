@@ -15,6 +15,7 @@ it.each([
     /^(\| CNN .*, 100 Mbit\/s .* % \|$|Rows of hosts are skipped)/m,
     /^(\| GPT .*, 100 Gbit\/s .* ×\) \|$|Rows)/m,
   ],
+  ['tfjs', /^\| CNN 16-32 .* × /m, /^\|/m],
   ['energy', /^\| MLP 784-128-10/m, /^\| CNN 16-32 .* \|$/m],
 ])(
   'the table of %s',

@@ -1,9 +1,11 @@
-// What programs tell the test: lines `@rank JSON`, each written at once.
-import { writeSync } from 'node:fs';
+// What programs tell the test: lines of JSON, in a file of each rank; launchers mix what ranks print.
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { rank } from 'retrograd/distributed';
 
 /** @param {unknown} value */
-export const report = (value) => writeSync(1, `@${rank()} ${JSON.stringify(value)}\n`);
+export const report = (value) =>
+  appendFileSync(join(process.env.RANK_REPORTS ?? '.', String(rank())), `${JSON.stringify(value)}\n`);
 
 /** Reports what `fn` throws: its class and text. @param {() => unknown} fn */
 export async function reportError(fn) {
