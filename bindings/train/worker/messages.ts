@@ -8,6 +8,8 @@ export interface Job {
   /** Of the module that exports `setup`. */
   readonly url: string;
   readonly data: unknown;
+  /** Why to stop before the first step, or null. */
+  readonly stopped: string | null;
 }
 
 /** Where a training stands; figures only now and then, for metrics have to be computed. */
@@ -65,6 +67,7 @@ const MISSING = `((error) => error.code === 'ERR_MODULE_NOT_FOUND' || (error ins
 
 /** Imports the module, and has its trainer serve: all else it has to know is in that. */
 const RUN = `const run = async (job, port) => {
+  if (job.stopped !== null) port.stopped = job.stopped;
   port.postMessage({ started: true });
   try {
     const wrong = (what) => Object.assign(new Error('trainInWorker: expected ' + what + '; of ' + job.url), { name: 'ArgumentError' });

@@ -73,7 +73,7 @@ export async function train(
 ): Promise<WorkerResult> {
   expectSignal('trainInWorker', signal);
   const listeners = new Listeners(callbacks);
-  const job: Job = { url: await addressOf(module), data };
+  const url = await addressOf(module);
   let stop = (_: string): void => {};
   let end = (): unknown => undefined;
   let reason: string | null = null;
@@ -114,8 +114,9 @@ export async function train(
         };
         stop = (each) => port.onstop(each);
         if (reason !== null) stop(reason);
-        trainHere(job, port).catch(reject);
+        trainHere({ url, data, stopped: reason }, port).catch(reject);
       };
+      const job: Job = { url, data, stopped: reason };
       hire(TEXTS, job, { say, gone, refused }).then(
         (thread) => {
           end = () => thread.end();
