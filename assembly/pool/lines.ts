@@ -79,6 +79,8 @@ export class Lines {
       end = this.rowShares() + ((<usize>rows) << 2);
     let to = this.sums() + this.offset;
     g += (<usize>this.first) << 2;
+    // Columns behind the last window: their lines stay cleared.
+    if (n <= 0) return;
     if (n < 4) {
       for (; planes > 0; planes--, g += this.out, to += this.line) {
         let sum = f32x4.splat(0),
