@@ -125,7 +125,7 @@ export function optimize(
   };
   const closure = (): Tensor => {
     if (first) for (const optimizer of optimizers) optimizer.zeroGrad();
-    parts = sharing.pass(pass, batch);
+    parts = sharing.pass(pass, batch, last);
     calls++;
     const loss = parts.loss as Tensor;
     if (last && clip) {
@@ -148,7 +148,8 @@ export function optimize(
 }
 
 /** The step of fewer batches than `accumulate`, at the end of an epoch. */
-export function finish({ optimizers, clip }: Optimization): StepParts {
+export function finish({ optimizers, clip, sharing }: Optimization): StepParts {
+  sharing.gather();
   const gradNorm = clip?.(optimizers);
   for (const each of optimizers) each.step();
   return gradNorm ? { gradNorm } : {};

@@ -11,8 +11,14 @@ export interface Sharing {
   readonly first: boolean;
   /** Whether `pass` has to take batches apart. */
   readonly cuts: boolean;
-  /** Computes gradients of a batch. @param one does so for a batch, or a part of it, and gives what the step gives */
-  pass(one: (batch: unknown) => StepParts, batch: unknown): StepParts;
+  /**
+   * Computes gradients of a batch.
+   * @param one does so for a batch, or a part of it, and gives what the step gives
+   * @param last whether a step of the optimizer follows: before, gradients may be those of this rank alone
+   */
+  pass(one: (batch: unknown) => StepParts, batch: unknown, last: boolean): StepParts;
+  /** Makes gradients those of all ranks, where a step follows batches of which none was the last. */
+  gather(): void;
   /** Means of all ranks, and the sum of their weights. */
   means(figures: Figures, weight: number): { readonly figures: Figures; readonly weight: number };
   /** Sums of all ranks. */
@@ -31,6 +37,7 @@ const ALONE: Sharing = {
   first: true,
   cuts: false,
   pass: (one, batch) => one(batch),
+  gather: () => {},
   means: (figures, weight) => ({ figures, weight }),
   sums: (figures) => figures,
   agreeOn: (reason) => reason,

@@ -48,6 +48,10 @@ describe.skipIf(missing)(`a Trainer of ranks${missing && `: skipped, ${missing}`
     const states = job.reports[0]?.[1] as number[][][];
     expect(states[1]).toEqual(states[0]);
     expect(job.reports[0]?.[2]).toMatch(/^ArgumentError: Trainer: expected a strategy that is known, got 'fsdp'/);
+    const [seen, weights, usual] = job.reports[0]?.at(3) as [number[], [number[], number[]], number[]];
+    expect(seen).toEqual([2, 2, 1]);
+    expect(weights[1]).toEqual(weights[0]);
+    usual.forEach((value, i) => void expect(weights[0][i]).toBeCloseTo(value, 5));
 
     const stopped = firstOf(await runRanks(2, 'trainer.js', { args: [folder, 'stop'] }));
     expect(stopped.map(({ steps, stopped: why }) => [steps, why])).toEqual([0, 1].map(() => [3, 'enough']));

@@ -161,6 +161,11 @@ export class DataParallel<M extends Module = Module> extends Module {
     if (reducer?.syncs) this.#buffers?.broadcast(reducer.communicator);
   }
 
+  /** Makes what noSync() left in gradients the means of all ranks, where no backward() follows. @internal */
+  reduceLeft(): void {
+    this.#reducer?.reduceLeft();
+  }
+
   /** What the model gives for a batch of this rank. */
   forward(...args: Parameters<Forward<M>>): ReturnType<Forward<M>> {
     if (this.#shards && !this.#shards.inside && this.training && isGradEnabled())

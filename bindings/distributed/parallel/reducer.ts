@@ -116,20 +116,34 @@ export class Reducer {
   finish(inputs: ReadonlySet<Tensor> | null): void {
     this.#finished = true;
     const unused = this.#parameters.filter((p) => !this.#come.has(p));
-    if (unused.length > 0 && !inputs && !this.#settings.findUnused) throw this.#unusedError(unused);
+    this.#expectUsed(inputs ? [] : unused);
+    this.#complete(unused, inputs === null);
+  }
+
+  /** @param unused have no gradient of this pass @param leaves whether they take part with what passes before left */
+  #complete(unused: readonly Tensor[], leaves: boolean): void {
     withoutTape(() => {
-      for (const p of unused) this.#bucketOf.get(p)?.take(p, !inputs && p.grad ? copyOf(p.grad) : null);
+      for (const p of unused) this.#bucketOf.get(p)?.take(p, leaves && p.grad ? copyOf(p.grad) : null);
       this.#start();
       for (const bucket of this.#buckets) bucket.finish(this.communicator);
-      if (!inputs) for (const p of unused) this.#leave(p);
+      if (leaves) for (const p of unused) this.#leave(p);
       for (const p of this.#come) p.clearGrad();
     });
   }
 
-  #unusedError(unused: readonly Tensor[]): GradError {
+  /** Makes what passes of this rank alone have left the means of all. @throws GradError where some have left nothing */
+  reduceLeft(): void {
+    this.begin();
+    this.#finished = true;
+    this.#expectUsed(this.#parameters.filter((p) => !p.grad));
+    this.#complete(this.#parameters, true);
+  }
+
+  #expectUsed(unused: readonly Tensor[]): void {
+    if (unused.length === 0 || this.#settings.findUnused) return;
     const names = unused.map((p) => this.#named.find(([, other]) => other === p)?.[0]);
     const shown = names.length > 5 ? [...names.slice(0, 5), `${names.length - 5} more`] : names;
-    return new GradError(
+    throw new GradError(
       `backward: expected all parameters of DataParallel to take part, got none of ${shown.join(', ')}; pass findUnusedParameters: true, or freeze them`,
     );
   }

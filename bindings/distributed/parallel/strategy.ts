@@ -120,10 +120,14 @@ class Ddp implements Sharing {
     this.cuts = this.#parallel.cuts;
   }
 
-  pass(one: (batch: unknown) => StepParts, batch: unknown): StepParts {
-    if (!this.cuts) return one(batch);
+  pass(one: (batch: unknown) => StepParts, batch: unknown, last: boolean): StepParts {
+    if (!this.cuts) return last ? one(batch) : this.#parallel.noSync(() => one(batch));
     const [tensors, build] = tensorsOf(batch);
     return merged(this.#parallel.inShards((...parts) => one(build(parts)), ...tensors));
+  }
+
+  gather(): void {
+    this.#parallel.reduceLeft();
   }
 
   means(figures: Figures, weight: number): { figures: Figures; weight: number } {

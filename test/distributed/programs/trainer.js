@@ -67,4 +67,25 @@ if (how === 'whole' && size > 1) {
     };
     new Trainer(other, options);
   });
+
+  // Of batches that are added up, the last alone is reduced, or at the end of an epoch what there is.
+  const batches = [];
+  for (const batch of loader) batches.push(batch.map((part) => part.clone().keep()));
+  const everybody = batches.map((batch) => batch.map((part) => distributed.allGather(part).flatten(0, 1).keep()));
+  const [shared, alone] = ['ddp', null].map((strategy) => {
+    manualSeed(5);
+    const model = new nn.Linear(5, 2);
+    const optimizer = new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });
+    return { model, run: new Trainer(model, { loss: F.crossEntropy, optimizer, strategy, accumulate: 3 }) };
+  });
+  const seen = [];
+  for (const batch of batches.slice(0, 3)) {
+    shared.run.trainBatch(batch);
+    const all = distributed.allGatherObject([...shared.model.weight.grad.data]).map((each) => JSON.stringify(each));
+    seen.push(new Set(all).size);
+  }
+  for (const batch of everybody.slice(0, 3)) alone.run.trainBatch(batch);
+  await shared.run.fit(batches, { epochs: 1 });
+  await alone.run.fit(everybody, { epochs: 1 });
+  report([seen, distributed.allGatherObject([...shared.model.weight.data]), [...alone.model.weight.data]]);
 }
