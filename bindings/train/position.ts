@@ -43,8 +43,9 @@ export class Position {
   /** Where the next pass begins; null: where it will. */
   resume: Place | null = null;
 
-  /** The beginning of an epoch. */
+  /** The beginning of an epoch: of the next, where this one has ended. */
   begin(): void {
+    if (this.ended) this.epoch++;
     this.batch = 0;
     this.samples = 0;
     this.trained = false;

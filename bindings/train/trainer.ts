@@ -230,11 +230,13 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
     const feed = new Feed('fit', loader);
     const test = validation ? new Feed('fit', validation) : null;
     this.at.feed = feed;
-    this.#running = true;
+    // Where a callback threw at the end of an epoch.
+    if (this.at.ended) this.#begin();
     this.#epochs = epochs as number;
     this.#steps = (steps as number | null) ?? Number.POSITIVE_INFINITY;
     this.#stopped = null;
     const letGo = hear(signal as SignalLike | null, this.#interrupts, (reason) => this.stop(reason));
+    this.#running = true;
     try {
       await this.#open();
       await this.#tell('onFitStart');
@@ -301,7 +303,6 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
     this.at.history = [...this.at.history, figures];
     this.at.ended = true;
     await this.#tell('onEpochEnd', figures);
-    this.at.epoch++;
     this.#begin();
   }
 
@@ -337,12 +338,15 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
     return ended;
   }
 
-  /** Trains on a batch, tells it, and lets others have their turn; gives whether to go on. */
+  /**
+   * Trains on a batch, tells it, and lets others have their turn; gives whether to go on. It does within a step of
+   * several batches: their gradients are kept nowhere.
+   */
   #visitor(): (batch: unknown) => boolean | PromiseLike<boolean> {
-    const goesOn = (): boolean => this.#goesOn();
-    const rest = (): boolean | PromiseLike<boolean> => settled(this.#breath.take(), goesOn);
     return (batch) => {
       const figures = this.trainBatch(batch as B);
+      const goesOn = (): boolean => figures === null || this.#goesOn();
+      const rest = (): boolean | PromiseLike<boolean> => settled(this.#breath.take(), goesOn);
       return figures ? settled(this.#stepEnd(figures), rest) : rest();
     };
   }

@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { from } from '../../bindings/data/index.ts';
 import { functional as F, init, manualSeed, type nn, optim, randn, scope, type Tensor } from '../../bindings/index.ts';
+import { decodeState } from '../../bindings/train/checkpoint.ts';
 import {
   EarlyStopping,
   EMAWeightAveraging,
@@ -10,6 +11,8 @@ import {
   Trainer,
   type TrainerOptions,
 } from '../../bindings/train/index.ts';
+import { EVENTS } from '../../bindings/train/listeners.ts';
+import type { Saved } from '../../bindings/train/state.ts';
 import { loaderOf, type Pair, points, seeded, weightsOf } from './make.ts';
 
 let all: Pair;
@@ -138,6 +141,51 @@ describe('a stopped training goes on to the same bits', () => {
   it.each(Object.entries(EXTRAS))('with %s', async (_, extra) => {
     await expectSame(LOADERS.shuffled as () => unknown, extra, false, [2, 7, 8, 16]);
     await expectSame(LOADERS.shuffled as () => unknown, extra, true, [9]);
+  });
+
+  it.each(Object.entries(EXTRAS))('from the beginning, where it has ended, with %s', async (_, extra) => {
+    const trainer = begin(extra, false);
+    const bytes = trainer.encodeCheckpoint();
+    const own = (LOADERS.list as () => unknown)();
+    const wanted = await endOf(trainer, own);
+    trainer.decodeCheckpoint(bytes);
+    const callbacks = (from: Uint8Array): unknown => (decodeState(from).state as Saved).callbacks;
+    expect(callbacks(trainer.encodeCheckpoint())).toEqual(callbacks(bytes));
+    expect(await endOf(trainer, own)).toEqual(wanted);
+  });
+
+  it.each(EVENTS)('after an error in %s', async (event) => {
+    for (const name of ['a plateau, metrics and early stopping', 'an average of the last epochs']) {
+      const extra = EXTRAS[name] as Extra;
+      const wanted = await endOf(begin(extra, false), batches());
+      let left = /Fit/.test(event) ? 1 : 2;
+      const fails = () => {
+        if (--left === 0) throw new Error('once');
+      };
+      const trainer = begin(extra, false, { callbacks: [{ [event]: fails, late: true }] });
+      const own = batches();
+      await expect(endOf(trainer, own)).rejects.toThrow('once');
+      expect(await endOf(trainer, own)).toEqual({ ...(wanted as object), stopped: trainer.stopped });
+    }
+  });
+
+  it('where a signal comes between the batches of one step', async () => {
+    const extra = EXTRAS['gradients of three batches'] as Extra;
+    const wanted = await endOf(begin(extra, false), batches());
+    const stop = new AbortController();
+    const given = batches();
+    const aborting = {
+      *[Symbol.iterator]() {
+        for (const [i, batch] of given.entries()) {
+          if (i === 4) stop.abort();
+          yield batch;
+        }
+      },
+    };
+    const trainer = begin(extra, false);
+    await trainer.fit(aborting as Iterable<Pair>, { epochs: EPOCHS, signal: stop.signal });
+    expect([trainer.stopped, trainer.step]).toEqual(['aborted', 2]);
+    expect(await endOf(trainer, given)).toEqual(wanted);
   });
 
   it('from within callbacks of an epoch that has ended, and of validation', async () => {

@@ -165,6 +165,9 @@ export class EMAWeightAveraging implements Callback<Trainer> {
 
   /** @internal */
   loadState(saved: AveragesState | null): void {
+    // Averages of here are of weights that the model no longer has.
+    this.#averages?.dispose();
+    this.#averages = null;
     this.#saved = saved;
   }
 }
@@ -270,6 +273,9 @@ export class StochasticWeightAveraging implements Callback<Trainer> {
 
   /** @internal */
   loadState(saved: SwaState): void {
+    this.#averages?.dispose();
+    this.#averages = null;
+    this.#schedules = [];
     this.#saved = saved;
   }
 }
