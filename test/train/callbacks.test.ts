@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { functional as F, init, manualSeed, type nn, optim, type Tensor } from '../../bindings/index.ts';
 import {
+  type Callback,
   CSVLogger,
   EarlyStopping,
   EMAWeightAveraging,
@@ -66,7 +67,10 @@ describe('EarlyStopping', () => {
       'loss has not improved for 1 epochs',
     ]);
     expect(reasons({}, [Number.NaN])).toEqual(['loss is NaN']);
-    expect(reasons({ checkFinite: false }, [Number.NaN, 1])).toEqual([null, null]);
+    const nan = Number.NaN;
+    expect(reasons({ checkFinite: false, patience: 2 }, [nan, 1, nan])).toEqual([null, null, null]);
+    for (const mode of ['min', 'max'])
+      expect(reasons({ checkFinite: false, patience: 2, mode }, [nan, nan])[1]).toContain('has not improved');
     expect(reasons({ stoppingThreshold: 0.5 }, [1, 0.4])).toEqual([null, 'loss is 0.4, which is enough']);
     expect(reasons({ divergenceThreshold: 9 }, [1, 10])).toEqual([null, 'loss is 10, which will not recover']);
   });
@@ -78,6 +82,11 @@ describe('EarlyStopping', () => {
   });
 });
 
+/** Adds a figure to those of each epoch. */
+const telling = (told: readonly number[]): Callback<Trainer> => ({
+  onEpochEnd: (at, figures) => void Object.assign(figures, { told: told[at.epoch] }),
+});
+
 describe('ModelCheckpoint', () => {
   it('keeps the best and the last, from which a training goes on', async () => {
     const losses = [3, 1, 2, 0.5, 4];
@@ -85,11 +94,8 @@ describe('ModelCheckpoint', () => {
     class Told extends Trainer<nn.Module, Pair> {}
     const checkpoints = new ModelCheckpoint(path, { monitor: 'told', saveTopK: 2 });
     const model = seeded();
-    const tells = {
-      onEpochEnd: (at: Run, figures: Figures) => void Object.assign(figures, { told: losses[at.epoch] }),
-    };
     const options = { loss: F.crossEntropy, optimizer: new optim.SGD(model.parameters(), { lr: 0.1 }) };
-    const trainer = new Told(model, { ...options, callbacks: [checkpoints, tells as never] });
+    const trainer = new Told(model, { ...options, callbacks: [checkpoints, telling(losses)] });
     await trainer.fit(loaderOf(all), { epochs: 5 });
     const there = [2, 4, 1, 3, 5].map((n) => existsSync(join(path, `epoch-${n - 1}-step-${7 * n}.safetensors`)));
     expect(there).toEqual([true, true, false, false, false]);
@@ -105,6 +111,13 @@ describe('ModelCheckpoint', () => {
     expect(weightsOf(sgd.model)).toEqual(weightsOf(model));
   });
 
+  it.each(['min', 'max'] as const)('keeps no figure that is NaN in place of one that is not, by %s', async (mode) => {
+    const checkpoints = new ModelCheckpoint({ write() {}, remove() {} }, { monitor: 'told', mode, saveLast: false });
+    const callbacks = [checkpoints, telling([Number.NaN, 2, Number.NaN])];
+    await trainerOf({ callbacks }).fit(loaderOf(all), { epochs: 3 });
+    expect(checkpoints.bestModelPath).toBe('epoch-1-step-14.safetensors');
+  });
+
   it('saves by steps and seconds, to whatever keeps files', async () => {
     const names: string[] = [];
     const storage = {
@@ -113,11 +126,8 @@ describe('ModelCheckpoint', () => {
     };
     const checkpoints = new ModelCheckpoint(storage, { everySteps: 3, saveLast: false });
     await trainerOf({ callbacks: [checkpoints] }).fit(loaderOf(all), { epochs: 2 });
-    expect(names).toEqual([
-      ...['last', 'last', 'epoch-0-step-7', 'last', 'last', 'epoch-1-step-14', '-epoch-0-step-7'].map(
-        (name) => `${name}.safetensors`,
-      ),
-    ]);
+    const wanted = ['last', 'last', 'epoch-0-step-7', 'last', 'last', 'epoch-1-step-14', '-epoch-0-step-7'];
+    expect(names).toEqual(wanted.map((name) => `${name}.safetensors`));
     expect(() => new ModelCheckpoint({} as never)).toThrow('expected a folder, or an object that can write and remove');
   });
 

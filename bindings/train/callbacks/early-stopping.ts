@@ -47,9 +47,9 @@ export class EarlyStopping implements Callback<Run> {
   onEpochEnd(run: Run, figures: Readonly<Figures>): void {
     const { minDelta, patience, mode, checkFinite, stoppingThreshold, divergenceThreshold } = this.#options;
     const value = monitored('EarlyStopping', this.#monitor, figures);
-    const better = this.best === null || isBetter(mode, value, this.best, Math.abs(minDelta));
+    const better = Number.isFinite(value) && isBetter(mode, value, this.best ?? Number.NaN, Math.abs(minDelta));
     this.waited = better ? 0 : this.waited + 1;
-    if (better && Number.isFinite(value)) this.best = value;
+    if (better) this.best = value;
     const is = `${this.#monitor} is ${value}`;
     if (checkFinite && !Number.isFinite(value)) run.stop(is);
     else if (stoppingThreshold !== null && isBetter(mode, value, stoppingThreshold)) run.stop(`${is}, which is enough`);

@@ -17,6 +17,6 @@ export function monitored(op: string, monitor: string, figures: Readonly<Figures
   return value;
 }
 
-/** Whether `a` is better than `b` by more than `by`. */
+/** Whether `a` is better than `b` by more than `by`. NaN is the worst. */
 export const isBetter = (mode: Mode, a: number, b: number, by = 0): boolean =>
-  mode === 'min' ? a < b - by : a > b + by;
+  Number.isNaN(b) ? !Number.isNaN(a) : mode === 'min' ? a < b - by : a > b + by;
