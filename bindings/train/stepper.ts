@@ -178,12 +178,17 @@ export class Stepper {
   /** What the model gives for all batches. */
   async predict(feed: Feed): Promise<unknown> {
     const parts: unknown[] = [];
-    await this.#look(feed, (batch) => {
-      parts.push(kept(this.#predict.run(batch)));
-    });
-    const result = joined(parts, (tensors) => (tensors.length === 1 ? (tensors[0] as Tensor) : cat(tensors).keep()));
-    if (parts.length > 1 && result !== parts) joined(parts, freed);
-    return result;
+    let result: unknown = null;
+    try {
+      await this.#look(feed, (batch) => {
+        parts.push(kept(this.#predict.run(batch)));
+      });
+      result = joined(parts, (tensors) => (tensors.length === 1 ? (tensors[0] as Tensor) : cat(tensors).keep()));
+      return result;
+    } finally {
+      // Also where a batch, or joining them, failed.
+      if (result === null || (parts.length > 1 && result !== parts)) for (const part of parts) joined([part], freed);
+    }
   }
 
   /** Calls `visit` with each batch, in evaluation mode and without a tape. Modes are as before then. */

@@ -20,18 +20,20 @@ const MANY_PROGRAMS = 16;
 export class Step<A extends unknown[], R> {
   readonly #fn: (...args: A) => R;
   readonly #what: string;
-  #compiled: Compiled<A, R> | null;
+  readonly #compiled: Compiled<A, R> | null;
+  #eager: boolean;
   #runs = 0;
 
   constructor(what: string, fn: (...args: A) => R, compiles: boolean) {
     this.#what = what;
     this.#fn = fn;
     this.#compiled = compiles ? compile(fn) : null;
+    this.#eager = !compiles;
   }
 
   run(...args: A): R {
     const compiled = this.#compiled;
-    if (!compiled) return this.#fn(...args);
+    if (!compiled || this.#eager) return this.#fn(...args);
     try {
       const result = compiled(...args);
       const { programs } = compiled;
@@ -47,7 +49,7 @@ export class Step<A extends unknown[], R> {
 
   /** Goes on without programs. Those that there are may hold gradients that are still added to. */
   #giveUp(why: string): void {
-    this.#compiled = null;
+    this.#eager = true;
     console.warn(`Trainer: ${this.#what} runs eagerly from here on, which is slower: ${why}`);
   }
 
