@@ -6,7 +6,8 @@ import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import type { Outcome } from './harness/cases.ts';
 import { formatHtml } from './harness/charts.ts';
-import { formatMarkdown, formatReport, formatSeconds, formatShare } from './harness/report.ts';
+import { formatEngines } from './harness/engines.ts';
+import { formatMarkdown, formatReport, formatSeconds, formatShare, type Report } from './harness/report.ts';
 import { FAMILIES, type FamilyName, type Peers, run, VERSION_FAMILIES } from './harness/run.ts';
 import { formatVersions } from './harness/versions.ts';
 import { loadInstance } from './sides/instance.ts';
@@ -44,6 +45,7 @@ const HELP = `npm run bench -- [FAMILY …] [options]
   --megabytes N     size of the file of csv; 100 by default
   --json FILE       writes the report as data
   --html FILE       writes the charts there, not to bench/report.html; '' for nowhere
+  --beside FILE     reports of several engines as one table; repeated, alone or with --readme
   --readme          puts the table into bench/README.md`;
 
 /** These files are in build/bench/ when they run. */
@@ -101,6 +103,7 @@ function parse() {
       tiles: { type: 'boolean', default: false },
       revectorize: { type: 'boolean', default: false },
       json: { type: 'string' },
+      beside: { type: 'string', multiple: true, default: [] },
       html: { type: 'string' },
       readme: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -148,11 +151,11 @@ function progress(family: string, name: string, { rows, wrong }: Outcome): void 
 }
 
 /** Puts the table between the two marks of README.md. */
-function updateReadme(table: string): void {
+function updateReadme(table: string, mark: 'table' | 'engines' = 'table'): void {
   const file = `${folder}README.md`;
   const text = readFileSync(file, 'utf8');
-  const marks = /(<!-- table -->\n)[\s\S]*(<!-- \/table -->)/;
-  if (!marks.test(text)) throw new Error(`bench: expected <!-- table --> and <!-- /table --> in ${file}, got none`);
+  const marks = new RegExp(`(<!-- ${mark} -->\\n)[\\s\\S]*(<!-- /${mark} -->)`);
+  if (!marks.test(text)) throw new Error(`bench: expected <!-- ${mark} --> and <!-- /${mark} --> in ${file}, got none`);
   writeFileSync(
     file,
     text.replace(marks, (_, open, close) => `${open}\n${table}\n\n${close}`),
@@ -163,6 +166,13 @@ async function main(): Promise<void> {
   const options = parse();
   if (options.help) {
     console.log(HELP);
+    return;
+  }
+  if (options.beside.length > 0) {
+    const reports = options.beside.map((file) => JSON.parse(readFileSync(file, 'utf8')) as Report);
+    const table = formatEngines(reports, Object.keys(PEERS));
+    console.log(table);
+    if (options.readme) updateReadme(table, 'engines');
     return;
   }
   if (options.table) {

@@ -29,6 +29,7 @@ async function start(chosen: URLSearchParams): Promise<unknown> {
     threads: 1,
     tiles: false,
     filter: chosen.get('filter') ?? undefined,
+    rounds: chosen.has('rounds') ? Number(chosen.get('rounds')) : undefined,
     machine: `${navigator.hardwareConcurrency} cores`,
     engine: navigator.userAgent,
     wasm: new URL('../wasm/', import.meta.url),

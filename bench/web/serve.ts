@@ -1,4 +1,4 @@
-// npm run bench:web [-- gemm|conv|ops|train …] [--headless] [--peers] [--quick] [--port N] [--json FILE]
+// npm run bench:web [-- gemm|conv|ops|train …] [--headless] [--peers] [--quick] [--rounds N] [--port N] [--json FILE]
 // Serves the benchmarks as a page on 127.0.0.1; with --headless it opens the page in Chromium itself, prints the table
 // and ends.
 import { existsSync } from 'node:fs';
@@ -25,6 +25,7 @@ const { values: options, positionals } = parseArgs({
     peers: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     filter: { type: 'string' },
+    rounds: { type: 'string' },
     port: { type: 'string', default: '0' },
     json: { type: 'string' },
   },
@@ -32,6 +33,9 @@ const { values: options, positionals } = parseArgs({
 for (const name of positionals)
   if (!(FAMILIES as readonly string[]).includes(name))
     throw new Error(`bench: expected a family to be one of ${FAMILIES.join(', ')}, got ${name}`);
+
+if (options.rounds !== undefined && !/^[1-9]\d*$/.test(options.rounds))
+  throw new Error(`bench: expected --rounds to be a whole number from 1, got ${options.rounds}`);
 
 /** Benchmark.js hides its require() from bundlers; in a page it gets what it asks for by name. */
 const benchmarkImports = {
@@ -154,7 +158,7 @@ async function main(): Promise<void> {
     const { port } = server.address() as AddressInfo;
     const asked = new URLSearchParams(positionals.map((name) => ['family', name]));
     for (const name of ['peers', 'quick'] as const) if (options[name]) asked.set(name, '');
-    if (options.filter) asked.set('filter', options.filter);
+    for (const name of ['filter', 'rounds'] as const) if (options[name]) asked.set(name, options[name]);
     const url = `http://127.0.0.1:${port}/`;
     if (!options.headless) {
       console.log(`${url}  (Ctrl-C ends it)`);
