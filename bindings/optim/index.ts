@@ -18,7 +18,6 @@ export {
   type Settings,
 } from './optimizer.ts';
 export * from './pytorch.ts';
-export * from './pytorch.ts';
 export * from './rules.ts';
 export * from './sparse-adam.ts';
 /** Averages of weights (PyTorch's `torch.optim.swa_utils`). */

@@ -146,11 +146,11 @@ describe('ModelCheckpoint', () => {
 });
 
 describe('LearningRateFinder', () => {
-  it('finds a learning rate, and leaves all else as it was', async () => {
+  it.each([1, 0])('finds a learning rate, and leaves all else as it was, where %i of it is first', async (first) => {
     const make = (callbacks: object[]): Trainer<nn.Module, Pair> => {
       const model = seeded();
       const optimizer = new optim.SGD(model.parameters(), { lr: 1 });
-      const schedule = new optim.lrScheduler.LambdaLR(optimizer, () => 1);
+      const schedule = new optim.lrScheduler.LambdaLR(optimizer, (epoch) => (epoch > 0 ? 1 : first));
       return new Trainer<nn.Module, Pair>(model, { loss: F.crossEntropy, optimizer, schedule, callbacks });
     };
     const finder = new LearningRateFinder({ minLr: 1e-4, maxLr: 100, numTrainingSteps: 60 });
@@ -164,7 +164,7 @@ describe('LearningRateFinder', () => {
     expect(finder.results.loss.length).toBeGreaterThan(15);
     const byHand = make([]);
     for (const group of byHand.optimizer.paramGroups as unknown as Record<string, number>[]) {
-      group.lr = lr;
+      group.lr = first * lr;
       group.initialLr = lr;
     }
     byHand.schedules[0]?.scheduler.loadStateDict({ ...byHand.schedules[0].scheduler.stateDict(), baseLrs: [lr] });

@@ -81,8 +81,13 @@ export function trial(
   };
 }
 
-/** Has the training begin with a learning rate. */
-export const beginWith = (run: Trainer, lr: number): void => scaleRates(run, lr / (run.learningRates[0] as number));
+/** Has the training begin with a learning rate; where a schedule begins with none, that is the one it goes by. */
+export function beginWith(run: Trainer, lr: number): void {
+  const groups = run.optimizers.flatMap(({ paramGroups }) => paramGroups as { lr?: number; initialLr?: number }[]);
+  const before = groups[0]?.lr || groups[0]?.initialLr;
+  if (before) scaleRates(run, lr / before);
+  else for (const group of groups) group.lr = lr;
+}
 
 /** What is taken again. */
 interface Kept {
