@@ -20,6 +20,7 @@ export async function setup({ epochs, what }: Wish): Promise<Made> {
   const all = points();
   const callback = {
     onStepEnd: ({ step }: { step: number }) => {
+      (globalThis as { newest?: number }).newest = step;
       if (step === 3 && what === 'throws') throw new TypeError('mine');
       if (step === 3 && what === 'exits') process.exit(3);
     },

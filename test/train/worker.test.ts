@@ -159,6 +159,14 @@ describe.each(['throws', 'tells'])('trainInWorker where none can be started, of 
     const early = await trainInWorker(module, { data: { epochs: 9 }, signal: AbortSignal.abort() });
     expect([early.stopped, early.steps]).toEqual(['aborted', 0]);
     await expect(trainInWorker(module, { data: { epochs: 1, what: 'throws' } })).rejects.toThrow(new TypeError('mine'));
+    const mine = { onStepEnd: () => Promise.reject(new RangeError('here')) };
+    await expect(trainInWorker(module, { data: { epochs: 1e6 }, callbacks: [mine] })).rejects.toThrow('here');
+    const newest = (): unknown => (globalThis as { newest?: number }).newest;
+    await vi.waitFor(async () => {
+      const before = newest();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(newest(), 'the training goes on').toBe(before);
+    });
     const path = join(folder, 'none-here.js');
     writeFileSync(path, 'export const setup = () => ({});');
     await expect(trainInWorker(path)).rejects.toThrow('expected { trainer, loader, fit } from setup(), got no trainer');

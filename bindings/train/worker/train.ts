@@ -126,6 +126,8 @@ export async function train(
       );
     });
   } catch (error) {
+    // What trains here has no end of its own, where a callback failed.
+    stop('failed');
     await listeners.tellError(run, error);
     throw error;
   } finally {
