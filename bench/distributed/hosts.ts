@@ -1,10 +1,10 @@
 // Hosts that are network namespaces of this machine, on a switch between them: Linux, for root alone. What they send is
-// limited by tbf, and where the kernel has netem, it is late as well.
+// limited by tbf, and late by netem, or, where the kernel has none, by a switch of our own.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Place } from './job.ts';
+import { type Place, sourceOf } from './job.ts';
 
 /** @throws Error with what the command said */
 function ip(...args: readonly string[]): void {
@@ -19,9 +19,12 @@ const AGENT = '#!/bin/sh\nhost=$1\nshift\nexec ip netns exec "$host" sh -c "$*"\
 export interface Network {
   /** Bits a second that each host may send, and get. */
   readonly bits: number;
-  /** Seconds that each message is late, where the kernel has netem. @defaultValue 0 */
+  /** Seconds that each message is late. @defaultValue 0 */
   readonly delay?: number;
 }
+
+/** What makes messages late; null: there is neither netem nor a compiler of C. */
+export type LateBy = 'netem' | 'relay' | null;
 
 export class Hosts {
   /** A network of its own for each process. */
@@ -29,8 +32,10 @@ export class Hosts {
   readonly #folder = mkdtempSync(join(tmpdir(), 'retrograd-hosts-'));
   readonly #count: number;
   readonly #made: string[] = [];
-  /** Whether messages can be late: the kernel has netem. */
-  readonly delays: boolean;
+  /** What makes messages late. */
+  readonly lateBy: LateBy;
+  /** The process of relay.c that hands frames on now, or 0. */
+  #relay = 0;
 
   /** @throws Error where namespaces cannot be made */
   constructor(count: number, network: Network) {
@@ -41,8 +46,8 @@ export class Hosts {
       ip('-n', this.#switch, 'link', 'add', 'bridge', 'type', 'bridge');
       ip('-n', this.#switch, 'link', 'set', 'bridge', 'up');
       for (let i = 1; i <= count; i++) this.#connect(i);
+      this.lateBy = this.#tc(this.#switch, 'lo', ['netem', 'delay', '1ms']) ? 'netem' : this.#compileRelay();
       this.limit(network);
-      this.delays = this.#tc(this.#switch, 'lo', ['netem', 'delay', '1ms']);
     } catch (error) {
       this.dispose();
       throw error;
@@ -76,14 +81,43 @@ export class Hosts {
     return spawnSync('ip', command).status === 0;
   }
 
-  /** From now on the network is like that. @throws Error where the kernel has no tbf, or no netem for a delay */
+  get #program(): string {
+    return join(this.#folder, 'relay');
+  }
+
+  #compileRelay(): LateBy {
+    return spawnSync('cc', ['-O2', '-o', this.#program, sourceOf('relay.c')]).status === 0 ? 'relay' : null;
+  }
+
+  #endRelay(): void {
+    // It may have ended with its devices.
+    if (this.#relay !== 0) spawnSync('kill', [String(this.#relay)]);
+    this.#relay = 0;
+  }
+
+  /** Has the relay stand in the place of the bridge, or the bridge where no message is late. */
+  #relayBy(delay: number): void {
+    this.#endRelay();
+    ip('-n', this.#switch, 'link', 'set', 'bridge', delay > 0 ? 'down' : 'up');
+    if (delay === 0) return;
+    const ports = Array.from({ length: this.#count }, (_, i) => `port${i + 1}`);
+    const relay = [this.#program, String(Math.round(1e6 * delay)), String(process.pid), ...ports];
+    const command = ['netns', 'exec', this.#switch, ...relay];
+    const { status, stdout, stderr } = spawnSync('ip', command, { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`relay: ${stderr}`);
+    this.#relay = Number(stdout);
+  }
+
+  /** From now on the network is like that. @throws Error where the kernel has no tbf, or nothing makes messages late */
   limit({ bits, delay = 0 }: Network): void {
+    if (delay > 0 && this.lateBy === null) throw new Error('hosts: expected netem or cc for a delay, got neither');
     const tbf = ['tbf', 'rate', `${bits}bit`, 'burst', '128k', 'latency', '100ms'];
+    const late = ['netem', 'delay', `${Math.round(1e6 * delay)}us`];
     for (let i = 1; i <= this.#count; i++) {
       if (!this.#tc(this.#host(i), 'wire', tbf)) throw new Error('tc: expected the kernel to have tbf, got none');
-      const late = ['netem', 'delay', `${Math.round(1e6 * delay)}us`];
-      if (!this.#tc(this.#switch, `port${i}`, delay > 0 ? late : tbf)) throw new Error('tc: the kernel has no netem');
+      this.#tc(this.#switch, `port${i}`, delay > 0 && this.lateBy === 'netem' ? late : tbf);
     }
+    if (this.lateBy === 'relay') this.#relayBy(delay);
   }
 
   /** For runRanks(): a rank on each host. */
@@ -104,6 +138,7 @@ export class Hosts {
   }
 
   dispose(): void {
+    this.#endRelay();
     for (const name of this.#made.splice(0)) spawnSync('ip', ['netns', 'del', name]);
     rmSync(this.#folder, { recursive: true, force: true });
   }

@@ -1,13 +1,18 @@
 // Starts the ranks of the bench by the MPI that is on this machine.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 // This runs in build/bench/distributed/, and as a source in tests.
 const BUILT = fileURLToPath(new URL('rank.js', import.meta.url));
-const SOURCE = fileURLToPath(new URL('../../../bench/distributed/reduce.c', import.meta.url));
+
+/** A file of C beside this one's source. */
+export function sourceOf(name: string): string {
+  const here = fileURLToPath(new URL(name, import.meta.url));
+  return existsSync(here) ? here : fileURLToPath(new URL(`../../../bench/distributed/${name}`, import.meta.url));
+}
 
 /** Root may start ranks. */
 const ENVIRONMENT = { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
@@ -29,7 +34,7 @@ export function missing(): string {
 /** The library of the program in C; '': there is no mpicc. */
 export function compileC(): string {
   const library = join(mkdtempSync(join(tmpdir(), 'retrograd-mpi-')), 'reduce.so');
-  const { error, status } = spawnSync('mpicc', ['-O2', '-shared', '-fPIC', '-o', library, SOURCE]);
+  const { error, status } = spawnSync('mpicc', ['-O2', '-shared', '-fPIC', '-o', library, sourceOf('reduce.c')]);
   return error || status !== 0 ? '' : library;
 }
 

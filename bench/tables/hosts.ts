@@ -11,12 +11,20 @@ const COUNTS = [2, 4, 8, 16, 32, 64];
 const speed = (bits: number): string => (bits < 1e9 ? `${bits / 1e6} Mbit/s` : `${bits / 1e9} Gbit/s`);
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 
-function measuredRow(trained: Trained, wire: Wire): string {
+/** A network that steps were measured on. */
+interface Line {
+  readonly wire: Wire;
+  /** Seconds by which it was told to be late. */
+  readonly delay: number;
+}
+
+function measuredRow(trained: Trained, { wire, delay }: Line): string {
   const { name, alone, together, reduce } = trained;
   const model = predict(trained, 2, wire);
   const times = [alone, reduce, together, model].map(formatSeconds);
   const hidden = percent(Math.max(0, 1 - (together - alone) / reduce));
-  return `| ${[`${TITLES[name]}, ${speed(wire.bits)}`, ...times, percent(model / together - 1), hidden].join(' | ')} |`;
+  const network = `${speed(wire.bits)}${delay > 0 ? `, ${formatSeconds(delay)} late` : ''}`;
+  return `| ${[`${TITLES[name]}, ${network}`, ...times, percent(model / together - 1), hidden].join(' | ')} |`;
 }
 
 function predictedRow(trained: Trained, wire: Wire): string {
@@ -27,33 +35,43 @@ function predictedRow(trained: Trained, wire: Wire): string {
   return `| ${[`${TITLES[trained.name]}, ${speed(wire.bits)}`, ...cells].join(' | ')} |`;
 }
 
+/** Bits a second, seconds, and rounds. */
+const NETWORKS = [
+  [1e9, 0, '10'],
+  [1e9, 1e-4, '10'],
+  [1e9, 1e-3, '10'],
+  [1e8, 0, '4'],
+] as const;
+
 export async function table(_simd: 'auto' | 'strict' | 'relaxed', quick: boolean): Promise<string> {
   const why = missing() || hostsMissing();
   if (why) return `Rows of hosts are skipped: ${why}`;
   const hosts = new Hosts(2, { bits: 1e9 });
   try {
-    const [short] = runRanks<Reduced[]>(2, ['reduce', quick ? '2' : '40', 'latency', ''], hosts.place);
-    const latency = (short?.eager ?? 0) / 2;
-    const measured: [Trained, Wire][] = [];
-    for (const [bits, rounds] of [
-      [1e9, '10'],
-      [1e8, '4'],
-    ] as const) {
-      hosts.limit({ bits });
+    const measured: [Trained, Line][] = [];
+    for (const [bits, delay, rounds] of NETWORKS) {
+      if (delay > 0 && hosts.lateBy === null) continue;
+      hosts.limit({ bits, delay });
+      const [short] = runRanks<Reduced[]>(2, ['reduce', quick ? '2' : '40', 'latency', ''], hosts.place);
+      const line = { wire: { bits, latency: (short?.eager ?? 0) / 2 }, delay };
       const task = ['train', quick ? '1' : rounds, quick ? 'quick' : 'whole', NAMES.join()];
-      for (const trained of runRanks<Trained[]>(2, task, hosts.place)) measured.push([trained, { bits, latency }]);
+      for (const trained of runRanks<Trained[]>(2, task, hosts.place)) measured.push([trained, line]);
     }
-    const atFirst = measured.slice(0, NAMES.length).map(([trained]) => trained);
+    const latencies = [...new Set(measured.map(([, { wire }]) => formatSeconds(wire.latency)))];
+    const late = hosts.lateBy === null ? 'nothing: there is neither netem nor cc' : hosts.lateBy;
+    const atFirst = measured.slice(0, NAMES.length);
     return [
-      `Two namespaces as hosts, a message in ${formatSeconds(latency)}${hosts.delays ? '' : '; this kernel has no netem'}`,
+      `Two namespaces as hosts, a message in ${latencies.join(', ')}; late by ${late}`,
       '',
       '| step | one rank | all-reduce alone | two ranks | model | off by | hidden |',
       '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
-      ...measured.map(([trained, wire]) => measuredRow(trained, wire)),
+      ...measured.map(([trained, line]) => measuredRow(trained, line)),
       '',
       `| step (times the examples of one rank), hosts | ${COUNTS.join(' | ')} |`,
       `| --- |${' ---: |'.repeat(COUNTS.length)}`,
-      ...atFirst.flatMap((trained) => [1e9, 1e10, 1e11].map((bits) => predictedRow(trained, { bits, latency }))),
+      ...atFirst.flatMap(([trained, { wire }]) =>
+        [1e9, 1e10, 1e11].map((bits) => predictedRow(trained, { ...wire, bits })),
+      ),
     ].join('\n');
   } finally {
     hosts.dispose();

@@ -207,6 +207,11 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
     this.#dropLast = dropLast;
   }
 
+  /** What chooses its examples, where that is one of its own. @internal */
+  get sampler(): LoaderSampler | null {
+    return this.#sampler;
+  }
+
   /** Batches of one pass. */
   get length(): number {
     const batches = (this.#sampler?.length ?? lengthOf(this.dataset)) / this.batchSize;

@@ -34,6 +34,8 @@ export const settled = <T, U>(x: T | PromiseLike<T>, then: (value: T) => U | Pro
 /** What a loader, or what stands for one, is to a trainer. */
 export class Feed {
   readonly #source: Batches;
+  /** What was given. */
+  readonly loader: unknown;
   readonly #own: Resumable | null;
 
   /** @throws ArgumentError for what gives no batches */
@@ -53,6 +55,7 @@ export class Feed {
         `${op}: expected a loader, pipeline or another iterable of batches, got ${describe(loader)}`,
       );
     this.#source = source as Batches;
+    this.loader = loader;
     this.#own = has(source, 'state') && has(source, 'loadState') ? (source as unknown as Resumable) : null;
   }
 

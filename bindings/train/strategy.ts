@@ -12,6 +12,13 @@ export interface Sharing {
   /** Whether `pass` has to take batches apart. */
   readonly cuts: boolean;
   /**
+   * Begins a pass over batches. @param source what gives them @param length how many; undefined: it does not say
+   * @throws where others have more of them, or all the same
+   */
+  begin(source: unknown, length: number | undefined): void;
+  /** Before each batch, from 1 on, and at the end of a pass. @throws where it goes on for some, and for others not */
+  turn(goesOn: boolean, batch: number): void;
+  /**
    * Computes gradients of a batch.
    * @param one does so for a batch, or a part of it, and gives what the step gives
    * @param last whether a step of the optimizer follows: before, gradients may be those of this rank alone
@@ -36,6 +43,8 @@ export interface Sharing {
 const ALONE: Sharing = {
   first: true,
   cuts: false,
+  begin: () => {},
+  turn: () => {},
   pass: (one, batch) => one(batch),
   gather: () => {},
   means: (figures, weight) => ({ figures, weight }),

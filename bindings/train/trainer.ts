@@ -323,7 +323,11 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
     }
     let ended = false;
     try {
-      if (this.#goesOn()) ended = await feed.visit(this.#visitor(), skip);
+      if (this.#goesOn()) {
+        this.sharing.begin(feed.loader, feed.length);
+        ended = await feed.visit(this.#visitor(), skip);
+        if (ended) this.sharing.turn(false, this.at.batch + 1);
+      }
       const figures = ended ? this.stepper.finish() : null;
       if (figures) {
         this.at.step++;
@@ -344,6 +348,7 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
    */
   #visitor(): (batch: unknown) => boolean | PromiseLike<boolean> {
     return (batch) => {
+      this.sharing.turn(true, this.at.batch + 1);
       const figures = this.trainBatch(batch as B);
       const goesOn = (): boolean => figures === null || this.#goesOn();
       const rest = (): boolean | PromiseLike<boolean> => settled(this.#breath.take(), goesOn);

@@ -77,6 +77,15 @@ describe.skipIf(missing)(`ranks${missing && `: skipped, ${missing}`}`, () => {
     expect(duration).toBeLessThan(20_000);
   });
 
+  it('all end soon where loops are of other lengths', async () => {
+    const { code, stderr, duration } = await runRanks(2, 'uneven.js', { args: ['ends'] });
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(
+      /rank 0 of 2: DistributedError: MPI_Wait: expected .* got the end of the program of rank 1, where this one waits; give all/,
+    );
+    expect(duration).toBeLessThan(20_000);
+  });
+
   it.runIf(launchers.length > 1)('refuse the library of another MPI', async () => {
     const [by] = launchers.filter(({ title }) => title === 'Open MPI');
     const { code, stderr } = await runRanks(1, 'start.js', { by, args: ['', 'libmpich.so.12'] } as never);

@@ -48,10 +48,20 @@ describe.skipIf(missing)(`a Trainer of ranks${missing && `: skipped, ${missing}`
     const states = job.reports[0]?.[1] as number[][][];
     expect(states[1]).toEqual(states[0]);
     expect(job.reports[0]?.[2]).toMatch(/^ArgumentError: Trainer: expected a strategy that is known, got 'fsdp'/);
-    const [seen, weights, usual] = job.reports[0]?.at(3) as [number[], [number[], number[]], number[]];
+    const [seen, weights, usual] = (job.reports[0] as unknown[])[3] as [number[], [number[], number[]], number[]];
     expect(seen).toEqual([2, 2, 1]);
     expect(weights[1]).toEqual(weights[0]);
     usual.forEach((value, i) => void expect(weights[0][i]).toBeCloseTo(value, 5));
+
+    const cure = 'give all ranks as many batches, by new DistributedSampler(dataset) or dropLast, and read them alike';
+    const differ = 'DistributedError: fit: expected the same on all ranks, got';
+    for (const all of job.reports)
+      expect(all.slice(4)).toEqual([
+        `${differ} 2 batches on rank 0, 3 batches on rank 1; ${cure}`,
+        `${differ} 4 batches after batch 0 of pass 0 on rank 0, 4 batches after batch 1 of pass 0 on rank 1; ${cure}`,
+        'DistributedError: fit: expected examples that ranks share, got a DataLoader without a DistributedSampler, of the same 64 examples on all 2; pass sampler: new DistributedSampler(dataset)',
+        expect.stringMatching(/got the end after batch 2 on rank 0, batch 3 on rank 1; give all ranks as many batches/),
+      ]);
 
     const stopped = firstOf(await runRanks(2, 'trainer.js', { args: [folder, 'stop'] }));
     expect(stopped.map(({ steps, stopped: why }) => [steps, why])).toEqual([0, 1].map(() => [3, 'enough']));

@@ -12,12 +12,16 @@ const train = (ranks: number, network: string, hosts?: Hosts): Trained =>
   runRanks<Trained[]>(ranks, ['train', '3', 'whole', network], hosts?.place, RANK)[0] as Trained;
 
 describe.skipIf(missing)(`hosts of their own${missing && `: skipped, ${missing}`}`, () => {
-  it.each([2, 4])('give the same numbers as one: %i', { timeout: 240_000 }, (count) => {
+  it.each([2, 4])('give the same numbers as one, however late messages are: %i', { timeout: 400_000 }, (count) => {
     const hosts = new Hosts(count, { bits: 1e9 });
     try {
+      const delays = hosts.lateBy === null ? [0] : [0, 1e-3];
       for (const network of ['MLP', 'GPT']) {
-        const [there, here] = [train(count, network, hosts), train(count, network)];
-        expect(there.loss).toBe(here.loss);
+        const here = train(count, network);
+        for (const delay of delays) {
+          hosts.limit({ bits: 1e9, delay });
+          expect(train(count, network, hosts).loss).toBe(here.loss);
+        }
       }
     } finally {
       hosts.dispose();
@@ -36,6 +40,12 @@ describe.skipIf(missing)(`hosts of their own${missing && `: skipped, ${missing}`
         expect(together).toBeGreaterThan(wire);
         expect(together).toBeLessThan(2 * (alone + 1.5 * wire));
       }
+      if (hosts.lateBy === null) return;
+      hosts.limit({ bits: 1e9, delay: 5e-3 });
+      const { calls, together, alone } = train(2, 'CNN', hosts);
+      // There and back, for each.
+      expect(together).toBeGreaterThan(2 * calls * 5e-3);
+      expect(together).toBeLessThan(2 * (alone + 4 * calls * 5e-3));
     } finally {
       hosts.dispose();
     }

@@ -15,11 +15,15 @@ const REQUESTS = 4096;
 /** Memory that does not move: engines move small arrays, and none whose buffer was made first. */
 const fixed = (bytes: number): DataView => new DataView(new ArrayBuffer(Math.max(bytes, 1024)));
 
-/** Calls that wait for other ranks. */
+/** Calls that wait for other ranks, which all make in the same order. */
 export const CALLS = [
   ...['MPI_Allreduce', 'MPI_Wait', 'MPI_Bcast', 'MPI_Allgather', 'MPI_Gather', 'MPI_Reduce_scatter_block'],
   ...['MPI_Alltoall', 'MPI_Barrier', 'MPI_Finalize'],
 ];
+/** How many of the last calls are told to those who compare them. */
+export const TOLD = 64;
+/** Where they stand in the pulse. */
+export const HEAD = 2;
 
 /** The ranks of the job, and what they do together. Numbers of elements, and addresses of this process. */
 export class Communicator {
@@ -27,8 +31,11 @@ export class Communicator {
   readonly size: number;
   /** Such as 'Open MPI v4.1.4'. */
   readonly version: string;
-  /** Which of CALLS it waits in, from 1 on, or 0; and how many it has begun: for a thread that watches. */
-  readonly pulse = new Int32Array(new SharedArrayBuffer(8));
+  /**
+   * Which of CALLS it waits in, from 1 on, or 0; how many it has begun; and behind HEAD which these were, that of
+   * number n at n % TOLD: for a thread that watches.
+   */
+  readonly pulse = new Int32Array(new SharedArrayBuffer(4 * (HEAD + TOLD)));
   readonly #mpi: Loaded;
   readonly #family: Family;
   readonly #types: Readonly<Record<ElementType, number>>;
@@ -82,8 +89,11 @@ export class Communicator {
 
   /** Begins one of CALLS, which #check ends. */
   #enter(name: string): void {
-    Atomics.add(this.pulse, 1, 1);
-    Atomics.store(this.pulse, 0, CALLS.indexOf(name) + 1);
+    const { pulse } = this;
+    const [call, number] = [CALLS.indexOf(name) + 1, (pulse[1] as number) + 1];
+    Atomics.store(pulse, HEAD + (number % TOLD), call);
+    Atomics.store(pulse, 1, number);
+    Atomics.store(pulse, 0, call);
   }
 
   /** @throws DistributedError unless `code` is 0 */

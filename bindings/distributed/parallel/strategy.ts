@@ -10,6 +10,7 @@ import type { Figures } from '../../train/callbacks/callback.ts';
 import type { StepParts } from '../../train/options.ts';
 import { registerStrategy, type Sharing } from '../../train/strategy.ts';
 import { firstTold } from '../agree.ts';
+import { agreeOnBatches, agreeOnTurn } from '../batches.ts';
 import { DistributedError } from '../error.ts';
 import type { Communicator } from '../mpi/communicator.ts';
 import { ranks } from '../world.ts';
@@ -98,6 +99,8 @@ class Ddp implements Sharing {
   readonly #communicator: Communicator | null;
   readonly #exchange: Exchange | null;
   readonly #parallel: DataParallel;
+  /** Whether nobody knows how many batches the pass has, so that they are counted together. */
+  #counts = false;
 
   constructor(model: Module, options: DataParallelOptions) {
     const communicator = ranks('Trainer');
@@ -118,6 +121,15 @@ class Ddp implements Sharing {
       });
     }
     this.cuts = this.#parallel.cuts;
+  }
+
+  begin(source: unknown, length: number | undefined): void {
+    this.#counts = length === undefined;
+    if (this.#communicator) agreeOnBatches(this.#communicator, source, length);
+  }
+
+  turn(goesOn: boolean, batch: number): void {
+    if (this.#counts && this.#communicator) agreeOnTurn(this.#communicator, goesOn, batch);
   }
 
   pass(one: (batch: unknown) => StepParts, batch: unknown, last: boolean): StepParts {

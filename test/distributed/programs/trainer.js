@@ -88,4 +88,16 @@ if (how === 'whole' && size > 1) {
   await shared.run.fit(batches, { epochs: 1 });
   await alone.run.fit(everybody, { epochs: 1 });
   report([seen, distributed.allGatherObject([...shared.model.weight.data]), [...alone.model.weight.data]]);
+
+  // Ranks with other batches than each other's, and with the same.
+  const own = new data.DataLoader(set, { batchSize, sampler });
+  if (rank === 1) for (const _ of own) break;
+  const feeds = [batches.slice(0, 2 + rank), own, new data.DataLoader(set, { batchSize })];
+  const unknown = { [Symbol.iterator]: () => batches.slice(0, 2 + rank)[Symbol.iterator]() };
+  for (const feed of [...feeds, unknown]) {
+    const model = new nn.Linear(5, 2);
+    const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 });
+    const run = new Trainer(model, { loss: F.crossEntropy, optimizer, strategy: 'ddp' });
+    await reportError(() => run.fit(feed, { epochs: 1 }));
+  }
 }
