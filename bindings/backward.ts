@@ -158,7 +158,8 @@ export const grad = callable<
       materializeGrads: boolean,
     ],
     GradOptions,
-    (Tensor | null)[]
+    (Tensor | null)[],
+    ['outputs', 'inputs']
   >
 >(
   'grad(outputs: Tensor|Tensor[], inputs: Tensor|Tensor[], gradOutputs: Tensor|gradients|null = null, retainGraph: bool|null = null, createGraph: bool = false, -onlyInputs: bool = true, allowUnused: bool|null = null, -isGradsBatched: bool = false, materializeGrads: bool = false)',

@@ -69,6 +69,16 @@ export type ByName<R extends readonly unknown[], K extends readonly string[], O>
     : never
   : never;
 
+/** The first of R by position, and of the others those that are not with the options O, by their names. */
+export type AfterFirst<R extends readonly unknown[], K extends readonly string[], O> = R extends readonly [
+  infer First,
+  ...infer Rest,
+]
+  ? K extends readonly [string, ...infer Names extends readonly string[]]
+    ? [First, ...ByName<Rest, Names, O>]
+    : never
+  : never;
+
 /**
  * The arguments of a constructor or method: required R, then positions P, options O, or both. Where K has the names of
  * R, those may be options too.
@@ -79,9 +89,19 @@ export type Arguments<R extends readonly unknown[], P extends readonly unknown[]
   | [...R, ...Mixed<P, O>]
   | ByName<R, K, O>;
 
-/** A function of required arguments R, which takes the others by position as P, as options O, or both. */
-export interface Callable<R extends readonly unknown[], P extends readonly unknown[], O, Y> {
+/**
+ * A function of required arguments R, which takes the others by position as P, as options O, or both. Where K has the
+ * names of R, all but the first may be options too.
+ */
+export interface Callable<
+  R extends readonly unknown[],
+  P extends readonly unknown[],
+  O,
+  Y,
+  K extends readonly string[] = [],
+> {
   (...args: [...required: R, options?: O]): Y;
+  (...args: AfterFirst<R, K, O>): Y;
   (...args: [...R, ...Partial<P>]): Y;
   (...args: [...R, ...Mixed<P, O>]): Y;
 }

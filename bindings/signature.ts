@@ -18,7 +18,7 @@ import { type Check, isPlain, type Kind, meant, orList, phrase } from './kinds.t
 import { ArgumentError, describe, named } from './memory/errors.ts';
 import { type Parameter, read } from './parameters.ts';
 
-export type { Arguments, ByName, Callable, Front, Mixed } from './parameters.ts';
+export type { AfterFirst, Arguments, ByName, Callable, Front, Mixed } from './parameters.ts';
 
 /** What is wrong with a call, told when asked: a closure in the code that finds it would slow every call. */
 type Wrong = () => string;

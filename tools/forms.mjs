@@ -2,7 +2,8 @@
 
 /**
  * The forms in which a function may be called, each by parameters and result, out of its type: a function type, a
- * literal of several, Callable<required, positions, options, result>, or a type of the file that is one of these.
+ * literal of several, Callable<required, positions, options, result, names>, or a type of the file that is one of
+ * these.
  */
 export function formsOf(type, source) {
   const { text, body } = source;
@@ -29,7 +30,7 @@ export function formsOf(type, source) {
     if (!alias) throw new Error(`${source.file}: expected a type of this file, got ${textOf(type)}`);
     return formsOf(alias.typeAnnotation, source);
   }
-  const [required, positions, options, result] = type.typeArguments.params;
+  const [required, positions, options, result, names] = type.typeArguments.params;
   const items = ({ elementTypes }, mark) =>
     elementTypes.map((item) => `${item.label.name}${mark}: ${textOf(item.elementType)}`);
   const first = items(required, '');
@@ -38,11 +39,16 @@ export function formsOf(type, source) {
     result: `: ${textOf(result)}`,
     types: [required.elementTypes.slice(1), positions, options, result],
   });
+  const byName = (count) => ({
+    ...form(),
+    params: [...first.slice(0, count), `options: ${textOf(options)} & { ${first.slice(count).join('; ')} }`],
+  });
   const named = `options?: ${textOf(options)}`;
   const each = items(positions, '');
   return [
     form(named),
     ...(each.length > 0 ? [form(...items(positions, '?'))] : []),
+    ...(names ? first.slice(1).map((_, i) => byName(i + 1)) : []),
     ...each.map((_, i) => form(...each.slice(0, i + 1).map((item) => `${item} | undefined`), named)),
   ];
 }

@@ -203,7 +203,8 @@ export const checkpointSequential = taking<
     [functions: Sequential | readonly CheckpointStep[], segments: number, input: Tensor],
     [useReentrant: null],
     CheckpointOptions,
-    Tensor
+    Tensor,
+    ['functions', 'segments', 'input']
   >
 >(
   'checkpointSequential(functions: object|any[], segments: int, input: Tensor, -useReentrant: null = null, *, preserveRngState: bool = true)',

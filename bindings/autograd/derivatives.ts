@@ -60,7 +60,8 @@ type ProductArguments<I extends Tensors, Y extends Tensors> = Parameters<
     [func: FunctionOf<I, Y>, inputs: I],
     [v: Tensors | null, createGraph: boolean, strict: boolean],
     ProductOptions,
-    void
+    void,
+    ['func', 'inputs']
   >
 >;
 
@@ -161,7 +162,8 @@ type JacobianArguments<I extends Tensors, Y extends Tensors> = Parameters<
     [func: FunctionOf<I, Y>, inputs: I],
     [createGraph: boolean, strict: boolean, vectorize: false, strategy: 'reverse-mode'],
     DerivativeOptions,
-    void
+    void,
+    ['func', 'inputs']
   >
 >;
 
@@ -205,7 +207,8 @@ export const hessian: <I extends Tensors>(
       [func: FunctionOf<I, Tensor>, inputs: I],
       [createGraph: boolean, strict: boolean, vectorize: false, outerJacobianStrategy: 'reverse-mode'],
       DerivativeOptions,
-      void
+      void,
+      ['func', 'inputs']
     >
   >
 ) => Alike<I, Alike<I, Tensor>> = taking(

@@ -90,7 +90,8 @@ export const functionalCall: <M extends Module>(
       [module: M, parameterAndBufferDicts: Given | readonly Given[]],
       [args: unknown, kwargs: null],
       FunctionalCallOptions,
-      void
+      void,
+      ['module', 'parameterAndBufferDicts']
     >
   >
 ) => ReturnType<Forward<M>> = taking(

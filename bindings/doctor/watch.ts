@@ -86,7 +86,9 @@ const kinds: Readonly<Record<string, Kind>> = {
  * watching.close();
  * ```
  */
-export const watch = callable<Callable<[model: Module, optimizer: Optimizer<object>], [], WatchOptions, Doctor>>(
+export const watch = callable<
+  Callable<[model: Module, optimizer: Optimizer<object>], [], WatchOptions, Doctor, ['model', 'optimizer']>
+>(
   'watch(model: Module, optimizer: Optimizer, *, loss: function|Module|null = null, train: batches|null = null, validation: batches|null = null, every: int = 10)',
   (
     model: Module,

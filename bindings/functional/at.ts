@@ -217,7 +217,13 @@ export interface IndexPutOptions {
  * @throws ArgumentError for an index out of range; ShapeError, DtypeError
  */
 export const indexPut = callable<
-  Callable<[x: Tensor, indices: readonly Tensor[], values: Tensor], [accumulate: boolean], IndexPutOptions, Tensor>
+  Callable<
+    [x: Tensor, indices: readonly Tensor[], values: Tensor],
+    [accumulate: boolean],
+    IndexPutOptions,
+    Tensor,
+    ['x', 'indices', 'values']
+  >
 >(
   'indexPut(x: Tensor, indices: Tensor[], values: Tensor, accumulate: bool = false)',
   (x: Tensor, indices: readonly Tensor[], values: Tensor, accumulate: boolean) => {

@@ -145,7 +145,8 @@ export const scaledDotProductAttention = callable<
     [query: Tensor, key: Tensor, value: Tensor],
     [attnMask: Tensor | null, dropoutP: number, isCausal: boolean, scale: number | null, enableGqa: boolean],
     AttentionOptions,
-    Tensor
+    Tensor,
+    ['query', 'key', 'value']
   >
 >(
   'scaledDotProductAttention(query: Tensor, key: Tensor, value: Tensor, attnMask: Tensor|null = null, dropoutP: number = 0, isCausal: bool = false, scale: number|null = null, enableGqa: bool = false)',

@@ -70,7 +70,8 @@ export const nllLoss = callable<
     [x: Tensor, target: Tensor],
     [weight: Tensor | null, sizeAverage: null, ignoreIndex: number, reduce: null, reduction: Reduction],
     ClassLossOptions,
-    Tensor
+    Tensor,
+    ['x', 'target']
   >
 >(`nllLoss${CLASSES})`, (x: Tensor, target: Tensor, ...[weight, , ignoreIndex, , reduction]: ClassArguments) => {
   const { n, classes, inner, targets } = classLayout('nllLoss', x);
@@ -102,7 +103,8 @@ export const crossEntropy = callable<
       labelSmoothing: number,
     ],
     CrossEntropyOptions,
-    Tensor
+    Tensor,
+    ['x', 'target']
   >
 >(
   `crossEntropy${CLASSES}, labelSmoothing: number = 0)`,

@@ -89,7 +89,8 @@ export type CloseFunction<R> = Callable<
   [x: Tensor, other: Tensor],
   [rtol: number, atol: number, equalNan: boolean],
   CloseOptions,
-  R
+  R,
+  ['x', 'other']
 >;
 const CLOSE = '(x: Tensor, other: Tensor, rtol: number = 1e-5, atol: number = 1e-8, equalNan: bool = false)';
 

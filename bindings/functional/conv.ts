@@ -92,14 +92,16 @@ export type ConvFunction = Callable<
   [x: Tensor, weight: Tensor],
   [bias: Tensor | null, stride: Sizes, padding: Sizes | 'same' | 'valid', dilation: Sizes, groups: number],
   ConvOptions & ConvBiasOptions,
-  Tensor
+  Tensor,
+  ['x', 'weight']
 >;
 /** A transposed convolution. */
 export type ConvTransposeFunction = Callable<
   [x: Tensor, weight: Tensor],
   [bias: Tensor | null, stride: Sizes, padding: Sizes, outputPadding: Sizes, groups: number, dilation: Sizes],
   ConvTransposeOptions & ConvBiasOptions,
-  Tensor
+  Tensor,
+  ['x', 'weight']
 >;
 
 const FIRST = '(x: Tensor, weight: Tensor, bias: Tensor|null = null, stride: int|int[] = 1, padding: int|int[]';

@@ -177,7 +177,13 @@ export interface RepeatInterleaveOptions {
  * @throws RecordingError inside of compile(), for a tensor without `outputSize`; ArgumentError, ShapeError
  */
 export const repeatInterleave = callable<
-  Callable<[x: Tensor, repeats: number | Tensor], [dim: number | null], RepeatInterleaveOptions, Tensor>
+  Callable<
+    [x: Tensor, repeats: number | Tensor],
+    [dim: number | null],
+    RepeatInterleaveOptions,
+    Tensor,
+    ['x', 'repeats']
+  >
 >(
   'repeatInterleave(x: Tensor, repeats: int|Tensor, dim: int|null = null, *, outputSize: int|null = null)',
   (x: Tensor, repeats: number | Tensor, dim: number | null, outputSize: number | null) => {

@@ -77,7 +77,8 @@ export const ctcLoss = callable<
     [logProbs: Tensor, targets: Tensor, inputLengths: Lengths, targetLengths: Lengths],
     [blank: number, reduction: Reduction, zeroInfinity: boolean],
     CtcLossOptions,
-    Tensor
+    Tensor,
+    ['logProbs', 'targets', 'inputLengths', 'targetLengths']
   >
 >(
   `ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor|int[]|int, targetLengths: Tensor|int[]|int, blank: int = 0, ${REDUCTION}, zeroInfinity: bool = false)`,

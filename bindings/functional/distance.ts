@@ -46,7 +46,7 @@ export const raised = (x: Tensor, least: number): Tensor => add(x, sub(clamp(x, 
  * @throws ShapeError
  */
 export const cosineSimilarity = callable<
-  Callable<[x1: Tensor, x2: Tensor], [dim: number, eps: number], CosineSimilarityOptions, Tensor>
+  Callable<[x1: Tensor, x2: Tensor], [dim: number, eps: number], CosineSimilarityOptions, Tensor, ['x1', 'x2']>
 >(
   'cosineSimilarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: number = 1e-8)',
   (x1: Tensor, x2: Tensor, dim: number, eps: number) => {
@@ -66,7 +66,13 @@ export const cosineSimilarity = callable<
  * @throws ShapeError
  */
 export const pairwiseDistance = callable<
-  Callable<[x1: Tensor, x2: Tensor], [p: number, eps: number, keepdim: boolean], PairwiseDistanceOptions, Tensor>
+  Callable<
+    [x1: Tensor, x2: Tensor],
+    [p: number, eps: number, keepdim: boolean],
+    PairwiseDistanceOptions,
+    Tensor,
+    ['x1', 'x2']
+  >
 >(
   'pairwiseDistance(x1: Tensor, x2: Tensor, p: number = 2, eps: number = 1e-6, keepdim: bool = false)',
   (x1: Tensor, x2: Tensor, p: number, eps: number, keepdim: boolean) =>

@@ -127,7 +127,13 @@ export interface TensordotOptions {
  * @throws ShapeError, ArgumentError
  */
 export const tensordot = callable<
-  Callable<[a: Tensor, b: Tensor], [dims: number | readonly (readonly number[])[]], TensordotOptions, Tensor>
+  Callable<
+    [a: Tensor, b: Tensor],
+    [dims: number | readonly (readonly number[])[]],
+    TensordotOptions,
+    Tensor,
+    ['a', 'b']
+  >
 >(
   'tensordot(a: Tensor, b: Tensor, dims: int|int[][] = 2, -out = null)',
   (a: Tensor, b: Tensor, dims: number | readonly (readonly number[])[]) => {

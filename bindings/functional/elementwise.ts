@@ -57,7 +57,7 @@ export interface AddOptions {
   alpha?: number;
 }
 /** A sum of a tensor and a multiple of another, or of a number. */
-export type SumFunction = Callable<[x: Tensor, other: TensorLike], [], AddOptions, Tensor>;
+export type SumFunction = Callable<[x: Tensor, other: TensorLike], [], AddOptions, Tensor, ['x', 'other']>;
 
 const sumOf = (name: 'add' | 'sub'): SumFunction =>
   callable<SumFunction>(

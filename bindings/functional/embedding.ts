@@ -63,7 +63,8 @@ export const embedding = callable<
     [x: Tensor, weight: Tensor],
     [paddingIdx: number | null, maxNorm: number | null, normType: number, scaleGradByFreq: boolean, sparse: boolean],
     EmbeddingOptions,
-    Tensor
+    Tensor,
+    ['x', 'weight']
   >
 >(
   'embedding(x: Tensor, weight: Tensor, paddingIdx: int|null = null, maxNorm: number|null = null, normType: number = 2, scaleGradByFreq: bool = false, sparse: bool = false)',
@@ -148,7 +149,8 @@ export const embeddingBag = callable<
       paddingIdx: number | null,
     ],
     EmbeddingBagOptions,
-    Tensor
+    Tensor,
+    ['x', 'weight']
   >
 >(
   "embeddingBag(x: Tensor, weight: Tensor, offsets: Tensor|null = null, maxNorm: number|null = null, normType: number = 2, scaleGradByFreq: bool = false, mode: 'sum'|'mean'|'max' = 'mean', sparse: bool = false, perSampleWeights: Tensor|null = null, includeLastOffset: bool = false, paddingIdx: int|null = null)",

@@ -35,7 +35,8 @@ export const gridSample = callable<
     [x: Tensor, grid: Tensor],
     [mode: GridMode, paddingMode: GridPadding, alignCorners: boolean | null],
     GridSampleOptions,
-    Tensor
+    Tensor,
+    ['x', 'grid']
   >
 >(
   "gridSample(x: Tensor, grid: Tensor, mode: 'bilinear'|'nearest'|'bicubic' = 'bilinear', paddingMode: 'zeros'|'border'|'reflection' = 'zeros', alignCorners: bool|null = null)",
@@ -64,7 +65,7 @@ function coordinates(size: number, align: boolean, d: number, dims: number): Ten
  * @throws ShapeError, ArgumentError, DtypeError
  */
 export const affineGrid = callable<
-  Callable<[theta: Tensor, size: Shape], [alignCorners: boolean | null], AffineGridOptions, Tensor>
+  Callable<[theta: Tensor, size: Shape], [alignCorners: boolean | null], AffineGridOptions, Tensor, ['theta', 'size']>
 >(
   'affineGrid(theta: Tensor, size: int[], alignCorners: bool|null = null)',
   (theta: Tensor, size: Shape, alignCorners: boolean | null) => {

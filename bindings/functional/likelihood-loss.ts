@@ -61,7 +61,8 @@ export const poissonNllLoss = callable<
     [x: Tensor, target: Tensor],
     [logInput: boolean, full: boolean, sizeAverage: null, eps: number, reduce: null, reduction: Reduction],
     PoissonNllLossOptions,
-    Tensor
+    Tensor,
+    ['x', 'target']
   >
 >(
   `poissonNllLoss${PAIR}logInput: bool = true, full: bool = false, -sizeAverage: bool|null = null, eps: number = 1e-8, -reduce: bool|null = null, ${REDUCTION})`,
@@ -101,7 +102,8 @@ export const gaussianNllLoss = callable<
     [x: Tensor, target: Tensor, variance: Tensor | number],
     [full: boolean, eps: number, reduction: Reduction],
     GaussianNllLossOptions,
-    Tensor
+    Tensor,
+    ['x', 'target', 'variance']
   >
 >(
   `gaussianNllLoss${PAIR}var: Tensor|number, full: bool = false, eps: number = 1e-6, ${REDUCTION})`,
@@ -126,7 +128,8 @@ export const sigmoidFocalLoss = callable<
     [x: Tensor, target: Tensor],
     [alpha: number, gamma: number, reduction: Reduction],
     SigmoidFocalLossOptions,
-    Tensor
+    Tensor,
+    ['x', 'target']
   >
 >(
   `sigmoidFocalLoss${PAIR}alpha: number = 0.25, gamma: number = 2, reduction: 'mean'|'sum'|'none' = 'none')`,

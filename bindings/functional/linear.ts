@@ -19,18 +19,17 @@ export interface LinearOptions {
  * @returns [..., out]
  * @throws ShapeError, DtypeError
  */
-export const linear = callable<Callable<[x: Tensor, weight: Tensor], [bias: Tensor | null], LinearOptions, Tensor>>(
-  'linear(x: Tensor, weight: Tensor, bias: Tensor|null = null)',
-  (x: Tensor, weight: Tensor, bias: Tensor | null) => {
-    const added = bias && contiguous(bias);
-    if (x.ndim === 2) return ops.linear({ x, weight, bias: added });
-    if (x.ndim === 0) throw new ShapeError('linear: expected input of at least 1 dim, got a single number');
-    const lead = x.sizes.slice(0, -1);
-    const flat = reshape(x, [numelOf(lead), x.sizes.at(-1) as number]);
-    const y = ops.linear({ x: flat, weight, bias: added });
-    return ops.reshape({ x: y }, { shape: [...lead, y.sizes[1] as number] });
-  },
-);
+export const linear = callable<
+  Callable<[x: Tensor, weight: Tensor], [bias: Tensor | null], LinearOptions, Tensor, ['x', 'weight']>
+>('linear(x: Tensor, weight: Tensor, bias: Tensor|null = null)', (x: Tensor, weight: Tensor, bias: Tensor | null) => {
+  const added = bias && contiguous(bias);
+  if (x.ndim === 2) return ops.linear({ x, weight, bias: added });
+  if (x.ndim === 0) throw new ShapeError('linear: expected input of at least 1 dim, got a single number');
+  const lead = x.sizes.slice(0, -1);
+  const flat = reshape(x, [numelOf(lead), x.sizes.at(-1) as number]);
+  const y = ops.linear({ x: flat, weight, bias: added });
+  return ops.reshape({ x: y }, { shape: [...lead, y.sizes[1] as number] });
+});
 
 /**
  * x1 · weight[o] · x2 + bias[o] for each o.
@@ -42,7 +41,13 @@ export const linear = callable<Callable<[x: Tensor, weight: Tensor], [bias: Tens
  * @throws ShapeError, DtypeError
  */
 export const bilinear = callable<
-  Callable<[input1: Tensor, input2: Tensor, weight: Tensor], [bias: Tensor | null], LinearOptions, Tensor>
+  Callable<
+    [input1: Tensor, input2: Tensor, weight: Tensor],
+    [bias: Tensor | null],
+    LinearOptions,
+    Tensor,
+    ['input1', 'input2', 'weight']
+  >
 >(
   'bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor|null = null)',
   (input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | null) => {

@@ -62,7 +62,8 @@ export type LossFunction = Callable<
   [x: Tensor, target: Tensor],
   [sizeAverage: null, reduce: null, reduction: Reduction],
   LossOptions,
-  Tensor
+  Tensor,
+  ['x', 'target']
 >;
 /* @__NO_SIDE_EFFECTS__ */
 const difference = (op: string, of: 'square' | 'abs') =>
@@ -89,7 +90,8 @@ export const smoothL1Loss = callable<
     [x: Tensor, target: Tensor],
     [sizeAverage: null, reduce: null, reduction: Reduction, beta: number],
     SmoothL1LossOptions,
-    Tensor
+    Tensor,
+    ['x', 'target']
   >
 >(
   `smoothL1Loss${PAIR}${OLD}${REDUCTION}, beta: number = 1)`,
@@ -102,7 +104,13 @@ export const smoothL1Loss = callable<
  * @param target of x's shape
  */
 export const huberLoss = callable<
-  Callable<[x: Tensor, target: Tensor], [reduction: Reduction, delta: number], HuberLossOptions, Tensor>
+  Callable<
+    [x: Tensor, target: Tensor],
+    [reduction: Reduction, delta: number],
+    HuberLossOptions,
+    Tensor,
+    ['x', 'target']
+  >
 >(
   `huberLoss${PAIR}${REDUCTION}, delta: number = 1, -${WEIGHT})`,
   (x: Tensor, target: Tensor, reduction: Reduction, delta: number) =>
@@ -114,7 +122,8 @@ export type BceFunction = Callable<
   [x: Tensor, target: Tensor],
   [weight: Tensor | null, sizeAverage: null, reduce: null, reduction: Reduction],
   BceLossOptions,
-  Tensor
+  Tensor,
+  ['x', 'target']
 >;
 
 /* @__NO_SIDE_EFFECTS__ */
@@ -144,7 +153,8 @@ export type BceWithLogitsFunction = Callable<
   [x: Tensor, target: Tensor],
   [weight: Tensor | null, sizeAverage: null, reduce: null, reduction: Reduction, posWeight: Tensor | null],
   BceWithLogitsLossOptions,
-  Tensor
+  Tensor,
+  ['x', 'target']
 >;
 
 /* @__NO_SIDE_EFFECTS__ */
@@ -180,7 +190,8 @@ export type KlDivFunction = Callable<
   [x: Tensor, target: Tensor],
   [sizeAverage: null, reduce: null, reduction: Reduction | 'batchmean', logTarget: boolean],
   KlDivLossOptions,
-  Tensor
+  Tensor,
+  ['x', 'target']
 >;
 
 /* @__NO_SIDE_EFFECTS__ */

@@ -61,7 +61,8 @@ export const hingeEmbeddingLoss = callable<
     [x: Tensor, target: Tensor],
     [margin: number, sizeAverage: null, reduce: null, reduction: Reduction],
     MarginLossOptions,
-    Tensor
+    Tensor,
+    ['x', 'target']
   >
 >(
   `hingeEmbeddingLoss${PAIR}margin: number = 1, ${OLD}${REDUCTION})`,
@@ -74,7 +75,8 @@ export type PairedLossFunction = Callable<
   [input1: Tensor, input2: Tensor, target: Tensor],
   [margin: number, sizeAverage: null, reduce: null, reduction: Reduction],
   MarginLossOptions,
-  Tensor
+  Tensor,
+  ['input1', 'input2', 'target']
 >;
 const TWO = `(input1: Tensor, input2: Tensor, target: Tensor, margin: number = 0, ${OLD}${REDUCTION})`;
 
@@ -159,7 +161,8 @@ export const multiMarginLoss = callable<
     [x: Tensor, target: Tensor],
     [p: number, margin: number, weight: Tensor | null, sizeAverage: null, reduce: null, reduction: Reduction],
     MultiMarginLossOptions,
-    Tensor
+    Tensor,
+    ['x', 'target']
   >
 >(
   `multiMarginLoss${PAIR}p: number = 1, margin: number = 1, ${WEIGHT}, ${OLD}${REDUCTION})`,
@@ -216,7 +219,8 @@ export const multilabelSoftMarginLoss = callable<
     [x: Tensor, target: Tensor],
     [weight: Tensor | null, sizeAverage: null, reduce: null, reduction: Reduction],
     MultilabelSoftMarginLossOptions,
-    Tensor
+    Tensor,
+    ['x', 'target']
   >
 >(
   `multilabelSoftMarginLoss${PAIR}${WEIGHT}, ${OLD}${REDUCTION})`,

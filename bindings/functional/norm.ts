@@ -61,7 +61,8 @@ export const layerNorm = callable<
     [x: Tensor, normalizedShape: readonly number[]],
     [weight: Tensor | null, bias: Tensor | null, eps: number],
     AffineOptions,
-    Tensor
+    Tensor,
+    ['x', 'normalizedShape']
   >
 >(
   `layerNorm(x: Tensor, normalizedShape: int[], ${AFFINE}, ${EPS}`,
@@ -112,7 +113,8 @@ export const batchNorm = callable<
     [x: Tensor, runningMean: Tensor | null, runningVar: Tensor | null],
     [weight: Tensor | null, bias: Tensor | null, training: boolean, momentum: number, eps: number],
     BatchNormOptions,
-    Tensor
+    Tensor,
+    ['x', 'runningMean', 'runningVar']
   >
 >(
   `batchNorm(x: Tensor, runningMean: Tensor|null, runningVar: Tensor|null, ${AFFINE}, training: bool = false, momentum: number = 0.1, ${EPS}`,
@@ -139,7 +141,8 @@ export const groupNorm = callable<
     [x: Tensor, numGroups: number],
     [weight: Tensor | null, bias: Tensor | null, eps: number],
     AffineOptions,
-    Tensor
+    Tensor,
+    ['x', 'numGroups']
   >
 >(
   `groupNorm(x: Tensor, numGroups: int, ${AFFINE}, ${EPS}`,

@@ -66,7 +66,7 @@ function padEdges(x: Tensor, pads: readonly number[], mode: Exclude<PadMode, 'co
  * @throws ShapeError, ArgumentError
  */
 export const pad = callable<
-  Callable<[x: Tensor, pad: readonly number[]], [mode: PadMode, value: number | null], PadOptions, Tensor>
+  Callable<[x: Tensor, pad: readonly number[]], [mode: PadMode, value: number | null], PadOptions, Tensor, ['x', 'pad']>
 >(
   "pad(x: Tensor, pad: int[], mode: 'constant'|'reflect'|'replicate'|'circular' = 'constant', value: number|null = null)",
   (x: Tensor, pads: readonly number[], mode: PadMode, value: number | null) => {

@@ -58,7 +58,7 @@ function byProduct(x1: Tensor, x2: Tensor): Tensor {
  * @throws ShapeError; ArgumentError for an order below 0
  */
 export const cdist = callable<
-  Callable<[x1: Tensor, x2: Tensor], [p: number, computeMode: CdistMode], CdistOptions, Tensor>
+  Callable<[x1: Tensor, x2: Tensor], [p: number, computeMode: CdistMode], CdistOptions, Tensor, ['x1', 'x2']>
 >(
   "cdist(x1: Tensor, x2: Tensor, p: number = 2, computeMode: 'useMmForEuclidDistIfNecessary'|'useMmForEuclidDist'|'donotUseMmForEuclidDist' = 'useMmForEuclidDistIfNecessary')",
   (x1: Tensor, x2: Tensor, p: number, computeMode: CdistMode) => {

@@ -21,16 +21,15 @@ function checkParts(op: string, what: string, n: number): void {
  * Views that cut x along `dim` into at most `chunks` parts of one size, of which the last may be smaller.
  * @throws ArgumentError unless chunks is from 1 to 2²⁰, ShapeError
  */
-export const chunk = callable<Callable<[x: Tensor, chunks: number], [dim: number], DimOptions, Tensor[]>>(
-  'chunk(x: Tensor, chunks: int, dim: int = 0)',
-  (x: Tensor, chunks: number, dim: number) => {
-    checkParts('chunk', 'chunks', chunks);
-    const size = x.sizes[normalizeDim('chunk', dim, x.ndim)] ?? 0;
-    // Of no elements there are as many parts as were asked for.
-    if (size === 0 && x.ndim > 0) return split(x, new Array<number>(chunks).fill(0), dim);
-    return split(x, Math.max(1, Math.ceil(size / chunks)), dim);
-  },
-);
+export const chunk = callable<
+  Callable<[x: Tensor, chunks: number], [dim: number], DimOptions, Tensor[], ['x', 'chunks']>
+>('chunk(x: Tensor, chunks: int, dim: int = 0)', (x: Tensor, chunks: number, dim: number) => {
+  checkParts('chunk', 'chunks', chunks);
+  const size = x.sizes[normalizeDim('chunk', dim, x.ndim)] ?? 0;
+  // Of no elements there are as many parts as were asked for.
+  if (size === 0 && x.ndim > 0) return split(x, new Array<number>(chunks).fill(0), dim);
+  return split(x, Math.max(1, Math.ceil(size / chunks)), dim);
+});
 
 function parts(op: string, x: Tensor, sections: Dims, dim: number): Tensor[] {
   const [d, size] = sizeAt(op, x, dim);
@@ -51,7 +50,13 @@ function parts(op: string, x: Tensor, sections: Dims, dim: number): Tensor[] {
 }
 
 /** A function that cuts a tensor along a dim. */
-export type SectionFunction = Callable<[x: Tensor, sections: Dims], [dim: number], DimOptions, Tensor[]>;
+export type SectionFunction = Callable<
+  [x: Tensor, sections: Dims],
+  [dim: number],
+  DimOptions,
+  Tensor[],
+  ['x', 'sections']
+>;
 
 /**
  * Views that cut x along `dim`: into `sections` parts, whose sizes differ by 1 at most, or before the listed positions.
@@ -188,7 +193,13 @@ export interface TriangleOptions {
 }
 
 /** A function of the sizes of a matrix and one of its diagonals. */
-export type TriangleFunction = Callable<[row: number, col: number], [offset: number], TriangleOptions, Tensor>;
+export type TriangleFunction = Callable<
+  [row: number, col: number],
+  [offset: number],
+  TriangleOptions,
+  Tensor,
+  ['row', 'col']
+>;
 
 /** How many places of a matrix are on a diagonal or below it: rows with none, rows with ever one more, full rows. */
 function countLower(rows: number, cols: number, offset: number): number {

@@ -24,7 +24,8 @@ export type LPPoolFunction = Callable<
   [x: Tensor, normType: number, kernelSize: Sizes],
   [stride: Sizes | null, ceilMode: boolean],
   LPPoolOptions,
-  Tensor
+  Tensor,
+  ['x', 'normType', 'kernelSize']
 >;
 
 /* @__NO_SIDE_EFFECTS__ */

@@ -3,7 +3,7 @@ import { familyOps } from '../autograd.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
 import type { AdaptivePool, AvgPool, MaxPool } from '../ops/pool.ts';
 import { poolRows } from '../ops/pool.ts';
-import { type Arguments, type Callable, callable, type Front } from '../signature.ts';
+import { type AfterFirst, type Arguments, type Callable, callable, type Front } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { eachDim, type Sizes } from './arguments.ts';
 import { adaptiveMaxVolume, adaptiveMeans, maxVolume, meanVolume } from './pool-volume.ts';
@@ -99,7 +99,14 @@ const flatAdaptiveMax: Greatest<AdaptivePool> = (x, attrs, returnIndices) => {
  * A max pool of arguments R, options P by position or O by name. By default it gives the output; with `returnIndices`
  * that and the places of the maxima: i32 positions in the plane of their channel, row by row, without a gradient.
  */
-export interface MaxPoolFunction<R extends readonly unknown[], P extends readonly unknown[], O> {
+export interface MaxPoolFunction<
+  R extends readonly unknown[],
+  P extends readonly unknown[],
+  O,
+  K extends readonly string[] = [],
+> {
+  (...args: AfterFirst<R, K, O & { returnIndices: true }>): [output: Tensor, indices: Tensor];
+  (...args: AfterFirst<R, K, O & { returnIndices?: false }>): Tensor;
   (
     ...args: [...required: R, ...front: Front<P>, options: O & { returnIndices: true }]
   ): [output: Tensor, indices: Tensor];
@@ -115,10 +122,16 @@ export interface MaxPoolFunction<R extends readonly unknown[], P extends readonl
 export type MaxPoolWindowsFunction = MaxPoolFunction<
   [x: Tensor, kernelSize: Sizes],
   [stride: Sizes | null, padding: Sizes, dilation: Sizes, ceilMode: boolean],
-  MaxPoolOptions
+  MaxPoolOptions,
+  ['x', 'kernelSize']
 >;
 /** A max pool of a given number of windows. */
-export type AdaptiveMaxPoolFunction = MaxPoolFunction<[x: Tensor, outputSize: OutputSize], [], object>;
+export type AdaptiveMaxPoolFunction = MaxPoolFunction<
+  [x: Tensor, outputSize: OutputSize],
+  [],
+  object,
+  ['x', 'outputSize']
+>;
 /** An average pool of a given number of windows. */
 export type AdaptiveAvgPoolFunction = (x: Tensor, outputSize: OutputSize) => Tensor;
 
@@ -238,7 +251,8 @@ export const avgPool1d = callable<
     [x: Tensor, kernelSize: Sizes],
     [stride: Sizes | null, padding: Sizes, ceilMode: boolean, countIncludePad: boolean],
     AvgPoolOptions,
-    Tensor
+    Tensor,
+    ['x', 'kernelSize']
   >
 >(
   `avgPool1d${AVERAGE})`,
@@ -253,7 +267,8 @@ export type AvgPoolFunction = Callable<
   [x: Tensor, kernelSize: Sizes],
   [stride: Sizes | null, padding: Sizes, ceilMode: boolean, countIncludePad: boolean, divisorOverride: number | null],
   AvgPool2dOptions,
-  Tensor
+  Tensor,
+  ['x', 'kernelSize']
 >;
 
 /* @__NO_SIDE_EFFECTS__ */

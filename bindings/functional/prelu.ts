@@ -25,7 +25,13 @@ export const prelu = callable('prelu(x: Tensor, weight: Tensor)', (x: Tensor, we
 
 /** x where x > threshold, else `value`. */
 export const threshold = writing<
-  Callable<[x: Tensor, threshold: number, value: number], [inplace: boolean], InplaceOptions, Tensor>
+  Callable<
+    [x: Tensor, threshold: number, value: number],
+    [inplace: boolean],
+    InplaceOptions,
+    Tensor,
+    ['x', 'threshold', 'value']
+  >
 >(
   'threshold(x: Tensor, threshold: number, value: number, inplace: bool = false)',
   (x: Tensor, limit: number, value: number) => {
@@ -35,7 +41,7 @@ export const threshold = writing<
 );
 
 /** e⁻ˣ / Σ e⁻ˣ along `dim`. */
-export const softmin = callable<Callable<[x: Tensor, dim: number], [], object, Tensor>>(
+export const softmin = callable<Callable<[x: Tensor, dim: number], [], object, Tensor, ['x', 'dim']>>(
   'softmin(x: Tensor, dim: int)',
   (x: Tensor, dim: number) => softmax(ops.neg({ x }), dim),
 );

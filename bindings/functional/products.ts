@@ -139,23 +139,22 @@ export interface CrossOptions {
 }
 
 /** The cross product of vectors of three numbers along `dim`, broadcast. @throws ShapeError */
-export const cross = callable<Callable<[x: Tensor, other: Tensor], [dim: number | null], CrossOptions, Tensor>>(
-  'cross(x: Tensor, other: Tensor, dim: int|null = null)',
-  (x: Tensor, other: Tensor, dim: number | null) => {
-    const shape = broadcastShapes('cross', x.sizes, other.sizes);
-    const d = dim === null ? shape.indexOf(3) : normalizeDim('cross', dim, shape.length);
-    const [a, b] = [x, other].map((y) => ops.expand({ x: y }, { shape })) as [Tensor, Tensor];
-    if (shape[d] !== 3)
-      throw new ShapeError(
-        `cross: expected a dim of size 3, got ${formatShape(x.sizes)} and ${formatShape(other.sizes)}`,
-      );
-    const part = (i: number): Tensor => {
-      const [j, k] = [(i + 1) % 3, (i + 2) % 3];
-      return sub(mul(select(a, d, j), select(b, d, k)), mul(select(a, d, k), select(b, d, j)));
-    };
-    return stack([part(0), part(1), part(2)], d);
-  },
-);
+export const cross = callable<
+  Callable<[x: Tensor, other: Tensor], [dim: number | null], CrossOptions, Tensor, ['x', 'other']>
+>('cross(x: Tensor, other: Tensor, dim: int|null = null)', (x: Tensor, other: Tensor, dim: number | null) => {
+  const shape = broadcastShapes('cross', x.sizes, other.sizes);
+  const d = dim === null ? shape.indexOf(3) : normalizeDim('cross', dim, shape.length);
+  const [a, b] = [x, other].map((y) => ops.expand({ x: y }, { shape })) as [Tensor, Tensor];
+  if (shape[d] !== 3)
+    throw new ShapeError(
+      `cross: expected a dim of size 3, got ${formatShape(x.sizes)} and ${formatShape(other.sizes)}`,
+    );
+  const part = (i: number): Tensor => {
+    const [j, k] = [(i + 1) % 3, (i + 2) % 3];
+    return sub(mul(select(a, d, j), select(b, d, k)), mul(select(a, d, k), select(b, d, j)));
+  };
+  return stack([part(0), part(1), part(2)], d);
+});
 
 /** Kronecker's product: a copy of `other`, multiplied by it, in the place of each element of x. */
 export const kron: ProductFunction = callable('kron(x: Tensor, other: Tensor)', (x: Tensor, other: Tensor): Tensor => {

@@ -48,7 +48,7 @@ export interface RollOptions {
  * A copy whose elements have moved by `shifts` along `dims`; those that leave at the end come back at the front.
  * @throws ArgumentError unless there are as many shifts as dims
  */
-export const roll = callable<Callable<[x: Tensor, shifts: Dims], [dims: Dims], RollOptions, Tensor>>(
+export const roll = callable<Callable<[x: Tensor, shifts: Dims], [dims: Dims], RollOptions, Tensor, ['x', 'shifts']>>(
   'roll(x: Tensor, shifts: int|int[], dims: int|int[] = [])',
   (x: Tensor, shifts: Dims, dims: Dims): Tensor => {
     const [by, along] = [[shifts].flat(), [dims].flat()];

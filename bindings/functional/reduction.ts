@@ -255,12 +255,21 @@ export const argmax: PlaceFunction = place('argmax');
 export const argmin: PlaceFunction = place('argmin');
 
 /** A function along one dim. */
-export type AlongFunction = (x: Tensor, dim: number) => Tensor;
+export type AlongFunction = {
+  (x: Tensor, dim: number): Tensor;
+  (x: Tensor, options: AlongDim): Tensor;
+};
+/** Where to compute. */
+export interface AlongDim {
+  /** The dim to go along; a negative one counts from the end. */
+  dim: number;
+}
+
 const along = (
   name: 'cumsum' | 'logcumsumexp' | 'softmax' | 'logSoftmax',
   input: (x: Tensor) => Tensor = (x) => x,
 ): AlongFunction =>
-  callable(
+  callable<AlongFunction>(
     // PyTorch's sums have dtype by name only.
     `${name}(x: Tensor, dim: int${name.endsWith('max') ? ', -dtype = null' : ''})`,
     (x: Tensor, dim: number): Tensor => ops[name]({ x: input(x) }, { dim: normalizeDim(name, dim, x.ndim) }),

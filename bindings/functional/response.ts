@@ -22,7 +22,13 @@ export interface LocalResponseNormOptions {
  * @throws ShapeError, ArgumentError
  */
 export const localResponseNorm = callable<
-  Callable<[x: Tensor, size: number], [alpha: number, beta: number, k: number], LocalResponseNormOptions, Tensor>
+  Callable<
+    [x: Tensor, size: number],
+    [alpha: number, beta: number, k: number],
+    LocalResponseNormOptions,
+    Tensor,
+    ['x', 'size']
+  >
 >(
   'localResponseNorm(x: Tensor, size: int, alpha: number = 1e-4, beta: number = 0.75, k: number = 1)',
   (x: Tensor, size: number, ...[alpha, beta, k]: [number, number, number]) => {

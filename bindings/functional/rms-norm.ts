@@ -28,7 +28,8 @@ export const rmsNorm = callable<
     [x: Tensor, normalizedShape: readonly number[]],
     [weight: Tensor | null, eps: number | null],
     RmsNormOptions,
-    Tensor
+    Tensor,
+    ['x', 'normalizedShape']
   >
 >(
   'rmsNorm(x: Tensor, normalizedShape: int[], weight: Tensor|null = null, eps: number|null = null)',

@@ -55,7 +55,7 @@ export const poisson = callable(
  * @throws ShapeError; ArgumentError for weights below 0, not finite or all 0, or too many samples
  */
 export const multinomial = callable<
-  Callable<[x: Tensor, numSamples: number], [replacement: boolean], MultinomialOptions, Tensor>
+  Callable<[x: Tensor, numSamples: number], [replacement: boolean], MultinomialOptions, Tensor, ['x', 'numSamples']>
 >(
   'multinomial(x: Tensor, numSamples: int, replacement: bool = false)',
   (x: Tensor, numSamples: number, replacement: boolean) => {

@@ -242,7 +242,13 @@ export interface PutOptions {
  * @throws ArgumentError for an index out of range; ShapeError, DtypeError
  */
 export const put = callable<
-  Callable<[x: Tensor, index: Tensor, source: Tensor], [accumulate: boolean], PutOptions, Tensor>
+  Callable<
+    [x: Tensor, index: Tensor, source: Tensor],
+    [accumulate: boolean],
+    PutOptions,
+    Tensor,
+    ['x', 'index', 'source']
+  >
 >(
   'put(x: Tensor, index: Tensor, source: Tensor, accumulate: bool = false)',
   (x: Tensor, index: Tensor, source: Tensor, accumulate: boolean) => {
@@ -281,7 +287,7 @@ export interface TakeAlongDimOptions {
  * @throws ArgumentError for an index out of range, ShapeError
  */
 export const takeAlongDim = callable<
-  Callable<[x: Tensor, indices: Tensor], [dim: number | null], TakeAlongDimOptions, Tensor>
+  Callable<[x: Tensor, indices: Tensor], [dim: number | null], TakeAlongDimOptions, Tensor, ['x', 'indices']>
 >(
   'takeAlongDim(x: Tensor, indices: Tensor, dim: int|null = null)',
   (x: Tensor, indices: Tensor, dim: number | null) => {

@@ -139,7 +139,13 @@ export interface SliceOptions {
 
 /** A view of the elements `start` … `end` − 1 along `dim`, every `step`-th; negative positions count from the end. */
 export const slice = callable<
-  Callable<[x: Tensor, dim: number], [start: number, end: number | null, step: number], SliceOptions, Tensor>
+  Callable<
+    [x: Tensor, dim: number],
+    [start: number, end: number | null, step: number],
+    SliceOptions,
+    Tensor,
+    ['x', 'dim']
+  >
 >(
   'slice(x: Tensor, dim: int, start: int = 0, end: int|null = null, step: int = 1)',
   (x: Tensor, dim: number, start: number, end: number | null, step: number) => {
@@ -212,30 +218,29 @@ export const clone = callable('clone(x: Tensor)', (x: Tensor): Tensor => ops.con
  * @param splitSize elements of each part (the last may have fewer), or the list of their sizes
  * @throws ShapeError where listed sizes do not add up to the size of `dim`
  */
-export const split = callable<Callable<[x: Tensor, splitSize: Dims], [dim: number], DimOptions, Tensor[]>>(
-  'split(x: Tensor, splitSize: int|int[], dim: int = 0)',
-  (x: Tensor, splitSize: Dims, dim: number) => {
-    const [d, total] = sizeAt('split', x, dim);
-    const least = typeof splitSize === 'number' ? 1 : 0;
-    for (const size of [splitSize].flat())
-      if (size < least) throw new ArgumentError(`split: expected sizes >= ${least}, got ${size}`);
-    if (typeof splitSize === 'number') checkParts('split', Math.ceil(total / splitSize));
-    const sizes =
-      typeof splitSize === 'number'
-        ? Array.from({ length: Math.max(1, Math.ceil(total / splitSize)) }, (_, i) =>
-            Math.min(splitSize, total - i * splitSize),
-          )
-        : splitSize;
-    if (sizes.reduce((a, b) => a + b, 0) !== total)
-      throw new ShapeError(`split: expected sizes that add up to ${total}, got ${formatShape(sizes)}`);
-    let start = 0;
-    return sizes.map((length) => {
-      const part = ops.slice({ x }, { dim: d, start, length, step: 1 });
-      start += length;
-      return part;
-    });
-  },
-);
+export const split = callable<
+  Callable<[x: Tensor, splitSize: Dims], [dim: number], DimOptions, Tensor[], ['x', 'splitSize']>
+>('split(x: Tensor, splitSize: int|int[], dim: int = 0)', (x: Tensor, splitSize: Dims, dim: number) => {
+  const [d, total] = sizeAt('split', x, dim);
+  const least = typeof splitSize === 'number' ? 1 : 0;
+  for (const size of [splitSize].flat())
+    if (size < least) throw new ArgumentError(`split: expected sizes >= ${least}, got ${size}`);
+  if (typeof splitSize === 'number') checkParts('split', Math.ceil(total / splitSize));
+  const sizes =
+    typeof splitSize === 'number'
+      ? Array.from({ length: Math.max(1, Math.ceil(total / splitSize)) }, (_, i) =>
+          Math.min(splitSize, total - i * splitSize),
+        )
+      : splitSize;
+  if (sizes.reduce((a, b) => a + b, 0) !== total)
+    throw new ShapeError(`split: expected sizes that add up to ${total}, got ${formatShape(sizes)}`);
+  let start = 0;
+  return sizes.map((length) => {
+    const part = ops.slice({ x }, { dim: d, start, length, step: 1 });
+    start += length;
+    return part;
+  });
+});
 
 /** A function that joins tensors. */
 export type JoinFunction = Callable<[tensors: readonly Tensor[]], [dim: number], DimOptions, Tensor>;

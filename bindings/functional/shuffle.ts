@@ -122,7 +122,13 @@ const WINDOWS = 'dilation: int|int[] = 1, padding: int|int[] = 0, stride: int|in
  * @throws ShapeError, ArgumentError, DtypeError
  */
 export const unfold = callable<
-  Callable<[x: Tensor, kernelSize: Sizes], [dilation: Sizes, padding: Sizes, stride: Sizes], FoldOptions, Tensor>
+  Callable<
+    [x: Tensor, kernelSize: Sizes],
+    [dilation: Sizes, padding: Sizes, stride: Sizes],
+    FoldOptions,
+    Tensor,
+    ['x', 'kernelSize']
+  >
 >(`unfold(x: Tensor, kernelSize: int|int[], ${WINDOWS}`, (x: Tensor, kernelSize: Sizes, ...windows: Windows) => {
   const attrs = windowsOf('unfold', kernelSize, ...windows);
   return batched(x, 4, (images) => columnOps.im2col({ x: images }, attrs));
@@ -141,7 +147,8 @@ export const fold = callable<
     [x: Tensor, outputSize: Sizes, kernelSize: Sizes],
     [dilation: Sizes, padding: Sizes, stride: Sizes],
     FoldOptions,
-    Tensor
+    Tensor,
+    ['x', 'outputSize', 'kernelSize']
   >
 >(
   `fold(x: Tensor, outputSize: int|int[], kernelSize: int|int[], ${WINDOWS}`,

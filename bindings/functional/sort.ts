@@ -56,7 +56,7 @@ export interface TopkOptions {
  * The k greatest elements along `dim`, or the least, in order, and where they were. @throws ArgumentError, ShapeError
  */
 export const topk = callable<
-  Callable<[x: Tensor, k: number], [dim: number, largest: boolean, sorted: boolean], TopkOptions, Sorted>
+  Callable<[x: Tensor, k: number], [dim: number, largest: boolean, sorted: boolean], TopkOptions, Sorted, ['x', 'k']>
 >(
   'topk(x: Tensor, k: int, dim: int = -1, largest: bool = true, sorted: bool = true)',
   (x: Tensor, k: number, dim: number, largest: boolean) => ordered('topk', x, dim, k, largest),
@@ -72,7 +72,7 @@ export interface AlongOptions {
 
 /** The k-th least element along `dim`, counted from 1, and where it was. @throws ArgumentError, ShapeError */
 export const kthvalue = callable<
-  Callable<[x: Tensor, k: number], [dim: number, keepdim: boolean], AlongOptions, Sorted>
+  Callable<[x: Tensor, k: number], [dim: number, keepdim: boolean], AlongOptions, Sorted, ['x', 'k']>
 >(
   'kthvalue(x: Tensor, k: int, dim: int = -1, keepdim: bool = false)',
   (x: Tensor, k: number, dim: number, keepdim: boolean) => {

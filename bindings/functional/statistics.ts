@@ -113,7 +113,8 @@ export type QuantileFunction = Callable<
   [x: Tensor, q: TensorLike],
   [dim: number | null, keepdim: boolean],
   QuantileOptions,
-  Tensor
+  Tensor,
+  ['x', 'q']
 >;
 
 /** The elements of sorted rows at the ranks q · (how many − 1), f32 [..., quantiles]. */

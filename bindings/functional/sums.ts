@@ -106,7 +106,7 @@ export interface DistOptions {
 }
 
 /** The p-norm of x − other, broadcast. */
-export const dist = callable<Callable<[x: Tensor, other: Tensor], [p: number], DistOptions, Tensor>>(
+export const dist = callable<Callable<[x: Tensor, other: Tensor], [p: number], DistOptions, Tensor, ['x', 'other']>>(
   'dist(x: Tensor, other: Tensor, p: number = 2)',
   (x: Tensor, other: Tensor, p: number) => norm(sub(x, other), p),
 );

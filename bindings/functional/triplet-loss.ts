@@ -61,7 +61,8 @@ export const tripletMarginLoss = callable<
     [anchor: Tensor, positive: Tensor, negative: Tensor],
     [margin: number, p: number, eps: number, swap: boolean, sizeAverage: null, reduce: null, reduction: Reduction],
     TripletMarginLossOptions,
-    Tensor
+    Tensor,
+    ['anchor', 'positive', 'negative']
   >
 >(
   `tripletMarginLoss${TRIPLET}margin: number = 1, p: number = 2, eps: number = 1e-6, swap: bool = false, ${OLD}${REDUCTION})`,
@@ -81,7 +82,13 @@ export const tripletMarginLoss = callable<
  * @throws ShapeError; ArgumentError for a margin of 0 or less
  */
 export const tripletMarginWithDistanceLoss = callable<
-  Callable<[anchor: Tensor, positive: Tensor, negative: Tensor], [], TripletMarginWithDistanceLossOptions, Tensor>
+  Callable<
+    [anchor: Tensor, positive: Tensor, negative: Tensor],
+    [],
+    TripletMarginWithDistanceLossOptions,
+    Tensor,
+    ['anchor', 'positive', 'negative']
+  >
 >(
   `tripletMarginWithDistanceLoss${TRIPLET}*, distanceFunction: function|null = null, margin: number = 1, swap: bool = false, ${REDUCTION})`,
   (

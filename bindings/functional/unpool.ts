@@ -27,7 +27,8 @@ export type MaxUnpoolFunction = Callable<
   [x: Tensor, indices: Tensor, kernelSize: Sizes],
   [stride: Sizes | null, padding: Sizes, outputSize: Shape | null],
   UnpoolOptions,
-  Tensor
+  Tensor,
+  ['x', 'indices', 'kernelSize']
 >;
 
 /** The spatial sizes of the result. @throws ArgumentError where a pool would not give x of them */

@@ -3,7 +3,7 @@ import type { BackwardOptions } from '../backward.ts';
 import type { Dims, TensorLike } from '../functional/arguments.ts';
 import type { AddOptions, ClampOptions } from '../functional/elementwise.ts';
 import type { RemovableHandle } from '../functional/hooks.ts';
-import type { ArgumentOptions, ExtremeOptions, Extremes, NormOptions, ReduceOptions, VarianceOptions } from '../functional/reduction.ts';
+import type { AlongDim, ArgumentOptions, ExtremeOptions, Extremes, NormOptions, ReduceOptions, VarianceOptions } from '../functional/reduction.ts';
 import type { DimOptions, FlattenOptions, SliceOptions, SqueezeOptions } from '../functional/shape.ts';
 import type { Dtype, Shape, Tensor } from '../tensor.ts';
 
@@ -12,8 +12,14 @@ export interface TensorMethods {
   /** x + alpha · other, broadcast. */
   add(other: TensorLike, options?: AddOptions): Tensor;
 
+  /** x + alpha · other, broadcast. */
+  add(options: AddOptions & { other: TensorLike }): Tensor;
+
   /** x − alpha · other, broadcast. */
   sub(other: TensorLike, options?: AddOptions): Tensor;
+
+  /** x − alpha · other, broadcast. */
+  sub(options: AddOptions & { other: TensorLike }): Tensor;
 
   /** x · other elementwise, broadcast. */
   mul(other: TensorLike): Tensor;
@@ -486,14 +492,26 @@ export interface TensorMethods {
   /** The running sum along `dim`: y[i] = x[0] + … + x[i]. */
   cumsum(dim: number): Tensor;
 
+  /** The running sum along `dim`: y[i] = x[0] + … + x[i]. */
+  cumsum(options: AlongDim): Tensor;
+
   /** The logarithm of the running sum of eˣ along `dim`, without overflow. */
   logcumsumexp(dim: number): Tensor;
+
+  /** The logarithm of the running sum of eˣ along `dim`, without overflow. */
+  logcumsumexp(options: AlongDim): Tensor;
 
   /** eˣ / Σ eˣ along `dim`, without overflow. */
   softmax(dim: number): Tensor;
 
+  /** eˣ / Σ eˣ along `dim`, without overflow. */
+  softmax(options: AlongDim): Tensor;
+
   /** log(eˣ / Σ eˣ) along `dim`, without overflow. */
   logSoftmax(dim: number): Tensor;
+
+  /** log(eˣ / Σ eˣ) along `dim`, without overflow. */
+  logSoftmax(options: AlongDim): Tensor;
 
   /**
    * The same elements in another shape; a view where the strides of x allow that, else a copy.
@@ -581,6 +599,9 @@ export interface TensorMethods {
   slice(dim: number, start?: number, end?: number | null, step?: number): Tensor;
 
   /** A view of the elements `start` … `end` − 1 along `dim`, every `step`-th; negative positions count from the end. */
+  slice(options: SliceOptions & { dim: number }): Tensor;
+
+  /** A view of the elements `start` … `end` − 1 along `dim`, every `step`-th; negative positions count from the end. */
   slice(dim: number, start: number | undefined, options?: SliceOptions): Tensor;
 
   /** A view of the elements `start` … `end` − 1 along `dim`, every `step`-th; negative positions count from the end. */
@@ -635,6 +656,13 @@ export interface TensorMethods {
    * @throws ShapeError where listed sizes do not add up to the size of `dim`
    */
   split(splitSize: Dims, dim?: number): Tensor[];
+
+  /**
+   * Views that cut x along `dim`.
+   * @param splitSize elements of each part (the last may have fewer), or the list of their sizes
+   * @throws ShapeError where listed sizes do not add up to the size of `dim`
+   */
+  split(options: DimOptions & { splitSize: Dims }): Tensor[];
 
   /**
    * Views that cut x along `dim`.
@@ -730,8 +758,14 @@ export interface TensorMethods {
   /** {@link add}, written over this tensor, which it returns. */
   add_(other: TensorLike, options?: AddOptions): Tensor;
 
+  /** {@link add}, written over this tensor, which it returns. */
+  add_(options: AddOptions & { other: TensorLike }): Tensor;
+
   /** {@link sub}, written over this tensor, which it returns. */
   sub_(other: TensorLike, options?: AddOptions): Tensor;
+
+  /** {@link sub}, written over this tensor, which it returns. */
+  sub_(options: AddOptions & { other: TensorLike }): Tensor;
 
   /** {@link mul}, written over this tensor, which it returns. */
   mul_(other: TensorLike): Tensor;
@@ -870,4 +904,7 @@ export interface TensorMethods {
 
   /** {@link cumsum}, written over this tensor, which it returns. */
   cumsum_(dim: number): Tensor;
+
+  /** {@link cumsum}, written over this tensor, which it returns. */
+  cumsum_(options: AlongDim): Tensor;
 }

@@ -95,5 +95,5 @@ export class Softmax2d extends activation<[]>((x: Tensor) => {
 
 /** x where x > threshold, else `value`: {@link functional.threshold}. */
 export class Threshold extends activation<
-  Arguments<[threshold: number, value: number], [inplace: boolean], F.InplaceOptions>
+  Arguments<[threshold: number, value: number], [inplace: boolean], F.InplaceOptions, ['threshold', 'value']>
 >(F.threshold, 'Threshold(threshold: number, value: number, inplace: bool = false)') {}

@@ -234,7 +234,8 @@ export class MultiheadAttention extends Module {
         averageAttnWeights: boolean,
         isCausal: boolean,
       ],
-      MultiheadAttentionCallOptions
+      MultiheadAttentionCallOptions,
+      ['query', 'key', 'value']
     >
   ): [Tensor, Tensor | null] {
     try {

@@ -337,7 +337,9 @@ export interface SparseOptions {
  * Normal numbers of mean 0 of which the share `sparsity` in each column is 0 (Martens 2010).
  * @throws ShapeError for other than 2 dims; ArgumentError for a share outside of 0 … 1
  */
-export const sparse_ = callable<Callable<[tensor: Tensor, sparsity: number], [std: number], SparseOptions, Tensor>>(
+export const sparse_ = callable<
+  Callable<[tensor: Tensor, sparsity: number], [std: number], SparseOptions, Tensor, ['tensor', 'sparsity']>
+>(
   'sparse_(tensor: Tensor, sparsity: number, std: number = 0.01, -generator: any = null)',
   (x: Tensor, sparsity: number, std: number) => {
     if (x.ndim !== 2) throw new ShapeError(`sparse_: expected a matrix, got ${formatShape(x.shape)}`);

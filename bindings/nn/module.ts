@@ -155,7 +155,7 @@ export abstract class Module {
    * @throws ArgumentError where the name is taken or no name
    */
   registerBuffer<T extends Tensor | null>(
-    ...args: Arguments<[name: string, tensor: T], [persistent: boolean], BufferOptions>
+    ...args: Arguments<[name: string, tensor: T], [persistent: boolean], BufferOptions, ['name', 'tensor']>
   ): T;
   registerBuffer(name: string, tensor: Tensor | null, persistent: boolean): Tensor | null {
     this.#register('registerBuffer', name, tensor);

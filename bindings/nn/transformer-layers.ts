@@ -272,7 +272,8 @@ export class TransformerDecoderLayer extends TransformerLayer {
         tgtIsCausal: boolean,
         memoryIsCausal: boolean,
       ],
-      DecoderLayerCallOptions
+      DecoderLayerCallOptions,
+      ['tgt', 'memory']
     >
   ): Tensor {
     try {

@@ -94,9 +94,13 @@ const ofTransformerForward = signature(
 );
 const ofMask = signature('Transformer.generateSquareSubsequentMask(sz: int, -device: any = null, -dtype: any = null)');
 
-/** The arguments of a stack. */
 /** What the constructors of stacks of layers take. */
-export type StackArguments<L, O> = Arguments<[layer: L, numLayers: number], [norm: Module | null], O>;
+export type StackArguments<R extends readonly unknown[], O, K extends readonly string[]> = Arguments<
+  R,
+  [norm: Module | null],
+  O,
+  K
+>;
 type Any = { forward(x: Tensor, ...rest: unknown[]): Tensor };
 
 /**
@@ -111,7 +115,13 @@ export class TransformerEncoder extends Module {
   norm: Module | null;
 
   /** `numLayers` copies of `encoderLayer`. @throws ArgumentError */
-  constructor(...args: StackArguments<TransformerEncoderLayer, TransformerEncoderOptions>) {
+  constructor(
+    ...args: StackArguments<
+      [encoderLayer: TransformerEncoderLayer, numLayers: number],
+      TransformerEncoderOptions,
+      ['encoderLayer', 'numLayers']
+    >
+  ) {
     super();
     const [layer, numLayers, norm] = ofEncoder.parse(args) as [Module, number, Module | null];
     this.layers = new ModuleList(copiesOf('TransformerEncoder', TransformerEncoderLayer, layer, numLayers));
@@ -160,7 +170,13 @@ export class TransformerDecoder extends Module {
   norm: Module | null;
 
   /** `numLayers` copies of `decoderLayer`. @throws ArgumentError */
-  constructor(...args: StackArguments<TransformerDecoderLayer, TransformerStackOptions>) {
+  constructor(
+    ...args: StackArguments<
+      [decoderLayer: TransformerDecoderLayer, numLayers: number],
+      TransformerStackOptions,
+      ['decoderLayer', 'numLayers']
+    >
+  ) {
     super();
     const [layer, numLayers, norm] = ofDecoder.parse(args) as [Module, number, Module | null];
     this.layers = new ModuleList(copiesOf('TransformerDecoder', TransformerDecoderLayer, layer, numLayers));
@@ -185,7 +201,8 @@ export class TransformerDecoder extends Module {
         tgtIsCausal: boolean | null,
         memoryIsCausal: boolean,
       ],
-      DecoderCallOptions
+      DecoderCallOptions,
+      ['tgt', 'memory']
     >
   ): Tensor {
     try {
@@ -274,7 +291,8 @@ export class Transformer extends Module {
         ...[srcKeyPaddingMask: Tensor | null, tgtKeyPaddingMask: Tensor | null, memoryKeyPaddingMask: Tensor | null],
         ...[srcIsCausal: boolean | null, tgtIsCausal: boolean | null, memoryIsCausal: boolean],
       ],
-      TransformerCallOptions
+      TransformerCallOptions,
+      ['src', 'tgt']
     >
   ): Tensor {
     try {

@@ -1,6 +1,6 @@
 // What the types of modules, functions, activations and methods let through, and what they refuse. tsc checks it (npm
 // run types, test/declarations.test.ts); nothing runs it.
-import { compile, functional as F, init, nn, optim, randn, type Tensor, tensor } from 'retrograd';
+import { compile, functional as F, init, multinomial, nn, optim, randn, type Tensor, tensor, topk } from 'retrograd';
 
 class Gated extends nn.Module {
   readonly inner = new nn.Linear(4, 4);
@@ -101,6 +101,40 @@ export function signatures(x: Tensor): void {
   model.eval(1);
   // @ts-expect-error a hook is a function
   model.registerForwardHook(1);
+}
+
+/** What is required goes by name as well. */
+export function byName(x: Tensor, optimizer: optim.SGD): void {
+  const { lrScheduler } = optim;
+  const schedules: optim.lrScheduler.LRScheduler[] = [
+    new lrScheduler.CosineAnnealingLR(optimizer, { tMax: 50, etaMin: 1e-5 }),
+    new lrScheduler.StepLR(optimizer, { stepSize: 30, gamma: 0.1 }),
+    new lrScheduler.LambdaLR(optimizer, { lrLambda: (epoch) => 0.9 ** epoch }),
+    new lrScheduler.OneCycleLR({ optimizer, maxLr: 0.1, totalSteps: 10 }),
+    // @ts-expect-error tMax is required
+    new lrScheduler.CosineAnnealingLR(optimizer, { etaMin: 1e-5 }),
+    // @ts-expect-error a number
+    new lrScheduler.StepLR(optimizer, { stepSize: '30' }),
+  ];
+  const layer = new nn.TransformerEncoderLayer({ dModel: 8, nhead: 2, batchFirst: true });
+  const results: Tensor[] = [
+    F.softmax(x, { dim: -1 }),
+    x.logSoftmax({ dim: 1 }),
+    F.maxPool2d(x, { kernelSize: 2, stride: 1 }),
+    F.oneHot(x, { numClasses: 3 }),
+    F.pad(x, { pad: [1, 1], value: 2 }),
+    multinomial(x, { numSamples: 1 }),
+    topk(x, { k: 5, dim: 0 }).values,
+    x.slice({ dim: 1, start: 2 }),
+    new nn.TransformerEncoder(layer, { numLayers: 2 }).forward(x),
+    // @ts-expect-error dim is required
+    F.softmax(x, {}),
+    // @ts-expect-error kernelSize is required
+    F.maxPool2d(x, { stride: 1 }),
+    // @ts-expect-error no such option
+    topk(x, { k: 5, dims: 0 }).values,
+  ];
+  void [schedules, results, optim.clipGradNorm([x], { maxNorm: 1 }), nn.utils.clipGradNorm_([x], { maxNorm: 1 })];
 }
 
 /** Sequential takes layers: from one tensor to one tensor. */

@@ -133,7 +133,9 @@ export class Pipeline<T> implements AsyncIterable<T> {
   }
 
   /** Puts `batchSize` records at a time into one. @throws ArgumentError where their shapes differ */
-  batch<B = Batched<T>>(...args: Arguments<[batchSize: number], [dropLast: boolean], BatchOptions<T, B>>): Pipeline<B>;
+  batch<B = Batched<T>>(
+    ...args: Arguments<[batchSize: number], [dropLast: boolean], BatchOptions<T, B>, ['batchSize']>
+  ): Pipeline<B>;
   batch(size: unknown, dropLast?: unknown, collate?: unknown): Pipeline<unknown> {
     atLeast('batch', 'batchSize', size, 1);
     return this.#batches('batch', size, size, dropLast, collate);
@@ -231,7 +233,7 @@ export class Pipeline<T> implements AsyncIterable<T> {
 
   /** Windows of `size` records that follow each other, made as batches are. */
   window<B = Batched<T>>(
-    ...args: Arguments<[size: number], [stride: number, dropLast: boolean], WindowOptions<T, B>>
+    ...args: Arguments<[size: number], [stride: number, dropLast: boolean], WindowOptions<T, B>, ['size']>
   ): Pipeline<B>;
   window(size: unknown, stride?: unknown, dropLast?: unknown, collate?: unknown): Pipeline<unknown> {
     atLeast('window', 'size', size, 1);
@@ -241,9 +243,14 @@ export class Pipeline<T> implements AsyncIterable<T> {
 
   /** Batches of records of about one length, which padding makes little longer; they come in a random order. */
   bucketByLength<B = Batched<T>>(
-    ...args: Arguments<[lengthOf: (record: T) => number, batchSize: number], [], BucketOptions<T, B>>
+    ...args: Arguments<
+      [lengthOf: (record: T) => number, batchSize: number],
+      [],
+      BucketOptions<T, B>,
+      ['lengthOf', 'batchSize']
+    >
   ): Pipeline<B>;
-  bucketByLength(lengthOf: unknown, size: unknown, ...rest: unknown[]): Pipeline<unknown> {
+  bucketByLength(lengthOf?: unknown, size?: unknown, ...rest: unknown[]): Pipeline<unknown> {
     const [dropLast, collate, windowSize, seed] = rest as [boolean, Collate | null, number | null, number | null];
     atLeast('bucketByLength', 'batchSize', size, 1);
     if (windowSize !== null) atLeast('bucketByLength', 'windowSize', windowSize, 1);

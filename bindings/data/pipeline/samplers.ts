@@ -168,7 +168,12 @@ export class WeightedRandomSampler extends Sampler {
    *   replacement
    */
   constructor(
-    ...args: Arguments<[weights: ArrayLike<number>, numSamples: number], [replacement: boolean], WeightedSamplerOptions>
+    ...args: Arguments<
+      [weights: ArrayLike<number>, numSamples: number],
+      [replacement: boolean],
+      WeightedSamplerOptions,
+      ['weights', 'numSamples']
+    >
   ) {
     const op = 'WeightedRandomSampler';
     const [weights, count, again, , seed] = weighted.parse(args) as [unknown, number, boolean, null, number | null];

@@ -68,7 +68,8 @@ export const clipGradNorm = callable<
     [parameters: Tensor | Iterable<Tensor>, maxNorm: number],
     [normType: number, errorIfNonfinite: boolean],
     ClipGradNormOptions,
-    Tensor
+    Tensor,
+    ['parameters', 'maxNorm']
   >
 >(
   'clipGradNorm(parameters: any, maxNorm: number, normType: number = 2, errorIfNonfinite: bool = false, -foreach: null = null)',

@@ -210,7 +210,12 @@ export interface RemoveOptions {
  */
 export const removeParametrizations = callable<
   <M extends Module>(
-    ...args: Arguments<[module: M, tensorName: string], [leaveParametrized: boolean], RemoveOptions>
+    ...args: Arguments<
+      [module: M, tensorName: string],
+      [leaveParametrized: boolean],
+      RemoveOptions,
+      ['module', 'tensorName']
+    >
   ) => M
 >('removeParametrizations(module: Module, tensorName: string, leaveParametrized: bool = true)', ((
   module: Module,

@@ -137,7 +137,8 @@ export const packPaddedSequence = callable<
     [x: Tensor, lengths: readonly number[] | Tensor],
     [batchFirst: boolean, enforceSorted: boolean],
     PackPaddedOptions,
-    PackedSequence
+    PackedSequence,
+    ['x', 'lengths']
   >
 >(
   'packPaddedSequence(x: Tensor, lengths: int[]|Tensor, batchFirst: bool = false, enforceSorted: bool = true)',
@@ -292,7 +293,8 @@ export const unpadSequence = callable<
     [paddedSequences: Tensor, lengths: readonly number[] | Tensor],
     [batchFirst: boolean],
     BatchFirstOptions,
-    Tensor[]
+    Tensor[],
+    ['paddedSequences', 'lengths']
   >
 >(
   'unpadSequence(paddedSequences: Tensor, lengths: int[]|Tensor, batchFirst: bool = false)',

@@ -72,7 +72,8 @@ export class SequentialLR extends Composed {
     ...args: Arguments<
       [optimizer: AnyOptimizer, schedulers: readonly LRScheduler[], milestones: readonly number[]],
       [lastEpoch: number],
-      ScheduleOptions
+      ScheduleOptions,
+      ['optimizer', 'schedulers', 'milestones']
     >
   ) {
     const [optimizer, schedulers, milestones, lastEpoch] = sequentialLr.parse(args) as [

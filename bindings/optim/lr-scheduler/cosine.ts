@@ -28,7 +28,8 @@ export class CosineAnnealingLR extends LRScheduler {
     ...args: Arguments<
       [optimizer: AnyOptimizer, tMax: number],
       [etaMin: number, lastEpoch: number],
-      CosineAnnealingLROptions
+      CosineAnnealingLROptions,
+      ['optimizer', 'tMax']
     >
   ) {
     const [optimizer, tMax, etaMin, lastEpoch] = cosineAnnealingLr.parse(args) as [
@@ -91,7 +92,8 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
     ...args: Arguments<
       [optimizer: AnyOptimizer, t0: number],
       [tMult: number, etaMin: number, lastEpoch: number],
-      CosineAnnealingWarmRestartsOptions
+      CosineAnnealingWarmRestartsOptions,
+      ['optimizer', 't0']
     >
   ) {
     type Values = [AnyOptimizer, number, number, number, number];

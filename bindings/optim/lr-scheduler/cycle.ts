@@ -110,7 +110,8 @@ export class CyclicLR extends LRScheduler {
         maxMomentum: Each,
         lastEpoch: number,
       ],
-      CyclicLROptions
+      CyclicLROptions,
+      ['optimizer', 'baseLr', 'maxLr']
     >
   ) {
     type Values = [AnyOptimizer, Each, Each, number, number | null, string, number, ((x: number) => number) | null];
@@ -269,7 +270,8 @@ export class OneCycleLR extends LRScheduler {
         threePhase: boolean,
         lastEpoch: number,
       ],
-      OneCycleLROptions
+      OneCycleLROptions,
+      ['optimizer', 'maxLr']
     >
   ) {
     type Values = [AnyOptimizer, Each, number | null, number | null, number | null, number, string, boolean];

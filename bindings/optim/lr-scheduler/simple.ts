@@ -48,7 +48,8 @@ export class LambdaLR extends ByFunctions {
     ...args: Arguments<
       [optimizer: AnyOptimizer, lrLambda: Factor | readonly Factor[]],
       [lastEpoch: number],
-      ScheduleOptions
+      ScheduleOptions,
+      ['optimizer', 'lrLambda']
     >
   ) {
     const [optimizer, factors, lastEpoch] = lambdaLr.parse(args) as [AnyOptimizer, Factor, number];
@@ -66,7 +67,8 @@ export class MultiplicativeLR extends ByFunctions {
     ...args: Arguments<
       [optimizer: AnyOptimizer, lrLambda: Factor | readonly Factor[]],
       [lastEpoch: number],
-      ScheduleOptions
+      ScheduleOptions,
+      ['optimizer', 'lrLambda']
     >
   ) {
     const [optimizer, factors, lastEpoch] = multiplicativeLr.parse(args) as [AnyOptimizer, Factor, number];
@@ -96,7 +98,12 @@ export class StepLR extends LRScheduler {
   /** @internal */
   protected gamma: number;
   constructor(
-    ...args: Arguments<[optimizer: AnyOptimizer, stepSize: number], [gamma: number, lastEpoch: number], StepLROptions>
+    ...args: Arguments<
+      [optimizer: AnyOptimizer, stepSize: number],
+      [gamma: number, lastEpoch: number],
+      StepLROptions,
+      ['optimizer', 'stepSize']
+    >
   ) {
     const [optimizer, stepSize, gamma, lastEpoch] = stepLr.parse(args) as [AnyOptimizer, number, number, number];
     expectCount('StepLR', 'stepSize', stepSize);
@@ -130,7 +137,8 @@ export class MultiStepLR extends LRScheduler {
     ...args: Arguments<
       [optimizer: AnyOptimizer, milestones: readonly number[]],
       [gamma: number, lastEpoch: number],
-      StepLROptions
+      StepLROptions,
+      ['optimizer', 'milestones']
     >
   ) {
     const [optimizer, milestones, gamma, lastEpoch] = multiStepLr.parse(args) as [
@@ -263,7 +271,14 @@ const exponentialLr = signature('ExponentialLR(optimizer: Optimizer, gamma: numb
 export class ExponentialLR extends LRScheduler {
   /** @internal */
   protected gamma: number;
-  constructor(...args: Arguments<[optimizer: AnyOptimizer, gamma: number], [lastEpoch: number], ScheduleOptions>) {
+  constructor(
+    ...args: Arguments<
+      [optimizer: AnyOptimizer, gamma: number],
+      [lastEpoch: number],
+      ScheduleOptions,
+      ['optimizer', 'gamma']
+    >
+  ) {
     const [optimizer, gamma, lastEpoch] = exponentialLr.parse(args) as [AnyOptimizer, number, number];
     super(optimizer, lastEpoch);
     this.gamma = gamma;

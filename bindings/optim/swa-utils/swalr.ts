@@ -33,7 +33,8 @@ export class SWALR extends LRScheduler {
     ...args: Arguments<
       [optimizer: AnyOptimizer, swaLr: number | readonly number[]],
       [annealEpochs: number, annealStrategy: 'cos' | 'linear', lastEpoch: number],
-      SWALROptions
+      SWALROptions,
+      ['optimizer', 'swaLr']
     >
   ) {
     type Values = [AnyOptimizer, number | number[], number, string, number];

@@ -205,7 +205,9 @@ export class StochasticWeightAveraging implements Callback<Trainer> {
   #saved: SwaState | null = null;
 
   /** @param swaLrs the constant learning rate, or one a group */
-  constructor(...args: Arguments<[swaLrs: number | readonly number[]], [], StochasticWeightAveragingOptions>) {
+  constructor(
+    ...args: Arguments<[swaLrs: number | readonly number[]], [], StochasticWeightAveragingOptions, ['swaLrs']>
+  ) {
     const [lrs, swaEpochStart, annealingEpochs, annealingStrategy] = swaTakes.parse(args);
     if (!((swaEpochStart as number) >= 0))
       throw new ArgumentError(`StochasticWeightAveraging: expected swaEpochStart >= 0, got ${swaEpochStart}`);
