@@ -4,7 +4,8 @@
 //   3x3 and 5x5 taps,      WINOGRAD                                      IGEMM: NHWC has no Winograd path
 //   not too few channels
 //   one channel a group    DEPTHWISE, DEPTHWISE_PLANE, DEPTHWISE_STRIDE2 DEPTHWISE, which for the gradient of w may
-//                          where a padded row fits the workspace         have several results a group
+//                          where a padded row fits the workspace         have several results a group, and forward
+//                                                                        16 or a multiple of one channel
 //   not too many channels  DIRECT, DIRECT_ROWS, where a padded band of all fits       IGEMM
 //                          the workspace; of x with strides phase by phase
 //   1x1, no strides        IGEMM, whose im2col is then the image         POINTWISE, by gemm_f32
@@ -184,9 +185,12 @@ function isPointwise(g: Geometry): bool {
 /** The ConvAlgorithm of a whole convolution. */
 export function selectConv(direction: i32, layout: i32, g: Geometry): i32 {
   if (layout == ConvLayout.NHWC) {
-    // The weight's gradient of one channel has too few rows for a product.
-    if (g.inChannels == 1 && (g.outChannels == 1 || (direction == ConvDirection.BACKWARD_WEIGHT && g.outPixels() > 0)))
-      return ConvAlgorithm.DEPTHWISE;
+    // The weight's gradient of one channel has too few rows for a product, and its results are not worth the packing.
+    if (g.inChannels == 1) {
+      const results = direction == ConvDirection.FORWARD && g.groups == 1 && (g.outChannels & 15) == 0;
+      const weights = direction == ConvDirection.BACKWARD_WEIGHT && g.outPixels() > 0;
+      if (g.outChannels == 1 || results || weights) return ConvAlgorithm.DEPTHWISE;
+    }
     return isPointwise(g) ? ConvAlgorithm.POINTWISE : ConvAlgorithm.IGEMM;
   }
   if (fitsDepthwise(g)) return selectDepthwise(direction, g);

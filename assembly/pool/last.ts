@@ -25,36 +25,55 @@ class Place {
   channels: i32;
   /** What a mean divides by, or a gradient is multiplied with. */
   share: f32;
-  /** Bytes from an element of x to that of dx, and from one of y to that of g, or of the indices. */
-  fromShift: usize;
+  /** Bytes from an element of y to that of the indices. */
   toShift: usize;
   /** Where the image starts. */
   image: usize;
-  /** Whether windows may share elements, to which gradients are then added. */
-  shared: bool;
 }
 
-// An op goes through the elements of a window for some channels: a = start(), a = step(a, ...) for each element,
-// finish(a). first() and second() are what it knows of the result.
+// An op goes through the elements of a window for some channels: a = start(), a = step(a, v, ...) for each element v at
+// q, finish(a). known() is what it knows of the result, and places() whether it notes where the greatest element is.
 
 /** The greatest element, or -Infinity. */
 @final
 @unmanaged
 class Largest {
+  @inline places(): bool {
+    return false;
+  }
   @inline start(): v128 {
     return f32x4.splat(-Infinity);
   }
-  @inline first<_W>(p: Place, to: usize): v128 {
+  @inline known<_W>(p: Place, to: usize): v128 {
     return this.start();
   }
-  @inline second<_W>(p: Place, to: usize): v128 {
-    return this.start();
+  @inline step<_W>(a: v128, v: v128, g: v128, q: usize): v128 {
+    return f32x4.pmax(a, v);
   }
-  @inline step<W>(p: Place, a: v128, b: v128, g: v128, q: usize): v128 {
-    return f32x4.pmax(a, changetype<W>(0).load(q));
-  }
-  @inline finish<W>(p: Place, a: v128, to: usize): void {
+  @inline finish<W>(p: Place, a: v128, at: v128, to: usize): void {
     changetype<W>(0).store(to, a);
+  }
+}
+
+/** Likewise, and where it is, counted from the image: the first of equals; -1 where there is none. */
+@final
+@unmanaged
+class LargestPlace {
+  @inline places(): bool {
+    return true;
+  }
+  @inline start(): v128 {
+    return f32x4.splat(-Infinity);
+  }
+  @inline known<_W>(p: Place, to: usize): v128 {
+    return this.start();
+  }
+  @inline step<_W>(a: v128, v: v128, g: v128, q: usize): v128 {
+    return f32x4.pmax(a, v);
+  }
+  @inline finish<W>(p: Place, a: v128, at: v128, to: usize): void {
+    changetype<W>(0).store(to, a);
+    changetype<W>(0).store(to + p.toShift, at);
   }
 }
 
@@ -62,129 +81,97 @@ class Largest {
 @final
 @unmanaged
 class Mean {
+  @inline places(): bool {
+    return false;
+  }
   @inline start(): v128 {
     return f32x4.splat(0);
   }
-  @inline first<_W>(p: Place, to: usize): v128 {
+  @inline known<_W>(p: Place, to: usize): v128 {
     return this.start();
   }
-  @inline second<_W>(p: Place, to: usize): v128 {
-    return this.start();
+  @inline step<_W>(a: v128, v: v128, g: v128, q: usize): v128 {
+    return f32x4.add(a, v);
   }
-  @inline step<W>(p: Place, a: v128, b: v128, g: v128, q: usize): v128 {
-    return f32x4.add(a, changetype<W>(0).load(q));
-  }
-  @inline finish<W>(p: Place, a: v128, to: usize): void {
+  @inline finish<W>(p: Place, a: v128, at: v128, to: usize): void {
     changetype<W>(0).store(to, f32x4.div(a, f32x4.splat(p.share)));
   }
-}
-
-/** y, or NaN, which nothing equals, where no element was greater than -Infinity. */
-@inline
-function found<W>(to: usize): v128 {
-  const y = changetype<W>(0).load(to);
-  return f32x4.sub(y, v128.and(y, f32x4.eq(y, f32x4.splat(-Infinity))));
-}
-
-/** Where the first element is that equals y, counted from the image; -1 if there is none. */
-@final
-@unmanaged
-class Position {
-  @inline start(): v128 {
-    return i32x4.splat(-1);
-  }
-  @inline first<W>(p: Place, to: usize): v128 {
-    return found<W>(to);
-  }
-  @inline second<_W>(p: Place, to: usize): v128 {
-    return this.start();
-  }
-  @inline step<W>(p: Place, a: v128, b: v128, g: v128, q: usize): v128 {
-    const hit = v128.and(f32x4.eq(changetype<W>(0).load(q), b), i32x4.eq(a, this.start()));
-    return v128.bitselect(i32x4.add(i32x4.splat(<i32>((q - p.image) >> 2)), i32x4(0, 1, 2, 3)), a, hit);
-  }
-  @inline finish<W>(p: Place, a: v128, to: usize): void {
-    changetype<W>(0).store(to + p.toShift, a);
-  }
-}
-
-/** Adds the gradient where the greatest element is. */
-@final
-@unmanaged
-class LargestBackward {
-  @inline start(): v128 {
-    return i32x4.splat(0);
-  }
-  @inline first<W>(p: Place, to: usize): v128 {
-    return found<W>(to);
-  }
-  @inline second<W>(p: Place, to: usize): v128 {
-    return changetype<W>(0).load(to + p.toShift);
-  }
-  @inline step<W>(p: Place, a: v128, b: v128, g: v128, q: usize): v128 {
-    const w = changetype<W>(0);
-    const hit = v128.andnot(f32x4.eq(w.load(q), b), a);
-    const to = q + p.fromShift;
-    const take = v128.and(g, hit);
-    w.store(to, p.shared ? f32x4.add(w.load(to), take) : take);
-    return v128.or(a, hit);
-  }
-  @inline finish<_W>(p: Place, a: v128, to: usize): void {}
 }
 
 /** Adds a share of the gradient to each element. */
 @final
 @unmanaged
 class MeanBackward {
+  @inline places(): bool {
+    return false;
+  }
   @inline start(): v128 {
-    return i32x4.splat(0);
+    return f32x4.splat(0);
   }
-  @inline first<_W>(p: Place, to: usize): v128 {
-    return this.start();
-  }
-  @inline second<W>(p: Place, to: usize): v128 {
+  @inline known<W>(p: Place, to: usize): v128 {
     return f32x4.mul(changetype<W>(0).load(to), f32x4.splat(p.share));
   }
-  @inline step<W>(p: Place, a: v128, b: v128, g: v128, q: usize): v128 {
-    changetype<W>(0).store(q, f32x4.add(changetype<W>(0).load(q), g));
+  @inline step<W>(a: v128, v: v128, g: v128, q: usize): v128 {
+    changetype<W>(0).store(q, f32x4.add(v, g));
     return a;
   }
-  @inline finish<_W>(p: Place, a: v128, to: usize): void {}
+  @inline finish<_W>(p: Place, a: v128, at: v128, to: usize): void {}
+}
+
+/** Where the greatest element is: it was a at `at`, and now comes v, so many bytes from the image. */
+@inline
+function placed(at: v128, a: v128, v: v128, bytes: usize): v128 {
+  const here = i32x4.add(i32x4.splat(<i32>(bytes >> 2)), i32x4(0, 1, 2, 3));
+  return v128.bitselect(here, at, f32x4.gt(v, a));
 }
 
 /** The window for channels c .. end, `bytes` at a time. */
 @inline
 function through<F, W>(p: Place, c: usize, end: usize, bytes: usize): void {
-  const f = changetype<F>(0);
+  const f = changetype<F>(0),
+    w = changetype<W>(0);
   const planes = p.planes,
     rows = p.rows,
     columns = p.columns,
     planeSkip = p.planeSkip,
     rowSkip = p.rowSkip,
-    pixel = p.pixel;
+    pixel = p.pixel,
+    image = p.image;
   const square = planes == 1 && rows == 2 && columns == 2;
   for (; c < end; c += bytes) {
     const to = p.to + c;
-    const b: v128 = f.first<W>(p, to),
-      g: v128 = f.second<W>(p, to);
+    const g: v128 = f.known<W>(p, to);
     let a: v128 = f.start(),
+      at = i32x4.splat(-1),
       q = p.from + c;
     if (square) {
       // The window of most nets, without loops.
-      a = f.step<W>(p, a, b, g, q);
-      a = f.step<W>(p, a, b, g, q + pixel);
+      let v: v128 = w.load(q);
+      if (f.places()) at = placed(at, a, v, q - image);
+      a = f.step<W>(a, v, g, q);
+      v = w.load(q + pixel);
+      if (f.places()) at = placed(at, a, v, q + pixel - image);
+      a = f.step<W>(a, v, g, q + pixel);
       q += 2 * pixel + rowSkip;
-      a = f.step<W>(p, a, b, g, q);
-      a = f.step<W>(p, a, b, g, q + pixel);
-      f.finish<W>(p, a, to);
+      v = w.load(q);
+      if (f.places()) at = placed(at, a, v, q - image);
+      a = f.step<W>(a, v, g, q);
+      v = w.load(q + pixel);
+      if (f.places()) at = placed(at, a, v, q + pixel - image);
+      a = f.step<W>(a, v, g, q + pixel);
+      f.finish<W>(p, a, at, to);
       continue;
     }
     for (let i = planes; i > 0; i--, q += planeSkip) {
       for (let j = rows; j > 0; j--, q += rowSkip) {
-        for (let k = columns; k > 0; k--, q += pixel) a = f.step<W>(p, a, b, g, q);
+        for (let k = columns; k > 0; k--, q += pixel) {
+          const v: v128 = w.load(q);
+          if (f.places()) at = placed(at, a, v, q - image);
+          a = f.step<W>(a, v, g, q);
+        }
       }
     }
-    f.finish<W>(p, a, to);
+    f.finish<W>(p, a, at, to);
   }
 }
 
@@ -198,10 +185,9 @@ function window<F>(p: Place): void {
 /** What windows are gone through for. */
 enum Mode {
   MAX = 0,
-  MEAN = 1,
-  POSITION = 2,
-  MAX_BACKWARD = 3,
-  MEAN_BACKWARD = 4,
+  MAX_PLACE = 1,
+  MEAN = 2,
+  MEAN_BACKWARD = 3,
 }
 
 /** Elements of window o on the axis: there may be none. */
@@ -213,9 +199,8 @@ function on(axis: Sliding, o: i32): i32 {
 /** The window of p, for what `mode` says. */
 function visit(mode: Mode, p: Place): void {
   if (mode == Mode.MAX) window<Largest>(p);
+  else if (mode == Mode.MAX_PLACE) window<LargestPlace>(p);
   else if (mode == Mode.MEAN) window<Mean>(p);
-  else if (mode == Mode.POSITION) window<Position>(p);
-  else if (mode == Mode.MAX_BACKWARD) window<LargestBackward>(p);
   else window<MeanBackward>(p);
 }
 
@@ -264,16 +249,22 @@ function scanLast(mode: Mode, x: usize, to: usize, p: Place, dims: usize): void 
     for (let z = 0; z < d.windows; z++)
       for (let i = 0; i < h.windows; i++)
         for (let j = 0; j < w.windows; j++) {
-          find(p, dims, z, i, j, row, plane, volume != 0 && mode != Mode.POSITION);
+          find(p, dims, z, i, j, row, plane, volume != 0);
           p.share = mode == Mode.MEAN_BACKWARD ? whole : <f32>max(p.planes * p.rows * p.columns, volume);
           visit(mode, p);
           p.to += pixel;
         }
 }
 
-/** y = the greatest element of each window (TensorFlow's max_pool). workspace: 96 bytes. Overwrites. */
-export function max_pool_last_forward_f32(y: usize, x: usize, workspace: usize, dims: usize): void {
-  scanLast(Mode.MAX, x, y, changetype<Place>(workspace), dims);
+/**
+ * y = the greatest element of each window (TensorFlow's max_pool). index: 0, or where in its image each y stands (i32),
+ * or -1 where a window has none (max_pool_with_argmax). workspace: 96 bytes. Overwrites. Reversed by
+ * max_pool_backward_f32, the planes being whole images.
+ */
+export function max_pool_last_forward_f32(y: usize, index: usize, x: usize, workspace: usize, dims: usize): void {
+  const p = changetype<Place>(workspace);
+  p.toShift = index - y;
+  scanLast(index ? Mode.MAX_PLACE : Mode.MAX, x, y, p, dims);
 }
 
 /** y = the mean of each window (TensorFlow's avg_pool). Otherwise as max_pool_last_forward_f32. */
@@ -281,47 +272,11 @@ export function avg_pool_last_forward_f32(y: usize, x: usize, workspace: usize, 
   scanLast(Mode.MEAN, x, y, changetype<Place>(workspace), dims);
 }
 
-/**
- * index = where in its image each y of max_pool_last_forward_f32 stands (i32), the first of equals whatever `volume`
- * says, or -1 (TensorFlow's max_pool_with_argmax). Overwrites.
- */
-export function max_pool_last_index_f32(index: usize, y: usize, x: usize, workspace: usize, dims: usize): void {
-  const p = changetype<Place>(workspace);
-  p.toShift = index - y;
-  scanLast(Mode.POSITION, x, y, p, dims);
-}
-
-/** Whether every element is in just one window, as in most nets. */
-function isCut(dims: usize): bool {
-  for (let i: usize = 0; i < 3; i++) {
-    const axis = changetype<Sliding>(dims + 8 + i * AXIS);
-    if (axis.kernel != axis.stride || axis.padding != 0 || axis.windows * axis.stride != axis.size) return false;
-  }
-  return true;
-}
-
 /** Bytes of x. */
 function bytesOf(dims: usize): usize {
   let elements = load<i32>(dims) * load<i32>(dims, 4);
   for (let i: usize = 0; i < 3; i++) elements *= changetype<Sliding>(dims + 8 + i * AXIS).size;
   return (<usize>elements) << 2;
-}
-
-/** Reverses y of max_pool_last_forward_f32: dx = the sum of g over the windows whose y it is. Overwrites. */
-export function max_pool_last_backward_f32(
-  dx: usize,
-  g: usize,
-  x: usize,
-  y: usize,
-  workspace: usize,
-  dims: usize,
-): void {
-  const p = changetype<Place>(workspace);
-  p.shared = !isCut(dims);
-  if (p.shared) memory.fill(dx, 0, bytesOf(dims));
-  p.fromShift = dx - x;
-  p.toShift = g - y;
-  scanLast(Mode.MAX_BACKWARD, x, y, p, dims);
 }
 
 /** Reverses avg_pool_last_forward_f32 as TensorFlow.js does: dx = the sum of g / size over windows. Overwrites. */

@@ -96,7 +96,7 @@ export function adaptive_max_pool_forward_f32(y: usize, index: usize, x: usize, 
 
 /**
  * Reverses max_pool_forward_f32 and adaptive_max_pool_forward_f32: dx[p, index[p, i]] = the sum over i of g[p, i], in
- * their order, and 0 elsewhere, for dx[planes, size], g and index [planes, n].
+ * their order, and 0 elsewhere, for dx[planes, size], g and index [planes, n]. An index that is not in a plane has none.
  */
 export function max_pool_backward_f32(dx: usize, g: usize, index: usize, planes: i32, size: i32, n: i32): void {
   const plane = (<usize>size) << 2,
@@ -106,7 +106,9 @@ export function max_pool_backward_f32(dx: usize, g: usize, index: usize, planes:
     memory.fill(dx, 0, <usize>some * plane);
     for (let p = some; p > 0; p--, dx += plane, g += end, index += end) {
       for (let i: usize = 0; i < end; i += 4) {
-        const to = dx + ((<usize>load<u32>(index + i)) << 2);
+        const at = load<u32>(index + i);
+        if (at >= <u32>size) continue;
+        const to = dx + ((<usize>at) << 2);
         store<f32>(to, load<f32>(to) + load<f32>(g + i));
       }
     }

@@ -1,7 +1,7 @@
 // Pooling of planes, each for itself.
 
 import { optional } from '../lookup.ts';
-import { indices, input, kernel, list, output, size, workspace } from './descriptor.ts';
+import { indices, input, kernel, list, maybe, output, size, workspace } from './descriptor.ts';
 
 const axis = [25, 12, 2, 2, 0, 1];
 
@@ -126,25 +126,17 @@ const written = <T extends ReturnType<typeof input>>(spec: T): T => ({ ...spec, 
 /** Of channels-last images and volumes, as TensorFlow.js pools. */
 export const poolLastKernels = optional(() => ({
   max_pool_last_forward_f32: kernel(
-    { y: written(lastResult()), x: lastImage(), workspace, dims: lastWindows },
-    byImage,
-  ),
-  avg_pool_last_forward_f32: kernel(
-    { y: written(lastResult()), x: lastImage(), workspace, dims: lastWindows },
-    byImage,
-  ),
-  max_pool_last_index_f32: kernel(
     {
-      index: output('i32', 'batch', 'windows', 'channels'),
-      y: lastResult(),
+      y: written(lastResult()),
+      index: maybe(output('i32', 'batch', 'windows', 'channels')),
       x: lastImage(),
       workspace,
       dims: lastWindows,
     },
     byImage,
   ),
-  max_pool_last_backward_f32: kernel(
-    { dx: written(lastImage()), g: lastResult(), x: lastImage(), y: lastResult(), workspace, dims: lastWindows },
+  avg_pool_last_forward_f32: kernel(
+    { y: written(lastResult()), x: lastImage(), workspace, dims: lastWindows },
     byImage,
   ),
   avg_pool_last_backward_f32: kernel(

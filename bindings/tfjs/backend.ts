@@ -8,7 +8,9 @@ import {
   bytesOf,
   countOf,
   Data,
+  everySecond,
   type Held,
+  interleave,
   isNumber,
   isView,
   type Later,
@@ -16,20 +18,9 @@ import {
   type Tracer,
   withMemory,
 } from './data.ts';
-import type { Engine, Info, TfBackend, TfDtype, Values } from './engine.ts';
+import type { CpuBackend, Engine, Info, Runs, TfBackend, TfDtype, Values } from './engine.ts';
 import { keepKnown } from './known.ts';
 import { Waiting } from './later.ts';
-
-/** Methods of the cpu backend that its kernels call, and that make tensors of tfjs: they need classes of it. */
-interface CpuBackend {
-  bufferSync(this: Backend, info: Info): unknown;
-  makeOutput(this: Backend, values: Values, shape: readonly number[], dtype: TfDtype): unknown;
-}
-
-/** What computes a kernel: a row of the table. */
-interface Runs {
-  run(backend: Backend, inputs: object, attrs: unknown): Info | Info[];
-}
 
 export class Backend implements TfBackend {
   /** All kernels, which a recorder may replace while it traces. */
@@ -110,16 +101,14 @@ export class Backend implements TfBackend {
     this.#count--;
     data.owner = null;
     data.held = null;
+    if (data.peaks) this.letGo(data.peaks.index);
+    data.peaks = null;
     this.#release(data);
   }
 
   /** Gives memory back that nobody has any more, and that nothing waits to read. */
   readonly #release = (data: Data): void => {
-    const { place } = data;
-    if (data.owner || data.readers > 0 || !place) return;
-    data.place = null;
-    if (this.tracer) this.tracer.take(place);
-    else place.free();
+    if (!data.owner && data.readers === 0) this.#free(data);
   };
 
   /** Data of its own, its contents undefined; in `place`, where that is given. @throws OutOfMemoryError */
@@ -145,6 +134,11 @@ export class Backend implements TfBackend {
     const data = this.fresh(dtype, size);
     this.#temporary.push(data);
     return data;
+  }
+
+  /** Whether gradients of what runs may be asked for. */
+  get differentiates(): boolean {
+    return this.#engine.state.gradientDepth > 0;
   }
 
   /** The same data under another shape. */
@@ -193,9 +187,22 @@ export class Backend implements TfBackend {
   delay(shape: readonly number[], later: Later): Info {
     const dataId = this.placeless('float32', countOf(shape));
     this.#made.push(dataId);
-    this.#waiting.add(dataId, later);
-    if (this.#engine.state.profiling) this.settle(dataId);
+    this.delayMade(dataId, later);
     return { dataId, shape, dtype: 'float32' };
+  }
+
+  /** Likewise, for a result that was made: its memory goes back. */
+  delayMade(data: Data, later: Later): void {
+    this.#free(data);
+    this.#waiting.add(data, later);
+    if (this.#engine.state.profiling) this.settle(data);
+  }
+
+  #free(data: Data): void {
+    const { place } = data;
+    data.place = null;
+    if (place && this.tracer) this.tracer.take(place);
+    else place?.free();
   }
 
   /** Computes it, if it waits. @throws OutOfMemoryError, and it waits on */
@@ -260,8 +267,7 @@ export class Backend implements TfBackend {
   }
 
   write(values: Values, shape: readonly number[], dtype: TfDtype): Data {
-    if (this.tracer) return this.tracer.write(values, shape, dtype);
-    return this.#write(values, shape, dtype);
+    return this.tracer?.write(values, shape, dtype) ?? this.#write(values, shape, dtype);
   }
 
   #write(values: Held, shape: readonly number[], dtype: TfDtype): Data {
@@ -280,14 +286,11 @@ export class Backend implements TfBackend {
 
   /** Complex numbers as real and imaginary parts by turns. */
   #writeComplex(values: ArrayLike<number>, shape: readonly number[]): Data {
-    const part = (first: 0 | 1): Info & { readonly dataId: Data } => {
-      const numbers = new Float32Array(values.length / 2);
-      for (let i = 0; i < numbers.length; i++) numbers[i] = values[2 * i + first] as number;
-      return { dataId: this.#write(numbers, shape, 'float32'), shape, dtype: 'float32' };
-    };
-    const real = part(0);
+    const write = (first: 0 | 1): Data => this.#write(everySecond(values, first), shape, 'float32');
+    const part = (dataId: Data) => ({ dataId, shape, dtype: 'float32' }) as const;
+    const real = part(write(0));
     try {
-      const imag = part(1);
+      const imag = part(write(1));
       const data = this.#add(new Data(this, 'complex64', 0, null));
       data.complexTensorInfos = { real, imag };
       return data;
@@ -312,12 +315,7 @@ export class Backend implements TfBackend {
       const [real, imag] = [complexTensorInfos.real, complexTensorInfos.imag].map((part) =>
         this.readSync(part.dataId),
       ) as [ArrayLike<number>, ArrayLike<number>];
-      const both = new Float32Array(real.length * 2);
-      for (let i = 0; i < real.length; i++) {
-        both[2 * i] = real[i] as number;
-        both[2 * i + 1] = imag[i] as number;
-      }
-      return both;
+      return interleave(real, imag);
     }
     if (place) return new arrays[dtype as NumberDtype](data.look());
     if (isNumber(dtype)) return new arrays[dtype]((held ?? []) as ArrayLike<number>);

@@ -56,6 +56,14 @@ export function withMemory<T>(fn: () => T): T {
   }
 }
 
+/** Real and imaginary parts by turns, and one of the two out of both. */
+export function interleave(real: ArrayLike<number>, imag: ArrayLike<number>): Float32Array {
+  return Float32Array.from({ length: real.length * 2 }, (_, i) => (i & 1 ? imag : real)[i >> 1] as number);
+}
+export function everySecond(values: ArrayLike<number>, first: 0 | 1): Float32Array {
+  return Float32Array.from({ length: values.length / 2 }, (_, i) => values[2 * i + first] as number);
+}
+
 /** Numbers that are written one by one. */
 const FEW = 16;
 
@@ -65,12 +73,22 @@ export interface Later {
   readonly inputs: readonly Data[];
   compute(y: Data): void;
   /**
-   * Computes y, which is the result of the element by element kernel of that name for ours and `other`, without ours.
+   * Computes y, which is the result of the element by element kernel of that name for ours and `other`, without ours;
+   * of a kernel that takes one tensor, `other` is ours.
    * @returns whether it did
    */
   joins(kernel: string, y: Info & { readonly dataId: Data }, other: Info): boolean;
   /** Computes all that waits with it, where that is done as a whole. */
   readonly settle?: () => void;
+  /** What it is 1 for where that is above 0, else 0. */
+  readonly gate?: Data | undefined;
+}
+
+/** Where the greatest elements are that a pool took of x: by windows, counted from each image. */
+export interface Peaks {
+  readonly index: Data;
+  readonly x: Data;
+  readonly dims: readonly number[];
 }
 
 /** A backend, as its data sees it. */
@@ -97,6 +115,11 @@ export class Data implements Operand {
   held: Held = null;
   /** What is yet to compute its numbers. */
   later: Later | null = null;
+  /** What it is the relu() of, and what is the relu() of it. */
+  relu: Data | null = null;
+  positive: Data | null = null;
+  /** Of a pool. */
+  peaks: Peaks | null = null;
   /** How many kernels that wait are going to read it. */
   readers = 0;
   /** What tfjs keeps of it, and for which table: see known.ts. */

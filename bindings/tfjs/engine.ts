@@ -43,9 +43,20 @@ export interface Table {
   delete(id: object): boolean;
 }
 
+/** What computes a kernel: a row of the table. */
+export interface Runs {
+  run(backend: object, inputs: object, attrs: unknown): Info | Info[];
+}
+
+/** Methods of the cpu backend that its kernels call on ours, and that make tensors of tfjs: they need classes of it. */
+export interface CpuBackend {
+  bufferSync(this: object, info: Info): unknown;
+  makeOutput(this: object, values: Values, shape: readonly number[], dtype: TfDtype): unknown;
+}
+
 /** The part of tfjs's engine that is used here. */
 export interface Engine {
-  readonly state: { readonly profiling: boolean; tensorInfo: Table };
+  readonly state: { readonly profiling: boolean; readonly gradientDepth: number; tensorInfo: Table };
   registerBackend(name: string, factory: () => unknown, priority: number): boolean;
   findBackendFactory(name: string): unknown;
   findBackend(name: string): object | null;

@@ -84,7 +84,7 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
     // The terms come in the order of NCHW, which is that of NHWC too where there is one input channel.
     const names = {
       nchw: ['3x3', '3x3, stride 2', 'depthwise 3x3', 'groups'],
-      nhwc: ['more outputs than one', 'groups of one input', 'depthwise 5x5'],
+      nhwc: ['more outputs than one', '32 outputs of one', 'groups of one input', 'depthwise 5x5'],
     }[layout];
     for (const [, shape] of shapes.filter(([name]) => names.includes(name))) {
       const given = tensors(shape, random('order'));

@@ -95,6 +95,7 @@ export const shapes: readonly (readonly [string, Shape])[] = [
   ['depthwise 7x7, band by band', square([1, 1], axis(83, 7, 1, 3))],
   ['depthwise 3x3, small', square([1, 1], axis(3, 3, 1, 1), { groups: 3, batch: 2 })],
   ['depthwise over one axis', { batch: 2, groups: 3, ins: 1, outs: 1, axes: [NONE, NONE, axis(19, 4, 2, 1)] }],
+  ['32 outputs of one', square([1, 32], axis(7, 3, 2, 1), { batch: 2 })],
   ['more outputs than one', square([1, 5], axis(9, 3, 1, 1), { batch: 2 })],
   ['one axis', { batch: 3, groups: 1, ins: 4, outs: 6, axes: [NONE, NONE, axis(37, 5, 2, 2)] }],
   ['three axes', { batch: 2, groups: 2, ins: 2, outs: 3, axes: [axis(4, 2), axis(5, 3, 2, 1), axis(6, 3, 1, 1, 2)] }],

@@ -76,7 +76,42 @@ const STARTS: Readonly<Record<string, readonly [make: () => tf.Tensor4D, start: 
   'a convolution': [() => finite(7, SHAPE) as tf.Tensor4D, (x) => tf.conv2d(x, filter(), 1, 'same')],
 };
 
+/** What may stand between a convolution and the sum that is differentiated. */
+const BEHIND: Readonly<Record<string, (sums: tf.Tensor4D) => tf.Tensor>> = {
+  'a relu': (sums) => tf.relu(sums),
+  'a relu and a pool': (sums) => tf.maxPool(tf.relu(sums), 2, 2, 'valid'),
+  'a relu and a pool whose windows overlap': (sums) => tf.maxPool(tf.relu(sums), 3, 2, 'same'),
+  'a relu that two pools read': (sums) => {
+    const y = tf.relu(sums);
+    return tf.add(tf.maxPool(y, 2, 2, 'valid'), tf.maxPool(y, 3, 2, 'same'));
+  },
+  'a pool': (sums) => tf.maxPool(sums, 2, 2, 'valid'),
+  'a pool and a relu': (sums) => tf.relu(tf.maxPool(sums, 2, 2, 'valid')),
+  'a leaky relu and a pool': (sums) => tf.maxPool(tf.leakyRelu(sums, 0.1), 2, 2, 'valid'),
+  'a relu and the sums themselves': (sums) => tf.mul(tf.maxPool(tf.relu(sums), 1, 1, 'valid'), tf.sin(sums)),
+  'a sigmoid': (sums) => tf.sigmoid(sums),
+};
+
 describe('kernels that wait', () => {
+  for (const [name, behind] of Object.entries(BEHIND))
+    it(`give the gradients of a convolution, a bias and ${name}`, async () => {
+      const before = blocks();
+      const make = (): tf.Tensor => {
+        const given = [finite(7, SHAPE), filter(), finite(5, [16])];
+        const loss = (x: tf.Tensor, w: tf.Tensor, b: tf.Tensor): tf.Tensor => {
+          const y = behind(tf.add(tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same'), b));
+          return tf.sum(tf.mul(y, tf.reshape(tf.cos(tf.range(0, y.size)), y.shape)));
+        };
+        const { value, grads } = tf.valueAndGrads(loss)(given);
+        return tf.concat([value, ...grads].map((x) => tf.reshape(x, [x.size])));
+      };
+      const expected = await atOnce(make);
+      const got = tf.tidy(() => make().dataSync<'float32'>());
+      const most = expected.reduce((top, v) => Math.max(top, Math.abs(v)), 1);
+      expect(got.every((v, i) => Math.abs(v - (expected[i] as number)) < 1e-6 * most)).toBe(true);
+      expect(blocks()).toBe(before);
+    });
+
   for (const [start, [input, begin]] of Object.entries(STARTS))
     for (const [use, finish] of Object.entries(USES))
       it(`${start}, then ${use}`, async () => {

@@ -216,6 +216,80 @@ function slideRow(s: Row, from: i32, to: i32): void {
     finish(s.to + <usize>from * s.toPixel, s.toPixel, to - from, s.channels, s.bias, s.act);
 }
 
+/** 16 results at a time of one channel: of pixel o, by taps t0 .. t1, or of it and the next one. */
+@inline
+function sixteen(s: Row, o: i32, two: bool, t0: i32, t1: i32): void {
+  const w = s.window(2);
+  const end = (<usize>s.channels) << 2,
+    pixel = <usize>w.scale * s.fromPixel,
+    step = <usize>w.step * s.fromPixel,
+    next = s.columnStep,
+    first = <usize>(o * w.scale + w.shift + t0 * w.step) * s.fromPixel;
+  const none = f32x4.splat(0);
+  for (let c: usize = 0; c < end; c += 64) {
+    let a0 = none,
+      a1 = none,
+      a2 = none,
+      a3 = none,
+      b0 = none,
+      b1 = none,
+      b2 = none,
+      b3 = none;
+    for (let i: i32 = 0; i < s.count; i++) {
+      let p = s.source(i) + first,
+        q = s.weight(i) + <usize>t0 * next + c;
+      for (let t = t0; t < t1; t++, p += step, q += next) {
+        const x = v128.load32_splat(p),
+          y = two ? v128.load32_splat(p + pixel) : none;
+        let v = v128.load(q);
+        a0 = madd(x, v, a0);
+        if (two) b0 = madd(y, v, b0);
+        v = v128.load(q, 16);
+        a1 = madd(x, v, a1);
+        if (two) b1 = madd(y, v, b1);
+        v = v128.load(q, 32);
+        a2 = madd(x, v, a2);
+        if (two) b2 = madd(y, v, b2);
+        v = v128.load(q, 48);
+        a3 = madd(x, v, a3);
+        if (two) b3 = madd(y, v, b3);
+      }
+    }
+    const to = s.to + <usize>o * s.toPixel + c;
+    v128.store(to, a0);
+    v128.store(to, a1, 16);
+    v128.store(to, a2, 32);
+    v128.store(to, a3, 48);
+    if (!two) continue;
+    const beside = to + s.toPixel;
+    v128.store(beside, b0);
+    v128.store(beside, b1, 16);
+    v128.store(beside, b2, 32);
+    v128.store(beside, b3, 48);
+  }
+}
+
+/** One row of pixels, whose channels, a multiple of 16, are all of the image's only one. */
+export function makeResults(s: Row): void {
+  const w = s.window(2);
+  const end = w.outputs;
+  let o: i32 = 0;
+  while (o < end) {
+    const at = o * w.scale + w.shift;
+    let t0: i32 = 0,
+      t1 = w.taps;
+    while (t0 < t1 && <u32>(at + t0 * w.step) >= <u32>w.size) t0++;
+    while (t0 < t1 && <u32>(at + (t1 - 1) * w.step) >= <u32>w.size) t1--;
+    // Forward, taps and pixels count upwards: the next pixel has all taps that the last one reaches.
+    const last = at + w.scale + (w.taps - 1) * w.step;
+    if (t0 == 0 && o + 1 < end && w.taps > 0 && last < w.size) {
+      sixteen(s, o, true, 0, w.taps);
+      o += 2;
+    } else sixteen(s, o++, false, t0, t1);
+  }
+  if (s.bias != 0 || s.act != ACT_NONE) finish(s.to, s.toPixel, end, s.channels, s.bias, s.act);
+}
+
 /** One row of pixels. */
 export function makeRow(s: Row): void {
   const w = s.window(2);

@@ -5,7 +5,7 @@ import { Four, One } from "../../gemm/vectors";
 import { madd } from "../../lanes";
 import { beat } from "../../program/threads";
 import { Geometry, PhaseTaps, readForward } from "../geometry";
-import { makeRow, Row } from "./nhwc-row";
+import { makeResults, makeRow, Row } from "./nhwc-row";
 
 /** All rows: images `images` to `to`, whose planes and rows are as many bytes apart. */
 function makeRows(
@@ -45,7 +45,7 @@ function pixelBytes(g: Geometry): usize {
   return (<usize>(g.outImage / g.outPixels())) << 2;
 }
 
-/** conv_nhwc_forward_f32 for depthwise convolutions. */
+/** conv_nhwc_forward_f32 for depthwise convolutions, and for one channel with a multiple of 16 results. */
 export function nhwcForward(
   y: usize,
   x: usize,
@@ -61,10 +61,11 @@ export function nhwcForward(
   const bytes = pixelBytes(g);
   readForward(s.window(0), g);
   kernel(s, w, g, bytes);
-  s.toPixel = s.fromPixel = bytes;
+  s.toPixel = bytes;
+  s.fromPixel = g.inPixels() > 0 ? (<usize>(g.inImage / g.inPixels())) << 2 : 0;
   s.bias = bias;
   s.act = act;
-  s.channels = g.groups;
+  s.channels = g.groups * g.outChannels;
   const line = bytes * <usize>g.axis(2).outputs;
   const rows = g.axis(1).outputs,
     planes = g.axis(0).outputs;
@@ -74,7 +75,8 @@ export function nhwcForward(
       image = plane / planes;
     s.find(x + <usize>image * g.inImageBytes(), plane - image * planes, i - plane * rows);
     s.to = y;
-    makeRow(s);
+    if (g.outChannels == 1) makeRow(s);
+    else makeResults(s);
     y += line;
   }
 }

@@ -163,7 +163,20 @@ function convolveLater(backend: Backend, conv: Conv, inputs: readonly [Data, Dat
     joins: (kernel, y, bias) => {
       const ends = y.shape[y.shape.length - 1] === conv.out && sameShape(bias.shape, [conv.out]);
       if (kernel !== 'Add' || y.dataId.size !== numelOf(conv.y) || !ends) return false;
-      compute(backend, y.dataId, inputs, shape, conv, backend.at(bias), 0);
+      const by = backend.at(bias);
+      const run = (to: Data, act: 0 | 1): void => compute(backend, to, inputs, shape, conv, by, act);
+      if (!backend.differentiates) run(y.dataId, 0);
+      // Nor do gradients look at it, where a relu() follows: the step of that is the step of this.
+      else
+        backend.delayMade(y.dataId, {
+          inputs: [...inputs, by],
+          compute: (to) => run(to, 0),
+          joins: (next, { dataId }) => {
+            if (next !== 'Relu') return false;
+            run(dataId, 1);
+            return true;
+          },
+        });
       return true;
     },
   });

@@ -1,8 +1,7 @@
 // Pools of images and volumes, whose channels are the last dim.
-import { poolLastKernels } from '../../generated/kernel-calls.ts';
-import type { Kernels } from '../../kernels/table.ts';
+import { poolKernels, poolLastKernels } from '../../generated/kernel-calls.ts';
 import { formatShape, ShapeError } from '../../memory/errors.ts';
-import { type Shape, sameShape } from '../../sizes.ts';
+import { numelOf, type Shape, sameShape } from '../../sizes.ts';
 import type { Backend } from '../backend.ts';
 import type { Data } from '../data.ts';
 import type { Info } from '../engine.ts';
@@ -39,32 +38,76 @@ function measure(op: string, x: Shape, { filterSize, dilations: _, ...windows }:
 
 const isLast = (_: object, { dataFormat }: Pool): boolean => !dataFormat || dataFormat.endsWith('C');
 
-type Forward = (k: Kernels, call: { readonly y: Data; readonly x: Data; readonly dims: readonly number[] }) => void;
-const maximum: Forward = (kernels, call) => kernels.max_pool_last_forward_f32(call);
-const mean: Forward = (kernels, call) => kernels.avg_pool_last_forward_f32(call);
-
-const forward = (op: string, compute: Forward): Row =>
+/** The greatest of each window; while gradients are asked for, also where they are. */
+const max = (op: string): Row =>
   row(
     { x: F },
     (backend, { x }, attrs: Pool) => {
       const { y: shape, same, dims } = measure(op, x.shape, attrs);
       if (same) return backend.share(x, x.shape);
       const y = backend.make(shape, 'float32');
-      compute(backend.kernels, { y: y.dataId, x: backend.at(x), dims });
+      const from = backend.at(x);
+      const index = backend.differentiates ? backend.temporary(y.dataId.size, 'int32') : null;
+      backend.kernels.max_pool_last_forward_f32({ y: y.dataId, index, x: from, dims });
+      if (index) {
+        // It stays as long as y does.
+        index.readers++;
+        y.dataId.peaks = { index, x: from, dims };
+      }
       return y;
     },
     isLast,
   );
 
+/** Where the greatest are: as the pool has found them, if it was this one. */
+function places(backend: Backend, x: Data, y: Data, dims: readonly number[]): Data {
+  const { peaks } = y;
+  if (peaks?.x === x && sameShape(peaks.dims, dims)) return peaks.index;
+  const [again, index] = [backend.temporary(y.size, 'float32'), backend.temporary(y.size, 'int32')];
+  backend.kernels.max_pool_last_forward_f32({ y: again, index, x, dims });
+  return index;
+}
+
+/**
+ * The gradient goes where the greatest are. Where it is then multiplied by the step of the relu() in front of the pool,
+ * that is done before it is spread: it has as many elements as there are windows, and what a window takes is above 0
+ * where the element is that it came from.
+ */
 const maxBackward = (op: string): Row =>
   row(
     { dy: F, input: F, output: F },
     (backend, { dy, input, output }, attrs: Pool) => {
-      const { y, dims } = measure(op, input.shape, attrs);
-      const [g, top] = [dy, output].map((info) => beginning(backend, op, info, y)) as [Data, Data];
-      const dx = backend.make(input.shape, 'float32');
-      backend.kernels.max_pool_last_backward_f32({ dx: dx.dataId, g, x: backend.at(input), y: top, dims });
-      return dx;
+      const { y: shape, dims } = measure(op, input.shape, attrs);
+      const [g, y] = [dy, output].map((info) => beginning(backend, op, info, shape)) as [Data, Data];
+      const x = backend.at(input);
+      const index = places(backend, x, y, dims);
+      const [planes, ...image] = input.shape as [number, ...number[]];
+      const sizes = { planes, plane: numelOf(image), windows: numelOf(shape.slice(1)) };
+      return backend.delay(input.shape, {
+        inputs: [g, index, y],
+        compute: (dx) => backend.kernels.max_pool_backward_f32({ dx, g, index, ...sizes }),
+        joins: (kernel, { dataId: dx }, other) => {
+          const gate = backend.at(other).later?.gate;
+          if (kernel !== 'Multiply' || !gate || gate !== x.relu || dx.size !== x.size) return false;
+          const above = backend.temporary(g.size, 'float32');
+          backend.kernels.step_backward_f32({ dx: above, g, saved: y, n: g.size, alpha: 0 });
+          backend.kernels.max_pool_backward_f32({ dx, g: above, index, ...sizes });
+          return true;
+        },
+      });
+    },
+    isLast,
+  );
+
+const avg = (op: string): Row =>
+  row(
+    { x: F },
+    (backend, { x }, attrs: Pool) => {
+      const { y: shape, same, dims } = measure(op, x.shape, attrs);
+      if (same) return backend.share(x, x.shape);
+      const y = backend.make(shape, 'float32');
+      backend.kernels.avg_pool_last_forward_f32({ y: y.dataId, x: backend.at(x), dims });
+      return y;
     },
     isLast,
   );
@@ -86,22 +129,20 @@ const avgBackward = (op: string): Row =>
 function withPlaces(backend: Backend, x: Info, attrs: Pool & { readonly includeBatchInIndex?: boolean }): Info[] {
   const { y: shape, dims } = measure('maxPoolWithArgmax', x.shape, attrs);
   const [y, index] = [backend.make(shape, 'float32'), backend.make(shape, 'int32')];
-  const from = backend.at(x);
-  backend.kernels.max_pool_last_forward_f32({ y: y.dataId, x: from, dims });
   const [batch, ...rest] = dims as [number, ...number[]];
   // All images as the planes of one.
   const places = attrs.includeBatchInIndex ? [1, rest[0] as number, batch, batch, ...rest.slice(3)] : dims;
-  backend.kernels.max_pool_last_index_f32({ index: index.dataId, y: y.dataId, x: from, dims: places });
+  backend.kernels.max_pool_last_forward_f32({ y: y.dataId, index: index.dataId, x: backend.at(x), dims: places });
   return [y, index];
 }
 
 export const pool: Family = {
-  kernels: [poolLastKernels],
+  kernels: [poolKernels, poolLastKernels],
   rows: {
-    MaxPool: forward('maxPool', maximum),
-    AvgPool: forward('avgPool', mean),
-    MaxPool3D: forward('maxPool3d', maximum),
-    AvgPool3D: forward('avgPool3d', mean),
+    MaxPool: max('maxPool'),
+    AvgPool: avg('avgPool'),
+    MaxPool3D: max('maxPool3d'),
+    AvgPool3D: avg('avgPool3d'),
     MaxPoolGrad: maxBackward('maxPoolGrad'),
     MaxPool3DGrad: maxBackward('maxPool3dGrad'),
     AvgPoolGrad: avgBackward('avgPoolGrad'),

@@ -141,12 +141,15 @@ const step = unary<{ alpha: number }>((k, { y, x, n }, { alpha }) => k.step_forw
 /** A step, as the gradient of relu() has it, waits for the gradient that it is multiplied by. */
 function stepLater(backend: Backend, inputs: object, attrs: unknown): Info | Info[] {
   const info = (inputs as { readonly x: Info }).x;
-  const x = backend.at(info);
+  const of = backend.at(info);
+  // What relu() made of what is yet to be computed has the same step.
+  const x = of.later && of.positive?.place ? of.positive : of;
   const n = numelOf(info.shape);
   if (info.dtype !== 'float32' || n < WORTH) return step.run(backend, inputs, attrs);
   const { alpha } = attrs as { readonly alpha: number };
   return backend.delay(info.shape, {
     inputs: [x],
+    gate: alpha === 0 ? of : undefined,
     compute: (y) => backend.kernels.step_forward_f32({ y, x, n, alpha }),
     joins: (kernel, { dataId: dx }, other) => {
       if (kernel !== 'Multiply' || dx.size !== n || numelOf(other.shape) !== n) return false;
@@ -158,7 +161,12 @@ function stepLater(backend: Backend, inputs: object, attrs: unknown): Info | Inf
 
 const activations: Readonly<Record<string, Row>> = {
   Relu: unary(
-    (k, call) => k.relu_forward_f32(call),
+    (k, { y, x, n }) => {
+      const result = { dataId: y, shape: [n], dtype: 'float32' } as const;
+      if (x.later?.joins('Relu', result, { ...result, dataId: x })) x.positive = y;
+      else k.relu_forward_f32({ y, x, n });
+      y.relu = x;
+    },
     (_, call, __, backend) => clampIntegers(backend, call, 0, 2 ** 31),
   ),
   Relu6: unary(
