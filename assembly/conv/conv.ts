@@ -4,11 +4,12 @@ import { ACT_NONE } from "../gemm/epilogue";
 import { depthwiseBackwardWeight, depthwiseOutputs } from "./depthwise/depthwise";
 import { directBackwardInput, directBackwardWeight, directForward } from "./direct/direct";
 import { Geometry, readForward } from "./geometry";
-import { Igemm, igemmIn } from "./igemm/igemm";
+import { igemmIn } from "./igemm/igemm";
 import { Im2colPixels, Im2colTaps } from "./igemm/im2col";
-import { finishPixels, ImageStore } from "./igemm/store";
-import { Gradient, Weights, WeightsTransposed } from "./igemm/weights";
-import { ConvAlgorithm, ConvDirection, ConvLayout, everyPhase, selectConv } from "./select";
+import { ImageStore, TapStore } from "./igemm/store";
+import { Gradient, Weights } from "./igemm/weights";
+import { zeros } from "./rows";
+import { ConvAlgorithm, ConvDirection, ConvLayout, isPointwise, selectConv } from "./select";
 import { WinogradWeight } from "./winograd/weight";
 import { Winograd } from "./winograd/winograd";
 
@@ -71,19 +72,47 @@ export function conv_forward_f32(
     }
     return;
   }
+  product(y, x, w, bias, act, workspace, g, false);
+}
+
+/** conv_forward_f32 by a product and, `turned`, conv_backward_input_f32 of a pointwise convolution: to y and to dx. */
+function product(
+  to: usize,
+  from: usize,
+  w: usize,
+  bias: usize,
+  act: i32,
+  workspace: usize,
+  g: Geometry,
+  turned: bool,
+): void {
+  const inBytes = (<usize>g.inPixels()) << 2,
+    pixels = g.outPixels(),
+    outBytes = (<usize>pixels) << 2;
+  const taps = g.inChannels * g.kernelSize(),
+    lineBytes = (<usize>taps) << 2,
+    weights = lineBytes * <usize>g.outChannels;
+  const rows = turned ? g.inChannels : g.outChannels,
+    steps = turned ? g.outChannels : g.inChannels,
+    fromImage = turned ? g.outImageBytes() : g.inImageBytes(),
+    toImage = turned ? g.inImageBytes() : g.outImageBytes();
   const job = igemmIn<ImageStore, Weights, Im2colPixels>(workspace);
   const a = job.a(),
     b = job.b().im2col();
-  for (let group: usize = 0; group < <usize>g.groups; group++) {
-    const channel = (group * <usize>g.outChannels) << 2;
+  a.lineBytes = turned ? 4 : lineBytes;
+  a.stepBytes = turned ? lineBytes : 4;
+  for (let group: i32 = g.groups; group > 0; group--) {
     readForward(b.window(0), g);
-    b.start(x + group * inBytes, g.inImageBytes(), job.lines());
-    a.lineBytes = (<usize>taps) << 2;
-    a.weight = w + channel * <usize>taps;
-    const perChannel = bias != 0 ? bias + channel : 0;
-    job.c().dense(y + group * outBytes, (<usize>pixels) << 2, g.outImageBytes(), pixels, perChannel, act);
-    job.setSize(g.outChannels, g.batch * pixels, taps);
+    b.start(from, fromImage, job.lines());
+    a.weight = w;
+    job.c().dense(to, outBytes, toImage, pixels, bias, act);
+    job.setSize(rows, g.batch * pixels, turned ? steps : taps);
     job.run();
+    // A pointwise convolution has as many pixels on both sides.
+    from += <usize>steps * inBytes;
+    to += <usize>rows * outBytes;
+    w += weights;
+    if (bias != 0) bias += (<usize>rows) << 2;
   }
 }
 
@@ -92,9 +121,8 @@ export function conv_forward_f32(
  * y = ... w[o, c, t] x[n, c, at(p, t)] ... of conv_forward_f32 by x.
  *
  * Shapes as there, with dx in the place of x and g in that of y; bias: [groups inChannels] or 0. algorithm as there.
- * Overwrites dx, also where no tap reaches. Slices of images or of groups have the bits of the whole. Elements that lie
- * a stride apart are a product of their own, over the taps that reach them, so that no product has a zero that the
- * stride put there.
+ * Overwrites dx, also where no tap reaches. Slices of images or of groups have the bits of the whole. By a
+ * product, each element is a sum over its taps, and K blocks, of sums over o, so that no zero is multiplied.
  *
  * Source: PyTorch's conv_transpose1d and conv_transpose2d, where g is the input.
  */
@@ -122,43 +150,40 @@ export function conv_backward_input_f32(
     winogradBackwardInput(dx, g, w, bias, workspace, shape);
     return;
   }
-  productBackwardInput(dx, g, w, bias, workspace, shape);
+  if (isPointwise(shape)) product(dx, g, w, bias, ACT_NONE, workspace, shape, true);
+  else productBackwardInput(dx, g, w, bias, workspace, shape);
 }
 
-/** By products, one for each phase of the axes. */
+/** By a product of the weights and g for each group, whose rows, the taps, add up where they reach. */
 function productBackwardInput(dx: usize, g: usize, w: usize, bias: usize, workspace: usize, shape: Geometry): void {
-  const depth = shape.axis(0),
-    height = shape.axis(1),
-    width = shape.axis(2);
-  const inPixels = shape.inPixels();
-  const inBytes = (<usize>(shape.inChannels * inPixels)) << 2;
-  const outBytes = (<usize>(shape.outChannels * shape.outPixels())) << 2;
-  const isDense = depth.stride == 1 && height.stride == 1 && width.stride == 1;
-  const groups = <usize>shape.groups;
-  // Phases that no tap reaches are left out below.
-  const reached = everyPhase(depth) && everyPhase(height) && everyPhase(width);
-  if (!reached || shape.outChannels == 0)
-    for (let n: usize = 0; n < <usize>shape.batch; n++) memory.fill(dx + n * shape.inImageBytes(), 0, inBytes * groups);
-  const job = igemmIn<ImageStore, WeightsTransposed, Im2colPixels>(workspace);
-  for (let group: usize = 0; group < groups; group++) {
+  const plane = (<usize>shape.inPixels()) << 2,
+    inBytes = plane * <usize>shape.inChannels,
+    pixels = shape.outPixels(),
+    outBytes = (<usize>(shape.outChannels * pixels)) << 2;
+  const rows = shape.inChannels * shape.kernelSize();
+  const job = igemmIn<TapStore, Weights, Im2colPixels>(workspace);
+  const a = job.a(),
+    b = job.b().im2col(),
+    images = job.c().images();
+  a.lineBytes = 4;
+  a.stepBytes = (<usize>rows) << 2;
+  job.c().sums = job.sums();
+  readForward(images.window(0), shape);
+  for (let group: usize = 0; group < <usize>shape.groups; group++) {
     const to = dx + group * inBytes;
-    const perChannel = bias != 0 ? bias + ((group * <usize>shape.inChannels) << 2) : 0;
-    for (let pd: i32 = 0; pd < depth.stride; pd++)
-      for (let ph: i32 = 0; ph < height.stride; ph++)
-        for (let pw: i32 = 0; pw < width.stride; pw++) {
-          job.c().dense(to, (<usize>inPixels) << 2, shape.inImageBytes(), inPixels, isDense ? perChannel : 0, ACT_NONE);
-          runPhase(job, g + group * outBytes, w, shape, group, pd, ph, pw, isDense);
-        }
-    if (isDense || perChannel == 0) continue;
-    for (let n: usize = 0; n < <usize>shape.batch; n++)
-      finishPixels(
-        to + n * shape.inImageBytes(),
-        (<usize>inPixels) << 2,
-        shape.inChannels,
-        inPixels,
-        perChannel,
-        ACT_NONE,
-      );
+    for (let n: usize = 0; n < <usize>shape.batch; n++) {
+      let at = to + n * shape.inImageBytes();
+      for (let c: usize = 0; c < <usize>shape.inChannels; c++, at += plane)
+        zeros(at, at + plane, bias != 0 ? load<f32>(bias + ((group * <usize>shape.inChannels + c) << 2)) : 0);
+    }
+    images.start(to, shape.inImageBytes(), 0);
+    b.window(0).identity(1);
+    b.window(1).identity(1);
+    b.window(2).identity(pixels);
+    b.start(g + group * outBytes, shape.outImageBytes(), job.lines());
+    a.weight = w + group * <usize>shape.outChannels * a.stepBytes;
+    job.setSize(rows, shape.batch * pixels, shape.outChannels);
+    job.run();
   }
 }
 
@@ -174,64 +199,6 @@ function winogradBackwardInput(dx: usize, g: usize, w: usize, bias: usize, works
     s.bias = bias != 0 ? bias + ((group * <usize>shape.inChannels) << 2) : 0;
     s.run();
   }
-}
-
-type BackwardInput = Igemm<ImageStore, WeightsTransposed, Im2colPixels>;
-
-/** Sets the windows and the weights' taps of a phase of each axis; returns how many steps its product has. */
-function setPhase(job: BackwardInput, w: usize, shape: Geometry, group: usize, depth: i32, row: i32, column: i32): i32 {
-  const b = job.b().im2col();
-  const a = job.a();
-  const taps = job.phaseTaps();
-  taps.backward(b.window(0), shape, depth, row, column, 4);
-  a.lineBytes = (<usize>shape.kernelSize()) << 2;
-  a.channelBytes = a.lineBytes * <usize>shape.inChannels;
-  a.weight = w + group * <usize>shape.outChannels * a.channelBytes + taps.first;
-  a.depthStep = taps.depthStep;
-  a.rowStep = taps.rowStep;
-  a.columnStep = taps.columnStep;
-  a.depthTaps = b.window(0).taps;
-  a.rowTaps = b.window(1).taps;
-  a.columnTaps = b.window(2).taps;
-  return shape.outChannels * b.taps();
-}
-
-/** Makes the result of a phase go to its pixels, which lie a stride apart. */
-function storeApart(job: BackwardInput, shape: Geometry, depth: i32, row: i32, column: i32): void {
-  const b = job.b().im2col(),
-    c = job.c();
-  const columns = (<usize>shape.axis(2).size) << 2;
-  const plane = columns * <usize>shape.axis(1).size;
-  c.isDense = 0;
-  c.base += <usize>depth * plane + <usize>row * columns + ((<usize>column) << 2);
-  c.depthBytes = <usize>shape.axis(0).stride * plane;
-  c.lineBytes = <usize>shape.axis(1).stride * columns;
-  c.columnBytes = (<usize>shape.axis(2).stride) << 2;
-  c.rows = b.window(1).outputs;
-  c.columns = b.window(2).outputs;
-}
-
-/** The product of a phase of each axis, if any tap reaches it. g is the gradient of the group. */
-function runPhase(
-  job: BackwardInput,
-  g: usize,
-  w: usize,
-  shape: Geometry,
-  group: usize,
-  depth: i32,
-  row: i32,
-  column: i32,
-  isDense: bool,
-): void {
-  const b = job.b().im2col();
-  const steps = setPhase(job, w, shape, group, depth, row, column);
-  if (!isDense) storeApart(job, shape, depth, row, column);
-  const pixels = b.pixels();
-  if (pixels == 0 || steps == 0) return;
-  job.c().pixels = pixels;
-  b.start(g, shape.outImageBytes(), job.lines());
-  job.setSize(shape.inChannels, shape.batch * pixels, steps);
-  job.run();
 }
 
 /**

@@ -89,6 +89,13 @@ export class Window {
     this.step = axis.dilation;
   }
 
+  /** Output o takes element o, of n. */
+  identity(n: i32): void {
+    this.size = this.outputs = n;
+    this.taps = this.scale = this.step = 1;
+    this.shift = 0;
+  }
+
   /** Whether output o takes element o. */
   isIdentity(): bool {
     return this.taps == 1 && this.scale == 1 && this.shift == 0 && this.size == this.outputs;

@@ -1,10 +1,11 @@
 // Runs of a row of an image: what im2col and padded bands are made of.
+import { interleaveHigh, interleaveLow } from "../gemm/vectors";
 import { loadPart, storePart } from "../lanes";
 
-/** Fills dst .. end with zeros. */
-export function zeros(dst: usize, end: usize): void {
-  for (; dst + 16 <= end; dst += 16) v128.store(dst, f32x4.splat(0));
-  for (; dst < end; dst += 4) store<f32>(dst, 0);
+/** Fills dst .. end with zeros, or with x. */
+export function zeros(dst: usize, end: usize, x: f32 = 0): void {
+  for (; dst + 16 <= end; dst += 16) v128.store(dst, f32x4.splat(x));
+  for (; dst < end; dst += 4) store<f32>(dst, x);
 }
 
 /** Zeros at dst .. from and to .. end, and maybe between, where a copy comes next: edges are mostly narrow. */
@@ -60,6 +61,31 @@ export function copyElements(dst: usize, src: usize, n: i32, bytes: usize): void
   if (bytes == 4) copyRun(dst, src, n);
   else if (bytes == 8) copySecond(dst, src, n);
   else copyApart(dst, src, n, bytes);
+}
+
+/** Adds n neighbours to elements `bytes` apart. */
+export function addElements(dst: usize, src: usize, n: i32, bytes: usize): void {
+  if (bytes == 4)
+    for (; n >= 4; n -= 4) {
+      v128.store(dst, f32x4.add(v128.load(dst), v128.load(src)));
+      dst += 16;
+      src += 16;
+    }
+  // Adding -0 leaves what is between as it is; behind the last there may be nothing.
+  const none = f32x4.splat(-0.0);
+  if (bytes == 8)
+    for (; n > 4; n -= 4) {
+      const v = v128.load(src);
+      v128.store(dst, f32x4.add(v128.load(dst), interleaveLow(v, none)));
+      v128.store(dst, f32x4.add(v128.load(dst, 16), interleaveHigh(v, none)), 16);
+      dst += 32;
+      src += 16;
+    }
+  for (; n > 0; n--) {
+    store<f32>(dst, load<f32>(dst) + load<f32>(src));
+    dst += bytes;
+    src += 4;
+  }
 }
 
 /** `rows` rows of n > 0 elements, `step` apart, to rows of neighbours. */

@@ -7,7 +7,8 @@
 //                          where a padded row fits the workspace         have several results a group, and forward
 //                                                                        16 or a multiple of one channel
 //   not too many channels  DIRECT, DIRECT_ROWS, where a padded band of all fits       IGEMM
-//                          the workspace; of x with strides phase by phase
+//                          the workspace; of x with strides, and few outputs,
+//                          phase by phase
 //   1x1, no strides        IGEMM, whose im2col is then the image         POINTWISE, by gemm_f32
 //   all others             IGEMM                                         IGEMM
 //
@@ -71,9 +72,11 @@ const WINOGRAD_TILES: i32 = 4;
 const DIRECT_READS: i32 = 128;
 @inline
 const DIRECT_RESULTS: i32 = 64;
-/** Likewise of dx with strides, whose taps are a few of the kernel's. */
+/** Most channels that it reads for dx with strides, where taps are a few of the kernel's; and for two results at most. */
 @inline
-const PHASE_RESULTS: i32 = 48;
+const PHASE_READS: i32 = 32;
+@inline
+const PHASE_ROWS_READS: i32 = 4;
 /** Bytes of sums of the gradient of w, which have to stay near. */
 @inline
 const DIRECT_SUMS: usize = 400 << 10;
@@ -143,6 +146,12 @@ function phaseBytes(h: Axis, w: Axis, reads: i32, results: i32): usize {
   return bandBytes(h, w, reads, DIRECT_BYTES * w.stride) / stride + changetype<Band>(0).base() + weights + <usize>made;
 }
 
+/** Whether a product wins for y, or for dx whose elements may take taps that lie apart. */
+function isMany(reads: i32, results: i32, across: i32, apart: bool): bool {
+  if (apart) return reads > (results <= 2 ? PHASE_ROWS_READS : PHASE_READS);
+  return results > (across < 7 ? DIRECT_RESULTS >> 1 : DIRECT_RESULTS);
+}
+
 /** DIRECT or DIRECT_ROWS, where that takes less time than a product's packing, and the band fits the workspace. */
 function selectDirect(direction: i32, g: Geometry): i32 {
   const h = g.axis(1),
@@ -164,17 +173,17 @@ function selectDirect(direction: i32, g: Geometry): i32 {
   }
   if (isInput && !(everyPhase(h) && everyPhase(w))) return ConvAlgorithm.IGEMM;
   const results = isInput ? ins : outs;
-  const apart = isInput && h.stride * w.stride != 1,
-    across = isInput ? w.size / w.stride : w.outputs;
-  const most = across < 7 ? DIRECT_RESULTS >> 1 : apart ? PHASE_RESULTS : DIRECT_RESULTS;
-  if (results > most || (isInput ? phaseBytes(h, w, reads, results) : band) > LINES_AT) return ConvAlgorithm.IGEMM;
+  const across = isInput ? w.size : w.outputs,
+    apart = isInput && h.stride * w.stride != 1;
+  if (isMany(reads, results, across, apart) || (isInput ? phaseBytes(h, w, reads, results) : band) > LINES_AT)
+    return ConvAlgorithm.IGEMM;
   // Three rows of taps share what they load.
   const byRows = results <= 2 || (isPlain(h, 3) && (results == 3 || reads <= 2));
   return byRows ? ConvAlgorithm.DIRECT_ROWS : ConvAlgorithm.DIRECT;
 }
 
 /** Whether output pixels take one input pixel each, in order. */
-function isPointwise(g: Geometry): bool {
+export function isPointwise(g: Geometry): bool {
   for (let i = 0; i < 3; i++) {
     const axis = g.axis(i);
     if (axis.kernel != 1 || axis.stride != 1 || axis.padding != 0 || axis.size != axis.outputs) return false;

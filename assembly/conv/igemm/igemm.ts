@@ -61,6 +61,10 @@ export class Igemm<C, A, B> {
   @inline phaseTaps(): PhaseTaps {
     return changetype<PhaseTaps>(changetype<usize>(this) + PHASE_AT);
   }
+  /** Room for a block of the product. */
+  @inline sums(): usize {
+    return (changetype<usize>(this) + 1024 + 63) & ~63;
+  }
   /** LINES_BYTES for the lines of im2col. */
   @inline lines(): usize {
     return changetype<usize>(this) - IGEMM_AT + LINES_AT;

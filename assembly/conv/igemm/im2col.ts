@@ -4,14 +4,14 @@
 // line of one tap is made for many pixels at once: runs of a row of the image between runs of zeros.
 import { packFourSteps, packPanels, packQuad, packStep } from "../../gemm/pack";
 import { Window } from "../geometry";
-import { copyElements, padRow, zeros } from "../rows";
+import { addElements, copyElements, padRow, zeros } from "../rows";
 
 /** Most pixels of a line. */
 @inline
 export const LINE: i32 = 512;
 /** Lines lie a little more than a multiple of the cache's ways apart. */
 @inline
-const LINE_BYTES: usize = (<usize>LINE + 16) << 2;
+export const LINE_BYTES: usize = (<usize>LINE + 16) << 2;
 /** Bytes of workspace for lines. */
 @inline
 export const LINES_BYTES: usize = 4 * LINE_BYTES;
@@ -57,8 +57,11 @@ export class Im2col {
     d.size = d.outputs = h.size = h.outputs = 1;
   }
 
-  /** Makes the line of tap `tap` for the pixels j .. j + n - 1. */
-  fill(dst: usize, tap: i32, j: i32, n: i32): void {
+  /**
+   * Makes the line of tap `tap` for the pixels j .. j + n - 1; or, `reversed`, adds that line to what the tap takes of
+   * the images.
+   */
+  fill(dst: usize, tap: i32, j: i32, n: i32, reversed: bool = false): void {
     const d = this.window(0),
       h = this.window(1),
       w = this.window(2);
@@ -91,9 +94,12 @@ export class Im2col {
       if (count > 0 && <u32>y < <u32>h.size && <u32>z < <u32>d.size) {
         const at = dst + ((<usize>(start - o)) << 2);
         const p = src + ((<usize>((z * h.size + y) * w.size)) << 2) + <usize>start * scale + shift;
-        padRow(dst, at, at + ((<usize>count) << 2), next);
-        copyElements(at, p, count, scale);
-      } else zeros(dst, next);
+        if (reversed) addElements(p, at, count, scale);
+        else {
+          padRow(dst, at, at + ((<usize>count) << 2), next);
+          copyElements(at, p, count, scale);
+        }
+      } else if (!reversed) zeros(dst, next);
       n -= end - o;
       dst = next;
       o = 0;

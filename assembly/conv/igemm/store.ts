@@ -2,6 +2,7 @@
 // all images.
 import { ACT_NONE, ACT_RELU, cutTile } from "../../gemm/epilogue";
 import { loadLanes, relu, storeLanes } from "../../lanes";
+import { Im2col, LINE_BYTES } from "./im2col";
 
 /** Packed blocks of A and B whose product comes next: mb rows from i and nb columns from j of the result. */
 @unmanaged
@@ -20,7 +21,7 @@ export class PackedBlocks {
   scratch: usize;
 }
 
-/** Columns of images whose pixels lie side by side, or `depthBytes`, `lineBytes` and `columnBytes` apart. */
+/** Columns of images whose pixels lie side by side. */
 @final
 @unmanaged
 export class ImageStore extends PackedBlocks {
@@ -28,16 +29,9 @@ export class ImageStore extends PackedBlocks {
   /** From channel to channel. */
   rowBytes: usize;
   imageBytes: usize;
-  /** Pixels of an image, their rows and columns. */
+  /** Pixels of an image. */
   pixels: i32;
-  rows: i32;
-  columns: i32;
-  /** Whether pixels lie side by side: then only `pixels` counts. */
-  isDense: i32;
-  depthBytes: usize;
-  lineBytes: usize;
-  columnBytes: usize;
-  /** One value a channel, or 0; and the activation. Only for dense results. */
+  /** One value a channel, or 0; and the activation. */
   bias: usize;
   act: i32;
   /** Where locate() found the first column, for channel 0. */
@@ -53,7 +47,6 @@ export class ImageStore extends PackedBlocks {
     this.rowBytes = rowBytes;
     this.imageBytes = imageBytes;
     this.pixels = pixels;
-    this.isDense = 1;
     this.bias = bias;
     this.act = act;
   }
@@ -65,39 +58,17 @@ export class ImageStore extends PackedBlocks {
     const image = j / this.pixels;
     let pixel = j - image * this.pixels;
     let at = this.base + <usize>image * this.imageBytes;
-    if (this.isDense && pixel + n <= this.pixels) {
+    if (pixel + n <= this.pixels) {
       this.first = at + ((<usize>pixel) << 2);
       return true;
     }
     this.first = this.base;
     at -= this.base;
-    if (this.isDense) {
-      for (let i: i32 = 0; i < n; i++) {
-        store<usize>(this.offset(i), at + ((<usize>pixel) << 2));
-        if (++pixel < this.pixels) continue;
-        pixel = 0;
-        at += this.imageBytes;
-      }
-      return false;
-    }
-    let rest = pixel / this.columns;
-    let column = pixel - rest * this.columns;
-    let plane = rest / this.rows;
-    let row = rest - plane * this.rows;
     for (let i: i32 = 0; i < n; i++) {
-      const to = at + <usize>plane * this.depthBytes + <usize>row * this.lineBytes;
-      store<usize>(this.offset(i), to + <usize>column * this.columnBytes);
-      if (++pixel == this.pixels) {
-        pixel = 0;
-        column = row = plane = 0;
-        at += this.imageBytes;
-      } else if (++column == this.columns) {
-        column = 0;
-        if (++row == this.rows) {
-          row = 0;
-          plane++;
-        }
-      }
+      store<usize>(this.offset(i), at + ((<usize>pixel) << 2));
+      if (++pixel < this.pixels) continue;
+      pixel = 0;
+      at += this.imageBytes;
     }
     return false;
   }
@@ -166,6 +137,51 @@ export class ImageStore extends PackedBlocks {
       to += this.imageBytes;
     }
   }
+}
+
+/** Adds what a product makes of each tap to the images: rows are those of im2col, columns its pixels. */
+@final
+@unmanaged
+export class TapStore extends PackedBlocks {
+  /** Room for a block of the product. */
+  sums: usize;
+
+  /** The images that the taps reach, and how. */
+  @inline images(): Im2col {
+    return changetype<Im2col>(changetype<usize>(this) + offsetof<TapStore>());
+  }
+
+  run<T>(): void {
+    const tile = changetype<T>(0);
+    const mr = tile.mr(),
+      nr = tile.nr();
+    const aStep = (<usize>mr) << 2,
+      bStep = (<usize>nr) << 2;
+    const kb = this.kb,
+      mb = this.mb;
+    let b = this.b,
+      column = this.sums;
+    for (let left = this.nb; left > 0; left -= nr) {
+      let a = this.a,
+        to = column;
+      for (let rows = mb; rows > 0; rows -= mr) {
+        tile.run(kb, a, aStep, b, bStep, to, LINE_BYTES, false);
+        a += aStep * <usize>kb;
+        to += LINE_BYTES * <usize>mr;
+      }
+      b += bStep * <usize>kb;
+      column += bStep;
+    }
+    this.reverse();
+  }
+
+  private reverse(): void {
+    let sums = this.sums;
+    for (let i: i32 = 0; i < this.mb; i++, sums += LINE_BYTES)
+      this.images().fill(sums, this.i + i, this.j, this.nb, true);
+  }
+
+  finish(m: i32, j: i32, n: i32): void {}
 }
 
 /** C[m, n] = act(C + bias[m]), rows `rowBytes` apart. */
