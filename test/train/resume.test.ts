@@ -7,6 +7,7 @@ import {
   EarlyStopping,
   EMAWeightAveraging,
   type Metric,
+  Report,
   StochasticWeightAveraging,
   Trainer,
   type TrainerOptions,
@@ -84,6 +85,7 @@ const EXTRAS: Readonly<Record<string, Extra>> = {
   'an average of the last epochs': () => ({
     callbacks: [new StochasticWeightAveraging(0.01, { swaEpochStart: 1, annealingEpochs: 1 })],
   }),
+  'a report': () => ({ callbacks: [new Report(() => {}, { examples: loaderOf(all, { shuffle: true }) })] }),
 };
 
 const EPOCHS = 3;

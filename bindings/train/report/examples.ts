@@ -23,6 +23,7 @@ import { topk } from '../../functional/sort.ts';
 import { ArgumentError, describe } from '../../memory/errors.ts';
 import type { Module } from '../../nn/module.ts';
 import { short } from '../../page/html.ts';
+import { getRngState, setRngState } from '../../random.ts';
 import { scope } from '../../scope.ts';
 import { Tensor } from '../../tensor.ts';
 import { type Batches, Feed } from '../feed.ts';
@@ -239,11 +240,14 @@ export async function look(
     return true;
   };
   const modes = model.namedModules().map(([, module]) => [module, module.training] as const);
+  // A training that goes on draws what it would without a report.
+  const random = getRngState();
   model.eval();
   try {
     await new Feed('examples', examples).visit((batch) => withoutTape(() => scope(() => visit(batch))));
   } finally {
     for (const [module, training] of modes) module.training = training;
+    setRngState(random);
   }
   const found = looker as Looker | null;
   return { shown: { ...found?.seen(), worst }, facts: found?.facts() ?? {} };

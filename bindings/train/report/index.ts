@@ -79,6 +79,6 @@ export class Report implements Callback<Run> {
 
   loadState(state: unknown): void {
     this.#saved = state as RecorderState | null;
-    if (this.#saved) this.#recorder?.load(this.#saved);
+    this.#recorder = null;
   }
 }

@@ -43,7 +43,13 @@ export class Recorder {
 
   constructor(options: Required<ReportOptions>, saved: RecorderState | null) {
     this.#options = options;
-    if (saved) this.load(saved);
+    if (!saved) return;
+    [this.#steps, this.#epochs, this.#gradients] = saved.rows.map((list) => [...list]) as [
+      FigureRow[],
+      FigureRow[],
+      FigureRow[],
+    ];
+    [this.#every, this.#seconds] = [saved.every, saved.seconds];
   }
 
   start(): void {
@@ -84,15 +90,6 @@ export class Recorder {
   state(): RecorderState {
     const seconds = this.#seconds + (this.#since > 0 ? (Date.now() - this.#since) / 1000 : 0);
     return { rows: [this.#steps, this.#epochs, this.#gradients].map((rows) => [...rows]), every: this.#every, seconds };
-  }
-
-  load({ rows, every, seconds }: RecorderState): void {
-    [this.#steps, this.#epochs, this.#gradients] = rows.map((list) => [...list]) as [
-      FigureRow[],
-      FigureRow[],
-      FigureRow[],
-    ];
-    [this.#every, this.#seconds] = [every, seconds];
   }
 
   /** Norms of the gradients that the last step left. */
