@@ -223,10 +223,18 @@ export class Specialization {
     return false;
   }
 
-  /** A program takes its arguments and what it captured for memories of their own. @throws RecordingError */
+  /**
+   * A program takes its arguments and what it captured for memories of their own, and for tensors of which each has a
+   * gradient of its own. @throws RecordingError
+   */
   #checkApart(tensors: readonly Tensor[]): void {
     for (let i = 0; i < tensors.length; i++) {
-      if (this.#taken.has((tensors[i] as Tensor).block) || (this.#writes[i] && this.#meets(tensors, i)))
+      const x = tensors[i] as Tensor;
+      if (
+        this.#taken.has(x.block) ||
+        this.#left.some(({ owner }) => owner === x) ||
+        (this.#writes[i] && this.#meets(tensors, i))
+      )
         throw new RecordingError(
           `compile: expected arguments that share no memory with what the function writes, got one of shape ${formatShape(tensors[i]?.sizes ?? [])} that does; pass a copy`,
         );

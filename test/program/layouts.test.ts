@@ -119,6 +119,26 @@ describe('layouts in compiled functions', () => {
     });
   });
 
+  it.each([
+    ['lets go of', (y: Tensor) => y.clearGrad()],
+    ['adds to', (y: Tensor) => y.mul(3).sum().backward()],
+  ])('refuse arguments whose gradient the function %s from outside', (_, fn) => {
+    scope(() => {
+      const [x, y] = [matrix().requiresGrad_(), matrix().requiresGrad_()];
+      const f = compile((a: Tensor) => {
+        fn(y);
+        a.mul(2).sum().backward();
+      });
+      f(x);
+      f(x);
+      expect(x.grad?.toArray()).toEqual([
+        [4, 4, 4],
+        [4, 4, 4],
+      ]);
+      expect(() => f(y)).toThrow('share no memory with what the function writes');
+    });
+  });
+
   const big = [1000, 300] as const;
   const chains: [name: string, loops: boolean, make: () => [Tensor, (x: Tensor) => Tensor]][] = [
     [
