@@ -131,7 +131,8 @@ export function solved(a: Tensor, b: Tensor, turns: number, onto: (x: Tensor) =>
     const moves = size.div(start).gt(1e-13).to('f32');
     const step = size.div(way.mul(image).sum(0, true).add(1e-30)).mul(moves);
     x = x.add(way.mul(step));
-    rest = rest.sub(image.mul(step));
+    // What rounding leaves off them would be divided by next to nothing.
+    rest = onto(rest.sub(image.mul(step)));
     const next = rest.square().sum(0, true);
     way = rest.add(way.mul(next.div(size.add(1e-30))));
     size = next;

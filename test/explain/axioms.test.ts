@@ -208,3 +208,14 @@ describe('relevance', () => {
     expect(delta.abs().amax().item()).toBeLessThan(1e-3);
   });
 });
+
+it('kernelShap of all sets is what shapleyValues is, for each of many samples', () => {
+  for (let seed = 0; seed < 6; seed++) {
+    const model = networkOf(seed);
+    const x = randn([400, WIDTH]);
+    const [found, wanted] = [explain.kernelShap, explain.shapleyValues].map((way) => way(model, x).data);
+    const size = Math.max(...(wanted as Float32Array).map(Math.abs));
+    const apart = (found as Float32Array).map((value, i) => Math.abs(value - (wanted?.[i] as number)));
+    expect(Math.max(...apart), `seed ${seed}`).toBeLessThan(1e-4 * size);
+  }
+});
