@@ -56,8 +56,8 @@ async function joinsVectors(tile: Tile): Promise<boolean> {
   if (isNode || !tile.endsWith('16')) return false;
   const agent = (globalThis.navigator as Agent | undefined)?.userAgentData;
   // A page whose policy forbids the question still has its backend.
-  const isX86 = ({ architecture }: { readonly architecture?: string }): boolean => architecture === 'x86';
-  return (await agent?.getHighEntropyValues(['architecture']).then(isX86, () => false)) ?? false;
+  const values = await agent?.getHighEntropyValues(['architecture']).then(null, () => null);
+  return values?.architecture === 'x86';
 }
 
 /**
