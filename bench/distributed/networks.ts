@@ -102,7 +102,7 @@ export const TITLES: Readonly<Record<NetworkName, string>> = {
 };
 
 /** Of DataParallel: what is a quarter of it or more is reduced alone. */
-const BUCKET = 2 ** 20;
+const BUCKET = 2 ** 18;
 
 function callsOf(bytes: readonly number[]): number {
   const small = bytes.filter((own) => own < BUCKET / 4);

@@ -11,6 +11,7 @@ import type { Tensor } from '../tensor.ts';
 import { agree } from './agree.ts';
 import type { Communicator } from './mpi/communicator.ts';
 import type { Reduction } from './mpi/families.ts';
+import { begun, poke, settle } from './progress.ts';
 import { ranks } from './world.ts';
 
 /** What is done; numbers and words alone, by which compile() compares traces. */
@@ -22,23 +23,6 @@ export interface Step {
   readonly root?: number;
   /** Of `start` and `wait`: which of those under way. */
   readonly slot?: number;
-}
-
-/** Requests of MPI by slot. */
-const requests = new Map<number, number>();
-let slots = 0;
-/** A slot for an all-reduce that goes on while others compute. */
-export const newSlot = (): number => slots++;
-
-/** Lets all that is under way go on: MPI works only while it is called. */
-export function poke(communicator: Communicator): void {
-  for (const request of requests.values()) communicator.test(request);
-}
-
-/** Waits for all that is under way, and forgets it: what was to use it has failed. */
-export function abandon(communicator: Communicator): void {
-  for (const request of requests.values()) communicator.wait(request);
-  requests.clear();
 }
 
 /** Where the arena begins in this process; engines move it when it grows, or not. */
@@ -58,12 +42,9 @@ function perform(communicator: Communicator, x: Tensor, step: Step): void {
   if (what === 'allReduce') communicator.allReduce(at, size, dtype, operation);
   else if (what === 'start') {
     poke(communicator);
-    requests.set(slot, communicator.startAllReduce(at, size, dtype, operation));
-  } else if (what === 'wait') {
-    const request = requests.get(slot) as number;
-    requests.delete(slot);
-    communicator.wait(request);
-  } else if (what === 'broadcast') communicator.broadcast(at, size, dtype, root);
+    begun(slot, communicator.startAllReduce(at, size, dtype, operation));
+  } else if (what === 'wait') settle(communicator, slot);
+  else if (what === 'broadcast') communicator.broadcast(at, size, dtype, root);
   else if (what === 'allGather') communicator.allGather(at, part, dtype);
   else if (what === 'gather') communicator.gather(at, part, dtype, root);
   else if (what === 'reduceScatter') communicator.reduceScatter(at, part, dtype, operation);

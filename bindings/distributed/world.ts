@@ -11,6 +11,7 @@ import { Communicator } from './mpi/communicator.ts';
 import { families } from './mpi/families.ts';
 import { type Launch, launchOf } from './mpi/launcher.ts';
 import { loadMpi } from './mpi/library.ts';
+import { pokeInPrograms } from './progress.ts';
 import { startWatchdog } from './watchdog.ts';
 
 /** Options of {@link init}. */
@@ -77,6 +78,7 @@ async function begin(threads: number | 'auto', library: string | null, timeout: 
       `init: expected ${launch.size} ranks, as ${launch.launcher} started, got ${communicator.size} from ${communicator.version}; start it by the mpirun of the same MPI, or give its library: init({ library: '/…/libmpi.so' })`,
     );
   job = { communicator };
+  pokeInPrograms(communicator);
   await endWith(communicator);
   const versions = `retrograd ${STAMP} with ${families[mpi.family].title}`;
   agree(communicator, 'init', versions, 'install one version on all hosts');

@@ -6,6 +6,8 @@ import { numberOf } from './table.ts';
 const SCRATCH = -(2 ** 31);
 /** What stands for a kernel's number where a loop begins. */
 const LOOP = -1;
+/** Which word of a command, or of a loop with its body, says how many words it has. */
+export const LENGTH_WORD = 1;
 /** Words in front of the arguments of a command. */
 const HEADER = 8;
 

@@ -4,7 +4,8 @@ import { ops } from '../../autograd.ts';
 import { contiguousStrides, Tensor } from '../../tensor.ts';
 import { divide } from '../collectives.ts';
 import type { Communicator } from '../mpi/communicator.ts';
-import { newSlot, type Step, together } from '../steps.ts';
+import { newSlot } from '../progress.ts';
+import { type Step, together } from '../steps.ts';
 
 /** Parameters whose gradients are reduced by one call. */
 export class Bucket {

@@ -28,7 +28,7 @@ export interface DataParallelOptions {
   /**
    * Bytes of small gradients that are reduced together; what is a quarter of it or more is reduced alone, where it
    * lies.
-   * @defaultValue 2 ** 20
+   * @defaultValue 2 ** 18
    */
   bucketBytes?: number;
   /**
@@ -49,7 +49,7 @@ export interface DataParallelOptions {
 }
 
 const declared = signature(
-  "DataParallel(module: Module, *, broadcastBuffers: bool = true, bucketBytes: int = 1048576, findUnusedParameters: bool = false, order: 'any'|'fixed' = 'any', shards: int = 1)",
+  "DataParallel(module: Module, *, broadcastBuffers: bool = true, bucketBytes: int = 262144, findUnusedParameters: bool = false, order: 'any'|'fixed' = 'any', shards: int = 1)",
 );
 const noSyncTakes = signature('DataParallel.noSync(fn: function)');
 const inShardsTakes = signature('DataParallel.inShards(fn: function, ...batch: Tensor)');
@@ -130,7 +130,7 @@ export class DataParallel<M extends Module = Module> extends Module {
       throw new ArgumentError(`DataParallel: expected shards to be a multiple of ${size}, got ${shards}`);
     const named = module.namedParameters();
     if (order === 'fixed') this.#shards = new Shards(communicator, shards, module.parameters(), module.buffers());
-    if (!communicator) return;
+    if (!communicator || size === 1) return;
     const all = [...named, ...module.namedBuffers()];
     agree(
       communicator,

@@ -5,7 +5,7 @@ import { listeners, type Node } from '../../node.ts';
 import type { Slot } from '../../ops/core.ts';
 import { Tensor } from '../../tensor.ts';
 import { reachable } from '../../walk.ts';
-import { abandon, poke } from '../steps.ts';
+import { abandon, poke } from '../progress.ts';
 import type { Gradients, Reducer } from './reducer.ts';
 
 const reducers = new Set<WeakRef<Reducer>>();
