@@ -1,8 +1,10 @@
 // The entry `retrograd/distributed`: training by several processes, on one machine or many, over MPI.
 import { provideStrategy } from './parallel/strategy.ts';
+import { endEarly } from './world.ts';
 
 // Whoever imports it has `new Trainer(model, { strategy: 'ddp' })`.
 provideStrategy();
+void endEarly();
 
 export {
   allGather,

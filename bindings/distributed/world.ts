@@ -1,5 +1,5 @@
 // The job: who is in it, how it begins and how it ends.
-import { isRunning, init as start } from '../engine/engine.ts';
+import { backend, isRunning, init as start } from '../engine/engine.ts';
 import { builtin, isNode } from '../engine/platform.ts';
 import { STAMP } from '../generated/kernel-calls.ts';
 import { promised } from '../io/declare.ts';
@@ -53,6 +53,45 @@ export function ranks(op: string): Communicator | null {
   );
 }
 
+/**
+ * Has a process that fails before MPI begins end the job: the others wait for it in MPI_Init, and MPICH's mpiexec minds
+ * only those that are in MPI. What it is told is a word of PMI.
+ */
+export async function endEarly(): Promise<void> {
+  const { PMI_FD, PMI_SIZE, SLURM_STEP_NUM_TASKS } = isNode ? globalThis.process.env : {};
+  if (!PMI_FD || !PMI_SIZE || SLURM_STEP_NUM_TASKS) return;
+  const { isMainThread } = await builtin('node:worker_threads', () => import('node:worker_threads'));
+  const { writeSync } = await builtin('node:fs', () => import('node:fs'));
+  const { inspect } = await builtin('node:util', () => import('node:util'));
+  if (!isMainThread) return;
+  const { process } = globalThis;
+  const wait = (ms: number): unknown => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  // It would be ended before the engine says what was thrown.
+  process.on('uncaughtExceptionMonitor', (error) => {
+    if (!job) writeSync(2, `rank ${process.env.PMI_RANK} of ${PMI_SIZE}: ${inspect(error)}\n`);
+  });
+  process.on('exit', (code) => {
+    if (code === 0 || job || ended) return;
+    try {
+      wait(200); // mpiexec hands on what was printed
+      writeSync(Number(PMI_FD), `cmd=abort exitcode=${code}\n`);
+      wait(1000); // and ends this
+    } catch {
+      // It has gone before.
+    }
+  });
+}
+
+/** Says where a rank has more threads than processors. */
+async function mindBinding(communicator: Communicator, { launcher }: Launch): Promise<void> {
+  const os = await builtin('node:os', () => import('node:os'));
+  const [own, all, { threads }] = [os.availableParallelism(), os.cpus().length, backend()];
+  if (communicator.rank > 0 || threads <= own || own === all) return;
+  console.warn(
+    `init: ${threads} threads of a rank share ${own} of ${all} processors, to which ${launcher} binds it, and wait for each other; start it by ${launcher} --bind-to none, or with init({ threads: ${own} })`,
+  );
+}
+
 /** The threads that a rank may have: its share of the processors, which are its own where the launcher binds it. */
 async function shareOf({ onHost, size }: Launch): Promise<number> {
   const os = await builtin('node:os', () => import('node:os'));
@@ -82,6 +121,7 @@ async function begin(threads: number | 'auto', library: string | null, timeout: 
   await endWith(communicator);
   const versions = `retrograd ${STAMP} with ${families[mpi.family].title}`;
   agree(communicator, 'init', versions, 'install one version on all hosts');
+  await mindBinding(communicator, launch);
   if (timeout < Number.POSITIVE_INFINITY) await startWatchdog(communicator, timeout);
 }
 

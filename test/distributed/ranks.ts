@@ -44,6 +44,16 @@ export const missing = launchers.length === 0 ? 'no mpirun is installed (Debian:
 /** The one that most tests use. */
 export const [launcher = { title: 'Open MPI', command: 'mpirun', options: [] } as Launcher] = launchers;
 
+/** A loader of modules that finds no koffi. */
+const HIDES = `export const resolve = (name, context, next) => {
+  if (name === 'koffi') throw new Error('Cannot find package koffi');
+  return next(name, context);
+};`;
+const hidden = (code: string): string => `data:text/javascript,${encodeURIComponent(code)}`;
+const hook = hidden(`import { register } from 'node:module'; register(${JSON.stringify(hidden(HIDES))});`);
+/** Options of Node, which finds no koffi then. */
+export const WITHOUT_KOFFI: readonly string[] = ['--import', hook];
+
 /** How a job ended. */
 export interface Ended {
   readonly code: number;
@@ -105,15 +115,11 @@ export function runAlone(program: string, settings: Settings = {}, options: read
   return run(process.execPath, [...options, FOLDER + program, ...args], 1, env, limit);
 }
 
-/** Runs a program of programs/ as rank 0, and as rank 1 another: what interprets it, its file there and arguments. */
-export function runBeside(
-  by: Launcher = launcher,
-  program: string,
-  [interpreter, file, ...args]: readonly [string, string, ...string[]],
-): Promise<Ended> {
-  const own = ['-n', '1', process.execPath, FOLDER + program];
-  const other = ['-n', '1', interpreter, FOLDER + file, ...args];
-  // Ours sets this for itself, and all ranks need the same.
-  const env = { OMPI_MCA_coll_libnbc_iallreduce_algorithm: '1' };
-  return run(by.command, [...by.options, ...own, ':', ...other], 2, env, 30_000);
+/** Runs a command as each rank; files are those of programs/. @param env of all */
+export function runMixed(by: Launcher, ranks: readonly (readonly string[])[], env: NodeJS.ProcessEnv = {}) {
+  const commands = ranks.flatMap((command, i) => [
+    ...(i > 0 ? [':'] : []),
+    ...['-n', '1', ...command.map((word) => (/^[\w-]+\.(js|py)$/.test(word) ? FOLDER + word : word))],
+  ]);
+  return run(by.command, [...by.options, ...commands], ranks.length, env, 30_000);
 }

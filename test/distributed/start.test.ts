@@ -1,29 +1,21 @@
 // How jobs begin and end: by each MPI, alone, with what is missing or does not fit, and where a rank throws.
 import { describe, expect, it } from 'vitest';
 import { launchOf } from '../../bindings/distributed/mpi/launcher.ts';
-import { launchers, missing, runAlone, runRanks } from './ranks.ts';
-
-/** A loader of modules that finds no koffi. */
-const WITHOUT_KOFFI = `export const resolve = (name, context, next) => {
-  if (name === 'koffi') throw new Error('Cannot find package koffi');
-  return next(name, context);
-};`;
-const hidden = (code: string): string => `data:text/javascript,${encodeURIComponent(code)}`;
-const hook = hidden(`import { register } from 'node:module'; register(${JSON.stringify(hidden(WITHOUT_KOFFI))});`);
+import { launchers, missing, runAlone, runRanks, WITHOUT_KOFFI } from './ranks.ts';
 
 /** Variables that MPICH's mpiexec sets. */
 const STARTED = { PMI_SIZE: '2', PMI_RANK: '0' };
 
 describe('alone', () => {
   it('is one rank, and needs neither MPI nor koffi', async () => {
-    const { reports, stderr, stdout } = await runAlone('start.js', { args: ['finalize'] }, ['--import', hook]);
+    const { reports, stderr, stdout } = await runAlone('start.js', { args: ['finalize'] }, WITHOUT_KOFFI);
     expect(stderr).toBe('');
     expect(reports).toEqual([[{ rank: 0, size: 1, threads: 1 }]]);
     expect(stdout).toContain('rank: expected a job that has begun, got one that finalize() ended; call that last');
   });
 
   it('says what is missing where a launcher started it', async () => {
-    const koffi = await runAlone('start.js', { env: STARTED }, ['--import', hook]);
+    const koffi = await runAlone('start.js', { env: STARTED }, WITHOUT_KOFFI);
     expect(koffi.stderr).toMatch(
       /DistributedError: init: expected the package koffi, which calls MPI, got none .*; npm install koffi/,
     );

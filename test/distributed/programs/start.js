@@ -1,11 +1,15 @@
 // Begins a job, says who is in it, and ends as the argument says.
-
 import { backend } from 'retrograd';
 import * as distributed from 'retrograd/distributed';
 import { report } from './report.js';
 
 const [, , how, library = null] = process.argv;
-await distributed.init({ threads: 1, library: library || null, timeout: how === 'hang' ? 0.4 : 1800 });
+if (how === 'early') throw new TypeError('thrown before init()');
+await distributed.init({
+  threads: how === 'threads' ? 2 : 1,
+  library: library || null,
+  timeout: how === 'hang' ? 0.4 : 1800,
+});
 await distributed.init();
 report({ rank: distributed.rank(), size: distributed.worldSize(), threads: backend().threads });
 if (how === 'finalize') {
