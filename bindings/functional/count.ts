@@ -24,6 +24,14 @@ function counted(index: Tensor, length: number, weights: Tensor | null): Tensor 
   return ops.scatterAdd({ x: constantFor(index, 0, 'f32', [length]), index, src: weights }, { dim: 0 });
 }
 
+/** @throws ArgumentError where one of `counts`, in i32, is below 0 */
+function expectCounts(op: string, counts: Tensor, what: string): void {
+  if (counts.size === 0) return;
+  const all = { dim: 0, end: counts.ndim, keepdim: false };
+  const least = host.download(ops.min({ x: counts }, all), op)[0] as number;
+  if (least < 0) throw new ArgumentError(`${op}: expected ${what} >= 0, got ${least}`);
+}
+
 /** Options of {@link bincount}. */
 export interface BincountOptions {
   /** What each element counts, f32 of the shape of x; null: 1. @defaultValue null */
@@ -53,6 +61,7 @@ export const bincount = callable<
     const index = widened(x);
     const all = { dim: 0, end: 1, keepdim: false };
     const largest = x.size === 0 ? -1 : (host.download(ops.max({ x: index }, all), 'bincount')[0] as number);
+    expectCounts('bincount', index, 'elements');
     return counted(index, Math.max(minlength, largest + 1), weights);
   },
 );
@@ -202,6 +211,7 @@ export const repeatInterleave = callable<
     expectDtype('repeatInterleave', repeats, 'i32');
     if (repeats.ndim > 1 || (repeats.size !== size && repeats.size !== 1))
       throw new ShapeError(`repeatInterleave: expected repeats of [${size}], got ${formatShape(repeats.sizes)}`);
+    if (!tracing()) expectCounts('repeatInterleave', repeats, 'repeats');
     const each = ops.expand({ x: flat(repeats) }, { shape: [size] });
     const ends = ops.cumsum({ x: each }, { dim: 0 });
     if (outputSize === null) tracing()?.refuse('repeatInterleave', 'give outputSize, the sum of the repeats');

@@ -198,12 +198,12 @@ function taken<T>(what: string, take: () => T, whole = false): T {
  * @throws FormatError where the file is no checkpoint, is damaged or lacks a part; ShapeError, DtypeError,
  * ArgumentError where it is of another model or optimizer; ArgumentError for other parts, and for none
  */
-export const decodeCheckpoint: (source: Bytes, parts: CheckpointParts) => unknown = ofForms(
+export const decodeCheckpoint: <T = unknown>(source: Bytes, parts: CheckpointParts) => T = ofForms(
   ['decodeCheckpoint(source: bytes, parts: parts)'],
   decode,
 );
 
-function decode(source: Bytes, parts: CheckpointParts): unknown {
+function decode<T>(source: Bytes, parts: CheckpointParts): T {
   checkParts('decodeCheckpoint', parts);
   tracing()?.refuse('decodeCheckpoint', 'load outside of the compiled function');
   const { model, optimizer, loader } = parts;
@@ -230,5 +230,5 @@ function decode(source: Bytes, parts: CheckpointParts): unknown {
   commitModel?.();
   commitOptimizer?.();
   setRngState(random);
-  return extra;
+  return extra as T;
 }

@@ -1,5 +1,6 @@
 // NumPy's .npy: a magic text, a version, a header that Python would read as a dict, then the numbers; and .npz, a zip
 // archive of such files.
+
 import { type Bytes, bytesOf } from '../data/bytes.ts';
 import { MAGIC, npyHeader } from '../data/readers/npy-header.ts';
 import { record } from '../lookup.ts';
@@ -7,6 +8,7 @@ import { ArgumentError, FormatError } from '../memory/errors.ts';
 import { checkedTensor, countOf, readStored, type Savable, stridesOf, type WideOptions } from './arrays.ts';
 import { ofForms, promised } from './declare.ts';
 import { readFileBytes, writeFileAtomic } from './files.ts';
+import { otherKind } from './others.ts';
 import { type FileTensor, READERS, type Reader, type StoredTensor, type WideTensorOf } from './safetensors-dtypes.ts';
 import { deflated, writeZip, ZipReader } from './zip.ts';
 
@@ -52,6 +54,8 @@ const WRITTEN: Readonly<Record<StoredTensor['dtype'], string>> = {
 /** Reads one array. `where` is its name in an archive, for errors. */
 function readNpy(op: string, where: string, bytes: Uint8Array, wide: boolean): StoredTensor {
   const bad = (what: string): FormatError => new FormatError(`${op}: expected ${what}${where}`);
+  const other = otherKind(bytes);
+  if (other && bytes[0] !== 0x93) throw bad(`a file of NumPy, got ${other}`);
   const { order, name, fortran, shape, from } = npyHeader(bytes, bad);
   const code = CODES[name] as string;
   const { size } = READERS.get(code) as Reader;

@@ -113,7 +113,7 @@ class Pickler {
     else if (x instanceof Map) this.#dict([...x]);
     else if (x instanceof Uint8Array) this.#call('_codecs', 'encode', [String.fromCharCode(...x), 'latin1']);
     else if (isPlain(x)) this.#dict(entriesOf(x));
-    else this.#fail('tensors, arrays, plain objects, Maps and Sets', x);
+    else this.#fail('tensors, arrays, plain objects, Maps and Sets (of a module, its stateDict())', x);
     this.#op(0x72, ...at32(this.#memo.size));
     this.#memo.set(x, this.#memo.size);
   }

@@ -1,9 +1,11 @@
 // Files of PyTorch's torch.save: a pickle of nested values whose tensors refer to storages, in a zip archive beside
 // them or, before PyTorch 1.6, one after the other in the file.
+
 import { type Bytes, bytesOf } from '../data/bytes.ts';
 import { record } from '../lookup.ts';
 import { describe, type FormatError, FormatError as Wrong } from '../memory/errors.ts';
 import { countOf, extentOf, readStored } from './arrays.ts';
+import { otherKind } from './others.ts';
 import { isDict, PickleGlobal, type PickleWorld, unpickle } from './pickle.ts';
 import { type FileTensor, READERS, type Reader } from './safetensors-dtypes.ts';
 import { ZipReader } from './zip.ts';
@@ -369,5 +371,8 @@ function fromLegacy(bytes: Uint8Array, wide: boolean): unknown {
 /** What decodePyTorch does. @internal */
 export async function decode(source: Bytes, wide: boolean): Promise<unknown> {
   const bytes = bytesOf(OP, source);
-  return bytes[0] === 0x50 && bytes[1] === 0x4b ? fromZip(bytes, wide) : fromLegacy(bytes, wide);
+  if (bytes[0] === 0x50 && bytes[1] === 0x4b) return fromZip(bytes, wide);
+  const other = otherKind(bytes);
+  if (other && !/^a pickle/.test(other)) throw bad(`a file of torch.save, got ${other}`);
+  return fromLegacy(bytes, wide);
 }

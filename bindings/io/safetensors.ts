@@ -1,11 +1,13 @@
 // The safetensors format (https://github.com/huggingface/safetensors): 8 bytes with the header's length, a JSON header
 // that gives every tensor its dtype, shape and byte range, then the bytes. A pure codec: bytes in, bytes out.
+
 import { type Bytes, bytesOf } from '../data/bytes.ts';
 import { record, rowOf } from '../lookup.ts';
 import { ArgumentError, describe, FormatError, formatShape } from '../memory/errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { ofForms } from './declare.ts';
 import { JsonCursor } from './json.ts';
+import { otherKind } from './others.ts';
 import { byName, type FileTensor, READERS, type Reader, type StoredTensor, WRITERS } from './safetensors-dtypes.ts';
 
 export type {
@@ -195,11 +197,11 @@ export function headerLength(start: Uint8Array, size: number): number {
   if (start.length < 8) throw bad(`expected 8 bytes with the header's length, got a file of ${start.length}`);
   const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
   const header = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
+  if (header <= MAX_HEADER_BYTES && 8 + header <= size) return header;
+  const other = otherKind(start);
+  if (other) throw bad(`expected a file of safetensors, got ${other}`);
   if (header > MAX_HEADER_BYTES) throw bad(`expected a header of at most ${MAX_HEADER_BYTES} bytes, got ${header}`);
-  if (8 + header > size) {
-    throw bad(`expected a header of ${header} bytes to end inside the file, got a file of ${size} bytes`);
-  }
-  return header;
+  throw bad(`expected a header of ${header} bytes to end inside the file, got a file of ${size} bytes`);
 }
 
 /** The tensor that `entry` declares, whose bytes `bytes` begin with. */

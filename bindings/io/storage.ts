@@ -21,11 +21,11 @@ export const saveCheckpoint = promised(
  * @returns its `extra`
  * @throws what decodeCheckpoint does; the system's error; BackendError outside Node
  */
-export const loadCheckpoint = promised(
+export const loadCheckpoint: <T = unknown>(path: string, parts: CheckpointParts) => Promise<T> = promised(
   ['loadCheckpoint(path: path, parts: parts)'],
-  async (path: string, parts: CheckpointParts): Promise<unknown> => {
+  async <T>(path: string, parts: CheckpointParts): Promise<T> => {
     checkParts('loadCheckpoint', parts);
-    return decodeCheckpoint(await readFileBytes(path), parts);
+    return decodeCheckpoint<T>(await readFileBytes(path), parts);
   },
 );
 

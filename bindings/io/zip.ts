@@ -4,6 +4,7 @@
 import { crc32 } from '../crc.ts';
 import { record } from '../lookup.ts';
 import { ArgumentError, BackendError, FormatError } from '../memory/errors.ts';
+import { otherKind } from './others.ts';
 
 /** A file in an archive. */
 export interface ZipEntry {
@@ -58,7 +59,10 @@ export class ZipReader {
     const { length } = this.#bytes;
     for (let at = length - 22; at >= Math.max(0, length - 22 - 65535); at--)
       if (this.#view.getUint32(at, true) === END && at + 22 + this.#view.getUint16(at + 20, true) <= length) return at;
-    throw this.#bad('a zip archive with its directory at the end, got a file without one; it is none, or cut short');
+    const other = otherKind(this.#bytes);
+    throw this.#bad(
+      `a zip archive with its directory at the end, got ${other ?? 'a file without one; it is none, or cut short'}`,
+    );
   }
 
   #directory(): Record<string, ZipEntry> {
