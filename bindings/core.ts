@@ -77,7 +77,7 @@ export {
   setRngState,
 } from './random.ts';
 export { scope } from './scope.ts';
-export type { Arguments, ByName, Callable, Front, Mixed } from './signature.ts';
+export type { AfterFirst, Arguments, ByName, Callable, Front, Mixed } from './signature.ts';
 export type { RequiresGradOptions } from './takes.ts';
 export { type Dtype, type NestedArray, type Shape, Tensor, type TypedArray } from './tensor.ts';
 export type { TensorJson } from './text.ts';
