@@ -1,7 +1,7 @@
 // Apart, where nothing else waits to be collected.
 import { expect, it, vi } from 'vitest';
-import { backend, init, ones, scope } from '../../bindings/index.ts';
-import { EMAWeightAveraging } from '../../bindings/train/index.ts';
+import { backend, init, ones, rand, scope } from '../../bindings/index.ts';
+import { EMAWeightAveraging, ROC } from '../../bindings/train/index.ts';
 import { loaderOf, type Pair, points, trainerOf } from './make.ts';
 
 it.each([true, false])('leaks nothing over 50 steps, compile %s', async (compile) => {
@@ -47,4 +47,13 @@ it('gives back the programs of steps that went on eagerly', async () => {
   expect(console.warn).toHaveBeenCalledOnce();
   trainer.dispose();
   expect(backend().memory.used).toBeLessThanOrEqual(before);
+});
+
+it('leaks nothing by the states of metrics that keep rows', async () => {
+  await init();
+  const roc = new ROC();
+  scope(() => roc.update(rand([64]), rand([64]).round()));
+  const before = backend().memory.used;
+  for (let i = 0; i < 3; i++) roc.loadState(roc.state());
+  expect(backend().memory.used).toBe(before);
 });

@@ -99,10 +99,12 @@ export abstract class StreamingMetric<Value> implements Metric<Value> {
     const sums = [...this.#sums].map(([name, own]) => [name, { shape: own.shape, values: own.save() }]);
     const rows = [...this.#rows]
       .filter(([, { length }]) => length > 0)
-      .map(([name]) => {
-        const all = this.rows(name) as Tensor;
-        return [name, { shape: all.shape, values: all.data }];
-      });
+      .map(([name]) =>
+        scope(() => {
+          const { shape, data } = withoutTape(() => this.rows(name) as Tensor);
+          return [name, { shape, values: data }];
+        }),
+      );
     return { task: this.task, sums: Object.fromEntries(sums), rows: Object.fromEntries(rows) };
   }
 
