@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ArgumentError, WorkerError } from '../../bindings/index.ts';
-import { choice, int, logUniform, type Trial, tune, uniform } from '../../bindings/train/index.ts';
+import { choice, int, logUniform, type Trial, type TrialRecord, tune, uniform } from '../../bindings/train/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tune-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -116,6 +116,23 @@ describe('schedulers', () => {
 });
 
 describe('a file', () => {
+  it('has numbers that are not finite too', async () => {
+    const file = join(folder, 'wrong.jsonl');
+    const options = { trials: 16, scheduler: 'asha', maxResource: 9 } as const;
+    const wrong = async (_: unknown, trial: Trial): Promise<number> => {
+      const value = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 16 - trial.id][
+        trial.id % 4
+      ] as number;
+      for (const step of [1, 3, 9]) if (!(await trial.report(step, value))) break;
+      return value;
+    };
+    const told = ({ trials }: { readonly trials: readonly TrialRecord[] }): unknown =>
+      trials.map(({ seconds: _, ...trial }) => trial);
+    const whole = await tune(space, wrong, options);
+    await tune(space, wrong, { ...options, trials: 9, file });
+    expect(told(await tune(space, wrong, { ...options, file }))).toEqual(told(whole));
+  });
+
   it('has each trial, and the search goes on with the others', async () => {
     const file = join(folder, 'deep', 'trials.jsonl');
     const options = { trials: 30, seed: 5, scheduler: 'asha' } as const;

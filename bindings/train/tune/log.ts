@@ -2,6 +2,15 @@
 import { ArgumentError, FormatError } from '../../memory/errors.ts';
 import type { TrialRecord } from './trial.ts';
 
+/** What stands in JSON for a number that is not finite; trials that went wrong have them. */
+const STAND = 'number';
+const written = (_: string, value: unknown): unknown =>
+  typeof value === 'number' && !Number.isFinite(value) ? { [STAND]: String(value) } : value;
+const read = (_: string, value: unknown): unknown => {
+  const text = (value as Record<string, unknown> | null)?.[STAND];
+  return typeof text === 'string' ? Number(text) : value;
+};
+
 /** The file of a search: its first line says what is searched, and each further one is a trial. */
 export class TrialLog {
   readonly #path: string;
@@ -37,7 +46,7 @@ export class TrialLog {
       );
     const trials = lines.map((line, i) => {
       try {
-        return JSON.parse(line) as TrialRecord;
+        return JSON.parse(line, read) as TrialRecord;
       } catch (cause) {
         throw new FormatError(`tune: expected a trial in line ${i + 2} of ${path}, got ${line.slice(0, 80)}`, {
           cause,
@@ -49,6 +58,6 @@ export class TrialLog {
 
   async add(trial: TrialRecord): Promise<void> {
     const { appendFile } = await import('node:fs/promises');
-    await appendFile(this.#path, `${JSON.stringify(trial)}\n`);
+    await appendFile(this.#path, `${JSON.stringify(trial, written)}\n`);
   }
 }
