@@ -327,3 +327,11 @@ describe('layers', () => {
     expect(violations(new Map(Object.entries(files)))).toEqual([]);
   });
 });
+
+it('CONTRIBUTING maps them in their order', () => {
+  const map = [
+    ...readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8').matchAll(/^bindings\/((?:\S+?(?:, |(?=\s|$)))+)/gm),
+  ];
+  const mapped = map.flatMap(([, names = '']) => names.split(', ')).filter((name) => name !== 'generated/');
+  expect(mapped).toEqual(LAYERS.filter((layer) => !layer.startsWith('generated/')));
+});

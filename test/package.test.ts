@@ -17,7 +17,7 @@ const exec = promisify(execFile);
 
 /** What a tarball may hold, and nothing else. */
 const ALLOWED =
-  /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|build\/lib\/[\w/-]+\.d\.ts|build\/lib\/[\w-]+(\.global)?\.js(\.map)?|build\/lib\/tfjs\.cjs|build\/wasm\/retrograd\.(strict|relaxed)(-threads)?\.wasm)$/;
+  /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|docs\/[\w-]+\.md|build\/lib\/[\w/-]+\.d\.ts|build\/lib\/[\w-]+(\.global)?\.js(\.map)?|build\/lib\/tfjs\.cjs|build\/wasm\/retrograd\.(strict|relaxed)(-threads)?\.wasm)$/;
 
 /** The seed's network on four points, as a user's program in JavaScript. */
 const program = (imports: string): string => `${imports}
@@ -111,6 +111,7 @@ describe('the tarball', () => {
       'package.json',
       'build/lib/index.js',
       'build/lib/index.d.ts',
+      ...(await readdir(join(ROOT, 'docs'))).map((page) => `docs/${page}`), // README has links to them
     ];
     expect(files).toEqual(
       expect.arrayContaining([...needed, ...builds.map((name) => `build/wasm/retrograd.${name}.wasm`)]),

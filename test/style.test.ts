@@ -1,4 +1,4 @@
-// Holds what Biome has no rule for: comments end within 120 columns.
+// Holds what Biome has no rule for: comments end within 120 columns, and no file is empty.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +28,12 @@ const filesOf = (folder: string): string[] =>
     .filter((entry) => entry.isFile() && /\.(ts|js|mjs|py)$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name).slice(ROOT.length).split(sep).join('/'))
     .filter((file) => !/(^|\/)(generated|node_modules)\//.test(file));
+
+it('files have something in them', () => {
+  const root = readdirSync(ROOT, { withFileTypes: true }).filter((entry) => entry.isFile());
+  const files = [...root.map(({ name }) => name).filter((name) => name !== '.git'), ...FOLDERS.flatMap(filesOf)];
+  expect(files.filter((file) => readFileSync(join(ROOT, file), 'utf8').trim() === '')).toEqual([]);
+});
 
 describe('comments', () => {
   it('end within 120 columns', () => {
