@@ -72,7 +72,7 @@ const WINOGRAD_TILES: i32 = 4;
 const DIRECT_READS: i32 = 128;
 @inline
 const DIRECT_RESULTS: i32 = 64;
-/** Most channels that it reads for dx with strides, where taps are a few of the kernel's; and for two results at most. */
+/** Most that it reads for dx with strides, where taps are a few of the kernel's; and for two results at most. */
 @inline
 const PHASE_READS: i32 = 32;
 @inline

@@ -96,7 +96,7 @@ export function adaptive_max_pool_forward_f32(y: usize, index: usize, x: usize, 
 
 /**
  * Reverses max_pool_forward_f32 and adaptive_max_pool_forward_f32: dx[p, index[p, i]] = the sum over i of g[p, i], in
- * their order, and 0 elsewhere, for dx[planes, size], g and index [planes, n]. An index that is not in a plane has none.
+ * their order, and 0 elsewhere, for dx[planes, size], g and index [planes, n]. An index outside of a plane has none.
  */
 export function max_pool_backward_f32(dx: usize, g: usize, index: usize, planes: i32, size: i32, n: i32): void {
   const plane = (<usize>size) << 2,
