@@ -87,13 +87,19 @@ function watch(load: Load, talking: typeof talk): void {
     const place = inside === 0 ? 'computes, after' : `waits in ${calls[inside - 1]}, its`;
     return `rank ${other}, which ${place} call ${count} where this one is in its ${mine}th`;
   };
+  const nameOf = (word: number): string => {
+    const [call, count] = [calls[(word % 32) - 1], Math.floor(word / 32)];
+    return count === 0 ? `${call}` : `${call} of ${count} elements`;
+  };
   /** What another rank does in the place of this one's call, which it will never make. */
-  const otherwise = (other: number, state: State | null, mine: number, call: number): string | null => {
+  const otherwise = (other: number, state: State | null, mine: number): string | null => {
+    const place = head + (mine % told);
     const [count = 0, inside = 0] = state ?? [];
-    const there = inside === last ? last : count >= mine && count - mine < told ? state?.[head + (mine % told)] : call;
-    if (there === call || !there || call === last) return null;
-    if (there === last) return `the end of the program of rank ${other}`;
-    return `${calls[there - 1]} as the ${mine}th call of rank ${other}`;
+    const [here, there] = [pulse[place], state?.[place]];
+    if (here === last) return null;
+    if (inside === last) return `the end of the program of rank ${other}`;
+    if (!there || there === here || count < mine || count - mine >= told) return null;
+    return `${nameOf(there)} as the ${mine}th call of rank ${other}`;
   };
   const look = async (call: number, mine: number, late: boolean): Promise<void> => {
     const others = Array.from({ length: size }, (_, i) => i).filter((i) => i !== rank);
@@ -103,10 +109,10 @@ function watch(load: Load, talking: typeof talk): void {
       const all = others.map(name).filter((text) => text !== null);
       return all.slice(0, 4).join('; ') + (all.length > 4 ? `; and ${all.length - 4} more` : '');
     };
-    const astray = list((other, i) => otherwise(other, states[i] ?? null, mine, call));
+    const astray = list((other, i) => otherwise(other, states[i] ?? null, mine));
     if (astray)
       end(
-        `${calls[call - 1]}: expected all ranks to make the same calls, got ${astray}, where this one waits; give all ranks as many batches, as a DistributedSampler does, and call together what they do together`,
+        `${nameOf(pulse[head + (mine % told)] as number)}: expected all ranks to make the same calls, got ${astray}, where this one waits; give all ranks as many batches, as a DistributedSampler does, and call together what they do together`,
       );
     else if (late)
       end(

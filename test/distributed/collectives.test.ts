@@ -32,7 +32,10 @@ const errors = (rank: number) => [
   'ShapeError: reduceScatter: expected rows that 2 ranks can share, got shape [3]; pad it',
   expect.stringMatching(/^ArgumentError: allReduce: expected a contiguous tensor to write as x, got shape \[3, 2\]/),
   expect.stringMatching(/^RecordingError: barrier: .*; call it outside of the compiled function$/),
+  expect.stringMatching(/^RecordingError: broadcastObject: .*; call it outside of the compiled function$/),
   'ArgumentError: allGatherObject: expected a value that JSON has, got function; give null for nothing',
+  'ArgumentError: allGatherObject: expected a value that JSON has, got one of which it says: Do not know how to serialize a BigInt; give plain numbers and texts',
+  ['given', { a: 0 }],
 ];
 
 const jobs = launchers.map((by, i): [string, number, Launcher] => [by.title, i === 0 ? 2 : 1, by]);

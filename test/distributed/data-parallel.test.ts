@@ -10,7 +10,7 @@ describe.skipIf(missing)(`DataParallel${missing && `: skipped, ${missing}`}`, ()
     expect(stderr).toBe('');
     expect(code).toBe(0);
     reports.forEach((all, rank) => {
-      const [each, weights, buffers, hooked, some, unused, found, sparse, other, asynchronous] = all;
+      const [each, weights, buffers, hooked, some, unused, found, sparse, other, asynchronous, twice] = all;
       expect(each).toEqual([1, 2].flatMap(() => [false, false, true, true].map(trained)));
       expect(weights).toBe(1);
       expect(buffers).toEqual([true, true]);
@@ -25,6 +25,7 @@ describe.skipIf(missing)(`DataParallel${missing && `: skipped, ${missing}`}`, ()
       expect(other).toMatch(
         /^DistributedError: DataParallel: expected the same on all ranks, got order any, shards 1, 6 numbers .* on rank 0, .* 9 numbers .* on rank 1/,
       );
+      expect(twice).toEqual([1, 1, 0.5]);
       expect(asynchronous).toMatch(/^ArgumentError: noSync: expected a synchronous function/);
     });
   });

@@ -32,8 +32,8 @@ export class Communicator {
   /** Such as 'Open MPI v4.1.4'. */
   readonly version: string;
   /**
-   * Which of CALLS it waits in, from 1 on, or 0; how many it has begun; and behind HEAD which these were, that of
-   * number n at n % TOLD: for a thread that watches.
+   * Which of CALLS it waits in, from 1 on, or 0; how many it has begun; and behind HEAD what these were, that of number
+   * n at n % TOLD: which of CALLS + 32 · the elements of a rank, as far as there is room. For a thread that watches.
    */
   readonly pulse = new Int32Array(new SharedArrayBuffer(4 * (HEAD + TOLD)));
   readonly #mpi: Loaded;
@@ -88,10 +88,10 @@ export class Communicator {
   }
 
   /** Begins one of CALLS, which #check ends. */
-  #enter(name: string): void {
+  #enter(name: string, count = 0): void {
     const { pulse } = this;
     const [call, number] = [CALLS.indexOf(name) + 1, (pulse[1] as number) + 1];
-    Atomics.store(pulse, HEAD + (number % TOLD), call);
+    Atomics.store(pulse, HEAD + (number % TOLD), call + 32 * (count % 2 ** 25));
     Atomics.store(pulse, 1, number);
     Atomics.store(pulse, 0, call);
   }
@@ -115,7 +115,7 @@ export class Communicator {
     const { calls } = this.#mpi;
     const { inPlace } = this.#family;
     const op = this.#operations[operation];
-    this.#enter('MPI_Allreduce');
+    this.#enter('MPI_Allreduce', count);
     this.#check('MPI_Allreduce', calls.allReduce(inPlace, at, count, this.#types[type], op, this.#world));
   }
 
@@ -151,7 +151,7 @@ export class Communicator {
   }
 
   broadcast(at: number, count: number, type: ElementType, root: number): void {
-    this.#enter('MPI_Bcast');
+    this.#enter('MPI_Bcast', count);
     this.#check('MPI_Bcast', this.#mpi.calls.broadcast(at, count, this.#types[type], root, this.#world));
   }
 
@@ -164,7 +164,7 @@ export class Communicator {
     const { calls } = this.#mpi;
     const { inPlace } = this.#family;
     const of = this.#types[type];
-    this.#enter('MPI_Allgather');
+    this.#enter('MPI_Allgather', count);
     this.#check('MPI_Allgather', calls.allGather(inPlace, 0, of, at, count, of, comm));
   }
 
@@ -179,7 +179,7 @@ export class Communicator {
     const { inPlace } = this.#family;
     const of = this.#types[type];
     const [from, to] = this.rank === root ? [inPlace, at] : [at + this.#bytes(type) * count * this.rank, 0];
-    this.#enter('MPI_Gather');
+    this.#enter('MPI_Gather', count);
     this.#check('MPI_Gather', calls.gather(from, count, of, to, count, of, root, this.#world));
   }
 
@@ -193,14 +193,14 @@ export class Communicator {
     const { inPlace } = this.#family;
     const op = this.#operations[operation];
     const of = this.#types[type];
-    this.#enter('MPI_Reduce_scatter_block');
+    this.#enter('MPI_Reduce_scatter_block', count);
     this.#check('MPI_Reduce_scatter_block', calls.reduceScatter(inPlace, at, count, of, op, this.#world));
   }
 
   /** Of size · count elements from `from`, part i goes to rank i, which has it as part `rank` from `to` on. */
   allToAll(from: number, to: number, count: number, type: ElementType): void {
     const of = this.#types[type];
-    this.#enter('MPI_Alltoall');
+    this.#enter('MPI_Alltoall', count);
     this.#check('MPI_Alltoall', this.#mpi.calls.allToAll(from, count, of, to, count, of, this.#world));
   }
 

@@ -9,6 +9,14 @@ import { abandon, poke } from '../progress.ts';
 import type { Gradients, Reducer } from './reducer.ts';
 
 const reducers = new Set<WeakRef<Reducer>>();
+/** Of a reducer, one that was made later for the same parameters, as for the next Trainer of a model: that reduces. */
+const heirs = new WeakMap<Reducer, WeakRef<Reducer>>();
+
+/** Whether another reduces what `reducer` would. */
+function isReplaced(reducer: Reducer): boolean {
+  const heir = heirs.get(reducer);
+  return heir !== undefined && reducers.has(heir) && heir.deref() !== undefined;
+}
 
 /** Calls `visit` with each tensor that a node gives a gradient to. */
 function forEachNeeded({ row, inputs, needs }: Node, visit: (x: Tensor) => void): void {
@@ -130,7 +138,7 @@ function living(): Reducer[] {
     if (!reducer) reducers.delete(ref);
     // A program holds for the mode in which it was recorded.
     if (reducer) tracing()?.dependOn(reducer, ['syncs']);
-    return reducer?.syncs ? [reducer] : [];
+    return reducer?.syncs && !isReplaced(reducer) ? [reducer] : [];
   });
 }
 
@@ -143,6 +151,11 @@ export function listen(reducer: Reducer): () => void {
       if (all.length > 0) new Pass(root.node ? reachable([root]) : [], inputs, all).begin();
     };
   const ref = new WeakRef(reducer);
+  const own = new Set(reducer.all);
+  for (const other of reducers) {
+    const before = other.deref();
+    if (before?.all.every((p) => own.has(p))) heirs.set(before, ref);
+  }
   reducers.add(ref);
   // Programs that were made before know nothing of it.
   listeners.changes++;

@@ -54,6 +54,11 @@ export class Reducer {
     this.#settings = settings;
   }
 
+  /** The parameters of the model. */
+  get all(): readonly Tensor[] {
+    return this.#named.map(([, p]) => p);
+  }
+
   /** The parameters that require a gradient now. */
   get parameters(): readonly Tensor[] {
     return this.#named.flatMap(([, p]) => (p.requiresGrad ? [p] : []));

@@ -84,5 +84,8 @@ await reportError(() => distributed.broadcast(zeros([1]), 2));
 await reportError(() => distributed.reduceScatter(zeros([3])));
 await reportError(() => distributed.allReduce(zeros([2, 3]).t()));
 await reportError(() => compile(() => distributed.barrier())());
+await reportError(() => compile(() => distributed.broadcastObject(1))());
 await reportError(() => distributed.allGatherObject(() => 1));
+await reportError(() => distributed.allGatherObject({ number: 1n }));
+report([distributed.broadcastObject(rank === 1 ? 'given' : null, 1), distributed.broadcastObject({ a: rank })]);
 report(distributed.allReduce(tensor([rank])).item());

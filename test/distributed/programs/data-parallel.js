@@ -141,3 +141,15 @@ report([...table.module.weight.grad.data]);
 
 await reportError(() => new distributed.DataParallel(new nn.Linear(2, 2 + rank)));
 await reportError(() => strict.noSync(async () => {}));
+
+// A model that is wrapped again, as by the next Trainer, and one inside of another.
+const again = new nn.Linear(1, 1, { bias: false });
+const wrapped = [again, again, new distributed.DataParallel(new nn.Linear(1, 1, { bias: false }))].map(
+  (module) => new distributed.DataParallel(module),
+);
+for (const model of wrapped)
+  model
+    .forward(tensor([[rank]]))
+    .sum()
+    .backward();
+report(wrapped.map((model) => model.parameters()[0].grad.item()));
