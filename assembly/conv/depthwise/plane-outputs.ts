@@ -46,23 +46,23 @@ export function outputs1(
       p = x + i,
       next = y + i,
       to = spare;
-    let a = f32x4.splat(0),
+    let a = bias,
       b = a;
     for (let r: i32 = h; r > 0; r--) {
       const m = v128.load(p),
         k = v128.shuffle<i32>(v128.load32_splat(left), m, 3, 4, 5, 6),
         o = v128.shuffle<i32>(m, v128.load32_splat(right), 1, 2, 3, 4);
       a = madd(w8, o, madd(w7, m, madd(w6, k, a)));
-      v128.store(to, f32x4.pmax(f32x4.add(a, bias), floor));
+      v128.store(to, f32x4.pmax(a, floor));
       a = madd(w5, o, madd(w4, m, madd(w3, k, b)));
-      b = madd(w2, o, madd(w1, m, f32x4.mul(w0, k)));
+      b = madd(w2, o, madd(w1, m, madd(w0, k, bias)));
       to = next;
       next += line;
       p += line;
       left += leftLine;
       right += rightLine;
     }
-    v128.store(to, f32x4.pmax(f32x4.add(a, bias), floor));
+    v128.store(to, f32x4.pmax(a, floor));
     if (i == last) break;
   }
 }
@@ -95,7 +95,7 @@ function eight(
     w8 = v128.load32_splat(w + 8 * step);
   let p = x - 4,
     to = spare;
-  let a = f32x4.splat(0),
+  let a = bias,
     b = a,
     c = a,
     d = a;
@@ -108,18 +108,18 @@ function eight(
       q = v128.load(p, 24);
     a = madd(w8, o, madd(w7, m, madd(w6, k, a)));
     c = madd(w8, q, madd(w7, n, madd(w6, l, c)));
-    v128.store(to, f32x4.pmax(f32x4.add(a, bias), floor));
-    v128.store(to, f32x4.pmax(f32x4.add(c, bias), floor), 16);
+    v128.store(to, f32x4.pmax(a, floor));
+    v128.store(to, f32x4.pmax(c, floor), 16);
     a = madd(w5, o, madd(w4, m, madd(w3, k, b)));
     c = madd(w5, q, madd(w4, n, madd(w3, l, d)));
-    b = madd(w2, o, madd(w1, m, f32x4.mul(w0, k)));
-    d = madd(w2, q, madd(w1, n, f32x4.mul(w0, l)));
+    b = madd(w2, o, madd(w1, m, madd(w0, k, bias)));
+    d = madd(w2, q, madd(w1, n, madd(w0, l, bias)));
     to = y;
     y += line;
     p += line;
   }
-  v128.store(to, f32x4.pmax(f32x4.add(a, bias), floor));
-  v128.store(to, f32x4.pmax(f32x4.add(c, bias), floor), 16);
+  v128.store(to, f32x4.pmax(a, floor));
+  v128.store(to, f32x4.pmax(c, floor), 16);
 }
 
 /** The same with a stride of 2: h rows of n outputs, of twice as many of twice as many elements. */
@@ -144,7 +144,7 @@ export function outputs2(y: usize, x: usize, w: usize, h: i32, n: i32, biasAt: u
     let left = beside.left,
       p = x + (i << 1),
       to = y + i;
-    let a = f32x4.splat(0);
+    let a = bias;
     for (let r: i32 = h; r > 0; r--) {
       let odd = odds(p),
         even = evens(p),
@@ -156,8 +156,8 @@ export function outputs2(y: usize, x: usize, w: usize, h: i32, n: i32, biasAt: u
       even = evens(p);
       k = v128.shuffle<i32>(v128.load32_splat(left), odd, 3, 4, 5, 6);
       a = madd(w8, odd, madd(w7, even, madd(w6, k, a)));
-      v128.store(to, f32x4.pmax(f32x4.add(a, bias), floor));
-      a = madd(w2, odd, madd(w1, even, f32x4.mul(w0, k)));
+      v128.store(to, f32x4.pmax(a, floor));
+      a = madd(w2, odd, madd(w1, even, madd(w0, k, bias)));
       p += line;
       left += leftLine;
       to += out;

@@ -29,15 +29,16 @@ export function addSums(band: Band, g: usize): void {
   for (let o: i32 = 0; o < h.outputs; o += most) {
     const rows = min(most, h.outputs - o);
     band.fill(o, rows);
-    let t: usize = 0;
-    for (; t + 5 <= taps; t += 5) sumFive(band, g, rows, t);
-    for (; t < taps; t++) sumOne(band, g, rows, t);
+    for (let t: usize = 0; t < taps; t += 5) sumFive(band, g, rows, t, taps - 1);
     g += (<usize>(rows * w.outputs)) << 2;
   }
 }
 
-/** Five taps from t, which read each vector of the gradient once. */
-function sumFive(band: Band, g: usize, rows: i32, t: usize): void {
+/**
+ * Five taps from t, or as many as there are up to the last, which read each vector of the gradient once. Those that are
+ * not there are computed as the last one.
+ */
+function sumFive(band: Band, g: usize, rows: i32, t: usize, last: usize): void {
   const w = band.width();
   const next = <usize>band.height().scale * band.rowBytes;
   const n = w.outputs,
@@ -48,10 +49,10 @@ function sumFive(band: Band, g: usize, rows: i32, t: usize): void {
   const never = load<usize>(band.offset(0));
   let line = band.base() + load<usize>(band.offset(t));
   const first = load<usize>(band.offset(t));
-  const c1 = load<usize>(band.offset(t + 1)) - first,
-    c2 = load<usize>(band.offset(t + 2)) - first;
-  const c3 = load<usize>(band.offset(t + 3)) - first,
-    c4 = load<usize>(band.offset(t + 4)) - first;
+  const c1 = load<usize>(band.offset(min(t + 1, last))) - first,
+    c2 = load<usize>(band.offset(min(t + 2, last))) - first;
+  const c3 = load<usize>(band.offset(min(t + 3, last))) - first,
+    c4 = load<usize>(band.offset(min(t + 4, last))) - first;
   let s0 = f32x4.splat(0),
     s1 = s0,
     s2 = s0,
@@ -83,35 +84,10 @@ function sumFive(band: Band, g: usize, rows: i32, t: usize): void {
     line += next;
   }
   addSum(band, t, s0);
-  addSum(band, t + 1, s1);
-  addSum(band, t + 2, s2);
-  addSum(band, t + 3, s3);
-  addSum(band, t + 4, s4);
-}
-
-function sumOne(band: Band, g: usize, rows: i32, t: usize): void {
-  const next = <usize>band.height().scale * band.rowBytes;
-  const n = band.width().outputs,
-    vectorEnd = n & ~3,
-    rest = n & 3;
-  const mask = restMask(n),
-    back = restBack(n);
-  let line = band.base() + load<usize>(band.offset(t));
-  let s = f32x4.splat(0);
-  for (; rows > 0; rows--) {
-    let p = line;
-    for (let i: i32 = 0; i < vectorEnd; i += 4) {
-      s = madd(v128.load(g), v128.load(p), s);
-      g += 16;
-      p += 16;
-    }
-    if (rest > 0) {
-      s = madd(restOf(g, n, mask, back), v128.and(v128.load(p - back), mask), s);
-      g += (<usize>rest) << 2;
-    }
-    line += next;
-  }
-  addSum(band, t, s);
+  if (t + 1 <= last) addSum(band, t + 1, s1);
+  if (t + 2 <= last) addSum(band, t + 2, s2);
+  if (t + 3 <= last) addSum(band, t + 3, s3);
+  if (t + 4 <= last) addSum(band, t + 4, s4);
 }
 
 @inline

@@ -15,13 +15,14 @@ const CHANNELS: i32 = 64;
 @inline
 const TILES: i32 = 32;
 
-/** Most tiles for which the sums are more than what is summed, and blocks of so many channels keep them nearer. */
+/** Most tiles for which the sums are more than what is summed; blocks of so many input channels keep them nearer. */
 @inline
 const FEW_TILES: i32 = 8;
 @inline
-const NEAR_OUT_CHANNELS: i32 = 12;
-@inline
 const NEAR_CHANNELS: i32 = 32;
+/** With so few of them, output channels times tiles, the workspace holds the gradient of all output channels. */
+@inline
+const WHOLE: i32 = 4096;
 
 /** conv_backward_weight_f32 of one group. */
 @final
@@ -162,8 +163,9 @@ export class WinogradWeight {
       places = this.places();
     const total = bands.total();
     const near = total <= FEW_TILES,
-      outs = near ? NEAR_OUT_CHANNELS : OUT_CHANNELS,
+      outs = OUT_CHANNELS,
       ins = near ? NEAR_CHANNELS : CHANNELS;
+    const whole = near && this.outChannels * total <= WHOLE;
     const rowBytes = (<usize>ins) << 2;
     const sums = this.band() + 4 * BAND_BYTES;
     places.c = sums;
@@ -177,11 +179,11 @@ export class WinogradWeight {
         for (let j: i32 = 0; j < total; j += TILES) {
           const n = min(total - j, TILES);
           const bPlace = ((<usize>(ins * n)) << 2) + GAP;
-          const aPlace = ((<usize>(outs * n)) << 2) + GAP;
-          const gradient = tiles + PLACES * bPlace;
+          const aPlace = ((<usize>((whole ? this.outChannels + outs : outs) * n)) << 2) + GAP;
+          const gradient = tiles + PLACES * bPlace + (whole ? (<usize>(i * n)) << 2 : 0);
           bands.locate(j, n);
           if (i == 0 || total > TILES) this.packTiles(tiles, bPlace, n, nr, c, nb);
-          this.packGradient(gradient, aPlace, n, mr, i, mb);
+          if (!whole || c == 0) this.packGradient(gradient, aPlace, n, mr, i, mb);
           places.k = n;
           places.add = j > 0;
           places.multiply(gradient, aPlace, mb, tiles, bPlace, nb, false);
