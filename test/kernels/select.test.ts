@@ -60,9 +60,14 @@ const CONVOLUTIONS: Record<string, Selection> = {
     nchw: ['DIRECT', 'DIRECT', 'IGEMM'],
   },
   'a stride': { shape: square([48, 16], axis(28, 3, 2, 1)), nchw: same('DIRECT') },
-  'a stride, more inputs': { shape: square([49, 16], axis(28, 3, 2, 1)), nchw: ['DIRECT', 'IGEMM', 'DIRECT'] },
+  'a stride, many outputs': { shape: square([48, 32], axis(28, 3, 2, 1)), nchw: same('DIRECT') },
+  'a stride, more outputs': { shape: square([48, 33], axis(28, 3, 2, 1)), nchw: ['DIRECT', 'IGEMM', 'IGEMM'] },
+  'a stride, two inputs': { shape: square([2, 4], axis(28, 3, 2, 1)), nchw: ['DIRECT', 'DIRECT_ROWS', 'DIRECT'] },
+  'a stride, two inputs, more outputs': {
+    shape: square([2, 5], axis(28, 3, 2, 1)),
+    nchw: ['DIRECT', 'IGEMM', 'DIRECT'],
+  },
   'a stride, narrow': { shape: square([32, 16], axis(13, 3, 2, 1)), nchw: same('DIRECT') },
-  'a stride, narrow, more inputs': { shape: square([33, 16], axis(13, 3, 2, 1)), nchw: ['DIRECT', 'IGEMM', 'DIRECT'] },
   'a stride that leaves elements out': {
     shape: square([3, 16], axis(28, 3, 4, 1)),
     nchw: ['DIRECT', 'IGEMM', 'DIRECT'],
