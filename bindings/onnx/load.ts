@@ -4,6 +4,7 @@ import { type ByteSource, sourceKind } from '../data/sources/byte-source.ts';
 import { isNode } from '../engine/platform.ts';
 import { promised } from '../io/declare.ts';
 import { readFileBytes } from '../io/files.ts';
+import { otherKind } from '../io/others.ts';
 import { isPlain } from '../kinds.ts';
 import { BackendError } from '../memory/errors.ts';
 import type { Tensor } from '../tensor.ts';
@@ -65,6 +66,8 @@ const NEWEST = 'take a newer file, or export the model anew';
 function parse(
   bytes: Uint8Array,
 ): { graph: GraphProto } & Pick<Model, 'opsets' | 'versions'> & Pick<Loaded, 'nodesAreFixed'> {
+  const other = otherKind(bytes);
+  if (other) throw bad(`a model of ONNX, got ${other}`);
   const model = decode('ModelProto', bytes);
   const { graph } = model;
   if (!graph || graph.node.length + graph.output.length === 0) throw bad(`a model with a graph, got none; ${NEWEST}`);

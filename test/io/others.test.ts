@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, expect, it } from 'vitest';
 import { FormatError, init, ones, shutdown } from '../../bindings/index.ts';
 import * as io from '../../bindings/io/index.ts';
+import { loadOnnx } from '../../bindings/onnx/index.ts';
 
 await init({ simd: 'strict' });
 afterAll(() => shutdown());
@@ -25,13 +26,12 @@ const files: readonly (readonly [bytes: Uint8Array, says: RegExp, own?: RegExp])
   [Uint8Array.of(0x89, 0x48, 0x44, 0x46, ...new Uint8Array(300).fill(9)), /HDF5/],
 ];
 /** The readers that take bytes of a whole file. */
-const readers = Object.entries(io).filter(([name]) => /^decode(?!Checkpoint)/.test(name)) as [
-  string,
-  (bytes: Uint8Array) => unknown,
-][];
+const readers = Object.entries({ ...io, loadOnnx }).filter(([name]) =>
+  /^decode(?!Checkpoint)|^loadOnnx/.test(name),
+) as [string, (bytes: Uint8Array) => unknown][];
 
 it.each(readers)('%s names files of other kinds', async (name, read) => {
-  expect(readers.length).toBe(4);
+  expect(readers.length).toBe(5);
   for (const [bytes, says, own] of files) {
     if (own?.test(name)) continue;
     const error: unknown = await Promise.resolve(bytes)
