@@ -328,17 +328,16 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
         ended = await feed.visit(this.#visitor(), skip);
         if (ended) this.sharing.turn(false, this.at.batch + 1);
       }
-      const figures = ended ? this.stepper.finish() : null;
-      if (figures) {
-        this.at.step++;
-        await this.#stepEnd(figures);
-      }
     } finally {
       if (!ended) this.at.resume = { loader: feed.state(), batch: this.at.batch };
     }
+    const figures = ended ? this.stepper.finish() : null;
+    if (figures) this.at.step++;
     this.sharing.settle();
     this.at.figures = numbersIn(ended ? this.stepper.sharedValues(this.at.samples) : this.stepper.values());
     this.at.trained = ended;
+    // Those who hear of the last step may save, or throw: its batches are over.
+    if (figures) await this.#stepEnd(figures);
     return ended;
   }
 
