@@ -53,6 +53,9 @@ const USES: Readonly<Record<string, (late: tf.Tensor, x: tf.Tensor4D) => tf.Tens
   'a sum with one number a row': (late) => tf.add(late, finite(5, [16, 1, 1])),
   'a sum with one number a channel, of more rows': (late) =>
     tf.add(tf.reshape(late, [N / 16, 1, 16]), finite(5, [2, 16])),
+  bounds: (late) => tf.clipByValue(late, 0, 0.5),
+  'bounds, and then a sum': (late) => tf.add(tf.clipByValue(late, 0, 0.5), late),
+  'bounds that begin below 0': (late) => tf.clipByValue(late, -0.25, 0.5),
   'a difference': (late) => tf.sub(late, finite(5, [16])),
   'another kernel that waits': (late) => tf.mul(tf.step(images(3)), late),
   'a look, and nothing else': (late) => late,
@@ -73,6 +76,7 @@ const USES: Readonly<Record<string, (late: tf.Tensor, x: tf.Tensor4D) => tf.Tens
 
 const STARTS: Readonly<Record<string, readonly [make: () => tf.Tensor4D, start: (x: tf.Tensor4D) => tf.Tensor]>> = {
   'a step': [images, (x) => tf.step(x, -0.5)],
+  'a relu': [images, (x) => tf.relu(x)],
   'a convolution': [() => finite(7, SHAPE) as tf.Tensor4D, (x) => tf.conv2d(x, filter(), 1, 'same')],
 };
 

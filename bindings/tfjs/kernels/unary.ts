@@ -110,7 +110,9 @@ const rounding: Readonly<Record<string, Row>> = {
     (k, { y, x, n }) => k.mul_forward_i32({ y, a: x, b: x, dims: [1, n, 1, 1] }),
   ),
   ClipByValue: unary<Bounds>(
-    (k, call, { clipValueMin: alpha, clipValueMax: beta }) => k.clamp_forward_f32({ ...call, alpha, beta }),
+    // Of a relu() that waits: what is below 0 goes all the same.
+    (k, { y, x, n }, { clipValueMin: alpha, clipValueMax: beta }) =>
+      k.clamp_forward_f32({ y, x: (x.later && alpha >= 0 && x.relu) || x, n, alpha, beta }),
     (_, call, { clipValueMin, clipValueMax }, backend) => clampIntegers(backend, call, clipValueMin, clipValueMax),
   ),
 };
@@ -159,16 +161,34 @@ function stepLater(backend: Backend, inputs: object, attrs: unknown): Info | Inf
   });
 }
 
+const relu = unary(
+  (k, { y, x, n }) => {
+    const result = { dataId: y, shape: [n], dtype: 'float32' } as const;
+    if (x.later?.joins('Relu', result, { ...result, dataId: x })) x.positive = y;
+    else k.relu_forward_f32({ y, x, n });
+    y.relu = x;
+  },
+  (_, call, __, backend) => clampIntegers(backend, call, 0, 2 ** 31),
+);
+
+/** A relu waits for bounds, as tfjs puts them behind it where it has a greatest value, unless gradients look at it. */
+function reluLater(backend: Backend, inputs: object, attrs: unknown): Info | Info[] {
+  const info = (inputs as { readonly x: Info }).x;
+  const x = backend.at(info);
+  const n = numelOf(info.shape);
+  if (info.dtype !== 'float32' || n < WORTH || backend.differentiates || x.later)
+    return relu.run(backend, inputs, attrs);
+  const y = backend.delay(info.shape, {
+    inputs: [x],
+    compute: (to) => backend.kernels.relu_forward_f32({ y: to, x, n }),
+    joins: () => false,
+  });
+  backend.at(y).relu = x;
+  return y;
+}
+
 const activations: Readonly<Record<string, Row>> = {
-  Relu: unary(
-    (k, { y, x, n }) => {
-      const result = { dataId: y, shape: [n], dtype: 'float32' } as const;
-      if (x.later?.joins('Relu', result, { ...result, dataId: x })) x.positive = y;
-      else k.relu_forward_f32({ y, x, n });
-      y.relu = x;
-    },
-    (_, call, __, backend) => clampIntegers(backend, call, 0, 2 ** 31),
-  ),
+  Relu: { ...relu, run: reluLater },
   Relu6: unary(
     (k, call) => k.hardtanh_forward_f32({ ...call, alpha: 0, beta: 6 }),
     (_, call, __, backend) => clampIntegers(backend, call, 0, 6),
