@@ -26,7 +26,7 @@ interface Node {
 }
 
 function* typesIn(node: unknown): Generator<Node> {
-  if (typeof node !== 'object' || node === null) return;
+  if (typeof node !== 'object' || node === null || (node as Node).type === 'BlockStatement') return;
   if ((node as Node).type === 'TSTypeReference') yield node as Node;
   for (const child of Array.isArray(node) ? node : Object.values(node)) yield* typesIn(child);
 }
