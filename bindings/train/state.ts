@@ -39,12 +39,14 @@ export interface Stateful {
 /** All that the next step depends on, with the tensors themselves. */
 export function savedOf(trainer: Stateful, callbacks: Saved['callbacks']): Saved {
   const { model, optimizers, schedules, stepper, at, scheduling } = trainer;
+  // First: where a pass has not begun, the loader may draw its seed here.
+  const place = at.place();
   return {
     model: model.stateDict(),
     optimizers: optimizers.map((each) => each.stateDict()),
     schedules: schedules.map(({ scheduler }) => scheduler.stateDict()),
     random: [...getRngState()],
-    place: at.place(),
+    place,
     progress: at.progress(),
     scheduling,
     measured: at.ended ? null : stepper.state(),

@@ -190,23 +190,23 @@ describe('a stopped training goes on to the same bits', () => {
     expect(await endOf(trainer, given)).toEqual(wanted);
   });
 
-  it.each(['a plateau, metrics and early stopping', 'gradients of three batches'])(
-    'from within all callbacks, with %s',
-    async (name) => {
-      const extra = EXTRAS[name] as Extra;
-      const loader = LOADERS.shuffled as () => unknown;
-      const wanted = await endOf(begin(extra, false), loader());
-      const saved: Uint8Array[] = [];
-      const save = (run: Trainer): void => void saved.push(run.encodeCheckpoint());
-      const saves = Object.fromEntries(EVENTS.map((event) => [event, save]));
-      await endOf(begin(extra, false, { callbacks: [{ ...saves, late: true }] }), loader());
-      expect(saved.length).toBeGreaterThan(12);
-      for (const bytes of saved) {
-        const trainer = begin(extra, false);
-        trainer.decodeCheckpoint(bytes);
-        // Why it was stopped is told where that happens.
-        expect(await endOf(trainer, loader())).toEqual({ ...(wanted as object), stopped: trainer.stopped });
-      }
-    },
-  );
+  it.each([
+    ['a plateau, metrics and early stopping', 'shuffled'],
+    ['gradients of three batches', 'pipeline'],
+  ])('from within all callbacks, with %s, and a loader that is %s', async (name, order) => {
+    const extra = EXTRAS[name] as Extra;
+    const loader = LOADERS[order] as () => unknown;
+    const wanted = await endOf(begin(extra, false), loader());
+    const saved: Uint8Array[] = [];
+    const save = (run: Trainer): void => void saved.push(run.encodeCheckpoint());
+    const saves = Object.fromEntries(EVENTS.map((event) => [event, save]));
+    await endOf(begin(extra, false, { callbacks: [{ ...saves, late: true }] }), loader());
+    expect(saved.length).toBeGreaterThan(12);
+    for (const bytes of saved) {
+      const trainer = begin(extra, false);
+      trainer.decodeCheckpoint(bytes);
+      // Why it was stopped is told where that happens.
+      expect(await endOf(trainer, loader())).toEqual({ ...(wanted as object), stopped: trainer.stopped });
+    }
+  });
 });
