@@ -44,7 +44,7 @@ class Exchange {
         const [count, names_, of, ...rest] = this.#numbers.subarray(other * RECORD, (other + 1) * RECORD);
         if (count !== names.length || names_ !== sum)
           throw new DistributedError(
-            `Trainer: expected figures of one kind on all ranks, got others on rank ${other} than ${names.join(', ')}; run the same program on all ranks`,
+            `Trainer: expected figures of one kind on all ranks, got others on rank ${other} than ${names.join(', ') || 'none, as without a batch,'} on rank ${rank}; run the same program on all ranks, with batches for each`,
           );
         each.weight = of as number;
         each.values.push(...rest.slice(0, Math.min(ROOM, names.length - from)));
