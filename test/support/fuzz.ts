@@ -1,5 +1,8 @@
 // Random calls of the whole public surface, with arguments that fit, that almost fit, and that make no sense. Each call
 // answers, or throws a typed error that leaves all it was given as it was; no call touches what was not given to it.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as retrograd from '../../bindings/index.ts';
 import { data, nn, optim, RetrogradError, Tensor, tensor } from '../../bindings/index.ts';
 import { describe as textOf } from '../../bindings/memory/errors.ts';
@@ -345,3 +348,13 @@ export const reportOf = ({ faults }: Outcome): string[] => {
   }
   return [...seen.values()];
 };
+
+/** Goes to a folder of its own: loggers write files by the names that they are given. @returns the way back */
+export function elsewhere(): () => void {
+  const [home, folder] = [process.cwd(), mkdtempSync(join(tmpdir(), 'retrograd-fuzz-'))];
+  process.chdir(folder);
+  return () => {
+    process.chdir(home);
+    rmSync(folder, { recursive: true, force: true });
+  };
+}
