@@ -85,9 +85,9 @@ export abstract class Optimizer<O extends object = object> {
     const values = declared.parse(args);
     const { name, parameters } = declared;
     this.#settings = parameters.filter(({ absent }, i) => i > 0 && !absent);
-    this.#defaults = Object.fromEntries(parameters.map((parameter, i) => [parameter.name, values[i]])) as O;
-    for (const { name: own, absent } of parameters)
-      if (absent || own === 'params') delete (this.#defaults as Record<string, unknown>)[own];
+    this.#defaults = Object.fromEntries(
+      parameters.flatMap(({ name: own, absent }, i) => (absent || i === 0 ? [] : [[own, values[i]]])),
+    ) as O;
     const list = listOf(name, values[0]);
     const grouped = list.length > 0 && !(list[0] instanceof Tensor);
     const groups = (grouped ? list : [{ params: list }]).map((group) => this.#newGroup(name, group));
@@ -227,7 +227,7 @@ export abstract class Optimizer<O extends object = object> {
    * @returns what takes that state back
    */
   #prepare(): () => void {
-    const made: [Tensor, Record<string, Tensor>][] = [];
+    const made: [p: Tensor, fresh: Record<string, Tensor>, before: State | undefined][] = [];
     try {
       for (const group of this.paramGroups) {
         const { wanted } = this.#settle(group);
@@ -235,7 +235,7 @@ export abstract class Optimizer<O extends object = object> {
           const state = this.#state.get(p);
           if (!p.grad || (state && this.#hasAll(state, wanted, p))) continue;
           const fresh: Record<string, Tensor> = {};
-          made.push([p, fresh]);
+          made.push([p, fresh, state]);
           this.#complete(fresh, state, this.#wanted(group), p);
         }
       }
@@ -243,12 +243,11 @@ export abstract class Optimizer<O extends object = object> {
       for (const [, state] of made) discard(state);
       throw error;
     }
-    for (const [p, fresh] of made) this.#state.set(p, { ...this.#state.get(p), ...fresh } as State);
+    for (const [p, fresh, before] of made) this.#state.set(p, { ...before, ...fresh } as State);
     return () => {
-      for (const [p, fresh] of made) {
-        const state = this.#state.get(p) as State;
-        for (const name in fresh) delete state[name];
-        if (!('step' in state)) this.#state.delete(p);
+      for (const [p, fresh, before] of made) {
+        if (before) this.#state.set(p, before);
+        else this.#state.delete(p);
         discard(fresh);
       }
     };
@@ -387,18 +386,11 @@ export abstract class Optimizer<O extends object = object> {
             throw new ArgumentError(`${op}: expected ${known.join(', ')} for parameter ${number}, got '${name}'`);
           wanted[name] ??= 0;
         }
-        const values = Object.keys(wanted).flatMap((name) => {
-          const shape = this.shapeOf(name, p);
-          return shape
-            ? [savedNumbers(op, `${name} for parameter ${number}`, entry[name], shape, name === 'step')]
-            : [];
-        });
         const state: Record<string, Tensor> = {};
         fresh.set(p, state);
         this.#complete(state, undefined, wanted, p);
-        Object.values(state).forEach((x, i) => {
-          upload(x, values[i] as ArrayLike<number>);
-        });
+        for (const [name, x] of Object.entries(state))
+          upload(x, savedNumbers(op, `${name} for parameter ${number}`, entry[name], x.sizes, name === 'step'));
       }
     } catch (error) {
       for (const state of fresh.values()) discard(state);
