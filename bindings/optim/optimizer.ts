@@ -85,9 +85,9 @@ export abstract class Optimizer<O extends object = object> {
     const values = declared.parse(args);
     const { name, parameters } = declared;
     this.#settings = parameters.filter(({ absent }, i) => i > 0 && !absent);
-    this.#defaults = Object.fromEntries(
-      parameters.flatMap(({ name: own, absent }, i) => (absent || i === 0 ? [] : [[own, values[i]]])),
-    ) as O;
+    this.#defaults = Object.fromEntries(parameters.map((parameter, i) => [parameter.name, values[i]])) as O;
+    for (const { name: own, absent } of parameters)
+      if (absent || own === 'params') delete (this.#defaults as Record<string, unknown>)[own];
     const list = listOf(name, values[0]);
     const grouped = list.length > 0 && !(list[0] instanceof Tensor);
     const groups = (grouped ? list : [{ params: list }]).map((group) => this.#newGroup(name, group));
