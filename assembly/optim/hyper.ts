@@ -1,5 +1,5 @@
 // The numbers that optimizer steps read. All state is contiguous f32 beside p[n] and is updated in place; a buffer
-// whose pointer is 0 is not used. `step` points to one f32, the steps begun so far: advance_step comes before the step,
+// whose pointer is 0 is not used. `step` points to one f32, the steps begun so far: it is counted before the step,
 // so a kernel sees 1 at first. `hyper` points to f32s, read at every call:
 //
 //            0    1             2          3             4                   5           6
@@ -59,9 +59,4 @@ function power(base: f64, n: i32): f64 {
 /** beta^t of the beta whose 1 - beta is setting `index`. */
 export function fading(hyper: usize, index: i32, step: usize): f64 {
   return power(1 - <f64>hyperAt(hyper, index), <i32>load<f32>(step));
-}
-
-/** step[0] += 1. */
-export function advance_step(step: usize): void {
-  store<f32>(step, load<f32>(step) + 1);
 }

@@ -8,9 +8,6 @@ const p = () => inout('f32', 'n');
 const HYPER = 7;
 const settings = () => ({ step: input('f32'), hyper: input('f32', HYPER), n: size });
 
-/** What all steps begin with. */
-export const stepKernels = optional(() => ({ advance_step: kernel({ step: inout('f32') }) }));
-
 export const sgdKernels = optional(() => ({
   sgd_step_f32: kernel({ p: p(), g: input('f32', 'n'), momentum: maybe(p()), ...settings() }, elements('n')),
 }));

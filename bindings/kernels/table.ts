@@ -23,15 +23,7 @@ import {
   pointwiseLossKernels,
 } from './loss.ts';
 import { batchNormKernels, groupNormKernels, layerNormKernels } from './norm.ts';
-import {
-  adagradKernels,
-  adamKernels,
-  clipKernels,
-  rmspropKernels,
-  scaleKernels,
-  sgdKernels,
-  stepKernels,
-} from './optim.ts';
+import { adagradKernels, adamKernels, clipKernels, rmspropKernels, scaleKernels, sgdKernels } from './optim.ts';
 import { optimizerKernels, tensorflowKernels } from './optimizers.ts';
 import { orderKernels } from './order.ts';
 import { padKernels } from './pad.ts';
@@ -66,7 +58,6 @@ export const families = optional(() => ({
   ctcKernels,
   samplingKernels,
   randomKernels,
-  stepKernels,
   sgdKernels,
   adamKernels,
   rmspropKernels,

@@ -1,17 +1,14 @@
 // Layers that normalise.
-import { familyOps, ops, withoutTape } from '../autograd.ts';
+import { ops, withoutTape } from '../autograd.ts';
 import { zerosLike } from '../creation.ts';
 import * as F from '../functional/index.ts';
 import { ArgumentError, formatShape, ShapeError } from '../memory/errors.ts';
-import { stepRows } from '../ops/optim.ts';
 import { type Arguments, type Signature, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import * as init from './init.ts';
 import { OwnLayer } from './layer.ts';
 import { COMPUTE } from './names.ts';
 import { type Buffer, buffer, checkSizes, describeOptions, type Parameter, parameter } from './parameter.ts';
-
-const stepOps = familyOps(stepRows);
 
 /** Options of batch and instance normalisation. */
 export interface BatchNormOptions {
@@ -157,14 +154,14 @@ export abstract class BatchNorm extends ChannelNorm {
       return F.batchNorm(x, runningMean, runningVar, { ...options, momentum: momentum ?? 0 });
     if (momentum !== null) {
       const y = F.batchNorm(x, runningMean, runningVar, { ...options, momentum });
-      stepOps.advanceStep({ step: numBatchesTracked });
+      ops.advanceStep({ step: numBatchesTracked });
       return y;
     }
     // The newest statistics alone, which join the mean of all so far.
     const newest = [zerosLike(runningMean), zerosLike(runningVar)] as const;
     const y = F.batchNorm(x, ...newest, { ...options, momentum: 1 });
     withoutTape(() => {
-      stepOps.advanceStep({ step: numBatchesTracked });
+      ops.advanceStep({ step: numBatchesTracked });
       [runningMean, runningVar].forEach((mean, i) => {
         ops.addInto({ y: mean, x: newest[i]?.sub(mean).div(numBatchesTracked) as Tensor });
       });

@@ -1,6 +1,6 @@
 // Rows of a table by index. All of them are made of one sum of rows, which is its own transpose: so derivatives have
 // derivatives of any order.
-import { embeddingKernels, orderKernels, stepKernels } from '../generated/kernel-calls.ts';
+import { embeddingKernels, orderKernels } from '../generated/kernel-calls.ts';
 import { optional } from '../lookup.ts';
 import { ArgumentError, formatShape, GradError, ShapeError } from '../memory/errors.ts';
 import type { Shape } from '../tensor.ts';
@@ -97,7 +97,7 @@ function rowGradient(o: Ops, sum: Parameters<Ops['sumRows']>[0], shape: Shape, s
   return new SparseTensor(o.packRows({ ...sum, to }, { n, skip: skips.skipTo }), shape, o);
 }
 
-export const embeddingRows = family(calling(stepKernels, calling(orderKernels, calling(embeddingKernels, s))), () => ({
+export const embeddingRows = family(calling(orderKernels, calling(embeddingKernels, s)), () => ({
   embedding: row(s.embedding, {
     outputs: (make, { weight, index }, { padding }, op) => {
       expectTable(op, 'a weight', weight);

@@ -23,6 +23,8 @@ const s = {
   scaleInto: signature({ y: inout(f32), factor: f32 }, {}),
   /** y = the sum of x [n, ...] over n, times factor. */
   sumInto: signature({ y: inout(f32), x: f32 }, {}, attrs<{ readonly factor: number }>()),
+  /** step += 1: a counter, or several side by side. */
+  advanceStep: signature({ step: inout(f32) }, {}),
   uniformInto: signature({ y: inout(f32), state }, {}, attrs<{ readonly low: number; readonly high: number }>()),
   normalInto: signature({ y: inout(f32), state }, {}, attrs<{ readonly mean: number; readonly std: number }>()),
 };
@@ -87,6 +89,10 @@ export const inplaceRows = family(s, () => ({
     },
     forward: (k, _, { y, x }, { factor }) =>
       k.sum_f32({ y, x, outer: 1, r: x.sizes[0] as number, inner: y.size, stride: y.size, factor }),
+  }),
+  advanceStep: row(s.advanceStep, {
+    outputs: () => ({}),
+    forward: (k, _, { step }) => k.scale_f32({ y: step, x: step, n: step.size, alpha: 1, beta: 1 }),
   }),
   uniformInto: row(s.uniformInto, {
     outputs: (_, { state }, __, op) => {

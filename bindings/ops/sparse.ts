@@ -20,7 +20,7 @@ export const sparseSignatures = optional(() => ({
   ),
   /** A step of the rows of p that are packed in g, with the state that the rule has. */
   stepRows: signature(
-    { p: inout(f32), g: i32, a: maybe(inout(f32)), b: maybe(inout(f32)), step: inout(f32), hyper: f32 },
+    { p: inout(f32), g: i32, a: maybe(inout(f32)), b: maybe(inout(f32)), step: f32, hyper: f32 },
     {},
     attrs<{ readonly rule: StepRule }>(),
   ),
@@ -70,22 +70,19 @@ export const packRows = () =>
 
 export const stepRows = () =>
   row(sparseSignatures.stepRows, {
-    outputs: (_, inputs, { rule }, op) => {
-      const { p, g, a, b } = inputs;
+    outputs: (_, { p, g, a, b, step, hyper }, { rule }, op) => {
       if (p.ndim !== 2) throw new ShapeError(`${op}: expected a parameter [rows, width], got ${formatShape(p.sizes)}`);
       const rows = roomOf(g, p.sizes[1] as number);
       if (!(Number.isInteger(rows) && rows > 0))
         throw new ShapeError(`${op}: expected packed rows like those of the parameter, got ${formatShape(g.sizes)}`);
       if (rule === 'sgd' ? b : !a || !b === (rule === 'sparseAdam'))
         throw new ArgumentError(`${op}: expected the state of ${rule}, got ${a ? '' : 'no '}a, ${b ? '' : 'no '}b`);
-      expectStep(op, inputs, { a, b }, SETTINGS[rule]);
-      return {};
+      return expectStep(op, { p, a, b, step, hyper }, SETTINGS[rule]);
     },
     forward: (k: Kernels, _, { p, g, a, b, step, hyper }, { rule }) => {
       const [n, width] = p.sizes as [number, number];
       const { rows, values, index } = partsOf(g, width);
       const sizes = { n, m: rows, inner: width, width, rule: STEP_RULES.indexOf(rule) };
-      k.advance_step({ step });
       k.step_rows_f32({ p, g: values, a, b, index, step, hyper, ...sizes });
     },
   });

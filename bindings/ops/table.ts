@@ -11,7 +11,7 @@ import { gridRows } from './grid.ts';
 import { groupNormRows } from './groupnorm.ts';
 import { crossEntropyRows, logitRows, nllRows, pointwiseLossRows } from './loss.ts';
 import { batchNormRows, layerNormRows } from './norm.ts';
-import { adagradRows, adamRows, clipRows, rmspropRows, sgdRows, stepRows } from './optim.ts';
+import { adagradRows, adamRows, clipRows, rmspropRows, sgdRows } from './optim.ts';
 import {
   adadeltaRows,
   adamaxRows,
@@ -66,7 +66,6 @@ export const table: { readonly [K in OpName]: Row } = {
   ...rearrangeRows,
   ...orderRows,
   ...scatterRows,
-  ...stepRows,
   ...sgdRows,
   ...adamRows,
   ...rmspropRows,

@@ -1,5 +1,5 @@
 // Adafactor: a second average in as much memory as rows and columns take.
-import { familyOps, ops } from '../autograd.ts';
+import { ops } from '../autograd.ts';
 import {
   add,
   div,
@@ -15,15 +15,12 @@ import {
   sub,
 } from '../functional/functions.ts';
 import { ArgumentError } from '../memory/errors.ts';
-import { stepRows } from '../ops/optim.ts';
 import { scope } from '../scope.ts';
 import { type Arguments, signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Params, State } from './optimizer.ts';
 import { Planned } from './planned.ts';
 import { expectRange, kinds } from './settings.ts';
-
-const stepOps = familyOps(stepRows);
 
 /** Options of Adafactor. */
 export interface AdafactorOptions {
@@ -122,7 +119,6 @@ export class Adafactor extends Planned<AdafactorOptions> {
     return () => {
       ops.copy({ y: p, x: moved });
       for (const name in next) ops.copy({ y: averages[name] as Tensor, x: next[name] as Tensor });
-      stepOps.advanceStep({ step });
     };
   }
 }

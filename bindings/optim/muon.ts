@@ -1,17 +1,14 @@
 // Muon: steps of matrices whose singular values are near 1.
-import { familyOps, ops } from '../autograd.ts';
+import { ops } from '../autograd.ts';
 import { tracing } from '../execute.ts';
 import { add, div, matmul, maximum, mul, norm, select, sub, transpose } from '../functional/functions.ts';
 import { ArgumentError, formatShape } from '../memory/errors.ts';
-import { stepRows } from '../ops/optim.ts';
 import { scope } from '../scope.ts';
 import { type Arguments, signature } from '../signature.ts';
 import { Tensor } from '../tensor.ts';
 import type { Params, State } from './optimizer.ts';
 import { Planned } from './planned.ts';
 import { expectRange } from './settings.ts';
-
-const stepOps = familyOps(stepRows);
 
 /** Options of Muon. */
 export interface MuonOptions {
@@ -103,7 +100,7 @@ export class Muon extends Planned<MuonOptions> {
     const { nsSteps, adjustLrFn } = group;
     // Programs hold for as many products, and one factor of lr.
     tracing()?.guard(() => group.nsSteps === nsSteps && group.adjustLrFn === adjustLrFn);
-    const { step, momentum_buffer: buffer } = state as State & Record<'momentum_buffer', Tensor>;
+    const buffer = state.momentum_buffer as Tensor;
     const at = (i: number): Tensor => select(hyper, 0, i);
     const [shrink, take, look, eps, a, b, c, lr] = Array.from({ length: 8 }, (_, i) => at(i)) as Eight;
     const { next, moved } = scope(() => {
@@ -115,7 +112,6 @@ export class Muon extends Planned<MuonOptions> {
     return () => {
       ops.copy({ y: p, x: moved });
       ops.copy({ y: buffer, x: next });
-      stepOps.advanceStep({ step });
     };
   }
 }

@@ -8,6 +8,7 @@ import { listOf } from '../nn/utils/list.ts';
 import type { SparseTensor } from '../ops/sparse-tensor.ts';
 import { type Signature, signature } from '../signature.ts';
 import { checkGradient, Tensor } from '../tensor.ts';
+import { counters, countSteps, filled } from './counters.ts';
 import { readSaved, savedNumbers } from './saved.ts';
 import {
   discard,
@@ -85,9 +86,9 @@ export abstract class Optimizer<O extends object = object> {
     const values = declared.parse(args);
     const { name, parameters } = declared;
     this.#settings = parameters.filter(({ absent }, i) => i > 0 && !absent);
-    this.#defaults = Object.fromEntries(parameters.map((parameter, i) => [parameter.name, values[i]])) as O;
-    for (const { name: own, absent } of parameters)
-      if (absent || own === 'params') delete (this.#defaults as Record<string, unknown>)[own];
+    this.#defaults = Object.fromEntries(
+      parameters.flatMap(({ name: own, absent }, i) => (absent || i === 0 ? [] : [[own, values[i]]])),
+    ) as O;
     const list = listOf(name, values[0]);
     const grouped = list.length > 0 && !(list[0] instanceof Tensor);
     const groups = (grouped ? list : [{ params: list }]).map((group) => this.#newGroup(name, group));
@@ -112,10 +113,12 @@ export abstract class Optimizer<O extends object = object> {
   protected abstract update(p: Tensor, g: Tensor, state: State, hyper: Tensor, group: O): void;
   /**
    * Updates all parameters, as `forAll` goes through them.
+   * @param count counts the step, before the first of them is written
    * @param _undo takes back the state that was made for this step, where none of it was written
    * @internal
    */
-  protected updateAll(forAll: (update: Update) => void, _undo: () => void): void {
+  protected updateAll(forAll: (update: Update) => void, count: () => void, _undo: () => void): void {
+    count();
     forAll((p, g, state, hyper, group) => this.update(p, g, state, hyper, group as O));
   }
   /** The shape of a state tensor of parameter `p`; null for one that it has no use for. @internal */
@@ -192,15 +195,14 @@ export abstract class Optimizer<O extends object = object> {
       tracer.dependOn(this, ['paramGroups']);
       for (const group of this.paramGroups) this.#replay(tracer, group);
     }
-    withoutTape(() =>
-      this.updateAll((update) => {
-        for (const group of this.paramGroups) {
-          const { tensor, wanted } = this.#hyper.get(group) as Hyper;
-          for (const p of group.params)
-            if (p.grad) update(p, p.grad, only(wanted, this.#state.get(p) as State), tensor, group);
-        }
-      }, undo),
-    );
+    const forAll = (update: Update): void => {
+      for (const group of this.paramGroups) {
+        const { tensor, wanted } = this.#hyper.get(group) as Hyper;
+        for (const p of group.params)
+          if (p.grad) update(p, p.grad, only(wanted, this.#state.get(p) as State), tensor, group);
+      }
+    };
+    withoutTape(() => this.updateAll(forAll, () => countSteps(this.#parameters, this.#state), undo));
     return loss;
   }
 
@@ -228,15 +230,17 @@ export abstract class Optimizer<O extends object = object> {
    */
   #prepare(): () => void {
     const made: [p: Tensor, fresh: Record<string, Tensor>, before: State | undefined][] = [];
+    const counter = counters(this.#parameters.length);
     try {
       for (const group of this.paramGroups) {
         const { wanted } = this.#settle(group);
         for (const p of group.params) {
           const state = this.#state.get(p);
-          if (!p.grad || (state && this.#hasAll(state, wanted, p))) continue;
+          // It may have all of what it has a use for.
+          if (!p.grad || (state && wanted.every((name) => name in state || !this.shapeOf(name, p)))) continue;
           const fresh: Record<string, Tensor> = {};
           made.push([p, fresh, state]);
-          this.#complete(fresh, state, this.#wanted(group), p);
+          this.#complete(fresh, state, this.#wanted(group), p, counter);
         }
       }
     } catch (error) {
@@ -260,12 +264,6 @@ export abstract class Optimizer<O extends object = object> {
     return wanted;
   }
 
-  /** Whether `state` has all these, as far as `p` has a use for them. */
-  #hasAll(state: State, names: readonly string[], p: Tensor): boolean {
-    for (const name of names) if (!(name in state) && this.shapeOf(name, p)) return false;
-    return true;
-  }
-
   /**
    * Makes in `made` what `state` lacks of `wanted`: all at first; a buffer when a setting such as momentum was turned
    * on later.
@@ -275,13 +273,12 @@ export abstract class Optimizer<O extends object = object> {
     state: State | undefined,
     wanted: Readonly<Record<string, number>>,
     p: Tensor,
+    counter: () => Tensor,
   ): void {
     for (const name in wanted) {
       const shape = this.shapeOf(name, p);
       if (state?.[name] || !shape) continue;
-      const x = Tensor.allocate(shape, 'f32', 'optimizer').keep();
-      made[name] = x;
-      ops.fillInto({ y: x }, { value: wanted[name] as number });
+      made[name] = name === 'step' ? counter() : filled(shape, wanted[name] as number);
     }
   }
 
@@ -306,7 +303,7 @@ export abstract class Optimizer<O extends object = object> {
     if (known?.isSettled()) return known;
     this.#checkGroup('step', group);
     const values = this.hyper(group);
-    const tensor = known?.tensor ?? Tensor.allocate([values.length], 'f32', 'optimizer').keep();
+    const tensor = known?.tensor ?? filled([values.length], 0);
     const hyper = { tensor, isSettled: watchSettings(group), wanted: this.#namesOf(group) };
     this.#hyper.set(group, hyper);
     upload(tensor, values);
@@ -373,6 +370,7 @@ export abstract class Optimizer<O extends object = object> {
       params.map((p, i) => ({ p, group, number: numbers[group]?.[i] as number })),
     );
     const fresh = new Map<Tensor, Record<string, Tensor>>();
+    const counter = counters(numbered.length);
     try {
       for (const { p, number, group } of numbered) {
         const entry = entries.get(number);
@@ -388,7 +386,7 @@ export abstract class Optimizer<O extends object = object> {
         }
         const state: Record<string, Tensor> = {};
         fresh.set(p, state);
-        this.#complete(state, undefined, wanted, p);
+        this.#complete(state, undefined, wanted, p, counter);
         for (const [name, x] of Object.entries(state))
           upload(x, savedNumbers(op, `${name} for parameter ${number}`, entry[name], x.sizes, name === 'step'));
       }

@@ -8,7 +8,7 @@ export abstract class Planned<O extends object> extends Optimizer<O> {
   /** Computes the step of a parameter and has all memory that it takes; what it gives writes. @internal */
   protected abstract plan(p: Tensor, g: Tensor, state: State, hyper: Tensor, group: O): () => void;
   /** @internal */
-  protected override updateAll(forAll: (update: Update) => void, undo: () => void): void {
+  protected override updateAll(forAll: (update: Update) => void, count: () => void, undo: () => void): void {
     scope(() => {
       const writes: (() => void)[] = [];
       try {
@@ -17,6 +17,7 @@ export abstract class Planned<O extends object> extends Optimizer<O> {
         undo();
         throw error;
       }
+      count();
       for (const write of writes) write();
     });
   }

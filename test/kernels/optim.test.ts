@@ -187,9 +187,9 @@ describe.each(builds)('%s', (build) => {
     // SGD's buffer is filled in the first step, and what it holds before does not count.
     const states = buffers.map((there) => (there ? bench.f32(kernel === 'sgd_step_f32' ? n : zeros) : 0));
     const hyperPointer = bench.f32(hyper);
-    return gradients.map((g) => {
+    return gradients.map((g, t) => {
       new Float32Array(bench.memory.buffer, gp, n).set(g);
-      bench.run('advance_step', step);
+      new Float32Array(bench.memory.buffer, step, 1)[0] = t + 1;
       if (code === undefined) bench.run(kernel, pp, gp, ...states, step, hyperPointer, n);
       else bench.run(kernel, pp, gp, ...states, hyperPointer, n, code);
       return bench.readF32(pp, n);

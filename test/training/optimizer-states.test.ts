@@ -140,7 +140,7 @@ describe.each(optimizers)('loadStateDict of %s', (name, Make) => {
       () => other.loadStateDict(saved),
       () => expect(whole(other, ps)).toEqual(before),
     );
-    expect(failures).toBeGreaterThanOrEqual(3 * 2);
+    expect(failures).toBeGreaterThanOrEqual(1 + 3); // the counters, and a buffer of each
     expect(imageOf(stateOf(other))).toEqual(imageOf(stateOf(optimizer)));
     for (const one of [optimizer, other]) one.dispose();
   });

@@ -1,19 +1,16 @@
 // Batch norm by the statistics of the batches of all ranks.
 import { GradFunction } from '../../autograd/function.ts';
-import { familyOps, ops, withoutTape } from '../../autograd.ts';
+import { ops, withoutTape } from '../../autograd.ts';
 import * as fn from '../../functional/functions.ts';
 import { ArgumentError, formatShape } from '../../memory/errors.ts';
 import type { Module } from '../../nn/module.ts';
 import { COMPUTE } from '../../nn/names.ts';
 import { BatchNorm, type BatchNormArguments } from '../../nn/norm.ts';
-import { stepRows } from '../../ops/optim.ts';
 import { signature } from '../../signature.ts';
 import type { Tensor } from '../../tensor.ts';
 import type { Communicator } from '../mpi/communicator.ts';
 import { together } from '../steps.ts';
 import { ranks } from '../world.ts';
-
-const stepOps = familyOps(stepRows);
 
 const declared = signature(
   'SyncBatchNorm(numFeatures: int, eps: number = 1e-5, momentum: number|null = 0.1, affine: bool = true, trackRunningStats: bool = true, -processGroup: any = null, -device: any = null, -dtype: any = null)',
@@ -36,7 +33,7 @@ class RankSum extends GradFunction {
 function moveStatistics(layer: BatchNorm, mean: Tensor, variance: Tensor, n: Tensor): void {
   const { runningMean, runningVar, numBatchesTracked, momentum } = layer;
   if (!(layer.training && layer.trackRunningStats && runningMean && runningVar && numBatchesTracked)) return;
-  stepOps.advanceStep({ step: numBatchesTracked });
+  ops.advanceStep({ step: numBatchesTracked });
   const unbiased = variance.mul(n.div(n.sub(1)));
   for (const [y, newest] of [
     [runningMean, mean],

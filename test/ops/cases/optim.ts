@@ -14,6 +14,7 @@ import {
   list,
   type Spec,
   shapeError,
+  u8,
   uniform,
 } from './types.ts';
 
@@ -52,7 +53,7 @@ export const samplesOf = <S extends Settings>(rule: Rule<S>): { inputs: Record<s
           g: f32(shape),
           ...(Object.fromEntries(buffers) as Record<string, Spec | null>),
           ...Object.fromEntries(Object.entries(rule.numbers ?? {}).map(([name, x]) => [name, f32([], list(x))])),
-          step: f32([], list(i % 2 === 0 ? 0 : 6)),
+          step: f32([], list(i % 2 === 0 ? 1 : 7)),
           hyper: f32([hyper.length], list(...hyper)),
         },
       };
@@ -69,7 +70,7 @@ export function outcomeOf<S extends Settings>(rule: Rule<S>, inputs: Inputs): Re
   ) as S;
   const names = ['p', ...Object.keys(rule.buffers(settings))];
   const single = Object.keys(rule.numbers ?? {});
-  const t = (step.data[0] as number) + 1;
+  const t = step.data[0] as number;
   const stepOf = (i: number): State => {
     const state: Record<string, number> = {};
     for (const name of names) if (inputs[name]) state[name] = inputs[name].data[i] as number;
@@ -90,7 +91,7 @@ export function outcomeOf<S extends Settings>(rule: Rule<S>, inputs: Inputs): Re
         : null,
     ]),
   );
-  return { ...results, ...Object.fromEntries(numbers), step: nd([], [t]) };
+  return { ...results, ...Object.fromEntries(numbers) };
 }
 
 /** All state is like the parameter; the step is one number, and the settings as many as the kernel reads. */
@@ -234,13 +235,18 @@ const stepCases = {
 export const optimCases = {
   ...(stepCases as unknown as Pick<Required<Cases>, keyof typeof stepCases>),
   advanceStep: {
-    samples: [0, 1, 1000].map((n) => ({ inputs: { step: f32([], list(n)) } })),
-    reference: ({ step }) => ({ step: nd([], [(step.data[0] as number) + 1]) }),
+    samples: [f32([], list(1000)), f32([0]), f32([5], list(0, 1, 2, 3, 1e6))].map((step) => ({ inputs: { step } })),
+    reference: ({ step }) => ({
+      step: nd(
+        step.shape,
+        Array.from(step.data, (n) => n + 1),
+      ),
+    }),
     tolerance: { relative: 0 },
     gradients: 'none',
     errors: [
-      shapeError({ step: f32([1]) }, undefined, /^advanceStep: expected step of shape \[\], got \[1\]/),
       dtypeError({ step: i32([]) }, undefined, /^advanceStep: expected dtype f32, got i32/),
+      dtypeError({ step: u8([3]) }, undefined, /^advanceStep: expected dtype f32, got u8/),
       freedError({ step: f32([]) }, undefined, 'step'),
     ],
   },

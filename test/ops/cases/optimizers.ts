@@ -135,7 +135,7 @@ const cases = {
           inputs: {
             ...{ p: f32(shape), g: f32(shape), average: f32(shape), square: f32(shape, positive), u: f32(shape) },
             squares: f32([2]),
-            step: f32([], list(i % 2 === 0 ? 0 : 6)),
+            step: f32([], list(i % 2 === 0 ? 1 : 7)),
             hyper: f32([hyper.length], list(...hyper)),
           },
         };
@@ -147,13 +147,12 @@ const cases = {
       const s = lambs.find((each) =>
         hyperOf(lambRule, each).every((x, i) => Math.fround(x) === hyper.data[i]),
       ) as Parameters<typeof lamb>[0];
-      const t = (step.data[0] as number) + 1;
+      const t = step.data[0] as number;
       const state = { p: p.data, g: g.data, average: average.data, square: square.data };
       const { squares, ...after } = lamb(s, state, t);
       return {
         ...Object.fromEntries(Object.entries(after).map(([name, x]) => [name, nd(p.shape, x)])),
         squares: nd([2], squares),
-        step: nd([], [t]),
       };
     },
     tolerance: { relative: 3e-6, absolute: 5e-7 },

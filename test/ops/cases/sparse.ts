@@ -85,7 +85,7 @@ const stepSamples = rules.flatMap(([rule, hyper, buffers], i): Sample<'stepRows'
       g: packed(rows, empty, width),
       a: buffers > 0 ? f32([n, width], positive) : null,
       b: buffers > 1 ? f32([n, width], positive) : null,
-      step: f32([], list((i + j) % 2 === 0 ? 0 : 6)),
+      step: f32([], list((i + j) % 2 === 0 ? 1 : 7)),
       hyper: f32([hyper.length], list(...hyper)),
     },
     attrs: { rule },
@@ -161,7 +161,7 @@ export const sparseCases = {
       const room = g.data.length / (width + 1);
       const values = numbersOf(g.data);
       const index = Array.from(g.data).slice(room * width);
-      const t = (step.data[0] as number) + 1;
+      const t = step.data[0] as number;
       const after = { p: nd(p.shape, p.data), a: a && nd(a.shape, a.data), b: b && nd(b.shape, b.data) };
       for (let r = 0; r < n; r++) {
         const j = index.indexOf(r);
@@ -182,7 +182,7 @@ export const sparseCases = {
           if (after.b) after.b.data[where] = next.b as number;
         }
       }
-      return { ...after, step: nd([], [t]) };
+      return after;
     },
     tolerance: { relative: 2e-6, absolute: 2e-7 },
     gradients: 'none',
