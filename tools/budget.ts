@@ -21,7 +21,7 @@ interface Limit {
 // share.
 const kernels = 'build/wasm/retrograd.relaxed-threads.wasm';
 export const budget: readonly Limit[] = [
-  { what: "README's example, minified", file: 'readme/index', limit: 66_400 },
+  { what: "README's example, minified", file: 'readme/index', limit: 66_500 },
   { what: 'a product alone, minified', file: 'product/index', limit: 40_900 },
   { what: 'threads, where there are some', file: 'readme/thread-pool', limit: 4_200 },
   { what: 'what makes kernels of loops', file: 'readme/loop-kernels', limit: 7_300 },
@@ -50,8 +50,8 @@ export const budget: readonly Limit[] = [
   { what: '… its export', file: 'onnx/onnx-export', limit: 20_000 },
   // All of its 28 metrics, 10 callbacks and loggers, which nobody has at once; trainings take what the lines after
   // it have.
-  { what: 'retrograd/train beyond the core', file: 'train/index', beyond: 'core/index', limit: 25_300 },
-  { what: '… a training with one metric', file: 'train-one/index', beyond: 'core/index', limit: 10_700 },
+  { what: 'retrograd/train beyond the core', file: 'train/index', beyond: 'core/index', limit: 25_500 },
+  { what: '… a training with one metric', file: 'train-one/index', beyond: 'core/index', limit: 10_800 },
   { what: '… a usual training', file: 'train-usual/index', beyond: 'core/index', limit: 13_900 },
   { what: '… its metrics', file: 'metrics/index', beyond: 'core/index', limit: 8_200 },
   { what: '… its event files of TensorBoard', file: 'train/event-files', limit: 5_000 },

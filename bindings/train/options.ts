@@ -1,6 +1,8 @@
 // What a trainer is told.
+
 import { bytesKind } from '../data/bytes.ts';
 import type { Kind } from '../kinds.ts';
+import { ArgumentError } from '../memory/errors.ts';
 import type { Module } from '../nn/module.ts';
 import type { LRScheduler } from '../optim/lr-scheduler/base.ts';
 import { Optimizer } from '../optim/optimizer.ts';
@@ -170,3 +172,15 @@ export const takes = {
   loadCheckpoint: signature('Trainer.loadCheckpoint(path: string)'),
   dispose: signature('Trainer.dispose()'),
 };
+
+/** @throws ArgumentError for fewer than none */
+export function expectAmounts(epochs: number, steps: number | null): void {
+  if (epochs < 0 || (steps ?? 0) < 0)
+    throw new ArgumentError(`fit: expected epochs and steps of at least 0, got ${epochs} and ${steps}`);
+}
+
+/** @throws ArgumentError for a pass without any batches: it would end as if it had trained */
+export function expectBatches(n: number): void {
+  if (n === 0)
+    throw new ArgumentError('fit: expected a loader with batches, got none; an iterator gives them once only');
+}

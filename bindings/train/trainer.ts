@@ -10,10 +10,12 @@ import { decodeState, encodeState } from './checkpoint.ts';
 import { expectMethods } from './expect.ts';
 import { type Batches, Feed, settled, sizeOf } from './feed.ts';
 import { type Event, Listeners } from './listeners.ts';
-import type { Hyperparameters, Logger } from './loggers/logger.ts';
+import { closeAll, type Hyperparameters, type Logger, openAll } from './loggers/logger.ts';
 import {
   declared,
   type Evaluation,
+  expectAmounts,
+  expectBatches,
   type FitOptions,
   type Metrics,
   type StepOutput,
@@ -217,12 +219,13 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
    * Trains until `epochs` are done in all. What was stopped, and what a checkpoint was loaded into, goes on where it
    * stood.
    * @param loader a `DataLoader`, a pipeline, a list of batches, or whatever can be iterated over
-   * @throws what a step or a callback throws, after all callbacks know
+   * @throws ArgumentError for a loader without batches; what a step or a callback throws, after all callbacks know
    */
   async fit(...args: [loader: Batches<B>, options?: FitOptions<B>]): Promise<FitResult> {
     const [loader, epochs, steps, validation, signal] = takes.fit.parse(args);
     this.#expectIdle('fit');
     expectSignal('fit', signal);
+    expectAmounts(epochs as number, steps as number | null);
     if (this.#needsAutomatic && !this.automaticOptimization)
       throw new ArgumentError(
         'fit: expected automaticOptimization with accumulate, clip or shards, got a class without it; do so in trainingStep',
@@ -237,20 +240,22 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
     this.#stopped = null;
     const letGo = hear(signal as SignalLike | null, this.#interrupts, (reason) => this.stop(reason));
     this.#running = true;
+    let lost = false;
     try {
-      await this.#open();
+      await openAll(this.#loggers, this.at.step, this.hyperparameters);
       await this.#tell('onFitStart');
       if (!this.model.training) this.model.train();
       while (this.at.epoch < this.#epochs && this.#goesOn()) await this.#runEpoch(feed, test);
       await this.#tell('onFitEnd');
       this.sharing.barrier();
     } catch (error) {
+      lost = true;
       await this.listeners.tellError(this, error);
       throw error;
     } finally {
       letGo();
       this.#running = false;
-      for (const logger of this.#loggers) await logger.close();
+      await closeAll(this.#loggers, lost);
     }
     return { epochs: this.at.epoch, steps: this.at.step, stopped: this.#stopped, history: this.at.history };
   }
@@ -264,13 +269,6 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
   #goesOn(): boolean {
     this.#stopped = this.sharing.agreeOn(this.#stopped);
     return this.#stopped === null && this.at.step < this.#steps;
-  }
-
-  async #open(): Promise<void> {
-    for (const logger of this.#loggers) {
-      await logger.open?.(this.at.step);
-      if (this.hyperparameters && this.at.step === 0) logger.logHyperparameters(this.hyperparameters);
-    }
   }
 
   stop(...args: [reason?: string]): void {
@@ -326,6 +324,7 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
       if (this.#goesOn()) {
         this.sharing.begin(feed.loader, feed.length);
         ended = await feed.visit(this.#visitor(), skip);
+        if (ended) expectBatches(this.at.batch);
         if (ended) this.sharing.turn(false, this.at.batch + 1);
       }
     } finally {

@@ -2,7 +2,7 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { from } from '../../bindings/data/index.ts';
 import { compile, functional as F, init, manualSeed, nn, optim, type Tensor } from '../../bindings/index.ts';
-import { Trainer } from '../../bindings/train/index.ts';
+import { type Logger, Trainer } from '../../bindings/train/index.ts';
 import { loaderOf, type Pair, points, seeded, trainerOf, weightsOf } from './make.ts';
 
 let all: Pair;
@@ -332,6 +332,27 @@ describe('the end', () => {
     expect(heard).toEqual([new Error('lost')]);
     expect(said).toHaveBeenCalledWith('Trainer: onError of Object failed:', new Error('more'));
   });
+
+  it('does not hide behind that of a logger, and leaves none open', async () => {
+    const said = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const closed: string[] = [];
+    const logger = (name: string): Logger => ({
+      logScalars: () => {},
+      logHyperparameters: () => {},
+      close: () => {
+        closed.push(name);
+        throw new Error(name);
+      },
+    });
+    const loggers = [logger('disk full'), logger('gone')];
+    await expect(trainerOf({ loggers }).fit(loaderOf(all))).rejects.toThrow('disk full');
+    expect(said).toHaveBeenCalledWith('Trainer: close of a logger failed:', new Error('gone'));
+    const onStepEnd = (): void => {
+      throw new Error('lost');
+    };
+    await expect(trainerOf({ loggers, callbacks: [{ onStepEnd }] }).fit(loaderOf(all))).rejects.toThrow('lost');
+    expect(closed).toEqual(['disk full', 'gone', 'disk full', 'gone']);
+  });
 });
 
 describe('mistakes', () => {
@@ -351,6 +372,13 @@ describe('mistakes', () => {
   it('of batches and losses', async () => {
     await expect(trainerOf().fit(3 as never)).rejects.toThrow('fit: expected a loader, pipeline or another iterable');
     await expect(trainerOf().fit([{ a: all[0] }] as never)).rejects.toThrow('got an object of a; say by unpack');
+    for (const amount of [{ epochs: -1 }, { steps: -1 }])
+      await expect(trainerOf().fit(loaderOf(all), amount)).rejects.toThrow(
+        'fit: expected epochs and steps of at least',
+      );
+    await expect(trainerOf().fit([])).rejects.toThrow('fit: expected a loader with batches, got none');
+    const once = loaderOf(all)[Symbol.iterator]();
+    await expect(trainerOf().fit({ [Symbol.iterator]: () => once }, { epochs: 2 })).rejects.toThrow('got none');
     await expect(trainerOf({ loss: null }).fit(loaderOf(all))).rejects.toThrow('expected a loss, got none');
     await expect(trainerOf({ loss: (() => 3) as never }).fit(loaderOf(all))).rejects.toThrow(
       'trainingStep: expected a tensor of one number as loss, got 3',
