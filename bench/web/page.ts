@@ -18,12 +18,22 @@ const out = find<HTMLPreElement>('#out');
 /** Lets the page show what was written. */
 const breathe = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
+/** All of them, or those that are named. */
+function peersOf(chosen: URLSearchParams): Peers {
+  if (chosen.has('peers')) return PEERS;
+  const named = chosen.getAll('peer');
+  for (const name of named)
+    if (!(name in PEERS))
+      throw new Error(`bench: expected --peer to be one of ${Object.keys(PEERS).join(', ')}, got ${name}`);
+  return Object.fromEntries(Object.entries(PEERS).filter(([name]) => named.includes(name)));
+}
+
 async function start(chosen: URLSearchParams): Promise<unknown> {
   out.textContent = '';
   await breathe();
   const report = await run({
     families: chosen.has('family') ? (chosen.getAll('family') as FamilyName[]) : FAMILIES,
-    peers: chosen.has('peers') ? PEERS : {},
+    peers: peersOf(chosen),
     quick: chosen.has('quick'),
     simd: 'auto',
     threads: 1,

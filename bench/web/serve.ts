@@ -1,4 +1,5 @@
-// npm run bench:web [-- gemm|conv|ops|train …] [--headless] [--peers] [--quick] [--rounds N] [--port N] [--json FILE]
+// npm run bench:web [-- gemm|conv|ops|train …] [--headless] [--peers] [--peer NAME] [--quick] [--rounds N] [--port N]
+// [--json FILE]
 // Serves the benchmarks as a page on 127.0.0.1; with --headless it opens the page in Chromium itself, prints the table
 // and ends.
 import { existsSync } from 'node:fs';
@@ -23,6 +24,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     headless: { type: 'boolean', default: false },
     peers: { type: 'boolean', default: false },
+    peer: { type: 'string', multiple: true, default: [] },
     quick: { type: 'boolean', default: false },
     filter: { type: 'string' },
     rounds: { type: 'string' },
@@ -158,6 +160,7 @@ async function main(): Promise<void> {
     const { port } = server.address() as AddressInfo;
     const asked = new URLSearchParams(positionals.map((name) => ['family', name]));
     for (const name of ['peers', 'quick'] as const) if (options[name]) asked.set(name, '');
+    for (const name of options.peer) asked.append('peer', name);
     for (const name of ['filter', 'rounds'] as const) if (options[name]) asked.set(name, options[name]);
     const url = `http://127.0.0.1:${port}/`;
     if (!options.headless) {
