@@ -313,7 +313,11 @@ function runWatched(
   attrs: unknown,
   title: string,
 ): void {
-  watched(op, moduleLink, () => run(rules, outputs, inputs, attrs, title), { outputs, inputs, attrs });
+  const whole = (): void => {
+    run(rules, outputs, inputs, attrs, title);
+    runtime().arena.underWay?.wait(); // what is under way is a part of its time, and of what is looked at then
+  };
+  watched(op, moduleLink, whole, { outputs, inputs, attrs });
 }
 
 function look(op: OpName, row: Row, inputs: Bag, attrs: unknown): Made {

@@ -4,7 +4,8 @@
 // A command is a list of words:
 //   kernel, words, sync, units, grain, count, args, scale, then the arguments and, for each, its step.
 //   words    of the whole command, so that the next one follows
-//   sync     1: all threads wait for each other first
+//   sync     1: all threads wait for each other first. In a program that is still being written, where each command
+//            waits for the one before it: 0, and then how many of its parts were taken and done
 //   units    what can be cut; 0 when nothing can
 //   grain    slices begin at its multiples
 //   count    which argument holds the number of units; or, negative, ~which word of the list that the last argument
@@ -18,16 +19,23 @@
 // `args` where workers find its module.
 import { dispatch, dispatchAny, LOOP } from "../generated/dispatch";
 import {
+  awaitParts,
   awaitPost,
+  awaitWritten,
   barrier,
   beat,
+  done,
+  goTo,
+  here,
   post,
   postedBegin,
   postedEnd,
+  publish,
   scratch,
   stop,
   stopped,
   stoppedBefore,
+  take,
   thread,
   threads,
 } from "./threads";
@@ -108,20 +116,25 @@ function loop(p: usize, lo: i32, hi: i32): void {
   }
 }
 
-/** This thread's slice of the command at `p`. */
+/** Grains of the command at `p`: no more parts of it are of use. */
 @inline
-function share(p: usize): void {
+function chunksOf(p: usize): i32 {
+  return max(1, load<i32>(p, UNITS) / load<i32>(p, GRAIN));
+}
+
+/** Part `index` of the command at `p`, which is cut in `count`. */
+function share(p: usize, index: i32, count: i32): void {
   const units = load<i32>(p, UNITS),
     kernel = load<i32>(p);
-  if (threads == 1 && kernel != LOOP) {
+  if (count == 1 && kernel != LOOP) {
     dispatch(kernel, p + HEADER);
     return;
   }
   const grain = load<i32>(p, GRAIN),
-    chunks = max(1, units / grain);
+    chunks = chunksOf(p);
   // The last slice has what is left over.
-  const lo = grain * <i32>((<i64>chunks * thread) / threads),
-    hi = thread == threads - 1 ? units : grain * <i32>((<i64>chunks * (thread + 1)) / threads);
+  const lo = grain * <i32>((<i64>chunks * index) / count),
+    hi = index == count - 1 ? units : grain * <i32>((<i64>chunks * (index + 1)) / count);
   if (lo >= hi) return;
   if (kernel == LOOP) loop(p, lo, hi);
   else slice(p, lo, hi);
@@ -136,7 +149,7 @@ function run(begin: usize, end: usize): usize {
         if (stoppedBefore(p)) break;
       }
     }
-    if (load<i32>(p, UNITS)) share(p);
+    if (load<i32>(p, UNITS)) share(p, thread, threads);
     else if (thread == 0 && dispatchAny(load<i32>(p), p + HEADER) >= 0) {
       if (threads == 1) return p;
       stop(p);
@@ -160,7 +173,57 @@ export function program_run(begin: usize, end: usize): usize {
   return run(begin, end);
 }
 
+/** What stands in the place of a kernel where a program that was still being written ends. */
+const CLOSED: i32 = -2;
+
+/** Runs, with the other threads, the commands that are written from here on. @returns 0, or 1 when a thread is gone */
+function follow(): usize {
+  while (awaitWritten()) {
+    const p = here;
+    if (load<i32>(p) == CLOSED) return barrier() ? 0 : GONE;
+    const count = load<i32>(p, UNITS) ? min(threads, chunksOf(p)) : 1;
+    for (let i = take(p + SYNC); i < count; i = take(p + SYNC)) {
+      share(p, i, count);
+      done(p + SYNC);
+    }
+    if (!awaitParts(p + SYNC, count)) return GONE;
+    // Not p: V8 11.3 may have lost it in a wait.
+    goTo(here + ((<usize>load<i32>(here, WORDS)) << 2));
+    beat();
+  }
+  return thread ? GONE : 0;
+}
+
+/** Begins a program at `begin` that runs while it is written. */
+export function program_open(begin: usize): void {
+  goTo(begin);
+  publish(begin);
+  post(begin, 0);
+}
+
+/** Its commands up to `end` are written. They are no loops, and check nothing. */
+export function program_extend(end: usize): void {
+  publish(end);
+}
+
+/**
+ * Takes part until all that is written is done. Where that ends with CLOSED, the program has ended.
+ *
+ * @returns 0, or 1 when a thread is gone
+ */
+export function program_catch_up(): usize {
+  return follow();
+}
+
 /** What a thread other than 0 does: takes part in every program until it is sent away. */
 export function thread_run(): void {
-  while (awaitPost()) if (run(postedBegin(), postedEnd()) == GONE) return;
+  while (awaitPost()) {
+    const end = postedEnd();
+    if (end) {
+      if (run(postedBegin(), end) == GONE) return;
+    } else {
+      goTo(postedBegin());
+      if (follow() == GONE) return;
+    }
+  }
 }

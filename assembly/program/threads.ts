@@ -1,6 +1,7 @@
 // The threads of one instance of the library. Every thread has its own instance of this module over the same memory;
 // what they share lies in the control block, what is a thread's own in globals. Thread 0 drives: it posts a program,
-// takes part in it, and never leaves before all others have. A build without threads has thread 0 alone.
+// takes part in it, and never leaves before all others have; but one that is still being written, below, it leaves to
+// the others while it has something else to do. A build without threads has thread 0 alone.
 
 // The control block: words at these offsets, those that different threads write on cache lines of their own.
 const EPOCH: usize = 0; // counts the programs posted
@@ -13,7 +14,8 @@ const PHASE: usize = 128; // counts the barriers passed
 const SLEEPERS: usize = 192;
 const STATUS: usize = 256; // the command that a check stopped, or 0
 const FAILED: usize = 260; // a thread is gone; nobody waits any more
-const BEATS: usize = 320; // a line for each thread: counts signs of life
+const WRITTEN: usize = 320; // where a program ends that is still being written
+const BEATS: usize = 384; // a line for each thread: counts signs of life
 
 /** Looks at a barrier before a thread sleeps or looks at the clock: some tens of microseconds. */
 const SPINS: i32 = 20000;
@@ -83,6 +85,9 @@ function beats(): i32 {
 // What a wait remembers is in globals and not in local variables: V8 11.3 loses those over a memory.atomic.wait32.
 let phase: i32 = 0;
 let epoch: i32 = 0;
+let word: usize = 0;
+let value: i32 = 0;
+let parts: i32 = 0;
 let quiet: f64 = 0;
 let living: i32 = 0;
 let before: f64 = 0;
@@ -98,20 +103,22 @@ export function barrier(): bool {
   } else {
     for (let spins = 0; spins < SPINS; ++spins) if (atomic.load<i32>(control, PHASE) != phase) break;
     living = -1;
-    while (atomic.load<i32>(control, PHASE) == phase && !atomic.load<i32>(control, FAILED)) {
-      if (canSleep) nap();
-      if (thread == 0) look();
-    }
+    while (atomic.load<i32>(control, PHASE) == phase && !atomic.load<i32>(control, FAILED)) nap(control + PHASE, phase);
   }
   return atomic.load<i32>(control, FAILED) == 0;
 }
 
-/** Sleeps until the next phase, or a little. */
-function nap(): void {
+/** Sleeps a little, or until somebody who changed the word at `address` says so; thread 0 looks for signs of life. */
+function nap(address: usize, from: i32): void {
   if (!ASC_FEATURE_THREADS) return;
-  atomic.add<i32>(control, 1, SLEEPERS);
-  atomic.wait<i32>(control + PHASE, phase, NAP);
-  atomic.sub<i32>(control, 1, SLEEPERS);
+  word = address;
+  value = from;
+  if (canSleep) {
+    atomic.add<i32>(control, 1, SLEEPERS);
+    atomic.wait<i32>(word, value, NAP);
+    atomic.sub<i32>(control, 1, SLEEPERS);
+  }
+  if (thread == 0) look();
 }
 
 /** What thread 0 does while it waits: it alone decides that somebody is gone. */
@@ -188,4 +195,74 @@ export function thread_stop(): void {
   atomic.store<i32>(control, 1, STOP);
   atomic.add<i32>(control, 1, EPOCH);
   atomic.notify(control + EPOCH, -1);
+  atomic.notify(control + WRITTEN, -1);
+}
+
+// A program that is still being written: thread 0 goes on with what it has to do while the others run the commands that
+// are there, and takes part when it has to wait for them. So who runs which part of a command is not known before: in
+// the lower half of a word of the command are counted those that somebody took, in the upper half those that are done.
+
+/** Where this thread is in it. */
+export let here: usize = 0;
+
+@inline
+export function goTo(p: usize): void {
+  here = p;
+}
+
+/** Says that the commands before `end` are written. */
+@inline
+export function publish(end: usize): void {
+  if (!ASC_FEATURE_THREADS) return;
+  atomic.store<i32>(control, <i32>end, WRITTEN);
+  if (atomic.load<i32>(control, SLEEPERS)) atomic.notify(control + WRITTEN, -1);
+}
+
+/** Where the last command that is written ends. */
+@inline
+export function written(): usize {
+  return ASC_FEATURE_THREADS ? <usize>atomic.load<i32>(control, WRITTEN) : 0;
+}
+
+/** Waits for a command that is written. False when there will be none; for thread 0 when there is none yet. */
+export function awaitWritten(): bool {
+  if (!ASC_FEATURE_THREADS) return false;
+  if (thread == 0) return written() != here;
+  for (let spins = 0; spins < IDLE_SPINS; ++spins) if (written() != here) return true;
+  while (written() == here) {
+    if (atomic.load<i32>(control, STOP) || atomic.load<i32>(control, FAILED)) return false;
+    atomic.add<i32>(control, 1, SLEEPERS);
+    atomic.wait<i32>(control + WRITTEN, <i32>here, -1);
+    atomic.sub<i32>(control, 1, SLEEPERS);
+  }
+  return true;
+}
+
+/** Takes a part of a command. @returns its number, from 0; there may be no such part any more */
+@inline
+export function take(counts: usize): i32 {
+  return ASC_FEATURE_THREADS ? atomic.add<i32>(counts, 1) & 0xffff : 0;
+}
+
+/** Says that a part that was taken is done. */
+@inline
+export function done(counts: usize): void {
+  if (!ASC_FEATURE_THREADS) return;
+  atomic.add<i32>(counts, 0x10000);
+  if (atomic.load<i32>(control, SLEEPERS)) atomic.notify(counts, -1);
+}
+
+/** Waits until all parts of a command are done. False when a thread is gone. */
+export function awaitParts(counts: usize, all: i32): bool {
+  if (!ASC_FEATURE_THREADS) return true;
+  for (let spins = 0; spins < 10 * SPINS; ++spins) if (atomic.load<i32>(counts) >>> 16 == all) return true;
+  word = counts;
+  parts = all;
+  living = -1;
+  let counted = atomic.load<i32>(word);
+  while (counted >>> 16 != parts && !atomic.load<i32>(control, FAILED)) {
+    nap(word, counted);
+    counted = atomic.load<i32>(word);
+  }
+  return counted >>> 16 == parts;
 }

@@ -34,10 +34,10 @@ export interface Linked {
 export function linked(exports: Exports, caller: OneThread, threads: Threads): Linked {
   const kernels: Record<string, EagerCall> = {};
   const probes: Record<string, EagerCall> = {};
-  const unlink = linkKernels(({ name, kernel, number, make }) => {
-    const call = make(exports[exportOf(number)] as Export, caller);
-    if (kernel.probes) probes[name] = call;
-    else kernels[name] = threads.sharing(name as keyof Kernels, kernel, call);
+  const unlink = linkKernels((called) => {
+    const { name, kernel, number, make } = called;
+    const calls = kernel.probes ? probes : kernels;
+    calls[name] = threads.sharing(called, make(exports[exportOf(number)] as Export, caller));
   });
   return { kernels: kernels as unknown as Kernels, probes: probes as unknown as Probes, unlink };
 }

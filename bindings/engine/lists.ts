@@ -24,7 +24,7 @@ export class Lists {
 
   /** Puts a list into memory. @returns its address, until the next one is put */
   put(words: readonly number[]): number {
-    const { i32 } = this.#arena;
+    const { i32 } = this.#arena.views;
     const from = this.#at >>> 2;
     for (let i = 0; i < words.length; i++) i32[from + i] = words[i] as number;
     return this.#at;

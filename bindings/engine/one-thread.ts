@@ -1,7 +1,5 @@
 // What runs kernels and programs on this thread alone; thread-pool.ts is what does so with others.
-import type { Kernel } from '../kernels/descriptor.ts';
-import type { EagerCall } from '../kernels/eager.ts';
-import type { KernelName } from '../kernels/table.ts';
+import type { EagerCall, EagerKernel } from '../kernels/eager.ts';
 import type { Arena } from '../memory/arena.ts';
 import type { Places, Touching } from './barriers.ts';
 import type { Exports } from './instance.ts';
@@ -14,8 +12,11 @@ export interface Threads {
   readonly size: number;
   /** Bytes of the scratch for intermediates of loops. */
   readonly intermediateBytes: number;
-  /** A kernel that shares its calls among the threads where that is worth their time. @param alone calls it here */
-  sharing(name: KernelName, kernel: Kernel, alone: EagerCall): EagerCall;
+  /**
+   * A kernel or probe that shares its calls among the threads where that is worth their time, and comes after those that
+   * are under way. @param alone calls it here
+   */
+  sharing(kernel: EagerKernel, alone: EagerCall): EagerCall;
   /** Of each step of a program, whether the threads have to wait before it; null: before none. */
   barriers<S extends Touching>(steps: readonly S[], places: Places<S>): readonly boolean[] | null;
   /** Runs the words of a program. @returns the address of the check that stopped it, or 0 @throws WorkerError */
@@ -68,7 +69,7 @@ export class OneThread implements Threads {
     this.exports.thread_start?.(0, count, control, workspace, scratch, Number(sleeps));
   }
 
-  sharing(_name: KernelName, _kernel: Kernel, alone: EagerCall): EagerCall {
+  sharing(_kernel: EagerKernel, alone: EagerCall): EagerCall {
     return alone;
   }
 

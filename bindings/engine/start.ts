@@ -1,5 +1,5 @@
 // Puts a runtime together: picks the build, finds it, gives it a memory, and starts its threads.
-import { commandOf, slicesOf, touchesOf, WORTH_SHARING } from '../kernels/command.ts';
+import { commandOf, slicesOf, WORTH_SHARING } from '../kernels/command.ts';
 import { encode, Words } from '../kernels/encode.ts';
 import { Arena } from '../memory/arena.ts';
 import { BackendError, RetrogradError, WorkerError } from '../memory/errors.ts';
@@ -139,7 +139,7 @@ async function choose(settings: Settings): Promise<Chosen> {
 
 /** What thread-pool.ts has of the library. */
 const library = {
-  ...{ isNode, worth: WORTH_SHARING, now, commandOf, encode, slicesOf, touchesOf },
+  ...{ isNode, worth: WORTH_SHARING, now, commandOf, encode, slicesOf },
   workerError: (message: string) => new WorkerError(message),
 };
 
@@ -160,7 +160,7 @@ async function assemble(settings: Settings): Promise<Runtime> {
   const lists = new Lists(arena, exports);
   const alone = new OneThread(arena, exports, lists);
   const note = (lack: string): void => void reasons.push(lack);
-  const parts = { ...library, wordsAt: (address: number) => new Words(arena, address) };
+  const parts = { ...library, wordsAt: (address: number) => new Words(arena.views, address) };
   const team = (await pool)?.startPool(parts, alone, {
     ...{ module, wanted, tile: TILES.indexOf(tile), tried: settings.threads === 'auto' },
     worker: settings.worker ? () => String(resolveUrl(settings.worker as UrlLike)) : null,

@@ -1,20 +1,17 @@
 // The thread pool: workers that run the same programs over the same memory. See assembly/program/threads.ts. It is
 // loaded where there may be threads: most pages are not isolated, and download none of this. It takes what it needs of
 // the library as an argument: where it imported any of it, bundlers would cut the rest in two, which is 2 kB more.
-import type { commandOf, Ref, slicesOf, touchesOf } from '../kernels/command.ts';
-import type { Kernel } from '../kernels/descriptor.ts';
-import type { EagerCall } from '../kernels/eager.ts';
+import type { Ref } from '../kernels/command.ts';
+import type { EagerCall, EagerKernel } from '../kernels/eager.ts';
 import type { encode, Words } from '../kernels/encode.ts';
-import type { KernelName } from '../kernels/table.ts';
 import type { Block } from '../memory/arena.ts';
 import { barriersOf, type Places, type Touching } from './barriers.ts';
 import { teamPays } from './contest.ts';
 import type { OneThread, Threads } from './one-thread.ts';
 import type { now } from './platform.ts';
+import { COMMAND_BYTES, Queue, type QueueParts } from './queue.ts';
 import { type Job, type Listener, Muster, type PoolWorker, type StartWorker, workerStarter } from './workers.ts';
 
-/** Room for one command with its list. */
-const COMMAND_BYTES = 1024;
 /** What program_run answers when a thread is gone. */
 const GONE = 1;
 /** Milliseconds until a team goes to work without the workers that have not arrived. */
@@ -56,16 +53,13 @@ interface Coming {
 }
 
 /** What the pool has of the library. */
-export interface Parts {
+export interface Parts extends QueueParts {
+  readonly encode: typeof encode;
+  wordsAt(address: number): Words;
   readonly isNode: boolean;
   /** Calls that cost as much are worth the time of several threads. */
   readonly worth: number;
   readonly now: typeof now;
-  readonly commandOf: typeof commandOf;
-  readonly encode: typeof encode;
-  readonly slicesOf: typeof slicesOf;
-  readonly touchesOf: typeof touchesOf;
-  wordsAt(address: number): Words;
   workerError(message: string): Error;
 }
 
@@ -74,8 +68,7 @@ class ThreadPool implements Threads {
   readonly #parts: Parts;
   readonly #alone: OneThread;
   readonly #startWorker: StartWorker;
-  /** Where a shared call stands. */
-  readonly #buffer: number;
+  readonly #queue: Queue;
   /** How many threads there shall be from now on. */
   #wanted: number;
   #workers: PoolWorker[] = [];
@@ -87,13 +80,15 @@ class ThreadPool implements Threads {
   /** Whether the next team has to show that it is faster than one thread. */
   #tried: boolean;
   #stopped = false;
+  /** Whether a worker is no more, and kernels were under way then. */
+  #lost = false;
 
   constructor(parts: Parts, alone: OneThread, equipment: Equipment, startWorker: StartWorker) {
     this.#parts = parts;
     this.#alone = alone;
     this.#equipment = equipment;
     this.#startWorker = startWorker;
-    this.#buffer = alone.arena.reserve(COMMAND_BYTES);
+    this.#queue = new Queue(parts, alone, (answer) => this.#check(answer));
     this.#wanted = equipment.wanted;
     this.#tried = equipment.tried;
   }
@@ -189,7 +184,11 @@ class ThreadPool implements Threads {
     if (this.#stopped) return;
     if (this.#coming === team) this.#fail(error);
     // Between two programs: the others wait, and new ones start. Those that came too late leave by themselves.
-    else if (this.#workers === team.workers && index > 0 && index < this.#size) this.#restart();
+    else if (this.#workers === team.workers && index > 0 && index < this.#size) {
+      // What is under way may yet be done by the others.
+      if (this.#queue.busy) this.#lost = true;
+      else this.#restart();
+    }
   }
 
   /** Works alone, where a worker did not start. */
@@ -225,15 +224,16 @@ class ThreadPool implements Threads {
   #try({ awaited }: Coming): void {
     // Where this thread packs: no product runs now.
     const x = this.#alone.workspace;
-    const n = Math.min(TRIED, Number(this.#alone.exports.gemm_workspace_bytes?.()) >>> 3);
+    const n = Math.min(TRIED, (Number(this.#alone.exports.gemm_workspace_bytes?.()) - COMMAND_BYTES) >>> 3);
     const place = (ptr: number): Ref => ({ block: { ptr } as Block, offset: 0, shape: [], dtype: '' });
     const y = x + 4 * n;
     const command = { kernel: 'exp_forward_f32', call: { y: place(y), x: place(x), n } } as const;
-    const words = this.#parts.wordsAt(this.#buffer);
+    const buffer = y + 4 * n;
+    const words = this.#parts.wordsAt(buffer);
     this.#parts.encode(words, command, this.#parts.slicesOf(command), false, ({ block }) => block.ptr);
     this.#alone.arena.f32.fill(0, x / 4, y / 4);
     const { program_run: run, exp_forward_f32: exp } = this.#alone.exports;
-    const team = (): void => void run?.(this.#buffer, words.address);
+    const team = (): void => void run?.(buffer, words.address);
     this.#tried = !teamPays(team, () => exp?.(y, x, n), this.#parts.now);
     if (!this.#tried) return;
     const size = this.#size;
@@ -245,6 +245,7 @@ class ThreadPool implements Threads {
 
   /** Sends the workers away, and starts others. Until they are ready this thread works alone. */
   #restart(): void {
+    this.#lost = false;
     this.#dismiss();
     this.#call(false);
   }
@@ -257,6 +258,7 @@ class ThreadPool implements Threads {
 
   #dismiss(): void {
     const coming = this.#coming;
+    this.#queue.drop();
     for (const worker of [...this.#workers, ...(coming?.workers ?? [])]) worker.terminate();
     this.#workers = [];
     this.#coming = null;
@@ -283,32 +285,39 @@ class ThreadPool implements Threads {
 
   run(from: number, to: number): number {
     this.#team();
+    this.#queue.close();
     const answer = this.#alone.run(from, to);
-    if (answer !== GONE) return answer;
-    this.#restart();
+    this.#check(answer);
+    return answer;
+  }
+
+  /** Starts other workers where one is gone. @throws WorkerError where that was noticed in the middle of something */
+  #check(answer: number): void {
+    if (answer === GONE || this.#lost) this.#restart();
+    if (answer !== GONE) return;
     throw this.#parts.workerError(
       'threads: expected all threads to finish, got no sign of life for 1.2 seconds from one of them, which was ended from outside; ' +
         'what was being computed is incomplete (after an optimizer step also the weights): restore a checkpoint. New threads are starting',
     );
   }
 
-  sharing(name: KernelName, { cut, cost }: Kernel, alone: EagerCall): EagerCall {
-    if (!cut || !cost) return alone;
+  sharing(called: EagerKernel, alone: EagerCall): EagerCall {
+    const queue = this.#queue;
+    const { cut, cost, probes } = called.kernel;
+    if (probes)
+      return (call) => {
+        queue.catchUp();
+        return alone(call);
+      };
     const { worth } = this.#parts;
-    return (call) => (this.size > 1 && cost(call) >= worth && this.#share(name, call) ? 0 : alone(call));
-  }
-
-  /** Runs one call on all threads, where that is worth their time and it can be cut. @returns whether it was */
-  #share(kernel: KernelName, call: object): boolean {
-    if (this.#team() === 1) return false;
-    const command = this.#parts.commandOf(kernel, call as Readonly<Record<string, unknown>>, this.#alone.lists.select);
-    const slices = this.#parts.slicesOf(command);
-    if (!slices) return false;
-    for (const { ref, writes } of this.#parts.touchesOf(command)) if (writes) ref.block.version++;
-    const words = this.#parts.wordsAt(this.#buffer);
-    this.#parts.encode(words, command, slices, false, ({ block, offset }) => block.ptr + offset);
-    this.run(this.#buffer, words.address);
-    return true;
+    let caller: ReturnType<Queue['caller']> | undefined;
+    return (call) => {
+      const shared = cut && cost && this.size > 1 && cost(call) >= worth && this.#team() > 1;
+      if (!shared && !queue.busy) return alone(call);
+      caller ??= queue.caller(called);
+      caller.add(call, !!shared);
+      return 0;
+    };
   }
 
   get intermediateBytes(): number {

@@ -29,6 +29,21 @@ export const roundUp = (bytes: number): number => classBytes(sizeClass(bytes));
 
 const CLASSES = sizeClass(2 ** 32) + 1;
 
+/** A memory as numbers. */
+export interface Views {
+  readonly f32: Float32Array;
+  readonly i32: Int32Array;
+  readonly u8: Uint8Array;
+}
+
+/** Kernels that were called and run on other threads, in the order of their calls. */
+export interface UnderWay {
+  /** Waits until all are done. */
+  wait(): void;
+  /** The address of room that none of them touches, for a kernel that is called next; 0 where there is none left. */
+  room(bytes: number): number;
+}
+
 interface Hole {
   ptr: number;
   bytes: number;
@@ -51,10 +66,10 @@ export class Heap {
   /** Bytes that are taken, rounded up; and the highest that has been. */
   used = 0;
   peak = 0;
-  /** Views of the whole memory; made anew whenever it grows. */
-  f32!: Float32Array;
-  i32!: Int32Array;
-  u8!: Uint8Array;
+  /** Views of the whole memory, made anew whenever it grows; for what no kernel that is under way can touch. */
+  views!: Views;
+  /** Kernels that may be under way on other threads. */
+  underWay: UnderWay | null = null;
 
   /** Nothing from here on was ever given out. */
   #top: number;
@@ -81,9 +96,21 @@ export class Heap {
   #refresh(): void {
     const { buffer } = this.memory;
     this.#capacity = buffer.byteLength;
-    this.f32 = new Float32Array(buffer);
-    this.i32 = new Int32Array(buffer);
-    this.u8 = new Uint8Array(buffer);
+    this.views = { f32: new Float32Array(buffer), i32: new Int32Array(buffer), u8: new Uint8Array(buffer) };
+  }
+
+  /** A view of the whole memory, until it grows or the next kernel is called; so are the two below. */
+  get f32(): Float32Array {
+    this.underWay?.wait();
+    return this.views.f32;
+  }
+  get i32(): Int32Array {
+    this.underWay?.wait();
+    return this.views.i32;
+  }
+  get u8(): Uint8Array {
+    this.underWay?.wait();
+    return this.views.u8;
   }
 
   /** Lets go of the memory. */

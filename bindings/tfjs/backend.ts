@@ -364,8 +364,10 @@ export class Backend implements TfBackend {
   readonly timerAvailable = (): boolean => true;
 
   async time(f: () => void): Promise<{ kernelMs: number }> {
+    runtime().arena.underWay?.wait();
     const start = performance.now();
     f();
+    runtime().arena.underWay?.wait();
     return { kernelMs: performance.now() - start };
   }
 

@@ -5,6 +5,7 @@ import { runtime } from '../engine/engine.ts';
 import type { Operand } from '../kernels/descriptor.ts';
 import type { Block } from '../memory/arena.ts';
 import { formatShape, ShapeError } from '../memory/errors.ts';
+import type { Views } from '../memory/heap.ts';
 import type { Info, TfDtype, Values } from './engine.ts';
 
 /** How numbers lie in memory. */
@@ -15,6 +16,10 @@ export const isNumber = (dtype: TfDtype): dtype is NumberDtype =>
 
 /** Bytes of an element in memory. */
 export const bytesOf = (dtype: TfDtype): 1 | 4 => (dtype === 'bool' ? 1 : 4);
+
+/** The memory as numbers of a dtype. */
+const viewOf = ({ f32, i32, u8 }: Views, dtype: TfDtype): Float32Array | Int32Array | Uint8Array =>
+  dtype === 'float32' ? f32 : dtype === 'int32' ? i32 : u8;
 
 /** An array of JavaScript: numbers of some kind, encoded strings, or nothing yet. */
 export type Held = ArrayLike<unknown> | null | undefined;
@@ -159,13 +164,29 @@ export class Data implements Operand {
 
   /** Overwrites the numbers in memory. */
   fill(values: ArrayLike<unknown>): void {
-    // tfjs makes a tensor of each number that it computes with; a look would cost more than those.
-    if (values.length > FEW) this.look(values.length).set(values as ArrayLike<number>);
-    else {
-      const from = this.#first;
-      const all = this.#all;
-      for (let i = 0; i < values.length; i++) all[from + i] = values[i] as number;
+    const { arena, kernels } = runtime();
+    const n = values.length;
+    const { block } = this;
+    const bytes = bytesOf(this.dtype);
+    // What is under way may still use this memory for what was here: a kernel writes them, when its turn comes.
+    const room = n > 0 && arena.underWay?.room(n * bytes);
+    if (room) {
+      this.#write(arena.views, room, values);
+      const copy = { y: this, x: { block: { ptr: room, version: 0 }, byteOffset: 0 }, dims: [1, n, 1, 1] };
+      if (bytes === 1) kernels.copy_8(copy);
+      else kernels.copy_32(copy);
+    } else {
+      arena.underWay?.wait();
+      this.#write(arena.views, block.ptr, values);
     }
+  }
+
+  #write(views: Views, address: number, values: ArrayLike<unknown>): void {
+    const all = viewOf(views, this.dtype);
+    const from = address / bytesOf(this.dtype);
+    // tfjs makes a tensor of each number that it computes with; set() would cost more than those.
+    if (values.length > FEW) all.set(values as ArrayLike<number>, from);
+    else for (let i = 0; i < values.length; i++) all[from + i] = values[i] as number;
   }
 
   /** Takes the memory of other data, which is let go of then. */
@@ -175,21 +196,12 @@ export class Data implements Operand {
     other.place = null;
   }
 
-  get #all(): Float32Array | Int32Array | Uint8Array {
-    const { arena } = runtime();
-    return this.dtype === 'float32' ? arena.f32 : this.dtype === 'int32' ? arena.i32 : arena.u8;
-  }
-
-  /** Where the numbers begin, in elements. */
-  get #first(): number {
-    const { ptr } = this.block;
-    return this.dtype === 'bool' ? ptr : ptr / 4;
-  }
-
-  /** A look at the numbers in memory, until memory grows. */
+  /** A look at the numbers in memory, until memory grows or the next kernel is called. */
   look(size = this.size): Float32Array | Int32Array | Uint8Array {
-    const from = this.#first;
-    return this.#all.subarray(from, from + size);
+    const { arena } = runtime();
+    const from = this.block.ptr / bytesOf(this.dtype);
+    arena.underWay?.wait();
+    return viewOf(arena.views, this.dtype).subarray(from, from + size);
   }
 
   /** What kernels of the cpu backend read: a look at memory that is made anew each time, since memory grows. */
