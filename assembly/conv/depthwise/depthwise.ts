@@ -8,7 +8,7 @@ import { Geometry } from "../geometry";
 import { ConvAlgorithm } from "../select";
 import { Band } from "./band";
 import { storeOutputs } from "./outputs";
-import { clearRow, planeOutputs, planeSums } from "./plane";
+import { planeOutputs, planeSums } from "./plane";
 import { inputStride2, prepareStride2 } from "./stride2";
 import { addSums } from "./sums";
 
@@ -49,19 +49,22 @@ export function depthwiseOutputs(
   const toRest = (turned ? g.inImageBytes() : g.outImageBytes()) - toBytes * <usize>g.groups;
   const fromRest = (turned ? g.outImageBytes() : g.inImageBytes()) - fromBytes * <usize>g.groups;
   for (let n: i32 = 0; n < g.batch; n++) {
+    if (algorithm == ConvAlgorithm.DEPTHWISE_PLANE) {
+      planeOutputs(to, from, w, bias, act, workspace, g, turned);
+      to += turned ? g.inImageBytes() : g.outImageBytes();
+      from += turned ? g.outImageBytes() : g.inImageBytes();
+      continue;
+    }
     for (let c: usize = 0; c < <usize>g.groups; c++) {
       beat();
       const weights = w + ((c * taps) << 2),
         one = bias != 0 ? bias + (c << 2) : 0;
-      if (algorithm == ConvAlgorithm.DEPTHWISE_PLANE) planeOutputs(to, from, weights, one, act, workspace, g, turned);
+      band.image = from;
+      if (algorithm == ConvAlgorithm.DEPTHWISE_STRIDE2) inputStride2(band, to, weights, one, g);
       else {
-        band.image = from;
-        if (algorithm == ConvAlgorithm.DEPTHWISE_STRIDE2) inputStride2(band, to, weights, one, g);
-        else {
-          for (let t: usize = 0; t < taps; t++)
-            store<f32>(band.weight(t), load<f32>(weights + ((turned ? taps - 1 - t : t) << 2)));
-          storeOutputs(band, to, one, act);
-        }
+        for (let t: usize = 0; t < taps; t++)
+          store<f32>(band.weight(t), load<f32>(weights + ((turned ? taps - 1 - t : t) << 2)));
+        storeOutputs(band, to, one, act);
       }
       to += toBytes;
       from += fromBytes;
@@ -80,26 +83,23 @@ export function depthwiseBackwardWeight(
   workspace: usize,
   g: Geometry,
 ): void {
-  const band = changetype<Band>(workspace),
-    isPlane = algorithm == ConvAlgorithm.DEPTHWISE_PLANE;
-  if (isPlane) clearRow(workspace, g);
-  else prepare(band, g, false);
+  if (algorithm == ConvAlgorithm.DEPTHWISE_PLANE) {
+    planeSums(dw, dy, x, workspace, g);
+    return;
+  }
+  const band = changetype<Band>(workspace);
+  prepare(band, g, false);
   const taps = <usize>g.kernelSize();
   const inBytes = (<usize>g.inPixels()) << 2,
     outBytes = (<usize>g.outPixels()) << 2;
   for (let c: usize = 0; c < <usize>g.groups; c++) {
     beat();
-    if (isPlane) for (let t: usize = 0; t < taps; t++) store<f32>(dw + (t << 2), 0);
-    else memory.fill(band.sum(0), 0, taps << 4);
+    memory.fill(band.sum(0), 0, taps << 4);
     for (let n: usize = 0; n < <usize>g.batch; n++) {
-      const image = x + n * g.inImageBytes() + c * inBytes,
-        from = dy + n * g.outImageBytes() + c * outBytes;
-      band.image = image;
-      if (isPlane) planeSums(dw, from, image, workspace, g);
-      else addSums(band, from);
+      band.image = x + n * g.inImageBytes() + c * inBytes;
+      addSums(band, dy + n * g.outImageBytes() + c * outBytes);
     }
-    if (!isPlane)
-      for (let t: usize = 0; t < taps; t++) store<f32>(dw + (t << 2), horizontalSum(v128.load(band.sum(t))));
+    for (let t: usize = 0; t < taps; t++) store<f32>(dw + (t << 2), horizontalSum(v128.load(band.sum(t))));
     dw += taps << 2;
   }
 }

@@ -1,33 +1,9 @@
-// What four or eight neighbours of the rows of a plane have beside them: elements, or the zeros that pad the plane.
+// What the loops over planes share. Where a plane is padded, its columns have a zero of the workspace beside them.
 
-/** In the workspace: where the elements before and behind some columns of a plane are, and how far from row to row. */
-@final
-@unmanaged
-export class Beside {
-  left: usize;
-  leftLine: usize;
-  right: usize;
-  rightLine: usize;
-  /** 0, which is no address. */
-  zero: usize;
-
-  /** Room for two vectors. */
-  @inline spare(): usize {
-    return changetype<usize>(this) + 32;
-  }
-  /** Room for a row of zeros, with one before it. */
-  @inline row(): usize {
-    return changetype<usize>(this) + 64;
-  }
-  /** For `bytes` of columns from the i-th byte of rows of `line` bytes from x; the last ones are at `last`. */
-  @inline columns(x: usize, i: usize, last: usize, bytes: usize, line: usize): void {
-    const zero = changetype<usize>(this) + offsetof<Beside>("zero");
-    this.zero = 0;
-    this.left = i == 0 ? zero : x + i - 4;
-    this.leftLine = i == 0 ? 0 : line;
-    this.right = i == last ? zero : x + i + bytes;
-    this.rightLine = i == last ? 0 : line;
-  }
+/** In the workspace, behind room for two vectors: zeros. */
+@inline
+export function zeroOf(workspace: usize): usize {
+  return workspace + 32;
 }
 
 @inline

@@ -1,70 +1,26 @@
-// The gradient of the nine taps of one plane: see plane.ts.
+// The gradient of the nine taps of planes: see plane.ts.
 //
-// A strip is four columns of g, h rows of `line` bytes. Of the last ones those that were counted before are hidden, so
-// where one of them meets an infinity of x, which made the sum one already, that becomes NaN. `inside` hides the
-// element before a row. The exits are never taken: see generic.ts.
+// A strip is four columns of g, h rows of `line` bytes. A row of x is loaded once, for the three rows of g that it
+// meets, and the sums stay in registers for all strips of a plane: with what a step loads these are all that there are,
+// so the mask of g is in memory, and exits that are never taken end each part of a step (see generic.ts).
+//
+// Of the last columns those that were counted before are hidden, so where one of them meets an infinity of x, which
+// made the sum one already, that becomes NaN.
 import { isWide } from "../../gemm/tiles";
 import { horizontalSum, madd } from "../../lanes";
-import { evens, odds } from "./plane-rows";
+import { beat } from "../../program/threads";
+import { evens, odds, zeroOf } from "./plane-rows";
 import { restMask } from "./sums";
 
-@inline
-function behind(p: usize, m: v128, isLast: bool): v128 {
-  return isLast ? v128.shuffle<i32>(m, f32x4.splat(0), 1, 2, 3, 4) : v128.load(p, 4);
-}
-
-@inline
-function strip1(
-  dw: usize,
-  g: usize,
-  x: usize,
-  h: i32,
-  line: usize,
-  zero: usize,
-  mask: v128,
-  inside: v128,
-  isLast: bool,
-): void {
-  let s0 = f32x4.splat(0),
-    s1 = s0,
-    s2 = s0,
-    s3 = s0,
-    s4 = s0,
-    s5 = s0,
-    s6 = s0,
-    s7 = s0,
-    s8 = s0;
-  let p = zero,
-    q = x;
-  const never = load<usize>(zero);
-  for (; h > 0; h--) {
-    x = h > 1 ? q + line : zero;
-    let v = v128.load(g),
-      m = v128.load(p);
-    if (isLast) v = v128.and(v, mask);
-    s1 = madd(v, m, s1);
-    s0 = madd(v, v128.and(v128.load(p - 4), inside), s0);
-    s2 = madd(v, behind(p, m, isLast), s2);
-    if (p == never) break;
-    m = v128.load(q);
-    s4 = madd(v, m, s4);
-    s3 = madd(v, v128.and(v128.load(q - 4), inside), s3);
-    s5 = madd(v, behind(q, m, isLast), s5);
-    if (q == never) break;
-    m = v128.load(x);
-    s7 = madd(v, m, s7);
-    s6 = madd(v, v128.and(v128.load(x - 4), inside), s6);
-    s8 = madd(v, behind(x, m, isLast), s8);
-    p = q;
-    q = x;
-    g += line;
-  }
-  addTo(dw, s0, s1, s2, s3, s4, s5, s6, s7, s8);
-}
+/**
+ * Columns from which on the sums of each strip go to dw at once: strips may be joined then, which must not change the
+ * order of additions, and no lane adds up too many.
+ */
+@inline const MANY_COLUMNS: i32 = 16;
 
 /**
  * Two strips side by side that have others on both sides, by pairs of vectors, which V8's revectorizer joins; q: where
- * the element before the first is. Their sums go behind the row of zeros, and then to dw one after the other.
+ * the element before the first is; zero: ten zeros. Their sums go behind these, and then to dw one after the other.
  */
 function strips(dw: usize, g: usize, q: usize, h: i32, line: usize, zero: usize): void {
   let s0 = f32x4.splat(0),
@@ -85,7 +41,6 @@ function strips(dw: usize, g: usize, q: usize, h: i32, line: usize, zero: usize)
     t6 = s0,
     t7 = s0,
     t8 = s0;
-  zero -= 4;
   let p = zero;
   for (; h > 0; h--) {
     const x = h > 1 ? q + line : zero;
@@ -113,7 +68,7 @@ function strips(dw: usize, g: usize, q: usize, h: i32, line: usize, zero: usize)
     q = x;
     g += line;
   }
-  const sums = (zero + line + 64) & ~15;
+  const sums = zero + 48;
   v128.store(sums, s0);
   v128.store(sums, t0, 16);
   v128.store(sums, s1, 32);
@@ -174,40 +129,28 @@ function sumsOf(a: v128, b: v128, c: v128, d: v128): v128 {
   return f32x4.add(v128.shuffle<i32>(x, y, 0, 1, 4, 5), v128.shuffle<i32>(x, y, 2, 3, 6, 7));
 }
 
-/** Adds a plane to dw, with a stride of 1; g: h rows of n; zero: a row of zeros, and one before it. */
-export function sums1(dw: usize, g: usize, x: usize, h: i32, n: i32, zero: usize): void {
-  const line = (<usize>n) << 2,
-    last = line - 16;
-  const mask = n & 3 ? restMask(n) : i32x4.splat(-1);
-  let inside = i32x4(0, -1, -1, -1);
-  for (let i: usize = 0; i < last; i += 16) {
-    // Inside of the plane, where vectors may be joined.
-    for (; isWide() && i > 0 && i + 32 <= last; i += 32) strips(dw, g + i, x + i - 4, h, line, zero);
-    if (i == last) break;
-    strip1(dw, g + i, x + i, h, line, zero, mask, inside, false);
-    inside = i32x4.splat(-1);
-  }
-  strip1(dw, g + last, x + last, h, line, zero, mask, inside, true);
+/** The strips behind the first one that may be joined; answers with where the others are. */
+function inner(dw: usize, g: usize, x: usize, h: i32, line: usize, zero: usize): usize {
+  let i: usize = 16;
+  if (isWide()) for (; i + 48 <= line; i += 32) strips(dw, g + i, x + i - 4, h, line, zero);
+  return i;
 }
 
-/** The elements before every second one from p; odd: those behind these. */
+/** Stores what hides the columns of the last strip of n that others have counted. */
 @inline
-function before(p: usize, odd: v128, inside: v128): v128 {
-  return v128.and(v128.shuffle<i32>(v128.load32_splat(p - 4), odd, 3, 4, 5, 6), inside);
+function storeMask(to: usize, n: i32, isLast: bool): void {
+  v128.store(to, isLast && (n & 3) != 0 ? restMask(n) : i32x4.splat(-1));
 }
 
-/** The same with a stride of 2. */
-export function sums2(dw: usize, g: usize, x: usize, h: i32, n: i32, zero: usize): void {
+/** Adds planes to dw, with a stride of 1; g: h rows of n. */
+export function sums1(dw: usize, g: usize, x: usize, planes: i32, h: i32, n: i32, workspace: usize): void {
   const line = (<usize>n) << 2,
     last = line - 16,
-    twice = line << 1;
-  const never = load<usize>(zero);
-  let inside = i32x4(0, -1, -1, -1);
-  for (let i: usize = 0; ; i = min(i + 16, last)) {
-    const lanes = i == last && (n & 3) != 0 ? restMask(n) : i32x4.splat(-1);
-    let at = g + i,
-      p = zero,
-      q = x + (i << 1);
+    zero = zeroOf(workspace),
+    never = load<usize>(zero);
+  for (; planes > 0; planes--) {
+    beat();
+    let next = min(16, last);
     let s0 = f32x4.splat(0),
       s1 = s0,
       s2 = s0,
@@ -217,31 +160,112 @@ export function sums2(dw: usize, g: usize, x: usize, h: i32, n: i32, zero: usize
       s6 = s0,
       s7 = s0,
       s8 = s0;
-    for (let r: i32 = h; r > 0; r--) {
-      const v = v128.and(v128.load(at), lanes);
-      let odd = odds(p),
-        even = evens(p);
-      s0 = madd(v, before(p, odd, inside), s0);
-      s2 = madd(v, odd, s2);
-      s1 = madd(v, even, s1);
-      if (p == never) break;
-      odd = odds(q);
-      even = evens(q);
-      s3 = madd(v, before(q, odd, inside), s3);
-      s5 = madd(v, odd, s5);
-      s4 = madd(v, even, s4);
-      p = q + twice;
-      if (q == never) break;
-      odd = odds(p);
-      even = evens(p);
-      s6 = madd(v, before(p, odd, inside), s6);
-      s8 = madd(v, odd, s8);
-      s7 = madd(v, even, s7);
-      q = p + twice;
-      at += line;
+    for (let i: usize = 0; ; i = next, next = min(next + 16, last)) {
+      storeMask(workspace, n, i == last);
+      const leftLine: usize = i == 0 ? 0 : line,
+        rightLine: usize = i == last ? 0 : line;
+      let p = x + i,
+        left = i == 0 ? zero : p - 4,
+        right = i == last ? zero : p + 16,
+        at = g + i;
+      let v = v128.and(v128.load(at), v128.load(workspace)),
+        u = v;
+      for (let r = h; at != never; r--) {
+        const m = v128.load(p),
+          k = v128.shuffle<i32>(v128.load32_splat(left), m, 3, 4, 5, 6),
+          o = v128.shuffle<i32>(m, v128.load32_splat(right), 1, 2, 3, 4);
+        if (r < h) {
+          s6 = madd(u, k, s6);
+          s7 = madd(u, m, s7);
+          s8 = madd(u, o, s8);
+        }
+        s3 = madd(v, k, s3);
+        s4 = madd(v, m, s4);
+        s5 = madd(v, o, s5);
+        if (r == 1) break;
+        at += line;
+        u = v;
+        v = v128.and(v128.load(at), v128.load(workspace));
+        s0 = madd(v, k, s0);
+        s1 = madd(v, m, s1);
+        s2 = madd(v, o, s2);
+        p += line;
+        left += leftLine;
+        right += rightLine;
+      }
+      if (i == last || n >= MANY_COLUMNS) {
+        addTo(dw, s0, s1, s2, s3, s4, s5, s6, s7, s8);
+        if (i == last) break;
+        if (i == 0) next = inner(dw, g, x, h, line, zero);
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = s8 = f32x4.splat(0);
+      }
     }
-    addTo(dw, s0, s1, s2, s3, s4, s5, s6, s7, s8);
-    if (i == last) break;
-    inside = i32x4.splat(-1);
+    const plane = line * <usize>h;
+    g += plane;
+    x += plane;
+    dw += 36;
+  }
+}
+
+/** The same with a stride of 2. */
+export function sums2(dw: usize, g: usize, x: usize, planes: i32, h: i32, n: i32, workspace: usize): void {
+  const out = (<usize>n) << 2,
+    last = out - 16,
+    line = out << 1,
+    zero = zeroOf(workspace),
+    never = load<usize>(zero);
+  for (; planes > 0; planes--) {
+    beat();
+    let s0 = f32x4.splat(0),
+      s1 = s0,
+      s2 = s0,
+      s3 = s0,
+      s4 = s0,
+      s5 = s0,
+      s6 = s0,
+      s7 = s0,
+      s8 = s0;
+    for (let i: usize = 0; ; i = min(i + 16, last)) {
+      storeMask(workspace, n, i == last);
+      const leftLine: usize = i == 0 ? 0 : line;
+      let p = x + (i << 1),
+        left = i == 0 ? zero : p - 4,
+        at = g + i;
+      let v = v128.and(v128.load(at), v128.load(workspace));
+      for (let r = h; at != never; r--) {
+        let odd = odds(p),
+          even = evens(p),
+          k = v128.shuffle<i32>(v128.load32_splat(left), odd, 3, 4, 5, 6);
+        s3 = madd(v, k, s3);
+        s4 = madd(v, even, s4);
+        s5 = madd(v, odd, s5);
+        if (p == never) break;
+        p += line;
+        left += leftLine;
+        odd = odds(p);
+        even = evens(p);
+        k = v128.shuffle<i32>(v128.load32_splat(left), odd, 3, 4, 5, 6);
+        s6 = madd(v, k, s6);
+        s7 = madd(v, even, s7);
+        s8 = madd(v, odd, s8);
+        if (r == 1) break;
+        at += out;
+        v = v128.and(v128.load(at), v128.load(workspace));
+        s0 = madd(v, k, s0);
+        s1 = madd(v, even, s1);
+        s2 = madd(v, odd, s2);
+        p += line;
+        left += leftLine;
+      }
+      if (i == last || n >= MANY_COLUMNS) {
+        addTo(dw, s0, s1, s2, s3, s4, s5, s6, s7, s8);
+        if (i == last) break;
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = s8 = f32x4.splat(0);
+      }
+    }
+    const plane = out * <usize>h;
+    g += plane;
+    x += plane << 2;
+    dw += 36;
   }
 }

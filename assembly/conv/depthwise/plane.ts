@@ -2,13 +2,14 @@
 // band (band.ts) takes as long as the sums. Strides are 1, or 2 over even planes.
 //
 // Four columns at a time go down a plane, so that each row of them is loaded once. What lies beside them is shuffled
-// in, and the last four columns may overlap those before: they come out the same again.
+// in, and the last four columns may overlap those before: they come out the same again. Each function goes over all
+// planes of an image: for small ones a call takes as long as the sums.
 import { Geometry } from "../geometry";
 import { input2, outputs1, outputs2 } from "./plane-outputs";
-import { Beside } from "./plane-rows";
+import { zeroOf } from "./plane-rows";
 import { sums1, sums2 } from "./plane-sums";
 
-/** y of a plane and, `turned`, dx from g. */
+/** y of the planes of an image and, `turned`, dx from g. */
 export function planeOutputs(
   to: usize,
   from: usize,
@@ -19,22 +20,27 @@ export function planeOutputs(
   g: Geometry,
   turned: bool,
 ): void {
-  const h = g.axis(1).outputs,
+  const planes = g.groups,
+    h = g.axis(1).outputs,
     n = g.axis(2).outputs;
-  const beside = changetype<Beside>(workspace);
-  if (g.axis(2).stride == 1) outputs1(to, from, turned ? w + 32 : w, turned ? <usize>-4 : 4, h, n, bias, act, beside);
-  else if (turned) input2(to, from, w, h, n, bias, beside);
-  else outputs2(to, from, w, h, n, bias, act, beside);
+  store<f32>(zeroOf(workspace), 0);
+  if (g.axis(2).stride == 1)
+    outputs1(to, from, turned ? w + 32 : w, turned ? <usize>-4 : 4, planes, h, n, bias, act, workspace);
+  else if (turned) input2(to, from, w, planes, h, n, bias, workspace);
+  else outputs2(to, from, w, planes, h, n, bias, act, workspace);
 }
 
-/** Before planeSums: a row of zeros in the workspace. */
-export function clearRow(workspace: usize, g: Geometry): void {
-  memory.fill(changetype<Beside>(workspace).row() - 16, 0, ((<usize>g.axis(2).size) << 2) + 16);
-}
-
-/** Adds the gradient of the nine taps by a plane to dw. */
+/** The gradient of the nine taps of every plane. */
 export function planeSums(dw: usize, dy: usize, x: usize, workspace: usize, g: Geometry): void {
-  const zero = changetype<Beside>(workspace).row();
-  if (g.axis(2).stride == 1) sums1(dw, dy, x, g.axis(1).outputs, g.axis(2).outputs, zero);
-  else sums2(dw, dy, x, g.axis(1).outputs, g.axis(2).outputs, zero);
+  const planes = g.groups,
+    h = g.axis(1).outputs,
+    n = g.axis(2).outputs;
+  memory.fill(zeroOf(workspace), 0, 40);
+  memory.fill(dw, 0, <usize>planes * 36);
+  for (let image: usize = 0; image < <usize>g.batch; image++) {
+    if (g.axis(2).stride == 1) sums1(dw, dy, x, planes, h, n, workspace);
+    else sums2(dw, dy, x, planes, h, n, workspace);
+    dy += g.outImageBytes();
+    x += g.inImageBytes();
+  }
 }
