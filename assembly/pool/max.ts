@@ -94,6 +94,15 @@ export function adaptive_max_pool_forward_f32(y: usize, index: usize, x: usize, 
   scan<Largest, Adaptive>(y, index, x, planes, dims);
 }
 
+/** Adds the gradient at g where its index is. */
+@inline
+function addAt(dx: usize, g: usize, index: usize, size: i32): void {
+  const at = load<u32>(index);
+  if (at >= <u32>size) return;
+  const to = dx + ((<usize>at) << 2);
+  store<f32>(to, load<f32>(to) + load<f32>(g));
+}
+
 /**
  * Reverses max_pool_forward_f32 and adaptive_max_pool_forward_f32: dx[p, index[p, i]] = the sum over i of g[p, i], in
  * their order, and 0 elsewhere, for dx[planes, size], g and index [planes, n]. An index outside of a plane has none.
@@ -105,12 +114,14 @@ export function max_pool_backward_f32(dx: usize, g: usize, index: usize, planes:
     const some = blockOf(planes, plane);
     memory.fill(dx, 0, <usize>some * plane);
     for (let p = some; p > 0; p--, dx += plane, g += end, index += end) {
-      for (let i: usize = 0; i < end; i += 4) {
-        const at = load<u32>(index + i);
-        if (at >= <u32>size) continue;
-        const to = dx + ((<usize>at) << 2);
-        store<f32>(to, load<f32>(to) + load<f32>(g + i));
+      let i: usize = 0;
+      for (; i + 16 <= end; i += 16) {
+        addAt(dx, g + i, index + i, size);
+        addAt(dx, g + i + 4, index + i + 4, size);
+        addAt(dx, g + i + 8, index + i + 8, size);
+        addAt(dx, g + i + 12, index + i + 12, size);
       }
+      for (; i < end; i += 4) addAt(dx, g + i, index + i, size);
     }
     planes -= some;
   }

@@ -5,7 +5,7 @@
 // An op class computes one window: start(), takes(a, v), combine(a, v), place(at, here, taken), finish(a,
 // divisor) for lanes that are windows, alone(...) for one window, and places(), whether it has an index beside its
 // value.
-import { storeLanes } from "../lanes";
+import { select, storeLanes } from "../lanes";
 import { Alternate, Apart, AXIS, countsPadding, divisorOf, fixedDivisor, Sliding, Together } from "./windows";
 
 const BLOCK_BYTES: usize = 16384;
@@ -16,15 +16,7 @@ export function blockOf(planes: i32, bytes: usize): i32 {
   return min(planes, <i32>(BLOCK_BYTES / max<usize>(bytes, 4)) + 1);
 }
 
-// The columns of a window: two or three neighbours, unrolled, or any number in a loop.
-
-@final
-@unmanaged
-class Two {
-  @inline columns(): i32 {
-    return 2;
-  }
-}
+// The columns of a window: three neighbours, unrolled, or any number in a loop.
 
 @final
 @unmanaged
@@ -86,16 +78,6 @@ function across<F, R, K>(
         row = at;
       let p = x + <usize>o * lane,
         i = r;
-      if (columns == 2) {
-        // The first element needs no comparison: of four that is much.
-        a = reader.first(p, lane, lanes, start);
-        const v: v128 = reader.second(p, next, lane, lanes, start);
-        at = f.place(at, one, f.takes(a, v));
-        a = f.combine(a, v);
-        row = below;
-        p += line;
-        i--;
-      }
       for (; i > 0; i--, p += line) {
         let here = row;
         if (columns) {
@@ -106,12 +88,10 @@ function across<F, R, K>(
           v = reader.second(p, next, lane, lanes, start);
           at = f.place(at, here, f.takes(a, v));
           a = f.combine(a, v);
-          if (columns == 3) {
-            here = i32x4.add(here, one);
-            v = reader.one(p + (next << 1), lane, lanes, start);
-            at = f.place(at, here, f.takes(a, v));
-            a = f.combine(a, v);
-          }
+          here = i32x4.add(here, one);
+          v = reader.one(p + (next << 1), lane, lanes, start);
+          at = f.place(at, here, f.takes(a, v));
+          a = f.combine(a, v);
         } else {
           for (let j = c, q = p; j > 0; j--, q += next) {
             const v: v128 = reader.one(q, lane, lanes, start);
@@ -125,6 +105,73 @@ function across<F, R, K>(
       const to = (<usize>o) << 2;
       storeLanes(y + to, f.finish(a, divisors), lanes);
       if (f.places()) storeLanes(index + to, i32x4.add(i32x4.add(at, places), i32x4.splat(o * stride)), lanes);
+    }
+  }
+}
+
+/** As across, for m rows of windows of two columns and one or two rows, which lie side by side: those of most nets. */
+function pairs<F>(
+  y: usize,
+  index: usize,
+  x: usize,
+  planes: i32,
+  m: i32,
+  n: i32,
+  dims: usize,
+  place: i32,
+  divisor: f32,
+): void {
+  const f = changetype<F>(0);
+  const rows = changetype<Sliding>(dims),
+    cols = changetype<Sliding>(dims + AXIS),
+    tall = rows.kernel,
+    height = rows.stride * cols.size,
+    under = (tall - 1) * rows.dilation * cols.size,
+    down = (<usize>under) << 2,
+    next = (<usize>height) << 2,
+    line = (<usize>cols.windows) << 2,
+    last = (<usize>(n - 4)) << 2;
+  // To the next plane.
+  const skip = (<usize>(rows.size * cols.size - m * height)) << 2,
+    skipOut = <usize>(rows.windows - m) * line;
+  const below = i32x4.splat(under),
+    heights = i32x4.splat(height),
+    divisors = f32x4.splat(divisor),
+    places = i32x4.add(i32x4(0, 2, 4, 6), i32x4.splat(place));
+  for (; planes > 0; planes--, x += skip, y += skipOut, index += skipOut) {
+    let row = places;
+    for (let i = m; i > 0; i--, x += next, y += line, index += line) {
+      // The last four windows may overlap those before, and come out the same again.
+      for (let to: usize = 0; ; to = min(to + 16, last)) {
+        let p = x + (to << 1),
+          v = v128.load(p),
+          w = v128.load(p, 16);
+        let a = v128.shuffle<i32>(v, w, 0, 2, 4, 6),
+          b = v128.shuffle<i32>(v, w, 1, 3, 5, 7);
+        // The same again where there is one row.
+        p += down;
+        v = v128.load(p);
+        w = v128.load(p, 16);
+        let c = v128.shuffle<i32>(v, w, 0, 2, 4, 6);
+        const d = v128.shuffle<i32>(v, w, 1, 3, 5, 7);
+        if (f.places()) {
+          const first = f.takes(a, b),
+            second = f.takes(c, d);
+          a = select(first, b, a);
+          c = select(second, d, c);
+          const lower = f.takes(a, c);
+          a = select(lower, c, a);
+          // A mask is -1.
+          const at = i32x4.sub(v128.and(lower, below), select(lower, second, first));
+          v128.store(index + to, i32x4.add(i32x4.add(row, i32x4.splat(<i32>(to >> 1))), at));
+        } else {
+          a = f.combine(a, b);
+          if (tall == 2) a = f.combine(f.combine(a, c), d);
+        }
+        v128.store(y + to, f.finish(a, divisors));
+        if (to == last) break;
+      }
+      row = i32x4.add(row, heights);
     }
   }
 }
@@ -173,6 +220,18 @@ export function scan<F, A>(y: usize, index: usize, x: usize, planes: i32, dims: 
     out = (<usize>rows.windows * windows) << 2;
   // Three windows or two share a vector only where a row of one does not fill it.
   const side = whole >= 4 || kernel < 4 ? whole : 0;
+  // Those of two columns go first, in all planes: the rows from upper to before lower.
+  const tall = changetype<Sliding>(dims).kernel,
+    upper = rows.wholeFrom();
+  let lower = upper;
+  if (side >= 4 && kernel == 2 && stride == 2 && step == 1 && tall <= 2) {
+    lower = rows.wholeTo();
+    const at = (<usize>(upper * windows + from)) << 2,
+      place = rows.first(upper) * cols.size + cols.first(from);
+    const divisor = divisorOf(fixed, tall, 2);
+    pairs<F>(y + at, index + at, x + ((<usize>place) << 2), planes, lower - upper, side, dims, place, divisor);
+    if (lower - upper == rows.windows && side == windows) return;
+  }
   while (planes > 0) {
     const some = blockOf(planes, plane);
     let to = y,
@@ -192,8 +251,8 @@ export function scan<F, A>(y: usize, index: usize, x: usize, planes: i32, dims: 
             across<F, Together, Three>(to, toIndex, p, some, plane, out, n, r, c, dims, place, divisor);
           else across<F, Together, Any>(to, toIndex, p, some, plane, out, n, r, c, dims, place, divisor);
         } else if (n >= 4 && stride == 2 && step == 1) {
-          if (c == 2) across<F, Alternate, Two>(to, toIndex, p, some, plane, out, n, r, c, dims, place, divisor);
-          else if (c == 3) across<F, Alternate, Three>(to, toIndex, p, some, plane, out, n, r, c, dims, place, divisor);
+          if (i >= upper && i < lower) continue;
+          if (c == 3) across<F, Alternate, Three>(to, toIndex, p, some, plane, out, n, r, c, dims, place, divisor);
           else across<F, Alternate, Any>(to, toIndex, p, some, plane, out, n, r, c, dims, place, divisor);
         } else if (n > 1 || step > 1) {
           across<F, Apart, Any>(to, toIndex, p, some, plane, out, n, r, c, dims, place, divisor);

@@ -57,7 +57,23 @@ const rowsOfKind = [axis(1, 1), axis(5, 2), axis(6, 3, 2, 1), axis(4, 3, 1, 1), 
 const dilatedRows = [axis(7, 3, 1, 1, 2), axis(9, 2, 3, 0, 4)];
 const beside = (rows: Axis[], cols: Axis[]): Pooling[] =>
   cols.filter(fits).map((c, i) => ({ rows: rows[i % rows.length] as Axis, cols: c }));
+/** Windows of two columns and up to two rows: planes that they cover, and such with edges on some sides. */
+const pairs: Pooling[] = [8, 9, 12, 15, 17, 33].flatMap((size, i) =>
+  [
+    axis(6, 2),
+    axis(5, 2),
+    axis(7, 2, 2, 1),
+    axis(5, 2, 2, 0, 1, true),
+    axis(3, 1),
+    axis(5, 1, 2),
+    axis(5, 2, 1, 1),
+    axis(7, 2, 3, 0, 2),
+  ].flatMap((rows) =>
+    [axis(size, 2), axis(size, 2, 2, 1), axis(size, 2, 2, i % 2, 1, true)].map((cols) => ({ rows, cols })),
+  ),
+);
 const maxima = [
+  ...pairs,
   ...beside([...rowsOfKind, ...dilatedRows], sliding),
   ...beside([axis(3, 3, 3, 1), axis(9, 9)], [axis(9, 9), axis(40, 32, 1), axis(67, 67), axis(50, 17, 16, 8)]),
 ];
