@@ -6,6 +6,7 @@
 // dims: i32 [batch, channels, three axes as they lie in Sliding, volume], undilated. Windows may lie off the image
 // altogether. `volume`, 0 or 1: of equal elements the last is the greatest, not the first, and a mean of none is 0.
 import { Four, One } from "../gemm/vectors";
+import { select } from "../lanes";
 import { AXIS, Sliding } from "./windows";
 
 /** A window: its elements, from the first (or the last) of them on the image, and its result. */
@@ -138,6 +139,9 @@ function through<F, W>(p: Place, c: usize, end: usize, bytes: usize): void {
     pixel = p.pixel,
     image = p.image;
   const square = planes == 1 && rows == 2 && columns == 2;
+  // From an element of a square to those beside and below it.
+  const right = i32x4.splat((<i32>pixel) >> 2),
+    below = i32x4.splat((2 * (<i32>pixel) + (<i32>rowSkip)) >> 2);
   for (; c < end; c += bytes) {
     const to = p.to + c;
     const g: v128 = f.known<W>(p, to);
@@ -146,19 +150,30 @@ function through<F, W>(p: Place, c: usize, end: usize, bytes: usize): void {
       q = p.from + c;
     if (square) {
       // The window of most nets, without loops.
-      let v: v128 = w.load(q);
-      if (f.places()) at = placed(at, a, v, q - image);
-      a = f.step<W>(a, v, g, q);
-      v = w.load(q + pixel);
-      if (f.places()) at = placed(at, a, v, q + pixel - image);
-      a = f.step<W>(a, v, g, q + pixel);
-      q += 2 * pixel + rowSkip;
-      v = w.load(q);
-      if (f.places()) at = placed(at, a, v, q - image);
-      a = f.step<W>(a, v, g, q);
-      v = w.load(q + pixel);
-      if (f.places()) at = placed(at, a, v, q + pixel - image);
-      a = f.step<W>(a, v, g, q + pixel);
+      const r = q + 2 * pixel + rowSkip;
+      if (f.places()) {
+        const none = f.start(),
+          v1: v128 = w.load(q + pixel),
+          v2: v128 = w.load(r),
+          v3: v128 = w.load(r + pixel);
+        a = f32x4.pmax(none, w.load(q));
+        let t = f32x4.gt(v1, a);
+        at = v128.and(t, right);
+        a = f32x4.pmax(a, v1);
+        t = f32x4.gt(v2, a);
+        at = select(t, below, at);
+        a = f32x4.pmax(a, v2);
+        t = f32x4.gt(v3, a);
+        at = select(t, i32x4.add(right, below), at);
+        a = f32x4.pmax(a, v3);
+        const here = i32x4.add(i32x4.splat(<i32>((q - image) >> 2)), i32x4(0, 1, 2, 3));
+        at = select(f32x4.gt(a, none), i32x4.add(at, here), i32x4.splat(-1));
+      } else {
+        a = f.step<W>(a, w.load(q), g, q);
+        a = f.step<W>(a, w.load(q + pixel), g, q + pixel);
+        a = f.step<W>(a, w.load(r), g, r);
+        a = f.step<W>(a, w.load(r + pixel), g, r + pixel);
+      }
       f.finish<W>(p, a, at, to);
       continue;
     }
@@ -244,13 +259,20 @@ function scanLast(mode: Mode, x: usize, to: usize, p: Place, dims: usize): void 
   const pixel = (<usize>p.channels) << 2,
     row = pixel * <usize>w.size,
     plane = row * <usize>h.size;
+  const from = w.wholeFrom(),
+    end = w.wholeTo(),
+    stride = <usize>w.stride * pixel;
   const whole: f32 = 1 / <f32>(d.kernel * h.kernel * w.kernel);
   for (let n = 0; n < batch; n++, p.image += plane * <usize>d.size)
     for (let z = 0; z < d.windows; z++)
       for (let i = 0; i < h.windows; i++)
         for (let j = 0; j < w.windows; j++) {
-          find(p, dims, z, i, j, row, plane, volume != 0);
-          p.share = mode == Mode.MEAN_BACKWARD ? whole : <f32>max(p.planes * p.rows * p.columns, volume);
+          // Behind a window with all its columns the next one such lies a stride further.
+          if (j > from && j < end) p.from += stride;
+          else {
+            find(p, dims, z, i, j, row, plane, volume != 0);
+            p.share = mode == Mode.MEAN_BACKWARD ? whole : <f32>max(p.planes * p.rows * p.columns, volume);
+          }
           visit(mode, p);
           p.to += pixel;
         }
