@@ -44,7 +44,7 @@ export type { TensorMethods } from './generated/tensor-methods.ts';
 import './methods.ts';
 
 export type { CompiledModule, Locate, Located, ResponseLike, Simd, UrlLike } from './engine/builds.ts';
-export { type Backend, backend, init, type MemoryUsage, shutdown } from './engine/engine.ts';
+export { type Backend, backend, init, type MemoryUsage, shutdown, synchronize } from './engine/engine.ts';
 export type { InitOptions } from './engine/options.ts';
 export type { Tile } from './engine/tile.ts';
 export {

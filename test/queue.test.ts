@@ -67,6 +67,7 @@ describe('kernels that are under way', () => {
     const { arena } = runtime();
     const x = rg.ones(LARGE);
     const looks: Readonly<Record<string, (y: Tensor) => unknown>> = {
+      synchronize: () => rg.synchronize(),
       data: (y) => y.data,
       item: (y) => y.sum().item(),
       print: (y) => String(y),

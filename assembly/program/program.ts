@@ -26,6 +26,7 @@ import {
   beat,
   done,
   goTo,
+  goUntil,
   here,
   post,
   postedBegin,
@@ -207,11 +208,13 @@ export function program_extend(end: usize): void {
 }
 
 /**
- * Takes part until all that is written is done. Where that ends with CLOSED, the program has ended.
+ * Takes part until what is written before `until`, or all, is done. Where that ends with CLOSED, the program has ended.
  *
+ * @param until where one of its commands begins; 0 for all
  * @returns 0, or 1 when a thread is gone
  */
-export function program_catch_up(): usize {
+export function program_catch_up(until: usize): usize {
+  goUntil(until);
   return follow();
 }
 

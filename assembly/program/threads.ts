@@ -202,8 +202,14 @@ export function thread_stop(): void {
 // are there, and takes part when it has to wait for them. So who runs which part of a command is not known before: in
 // the lower half of a word of the command are counted those that somebody took, in the upper half those that are done.
 
-/** Where this thread is in it. */
+/** Where this thread is in it, and where thread 0 leaves it for something else. */
 export let here: usize = 0;
+let goal: usize = 0;
+
+@inline
+export function goUntil(p: usize): void {
+  goal = p;
+}
 
 @inline
 export function goTo(p: usize): void {
@@ -224,10 +230,10 @@ export function written(): usize {
   return ASC_FEATURE_THREADS ? <usize>atomic.load<i32>(control, WRITTEN) : 0;
 }
 
-/** Waits for a command that is written. False when there will be none; for thread 0 when there is none yet. */
+/** Waits for a written command. False when there will be none; for thread 0 at its goal, or when there is none yet. */
 export function awaitWritten(): bool {
   if (!ASC_FEATURE_THREADS) return false;
-  if (thread == 0) return written() != here;
+  if (thread == 0) return here != goal && written() != here;
   for (let spins = 0; spins < IDLE_SPINS; ++spins) if (written() != here) return true;
   while (written() == here) {
     if (atomic.load<i32>(control, STOP) || atomic.load<i32>(control, FAILED)) return false;

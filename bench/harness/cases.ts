@@ -1,6 +1,6 @@
 // Runs cases: first every side answers and the answer is checked, then all sides that were right are timed in turn.
 import { binding, type Limit, leastSeconds } from '../limits/limits.ts';
-import type { Case, Check, Family, LibraryProblem, Problem, Run, Side, Work } from '../problems.ts';
+import type { Case, Check, Family, Library, LibraryProblem, Problem, Run, Side, Work } from '../problems.ts';
 import { compare, measure, once, quantile, type Samples, type Timing } from './clock.ts';
 
 /** One side of one case. */
@@ -70,6 +70,19 @@ interface Entrant {
 const message = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split('\n')[0] as string;
 
+/** A run that ends when all is computed. Versions before `synchronize` compute at once. */
+function whole({ synchronize }: Partial<Library>, run: Run): Run {
+  const { run: call } = run;
+  if (!call || !synchronize) return run;
+  return {
+    ...run,
+    run: () => {
+      call.call(run);
+      synchronize();
+    },
+  };
+}
+
 /** Prepares one side, checks its answer, and runs it once more; pushes to `outcome` why not. */
 async function admit(
   side: Side,
@@ -84,6 +97,7 @@ async function admit(
   try {
     if (problem.kind !== 'library') run = await side.prepare(problem);
     else if (side.library) run = problem.prepare(side.library);
+    if (run && side.library) run = whole(side.library, run);
     if (!run) {
       outcome.skipped.push(remark('has no such operation'));
       return null;

@@ -1,7 +1,7 @@
 // npm run bench -- threads: how large kernels and training steps scale, all team sizes in turn in one run.
 import { availableParallelism } from 'node:os';
 import * as retrograd from 'retrograd';
-import { backend, compile, init, randn, scope, shutdown } from 'retrograd';
+import { backend, compile, init, randn, scope, shutdown, synchronize } from 'retrograd';
 import { formatSeconds } from '../harness/report.ts';
 import { network } from '../sides/retrograd.ts';
 import { leastSeconds, networks } from './compiled-steps.ts';
@@ -56,7 +56,11 @@ export async function table(simd: 'auto' | 'strict' | 'relaxed', quick: boolean)
         if (answers[j]?.join() !== now.join())
           throw new Error(`${name}: expected the same bits from ${threads} threads as from one, got others`);
         const row = best[j] as number[];
-        row[i] = Math.min(row[i] as number, ...leastSeconds([run], quick ? 1 : 25));
+        const whole = (): void => {
+          run();
+          synchronize();
+        };
+        row[i] = Math.min(row[i] as number, ...leastSeconds([whole], quick ? 1 : 25));
       }
       shutdown();
     }

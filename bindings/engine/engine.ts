@@ -133,6 +133,23 @@ export const shutdown: () => void = callable('shutdown()', () => {
   end();
 });
 
+/**
+ * Waits until all that was called is computed. Only a stopwatch needs it: with several threads a large op may still run
+ * when its call has returned, by some milliseconds, and whatever reads a result waits by itself.
+ * @throws BackendError before `await init()`, WorkerError where a thread is gone
+ * @example
+ * ```ts
+ * const x = rand(512, 512);
+ * const started = performance.now();
+ * const y = x.matmul(x);
+ * synchronize();
+ * console.log(y.shape, performance.now() > started); // [ 512, 512 ] true
+ * ```
+ */
+export const synchronize: () => void = callable('synchronize()', () => {
+  runtime().arena.underWay?.wait();
+});
+
 /** Ends what runs or starts. */
 function end(): void {
   if (running) stop(running);

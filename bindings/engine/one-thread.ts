@@ -13,8 +13,8 @@ export interface Threads {
   /** Bytes of the scratch for intermediates of loops. */
   readonly intermediateBytes: number;
   /**
-   * A kernel or probe that shares its calls among the threads where that is worth their time, and comes after those that
-   * are under way. @param alone calls it here
+   * A kernel or probe that shares its calls among the threads where that is worth their time, and comes after those
+   * that are under way. @param alone calls it here
    */
   sharing(kernel: EagerKernel, alone: EagerCall): EagerCall;
   /** Of each step of a program, whether the threads have to wait before it; null: before none. */

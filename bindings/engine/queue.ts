@@ -11,7 +11,13 @@ import type { UnderWay } from '../memory/heap.ts';
 import type { OneThread } from './one-thread.ts';
 
 /** Room for commands; where it is full, the calling thread waits for the others. */
-const BYTES = 2 ** 18;
+const BYTES = 2 ** 16;
+/**
+ * About how many nanoseconds of one thread the calls run ahead of the kernels, once or twice: pauses of JavaScript
+ * between two kernels, for garbage too, are shorter; and whoever takes the time of a loop of calls has that of the
+ * kernels. With 1 ms two threads gain a tenth less on models of TensorFlow.js.
+ */
+const LEAD = 5e6;
 /** Room for numbers that commands read; larger arrays wait for what is under way. */
 const STAGING_BYTES = 2 ** 16;
 /** Room for one command with its list. */
@@ -73,8 +79,11 @@ class Caller {
     this.#take = called.make(take, { workspace: 0, list });
   }
 
-  /** @param shared whether the threads share it, if it can be cut */
-  add(call: object, shared: boolean): void {
+  /**
+   * @param cost about how many nanoseconds it takes one thread, where that is known, else 0
+   * @param shared whether the threads share it, if it can be cut
+   */
+  add(call: object, cost: number, shared: boolean): void {
     this.#list = [];
     this.#take(call);
     const args = this.#workspace < 0 ? this.#args : this.#args.filter((_, i) => i !== this.#workspace);
@@ -99,7 +108,7 @@ class Caller {
     }
     for (const step of steps) i32[at++] = step;
     for (let i = 0; i < list.length; i++) i32[lists + i] = list[i] as number;
-    this.#queue.extend(4 * (lists + list.length));
+    this.#queue.extend(4 * (lists + list.length), cost);
   }
 
   /** How a call is cut; the same for calls of the same sizes, which trainings repeat. */
@@ -130,6 +139,9 @@ export class Queue {
   readonly #begin: number;
   /** Where the next command goes; 0 while the workers follow no queue. */
   #next = 0;
+  /** The cost of what was called since the command at the mark. */
+  #lead = 0;
+  #mark = 0;
   /** Takes what catching up answers: whether a thread is gone. */
   readonly #answer: (answer: number) => void;
   /** Room for what kernels read, and how much of it is taken. */
@@ -177,16 +189,24 @@ export class Queue {
     if (this.#next + COMMAND_BYTES > this.#begin + BYTES) this.#end();
     if (this.#next === 0) {
       this.#next = this.#begin;
+      this.#mark = this.#begin;
       this.#alone.exports.program_open?.(this.#begin);
     }
     return this.#next;
   }
 
-  /** Has the command run that was written up to `end`. */
-  extend(end: number): void {
+  /** Has the command run that was written up to `end`, and waits where the calls are too far ahead. */
+  extend(end: number, cost: number): void {
+    const begin = this.#next;
     this.#next = end;
     this.#alone.arena.underWay = this.#underWay;
     this.#alone.exports.program_extend?.(end);
+    this.#lead += cost;
+    if (this.#lead < LEAD) return;
+    const before = this.#mark;
+    this.#mark = begin;
+    this.#lead = cost;
+    this.#take(before);
   }
 
   /** Waits until no kernel is under way. @throws WorkerError */
@@ -205,14 +225,21 @@ export class Queue {
 
   #end(): void {
     this.views.i32[this.#next >>> 2] = CLOSED;
-    this.extend(this.#next + 4);
+    this.#alone.exports.program_extend?.(this.#next + 4);
     this.#next = 0;
     this.#finish();
   }
 
   #finish(): void {
     this.#alone.arena.underWay = null;
-    this.#answer(Number(this.#alone.exports.program_catch_up?.()));
+    this.#lead = 0;
+    this.#mark = this.#next;
+    this.#take(0);
+  }
+
+  /** Takes part in what was written before the command at `until`; 0: in all. */
+  #take(until: number): void {
+    this.#answer(Number(this.#alone.exports.program_catch_up?.(until)));
   }
 
   /** Forgets what is under way: its threads are gone. */

@@ -312,10 +312,11 @@ class ThreadPool implements Threads {
     const { worth } = this.#parts;
     let caller: ReturnType<Queue['caller']> | undefined;
     return (call) => {
-      const shared = cut && cost && this.size > 1 && cost(call) >= worth && this.#team() > 1;
+      const time = cost && this.size > 1 ? cost(call) : 0;
+      const shared = time >= worth && cut !== undefined && this.#team() > 1;
       if (!shared && !queue.busy) return alone(call);
       caller ??= queue.caller(called);
-      caller.add(call, !!shared);
+      caller.add(call, time, shared);
       return 0;
     };
   }
