@@ -201,7 +201,7 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
   validationStep(batch: B): StepOutput {
     if (!this.automaticOptimization)
       throw new ArgumentError(
-        'Trainer: expected a validationStep(batch), got none; override it beside a trainingStep that calls optimizers',
+        'Trainer: expected a validationStep(batch), got none; override it as trainingStep(batch) is',
       );
     return this.trainingStep(batch);
   }
@@ -324,8 +324,10 @@ export class Trainer<M extends Module = Module, B = unknown, X extends Metrics =
       if (this.#goesOn()) {
         this.sharing.begin(feed.loader, feed.length);
         ended = await feed.visit(this.#visitor(), skip);
-        if (ended) expectBatches(this.at.batch);
-        if (ended) this.sharing.turn(false, this.at.batch + 1);
+        if (ended) {
+          expectBatches(this.at.batch);
+          this.sharing.turn(false, this.at.batch + 1);
+        }
       }
     } finally {
       if (!ended) this.at.resume = { loader: feed.state(), batch: this.at.batch };
