@@ -1,6 +1,6 @@
 // What the functions take where an op takes tensors, dims and sizes.
 import { ops } from '../autograd.ts';
-import { checkValues, type Dtype, dtypes, promote } from '../dtypes.ts';
+import { type Dtype, dtypes, promote } from '../dtypes.ts';
 import { runtime } from '../engine/engine.ts';
 import { ArgumentError, formatShape, typeName } from '../memory/errors.ts';
 import { type Shape, Tensor } from '../tensor.ts';
@@ -21,7 +21,6 @@ export function asTensor(op: string, x: TensorLike, beside?: Tensor): Tensor {
   if (x instanceof Tensor) return x;
   if (typeof x !== 'number') throw new ArgumentError(`${op}: expected a tensor or a number, got ${typeName(x)}`);
   const dtype = beside && !dtypes[beside.dtype].floating && Number.isInteger(x) ? integerFor(x, beside.dtype) : 'f32';
-  checkValues(op, [x], dtype);
   return constantFor(beside, x, dtype);
 }
 

@@ -30,10 +30,12 @@ export function expectShape(op: string, what: string, x: { readonly sizes: Shape
 
 /** The common shape by NumPy's rules: aligned at the last dim, a size of 1 stretches. @throws ShapeError */
 export function broadcastShapes(op: string, ...shapes: readonly Shape[]): Shape {
-  const first = shapes[0] as Shape;
+  let first: Shape = [];
   let same = true;
   let ndim = 0;
   for (const shape of shapes) {
+    if (shape.length === 0) continue; // a number fits any
+    if (ndim === 0) first = shape;
     same &&= sameShape(shape, first);
     ndim = Math.max(ndim, shape.length);
   }
@@ -98,11 +100,15 @@ export function loopDims(shape: Shape, ...operands: readonly (readonly number[])
 
 /** loopDims() of an elementwise op: `out` is contiguous, the inputs stretch to its shape. */
 export function elementwiseDims(out: Tensor, ...inputs: readonly Tensor[]): number[] {
-  const { sizes: shape, size } = out;
-  let alike = true;
-  for (const x of inputs) alike &&= x.size === size && x.isContiguous();
-  if (alike) return inputs.length === 2 ? [1, size, 1, 1] : [1, size, ...inputs.map(() => 1)];
-  return loopDims(shape, ...inputs.map((x) => broadcastStrides(x, shape)));
+  const { sizes, size } = out;
+  const dims = [1, size];
+  let plain = true;
+  for (const x of inputs) {
+    dims.push(x.size === size ? 1 : 0);
+    plain &&= x.size === 1 || (x.size === size && x.isContiguous());
+  }
+  if (plain) return dims;
+  return loopDims(sizes, ...inputs.map((x) => broadcastStrides(x, sizes)));
 }
 
 /** `dim` counted from the front. @throws ShapeError outside -ndim … ndim - 1 */
