@@ -140,8 +140,8 @@ function through<F, W>(p: Place, c: usize, end: usize, bytes: usize): void {
     image = p.image;
   const square = planes == 1 && rows == 2 && columns == 2;
   // From an element of a square to those beside and below it.
-  const right = i32x4.splat((<i32>pixel) >> 2),
-    below = i32x4.splat((2 * (<i32>pixel) + (<i32>rowSkip)) >> 2);
+  const right = i32x4.splat(<i32>pixel >> 2),
+    below = i32x4.splat((2 * <i32>pixel + <i32>rowSkip) >> 2);
   for (; c < end; c += bytes) {
     const to = p.to + c;
     const g: v128 = f.known<W>(p, to);

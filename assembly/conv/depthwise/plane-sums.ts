@@ -142,65 +142,71 @@ function storeMask(to: usize, n: i32, isLast: bool): void {
   v128.store(to, isLast && (n & 3) != 0 ? restMask(n) : i32x4.splat(-1));
 }
 
-/** Adds planes to dw, with a stride of 1; g: h rows of n. */
-export function sums1(dw: usize, g: usize, x: usize, planes: i32, h: i32, n: i32, workspace: usize): void {
+/** Adds a plane to dw, with a stride of 1; g: h rows of n. */
+@inline
+function planeSums1(dw: usize, g: usize, x: usize, h: i32, n: i32, workspace: usize, zero: usize, never: usize): void {
   const line = (<usize>n) << 2,
-    last = line - 16,
+    last = line - 16;
+  let next = min(16, last);
+  let s0 = f32x4.splat(0),
+    s1 = s0,
+    s2 = s0,
+    s3 = s0,
+    s4 = s0,
+    s5 = s0,
+    s6 = s0,
+    s7 = s0,
+    s8 = s0;
+  for (let i: usize = 0; ; i = next, next = min(next + 16, last)) {
+    storeMask(workspace, n, i == last);
+    const leftLine: usize = i == 0 ? 0 : line,
+      rightLine: usize = i == last ? 0 : line;
+    let p = x + i,
+      left = i == 0 ? zero : p - 4,
+      right = i == last ? zero : p + 16,
+      at = g + i;
+    let v = v128.and(v128.load(at), v128.load(workspace)),
+      u = v;
+    for (let r = h; at != never; r--) {
+      const m = v128.load(p),
+        k = v128.shuffle<i32>(v128.load32_splat(left), m, 3, 4, 5, 6),
+        o = v128.shuffle<i32>(m, v128.load32_splat(right), 1, 2, 3, 4);
+      if (r < h) {
+        s6 = madd(u, k, s6);
+        s7 = madd(u, m, s7);
+        s8 = madd(u, o, s8);
+      }
+      s3 = madd(v, k, s3);
+      s4 = madd(v, m, s4);
+      s5 = madd(v, o, s5);
+      if (r == 1) break;
+      at += line;
+      u = v;
+      v = v128.and(v128.load(at), v128.load(workspace));
+      s0 = madd(v, k, s0);
+      s1 = madd(v, m, s1);
+      s2 = madd(v, o, s2);
+      p += line;
+      left += leftLine;
+      right += rightLine;
+    }
+    if (i == last || n >= MANY_COLUMNS) {
+      addTo(dw, s0, s1, s2, s3, s4, s5, s6, s7, s8);
+      if (i == last) break;
+      if (i == 0) next = inner(dw, g, x, h, line, zero);
+      s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = s8 = f32x4.splat(0);
+    }
+  }
+}
+
+/** Adds planes to dw, with a stride of 1. */
+export function sums1(dw: usize, g: usize, x: usize, planes: i32, h: i32, n: i32, workspace: usize): void {
+  const plane = ((<usize>n) << 2) * <usize>h,
     zero = zeroOf(workspace),
     never = load<usize>(zero);
   for (; planes > 0; planes--) {
     beat();
-    let next = min(16, last);
-    let s0 = f32x4.splat(0),
-      s1 = s0,
-      s2 = s0,
-      s3 = s0,
-      s4 = s0,
-      s5 = s0,
-      s6 = s0,
-      s7 = s0,
-      s8 = s0;
-    for (let i: usize = 0; ; i = next, next = min(next + 16, last)) {
-      storeMask(workspace, n, i == last);
-      const leftLine: usize = i == 0 ? 0 : line,
-        rightLine: usize = i == last ? 0 : line;
-      let p = x + i,
-        left = i == 0 ? zero : p - 4,
-        right = i == last ? zero : p + 16,
-        at = g + i;
-      let v = v128.and(v128.load(at), v128.load(workspace)),
-        u = v;
-      for (let r = h; at != never; r--) {
-        const m = v128.load(p),
-          k = v128.shuffle<i32>(v128.load32_splat(left), m, 3, 4, 5, 6),
-          o = v128.shuffle<i32>(m, v128.load32_splat(right), 1, 2, 3, 4);
-        if (r < h) {
-          s6 = madd(u, k, s6);
-          s7 = madd(u, m, s7);
-          s8 = madd(u, o, s8);
-        }
-        s3 = madd(v, k, s3);
-        s4 = madd(v, m, s4);
-        s5 = madd(v, o, s5);
-        if (r == 1) break;
-        at += line;
-        u = v;
-        v = v128.and(v128.load(at), v128.load(workspace));
-        s0 = madd(v, k, s0);
-        s1 = madd(v, m, s1);
-        s2 = madd(v, o, s2);
-        p += line;
-        left += leftLine;
-        right += rightLine;
-      }
-      if (i == last || n >= MANY_COLUMNS) {
-        addTo(dw, s0, s1, s2, s3, s4, s5, s6, s7, s8);
-        if (i == last) break;
-        if (i == 0) next = inner(dw, g, x, h, line, zero);
-        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = s8 = f32x4.splat(0);
-      }
-    }
-    const plane = line * <usize>h;
+    planeSums1(dw, g, x, h, n, workspace, zero, never);
     g += plane;
     x += plane;
     dw += 36;
