@@ -62,6 +62,19 @@ describe('kernels that are under way', () => {
     expect([...y.data]).toEqual([6000, 6000, 6000]);
   });
 
+  it('are done before what is long and in one piece, which no worker runs', async () => {
+    await init({ threads: 2 });
+    const { arena } = runtime();
+    const rows = rg.ones([1, 2 ** 23]);
+    const x = rg.ones(LARGE);
+    for (const long of [() => rows.softmax(1), () => rg.randperm(2 ** 16)]) {
+      x.matmul(x);
+      expect(arena.underWay).not.toBe(null);
+      long();
+      expect(arena.underWay).toBe(null);
+    }
+  });
+
   it('are done where memory is looked at', async () => {
     await init({ threads: 2 });
     const { arena } = runtime();

@@ -149,7 +149,7 @@ function runAlone(program: string): { status: number | null; stdout: string; std
 }
 
 /** Keeps a worker busy for long, with time to wake up. */
-const LONG = 'const y = rg.ones([3000, 3000]); y.matmul(y); wait(30);';
+const LONG = 'const y = rg.ones([4000, 4000]); y.matmul(y); wait(150);';
 
 describe('thread pools', () => {
   it('sleep when they have nothing to do, and do not keep the process', () => {

@@ -19,6 +19,8 @@ const BEATS: usize = 384; // a line for each thread: counts signs of life
 
 /** Looks at a barrier before a thread sleeps or looks at the clock: some tens of microseconds. */
 const SPINS: i32 = 20000;
+/** The same for a part of a command, which others may have begun later: to be woken takes as long as many parts do. */
+const PART_SPINS: i32 = 10 * SPINS;
 /** Looks at the epoch before an idle thread sleeps and others may have the processor: tenths of a millisecond. */
 const IDLE_SPINS: i32 = 100000;
 /**
@@ -261,7 +263,7 @@ export function done(counts: usize): void {
 /** Waits until all parts of a command are done. False when a thread is gone. */
 export function awaitParts(counts: usize, all: i32): bool {
   if (!ASC_FEATURE_THREADS) return true;
-  for (let spins = 0; spins < 10 * SPINS; ++spins) if (atomic.load<i32>(counts) >>> 16 == all) return true;
+  for (let spins = 0; spins < PART_SPINS; ++spins) if (atomic.load<i32>(counts) >>> 16 == all) return true;
   word = counts;
   parts = all;
   living = -1;

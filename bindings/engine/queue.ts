@@ -21,7 +21,7 @@ const LEAD = 5e6;
 /** Room for numbers that commands read; larger arrays wait for what is under way. */
 const STAGING_BYTES = 2 ** 16;
 /** Room for one command with its list. */
-export const COMMAND_BYTES = 1024;
+export const COMMAND_BYTES = 2048;
 /** Words in front of the arguments of a command. */
 const HEADER = 8;
 /** What stands in the place of a kernel where a program that was still being written ends. */
@@ -80,14 +80,17 @@ class Caller {
   }
 
   /**
-   * @param cost about how many nanoseconds it takes one thread, where that is known, else 0
+   * @param cost about how many nanoseconds it takes one thread
    * @param shared whether the threads share it, if it can be cut
+   * @returns whether it was added. What is long and in one piece is not: a worker that gives no sign of life for as
+   *   long is taken for lost, and there is nothing to share
    */
-  add(call: object, cost: number, shared: boolean): void {
+  add(call: object, cost: number, shared: boolean): boolean {
     this.#list = [];
     this.#take(call);
     const args = this.#workspace < 0 ? this.#args : this.#args.filter((_, i) => i !== this.#workspace);
     const { units, grain, count, scale, steps, algorithm } = shared ? this.#cut(call, args) : WHOLE;
+    if (cost >= LEAD && units < 2 * grain) return false;
     const list = this.#list;
     const { i32, f32 } = this.#queue.views;
     const from = this.#queue.room() >>> 2;
@@ -109,6 +112,7 @@ class Caller {
     for (const step of steps) i32[at++] = step;
     for (let i = 0; i < list.length; i++) i32[lists + i] = list[i] as number;
     this.#queue.extend(4 * (lists + list.length), cost);
+    return true;
   }
 
   /** How a call is cut; the same for calls of the same sizes, which trainings repeat. */

@@ -303,21 +303,21 @@ class ThreadPool implements Threads {
 
   sharing(called: EagerKernel, alone: EagerCall): EagerCall {
     const queue = this.#queue;
-    const { cut, cost, probes } = called.kernel;
-    if (probes)
-      return (call) => {
-        queue.catchUp();
-        return alone(call);
-      };
+    const { cut, cost } = called.kernel;
+    const after: EagerCall = (call) => {
+      queue.catchUp();
+      return alone(call);
+    };
+    // Probes, and kernels that may take any time.
+    if (!cost) return after;
     const { worth } = this.#parts;
     let caller: ReturnType<Queue['caller']> | undefined;
     return (call) => {
-      const time = cost && this.size > 1 ? cost(call) : 0;
+      const time = this.size > 1 ? cost(call) : 0;
       const shared = time >= worth && cut !== undefined && this.#team() > 1;
       if (!shared && !queue.busy) return alone(call);
       caller ??= queue.caller(called);
-      caller.add(call, time, shared);
-      return 0;
+      return caller.add(call, time, shared) ? 0 : after(call);
     };
   }
 

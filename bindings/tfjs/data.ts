@@ -29,7 +29,7 @@ export type Held = ArrayLike<unknown> | null | undefined;
  * array of JavaScript, which engines have yet to make then, is not asked for.
  */
 export const isView = (values: Held): boolean =>
-  ArrayBuffer.isView(values) && values.byteOffset > 0 && values.buffer === runtime().arena.u8.buffer;
+  ArrayBuffer.isView(values) && values.byteOffset > 0 && values.buffer === runtime().arena.views.u8.buffer;
 
 /** Most elements of one tensor: kernels count in i32. */
 const MOST_ELEMENTS = 2 ** 31 - 1;
