@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { main } from 'assemblyscript/asc';
+import { kernelTable, withoutExports } from './kernel-table.ts';
 import { packModule } from './pack-module.ts';
 
 const [target, unpacked] = process.argv.slice(2);
@@ -14,7 +15,7 @@ const TEXT = 'kernels.wat';
 const files = new Map<string, string | Uint8Array>();
 const { error, stderr } = await main(
   ['--config', 'asconfig.json', '--target', target, ...(packed ? ['--textFile', TEXT] : [])],
-  { writeFile: (name, contents) => void files.set(name, contents) },
+  { transforms: [kernelTable], writeFile: (name, contents) => void files.set(name, contents) },
 );
 
 /** The file with a section that says which build it is, and of which package: what bindings/engine/builds.ts reads. */
@@ -32,6 +33,6 @@ else
   for (const [name, contents] of files) {
     if (name === TEXT) continue;
     mkdirSync(dirname(name), { recursive: true });
-    const binary = packed ? packModule(String(files.get(TEXT))) : contents;
+    const binary = packed ? packModule(withoutExports(String(files.get(TEXT)))) : contents;
     writeFileSync(name, typeof binary === 'string' || target === 'debug' ? binary : named(binary));
   }

@@ -5,8 +5,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import type { Kernel, Spec } from '../bindings/kernels/descriptor.ts';
-import { exportOf } from '../bindings/kernels/eager.ts';
 import { families, probeFamilies, probes, table } from '../bindings/kernels/table.ts';
+import { exportOf } from './kernel-table.ts';
 
 const kernels = Object.entries(table) as [name: string, kernel: Kernel][];
 const all = [...kernels, ...(Object.entries(probes) as [name: string, kernel: Kernel][])];
@@ -49,7 +49,7 @@ ${[...filesOfKernels()]
   .join('\n')}
 `;
 
-/** What WebAssembly exports: names that say numbers alone are 1 kB less. */
+/** What asc exports, and kernel-table.ts puts into a table. */
 const exported = (): string => `// Written by tools/generate-kernels.ts out of bindings/kernels/.
 export { ${all.map(([name], number) => `${name} as ${exportOf(number)}`).join(', ')} } from "./kernels";
 `;

@@ -11,7 +11,7 @@ import {
   reduceKernels,
   scaleKernels,
 } from '../generated/kernel-calls.ts';
-import { type EagerCall, type Export, exportOf } from '../kernels/eager.ts';
+import { type EagerCall, kernelOf } from '../kernels/eager.ts';
 import { addKernels, type Kernels, linkKernels, type Probes } from '../kernels/table.ts';
 import type { Exports } from './instance.ts';
 import type { OneThread, Threads } from './one-thread.ts';
@@ -37,7 +37,7 @@ export function linked(exports: Exports, caller: OneThread, threads: Threads): L
   const unlink = linkKernels((called) => {
     const { name, kernel, number, make } = called;
     const calls = kernel.probes ? probes : kernels;
-    calls[name] = threads.sharing(called, make(exports[exportOf(number)] as Export, caller));
+    calls[name] = threads.sharing(called, make(kernelOf(exports, number), caller));
   });
   return { kernels: kernels as unknown as Kernels, probes: probes as unknown as Probes, unlink };
 }

@@ -2,7 +2,7 @@
 // against the plain build, since an experiment may be wrong.
 import { argumentsOf, operandsOf } from '../kernels/command.ts';
 import type { BufferSpec, Kernel } from '../kernels/descriptor.ts';
-import { exportOf } from '../kernels/eager.ts';
+import { kernelOf } from '../kernels/eager.ts';
 import { addDescriptors, type KernelName, table } from '../kernels/table.ts';
 import '../kernels/trials.ts';
 import type { BuildName } from './builds.ts';
@@ -209,7 +209,7 @@ export async function digestKernels(
       if (spec.kind === 'list') operands[operand] = lists;
       else if (spec.kind === 'buffer') operands[operand] = addressOf(spec);
     }
-    exports[exportOf(NUMBERED.indexOf(name))]?.(...argumentsOf(name, operands, workspace));
+    kernelOf(exports, NUMBERED.indexOf(name))(...argumentsOf(name, operands, workspace));
     for (let i = 0; i < outs; i++) hash = digest(new Uint32Array(memory.buffer, outputs + i * OPERAND, WORDS), hash);
     return hash;
   };

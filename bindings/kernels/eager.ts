@@ -18,8 +18,11 @@ export type EagerCall = (call: any) => number;
 /** The call of each kernel with the same operands. */
 export type MakeCall = (f: Export, caller: Caller) => EagerCall;
 
-/** The name of the export of the kernel with a number. */
-export const exportOf = (number: number): string => `k${number}`;
+/** The name of the table with the kernels of a module, each at its number. */
+export const KERNELS = 'kernels';
+/** The kernel of a module with a number. */
+export const kernelOf = (exports: object, number: number): Export =>
+  (exports as Readonly<Record<string, WebAssembly.Table>>)[KERNELS]?.get(number);
 
 /** All that a bundle has of a kernel. */
 export interface EagerKernel {

@@ -1,10 +1,12 @@
-// Kernels of an instance by their names: a build exports them by numbers.
+// Kernels of an instance by their names: a build has a table of them.
 import type { Exports } from '../../bindings/engine/instance.ts';
 import { everyKernel } from '../../bindings/generated/kernel-calls.ts';
-import { exportOf } from '../../bindings/kernels/eager.ts';
+import { kernelOf } from '../../bindings/kernels/eager.ts';
 
-/** The exports with each kernel under its name instead of its number. */
+/** The exports, and each kernel under its name. */
 export function byName(exports: Exports): Exports {
-  const names = new Map(everyKernel.map(({ name, number }) => [exportOf(number), name]));
-  return Object.fromEntries(Object.entries(exports).map(([key, value]) => [names.get(key) ?? key, value]));
+  return {
+    ...exports,
+    ...Object.fromEntries(everyKernel.map(({ name, number }) => [name, kernelOf(exports, number)])),
+  };
 }
