@@ -47,6 +47,18 @@ describe('kernels that are under way', () => {
     expect(results[2]).toEqual(results[0]);
   });
 
+  it('are cut into fewer parts than there are threads, where those are many', async () => {
+    const results: number[][] = [];
+    // MOST_PARTS of assembly/program/threads.ts, and more.
+    for (const threads of [1, 24, 27]) {
+      await init({ threads });
+      results.push(turns(3));
+      shutdown();
+    }
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+  });
+
   it('are more than there is room for', async () => {
     await init({ threads: 2 });
     const weight = rg.full(LARGE, 1 / 192);

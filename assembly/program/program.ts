@@ -28,6 +28,7 @@ import {
   goTo,
   goUntil,
   here,
+  MOST_PARTS,
   post,
   postedBegin,
   postedEnd,
@@ -177,13 +178,28 @@ export function program_run(begin: usize, end: usize): usize {
 /** What stands in the place of a kernel where a program that was still being written ends. */
 const CLOSED: i32 = -2;
 
-/** Runs, with the other threads, the commands that are written from here on. @returns 0, or 1 when a thread is gone */
+/** Parts of a command for each thread, where it has as many and they are not tiny. */
+const PARTS: i32 = 4;
+
+/**
+ * Runs, with the other threads, the commands that are written from here on. A thread takes its own parts first, which
+ * lie side by side and in all commands at the same place, so that it finds in its caches what it has computed before;
+ * then those of others, from their ends: some come later, and not all processors are as fast.
+ *
+ * @returns 0, or 1 when a thread is gone
+ */
 function follow(): usize {
   while (awaitWritten()) {
     const p = here;
     if (load<i32>(p) == CLOSED) return barrier() ? 0 : GONE;
-    const count = load<i32>(p, UNITS) ? min(threads, chunksOf(p)) : 1;
-    for (let i = take(p + SYNC); i < count; i = take(p + SYNC)) {
+    const chunks = load<i32>(p, UNITS) ? chunksOf(p) : 1,
+      each = max(1, min(min(PARTS, MOST_PARTS / threads), chunks / (2 * threads))),
+      count = min(min(threads * each, chunks), MOST_PARTS);
+    for (let k = 0; k < threads * each; ++k) {
+      const turn = k / each,
+        owner = (thread + turn) % threads,
+        i = owner * each + (turn ? each - 1 - (k % each) : k % each);
+      if (i >= count || !take(p + SYNC, i)) continue;
       share(p, i, count);
       done(p + SYNC);
     }

@@ -201,8 +201,11 @@ export function thread_stop(): void {
 }
 
 // A program that is still being written: thread 0 goes on with what it has to do while the others run the commands that
-// are there, and takes part when it has to wait for them. So who runs which part of a command is not known before: in
-// the lower half of a word of the command are counted those that somebody took, in the upper half those that are done.
+// are there, and takes part when it has to wait for them. So who runs which part of a command is not known before: a
+// word of the command has a bit for each part that somebody took, and above them the number of those that are done.
+
+/** Bits for parts. */
+export const MOST_PARTS: i32 = 24;
 
 /** Where this thread is in it, and where thread 0 leaves it for something else. */
 export let here: usize = 0;
@@ -246,31 +249,34 @@ export function awaitWritten(): bool {
   return true;
 }
 
-/** Takes a part of a command. @returns its number, from 0; there may be no such part any more */
+/** Takes a part of a command. @returns whether nobody else has it */
 @inline
-export function take(counts: usize): i32 {
-  return ASC_FEATURE_THREADS ? atomic.add<i32>(counts, 1) & 0xffff : 0;
+export function take(counts: usize, part: i32): bool {
+  if (!ASC_FEATURE_THREADS) return false;
+  const bit = 1 << part;
+  // Most that are gone have been for long: to look costs less than to write.
+  return (atomic.load<i32>(counts) & bit) == 0 && (atomic.or<i32>(counts, bit) & bit) == 0;
 }
 
 /** Says that a part that was taken is done. */
 @inline
 export function done(counts: usize): void {
   if (!ASC_FEATURE_THREADS) return;
-  atomic.add<i32>(counts, 0x10000);
+  atomic.add<i32>(counts, 1 << MOST_PARTS);
   if (atomic.load<i32>(control, SLEEPERS)) atomic.notify(counts, -1);
 }
 
 /** Waits until all parts of a command are done. False when a thread is gone. */
 export function awaitParts(counts: usize, all: i32): bool {
   if (!ASC_FEATURE_THREADS) return true;
-  for (let spins = 0; spins < PART_SPINS; ++spins) if (atomic.load<i32>(counts) >>> 16 == all) return true;
+  for (let spins = 0; spins < PART_SPINS; ++spins) if (atomic.load<i32>(counts) >>> MOST_PARTS == all) return true;
   word = counts;
   parts = all;
   living = -1;
   let counted = atomic.load<i32>(word);
-  while (counted >>> 16 != parts && !atomic.load<i32>(control, FAILED)) {
+  while (counted >>> MOST_PARTS != parts && !atomic.load<i32>(control, FAILED)) {
     nap(word, counted);
     counted = atomic.load<i32>(word);
   }
-  return counted >>> 16 == parts;
+  return counted >>> MOST_PARTS == parts;
 }

@@ -2,7 +2,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as layers from '@tensorflow/tfjs-layers';
 import * as retrograd from 'retrograd';
+import { quantile } from '../harness/clock.ts';
 import { formatSeconds } from '../harness/report.ts';
+import { Processors } from '../limits/processors.ts';
 import { cnn, mobileNetV1, mobileNetV2 } from '../peers/tfjs-models.ts';
 import { uniform } from '../problems.ts';
 
@@ -50,6 +52,12 @@ const prediction = (name: string, size: number, build: (size: number) => layers.
   },
 });
 
+/** The median of ratios, with the least and the most. */
+const ratios = (all: readonly number[]): string => {
+  const [least, median, most] = [0, 0.5, 1].map((part) => `${quantile(all, part).toFixed(2)} ×`);
+  return `${median} (${least} to ${most})`;
+};
+
 /** Lines of a table: seconds with each number of threads, those of the processors that all of them took among them. */
 export async function threadLines(simd: 'auto' | 'strict' | 'relaxed', quick: boolean): Promise<string[]> {
   const size = quick ? 32 : 224;
@@ -57,6 +65,8 @@ export async function threadLines(simd: 'auto' | 'strict' | 'relaxed', quick: bo
   const teams = [1, 2];
   const least = works.map(() => teams.map(() => ({ wall: Number.POSITIVE_INFINITY, busy: Number.POSITIVE_INFINITY })));
   const answers: string[] = [];
+  const processors = new Processors(2);
+  const limits: number[] = [];
   // A team at a time, several times over: the machine's slow minutes hit both.
   for (let round = 0; round < (quick ? 1 : 6); round++)
     for (const [i, threads] of teams.entries()) {
@@ -81,7 +91,9 @@ export async function threadLines(simd: 'auto' | 'strict' | 'relaxed', quick: bo
         }
       }
       tf.disposeVariables();
+      limits.push(await processors.gain());
     }
+  processors.close();
   return [
     '| threads in Node | 1 | processors | 2 | processors | gain |',
     '| --- | --- | --- | --- | --- | --- |',
@@ -90,5 +102,7 @@ export async function threadLines(simd: 'auto' | 'strict' | 'relaxed', quick: bo
       const cells = [one, two].flatMap(({ wall, busy }) => [formatSeconds(wall), formatSeconds(busy)]);
       return `| ${[name, ...cells, `${(one.wall / two.wall).toFixed(2)} ×`].join(' | ')} |`;
     }),
+    '',
+    `Two threads that never meet, each with products of its own: ${ratios(limits)} of one.`,
   ];
 }

@@ -18,14 +18,15 @@ const SECONDS = 4;
 
 type Name = 'retrograd' | 'wasm' | 'cpu';
 
+type Timed = readonly [backend: Name, run: () => unknown];
+
 /** The least seconds of each of `runs`, in turn. */
-async function least(runs: Readonly<Partial<Record<Name, () => unknown>>>, rounds: number): Promise<number[]> {
-  const entries = Object.entries(runs);
-  const best = entries.map(() => Number.POSITIVE_INFINITY);
+async function least(runs: readonly Timed[], rounds: number): Promise<number[]> {
+  const best = runs.map(() => Number.POSITIVE_INFINITY);
   // What is short is repeated for longer.
   const end = performance.now() + SECONDS * 1000;
   for (let round = 0; round < rounds || (rounds > 1 && performance.now() < end); round++)
-    for (const [i, [backend, run]] of entries.entries()) {
+    for (const [i, [backend, run]] of runs.entries()) {
       await tf.setBackend(backend);
       // Once for the caches, which the other side has filled.
       await run();
@@ -80,14 +81,14 @@ async function predictRow(
     shape.reduce((a, b) => a * b, 1),
     1,
   );
-  const runs: Partial<Record<Name, () => unknown>> = {};
+  const runs: Timed[] = [];
   const answers: ArrayLike<number>[] = [];
   for (const [i, backend] of names.entries()) {
     await tf.setBackend(backend);
     const x = tf.tensor(values, shape);
     const predict = (): tf.Tensor => models[i]?.predict(x) as tf.Tensor;
     answers.push(tf.tidy(() => predict().dataSync()));
-    runs[backend] = () => tf.tidy(() => void predict());
+    runs.push([backend, () => tf.tidy(() => void predict())]);
   }
   expectAlike(name, answers);
   const [ours = 0, wasm] = await least(runs, rounds);
@@ -113,22 +114,19 @@ interface Training {
 /** Batches of a fit(), of which each is a step: that it begins and ends is a part of all of them. */
 const BATCHES = 32;
 
-/** Seconds of a compiled step of a network of the train family. */
-function compiledStep(name: string | undefined, rounds: number): number | undefined {
-  if (!name) return undefined;
-  const problem = networks(rounds < 5).find((each) => each.name.startsWith(name))?.problem;
-  if (!problem) return undefined;
+/** A compiled step of a network of the train family. */
+function compiledStep(name: string | undefined, quick: boolean): { run: () => void; dispose: () => void } | null {
+  const problem = name && networks(quick).find((each) => each.name.startsWith(name))?.problem;
+  if (!problem) return null;
   const { step, dispose } = network(retrograd, problem);
-  const run = retrograd.compile(step);
-  let best = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 10 * rounds; round++) {
-    const started = performance.now();
-    retrograd.scope(() => void run());
-    best = Math.min(best, (performance.now() - started) / 1000);
-  }
-  run.dispose();
-  dispose();
-  return best;
+  const compiled = retrograd.compile(step);
+  return {
+    run: () => retrograd.scope(() => void compiled()),
+    dispose: () => {
+      compiled.dispose();
+      dispose();
+    },
+  };
 }
 
 /** A step of a loop over the weights of dense layers. */
@@ -189,35 +187,40 @@ async function trainRow({ make, fit = false, ...row }: Training, rounds: number)
   expectAlike(name, losses);
   const names = ['retrograd', 'wasm'] as const;
   const models = await onEach(names, make);
-  const runs: Partial<Record<Name, () => unknown>> = {};
+  const runs: Timed[] = [];
   for (const [i, backend] of names.entries()) {
     await tf.setBackend(backend);
     const step = stepOf(models[i] as layers.LayersModel, batch);
     try {
       await step();
-      runs[backend] = step;
+      runs.push([backend, step]);
     } catch (error) {
       if (backend === 'retrograd') throw error;
     }
   }
   const [ours = 0, wasm] = await least(runs, rounds);
-  const fast = await accelerated(make, batch, stepOf, rounds);
-  return line(name, ours / steps, wasm && wasm / steps, fast / steps, compiledStep(compiled, rounds));
+  const own = compiledStep(compiled, rounds < 5);
+  const [fast = 0, ownStep] = await accelerated(make, batch, stepOf, own?.run, rounds);
+  own?.dispose();
+  return line(name, ours / steps, wasm && wasm / steps, fast / steps, ownStep);
 }
 
-/** Seconds of a step that runs as one program. */
+/** Seconds of a step that runs as one program, and of `beside`. */
 async function accelerated(
   make: () => layers.LayersModel,
   batch: number,
   stepOf: (model: layers.LayersModel, n: number) => () => Promise<number>,
+  beside: (() => void) | undefined,
   rounds: number,
-): Promise<number> {
+): Promise<number[]> {
   await tf.setBackend('retrograd');
   const acceleration = accelerate({ ...tf, ...layers }, { warn: false });
   const step = stepOf(make(), batch);
   await step();
   await step();
-  const [seconds = 0] = await least({ retrograd: step }, rounds);
+  const runs: Timed[] = [['retrograd', step]];
+  if (beside) runs.push(['retrograd', beside]);
+  const seconds = await least(runs, rounds);
   const { fallbacks } = acceleration.stats;
   acceleration.restore();
   if (fallbacks.length > 0) throw new Error(`expected steps that run as programs, got ${fallbacks.join('; ')}`);
