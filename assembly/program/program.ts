@@ -193,7 +193,7 @@ function follow(): usize {
     const p = here;
     if (load<i32>(p) == CLOSED) return barrier() ? 0 : GONE;
     const chunks = load<i32>(p, UNITS) ? chunksOf(p) : 1,
-      each = max(1, min(min(PARTS, MOST_PARTS / threads), chunks / (2 * threads))),
+      each = max(1, min(min(PARTS, MOST_PARTS / threads), chunks / (3 * threads))),
       count = min(min(threads * each, chunks), MOST_PARTS);
     for (let k = 0; k < threads * each; ++k) {
       const turn = k / each,
