@@ -5,6 +5,7 @@
 import { sumRow } from "../loops";
 import { Identity } from "../ops";
 import { scan } from "./scan";
+import { thirds1, thirdsStride } from "./thirds";
 import { Adaptive, Sliding } from "./windows";
 
 /** The window's mean, or its sum over a given divisor. */
@@ -43,7 +44,8 @@ class Average {
 
 /** y = the mean of each window (torch.nn.functional.avg_pool2d). */
 export function avg_pool_forward_f32(y: usize, x: usize, planes: i32, dims: usize): void {
-  scan<Average, Sliding>(y, 0, x, planes, dims);
+  if (thirdsStride(dims) == 1) thirds1(y, x, planes, dims);
+  else scan<Average, Sliding>(y, 0, x, planes, dims);
 }
 
 /** As avg_pool_forward_f32 over windows of uneven size (torch.nn.functional.adaptive_avg_pool2d). */

@@ -3,6 +3,7 @@
 import { loadLanes, storeLanes } from "../lanes";
 import { across, fill, LINES_BYTES, Lines, MOST_WINDOWS } from "./lines";
 import { blockOf } from "./scan";
+import { thirds1, thirds2, thirdsStride } from "./thirds";
 import { Adaptive, AXIS, countsPadding, fixedDivisor, Sliding, shareOf } from "./windows";
 
 /** n elements at p += v, the same in all lanes. */
@@ -90,6 +91,15 @@ export function avg_pool_backward_f32(dx: usize, g: usize, planes: i32, workspac
     w = cols.size;
   if (isWhole(rows) && isWhole(cols)) {
     fillPlanes(dx, g, planes, h * w, shareOf(fixed, rows.kernel, cols.kernel));
+    return;
+  }
+  const thirds = thirdsStride(dims);
+  if (thirds == 1) {
+    thirds1(dx, g, planes, dims);
+    return;
+  }
+  if (thirds == 2) {
+    thirds2(dx, g, planes, dims);
     return;
   }
   if (max(rows.kernel / rows.stride, cols.kernel / cols.stride) >= MOST_WINDOWS) {

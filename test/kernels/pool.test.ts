@@ -85,7 +85,13 @@ const long: Pooling[] = [
   { rows: axis(2, 1), cols: axis(2200, 2100, 2) },
   { rows: axis(2200, 2100, 2), cols: axis(2, 2) },
 ];
-const means: Pooling[] = [...maxima, ...long]
+/** Windows of 3x3 padded by one along both axes, which have a path of their own from four columns on. */
+const thirds: Pooling[] = [3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 33].flatMap((n, i) => [
+  { rows: axis(1 + (i % 5), 3, 1, 1), cols: axis(n, 3, 1, 1) },
+  { rows: axis(2 + 2 * (i % 3), 3, 2, 1), cols: axis(2 * n, 3, 2, 1) },
+  { rows: axis(4, 3, 1, 1), cols: axis(2 * n, 3, 2, 1) },
+]);
+const means: Pooling[] = [...maxima, ...long, ...thirds]
   .filter(({ rows, cols }) => rows.dilation * cols.dilation === 1)
   .flatMap((pooling) => [pooling, { ...pooling, countPadding: false }, { ...pooling, divisor: 7 }]);
 const uneven = cuts.flatMap((cols) => [adaptive(1, 1), adaptive(7, 3), adaptive(2, 5)].map((rows) => ({ rows, cols })));
@@ -235,6 +241,8 @@ describe.each(builds)('%s', (build) => {
     // Blocks of three planes, then of hundreds, with a rest.
     for (const [pooling, planes] of [
       [{ rows: axis(33, 3, 2, 1), cols: axis(40, 3, 2, 1) }, 7],
+      [{ rows: axis(33, 3, 1, 1), cols: axis(41, 3, 1, 1) }, 7],
+      [{ rows: axis(34, 3, 2, 1), cols: axis(42, 3, 2, 1) }, 7],
       [{ rows: axis(33, 2), cols: axis(40, 2) }, 7],
       [{ rows: adaptive(33, 4), cols: adaptive(40, 7) }, 7],
       [{ rows: axis(2, 2), cols: axis(4, 2) }, 1100],
