@@ -182,7 +182,7 @@ function productBackwardInput(dx: usize, g: usize, w: usize, bias: usize, worksp
     b.window(2).identity(pixels);
     b.start(g + group * outBytes, shape.outImageBytes(), job.lines());
     a.weight = w + group * <usize>shape.outChannels * a.stepBytes;
-    job.setSize(rows, shape.batch * pixels, shape.outChannels);
+    job.setSize(rows, shape.batch * pixels, shape.outChannels, pixels);
     job.run();
   }
 }

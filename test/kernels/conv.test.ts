@@ -1,6 +1,6 @@
 // Convolutions against their definition in f64, and to the bit against it in f32 in the strict build.
 import { describe, expect, it } from 'vitest';
-import { forEachTerm, inPixels, outPixels, type Sums } from '../../reference/conv.ts';
+import { axis, forEachTerm, inPixels, NONE, outPixels, type Sums } from '../../reference/conv.ts';
 import { random } from '../../reference/random.ts';
 import { all, close, dimsOf, layouts, problem, run, select, shapes, tensors, tiled } from '../support/convolutions.ts';
 import { algorithmsOf, bits, builds, KernelBench } from '../support/kernels.ts';
@@ -65,6 +65,27 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
       const { given, expected } = problem(name, shape);
       const actual = run(bench, shape, given, { layout, algorithm: implicit });
       for (const part of ['y', 'dx', 'dw'] as const) close(name, part, actual[part], expected[part]);
+    }
+  });
+
+  it('gives images the same bits among others, wherever blocks of an implicit product end', () => {
+    // Images of less than a block of 512 outputs, none of which ends with one, and of more.
+    for (const size of [40, 48]) {
+      const axes = [NONE, axis(size, 3, 2, 1), axis(size, 3, 2, 1)] as const;
+      const one = { batch: 1, groups: 1, ins: 2, outs: 3, axes };
+      const shape = { ...one, batch: 3 };
+      const given = tensors(shape, random('images'));
+      const whole = run(bench, shape, given, { layout, algorithm: implicit });
+      for (let i = 0; i < shape.batch; i++) {
+        const image = (x: Float32Array): Float32Array => {
+          const n = x.length / shape.batch;
+          return x.slice(i * n, (i + 1) * n);
+        };
+        const alone = { ...given, x: image(given.x), g: image(given.g) };
+        const { y, dx } = run(bench, one, alone, { layout, algorithm: implicit });
+        expect(bits(image(whole.y)), `y ${size}`).toEqual(bits(y));
+        expect(bits(image(whole.dx)), `dx ${size}`).toEqual(bits(dx));
+      }
     }
   });
 

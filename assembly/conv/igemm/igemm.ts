@@ -48,6 +48,8 @@ export class Igemm<C, A, B> {
   m: i32;
   n: i32;
   k: i32;
+  /** Columns of an image. */
+  pixels: i32;
 
   @inline a(): A {
     return changetype<A>(changetype<usize>(this) + A_AT);
@@ -70,10 +72,15 @@ export class Igemm<C, A, B> {
     return changetype<usize>(this) - IGEMM_AT + LINES_AT;
   }
 
-  @inline setSize(m: i32, n: i32, k: i32): void {
+  /**
+   * Blocks have whole images of `pixels` columns, or parts of one: where columns add up in an image, its sums then have
+   * one order, whichever images come before.
+   */
+  @inline setSize(m: i32, n: i32, k: i32, pixels: i32 = n): void {
     this.m = m;
     this.n = n;
     this.k = k;
+    this.pixels = pixels;
   }
 
   run(): void {
@@ -81,7 +88,8 @@ export class Igemm<C, A, B> {
       nr = tileColumns();
     const m = this.m,
       n = this.n,
-      k = this.k;
+      k = this.k,
+      pixels = this.pixels;
     const a = this.a(),
       b = this.b(),
       c = this.c();
@@ -92,8 +100,8 @@ export class Igemm<C, A, B> {
     c.scratch = scratch;
     c.a = packedA;
     c.b = packedB;
-    for (let jc: i32 = 0; jc < n; jc += NC) {
-      const nb = min(n - jc, NC);
+    for (let jc: i32 = 0, nb: i32 = 0; jc < n; jc += nb) {
+      nb = min(n - jc, pixels < NC ? NC - (NC % pixels) : min(pixels - (jc % pixels), NC));
       c.j = jc;
       c.nb = nb;
       let pc: i32 = 0;
