@@ -21,7 +21,7 @@ interface Limit {
 // share.
 const kernels = 'build/wasm/retrograd.relaxed-threads.wasm';
 export const budget: readonly Limit[] = [
-  { what: "README's example, minified", file: 'readme/index', limit: 66_500 },
+  { what: "README's example, minified", file: 'readme/index', limit: 66_600 },
   { what: 'a product alone, minified', file: 'product/index', limit: 40_900 },
   { what: 'threads, where there are some', file: 'readme/thread-pool', limit: 5_200 },
   { what: 'what makes kernels of loops', file: 'readme/loop-kernels', limit: 7_300 },

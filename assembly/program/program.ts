@@ -33,6 +33,7 @@ import {
   postedBegin,
   postedEnd,
   publish,
+  repeats,
   scratch,
   stop,
   stopped,
@@ -178,8 +179,10 @@ export function program_run(begin: usize, end: usize): usize {
 /** What stands in the place of a kernel where a program that was still being written ends. */
 const CLOSED: i32 = -2;
 
-/** Parts of a command for each thread, where it has as many and they are not tiny. */
+/** Parts of a command for each thread, where they have as many grains as they should. */
 const PARTS: i32 = 4;
+const SMALL: i32 = 3;
+const LARGE: i32 = 24;
 
 /**
  * Runs, with the other threads, the commands that are written from here on. A thread takes its own parts first, which
@@ -193,7 +196,7 @@ function follow(): usize {
     const p = here;
     if (load<i32>(p) == CLOSED) return barrier() ? 0 : GONE;
     const chunks = load<i32>(p, UNITS) ? chunksOf(p) : 1,
-      each = max(1, min(min(PARTS, MOST_PARTS / threads), chunks / (3 * threads))),
+      each = max(1, min(min(PARTS, MOST_PARTS / threads), chunks / ((repeats(p + SYNC) ? LARGE : SMALL) * threads))),
       count = min(min(threads * each, chunks), MOST_PARTS);
     for (let k = 0; k < threads * each; ++k) {
       const turn = k / each,

@@ -202,10 +202,12 @@ export function thread_stop(): void {
 
 // A program that is still being written: thread 0 goes on with what it has to do while the others run the commands that
 // are there, and takes part when it has to wait for them. So who runs which part of a command is not known before: a
-// word of the command has a bit for each part that somebody took, and above them the number of those that are done.
+// word of the command has a bit for each part that somebody took, above them the number of those that are done, and
+// above that, from the beginning, whether its parts have to be large.
 
-/** Bits for parts. */
+/** Bits for parts, and for how many are done. */
 export const MOST_PARTS: i32 = 24;
+const DONE_BITS: i32 = 5;
 
 /** Where this thread is in it, and where thread 0 leaves it for something else. */
 export let here: usize = 0;
@@ -258,6 +260,18 @@ export function take(counts: usize, part: i32): bool {
   return (atomic.load<i32>(counts) & bit) == 0 && (atomic.or<i32>(counts, bit) & bit) == 0;
 }
 
+/** Whether the parts of a command have to be large, as each repeats what others do. */
+@inline
+export function repeats(counts: usize): bool {
+  return ASC_FEATURE_THREADS ? atomic.load<i32>(counts) >>> (MOST_PARTS + DONE_BITS) != 0 : false;
+}
+
+/** How many parts of a command are done. */
+@inline
+function doneOf(counts: i32): i32 {
+  return (counts >>> MOST_PARTS) & ((1 << DONE_BITS) - 1);
+}
+
 /** Says that a part that was taken is done. */
 @inline
 export function done(counts: usize): void {
@@ -269,14 +283,14 @@ export function done(counts: usize): void {
 /** Waits until all parts of a command are done. False when a thread is gone. */
 export function awaitParts(counts: usize, all: i32): bool {
   if (!ASC_FEATURE_THREADS) return true;
-  for (let spins = 0; spins < PART_SPINS; ++spins) if (atomic.load<i32>(counts) >>> MOST_PARTS == all) return true;
+  for (let spins = 0; spins < PART_SPINS; ++spins) if (doneOf(atomic.load<i32>(counts)) == all) return true;
   word = counts;
   parts = all;
   living = -1;
   let counted = atomic.load<i32>(word);
-  while (counted >>> MOST_PARTS != parts && !atomic.load<i32>(control, FAILED)) {
+  while (doneOf(counted) != parts && !atomic.load<i32>(control, FAILED)) {
     nap(word, counted);
     counted = atomic.load<i32>(word);
   }
-  return counted >>> MOST_PARTS == parts;
+  return doneOf(counted) == parts;
 }

@@ -24,6 +24,8 @@ const STAGING_BYTES = 2 ** 16;
 export const COMMAND_BYTES = 2048;
 /** Words in front of the arguments of a command. */
 const HEADER = 8;
+/** What a command begins with whose parts have to be large: see assembly/program/threads.ts. */
+const REPEATS = 2 ** 29;
 /** What stands in the place of a kernel where a program that was still being written ends. */
 const CLOSED = -2;
 /** Most ways to cut the calls of a kernel that are kept. */
@@ -36,7 +38,7 @@ export interface QueueParts {
 }
 
 /** How calls of the same sizes are cut. */
-interface Cut extends Pick<Slices, 'units' | 'grain' | 'count' | 'scale'> {
+interface Cut extends Pick<Slices, 'units' | 'grain' | 'repeats' | 'count' | 'scale'> {
   /** The sizes. */
   readonly key: readonly number[];
   /** What one unit adds to each argument. */
@@ -89,7 +91,7 @@ class Caller {
     this.#list = [];
     this.#take(call);
     const args = this.#workspace < 0 ? this.#args : this.#args.filter((_, i) => i !== this.#workspace);
-    const { units, grain, count, scale, steps, algorithm } = shared ? this.#cut(call, args) : WHOLE;
+    const { units, grain, repeats, count, scale, steps, algorithm } = shared ? this.#cut(call, args) : WHOLE;
     if (cost >= LEAD && units < 2 * grain) return false;
     const list = this.#list;
     const { i32, f32 } = this.#queue.views;
@@ -97,7 +99,7 @@ class Caller {
     const lists = from + HEADER + 2 * args.length;
     i32[from] = this.#called.number;
     i32[from + 1] = lists + list.length - from;
-    i32[from + 2] = 0;
+    i32[from + 2] = repeats ? REPEATS : 0;
     i32[from + 3] = units;
     i32[from + 4] = grain;
     i32[from + 5] = count;

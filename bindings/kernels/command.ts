@@ -93,6 +93,8 @@ export interface Slices {
   readonly scale: number;
   /** What one unit adds to each operand; absent ones have none. */
   readonly steps: Readonly<Record<string, number>>;
+  /** Only large slices pay. */
+  readonly repeats?: boolean | undefined;
   /** Units are elements, or rows of them, that depend on nothing but each other. */
   readonly elementwise: boolean;
   /** Elements of a unit. */
@@ -174,7 +176,7 @@ export function slicesOf(command: Command): Slices | null {
   const sizes = sizesOf(command);
   const cut = descriptor.cut(sizes);
   if (!cut) return null;
-  const { along, grain } = cut;
+  const { along } = cut;
   const steps: Record<string, number> = {};
   let multiple = 1;
   for (const [name, spec] of operandsOf(command.kernel)) {
@@ -187,7 +189,7 @@ export function slicesOf(command: Command): Slices | null {
   const elementwise = descriptor.elementwise?.(sizes) ?? false;
   const units = sizes[along] as number;
   const count = countOf(command.kernel, along);
-  return { units, grain, count, scale: 1, steps, elementwise, row: sizes.row ?? 1, multiple };
+  return { ...cut, units, count, scale: 1, steps, elementwise, row: sizes.row ?? 1, multiple };
 }
 
 /** The same slices by rows of `row` units each: of a contiguous elementwise command beside one that goes by rows. */

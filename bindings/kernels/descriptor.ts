@@ -101,6 +101,8 @@ export type Sizes<S extends Specs> = Readonly<Record<NumbersOf<S> | WordsOf<S>, 
 export interface Cut<N extends string = string> {
   readonly along: N;
   readonly grain: number;
+  /** Each slice packs so much anew that only large ones pay. @defaultValue false */
+  readonly repeats?: boolean;
 }
 
 /** How a kernel may be cut, and what that is worth. */

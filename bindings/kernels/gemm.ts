@@ -55,7 +55,7 @@ export const gemmKernels = {
         // So few rows are read as they lie, and each slice packs its own columns alone.
         if (m <= UNPACKED && aCol === 1 && n >= 64) return { along: 'n', grain: n < 512 ? 16 : 32 };
         // Whole tiles are the fastest.
-        if (m >= 16 && (m >= n / 4 || n < 64)) return { along: 'm', grain: m < 192 ? 8 : 24 };
+        if (m >= 16 && (m >= n / 4 || n < 64)) return { along: 'm', grain: m < 192 ? 8 : 24, repeats: true };
         return n >= 64 ? { along: 'n', grain: 32 } : null;
       },
       cost: ({ m, n, k, dims }) => {
