@@ -36,27 +36,18 @@ function turns(count: number): number[] {
 }
 
 describe('kernels that are under way', () => {
-  it('give the bits of one thread, whatever becomes of the memory', async () => {
+  it.each([
+    { what: 'whatever becomes of the memory', teams: [1, 2, 3], count: 60 },
+    // As many as MOST_PARTS of assembly/program/threads.ts, and more.
+    { what: 'where there are more threads than parts', teams: [1, 24, 27], count: 3 },
+  ])('give the bits of one thread, $what', async ({ teams, count }) => {
     const results: number[][] = [];
-    for (const threads of [1, 2, 3]) {
+    for (const threads of teams) {
       await init({ threads });
-      results.push(turns(60));
+      results.push(turns(count));
       shutdown();
     }
-    expect(results[1]).toEqual(results[0]);
-    expect(results[2]).toEqual(results[0]);
-  });
-
-  it('are cut into fewer parts than there are threads, where those are many', async () => {
-    const results: number[][] = [];
-    // MOST_PARTS of assembly/program/threads.ts, and more.
-    for (const threads of [1, 24, 27]) {
-      await init({ threads });
-      results.push(turns(3));
-      shutdown();
-    }
-    expect(results[1]).toEqual(results[0]);
-    expect(results[2]).toEqual(results[0]);
+    for (const result of results) expect(result).toEqual(results[0]);
   });
 
   it('are more than there is room for', async () => {
