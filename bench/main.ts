@@ -27,7 +27,7 @@ const HELP = `npm run bench -- [FAMILY …] [options]
                     files     files of weights to parameters, and the memory that it takes
                     wide      vectors of 256 bits (Node 24 and later): steps and kernels beside the plain build, and JAX
                     start     from nothing to the first training step, in Node and in a page
-                    energy    instructions a training step, where perf counts them
+                    energy    instructions of a training step, counted by perf or by valgrind
                     distributed  all-reduce and training by two ranks of MPI, beside a program in C and one rank
                     hosts     the same on network namespaces as hosts, and what more hosts are predicted to take
                     onnx      networks of others: import, inference and training, and ONNX Runtime Web

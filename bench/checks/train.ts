@@ -7,6 +7,11 @@ import { checkElements } from './elements.ts';
 export function checkTrain(problem: TrainProblem): Check {
   const { name, lr } = problem.optimizer;
   const rule = (n: number): Rule => (name === 'SGD' ? sgd({ lr }) : adam({ ...ADAM, lr }, n));
-  const losses = lossesOf({ ...problem, rule }, problem.checked);
-  return checkElements(losses.length, (i) => losses[i] as number, { relative: 2e-4, absolute: 1e-6 });
+  // Only where an answer is there: tables that time steps take the problems of all networks and check none.
+  let losses: ReturnType<typeof lossesOf> | undefined;
+  return (answer) => {
+    losses ??= lossesOf({ ...problem, rule }, problem.checked);
+    const { length } = losses;
+    return checkElements(length, (i) => losses?.[i] as number, { relative: 2e-4, absolute: 1e-6 })(answer);
+  };
 }

@@ -1,6 +1,6 @@
 // npm run bench -- energy: what a training step costs a machine that pays for it: processor time, and the instructions
 // in it, which a busy machine does not change. These perf counts on Linux, where the machine has counters: virtual ones
-// may have none.
+// may have none. Valgrind counts there, in a processor of its own that is some thousand times slower.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import * as retrograd from 'retrograd';
@@ -10,24 +10,38 @@ import { network } from '../sides/retrograd.ts';
 import { networks } from './compiled-steps.ts';
 
 const SELF = fileURLToPath(import.meta.url);
+const PERF = ['perf', 'stat', '-x,', '-e', 'instructions:u'];
+const VALGRIND = ['valgrind', '--tool=callgrind', '--callgrind-out-file=/dev/null', '--smc-check=all-non-file'];
+/** V8 compiles each kernel once, as well as it can, before the call, and each run hashes alike. */
+const STEADY = ['--single-threaded', '--no-liftoff', '--wasm-lazy-compilation', '--hash-seed=1'];
 
-/** Seconds of all threads of a process, and instructions where they are counted. */
-interface Cost {
+type Range = readonly [few: number, many: number];
+
+/** A network of the train family, and how many steps its processes take: timed or counted by perf, and by valgrind. */
+interface Row {
+  readonly name: string;
+  readonly index: number;
+  readonly steps: Range;
+  readonly emulated: Range;
+}
+
+/** What a process writes: seconds of all threads in user mode, and the last loss. */
+interface Run {
   readonly seconds: number;
+  readonly loss: number;
+  /** What was counted, or null. */
   readonly instructions: number | null;
 }
 
-/** What a process of so many steps costs in user mode. */
-function costOf(args: readonly string[]): Cost {
-  const command = [process.execPath, SELF, ...args];
-  const counted = spawnSync('perf', ['stat', '-x,', '-e', 'instructions:u', ...command], { encoding: 'utf8' });
-  const { stdout, stderr } = counted.error
-    ? spawnSync(command[0] as string, command.slice(1), { encoding: 'utf8' })
-    : counted;
-  const found = /^(\d+),,instructions/m.exec(stderr);
-  const seconds = Number(stdout);
+/** A process of so many steps, by a command before Node's that may count: null where that is not there. */
+function run(counter: readonly string[], flags: readonly string[], args: readonly string[]): Run | null {
+  const [command = '', ...rest] = [...counter, process.execPath, ...flags, SELF, ...args];
+  const { error, status, stdout, stderr } = spawnSync(command, rest, { encoding: 'utf8' });
+  if (counter.length > 0 && (error || status !== 0)) return null;
+  const [seconds = 0, loss = Number.NaN] = stdout.split(' ').map(Number);
   if (!(seconds > 0)) throw new Error(`energy: expected seconds, got ${stdout}${stderr}`);
-  return { seconds, instructions: found ? Number(found[1]) : null };
+  const found = /^(\d+),,instructions/m.exec(stderr) ?? /Collected : (\d+)/.exec(stderr);
+  return { seconds, loss, instructions: found ? Number(found[1]) : null };
 }
 
 /** What those processes do: steps of network `index`. */
@@ -35,29 +49,52 @@ async function train(index: number, steps: number, quick: boolean): Promise<void
   await init({ threads: 1 });
   const { problem } = networks(quick)[index] as ReturnType<typeof networks>[number];
   const step = compile(network(retrograd, problem).step);
-  for (let i = 0; i < steps; i++) retrograd.scope(() => void step());
-  console.log(process.resourceUsage().userCPUTime / 1e6);
+  let loss = Number.NaN;
+  for (let i = 0; i < steps; i++) loss = retrograd.scope(() => step().item());
+  console.log(process.resourceUsage().userCPUTime / 1e6, loss);
 }
 
-/** A step once the engine has compiled it well: the difference of two processes, the least of some. */
-function lineOf(name: string, index: number, steps: readonly [number, number], rounds: number, quick: boolean): string {
-  const least = steps.map((count) => {
-    const costs = Array.from({ length: rounds }, () => costOf([String(index), String(count), String(quick)]));
-    const instructions = costs.map((cost) => cost.instructions ?? Number.NaN);
-    return { seconds: Math.min(...costs.map(({ seconds }) => seconds)), instructions: Math.min(...instructions) };
+/** What one step adds: the difference of two processes. */
+const perStep = ([few, many]: Range, [less, more]: Range): number => (more - less) / (many - few);
+
+/** Instructions of a step by valgrind, which has to compute the same loss as the processor; or null. */
+function emulated({ name, index, emulated: steps }: Row, quick: boolean): number | null {
+  const counts: number[] = [];
+  for (const count of steps) {
+    const args = [String(index), String(count), String(quick)];
+    const counted = run(VALGRIND, STEADY, args);
+    if (counted?.instructions == null) return null;
+    const expected = run([], STEADY, args)?.loss;
+    if (counted.loss !== expected) throw new Error(`${name}: expected the loss ${expected}, got ${counted.loss}`);
+    counts.push(counted.instructions);
+  }
+  return perStep(steps, counts as unknown as Range);
+}
+
+/** A step once the engine has compiled it well: of some pairs of processes, the least of each. */
+function lineOf(row: Row, rounds: number, quick: boolean): string {
+  const least = row.steps.map((count) => {
+    const args = [String(row.index), String(count), String(quick)];
+    const runs = Array.from({ length: rounds }, () => run(PERF, [], args) ?? (run([], [], args) as Run));
+    const instructions = runs.map((each) => each.instructions ?? Number.NaN);
+    return { seconds: Math.min(...runs.map(({ seconds }) => seconds)), instructions: Math.min(...instructions) };
   });
-  const [few, many] = least as [(typeof least)[number], (typeof least)[number]];
-  const of = (cost: 'seconds' | 'instructions'): number => (many[cost] - few[cost]) / (steps[1] - steps[0]);
-  const instructions = of('instructions');
-  const counted = Number.isNaN(instructions) ? 'no counter' : `${(instructions / 1e6).toFixed(2)} M`;
-  return `| ${name} | ${formatSeconds(Math.max(0, of('seconds')))} | ${counted} |`;
+  const of = (cost: 'seconds' | 'instructions'): number =>
+    perStep(row.steps, least.map((each) => each[cost]) as unknown as Range);
+  const byPerf = of('instructions');
+  const count = Number.isNaN(byPerf) ? emulated(row, quick) : byPerf;
+  const by = Number.isNaN(byPerf) ? 'callgrind' : 'perf';
+  const instructions = count === null ? 'no counter' : `${(count / 1e6).toFixed(2)} M, ${by}`;
+  return `| ${row.name} | ${formatSeconds(Math.max(0, of('seconds')))} | ${instructions} |`;
 }
 
 export async function table(_simd: 'auto' | 'strict' | 'relaxed', quick: boolean): Promise<string> {
-  const lines = networks(quick)
-    .map(({ name }, index) => ({ name, index }))
-    .filter(({ name }) => /784-128|CNN/.test(name))
-    .map(({ name, index }) => lineOf(name, index, quick ? [1, 3] : [300, 1300], quick ? 1 : 3, quick));
+  const rows = networks(quick).flatMap(({ name }, index): Row[] => {
+    const emulated: Range | null = name.startsWith('MLP 784-128') ? [20, 40] : name.startsWith('CNN') ? [8, 16] : null;
+    if (!emulated) return [];
+    return [{ name, index, steps: quick ? [1, 3] : [300, 1300], emulated: quick ? [1, 2] : emulated }];
+  });
+  const lines = rows.map((row) => lineOf(row, quick ? 1 : 3, quick));
   return [
     `A compiled step on one thread, Node ${process.versions.node}`,
     '',
