@@ -18,6 +18,7 @@
 // scratch. Where a kernel was made for the loop (bindings/program/loop-kernels.ts), `count` is its number, else 0, and
 // `args` where workers find its module.
 import { dispatch, dispatchAny, LOOP } from "../generated/dispatch";
+import { beginProgram, beginShare, endProgram, noteWait, passOver, shareBegin, shareEnd } from "./balance";
 import {
   awaitParts,
   awaitPost,
@@ -59,6 +60,9 @@ const SCRATCH: i32 = i32.MIN_VALUE;
 /** At the start of the scratch: room for the arguments of one call, then for one list, then the intermediates. */
 const LIST: usize = 256;
 const INTERMEDIATES: usize = 1024;
+
+/** Grains for each thread, from which on a command shows whether the threads are equally fast. */
+const FINE: i32 = 8;
 
 /** What program_run() gives when a thread is gone. */
 const GONE: usize = 1;
@@ -125,19 +129,19 @@ function chunksOf(p: usize): i32 {
   return max(1, load<i32>(p, UNITS) / load<i32>(p, GRAIN));
 }
 
-/** Part `index` of the command at `p`, which is cut in `count`. */
-function share(p: usize, index: i32, count: i32): void {
+/** The part of the command at `p` from fraction `from` to `to` of its grains, each to the nearest. */
+function share(p: usize, from: f64, to: f64): void {
   const units = load<i32>(p, UNITS),
     kernel = load<i32>(p);
-  if (count == 1 && kernel != LOOP) {
+  if (to - from == 1 && kernel != LOOP) {
     dispatch(kernel, p + HEADER);
     return;
   }
   const grain = load<i32>(p, GRAIN),
     chunks = chunksOf(p);
-  // The last slice has what is left over.
-  const lo = grain * <i32>((<i64>chunks * index) / count),
-    hi = index == count - 1 ? units : grain * <i32>((<i64>chunks * (index + 1)) / count);
+  // The last slice has what is left over; of fewer units than a grain somebody has all.
+  const lo = grain * <i32>nearest(chunks * from),
+    hi = to == 1 ? units : min(units, grain * <i32>nearest(chunks * to));
   if (lo >= hi) return;
   if (kernel == LOOP) loop(p, lo, hi);
   else slice(p, lo, hi);
@@ -145,22 +149,33 @@ function share(p: usize, index: i32, count: i32): void {
 
 /** Runs the commands from `begin` to `end` on this thread and, where there are others, with them. */
 function run(begin: usize, end: usize): usize {
+  beginShare();
   for (let p = begin; p < end; p += (<usize>load<i32>(p, WORDS)) << 2) {
     if (ASC_FEATURE_THREADS) {
       if (threads > 1 && load<i32>(p, SYNC)) {
         if (!barrier()) return GONE;
+        noteWait();
         if (stoppedBefore(p)) break;
       }
     }
-    if (load<i32>(p, UNITS)) share(p, thread, threads);
-    else if (thread == 0 && dispatchAny(load<i32>(p), p + HEADER) >= 0) {
-      if (threads == 1) return p;
-      stop(p);
+    if (load<i32>(p, UNITS)) {
+      if (chunksOf(p) < FINE * threads) passOver();
+      share(p, shareBegin, shareEnd);
+    } else {
+      passOver();
+      if (thread == 0 && dispatchAny(load<i32>(p), p + HEADER) >= 0) {
+        if (threads == 1) return p;
+        stop(p);
+      }
     }
     beat();
   }
   if (ASC_FEATURE_THREADS) {
-    if (threads > 1) return barrier() ? stopped() : GONE;
+    if (threads > 1) {
+      if (!barrier()) return GONE;
+      noteWait();
+      return stopped();
+    }
   }
   return 0;
 }
@@ -172,8 +187,13 @@ function run(begin: usize, end: usize): usize {
  *   gone
  */
 export function program_run(begin: usize, end: usize): usize {
-  if (threads > 1) post(begin, end);
-  return run(begin, end);
+  if (threads > 1) {
+    beginProgram();
+    post(begin, end);
+  }
+  const answer = run(begin, end);
+  if (threads > 1) endProgram();
+  return answer;
 }
 
 /** What stands in the place of a kernel where a program that was still being written ends. */
@@ -203,7 +223,7 @@ function follow(): usize {
         owner = (thread + turn) % threads,
         i = owner * each + (turn ? each - 1 - (k % each) : k % each);
       if (i >= count || !take(p + SYNC, i)) continue;
-      share(p, i, count);
+      share(p, <f64>i / count, <f64>(i + 1) / count);
       done(p + SYNC);
     }
     if (!awaitParts(p + SYNC, count)) return GONE;

@@ -15,12 +15,17 @@ const SLEEPERS: usize = 192;
 const STATUS: usize = 256; // the command that a check stopped, or 0
 const FAILED: usize = 260; // a thread is gone; nobody waits any more
 const WRITTEN: usize = 320; // where a program ends that is still being written
-const BEATS: usize = 384; // a line for each thread: counts signs of life
+export const BEATS: usize = 384; // a line for each thread: counts signs of life; more in it, and behind, see balance.ts
 
-/** Looks at a barrier before a thread sleeps or looks at the clock: some tens of microseconds. */
-const SPINS: i32 = 20000;
-/** The same for a part of a command, which others may have begun later: to be woken takes as long as many parts do. */
-const PART_SPINS: i32 = 10 * SPINS;
+/**
+ * Looks at a barrier or at a part of a command before a thread sleeps or looks at the clock: a tenth of a millisecond,
+ * as long as it takes to be woken. Fewer at barriers, down to LEAST_SPINS, where that was often not enough: there are
+ * more threads than processors then, and whom this one waits for may need its own.
+ */
+const SPINS: i32 = 200000;
+const LEAST_SPINS: i32 = 20000;
+/** About how many looks a thread takes in a millisecond. */
+export const LOOKS: f64 = 1e6;
 /** Looks at the epoch before an idle thread sleeps and others may have the processor: tenths of a millisecond. */
 const IDLE_SPINS: i32 = 100000;
 /**
@@ -37,16 +42,16 @@ export let threads: i32 = 1;
 /** This thread's packing buffer, and its room for arguments and for the intermediates of loops. */
 export let workspace: usize = 0;
 export let scratch: usize = 0;
-let control: usize = 0;
+export let control: usize = 0;
 let canSleep: bool = false;
 
 /** Milliseconds of a steady clock, from outside. */
 @external("env", "now")
-declare function now(): f64;
+export declare function now(): f64;
 
 /** Bytes of the control block of `count` threads. */
 export function thread_control_bytes(count: i32): i32 {
-  return <i32>BEATS + 64 * count;
+  return <i32>BEATS + (64 + 8) * count;
 }
 
 /**
@@ -86,6 +91,9 @@ function beats(): i32 {
 
 // What a wait remembers is in globals and not in local variables: V8 11.3 loses those over a memory.atomic.wait32.
 let phase: i32 = 0;
+/** How long this thread waited at the last barrier, in looks; and how many it takes at the next one. */
+export let lastWait: f64 = 0;
+let limit: i32 = SPINS;
 let epoch: i32 = 0;
 let word: usize = 0;
 let value: i32 = 0;
@@ -93,19 +101,30 @@ let parts: i32 = 0;
 let quiet: f64 = 0;
 let living: i32 = 0;
 let before: f64 = 0;
+let asleep: f64 = 0;
 
 /** Waits for all threads. False when one of them is gone, and the program has to be left. */
 export function barrier(): bool {
   if (!ASC_FEATURE_THREADS) return true;
   phase = atomic.load<i32>(control, PHASE);
+  lastWait = 0;
   if (atomic.add<i32>(control, 1, ARRIVED) == threads - 1) {
     atomic.store<i32>(control, 0, ARRIVED);
     atomic.add<i32>(control, 1, PHASE);
     if (atomic.load<i32>(control, SLEEPERS)) atomic.notify(control + PHASE, -1);
   } else {
-    for (let spins = 0; spins < SPINS; ++spins) if (atomic.load<i32>(control, PHASE) != phase) break;
-    living = -1;
-    while (atomic.load<i32>(control, PHASE) == phase && !atomic.load<i32>(control, FAILED)) nap(control + PHASE, phase);
+    let spins = 0;
+    for (; spins < limit; ++spins) if (atomic.load<i32>(control, PHASE) != phase) break;
+    lastWait = spins;
+    if (spins < limit) limit = min(SPINS, limit + (limit >> 3));
+    else {
+      limit = max(LEAST_SPINS, limit - (limit >> 2));
+      asleep = now();
+      living = -1;
+      while (atomic.load<i32>(control, PHASE) == phase && !atomic.load<i32>(control, FAILED))
+        nap(control + PHASE, phase);
+      lastWait += (now() - asleep) * LOOKS;
+    }
   }
   return atomic.load<i32>(control, FAILED) == 0;
 }
@@ -283,7 +302,7 @@ export function done(counts: usize): void {
 /** Waits until all parts of a command are done. False when a thread is gone. */
 export function awaitParts(counts: usize, all: i32): bool {
   if (!ASC_FEATURE_THREADS) return true;
-  for (let spins = 0; spins < PART_SPINS; ++spins) if (doneOf(atomic.load<i32>(counts)) == all) return true;
+  for (let spins = 0; spins < SPINS; ++spins) if (doneOf(atomic.load<i32>(counts)) == all) return true;
   word = counts;
   parts = all;
   living = -1;
