@@ -114,10 +114,10 @@ export class Window {
   }
 }
 
-/** Sets the three windows that start with `windows` to how a convolution reads its input. */
-export function readForward(windows: Window, g: Geometry): void {
-  for (let i = 0; i < 3; i++)
-    changetype<Window>(changetype<usize>(windows) + <usize>i * offsetof<Window>()).forward(g.axis(i));
+/** Sets the windows that start with `windows` to how a convolution reads its input along the axes from `first` on. */
+export function readForward(windows: Window, g: Geometry, first: i32 = 0): void {
+  let window = changetype<usize>(windows);
+  for (let i = first; i < 3; i++, window += offsetof<Window>()) changetype<Window>(window).forward(g.axis(i));
 }
 
 /**

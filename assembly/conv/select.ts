@@ -8,7 +8,8 @@
 //                                                                        16 or a multiple of one channel
 //   not too many channels  DIRECT, DIRECT_ROWS, where a padded band of all fits       IGEMM
 //                          the workspace; of x with strides, and few outputs,
-//                          phase by phase
+//                          phase by phase; the gradient of w by 3x3 taps padded by
+//                          one, of small planes, as that of planes
 //   1x1, no strides        IGEMM, whose im2col is then the image         POINTWISE, by gemm_f32
 //   all others             IGEMM                                         IGEMM
 //
@@ -77,6 +78,9 @@ const DIRECT_RESULTS: i32 = 64;
 const PHASE_READS: i32 = 32;
 @inline
 const PHASE_ROWS_READS: i32 = 4;
+/** Most pixels of planes by which the gradient of w goes, which have to stay near. */
+@inline
+const SUMS_PIXELS: i32 = 4096;
 /** Bytes of sums of the gradient of w, which have to stay near. */
 @inline
 const DIRECT_SUMS: usize = 400 << 10;
@@ -92,6 +96,15 @@ function isPlain(axis: Axis, kernel: i32): bool {
   return axis.kernel == kernel && axis.stride == 1 && axis.dilation == 1;
 }
 
+/** Whether both axes are, with so many elements and outputs along each. */
+function arePlain(g: Geometry, kernel: i32, fewest: i32): bool {
+  for (let i = 1; i < 3; i++) {
+    const axis = g.axis(i);
+    if (!isPlain(axis, kernel) || min(axis.outputs, axis.size) < fewest) return false;
+  }
+  return true;
+}
+
 /** Whether every group is one channel of two axes at most, whose padded rows fit the workspace. */
 function fitsDepthwise(g: Geometry): bool {
   const h = g.axis(1),
@@ -103,17 +116,22 @@ function fitsDepthwise(g: Geometry): bool {
   return bandBytes(h, w) <= LINES_AT;
 }
 
-/** Whether 3 taps go over an axis padded by one, from each element or from every second of an even number. */
-function isPlane(axis: Axis): bool {
-  return axis.kernel == 3 && axis.padding == 1 && axis.dilation == 1 && axis.size == axis.outputs * axis.stride;
+/** Whether 3x3 taps go over planes padded by one, with a stride, of 2 at most, that divides both axes. */
+function isPlane(g: Geometry): bool {
+  const stride = g.axis(2).stride;
+  for (let i = 1; i < 3; i++) {
+    const axis = g.axis(i);
+    if (axis.kernel != 3 || axis.padding != 1 || axis.dilation != 1 || axis.stride != stride) return false;
+    if (axis.size != axis.outputs * stride || axis.outputs == 0) return false;
+  }
+  return stride <= 2 && g.axis(2).outputs >= 4;
 }
 
 /** Which of the depthwise algorithms. */
 function selectDepthwise(direction: i32, g: Geometry): i32 {
   const h = g.axis(1),
     w = g.axis(2);
-  if (isPlane(h) && isPlane(w) && h.stride == w.stride && w.stride <= 2 && h.outputs > 0 && w.outputs >= 4)
-    return ConvAlgorithm.DEPTHWISE_PLANE;
+  if (isPlane(g)) return ConvAlgorithm.DEPTHWISE_PLANE;
   if (direction == ConvDirection.BACKWARD_INPUT && w.stride == 2 && h.stride <= 2)
     return ConvAlgorithm.DEPTHWISE_STRIDE2;
   return ConvAlgorithm.DEPTHWISE;
@@ -123,8 +141,7 @@ function isWinograd(direction: i32, g: Geometry): bool {
   const h = g.axis(1),
     w = g.axis(2),
     five = w.kernel == 5;
-  if (!isFlat(g) || (!five && w.kernel != 3) || !isPlain(h, w.kernel) || !isPlain(w, w.kernel)) return false;
-  if (min(min(h.outputs, w.outputs), min(h.size, w.size)) < WINOGRAD_OUTPUTS) return false;
+  if (!isFlat(g) || (!five && w.kernel != 3) || !arePlain(g, w.kernel, WINOGRAD_OUTPUTS)) return false;
   const ins = g.inChannels,
     outs = g.outChannels;
   if (min(ins, outs) < (five ? WINOGRAD_CHANNELS_5 : WINOGRAD_CHANNELS)) return false;
@@ -152,7 +169,21 @@ function isMany(reads: i32, results: i32, across: i32, apart: bool): bool {
   return results > (across < 7 ? DIRECT_RESULTS >> 1 : DIRECT_RESULTS);
 }
 
-/** DIRECT or DIRECT_ROWS, where that takes less time than a product's packing, and the band fits the workspace. */
+/** Whether the gradient of w goes plane by plane of the outputs' gradient: each is read once a channel. */
+function isPlaneSums(g: Geometry): bool {
+  return g.groups == 1 && g.inPixels() <= SUMS_PIXELS && g.axis(2).stride == 1 && isPlane(g);
+}
+
+/** DIRECT for the gradient of w, plane by plane where it may, or IGEMM where there are too many sums for a band. */
+function selectSums(g: Geometry, band: usize): i32 {
+  const across = g.axis(2).outputs,
+    sums = (<usize>(g.inChannels * g.outChannels * g.kernelSize())) << 4;
+  if (g.outChannels > (across < 7 ? 8 : across < 14 ? 16 : across < 28 ? 32 : 64)) return ConvAlgorithm.IGEMM;
+  if (isPlaneSums(g)) return ConvAlgorithm.DEPTHWISE_PLANE;
+  return sums <= DIRECT_SUMS && band + sums <= LINES_AT ? ConvAlgorithm.DIRECT : ConvAlgorithm.IGEMM;
+}
+
+/** A direct algorithm, where that takes less time than a product's packing, and the band fits the workspace. */
 function selectDirect(direction: i32, g: Geometry): i32 {
   const h = g.axis(1),
     w = g.axis(2);
@@ -165,21 +196,16 @@ function selectDirect(direction: i32, g: Geometry): i32 {
   const reads = isInput ? outs : ins;
   if (reads > DIRECT_READS) return ConvAlgorithm.IGEMM;
   const band = bandBytes(h, w, reads, DIRECT_BYTES);
-  if (direction == ConvDirection.BACKWARD_WEIGHT) {
-    const sums = (<usize>(ins * outs * taps)) << 4;
-    const most = w.outputs < 7 ? 8 : w.outputs < 14 ? 16 : w.outputs < 28 ? 32 : 64;
-    const fits = outs <= most && sums <= DIRECT_SUMS && band + sums <= LINES_AT;
-    return fits ? ConvAlgorithm.DIRECT : ConvAlgorithm.IGEMM;
-  }
+  if (direction == ConvDirection.BACKWARD_WEIGHT) return selectSums(g, band);
   if (isInput && !(everyPhase(h) && everyPhase(w))) return ConvAlgorithm.IGEMM;
   const results = isInput ? ins : outs;
   const across = isInput ? w.size : w.outputs,
     apart = isInput && h.stride * w.stride != 1;
   if (isMany(reads, results, across, apart) || (isInput ? phaseBytes(h, w, reads, results) : band) > LINES_AT)
     return ConvAlgorithm.IGEMM;
-  // Three rows of taps share what they load.
+  // Three rows of taps share what they load, of tiles of eight columns.
   const byRows = results <= 2 || (isPlain(h, 3) && (results == 3 || reads <= 2));
-  return byRows ? ConvAlgorithm.DIRECT_ROWS : ConvAlgorithm.DIRECT;
+  return byRows && (isInput ? w.size / w.stride : w.outputs) >= 8 ? ConvAlgorithm.DIRECT_ROWS : ConvAlgorithm.DIRECT;
 }
 
 /** Whether output pixels take one input pixel each, in order. */

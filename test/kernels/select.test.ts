@@ -35,8 +35,8 @@ interface Selection {
 const same = (name: string) => [name, name, name] as const;
 const CONVOLUTIONS: Record<string, Selection> = {
   winograd: { shape: square([16, 16], padded(16)), nchw: same('WINOGRAD') },
-  'fewer inputs': { shape: square([15, 16], padded(16)), nchw: same('DIRECT') },
-  'fewer outputs': { shape: square([16, 15], padded(16)), nchw: same('DIRECT') },
+  'fewer inputs': { shape: square([15, 16], padded(16)), nchw: ['DIRECT', 'DIRECT', 'DEPTHWISE_PLANE'] },
+  'fewer outputs': { shape: square([16, 15], padded(16)), nchw: ['DIRECT', 'DIRECT', 'DEPTHWISE_PLANE'] },
   'fewest pixels, and too few tiles for weights': {
     shape: square([16, 16], padded(4), { batch: 3 }),
     nchw: ['WINOGRAD', 'WINOGRAD', 'IGEMM'],
@@ -78,16 +78,23 @@ const CONVOLUTIONS: Record<string, Selection> = {
   },
   'three outputs, and three rows of taps': {
     shape: square([9, 3], padded(14)),
-    nchw: ['DIRECT_ROWS', 'DIRECT', 'DIRECT'],
+    nchw: ['DIRECT_ROWS', 'DIRECT', 'DEPTHWISE_PLANE'],
   },
   'three outputs, and four rows of taps': { shape: square([9, 3], axis(14, 4)), nchw: same('DIRECT') },
-  'two inputs': { shape: square([2, 9], padded(14)), nchw: ['DIRECT_ROWS', 'DIRECT_ROWS', 'DIRECT'] },
-  'three inputs': { shape: square([3, 9], padded(14)), nchw: ['DIRECT', 'DIRECT_ROWS', 'DIRECT'] },
+  'two inputs': { shape: square([2, 9], padded(14)), nchw: ['DIRECT_ROWS', 'DIRECT_ROWS', 'DEPTHWISE_PLANE'] },
+  'three inputs': { shape: square([3, 9], padded(14)), nchw: ['DIRECT', 'DIRECT_ROWS', 'DEPTHWISE_PLANE'] },
+  'one output': { shape: square([5, 1], padded(14)), nchw: ['DIRECT_ROWS', 'DIRECT_ROWS', 'DEPTHWISE_PLANE'] },
+  'one output, narrow': { shape: square([5, 1], padded(7)), nchw: ['DIRECT', 'DIRECT', 'DEPTHWISE_PLANE'] },
+  'planes that stay near': { shape: square([3, 9], padded(64)), nchw: ['DIRECT', 'DIRECT_ROWS', 'DEPTHWISE_PLANE'] },
+  'planes that do not': {
+    shape: square([3, 9], padded(65)),
+    nchw: ['DIRECT', 'DIRECT_ROWS', 'DIRECT'],
+  },
   'a dilation': { shape: square([16, 16], axis(16, 3, 1, 2, 2)), nchw: same('DIRECT') },
   'two taps': { shape: square([16, 16], axis(16, 2)), nchw: same('DIRECT') },
   'one channel on either side': {
     shape: square([1, 2], padded(28)),
-    nchw: ['DIRECT_ROWS', 'DIRECT_ROWS', 'DIRECT'],
+    nchw: ['DIRECT_ROWS', 'DIRECT_ROWS', 'DEPTHWISE_PLANE'],
     nhwc: ['IGEMM', 'IGEMM', 'DEPTHWISE'],
   },
   'as many channels as sums are for': {
@@ -152,7 +159,7 @@ const CONVOLUTIONS: Record<string, Selection> = {
   },
   'strides that differ': {
     shape: wide(axis(9, 3, 1, 1), axis(9, 3, 2, 1)),
-    nchw: ['DIRECT_ROWS', 'DIRECT_ROWS', 'DIRECT'],
+    nchw: same('DIRECT'),
     nhwc: 'DEPTHWISE',
   },
   'taps of 5x3': { shape: wide(axis(9, 5), padded(9)), nchw: same('DEPTHWISE'), nhwc: 'DEPTHWISE' },

@@ -4,7 +4,7 @@
 
 import { horizontalSum } from "../../lanes";
 import { beat } from "../../program/threads";
-import { Geometry } from "../geometry";
+import { Geometry, readForward } from "../geometry";
 import { ConvAlgorithm } from "../select";
 import { Band } from "./band";
 import { storeOutputs } from "./outputs";
@@ -17,10 +17,7 @@ function prepare(band: Band, g: Geometry, turned: bool): void {
   if (turned) {
     band.height().backward(g.axis(1));
     band.width().backward(g.axis(2));
-  } else {
-    band.height().forward(g.axis(1));
-    band.width().forward(g.axis(2));
-  }
+  } else readForward(band.height(), g, 1);
   band.spread = turned ? g.axis(2).stride : 1;
   band.layOut();
 }

@@ -199,8 +199,18 @@ function planeSums1(dw: usize, g: usize, x: usize, h: i32, n: i32, workspace: us
   }
 }
 
-/** Adds planes to dw, with a stride of 1. */
-export function sums1(dw: usize, g: usize, x: usize, planes: i32, h: i32, n: i32, workspace: usize): void {
+/** Adds planes to dw, with a stride of 1. The planes of x lie `apart`: 0 where one plane is for all. */
+export function sums1(
+  dw: usize,
+  dwApart: usize,
+  g: usize,
+  x: usize,
+  apart: usize,
+  planes: i32,
+  h: i32,
+  n: i32,
+  workspace: usize,
+): void {
   const plane = ((<usize>n) << 2) * <usize>h,
     zero = zeroOf(workspace),
     never = load<usize>(zero);
@@ -208,8 +218,8 @@ export function sums1(dw: usize, g: usize, x: usize, planes: i32, h: i32, n: i32
     beat();
     planeSums1(dw, g, x, h, n, workspace, zero, never);
     g += plane;
-    x += plane;
-    dw += 36;
+    x += apart;
+    dw += dwApart;
   }
 }
 

@@ -32,13 +32,19 @@ export function planeOutputs(
 
 /** The gradient of the nine taps of every plane. */
 export function planeSums(dw: usize, dy: usize, x: usize, workspace: usize, g: Geometry): void {
-  const planes = g.groups,
+  const channels = <usize>g.inChannels,
+    planes = max(g.groups, g.outChannels),
     h = g.axis(1).outputs,
-    n = g.axis(2).outputs;
+    n = g.axis(2).outputs,
+    plane = (<usize>g.inPixels()) << 2,
+    dwApart: usize = 36 * channels,
+    apart: usize = g.outChannels == 1 ? plane : 0;
   memory.fill(zeroOf(workspace), 0, 40);
-  memory.fill(dw, 0, <usize>planes * 36);
+  memory.fill(dw, 0, <usize>planes * dwApart);
   for (let image: usize = 0; image < <usize>g.batch; image++) {
-    if (g.axis(2).stride == 1) sums1(dw, dy, x, planes, h, n, workspace);
+    if (g.axis(2).stride == 1)
+      for (let c: usize = 0; c < channels; c++)
+        sums1(dw + 36 * c, dwApart, dy, x + c * plane, apart, planes, h, n, workspace);
     else sums2(dw, dy, x, planes, h, n, workspace);
     dy += g.outImageBytes();
     x += g.inImageBytes();

@@ -3,7 +3,7 @@
 import { ACT_NONE } from "../../gemm/epilogue";
 import { horizontalSum } from "../../lanes";
 import { beat } from "../../program/threads";
-import { Geometry, Phase, Window } from "../geometry";
+import { Geometry, Phase, readForward, Window } from "../geometry";
 import { ConvAlgorithm } from "../select";
 import { storeDirect } from "./outputs";
 import { Direct, PHASE_BYTES } from "./plan";
@@ -72,8 +72,7 @@ export function directForward(
   d.act = act;
   d.apart = 0;
   d.byRows = algorithm == ConvAlgorithm.DIRECT_ROWS;
-  band.height().forward(g.axis(1));
-  band.width().forward(g.axis(2));
+  readForward(band.height(), g, 1);
   band.spread = 1;
   d.layOut();
   for (let group: usize = 0; group < <usize>g.groups; group++) {
@@ -196,8 +195,7 @@ export function directBackwardWeight(dw: usize, dy: usize, x: usize, workspace: 
   d.channels = g.inChannels;
   d.results = g.outChannels;
   d.resultBytes = (<usize>g.outPixels()) << 2;
-  h.forward(g.axis(1));
-  w.forward(g.axis(2));
+  readForward(h, g, 1);
   band.spread = 1;
   d.layOut();
   const weights = <usize>g.outChannels * <usize>g.inChannels * <usize>g.kernelSize();

@@ -1,7 +1,7 @@
 // Outputs of a direct convolution, in tiles of four lines by one or two vectors, for which engines have registers.
 // Lines are output channels, which read the same elements; or, where few of these are read or written, rows, which
 // share what they read with the next rows of taps.
-import { madd, storeLanes } from "../../lanes";
+import { madd, storeLanes, storePart } from "../../lanes";
 import { biasOf, floorOf } from "../depthwise/generic";
 import { Direct } from "./plan";
 
@@ -20,6 +20,7 @@ class Two {
   }
 }
 
+/** Stores one vector or two, or the first `lanes` of the last. */
 @inline
 function put<V>(y: usize, s0: v128, s1: v128, floor: v128, lanes: i32): void {
   s0 = f32x4.pmax(s0, floor);
@@ -27,20 +28,17 @@ function put<V>(y: usize, s0: v128, s1: v128, floor: v128, lanes: i32): void {
     storeLanes(y, s0, lanes);
     return;
   }
+  // One behind the other, which V8's revectorizer joins.
   s1 = f32x4.pmax(s1, floor);
-  if (lanes == 4) {
-    // One behind the other, which V8's revectorizer joins.
-    v128.store(y, s0);
-    v128.store(y, s1, 16);
-    return;
-  }
   v128.store(y, s0);
-  storeLanes(y + 16, s1, lanes);
+  if (lanes == 4) v128.store(y, s1, 16);
+  else storePart(y + 16, s1, lanes);
 }
 
 /**
- * `lines` channels, 1 to 4, of n outputs of a row at y, a tile after the other: one of a vector, or as many of two as n
- * needs. w: the first channel's weights; bias: its own, or 0.
+ * `lines` channels, 1 to 4, of n outputs of a row at y, in tiles of one vector or of two, of which the last may overlap
+ * the one before: outputs come out the same again. Fewer than four go by one vector. w: the first channel's weights;
+ * bias: its own, or 0.
  */
 // biome-ignore lint/complexity/noExcessiveCognitiveComplexity: eight sums stay in registers
 function tilesOfChannels<V>(d: Direct, y: usize, x: usize, w: usize, lines: i32, n: i32, bias: usize): void {
@@ -50,25 +48,29 @@ function tilesOfChannels<V>(d: Direct, y: usize, x: usize, w: usize, lines: i32,
     most = d.listed,
     channelBytes = band.taps() << 2,
     step = band.plane * <usize>most;
-  // Channels that are not there are computed as the last one.
-  let w1: usize = 0;
-  if (lines > 1) w1 = d.weightResult;
-  let w2 = w1,
-    w3 = w1;
-  if (lines > 2) w2 = w3 = w1 << 1;
-  if (lines > 3) w3 = w1 + w2;
-  const plane = d.resultBytes,
+  // Channels that are not there are the last one once more.
+  const l1: usize = lines > 1 ? 1 : 0,
+    l2: usize = lines > 2 ? 2 : l1,
+    l3: usize = lines > 3 ? 3 : l2;
+  const w1 = l1 * d.weightResult,
+    w2 = l2 * d.weightResult,
+    w3 = l3 * d.weightResult;
+  const y1 = l1 * d.resultBytes,
+    y2 = l2 * d.resultBytes,
+    y3 = l3 * d.resultBytes,
     floor = floorOf(d.act);
   const bias0 = biasOf(bias);
   let bias1 = bias0,
     bias2 = bias0,
     bias3 = bias0;
   if (bias != 0) {
-    if (lines > 1) bias1 = biasOf(bias + 4);
-    if (lines > 2) bias2 = biasOf(bias + 8);
-    if (lines > 3) bias3 = biasOf(bias + 12);
+    bias1 = biasOf(bias + (l1 << 2));
+    bias2 = biasOf(bias + (l2 << 2));
+    bias3 = biasOf(bias + (l3 << 2));
   }
-  for (; n > 0; n -= 8, x += 32, y += 32) {
+  const lanes = min(two ? n - 4 : n, 4),
+    last = (<usize>max(n - (two ? 8 : 4), 0)) << 2;
+  for (let i: usize = 0; ; i = min<usize>(i + (two ? 32 : 16), last)) {
     let a0 = bias0,
       a1 = bias0,
       b0 = bias1,
@@ -77,7 +79,7 @@ function tilesOfChannels<V>(d: Direct, y: usize, x: usize, w: usize, lines: i32,
       c1 = bias2,
       d0 = bias3,
       d1 = bias3;
-    let from = x,
+    let from = x + i,
       weight = w;
     for (let c = d.channels; c > 0; c -= most, from += step) {
       const end = offsets + channelBytes * <usize>min(c, most);
@@ -101,16 +103,17 @@ function tilesOfChannels<V>(d: Direct, y: usize, x: usize, w: usize, lines: i32,
         }
       }
     }
-    const lanes = min(4, two ? n - 4 : n);
-    put<V>(y, a0, a1, floor, lanes);
-    if (lines > 1) put<V>(y + plane, b0, b1, floor, lanes);
-    if (lines > 2) put<V>(y + 2 * plane, c0, c1, floor, lanes);
-    if (lines > 3) put<V>(y + 3 * plane, d0, d1, floor, lanes);
+    const to = y + i;
+    if (lines > 3) put<V>(to + y3, d0, d1, floor, lanes);
+    put<V>(to + y2, c0, c1, floor, lanes);
+    put<V>(to + y1, b0, b1, floor, lanes);
+    put<V>(to, a0, a1, floor, lanes);
+    if (i == last) break;
   }
 }
 
 /**
- * `lines` rows, 1 to 4, of n outputs of a channel at y. Where neighbours among them read neighbouring rows, three rows
+ * `lines` rows, 1 to 4, of n outputs of a channel at y, eight or more, in tiles likewise. Where neighbours among them read neighbouring rows, three rows
  * of taps go at a time: so six rows are loaded for twelve products.
  */
 // biome-ignore lint/complexity/noExcessiveCognitiveComplexity: eight sums stay in registers
@@ -129,7 +132,12 @@ function tilesOfRows(d: Direct, y: usize, x: usize, w: usize, lines: i32, n: i32
     start = biasOf(bias);
   // Exits that are never taken, for engines that load all rows first and spill them: see depthwise/outputs.ts.
   const never = load<usize>(offsets);
-  for (; n > 0; n -= 8, x += 32, y += 32) {
+  // Rows that are not there go where others come next.
+  const y1: usize = lines > 1 ? line : 0,
+    y2: usize = lines > 2 ? 2 * line : y1,
+    y3: usize = lines > 3 ? 3 * line : y2;
+  const last = line - 32;
+  for (let i: usize = 0; ; i = min(i + 32, last)) {
     let a0 = start,
       a1 = start,
       b0 = start,
@@ -138,7 +146,7 @@ function tilesOfRows(d: Direct, y: usize, x: usize, w: usize, lines: i32, n: i32
       c1 = start,
       d0 = start,
       d1 = start;
-    let from = x,
+    let from = x + i,
       weight = w;
     for (let c = d.channels; c > 0; c--, from += band.plane) {
       let at = offsets;
@@ -210,18 +218,13 @@ function tilesOfRows(d: Direct, y: usize, x: usize, w: usize, lines: i32, n: i32
         d1 = madd(v128.load(p, 16), k, d1);
       }
     }
-    putSome(y, a0, a1, floor, n);
-    if (lines > 1) putSome(y + line, b0, b1, floor, n);
-    if (lines > 2) putSome(y + 2 * line, c0, c1, floor, n);
-    if (lines > 3) putSome(y + 3 * line, d0, d1, floor, n);
+    const to = y + i;
+    put<Two>(to + y3, d0, d1, floor, 4);
+    put<Two>(to + y2, c0, c1, floor, 4);
+    put<Two>(to + y1, b0, b1, floor, 4);
+    put<Two>(to, a0, a1, floor, 4);
+    if (i == last) break;
   }
-}
-
-/** Two vectors, or what n outputs have of them. */
-@inline
-function putSome(y: usize, s0: v128, s1: v128, floor: v128, n: i32): void {
-  if (n > 4) put<Two>(y, s0, s1, floor, min(4, n - 4));
-  else put<One>(y, s0, s1, floor, n);
 }
 
 /** Writes `rows` rows of all results, whose first row is at y, from the band. */
@@ -239,15 +242,16 @@ export function storeDirect(d: Direct, y: usize, rows: i32, w: usize, bias: usiz
     }
     return;
   }
-  // Outputs that come in tiles of two vectors.
+  // Outputs that come in tiles of two vectors. One is enough for four that are left.
   const rest = n & 7,
     pairs = rest > 4 ? n : n - rest,
-    pairBytes = (<usize>pairs) << 2;
+    ones = pairs == n || pairs == 0 ? n - pairs : 4,
+    start = (<usize>(n - ones)) << 2;
   for (let c: i32 = 0; c < d.results; c += 4) {
     const lines = min(4, d.results - c);
     for (let r: usize = 0, to = y, from = base; r < <usize>rows; r++, to += line, from += step) {
       if (pairs > 0) tilesOfChannels<Two>(d, to, from, w, lines, pairs, bias);
-      if (pairs < n) tilesOfChannels<One>(d, to + pairBytes, from + pairBytes, w, lines, n - pairs, bias);
+      if (ones > 0) tilesOfChannels<One>(d, to + start, from + start, w, lines, ones, bias);
     }
     y += 4 * d.resultBytes;
     w += 4 * d.weightResult;
