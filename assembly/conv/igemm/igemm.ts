@@ -50,6 +50,8 @@ export class Igemm<C, A, B> {
   k: i32;
   /** Columns of an image. */
   pixels: i32;
+  /** How many times as deep as KC a block is, of as much fewer rows and columns. */
+  deep: i32;
 
   @inline a(): A {
     return changetype<A>(changetype<usize>(this) + A_AT);
@@ -74,13 +76,14 @@ export class Igemm<C, A, B> {
 
   /**
    * Blocks have whole images of `pixels` columns, or parts of one: where columns add up in an image, its sums then have
-   * one order, whichever images come before.
+   * one order, whichever images come before. A result that is dear to store takes deep blocks.
    */
-  @inline setSize(m: i32, n: i32, k: i32, pixels: i32 = n): void {
+  @inline setSize(m: i32, n: i32, k: i32, pixels: i32 = n, deep: i32 = 1): void {
     this.m = m;
     this.n = n;
     this.k = k;
     this.pixels = pixels;
+    this.deep = deep;
   }
 
   run(): void {
@@ -90,30 +93,33 @@ export class Igemm<C, A, B> {
       n = this.n,
       k = this.k,
       pixels = this.pixels;
+    const kc = KC * this.deep,
+      mc = MC / this.deep,
+      nc = NC / this.deep;
     const a = this.a(),
       b = this.b(),
       c = this.c();
     const scratch = changetype<usize>(this) - IGEMM_AT;
     const packedA = scratch + TILE_BYTES;
     const packedB = packedA + A_BYTES;
-    const oneBlock = m <= MC && k <= KC;
+    const oneBlock = m <= mc && k <= kc;
     c.scratch = scratch;
     c.a = packedA;
     c.b = packedB;
     for (let jc: i32 = 0, nb: i32 = 0; jc < n; jc += nb) {
-      nb = min(n - jc, pixels < NC ? NC - (NC % pixels) : min(pixels - (jc % pixels), NC));
+      nb = min(n - jc, pixels < nc ? nc - (nc % pixels) : min(pixels - (jc % pixels), nc));
       c.j = jc;
       c.nb = nb;
       let pc: i32 = 0;
       do {
-        const kb = min(k - pc, KC);
+        const kb = min(k - pc, kc);
         c.kb = kb;
         c.add = pc > 0;
         c.last = pc + kb >= k;
         b.pack(packedB, jc, nb, nr, pc, kb);
-        for (let ic: i32 = 0; ic < m; ic += MC) {
+        for (let ic: i32 = 0; ic < m; ic += mc) {
           beat();
-          const mb = min(m - ic, MC);
+          const mb = min(m - ic, mc);
           if (!oneBlock || jc == 0) a.pack(packedA, ic, mb, mr, pc, kb);
           c.i = ic;
           c.mb = mb;
