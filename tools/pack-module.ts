@@ -17,7 +17,7 @@ const PARTNERS = 5;
 /** At most so many functions move at once. */
 const LONGEST = 3;
 /** Moves that are tried, each a compression of everything: some 30 s, for 1.7 kB. */
-const MOVES = 5000;
+const MOVES = 7000;
 
 /** What each function is in a module: its length, locals and instructions. */
 function bodiesOf(module: Uint8Array): Uint8Array[] {

@@ -1,15 +1,14 @@
 // How much of each command of a program a thread takes. Processors are not equally fast: some are made so, others have
 // more to do. Threads that are done first wait for the others, which says who should take more. All commands are cut at
 // the same fractions, as threads that cut alike need not wait for each other; so these change between programs alone.
-import { BEATS, control, LOOKS, lastWait, now, thread, threads } from "./threads";
+import { BEATS, barrier, control, LOOKS, lastWait, now, thread, threads } from "./threads";
 
 /** In the line of a thread, behind its signs of life: how long it has waited for others, in looks. */
 const WAITED: usize = BEATS + 8;
 /** By how much a share changes at once at most: who was interrupted is not slow. */
 const STRIDE: f64 = 1.0 / 16;
-/** The least share of a thread, and the largest, in equal shares. */
+/** The least share of a thread, in equal shares. */
 const LEAST: f64 = 0.25;
-const MOST: f64 = 4;
 /** Programs of fewer milliseconds are timed once in so many: looking at the clock costs a part of them. */
 const SHORT: f64 = 0.2;
 const SKIPPED: i32 = 16;
@@ -46,7 +45,7 @@ function balance(): void {
   for (let t = 0; t < threads; ++t) {
     const to = load<f64>(end(t)),
       more = max(-STRIDE, min(STRIDE, (load<f64>(waited(t)) - mean) / all));
-    sum += max(LEAST, min(MOST, (to - from) * threads * (1 + more)));
+    sum += max(LEAST, (to - from) * threads * (1 + more));
     store<f64>(end(t), sum);
     from = to;
   }
@@ -73,7 +72,6 @@ export function endProgram(): void {
 }
 
 /** Where a program begins. What comes before its first barrier says nothing: others may have begun it later. */
-@inline
 export function beginShare(): void {
   if (!ASC_FEATURE_THREADS || threads == 1) {
     shareBegin = <f64>thread / threads;
@@ -91,10 +89,10 @@ export function passOver(): void {
   if (ASC_FEATURE_THREADS) fair = false;
 }
 
-/** Behind a barrier: notes how long this thread waited, if that says how fast it is. */
-@inline
-export function noteWait(): void {
-  if (!ASC_FEATURE_THREADS) return;
+/** Waits for all threads, and notes how long, if that says how fast this one is. @returns whether none is gone */
+export function meet(): bool {
+  if (!barrier()) return false;
   if (fair) store<f64>(waited(thread), load<f64>(waited(thread)) + lastWait);
   fair = true;
+  return true;
 }

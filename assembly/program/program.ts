@@ -18,7 +18,7 @@
 // scratch. Where a kernel was made for the loop (bindings/program/loop-kernels.ts), `count` is its number, else 0, and
 // `args` where workers find its module.
 import { dispatch, dispatchAny, LOOP } from "../generated/dispatch";
-import { beginProgram, beginShare, endProgram, noteWait, passOver, shareBegin, shareEnd } from "./balance";
+import { beginProgram, beginShare, endProgram, meet, passOver, shareBegin, shareEnd } from "./balance";
 import {
   awaitParts,
   awaitPost,
@@ -123,7 +123,7 @@ function loop(p: usize, lo: i32, hi: i32): void {
   }
 }
 
-/** Grains of the command at `p`: no more parts of it are of use. */
+/** Grains of the command at `p`, 1 where it is not cut: no more parts of it are of use. */
 @inline
 function chunksOf(p: usize): i32 {
   return max(1, load<i32>(p, UNITS) / load<i32>(p, GRAIN));
@@ -153,29 +153,20 @@ function run(begin: usize, end: usize): usize {
   for (let p = begin; p < end; p += (<usize>load<i32>(p, WORDS)) << 2) {
     if (ASC_FEATURE_THREADS) {
       if (threads > 1 && load<i32>(p, SYNC)) {
-        if (!barrier()) return GONE;
-        noteWait();
+        if (!meet()) return GONE;
         if (stoppedBefore(p)) break;
       }
     }
-    if (load<i32>(p, UNITS)) {
-      if (chunksOf(p) < FINE * threads) passOver();
-      share(p, shareBegin, shareEnd);
-    } else {
-      passOver();
-      if (thread == 0 && dispatchAny(load<i32>(p), p + HEADER) >= 0) {
-        if (threads == 1) return p;
-        stop(p);
-      }
+    if (chunksOf(p) < FINE * threads) passOver();
+    if (load<i32>(p, UNITS)) share(p, shareBegin, shareEnd);
+    else if (thread == 0 && dispatchAny(load<i32>(p), p + HEADER) >= 0) {
+      if (threads == 1) return p;
+      stop(p);
     }
     beat();
   }
   if (ASC_FEATURE_THREADS) {
-    if (threads > 1) {
-      if (!barrier()) return GONE;
-      noteWait();
-      return stopped();
-    }
+    if (threads > 1) return meet() ? stopped() : GONE;
   }
   return 0;
 }
