@@ -113,8 +113,8 @@ function tilesOfChannels<V>(d: Direct, y: usize, x: usize, w: usize, lines: i32,
 }
 
 /**
- * `lines` rows, 1 to 4, of n outputs of a channel at y, eight or more, in tiles likewise. Where neighbours among them read neighbouring rows, three rows
- * of taps go at a time: so six rows are loaded for twelve products.
+ * `lines` rows, 1 to 4, of n outputs of a channel at y, eight or more, in tiles likewise. Where neighbours among them
+ * read neighbouring rows, three rows of taps go at a time: so six rows are loaded for twelve products.
  */
 // biome-ignore lint/complexity/noExcessiveCognitiveComplexity: eight sums stay in registers
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: likewise
