@@ -86,7 +86,7 @@ export function beginShare(): void {
 /** Says that something since the last barrier cannot be cut as one likes. */
 @inline
 export function passOver(): void {
-  if (ASC_FEATURE_THREADS) fair = false;
+  fair = false;
 }
 
 /** Waits for all threads, and notes how long, if that says how fast this one is. @returns whether none is gone */

@@ -152,12 +152,14 @@ function run(begin: usize, end: usize): usize {
   beginShare();
   for (let p = begin; p < end; p += (<usize>load<i32>(p, WORDS)) << 2) {
     if (ASC_FEATURE_THREADS) {
-      if (threads > 1 && load<i32>(p, SYNC)) {
-        if (!meet()) return GONE;
-        if (stoppedBefore(p)) break;
+      if (threads > 1) {
+        if (load<i32>(p, SYNC)) {
+          if (!meet()) return GONE;
+          if (stoppedBefore(p)) break;
+        }
+        if (chunksOf(p) < FINE * threads) passOver();
       }
     }
-    if (chunksOf(p) < FINE * threads) passOver();
     if (load<i32>(p, UNITS)) share(p, shareBegin, shareEnd);
     else if (thread == 0 && dispatchAny(load<i32>(p), p + HEADER) >= 0) {
       if (threads == 1) return p;

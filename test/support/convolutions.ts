@@ -39,6 +39,8 @@ export const shapes: readonly (readonly [string, Shape])[] = [
   ['3x3, several K blocks', square([61, 10], axis(6, 3, 1, 1))],
   ['3x3, several blocks of rows', square([2, 151], axis(5, 3, 1, 1))],
   ['3x3, stride 2', square([5, 6], axis(12, 3, 2, 1), { batch: 2 })],
+  // To add taps to images, blocks are 512 steps deep, of 72 rows and 256 pixels.
+  ['3x3, stride 2, several deep blocks', square([9, 521], axis(7, 3, 2, 1), { batch: 17 })],
   ['2x2, stride 3: elements that no tap reaches', square([3, 4], axis(11, 2, 3, 1))],
   ['3x3, stride 4, dilation 2: a common factor', square([3, 4], axis(13, 3, 4, 2, 2))],
   ['3x3, dilation 3', square([3, 4], axis(13, 3, 1, 3, 3))],
