@@ -147,6 +147,14 @@ function share(p: usize, from: f64, to: f64): void {
   else slice(p, lo, hi);
 }
 
+/** Runs this thread's part of the command at `p`. @returns whether it is no check that found something wrong */
+@inline
+function part(p: usize): bool {
+  if (load<i32>(p, UNITS)) share(p, shareBegin, shareEnd);
+  else if (thread == 0) return dispatchAny(load<i32>(p), p + HEADER) < 0;
+  return true;
+}
+
 /** Runs the commands from `begin` to `end` on this thread and, where there are others, with them. */
 function run(begin: usize, end: usize): usize {
   beginShare();
@@ -160,8 +168,7 @@ function run(begin: usize, end: usize): usize {
         if (chunksOf(p) < FINE * threads) passOver();
       }
     }
-    if (load<i32>(p, UNITS)) share(p, shareBegin, shareEnd);
-    else if (thread == 0 && dispatchAny(load<i32>(p), p + HEADER) >= 0) {
+    if (!part(p)) {
       if (threads == 1) return p;
       stop(p);
     }
