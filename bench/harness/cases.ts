@@ -104,8 +104,9 @@ async function admit(
     }
     run.enter?.();
     const started = performance.now();
-    const fault = check(await run.answer());
+    const answer = await run.answer();
     const answered = (performance.now() - started) / 1000;
+    const fault = check(answer);
     // The first answer also warms up; only one that took very long is its own measure.
     if (!fault) return { side, run, first: answered > 4 * patience ? answered : await once(run) };
     outcome.wrong.push(remark(fault));
