@@ -11,16 +11,6 @@ import { exportOf } from './kernel-table.ts';
 const kernels = Object.entries(table) as [name: string, kernel: Kernel][];
 const all = [...kernels, ...(Object.entries(probes) as [name: string, kernel: Kernel][])];
 
-const WASM_TYPES: Readonly<Record<Spec['kind'], string>> = {
-  buffer: 'usize',
-  list: 'usize',
-  workspace: 'usize',
-  size: 'i32',
-  i32: 'i32',
-  f32: 'f32',
-  algorithm: 'i32',
-};
-
 /** The file of assembly/ with each kernel, found by its name. @throws Error for a kernel that is in none, or in two */
 function filesOfKernels(): Map<string, string[]> {
   const names = new Set(all.map(([name]) => name));
@@ -54,34 +44,45 @@ const exported = (): string => `// Written by tools/generate-kernels.ts out of b
 export { ${all.map(([name], number) => `${name} as ${exportOf(number)}`).join(', ')} } from "./kernels";
 `;
 
-function dispatchCase([name, { operands, probes: answers }]: [string, Kernel], number: number): string {
+/** The arguments of a kernel, which lie at p: what is no float is a word of 32 bits. */
+const argumentsOf = ({ operands }: Kernel): string => {
   let at = 0;
-  const args = Object.values(operands).map(({ kind }) =>
-    kind === 'workspace' ? 'workspace' : `load<${WASM_TYPES[kind]}>(p, ${4 * at++})`,
-  );
-  const call = `k.${name}(${args.join(', ')})`;
-  return `    case ${number}:\n      ${answers ? `return ${call};` : `${call};\n      return;`}\n`;
-}
+  return Object.values(operands)
+    .map(({ kind }) => (kind === 'workspace' ? 'workspace' : `load<${kind === 'f32' ? 'f32' : 'i32'}>(p, ${4 * at++})`))
+    .join(', ');
+};
 
 /**
- * The switches from the number of a kernel to the kernel, which a program needs: a kernel's number is its place in the
- * table, probes after all others. Cases that differ in the call alone compress best: so kernels, which answer nothing,
- * have a switch of their own.
+ * What calls a kernel by its number, which a program needs: its place in the table, probes after all others. Kernels
+ * with arguments alike share a case, so that another costs a byte: half of what cases of their own cost.
  */
-const dispatch = (): string => `// Written by tools/generate-kernels.ts out of bindings/kernels/.
+function dispatch(): string {
+  const shapes = new Map<string, number>();
+  const shapeOf = kernels.map(([, kernel]) => {
+    const shape = argumentsOf(kernel);
+    if (!shapes.has(shape)) shapes.set(shape, shapes.size);
+    return shapes.get(shape) as number;
+  });
+  return `// Written by tools/generate-kernels.ts out of bindings/kernels/.
 import * as k from "./kernels";
 import { workspace } from "../program/threads";
 
+/** How the arguments of each kernel lie: the case below. */
+const SHAPES = memory.data<u8>([${shapeOf.join(', ')}]);
+
 /** Calls a kernel with the arguments at p. */
 export function dispatch(kernel: i32, p: usize): void {
-  switch (kernel) {
-${kernels.map(dispatchCase).join('')}  }
+  switch (load<u8>(SHAPES + kernel)) {
+${[...shapes].map(([shape, number]) => `    case ${number}:\n      call_indirect<void>(kernel, ${shape});\n      return;\n`).join('')}  }
 }
 
 /** Calls a kernel or a probe with the arguments at p. A probe gives its answer, a kernel -1. */
 export function dispatchAny(kernel: i32, p: usize): i32 {
   switch (kernel) {
-${all.map(dispatchCase).slice(kernels.length).join('')}    default:
+${all
+  .map(([name, probe], number) => `    case ${number}:\n      return k.${name}(${argumentsOf(probe)});\n`)
+  .slice(kernels.length)
+  .join('')}    default:
       dispatch(kernel, p);
       return -1;
   }
@@ -90,6 +91,7 @@ ${all.map(dispatchCase).slice(kernels.length).join('')}    default:
 /** What stands for a kernel's number where a loop begins. */
 export const LOOP: i32 = -1;
 `;
+}
 
 /** What an operand is in the call of an export. */
 function argument([name, spec]: [string, Spec]): string {

@@ -17,10 +17,12 @@ export const kernelTable = {
       kernels.push(binaryen.getExportInfo(found).value);
     // A module may have one table; that of asc is empty.
     module.removeElementSegment(binaryen.getElementSegmentInfo(module.getElementSegmentByIndex(0)).name);
-    module.removeTable(binaryen.getTableInfo(module.getTableByIndex(0)).name);
-    module.addTable(KERNELS, kernels.length, kernels.length);
-    module.addActiveElementSegment(KERNELS, KERNELS, kernels, module.i32.const(0));
-    module.addTableExport(KERNELS, KERNELS);
+    // Calls by number in the kernels' own code know it by its name.
+    const { name } = binaryen.getTableInfo(module.getTableByIndex(0));
+    module.removeTable(name);
+    module.addTable(name, kernels.length, kernels.length);
+    module.addActiveElementSegment(name, KERNELS, kernels, module.i32.const(0));
+    module.addTableExport(name, KERNELS);
   },
 } as Transform;
 

@@ -1,133 +1,7 @@
 // Writes a module so that gzip finds most in it. Instructions stay what they are, but for how a constant is spelled.
-import { deflateRawSync } from 'node:zlib';
 import binaryen from 'assemblyscript/binaryen';
-
-// Gzip looks back 32 kB, so functions that share code must be near each other. A row that grows by what it makes shrink
-// most is a start; then functions move beside those that they are like, for as long as that helps.
-
-/** Bytes in a row that count as shared code. */
-const RUN = 8;
-/** How far gzip looks back. */
-const WINDOW = 32768;
-/** Which functions may come next: of those that each of the last ones is most like. */
-const LAST = 4;
-const CANDIDATES = 8;
-/** How many others a function may move to: those that it is most like. */
-const PARTNERS = 5;
-/** At most so many functions move at once. */
-const LONGEST = 3;
-/** Moves that are tried, each a compression of everything: up to a minute, for 1.8 kB. */
-const MOVES = 7000;
-
-/** What each function is in a module: its length, locals and instructions. */
-function bodiesOf(module: Uint8Array): Uint8Array[] {
-  let at = 8;
-  const number = (): number => {
-    for (let value = 0, shift = 0; ; shift += 7) {
-      const byte = module[at++] as number;
-      value |= (byte & 127) << shift;
-      if (byte < 128) return value;
-    }
-  };
-  const CODE = 10;
-  for (;;) {
-    const section = module[at++],
-      size = number();
-    if (section === CODE) break;
-    at += size;
-  }
-  return Array.from({ length: number() }, () => {
-    const from = at,
-      bytes = number();
-    at += bytes;
-    return module.subarray(from, at);
-  });
-}
-
-/** For each function how like the others are: the runs that both have, the rarer the more. */
-function likeness(bodies: readonly Uint8Array[]): Float64Array[] {
-  const owners = new Map<string, number[]>();
-  for (const [index, body] of bodies.entries()) {
-    const text = Buffer.from(body).toString('latin1');
-    for (let at = RUN; at <= text.length; at++) {
-      const run = text.slice(at - RUN, at),
-        list = owners.get(run);
-      if (!list) owners.set(run, [index]);
-      else if (list.at(-1) !== index) list.push(index);
-    }
-  }
-  const shared = bodies.map(() => new Float64Array(bodies.length));
-  const add = (a: number, b: number, more: number): void => {
-    const row = shared[a] as Float64Array;
-    row[b] = Number(row[b]) + more;
-  };
-  for (const list of owners.values())
-    for (const [at, a] of list.entries())
-      for (const b of list.slice(0, at)) {
-        add(a, b, 1 / list.length);
-        add(b, a, 1 / list.length);
-      }
-  return shared;
-}
-
-/**
- * Functions in a row. Next comes, of those that the last ones are most like, the one that shrinks most behind what
- * stands; where these are used up, the largest.
- */
-function grown(bodies: readonly Uint8Array[], likest: readonly (readonly number[])[]): number[] {
-  const size = (body: Uint8Array, dictionary?: Uint8Array): number =>
-    deflateRawSync(body, { level: 9, ...(dictionary && { dictionary }) }).length;
-  const alone = bodies.map((body) => size(body)),
-    left = new Set(Array.from(bodies.keys()).sort((a, b) => Number(bodies[b]?.length) - Number(bodies[a]?.length))),
-    order: number[] = [];
-  let before = Buffer.alloc(0);
-  while (left.size > 0) {
-    const candidates = new Set(
-      order
-        .slice(-LAST)
-        .flatMap((index) => likest[index]?.filter((other) => left.has(other)).slice(0, CANDIDATES) ?? []),
-    );
-    let [next = 0] = left,
-      least = Number.POSITIVE_INFINITY;
-    for (const index of candidates) {
-      const share = size(bodies[index] as Uint8Array, before) / Number(alone[index]);
-      if (share >= least) continue;
-      next = index;
-      least = share;
-    }
-    order.push(next);
-    left.delete(next);
-    before = Buffer.concat([before, bodies[next] as Uint8Array]).subarray(-WINDOW);
-  }
-  return order;
-}
-
-/** The order of functions that compresses best of those that were tried: always the same for the same functions. */
-function bestOrder(bodies: readonly Uint8Array[]): number[] {
-  const likest = likeness(bodies).map((row) => Array.from(row.keys()).sort((a, b) => Number(row[b]) - Number(row[a])));
-  const size = (order: readonly number[]): number =>
-    deflateRawSync(Buffer.concat(order.map((index) => bodies[index] as Uint8Array)), { level: 9 }).length;
-  let seed = 1;
-  const below = (n: number): number => {
-    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-    return Math.floor((seed / 2 ** 32) * n);
-  };
-  let best = grown(bodies, likest),
-    least = size(best);
-  for (let tries = 0; tries < MOVES; tries++) {
-    const order = [...best],
-      moved = order.splice(below(order.length - LONGEST), 1 + below(LONGEST));
-    const partner = likest[moved[below(moved.length)] as number]?.[below(PARTNERS)] as number,
-      at = order.indexOf(partner);
-    if (at < 0) continue;
-    order.splice(at + below(2), 0, ...(below(3) === 0 ? moved.reverse() : moved));
-    const bytes = size(order);
-    if (bytes > least) continue;
-    best = order;
-    least = bytes;
-  }
-  return best;
-}
+import { withNumberedLocals } from './number-locals.ts';
+import { bestOrder, bodiesOf } from './order-functions.ts';
 
 /** Vector constants of one repeated word as a splat of it: 7 bytes in place of 18, and the same constant to engines. */
 function withSplats(text: string): string {
@@ -135,28 +9,6 @@ function withSplats(text: string): string {
     /v128\.const i32x4 (0x[0-9a-f]{8}) \1 \1 \1/g,
     (_, word: string) => `i32.const ${Number(word) | 0} i32x4.splat`,
   );
-}
-
-/**
- * A function whose locals of one type have their numbers by how often they are set, and by which is set first: alike
- * code then reads alike.
- */
-function withSortedLocals(text: string): string {
-  const sets = new Map<string, number>();
-  for (const [, local] of text.matchAll(/local\.(?:set|tee) (\$\d+)/g))
-    sets.set(local as string, (sets.get(local as string) ?? 0) + 1);
-  const first = new Map(Array.from(sets.keys(), (local, at) => [local, at]));
-  const slots = new Map<string, string[]>();
-  for (const [, local, type] of text.matchAll(/\(local (\$\d+) (\w+)\)/g))
-    slots.set(type as string, [...(slots.get(type as string) ?? []), local as string]);
-  const renamed = new Map<string, string>();
-  for (const locals of slots.values()) {
-    const sorted = locals.toSorted(
-      (a, b) => (sets.get(b) ?? 0) - (sets.get(a) ?? 0) || (first.get(a) ?? 0) - (first.get(b) ?? 0),
-    );
-    for (const [at, local] of sorted.entries()) renamed.set(local, locals[at] as string);
-  }
-  return text.replace(/(local\.(?:get|set|tee)) (\$\d+)/g, (_, op, local) => `${op} ${renamed.get(local) ?? local}`);
 }
 
 /** A module of this text. */
@@ -171,16 +23,23 @@ function assembled(text: string): Uint8Array {
   return binary;
 }
 
-/** The module of a text by asc, its functions in the order that compresses best. */
+/**
+ * Moves of functions that are tried: alike ones come near each other, are numbered alike, and then are searched for
+ * longer. Half a minute, for 7 kB of 94.
+ */
+const ROUNDS = [300, 2500];
+
+/** The module of a text by asc, its functions in the order, and their locals with the numbers, that compress best. */
 export function packModule(asc: string): Uint8Array {
   const text = withSplats(asc);
   const from = text.indexOf('\n (func $'),
     to = text.lastIndexOf('\n)');
-  const functions = text
-    .slice(from, to)
-    .split(/(?=\n \(func \$)/)
-    .map(withSortedLocals);
-  const moduleOf = (order: readonly string[]): Uint8Array =>
-    assembled(text.slice(0, from) + order.join('') + text.slice(to));
-  return moduleOf(bestOrder(bodiesOf(moduleOf(functions))).map((index) => functions[index] as string));
+  const moduleOf = (functions: readonly string[]): Uint8Array =>
+    assembled(text.slice(0, from) + functions.join('') + text.slice(to));
+  let functions = text.slice(from, to).split(/(?=\n \(func \$)/);
+  for (const moves of ROUNDS) {
+    const order = bestOrder(bodiesOf(moduleOf(functions)), moves);
+    functions = withNumberedLocals(order.map((index) => functions[index] as string));
+  }
+  return moduleOf(functions);
 }
