@@ -31,7 +31,7 @@ function isDepthwise(algorithm: i32): bool {
  * Each element is summed as in gemm_f32, over taps in the order of w, or, where very few channels are read or
  * written, three rows of taps at a time: the same bits for any tile and any batch. 3x3 and 5x5 taps without strides,
  * with not too few channels, go by Winograd's algorithm: within 1e-5 of the norm of the result, and a NaN or infinity
- * reaches the other outputs of its tiles of 4x4 or 2x2.
+ * reaches the other outputs of its tiles of 4x4 or 2x2; with fewer, those of 3x3 taps by tiles of four rows.
  *
  * Source: PyTorch's conv1d, conv2d and conv3d.
  */

@@ -10,6 +10,7 @@
 //                          the workspace; of x with strides, and few outputs,
 //                          phase by phase; the gradient of w by 3x3 taps padded by
 //                          one, of small planes, as that of planes
+//                          WINOGRAD_ROWS for 3x3 taps of 32 channels at most
 //   1x1, no strides        IGEMM, whose im2col is then the image         POINTWISE, by gemm_f32
 //   all others             IGEMM                                         IGEMM
 //
@@ -52,6 +53,8 @@ export enum ConvAlgorithm {
   DIRECT = 7,
   /** Likewise, where few channels are read or written: by rows, not channels. NCHW only; not for the gradient of w. */
   DIRECT_ROWS = 8,
+  /** Likewise, by Winograd's F(4, 3) down the rows of 3x3 taps. NCHW only; not for the gradient of w. */
+  WINOGRAD_ROWS = 9,
 }
 
 /** Fewest channels on either side, and fewest outputs along an axis, for which Winograd's algorithm wins. */
@@ -78,6 +81,16 @@ const DIRECT_RESULTS: i32 = 64;
 const PHASE_READS: i32 = 32;
 @inline
 const PHASE_ROWS_READS: i32 = 4;
+/** Most channels that Winograd's algorithm reads down the rows; fewest that it writes, and outputs along an axis. */
+@inline
+const ROWS_READS: i32 = 32;
+@inline
+const ROWS_RESULTS: i32 = 2;
+@inline
+const ROWS_OUTPUTS: i32 = 10;
+/** Bytes of weights, and of six lines of each channel, beside which a band and its lines fit the workspace. */
+@inline
+const ROWS_BYTES: i32 = 131072;
 /** Most pixels of planes by which the gradient of w goes, which have to stay near. */
 @inline
 const SUMS_PIXELS: i32 = 4096;
@@ -169,6 +182,14 @@ function isMany(reads: i32, results: i32, across: i32, apart: bool): bool {
   return results > (across < 7 ? DIRECT_RESULTS >> 1 : DIRECT_RESULTS);
 }
 
+/** Whether Winograd's algorithm wins down the rows alone, for y or for dx. */
+function isWinogradRows(g: Geometry, reads: i32, results: i32): bool {
+  const w = g.axis(2),
+    lines = (max(w.outputs, w.size) + 18) * 24;
+  if (reads > ROWS_READS || results < ROWS_RESULTS || reads * (lines + 132 * results) > ROWS_BYTES) return false;
+  return arePlain(g, 3, ROWS_OUTPUTS);
+}
+
 /** Whether the gradient of w goes plane by plane of the outputs' gradient: each is read once a channel. */
 function isPlaneSums(g: Geometry): bool {
   return g.groups == 1 && g.inPixels() <= SUMS_PIXELS && g.axis(2).stride == 1 && isPlane(g);
@@ -203,6 +224,7 @@ function selectDirect(direction: i32, g: Geometry): i32 {
     apart = isInput && h.stride * w.stride != 1;
   if (isMany(reads, results, across, apart) || (isInput ? phaseBytes(h, w, reads, results) : band) > LINES_AT)
     return ConvAlgorithm.IGEMM;
+  if (isWinogradRows(g, reads, results)) return ConvAlgorithm.WINOGRAD_ROWS;
   // Three rows of taps share what they load, of tiles of eight columns.
   const byRows = results <= 2 || (isPlain(h, 3) && (results == 3 || reads <= 2));
   return byRows && (isInput ? w.size / w.stride : w.outputs) >= 8 ? ConvAlgorithm.DIRECT_ROWS : ConvAlgorithm.DIRECT;

@@ -80,6 +80,7 @@ const algorithms = [
   'pointwise',
   'direct',
   'direct by rows',
+  'winograd by rows',
 ] as const;
 const select = (direction: number, layout: number) =>
   algorithm('conv_select_f32', [direction, layout, 'dims'], algorithms);

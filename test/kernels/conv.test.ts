@@ -9,7 +9,7 @@ const variants = builds.flatMap((build) => layouts.map((layout) => [build, layou
 
 /** The algorithms that one layout alone has. */
 const only = {
-  nchw: ['WINOGRAD', 'DEPTHWISE_PLANE', 'DEPTHWISE_STRIDE2', 'DIRECT', 'DIRECT_ROWS'],
+  nchw: ['WINOGRAD', 'DEPTHWISE_PLANE', 'DEPTHWISE_STRIDE2', 'DIRECT', 'DIRECT_ROWS', 'WINOGRAD_ROWS'],
   nhwc: ['POINTWISE'],
 };
 

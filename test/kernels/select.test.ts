@@ -35,8 +35,8 @@ interface Selection {
 const same = (name: string) => [name, name, name] as const;
 const CONVOLUTIONS: Record<string, Selection> = {
   winograd: { shape: square([16, 16], padded(16)), nchw: same('WINOGRAD') },
-  'fewer inputs': { shape: square([15, 16], padded(16)), nchw: ['DIRECT', 'DIRECT', 'DEPTHWISE_PLANE'] },
-  'fewer outputs': { shape: square([16, 15], padded(16)), nchw: ['DIRECT', 'DIRECT', 'DEPTHWISE_PLANE'] },
+  'fewer inputs': { shape: square([15, 16], padded(16)), nchw: ['WINOGRAD_ROWS', 'WINOGRAD_ROWS', 'DEPTHWISE_PLANE'] },
+  'fewer outputs': { shape: square([16, 15], padded(16)), nchw: ['WINOGRAD_ROWS', 'WINOGRAD_ROWS', 'DEPTHWISE_PLANE'] },
   'fewest pixels, and too few tiles for weights': {
     shape: square([16, 16], padded(4), { batch: 3 }),
     nchw: ['WINOGRAD', 'WINOGRAD', 'IGEMM'],
@@ -78,23 +78,42 @@ const CONVOLUTIONS: Record<string, Selection> = {
   },
   'three outputs, and three rows of taps': {
     shape: square([9, 3], padded(14)),
-    nchw: ['DIRECT_ROWS', 'DIRECT', 'DEPTHWISE_PLANE'],
+    nchw: ['WINOGRAD_ROWS', 'WINOGRAD_ROWS', 'DEPTHWISE_PLANE'],
   },
   'three outputs, and four rows of taps': { shape: square([9, 3], axis(14, 4)), nchw: same('DIRECT') },
-  'two inputs': { shape: square([2, 9], padded(14)), nchw: ['DIRECT_ROWS', 'DIRECT_ROWS', 'DEPTHWISE_PLANE'] },
-  'three inputs': { shape: square([3, 9], padded(14)), nchw: ['DIRECT', 'DIRECT_ROWS', 'DEPTHWISE_PLANE'] },
-  'one output': { shape: square([5, 1], padded(14)), nchw: ['DIRECT_ROWS', 'DIRECT_ROWS', 'DEPTHWISE_PLANE'] },
+  'two inputs': { shape: square([2, 9], padded(14)), nchw: ['WINOGRAD_ROWS', 'WINOGRAD_ROWS', 'DEPTHWISE_PLANE'] },
+  'three inputs': { shape: square([3, 9], padded(14)), nchw: ['WINOGRAD_ROWS', 'WINOGRAD_ROWS', 'DEPTHWISE_PLANE'] },
+  'three inputs, fewer rows': {
+    shape: square([3, 9], padded(9)),
+    nchw: ['DIRECT', 'DIRECT_ROWS', 'DEPTHWISE_PLANE'],
+  },
+  'one output': { shape: square([5, 1], padded(14)), nchw: ['DIRECT_ROWS', 'WINOGRAD_ROWS', 'DEPTHWISE_PLANE'] },
   'one output, narrow': { shape: square([5, 1], padded(7)), nchw: ['DIRECT', 'DIRECT', 'DEPTHWISE_PLANE'] },
-  'planes that stay near': { shape: square([3, 9], padded(64)), nchw: ['DIRECT', 'DIRECT_ROWS', 'DEPTHWISE_PLANE'] },
+  'as many inputs as tiles of four rows read': {
+    shape: square([32, 15], padded(28)),
+    nchw: ['WINOGRAD_ROWS', 'WINOGRAD_ROWS', 'DEPTHWISE_PLANE'],
+  },
+  'more inputs than they read': {
+    shape: square([33, 15], padded(28)),
+    nchw: ['DIRECT', 'WINOGRAD_ROWS', 'DEPTHWISE_PLANE'],
+  },
+  'more weights than lie beside them': {
+    shape: square([15, 64], padded(28)),
+    nchw: ['DIRECT', 'DIRECT', 'DEPTHWISE_PLANE'],
+  },
+  'planes that stay near': {
+    shape: square([3, 9], padded(64)),
+    nchw: ['WINOGRAD_ROWS', 'WINOGRAD_ROWS', 'DEPTHWISE_PLANE'],
+  },
   'planes that do not': {
     shape: square([3, 9], padded(65)),
-    nchw: ['DIRECT', 'DIRECT_ROWS', 'DIRECT'],
+    nchw: ['WINOGRAD_ROWS', 'WINOGRAD_ROWS', 'DIRECT'],
   },
   'a dilation': { shape: square([16, 16], axis(16, 3, 1, 2, 2)), nchw: same('DIRECT') },
   'two taps': { shape: square([16, 16], axis(16, 2)), nchw: same('DIRECT') },
   'one channel on either side': {
     shape: square([1, 2], padded(28)),
-    nchw: ['DIRECT_ROWS', 'DIRECT_ROWS', 'DEPTHWISE_PLANE'],
+    nchw: ['WINOGRAD_ROWS', 'DIRECT_ROWS', 'DEPTHWISE_PLANE'],
     nhwc: ['IGEMM', 'IGEMM', 'DEPTHWISE'],
   },
   'as many channels as sums are for': {

@@ -24,6 +24,11 @@ export const square = (channels: readonly [number, number], a: Axis, { batch = 1
   axes: [NONE, a, a],
 });
 
+const wide = (ins: number, outs: number, height: Axis, width: Axis): Shape => ({
+  ...{ batch: 1, groups: 1, ins, outs },
+  axes: [NONE, height, width],
+});
+
 export const shapes: readonly (readonly [string, Shape])[] = [
   ['one element', square([1, 1], axis(1, 1))],
   ['1x1', square([9, 7], axis(5, 1), { batch: 2 })],
@@ -34,7 +39,7 @@ export const shapes: readonly (readonly [string, Shape])[] = [
   ['1x1, one pixel of five images', { batch: 5, groups: 1, ins: 2, outs: 9, axes: [NONE, NONE, axis(205, 1)] }],
   ['3 taps, three in the last block', { batch: 1, groups: 1, ins: 2, outs: 3, axes: [NONE, NONE, axis(515, 3, 1, 1)] }],
   ['1x1, stride 2', square([3, 5], axis(9, 1, 2))],
-  ['3x3', square([5, 9], axis(11, 3, 1, 1), { batch: 2 })],
+  ['3x3', square([5, 9], axis(9, 3, 1, 1), { batch: 2 })],
   ['3x3, images of one block', square([4, 6], axis(7, 3, 1, 1), { batch: 13 })],
   ['3x3, several K blocks', square([61, 10], axis(6, 3, 1, 1))],
   ['3x3, several blocks of rows', square([2, 151], axis(5, 3, 1, 1))],
@@ -54,7 +59,8 @@ export const shapes: readonly (readonly [string, Shape])[] = [
     { batch: 2, groups: 2, ins: 5, outs: 3, axes: [NONE, axis(9, 3, 2, 1), axis(20, 4, 3)] },
   ],
   ['2x2, stride 2, one row', square([3, 40], axis(1, 2, 2, 1, 1, 1))],
-  ['3x3, three outputs', square([5, 3], axis(13, 3, 1, 1), { batch: 2 })],
+  ['3x3, three outputs', square([5, 3], axis(9, 3, 1, 1), { batch: 2 })],
+  ['3x3, one output', square([5, 1], axis(9, 3, 1, 1), { batch: 2 })],
   ['groups', square([3, 4], axis(9, 3, 1, 1), { groups: 3, batch: 2 })],
   ['groups of one input', square([1, 2], axis(9, 3, 2, 1), { groups: 5 })],
   ['depthwise 3x3', square([1, 1], axis(14, 3, 1, 1), { groups: 5, batch: 2 })],
@@ -110,7 +116,7 @@ export const shapes: readonly (readonly [string, Shape])[] = [
 
 /**
  * Those of 3x3 or 5x5 taps with enough channels go by Winograd's algorithm: tiles of 4x4 or 2x2 outputs, all of an
- * image or parts.
+ * image or parts; and of 3x3 taps with fewer by that of four rows.
  */
 export const tiled: readonly (readonly [string, Shape])[] = [
   ['tiles, one of four', square([16, 16], axis(4, 3, 1, 1), { batch: 3 })],
@@ -128,6 +134,12 @@ export const tiled: readonly (readonly [string, Shape])[] = [
   // Four tiles, and nine, are the rows of a product.
   ['few tiles', square([19, 37], axis(7, 3, 1, 1))],
   ['few tiles, several blocks of channels', square([130, 33], axis(12, 3))],
+  ['tiles of four rows', square([3, 5], axis(28, 3, 1, 1), { batch: 2 })],
+  ['tiles of four rows, which overlap', square([7, 2], axis(13, 3, 1, 1), { batch: 2 })],
+  ['tiles of four rows in groups', square([4, 3], axis(12, 3), { groups: 2, batch: 2 })],
+  // Bands of 48 rows, behind which there are two, and 22.
+  ['tiles of four rows, two bands', wide(3, 5, axis(50, 3, 1, 1), axis(300, 3, 1, 1))],
+  ['tiles of four rows, a band that overlaps', wide(3, 4, axis(70, 3, 1, 1), axis(300, 3, 1, 2))],
   ['tiles of 5x5 taps', square([16, 19], axis(9, 5, 1, 2), { batch: 2 })],
   ['tiles of 5x5 taps, few', square([9, 15], axis(4, 5, 1, 2))],
   ['tiles of 5x5 taps, several blocks', square([8, 17], axis(26, 5, 1, 2))],

@@ -8,6 +8,7 @@ import { ConvAlgorithm } from "../select";
 import { storeDirect } from "./outputs";
 import { Direct, PHASE_BYTES } from "./plan";
 import { addDirect } from "./sums";
+import { storeWinograd, transformWeights } from "./winograd";
 
 /** Writes all images: reads `from` by channels of fromBytes. bias: one value a result, or 0. */
 function writeImages(
@@ -24,13 +25,20 @@ function writeImages(
   const band = d.band();
   const h = band.height(),
     line = (<usize>band.width().outputs) << 2;
-  if (d.byRows && band.most > 4) band.most &= ~3; // rows come in fours
+  if ((d.byRows || d.winograd) && band.most > 4) band.most &= ~3; // rows come in fours
+  if (d.winograd) transformWeights(d, w);
   for (; n > 0; n--, to += toImage, from += fromImage) {
     beat();
     for (let o: i32 = 0; o < h.outputs; o += band.most) {
-      const rows = min(band.most, h.outputs - o);
+      let rows = min(band.most, h.outputs - o);
+      if (d.winograd && rows < 4) {
+        // Four at least.
+        o -= 4 - rows;
+        rows = 4;
+      }
       d.read(from, fromBytes, o, rows);
-      if (d.apart == 0) storeDirect(d, to + <usize>o * line, rows, w, bias);
+      if (d.winograd) storeWinograd(d, to + <usize>o * line, rows, bias);
+      else if (d.apart == 0) storeDirect(d, to + <usize>o * line, rows, w, bias);
       else {
         storeDirect(d, d.together(), rows, w, bias);
         spread(d, to + <usize>o * d.rowApart, rows);
@@ -72,6 +80,7 @@ export function directForward(
   d.act = act;
   d.apart = 0;
   d.byRows = algorithm == ConvAlgorithm.DIRECT_ROWS;
+  d.winograd = algorithm == ConvAlgorithm.WINOGRAD_ROWS;
   readForward(band.height(), g, 1);
   band.spread = 1;
   d.layOut();
@@ -113,6 +122,7 @@ export function directBackwardInput(
   d.planeApart = lineBytes * <usize>height.size;
   d.act = ACT_NONE;
   d.byRows = algorithm == ConvAlgorithm.DIRECT_ROWS;
+  d.winograd = algorithm == ConvAlgorithm.WINOGRAD_ROWS;
   d.band().spread = 1;
   for (let row: i32 = 0; row < height.stride; row++)
     for (let column: i32 = 0; column < width.stride; column++) {
@@ -195,6 +205,7 @@ export function directBackwardWeight(dw: usize, dy: usize, x: usize, workspace: 
   d.channels = g.inChannels;
   d.results = g.outChannels;
   d.resultBytes = (<usize>g.outPixels()) << 2;
+  d.winograd = false;
   readForward(h, g, 1);
   band.spread = 1;
   d.layOut();

@@ -25,6 +25,8 @@ export class Direct {
   act: i32;
   /** Whether it goes by rows, not by channels. */
   byRows: bool;
+  /** Whether it goes by Winograd's algorithm down the rows. */
+  winograd: bool;
   /**
    * Where results are made for a stride, so that they are not neighbours: bytes from one to the next, and from row to
    * row; else 0. Bytes of a channel.

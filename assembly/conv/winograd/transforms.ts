@@ -19,7 +19,7 @@ export const STAGE_BYTES: usize = PLACES << 4;
 
 /** B' d, six vectors `step` bytes apart. */
 @inline
-function inputLine(to: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128): void {
+export function inputLine(to: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128): void {
   const two = f32x4.splat(2),
     four = f32x4.splat(4),
     five = f32x4.splat(5);
@@ -37,7 +37,7 @@ function inputLine(to: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v12
 
 /** G g of 3 or 5 taps, which are `fromStep` bytes apart: six vectors `step` bytes apart. */
 @inline
-function weightLine(to: usize, step: usize, from: usize, fromStep: usize, five: bool): void {
+export function weightLine(to: usize, step: usize, from: usize, fromStep: usize, five: bool): void {
   const g0 = v128.load(from),
     g1 = v128.load(from + fromStep);
   let last = v128.load(from + 2 * fromStep);
