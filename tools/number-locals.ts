@@ -109,9 +109,9 @@ function elected({ params, types }: Code, votes: Votes): Map<string, number> {
     for (const { local, number } of wishes) if (!numbers.has(local) && free.delete(number)) numbers.set(local, number);
     for (const local of locals) {
       if (numbers.has(local)) continue;
-      const [number] = free as Set<number> & { [Symbol.iterator](): IterableIterator<number> };
-      free.delete(number as number);
-      numbers.set(local, number as number);
+      const number = Math.min(...free);
+      free.delete(number);
+      numbers.set(local, number);
     }
     first += locals.length;
   }
@@ -124,20 +124,18 @@ export function withNumberedLocals(functions: readonly string[]): string[] {
     numbered = new Memory();
   return functions.map((text, at) => {
     const code = codeOf(text);
-    let numbers: Map<string, number> | undefined;
-    for (let pass = 0; pass < PASSES; pass++) {
+    const votesOf = (around?: Numbers): Votes => {
       const votes: Votes = new Map();
       bare.vote(votes, code, at);
-      if (numbers) numbered.vote(votes, code, at, numbers);
-      numbers = elected(code, votes);
-    }
-    bare.note(code, at, numbers as Numbers);
-    numbered.note(code, at, numbers as Numbers, numbers);
+      if (around) numbered.vote(votes, code, at, around);
+      return votes;
+    };
+    let numbers = elected(code, votesOf());
+    for (let pass = 1; pass < PASSES; pass++) numbers = elected(code, votesOf(numbers));
+    bare.note(code, at, numbers);
+    numbered.note(code, at, numbers, numbers);
     // Names stay where they are declared, so a number is that of the name which is declared there.
     const names = [...Array.from({ length: code.params }, (_, i) => `$${i}`), ...[...code.types.values()].flat()];
-    return text.replace(
-      new RegExp(LOCAL, 'g'),
-      (_, op, local) => `${op} ${names[(numbers as Numbers).get(local) as number]}`,
-    );
+    return text.replace(new RegExp(LOCAL, 'g'), (_, op, local) => `${op} ${names[numbers.get(local) as number]}`);
   });
 }
