@@ -1,6 +1,6 @@
 // What parts of convolutions share with the whole, and what does not reach beyond a part.
 import { describe, expect, it } from 'vitest';
-import { axis, channelsLast, forEachTerm, inPixels, outPixels, type Shape, taps } from '../../reference/conv.ts';
+import { axis, channelsLast, forEachTerm, inPixels, NONE, outPixels, type Shape, taps } from '../../reference/conv.ts';
 import { random } from '../../reference/random.ts';
 import {
   all,
@@ -17,7 +17,7 @@ import {
   tensors,
   tiled,
 } from '../support/convolutions.ts';
-import { bits, builds, KernelBench } from '../support/kernels.ts';
+import { algorithmsOf, bits, builds, KernelBench } from '../support/kernels.ts';
 
 const variants = builds.flatMap((build) => layouts.map((layout) => [build, layout] as const));
 
@@ -227,6 +227,42 @@ describe.each(variants)('convolution, %s, %s', (build, layout) => {
         bench.run('gemm_set_tile', tile);
         run(bench, shape, tensors(shape, random('full')), { layout });
       }
+  });
+
+  it.runIf(!nhwc).each([
+    [1, 2],
+    [1, 64],
+    [4, 64],
+    [15, 50],
+    [32, 2],
+    [32, 15],
+  ])('stays within its workspace in the widest tiles of four rows, %i to %i channels', (reads, results) => {
+    const algorithms = new Map(algorithmsOf(bench, 'ConvAlgorithm'));
+    for (const part of ['y', 'dx'] as const) {
+      const [ins, outs] = part === 'y' ? [reads, results] : [results, reads];
+      const shapeOf = (width: number): Shape => ({
+        ...{ batch: 1, groups: 1, ins, outs },
+        axes: [NONE, axis(14, 3, 1, 1), axis(width, 3, 1, 1)],
+      });
+      const takes = (width: number): boolean => {
+        bench.reset();
+        return select(bench, layout, bench.i32(dimsOf(shapeOf(width))))[part] === algorithms.get('WINOGRAD_ROWS');
+      };
+      let [width, wider] = [10, 8192];
+      expect([takes(width), takes(wider)]).toEqual([true, false]);
+      while (wider - width > 1) {
+        const middle = (width + wider) >> 1;
+        if (takes(middle)) width = middle;
+        else wider = middle;
+      }
+      const shape = shapeOf(width);
+      const given = tensors(shape, random('wide'));
+      const actual = run(bench, shape, given)[part];
+      const expected = run(bench, shape, given, { algorithm: algorithms.get('IGEMM') as number })[part];
+      const norm = Math.sqrt(expected.reduce((sum, v) => sum + v * v, 0) / expected.length);
+      const off = actual.reduce((most, v, i) => Math.max(most, Math.abs(v - (expected[i] as number))), 0);
+      expect(off / norm).toBeLessThan(2e-5);
+    }
   });
 
   it('reads nothing behind its operands at the end of memory', () => {

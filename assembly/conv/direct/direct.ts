@@ -25,19 +25,20 @@ function writeImages(
   const band = d.band();
   const h = band.height(),
     line = (<usize>band.width().outputs) << 2;
-  if ((d.byRows || d.winograd) && band.most > 4) band.most &= ~3; // rows come in fours
-  if (d.winograd) transformWeights(d, w);
+  const isWinograd = d.algorithm == ConvAlgorithm.WINOGRAD_ROWS;
+  if (d.algorithm != ConvAlgorithm.DIRECT && band.most > 4) band.most &= ~3; // rows come in fours
+  if (isWinograd) transformWeights(d, w);
   for (; n > 0; n--, to += toImage, from += fromImage) {
     beat();
     for (let o: i32 = 0; o < h.outputs; o += band.most) {
       let rows = min(band.most, h.outputs - o);
-      if (d.winograd && rows < 4) {
+      if (isWinograd && rows < 4) {
         // Four at least.
         o -= 4 - rows;
         rows = 4;
       }
       d.read(from, fromBytes, o, rows);
-      if (d.winograd) storeWinograd(d, to + <usize>o * line, rows, bias);
+      if (isWinograd) storeWinograd(d, to + <usize>o * line, rows, bias);
       else if (d.apart == 0) storeDirect(d, to + <usize>o * line, rows, w, bias);
       else {
         storeDirect(d, d.together(), rows, w, bias);
@@ -79,8 +80,7 @@ export function directForward(
   d.resultBytes = (<usize>g.outPixels()) << 2;
   d.act = act;
   d.apart = 0;
-  d.byRows = algorithm == ConvAlgorithm.DIRECT_ROWS;
-  d.winograd = algorithm == ConvAlgorithm.WINOGRAD_ROWS;
+  d.algorithm = algorithm;
   readForward(band.height(), g, 1);
   band.spread = 1;
   d.layOut();
@@ -121,8 +121,7 @@ export function directBackwardInput(
   d.results = g.inChannels;
   d.planeApart = lineBytes * <usize>height.size;
   d.act = ACT_NONE;
-  d.byRows = algorithm == ConvAlgorithm.DIRECT_ROWS;
-  d.winograd = algorithm == ConvAlgorithm.WINOGRAD_ROWS;
+  d.algorithm = algorithm;
   d.band().spread = 1;
   for (let row: i32 = 0; row < height.stride; row++)
     for (let column: i32 = 0; column < width.stride; column++) {
@@ -205,7 +204,6 @@ export function directBackwardWeight(dw: usize, dy: usize, x: usize, workspace: 
   d.channels = g.inChannels;
   d.results = g.outChannels;
   d.resultBytes = (<usize>g.outPixels()) << 2;
-  d.winograd = false;
   readForward(h, g, 1);
   band.spread = 1;
   d.layOut();

@@ -3,6 +3,7 @@
 // share what they read with the next rows of taps.
 import { madd, storeLanes, storePart } from "../../lanes";
 import { biasOf, floorOf } from "../depthwise/generic";
+import { ConvAlgorithm } from "../select";
 import { Direct } from "./plan";
 
 @final
@@ -234,7 +235,7 @@ export function storeDirect(d: Direct, y: usize, rows: i32, w: usize, bias: usiz
     n = band.width().outputs,
     line = (<usize>n) << 2,
     base = band.base();
-  if (d.byRows) {
+  if (d.algorithm == ConvAlgorithm.DIRECT_ROWS) {
     for (let c: i32 = d.results; c > 0; c--, y += d.resultBytes, w += d.weightResult) {
       for (let r: i32 = 0; r < rows; r += 4)
         tilesOfRows(d, y + <usize>r * line, base + <usize>r * step, w, min(4, rows - r), n, bias);

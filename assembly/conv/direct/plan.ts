@@ -23,10 +23,8 @@ export class Direct {
   /** Channels whose taps are in the table of offsets. */
   listed: i32;
   act: i32;
-  /** Whether it goes by rows, not by channels. */
-  byRows: bool;
-  /** Whether it goes by Winograd's algorithm down the rows. */
-  winograd: bool;
+  /** Of ConvAlgorithm, for outputs: DIRECT, DIRECT_ROWS or WINOGRAD_ROWS. */
+  algorithm: i32;
   /**
    * Where results are made for a stride, so that they are not neighbours: bytes from one to the next, and from row to
    * row; else 0. Bytes of a channel.

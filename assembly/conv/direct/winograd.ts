@@ -84,7 +84,7 @@ function tiles(d: Direct, y: usize, x: usize, w: usize, rows: i32, bias: usize):
     four = f32x4.splat(4),
     channels = d.channels,
     row = (<usize>d.band().width().outputs) << 2;
-  // Exits that are never taken, for engines that load all lines first and spill them: see depthwise/outputs.ts.
+  // Exits that are never taken, for engines that load all lines first and spill them: see depthwise/generic.ts.
   const never = load<usize>(d.band().offset(0));
   let k0: v128, k1: v128, k2: v128, x0: v128, x1: v128;
   const last = row - 32,
